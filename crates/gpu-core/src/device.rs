@@ -1,0 +1,244 @@
+//! Choosing and using a device.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+
+use crate::buffer::{Buffer, Memory, Pool, Role};
+use crate::graph::CommandGraph;
+use crate::kernel::Target;
+use crate::readback::{Readback, Source};
+use crate::stats::{Counters, Stats};
+use crate::{Error, Result, cpu, gpu};
+
+/// What sort of processor a device is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeviceKind {
+    /// wgrad's own CPU kernels.
+    Cpu,
+    DiscreteGpu,
+    IntegratedGpu,
+    VirtualGpu,
+    /// A GPU interface emulated on the CPU (lavapipe, SwiftShader, WARP); only used when asked for.
+    Software,
+    Other,
+}
+
+/// Name and limits of an opened device.
+#[derive(Clone, Debug)]
+pub struct DeviceInfo {
+    /// The adapter's name, as in `"AMD Radeon 890M (RADV GFX1150)"`.
+    pub name: Arc<str>,
+    pub kind: DeviceKind,
+    /// `cpu`, `vulkan`, `metal` or `dx12`.
+    pub backend: &'static str,
+    /// Largest range one kernel argument may cover, in bytes.
+    pub max_binding_bytes: usize,
+}
+
+impl fmt::Display for DeviceInfo {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} [{}, {:?}]", self.name, self.backend, self.kind)
+    }
+}
+
+/// An adapter of this machine, for listing.
+#[derive(Clone, Debug)]
+pub struct AdapterReport {
+    /// Number to give to [`Device::named`].
+    pub index: usize,
+    pub info: DeviceInfo,
+    pub driver: String,
+    /// Limits that matter for training, by name.
+    pub limits: Vec<(&'static str, u64)>,
+    /// Optional features that wgrad can make use of, and whether the adapter has them.
+    pub features: Vec<(&'static str, bool)>,
+}
+
+/// A place to compute: a GPU through Vulkan, Metal or DX12, or the CPU. Clones are the same device, and there is one
+/// device an adapter in a process.
+///
+/// ```
+/// let device = gpu_core::Device::named("cpu")?;
+/// assert_eq!(device.info().backend, "cpu");
+/// # Ok::<(), gpu_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Device(Arc<Inner>);
+
+struct Inner {
+    info: DeviceInfo,
+    /// `None` on the CPU.
+    gpu: Option<Arc<gpu::Gpu>>,
+    pool: Arc<Pool>,
+    /// Held while memory is read or written on the CPU and while a submit is encoded on a GPU.
+    execution: Mutex<()>,
+}
+
+static OPEN: LazyLock<Mutex<HashMap<String, Device>>> = LazyLock::new(Mutex::default);
+
+impl Device {
+    /// The device that `WGRAD_DEVICE` names; otherwise the best real GPU, or the CPU where there is none.
+    ///
+    /// # Errors
+    /// As [`Device::named`], when `WGRAD_DEVICE` is set.
+    pub fn best() -> Result<Device> {
+        match std::env::var("WGRAD_DEVICE") {
+            Ok(name) if !name.is_empty() && name != "auto" => Device::named(&name),
+            _ => match gpu::best_adapter() {
+                Some(adapter) => Device::open(&adapter),
+                None => Device::named("cpu"),
+            },
+        }
+    }
+
+    /// The device called `auto`, `cpu`, `vulkan`, `metal`, `dx12`, `software`, or by an index of [`Device::list`].
+    ///
+    /// # Errors
+    /// [`Error::UnknownDevice`], [`Error::NoAdapter`], or [`Error::OpenDevice`].
+    pub fn named(name: &str) -> Result<Device> {
+        match name {
+            "auto" => Device::best(),
+            "cpu" => Ok(opened().entry("cpu".into()).or_insert_with(Device::new_cpu).clone()),
+            _ => Device::open(&gpu::find_adapter(name)?),
+        }
+    }
+
+    /// All GPU adapters of this machine, software adapters included.
+    pub fn list() -> Vec<AdapterReport> {
+        gpu::adapters().iter().enumerate().map(|(index, adapter)| gpu::report(index, adapter)).collect()
+    }
+
+    fn new_cpu() -> Device {
+        let info = DeviceInfo {
+            name: cpu::name(),
+            kind: DeviceKind::Cpu,
+            backend: "cpu",
+            max_binding_bytes: usize::MAX,
+        };
+        Device(Arc::new(Inner { info, gpu: None, pool: Arc::default(), execution: Mutex::default() }))
+    }
+
+    fn open(adapter: &wgpu::Adapter) -> Result<Device> {
+        let info = gpu::info(adapter);
+        let mut open = opened();
+        let key = info.to_string();
+        if let Some(device) = open.get(&key) {
+            return Ok(device.clone());
+        }
+        let gpu = gpu::Gpu::open(adapter)?;
+        let inner = Inner { info, gpu: Some(gpu), pool: Arc::default(), execution: Mutex::default() };
+        let device = Device(Arc::new(inner));
+        open.insert(key, device.clone());
+        Ok(device)
+    }
+
+    pub fn info(&self) -> &DeviceInfo {
+        &self.0.info
+    }
+
+    /// Identifies the device within the process.
+    pub fn id(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+
+    /// Whether kernels run as CPU twins or as shaders here.
+    pub fn target(&self) -> Target {
+        if self.0.gpu.is_some() { Target::Gpu } else { Target::Cpu }
+    }
+
+    /// Counters since the device was opened.
+    pub fn stats(&self) -> Stats {
+        self.0.pool.counters.snapshot()
+    }
+
+    /// A buffer of at least `bytes` with undefined contents.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn alloc(&self, bytes: usize, role: Role) -> Result<Buffer> {
+        let failed = || Error::OutOfMemory { device: self.info().to_string(), bytes, role: role.name() };
+        if bytes > isize::MAX as usize / 2 {
+            return Err(failed());
+        }
+        self.0.pool.take(bytes, role, |capacity| match &self.0.gpu {
+            Some(gpu) => gpu.alloc(capacity).map(Memory::Gpu).ok_or_else(failed),
+            None => cpu::HostMemory::new(capacity).map(Memory::Host).ok_or_else(failed),
+        })
+    }
+
+    /// A new buffer with the given contents.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub fn upload(&self, data: &[u8], role: Role) -> Result<Buffer> {
+        let buffer = self.alloc(data.len(), role)?;
+        self.write(&buffer, data);
+        Ok(buffer)
+    }
+
+    /// Overwrites the start of `buffer`, after all work queued so far.
+    pub fn write(&self, buffer: &Buffer, data: &[u8]) {
+        match &self.0.gpu {
+            Some(gpu) => gpu.write(buffer, data),
+            None => {
+                let _lock = self.lock();
+                cpu::upload(buffer, data);
+            }
+        }
+    }
+
+    /// Starts copying `bytes` bytes from `offset` to the host, behind all work queued so far.
+    pub fn read(&self, buffer: &Buffer, offset: usize, bytes: usize) -> Readback {
+        let _lock = self.lock();
+        Readback {
+            source: match &self.0.gpu {
+                Some(gpu) => Source::Gpu(gpu.read(buffer, offset, bytes)),
+                None => Source::Ready(cpu::download(buffer, offset, bytes)),
+            },
+        }
+    }
+
+    /// Waits until all queued work is done.
+    ///
+    /// # Errors
+    /// Whatever went wrong on the device since the last wait.
+    pub fn synchronize(&self) -> Result<()> {
+        self.0.gpu.as_ref().map_or(Ok(()), |gpu| gpu.synchronize())
+    }
+
+    pub(crate) fn execute(&self, graph: &CommandGraph, slots: &[&Buffer]) -> Result<()> {
+        let counters = &self.0.pool.counters;
+        if let Some(gpu) = &self.0.gpu {
+            let prepared = graph.prepared(|| gpu.prepare(graph, counters))?;
+            let _lock = self.lock();
+            gpu.run(graph, prepared, slots, counters)?;
+        } else {
+            let _lock = self.lock();
+            cpu::run(graph, slots);
+        }
+        Counters::add(&counters.submits, 1);
+        Counters::add(&counters.launches, graph.launches().len());
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.0.execution.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+fn opened() -> MutexGuard<'static, HashMap<String, Device>> {
+    OPEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+impl PartialEq for Device {
+    fn eq(&self, other: &Device) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Device({})", self.0.info)
+    }
+}

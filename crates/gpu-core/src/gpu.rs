@@ -1,0 +1,411 @@
+//! The GPU device: wgpu adapters, pipelines, and running a command graph with one submit.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, mpsc};
+
+use rayon::prelude::*;
+use wgpu::{BufferUsages, ErrorFilter, Features};
+
+use crate::buffer::{Buffer, Memory};
+use crate::device::{AdapterReport, DeviceInfo, DeviceKind};
+use crate::graph::{CommandGraph, Launch};
+use crate::kernel::{Access, Shader};
+use crate::stats::Counters;
+use crate::{Error, Result};
+
+static ADAPTERS: LazyLock<Vec<wgpu::Adapter>> = LazyLock::new(|| {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends: wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12,
+        // No driver debugging: it switches shader optimisation off on some drivers.
+        flags: wgpu::InstanceFlags::empty(),
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
+});
+
+/// The adapters of this machine, in the order of their indices.
+pub(crate) fn adapters() -> &'static [wgpu::Adapter] {
+    &ADAPTERS
+}
+
+fn kind(adapter: &wgpu::Adapter) -> DeviceKind {
+    match adapter.get_info().device_type {
+        wgpu::DeviceType::DiscreteGpu => DeviceKind::DiscreteGpu,
+        wgpu::DeviceType::IntegratedGpu => DeviceKind::IntegratedGpu,
+        wgpu::DeviceType::VirtualGpu => DeviceKind::VirtualGpu,
+        wgpu::DeviceType::Cpu => DeviceKind::Software,
+        wgpu::DeviceType::Other => DeviceKind::Other,
+    }
+}
+
+fn backend(adapter: &wgpu::Adapter) -> &'static str {
+    adapter.get_info().backend.to_str()
+}
+
+pub(crate) fn info(adapter: &wgpu::Adapter) -> DeviceInfo {
+    DeviceInfo {
+        name: adapter.get_info().name.into(),
+        kind: kind(adapter),
+        backend: backend(adapter),
+        max_binding_bytes: adapter.limits().max_storage_buffer_binding_size as usize,
+    }
+}
+
+/// Real GPUs, the most capable kind first.
+pub(crate) fn best_adapter() -> Option<wgpu::Adapter> {
+    let rank = |kind| match kind {
+        DeviceKind::DiscreteGpu => Some(0),
+        DeviceKind::IntegratedGpu => Some(1),
+        DeviceKind::VirtualGpu => Some(2),
+        DeviceKind::Other => Some(3),
+        DeviceKind::Software | DeviceKind::Cpu => None,
+    };
+    let ranked = adapters().iter().filter_map(|a| Some((rank(kind(a))?, a)));
+    ranked.min_by_key(|&(rank, _)| rank).map(|(_, adapter)| adapter.clone())
+}
+
+pub(crate) fn find_adapter(name: &str) -> Result<wgpu::Adapter> {
+    let all = adapters();
+    let found = match name {
+        "vulkan" | "metal" | "dx12" => {
+            all.iter().find(|a| backend(a) == name && kind(a) != DeviceKind::Software)
+        }
+        "software" => all.iter().find(|a| kind(a) == DeviceKind::Software),
+        _ => {
+            let unknown = || Error::UnknownDevice { name: name.into(), adapters: all.len() };
+            all.get(name.parse::<usize>().map_err(|_| unknown())?)
+        }
+    };
+    found.cloned().ok_or_else(|| {
+        let names: Vec<String> = all.iter().map(|a| info(a).to_string()).collect();
+        let found = if names.is_empty() { "none".into() } else { names.join(", ") };
+        Error::NoAdapter { wanted: name.into(), found }
+    })
+}
+
+pub(crate) fn report(index: usize, adapter: &wgpu::Adapter) -> AdapterReport {
+    let (limits, has, about) = (adapter.limits(), adapter.features(), adapter.get_info());
+    AdapterReport {
+        index,
+        info: info(adapter),
+        driver: format!("{} {}", about.driver, about.driver_info).trim().to_owned(),
+        limits: vec![
+            ("storage buffer binding, bytes", limits.max_storage_buffer_binding_size),
+            ("buffer size, bytes", limits.max_buffer_size),
+            ("storage buffers a stage", limits.max_storage_buffers_per_shader_stage.into()),
+            ("invocations a workgroup", limits.max_compute_invocations_per_workgroup.into()),
+            ("workgroup memory, bytes", limits.max_compute_workgroup_storage_size.into()),
+            ("subgroup size, least", about.subgroup_min_size.into()),
+            ("subgroup size, most", about.subgroup_max_size.into()),
+        ],
+        features: vec![
+            ("f16 shaders", has.contains(Features::SHADER_F16)),
+            ("subgroups", has.contains(Features::SUBGROUP)),
+            ("timestamps", has.contains(Features::TIMESTAMP_QUERY)),
+            ("pipeline cache", has.contains(Features::PIPELINE_CACHE)),
+            ("cooperative matrix", has.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX)),
+        ],
+    }
+}
+
+struct Pipeline {
+    pipeline: wgpu::ComputePipeline,
+    layout: wgpu::BindGroupLayout,
+}
+
+/// An opened GPU.
+pub(crate) struct Gpu {
+    name: String,
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
+    /// The first error since the last wait; a lost device stays.
+    failure: Arc<Mutex<Option<Error>>>,
+}
+
+/// A graph's pipelines and bind groups on a GPU.
+pub(crate) struct Prepared {
+    launches: Vec<PreparedLaunch>,
+}
+
+struct PreparedLaunch {
+    stages: Vec<(Arc<Pipeline>, [u32; 3])>,
+    /// Bind groups by the identities of the bound memory; few, because the pool hands the same memory out again.
+    bind_groups: Mutex<Vec<(Vec<u64>, wgpu::BindGroup)>>,
+}
+
+/// Bind groups kept a launch; replays alternate between very few sets of buffers.
+const BIND_GROUPS: usize = 16;
+
+impl Gpu {
+    pub fn open(adapter: &wgpu::Adapter) -> Result<Arc<Gpu>> {
+        let name = info(adapter).to_string();
+        let wanted = Features::SUBGROUP | Features::TIMESTAMP_QUERY | Features::PIPELINE_CACHE;
+        let request = adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("wgrad"),
+            required_features: adapter.features() & wanted,
+            required_limits: adapter.limits(),
+            memory_hints: wgpu::MemoryHints::Performance,
+            ..Default::default()
+        });
+        let (device, queue) = pollster::block_on(request)
+            .map_err(|e| Error::OpenDevice { adapter: name.clone(), reason: e.to_string() })?;
+        let failure: Arc<Mutex<Option<Error>>> = Arc::default();
+        let (on_error, on_lost) = (failure.clone(), failure.clone());
+        let (error_name, lost_name) = (name.clone(), name.clone());
+        device.on_uncaptured_error(Arc::new(move |error| {
+            lock(&on_error).get_or_insert(typed(&error_name, error));
+        }));
+        device.set_device_lost_callback(move |reason, message| {
+            let reason = format!("{reason:?} {message}");
+            *lock(&on_lost) = Some(Error::DeviceLost { device: lost_name.clone(), reason });
+        });
+        Ok(Arc::new(Gpu { name, device, queue, pipelines: Mutex::default(), failure }))
+    }
+
+    pub fn alloc(&self, bytes: usize) -> Option<wgpu::Buffer> {
+        if bytes as u64 > self.device.limits().max_buffer_size {
+            return None;
+        }
+        let memory = self.device.push_error_scope(ErrorFilter::OutOfMemory);
+        let internal = self.device.push_error_scope(ErrorFilter::Internal);
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: bytes as u64,
+            usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let failed = pollster::block_on(internal.pop()).or(pollster::block_on(memory.pop()));
+        failed.is_none().then_some(buffer)
+    }
+
+    pub fn write(&self, buffer: &Buffer, data: &[u8]) {
+        self.queue.write_buffer(memory(buffer), 0, data);
+    }
+
+    pub fn read(self: &Arc<Gpu>, buffer: &Buffer, offset: usize, bytes: usize) -> PendingMap {
+        let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("readback"),
+            size: bytes.max(4) as u64,
+            usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(memory(buffer), offset as u64, &staging, 0, bytes as u64);
+        let submission = self.queue.submit([encoder.finish()]);
+        let (send, done) = mpsc::channel();
+        staging.map_async(wgpu::MapMode::Read, .., move |result| {
+            let _ = send.send(result.map_err(|e| e.to_string()));
+        });
+        PendingMap { gpu: self.clone(), staging, submission, done, bytes }
+    }
+
+    pub fn synchronize(&self) -> Result<()> {
+        self.wait(None)
+    }
+
+    fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
+        let poll = self.device.poll(wgpu::PollType::Wait { submission_index, timeout: None });
+        self.check()?;
+        poll.map(drop).map_err(|e| Error::DeviceLost { device: self.name.clone(), reason: e.to_string() })
+    }
+
+    /// Reports the first error since the last check.
+    fn check(&self) -> Result<()> {
+        let mut failure = lock(&self.failure);
+        match &*failure {
+            None => Ok(()),
+            Some(lost @ Error::DeviceLost { .. }) => Err(lost.clone()),
+            Some(_) => Err(failure.take().expect("checked above")),
+        }
+    }
+
+    /// Compiles all pipelines of a graph, on all cores.
+    pub fn prepare(&self, graph: &CommandGraph, counters: &Counters) -> Result<Prepared> {
+        let compile = |launch: &Launch| {
+            self.check_bindings(launch)?;
+            let stages = launch.kernel().shaders().into_iter().map(|shader| {
+                let pipeline = self.pipeline(launch, &shader, counters)?;
+                Ok((pipeline, shader.workgroups))
+            });
+            Ok(PreparedLaunch { stages: stages.collect::<Result<_>>()?, bind_groups: Mutex::default() })
+        };
+        Ok(Prepared { launches: graph.launches().par_iter().map(compile).collect::<Result<_>>()? })
+    }
+
+    fn check_bindings(&self, launch: &Launch) -> Result<()> {
+        let limit = self.device.limits().max_storage_buffer_binding_size as usize;
+        match launch.args().iter().map(|arg| arg.bytes).find(|&bytes| bytes > limit) {
+            Some(bytes) => {
+                let (kernel, device) = (launch.kernel().name().to_owned(), self.name.clone());
+                Err(Error::TooLarge { kernel, device, bytes, limit })
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn pipeline(&self, launch: &Launch, shader: &Shader, counters: &Counters) -> Result<Arc<Pipeline>> {
+        if let Some(known) = lock(&self.pipelines).get(&shader.source) {
+            return Ok(known.clone());
+        }
+        let name = launch.kernel().name();
+        let scope = self.device.push_error_scope(ErrorFilter::Validation);
+        let internal = self.device.push_error_scope(ErrorFilter::Internal);
+        let pipeline = Arc::new(self.compile(name, launch.access(), &shader.source));
+        if let Some(error) = pollster::block_on(internal.pop()).or(pollster::block_on(scope.pop())) {
+            let reason = format!("{error}\n{}", shader.source);
+            return Err(Error::Shader { kernel: name.into(), device: self.name.clone(), reason });
+        }
+        Counters::add(&counters.pipelines, 1);
+        Ok(lock(&self.pipelines).entry(shader.source.clone()).or_insert(pipeline).clone())
+    }
+
+    fn compile(&self, name: &str, access: &[Access], source: &str) -> Pipeline {
+        let desc = wgpu::ShaderModuleDescriptor {
+            label: Some(name),
+            source: wgpu::ShaderSource::Wgsl(source.into()),
+        };
+        // Debug builds (tests) check bounds and loops, release builds trust the kernels.
+        let module = if cfg!(debug_assertions) {
+            self.device.create_shader_module(desc)
+        } else {
+            // SAFETY: every kernel keeps its indices inside its bindings and its loops finite; the tests run checked.
+            unsafe { self.device.create_shader_module_trusted(desc, wgpu::ShaderRuntimeChecks::unchecked()) }
+        };
+        let entry = |(binding, &access): (usize, &Access)| wgpu::BindGroupLayoutEntry {
+            binding: binding as u32,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty: wgpu::BufferBindingType::Storage { read_only: access == Access::Read },
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
+            count: None,
+        };
+        let entries: Vec<_> = access.iter().enumerate().map(entry).collect();
+        let layout = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(name),
+            entries: &entries,
+        });
+        let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(name),
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(name),
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
+            cache: None,
+        });
+        Pipeline { pipeline, layout }
+    }
+
+    /// Encodes every launch into one pass and submits it.
+    pub fn run(
+        &self,
+        graph: &CommandGraph,
+        prepared: &Prepared,
+        slots: &[&Buffer],
+        counters: &Counters,
+    ) -> Result<()> {
+        self.check()?;
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            for (launch, prepared) in graph.launches().iter().zip(&prepared.launches) {
+                let group = self.bind_group(launch, prepared, slots, counters);
+                pass.set_bind_group(0, &group, &[]);
+                for (stage, workgroups) in &prepared.stages {
+                    pass.set_pipeline(&stage.pipeline);
+                    let [x, y, z] = *workgroups;
+                    pass.dispatch_workgroups(x, y, z);
+                }
+            }
+        }
+        self.queue.submit([encoder.finish()]);
+        self.check()
+    }
+
+    fn bind_group(
+        &self,
+        launch: &Launch,
+        prepared: &PreparedLaunch,
+        slots: &[&Buffer],
+        counters: &Counters,
+    ) -> wgpu::BindGroup {
+        let ids: Vec<u64> = launch.args().iter().map(|arg| slots[arg.slot].id()).collect();
+        let mut known = lock(&prepared.bind_groups);
+        if let Some((_, group)) = known.iter().find(|(key, _)| *key == ids) {
+            return group.clone();
+        }
+        let entry = |(binding, arg): (usize, &crate::Arg)| wgpu::BindGroupEntry {
+            binding: binding as u32,
+            resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                buffer: memory(slots[arg.slot]),
+                offset: arg.offset as u64,
+                size: std::num::NonZeroU64::new(arg.bytes.max(4) as u64),
+            }),
+        };
+        let entries: Vec<_> = launch.args().iter().enumerate().map(entry).collect();
+        let group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &prepared.stages[0].0.layout,
+            entries: &entries,
+        });
+        Counters::add(&counters.bind_groups, 1);
+        if known.len() == BIND_GROUPS {
+            known.remove(0);
+        }
+        known.push((ids, group.clone()));
+        group
+    }
+}
+
+/// A readback under way.
+pub(crate) struct PendingMap {
+    gpu: Arc<Gpu>,
+    staging: wgpu::Buffer,
+    submission: wgpu::SubmissionIndex,
+    done: mpsc::Receiver<std::result::Result<(), String>>,
+    bytes: usize,
+}
+
+impl PendingMap {
+    pub fn is_ready(&self) -> bool {
+        let poll = self.gpu.device.poll(wgpu::PollType::Poll);
+        poll.is_ok_and(|status| status.is_queue_empty())
+    }
+
+    pub fn wait(self) -> Result<Vec<u8>> {
+        self.gpu.wait(Some(self.submission))?;
+        let failed = |reason| Error::Command { device: self.gpu.name.clone(), reason };
+        self.done.recv().map_err(|e| failed(e.to_string()))?.map_err(failed)?;
+        let mapped = self.staging.get_mapped_range(..self.bytes as u64);
+        Ok(mapped.map_err(|e| failed(e.to_string()))?.to_vec())
+    }
+}
+
+fn memory(buffer: &Buffer) -> &wgpu::Buffer {
+    match buffer.memory() {
+        Memory::Gpu(buffer) => buffer,
+        Memory::Host(_) => unreachable!("a host buffer on a GPU device"),
+    }
+}
+
+fn typed(device: &str, error: wgpu::Error) -> Error {
+    let device = device.to_owned();
+    match error {
+        wgpu::Error::OutOfMemory { .. } => Error::OutOfMemory { device, bytes: 0, role: "the GPU's queue" },
+        other => Error::Command { device, reason: other.to_string() },
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}

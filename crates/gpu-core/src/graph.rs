@@ -1,0 +1,172 @@
+//! The command graph: kernel launches over buffers, recorded once and replayed with one submit.
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use crate::buffer::{Buffer, Role};
+use crate::kernel::{Access, Cost, Kernel, Target};
+use crate::{Device, Result, gpu, limits};
+
+/// A buffer that the launches of a graph use.
+#[derive(Clone, Debug)]
+pub enum Slot {
+    /// Given at each run, in order.
+    External { bytes: usize },
+    /// Owned by the graph, kept between runs; its contents are undefined at the start of a run.
+    Temp { bytes: usize, role: Role },
+}
+
+impl Slot {
+    fn bytes(&self) -> usize {
+        match *self {
+            Slot::External { bytes } | Slot::Temp { bytes, .. } => bytes,
+        }
+    }
+}
+
+/// A range of a slot, in bytes. The offset is a multiple of [`limits::BINDING_ALIGN`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arg {
+    pub slot: usize,
+    pub offset: usize,
+    pub bytes: usize,
+}
+
+/// One run of a kernel over arguments.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    kernel: Arc<dyn Kernel>,
+    args: Vec<Arg>,
+    access: Vec<Access>,
+}
+
+impl Launch {
+    /// `args` in the kernel's binding order; when the kernel needs scratch memory on the graph's target, that last.
+    pub fn new(kernel: Arc<dyn Kernel>, args: Vec<Arg>) -> Launch {
+        let mut access = kernel.access();
+        access.resize(args.len(), Access::ReadWrite);
+        Launch { kernel, args, access }
+    }
+
+    pub fn kernel(&self) -> &Arc<dyn Kernel> {
+        &self.kernel
+    }
+
+    pub fn args(&self) -> &[Arg] {
+        &self.args
+    }
+
+    pub(crate) fn access(&self) -> &[Access] {
+        &self.access
+    }
+}
+
+/// Launches in order, over external and temporary buffers.
+pub struct CommandGraph {
+    slots: Vec<Slot>,
+    launches: Vec<Launch>,
+    temps: Mutex<Option<Arc<[Buffer]>>>,
+    prepared: OnceLock<gpu::Prepared>,
+}
+
+impl CommandGraph {
+    /// A graph for devices of `target`.
+    ///
+    /// # Panics
+    /// When a launch has the wrong number of arguments, an argument lies outside of its slot or is not aligned, or a
+    /// slot that a launch writes is bound to it twice.
+    pub fn new(target: Target, slots: Vec<Slot>, launches: Vec<Launch>) -> CommandGraph {
+        for launch in &launches {
+            let name = launch.kernel.name();
+            let wanted = launch.kernel.access().len() + usize::from(launch.kernel.scratch(target) > 0);
+            assert_eq!(launch.args.len(), wanted, "{name}: number of arguments");
+            assert!(
+                wanted <= limits::STORAGE_BUFFERS,
+                "{name}: more than {} buffers",
+                limits::STORAGE_BUFFERS
+            );
+            for (i, arg) in launch.args.iter().enumerate() {
+                assert!(arg.offset % limits::BINDING_ALIGN == 0, "{name}: argument {i} is not aligned");
+                assert!(
+                    arg.offset + arg.bytes <= slots[arg.slot].bytes(),
+                    "{name}: argument {i} is out of range"
+                );
+                let again = launch.args.iter().enumerate().any(|(j, other)| i != j && other.slot == arg.slot);
+                assert!(
+                    launch.access[i] == Access::Read || !again,
+                    "{name}: argument {i} is written and bound twice"
+                );
+            }
+        }
+        CommandGraph { slots, launches, temps: Mutex::default(), prepared: OnceLock::new() }
+    }
+
+    pub fn launches(&self) -> &[Launch] {
+        &self.launches
+    }
+
+    /// Bytes of temporary memory.
+    pub fn temp_bytes(&self) -> usize {
+        self.slots.iter().map(|s| if let Slot::Temp { bytes, .. } = s { *bytes } else { 0 }).sum()
+    }
+
+    /// Work of one run.
+    pub fn cost(&self) -> Cost {
+        self.launches
+            .iter()
+            .map(|l| l.kernel.cost())
+            .fold(Cost::default(), |a, b| Cost { flops: a.flops + b.flops, bytes: a.bytes + b.bytes })
+    }
+
+    /// Runs the graph over the external buffers, in the order of the external slots. On a GPU this queues one submit and
+    /// returns; on the CPU it returns when the work is done. Different external slots must be different buffers.
+    ///
+    /// # Errors
+    /// Out of memory for temporaries, a shader that does not compile, a lost device, or an error of earlier work.
+    pub fn run(&self, device: &Device, external: &[Buffer]) -> Result<()> {
+        let temps = self.temps(device)?;
+        let (mut external, mut temps) = (external.iter(), temps.iter());
+        let slots: Vec<&Buffer> = self
+            .slots
+            .iter()
+            .map(|slot| match slot {
+                Slot::External { bytes } => {
+                    let buffer = external.next().expect("a buffer for every external slot");
+                    assert!(buffer.bytes() >= *bytes, "external buffer is too small");
+                    buffer
+                }
+                Slot::Temp { .. } => temps.next().expect("temporaries are allocated"),
+            })
+            .collect();
+        device.execute(self, &slots)
+    }
+
+    pub(crate) fn prepared(&self, make: impl FnOnce() -> Result<gpu::Prepared>) -> Result<&gpu::Prepared> {
+        if self.prepared.get().is_none() {
+            let _ = self.prepared.set(make()?);
+        }
+        Ok(self.prepared.get().expect("set above"))
+    }
+
+    fn temps(&self, device: &Device) -> Result<Arc<[Buffer]>> {
+        let mut temps = self.temps.lock().unwrap_or_else(|e| e.into_inner());
+        if temps.is_none() {
+            let wanted = self.slots.iter().filter_map(|s| match *s {
+                Slot::Temp { bytes, role } => Some((bytes, role)),
+                Slot::External { .. } => None,
+            });
+            *temps = Some(wanted.map(|(bytes, role)| device.alloc(bytes, role)).collect::<Result<_>>()?);
+        }
+        Ok(temps.clone().expect("set above"))
+    }
+}
+
+impl std::fmt::Debug for CommandGraph {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        writeln!(f, "{} launches, {} bytes of temporaries", self.launches.len(), self.temp_bytes())?;
+        for launch in &self.launches {
+            let slots: Vec<usize> = launch.args.iter().map(|a| a.slot).collect();
+            writeln!(f, "  {:?} {slots:?}", launch.kernel)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,125 @@
+//! What a kernel is: WGSL and a CPU twin behind one interface.
+
+use std::cell::Cell;
+use std::fmt::Debug;
+
+use crate::limits;
+
+/// How a kernel uses one of its arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    Read,
+    /// Written; what it held before is not read.
+    Write,
+    ReadWrite,
+}
+
+/// Where a kernel runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    Cpu,
+    Gpu,
+}
+
+/// Work of one run, for the profiler.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// Floating-point operations.
+    pub flops: u64,
+    /// Bytes read and written at least once.
+    pub bytes: u64,
+}
+
+/// One dispatch: a whole WGSL module with entry point `main`, and its number of workgroups.
+#[derive(Clone, Debug)]
+pub struct Shader {
+    pub source: String,
+    pub workgroups: [u32; 3],
+}
+
+impl Shader {
+    /// A dispatch of at least `invocations` invocations in workgroups of `size`, folded into two dimensions when one
+    /// is too short. The shader finds its number by
+    /// `gid.x + gid.y * groups.x * size` (`groups` is `@builtin(num_workgroups)`) and checks it against the count.
+    pub fn linear(source: String, invocations: usize, size: u32) -> Shader {
+        let groups = invocations.div_ceil(size as usize).max(1);
+        let rows = groups.div_ceil(limits::WORKGROUPS as usize);
+        Shader { source, workgroups: [groups.div_ceil(rows) as u32, rows as u32, 1] }
+    }
+}
+
+/// A kernel with all its shapes: what to compile for a GPU, and how to compute the same on the CPU.
+///
+/// Arguments are bound in the order of [`access`](Kernel::access) as storage buffers `@group(0) @binding(0..)`; when
+/// [`scratch`](Kernel::scratch) is not 0, a read-write scratch buffer follows as the last one. Written and
+/// read-write arguments never overlap any other argument.
+pub trait Kernel: Debug + Send + Sync {
+    /// The kernel family's name, as in `conv2d_weight_grad`.
+    fn name(&self) -> &'static str;
+
+    /// How each argument is used, in binding order.
+    fn access(&self) -> Vec<Access>;
+
+    /// Bytes of scratch memory needed on `target`; its contents are undefined at the start.
+    fn scratch(&self, target: Target) -> usize {
+        let _ = target;
+        0
+    }
+
+    /// The dispatches that make up the kernel on a GPU, run in order over the same bindings.
+    fn shaders(&self) -> Vec<Shader>;
+
+    /// The CPU twin.
+    fn run(&self, args: &Args);
+
+    /// Work of one run.
+    fn cost(&self) -> Cost;
+}
+
+/// Memory of one argument during a run of a CPU twin.
+#[derive(Clone, Copy)]
+pub(crate) struct RawArg {
+    pub pointer: *mut u8,
+    pub bytes: usize,
+    pub access: Access,
+}
+
+/// The arguments of a CPU twin, in binding order.
+pub struct Args {
+    args: Vec<(RawArg, Cell<bool>)>,
+}
+
+impl Args {
+    /// # Safety
+    /// Every range is valid for the life of the `Args`, aligned to 4 bytes, and no written range overlaps another.
+    pub(crate) unsafe fn new(args: impl Iterator<Item = RawArg>) -> Args {
+        Args { args: args.map(|a| (a, Cell::new(false))).collect() }
+    }
+
+    /// Argument `i`, which the kernel reads.
+    pub fn read<T: bytemuck::Pod>(&self, i: usize) -> &[T] {
+        let arg = self.args[i].0;
+        assert!(arg.access == Access::Read, "argument {i} is not read-only");
+        // SAFETY: in range and aligned by `new`; nothing written overlaps it.
+        unsafe { std::slice::from_raw_parts(arg.pointer.cast(), arg.bytes / size_of::<T>()) }
+    }
+
+    /// Argument `i`, which the kernel writes. Each written argument can be taken once a run.
+    #[allow(clippy::mut_from_ref)] // disjoint by `new`, handed out once
+    pub fn write<T: bytemuck::Pod>(&self, i: usize) -> &mut [T] {
+        let (arg, taken) = &self.args[i];
+        assert!(arg.access != Access::Read, "argument {i} is read-only");
+        assert!(!taken.replace(true), "argument {i} is already taken");
+        // SAFETY: in range and aligned by `new`; overlaps nothing and is handed out once.
+        unsafe { std::slice::from_raw_parts_mut(arg.pointer.cast(), arg.bytes / size_of::<T>()) }
+    }
+
+    /// Number of arguments, scratch included.
+    pub fn len(&self) -> usize {
+        self.args.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.args.is_empty()
+    }
+}

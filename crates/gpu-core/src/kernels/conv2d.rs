@@ -1,0 +1,238 @@
+//! Two-dimensional convolution.
+
+use super::conv2d_cpu::Correlation;
+use crate::wgsl::{Source, wgsl};
+use crate::{Access, Args, Cost, Kernel, Shader, Target};
+
+/// Geometry of a convolution, with the meaning of `torch.nn.functional.conv2d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Conv2dShape {
+    pub batch: usize,
+    pub in_channels: usize,
+    pub out_channels: usize,
+    pub groups: usize,
+    /// `[H, W]`
+    pub input: [usize; 2],
+    /// `[KH, KW]`
+    pub kernel: [usize; 2],
+    pub stride: [usize; 2],
+    pub padding: [usize; 2],
+    pub dilation: [usize; 2],
+}
+
+impl Conv2dShape {
+    /// `[OH, OW]`, with `OH = (H + 2 padding - dilation (KH - 1) - 1) / stride + 1`.
+    pub fn output(&self) -> [usize; 2] {
+        [0, 1].map(|d| {
+            let reach = self.dilation[d] * (self.kernel[d] - 1) + 1;
+            let padded = self.input[d] + 2 * self.padding[d];
+            if padded < reach { 0 } else { (padded - reach) / self.stride[d] + 1 }
+        })
+    }
+
+    /// Multiply-adds of one pass.
+    pub fn macs(&self) -> u64 {
+        let [oh, ow] = self.output();
+        let depth = self.in_channels / self.groups * self.kernel[0] * self.kernel[1];
+        (self.batch * self.out_channels * oh * ow) as u64 * depth as u64
+    }
+
+    /// The same as one long row, where every pixel is by itself: it fills vectors best.
+    pub(super) fn flat(&self) -> Conv2dShape {
+        let single = self.kernel == [1, 1] && self.stride == [1, 1] && self.padding == [0, 0];
+        let input = if single { [1, self.input[0] * self.input[1]] } else { self.input };
+        Conv2dShape { input, ..*self }
+    }
+
+    /// Elements of x, weight and y.
+    pub(super) fn sizes(&self) -> [usize; 3] {
+        let ([h, w], [oh, ow], [kh, kw]) = (self.input, self.output(), self.kernel);
+        let weight = self.out_channels * (self.in_channels / self.groups) * kh * kw;
+        [self.batch * self.in_channels * h * w, weight, self.batch * self.out_channels * oh * ow]
+    }
+
+    /// Work of any of the three passes: each reads or writes x, the weight and y once.
+    pub(super) fn cost(&self) -> Cost {
+        Cost { flops: 2 * self.macs(), bytes: 4 * self.sizes().iter().sum::<usize>() as u64 }
+    }
+
+    /// Sets the constants that all shaders of the family share.
+    pub(super) fn set(&self, source: Source) -> Source {
+        let mut source = source.set("BATCH", self.batch).set("GROUPS", self.groups);
+        let pairs = [
+            ("KERNEL", self.kernel),
+            ("STRIDE", self.stride),
+            ("PADDING", self.padding),
+            ("DILATION", self.dilation),
+        ];
+        for (name, [h, w]) in pairs {
+            source = source.set(&format!("{name}_H"), h).set(&format!("{name}_W"), w);
+        }
+        source
+    }
+}
+
+/// `y[n, o, p, q] = sum over c, i, j of weight[o, c, i, j] * x[n, c, p * stride + i * dilation - padding, ..]`, where
+/// `c` are the channels of the group of `o` and `x` is 0 outside.
+///
+/// Arguments: `x [N, C, H, W]`, `weight [O, C / groups, KH, KW]`, and the output `y [N, O, OH, OW]`.
+#[derive(Clone, Debug)]
+pub struct Conv2d {
+    pub shape: Conv2dShape,
+}
+
+impl Kernel for Conv2d {
+    fn name(&self) -> &'static str {
+        "conv2d"
+    }
+
+    fn access(&self) -> Vec<Access> {
+        vec![Access::Read, Access::Read, Access::Write]
+    }
+
+    fn scratch(&self, target: Target) -> usize {
+        match target {
+            Target::Cpu => Correlation::forward(&self.shape).packed() * 4,
+            Target::Gpu => Gather::forward(&self.shape).packed() * 4,
+        }
+    }
+
+    fn shaders(&self) -> Vec<Shader> {
+        Gather::forward(&self.shape).shaders()
+    }
+
+    fn run(&self, args: &Args) {
+        let (x, w) = (args.read(0), args.read(1));
+        Correlation::forward(&self.shape).run(x, w, args.write(2), args.write(3));
+    }
+
+    fn cost(&self) -> Cost {
+        self.shape.cost()
+    }
+}
+
+/// Iterations of all loops of an invocation stay well below 65,535, where some drivers stop.
+const ITERATIONS: usize = 16_384;
+
+/// The convolution or its input gradient as `conv2d.wgsl` sees it.
+pub(super) struct Gather {
+    shape: Conv2dShape,
+    transposed: bool,
+    /// Channels per group of the source and the output.
+    inner: usize,
+    outer: usize,
+    source: [usize; 2],
+    output: [usize; 2],
+}
+
+impl Gather {
+    pub fn forward(shape: &Conv2dShape) -> Gather {
+        let (inner, outer) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
+        let (source, output) = (shape.input, shape.output());
+        Gather { shape: *shape, transposed: false, inner, outer, source, output }
+    }
+
+    pub fn input_grad(shape: &Conv2dShape) -> Gather {
+        let (inner, outer) = (shape.out_channels / shape.groups, shape.in_channels / shape.groups);
+        let (source, output) = (shape.output(), shape.input);
+        Gather { shape: *shape, transposed: true, inner, outer, source, output }
+    }
+
+    /// Output channels of an invocation.
+    fn block(&self) -> usize {
+        if self.outer > 4 { 8 } else { 4 }
+    }
+
+    fn blocks(&self) -> usize {
+        self.outer.div_ceil(self.block())
+    }
+
+    fn area(&self) -> usize {
+        self.shape.kernel[0] * self.shape.kernel[1]
+    }
+
+    /// Floats of the packed weights.
+    pub fn packed(&self) -> usize {
+        self.shape.groups * self.blocks() * self.block() * self.inner * self.area()
+    }
+
+    /// Packing the weights, then one dispatch for every run of source channels that fits the iterations.
+    ///
+    /// # Panics
+    /// When the kernel has more than 16,384 elements.
+    pub fn shaders(&self) -> Vec<Shader> {
+        assert!(self.area() <= ITERATIONS, "a kernel of {:?} is too large", self.shape.kernel);
+        let unroll = [4, 2, 1].into_iter().find(|u| self.inner.is_multiple_of(*u)).unwrap_or(1);
+        let channels = (ITERATIONS / self.area()).max(1) * unroll;
+        let first = (0..self.inner).step_by(channels);
+        let main = first.map(|c| self.main(c, (c + channels).min(self.inner), unroll));
+        [self.pack()].into_iter().chain(main).collect()
+    }
+
+    fn pack(&self) -> Shader {
+        let area = self.area();
+        let (out, inner) =
+            if self.transposed { (area, self.outer * area) } else { (self.inner * area, area) };
+        let source = Source::new(wgsl!("conv2d_pack")).set("GROUPS", self.shape.groups);
+        let source = source.set("INNER", self.inner).set("OUTER", self.outer).set("AREA", area);
+        let source = source.set("BLOCKS", self.blocks()).set("BLOCK", self.block());
+        let source = source.set("STRIDE_OUT", out).set("STRIDE_IN", inner);
+        Shader::linear(source.finish(), self.packed() / 4, 64)
+    }
+
+    fn main(&self, first: usize, last: usize, unroll: usize) -> Shader {
+        let shape = &self.shape;
+        let phases = if self.transposed { shape.stride } else { [1, 1] };
+        let grid = [0, 1].map(|d| self.output[d].div_ceil(phases[d]));
+        let step = |d: usize| match self.transposed {
+            true => shape.stride[d] / gcd(shape.stride[d], shape.dilation[d]),
+            false => 1,
+        };
+        let tiles = (shape.batch * grid[0] * grid[1]).div_ceil(4);
+        let mut source = Source::new(wgsl!("conv2d")).set("TRANSPOSED", self.transposed);
+        let pairs = [
+            ("SOURCE", self.source),
+            ("OUT", self.output),
+            ("PHASES", phases),
+            ("GRID", grid),
+            ("STEP", [step(0), step(1)]),
+        ];
+        for (name, [h, w]) in pairs {
+            source = source.set(&format!("{name}_H"), h).set(&format!("{name}_W"), w);
+        }
+        source = shape.set(source).set("INNER", self.inner).set("OUTER", self.outer);
+        source = source.set("TILES", tiles).set("BLOCKS", self.blocks()).set("BLOCK", self.block());
+        source = source.set("FIRST", first).set("LAST", last).set("UNROLL", unroll).set("ADD", first > 0);
+        let source = self.body(source, unroll).finish();
+        Shader::linear(source, tiles * phases[0] * phases[1] * self.blocks() * shape.groups, 64)
+    }
+
+    /// The lines for the accumulators of the block: as many as there are output channels.
+    fn body(&self, source: Source, unroll: usize) -> Source {
+        let used = self.block().min(self.outer);
+        let clear: String = (0..used).map(|r| format!("    var a{r} = vec4<f32>();\n")).collect();
+        let mut body = String::new();
+        for u in 0..unroll {
+            body += &format!(
+                "                let v{u} = select(vec4<f32>(), vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), live);\n"
+            );
+            for v in 0..self.block() / 4 {
+                body += &format!("                let w{u}_{v} = weights[w + {v}u];\n");
+            }
+            for r in 0..used {
+                let lane = ["x", "y", "z", "w"][r % 4];
+                body += &format!("                a{r} += w{u}_{}.{lane} * v{u};\n", r / 4);
+            }
+            body += "                at += vec4<u32>(u32(SOURCE_H * SOURCE_W));\n";
+            body += "                w += BLOCK / 4u;\n";
+        }
+        let put = |r: usize| format!("    if ({r}u < rows) {{ put(to + {r}u * area, live, a{r}); }}\n");
+        let store: String = (0..used).map(put).collect();
+        let trim = |text: String| text.trim_end().to_owned();
+        source.block("clear", &trim(clear)).block("body", &trim(body)).block("store", &trim(store))
+    }
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}

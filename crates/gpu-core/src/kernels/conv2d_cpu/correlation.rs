@@ -1,0 +1,163 @@
+//! The convolution and its input gradient as a correlation, cut into tasks.
+
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::planes::{Grid, Planes, forward_grid, input_grad_grids};
+use super::tile::Task;
+use super::{LANES, Shared, TILE, with_buffers};
+use crate::kernels::Conv2dShape;
+
+/// A correlation of every image with a set of weights.
+#[derive(Debug)]
+pub(in crate::kernels) struct Correlation {
+    pub(super) batch: usize,
+    pub(super) groups: usize,
+    /// Channels per group of the source and the output.
+    pub(super) inner: usize,
+    pub(super) outer: usize,
+    pub(super) output: [usize; 2],
+    pub(super) planes: Planes,
+    pub(super) grids: Vec<Grid>,
+    /// Weight strides of output and source channel.
+    weight: [usize; 2],
+    area: usize,
+    /// Images handled together, so that small ones fill whole vectors.
+    images: usize,
+}
+
+impl Correlation {
+    pub fn forward(shape: &Conv2dShape) -> Correlation {
+        let shape = &shape.flat();
+        let (planes, grid) = forward_grid(shape);
+        let (inner, outer) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
+        let area = shape.kernel[0] * shape.kernel[1];
+        Correlation::new(shape, [inner, outer], shape.output(), (planes, vec![grid]), [inner * area, area])
+    }
+
+    pub fn input_grad(shape: &Conv2dShape) -> Correlation {
+        let shape = &shape.flat();
+        let (inner, outer) = (shape.out_channels / shape.groups, shape.in_channels / shape.groups);
+        let area = shape.kernel[0] * shape.kernel[1];
+        Correlation::new(shape, [inner, outer], shape.input, input_grad_grids(shape), [area, outer * area])
+    }
+
+    fn new(
+        shape: &Conv2dShape,
+        [inner, outer]: [usize; 2],
+        output: [usize; 2],
+        (planes, grids): (Planes, Vec<Grid>),
+        weight: [usize; 2],
+    ) -> Correlation {
+        let area = shape.kernel[0] * shape.kernel[1];
+        let images = images_together(shape.batch, grids[0].rows * grids[0].cols, grids[0].cols);
+        let (batch, groups) = (shape.batch, shape.groups);
+        Correlation { batch, groups, inner, outer, output, planes, grids, weight, area, images }
+    }
+
+    /// Output channels of a block of packed weights.
+    pub(super) fn block(&self) -> usize {
+        match self.outer {
+            1 => 1,
+            2..=4 => 4,
+            _ => 8,
+        }
+    }
+
+    pub(super) fn blocks(&self) -> usize {
+        self.outer.div_ceil(self.block())
+    }
+
+    /// Whether rows are whole vectors.
+    fn direct(&self) -> bool {
+        self.grids.iter().all(|g| g.cols.is_multiple_of(LANES))
+    }
+
+    /// Floats of the packed weights.
+    pub fn packed(&self) -> usize {
+        self.groups * self.blocks() * self.block() * self.inner * self.area
+    }
+
+    /// `packed[grid][group][block][k][row]`, rows beyond the channels 0.
+    fn pack(&self, w: &[f32], packed: &mut [f32]) {
+        let (block, blocks) = (self.block(), self.blocks());
+        let mut rest = packed;
+        for grid in self.grids.iter().filter(|g| !g.taps.is_empty()) {
+            let k = self.inner * grid.taps.len();
+            let part;
+            (part, rest) = rest.split_at_mut(self.groups * blocks * k * block);
+            part.par_chunks_exact_mut(k * block).enumerate().for_each(|(i, out)| {
+                let (group, first) = (i / blocks, i % blocks * block);
+                let w = &w[group * self.outer * self.inner * self.area..];
+                for row in 0..block {
+                    if first + row >= self.outer {
+                        out.iter_mut().skip(row).step_by(block).for_each(|o| *o = 0.0);
+                        continue;
+                    }
+                    let mut out = out.iter_mut().skip(row).step_by(block);
+                    for c in 0..self.inner {
+                        let w = &w[(first + row) * self.weight[0] + c * self.weight[1]..][..self.area];
+                        grid.taps.iter().zip(&mut out).for_each(|(&(tap, _), o)| *o = w[tap]);
+                    }
+                }
+            });
+        }
+    }
+
+    /// `x` and `y` are the source and the output of all images; `packed` is scratch memory.
+    pub fn run(&self, x: &[f32], w: &[f32], y: &mut [f32], packed: &mut [f32]) {
+        self.pack(w, packed);
+        let packed = &*packed;
+        let offsets = |g: &Grid| -> Vec<usize> {
+            (0..self.inner).flat_map(|c| g.taps.iter().map(move |t| c * self.planes.len() + t.1)).collect()
+        };
+        let offsets: Vec<Vec<usize>> = self.grids.iter().map(offsets).collect();
+        let sets = self.batch.div_ceil(self.images);
+        let units = if self.groups > 1 { self.groups } else { self.blocks() };
+        let parts = if sets >= 16 { 1 } else { 16usize.div_ceil(sets).min(units) };
+        let longest = offsets.iter().map(Vec::len).max().unwrap_or(0);
+        let copy = if self.planes.is_input() && self.direct() {
+            0
+        } else {
+            self.images * self.inner * self.planes.len()
+        };
+        let panel = if self.direct() { 0 } else { longest * TILE };
+        let sizes = [copy, panel, 0];
+        let y = Shared(y.as_mut_ptr());
+        (0..sets * parts).into_par_iter().for_each(|i| {
+            let (set, part) = (i / parts, i % parts);
+            let range = |n: usize| part * n / parts..(part + 1) * n / parts;
+            let (groups, blocks) = match self.groups {
+                1 => (0..1, range(self.blocks())),
+                _ => (range(self.groups), 0..self.blocks()),
+            };
+            let first = set * self.images;
+            let images = first..(first + self.images).min(self.batch);
+            with_buffers(sizes, |[copy, panel, _]| {
+                let offsets = &offsets;
+                Arch::new().dispatch(Task {
+                    of: self,
+                    x,
+                    packed,
+                    offsets,
+                    y,
+                    images,
+                    groups,
+                    blocks,
+                    copy,
+                    panel,
+                });
+            });
+        });
+    }
+}
+
+/// How many images of `pixels` pixels fill vectors best; direct tiles need no more than one.
+fn images_together(batch: usize, pixels: usize, cols: usize) -> usize {
+    if cols.is_multiple_of(LANES) {
+        return 1;
+    }
+    let pixels = pixels.max(1);
+    let waste = |n: usize| ((n * pixels).next_multiple_of(LANES) * 1000 / (n * pixels)).max(1050);
+    (1..=16.min(batch.div_ceil(16))).min_by_key(|&n| (waste(n), n)).unwrap_or(1)
+}

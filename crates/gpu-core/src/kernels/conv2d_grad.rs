@@ -1,0 +1,180 @@
+//! Gradients of the two-dimensional convolution.
+
+use super::conv2d::{Conv2dShape, Gather};
+use super::conv2d_cpu::{Correlation, WeightGrad};
+use crate::wgsl::{Source, wgsl};
+use crate::{Access, Args, Cost, Kernel, Shader, Target};
+
+/// `dx[n, c, h, w] = sum of weight[o, c, i, j] * dy[n, o, p, q]` over all `o, i, j, p, q` with
+/// `h = p * stride + i * dilation - padding` (and `w` likewise); 0 where there are none.
+///
+/// Arguments: `dy [N, O, OH, OW]`, `weight [O, C / groups, KH, KW]`, and the output `dx [N, C, H, W]`. This is also the
+/// transposed convolution of `dy`.
+#[derive(Clone, Debug)]
+pub struct Conv2dInputGrad {
+    pub shape: Conv2dShape,
+}
+
+impl Kernel for Conv2dInputGrad {
+    fn name(&self) -> &'static str {
+        "conv2d_input_grad"
+    }
+
+    fn access(&self) -> Vec<Access> {
+        vec![Access::Read, Access::Read, Access::Write]
+    }
+
+    fn scratch(&self, target: Target) -> usize {
+        match target {
+            Target::Cpu => Correlation::input_grad(&self.shape).packed() * 4,
+            Target::Gpu => Gather::input_grad(&self.shape).packed() * 4,
+        }
+    }
+
+    fn shaders(&self) -> Vec<Shader> {
+        Gather::input_grad(&self.shape).shaders()
+    }
+
+    fn run(&self, args: &Args) {
+        let (dy, w) = (args.read(0), args.read(1));
+        Correlation::input_grad(&self.shape).run(dy, w, args.write(2), args.write(3));
+    }
+
+    fn cost(&self) -> Cost {
+        self.shape.cost()
+    }
+}
+
+/// `dweight[o, c, i, j] = sum over n, p, q of dy[n, o, p, q] * x[n, c, p * stride + i * dilation - padding, ..]`, where
+/// `x` is 0 outside.
+///
+/// Arguments: `x [N, C, H, W]`, `dy [N, O, OH, OW]`, and the output `dweight [O, C / groups, KH, KW]`.
+#[derive(Clone, Debug)]
+pub struct Conv2dWeightGrad {
+    pub shape: Conv2dShape,
+}
+
+impl Kernel for Conv2dWeightGrad {
+    fn name(&self) -> &'static str {
+        "conv2d_weight_grad"
+    }
+
+    fn access(&self) -> Vec<Access> {
+        vec![Access::Read, Access::Read, Access::Write]
+    }
+
+    fn scratch(&self, target: Target) -> usize {
+        match target {
+            Target::Cpu => WeightGrad::new(&self.shape).partials() * 4,
+            Target::Gpu if self.chunks() == 1 => 0,
+            Target::Gpu => self.chunks() * self.shape.sizes()[1] * 4,
+        }
+    }
+
+    fn shaders(&self) -> Vec<Shader> {
+        let size = self.shape.sizes()[1];
+        let mut shaders = vec![self.chunk_shader()];
+        if self.chunks() > 1 {
+            let source = Source::new(wgsl!("conv2d_sum")).set("SIZE", size).set("CHUNKS", self.chunks());
+            shaders.push(Shader::linear(source.finish(), size, 64));
+        }
+        shaders
+    }
+
+    fn run(&self, args: &Args) {
+        let (x, dy) = (args.read(0), args.read(1));
+        WeightGrad::new(&self.shape).run(x, dy, args.write(2), args.write(3));
+    }
+
+    fn cost(&self) -> Cost {
+        self.shape.cost()
+    }
+}
+
+/// Invocations that fill a large GPU.
+const INVOCATIONS: usize = 32_768;
+/// Most and fewest fours of pixels that one invocation sums: the most bounds its iterations, the fewest its overhead.
+const MOST: usize = 8192;
+const FEWEST: usize = 16;
+/// Bytes of partial sums that more parallelism may cost.
+const PARTIALS: usize = 64 << 20;
+
+impl Conv2dWeightGrad {
+    /// Output channels of an invocation.
+    fn block(&self) -> usize {
+        (self.shape.out_channels / self.shape.groups).min(8)
+    }
+
+    fn blocks(&self) -> usize {
+        (self.shape.out_channels / self.shape.groups).div_ceil(self.block())
+    }
+
+    /// Invocations of a chunk.
+    fn tiles(&self) -> usize {
+        let depth = self.shape.in_channels / self.shape.groups * self.shape.kernel[0] * self.shape.kernel[1];
+        self.shape.groups * self.blocks() * depth.div_ceil(4)
+    }
+
+    /// Fours of pixels.
+    fn fours(&self) -> usize {
+        let [oh, ow] = self.shape.output();
+        self.shape.batch * oh * ow.div_ceil(4)
+    }
+
+    /// Parts that the pixels are cut into.
+    fn chunks(&self) -> usize {
+        let wanted = INVOCATIONS.div_ceil(self.tiles()).min(self.fours() / FEWEST);
+        let affordable = PARTIALS / (self.shape.sizes()[1] * 4);
+        wanted.min(affordable).max(self.fours().div_ceil(MOST)).max(1)
+    }
+
+    fn chunk_shader(&self) -> Shader {
+        let shape = &self.shape;
+        let ([oh, ow], [h, w]) = (shape.output(), shape.input);
+        let (inner, outer) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
+        let mut source = shape.set(Source::new(wgsl!("conv2d_weight_grad")));
+        for (name, value) in [("INPUT_H", h), ("INPUT_W", w), ("OUT_H", oh), ("OUT_W", ow)] {
+            source = source.set(name, value);
+        }
+        source = source.set("INNER", inner).set("OUTER", outer);
+        source = source.set("BLOCKS", self.blocks()).set("BLOCK", self.block());
+        source = source.set("CHUNKS", self.chunks()).set("CHUNK", self.fours().div_ceil(self.chunks()));
+        let mut body = String::new();
+        for r in 0..self.block() {
+            body += &format!(
+                "        let d{r} = dy4(at + select(0u, {r}u, {r}u < rows) * OUT_H * OUT_W, valid);\n"
+            );
+            body += &format!("        a{r} += d{r}.x * x0 + d{r}.y * x1 + d{r}.z * x2 + d{r}.w * x3;\n");
+        }
+        let lines =
+            |line: &dyn Fn(usize) -> String| (0..self.block()).map(line).collect::<Vec<_>>().join("\n");
+        let source = source
+            .block("bindings", &self.bindings())
+            .block("clear", &lines(&|r| format!("    var a{r} = vec4<f32>();")))
+            .block("body", body.trim_end())
+            .block(
+                "store",
+                &lines(&|r| format!("    if ({r}u < rows) {{ put(to + {r}u * depth, left, a{r}); }}")),
+            );
+        Shader::linear(source.finish(), self.tiles() * self.chunks(), 64)
+    }
+
+    /// The output gradient is read in vectors where rows are whole ones; a single chunk is the result.
+    fn bindings(&self) -> String {
+        let aligned = self.shape.output()[1].is_multiple_of(4);
+        let (kind, load) = match aligned {
+            true => ("vec4<f32>", "    return dy[at / 4u];"),
+            false => (
+                "f32",
+                "    let i = select(vec4<u32>(), at + vec4<u32>(0u, 1u, 2u, 3u), live);\n    \
+                 return select(vec4<f32>(), vec4<f32>(dy[i.x], dy[i.y], dy[i.z], dy[i.w]), live);",
+            ),
+        };
+        let out = if self.chunks() == 1 { 2 } else { 3 };
+        format!(
+            "@group(0) @binding(1) var<storage, read> dy: array<{kind}>;\n\
+             @group(0) @binding({out}) var<storage, read_write> out: array<f32>;\n\n\
+             fn dy4(at: u32, live: vec4<bool>) -> vec4<f32> {{\n{load}\n}}"
+        )
+    }
+}

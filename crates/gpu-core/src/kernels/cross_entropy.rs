@@ -1,0 +1,144 @@
+//! Softmax cross-entropy with class numbers as targets, fused, and its gradient.
+
+use super::softmax::{for_rows, log_sum_exp, max_and_exps, row_shader, sum_of};
+use crate::wgsl::{Source, wgsl};
+use crate::{Access, Args, Cost, Kernel, Shader};
+
+/// `loss[r] = (1 - e) * (lse - x[r, t]) + e / cols * sum over j of (lse - x[r, j])`, where `lse` is the logarithm of
+/// the sum of `exp(x[r, ..])`, `t = target[r]` and `e` is the label smoothing.
+///
+/// Arguments: logits `x`, `[rows, cols]` f32; target, `[rows]` i32; loss, `[rows]` f32. A row whose target is
+/// `ignore_index` has loss 0, one with any other target outside of `0..cols` NaN.
+#[derive(Clone, Debug)]
+pub struct CrossEntropy {
+    pub rows: usize,
+    pub cols: usize,
+    pub smoothing: f32,
+    pub ignore_index: i32,
+}
+
+impl Kernel for CrossEntropy {
+    fn name(&self) -> &'static str {
+        "cross_entropy"
+    }
+
+    fn access(&self) -> Vec<Access> {
+        vec![Access::Read, Access::Read, Access::Write]
+    }
+
+    fn shaders(&self) -> Vec<Shader> {
+        let set = constants(self.smoothing, self.ignore_index);
+        vec![row_shader(wgsl!("cross_entropy"), self.rows, self.cols, set)]
+    }
+
+    fn run(&self, args: &Args) {
+        let (x, target): (&[f32], &[i32]) = (args.read(0), args.read(1));
+        for_rows(
+            args.write(2),
+            self.rows,
+            1,
+            self.cols,
+            #[inline(always)]
+            |first, loss| {
+                for (r, loss) in loss.iter_mut().enumerate() {
+                    let row = &x[(first + r) * self.cols..][..self.cols];
+                    *loss = self.loss(row, target[first + r]);
+                }
+            },
+        );
+    }
+
+    fn cost(&self) -> Cost {
+        let n = (self.rows * self.cols) as u64;
+        Cost { flops: 4 * n, bytes: 4 * n + 8 * self.rows as u64 }
+    }
+}
+
+impl CrossEntropy {
+    #[inline(always)]
+    fn loss(&self, x: &[f32], target: i32) -> f32 {
+        if target == self.ignore_index {
+            return 0.0;
+        }
+        let Some(&hit) = usize::try_from(target).ok().and_then(|t| x.get(t)) else { return f32::NAN };
+        let (max, log_sum) = log_sum_exp(x);
+        // Not from `max + log_sum`, in which large logits would drown the sum.
+        let below = |x: f32| (max - x) + log_sum;
+        let mut loss = (1.0 - self.smoothing) * below(hit);
+        // Not for 0, which times an infinity would be NaN.
+        if self.smoothing != 0.0 {
+            loss += self.smoothing / self.cols as f32 * sum_of(x, below);
+        }
+        loss
+    }
+}
+
+/// Gradient of [`CrossEntropy`]: `dx[r, j] = dloss[r] * (softmax(x[r])[j] - (1 - e) * [j == t] - e / cols)`.
+///
+/// Arguments: logits and target as there; dloss, `[rows]` f32; dlogits, `[rows, cols]` f32. Ignored rows are 0, rows with
+/// an invalid target NaN.
+#[derive(Clone, Debug)]
+pub struct CrossEntropyGrad {
+    pub rows: usize,
+    pub cols: usize,
+    pub smoothing: f32,
+    pub ignore_index: i32,
+}
+
+impl Kernel for CrossEntropyGrad {
+    fn name(&self) -> &'static str {
+        "cross_entropy_grad"
+    }
+
+    fn access(&self) -> Vec<Access> {
+        vec![Access::Read, Access::Read, Access::Read, Access::Write]
+    }
+
+    fn shaders(&self) -> Vec<Shader> {
+        let set = constants(self.smoothing, self.ignore_index);
+        vec![row_shader(wgsl!("cross_entropy_grad"), self.rows, self.cols, set)]
+    }
+
+    fn run(&self, args: &Args) {
+        let (x, target, dloss): (&[f32], &[i32], &[f32]) = (args.read(0), args.read(1), args.read(2));
+        for_rows(
+            args.write(3),
+            self.rows,
+            self.cols,
+            self.cols,
+            #[inline(always)]
+            |first, dx| {
+                for (r, dx) in dx.chunks_exact_mut(self.cols).enumerate() {
+                    let row = &x[(first + r) * self.cols..][..self.cols];
+                    self.gradient(row, target[first + r], dloss[first + r], dx);
+                }
+            },
+        );
+    }
+
+    fn cost(&self) -> Cost {
+        let n = (self.rows * self.cols) as u64;
+        Cost { flops: 6 * n, bytes: 8 * n + 8 * self.rows as u64 }
+    }
+}
+
+impl CrossEntropyGrad {
+    #[inline(always)]
+    fn gradient(&self, x: &[f32], target: i32, dloss: f32, dx: &mut [f32]) {
+        if target == self.ignore_index {
+            return dx.fill(0.0);
+        }
+        let Some(target) = usize::try_from(target).ok().filter(|&t| t < x.len()) else {
+            return dx.fill(f32::NAN);
+        };
+        let (_, sum) = max_and_exps(x, dx);
+        let (scale, spread) = (1.0 / sum, self.smoothing / self.cols as f32);
+        let hit = dloss * (dx[target] * scale - (1.0 - self.smoothing) - spread);
+        dx.iter_mut().for_each(|dx| *dx = dloss * (*dx * scale - spread));
+        dx[target] = hit;
+    }
+}
+
+fn constants(smoothing: f32, ignore_index: i32) -> impl FnOnce(Source) -> Source {
+    move |source| source.set("SMOOTHING", format!("{smoothing:?}")).set("IGNORE", ignore_index)
+}

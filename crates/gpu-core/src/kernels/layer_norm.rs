@@ -1,0 +1,360 @@
+//! Layer normalisation (Ba et al. 2016) over the last dimension, and the reductions of long rows that it shares with
+//! batch normalisation.
+
+use rayon::prelude::*;
+
+use super::batch_norm::{MOMENT_WORDS, levels, moment_stages, scratch_bytes, tree, typed, width};
+use crate::simd::vectorized;
+use crate::wgsl::{Source, wgsl};
+use crate::{Access, Args, Cost, Kernel, Shader, Target};
+
+/// Forward pass: `y = gamma (x - mean) rstd + beta` with `rstd = 1 / sqrt(var + eps)`, mean and (biased) variance of
+/// every row.
+///
+/// Arguments: x `[rows, cols]`, gamma `[cols]`, beta `[cols]`; written: y like x, mean `[rows]`, rstd `[rows]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LayerNorm {
+    pub rows: usize,
+    pub cols: usize,
+    pub eps: f32,
+}
+
+/// Gradient of the input: `dx = rstd (g - mean(g) - xhat mean(g xhat))` with `g = dy gamma` and `xhat = (x - mean) rstd`,
+/// means over a row.
+///
+/// Arguments: x `[rows, cols]`, gamma `[cols]`, mean `[rows]`, rstd `[rows]`, dy like x; written: dx like x.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerNormGradInput {
+    pub rows: usize,
+    pub cols: usize,
+}
+
+/// Gradients of gamma and beta: `dbeta = sum dy`, `dgamma = sum dy xhat` with `xhat = (x - mean) rstd`, over the rows.
+///
+/// Arguments: x `[rows, cols]`, mean `[rows]`, rstd `[rows]`, dy like x; written: dgamma `[cols]`, dbeta `[cols]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerNormGradParams {
+    pub rows: usize,
+    pub cols: usize,
+}
+
+/// Elements a task of the CPU twins.
+const TASK: usize = 16 * 1024;
+
+impl Kernel for LayerNorm {
+    fn name(&self) -> &'static str {
+        "layer_norm"
+    }
+
+    fn access(&self) -> Vec<Access> {
+        use Access::*;
+        vec![Read, Read, Read, Write, Write, Write]
+    }
+
+    fn scratch(&self, target: Target) -> usize {
+        let levels = levels(self.cols / width(self.cols));
+        if target == Target::Gpu { scratch_bytes(self.rows, &levels, MOMENT_WORDS) } else { 0 }
+    }
+
+    fn shaders(&self) -> Vec<Shader> {
+        let store = format!(
+            "    result0[c] = shift + offset;\n    result1[c] = 1.0 / sqrt(squares / weight + {:?});",
+            self.eps
+        );
+        // A row is a channel of one image.
+        let mut stages = moment_stages(1, self.rows, self.cols, &store);
+        let width = width(self.cols);
+        let count = self.rows * self.cols / width;
+        let apply =
+            typed(wgsl!("layer_norm_apply"), width).set("COUNT", count).set("COLS", self.cols / width);
+        stages.push(Shader::linear(apply.finish(), count, 64));
+        stages
+    }
+
+    fn run(&self, args: &Args) {
+        let (x, gamma, beta) = (args.read::<f32>(0), args.read::<f32>(1), args.read::<f32>(2));
+        let y = args.write::<f32>(3).par_chunks_mut(self.cols);
+        let (mean, rstd): (&mut [f32], &mut [f32]) = (args.write(4), args.write(5));
+        let rows = y.zip(x.par_chunks(self.cols)).zip(mean.par_iter_mut()).zip(rstd.par_iter_mut());
+        rows.with_min_len(TASK.div_ceil(self.cols)).for_each(|(((y, x), mean), rstd)| {
+            let moments = row_moments(x);
+            (*mean, *rstd) = (moments.mean as f32, 1.0 / (moments.variance() + self.eps).sqrt());
+            let (mean, rstd) = (*mean, *rstd);
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (((y, x), gamma), beta) in y.iter_mut().zip(x).zip(gamma).zip(beta) {
+                        *y = (x - mean) * rstd * gamma + beta;
+                    }
+                },
+            );
+        });
+    }
+
+    fn cost(&self) -> Cost {
+        let count = (self.rows * self.cols) as u64;
+        Cost { flops: 7 * count, bytes: 8 * count }
+    }
+}
+
+impl Kernel for LayerNormGradInput {
+    fn name(&self) -> &'static str {
+        "layer_norm_grad_input"
+    }
+
+    fn access(&self) -> Vec<Access> {
+        use Access::*;
+        vec![Read, Read, Read, Read, Read, Write]
+    }
+
+    fn scratch(&self, target: Target) -> usize {
+        let levels = levels(self.cols / width(self.cols));
+        if target == Target::Gpu { scratch_bytes(self.rows, &levels, 2) } else { 0 }
+    }
+
+    fn shaders(&self) -> Vec<Shader> {
+        let width = width(self.cols);
+        let (cols, count) = (self.cols / width, self.rows * self.cols / width);
+        let levels = levels(cols);
+        let first = typed(wgsl!("layer_norm_row_sums"), width).set("ROWS", self.rows).set("COLS", cols);
+        let first = Shader::linear(first.set("SPLITS", levels[0]).finish(), self.rows * levels[0], 64);
+        let apply = typed(wgsl!("layer_norm_grad_input"), width).set("COUNT", count).set("COLS", cols);
+        let sums = self.rows * 2 * levels[..levels.len() - 1].iter().sum::<usize>();
+        let apply = apply.set("SIZE", self.cols).set("SUMS", sums);
+        let tree = tree(wgsl!("batch_norm_add"), self.rows, &levels, 2, "");
+        [vec![first], tree, vec![Shader::linear(apply.finish(), count, 64)]].concat()
+    }
+
+    fn run(&self, args: &Args) {
+        let (x, gamma, dy) = (args.read::<f32>(0), args.read::<f32>(1), args.read::<f32>(4));
+        let (mean, rstd) = (args.read::<f32>(2), args.read::<f32>(3));
+        let rows = args.write::<f32>(5).par_chunks_mut(self.cols).zip(x.par_chunks(self.cols));
+        let rows = rows.zip(dy.par_chunks(self.cols)).enumerate();
+        rows.with_min_len(TASK.div_ceil(self.cols)).for_each(|(row, ((dx, x), dy))| {
+            let (mean, rstd) = (mean[row], rstd[row]);
+            vectorized(
+                #[inline(always)]
+                || dx.iter_mut().zip(dy).zip(gamma).for_each(|((g, dy), gamma)| *g = dy * gamma),
+            );
+            let sums = long_sums(x, dx, |x, g| [g, g * (x - mean)]);
+            let first = (sums[0] / self.cols as f64) as f32;
+            let second = (sums[1] / self.cols as f64) as f32 * rstd * rstd;
+            vectorized(
+                #[inline(always)]
+                || {
+                    let row = dx.iter_mut().zip(x);
+                    row.for_each(|(g, x)| *g = rstd * (*g - first - (x - mean) * second));
+                },
+            );
+        });
+    }
+
+    fn cost(&self) -> Cost {
+        let count = (self.rows * self.cols) as u64;
+        Cost { flops: 11 * count, bytes: 12 * count }
+    }
+}
+
+impl Kernel for LayerNormGradParams {
+    fn name(&self) -> &'static str {
+        "layer_norm_grad_params"
+    }
+
+    fn access(&self) -> Vec<Access> {
+        use Access::*;
+        vec![Read, Read, Read, Read, Write, Write]
+    }
+
+    fn scratch(&self, target: Target) -> usize {
+        if target == Target::Gpu { scratch_bytes(self.cols, &levels(self.rows), 2) } else { 0 }
+    }
+
+    fn shaders(&self) -> Vec<Shader> {
+        let levels = levels(self.rows);
+        let first =
+            Source::new(wgsl!("layer_norm_column_sums")).set("ROWS", self.rows).set("COLS", self.cols);
+        let first = Shader::linear(first.set("SPLITS", levels[0]).finish(), self.cols * levels[0], 64);
+        let store = "    result0[c] = second;\n    result1[c] = first;";
+        [vec![first], tree(wgsl!("batch_norm_add"), self.cols, &levels, 2, store)].concat()
+    }
+
+    fn run(&self, args: &Args) {
+        let (x, dy) = (args.read::<f32>(0), args.read::<f32>(3));
+        let (mean, rstd) = (args.read::<f32>(1), args.read::<f32>(2));
+        let rows = (TASK / self.cols).clamp(8, 256);
+        let blocks = x.par_chunks(rows * self.cols).zip(dy.par_chunks(rows * self.cols));
+        let blocks = blocks.zip(mean.par_chunks(rows).zip(rstd.par_chunks(rows)));
+        let block = |((x, dy), (mean, rstd))| column_sums(x, dy, mean, rstd, self.cols);
+        let blocks: Vec<[Vec<f32>; 2]> = blocks.map(block).collect();
+        for (k, out) in [(1, args.write::<f32>(4)), (0, args.write::<f32>(5))] {
+            out.fill(0.0);
+            for sums in &blocks {
+                out.iter_mut().zip(&sums[k]).for_each(|(o, s)| *o += s);
+            }
+        }
+    }
+
+    fn cost(&self) -> Cost {
+        let count = (self.rows * self.cols) as u64;
+        Cost { flops: 5 * count, bytes: 8 * count }
+    }
+}
+
+/// Sums of `dy` and `dy (x - mean) rstd` of every column of a block of rows.
+fn column_sums(x: &[f32], dy: &[f32], mean: &[f32], rstd: &[f32], cols: usize) -> [Vec<f32>; 2] {
+    let (mut sums, mut products) = (vec![0.0f32; cols], vec![0.0f32; cols]);
+    vectorized(
+        #[inline(always)]
+        || {
+            let rows = x.chunks_exact(cols).zip(dy.chunks_exact(cols)).zip(mean.iter().zip(rstd));
+            for ((x, dy), (mean, rstd)) in rows {
+                for (((a, b), x), dy) in sums.iter_mut().zip(&mut products).zip(x).zip(dy) {
+                    *a += dy;
+                    *b += dy * (x - mean) * rstd;
+                }
+            }
+        },
+    );
+    [sums, products]
+}
+
+/// Count, mean and sum of squared deviations from the mean.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Moments {
+    pub count: f64,
+    pub mean: f64,
+    pub squares: f64,
+}
+
+impl Moments {
+    /// Of `count` elements, from the sums of their deviations from `guess` and of the squares of these.
+    fn around(guess: f32, count: f64, [first, second]: [f32; 2]) -> Moments {
+        let offset = f64::from(first) / count;
+        let squares = f64::from(second) - count * offset * offset;
+        // `max` would hide a NaN.
+        let squares = if squares < 0.0 { 0.0 } else { squares };
+        Moments { count, mean: f64::from(guess) + offset, squares }
+    }
+
+    /// Adds other elements (Chan et al. 1979, "Updating formulae and a pairwise algorithm").
+    pub fn merge(&mut self, other: Moments) {
+        let count = self.count + other.count;
+        let delta = other.mean - self.mean;
+        self.mean += delta * other.count / count;
+        self.squares += other.squares + delta * delta * self.count * other.count / count;
+        self.count = count;
+    }
+
+    /// The biased variance.
+    pub fn variance(&self) -> f32 {
+        (self.squares / self.count) as f32
+    }
+}
+
+/// Moments of every column of the rows of `x`, in two passes over memory that the first one has cached. The second one
+/// corrects the mean of the first, whose sums are too rough for data far from 0.
+pub(super) fn column_moments(x: &[f32], columns: usize) -> Vec<Moments> {
+    let rows = (x.len() / columns) as f32;
+    let [mut mean, mut first, mut second] = [0; 3].map(|_| vec![0.0f32; columns]);
+    vectorized(
+        #[inline(always)]
+        || {
+            for row in x.chunks_exact(columns) {
+                mean.iter_mut().zip(row).for_each(|(m, x)| *m += x);
+            }
+            mean.iter_mut().for_each(|m| *m /= rows);
+            for row in x.chunks_exact(columns) {
+                for (((a, b), m), x) in first.iter_mut().zip(&mut second).zip(&mean).zip(row) {
+                    *a += x - m;
+                    *b += (x - m) * (x - m);
+                }
+            }
+        },
+    );
+    let moments = |(c, &mean): (usize, &f32)| Moments::around(mean, rows.into(), [first[c], second[c]]);
+    mean.iter().enumerate().map(moments).collect()
+}
+
+/// Sums of `dy` and of `dy (x - mean)` of every column, with a mean a column.
+pub(super) fn centered_column_sums(x: &[f32], dy: &[f32], mean: &[f32]) -> [Vec<f32>; 2] {
+    let columns = mean.len();
+    let (mut sums, mut products) = (vec![0.0f32; columns], vec![0.0f32; columns]);
+    vectorized(
+        #[inline(always)]
+        || {
+            for (x, dy) in x.chunks_exact(columns).zip(dy.chunks_exact(columns)) {
+                for ((((a, b), x), dy), mean) in sums.iter_mut().zip(&mut products).zip(x).zip(dy).zip(mean) {
+                    *a += dy;
+                    *b += dy * (x - mean);
+                }
+            }
+        },
+    );
+    [sums, products]
+}
+
+/// Elements whose sums are kept in `f32`.
+const RUN: usize = 4096;
+/// Elements of a run whose mean is the first guess of the run's.
+const GUESS: usize = 256;
+/// Independent sums: enough vectors of the widest kind to hide the latency of additions.
+const LANES: usize = 64;
+
+/// Moments of a row. Runs are summed in one pass of deviations from the mean of their first elements, which bounds the
+/// loss by cancellation to a factor of `RUN / GUESS` whatever the data are.
+pub(super) fn row_moments(x: &[f32]) -> Moments {
+    let mut moments = Moments::default();
+    for run in x.chunks(RUN) {
+        let (guess, [first, second]) = vectorized(
+            #[inline(always)]
+            || {
+                let head = &run[..run.len().min(GUESS)];
+                let guess = lane_sums(head, head, |x, _| [x, 0.0])[0] / head.len() as f32;
+                (guess, lane_sums(run, run, |x, _| [x - guess, (x - guess) * (x - guess)]))
+            },
+        );
+        moments.merge(Moments::around(guess, run.len() as f64, [first, second]));
+    }
+    moments
+}
+
+/// The two sums of `f(x, y)` over a row.
+pub(super) fn long_sums(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> [f32; 2] + Copy) -> [f64; 2] {
+    let mut sums = [0.0; 2];
+    for (x, y) in x.chunks(RUN).zip(y.chunks(RUN)) {
+        let [first, second] = vectorized(
+            #[inline(always)]
+            || lane_sums(x, y, f),
+        );
+        sums = [sums[0] + f64::from(first), sums[1] + f64::from(second)];
+    }
+    sums
+}
+
+#[inline(always)]
+fn lane_sums(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> [f32; 2]) -> [f32; 2] {
+    let mut lanes = [[0.0f32; LANES]; 2];
+    let (xs, ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+    let rest = xs.remainder().iter().zip(ys.remainder());
+    for (x, y) in xs.zip(ys) {
+        for i in 0..LANES {
+            let [first, second] = f(x[i], y[i]);
+            lanes[0][i] += first;
+            lanes[1][i] += second;
+        }
+    }
+    for (i, (&x, &y)) in rest.enumerate() {
+        let [first, second] = f(x, y);
+        lanes[0][i] += first;
+        lanes[1][i] += second;
+    }
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            lanes[0][i] += lanes[0][i + half];
+            lanes[1][i] += lanes[1][i + half];
+        }
+        half /= 2;
+    }
+    [lanes[0][0], lanes[1][0]]
+}

@@ -1,0 +1,242 @@
+//! Matrix products.
+
+mod shader;
+
+use gemm::Parallelism;
+use rayon::prelude::*;
+
+use super::reduce::{ReduceOp, Stage};
+use crate::layout::simplify;
+use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader, Target};
+use shader::Tiling;
+
+/// `y[.., i, j] = sum over k of a[.., i, k] * b[.., k, j]`, for `a` of `[.., M, K]` and `b` of `[.., K, N]` with the
+/// same leading dimensions (strides of 0 repeat a matrix, and any other strides are read in place, too).
+///
+/// Arguments: `a`, `b`, and `y`, contiguous `[.., M, N]`; all f32.
+#[derive(Clone, Debug)]
+pub struct MatMul {
+    m: usize,
+    n: usize,
+    k: usize,
+    a: Operand,
+    b: Operand,
+}
+
+/// One factor: the layout of its batch dimensions, with the offset, and its strides along M or N and along K.
+#[derive(Clone, Debug)]
+struct Operand {
+    batch: Layout,
+    step: isize,
+    deep: isize,
+    /// One past the last element that is read.
+    end: usize,
+}
+
+impl MatMul {
+    /// # Panics
+    /// When the layouts' shapes do not fit.
+    pub fn new(a: Layout, b: Layout) -> MatMul {
+        let rank = a.rank();
+        assert!(rank >= 2 && b.rank() == rank, "matmul of {:?} and {:?}", a.shape(), b.shape());
+        let (lead, [m, k]) = (&a.shape()[..rank - 2], [a.shape()[rank - 2], a.shape()[rank - 1]]);
+        let (b_lead, [b_k, n]) = (&b.shape()[..rank - 2], [b.shape()[rank - 2], b.shape()[rank - 1]]);
+        assert!(lead == b_lead && k == b_k, "matmul of {:?} and {:?}", a.shape(), b.shape());
+        let part = |l: &Layout| Layout::new(lead.to_vec(), l.strides()[..rank - 2].to_vec(), l.offset());
+        let mut batches = simplify(&[part(&a), part(&b)]);
+        let (b_batch, a_batch) = (batches.remove(1), batches.remove(0));
+        let (a_steps, b_steps) = (&a.strides()[rank - 2..], &b.strides()[rank - 2..]);
+        let mut product = MatMul {
+            m,
+            n,
+            k,
+            a: Operand { batch: a_batch, step: a_steps[0], deep: a_steps[1], end: end(&a) },
+            b: Operand { batch: b_batch, step: b_steps[1], deep: b_steps[0], end: end(&b) },
+        };
+        product.merge();
+        product
+    }
+
+    /// Makes one tall product of those of many `a` with one `b`, where strides allow.
+    fn merge(&mut self) {
+        let (a, b) = (&self.a.batch, &self.b.batch);
+        if a.rank() == 1 && b.strides()[0] == 0 && a.strides()[0] == self.m as isize * self.a.step {
+            self.m *= a.shape()[0];
+            self.a.batch = Layout::new(vec![], vec![], a.offset());
+            self.b.batch = Layout::new(vec![], vec![], b.offset());
+        }
+    }
+
+    fn batches(&self) -> usize {
+        self.a.batch.numel()
+    }
+
+    /// Number of elements of `y`.
+    fn outputs(&self) -> usize {
+        self.batches() * self.m * self.n
+    }
+
+    /// Parts of K on the CPU: where the outputs are too few to cut, the inner dimension is.
+    fn cpu_splits(&self) -> usize {
+        let few = self.m.min(self.n) <= 64 && self.outputs() <= 64 * 1024;
+        if few && self.k >= 4096 { (self.k / 2048).min(16) } else { 1 }
+    }
+
+    /// Rows of `a` that a task of the CPU handles. Tall and narrow products are faster in parts that fit a cache.
+    fn cpu_rows(&self) -> usize {
+        if self.m > 2048 && self.n <= 32 { 1024 } else { self.m }
+    }
+}
+
+/// One past the largest position of the layout.
+///
+/// # Panics
+/// When a position is negative.
+fn end(layout: &Layout) -> usize {
+    let (mut first, mut last) = (layout.offset() as isize, layout.offset() as isize);
+    if layout.numel() == 0 {
+        return 0;
+    }
+    for (&size, &stride) in layout.shape().iter().zip(layout.strides()) {
+        let span = (size as isize - 1) * stride;
+        first += span.min(0);
+        last += span.max(0);
+    }
+    assert!(first >= 0, "positions before the start of the buffer: {layout:?}");
+    last as usize + 1
+}
+
+impl Kernel for MatMul {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn access(&self) -> Vec<Access> {
+        vec![Access::Read, Access::Read, Access::Write]
+    }
+
+    fn scratch(&self, target: Target) -> usize {
+        let splits = match target {
+            Target::Cpu => self.cpu_splits(),
+            Target::Gpu => Tiling::new(self).splits,
+        };
+        if splits > 1 { splits * self.outputs() * 4 } else { 0 }
+    }
+
+    fn shaders(&self) -> Vec<Shader> {
+        let tiling = Tiling::new(self);
+        let mut shaders = vec![shader::tiles(self, &tiling)];
+        if tiling.splits > 1 {
+            let outputs = self.outputs();
+            let sum = Stage {
+                op: ReduceOp::Sum,
+                dtype: DType::F32,
+                kept: Layout::contiguous(&[outputs]),
+                reduced: Layout::new(vec![tiling.splits], vec![outputs as isize], 0),
+                input: None,
+                first: 0,
+                splits: 1,
+                output: 2,
+                kept_fast: true,
+            };
+            shaders.push(sum.shader());
+        }
+        shaders
+    }
+
+    fn run(&self, args: &Args) {
+        let (a, b): (&[f32], &[f32]) = (args.read(0), args.read(1));
+        let y = &mut args.write::<f32>(2)[..self.outputs()];
+        assert!(self.a.end <= a.len() && self.b.end <= b.len(), "matmul reads outside of its arguments");
+        if self.k == 0 || y.is_empty() {
+            return y.fill(0.0);
+        }
+        let depth = self.k.div_ceil(self.cpu_splits());
+        if depth == self.k {
+            return self.tasks(a, b, y, depth);
+        }
+        let parts = &mut args.write::<f32>(3)[..self.k.div_ceil(depth) * y.len()];
+        self.tasks(a, b, parts, depth);
+        y.copy_from_slice(&parts[..y.len()]);
+        for part in parts[y.len()..].chunks_exact(y.len()) {
+            y.iter_mut().zip(part).for_each(|(y, p)| *y += p);
+        }
+    }
+
+    fn cost(&self) -> Cost {
+        let (batches, m, n, k) = (self.batches() as u64, self.m as u64, self.n as u64, self.k as u64);
+        let bytes = (self.a.end + self.b.end + self.outputs()) as u64 * 4;
+        Cost { flops: 2 * batches * m * n * k, bytes }
+    }
+}
+
+impl MatMul {
+    /// Fills `y` of `[splits, batches, M, N]` with the products over parts of `depth` of the inner dimension.
+    fn tasks(&self, a: &[f32], b: &[f32], y: &mut [f32], depth: usize) {
+        let (rows, splits, batches) = (self.cpu_rows(), self.k.div_ceil(depth), self.batches());
+        let row_tasks = self.m.div_ceil(rows);
+        let tasks = splits * batches * row_tasks;
+        let work = 2 * rows * self.n * depth;
+        // Every task is alone with its rows of `y`, whatever thread runs it.
+        let base = y.as_mut_ptr() as usize;
+        let run = |t: usize, parallelism: Parallelism| {
+            let (row, rest) = (t % row_tasks * rows, t / row_tasks);
+            let (batch, k) = (rest % batches, rest / batches * depth);
+            let size = [rows.min(self.m - row), self.n, depth.min(self.k - k)];
+            let at = |o: &Operand, step: usize| {
+                o.batch.position(batch) as isize + step as isize * o.step + k as isize * o.deep
+            };
+            let (a_at, b_at) = (at(&self.a, row), at(&self.b, 0));
+            // SAFETY: the operands' positions are inside `a` and `b` (checked by `run`), this task's rows inside `y`.
+            unsafe {
+                let y = (base as *mut f32).add((rest * self.m + row) * self.n);
+                self.product(y, a.as_ptr().offset(a_at), b.as_ptr().offset(b_at), size, parallelism);
+            }
+        };
+        if tasks >= 4 && tasks * work > 1 << 20 {
+            let least = (1 << 19) / work.max(1);
+            (0..tasks).into_par_iter().with_min_len(least.max(1)).for_each(|t| run(t, Parallelism::None));
+        } else {
+            (0..tasks).for_each(|t| run(t, Parallelism::Rayon(0)));
+        }
+    }
+
+    /// One product of `size` `[M, N, K]` into contiguous rows of N.
+    ///
+    /// # Safety
+    /// The pointers are valid for what the size and the operands' strides reach, and `y` for writing.
+    unsafe fn product(
+        &self,
+        y: *mut f32,
+        a: *const f32,
+        b: *const f32,
+        [m, n, k]: [usize; 3],
+        parallelism: Parallelism,
+    ) {
+        let (a_steps, b_steps) = ((self.a.deep, self.a.step), (self.b.step, self.b.deep));
+        // SAFETY: passed on from the caller.
+        unsafe {
+            gemm::gemm(
+                m,
+                n,
+                k,
+                y,
+                1,
+                self.n as isize,
+                false,
+                a,
+                a_steps.0,
+                a_steps.1,
+                b,
+                b_steps.0,
+                b_steps.1,
+                0.0,
+                1.0,
+                false,
+                false,
+                false,
+                parallelism,
+            );
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Element-wise programs: the table of scalar functions, and straight-line code made of them.
+
+use crate::DType;
+
+/// Functions of one element. Results of predicates are [`DType::Bool`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unary {
+    Neg,
+    Abs,
+    Sign,
+    Recip,
+    Sqrt,
+    Rsqrt,
+    Exp,
+    Expm1,
+    Log,
+    Log1p,
+    Sin,
+    Cos,
+    Tan,
+    Asin,
+    Acos,
+    Atan,
+    Sinh,
+    Cosh,
+    Asinh,
+    Acosh,
+    Atanh,
+    Tanh,
+    Erf,
+    /// `1 - erf(x)`, accurate where that is small.
+    Erfc,
+    Sigmoid,
+    Relu,
+    Floor,
+    Ceil,
+    /// To the nearest, halves to even.
+    Round,
+    Trunc,
+    IsNan,
+    IsInf,
+    Not,
+    /// Conversion to another type; float to integer truncates.
+    Cast(DType),
+}
+
+/// Functions of two elements of one type. Results of comparisons are [`DType::Bool`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Binary {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Pow,
+    Atan2,
+    /// Remainder with the sign of the dividend, C's `fmod`.
+    Fmod,
+    /// The larger one; NaN if either is.
+    Max,
+    /// The smaller one; NaN if either is.
+    Min,
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    And,
+    Or,
+    Xor,
+}
+
+impl Binary {
+    /// Whether the result is a bool whatever the operands are.
+    pub fn is_comparison(self) -> bool {
+        use Binary::*;
+        matches!(self, Eq | Ne | Lt | Le | Gt | Ge)
+    }
+
+    /// Type of the result on operands of type `x`.
+    pub fn dtype(self, x: DType) -> DType {
+        if self.is_comparison() { DType::Bool } else { x }
+    }
+
+    /// WGSL for operands `a` and `b` of type `t`.
+    fn wgsl(self, t: DType, a: &str, b: &str) -> String {
+        use Binary::*;
+        let compare = |op| format!("select(0u, 1u, {a} {op} {b})");
+        let float = t.is_float();
+        match self {
+            Add => format!("{a} + {b}"),
+            Sub => format!("{a} - {b}"),
+            Mul => format!("{a} * {b}"),
+            Div => format!("{a} / {b}"),
+            Pow => format!("pow_exact({a}, {b})"),
+            Atan2 => format!("atan2_exact({a}, {b})"),
+            Fmod if float => format!("fmod_exact({a}, {b})"),
+            Fmod => format!("{a} % {b}"),
+            Max if float => format!("max_nan({a}, {b})"),
+            Min if float => format!("min_nan({a}, {b})"),
+            Max => format!("max({a}, {b})"),
+            Min => format!("min({a}, {b})"),
+            Eq => compare("=="),
+            Ne if float => format!("1u - select(0u, 1u, {a} == {b})"),
+            Ne => compare("!="),
+            Lt => compare("<"),
+            Le => compare("<="),
+            Gt => compare(">"),
+            Ge => compare(">="),
+            And => format!("{a} & {b}"),
+            Or => format!("{a} | {b}"),
+            Xor => format!("{a} ^ {b}"),
+        }
+    }
+}
+
+impl Unary {
+    /// Type of the result on an operand of type `x`.
+    pub fn dtype(self, x: DType) -> DType {
+        match self {
+            Unary::IsNan | Unary::IsInf | Unary::Not => DType::Bool,
+            Unary::Cast(to) => to,
+            _ => x,
+        }
+    }
+
+    /// WGSL for operand `a` of type `t`. Functions that WGSL lacks or computes too roughly are in `math.wgsl`.
+    fn wgsl(self, t: DType, a: &str) -> String {
+        use Unary::*;
+        let call = |name: &str| format!("{name}({a})");
+        match self {
+            Neg => format!("-{a}"),
+            Abs => call("abs"),
+            Sign if t.is_float() => call("sign_exact"),
+            Sign => call("sign"),
+            Recip => format!("1.0 / {a}"),
+            Sqrt => call("sqrt"),
+            Rsqrt => format!("1.0 / sqrt({a})"),
+            Exp => call("exp_exact"),
+            Expm1 => call("expm1_exact"),
+            Log => call("log_exact"),
+            Log1p => call("log1p_exact"),
+            Sin => call("sin_exact"),
+            Cos => call("cos_exact"),
+            Tan => format!("sin_exact({a}) / cos_exact({a})"),
+            Asin => call("asin_exact"),
+            Acos => call("acos_exact"),
+            Atan => call("atan_exact"),
+            Sinh => call("sinh_exact"),
+            Cosh => call("cosh_exact"),
+            Asinh => call("asinh_exact"),
+            Acosh => call("acosh_exact"),
+            Atanh => call("atanh_exact"),
+            Tanh => call("tanh_exact"),
+            Erf => call("erf_exact"),
+            Erfc => call("erfc_exact"),
+            Sigmoid => call("sigmoid_exact"),
+            Relu => format!("select({a}, 0.0, {a} <= 0.0)"),
+            Floor => call("floor"),
+            Ceil => call("ceil"),
+            Round => call("round"),
+            Trunc => call("trunc"),
+            IsNan => format!("select(0u, 1u, is_nan({a}))"),
+            IsInf => format!("select(0u, 1u, is_inf({a}))"),
+            Not => format!("1u - {a}"),
+            Cast(DType::Bool) if t == DType::F32 => format!("select(1u, 0u, {a} == 0.0)"),
+            Cast(DType::Bool) => format!("select(0u, 1u, {a} != {}(0))", t.wgsl()),
+            Cast(to) => format!("{}({a})", to.wgsl()),
+        }
+    }
+}
+
+/// One instruction. Register `i` is input `i`, or the result of instruction `i - inputs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Instr {
+    Unary(Unary, u16),
+    Binary(Binary, u16, u16),
+    /// `[condition, if true, if false]`
+    Select(u16, u16, u16),
+    /// A constant, by its bits.
+    Const(DType, u32),
+}
+
+/// Straight-line code from input elements to one output element, the last register.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Program {
+    inputs: Vec<DType>,
+    code: Vec<Instr>,
+    /// Type of every register.
+    types: Vec<DType>,
+}
+
+impl Program {
+    /// # Panics
+    /// When an instruction reads a register that does not exist yet or operands differ in type.
+    pub fn new(inputs: &[DType], code: &[Instr]) -> Program {
+        let mut types = inputs.to_vec();
+        for instr in code {
+            let of = |r: u16| types[usize::from(r)];
+            types.push(match *instr {
+                Instr::Unary(op, a) => op.dtype(of(a)),
+                Instr::Binary(op, a, b) => {
+                    assert_eq!(of(a), of(b), "operands of {op:?} differ in type");
+                    op.dtype(of(a))
+                }
+                Instr::Select(_, a, b) => {
+                    assert_eq!(of(a), of(b), "branches of a select differ in type");
+                    of(a)
+                }
+                Instr::Const(t, _) => t,
+            });
+        }
+        Program { inputs: inputs.to_vec(), code: code.to_vec(), types }
+    }
+
+    /// The program that returns its one input.
+    pub fn identity(dtype: DType) -> Program {
+        Program::new(&[dtype], &[])
+    }
+
+    pub fn inputs(&self) -> &[DType] {
+        &self.inputs
+    }
+
+    pub fn code(&self) -> &[Instr] {
+        &self.code
+    }
+
+    /// Types of the registers: inputs, then results.
+    pub fn types(&self) -> &[DType] {
+        &self.types
+    }
+
+    /// Type of the result.
+    pub fn output(&self) -> DType {
+        *self.types.last().expect("a program has an input or an instruction")
+    }
+
+    /// WGSL statements `let rK = ..;` from inputs already named `r0..`.
+    pub(crate) fn wgsl(&self) -> String {
+        let mut text = String::new();
+        for (i, instr) in self.code.iter().enumerate() {
+            let of = |r: u16| self.types[usize::from(r)];
+            let value = match *instr {
+                Instr::Unary(op, a) => op.wgsl(of(a), &format!("r{a}")),
+                Instr::Binary(op, a, b) => op.wgsl(of(a), &format!("r{a}"), &format!("r{b}")),
+                Instr::Select(c, a, b) => format!("select(r{b}, r{a}, r{c} != 0u)"),
+                Instr::Const(t, bits) => format!("bitcast<{}>({bits}u)", t.wgsl()),
+            };
+            text += &format!(
+                "    let r{}: {} = {value};\n",
+                self.inputs.len() + i,
+                self.types[self.inputs.len() + i].wgsl()
+            );
+        }
+        text
+    }
+}

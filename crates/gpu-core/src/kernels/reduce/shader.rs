@@ -1,0 +1,140 @@
+//! The WGSL of a reduction's stages.
+
+use super::ReduceOp;
+use crate::wgsl::{Source, wgsl};
+use crate::{DType, Layout, Shader};
+
+/// One dispatch of a reduction: `kept` outputs with `splits` items each.
+pub(in crate::kernels) struct Stage {
+    pub op: ReduceOp,
+    pub dtype: DType,
+    /// In elements of the input, or in items of the scratch memory.
+    pub kept: Layout,
+    pub reduced: Layout,
+    /// Binding of the input; `None` when the items of an earlier stage are read.
+    pub input: Option<usize>,
+    /// Where the items read begin in the scratch memory; those written follow them.
+    pub first: usize,
+    pub splits: usize,
+    /// Binding of the output; the scratch memory's is the next.
+    pub output: usize,
+    pub kept_fast: bool,
+}
+
+impl Stage {
+    pub fn shader(&self) -> Shader {
+        let (kept, reduced) = (self.kept.numel(), self.reduced.numel());
+        let source = Source::new(wgsl!("reduce"))
+            .set("COUNT", kept * self.splits)
+            .set("KEPT", kept.max(1))
+            .set("SPLITS", self.splits)
+            .set("REDUCED", reduced)
+            .set("KEPT_FAST", self.kept_fast)
+            .block("accessors", &self.accessors());
+        Shader::linear(source.with(wgsl!("math")).finish(), kept * self.splits, 64)
+    }
+
+    fn accessors(&self) -> String {
+        let (t, arg) = (self.dtype.wgsl(), self.op.is_arg());
+        let mut text = String::new();
+        if let Some(binding) = self.input {
+            text += &format!("@group(0) @binding({binding}) var<storage, read> x: array<{t}>;\n");
+        }
+        let last = self.splits == 1;
+        if last {
+            let (to, binding) = (self.op.dtype(self.dtype).wgsl(), self.output);
+            text += &format!("@group(0) @binding({binding}) var<storage, read_write> out: array<{to}>;\n");
+        }
+        if self.input.is_none() || !last {
+            let binding = self.output + 1;
+            text += &format!("@group(0) @binding({binding}) var<storage, read_write> scratch: array<u32>;\n");
+        }
+        text += &position_fn("kept_at", &self.kept);
+        text += &position_fn("reduced_at", &self.reduced);
+        text += &match (self.op.is_arg(), self.op) {
+            (true, _) => format!("struct Item {{ value: {t}, index: u32 }}\n"),
+            _ => format!("alias Item = {t};\n"),
+        };
+        text += &self.load();
+        text += &self.combine();
+        let (next, words) = (self.written(), if arg { 2 } else { 1 });
+        let body = match (last, arg) {
+            (true, true) => "out[i] = i32(item.index);".to_owned(),
+            (true, false) => "out[i] = item;".to_owned(),
+            (false, true) => format!(
+                "let p = ({next}u + i) * {words}u;\n    scratch[p] = bitcast<u32>(item.value);\n    \
+                 scratch[p + 1u] = item.index;"
+            ),
+            (false, false) => format!("scratch[{next}u + i] = bitcast<u32>(item);"),
+        };
+        text + &format!("fn store(i: u32, item: Item) {{\n    {body}\n}}")
+    }
+
+    /// Where the items written begin in the scratch memory.
+    fn written(&self) -> usize {
+        self.first + if self.input.is_some() { 0 } else { self.kept.numel() * self.reduced.numel() }
+    }
+
+    fn load(&self) -> String {
+        let (t, first) = (self.dtype.wgsl(), self.first);
+        let body = match (self.input.is_some(), self.op.is_arg()) {
+            (true, true) => "Item(x[u32(base + reduced_at(r))], r)".to_owned(),
+            (true, false) => "x[u32(base + reduced_at(r))]".to_owned(),
+            (false, true) => {
+                let p = format!("({first}u + u32(base + reduced_at(r))) * 2u");
+                format!("Item(bitcast<{t}>(scratch[{p}]), scratch[{p} + 1u])")
+            }
+            (false, false) => format!("bitcast<{t}>(scratch[{first}u + u32(base + reduced_at(r))])"),
+        };
+        format!("fn load(base: i32, r: u32) -> Item {{\n    return {body};\n}}\n")
+    }
+
+    /// `start` and `combine`. Extremes may meet an element twice and so start from one.
+    fn combine(&self) -> String {
+        use ReduceOp::*;
+        let (t, float) = (self.dtype.wgsl(), self.dtype.is_float());
+        let body = match self.op {
+            Sum => "return a + b;".to_owned(),
+            Prod => "return a * b;".to_owned(),
+            Max if float => "return max_nan(a, b);".to_owned(),
+            Min if float => "return min_nan(a, b);".to_owned(),
+            Max => "return max(a, b);".to_owned(),
+            Min => "return min(a, b);".to_owned(),
+            ArgMax | ArgMin => {
+                let better = if self.op == ArgMax { ">" } else { "<" };
+                let nan = if float { ("is_nan(a.value)", "is_nan(b.value)") } else { ("false", "false") };
+                format!(
+                    "let same = (a.value == b.value && !{0} && !{1}) || ({0} && {1});\n    \
+                     if (same) {{\n        if (b.index < a.index) {{ return b; }}\n        return a;\n    }}\n    \
+                     if (!{0} && ({1} || b.value {better} a.value)) {{ return b; }}\n    return a;",
+                    nan.0, nan.1
+                )
+            }
+        };
+        let start = match self.op {
+            Sum => format!("{t}(0)"),
+            Prod => format!("{t}(1)"),
+            _ => "load(base, r)".to_owned(),
+        };
+        format!(
+            "fn start(base: i32, r: u32) -> Item {{\n    return {start};\n}}\n\
+             fn combine(a: Item, b: Item) -> Item {{\n    {body}\n}}\n"
+        )
+    }
+}
+
+/// A WGSL function from the row-major number of an element to its position.
+pub(in crate::kernels) fn position_fn(name: &str, layout: &Layout) -> String {
+    let mut text = format!("fn {name}(i: u32) -> i32 {{\n    var rest = i;\n");
+    let mut sum = layout.offset().to_string();
+    for (d, (&size, &stride)) in layout.shape().iter().zip(layout.strides()).enumerate().rev() {
+        if d == 0 {
+            sum += &format!(" + i32(rest) * ({stride})");
+        } else {
+            let size = size.max(1);
+            text += &format!("    let i{d} = i32(rest % {size}u);\n    rest = rest / {size}u;\n");
+            sum += &format!(" + i{d} * ({stride})");
+        }
+    }
+    text + &format!("    return {sum};\n}}\n")
+}

@@ -1,0 +1,46 @@
+//! Devices, buffers and kernels, and the [`CommandGraph`] that runs them.
+//!
+//! Every kernel exists twice: as WGSL for any GPU that WebGPU reaches, and as a CPU twin that is both the fallback
+//! device and the reference that the WGSL is tested against. This crate knows nothing of gradients.
+
+mod buffer;
+mod cpu;
+mod device;
+mod dtype;
+mod error;
+mod gpu;
+mod graph;
+mod kernel;
+pub mod kernels;
+mod layout;
+pub mod philox;
+mod readback;
+mod simd;
+mod stats;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod wgsl;
+
+pub use buffer::{Buffer, Role};
+pub use device::{AdapterReport, Device, DeviceInfo, DeviceKind};
+pub use dtype::{DType, Element};
+pub use error::{Error, Result};
+pub use graph::{Arg, CommandGraph, Launch, Slot};
+pub use kernel::{Access, Args, Cost, Kernel, Shader, Target};
+pub use layout::Layout;
+pub use readback::Readback;
+pub use stats::Stats;
+
+/// Portable limits (WebGPU defaults) inside which every kernel stays.
+pub mod limits {
+    /// Storage buffers one shader stage may bind.
+    pub const STORAGE_BUFFERS: usize = 8;
+    /// Invocations of one workgroup.
+    pub const INVOCATIONS: u32 = 256;
+    /// Bytes of workgroup memory.
+    pub const WORKGROUP_BYTES: u32 = 16 * 1024;
+    /// Workgroups along one dimension of a dispatch.
+    pub const WORKGROUPS: u32 = 65_535;
+    /// Byte alignment of a buffer range that is bound by itself.
+    pub const BINDING_ALIGN: usize = 256;
+}

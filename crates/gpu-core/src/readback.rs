@@ -1,0 +1,36 @@
+//! Values on their way from a device to the host.
+
+use crate::{Element, Result};
+
+/// Bytes being copied to the host. The copy was queued behind the work that produces them; [`wait`](Readback::wait)
+/// blocks until that work is done, later work does not matter.
+pub struct Readback {
+    pub(crate) source: Source,
+}
+
+pub(crate) enum Source {
+    Ready(Vec<u8>),
+    Gpu(crate::gpu::PendingMap),
+}
+
+impl Readback {
+    /// Whether [`wait`](Readback::wait) would return at once.
+    pub fn is_ready(&self) -> bool {
+        match &self.source {
+            Source::Ready(_) => true,
+            Source::Gpu(pending) => pending.is_ready(),
+        }
+    }
+
+    /// The values.
+    ///
+    /// # Errors
+    /// Whatever went wrong on the device since the last wait: out of memory, device lost, a refused command.
+    pub fn wait<T: Element>(self) -> Result<Vec<T>> {
+        let bytes = match self.source {
+            Source::Ready(bytes) => bytes,
+            Source::Gpu(pending) => pending.wait()?,
+        };
+        Ok(bytemuck::pod_collect_to_vec(&bytes))
+    }
+}

@@ -1,0 +1,48 @@
+// Sums of dy and of dy (x - mean) / sqrt(var + EPS) over parts of every channel, split as in batch_norm_stats.wgsl.
+
+const CHANNELS: u32 = 2u;
+const SPATIAL: u32 = 16u;
+const ITEMS: u32 = 64u;
+const SPLITS: u32 = 1u;
+const EPS: f32 = 0.00001;
+
+//!begin type
+alias T = f32;
+fn total(v: T) -> f32 { return v; }
+//!end type
+
+@group(0) @binding(0) var<storage, read> x: array<T>;
+@group(0) @binding(1) var<storage, read> mean: array<f32>;
+@group(0) @binding(2) var<storage, read> variance: array<f32>;
+@group(0) @binding(3) var<storage, read> dy: array<T>;
+@group(0) @binding(6) var<storage, read_write> parts: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = gid.x + gid.y * groups.x * 64u;
+    if (i >= CHANNELS * SPLITS) {
+        return;
+    }
+    let c = i / SPLITS;
+    let j = i % SPLITS;
+    let count = (ITEMS - j + SPLITS - 1u) / SPLITS;
+    let center = mean[c];
+    var first = T(0.0);
+    var second = T(0.0);
+    var n = j / SPATIAL;
+    var s = j % SPATIAL;
+    for (var k = 0u; k < count; k++) {
+        let at = (n * CHANNELS + c) * SPATIAL + s;
+        let g = dy[at];
+        first = first + g;
+        second = second + g * (x[at] - center);
+        n = n + SPLITS / SPATIAL;
+        s = s + SPLITS % SPATIAL;
+        if (s >= SPATIAL) {
+            s = s - SPATIAL;
+            n = n + 1u;
+        }
+    }
+    parts[i * 2u] = total(first);
+    parts[i * 2u + 1u] = total(second) / sqrt(variance[c] + EPS);
+}
