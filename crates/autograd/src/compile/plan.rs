@@ -1,0 +1,194 @@
+//! Plans: compiled once for each structure of graph, then replayed.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use gpu_core::{Arg, Buffer, CommandGraph, DType, Device, Launch, Role, Slot, limits};
+
+use super::lower::{Lower, Place, SlotKind};
+use super::memory::{self, Temp};
+use super::request::{Request, Wiring};
+use crate::Result;
+use crate::op::Op;
+
+/// A compiled request.
+struct Plan {
+    graph: Arc<CommandGraph>,
+    device: Device,
+    /// What each external slot of the graph is.
+    external: Vec<External>,
+    /// External slot of every output of every wanted node.
+    results: Vec<Vec<usize>>,
+    /// Step-varying numbers, one aligned row a leaf.
+    scalars: Mutex<Option<Buffer>>,
+    scalar_bytes: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum External {
+    Leaf(usize),
+    Scalars,
+    Output { bytes: usize, role: Role },
+}
+
+/// Plans by key, with the time of their last use.
+#[derive(Default)]
+struct Cache {
+    plans: HashMap<Vec<u8>, (Arc<Plan>, u64)>,
+    clock: u64,
+}
+
+/// Plans kept; the one not used for longest goes first.
+const MAX_PLANS: usize = 256;
+
+static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
+
+/// Evaluates a request: the values of its wanted nodes are known afterwards.
+pub(crate) fn run(device: &Device, request: &Request) -> Result<()> {
+    let wiring = Wiring::new(request);
+    let key = wiring.key(device, request);
+    let known = CACHE.lock().unwrap_or_else(|e| e.into_inner()).get(&key);
+    let plan = known.unwrap_or_else(|| {
+        let plan = Arc::new(Plan::compile(device, request, &wiring));
+        CACHE.lock().unwrap_or_else(|e| e.into_inner()).insert(key, plan.clone());
+        plan
+    });
+    plan.run(device, request, &wiring)
+}
+
+/// The plans kept for `device`, for looking at their launches, shaders, memory and cost.
+pub fn plans(device: &Device) -> Vec<Arc<CommandGraph>> {
+    let cache = CACHE.lock().unwrap_or_else(|e| e.into_inner());
+    cache
+        .plans
+        .values()
+        .filter(|(plan, _)| plan.device == *device)
+        .map(|(plan, _)| plan.graph.clone())
+        .collect()
+}
+
+impl Cache {
+    fn get(&mut self, key: &[u8]) -> Option<Arc<Plan>> {
+        self.clock += 1;
+        let (plan, used) = self.plans.get_mut(key)?;
+        *used = self.clock;
+        Some(plan.clone())
+    }
+
+    fn insert(&mut self, key: Vec<u8>, plan: Arc<Plan>) {
+        if self.plans.len() >= MAX_PLANS {
+            let oldest = self.plans.iter().min_by_key(|(_, (_, used))| *used).map(|(k, _)| k.clone());
+            oldest.map(|k| self.plans.remove(&k));
+        }
+        self.plans.insert(key, (plan, self.clock));
+    }
+}
+
+impl Plan {
+    fn compile(device: &Device, request: &Request, wiring: &Wiring) -> Plan {
+        let lowered = Lower::run(device.target(), request, wiring);
+        let (slots, launches, numbers) = assign_memory(&lowered);
+        let mut external = vec![];
+        let mut numbered = HashMap::new();
+        for (v, slot) in lowered.slots.iter().enumerate() {
+            let kind = match slot.kind {
+                SlotKind::Temp => continue,
+                SlotKind::Leaf(leaf) => External::Leaf(leaf),
+                SlotKind::Scalars => External::Scalars,
+                SlotKind::Output => External::Output { bytes: slot.bytes, role: slot.role },
+            };
+            numbered.insert(numbers[v], external.len());
+            external.push(kind);
+        }
+        let wanted = (0..request.nodes.len()).filter(|&n| wiring.wanted[n]);
+        let slot_of = |place: &Option<Place>| {
+            numbered[&numbers[place.as_ref().expect("wanted outputs are computed").slot]]
+        };
+        let results = wanted.map(|n| lowered.places[n].iter().map(slot_of).collect()).collect();
+        let scalars = wiring.leaves.iter().filter(|l| matches!(l.node.op, Op::Scalars(_))).count();
+        Plan {
+            graph: Arc::new(CommandGraph::new(device.target(), slots, launches)),
+            device: device.clone(),
+            external,
+            results,
+            scalars: Mutex::default(),
+            scalar_bytes: scalars * limits::BINDING_ALIGN,
+        }
+    }
+
+    fn run(&self, device: &Device, request: &Request, wiring: &Wiring) -> Result<()> {
+        // Held for the whole run: two threads that replay one plan take turns.
+        let mut scalars = self.scalars.lock().unwrap_or_else(|e| e.into_inner());
+        if self.scalar_bytes > 0 {
+            if scalars.is_none() {
+                *scalars = Some(device.alloc(self.scalar_bytes, Role::State)?);
+            }
+            device.write(scalars.as_ref().expect("set above"), &scalar_rows(wiring));
+        }
+        let buffers: Vec<Buffer> = self
+            .external
+            .iter()
+            .map(|external| match *external {
+                External::Leaf(leaf) => {
+                    let tensor = &wiring.leaves[leaf];
+                    tensor.node.buffer(tensor.output)
+                }
+                External::Scalars => Ok(scalars.clone().expect("set above")),
+                External::Output { bytes, role } => device.alloc(bytes, role),
+            })
+            .collect::<Result<_>>()?;
+        self.graph.run(device, &buffers)?;
+        let wanted = request.nodes.iter().zip(&wiring.wanted).filter(|(_, w)| **w).map(|(n, _)| n);
+        for (node, slots) in wanted.zip(&self.results) {
+            node.state().values = slots.iter().map(|&s| Some(buffers[s].clone())).collect();
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of all step-varying numbers, each leaf's at an aligned position.
+fn scalar_rows(wiring: &Wiring) -> Vec<u8> {
+    let mut rows = vec![];
+    for leaf in &wiring.leaves {
+        if let Op::Scalars(values) = &leaf.node.op {
+            let start = rows.len();
+            rows.extend_from_slice(bytemuck::cast_slice(values));
+            rows.resize(start + limits::BINDING_ALIGN, 0);
+        }
+    }
+    rows
+}
+
+/// Graph slots for the virtual ones, the launches over them, and the graph slot of each virtual one.
+fn assign_memory(lowered: &Lower) -> (Vec<Slot>, Vec<Launch>, Vec<usize>) {
+    let mut life = vec![(usize::MAX, 0); lowered.slots.len()];
+    for (l, launch) in lowered.launches.iter().enumerate() {
+        for arg in launch.args() {
+            life[arg.slot] = (life[arg.slot].0.min(l), l);
+        }
+    }
+    let is_temp = |v: usize| lowered.slots[v].kind == SlotKind::Temp;
+    let used: Vec<usize> =
+        (0..lowered.slots.len()).filter(|&v| is_temp(v) && life[v].0 != usize::MAX).collect();
+    let temp = |&v: &usize| {
+        let slot = lowered.slots[v];
+        Temp { bytes: slot.bytes.max(DType::BYTES), role: slot.role, first: life[v].0, last: life[v].1 }
+    };
+    let (placed, sizes) = memory::plan(&used.iter().map(temp).collect::<Vec<_>>());
+    let mut slots = vec![];
+    let mut numbers = vec![usize::MAX; lowered.slots.len()];
+    for (v, slot) in lowered.slots.iter().enumerate().filter(|(v, _)| !is_temp(*v)) {
+        numbers[v] = slots.len();
+        slots.push(Slot::External { bytes: slot.bytes });
+    }
+    let first = slots.len();
+    slots.extend(sizes.iter().map(|&(bytes, role)| Slot::Temp { bytes, role }));
+    used.iter().zip(placed).for_each(|(&v, buffer)| numbers[v] = first + buffer);
+    let renumber = |arg: &Arg| Arg { slot: numbers[arg.slot], ..*arg };
+    let launches = lowered
+        .launches
+        .iter()
+        .map(|l| Launch::new(l.kernel().clone(), l.args().iter().map(renumber).collect()))
+        .collect();
+    (slots, launches, numbers)
+}

@@ -1,0 +1,225 @@
+//! Reverse-mode differentiation: gradients as new nodes of the same graph.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::Tensor;
+use crate::node::Node;
+use crate::op::Op;
+use crate::ops;
+
+/// Gradients of a scalar with respect to the variables it depends on.
+pub struct Gradients {
+    by_variable: HashMap<*const Node, Tensor>,
+    /// Keeps the pointers in the map from being reused.
+    variables: Vec<Tensor>,
+    root: Option<Tensor>,
+}
+
+impl Gradients {
+    /// Gradients that come from elsewhere: pairs of a variable and its gradient.
+    ///
+    /// # Panics
+    /// When shapes differ.
+    #[track_caller]
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (Tensor, Tensor)>) -> Gradients {
+        let (mut by_variable, mut variables) = (HashMap::new(), vec![]);
+        for (variable, gradient) in pairs {
+            let (want, got) = (variable.shape(), gradient.shape());
+            assert_eq!(want, got, "gradient of shape {got:?} for a variable of shape {want:?}");
+            by_variable.insert(Arc::as_ptr(&variable.node), gradient);
+            variables.push(variable);
+        }
+        Gradients { by_variable, variables, root: None }
+    }
+
+    /// The gradient for a variable; `None` if the scalar does not depend on it.
+    pub fn get(&self, variable: &Tensor) -> Option<&Tensor> {
+        self.by_variable.get(&Arc::as_ptr(&variable.node))
+    }
+
+    /// The scalar that was differentiated.
+    pub fn root(&self) -> Option<&Tensor> {
+        self.root.as_ref()
+    }
+
+    /// Replaces every gradient by `f` of it.
+    pub fn map(mut self, f: impl Fn(&Tensor) -> Tensor) -> Gradients {
+        self.by_variable.values_mut().for_each(|g| *g = f(g));
+        self
+    }
+
+    /// The variables that have gradients, in the order in which they were recorded.
+    pub fn variables(&self) -> &[Tensor] {
+        &self.variables
+    }
+}
+
+impl Tensor {
+    /// Gradients of this scalar with respect to every [`variable`](Tensor::variable) it depends on. They are ordinary
+    /// lazy tensors and can be differentiated again.
+    ///
+    /// # Panics
+    /// When this is not a scalar, or an optimizer step has freed its graph.
+    #[track_caller]
+    pub fn backward(&self) -> Gradients {
+        let mut variables: Vec<Tensor> = history(std::slice::from_ref(self))
+            .into_iter()
+            .filter(|n| n.variable)
+            .map(|node| Tensor { node, output: 0 })
+            .collect();
+        variables.sort_by_key(|t| t.node.id);
+        let gradients = grad(self, &variables.iter().collect::<Vec<_>>());
+        let pairs = variables.into_iter().zip(gradients).filter_map(|(v, g)| Some((v, g?)));
+        Gradients { root: Some(self.clone()), ..Gradients::from_pairs(pairs) }
+    }
+}
+
+/// Gradients of the scalar `y` with respect to the tensors `wrt` (any tensors of its graph, not only variables); `None`
+/// where `y` does not depend on one. Once evaluated, tensors that depend on no variable forget what they were computed
+/// from: use a [`variable`](Tensor::variable) where values are read before differentiating.
+///
+/// # Panics
+/// When `y` is not a scalar, or an optimizer step has freed its graph.
+#[track_caller]
+pub fn grad(y: &Tensor, wrt: &[&Tensor]) -> Vec<Option<Tensor>> {
+    assert_eq!(y.numel(), 1, "backward: a gradient is of a scalar, not of shape {:?}; use vjp", y.shape());
+    vjp(&[(y, &Tensor::ones(y.device(), y.shape()))], wrt)
+}
+
+/// Vector-Jacobian product: gradients of `sum over (y, u) of <y, u>` with respect to `wrt`.
+///
+/// # Panics
+/// When shapes differ, or an optimizer step has freed a graph.
+#[track_caller]
+pub fn vjp(outputs: &[(&Tensor, &Tensor)], wrt: &[&Tensor]) -> Vec<Option<Tensor>> {
+    let roots: Vec<Tensor> = outputs.iter().map(|(y, _)| (*y).clone()).collect();
+    // The float nodes that the outputs depend on, whether or not they lead to variables.
+    let nodes = walk(&roots, |t| t.dtype().is_float(), |n| n.variable || n.detached);
+    pull(nodes, outputs, wrt)
+}
+
+/// The vector-Jacobian product through the given nodes.
+#[track_caller]
+fn pull(mut nodes: Vec<Arc<Node>>, outputs: &[(&Tensor, &Tensor)], wrt: &[&Tensor]) -> Vec<Option<Tensor>> {
+    nodes.sort_by_key(|n| n.id);
+    // Inputs of a node come before it: one pass decides which nodes lead to a target.
+    let mut leads: HashSet<*const Node> = wrt.iter().map(|t| Arc::as_ptr(&t.node)).collect();
+    for node in &nodes {
+        // What lay behind a freed node is not known any more.
+        assert!(
+            leads.contains(&Arc::as_ptr(node)) || !node.state().released,
+            "backward: the graph of {} recorded at {} was freed by an optimizer step",
+            node.op.name(),
+            node.location
+        );
+    }
+    for node in &nodes {
+        if !node.variable && node.state().inputs.iter().any(|t| leads.contains(&Arc::as_ptr(&t.node))) {
+            leads.insert(Arc::as_ptr(node));
+        }
+    }
+    let mut sums: HashMap<(*const Node, usize), Tensor> = HashMap::new();
+    for (y, u) in outputs {
+        assert_eq!(
+            y.shape(),
+            u.shape(),
+            "vjp: the vector's shape {:?} is not the output's {:?}",
+            u.shape(),
+            y.shape()
+        );
+        accumulate(&mut sums, y, (*u).clone());
+    }
+    for node in nodes.iter().rev().filter(|n| leads.contains(&Arc::as_ptr(n))) {
+        propagate(node, &mut sums, &leads);
+    }
+    wrt.iter().map(|t| sums.get(&(Arc::as_ptr(&t.node), t.output)).cloned()).collect()
+}
+
+/// Adds the gradients of a node's inputs, given those of its outputs.
+#[track_caller]
+fn propagate(
+    node: &Arc<Node>,
+    sums: &mut HashMap<(*const Node, usize), Tensor>,
+    leads: &HashSet<*const Node>,
+) {
+    if node.variable || node.detached {
+        return;
+    }
+    let grads: Vec<Option<Tensor>> =
+        (0..node.outputs.len()).map(|o| sums.get(&(Arc::as_ptr(node), o)).cloned()).collect();
+    if grads.iter().all(Option::is_none) {
+        return;
+    }
+    let inputs = node.state().inputs.clone();
+    let outputs: Vec<Tensor> = (0..grads.len()).map(|output| Tensor { node: node.clone(), output }).collect();
+    let of_inputs = match &node.op {
+        Op::Data | Op::Constant(_) | Op::Scalars(_) => return,
+        Op::View(view) => {
+            ops::view_gradient(view, &inputs[0], grads[0].as_ref().expect("views have one output"))
+        }
+        Op::Map(op) => {
+            ops::map_gradient(*op, &inputs, &outputs[0], grads[0].as_ref().expect("maps have one output"))
+        }
+        Op::Reduce(op, dims) => {
+            let grad = grads[0].as_ref().expect("reductions have one output");
+            ops::reduce_gradient(*op, dims, &inputs[0], &outputs[0], grad)
+        }
+        Op::Kernel(op) => op.gradient(&inputs, &outputs, &grads),
+    };
+    for (input, gradient) in inputs.iter().zip(of_inputs) {
+        if let (Some(gradient), true) = (gradient, leads.contains(&Arc::as_ptr(&input.node))) {
+            assert_eq!(gradient.shape(), input.shape(), "gradient rule of {}: shape", node.op.name());
+            accumulate(sums, input, gradient);
+        }
+    }
+}
+
+fn accumulate(sums: &mut HashMap<(*const Node, usize), Tensor>, tensor: &Tensor, gradient: Tensor) {
+    let key = (Arc::as_ptr(&tensor.node), tensor.output);
+    let sum = match sums.remove(&key) {
+        Some(before) => before + gradient,
+        None => gradient,
+    };
+    sums.insert(key, sum);
+}
+
+/// The nodes through which gradients can flow to `roots`.
+fn history(roots: &[Tensor]) -> Vec<Arc<Node>> {
+    walk(roots, |t| t.node.requires_grad, |n| n.variable)
+}
+
+fn walk(roots: &[Tensor], enter: impl Fn(&Tensor) -> bool, stop: impl Fn(&Node) -> bool) -> Vec<Arc<Node>> {
+    let mut seen: HashSet<*const Node> = HashSet::new();
+    let mut found = vec![];
+    let mut left: Vec<Arc<Node>> = roots.iter().map(|t| t.node.clone()).collect();
+    while let Some(node) = left.pop() {
+        if !seen.insert(Arc::as_ptr(&node)) {
+            continue;
+        }
+        if !stop(&node) {
+            left.extend(node.state().inputs.iter().filter(|t| enter(t)).map(|t| t.node.clone()));
+        }
+        found.push(node);
+    }
+    found
+}
+
+/// Gradients of an op's inputs by differentiating its decomposition into other ops: `outputs = compose(inputs)`.
+#[track_caller]
+pub(crate) fn decomposed(
+    inputs: &[Tensor],
+    grads: &[Option<Tensor>],
+    compose: impl FnOnce(&[Tensor]) -> Vec<Tensor>,
+) -> Vec<Option<Tensor>> {
+    // Aliases, because one input may depend on another.
+    let inputs: Vec<Tensor> = inputs.iter().map(|t| t.alias(|_| ())).collect();
+    let outputs = compose(&inputs);
+    let pairs: Vec<(&Tensor, &Tensor)> =
+        outputs.iter().zip(grads).filter_map(|(y, g)| Some((y, g.as_ref()?))).collect();
+    // No further than the aliases: what lies behind them can be the whole model.
+    let ends: HashSet<*const Node> = inputs.iter().map(|t| Arc::as_ptr(&t.node)).collect();
+    let nodes =
+        walk(&outputs, |t| t.dtype().is_float(), |n| n.detached || ends.contains(&std::ptr::from_ref(n)));
+    pull(nodes, &pairs, &inputs.iter().collect::<Vec<_>>())
+}

@@ -1,0 +1,38 @@
+//! Lazy tensors, gradient rules, and the compiler that turns a recorded graph into a plan of kernel launches.
+//!
+//! Operations on [`Tensor`] append nodes to a graph and return at once. Reading a value, or an optimizer's step,
+//! compiles what is pending into a [`gpu_core::CommandGraph`] (once for each structure of graph) and runs it.
+//!
+//! ```
+//! use autograd::{Device, Tensor};
+//! let device = Device::named("cpu")?;
+//! let x = Tensor::from_slice(&device, &[1.0f32, 2.0, 3.0], &[3])?.variable();
+//! let y = (&x * &x).sum_all();
+//! let dx = y.backward().get(&x).unwrap().to_vec::<f32>()?;
+//! assert_eq!(dx, [2.0, 4.0, 6.0]);
+//! # Ok::<(), autograd::Error>(())
+//! ```
+
+mod compile;
+mod gradient;
+mod node;
+mod op;
+mod ops;
+mod recorder;
+mod tensor;
+mod trace;
+
+pub use compile::{Lower, plans};
+pub use gpu_core::{DType, Device, DeviceInfo, DeviceKind, Element, Error, Role, Stats};
+pub use gradient::{Gradients, grad, vjp};
+pub use op::{KernelOp, Meta};
+pub use ops::{
+    AdamStep, BatchNormOutput, CrossEntropyTarget, Generator, Operand, Padding, Pool2d, Reduction, SgdStep,
+    batch_norm_train, cat, stack,
+};
+pub use recorder::{evaluate, step};
+pub use tensor::{Pending, Tensor};
+pub use trace::{NonFinite, first_non_finite};
+
+/// A result of evaluating tensors.
+pub type Result<T> = gpu_core::Result<T>;

@@ -1,0 +1,109 @@
+//! Nodes of the recorded graph.
+
+use std::panic::Location;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+
+use gpu_core::{Buffer, Device, Role};
+
+use crate::op::{Meta, Op};
+use crate::{Result, Tensor};
+
+/// One recorded operation.
+pub(crate) struct Node {
+    pub id: u64,
+    pub device: Device,
+    pub op: Op,
+    pub outputs: Vec<Meta>,
+    /// Whether gradients flow into or through this node.
+    pub requires_grad: bool,
+    /// A tensor that gradients are wanted for; they end here.
+    pub variable: bool,
+    /// Gradients end here without being wanted.
+    pub detached: bool,
+    pub location: &'static Location<'static>,
+    /// The name of the parameter that this tensor is.
+    pub name: OnceLock<Arc<str>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    /// Empty once the values are known and no gradient can be asked for.
+    pub inputs: Vec<Tensor>,
+    /// The values of each output, once evaluated.
+    pub values: Vec<Option<Buffer>>,
+    /// An optimizer step has freed the inputs.
+    pub released: bool,
+}
+
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+impl Node {
+    pub fn new(
+        device: &Device,
+        op: Op,
+        inputs: Vec<Tensor>,
+        outputs: Vec<Meta>,
+        location: &'static Location,
+    ) -> Node {
+        let differentiable = match &op {
+            Op::Kernel(op) => op.differentiable(),
+            _ => true,
+        };
+        let float = outputs.iter().any(|o| o.dtype.is_float());
+        let requires_grad = differentiable && float && inputs.iter().any(|t| t.node.requires_grad);
+        let values = vec![None; outputs.len()];
+        Node {
+            id: NEXT.fetch_add(1, Relaxed),
+            device: device.clone(),
+            op,
+            outputs,
+            requires_grad,
+            variable: false,
+            detached: false,
+            location,
+            name: OnceLock::new(),
+            state: Mutex::new(State { inputs, values, released: false }),
+        }
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    pub fn is_view(&self) -> bool {
+        matches!(self.op, Op::View(_))
+    }
+
+    /// Whether the values were not computed from other tensors.
+    pub fn is_leaf(&self) -> bool {
+        matches!(self.op, Op::Data | Op::Constant(_) | Op::Scalars(_))
+    }
+
+    /// The values of output `i` of an evaluated node; a constant is uploaded when it is first used.
+    pub fn buffer(&self, i: usize) -> Result<Buffer> {
+        let value = &mut self.state().values[i];
+        if let (None, Op::Constant(words)) = (&value, &self.op) {
+            *value = Some(self.device.upload(bytemuck::cast_slice(words), Role::Input)?);
+        }
+        Ok(value.clone().expect("an evaluated node has values"))
+    }
+
+    /// The values of output `i`, if evaluated.
+    pub fn value(&self, i: usize) -> Option<Buffer> {
+        self.state().values[i].clone()
+    }
+}
+
+impl Drop for Node {
+    /// Takes long chains apart in a loop: the compiler's own recursion would overflow the stack.
+    fn drop(&mut self) {
+        let mut left = std::mem::take(&mut self.state().inputs);
+        while let Some(tensor) = left.pop() {
+            if let Some(node) = Arc::into_inner(tensor.node) {
+                left.append(&mut node.state().inputs);
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! What a node computes.
+
+use std::any::{Any, TypeId};
+use std::fmt::Debug;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use gpu_core::DType;
+use gpu_core::kernels::{Binary, ReduceOp, Unary};
+
+use crate::Tensor;
+use crate::compile::Lower;
+
+/// Shape and type of a tensor.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Meta {
+    pub shape: Vec<usize>,
+    pub dtype: DType,
+}
+
+impl Meta {
+    pub fn new(shape: &[usize], dtype: DType) -> Meta {
+        Meta { shape: shape.to_vec(), dtype }
+    }
+
+    /// Number of elements.
+    pub fn numel(&self) -> usize {
+        self.shape.iter().product()
+    }
+}
+
+/// What a node computes from its inputs. The compiler knows the variants; every op with kernels of its own is a
+/// [`KernelOp`].
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    /// Values that came from outside.
+    Data,
+    /// Values known when recorded, as words; uploaded when first used.
+    Constant(Arc<[u32]>),
+    /// Numbers that may differ at every step without changing the plan, as their bits.
+    Scalars(Vec<u32>),
+    View(View),
+    Map(MapOp),
+    /// Over the given dimensions, which are dropped.
+    Reduce(ReduceOp, Vec<usize>),
+    Kernel(Arc<dyn KernelOp>),
+}
+
+/// The same elements, seen differently; costs nothing unless a kernel needs them dense.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum View {
+    /// The same tensor, as a place of its own in the graph: a variable, detached, or an input of a decomposed op.
+    Alias,
+    Reshape,
+    Permute(Vec<usize>),
+    Expand,
+    Slice {
+        dim: usize,
+        start: usize,
+        len: usize,
+        step: isize,
+    },
+}
+
+/// An element-wise function with NumPy broadcasting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum MapOp {
+    Unary(Unary),
+    Binary(Binary),
+    /// `condition ? a : b`
+    Select,
+}
+
+impl Op {
+    pub fn name(&self) -> String {
+        match self {
+            Op::Data | Op::Constant(_) => "data".into(),
+            Op::Scalars(_) => "scalars".into(),
+            Op::View(view) => format!("{view:?}").to_lowercase(),
+            Op::Map(MapOp::Unary(op)) => format!("{op:?}").to_lowercase(),
+            Op::Map(MapOp::Binary(op)) => format!("{op:?}").to_lowercase(),
+            Op::Map(MapOp::Select) => "where".into(),
+            Op::Reduce(op, _) => format!("{op:?}").to_lowercase(),
+            Op::Kernel(op) => op.name().into(),
+        }
+    }
+
+    /// Appends everything that a plan depends on; numbers in [`Op::Scalars`] are not part of it.
+    pub fn key(&self, hasher: &mut dyn Hasher) {
+        let mut hasher = hasher;
+        std::mem::discriminant(self).hash(&mut hasher);
+        match self {
+            Op::Data | Op::Constant(_) => {}
+            Op::Scalars(values) => values.len().hash(&mut hasher),
+            Op::View(view) => view.hash(&mut hasher),
+            Op::Map(op) => op.hash(&mut hasher),
+            Op::Reduce(op, dims) => (op, dims).hash(&mut hasher),
+            Op::Kernel(op) => op.key(hasher),
+        }
+    }
+}
+
+/// Attributes as part of a plan's key; every `Hash` type has it.
+pub trait Key {
+    fn key(&self, hasher: &mut dyn Hasher);
+}
+
+impl<T: Hash + Any> Key for T {
+    fn key(&self, hasher: &mut dyn Hasher) {
+        let mut hasher = hasher;
+        TypeId::of::<T>().hash(&mut hasher);
+        self.hash(&mut hasher);
+    }
+}
+
+/// An op with kernels of its own: how it is lowered to launches, and how gradients flow through it. Its shape rule is
+/// in the `Tensor` method that records it.
+pub trait KernelOp: Key + Debug + Send + Sync {
+    fn name(&self) -> &'static str;
+
+    /// Emits the launches that compute the node's outputs.
+    fn lower(&self, cx: &mut Lower);
+
+    /// Gradients of the inputs, given the node's inputs, its outputs, and the gradients of the outputs (`None` where
+    /// nothing depends on an output). `None` for an input without a gradient.
+    fn gradient(
+        &self,
+        inputs: &[Tensor],
+        outputs: &[Tensor],
+        grads: &[Option<Tensor>],
+    ) -> Vec<Option<Tensor>>;
+
+    /// Whether results carry gradients at all.
+    fn differentiable(&self) -> bool {
+        true
+    }
+
+    /// Inputs that the op overwrites: `(input, output)` pairs whose memory is one when nobody else holds the input.
+    fn in_place(&self) -> &[(usize, usize)] {
+        &[]
+    }
+}

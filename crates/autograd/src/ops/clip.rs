@@ -1,0 +1,37 @@
+//! Clipping of gradients.
+
+use crate::{Gradients, Tensor, stack};
+
+impl Gradients {
+    /// Scales all gradients down together so that their joint p-norm is at most `max`, as `torch.nn.utils.clip_grad_norm_`.
+    /// Gives the norm before clipping, too.
+    ///
+    /// ```
+    /// # use autograd::{Device, Gradients, Tensor};
+    /// let x = Tensor::from_slice(&Device::named("cpu")?, &[3.0f32, 4.0], &[2])?.variable();
+    /// let gradients = x.square().sum_all().backward();
+    /// let (clipped, norm) = gradients.clip_norm(5.0, 2.0);
+    /// assert_eq!(norm.item()?, 10.0);
+    /// assert!((clipped.get(&x).unwrap().to_vec::<f32>()?[0] - 3.0).abs() < 1e-5);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When there are no gradients.
+    #[track_caller]
+    pub fn clip_norm(self, max: f32, p: f32) -> (Gradients, Tensor) {
+        let gradients = self.variables().iter().map(|v| self.get(v).expect("every variable has a gradient"));
+        let norm_of = |t: &Tensor| t.norm(p, &(0..t.rank() as isize).collect::<Vec<_>>(), false);
+        let norms: Vec<Tensor> = gradients.map(norm_of).collect();
+        assert!(!norms.is_empty(), "clip_norm: no gradients");
+        let norm = norm_of(&stack(&norms.iter().collect::<Vec<_>>(), 0));
+        let scale = (max / (&norm + 1e-6)).clamp_max(1.0);
+        (self.map(|g| g * &scale), norm)
+    }
+
+    /// Limits every element of every gradient to `-limit..=limit`, as `torch.nn.utils.clip_grad_value_`.
+    #[track_caller]
+    pub fn clip_value(self, limit: f32) -> Gradients {
+        self.map(|g| g.clamp(-limit, limit))
+    }
+}

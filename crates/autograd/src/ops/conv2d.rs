@@ -1,0 +1,191 @@
+//! Two-dimensional convolution: the op and its two gradients, which are each other's gradients.
+
+use gpu_core::kernels::{self, Conv2dShape, Map};
+use gpu_core::{DType, Layout};
+
+use crate::compile::Lower;
+use crate::op::{KernelOp, Meta};
+use crate::{Padding, Tensor};
+
+#[derive(Debug, Hash)]
+struct Conv2d(Conv2dShape);
+#[derive(Debug, Hash)]
+struct Conv2dInputGrad(Conv2dShape);
+#[derive(Debug, Hash)]
+struct Conv2dWeightGrad(Conv2dShape);
+
+impl Tensor {
+    /// Cross-correlation of `self [N, C, H, W]` (or `[C, H, W]`) with `weight [O, C / groups, KH, KW]`, plus `bias [O]`, as
+    /// `torch.nn.functional.conv2d`.
+    ///
+    /// # Panics
+    /// When shapes do not fit, a stride, dilation or group count is 0, or the kernel is larger than the padded input.
+    ///
+    /// ```
+    /// # use autograd::{Device, Tensor};
+    /// let device = Device::named("cpu")?;
+    /// let x = Tensor::ones(&device, &[1, 1, 3, 3]);
+    /// let w = Tensor::ones(&device, &[1, 1, 3, 3]);
+    /// let y = x.conv2d(&w, None, [1, 1], [1, 1], [1, 1], 1);
+    /// assert_eq!(y.to_vec::<f32>()?, [4.0, 6.0, 4.0, 6.0, 9.0, 6.0, 4.0, 6.0, 4.0]);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn conv2d(
+        &self,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        stride: [usize; 2],
+        padding: [usize; 2],
+        dilation: [usize; 2],
+        groups: usize,
+    ) -> Tensor {
+        if self.rank() == 3 {
+            return self.unsqueeze(0).conv2d(weight, bias, stride, padding, dilation, groups).squeeze(&[0]);
+        }
+        let (x, w) = (self.shape(), weight.shape());
+        let shapes = format!("conv2d: input {x:?}, weight {w:?}, groups {groups}");
+        assert!(x.len() == 4 && w.len() == 4, "{shapes}: both have 4 dimensions");
+        assert!(
+            groups > 0 && x[1] == w[1] * groups && w[0].is_multiple_of(groups),
+            "{shapes}: channels do not fit"
+        );
+        assert!(
+            stride.iter().chain(&dilation).all(|&n| n > 0),
+            "{shapes}: stride {stride:?}, dilation {dilation:?}"
+        );
+        let shape = Conv2dShape {
+            batch: x[0],
+            in_channels: x[1],
+            out_channels: w[0],
+            groups,
+            input: [x[2], x[3]],
+            kernel: [w[2], w[3]],
+            stride,
+            padding,
+            dilation,
+        };
+        for d in 0..2 {
+            let reach = dilation[d] * (shape.kernel[d].max(1) - 1) + 1;
+            let padded = shape.input[d] + 2 * padding[d];
+            assert!(reach <= padded, "{shapes}: the kernel covers {reach}, the padded input has {padded}");
+        }
+        self.expect_float("conv2d");
+        weight.expect_float("conv2d");
+        let y = forward(shape, self, weight);
+        match bias {
+            None => y,
+            Some(bias) => {
+                assert_eq!(
+                    bias.shape(),
+                    &[w[0]],
+                    "conv2d: bias {:?} for {} output channels",
+                    bias.shape(),
+                    w[0]
+                );
+                y + bias.reshape(&[w[0], 1, 1])
+            }
+        }
+    }
+
+    /// [`conv2d`](Tensor::conv2d) of stride 1, padded so that the plane keeps its size (`padding="same"`); where that takes an
+    /// odd number of zeros, there is one more behind.
+    ///
+    /// # Panics
+    /// When shapes do not fit, or a dilation or the group count is 0.
+    #[track_caller]
+    pub fn conv2d_same(
+        &self,
+        weight: &Tensor,
+        bias: Option<&Tensor>,
+        dilation: [usize; 2],
+        groups: usize,
+    ) -> Tensor {
+        assert_eq!(weight.rank(), 4, "conv2d_same: weight {:?}", weight.shape());
+        let around = [3, 2].map(|d| {
+            let total = (dilation[d - 2] * (weight.shape()[d].max(1) - 1)) as isize;
+            (total / 2, total - total / 2)
+        });
+        let padded = self.pad(&around, Padding::Constant(0.0));
+        padded.conv2d(weight, bias, [1, 1], [0, 0], dilation, groups)
+    }
+}
+
+#[track_caller]
+fn forward(shape: Conv2dShape, x: &Tensor, weight: &Tensor) -> Tensor {
+    let [h, w] = shape.output();
+    let out = Meta::new(&[shape.batch, shape.out_channels, h, w], x.dtype());
+    Tensor::record(Conv2d(shape), &[x, weight], vec![out]).remove(0)
+}
+
+#[track_caller]
+fn input_grad(shape: Conv2dShape, dy: &Tensor, weight: &Tensor) -> Tensor {
+    let [h, w] = shape.input;
+    let out = Meta::new(&[shape.batch, shape.in_channels, h, w], dy.dtype());
+    Tensor::record(Conv2dInputGrad(shape), &[dy, weight], vec![out]).remove(0)
+}
+
+#[track_caller]
+fn weight_grad(shape: Conv2dShape, x: &Tensor, dy: &Tensor) -> Tensor {
+    let [h, w] = shape.kernel;
+    let out = Meta::new(&[shape.out_channels, shape.in_channels / shape.groups, h, w], x.dtype());
+    Tensor::record(Conv2dWeightGrad(shape), &[x, dy], vec![out]).remove(0)
+}
+
+fn launch(cx: &mut Lower, kernel: impl gpu_core::Kernel + 'static) {
+    let out = cx.output(0);
+    if cx.input_meta(0).numel() == 0 || cx.input_meta(1).numel() == 0 {
+        // Sums of nothing.
+        let whole = Layout::contiguous(&cx.output_meta(0).shape);
+        cx.launch(Map::fill(DType::F32, 0, whole), &[out]);
+        return;
+    }
+    let args = [cx.dense(0), cx.dense(1), out];
+    cx.launch(kernel, &args);
+}
+
+impl KernelOp for Conv2d {
+    fn name(&self) -> &'static str {
+        "conv2d"
+    }
+
+    fn lower(&self, cx: &mut Lower) {
+        launch(cx, kernels::Conv2d { shape: self.0 });
+    }
+
+    fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
+        let (x, weight, dy) = (&inputs[0], &inputs[1], grads[0].as_ref().expect("one output"));
+        // The first layer's input needs no gradient: nobody holds the first one then, and it is never evaluated.
+        vec![Some(input_grad(self.0, dy, weight)), Some(weight_grad(self.0, x, dy))]
+    }
+}
+
+impl KernelOp for Conv2dInputGrad {
+    fn name(&self) -> &'static str {
+        "conv2d_input_grad"
+    }
+
+    fn lower(&self, cx: &mut Lower) {
+        launch(cx, kernels::Conv2dInputGrad { shape: self.0 });
+    }
+
+    fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
+        let (dy, weight, g) = (&inputs[0], &inputs[1], grads[0].as_ref().expect("one output"));
+        vec![Some(forward(self.0, g, weight)), Some(weight_grad(self.0, g, dy))]
+    }
+}
+
+impl KernelOp for Conv2dWeightGrad {
+    fn name(&self) -> &'static str {
+        "conv2d_weight_grad"
+    }
+
+    fn lower(&self, cx: &mut Lower) {
+        launch(cx, kernels::Conv2dWeightGrad { shape: self.0 });
+    }
+
+    fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
+        let (x, dy, g) = (&inputs[0], &inputs[1], grads[0].as_ref().expect("one output"));
+        vec![Some(input_grad(self.0, dy, g)), Some(forward(self.0, x, g))]
+    }
+}

@@ -1,0 +1,201 @@
+//! Softmax cross-entropy: fused for class indices, composed for everything else that torch offers.
+
+use gpu_core::DType;
+use gpu_core::kernels;
+
+use crate::Tensor;
+use crate::compile::Lower;
+use crate::gradient::decomposed;
+use crate::op::{KernelOp, Meta};
+use crate::ops::loss::Reduction;
+
+/// What a cross-entropy compares with.
+#[derive(Clone, Copy)]
+pub enum CrossEntropyTarget<'a> {
+    /// Integer classes, `[N]` or `[N, d1, ..]`.
+    Classes(&'a Tensor),
+    /// Probabilities of the logits' shape.
+    Probabilities(&'a Tensor),
+}
+
+/// A row's loss from logits `[rows, cols]` and classes `[rows]`.
+#[derive(Clone, Copy, Debug, Hash)]
+struct CrossEntropy {
+    smoothing_bits: u32,
+    ignore_index: i32,
+}
+
+/// torch's default of classes to skip.
+const IGNORE: i32 = -100;
+
+impl Tensor {
+    /// Mean softmax cross-entropy of logits `[N, C]` with integer classes `[N]`. A class outside of `0..C` gives NaN.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    ///
+    /// ```
+    /// # use autograd::{Device, Tensor};
+    /// let device = Device::named("cpu")?;
+    /// let logits = Tensor::zeros(&device, &[2, 10]);
+    /// let classes = Tensor::from_slice(&device, &[3i32, 7], &[2])?;
+    /// assert!((logits.cross_entropy(&classes).item()? - 10f32.ln()).abs() < 1e-6);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn cross_entropy(&self, classes: &Tensor) -> Tensor {
+        let target = CrossEntropyTarget::Classes(classes);
+        self.cross_entropy_with(target, None, IGNORE, 0.0, Reduction::Mean)
+    }
+
+    /// [`cross_entropy`](Tensor::cross_entropy) with label smoothing (Szegedy et al. 2016).
+    #[track_caller]
+    pub fn cross_entropy_smoothed(&self, classes: &Tensor, smoothing: f32) -> Tensor {
+        let target = CrossEntropyTarget::Classes(classes);
+        self.cross_entropy_with(target, None, IGNORE, smoothing, Reduction::Mean)
+    }
+
+    /// `torch.nn.functional.cross_entropy` with all its options: logits `[N, C]`, `[N, C, d1, ..]` or `[C]`; `weight [C]`;
+    /// rows of class `ignore_index` count nothing.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn cross_entropy_with(
+        &self,
+        target: CrossEntropyTarget,
+        weight: Option<&Tensor>,
+        ignore_index: i32,
+        smoothing: f32,
+        reduction: Reduction,
+    ) -> Tensor {
+        assert!(self.rank() > 0, "cross_entropy: logits are a scalar");
+        self.expect_float("cross_entropy");
+        let classes_dim = if self.rank() == 1 { 0 } else { 1 };
+        let classes = self.shape()[classes_dim];
+        if let Some(w) = weight {
+            assert_eq!(
+                w.shape(),
+                [classes],
+                "cross_entropy: weight {:?} for logits {:?}",
+                w.shape(),
+                self.shape()
+            );
+        }
+        let rows = self.movedim(classes_dim as isize, -1);
+        let shape = rows.shape()[..rows.rank() - 1].to_vec();
+        let rows = rows.reshape(&[shape.iter().product(), classes]);
+        match target {
+            CrossEntropyTarget::Classes(target) => {
+                assert_eq!(target.shape(), shape, "cross_entropy: classes for logits {:?}", self.shape());
+                assert!(!target.dtype().is_float(), "cross_entropy: classes of type {}", target.dtype());
+                let target = target.to(DType::I32).reshape(&[rows.shape()[0]]);
+                let counted = target.ne(ignore_index as f32);
+                let (loss, share) = match weight {
+                    None => (rows.fused(&target, smoothing, ignore_index), counted.to(DType::F32)),
+                    Some(weight) => rows.weighted(&target, &counted, weight, smoothing),
+                };
+                match reduction {
+                    Reduction::None => loss.reshape(&shape),
+                    Reduction::Sum => loss.sum_all(),
+                    Reduction::Mean => loss.sum_all() / share.sum_all(),
+                }
+            }
+            CrossEntropyTarget::Probabilities(p) => {
+                assert_eq!(
+                    p.shape(),
+                    self.shape(),
+                    "cross_entropy: probabilities for logits {:?}",
+                    self.shape()
+                );
+                let p = p.movedim(classes_dim as isize, -1).reshape(rows.shape());
+                let p = p * (1.0 - smoothing) + smoothing / classes as f32;
+                let logs = rows.log_softmax(-1);
+                let logs = weight.map_or(logs.clone(), |w| logs * w);
+                let loss = -(p * logs).sum(&[-1], false);
+                let rows = shape.iter().product::<usize>();
+                reduction.apply(&loss.reshape(&shape), rows as f32)
+            }
+        }
+    }
+
+    #[track_caller]
+    fn fused(&self, target: &Tensor, smoothing: f32, ignore_index: i32) -> Tensor {
+        let op = CrossEntropy { smoothing_bits: smoothing.to_bits(), ignore_index };
+        Tensor::record(op, &[self, target], vec![Meta::new(target.shape(), DType::F32)]).remove(0)
+    }
+
+    /// Losses and weights of rows, with a weight for each class.
+    #[track_caller]
+    fn weighted(
+        &self,
+        target: &Tensor,
+        counted: &Tensor,
+        weight: &Tensor,
+        smoothing: f32,
+    ) -> (Tensor, Tensor) {
+        let logs = self.log_softmax(-1);
+        let safe = target.where_(counted, &target.number(0.0));
+        let hot = safe.one_hot(self.size(-1));
+        let (zero, share) = (self.number(0.0), (&hot * weight).sum(&[-1], false));
+        let share = share.where_(counted, &zero);
+        let nll = -(hot * weight * &logs).sum(&[-1], false);
+        let smooth = -(logs * weight).sum(&[-1], false) / self.size(-1) as f32;
+        let loss = nll * (1.0 - smoothing) + smooth * smoothing;
+        (loss.where_(counted, &zero), share)
+    }
+}
+
+impl CrossEntropy {
+    fn smoothing(&self) -> f32 {
+        f32::from_bits(self.smoothing_bits)
+    }
+}
+
+impl KernelOp for CrossEntropy {
+    fn name(&self) -> &'static str {
+        "cross_entropy"
+    }
+
+    fn lower(&self, cx: &mut Lower) {
+        let shape = cx.input_meta(0).shape;
+        let args = [cx.dense(0), cx.dense(1), cx.output(0)];
+        let (smoothing, ignore_index) = (self.smoothing(), self.ignore_index);
+        cx.launch(kernels::CrossEntropy { rows: shape[0], cols: shape[1], smoothing, ignore_index }, &args);
+    }
+
+    fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
+        let (logits, target, dloss) = (&inputs[0], &inputs[1], grads[0].as_ref().expect("one output"));
+        let op = CrossEntropyGrad(*self);
+        vec![Some(Tensor::record(op, &[logits, target, dloss], vec![logits.meta().clone()]).remove(0)), None]
+    }
+}
+
+#[derive(Debug, Hash)]
+struct CrossEntropyGrad(CrossEntropy);
+
+impl KernelOp for CrossEntropyGrad {
+    fn name(&self) -> &'static str {
+        "cross_entropy_grad"
+    }
+
+    fn lower(&self, cx: &mut Lower) {
+        let shape = cx.input_meta(0).shape;
+        let args = [cx.dense(0), cx.dense(1), cx.dense(2), cx.output(0)];
+        let (smoothing, ignore_index) = (self.0.smoothing(), self.0.ignore_index);
+        cx.launch(
+            kernels::CrossEntropyGrad { rows: shape[0], cols: shape[1], smoothing, ignore_index },
+            &args,
+        );
+    }
+
+    fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
+        decomposed(inputs, grads, |inputs| {
+            let (logits, target, dloss) = (&inputs[0], &inputs[1], &inputs[2]);
+            let (cols, e) = (logits.size(-1), self.0.smoothing());
+            let counted = target.ne(self.0.ignore_index as f32).to(DType::F32);
+            let wanted = target.one_hot(cols) * (1.0 - e) + e / cols as f32;
+            vec![(logits.softmax(-1) - wanted) * (dloss * counted).unsqueeze(-1)]
+        })
+    }
+}

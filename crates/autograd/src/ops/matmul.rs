@@ -1,0 +1,143 @@
+//! Matrix products.
+
+use crate::Tensor;
+use crate::compile::Lower;
+use crate::op::{KernelOp, Meta};
+use crate::ops::map::broadcast;
+
+/// `[.., M, K] x [.., K, N]` with equal leading dimensions.
+#[derive(Debug, Hash)]
+struct MatMul;
+
+impl Tensor {
+    /// Matrix product as `torch.matmul`: vectors are rows or columns, leading dimensions broadcast.
+    ///
+    /// # Panics
+    /// When the inner dimensions differ, the leading ones do not broadcast, or an operand is a scalar.
+    ///
+    /// ```
+    /// # use autograd::{Device, Tensor};
+    /// let device = Device::named("cpu")?;
+    /// let a = Tensor::from_slice(&device, &[1.0f32, 2.0, 3.0, 4.0], &[2, 2])?;
+    /// assert_eq!(a.matmul(&a).to_vec::<f32>()?, [7.0, 10.0, 15.0, 22.0]);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn matmul(&self, other: &Tensor) -> Tensor {
+        let shapes = format!("matmul: shapes {:?} and {:?}", self.shape(), other.shape());
+        assert!(self.rank() > 0 && other.rank() > 0, "{shapes}");
+        assert!(
+            self.dtype().is_float() && other.dtype().is_float(),
+            "matmul: types {} and {}",
+            self.dtype(),
+            other.dtype()
+        );
+        let a = if self.rank() == 1 { self.unsqueeze(0) } else { self.clone() };
+        let b = if other.rank() == 1 { other.unsqueeze(1) } else { other.clone() };
+        let (m, k) = (a.size(-2), a.size(-1));
+        let (k2, n) = (b.size(-2), b.size(-1));
+        assert_eq!(k, k2, "{shapes}: inner dimensions differ");
+        let y = if b.rank() == 2 && a.rank() > 2 {
+            // One tall product instead of a batch of them.
+            let rows = a.reshape(&[a.numel().checked_div(k).unwrap_or(0), k]);
+            let shape = [&a.shape()[..a.rank() - 1], &[n]].concat();
+            rows.product(&b).reshape(&shape)
+        } else {
+            let batch = broadcast("matmul", &[&a.shape()[..a.rank() - 2], &b.shape()[..b.rank() - 2]]);
+            a.expand(&[&batch[..], &[m, k]].concat()).product(&b.expand(&[&batch[..], &[k, n]].concat()))
+        };
+        match (self.rank(), other.rank()) {
+            (1, 1) => y.reshape(&[]),
+            (1, _) => y.squeeze(&[-2]),
+            (_, 1) => y.squeeze(&[-1]),
+            _ => y,
+        }
+    }
+
+    #[track_caller]
+    fn product(&self, other: &Tensor) -> Tensor {
+        let mut shape = self.shape().to_vec();
+        shape.pop();
+        shape.push(other.size(-1));
+        Tensor::record(MatMul, &[self, other], vec![Meta::new(&shape, self.dtype())]).remove(0)
+    }
+
+    /// Sum of the products of two vectors.
+    ///
+    /// # Panics
+    /// When either is not a vector, or their lengths differ.
+    #[track_caller]
+    pub fn dot(&self, other: &Tensor) -> Tensor {
+        assert!(
+            self.rank() == 1 && other.rank() == 1,
+            "dot: shapes {:?} and {:?}",
+            self.shape(),
+            other.shape()
+        );
+        self.matmul(other)
+    }
+
+    /// All products of the elements of two vectors: `[n]` and `[m]` give `[n, m]`.
+    ///
+    /// # Panics
+    /// When either is not a vector.
+    #[track_caller]
+    pub fn outer(&self, other: &Tensor) -> Tensor {
+        assert!(
+            self.rank() == 1 && other.rank() == 1,
+            "outer: shapes {:?} and {:?}",
+            self.shape(),
+            other.shape()
+        );
+        self.unsqueeze(1) * other
+    }
+
+    /// `[B, M, K] x [B, K, N]`
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn bmm(&self, other: &Tensor) -> Tensor {
+        let (a, b) = (self.shape(), other.shape());
+        assert!(a.len() == 3 && b.len() == 3 && a[0] == b[0], "bmm: shapes {a:?} and {b:?}");
+        self.matmul(other)
+    }
+
+    /// `beta self + alpha (a x b)` of matrices; `self` broadcasts to the product.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn addmm(&self, a: &Tensor, b: &Tensor, beta: f32, alpha: f32) -> Tensor {
+        assert!(a.rank() == 2 && b.rank() == 2, "addmm: shapes {:?} and {:?}", a.shape(), b.shape());
+        let product = a.matmul(b);
+        self.expand(product.shape()) * beta + product * alpha
+    }
+
+    /// `x W^T + b` with `x [.., in]`, `weight [out, in]`, `bias [out]`.
+    #[track_caller]
+    pub fn linear(&self, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+        assert_eq!(weight.rank(), 2, "linear: weight {:?} for input {:?}", weight.shape(), self.shape());
+        let y = self.matmul(&weight.transpose(-1, -2));
+        match bias {
+            None => y,
+            Some(bias) => y + bias,
+        }
+    }
+}
+
+impl KernelOp for MatMul {
+    fn name(&self) -> &'static str {
+        "matmul"
+    }
+
+    fn lower(&self, cx: &mut Lower) {
+        let (a, b, out) = (cx.input(0), cx.input(1), cx.output(0));
+        cx.matmul(a, b, out);
+    }
+
+    fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
+        let (a, b, g) = (&inputs[0], &inputs[1], grads[0].as_ref().expect("one output"));
+        vec![Some(g.product(&b.transpose(-1, -2))), Some(a.transpose(-1, -2).product(g))]
+    }
+}

@@ -1,0 +1,37 @@
+//! The operations: shape rule, gradient rule and lowering side by side, one concept a file.
+
+mod activation;
+mod batch_norm;
+mod clip;
+mod concat;
+mod conv2d;
+mod cross_entropy;
+mod gather;
+mod layer_norm;
+mod loss;
+mod map;
+mod matmul;
+mod optim;
+mod pad;
+mod pool2d;
+mod random;
+mod reduce;
+mod shape;
+mod softmax;
+mod statistics;
+mod unary;
+mod view;
+
+pub use batch_norm::{BatchNormOutput, batch_norm_train};
+pub use concat::{cat, stack};
+pub use cross_entropy::CrossEntropyTarget;
+pub use loss::Reduction;
+pub use map::Operand;
+pub use optim::{AdamStep, SgdStep};
+pub use pad::Padding;
+pub use pool2d::Pool2d;
+pub use random::Generator;
+
+pub(crate) use map::map_gradient;
+pub(crate) use reduce::reduce_gradient;
+pub(crate) use view::view_gradient;

@@ -1,0 +1,192 @@
+//! Max and average pooling over windows of `[N, C, H, W]`.
+
+use gpu_core::DType;
+use gpu_core::kernels::{self, Pool2dShape};
+
+use crate::Tensor;
+use crate::compile::Lower;
+use crate::op::{KernelOp, Meta};
+
+/// Window geometry, with torch's defaults: stride equal to the kernel, no padding or dilation, sizes rounded down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool2d {
+    pub kernel: [usize; 2],
+    pub stride: [usize; 2],
+    pub padding: [usize; 2],
+    pub dilation: [usize; 2],
+    /// Windows may hang over the end.
+    pub ceil_mode: bool,
+}
+
+impl Pool2d {
+    /// Square windows of `size`, side by side.
+    pub fn new(size: usize) -> Pool2d {
+        Pool2d { kernel: [size; 2], stride: [size; 2], padding: [0; 2], dilation: [1; 2], ceil_mode: false }
+    }
+
+    #[track_caller]
+    fn shape(&self, op: &str, x: &Tensor) -> Pool2dShape {
+        assert!(
+            x.rank() == 4 && x.dtype().is_float(),
+            "{op}: input {:?} of type {}, not [N, C, H, W]",
+            x.shape(),
+            x.dtype()
+        );
+        let input = [x.shape()[2], x.shape()[3]];
+        let mut output = [0; 2];
+        for d in 0..2 {
+            let (k, s, p) = (self.kernel[d], self.stride[d], self.padding[d]);
+            assert!(k > 0 && s > 0 && self.dilation[d] > 0, "{op}: {self:?}");
+            assert!(2 * p <= k, "{op}: padding {p} is more than half of the kernel {k}");
+            let (reach, padded) = (self.dilation[d] * (k - 1) + 1, input[d] + 2 * p);
+            assert!(
+                reach <= padded || self.ceil_mode,
+                "{op}: the window covers {reach}, the padded input has {padded}"
+            );
+            let room = padded.saturating_sub(reach);
+            let n = if self.ceil_mode { room.div_ceil(s) } else { room / s } + 1;
+            // A window that starts in the padding behind the input is dropped.
+            output[d] = if self.ceil_mode && (n - 1) * s >= input[d] + p { n - 1 } else { n };
+        }
+        Pool2dShape {
+            planes: x.shape()[0] * x.shape()[1],
+            input,
+            output,
+            kernel: self.kernel,
+            stride: self.stride,
+            padding: self.padding,
+            dilation: self.dilation,
+        }
+    }
+}
+
+fn output_meta(x: &Tensor, shape: &Pool2dShape, dtype: DType) -> Meta {
+    Meta::new(&[x.shape()[0], x.shape()[1], shape.output[0], shape.output[1]], dtype)
+}
+
+impl Tensor {
+    /// The largest element of every window, and its position (i32) in the plane `H * W`.
+    ///
+    /// # Panics
+    /// When the input is not `[N, C, H, W]` or `[C, H, W]`, or the windows do not fit.
+    #[track_caller]
+    pub fn max_pool2d(&self, pool: Pool2d) -> (Tensor, Tensor) {
+        if self.rank() == 3 {
+            let (y, index) = self.unsqueeze(0).max_pool2d(pool);
+            return (y.squeeze(&[0]), index.squeeze(&[0]));
+        }
+        let shape = pool.shape("max_pool2d", self);
+        let outputs = vec![output_meta(self, &shape, DType::F32), output_meta(self, &shape, DType::I32)];
+        let [y, index] =
+            <[Tensor; 2]>::try_from(Tensor::record(MaxPool2d(shape), &[self], outputs)).expect("two outputs");
+        (y, index)
+    }
+
+    /// The mean of every window. `count_include_pad`: padding counts as zeros; `divisor` replaces the window's size.
+    ///
+    /// # Panics
+    /// As [`max_pool2d`](Tensor::max_pool2d), or when a dilation is given.
+    #[track_caller]
+    pub fn avg_pool2d(&self, pool: Pool2d, count_include_pad: bool, divisor: Option<usize>) -> Tensor {
+        assert_eq!(pool.dilation, [1, 1], "avg_pool2d: windows have no dilation");
+        if self.rank() == 3 {
+            return self.unsqueeze(0).avg_pool2d(pool, count_include_pad, divisor).squeeze(&[0]);
+        }
+        let shape = pool.shape("avg_pool2d", self);
+        let out = output_meta(self, &shape, DType::F32);
+        Tensor::record(AvgPool2d { shape, count_include_pad, divisor }, &[self], vec![out]).remove(0)
+    }
+}
+
+#[derive(Debug, Hash)]
+struct MaxPool2d(Pool2dShape);
+
+impl KernelOp for MaxPool2d {
+    fn name(&self) -> &'static str {
+        "max_pool2d"
+    }
+
+    fn lower(&self, cx: &mut Lower) {
+        let args = [cx.dense(0), cx.output(0), cx.output(1)];
+        cx.launch(kernels::MaxPool2d { shape: self.0 }, &args);
+    }
+
+    fn gradient(
+        &self,
+        inputs: &[Tensor],
+        outputs: &[Tensor],
+        grads: &[Option<Tensor>],
+    ) -> Vec<Option<Tensor>> {
+        let dx = grads[0].as_ref().map(|dy| {
+            let meta = Meta::new(inputs[0].shape(), DType::F32);
+            Tensor::record(MaxPool2dGrad(self.0), &[dy, &outputs[1]], vec![meta]).remove(0)
+        });
+        vec![dx]
+    }
+}
+
+#[derive(Debug, Hash)]
+struct MaxPool2dGrad(Pool2dShape);
+
+impl KernelOp for MaxPool2dGrad {
+    fn name(&self) -> &'static str {
+        "max_pool2d_grad"
+    }
+
+    fn lower(&self, cx: &mut Lower) {
+        let args = [cx.dense(0), cx.dense(1), cx.output(0)];
+        cx.launch(kernels::MaxPool2dGrad { shape: self.0 }, &args);
+    }
+
+    /// The scatter's transpose: the gradient is read back at the positions of the maxima.
+    fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
+        let (dy, index, g) = (&inputs[0], &inputs[1], grads[0].as_ref().expect("one output"));
+        let plane = |t: &Tensor| t.reshape(&[self.0.planes, t.size(-2) * t.size(-1)]);
+        vec![Some(plane(g).gather(1, &plane(index)).reshape(dy.shape())), None]
+    }
+}
+
+#[derive(Clone, Copy, Debug, Hash)]
+struct AvgPool2d {
+    shape: Pool2dShape,
+    count_include_pad: bool,
+    divisor: Option<usize>,
+}
+
+impl KernelOp for AvgPool2d {
+    fn name(&self) -> &'static str {
+        "avg_pool2d"
+    }
+
+    fn lower(&self, cx: &mut Lower) {
+        let AvgPool2d { shape, count_include_pad, divisor } = *self;
+        let args = [cx.dense(0), cx.output(0)];
+        cx.launch(kernels::AvgPool2d { shape, count_include_pad, divisor }, &args);
+    }
+
+    fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
+        let dy = grads[0].as_ref().expect("one output");
+        let meta = Meta::new(inputs[0].shape(), DType::F32);
+        vec![Some(Tensor::record(AvgPool2dGrad(*self), &[dy], vec![meta]).remove(0))]
+    }
+}
+
+#[derive(Debug, Hash)]
+struct AvgPool2dGrad(AvgPool2d);
+
+impl KernelOp for AvgPool2dGrad {
+    fn name(&self) -> &'static str {
+        "avg_pool2d_grad"
+    }
+
+    fn lower(&self, cx: &mut Lower) {
+        let AvgPool2d { shape, count_include_pad, divisor } = self.0;
+        let args = [cx.dense(0), cx.output(0)];
+        cx.launch(kernels::AvgPool2dGrad { shape, count_include_pad, divisor }, &args);
+    }
+
+    fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
+        let g = grads[0].as_ref().expect("one output");
+        vec![Some(Tensor::record(self.0, &[g], vec![Meta::new(inputs[0].shape(), DType::F32)]).remove(0))]
+    }
+}

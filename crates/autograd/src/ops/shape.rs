@@ -1,0 +1,237 @@
+//! Shape changes composed of views.
+
+use gpu_core::DType;
+
+use crate::{Padding, Tensor, cat};
+
+impl Tensor {
+    /// Exchanges two dimensions.
+    #[track_caller]
+    pub fn transpose(&self, a: isize, b: isize) -> Tensor {
+        let (a, b) = (self.dim("transpose", a), self.dim("transpose", b));
+        let mut order: Vec<isize> = (0..self.rank() as isize).collect();
+        order.swap(a, b);
+        self.permute(&order)
+    }
+
+    /// The transpose of a matrix.
+    #[track_caller]
+    pub fn t(&self) -> Tensor {
+        assert_eq!(self.rank(), 2, "t: of a tensor of shape {:?}", self.shape());
+        self.transpose(0, 1)
+    }
+
+    /// Moves dimension `from` to position `to`.
+    #[track_caller]
+    pub fn movedim(&self, from: isize, to: isize) -> Tensor {
+        let (from, to) = (self.dim("movedim", from), self.dim("movedim", to));
+        let mut order: Vec<isize> = (0..self.rank() as isize).collect();
+        let moved = order.remove(from);
+        order.insert(to, moved);
+        self.permute(&order)
+    }
+
+    /// Merges dimensions `first..=last` into one.
+    #[track_caller]
+    pub fn flatten(&self, first: isize, last: isize) -> Tensor {
+        if self.rank() == 0 {
+            return self.reshape(&[1]);
+        }
+        let (first, last) = (self.dim("flatten", first), self.dim("flatten", last));
+        assert!(first <= last, "flatten: dimensions {first}..={last}");
+        let mut shape = self.shape()[..first].to_vec();
+        shape.push(self.shape()[first..=last].iter().product());
+        shape.extend(&self.shape()[last + 1..]);
+        self.reshape(&shape)
+    }
+
+    /// Drops the given dimensions of size 1; others of them stay.
+    #[track_caller]
+    pub fn squeeze(&self, dims: &[isize]) -> Tensor {
+        let dims = self.dims("squeeze", dims);
+        let shape = self.shape().iter().enumerate().filter(|(d, n)| !(dims.contains(d) && **n == 1));
+        self.reshape(&shape.map(|(_, &n)| n).collect::<Vec<_>>())
+    }
+
+    /// A new dimension of size 1 at position `dim`.
+    #[track_caller]
+    pub fn unsqueeze(&self, dim: isize) -> Tensor {
+        let rank = self.rank() as isize + 1;
+        assert!((-rank..rank).contains(&dim), "unsqueeze: dimension {dim} of {:?}", self.shape());
+        let mut shape = self.shape().to_vec();
+        shape.insert(dim.rem_euclid(rank) as usize, 1);
+        self.reshape(&shape)
+    }
+
+    /// Pieces of `size` along `dim`; the last may be smaller.
+    #[track_caller]
+    pub fn split(&self, size: usize, dim: isize) -> Vec<Tensor> {
+        assert!(size > 0, "split: pieces of size 0");
+        let n = self.size(dim);
+        (0..n).step_by(size).map(|start| self.narrow(dim, start, size.min(n - start))).collect()
+    }
+
+    /// Pieces of the given sizes along `dim`.
+    ///
+    /// # Panics
+    /// When the sizes do not add up to the dimension.
+    #[track_caller]
+    pub fn split_with_sizes(&self, sizes: &[usize], dim: isize) -> Vec<Tensor> {
+        let n = self.size(dim);
+        assert_eq!(
+            sizes.iter().sum::<usize>(),
+            n,
+            "split_with_sizes: {sizes:?} of dimension {dim} of {:?}",
+            self.shape()
+        );
+        let starts = sizes.iter().scan(0, |at, &size| Some(std::mem::replace(at, *at + size)));
+        starts.zip(sizes).map(|(start, &size)| self.narrow(dim, start, size)).collect()
+    }
+
+    /// At most `count` pieces of equal size along `dim`; the last may be smaller.
+    #[track_caller]
+    pub fn chunk(&self, count: usize, dim: isize) -> Vec<Tensor> {
+        assert!(count > 0, "chunk: no pieces");
+        self.split(self.size(dim).div_ceil(count).max(1), dim)
+    }
+
+    /// The slices along `dim`, without that dimension.
+    #[track_caller]
+    pub fn unbind(&self, dim: isize) -> Vec<Tensor> {
+        (0..self.size(dim)).map(|i| self.narrow(dim, i, 1).squeeze(&[dim])).collect()
+    }
+
+    /// Element `i` along `dim`, without that dimension.
+    #[track_caller]
+    pub fn select(&self, dim: isize, i: usize) -> Tensor {
+        self.narrow(dim, i, 1).squeeze(&[dim])
+    }
+
+    /// Shifts elements along `dim` by `shift` places; those that leave come in at the other end.
+    #[track_caller]
+    pub fn roll(&self, shift: isize, dim: isize) -> Tensor {
+        let n = self.size(dim);
+        if n == 0 {
+            return self.clone();
+        }
+        let by = shift.rem_euclid(n as isize) as usize;
+        if by == 0 {
+            return self.clone();
+        }
+        cat(&[&self.narrow(dim, n - by, by), &self.narrow(dim, 0, n - by)], dim)
+    }
+
+    /// Repeats the whole tensor `times[d]` times along every dimension; new dimensions come in front.
+    #[track_caller]
+    pub fn repeat(&self, times: &[usize]) -> Tensor {
+        assert!(times.len() >= self.rank(), "repeat: {times:?} of shape {:?}", self.shape());
+        let front = times.len() - self.rank();
+        let own = |d: usize| d.checked_sub(front).map_or(1, |d| self.shape()[d]);
+        let (mut apart, mut wide, mut merged) = (vec![], vec![], vec![]);
+        for (d, &n) in times.iter().enumerate() {
+            apart.extend([1, own(d)]);
+            wide.extend([n, own(d)]);
+            merged.push(n * own(d));
+        }
+        self.reshape(&apart).expand(&wide).reshape(&merged)
+    }
+
+    /// [`repeat`](Tensor::repeat) where missing dimensions in front count 1.
+    #[track_caller]
+    pub fn tile(&self, times: &[usize]) -> Tensor {
+        let missing = self.rank().saturating_sub(times.len());
+        self.repeat(&[&vec![1; missing], times].concat())
+    }
+
+    /// Repeats every slice along `dim` `times` times in a row.
+    #[track_caller]
+    pub fn repeat_interleave(&self, times: usize, dim: isize) -> Tensor {
+        let d = self.dim("repeat_interleave", dim);
+        let mut shape = self.shape().to_vec();
+        shape.insert(d + 1, 1);
+        let mut wide = shape.clone();
+        wide[d + 1] = times;
+        let mut merged = self.shape().to_vec();
+        merged[d] *= times;
+        self.reshape(&shape).expand(&wide).reshape(&merged)
+    }
+
+    /// `0, 1, .. n - 1` as i32.
+    pub fn arange(device: &crate::Device, n: usize) -> Tensor {
+        let values: Vec<i32> = (0..n as i32).collect();
+        Tensor::constant(device, &values, &[n])
+    }
+
+    /// Elements where `mask` is true become `value`.
+    #[track_caller]
+    pub fn masked_fill(&self, mask: &Tensor, value: f32) -> Tensor {
+        self.number(value).where_(mask, self)
+    }
+
+    /// 1.0 at the index, 0.0 elsewhere: integer indices `[..]` become f32 `[.., classes]`.
+    #[track_caller]
+    pub fn one_hot(&self, classes: usize) -> Tensor {
+        let range = Tensor::arange(self.device(), classes);
+        self.to(DType::I32).unsqueeze(-1).eq(&range).to(DType::F32)
+    }
+
+    /// The lower triangle of the last two dimensions, up to diagonal `diagonal` (above the main one if positive); 0
+    /// elsewhere.
+    #[track_caller]
+    pub fn tril(&self, diagonal: isize) -> Tensor {
+        let above = self.diagonals().gt(diagonal as f32);
+        self.masked_fill(&above, 0.0)
+    }
+
+    /// The upper triangle of the last two dimensions, from diagonal `diagonal` on; 0 elsewhere.
+    #[track_caller]
+    pub fn triu(&self, diagonal: isize) -> Tensor {
+        let below = self.diagonals().lt(diagonal as f32);
+        self.masked_fill(&below, 0.0)
+    }
+
+    /// The number (i32) of the diagonal that each element of the last two dimensions lies on.
+    #[track_caller]
+    fn diagonals(&self) -> Tensor {
+        let (rows, columns) = (self.size(-2), self.size(-1));
+        let [rows, columns] = [rows, columns].map(|n| Tensor::arange(self.device(), n));
+        columns - rows.unsqueeze(1)
+    }
+
+    /// The elements `[.., i, i + offset]` of dimensions `dim1` and `dim2`, as a new last dimension in their place.
+    ///
+    /// # Panics
+    /// When there is no such diagonal.
+    #[track_caller]
+    pub fn diagonal(&self, offset: isize, dim1: isize, dim2: isize) -> Tensor {
+        let (first, second) = (self.dim("diagonal", dim1), self.dim("diagonal", dim2));
+        assert_ne!(first, second, "diagonal: dimension {dim1} of {:?} twice", self.shape());
+        let others = (0..self.rank()).filter(|&d| d != first && d != second);
+        let order: Vec<isize> = others.chain([first, second]).map(|d| d as isize).collect();
+        let x = self.permute(&order);
+        let (below, right) = ((-offset).max(0) as usize, offset.max(0) as usize);
+        let [rows, columns] =
+            [(-2, below), (-1, right)].map(|(d, cut)| x.size(d).checked_sub(cut).filter(|&n| n > 0));
+        let (Some(rows), Some(columns)) = (rows, columns) else {
+            panic!("diagonal: offset {offset} in dimensions {dim1} and {dim2} of {:?}", self.shape())
+        };
+        let n = rows.min(columns);
+        let square = x.narrow(-2, below, n).narrow(-1, right, n);
+        // In row-major order the diagonal is every (n + 1)th element.
+        square.flatten(-2, -1).slice(-1, 0, isize::MAX, n as isize + 1)
+    }
+
+    /// Matrices with the last dimension on diagonal `offset`, and zeros elsewhere: `[.., n]` becomes `[.., m, m]` with
+    /// `m = n + |offset|`.
+    #[track_caller]
+    pub fn diag_embed(&self, offset: isize) -> Tensor {
+        let (n, shift) = (self.size(-1), offset.unsigned_abs());
+        let m = n + shift;
+        let aside = (0, shift as isize);
+        // A row above the main diagonal, a column below it.
+        let along = self.pad(&[aside], Padding::Constant(0.0)).unsqueeze(if offset < 0 { -2 } else { -1 });
+        let square = along.expand(&[&self.shape()[..self.rank() - 1], &[m, m]].concat());
+        let elsewhere = square.diagonals().ne(offset as f32);
+        square.masked_fill(&elsewhere, 0.0)
+    }
+}

@@ -1,0 +1,316 @@
+//! The tensor: a handle on one output of a recorded node.
+
+use std::panic::Location;
+use std::sync::Arc;
+
+use gpu_core::{Buffer, DType, Device, Element, Readback, Role};
+
+use crate::Result;
+use crate::node::Node;
+use crate::op::{KernelOp, Meta, Op, View};
+use crate::recorder;
+
+/// An n-dimensional array on a device whose values may not be computed yet. Clones are the same tensor.
+///
+/// Operations record and return at once; shapes and types are checked there, and a mistake panics at the caller's line.
+/// Only reading values ([`to_vec`](Tensor::to_vec), [`item`](Tensor::item)) waits for the device.
+#[derive(Clone)]
+pub struct Tensor {
+    pub(crate) node: Arc<Node>,
+    pub(crate) output: usize,
+}
+
+impl Tensor {
+    /// A tensor of `shape` with the given values in row-major order.
+    ///
+    /// # Errors
+    /// Out of memory.
+    ///
+    /// # Panics
+    /// When the number of values is not the product of `shape`.
+    #[track_caller]
+    pub fn from_slice<T: Element>(device: &Device, values: &[T], shape: &[usize]) -> Result<Tensor> {
+        assert_eq!(
+            values.len(),
+            shape.iter().product::<usize>(),
+            "from_slice: {} values for shape {shape:?}",
+            values.len()
+        );
+        let buffer = device.upload(bytemuck::cast_slice(values), Role::Input)?;
+        Ok(Tensor::from_buffer(device, buffer, Meta::new(shape, T::DTYPE)))
+    }
+
+    #[track_caller]
+    pub(crate) fn from_buffer(device: &Device, buffer: Buffer, meta: Meta) -> Tensor {
+        let node = Node::new(device, Op::Data, vec![], vec![meta], Location::caller());
+        node.state().values[0] = Some(buffer);
+        Tensor { node: Arc::new(node), output: 0 }
+    }
+
+    /// A scalar (shape `[]`). Its value may change from step to step without a new plan.
+    #[track_caller]
+    pub fn scalar(device: &Device, value: f32) -> Tensor {
+        Tensor::scalars(device, &[value]).reshape(&[])
+    }
+
+    /// Step-varying numbers, shape `[values.len()]`; at most 64.
+    ///
+    /// # Panics
+    /// When there are more.
+    #[track_caller]
+    pub fn scalars<T: Element>(device: &Device, values: &[T]) -> Tensor {
+        let most = gpu_core::limits::BINDING_ALIGN / DType::BYTES;
+        assert!(values.len() <= most, "scalars: {} step-varying numbers, at most {most}", values.len());
+        let meta = Meta::new(&[values.len()], T::DTYPE);
+        Tensor::record_op(device, Op::Scalars(bytemuck::cast_slice(values).to_vec()), vec![], vec![meta])
+            .remove(0)
+    }
+
+    /// Values known when recorded. Unlike [`from_slice`](Tensor::from_slice) it uploads at the first use, so that it can't fail.
+    ///
+    /// # Panics
+    /// When the number of values is not the product of `shape`.
+    #[track_caller]
+    pub fn constant<T: Element>(device: &Device, values: &[T], shape: &[usize]) -> Tensor {
+        assert_eq!(
+            values.len(),
+            shape.iter().product::<usize>(),
+            "constant: {} values for shape {shape:?}",
+            values.len()
+        );
+        let op = Op::Constant(bytemuck::cast_slice(values).into());
+        Tensor::record_op(device, op, vec![], vec![Meta::new(shape, T::DTYPE)]).remove(0)
+    }
+
+    /// Every element is `value`.
+    #[track_caller]
+    pub fn full(device: &Device, value: f32, shape: &[usize]) -> Tensor {
+        Tensor::scalar(device, value).expand(shape)
+    }
+
+    #[track_caller]
+    pub fn zeros(device: &Device, shape: &[usize]) -> Tensor {
+        Tensor::full(device, 0.0, shape)
+    }
+
+    #[track_caller]
+    pub fn ones(device: &Device, shape: &[usize]) -> Tensor {
+        Tensor::full(device, 1.0, shape)
+    }
+
+    /// Records an op with kernels of its own; for ops defined outside of this crate, too.
+    #[track_caller]
+    pub fn record(op: impl KernelOp + 'static, inputs: &[&Tensor], outputs: Vec<Meta>) -> Vec<Tensor> {
+        let inputs: Vec<Tensor> = inputs.iter().map(|&t| t.clone()).collect();
+        let device = inputs[0].device().clone();
+        Tensor::record_op(&device, Op::Kernel(Arc::new(op)), inputs, outputs)
+    }
+
+    #[track_caller]
+    pub(crate) fn record_op(device: &Device, op: Op, inputs: Vec<Tensor>, outputs: Vec<Meta>) -> Vec<Tensor> {
+        if let Some(other) = inputs.iter().find(|t| t.device() != device) {
+            panic!(
+                "{}: tensors on different devices, {} and {}",
+                op.name(),
+                device.info(),
+                other.device().info()
+            );
+        }
+        for Meta { shape, .. } in &outputs {
+            let bytes = shape.iter().try_fold(DType::BYTES, |bytes, &n| bytes.checked_mul(n));
+            assert!(bytes.is_some(), "{}: shape {shape:?} has too many elements", op.name());
+        }
+        let count = outputs.len();
+        let node = Arc::new(Node::new(device, op, inputs, outputs, Location::caller()));
+        recorder::pend(&node);
+        (0..count).map(|output| Tensor { node: node.clone(), output }).collect()
+    }
+
+    /// The same values as a tensor that gradients are wanted for: [`Tensor::backward`] gives a gradient for it, and
+    /// goes no further.
+    #[track_caller]
+    pub fn variable(&self) -> Tensor {
+        assert!(self.dtype().is_float(), "variable: only f32 tensors have gradients, not {}", self.dtype());
+        self.alias(|node| (node.variable, node.requires_grad) = (true, true))
+    }
+
+    /// The same values without a gradient.
+    #[track_caller]
+    pub fn detach(&self) -> Tensor {
+        self.alias(|node| (node.detached, node.requires_grad) = (true, false))
+    }
+
+    #[track_caller]
+    pub(crate) fn alias(&self, change: impl FnOnce(&mut Node)) -> Tensor {
+        let op = Op::View(View::Alias);
+        let mut node =
+            Node::new(self.device(), op, vec![self.clone()], vec![self.meta().clone()], Location::caller());
+        change(&mut node);
+        let node = Arc::new(node);
+        recorder::pend(&node);
+        Tensor { node, output: 0 }
+    }
+
+    /// Names the tensor, as in `"layer1.0.conv1.weight"`, for messages. A name once given stays.
+    pub fn named(self, name: &str) -> Tensor {
+        let _ = self.node.name.set(name.into());
+        self
+    }
+
+    /// The name given by [`named`](Tensor::named).
+    pub fn name(&self) -> Option<&str> {
+        self.node.name.get().map(|n| &**n)
+    }
+
+    pub(crate) fn meta(&self) -> &Meta {
+        &self.node.outputs[self.output]
+    }
+
+    pub fn shape(&self) -> &[usize] {
+        &self.meta().shape
+    }
+
+    pub fn dtype(&self) -> DType {
+        self.meta().dtype
+    }
+
+    pub fn device(&self) -> &Device {
+        &self.node.device
+    }
+
+    /// Number of dimensions.
+    pub fn rank(&self) -> usize {
+        self.shape().len()
+    }
+
+    /// Number of elements.
+    pub fn numel(&self) -> usize {
+        self.meta().numel()
+    }
+
+    /// Size of one dimension; a negative one counts from the end.
+    #[track_caller]
+    pub fn size(&self, dim: isize) -> usize {
+        self.shape()[self.dim("size", dim)]
+    }
+
+    /// Whether gradients flow to a variable through this tensor.
+    pub fn requires_grad(&self) -> bool {
+        self.node.requires_grad
+    }
+
+    /// Resolves a dimension that may count from the end.
+    #[track_caller]
+    pub(crate) fn dim(&self, op: &str, dim: isize) -> usize {
+        let rank = self.rank() as isize;
+        assert!(
+            (-rank..rank).contains(&dim),
+            "{op}: dimension {dim} of a tensor of shape {:?}",
+            self.shape()
+        );
+        dim.rem_euclid(rank) as usize
+    }
+
+    #[track_caller]
+    pub(crate) fn dims(&self, op: &str, dims: &[isize]) -> Vec<usize> {
+        // A loop: a closure would hide the caller's line.
+        let mut resolved = Vec::with_capacity(dims.len());
+        for &dim in dims {
+            resolved.push(self.dim(op, dim));
+        }
+        resolved
+    }
+
+    /// For ops whose kernels know no other type.
+    #[track_caller]
+    pub(crate) fn expect_float(&self, op: &str) {
+        assert!(self.dtype().is_float(), "{op}: of a tensor of type {}", self.dtype());
+    }
+
+    /// Whether both handles are the same tensor.
+    pub fn same(&self, other: &Tensor) -> bool {
+        Arc::ptr_eq(&self.node, &other.node) && self.output == other.output
+    }
+
+    /// Starts computing and fetching the values; later work on the device does not delay them.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device: out of memory, device lost, a shader that does not compile.
+    pub fn fetch(&self) -> Result<Pending> {
+        let dense = recorder::materialize(self)?;
+        let buffer = dense.node.buffer(dense.output)?;
+        let readback = self.device().read(&buffer, 0, self.numel() * DType::BYTES);
+        Ok(Pending { readback, dtype: self.dtype() })
+    }
+
+    /// The values in row-major order. Bool tensors are read as `u32`.
+    ///
+    /// # Errors
+    /// As [`fetch`](Tensor::fetch).
+    ///
+    /// # Panics
+    /// When `T` is not the tensor's type.
+    #[track_caller]
+    pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
+        check_element::<T>(self.dtype());
+        self.fetch()?.to_vec()
+    }
+
+    /// The value of a tensor with one element.
+    ///
+    /// # Errors
+    /// As [`fetch`](Tensor::fetch).
+    ///
+    /// # Panics
+    /// When the tensor has more or fewer elements, or is not of type f32.
+    #[track_caller]
+    pub fn item(&self) -> Result<f32> {
+        assert_eq!(self.numel(), 1, "item: a tensor of shape {:?}", self.shape());
+        Ok(self.to_vec::<f32>()?[0])
+    }
+}
+
+#[track_caller]
+fn check_element<T: Element>(dtype: DType) {
+    let fits = T::DTYPE == dtype || (dtype == DType::Bool && T::DTYPE == DType::U32);
+    assert!(fits, "to_vec: reading {} from a tensor of type {dtype}", T::DTYPE);
+}
+
+/// Values on their way to the host.
+pub struct Pending {
+    readback: Readback,
+    dtype: DType,
+}
+
+impl Pending {
+    /// Whether reading would not wait.
+    pub fn is_ready(&self) -> bool {
+        self.readback.is_ready()
+    }
+
+    /// Waits for the values.
+    ///
+    /// # Errors
+    /// As [`Tensor::fetch`].
+    #[track_caller]
+    pub fn to_vec<T: Element>(self) -> Result<Vec<T>> {
+        check_element::<T>(self.dtype);
+        self.readback.wait()
+    }
+
+    /// Waits for a single value.
+    ///
+    /// # Errors
+    /// As [`Tensor::fetch`].
+    #[track_caller]
+    pub fn item(self) -> Result<f32> {
+        Ok(self.to_vec::<f32>()?[0])
+    }
+}
+
+impl std::fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let name = self.name().map(|n| format!(" \"{n}\"")).unwrap_or_default();
+        write!(f, "Tensor{name}({:?}, {}, {})", self.shape(), self.dtype(), self.node.op.name())
+    }
+}

@@ -1,0 +1,86 @@
+//! Corners of composed methods that the PyTorch fixtures do not reach; expected values follow PyTorch's documentation.
+
+use autograd::{Device, Padding, Pool2d, Result, Tensor, vjp};
+
+fn tensor(values: &[f32], shape: &[usize]) -> Tensor {
+    Tensor::from_slice(&Device::named("cpu").unwrap(), values, shape).unwrap()
+}
+
+fn count(shape: &[usize]) -> Tensor {
+    tensor(&(0..shape.iter().product::<usize>()).map(|i| i as f32).collect::<Vec<_>>(), shape)
+}
+
+#[test]
+fn diagonals_below_the_main_one() -> Result<()> {
+    let x = count(&[3, 2]);
+    assert_eq!(x.diagonal(-1, 0, 1).to_vec::<f32>()?, [2.0, 5.0]);
+    assert_eq!(x.diagonal(-2, -2, -1).to_vec::<f32>()?, [4.0]);
+    let embedded = tensor(&[1.0, 2.0], &[2]);
+    assert_eq!(embedded.diag_embed(1).to_vec::<f32>()?, [0.0, 1.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0]);
+    assert_eq!(embedded.diag_embed(-1).to_vec::<f32>()?, [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 2.0, 0.0]);
+    Ok(())
+}
+
+#[test]
+fn equal_elements_have_a_deviation_without_gradient() -> Result<()> {
+    let x = tensor(&[2.0; 4], &[4]).variable();
+    let y = x.std(&[0], 1.0, false);
+    assert_eq!(y.item()?, 0.0);
+    assert_eq!(y.backward().get(&x).unwrap().to_vec::<f32>()?, [0.0; 4]);
+    Ok(())
+}
+
+#[test]
+fn infinities_pad_without_nan() -> Result<()> {
+    let y = tensor(&[1.0], &[1]).pad(&[(1, 1)], Padding::Constant(f32::NEG_INFINITY));
+    assert_eq!(y.to_vec::<f32>()?, [f32::NEG_INFINITY, 1.0, f32::NEG_INFINITY]);
+    Ok(())
+}
+
+#[test]
+fn division_rounds_down_and_keeps_infinities() -> Result<()> {
+    let (a, b) = (tensor(&[7.0, -7.0, 7.0, -7.0, 1.0], &[5]), tensor(&[2.0, 2.0, -2.0, -2.0, 0.0], &[5]));
+    assert_eq!(a.floor_divide(&b).to_vec::<f32>()?, [3.0, -4.0, -4.0, 3.0, f32::INFINITY]);
+    assert_eq!(a.remainder(&b).to_vec::<f32>()?[..4], [1.0, 1.0, -1.0, -1.0]);
+    Ok(())
+}
+
+#[test]
+fn clamp_with_crossed_bounds_gives_the_upper_one() -> Result<()> {
+    let x = tensor(&[-3.0, 0.0, 3.0], &[3]);
+    assert_eq!(x.clamp(1.0, -1.0).to_vec::<f32>()?, [-1.0; 3]);
+    Ok(())
+}
+
+#[test]
+fn a_single_image_is_pooled_and_convolved_like_a_batch() -> Result<()> {
+    let x = count(&[2, 4, 4]);
+    let (y, index) = x.max_pool2d(Pool2d::new(2));
+    assert_eq!((y.shape(), index.shape()), (&[2, 2, 2][..], &[2, 2, 2][..]));
+    let batch = x.unsqueeze(0);
+    assert_eq!(y.to_vec::<f32>()?, batch.max_pool2d(Pool2d::new(2)).0.to_vec::<f32>()?);
+    let mean = |x: &Tensor| x.avg_pool2d(Pool2d::new(2), true, None);
+    assert_eq!(mean(&x).to_vec::<f32>()?, mean(&batch).to_vec::<f32>()?);
+    Ok(())
+}
+
+#[test]
+fn masks_and_indices_broadcast() -> Result<()> {
+    let x = count(&[2, 3]);
+    let row = x.select(0, 0).gt(0.0);
+    assert_eq!(x.masked_select(&row)?.to_vec::<f32>()?, [1.0, 2.0, 4.0, 5.0]);
+    let index = Tensor::constant(x.device(), &[2i32, 0], &[1, 2]);
+    assert_eq!(x.take_along_dim(&index, 1).to_vec::<f32>()?, [2.0, 0.0, 5.0, 3.0]);
+    Ok(())
+}
+
+#[test]
+fn a_scattered_number_may_hit_twice() -> Result<()> {
+    let x = count(&[3]).variable();
+    let index = Tensor::constant(x.device(), &[1i32, 1], &[2]);
+    let y = x.scatter(0, &index, 9.0);
+    assert_eq!(y.to_vec::<f32>()?, [0.0, 9.0, 2.0]);
+    let dx = vjp(&[(&y, &y.ones_like())], &[&x]).remove(0).unwrap();
+    assert_eq!(dx.to_vec::<f32>()?, [1.0, 0.0, 1.0]);
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! Tensors without elements.
+
+use autograd::{
+    CrossEntropyTarget::Classes, DType, Device, Generator, Padding, Pool2d, Reduction, Tensor,
+    batch_norm_train, cat, grad,
+};
+use gpu_core::testing;
+
+fn zeros(device: &Device, shape: &[usize]) -> Tensor {
+    Tensor::from_slice(device, &vec![0f32; shape.iter().product()], shape).unwrap()
+}
+
+/// Evaluates `y`, and the gradient of its sum in `x`.
+fn evaluate(y: &Tensor, x: &Tensor) -> Vec<f32> {
+    if let Some(g) = &grad(&y.sum_all(), &[x])[0] {
+        assert_eq!(g.to_vec::<f32>().unwrap().len(), x.numel());
+    }
+    y.to_vec().unwrap()
+}
+
+#[test]
+fn every_device_takes_tensors_without_elements() {
+    for device in testing::devices() {
+        let x = zeros(&device, &[2, 0, 3]);
+        let nothing: Vec<(&str, Tensor)> = vec![
+            ("itself", x.clone()),
+            ("exp", x.exp()),
+            ("add", &x + &zeros(&device, &[2, 1, 3])),
+            ("a number", &x * 2.0 + 1.0),
+            ("reshape", x.reshape(&[0, 7])),
+            ("permute", x.permute(&[2, 0, 1]) + 1.0),
+            ("expand", zeros(&device, &[0, 1]).expand(&[4, 0, 5]).exp()),
+            ("flip", x.flip(&[0, 1, 2]).exp()),
+            ("narrow", zeros(&device, &[4, 3]).narrow(0, 4, 0).exp()),
+            ("slice to nothing", zeros(&device, &[300]).slice(0, 290, 290, 1)),
+            ("slice backwards to nothing", zeros(&device, &[300]).slice(0, 1, 200, -1).exp()),
+            ("cat", cat(&[&x, &x], 0)),
+            ("pad", zeros(&device, &[2, 0]).pad(&[(0, 0), (1, 1)], Padding::Constant(1.0))),
+            ("repeat", zeros(&device, &[2]).repeat(&[0]).exp()),
+            ("repeat_interleave", zeros(&device, &[2]).repeat_interleave(0, 0).exp()),
+            ("roll", x.roll(1, 1)),
+            ("sum", x.sum(&[0], false)),
+            ("softmax", x.softmax(-1)),
+            ("softmax of empty rows", x.transpose(1, 2).softmax(-1)),
+            ("matmul without rows", zeros(&device, &[0, 3]).matmul(&zeros(&device, &[3, 2]))),
+            ("matmul without columns", zeros(&device, &[2, 3]).matmul(&zeros(&device, &[3, 0]))),
+            ("matmul without a batch", zeros(&device, &[0, 2, 3]).matmul(&zeros(&device, &[0, 3, 2]))),
+            ("conv2d without a batch", {
+                let (x, w) = (zeros(&device, &[0, 3, 4, 4]), zeros(&device, &[2, 3, 3, 3]));
+                x.conv2d(&w, None, [1; 2], [1; 2], [1; 2], 1)
+            }),
+            ("max_pool2d", zeros(&device, &[0, 3, 4, 4]).max_pool2d(Pool2d::new(2)).0),
+            ("avg_pool2d", zeros(&device, &[2, 0, 4, 4]).avg_pool2d(Pool2d::new(2), true, None)),
+            ("gather", zeros(&device, &[2, 3]).gather(1, &zeros(&device, &[2, 0]).to(DType::I32))),
+            ("index_select", zeros(&device, &[2, 3]).index_select(0, &zeros(&device, &[0]).to(DType::I32))),
+            ("embedding", zeros(&device, &[2, 3]).embedding(&zeros(&device, &[4, 0]).to(DType::I32))),
+            ("one_hot", zeros(&device, &[0]).to(DType::I32).one_hot(3)),
+            (
+                "layer_norm",
+                zeros(&device, &[0, 3]).layer_norm(&zeros(&device, &[3]), &zeros(&device, &[3]), 1e-5),
+            ),
+            ("random", Generator::new(0).normal(&device, &[0, 3])),
+            ("cross_entropy of no rows", {
+                let classes = zeros(&device, &[0]).to(DType::I32);
+                zeros(&device, &[0, 3]).cross_entropy_with(Classes(&classes), None, -1, 0.0, Reduction::None)
+            }),
+            ("batch_norm", {
+                let c = zeros(&device, &[3]);
+                batch_norm_train(&zeros(&device, &[0, 3, 2]), &c, &c, 1e-5).y
+            }),
+            ("step-varying numbers", Tensor::scalars::<f32>(&device, &[])),
+        ];
+        for (name, y) in nothing {
+            let values: Vec<f32> = y.to_vec().unwrap_or_else(|e| panic!("{name} on {}: {e}", device.info()));
+            assert_eq!(values, [0f32; 0], "{name}");
+        }
+    }
+}
+
+#[test]
+fn results_of_nothing() {
+    for device in testing::devices() {
+        let x = zeros(&device, &[2, 0]).variable();
+        assert_eq!(evaluate(&x.sum(&[1], false), &x), [0.0; 2], "sum");
+        assert_eq!(evaluate(&x.prod(&[1], false), &x), [1.0; 2], "prod");
+        assert!(evaluate(&x.mean(&[1], false), &x).iter().all(|m| m.is_nan()), "mean");
+        assert!(evaluate(&x.var(&[1], 0.0, false), &x).iter().all(|m| m.is_nan()), "var");
+        assert_eq!(evaluate(&x.matmul(&zeros(&device, &[0, 3])), &x), [0.0; 6], "matmul with K = 0");
+        let a = zeros(&device, &[2, 2, 0]).variable();
+        assert_eq!(evaluate(&a.matmul(&zeros(&device, &[2, 0, 1])), &a), [0.0; 4], "a batch of them");
+        assert_eq!(
+            evaluate(&x.linear(&zeros(&device, &[1, 0]), Some(&Tensor::ones(&device, &[1]))), &x),
+            [1.0; 2]
+        );
+        let part = Tensor::ones(&device, &[2, 1]);
+        assert_eq!(evaluate(&cat(&[&x, &part, &x], 1), &x), [1.0; 2], "cat with empty parts");
+        assert_eq!(evaluate(&x.pad(&[(1, 1)], Padding::Constant(3.0)), &x), [3.0; 4], "pad");
+        let index = zeros(&device, &[0]).to(DType::I32);
+        let table = Tensor::ones(&device, &[2, 3]).variable();
+        let added = table.index_add(0, &index, &zeros(&device, &[0, 3]));
+        assert_eq!(evaluate(&added, &table), [1.0; 6], "index_add of nothing");
+        let unread = table.index_select(0, &index).sum_all();
+        assert_eq!(
+            grad(&unread, &[&table])[0].as_ref().unwrap().to_vec::<f32>().unwrap(),
+            [0.0; 6],
+            "index_select"
+        );
+        let w = Tensor::ones(&device, &[2, 0, 1, 1]).variable();
+        let y = zeros(&device, &[1, 0, 2, 2]).conv2d(&w, None, [1; 2], [0; 2], [1; 2], 1);
+        assert_eq!(evaluate(&y, &w), [0.0; 8], "conv2d without channels");
+        let w = Tensor::ones(&device, &[2, 3, 1, 1]).variable();
+        let y = zeros(&device, &[0, 3, 2, 2]).conv2d(&w, None, [1; 2], [0; 2], [1; 2], 1).sum_all();
+        assert_eq!(
+            grad(&y, &[&w])[0].as_ref().unwrap().to_vec::<f32>().unwrap(),
+            [0.0; 6],
+            "conv2d without a batch"
+        );
+        assert!(!zeros(&device, &[0]).any(&[], false).requires_grad());
+        assert_eq!(Tensor::arange(&device, 0).to_vec::<i32>().unwrap(), [0i32; 0]);
+        let (empty, whole) = (x.split(1, 1), zeros(&device, &[3]).split(2, 0));
+        assert_eq!((empty.len(), whole.len()), (0, 2));
+    }
+}
+
+#[test]
+fn views_on_empty_tensors_stay_inside_of_their_memory() {
+    for device in testing::devices() {
+        let x = Tensor::from_slice(&device, &[1f32, 2.0, 3.0], &[3]).unwrap();
+        let none = x.narrow(0, 3, 0);
+        assert_eq!((&none + &none).to_vec::<f32>().unwrap(), [0f32; 0]);
+        assert_eq!(none.sum_all().item().unwrap(), 0.0);
+        assert_eq!(x.slice(0, 5, 9, 1).sum_all().item().unwrap(), 0.0);
+        assert_eq!(x.slice(0, -1, isize::MIN, -2).to_vec::<f32>().unwrap(), [3.0, 1.0]);
+    }
+}

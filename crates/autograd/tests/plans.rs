@@ -1,0 +1,291 @@
+//! Laziness, caching of plans, and long graphs. The tests count what a device did, so they take turns.
+
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use autograd::{Device, Generator, SgdStep, Tensor, cat, first_non_finite, plans};
+use gpu_core::testing;
+
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+fn cpu() -> Device {
+    Device::named("cpu").unwrap()
+}
+
+fn values(device: &Device, values: &[f32]) -> Tensor {
+    Tensor::from_slice(device, values, &[values.len()]).unwrap()
+}
+
+#[test]
+fn a_tensor_is_evaluated_once_and_only_when_read() {
+    let _alone = alone();
+    for device in testing::devices() {
+        let x = values(&device, &[1.0, 2.0]);
+        let before = device.stats();
+        let y = x.exp().sum_all();
+        let twice = &y + &y;
+        assert_eq!(device.stats(), before, "recording runs nothing");
+        assert!((twice.item().unwrap() - 2.0 * (1f32.exp() + 2f32.exp())).abs() < 1e-4);
+        let after = device.stats();
+        assert_eq!(after.submits, before.submits + 1, "everything in one submit");
+        assert!((y.item().unwrap() - 1f32.exp() - 2f32.exp()).abs() < 1e-4);
+        twice.item().unwrap();
+        assert_eq!(device.stats().launches, after.launches, "held tensors were evaluated with the others");
+    }
+}
+
+#[test]
+fn what_nobody_holds_is_not_computed() {
+    let _alone = alone();
+    let device = cpu();
+    let x = values(&device, &[1.0, 2.0]).variable();
+    let loss = x.square().sum_all();
+    let before = device.stats().launches;
+    drop(loss.backward());
+    drop(x.exp());
+    autograd::evaluate(&device).unwrap();
+    let loss_alone = device.stats().launches - before;
+    let again = x.square().sum_all();
+    autograd::evaluate(&device).unwrap();
+    assert_eq!(device.stats().launches - before, 2 * loss_alone);
+    assert_eq!((loss.item().unwrap(), again.item().unwrap()), (5.0, 5.0));
+}
+
+#[test]
+fn element_wise_chains_are_one_launch() {
+    let _alone = alone();
+    let device = cpu();
+    let (x, y) = (values(&device, &[1.0, 2.0]), values(&device, &[3.0, 4.0]));
+    x.to_vec::<f32>().unwrap();
+    let before = device.stats().launches;
+    let z = ((&x * &y).tanh() + 1.0) / (&x + 2.0);
+    z.to_vec::<f32>().unwrap();
+    assert_eq!(device.stats().launches, before + 1);
+}
+
+#[test]
+fn evaluating_early_changes_no_gradient() {
+    let _alone = alone();
+    for device in testing::devices() {
+        let gradient = |early: bool| {
+            let x = values(&device, &[0.5, -1.0, 2.0]).variable();
+            let hidden = (&x * 3.0).tanh();
+            let loss = (&hidden * &x).square().mean_all();
+            if early {
+                loss.item().unwrap();
+                hidden.to_vec::<f32>().unwrap();
+            }
+            let gradients = loss.backward();
+            if early {
+                gradients.get(&x).unwrap().to_vec::<f32>().unwrap();
+            }
+            let slope = gradients.get(&x).unwrap().square().sum_all();
+            (
+                gradients.get(&x).unwrap().to_vec::<f32>().unwrap(),
+                slope.backward().get(&x).unwrap().to_vec::<f32>().unwrap(),
+            )
+        };
+        let (late, early) = (gradient(false), gradient(true));
+        for (a, b) in late.0.iter().chain(&late.1).zip(early.0.iter().chain(&early.1)) {
+            assert!((a - b).abs() < 1e-5 * a.abs().max(1.0), "{a} late, {b} early");
+        }
+    }
+}
+
+#[test]
+fn numbers_and_data_are_no_part_of_a_plan() {
+    let _alone = alone();
+    for device in testing::devices() {
+        let random = Generator::new(1);
+        let run = |number: f32, data: &[f32]| {
+            let noise = random.uniform(&device, &[data.len()]);
+            let y = (values(&device, data) * number + Tensor::full(&device, number, &[1]) + noise)
+                .clamp(0.0, number);
+            y.sum_all().item().unwrap()
+        };
+        run(1.0, &[1.0, 2.0]);
+        let (compiled, before) = (plans(&device).len(), device.stats());
+        (2..20).for_each(|i| _ = run(i as f32, &[i as f32, -1.0]));
+        let after = device.stats();
+        assert_eq!((plans(&device).len(), after.pipelines), (compiled, before.pipelines));
+        assert_eq!((after.bind_groups, after.bytes), (before.bind_groups, before.bytes));
+        run(1.0, &[1.0, 2.0, 3.0]);
+        assert_eq!(plans(&device).len(), compiled + 1, "another shape is another plan");
+    }
+}
+
+#[test]
+fn plans_tell_their_launches_and_memory() {
+    let _alone = alone();
+    let device = cpu();
+    let known = plans(&device).len();
+    let x = Tensor::from_slice(&device, &[1f32; 35], &[5, 7]).unwrap();
+    // In two steps: what a statement goes through is held until its end, and kept.
+    let sum = x.matmul(&x.t()).relu().sum_all();
+    sum.item().unwrap();
+    let all = plans(&device);
+    assert_eq!(all.len(), known + 1);
+    let names =
+        |p: &gpu_core::CommandGraph| p.launches().iter().map(|l| l.kernel().name()).collect::<Vec<_>>();
+    let plan = all.iter().find(|p| names(p) == ["matmul", "map", "reduce"]).expect("the plan just made");
+    assert!(plan.cost().flops >= 2 * 5 * 5 * 7 && plan.temp_bytes() >= 2 * 5 * 5 * 4);
+}
+
+#[test]
+fn long_chains() {
+    let _alone = alone();
+    let device = cpu();
+    let start = Instant::now();
+    let x = values(&device, &[1.0, 2.0]);
+    let mut y = x.clone();
+    for _ in 0..100_000 {
+        y = &y + &x;
+    }
+    assert_eq!(y.to_vec::<f32>().unwrap(), [100_001.0, 200_002.0]);
+    drop(y);
+    let mut y = x.clone();
+    for _ in 0..20_000 {
+        y = y + 1.0;
+    }
+    assert_eq!(y.to_vec::<f32>().unwrap(), [20_001.0, 20_002.0]);
+    assert!(start.elapsed() < Duration::from_secs(4), "evaluated in {:?}", start.elapsed());
+}
+
+#[test]
+fn long_chains_with_gradients_and_never_evaluated_ones() {
+    let _alone = alone();
+    let device = cpu();
+    let start = Instant::now();
+    let x = values(&device, &[1.0, 2.0]).variable();
+    let mut y = x.clone();
+    for _ in 0..30_000 {
+        y = (&y + &x).reshape(&[2, 1]).reshape(&[2]);
+    }
+    let gradients = y.sum_all().backward();
+    assert_eq!(gradients.get(&x).unwrap().to_vec::<f32>().unwrap(), [30_001.0; 2]);
+    let mut y = x.clone();
+    for _ in 0..100_000 {
+        y = y.tanh();
+    }
+    drop(y);
+    assert!(start.elapsed() < Duration::from_secs(4), "differentiated in {:?}", start.elapsed());
+}
+
+/// The number of paths doubles with every layer: nothing may follow them one by one.
+#[test]
+fn many_paths() {
+    let _alone = alone();
+    let device = cpu();
+    let start = Instant::now();
+    let x = values(&device, &[0.5, -0.5]).variable();
+    let mut y = x.clone();
+    for _ in 0..200 {
+        y = y.cos() * 0.5 + y.sin() * 0.25;
+    }
+    let loss = y.sum_all();
+    let gradients = loss.backward();
+    let flat = values(&device, &[0.5, -0.5]);
+    let hyper = Tensor::scalars(&device, &[0.1f32, 0.0, 0.0, 0.0, 1.0]);
+    let ok = Tensor::scalars(&device, &[1u32]);
+    let sgd = SgdStep { momentum: false, nesterov: false, maximize: false };
+    let new = sgd.apply(&hyper, &ok, gradients.get(&x).unwrap(), &[flat]);
+    drop(gradients);
+    autograd::step(&device, Some(&loss)).unwrap();
+    assert!(new[0].to_vec::<f32>().unwrap().iter().all(|v| v.is_finite()));
+    assert!(start.elapsed() < Duration::from_secs(2), "took {:?}", start.elapsed());
+}
+
+#[test]
+fn an_update_may_read_its_own_parameter() {
+    let _alone = alone();
+    for device in testing::devices() {
+        let hyper = Tensor::scalars(&device, &[0.5f32, 0.0, 0.0, 0.0, 1.0]);
+        let ok = Tensor::scalars(&device, &[1u32]);
+        let sgd = SgdStep { momentum: false, nesterov: false, maximize: false };
+        let flat = values(&device, &[2.0; 64]);
+        let new = sgd.apply(&hyper, &ok, &flat.flip(&[0]).detach(), &[flat]);
+        autograd::step(&device, None).unwrap();
+        assert_eq!(new[0].to_vec::<f32>().unwrap(), [1.0; 64]);
+        let flat = values(&device, &[2.0; 64]);
+        let new = sgd.apply(&hyper, &ok, &flat.reshape(&[8, 8]).reshape(&[64]), &[flat]);
+        autograd::step(&device, None).unwrap();
+        assert_eq!(new[0].to_vec::<f32>().unwrap(), [1.0; 64]);
+    }
+}
+
+/// Whatever still reads the old values, directly or through a view, keeps the update out of place.
+#[test]
+fn memory_that_is_held_is_not_overwritten() {
+    let _alone = alone();
+    type Keep = fn(&Tensor) -> Tensor;
+    let holders: [(&str, Keep); 5] = [
+        ("the tensor", |t| t.clone()),
+        ("a view", |t| t.narrow(0, 1, 2)),
+        ("a view of a view", |t| t.reshape(&[2, 2]).t()),
+        ("a detached tensor", |t| t.detach()),
+        ("something not evaluated", |t| t * 1.0),
+    ];
+    for device in testing::devices() {
+        for (name, keep) in holders {
+            let flat = values(&device, &[1.0, 2.0, 3.0, 4.0]);
+            let held = keep(&flat);
+            let wanted = keep(&values(&device, &[1.0, 2.0, 3.0, 4.0])).to_vec::<f32>().unwrap();
+            let hyper = Tensor::scalars(&device, &[1f32, 0.0, 0.0, 0.0, 1.0]);
+            let ok = Tensor::scalars(&device, &[1u32]);
+            let sgd = SgdStep { momentum: false, nesterov: false, maximize: false };
+            let new = sgd.apply(&hyper, &ok, &Tensor::ones(&device, &[4]), &[flat]);
+            let later = cat(&[&held.reshape(&[held.numel()]), &new[0]], 0);
+            autograd::step(&device, None).unwrap();
+            assert_eq!(new[0].to_vec::<f32>().unwrap(), [0.0, 1.0, 2.0, 3.0], "{name}");
+            assert_eq!(held.to_vec::<f32>().unwrap(), wanted, "{name}");
+            assert_eq!(later.to_vec::<f32>().unwrap()[..wanted.len()], wanted, "{name}");
+        }
+    }
+}
+
+#[test]
+fn threads_share_a_device() {
+    let _alone = alone();
+    for device in testing::devices() {
+        let shared = values(&device, &[1.0, 2.0, 3.0]).exp();
+        let wanted: f32 = [1f32, 2.0, 3.0].iter().map(|x| x.exp()).sum();
+        std::thread::scope(|scope| {
+            for t in 0..4 {
+                let (device, shared) = (&device, &shared);
+                scope.spawn(move || {
+                    let x = values(device, &[t as f32; 300]).variable();
+                    for i in 0..25 {
+                        let loss = (&x * i as f32).sum_all();
+                        let gradients = loss.backward();
+                        assert_eq!(loss.item().unwrap(), 300.0 * (t * i) as f32);
+                        assert_eq!(gradients.get(&x).unwrap().to_vec::<f32>().unwrap(), [i as f32; 300]);
+                        let sum = shared.sum_all().item().unwrap();
+                        assert!(
+                            (sum - wanted).abs() < 1e-3,
+                            "{sum} of a tensor that another thread recorded"
+                        );
+                    }
+                });
+            }
+        });
+    }
+}
+
+#[test]
+fn the_first_number_that_is_not_finite() {
+    let _alone = alone();
+    for device in testing::devices() {
+        let x = values(&device, &[1.0, -1.0]);
+        let w = values(&device, &[1.0, 1.0]).variable().named("w");
+        let y = (&x * &w).log();
+        let z = y.exp().sum_all();
+        let found = first_non_finite(&z).unwrap().expect("the logarithm of -1");
+        assert_eq!((found.op.as_str(), found.count, found.shape.as_slice()), ("log", 1, &[2][..]));
+        assert_eq!(found.parameter.as_deref(), Some("w"));
+        assert!(found.location.file().ends_with("plans.rs"), "{found}");
+        assert!(first_non_finite(&x.square().sum_all()).unwrap().is_none());
+    }
+}
