@@ -1,0 +1,154 @@
+//! Initial values of parameters, as `torch.nn.init`.
+
+use gpu_core::philox;
+
+/// Which side of a layer a variance is preserved for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fan {
+    In,
+    Out,
+}
+
+/// What follows a layer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Nonlinearity {
+    Linear,
+    Sigmoid,
+    Tanh,
+    Relu,
+    /// With this slope below 0.
+    LeakyRelu(f32),
+    Selu,
+}
+
+impl Nonlinearity {
+    /// The gain with which variances stay the same through layer and non-linearity (`torch.nn.init.calculate_gain`).
+    ///
+    /// ```
+    /// use models::init::Nonlinearity;
+    /// assert_eq!(Nonlinearity::Relu.gain(), 2f32.sqrt());
+    /// ```
+    pub fn gain(self) -> f32 {
+        match self {
+            Nonlinearity::Linear | Nonlinearity::Sigmoid => 1.0,
+            Nonlinearity::Tanh => 5.0 / 3.0,
+            Nonlinearity::Relu => std::f32::consts::SQRT_2,
+            Nonlinearity::LeakyRelu(slope) => (2.0 / (1.0 + slope * slope)).sqrt(),
+            Nonlinearity::Selu => 0.75,
+        }
+    }
+}
+
+/// How to draw a parameter's initial values. The generator is Philox 4x32-10 keyed by the seed and the parameter's name,
+/// so that every device starts from the same numbers, whatever else the model holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Init {
+    Constant(f32),
+    Uniform {
+        low: f32,
+        high: f32,
+    },
+    Normal {
+        mean: f32,
+        std: f32,
+    },
+    /// Uniform with standard deviation `gain / sqrt(fan)` (He et al. 2015).
+    KaimingUniform {
+        gain: f32,
+        fan: Fan,
+    },
+    /// Normal with standard deviation `gain / sqrt(fan)` (He et al. 2015).
+    KaimingNormal {
+        gain: f32,
+        fan: Fan,
+    },
+    /// Uniform with standard deviation `gain sqrt(2 / (fan_in + fan_out))` (Glorot and Bengio 2010).
+    XavierUniform {
+        gain: f32,
+    },
+    /// Normal with standard deviation `gain sqrt(2 / (fan_in + fan_out))` (Glorot and Bengio 2010).
+    XavierNormal {
+        gain: f32,
+    },
+}
+
+impl Init {
+    pub const ZEROS: Init = Init::Constant(0.0);
+    pub const ONES: Init = Init::Constant(1.0);
+
+    /// He initialisation before ReLU that preserves the variance of gradients, as torchvision's ResNets.
+    pub const HE_FAN_OUT: Init = Init::KaimingNormal { gain: std::f32::consts::SQRT_2, fan: Fan::Out };
+
+    /// PyTorch's default for weights of linear and convolution layers: uniform within `1 / sqrt(fan_in)`.
+    pub fn torch_default() -> Init {
+        Init::KaimingUniform { gain: (1.0f32 / 3.0).sqrt(), fan: Fan::In }
+    }
+
+    /// PyTorch's default for biases: uniform within `1 / sqrt(fan_in)`.
+    pub fn torch_bias(fan_in: usize) -> Init {
+        let bound = if fan_in > 0 { 1.0 / (fan_in as f32).sqrt() } else { 0.0 };
+        Init::Uniform { low: -bound, high: bound }
+    }
+
+    /// Draws values for a parameter of `shape`.
+    ///
+    /// ```
+    /// use models::Init;
+    /// let values = Init::Uniform { low: -1.0, high: 1.0 }.draw(&[1000], 42, "weight");
+    /// assert!(values.iter().all(|v| (-1.0..1.0).contains(v)));
+    /// assert!(values.iter().sum::<f32>().abs() < 100.0);
+    /// ```
+    pub fn draw(self, shape: &[usize], seed: u64, name: &str) -> Vec<f32> {
+        let (fan_in, fan_out) = fans(shape);
+        let fan_of = |fan| if fan == Fan::In { fan_in } else { fan_out };
+        let he = |gain: f32, fan| gain / fan_of(fan).sqrt();
+        let glorot = |gain: f32| gain * (2.0 / (fan_in + fan_out)).sqrt();
+        let count = shape.iter().product();
+        let source = Source { seed, stream: stream(name), count };
+        // A uniform distribution within +-b has standard deviation b / sqrt(3).
+        let uniform = |std: f32| source.uniform(-3f32.sqrt() * std, 3f32.sqrt() * std);
+        match self {
+            Init::Constant(value) => vec![value; count],
+            Init::Uniform { low, high } => source.uniform(low, high),
+            Init::Normal { mean, std } => source.normal(mean, std),
+            Init::KaimingUniform { gain, fan } => uniform(he(gain, fan)),
+            Init::KaimingNormal { gain, fan } => source.normal(0.0, he(gain, fan)),
+            Init::XavierUniform { gain } => uniform(glorot(gain)),
+            Init::XavierNormal { gain } => source.normal(0.0, glorot(gain)),
+        }
+    }
+}
+
+/// Connections into and out of a unit: `[out, in, k..]` has fans `in * k` and `out * k`.
+fn fans(shape: &[usize]) -> (f32, f32) {
+    let field: usize = shape.iter().skip(2).product();
+    let at = |d: usize| shape.get(d).copied().unwrap_or(1).max(1);
+    ((at(1) * field.max(1)) as f32, (at(0) * field.max(1)) as f32)
+}
+
+/// A name as a stream number (FNV-1a).
+fn stream(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3))
+}
+
+struct Source {
+    seed: u64,
+    stream: u64,
+    count: usize,
+}
+
+impl Source {
+    fn words(&self) -> impl Iterator<Item = [u32; 4]> {
+        let (seed, stream) = (self.seed, self.stream);
+        (0..self.count.div_ceil(4) as u64).map(move |i| philox::philox(seed, i, stream))
+    }
+
+    fn uniform(&self, low: f32, high: f32) -> Vec<f32> {
+        self.words().flatten().take(self.count).map(|w| low + (high - low) * philox::uniform(w)).collect()
+    }
+
+    fn normal(&self, mean: f32, std: f32) -> Vec<f32> {
+        let pairs = self.words().flat_map(|[a, b, c, d]| [philox::normal(a, b), philox::normal(c, d)]);
+        pairs.flatten().take(self.count).map(|z| mean + std * z).collect()
+    }
+}

@@ -1,0 +1,42 @@
+//! The fully connected layer.
+
+use autograd::Tensor;
+
+use crate::{Init, Param, Params};
+
+/// `y = x W^T + b`, from `[.., in]` to `[.., out]`. Parameters `weight [out, in]` and `bias [out]`.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{Linear, Params};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 0);
+/// let layer = Linear::new(&params, 2, 1);
+/// params.get("weight").unwrap().set(&Tensor::from_slice(&device, &[3.0f32, 4.0], &[1, 2])?);
+/// params.get("bias").unwrap().set(&Tensor::from_slice(&device, &[0.5f32], &[1])?);
+/// let x = Tensor::from_slice(&device, &[1.0f32, 2.0], &[1, 2])?;
+/// assert_eq!(layer.forward(&x).to_vec::<f32>()?, [11.5]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct Linear {
+    weight: Param,
+    bias: Param,
+}
+
+impl Linear {
+    /// PyTorch's default initialisation.
+    #[track_caller]
+    pub fn new(params: &Params, inputs: usize, outputs: usize) -> Linear {
+        Linear {
+            weight: params.param("weight", &[outputs, inputs], Init::torch_default()),
+            bias: params.param("bias", &[outputs], Init::torch_bias(inputs)),
+        }
+    }
+
+    /// # Panics
+    /// When the last dimension of `x` is not the number of inputs.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.linear(&self.weight.value(), Some(&self.bias.value()))
+    }
+}

@@ -1,0 +1,252 @@
+//! The tree of named tensors that a model consists of.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use autograd::{Device, Tensor};
+
+use crate::Init;
+
+/// A named tensor that changes over time: a trainable parameter, or a buffer such as running statistics. Clones are the
+/// same parameter.
+#[derive(Clone)]
+pub struct Param(Arc<Inner>);
+
+struct Inner {
+    name: String,
+    value: Mutex<Tensor>,
+    trainable: AtomicBool,
+    /// A parameter by nature, whether frozen or not; buffers are not.
+    parameter: bool,
+}
+
+impl Param {
+    fn new(name: String, value: Tensor, parameter: bool) -> Param {
+        let trainable = AtomicBool::new(parameter);
+        let param = Param(Arc::new(Inner { name, value: Mutex::new(value.clone()), trainable, parameter }));
+        param.set(&value);
+        param
+    }
+
+    /// The full name, as in `"layer1.0.conv1.weight"`.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The current value. A trainable parameter's is a [`variable`](Tensor::variable).
+    pub fn value(&self) -> Tensor {
+        self.lock().clone()
+    }
+
+    /// Replaces the value. Gradients do not flow into it.
+    ///
+    /// # Panics
+    /// When the shape or type differs.
+    #[track_caller]
+    pub fn set(&self, value: &Tensor) {
+        let mut current = self.lock();
+        let (old, new) = (current.shape(), value.shape());
+        assert!(
+            old == new && current.dtype() == value.dtype(),
+            "{}: {new:?} set to a parameter of {old:?}",
+            self.name()
+        );
+        let trainable = self.is_trainable();
+        *current =
+            if trainable { value.variable().named(self.name()) } else { value.detach().named(self.name()) };
+    }
+
+    /// Whether gradients are computed for it.
+    pub fn is_trainable(&self) -> bool {
+        self.0.trainable.load(Relaxed)
+    }
+
+    /// Whether it is a parameter and not a buffer, be it frozen or not.
+    pub fn is_parameter(&self) -> bool {
+        self.0.parameter
+    }
+
+    fn set_trainable(&self, trainable: bool) {
+        self.0.trainable.store(trainable, Relaxed);
+        let value = self.value();
+        self.set(&value);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tensor> {
+        self.0.value.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// A count that is saved with the weights, such as `num_batches_tracked`.
+#[derive(Clone)]
+pub(crate) struct Counter(pub Arc<AtomicU64>);
+
+#[derive(Clone)]
+pub(crate) enum Entry {
+    Tensor(Param),
+    Counter(String, Counter),
+}
+
+impl Entry {
+    pub fn name(&self) -> &str {
+        match self {
+            Entry::Tensor(param) => param.name(),
+            Entry::Counter(name, _) => name,
+        }
+    }
+}
+
+/// A tree of named tensors. `path("layer1").path("conv1")` makes names like `"layer1.conv1.weight"`; all paths of a tree
+/// share its tensors.
+///
+/// ```
+/// use models::{Init, Params};
+/// let params = Params::new(&autograd::Device::named("cpu")?, 42);
+/// let w = params.path("fc").param("weight", &[10, 4], Init::torch_default());
+/// assert_eq!(w.name(), "fc.weight");
+/// assert_eq!(params.count(), 40);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Params {
+    shared: Arc<Shared>,
+    prefix: String,
+}
+
+struct Shared {
+    device: Device,
+    seed: u64,
+    entries: Mutex<Vec<Entry>>,
+}
+
+impl Params {
+    /// An empty tree; initial values are drawn from `seed` and each parameter's name.
+    pub fn new(device: &Device, seed: u64) -> Params {
+        let shared = Shared { device: device.clone(), seed, entries: Mutex::default() };
+        Params { shared: Arc::new(shared), prefix: String::new() }
+    }
+
+    /// The sub-tree `name`.
+    pub fn path(&self, name: impl std::fmt::Display) -> Params {
+        Params { shared: self.shared.clone(), prefix: self.full(name) }
+    }
+
+    fn full(&self, name: impl std::fmt::Display) -> String {
+        if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) }
+    }
+
+    pub fn device(&self) -> &Device {
+        &self.shared.device
+    }
+
+    /// Adds a trainable parameter.
+    ///
+    /// # Panics
+    /// When the name is taken.
+    #[track_caller]
+    pub fn param(&self, name: &str, shape: &[usize], init: Init) -> Param {
+        self.add(name, shape, init, true)
+    }
+
+    /// Adds a tensor that is saved with the model but not trained.
+    ///
+    /// # Panics
+    /// When the name is taken.
+    #[track_caller]
+    pub fn buffer(&self, name: &str, shape: &[usize], init: Init) -> Param {
+        self.add(name, shape, init, false)
+    }
+
+    #[track_caller]
+    fn add(&self, name: &str, shape: &[usize], init: Init, parameter: bool) -> Param {
+        let name = self.full(name);
+        let values = init.draw(shape, self.shared.seed, &name);
+        let param = Param::new(name, Tensor::constant(self.device(), &values, shape), parameter);
+        self.push(Entry::Tensor(param.clone()));
+        param
+    }
+
+    #[track_caller]
+    pub(crate) fn counter(&self, name: &str) -> Counter {
+        let counter = Counter(Arc::default());
+        self.push(Entry::Counter(self.full(name), counter.clone()));
+        counter
+    }
+
+    #[track_caller]
+    fn push(&self, entry: Entry) {
+        let mut entries = self.shared.entries.lock().unwrap_or_else(|e| e.into_inner());
+        assert!(
+            entries.iter().all(|e| e.name() != entry.name()),
+            "a parameter \"{}\" exists already",
+            entry.name()
+        );
+        entries.push(entry);
+    }
+
+    /// Everything under this path, in the order of creation.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        let entries = self.shared.entries.lock().unwrap_or_else(|e| e.into_inner());
+        let inside = |name: &str| {
+            self.prefix.is_empty()
+                || name.strip_prefix(&self.prefix).is_some_and(|rest| rest.starts_with('.'))
+        };
+        entries.iter().filter(|e| inside(e.name())).cloned().collect()
+    }
+
+    /// Parameters and buffers under this path, in the order of creation.
+    pub fn all(&self) -> Vec<Param> {
+        let tensors = self.entries().into_iter().filter_map(|e| match e {
+            Entry::Tensor(param) => Some(param),
+            Entry::Counter(..) => None,
+        });
+        tensors.collect()
+    }
+
+    /// Parameters that gradients are computed for.
+    pub fn trainable(&self) -> Vec<Param> {
+        self.all().into_iter().filter(Param::is_trainable).collect()
+    }
+
+    /// Parameters and buffers whose full names match a pattern in which `*` stands for anything, as in `"layer1.*.weight"`.
+    pub fn matching(&self, pattern: &str) -> Vec<Param> {
+        let pattern = wildmatch::WildMatch::new(pattern);
+        self.all().into_iter().filter(|p| pattern.matches(p.name())).collect()
+    }
+
+    /// The parameter or buffer of this full name.
+    pub fn get(&self, name: &str) -> Option<Param> {
+        self.all().into_iter().find(|p| p.name() == name)
+    }
+
+    /// Number of values in all parameters (buffers are not counted).
+    pub fn count(&self) -> usize {
+        self.all().iter().filter(|p| p.is_parameter()).map(|p| p.value().numel()).sum()
+    }
+
+    /// Stops training of parameters whose names match; optimizers made later leave them alone. Gives their number.
+    pub fn freeze(&self, pattern: &str) -> usize {
+        self.train_matching(pattern, false)
+    }
+
+    /// Undoes [`freeze`](Params::freeze).
+    pub fn unfreeze(&self, pattern: &str) -> usize {
+        self.train_matching(pattern, true)
+    }
+
+    fn train_matching(&self, pattern: &str, trainable: bool) -> usize {
+        let found: Vec<Param> = self.matching(pattern).into_iter().filter(Param::is_parameter).collect();
+        found.iter().for_each(|p| p.set_trainable(trainable));
+        found.len()
+    }
+}
+
+impl std::fmt::Debug for Params {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        for param in self.all() {
+            let kind = if param.is_trainable() { "" } else { ", not trained" };
+            writeln!(f, "{}: {:?}{kind}", param.name(), param.value().shape())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,5 @@
+//! Models, one family a file.
+
+mod resnet;
+
+pub use resnet::ResNet;

@@ -1,0 +1,246 @@
+//! Residual networks (He et al. 2015, "Deep residual learning for image recognition").
+
+use autograd::{Padding, Pool2d, Tensor};
+
+use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
+
+/// A residual network from images `[N, 3, H, W]` to logits `[N, classes]`.
+///
+/// [`cifar`](ResNet::cifar) gives the paper's small networks (depth 20, 32, 44, 56, 110; shortcuts without parameters,
+/// "option A"), [`imagenet`](ResNet::imagenet) the large ones (depth 18, 34, 50, 101, 152; torchvision's parameter names),
+/// [`imagenet_on_cifar`](ResNet::imagenet_on_cifar) those with a 3x3 first layer and no pooling, for images of 32x32.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{Mode, Params, ResNet};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 42);
+/// let net = ResNet::cifar(20, 10, &params);
+/// assert_eq!(params.count(), 269_722);
+/// let logits = net.forward(&Tensor::zeros(&device, &[2, 3, 32, 32]), Mode::Eval);
+/// assert_eq!(logits.shape(), [2, 10]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct ResNet {
+    conv1: Conv2d,
+    bn1: BatchNorm2d,
+    pool: bool,
+    blocks: Vec<Block>,
+    head: Linear,
+}
+
+/// How many feature maps a stage has, and how many blocks.
+struct Stage {
+    width: usize,
+    blocks: usize,
+}
+
+impl ResNet {
+    /// The paper's CIFAR network of `depth` = 6n + 2 layers: three stages of n blocks with 16, 32 and 64 channels.
+    ///
+    /// # Panics
+    /// When the depth is not 6n + 2.
+    #[track_caller]
+    pub fn cifar(depth: usize, classes: usize, params: &Params) -> ResNet {
+        assert!(
+            depth >= 8 && (depth - 2).is_multiple_of(6),
+            "ResNet: CIFAR depth {depth} is not 6n + 2 (20, 32, 44, 56, 110)"
+        );
+        let blocks = (depth - 2) / 6;
+        let stages = [16, 32, 64].map(|width| Stage { width, blocks });
+        ResNet::build(&stages, Kind::Basic, Shortcuts::Padded, Stem::Small, "linear", classes, params)
+    }
+
+    /// The paper's ImageNet network of depth 18, 34 (basic blocks), 50, 101 or 152 (bottlenecks).
+    ///
+    /// # Panics
+    /// When the depth is none of these.
+    #[track_caller]
+    pub fn imagenet(depth: usize, classes: usize, params: &Params) -> ResNet {
+        ResNet::large(depth, Stem::Large, classes, params)
+    }
+
+    /// As [`imagenet`](ResNet::imagenet), but with a 3x3 first layer of stride 1 and no pooling.
+    ///
+    /// # Panics
+    /// When the depth is none of those.
+    #[track_caller]
+    pub fn imagenet_on_cifar(depth: usize, classes: usize, params: &Params) -> ResNet {
+        ResNet::large(depth, Stem::Small, classes, params)
+    }
+
+    #[track_caller]
+    fn large(depth: usize, stem: Stem, classes: usize, params: &Params) -> ResNet {
+        let (kind, blocks) = match depth {
+            18 => (Kind::Basic, [2, 2, 2, 2]),
+            34 => (Kind::Basic, [3, 4, 6, 3]),
+            50 => (Kind::Bottleneck, [3, 4, 6, 3]),
+            101 => (Kind::Bottleneck, [3, 4, 23, 3]),
+            152 => (Kind::Bottleneck, [3, 8, 36, 3]),
+            _ => panic!("ResNet: depth {depth} is not 18, 34, 50, 101 or 152"),
+        };
+        let stages = [0, 1, 2, 3].map(|s| Stage { width: 64 << s, blocks: blocks[s] });
+        ResNet::build(&stages, kind, Shortcuts::Projected, stem, "fc", classes, params)
+    }
+
+    #[track_caller]
+    fn build(
+        stages: &[Stage],
+        kind: Kind,
+        shortcuts: Shortcuts,
+        stem: Stem,
+        head: &str,
+        classes: usize,
+        params: &Params,
+    ) -> ResNet {
+        let mut channels = stages[0].width;
+        let conv1 = match stem {
+            Stem::Small => Conv2d::new(3, channels, 3).padding(1),
+            Stem::Large => Conv2d::new(3, channels, 7).stride(2).padding(3),
+        };
+        let conv1 = conv1.no_bias().init(Init::HE_FAN_OUT).build(&params.path("conv1"));
+        let bn1 = BatchNorm2d::new(&params.path("bn1"), channels);
+        let mut blocks = vec![];
+        for (s, stage) in stages.iter().enumerate() {
+            for b in 0..stage.blocks {
+                let stride = if s > 0 && b == 0 { 2 } else { 1 };
+                let path = params.path(format!("layer{}", s + 1)).path(b);
+                blocks.push(Block::new(kind, shortcuts, channels, stage.width, stride, &path));
+                channels = kind.outputs(stage.width);
+            }
+        }
+        let head = Linear::new(&params.path(head), channels, classes);
+        ResNet { conv1, bn1, pool: stem == Stem::Large, blocks, head }
+    }
+
+    /// Logits `[N, classes]` of images `[N, 3, H, W]`.
+    ///
+    /// # Panics
+    /// When the images do not have 3 channels or are smaller than the kernels.
+    #[track_caller]
+    pub fn forward(&self, images: &Tensor, mode: Mode) -> Tensor {
+        let mut x = self.bn1.forward(&self.conv1.forward(images), mode).relu();
+        if self.pool {
+            x = x.max_pool2d(Pool2d { stride: [2; 2], padding: [1; 2], ..Pool2d::new(3) }).0;
+        }
+        for block in &self.blocks {
+            x = block.forward(&x, mode);
+        }
+        self.head.forward(&x.mean(&[2, 3], false))
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Stem {
+    /// 3x3 of stride 1.
+    Small,
+    /// 7x7 of stride 2, then max pooling.
+    Large,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// Two 3x3 convolutions.
+    Basic,
+    /// 1x1, 3x3, 1x1 convolutions, the last to four times the width.
+    Bottleneck,
+}
+
+impl Kind {
+    fn outputs(self, width: usize) -> usize {
+        if self == Kind::Basic { width } else { 4 * width }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Shortcuts {
+    /// Option A: subsampled, with zero channels around.
+    Padded,
+    /// Option B: a 1x1 convolution with batch norm.
+    Projected,
+}
+
+enum Shortcut {
+    Identity,
+    Padded { stride: usize, channels: usize },
+    Projected(Conv2d, BatchNorm2d),
+}
+
+impl Shortcut {
+    #[track_caller]
+    fn new(kind: Shortcuts, inputs: usize, outputs: usize, stride: usize, params: &Params) -> Shortcut {
+        if inputs == outputs && stride == 1 {
+            return Shortcut::Identity;
+        }
+        if kind == Shortcuts::Padded {
+            return Shortcut::Padded { stride, channels: (outputs - inputs) / 2 };
+        }
+        let path = params.path("downsample");
+        let conv = Conv2d::new(inputs, outputs, 1).stride(stride).no_bias().init(Init::HE_FAN_OUT);
+        Shortcut::Projected(conv.build(&path.path(0)), BatchNorm2d::new(&path.path(1), outputs))
+    }
+
+    #[track_caller]
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        match self {
+            Shortcut::Identity => x.clone(),
+            &Shortcut::Padded { stride, channels } => {
+                let every = |x: Tensor, dim| x.slice(dim, 0, isize::MAX, stride as isize);
+                let c = channels as isize;
+                every(every(x.clone(), 2), 3).pad(&[(0, 0), (0, 0), (c, c)], Padding::Constant(0.0))
+            }
+            Shortcut::Projected(conv, bn) => bn.forward(&conv.forward(x), mode),
+        }
+    }
+}
+
+/// `relu(f(x) + shortcut(x))`
+struct Block {
+    /// Convolutions with batch norm; ReLU between them.
+    convs: Vec<(Conv2d, BatchNorm2d)>,
+    shortcut: Shortcut,
+}
+
+impl Block {
+    #[track_caller]
+    fn new(
+        kind: Kind,
+        shortcuts: Shortcuts,
+        inputs: usize,
+        width: usize,
+        stride: usize,
+        params: &Params,
+    ) -> Block {
+        let outputs = kind.outputs(width);
+        // (channels in, channels out, kernel, stride); the stride is in the 3x3 layer, as in torchvision.
+        let layers = match kind {
+            Kind::Basic => vec![(inputs, width, 3, stride), (width, outputs, 3, 1)],
+            Kind::Bottleneck => {
+                vec![(inputs, width, 1, 1), (width, width, 3, stride), (width, outputs, 1, 1)]
+            }
+        };
+        let convs = layers.into_iter().enumerate().map(|(i, (from, to, kernel, stride))| {
+            let conv = Conv2d::new(from, to, kernel)
+                .stride(stride)
+                .padding(kernel / 2)
+                .no_bias()
+                .init(Init::HE_FAN_OUT);
+            let (conv_path, bn_path) =
+                (params.path(format!("conv{}", i + 1)), params.path(format!("bn{}", i + 1)));
+            (conv.build(&conv_path), BatchNorm2d::new(&bn_path, to))
+        });
+        Block { convs: convs.collect(), shortcut: Shortcut::new(shortcuts, inputs, outputs, stride, params) }
+    }
+
+    #[track_caller]
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let mut y = x.clone();
+        for (i, (conv, bn)) in self.convs.iter().enumerate() {
+            y = bn.forward(&conv.forward(&y), mode);
+            if i + 1 < self.convs.len() {
+                y = y.relu();
+            }
+        }
+        (y + self.shortcut.forward(x, mode)).relu()
+    }
+}
