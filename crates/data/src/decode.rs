@@ -1,0 +1,94 @@
+//! Decodes many image files of one size on all cores.
+
+use std::borrow::Cow;
+use std::io::Cursor;
+
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::images::MAX_PIXEL_BYTES;
+
+/// The most pixels on a side.
+const MAX_SIDE: u32 = 8192;
+
+/// An image file: what to call it in errors, and where its bytes come from.
+pub(crate) struct Item<'a, T> {
+    pub(crate) name: String,
+    pub(crate) image: &'a T,
+}
+
+/// Decodes all of `items`, of which there must be at least one, to `[N, 3, H, W]`; also gives `[3, H, W]`.
+///
+/// The first image sets the size. Of several errors, the first item's is reported.
+pub(crate) fn decode_all<T: Sync>(
+    items: &[Item<'_, T>],
+    content: impl Fn(&T) -> Result<Cow<'_, [u8]>> + Sync,
+) -> Result<(Vec<u8>, [usize; 3])> {
+    let first = &items[0];
+    let (width, height) = open(&first.name, &content(first.image)?)?.dimensions();
+    let (width, height) = (width as usize, height as usize);
+    let size = 3 * width * height;
+    let total = items.len() as u64 * size as u64;
+    if total > MAX_PIXEL_BYTES {
+        let what = format!("{} decoded images of {width}x{height} pixels", items.len());
+        return Err(Error::TooLarge { what, limit: MAX_PIXEL_BYTES });
+    }
+    let mut pixels = vec![0; total as usize];
+    let failure = pixels.par_chunks_exact_mut(size).zip(items).find_map_first(|(out, item)| {
+        let mut decode = || {
+            let bytes = content(item.image)?;
+            let decoder = open(&item.name, &bytes)?;
+            let found = (decoder.dimensions().0 as usize, decoder.dimensions().1 as usize);
+            if found != (width, height) {
+                return Err(Error::MixedSizes {
+                    file: item.name.clone(),
+                    width: found.0,
+                    height: found.1,
+                    reference: first.name.clone(),
+                    reference_width: width,
+                    reference_height: height,
+                });
+            }
+            let rgb = DynamicImage::from_decoder(decoder)
+                .map_err(|error| Error::Image { file: item.name.clone(), reason: error.to_string() })?
+                .into_rgb8();
+            for (i, rgb) in rgb.pixels().enumerate() {
+                for (c, &value) in rgb.0.iter().enumerate() {
+                    out[c * width * height + i] = value;
+                }
+            }
+            Ok(())
+        };
+        decode().err()
+    });
+    match failure {
+        Some(error) => Err(error),
+        None => Ok((pixels, [3, height, width])),
+    }
+}
+
+/// A decoder that has read the header and found it within limits.
+fn open<'a>(name: &str, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a> {
+    let failed = |reason: String| Error::Image { file: name.into(), reason };
+    // The decoders fill in what is missing; an image cut short must not pass as grey.
+    let ends = |start: &[u8], end: &[u8]| {
+        !bytes.starts_with(start) || bytes.windows(end.len()).rev().any(|window| window == end)
+    };
+    if !ends(b"\xff\xd8", b"\xff\xd9") || !ends(b"\x89PNG", b"IEND\xae\x42\x60\x82") {
+        return Err(failed("the file has no end: it was cut short".into()));
+    }
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(256 << 20);
+    let mut reader = ImageReader::new(Cursor::new(bytes))
+        .with_guessed_format()
+        .map_err(|error| failed(error.to_string()))?;
+    reader.limits(limits);
+    let decoder = reader.into_decoder().map_err(|error| failed(error.to_string()))?;
+    if decoder.dimensions().0 == 0 || decoder.dimensions().1 == 0 {
+        return Err(failed("it has no pixels".into()));
+    }
+    Ok(decoder)
+}

@@ -1,0 +1,116 @@
+//! Everything that can go wrong with data: what happened, where, and what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What was wrong with a data set, a loader's options or a download.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused a file or directory.
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+
+    /// The operating system refused to write a file or directory.
+    #[error("cannot write {}: {source}; choose a directory that can be written", path.display())]
+    Write { path: PathBuf, source: io::Error },
+
+    /// A path holds none of the known formats.
+    #[error(
+        "{} holds no data set known here; looked for CIFAR-10 (data_batch_1.bin to data_batch_5.bin, \
+         test_batch.bin), CIFAR-100 (train.bin, test.bin) and image folders \
+         (train/CLASS/*.jpg|jpeg|png with test, val or valid beside train), in a directory, .tar or .tar.gz",
+        path.display()
+    )]
+    UnknownFormat { path: PathBuf },
+
+    /// A file that the format needs is not there.
+    #[error("{}: {file} is missing; unpack or download the data set again", path.display())]
+    MissingFile { path: PathBuf, file: String },
+
+    /// A binary file does not hold a whole number of records.
+    #[error(
+        "{file} has {bytes} bytes, which is not a positive multiple of the record size {record}: \
+         record {} is cut at byte {}; download the file again",
+        bytes / record, bytes
+    )]
+    PartialRecord { file: String, bytes: usize, record: usize },
+
+    /// A record's label is outside the classes.
+    #[error(
+        "{file}, record {record} (byte {offset}): {kind} {label} is not below {classes}; \
+         the file is damaged or of another format, download it again"
+    )]
+    LabelRange { file: String, record: usize, offset: usize, kind: &'static str, label: u32, classes: usize },
+
+    /// A file of class names has the wrong number of names.
+    #[error("{file} names {found} classes, not {expected}; download the file again")]
+    ClassNames { file: String, found: usize, expected: usize },
+
+    /// An archive cannot be read to its end.
+    #[error("{}: damaged or cut short after {after}: {source}; download it again", archive.display())]
+    Archive { archive: PathBuf, after: String, source: io::Error },
+
+    /// An archive's entry is one that this crate refuses.
+    #[error("{}: entry {entry:?} {problem}; repack the archive with plain files only", archive.display())]
+    UnsafeEntry { archive: PathBuf, entry: String, problem: &'static str },
+
+    /// Something is larger than what is read into memory.
+    #[error("{what} is larger than the limit of {limit} bytes; split it or make it smaller")]
+    TooLarge { what: String, limit: u64 },
+
+    /// An image lies where no label can be told from its path.
+    #[error("{file}: expected SPLIT/CLASS/FILE with SPLIT one of train, test, val, valid; move or remove it")]
+    Layout { file: String },
+
+    /// A split has no images.
+    #[error("{}: no images in {split}/CLASS/*.jpg|jpeg|png; add them or name another path", path.display())]
+    EmptySplit { path: PathBuf, split: &'static str },
+
+    /// The splits do not have the same classes.
+    #[error(
+        "{}: class {class:?} has images in {present} but none in {absent}; \
+         add some or remove the class",
+        path.display()
+    )]
+    ClassMismatch { path: PathBuf, class: String, present: &'static str, absent: &'static str },
+
+    /// An image file cannot be decoded.
+    #[error("{file}: cannot decode the image: {reason}; replace or remove the file")]
+    Image { file: String, reason: String },
+
+    /// Two images differ in size.
+    #[error(
+        "{file} is {width}x{height} pixels but {reference} is {reference_width}x{reference_height}; \
+         resize all images to one size"
+    )]
+    MixedSizes {
+        file: String,
+        width: usize,
+        height: usize,
+        reference: String,
+        reference_width: usize,
+        reference_height: usize,
+    },
+
+    /// The parts of an image set do not fit together.
+    #[error("image set: {0}")]
+    ImageSet(String),
+
+    /// Options that no loader can follow.
+    #[error("loader options: {0}")]
+    Options(String),
+
+    /// A download failed on its way.
+    #[cfg(feature = "download")]
+    #[error("cannot download {url}: {reason}; check the connection or download the file by hand")]
+    Download { url: String, reason: String },
+
+    /// A download arrived whole but is not the published file.
+    #[cfg(feature = "download")]
+    #[error("{url} is not the published file: {what} is {found}, expected {expected}; nothing was kept")]
+    NotPublished { url: String, what: &'static str, found: String, expected: String },
+}

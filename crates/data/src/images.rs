@@ -1,0 +1,162 @@
+//! Labelled images of one size, in memory, as bytes.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+
+/// The most bytes of pixels that one data set may take in memory.
+pub(crate) const MAX_PIXEL_BYTES: u64 = 16 << 30;
+
+/// A training and a test set of the same classes and image shape.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    /// The images to learn from.
+    pub train: ImageSet,
+    /// The images to measure on.
+    pub test: ImageSet,
+    /// What this is and where it came from, as a sentence for people.
+    pub source: String,
+}
+
+/// Labelled images of one shape: pixels `[N, C, H, W]` as `u8`, one label and so one class name each.
+///
+/// ```
+/// # fn main() -> data::Result<()> {
+/// let classes = ["dark".to_string(), "light".to_string()];
+/// let set = data::ImageSet::new(vec![0, 10, 200, 255], vec![0, 1], classes.into(), [1, 1, 2])?;
+/// assert_eq!(set.len(), 2);
+/// assert_eq!(set.image(1), [200, 255]);
+/// assert_eq!(set.subset([1])?.labels(), [1]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageSet {
+    pixels: Vec<u8>,
+    labels: Vec<u32>,
+    classes: Arc<[String]>,
+    shape: [usize; 3],
+}
+
+impl ImageSet {
+    /// Builds a set from `pixels` `[N, C, H, W]`, `labels` `[N]`, class names and the shape `[C, H, W]`.
+    ///
+    /// # Errors
+    /// [`Error::ImageSet`] where an extent is 0, the pixels are not N images or a label names no class.
+    pub fn new(
+        pixels: Vec<u8>,
+        labels: Vec<u32>,
+        classes: Arc<[String]>,
+        shape: [usize; 3],
+    ) -> Result<ImageSet> {
+        let want = shape.iter().try_fold(labels.len(), |n, &extent| n.checked_mul(extent));
+        if shape.contains(&0) {
+            return Err(Error::ImageSet(format!("shape {shape:?} [C, H, W] has an extent of 0")));
+        }
+        if want != Some(pixels.len()) {
+            return Err(Error::ImageSet(format!(
+                "{} pixels are not {} images of shape {shape:?} [C, H, W]",
+                pixels.len(),
+                labels.len()
+            )));
+        }
+        if u32::try_from(labels.len()).is_err() {
+            return Err(Error::ImageSet(format!("{} images are more than 32 bits can count", labels.len())));
+        }
+        if let Some(i) = labels.iter().position(|&label| label as usize >= classes.len()) {
+            return Err(Error::ImageSet(format!(
+                "image {i} has label {}, but there are {} classes",
+                labels[i],
+                classes.len()
+            )));
+        }
+        Ok(ImageSet { pixels, labels, classes, shape })
+    }
+
+    /// How many images there are.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are no images.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The shape of each image, `[C, H, W]`.
+    pub fn shape(&self) -> [usize; 3] {
+        self.shape
+    }
+
+    /// All pixels, `[N, C, H, W]`.
+    pub fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// All labels, `[N]`, each an index into [`classes`](Self::classes).
+    pub fn labels(&self) -> &[u32] {
+        &self.labels
+    }
+
+    /// The class names.
+    pub fn classes(&self) -> &Arc<[String]> {
+        &self.classes
+    }
+
+    /// The pixels of image `i`, `[C, H, W]`.
+    ///
+    /// # Panics
+    /// Where `i` is not below [`len`](Self::len).
+    pub fn image(&self, i: usize) -> &[u8] {
+        let size = self.shape.iter().product::<usize>();
+        &self.pixels[i * size..(i + 1) * size]
+    }
+
+    /// The images at `indices`, in that order: a range, or any list, also with repeats.
+    ///
+    /// # Errors
+    /// [`Error::ImageSet`] where an index is not below [`len`](Self::len).
+    pub fn subset(&self, indices: impl IntoIterator<Item = usize>) -> Result<ImageSet> {
+        let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+        for i in indices {
+            let Some(&label) = self.labels.get(i) else {
+                return Err(Error::ImageSet(format!("no image {i}: there are {}", self.len())));
+            };
+            labels.push(label);
+            pixels.extend_from_slice(self.image(i));
+        }
+        ImageSet::new(pixels, labels, self.classes.clone(), self.shape)
+    }
+
+    /// Each channel's mean and standard deviation over all images, of pixels scaled to 0..1.
+    ///
+    /// The sums are exact integers, so the result does not depend on the order of the images.
+    /// A channel that never varies, and an empty set's, has a standard deviation of 1.
+    pub fn mean_std(&self) -> Normalize {
+        let [channels, height, width] = self.shape;
+        let area = height * width;
+        let mut sums = vec![(0u64, 0u64); channels];
+        for (plane, pixels) in self.pixels.chunks_exact(area).enumerate() {
+            let (sum, squares) = &mut sums[plane % channels];
+            *sum += pixels.iter().map(|&p| u64::from(p)).sum::<u64>();
+            *squares += pixels.iter().map(|&p| u64::from(p) * u64::from(p)).sum::<u64>();
+        }
+        let count = (self.len() * area).max(1) as f64;
+        let moments = |&(sum, squares): &(u64, u64)| {
+            let mean = sum as f64 / count;
+            let std = (squares as f64 / count - mean * mean).max(0.0).sqrt();
+            ((mean / 255.0) as f32, if std > 0.0 { (std / 255.0) as f32 } else { 1.0 })
+        };
+        let (mean, std) = sums.iter().map(moments).unzip();
+        Normalize { mean, std }
+    }
+}
+
+/// What to subtract from each channel's pixels, scaled to 0..1, and then divide them by: `(p / 255 - mean) / std`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Normalize {
+    /// `[C]`
+    pub mean: Vec<f32>,
+    /// `[C]`, above 0
+    pub std: Vec<f32>,
+}

@@ -1,0 +1,41 @@
+//! Labelled images for training: reading, caching, augmenting and batching them.
+//!
+//! ```
+//! # fn main() -> data::Result<()> {
+//! use std::sync::Arc;
+//! use data::{Loader, LoaderOptions};
+//!
+//! let dataset = data::synthetic::shapes(200, 50, 42); // or data::load("cifar-10-binary.tar.gz")?
+//! let normalize = dataset.train.mean_std();
+//! let loader = Loader::new(Arc::new(dataset.train), LoaderOptions::train(32, normalize))?;
+//! for batch in loader.epoch(0) {
+//!     assert_eq!(batch.images.len(), batch.shape.iter().product::<usize>());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod archive;
+mod augment;
+mod cache;
+pub mod cifar;
+mod decode;
+#[cfg(feature = "download")]
+pub mod download;
+mod error;
+pub mod folder;
+mod images;
+mod load;
+mod loader;
+mod prefetch;
+mod rng;
+pub mod synthetic;
+mod upload;
+
+pub use augment::{Augment, Crop};
+pub use cache::Cache;
+pub use error::{Error, Result};
+pub use images::{Dataset, ImageSet, Normalize};
+pub use load::{load, load_with};
+pub use loader::{Batch, Loader, LoaderOptions};
+pub use upload::DeviceBatch;

@@ -1,0 +1,217 @@
+//! Shuffled, augmented, normalised batches, made in the background.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::augment::{Augment, Crop};
+use crate::error::{Error, Result};
+use crate::images::{ImageSet, Normalize};
+use crate::prefetch::Prefetch;
+use crate::rng;
+
+/// How a [`Loader`] makes batches.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoaderOptions {
+    /// Images a batch.
+    pub batch: usize,
+    /// Whether each epoch has an order of its own.
+    pub shuffle: bool,
+    /// Whether a last batch with fewer images is left out.
+    pub drop_last: bool,
+    /// What order and augmentation are drawn from, together with the epoch.
+    pub seed: u64,
+    /// What is done to each image, if anything.
+    pub augment: Option<Augment>,
+    /// What brings the pixels to mean 0 and standard deviation 1.
+    pub normalize: Normalize,
+    /// How many batches are made ahead.
+    pub prefetch: usize,
+}
+
+impl LoaderOptions {
+    /// For training: shuffled, whole batches only, two made ahead, seed 0, no augmentation.
+    pub fn train(batch: usize, normalize: Normalize) -> LoaderOptions {
+        LoaderOptions { shuffle: true, drop_last: true, ..LoaderOptions::eval(batch, normalize) }
+    }
+
+    /// For measuring: every image once and in order, so that the last batch may be smaller.
+    pub fn eval(batch: usize, normalize: Normalize) -> LoaderOptions {
+        LoaderOptions {
+            batch,
+            shuffle: false,
+            drop_last: false,
+            seed: 0,
+            augment: None,
+            normalize,
+            prefetch: 2,
+        }
+    }
+}
+
+/// A stack of images ready for a network.
+///
+/// A dropped batch gives its memory back to its loader, which fills it again.
+#[derive(Debug)]
+pub struct Batch {
+    /// Normalised pixels, `[B, C, H, W]`.
+    pub images: Vec<f32>,
+    /// Class indices, `[B]`.
+    pub labels: Vec<u32>,
+    /// The images' places in the image set, `[B]`.
+    pub indices: Vec<u32>,
+    /// `[B, C, H, W]`
+    pub shape: [usize; 4],
+    pool: Arc<Pool>,
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.pool.give(std::mem::take(&mut self.images));
+    }
+}
+
+/// Makes an image set's batches, epoch after epoch.
+///
+/// ```
+/// # fn main() -> data::Result<()> {
+/// use std::sync::Arc;
+/// use data::{Augment, Loader, LoaderOptions, synthetic};
+///
+/// let train = synthetic::shapes(100, 10, 0).train;
+/// let mut options = LoaderOptions::train(32, train.mean_std());
+/// options.augment = Some(Augment { pad: 4, flip: true });
+/// let loader = Loader::new(Arc::new(train), options)?;
+/// for epoch in 0..2 {
+///     for batch in loader.epoch(epoch) {
+///         assert_eq!(batch.shape, [32, 3, 32, 32]);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Loader {
+    set: Arc<ImageSet>,
+    options: Arc<LoaderOptions>,
+    pool: Arc<Pool>,
+}
+
+impl Loader {
+    /// A loader of the images in `set`.
+    ///
+    /// # Errors
+    /// [`Error::Options`] where the set is empty, a batch is 0 or (with `drop_last`) more than the set, the
+    /// padding is not below the images' sides, or `normalize` is not C finite numbers with `std` above 0.
+    pub fn new(set: Arc<ImageSet>, options: LoaderOptions) -> Result<Loader> {
+        let [channels, height, width] = set.shape();
+        let LoaderOptions { batch, drop_last, normalize: Normalize { mean, std }, .. } = &options;
+        let problem = if set.is_empty() {
+            Some("the image set is empty; load one with images".to_string())
+        } else if *batch == 0 {
+            Some("a batch of 0 images; choose at least 1".to_string())
+        } else if *drop_last && *batch > set.len() {
+            Some(format!(
+                "a batch of {batch} with drop_last leaves nothing of {} images; choose a smaller batch",
+                set.len()
+            ))
+        } else if let Some(Augment { pad, .. }) = options.augment
+            && pad >= height.min(width)
+        {
+            Some(format!("padding by {pad} can lose a whole {height}x{width} image; pad by less"))
+        } else if mean.len() != channels || std.len() != channels {
+            Some(format!(
+                "normalize has {} means and {} standard deviations for {channels} channels",
+                mean.len(),
+                std.len()
+            ))
+        } else if !mean.iter().all(|m| m.is_finite()) || !std.iter().all(|s| s.is_normal() && *s > 0.0) {
+            Some(format!(
+                "normalize needs finite means and standard deviations above 0, not {mean:?}, {std:?}"
+            ))
+        } else {
+            None
+        };
+        match problem {
+            Some(problem) => Err(Error::Options(problem)),
+            None => {
+                let pool = Pool { buffers: Mutex::default(), keep: options.prefetch.saturating_add(2) };
+                Ok(Loader { set, options: Arc::new(options), pool: Arc::new(pool) })
+            }
+        }
+    }
+
+    /// How many batches one epoch has.
+    pub fn steps(&self) -> usize {
+        let (images, batch) = (self.set.len(), self.options.batch);
+        if self.options.drop_last { images / batch } else { images.div_ceil(batch) }
+    }
+
+    /// The image set.
+    pub fn set(&self) -> &Arc<ImageSet> {
+        &self.set
+    }
+
+    /// The options.
+    pub fn options(&self) -> &LoaderOptions {
+        &self.options
+    }
+
+    /// The batches of epoch `epoch`: the same for the same seed and epoch, whatever was loaded before.
+    ///
+    /// A thread makes them ahead of their use. Dropping the iterator stops it.
+    ///
+    /// # Panics
+    /// The iterator passes a panic of that thread on.
+    pub fn epoch(&self, epoch: usize) -> impl Iterator<Item = Batch> + Send + use<> {
+        let images = self.set.len() as u32; // an image set counts its images in 32 bits
+        let order = if self.options.shuffle {
+            rng::permutation(images, self.options.seed, epoch as u64)
+        } else {
+            (0..images).collect()
+        };
+        let (loader, steps, batch) = (self.clone(), self.steps(), self.options.batch);
+        let batches = (0..steps).map(move |step| {
+            let end = order.len().min((step + 1) * batch);
+            loader.batch(epoch, &order[step * batch..end])
+        });
+        Prefetch::new(self.options.prefetch.min(steps), batches)
+    }
+
+    fn batch(&self, epoch: usize, indices: &[u32]) -> Batch {
+        let LoaderOptions { augment, seed, normalize, .. } = &*self.options;
+        let [channels, height, width] = self.set.shape();
+        let size = channels * height * width;
+        let mut images = self.pool.take();
+        images.resize(indices.len() * size, 0.0);
+        for (out, &index) in images.chunks_exact_mut(size).zip(indices) {
+            let crop = augment.map_or(Crop::default(), |augment| augment.draw(*seed, epoch, index));
+            crop.apply(self.set.image(index as usize), self.set.shape(), normalize, out);
+        }
+        Batch {
+            images,
+            labels: indices.iter().map(|&i| self.set.labels()[i as usize]).collect(),
+            indices: indices.to_vec(),
+            shape: [indices.len(), channels, height, width],
+            pool: self.pool.clone(),
+        }
+    }
+}
+
+/// Buffers of batches that are no longer in use.
+#[derive(Debug)]
+struct Pool {
+    buffers: Mutex<Vec<Vec<f32>>>,
+    keep: usize,
+}
+
+impl Pool {
+    fn take(&self) -> Vec<f32> {
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn give(&self, buffer: Vec<f32>) {
+        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        if buffer.capacity() > 0 && buffers.len() < self.keep {
+            buffers.push(buffer);
+        }
+    }
+}

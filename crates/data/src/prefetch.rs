@@ -1,0 +1,88 @@
+//! An iterator that a background thread keeps ahead of its consumer.
+
+use std::panic;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::{self, JoinHandle};
+
+/// Yields what the inner iterator yields, made up to `depth` items ahead on a thread of its own.
+///
+/// Dropping it early stops the thread and waits for the item in the making; a panic on the thread goes on in
+/// the consumer.
+pub(crate) struct Prefetch<T> {
+    items: Option<Receiver<T>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<T: Send + 'static> Prefetch<T> {
+    pub(crate) fn new(depth: usize, items: impl Iterator<Item = T> + Send + 'static) -> Prefetch<T> {
+        let (sender, receiver) = sync_channel(depth);
+        let thread = thread::spawn(move || {
+            for item in items {
+                if sender.send(item).is_err() {
+                    return; // the consumer has gone
+                }
+            }
+        });
+        Prefetch { items: Some(receiver), thread: Some(thread) }
+    }
+}
+
+impl<T> Iterator for Prefetch<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        let item = self.items.as_ref()?.recv().ok();
+        if item.is_none()
+            && let Some(thread) = self.thread.take()
+            && let Err(cause) = thread.join()
+        {
+            panic::resume_unwind(cause);
+        }
+        item
+    }
+}
+
+impl<T> Drop for Prefetch<T> {
+    fn drop(&mut self) {
+        self.items = None; // makes the thread's next send fail
+        if let Some(thread) = self.thread.take() {
+            // A panic that nobody was there to receive has printed its message already.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn a_panic_reaches_the_consumer() {
+        let mut items = Prefetch::new(2, (0..5).map(|i| if i == 3 { panic!("bad item") } else { i }));
+        assert_eq!(items.by_ref().take(3).collect::<Vec<_>>(), [0, 1, 2]);
+        let cause = panic::catch_unwind(panic::AssertUnwindSafe(|| items.next())).unwrap_err();
+        assert_eq!(cause.downcast_ref::<&str>(), Some(&"bad item"));
+        assert_eq!(items.next(), None);
+    }
+
+    #[test]
+    fn dropping_early_stops_the_thread() {
+        let made = Arc::new(AtomicUsize::new(0));
+        let counter = made.clone();
+        let mut items = Prefetch::new(2, (0..).inspect(move |_| _ = counter.fetch_add(1, Ordering::SeqCst)));
+        assert_eq!(items.next(), Some(0));
+        drop(items);
+        // The thread has been joined: nothing holds its counter any more.
+        assert_eq!(Arc::strong_count(&made), 1);
+        assert!(made.load(Ordering::SeqCst) <= 5);
+    }
+
+    #[test]
+    fn an_exhausted_iterator_stays_exhausted() {
+        let mut items = Prefetch::new(0, 0..2);
+        assert_eq!(items.by_ref().count(), 2);
+        assert_eq!((items.next(), items.next()), (None, None));
+    }
+}

@@ -1,0 +1,41 @@
+//! Random numbers that depend on what they are for, not on who asked before.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// What a stream of numbers is for: streams of different use never meet.
+#[derive(Clone, Copy)]
+pub(crate) enum Use {
+    Shuffle = 1,
+    Augment = 2,
+    Synthetic = 3,
+}
+
+/// ChaCha8 keyed by all four numbers: the same on every version, platform and thread.
+pub(crate) fn stream(seed: u64, what: Use, a: u64, b: u64) -> ChaCha8Rng {
+    let mut key = [0; 32];
+    for (bytes, word) in key.chunks_exact_mut(8).zip([seed, what as u64, a, b]) {
+        bytes.copy_from_slice(&word.to_le_bytes());
+    }
+    ChaCha8Rng::from_seed(key)
+}
+
+/// A whole number below `n`, by multiply and shift; its bias is below `n / 2^32`.
+pub(crate) fn below(rng: &mut impl Rng, n: u32) -> u32 {
+    ((u64::from(rng.next_u32()) * u64::from(n)) >> 32) as u32
+}
+
+/// A number in `[low, high)`, in steps of 2^-24 of the span.
+pub(crate) fn between(rng: &mut impl Rng, low: f32, high: f32) -> f32 {
+    low + (high - low) * ((rng.next_u32() >> 8) as f32 / (1 << 24) as f32)
+}
+
+/// The numbers below `n` in an order that depends on `seed` and `epoch` alone (Fisher-Yates).
+pub(crate) fn permutation(n: u32, seed: u64, epoch: u64) -> Vec<u32> {
+    let mut rng = stream(seed, Use::Shuffle, epoch, 0);
+    let mut order: Vec<u32> = (0..n).collect();
+    for i in (1..n).rev() {
+        order.swap(i as usize, below(&mut rng, i + 1) as usize);
+    }
+    order
+}

@@ -1,0 +1,141 @@
+//! Draws one scene: a background, distractors, one shape, noise.
+
+use rand_chacha::rand_core::Rng;
+
+use super::shapes;
+use crate::rng::between;
+
+/// Rows and columns.
+const SIDE: usize = 32;
+
+/// `[C, H, W]`
+pub(super) const SHAPE: [usize; 3] = [3, SIDE, SIDE];
+
+/// Bytes an image.
+pub(super) const BYTES: usize = 3 * SIDE * SIDE;
+
+/// The background's texture is random at this many points a side, and smooth between.
+const KNOTS: usize = 6;
+
+type Colour = [f32; 3];
+
+/// Draws an image of class `class` to `image` `[3, 32, 32]`.
+pub(super) fn scene(class: usize, rng: &mut impl Rng, image: &mut [u8]) {
+    let mut canvas = [[0.0f32; 3]; SIDE * SIDE];
+    let base = background(rng, &mut canvas);
+    for _ in 0..2 + rng.next_u32() % 3 {
+        distractor(rng, &mut canvas);
+    }
+    shape(class, base, rng, &mut canvas);
+    let noise = between(rng, 4.0, 16.0);
+    for (i, pixel) in canvas.iter().enumerate() {
+        for (c, &value) in pixel.iter().enumerate() {
+            image[c * SIDE * SIDE + i] = (value + noise * bell(rng)).round().clamp(0.0, 255.0) as u8;
+        }
+    }
+}
+
+/// About normal, of mean 0 and deviation 1: the sum of a word's four bytes.
+fn bell(rng: &mut impl Rng) -> f32 {
+    let sum: u32 = rng.next_u32().to_le_bytes().into_iter().map(u32::from).sum();
+    (sum as f32 - 510.0) / 147.8
+}
+
+fn colour(rng: &mut impl Rng, low: f32, high: f32) -> Colour {
+    [(); 3].map(|()| between(rng, low, high))
+}
+
+/// A colour, rather light, that stands out against `other` in one channel or in several.
+fn contrasting(other: Colour, rng: &mut impl Rng) -> Colour {
+    loop {
+        let colour = colour(rng, 95.0, 255.0);
+        let squares: f32 = colour.iter().zip(other).map(|(a, b)| (a - b) * (a - b)).sum();
+        if squares > 110.0 * 110.0 {
+            return colour;
+        }
+    }
+}
+
+/// A unit vector in any direction.
+fn direction(rng: &mut impl Rng) -> (f32, f32) {
+    loop {
+        let (x, y) = (between(rng, -1.0, 1.0), between(rng, -1.0, 1.0));
+        let squares = x * x + y * y;
+        if (0.01..1.0).contains(&squares) {
+            let length = squares.sqrt();
+            return (x / length, y / length);
+        }
+    }
+}
+
+/// The centre of pixel `i` in pixels.
+fn centre(i: usize) -> (f32, f32) {
+    ((i % SIDE) as f32 + 0.5, (i / SIDE) as f32 + 0.5)
+}
+
+/// Paints `colour` over a pixel as far as `distance` (in pixels) lies inside an edge of the given softness.
+fn paint(pixel: &mut Colour, colour: Colour, distance: f32, softness: f32) {
+    let cover = (0.5 - distance / softness).clamp(0.0, 1.0);
+    for (to, from) in pixel.iter_mut().zip(colour) {
+        *to += cover * (from - *to);
+    }
+}
+
+/// A gradient of rather dark colours under a smooth texture; returns the colour in the middle.
+fn background(rng: &mut impl Rng, canvas: &mut [Colour]) -> Colour {
+    let base = colour(rng, 0.0, 150.0);
+    let slope: Colour = [(); 3].map(|()| between(rng, -1.8, 1.8));
+    let (dx, dy) = direction(rng);
+    let strength = between(rng, 5.0, 35.0);
+    let knots: [[f32; KNOTS + 1]; KNOTS + 1] =
+        [(); KNOTS + 1].map(|()| [(); KNOTS + 1].map(|()| between(rng, -strength, strength)));
+    for (i, pixel) in canvas.iter_mut().enumerate() {
+        let (x, y) = centre(i);
+        let (u, v) = (x * KNOTS as f32 / SIDE as f32, y * KNOTS as f32 / SIDE as f32);
+        let (column, row) = (u as usize, v as usize);
+        let (u, v) = (u - column as f32, v - row as f32);
+        let mix = |knots: &[f32]| knots[column] + u * (knots[column + 1] - knots[column]);
+        let (above, below) = (mix(&knots[row]), mix(&knots[row + 1]));
+        let texture = above + v * (below - above);
+        let along = (x - 16.0) * dx + (y - 16.0) * dy;
+        for (c, value) in pixel.iter_mut().enumerate() {
+            *value = base[c] + slope[c] * along + texture;
+        }
+    }
+    base
+}
+
+/// A short line of any colour: a dot where it is very short.
+fn distractor(rng: &mut impl Rng, canvas: &mut [Colour]) {
+    let colour = colour(rng, 0.0, 255.0);
+    let (x, y) = (between(rng, 0.0, 32.0), between(rng, 0.0, 32.0));
+    let (dx, dy) = direction(rng);
+    let (length, half_width) = (between(rng, 0.0, 10.0), between(rng, 0.6, 1.4));
+    for (i, pixel) in canvas.iter_mut().enumerate() {
+        let (px, py) = (centre(i).0 - x, centre(i).1 - y);
+        let along = (px * dx + py * dy).clamp(0.0, length);
+        let (ax, ay) = (px - along * dx, py - along * dy);
+        paint(pixel, colour, (ax * ax + ay * ay).sqrt() - half_width, 1.2);
+    }
+}
+
+/// The shape that the image is of.
+fn shape(class: usize, base: Colour, rng: &mut impl Rng, canvas: &mut [Colour]) {
+    let colour = contrasting(base, rng);
+    let shade: Colour = [(); 3].map(|()| between(rng, -1.5, 1.5));
+    let radius = between(rng, 8.0, 12.0);
+    let stretch = between(rng, 0.87, 1.15);
+    let (x, y) = (between(rng, 12.0, 20.0), between(rng, 12.0, 20.0));
+    let (cos, sin) = direction(rng);
+    let softness = between(rng, 0.8, 2.0);
+    for (i, pixel) in canvas.iter_mut().enumerate() {
+        let (px, py) = (centre(i).0 - x, centre(i).1 - y);
+        let (u, v) = ((px * cos + py * sin) / radius * stretch, (py * cos - px * sin) / radius / stretch);
+        let distance = shapes::distance(class, u, v) * radius;
+        let mut shaded = colour;
+        for (value, slope) in shaded.iter_mut().zip(shade) {
+            *value += slope * px;
+        }
+        paint(pixel, shaded, distance, softness);
+    }
+}
