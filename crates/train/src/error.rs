@@ -1,0 +1,41 @@
+//! Everything that can go wrong around a training loop: what happened, where, and what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What was wrong with a file or with what should go into it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused to write a file.
+    #[error("cannot write {}: {source}; choose a directory that exists and can be written", path.display())]
+    Write { path: PathBuf, source: io::Error },
+
+    /// A picture cannot be drawn or encoded.
+    #[error("cannot draw {what}: {reason}")]
+    Draw { what: &'static str, reason: String },
+
+    /// An image's pixels do not fit its size.
+    #[error(
+        "image {index} ({label:?}) has {found} bytes for {height}x{width} pixels; \
+         give {height} * {width} bytes for grey or three times as many for RGB, and at least one pixel"
+    )]
+    ImageSize { index: usize, label: String, found: usize, height: usize, width: usize },
+
+    /// A picture would be larger than what is drawn in memory.
+    #[error(
+        "a picture of {width}x{height} pixels is over the limit of {side} pixels a side and {pixels} in all; \
+         show fewer or smaller parts"
+    )]
+    PictureSize { width: usize, height: usize, side: usize, pixels: usize },
+
+    /// The loss became NaN or infinite.
+    #[error("the loss is {loss} at step {step}: {culprit}. Use a lower learning rate, or check the data")]
+    Diverged { step: usize, loss: f32, culprit: String },
+
+    #[error(transparent)]
+    Device(#[from] autograd::Error),
+}
