@@ -1,0 +1,67 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// Trains a residual network on CIFAR-10, or on anything like it.
+///
+/// Without --data it trains on a built-in synthetic set of ten shapes, so that it runs anywhere at once.
+#[derive(Debug, Parser)]
+#[command(name = "cifar10", version)]
+pub struct Options {
+    /// CIFAR-10/100 in binary form (directory or .tar.gz), or images as train/CLASS/*.jpg and test/CLASS/*.jpg (directory
+    /// or archive)
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+
+    /// Download CIFAR-10 (170 MB) into the cache and train on it; needs a build with --features download
+    #[arg(long, conflicts_with = "data")]
+    pub download: bool,
+
+    /// resnet20, 32, 44, 56, 110 (He et al.'s CIFAR networks) or resnet18, 34, 50, 101, 152
+    #[arg(long, default_value = "resnet20")]
+    pub model: String,
+
+    /// Passes over the training set [default: 10; 3 on the synthetic set]
+    #[arg(long)]
+    pub epochs: Option<usize>,
+
+    /// Images a step
+    #[arg(long, default_value_t = 128)]
+    pub batch: usize,
+
+    /// auto, cpu, vulkan, metal, dx12, software, or an adapter's number (see the devices example)
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+
+    /// Highest learning rate of the one-cycle schedule
+    #[arg(long, default_value_t = 0.1)]
+    pub lr: f32,
+
+    /// What initial weights, order and augmentation are drawn from
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+
+    /// Random crops (padding 2, which suits short runs) and flips
+    #[arg(long, value_enum, default_value_t = Switch::On)]
+    pub augment: Switch,
+
+    /// Where weights, pictures and logs go
+    #[arg(long, default_value = "out/cifar10")]
+    pub out: PathBuf,
+
+    /// Stop after this many steps
+    #[arg(long)]
+    pub steps: Option<usize>,
+
+    /// Print nothing on standard output but the final JSON line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub enum Switch {
+    On,
+    Off,
+}
