@@ -1,0 +1,87 @@
+//! Distributions of initial values.
+
+use models::Init;
+use models::init::{Fan, Nonlinearity};
+
+use super::attrs::Attrs;
+use super::call::Unsupported;
+use super::compare::Check;
+use super::fixtures::Case;
+
+/// Draws with several seeds: mean, deviation and bounds.
+pub fn run(case: &Case) -> Result<Vec<Check>, Unsupported> {
+    let a = Attrs::new(case.attrs.clone());
+    let kwargs = a.inner("kwargs").unwrap_or_else(|| Attrs::new(Default::default()));
+    let init = init(case, &kwargs)?;
+    let shape = a.sizes("shape").expect("shape");
+    let (mean, std) = (a.double("mean").expect("mean"), a.double("std").expect("std"));
+    let (low, high) = (a.double("low"), a.double("high"));
+    for key in ["fan_in", "fan_out"] {
+        a.get(key); // what the deviation follows from
+    }
+    if let Some(key) = a.unread().or_else(|| kwargs.unread()) {
+        return Err(Unsupported(format!("{} with {key}", case.op)));
+    }
+    let mut all = vec![];
+    for seed in 0..3 {
+        let values: Vec<f64> = init.draw(&shape, seed, "weight").into_iter().map(f64::from).collect();
+        let n = values.len() as f64;
+        let got = values.iter().sum::<f64>() / n;
+        let spread = (values.iter().map(|v| (v - got).powi(2)).sum::<f64>() / n).sqrt();
+        let allowed = 5.0 * std / n.sqrt();
+        // A bound is rounded to f32.
+        let room = 1e-6 * std;
+        let below = low.map_or(0.0, |low| low - values.iter().copied().fold(f64::INFINITY, f64::min));
+        let above = high.map_or(0.0, |high| values.iter().copied().fold(f64::NEG_INFINITY, f64::max) - high);
+        let checks = [
+            ("mean", (got - mean).abs() / allowed),
+            ("std", (spread - std).abs() / allowed),
+            ("low", below / room),
+            ("high", above / room),
+        ];
+        let detail = format!("seed {seed}: mean {got:e} for {mean:e}, std {spread:e} for {std:e}");
+        all.extend(checks.map(|(what, ratio)| Check::new(what, ratio, detail.clone())));
+    }
+    Ok(all)
+}
+
+fn init(case: &Case, kwargs: &Attrs) -> Result<Init, Unsupported> {
+    let name = case.op.strip_prefix("init/").expect("an init op");
+    let without = |what: &str| Unsupported(format!("{} with {what}", case.op));
+    Ok(match name {
+        "xavier_uniform_" => Init::XavierUniform { gain: kwargs.float("gain").unwrap_or(1.0) },
+        "xavier_normal_" => Init::XavierNormal { gain: kwargs.float("gain").unwrap_or(1.0) },
+        "kaiming_uniform_" | "kaiming_normal_" => {
+            let slope = kwargs.float("a").unwrap_or(0.0);
+            let gain = match kwargs.text("nonlinearity") {
+                None | Some("leaky_relu") => Nonlinearity::LeakyRelu(slope),
+                Some("relu") => Nonlinearity::Relu,
+                Some("tanh") => Nonlinearity::Tanh,
+                Some("selu") => Nonlinearity::Selu,
+                Some("sigmoid") => Nonlinearity::Sigmoid,
+                Some("linear") => Nonlinearity::Linear,
+                Some(other) => return Err(without(other)),
+            }
+            .gain();
+            let fan = match kwargs.text("mode") {
+                None | Some("fan_in") => Fan::In,
+                Some("fan_out") => Fan::Out,
+                Some(other) => return Err(without(other)),
+            };
+            if name == "kaiming_uniform_" {
+                Init::KaimingUniform { gain, fan }
+            } else {
+                Init::KaimingNormal { gain, fan }
+            }
+        }
+        "constant_" => Init::Constant(kwargs.float("val").expect("val")),
+        "uniform_" => {
+            Init::Uniform { low: kwargs.float("a").unwrap_or(0.0), high: kwargs.float("b").unwrap_or(1.0) }
+        }
+        "normal_" => Init::Normal {
+            mean: kwargs.float("mean").unwrap_or(0.0),
+            std: kwargs.float("std").unwrap_or(1.0),
+        },
+        _ => return Err(Unsupported(case.op.clone())),
+    })
+}

@@ -1,0 +1,21 @@
+//! The runner of the PyTorch parity test.
+
+pub mod attrs;
+pub mod compare;
+pub mod fixtures;
+pub mod report;
+pub mod runner;
+
+mod binary;
+mod call;
+mod init;
+mod matrix;
+mod movement;
+mod norm_loss;
+mod optim;
+mod reduction;
+mod schedule;
+mod second_order;
+mod train;
+mod unary;
+mod window;

@@ -1,0 +1,83 @@
+//! Functions of one tensor.
+
+use autograd::Tensor;
+
+use super::call::{Answer, Call};
+
+pub fn run(c: &Call) -> Option<Answer> {
+    let a = &c.attrs;
+    let x = c.inputs.first().map(|(_, x)| x)?;
+    let float = |key: &str, default: f32| a.float(key).unwrap_or(default);
+    let y: Tensor = match c.op {
+        "neg" => -x,
+        "abs" => x.abs(),
+        "sign" => x.sign(),
+        "exp" => x.exp(),
+        "exp2" => x.exp2(),
+        "expm1" => x.expm1(),
+        "log" => x.log(),
+        "log2" => x.log2(),
+        "log10" => x.log10(),
+        "log1p" => x.log1p(),
+        "sqrt" => x.sqrt(),
+        "rsqrt" => x.rsqrt(),
+        "square" => x.square(),
+        "reciprocal" => x.reciprocal(),
+        "sin" => x.sin(),
+        "cos" => x.cos(),
+        "tan" => x.tan(),
+        "asin" => x.asin(),
+        "acos" => x.acos(),
+        "atan" => x.atan(),
+        "sinh" => x.sinh(),
+        "cosh" => x.cosh(),
+        "tanh" => x.tanh(),
+        "asinh" => x.asinh(),
+        "acosh" => x.acosh(),
+        "atanh" => x.atanh(),
+        "erf" => x.erf(),
+        "erfc" => x.erfc(),
+        "floor" => x.floor(),
+        "ceil" => x.ceil(),
+        "round" => x.round(),
+        "trunc" => x.trunc(),
+        "frac" => x.frac(),
+        "isnan" => x.isnan(),
+        "isinf" => x.isinf(),
+        "isfinite" => x.isfinite(),
+        "logical_not" => x.logical_not(),
+        "sigmoid" => x.sigmoid(),
+        "relu" => x.relu(),
+        "relu6" => x.relu6(),
+        "leaky_relu" => x.leaky_relu(float("negative_slope", 0.01)),
+        "prelu" => x.prelu(c.named("weight")),
+        "elu" => x.elu(float("alpha", 1.0)),
+        "celu" => x.celu(float("alpha", 1.0)),
+        "selu" => x.selu(),
+        "silu" => x.silu(),
+        "mish" => x.mish(),
+        "gelu" => match a.text("approximate") {
+            None | Some("none") => x.gelu(),
+            Some("tanh") => x.gelu_tanh(),
+            Some(other) => return Some(Err(c.without(other))),
+        },
+        "softplus" => x.softplus(float("beta", 1.0), float("threshold", 20.0)),
+        "softsign" => x.softsign(),
+        "logsigmoid" => x.logsigmoid(),
+        "tanhshrink" => x.tanhshrink(),
+        "hardshrink" => x.hardshrink(float("lambd", 0.5)),
+        "softshrink" => x.softshrink(float("lambd", 0.5)),
+        "hardsigmoid" => x.hardsigmoid(),
+        "hardswish" => x.hardswish(),
+        "hardtanh" => x.hardtanh(float("min_val", -1.0), float("max_val", 1.0)),
+        "threshold" => x.threshold(float("threshold", 0.0), float("value", 0.0)),
+        "glu" => x.glu(a.int("dim").unwrap_or(-1)),
+        "softmax" => x.softmax(a.int("dim").expect("dim")),
+        "log_softmax" => x.log_softmax(a.int("dim").expect("dim")),
+        "softmin" => x.softmin(a.int("dim").expect("dim")),
+        "rpow" => x.rpow(a.float("base").expect("base")),
+        "pow" if c.inputs.len() == 1 => x.pow(a.float("exponent").expect("exponent")),
+        _ => return None,
+    };
+    Some(Ok(vec![y]))
+}
