@@ -110,8 +110,8 @@ impl<'a> Run<'a> {
             .options
             .epochs
             .unwrap_or(if self.options.data.is_none() && !self.options.download { 3 } else { 10 });
+        let schedule = OneCycle::new(self.options.lr, epochs * self.train.steps()).warm(0.15).div(10.0, 1e4);
         let total = (epochs * self.train.steps()).min(self.options.steps.unwrap_or(usize::MAX));
-        let schedule = OneCycle::new(self.options.lr, total).warm(0.15).div(10.0, 1e4);
         let mut opt = Sgd::new(&self.params).momentum(0.9).nesterov(true).weight_decay(5e-4);
         let bar = self.bar(total);
         let (mut trained, mut best) = (Duration::ZERO, 0.0);
@@ -240,11 +240,11 @@ impl<'a> Run<'a> {
 
     /// Draws the curves and the first test images with the network's answers.
     fn draw(&self, summary: &Summary) -> Result<()> {
+        let (images, classes) = (self.dataset.train.len(), self.dataset.train.classes().len());
+        let accuracy = 100.0 * summary.test_accuracy;
         let title = format!(
-            "{} on {}: {:.2} % test accuracy",
-            self.options.model,
-            self.dataset.source,
-            100.0 * summary.test_accuracy
+            "{} on {images} images of {classes} classes: {accuracy:.2} % test accuracy",
+            self.options.model
         );
         self.history.draw(&self.options.out.join("curves.png"), &title)?;
         // A prime stride mixes the classes, whether images are sorted by class or take turns.

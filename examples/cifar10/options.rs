@@ -51,7 +51,7 @@ pub struct Options {
     #[arg(long, default_value = "out/cifar10")]
     pub out: PathBuf,
 
-    /// Stop after this many steps
+    /// Stop after this many steps, in the middle of the schedule
     #[arg(long)]
     pub steps: Option<usize>,
 
