@@ -90,7 +90,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(options: &'a Options, device: &Device, dataset: Dataset) -> Result<Run<'a>> {
         let normalize = dataset.train.mean_std();
-        let augment = (options.augment == Switch::On).then_some(Augment { pad: 2, flip: true });
+        let augment = (options.augment == Switch::On).then_some(Augment { pad: 4, flip: true });
         let train = LoaderOptions {
             seed: options.seed,
             augment,
@@ -110,11 +110,11 @@ impl<'a> Run<'a> {
             .options
             .epochs
             .unwrap_or(if self.options.data.is_none() && !self.options.download { 3 } else { 10 });
-        let schedule = OneCycle::new(self.options.lr, epochs * self.train.steps()).warm(0.15).div(10.0, 1e4);
+        let schedule = OneCycle::new(self.options.lr, epochs * self.train.steps()).warm(0.15);
         let total = (epochs * self.train.steps()).min(self.options.steps.unwrap_or(usize::MAX));
         let mut opt = Sgd::new(&self.params).momentum(0.9).nesterov(true).weight_decay(5e-4);
         let bar = self.bar(total);
-        let (mut trained, mut best) = (Duration::ZERO, 0.0);
+        let (mut trained, mut best) = (Duration::ZERO, None);
         for epoch in 0..epochs {
             let start = Instant::now();
             self.epoch(epoch, total, &mut opt, &schedule, &bar)?;
@@ -122,8 +122,8 @@ impl<'a> Run<'a> {
             let accuracy = self.evaluate()?;
             self.history.evaluated(opt.steps(), accuracy);
             bar.suspend(|| self.say_epoch(epoch + 1, epochs, start.elapsed()));
-            if accuracy > best {
-                best = accuracy;
+            if best.is_none_or(|best| accuracy > best) {
+                best = Some(accuracy);
                 self.params.save(self.options.out.join("best.safetensors"))?;
             }
             if opt.steps() >= total {
@@ -134,7 +134,7 @@ impl<'a> Run<'a> {
         let images = (opt.steps() * self.options.batch) as f64;
         Ok(Summary {
             test_accuracy: self.history.last_accuracy(),
-            best_test_accuracy: best,
+            best_test_accuracy: best.unwrap_or(0.0),
             train_loss: self.history.recent_loss(self.train.steps()),
             epochs: opt.steps().div_ceil(self.train.steps()),
             steps: opt.steps(),

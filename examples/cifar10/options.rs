@@ -43,7 +43,7 @@ pub struct Options {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 
-    /// Random crops (padding 2, which suits short runs) and flips
+    /// Random crops (padding 4) and flips
     #[arg(long, value_enum, default_value_t = Switch::On)]
     pub augment: Switch,
 
