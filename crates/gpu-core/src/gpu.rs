@@ -1,6 +1,7 @@
 //! The GPU device: wgpu adapters, pipelines, and running a command graph with one submit.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, mpsc};
 
 use rayon::prelude::*;
@@ -194,10 +195,13 @@ impl Gpu {
         encoder.copy_buffer_to_buffer(memory(buffer), offset as u64, &staging, 0, bytes as u64);
         let submission = self.queue.submit([encoder.finish()]);
         let (send, done) = mpsc::channel();
+        let mapped = Arc::new(AtomicBool::new(false));
+        let on_mapped = mapped.clone();
         staging.map_async(wgpu::MapMode::Read, .., move |result| {
+            on_mapped.store(true, Ordering::Release);
             let _ = send.send(result.map_err(|e| e.to_string()));
         });
-        PendingMap { gpu: self.clone(), staging, submission, done, bytes }
+        PendingMap { gpu: self.clone(), staging, submission, mapped, done, bytes }
     }
 
     pub fn synchronize(&self) -> Result<()> {
@@ -372,14 +376,16 @@ pub(crate) struct PendingMap {
     gpu: Arc<Gpu>,
     staging: wgpu::Buffer,
     submission: wgpu::SubmissionIndex,
+    mapped: Arc<AtomicBool>,
     done: mpsc::Receiver<std::result::Result<(), String>>,
     bytes: usize,
 }
 
 impl PendingMap {
     pub fn is_ready(&self) -> bool {
-        let poll = self.gpu.device.poll(wgpu::PollType::Poll);
-        poll.is_ok_and(|status| status.is_queue_empty())
+        // Later work may still be queued: only this copy's own callback counts.
+        let _ = self.gpu.device.poll(wgpu::PollType::Poll);
+        self.mapped.load(Ordering::Acquire)
     }
 
     pub fn wait(self) -> Result<Vec<u8>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gpu_core::kernels::{BatchNorm, BatchNormGradInput, BatchNormGradParams};
 use gpu_core::kernels::{LayerNorm, LayerNormGradInput, LayerNormGradParams};
 use gpu_core::testing::{check_twin, run_kernel};
-use gpu_core::{Arg, CommandGraph, Device, Kernel, Launch, Role, Slot};
+use gpu_core::{Device, Kernel};
 
 const EPS: f32 = 1e-3;
 
@@ -181,34 +181,4 @@ fn layer_norm([rows, cols]: [usize; 2]) {
 #[test]
 fn layer_norm_follows_the_formula() {
     [[1, 1], [3, 7], [5, 64], [70, 33], [9000, 3], [2, 100_000]].into_iter().for_each(layer_norm);
-}
-
-#[test]
-#[ignore = "a measurement: cargo test --test norm -- --ignored --nocapture"]
-fn batch_norm_speed() {
-    let (batch, channels, spatial, eps) = (128, 16, 1024, EPS);
-    let x = &vec![1.5f32.to_bits(); batch * channels * spatial];
-    let c = &vec![1.0f32.to_bits(); channels];
-    time(BatchNorm { batch, channels, spatial, eps }, &[x, c, c, x, c, c]);
-    time(BatchNormGradParams { batch, channels, spatial, eps }, &[x, c, c, x, c, c]);
-    time(BatchNormGradInput { batch, channels, spatial, eps }, &[x, c, c, c, x, c, c, x]);
-}
-
-/// Prints the best of many runs on the CPU.
-fn time(kernel: impl Kernel + 'static, args: &[&Vec<u32>]) {
-    let (kernel, device) = (Arc::new(kernel), Device::named("cpu").unwrap());
-    let slots: Vec<Slot> = args.iter().map(|a| Slot::External { bytes: a.len() * 4 }).collect();
-    let bind = |(slot, a): (usize, &&Vec<u32>)| Arg { slot, offset: 0, bytes: a.len() * 4 };
-    let bound = args.iter().enumerate().map(bind).collect();
-    let graph = CommandGraph::new(device.target(), slots, vec![Launch::new(kernel.clone(), bound)]);
-    let upload = |a: &&Vec<u32>| device.upload(bytemuck::cast_slice(a), Role::Activation).unwrap();
-    let buffers: Vec<_> = args.iter().map(upload).collect();
-    let run = |_| {
-        let start = std::time::Instant::now();
-        graph.run(&device, &buffers).unwrap();
-        start.elapsed().as_secs_f64()
-    };
-    let best = (0..50).map(run).fold(f64::MAX, f64::min);
-    let rate = kernel.cost().bytes as f64 / best / 1e9;
-    println!("{}: {:.2} ms, {rate:.1} GB/s", kernel.name(), best * 1e3);
 }
