@@ -19,6 +19,7 @@ mod simd;
 mod stats;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod vecmath;
 mod wgsl;
 
 pub use buffer::{Buffer, Role};

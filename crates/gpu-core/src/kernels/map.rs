@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::program::{Binary, Instr, Program, Unary};
 use crate::layout::simplify;
 use crate::simd::vectorized;
+use crate::vecmath;
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader};
 
@@ -297,12 +298,12 @@ fn unary_f32(op: Unary, a: &[u32], out: &mut [u32]) {
         Recip => map1(a, out, |x: F| 1.0 / x),
         Sqrt => map1(a, out, F::sqrt),
         Rsqrt => map1(a, out, |x: F| 1.0 / x.sqrt()),
-        Exp => map1(a, out, F::exp),
-        Expm1 => map1(a, out, F::exp_m1),
-        Log => map1(a, out, F::ln),
-        Log1p => map1(a, out, F::ln_1p),
-        Sin => map1(a, out, F::sin),
-        Cos => map1(a, out, F::cos),
+        Exp => map1(a, out, vecmath::exp),
+        Expm1 => map1(a, out, vecmath::expm1),
+        Log => map1(a, out, vecmath::log),
+        Log1p => map1(a, out, vecmath::log1p),
+        Sin => angles(a, out, vecmath::sin, F::sin),
+        Cos => angles(a, out, vecmath::cos, F::cos),
         Tan => map1(a, out, F::tan),
         Asin => map1(a, out, F::asin),
         Acos => map1(a, out, F::acos),
@@ -312,10 +313,10 @@ fn unary_f32(op: Unary, a: &[u32], out: &mut [u32]) {
         Asinh => map1(a, out, F::asinh),
         Acosh => map1(a, out, F::acosh),
         Atanh => map1(a, out, F::atanh),
-        Tanh => map1(a, out, F::tanh),
-        Erf => map1(a, out, libm::erff),
+        Tanh => map1(a, out, vecmath::tanh),
+        Erf => map1(a, out, vecmath::erf),
         Erfc => map1(a, out, libm::erfcf),
-        Sigmoid => map1(a, out, |x: F| 1.0 / (1.0 + (-x).exp())),
+        Sigmoid => map1(a, out, vecmath::sigmoid),
         Relu => map1(a, out, |x: F| if x <= 0.0 { 0.0 } else { x }),
         Floor => map1(a, out, F::floor),
         Ceil => map1(a, out, F::ceil),
@@ -325,6 +326,17 @@ fn unary_f32(op: Unary, a: &[u32], out: &mut [u32]) {
         IsInf => map1(a, out, |x: F| u32::from(x.is_infinite())),
         Not | Cast(_) => panic!("{op:?} of f32"),
     }
+}
+
+/// Applies `fast`, which is for angles of moderate size, to blocks without a larger one, and `exact` to others.
+#[inline(always)]
+fn angles(a: &[u32], out: &mut [u32], fast: impl Fn(f32) -> f32, exact: impl Fn(f32) -> f32) {
+    let most = vecmath::MOST_RADIANS.to_bits();
+    let largest = vectorized(
+        #[inline(always)]
+        || a.iter().fold(0, |largest, &x| (x & 0x7fff_ffff).max(largest)),
+    );
+    if largest <= most { map1(a, out, fast) } else { map1(a, out, exact) }
 }
 
 fn cast(from: DType, to: DType, a: &[u32], out: &mut [u32]) {

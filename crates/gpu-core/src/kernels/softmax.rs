@@ -2,9 +2,9 @@
 
 mod rows;
 
-pub(crate) use rows::exp;
 pub(super) use rows::{for_rows, log_sum_exp, max_and_exps, row_shader, sum_of};
 
+use crate::vecmath::exp;
 use crate::wgsl::wgsl;
 use crate::{Access, Args, Cost, Kernel, Shader};
 
