@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use gpu_core::Device;
 use gpu_core::kernels::Unary;
@@ -26,6 +27,8 @@ struct Recorded {
     nodes: Vec<Weak<Node>>,
     /// Length at which dead entries are dropped.
     limit: usize,
+    /// When the first node since the last evaluation was recorded, while the device is profiled.
+    since: Option<Instant>,
 }
 
 pub(crate) fn pend(node: &Arc<Node>) {
@@ -38,6 +41,9 @@ pub(crate) fn pend(node: &Arc<Node>) {
             recorded.limit = 2 * recorded.nodes.len() + 4096;
         }
         recorded.nodes.push(Arc::downgrade(node));
+        if recorded.since.is_none() {
+            recorded.since = node.device.profiling().then(Instant::now);
+        }
     });
 }
 
@@ -74,6 +80,10 @@ pub(crate) fn materialize(tensor: &Tensor) -> Result<Tensor> {
 }
 
 fn run(device: &Device, root: Option<&Tensor>, release: Option<&Tensor>) -> Result<()> {
+    if let Some(since) = RECORDED.with_borrow_mut(|recorded| recorded.since.take()) {
+        drop(device.span_since("record", since));
+    }
+    let _span = device.span("evaluate");
     let mut graph = Recording::new(device, root);
     graph.mark_released(release);
     let wanted = graph.wanted();

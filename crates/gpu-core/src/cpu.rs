@@ -2,10 +2,12 @@
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::buffer::{Buffer, Memory};
-use crate::graph::CommandGraph;
+use crate::graph::{Bindings, CommandGraph};
 use crate::kernel::{Args, RawArg};
+use crate::profile::{LaunchTime, Profiler};
 
 /// Zeroed host memory, aligned to a cache line.
 pub(crate) struct HostMemory {
@@ -45,20 +47,25 @@ fn host(buffer: &Buffer) -> *mut u8 {
     }
 }
 
-/// Runs every launch. The caller holds the device's execution lock.
-pub(crate) fn run(graph: &CommandGraph, slots: &[&Buffer]) {
+/// Runs every launch. The caller holds the device's execution lock. `warm` as in [`Profiler::launch`].
+pub(crate) fn run(graph: &CommandGraph, bindings: &Bindings, profiler: Option<&Profiler>, warm: bool) {
     for launch in graph.launches() {
         let access = launch.access().iter().copied();
         let raw = launch.args().iter().zip(access).map(|(arg, access)| {
-            assert!(arg.offset + arg.bytes <= slots[arg.slot].bytes(), "argument outside of its buffer");
+            let buffer = bindings.buffer(arg.slot);
+            assert!(arg.offset + arg.bytes <= buffer.bytes(), "argument outside of its buffer");
             // SAFETY: inside the allocation by the line above.
-            let pointer = unsafe { host(slots[arg.slot]).add(arg.offset) };
+            let pointer = unsafe { host(buffer).add(arg.offset) };
             RawArg { pointer, bytes: arg.bytes, access }
         });
         // SAFETY: offsets are aligned and written ranges disjoint (checked when the graph was made and when its
         // external buffers were bound), and the execution lock keeps every other user out.
         let args = unsafe { Args::new(raw) };
+        let start = profiler.map(|_| Instant::now());
         launch.kernel().run(&args);
+        if let (Some(profiler), Some(start)) = (profiler, start) {
+            profiler.launch(launch.kernel(), LaunchTime { start, time: start.elapsed() }, warm);
+        }
     }
 }
 

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+use std::time::Instant;
 
 use crate::buffer::{Buffer, Memory, Pool, Role};
-use crate::graph::CommandGraph;
+use crate::graph::{Bindings, CommandGraph};
 use crate::kernel::Target;
+use crate::profile::{self, HostSpan, Profile, Profiler};
 use crate::readback::{Readback, Source};
 use crate::stats::{Counters, Stats};
 use crate::{Error, Result, cpu, gpu};
@@ -71,6 +73,7 @@ struct Inner {
     /// `None` on the CPU.
     gpu: Option<Arc<gpu::Gpu>>,
     pool: Arc<Pool>,
+    profiler: Arc<Profiler>,
     /// Held while memory is read or written on the CPU and while a submit is encoded on a GPU.
     execution: Mutex<()>,
 }
@@ -116,7 +119,7 @@ impl Device {
             backend: "cpu",
             max_binding_bytes: usize::MAX,
         };
-        Device(Arc::new(Inner { info, gpu: None, pool: Arc::default(), execution: Mutex::default() }))
+        Device::new(info, None)
     }
 
     fn open(adapter: &wgpu::Adapter) -> Result<Device> {
@@ -127,10 +130,14 @@ impl Device {
             return Ok(device.clone());
         }
         let gpu = gpu::Gpu::open(adapter)?;
-        let inner = Inner { info, gpu: Some(gpu), pool: Arc::default(), execution: Mutex::default() };
-        let device = Device(Arc::new(inner));
+        let device = Device::new(info, Some(gpu));
         open.insert(key, device.clone());
         Ok(device)
+    }
+
+    fn new(info: DeviceInfo, gpu: Option<Arc<gpu::Gpu>>) -> Device {
+        let profiler = profile::open(&info);
+        Device(Arc::new(Inner { info, gpu, pool: Arc::default(), profiler, execution: Mutex::default() }))
     }
 
     pub fn info(&self) -> &DeviceInfo {
@@ -150,6 +157,32 @@ impl Device {
     /// Counters since the device was opened.
     pub fn stats(&self) -> Stats {
         self.0.pool.counters.snapshot()
+    }
+
+    /// Switches profiling on or off. It is on from the start where `WGRAD_PROFILE` is `table` or a path that ends in
+    /// `.json`; see [`Profile`].
+    pub fn set_profiling(&self, on: bool) {
+        self.0.profiler.set(on);
+    }
+
+    /// Whether the device is being profiled.
+    pub fn profiling(&self) -> bool {
+        self.0.profiler.get().is_some()
+    }
+
+    /// What was profiled so far.
+    pub fn profile(&self) -> Profile {
+        self.0.profiler.table()
+    }
+
+    /// Counts the time until the span is dropped as the host's work on `what`, if the device is being profiled.
+    pub fn span(&self, what: &'static str) -> HostSpan<'_> {
+        HostSpan::new(&self.0.profiler, what)
+    }
+
+    /// As [`span`](Device::span), for work that began earlier.
+    pub fn span_since(&self, what: &'static str, start: Instant) -> HostSpan<'_> {
+        HostSpan::since(&self.0.profiler, what, start)
     }
 
     /// A buffer of at least `bytes` with undefined contents.
@@ -179,6 +212,7 @@ impl Device {
 
     /// Overwrites the start of `buffer`, after all work queued so far.
     pub fn write(&self, buffer: &Buffer, data: &[u8]) {
+        let _span = self.span("upload");
         match &self.0.gpu {
             Some(gpu) => gpu.write(buffer, data),
             None => {
@@ -192,8 +226,9 @@ impl Device {
     pub fn read(&self, buffer: &Buffer, offset: usize, bytes: usize) -> Readback {
         let _lock = self.lock();
         Readback {
+            device: self.clone(),
             source: match &self.0.gpu {
-                Some(gpu) => Source::Gpu(gpu.read(buffer, offset, bytes)),
+                Some(gpu) => Source::Gpu(gpu.read(buffer, offset, bytes, &self.0.pool.counters)),
                 None => Source::Ready(cpu::download(buffer, offset, bytes)),
             },
         }
@@ -204,20 +239,28 @@ impl Device {
     /// # Errors
     /// Whatever went wrong on the device since the last wait.
     pub fn synchronize(&self) -> Result<()> {
+        let _span = self.span("wait");
         self.0.gpu.as_ref().map_or(Ok(()), |gpu| gpu.synchronize())
     }
 
-    pub(crate) fn execute(&self, graph: &CommandGraph, slots: &[&Buffer]) -> Result<()> {
-        let counters = &self.0.pool.counters;
+    /// `warm`: the graph ran before.
+    pub(crate) fn execute(&self, graph: &CommandGraph, bindings: &Bindings, warm: bool) -> Result<()> {
+        let (counters, profiler) = (&self.0.pool.counters, self.0.profiler.get());
         if let Some(gpu) = &self.0.gpu {
-            let prepared = graph.prepared(|| gpu.prepare(graph, counters))?;
+            let prepared = graph.prepared(|| {
+                let _span = self.span("compile");
+                gpu.prepare(graph, counters)
+            })?;
             let _lock = self.lock();
-            gpu.run(graph, prepared, slots, counters)?;
+            let _span = self.span("submit");
+            gpu.run(graph, prepared, bindings, counters, profiler.map(|p| (p, warm)))?;
         } else {
             let _lock = self.lock();
-            cpu::run(graph, slots);
+            let _span = self.span("submit");
+            cpu::run(graph, bindings, profiler, warm);
         }
         Counters::add(&counters.submits, 1);
+        Counters::add(&counters.compiles, usize::from(!warm));
         Counters::add(&counters.launches, graph.launches().len());
         Ok(())
     }

@@ -9,8 +9,9 @@ use wgpu::{BufferUsages, ErrorFilter, Features};
 
 use crate::buffer::{Buffer, Memory};
 use crate::device::{AdapterReport, DeviceInfo, DeviceKind};
-use crate::graph::{CommandGraph, Launch};
+use crate::graph::{Bindings, CommandGraph, Launch};
 use crate::kernel::{Access, Shader};
+use crate::profile::{Profiler, Timestamps};
 use crate::stats::Counters;
 use crate::{Error, Result};
 
@@ -120,6 +121,8 @@ pub(crate) struct Gpu {
     device: wgpu::Device,
     queue: wgpu::Queue,
     pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
+    /// Buffers that values were read through, for the next readbacks.
+    staging: Mutex<Vec<wgpu::Buffer>>,
     /// The first error since the last wait; a lost device stays.
     failure: Arc<Mutex<Option<Error>>>,
 }
@@ -134,6 +137,10 @@ struct PreparedLaunch {
     /// Bind groups by the identities of the bound memory; few, because the pool hands the same memory out again.
     bind_groups: Mutex<Vec<(Vec<u64>, wgpu::BindGroup)>>,
 }
+
+/// Staging buffers kept: many small ones, for losses that are read late.
+const STAGING: usize = 32;
+const STAGING_BYTES: u64 = 1 << 20;
 
 /// Bind groups kept a launch; replays alternate between very few sets of buffers.
 const BIND_GROUPS: usize = 16;
@@ -161,7 +168,8 @@ impl Gpu {
             let reason = format!("{reason:?} {message}");
             *lock(&on_lost) = Some(Error::DeviceLost { device: lost_name.clone(), reason });
         });
-        Ok(Arc::new(Gpu { name, device, queue, pipelines: Mutex::default(), failure }))
+        let (pipelines, staging) = (Mutex::default(), Mutex::default());
+        Ok(Arc::new(Gpu { name, device, queue, pipelines, staging, failure }))
     }
 
     pub fn alloc(&self, bytes: usize) -> Option<wgpu::Buffer> {
@@ -184,13 +192,30 @@ impl Gpu {
         self.queue.write_buffer(memory(buffer), 0, data);
     }
 
-    pub fn read(self: &Arc<Gpu>, buffer: &Buffer, offset: usize, bytes: usize) -> PendingMap {
-        let staging = self.device.create_buffer(&wgpu::BufferDescriptor {
+    /// A buffer that the host can read at least `bytes` of.
+    fn staging(&self, bytes: usize, counters: &Counters) -> wgpu::Buffer {
+        let size = bytes.max(256).next_power_of_two() as u64;
+        let mut known = lock(&self.staging);
+        if let Some(i) = known.iter().position(|b| b.size() == size) {
+            return known.swap_remove(i);
+        }
+        Counters::add(&counters.allocations, 1);
+        self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("readback"),
-            size: bytes.max(4) as u64,
+            size,
             usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
             mapped_at_creation: false,
-        });
+        })
+    }
+
+    pub fn read(
+        self: &Arc<Gpu>,
+        buffer: &Buffer,
+        offset: usize,
+        bytes: usize,
+        counters: &Counters,
+    ) -> PendingMap {
+        let staging = self.staging(bytes, counters);
         let mut encoder = self.device.create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(memory(buffer), offset as u64, &staging, 0, bytes as u64);
         let submission = self.queue.submit([encoder.finish()]);
@@ -310,40 +335,68 @@ impl Gpu {
         Pipeline { pipeline, layout }
     }
 
-    /// Encodes every launch into one pass and submits it.
+    /// Encodes every launch into one pass and submits it. While it is profiled (with `warm` as in [`Profiler::launch`]) each
+    /// launch gets a pass of its own between timestamps, and the run waits for the end.
     pub fn run(
         &self,
         graph: &CommandGraph,
         prepared: &Prepared,
-        slots: &[&Buffer],
+        bindings: &Bindings,
         counters: &Counters,
+        profiler: Option<(&Profiler, bool)>,
     ) -> Result<()> {
         self.check()?;
         let mut encoder = self.device.create_command_encoder(&Default::default());
-        {
+        let launches = graph.launches().iter().zip(&prepared.launches);
+        let timestamps = profiler
+            .and_then(|p| Some((p, Timestamps::new(&self.device, &self.queue, graph.launches().len())?)));
+        let Some(((profiler, warm), timestamps)) = timestamps else {
             let mut pass = encoder.begin_compute_pass(&Default::default());
-            for (launch, prepared) in graph.launches().iter().zip(&prepared.launches) {
-                let group = self.bind_group(launch, prepared, slots, counters);
-                pass.set_bind_group(0, &group, &[]);
-                for (stage, workgroups) in &prepared.stages {
-                    pass.set_pipeline(&stage.pipeline);
-                    let [x, y, z] = *workgroups;
-                    pass.dispatch_workgroups(x, y, z);
-                }
-            }
+            launches
+                .for_each(|(launch, prepared)| self.encode(&mut pass, launch, prepared, bindings, counters));
+            drop(pass);
+            self.queue.submit([encoder.finish()]);
+            return self.check();
+        };
+        for (i, (launch, prepared)) in launches.enumerate() {
+            let timestamp_writes = Some(timestamps.writes(i));
+            let mut pass =
+                encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
+            self.encode(&mut pass, launch, prepared, bindings, counters);
         }
+        timestamps.resolve(&mut encoder);
+        let start = std::time::Instant::now();
         self.queue.submit([encoder.finish()]);
+        for (launch, time) in graph.launches().iter().zip(timestamps.read(&self.device, start)) {
+            profiler.launch(launch.kernel(), time, warm);
+        }
         self.check()
+    }
+
+    fn encode(
+        &self,
+        pass: &mut wgpu::ComputePass,
+        launch: &Launch,
+        prepared: &PreparedLaunch,
+        bindings: &Bindings,
+        counters: &Counters,
+    ) {
+        let group = self.bind_group(launch, prepared, bindings, counters);
+        pass.set_bind_group(0, &group, &[]);
+        for (stage, [x, y, z]) in &prepared.stages {
+            pass.set_pipeline(&stage.pipeline);
+            pass.dispatch_workgroups(*x, *y, *z);
+        }
     }
 
     fn bind_group(
         &self,
         launch: &Launch,
         prepared: &PreparedLaunch,
-        slots: &[&Buffer],
+        bindings: &Bindings,
         counters: &Counters,
     ) -> wgpu::BindGroup {
-        let ids: Vec<u64> = launch.args().iter().map(|arg| slots[arg.slot].id()).collect();
+        let ids: Vec<u64> = launch.args().iter().map(|arg| bindings.buffer(arg.slot).id()).collect();
         let mut known = lock(&prepared.bind_groups);
         if let Some((_, group)) = known.iter().find(|(key, _)| *key == ids) {
             return group.clone();
@@ -351,7 +404,7 @@ impl Gpu {
         let entry = |(binding, arg): (usize, &crate::Arg)| wgpu::BindGroupEntry {
             binding: binding as u32,
             resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                buffer: memory(slots[arg.slot]),
+                buffer: memory(bindings.buffer(arg.slot)),
                 offset: arg.offset as u64,
                 size: std::num::NonZeroU64::new(arg.bytes.max(4) as u64),
             }),
@@ -393,7 +446,13 @@ impl PendingMap {
         let failed = |reason| Error::Command { device: self.gpu.name.clone(), reason };
         self.done.recv().map_err(|e| failed(e.to_string()))?.map_err(failed)?;
         let mapped = self.staging.get_mapped_range(..self.bytes as u64);
-        Ok(mapped.map_err(|e| failed(e.to_string()))?.to_vec())
+        let values = mapped.map_err(|e| failed(e.to_string()))?.to_vec();
+        self.staging.unmap();
+        let mut known = lock(&self.gpu.staging);
+        if known.len() < STAGING && self.staging.size() <= STAGING_BYTES {
+            known.push(self.staging);
+        }
+        Ok(values)
     }
 }
 

@@ -60,9 +60,33 @@ impl Launch {
     }
 }
 
+/// The buffers that the slots of a graph are during a run.
+pub(crate) struct Bindings<'a> {
+    places: &'a [Place],
+    external: &'a [Buffer],
+    temps: &'a [Buffer],
+}
+
+/// A slot's number among the external ones or the temporaries.
+#[derive(Clone, Copy)]
+enum Place {
+    External(usize),
+    Temp(usize),
+}
+
+impl Bindings<'_> {
+    pub fn buffer(&self, slot: usize) -> &Buffer {
+        match self.places[slot] {
+            Place::External(i) => &self.external[i],
+            Place::Temp(i) => &self.temps[i],
+        }
+    }
+}
+
 /// Launches in order, over external and temporary buffers.
 pub struct CommandGraph {
     slots: Vec<Slot>,
+    places: Vec<Place>,
     launches: Vec<Launch>,
     temps: Mutex<Option<Arc<[Buffer]>>>,
     prepared: OnceLock<gpu::Prepared>,
@@ -97,11 +121,21 @@ impl CommandGraph {
                 );
             }
         }
-        CommandGraph { slots, launches, temps: Mutex::default(), prepared: OnceLock::new() }
+        let (mut external, mut temps) = (0.., 0..);
+        let place = |slot: &Slot| match slot {
+            Slot::External { .. } => external.next().map(Place::External),
+            Slot::Temp { .. } => temps.next().map(Place::Temp),
+        };
+        let places = slots.iter().filter_map(place).collect();
+        CommandGraph { slots, places, launches, temps: Mutex::default(), prepared: OnceLock::new() }
     }
 
     pub fn launches(&self) -> &[Launch] {
         &self.launches
+    }
+
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
     }
 
     /// Bytes of temporary memory.
@@ -123,21 +157,12 @@ impl CommandGraph {
     /// # Errors
     /// Out of memory for temporaries, a shader that does not compile, a lost device, or an error of earlier work.
     pub fn run(&self, device: &Device, external: &[Buffer]) -> Result<()> {
-        let temps = self.temps(device)?;
-        let (mut external, mut temps) = (external.iter(), temps.iter());
-        let slots: Vec<&Buffer> = self
-            .slots
-            .iter()
-            .map(|slot| match slot {
-                Slot::External { bytes } => {
-                    let buffer = external.next().expect("a buffer for every external slot");
-                    assert!(buffer.bytes() >= *bytes, "external buffer is too small");
-                    buffer
-                }
-                Slot::Temp { .. } => temps.next().expect("temporaries are allocated"),
-            })
-            .collect();
-        device.execute(self, &slots)
+        let (temps, warm) = self.temps(device)?;
+        let bindings = Bindings { places: &self.places, external, temps: &temps };
+        for (i, slot) in self.slots.iter().enumerate() {
+            assert!(bindings.buffer(i).bytes() >= slot.bytes(), "buffer of slot {i} is too small");
+        }
+        device.execute(self, &bindings, warm)
     }
 
     pub(crate) fn prepared(&self, make: impl FnOnce() -> Result<gpu::Prepared>) -> Result<&gpu::Prepared> {
@@ -147,16 +172,18 @@ impl CommandGraph {
         Ok(self.prepared.get().expect("set above"))
     }
 
-    fn temps(&self, device: &Device) -> Result<Arc<[Buffer]>> {
+    /// The graph's own buffers, and whether they were there before.
+    fn temps(&self, device: &Device) -> Result<(Arc<[Buffer]>, bool)> {
         let mut temps = self.temps.lock().unwrap_or_else(|e| e.into_inner());
-        if temps.is_none() {
+        let warm = temps.is_some();
+        if !warm {
             let wanted = self.slots.iter().filter_map(|s| match *s {
                 Slot::Temp { bytes, role } => Some((bytes, role)),
                 Slot::External { .. } => None,
             });
             *temps = Some(wanted.map(|(bytes, role)| device.alloc(bytes, role)).collect::<Result<_>>()?);
         }
-        Ok(temps.clone().expect("set above"))
+        Ok((temps.clone().expect("set above"), warm))
     }
 }
 

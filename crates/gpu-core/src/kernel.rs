@@ -57,6 +57,13 @@ pub trait Kernel: Debug + Send + Sync {
     /// The kernel family's name, as in `conv2d_weight_grad`.
     fn name(&self) -> &'static str;
 
+    /// What tells this kernel from others of its family, in a few words for people: sizes above all.
+    fn shape(&self) -> String {
+        let text = format!("{self:?}");
+        let fields = text.split_once(" { ").map_or("", |(_, fields)| fields);
+        fields.trim_end_matches(" }").to_owned()
+    }
+
     /// How each argument is used, in binding order.
     fn access(&self) -> Vec<Access>;
 
@@ -86,19 +93,27 @@ pub(crate) struct RawArg {
 
 /// The arguments of a CPU twin, in binding order.
 pub struct Args {
-    args: Vec<(RawArg, Cell<bool>)>,
+    args: [Option<(RawArg, Cell<bool>)>; limits::STORAGE_BUFFERS],
 }
 
 impl Args {
     /// # Safety
     /// Every range is valid for the life of the `Args`, aligned to 4 bytes, and no written range overlaps another.
     pub(crate) unsafe fn new(args: impl Iterator<Item = RawArg>) -> Args {
-        Args { args: args.map(|a| (a, Cell::new(false))).collect() }
+        let mut bound = Args { args: [const { None }; limits::STORAGE_BUFFERS] };
+        for (i, arg) in args.enumerate() {
+            bound.args[i] = Some((arg, Cell::new(false)));
+        }
+        bound
+    }
+
+    fn get(&self, i: usize) -> &(RawArg, Cell<bool>) {
+        self.args[i].as_ref().expect("an argument of the kernel")
     }
 
     /// Argument `i`, which the kernel reads.
     pub fn read<T: bytemuck::Pod>(&self, i: usize) -> &[T] {
-        let arg = self.args[i].0;
+        let arg = self.get(i).0;
         assert!(arg.access == Access::Read, "argument {i} is not read-only");
         // SAFETY: in range and aligned by `new`; nothing written overlaps it.
         unsafe { std::slice::from_raw_parts(arg.pointer.cast(), arg.bytes / size_of::<T>()) }
@@ -107,7 +122,7 @@ impl Args {
     /// Argument `i`, which the kernel writes. Each written argument can be taken once a run.
     #[allow(clippy::mut_from_ref)] // disjoint by `new`, handed out once
     pub fn write<T: bytemuck::Pod>(&self, i: usize) -> &mut [T] {
-        let (arg, taken) = &self.args[i];
+        let (arg, taken) = self.get(i);
         assert!(arg.access != Access::Read, "argument {i} is read-only");
         assert!(!taken.replace(true), "argument {i} is already taken");
         // SAFETY: in range and aligned by `new`; overlaps nothing and is handed out once.
@@ -116,10 +131,10 @@ impl Args {
 
     /// Number of arguments, scratch included.
     pub fn len(&self) -> usize {
-        self.args.len()
+        self.args.iter().flatten().count()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.args.is_empty()
+        self.len() == 0
     }
 }

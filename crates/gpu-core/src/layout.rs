@@ -1,5 +1,7 @@
 //! Where the elements of a strided array lie in its buffer.
 
+use std::fmt;
+
 /// Shape, strides and offset, all in elements. Element `[i, j, ..]` lies at `offset + i * strides[0] + j * strides[1] + ..`.
 ///
 /// ```
@@ -8,11 +10,22 @@
 /// assert_eq!(x.permute(&[1, 0]).strides(), &[1, 3]);
 /// assert_eq!(x.expand(&[4, 2, 3]).strides(), &[0, 3, 1]);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Layout {
     shape: Vec<usize>,
     strides: Vec<isize>,
     offset: usize,
+}
+
+/// `[2, 3]`, with the strides and offset of other than row-major layouts: `[2, 3] by [1, 2] at 64`.
+impl fmt::Debug for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{:?}", self.shape)?;
+        if !self.is_contiguous() {
+            write!(f, " by {:?}", self.strides)?;
+        }
+        if self.offset != 0 { write!(f, " at {}", self.offset) } else { Ok(()) }
+    }
 }
 
 impl Layout {

@@ -14,6 +14,7 @@ mod kernel;
 pub mod kernels;
 mod layout;
 pub mod philox;
+mod profile;
 mod readback;
 mod simd;
 mod stats;
@@ -29,6 +30,7 @@ pub use error::{Error, Result};
 pub use graph::{Arg, CommandGraph, Launch, Slot};
 pub use kernel::{Access, Args, Cost, Kernel, Shader, Target};
 pub use layout::Layout;
+pub use profile::{HostSpan, Profile, ProfileRow};
 pub use readback::Readback;
 pub use stats::Stats;
 

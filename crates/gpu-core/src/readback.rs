@@ -1,10 +1,11 @@
 //! Values on their way from a device to the host.
 
-use crate::{Element, Result};
+use crate::{Device, Element, Result};
 
 /// Bytes being copied to the host. The copy was queued behind the work that produces them; [`wait`](Readback::wait)
 /// blocks until that work is done, later work does not matter.
 pub struct Readback {
+    pub(crate) device: Device,
     pub(crate) source: Source,
 }
 
@@ -29,7 +30,10 @@ impl Readback {
     pub fn wait<T: Element>(self) -> Result<Vec<T>> {
         let bytes = match self.source {
             Source::Ready(bytes) => bytes,
-            Source::Gpu(pending) => pending.wait()?,
+            Source::Gpu(pending) => {
+                let _span = self.device.span("wait");
+                pending.wait()?
+            }
         };
         Ok(bytemuck::pod_collect_to_vec(&bytes))
     }

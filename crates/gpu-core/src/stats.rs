@@ -9,20 +9,30 @@ pub struct Stats {
     pub launches: u64,
     /// Command graphs run (one submit each on a GPU).
     pub submits: u64,
+    /// Command graphs run for the first time, which is when they get memory and pipelines; all other runs are replays.
+    pub compiles: u64,
     /// Compute pipelines created.
     pub pipelines: u64,
     /// Bind groups created.
     pub bind_groups: u64,
-    /// Buffers newly allocated (not taken from the pool).
+    /// Buffers newly created: those that no pool had, be it for values or for reading them back.
     pub allocations: u64,
     /// Bytes of all buffers, in use and pooled.
     pub bytes: u64,
+}
+
+impl Stats {
+    /// Runs of command graphs that had run before.
+    pub fn replays(&self) -> u64 {
+        self.submits - self.compiles
+    }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     pub launches: AtomicU64,
     pub submits: AtomicU64,
+    pub compiles: AtomicU64,
     pub pipelines: AtomicU64,
     pub bind_groups: AtomicU64,
     pub allocations: AtomicU64,
@@ -38,6 +48,7 @@ impl Counters {
         Stats {
             launches: self.launches.load(Relaxed),
             submits: self.submits.load(Relaxed),
+            compiles: self.compiles.load(Relaxed),
             pipelines: self.pipelines.load(Relaxed),
             bind_groups: self.bind_groups.load(Relaxed),
             allocations: self.allocations.load(Relaxed),

@@ -49,6 +49,7 @@ pub(crate) fn run(device: &Device, request: &Request) -> Result<()> {
     let key = wiring.key(device, request);
     let known = CACHE.lock().unwrap_or_else(|e| e.into_inner()).get(&key);
     let plan = known.unwrap_or_else(|| {
+        let _span = device.span("compile");
         let plan = Arc::new(Plan::compile(device, request, &wiring));
         CACHE.lock().unwrap_or_else(|e| e.into_inner()).insert(key, plan.clone());
         plan

@@ -1,5 +1,7 @@
 //! Two-dimensional convolution.
 
+use std::fmt;
+
 use super::conv2d_cpu::Correlation;
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
@@ -72,6 +74,22 @@ impl Conv2dShape {
     }
 }
 
+/// `[128, 16, 32, 32] to 32, 3x3, stride 2`; groups and dilation where they are not 1.
+impl fmt::Display for Conv2dShape {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let ([h, w], [kh, kw]) = (self.input, self.kernel);
+        write!(f, "[{}, {}, {h}, {w}] to {}, {kh}x{kw}", self.batch, self.in_channels, self.out_channels)?;
+        for (name, [y, x]) in [("stride", self.stride), ("dilation", self.dilation)] {
+            match (y, x) {
+                (1, 1) => {}
+                _ if x == y => write!(f, ", {name} {x}")?,
+                _ => write!(f, ", {name} {y}x{x}")?,
+            }
+        }
+        if self.groups > 1 { write!(f, ", {} groups", self.groups) } else { Ok(()) }
+    }
+}
+
 /// `y[n, o, p, q] = sum over c, i, j of weight[o, c, i, j] * x[n, c, p * stride + i * dilation - padding, ..]`, where
 /// `c` are the channels of the group of `o` and `x` is 0 outside.
 ///
@@ -84,6 +102,10 @@ pub struct Conv2d {
 impl Kernel for Conv2d {
     fn name(&self) -> &'static str {
         "conv2d"
+    }
+
+    fn shape(&self) -> String {
+        self.shape.to_string()
     }
 
     fn access(&self) -> Vec<Access> {

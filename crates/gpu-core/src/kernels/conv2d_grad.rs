@@ -20,6 +20,10 @@ impl Kernel for Conv2dInputGrad {
         "conv2d_input_grad"
     }
 
+    fn shape(&self) -> String {
+        self.shape.to_string()
+    }
+
     fn access(&self) -> Vec<Access> {
         vec![Access::Read, Access::Read, Access::Write]
     }
@@ -57,6 +61,10 @@ pub struct Conv2dWeightGrad {
 impl Kernel for Conv2dWeightGrad {
     fn name(&self) -> &'static str {
         "conv2d_weight_grad"
+    }
+
+    fn shape(&self) -> String {
+        self.shape.to_string()
     }
 
     fn access(&self) -> Vec<Access> {

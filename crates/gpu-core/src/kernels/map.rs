@@ -62,6 +62,13 @@ impl Kernel for Map {
         "map"
     }
 
+    fn shape(&self) -> String {
+        match self.inputs() {
+            [input] if self.program.code().is_empty() => format!("copy {input:?} to {:?}", self.output()),
+            _ => format!("{:?} {}", self.output().shape(), self.program.summary()),
+        }
+    }
+
     fn access(&self) -> Vec<Access> {
         let mut access = vec![Access::Read; self.inputs().len()];
         access.push(Access::Write);

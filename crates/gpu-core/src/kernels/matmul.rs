@@ -111,6 +111,13 @@ impl Kernel for MatMul {
         "matmul"
     }
 
+    fn shape(&self) -> String {
+        let mark = |transposed| if transposed { "^T" } else { "" };
+        let (a, b) = (mark(self.a.deep != 1 && self.a.step == 1), mark(self.b.deep == 1 && self.b.step != 1));
+        let batches = if self.batches() == 1 { String::new() } else { format!("{} x ", self.batches()) };
+        format!("{batches}[{}, {}]{a} [{}, {}]{b}", self.m, self.k, self.k, self.n)
+    }
+
     fn access(&self) -> Vec<Access> {
         vec![Access::Read, Access::Read, Access::Write]
     }

@@ -236,6 +236,22 @@ impl Program {
         *self.types.last().expect("a program has an input or an instruction")
     }
 
+    /// The names of the first functions, and how many more there are, for people.
+    pub(crate) fn summary(&self) -> String {
+        const SHOWN: usize = 4;
+        let name = |instr: &Instr| match instr {
+            Instr::Unary(f, _) => format!("{f:?}").to_lowercase(),
+            Instr::Binary(f, ..) => format!("{f:?}").to_lowercase(),
+            Instr::Select(..) => "where".into(),
+            Instr::Const(..) => "constant".into(),
+        };
+        let mut names: Vec<String> = self.code.iter().take(SHOWN).map(name).collect();
+        if self.code.len() > SHOWN {
+            names.push(format!("+ {} more", self.code.len() - SHOWN));
+        }
+        names.join(" ")
+    }
+
     /// WGSL statements `let rK = ..;` from inputs already named `r0..`.
     pub(crate) fn wgsl(&self) -> String {
         let mut text = String::new();

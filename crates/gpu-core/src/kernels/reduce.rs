@@ -103,6 +103,10 @@ impl Kernel for Reduce {
         "reduce"
     }
 
+    fn shape(&self) -> String {
+        format!("{:?} of {:?} x {:?}", self.op, self.kept.shape(), self.reduced.shape())
+    }
+
     fn access(&self) -> Vec<Access> {
         vec![Access::Read, Access::Write]
     }
