@@ -1,0 +1,56 @@
+//! The numbers that every framework starts from: a counter-based generator, so that loss curves can be compared.
+
+use wgrad::prelude::*;
+
+/// Number `i` of stream `seed`, in `[0, 1)`: murmur3's finaliser over a counter.
+fn uniform(seed: u32, i: u32) -> f64 {
+    let mut h = i.wrapping_add(seed.wrapping_mul(0x9E37_79B9));
+    h ^= h >> 16;
+    h = h.wrapping_mul(0x85EB_CA6B);
+    h ^= h >> 13;
+    h = h.wrapping_mul(0xC2B2_AE35);
+    h ^= h >> 16;
+    f64::from(h >> 8) / 16_777_216.0
+}
+
+/// Uniform in `[-scale, scale)`.
+pub fn centred(device: &Device, seed: u32, shape: &[usize], scale: f64) -> wgrad::Result<Tensor> {
+    let count = shape.iter().product::<usize>() as u32;
+    let values: Vec<f32> = (0..count).map(|i| ((2.0 * uniform(seed, i) - 1.0) * scale) as f32).collect();
+    Tensor::from_slice(device, &values, shape)
+}
+
+/// Uniform in `0..classes`.
+pub fn integers(device: &Device, seed: u32, shape: &[usize], classes: usize) -> wgrad::Result<Tensor> {
+    let count = shape.iter().product::<usize>() as u32;
+    let values: Vec<i32> = (0..count).map(|i| (uniform(seed, i) * classes as f64) as i32).collect();
+    Tensor::from_slice(device, &values, shape)
+}
+
+/// Uniform inputs of unit variance.
+pub fn inputs(device: &Device, shape: &[usize]) -> wgrad::Result<Tensor> {
+    centred(device, INPUTS, shape, 3f64.sqrt())
+}
+
+pub const INPUTS: u32 = 1000;
+pub const TARGETS: u32 = 1001;
+
+/// Gives parameter number k of the tree, matrices and kernels, uniform values within `scale(name, shape)` from stream
+/// k + 1. Vectors keep what their layers start with where that is constant (norms), and are 0 otherwise (biases).
+pub fn parameters(params: &Params, scale: impl Fn(&str, &[usize]) -> f64) -> wgrad::Result<()> {
+    for (k, param) in params.trainable().into_iter().enumerate() {
+        let shape = param.value().shape().to_vec();
+        let device = params.device();
+        if shape.len() > 1 {
+            param.set(&centred(device, k as u32 + 1, &shape, scale(param.name(), &shape))?);
+        } else if param.name().ends_with("bias") {
+            param.set(&Tensor::from_slice(device, &vec![0f32; shape[0]], &shape)?);
+        }
+    }
+    Ok(())
+}
+
+/// Connections into a unit of `[out, in, k..]`.
+pub fn fan_in(shape: &[usize]) -> f64 {
+    shape[1..].iter().product::<usize>() as f64
+}
