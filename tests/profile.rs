@@ -19,7 +19,7 @@ fn profiled() {
 
 fn profile(value: &str, directory: &Path) -> Output {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "profiled", "--ignored"])
+        .args(["--exact", "profiled", "--ignored", "--nocapture"])
         .env("WGRAD_PROFILE", value)
         .current_dir(directory)
         .output()
