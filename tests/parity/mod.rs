@@ -6,6 +6,7 @@ pub mod fixtures;
 pub mod report;
 pub mod runner;
 
+mod attention;
 mod binary;
 mod call;
 mod init;

@@ -13,7 +13,8 @@ use super::compare::{Check, compare};
 use super::fixtures::{Case, Fixtures};
 use super::report::{Entry, Outcome};
 use super::{
-    binary, init, matrix, movement, norm_loss, optim, reduction, schedule, second_order, train, unary, window,
+    attention, binary, init, matrix, movement, norm_loss, optim, reduction, schedule, second_order, train,
+    unary, window,
 };
 
 thread_local! {
@@ -22,12 +23,13 @@ thread_local! {
 }
 
 /// Who knows an op: each gives `None` for ops of the others.
-const FAMILIES: [fn(&Call) -> Option<Answer>; 10] = [
+const FAMILIES: [fn(&Call) -> Option<Answer>; 11] = [
     unary::run,
     binary::run,
     reduction::run,
     movement::run,
     matrix::run,
+    attention::run,
     window::run,
     norm_loss::run,
     second_order::run,

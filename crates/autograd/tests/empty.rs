@@ -45,6 +45,10 @@ fn every_device_takes_tensors_without_elements() {
             ("matmul without rows", zeros(&device, &[0, 3]).matmul(&zeros(&device, &[3, 2]))),
             ("matmul without columns", zeros(&device, &[2, 3]).matmul(&zeros(&device, &[3, 0]))),
             ("matmul without a batch", zeros(&device, &[0, 2, 3]).matmul(&zeros(&device, &[0, 3, 2]))),
+            ("attention without queries", {
+                let (q, k) = (zeros(&device, &[2, 0, 4]), zeros(&device, &[2, 3, 4]));
+                q.scaled_dot_product_attention(&k, &k, None, true, None)
+            }),
             ("conv2d without a batch", {
                 let (x, w) = (zeros(&device, &[0, 3, 4, 4]), zeros(&device, &[2, 3, 3, 3]));
                 x.conv2d(&w, None, [1; 2], [1; 2], [1; 2], 1)

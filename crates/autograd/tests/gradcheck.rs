@@ -349,3 +349,32 @@ fn first_order_only() {
     let inputs = [between(2.2, 2.6, &[3]), between(0.9, 1.0, &[3])];
     check("floor_divide", First, &inputs, &|x| x[0].floor_divide(&x[1]) * &x[0]);
 }
+
+#[test]
+fn attention() {
+    let (q, k, v) = (&[2, 2, 3, 4], &[2, 2, 5, 4], &[2, 2, 5, 3]);
+    let seen = |x: &[Tensor]| {
+        // The second query of the first head sees nothing.
+        let words: Vec<i32> = (0..30).map(|i| i32::from(i % 3 != 0 && !(5..10).contains(&i))).collect();
+        let mask = Tensor::from_slice(x[0].device(), &words, &[2, 3, 5]).unwrap().to(autograd::DType::Bool);
+        x[0].scaled_dot_product_attention(&x[1], &x[2], Some(&mask), false, None)
+    };
+    check_all(vec![
+        ("attention", vec![any(q), any(k), any(v)], |x| {
+            x[0].scaled_dot_product_attention(&x[1], &x[2], None, false, Some(0.7))
+        }),
+        ("causal attention", vec![any(q), any(k), any(v)], |x| {
+            x[0].scaled_dot_product_attention(&x[1], &x[2], None, true, None)
+        }),
+        ("attention with a mask", vec![any(q), any(k), any(v)], seen),
+        ("attention with an additive mask", vec![any(q), any(k), any(v), any(&[2, 1, 3, 5])], |x| {
+            x[0].scaled_dot_product_attention(&x[1], &x[2], Some(&x[3]), true, None)
+        }),
+        ("attention of matrices", vec![any(&[3, 2]), any(&[4, 2]), any(&[4, 5])], |x| {
+            x[0].scaled_dot_product_attention(&x[1], &x[2], None, false, None)
+        }),
+        ("grouped-query attention", vec![any(&[4, 3, 2]), any(&[2, 4, 2]), any(&[2, 4, 2])], |x| {
+            x[0].scaled_dot_product_attention(&x[1], &x[2], None, true, None)
+        }),
+    ]);
+}

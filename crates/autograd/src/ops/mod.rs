@@ -1,6 +1,7 @@
 //! The operations: shape rule, gradient rule and lowering side by side, one concept a file.
 
 mod activation;
+mod attention;
 mod batch_norm;
 mod clip;
 mod concat;

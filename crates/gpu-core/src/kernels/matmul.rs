@@ -92,7 +92,7 @@ impl MatMul {
 ///
 /// # Panics
 /// When a position is negative.
-fn end(layout: &Layout) -> usize {
+pub(super) fn end(layout: &Layout) -> usize {
     let (mut first, mut last) = (layout.offset() as isize, layout.offset() as isize);
     if layout.numel() == 0 {
         return 0;

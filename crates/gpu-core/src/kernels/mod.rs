@@ -1,5 +1,6 @@
 //! Kernel families, one a file: parameters, WGSL specialisation, CPU twin and cost.
 
+mod attention;
 mod batch_norm;
 mod conv2d;
 mod conv2d_cpu;
@@ -16,6 +17,7 @@ mod random;
 mod reduce;
 mod softmax;
 
+pub use attention::{Attention, AttentionGrad, AttentionInputs, AttentionStats};
 pub use batch_norm::{BatchNorm, BatchNormGradInput, BatchNormGradParams};
 pub use conv2d::{Conv2d, Conv2dShape};
 pub use conv2d_grad::{Conv2dInputGrad, Conv2dWeightGrad};

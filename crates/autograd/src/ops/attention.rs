@@ -1,0 +1,288 @@
+//! Scaled dot-product attention (Vaswani et al. 2017).
+
+use gpu_core::kernels::{self, AttentionInputs, Map};
+use gpu_core::{Arg, DType, Layout};
+
+use crate::compile::Lower;
+use crate::gradient::decomposed;
+use crate::op::{KernelOp, Meta};
+use crate::ops::map::broadcast;
+use crate::{Tensor, cat, stack};
+
+/// From queries, keys, values and perhaps a mask with equal leading dimensions to the output, in the order of
+/// [`stored`], and the logarithms of the rows' sums of exponentials.
+#[derive(Clone, Copy, Debug, Hash)]
+struct Attention {
+    causal: bool,
+    scale_bits: u32,
+}
+
+impl Tensor {
+    /// `softmax(scale self k^T + mask) v` without keeping the matrix of scores (Dao 2023), as
+    /// `torch.nn.functional.scaled_dot_product_attention`.
+    ///
+    /// `self`, the queries, is `[.., T, E]`, `k` `[.., S, E]` and `v` `[.., S, V]`; the result is `[.., T, V]`. Leading dimensions
+    /// broadcast, and the last of them (heads) of `k` and `v` may be a divisor of that of `self`: neighbouring queries' heads
+    /// then share keys and values (grouped queries, Ainslie et al. 2023). `mask`, broadcastable to `[.., T, S]`, is either bool,
+    /// and true where a query sees a key, or added to the scores. With `causal`, query `t` sees keys `0..=t`. `scale` is
+    /// `1 / sqrt(E)` by default. A query that sees nothing gives 0.
+    ///
+    /// ```
+    /// # use autograd::{Device, Tensor};
+    /// let device = Device::named("cpu")?;
+    /// let x = Tensor::from_slice(&device, &[1.0f32, 0.0, 0.0, 1.0], &[2, 2])?;
+    /// let y = x.scaled_dot_product_attention(&x, &x, None, true, None).to_vec::<f32>()?;
+    /// let p = 1.0 / (1.0 + (0.5f32).sqrt().exp());
+    /// assert!(y[..3] == [1.0, 0.0, y[2]] && (y[2] - p).abs() < 1e-6 && (y[3] - (1.0 - p)).abs() < 1e-6);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn scaled_dot_product_attention(
+        &self,
+        k: &Tensor,
+        v: &Tensor,
+        mask: Option<&Tensor>,
+        causal: bool,
+        scale: Option<f32>,
+    ) -> Tensor {
+        let shapes = format!("attention: q {:?}, k {:?}, v {:?}", self.shape(), k.shape(), v.shape());
+        for t in [self, k, v] {
+            t.expect_float("attention");
+            assert!(t.rank() >= 2, "{shapes}");
+        }
+        assert!(self.size(-1) == k.size(-1) && k.size(-2) == v.size(-2), "{shapes}");
+        let groups =
+            self.rank().min(k.rank()).min(v.rank()) >= 3 && k.size(-3) > 1 && self.size(-3) > k.size(-3);
+        if groups {
+            let (heads, shared) = (self.size(-3), k.size(-3));
+            assert!(heads.is_multiple_of(shared) && v.size(-3) == shared, "{shapes}: heads do not divide");
+            // [.., heads, A, B] as [.., shared, heads / shared, A, B]
+            let split = |t: &Tensor| {
+                let at = t.rank() - 3;
+                let group = if t.size(-3) == 1 { [1, 1] } else { [shared, t.size(-3) / shared] };
+                t.reshape(&[&t.shape()[..at], &group, &t.shape()[at + 1..]].concat())
+            };
+            let mask = mask.map(|m| if m.rank() < 3 { m.clone() } else { split(m) });
+            let y = split(self).fused_attention(&split(k), &split(v), mask.as_ref(), causal, scale);
+            return y.flatten(-4, -3);
+        }
+        self.fused_attention(k, v, mask, causal, scale)
+    }
+
+    #[track_caller]
+    fn fused_attention(
+        &self,
+        k: &Tensor,
+        v: &Tensor,
+        mask: Option<&Tensor>,
+        causal: bool,
+        scale: Option<f32>,
+    ) -> Tensor {
+        let lead = |t: &Tensor| t.shape()[..t.rank().saturating_sub(2)].to_vec();
+        let leads: Vec<Vec<usize>> = [self, k, v].into_iter().chain(mask).map(lead).collect();
+        let common = broadcast("attention", &leads.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let wide = |t: &Tensor, rows, cols| t.expand(&[&common[..], &[rows, cols]].concat());
+        let (queries, keys, features) = (self.size(-2), k.size(-2), self.size(-1));
+        let mut inputs =
+            vec![wide(self, queries, features), wide(k, keys, features), wide(v, keys, v.size(-1))];
+        if let Some(mask) = mask {
+            let dtype = mask.dtype();
+            assert!(dtype.is_float() || dtype == DType::Bool, "attention: a mask of type {dtype}");
+            inputs.push(wide(mask, queries, keys));
+        }
+        let scale = scale.unwrap_or(1.0 / (features as f32).sqrt());
+        let y = Meta::new(&stored(&[&common[..], &[queries, v.size(-1)]].concat()), DType::F32);
+        let sums = Meta::new(&[&common[..], &[queries]].concat(), DType::F32);
+        let op = Attention { causal, scale_bits: scale.to_bits() };
+        turned(&Tensor::record(op, &inputs.iter().collect::<Vec<_>>(), vec![y, sums])[0])
+    }
+}
+
+/// The order in memory of what is computed for `[.., heads, T, E]`: `[.., T, heads, E]`, in which the heads of a position are
+/// neighbours, as projections before and after attention have them.
+fn stored(shape: &[usize]) -> Vec<usize> {
+    let mut shape = shape.to_vec();
+    let n = shape.len();
+    if n >= 4 {
+        shape.swap(n - 3, n - 2);
+    }
+    shape
+}
+
+/// From [`stored`] order to the usual one, or back.
+fn turned(x: &Tensor) -> Tensor {
+    if x.rank() >= 4 { x.transpose(-3, -2) } else { x.clone() }
+}
+
+/// The layout, in the usual order, of a tensor in [`stored`] order.
+fn turned_layout(layout: &Layout) -> Layout {
+    let n = layout.rank();
+    let mut order: Vec<usize> = (0..n).collect();
+    if n >= 4 {
+        order.swap(n - 3, n - 2);
+    }
+    layout.permute(&order)
+}
+
+impl Attention {
+    /// What the kernels read; the mask, if there is one, is input `mask`.
+    fn inputs(self, cx: &mut Lower, mask: usize) -> (AttentionInputs, [Arg; 3], Option<Arg>) {
+        let [(q_arg, q), (k_arg, k), (v_arg, v)] = [0, 1, 2].map(|i| cx.input(i));
+        let dtype = (cx.inputs() > mask).then(|| cx.input_meta(mask).dtype);
+        let mask = dtype.map(|dtype| (dtype, cx.input(mask)));
+        let (mask_arg, mask) = mask.map(|(dtype, (arg, layout))| (arg, (dtype, layout))).unzip();
+        let inputs =
+            AttentionInputs { q, k, v, mask, causal: self.causal, scale: f32::from_bits(self.scale_bits) };
+        (inputs, [q_arg, k_arg, v_arg], mask_arg)
+    }
+
+    /// The probabilities, and a mask of what is seen. `inputs` are queries, keys and perhaps a mask.
+    fn probabilities(self, q: &Tensor, k: &Tensor, mask: Option<&Tensor>) -> Tensor {
+        let mut scores = q.matmul(&k.transpose(-1, -2)) * f32::from_bits(self.scale_bits);
+        let mut seen = None;
+        if let Some(mask) = mask {
+            let allowed = if mask.dtype().is_float() { mask.gt(f32::NEG_INFINITY) } else { mask.clone() };
+            if mask.dtype().is_float() {
+                scores = scores + mask.where_(&allowed, &mask.number(0.0));
+            }
+            seen = Some(allowed);
+        }
+        if self.causal {
+            let (rows, cols) = (q.size(-2), k.size(-2));
+            let [row, col] =
+                [(rows, 1), (cols, 0)].map(|(n, dim)| Tensor::arange(q.device(), n).unsqueeze(dim));
+            let lower = row.ge(&col);
+            seen = Some(seen.map_or(lower.clone(), |s: Tensor| s.logical_and(&lower)));
+        }
+        let Some(seen) = seen else { return scores.softmax(-1) };
+        // Rows in which nothing is seen must not become NaN.
+        let lowest = scores.number(-1e30);
+        scores.where_(&seen, &lowest).softmax(-1) * seen.to(DType::F32)
+    }
+
+    /// Probabilities, and gradients of the scores.
+    fn slopes(self, [q, k, v, dy]: [&Tensor; 4], mask: Option<&Tensor>) -> (Tensor, Tensor) {
+        let p = self.probabilities(q, k, mask);
+        let dp = dy.matmul(&v.transpose(-1, -2));
+        let ds = &p * (&dp - (&p * &dp).sum(&[-1], true));
+        (p, ds)
+    }
+}
+
+/// Zeros, where there is nothing to compute with.
+fn zeros(cx: &mut Lower, outputs: usize) -> bool {
+    let empty = (0..3).any(|i| cx.input_meta(i).numel() == 0);
+    for o in (0..outputs).filter(|_| empty) {
+        let whole = Layout::contiguous(&cx.output_meta(o).shape);
+        let out = cx.output(o);
+        cx.launch(Map::fill(DType::F32, 0, whole), &[out]);
+    }
+    empty
+}
+
+impl KernelOp for Attention {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn lower(&self, cx: &mut Lower) {
+        if zeros(cx, 2) {
+            return;
+        }
+        let (inputs, [q, k, v], mask) = self.inputs(cx, 3);
+        let y = turned_layout(&Layout::contiguous(&cx.output_meta(0).shape));
+        let outputs = [cx.output(0), cx.output(1)];
+        let args: Vec<Arg> = [q, k, v].into_iter().chain(mask).chain(outputs).collect();
+        cx.launch(kernels::Attention::new(&inputs, &y), &args);
+    }
+
+    fn gradient(
+        &self,
+        inputs: &[Tensor],
+        outputs: &[Tensor],
+        grads: &[Option<Tensor>],
+    ) -> Vec<Option<Tensor>> {
+        let Some(dy) = &grads[0] else { return vec![None; inputs.len()] };
+        let (q, k, v, mask) = (&inputs[0], &inputs[1], &inputs[2], inputs.get(3));
+        let sums = &outputs[1];
+        let stats = Meta::new(&[&[2], sums.shape()].concat(), DType::F32);
+        let stats = Tensor::record(AttentionStats, &[&outputs[0], dy, sums], vec![stats]).remove(0);
+        let shapes =
+            [Meta::new(&stored(q.shape()), DType::F32), Meta::new(&[k.numel() + v.numel()], DType::F32)];
+        let all: Vec<&Tensor> = [q, k, v, dy, &stats].into_iter().chain(mask).collect();
+        let gradients = Tensor::record(AttentionGrad(*self), &all, shapes.to_vec());
+        let part = |t: &Tensor, start: usize| {
+            Some(turned(&gradients[1].narrow(0, start, t.numel()).reshape(&stored(t.shape()))))
+        };
+        let mut found = vec![Some(turned(&gradients[0])), part(k, 0), part(v, k.numel())];
+        // Of a mask it needs the matrix that the kernels avoid. It is computed only where somebody asks for it.
+        found.extend(mask.map(|m| m.dtype().is_float().then(|| self.slopes([q, k, v, &turned(dy)], mask).1)));
+        found
+    }
+}
+
+/// From output and its gradient, in [`stored`] order, and logarithms of sums to what [`AttentionGrad`] needs of each row.
+#[derive(Debug, Hash)]
+struct AttentionStats;
+
+impl KernelOp for AttentionStats {
+    fn name(&self) -> &'static str {
+        "attention_stats"
+    }
+
+    fn lower(&self, cx: &mut Lower) {
+        if zeros(cx, 1) {
+            return;
+        }
+        let [(y_arg, y), (dy_arg, dy)] = [0, 1].map(|i| cx.input(i));
+        let args = [y_arg, dy_arg, cx.dense(2), cx.output(0)];
+        cx.launch(kernels::AttentionStats::new(&turned_layout(&y), &turned_layout(&dy)), &args);
+    }
+
+    fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
+        decomposed(inputs, grads, |inputs| {
+            let delta = turned(&(&inputs[0] * &inputs[1])).sum(&[-1], false);
+            vec![stack(&[&inputs[2], &delta], 0)]
+        })
+    }
+}
+
+/// From queries, keys, values, the output's gradient (in [`stored`] order), statistics and perhaps the mask to the gradients
+/// of the queries, and those of keys and values one behind the other; all in [`stored`] order.
+#[derive(Debug, Hash)]
+struct AttentionGrad(Attention);
+
+impl KernelOp for AttentionGrad {
+    fn name(&self) -> &'static str {
+        "attention_grad"
+    }
+
+    fn lower(&self, cx: &mut Lower) {
+        if zeros(cx, 2) {
+            return;
+        }
+        let (inputs, [q, k, v], mask) = self.0.inputs(cx, 5);
+        let (dy_arg, dy) = cx.input(3);
+        let [dq, dk, dv] =
+            [&inputs.q, &inputs.k, &inputs.v].map(|l| turned_layout(&Layout::contiguous(&stored(l.shape()))));
+        let dv = Layout::new(dv.shape().to_vec(), dv.strides().to_vec(), dk.numel());
+        let reads = [q, k, v, dy_arg, cx.dense(4)];
+        let outputs = [cx.output(0), cx.output(1)];
+        let args: Vec<Arg> = reads.into_iter().chain(mask).chain(outputs).collect();
+        cx.launch(kernels::AttentionGrad::new(&inputs, &turned_layout(&dy), [&dq, &dk, &dv]), &args);
+    }
+
+    fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
+        decomposed(inputs, grads, |inputs| {
+            let (q, k, v, dy) = (&inputs[0], &inputs[1], &inputs[2], turned(&inputs[3]));
+            let (p, ds) = self.0.slopes([q, k, v, &dy], inputs.get(5));
+            let ds = ds * f32::from_bits(self.0.scale_bits);
+            let (dk, dv) = (ds.transpose(-1, -2).matmul(q), p.transpose(-1, -2).matmul(&dy));
+            let flat = |t: &Tensor| turned(t).reshape(&[t.numel()]);
+            vec![turned(&ds.matmul(k)), cat(&[&flat(&dk), &flat(&dv)], 0)]
+        })
+    }
+}
