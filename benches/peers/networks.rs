@@ -226,8 +226,6 @@ fn attention(qkv: &Tensor) -> Tensor {
     let size = Gpt::WIDTH / heads;
     let parts = qkv.reshape(&[batch, steps, 3, heads, size]).permute(&[2, 0, 3, 1, 4]).unbind(0);
     let [q, k, v] = &parts[..] else { unreachable!("queries, keys and values") };
-    let scores = q.matmul(&k.transpose(-1, -2)) * (size as f32).powf(-0.5);
-    let later = Tensor::ones(qkv.device(), &[steps, steps]).triu(1).gt(0.0);
-    let y = scores.masked_fill(&later, f32::MIN).softmax(-1).matmul(v);
+    let y = q.scaled_dot_product_attention(k, v, None, true, None);
     y.transpose(1, 2).reshape(&[batch, steps, Gpt::WIDTH])
 }
