@@ -3,7 +3,6 @@
 //! A file holds the key of what was decoded (the source's path, size and time), the data set, and a checksum.
 //! Anything amiss with it counts as not cached: a cache can make loading faster but never make it fail.
 
-use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -27,10 +26,9 @@ pub struct Cache {
 }
 
 impl Default for Cache {
-    /// The directory that `WGRAD_CACHE` names, else `wgrad` in the user's cache directory: `$XDG_CACHE_HOME`,
-    /// `~/.cache`, or `%LOCALAPPDATA%` on Windows. Without any, nothing is cached.
+    /// In [`gpu_core::cache_directory`]; without one, nothing is cached.
     fn default() -> Cache {
-        Cache { directory: default_directory(|name| std::env::var_os(name)) }
+        Cache { directory: gpu_core::cache_directory() }
     }
 }
 
@@ -68,18 +66,6 @@ impl Cache {
         let _ = write(&path, &key, &dataset); // a full or read-only disk costs time on the next run, no more
         Ok(dataset)
     }
-}
-
-fn default_directory(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let set = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("WGRAD_CACHE").or_else(|| {
-        let user = if cfg!(windows) {
-            set("LOCALAPPDATA")
-        } else {
-            set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")))
-        };
-        Some(user?.join("wgrad"))
-    })
 }
 
 /// The cache file for `source`, and the key that it must hold: a changed source replaces its old file.
@@ -200,25 +186,5 @@ impl<S: Read> Checked<S> {
 
     fn text(&mut self) -> io::Result<String> {
         String::from_utf8(self.bytes()?).map_err(io::Error::other)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_default_directory_follows_the_environment() {
-        let with = |set: &[(&str, &str)]| {
-            default_directory(|name| set.iter().find(|(n, _)| *n == name).map(|(_, value)| value.into()))
-        };
-        assert_eq!(with(&[("WGRAD_CACHE", "/c"), ("HOME", "/h")]), Some("/c".into()));
-        assert_eq!(with(&[]), None);
-        if cfg!(windows) {
-            assert_eq!(with(&[("LOCALAPPDATA", "/l")]), Some(Path::new("/l").join("wgrad")));
-        } else {
-            assert_eq!(with(&[("XDG_CACHE_HOME", "/x"), ("HOME", "/h")]), Some("/x/wgrad".into()));
-            assert_eq!(with(&[("WGRAD_CACHE", ""), ("HOME", "/h")]), Some("/h/.cache/wgrad".into()));
-        }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::buffer::{Buffer, Memory, Pool, Role};
 use crate::graph::{Bindings, CommandGraph};
-use crate::kernel::Target;
+use crate::kernel::{Kernel, Target};
 use crate::profile::{self, HostSpan, Profile, Profiler};
 use crate::readback::{Readback, Source};
 use crate::stats::{Counters, Stats};
@@ -241,6 +241,23 @@ impl Device {
     pub fn synchronize(&self) -> Result<()> {
         let _span = self.span("wait");
         self.0.gpu.as_ref().map_or(Ok(()), |gpu| gpu.synchronize())
+    }
+
+    /// The variant of `kernel` that is fastest here, for arguments of `args` bytes (without scratch memory). Variants of
+    /// shapes not met before are raced, unless `WGRAD_TUNE=off`; on the CPU the kernel is returned as it is.
+    pub fn tuned(&self, kernel: Arc<dyn Kernel>, args: &[usize]) -> Arc<dyn Kernel> {
+        match &self.0.gpu {
+            Some(gpu) => gpu.tuner().choose(self, kernel, args),
+            None => kernel,
+        }
+    }
+
+    /// Does work whose errors are its own affair, when all queued work is done.
+    pub(crate) fn undisturbed<T>(&self, work: impl FnOnce() -> T) -> T {
+        match &self.0.gpu {
+            Some(gpu) => gpu.undisturbed(work),
+            None => work(),
+        }
     }
 
     /// `warm`: the graph ran before.

@@ -1,8 +1,10 @@
-//! The GPU device: wgpu adapters, pipelines, and running a command graph with one submit.
+//! The GPU device: wgpu adapters, and running a command graph with one submit.
 
-use std::collections::HashMap;
+mod pipelines;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, mpsc};
+use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use wgpu::{BufferUsages, ErrorFilter, Features};
@@ -10,10 +12,11 @@ use wgpu::{BufferUsages, ErrorFilter, Features};
 use crate::buffer::{Buffer, Memory};
 use crate::device::{AdapterReport, DeviceInfo, DeviceKind};
 use crate::graph::{Bindings, CommandGraph, Launch};
-use crate::kernel::{Access, Shader};
 use crate::profile::{Profiler, Timestamps};
 use crate::stats::Counters;
+use crate::tune::Tuner;
 use crate::{Error, Result};
+use pipelines::{Pipeline, Pipelines};
 
 static ADAPTERS: LazyLock<Vec<wgpu::Adapter>> = LazyLock::new(|| {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
@@ -110,17 +113,13 @@ pub(crate) fn report(index: usize, adapter: &wgpu::Adapter) -> AdapterReport {
     }
 }
 
-struct Pipeline {
-    pipeline: wgpu::ComputePipeline,
-    layout: wgpu::BindGroupLayout,
-}
-
 /// An opened GPU.
 pub(crate) struct Gpu {
     name: String,
     device: wgpu::Device,
     queue: wgpu::Queue,
-    pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
+    pipelines: Pipelines,
+    tuner: Tuner,
     /// Buffers that values were read through, for the next readbacks.
     staging: Mutex<Vec<wgpu::Buffer>>,
     /// The first error since the last wait; a lost device stays.
@@ -145,6 +144,9 @@ const STAGING_BYTES: u64 = 1 << 20;
 /// Bind groups kept a launch; replays alternate between very few sets of buffers.
 const BIND_GROUPS: usize = 16;
 
+/// Compilations that took longer are kept on disk.
+const WORTH_KEEPING: Duration = Duration::from_millis(100);
+
 impl Gpu {
     pub fn open(adapter: &wgpu::Adapter) -> Result<Arc<Gpu>> {
         let name = info(adapter).to_string();
@@ -168,8 +170,8 @@ impl Gpu {
             let reason = format!("{reason:?} {message}");
             *lock(&on_lost) = Some(Error::DeviceLost { device: lost_name.clone(), reason });
         });
-        let (pipelines, staging) = (Mutex::default(), Mutex::default());
-        Ok(Arc::new(Gpu { name, device, queue, pipelines, staging, failure }))
+        let (pipelines, tuner) = (Pipelines::new(adapter, &device, &name), Tuner::new(adapter));
+        Ok(Arc::new(Gpu { name, device, queue, pipelines, tuner, staging: Mutex::default(), failure }))
     }
 
     pub fn alloc(&self, bytes: usize) -> Option<wgpu::Buffer> {
@@ -239,6 +241,24 @@ impl Gpu {
         poll.map(drop).map_err(|e| Error::DeviceLost { device: self.name.clone(), reason: e.to_string() })
     }
 
+    pub fn tuner(&self) -> &Tuner {
+        &self.tuner
+    }
+
+    /// Does work whose errors are its own affair, when all queued work is done: unless the device is lost, later checks
+    /// report what they would have reported without it.
+    pub fn undisturbed<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
+        let before = lock(&self.failure).take();
+        let done = work();
+        let mut failure = lock(&self.failure);
+        if !matches!(*failure, Some(Error::DeviceLost { .. })) {
+            *failure = before;
+        }
+        drop(failure);
+        done
+    }
+
     /// Reports the first error since the last check.
     fn check(&self) -> Result<()> {
         let mut failure = lock(&self.failure);
@@ -254,12 +274,17 @@ impl Gpu {
         let compile = |launch: &Launch| {
             self.check_bindings(launch)?;
             let stages = launch.kernel().shaders().into_iter().map(|shader| {
-                let pipeline = self.pipeline(launch, &shader, counters)?;
+                let pipeline = self.pipelines.get(launch, &shader, counters)?;
                 Ok((pipeline, shader.workgroups))
             });
             Ok(PreparedLaunch { stages: stages.collect::<Result<_>>()?, bind_groups: Mutex::default() })
         };
-        Ok(Prepared { launches: graph.launches().par_iter().map(compile).collect::<Result<_>>()? })
+        let start = Instant::now();
+        let launches = graph.launches().par_iter().map(compile).collect::<Result<_>>()?;
+        if start.elapsed() > WORTH_KEEPING {
+            self.pipelines.keep();
+        }
+        Ok(Prepared { launches })
     }
 
     fn check_bindings(&self, launch: &Launch) -> Result<()> {
@@ -271,68 +296,6 @@ impl Gpu {
             }
             None => Ok(()),
         }
-    }
-
-    fn pipeline(&self, launch: &Launch, shader: &Shader, counters: &Counters) -> Result<Arc<Pipeline>> {
-        if let Some(known) = lock(&self.pipelines).get(&shader.source) {
-            return Ok(known.clone());
-        }
-        let name = launch.kernel().name();
-        let scope = self.device.push_error_scope(ErrorFilter::Validation);
-        let internal = self.device.push_error_scope(ErrorFilter::Internal);
-        let pipeline = Arc::new(self.compile(name, launch.access(), &shader.source));
-        if let Some(error) = pollster::block_on(internal.pop()).or(pollster::block_on(scope.pop())) {
-            let reason = format!("{error}\n{}", shader.source);
-            return Err(Error::Shader { kernel: name.into(), device: self.name.clone(), reason });
-        }
-        Counters::add(&counters.pipelines, 1);
-        Ok(lock(&self.pipelines).entry(shader.source.clone()).or_insert(pipeline).clone())
-    }
-
-    fn compile(&self, name: &str, access: &[Access], source: &str) -> Pipeline {
-        let desc = wgpu::ShaderModuleDescriptor {
-            label: Some(name),
-            source: wgpu::ShaderSource::Wgsl(source.into()),
-        };
-        // Debug builds (tests) check bounds and loops, release builds trust the kernels.
-        let module = if cfg!(debug_assertions) {
-            self.device.create_shader_module(desc)
-        } else {
-            // SAFETY: every kernel keeps its indices inside its bindings and its loops finite; the tests run checked.
-            unsafe { self.device.create_shader_module_trusted(desc, wgpu::ShaderRuntimeChecks::unchecked()) }
-        };
-        let entry = |(binding, &access): (usize, &Access)| wgpu::BindGroupLayoutEntry {
-            binding: binding as u32,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer {
-                ty: wgpu::BufferBindingType::Storage { read_only: access == Access::Read },
-                has_dynamic_offset: false,
-                min_binding_size: None,
-            },
-            count: None,
-        };
-        let entries: Vec<_> = access.iter().enumerate().map(entry).collect();
-        let layout = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label: Some(name),
-            entries: &entries,
-        });
-        let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some(name),
-            bind_group_layouts: &[Some(&layout)],
-            immediate_size: 0,
-        });
-        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(name),
-            layout: Some(&pipeline_layout),
-            module: &module,
-            entry_point: Some("main"),
-            compilation_options: wgpu::PipelineCompilationOptions {
-                zero_initialize_workgroup_memory: false,
-                ..Default::default()
-            },
-            cache: None,
-        });
-        Pipeline { pipeline, layout }
     }
 
     /// Encodes every launch into one pass and submits it. While it is profiled (with `warm` as in [`Profiler::launch`]) each

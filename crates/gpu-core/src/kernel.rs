@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::fmt::Debug;
 
 use crate::limits;
+use crate::tune::{GpuProfile, Variants};
 
 /// How a kernel uses one of its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,6 +76,12 @@ pub trait Kernel: Debug + Send + Sync {
 
     /// The dispatches that make up the kernel on a GPU, run in order over the same bindings.
     fn shaders(&self) -> Vec<Shader>;
+
+    /// The ways to compute the kernel on such a GPU, when there is a choice.
+    fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
+        let _ = gpu;
+        None
+    }
 
     /// The CPU twin.
     fn run(&self, args: &Args);

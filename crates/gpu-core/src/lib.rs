@@ -4,6 +4,7 @@
 //! device and the reference that the WGSL is tested against. This crate knows nothing of gradients.
 
 mod buffer;
+mod cache;
 mod cpu;
 mod device;
 mod dtype;
@@ -20,10 +21,12 @@ mod simd;
 mod stats;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tune;
 mod vecmath;
 mod wgsl;
 
 pub use buffer::{Buffer, Role};
+pub use cache::cache_directory;
 pub use device::{AdapterReport, Device, DeviceInfo, DeviceKind};
 pub use dtype::{DType, Element};
 pub use error::{Error, Result};
@@ -33,6 +36,7 @@ pub use layout::Layout;
 pub use profile::{HostSpan, Profile, ProfileRow};
 pub use readback::Readback;
 pub use stats::Stats;
+pub use tune::{GpuFamily, GpuProfile, Variants};
 
 /// Portable limits (WebGPU defaults) inside which every kernel stays.
 pub mod limits {

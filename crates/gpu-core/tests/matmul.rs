@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gpu_core::kernels::MatMul;
 use gpu_core::testing::{check_twin, run_kernel};
-use gpu_core::{Device, Layout};
+use gpu_core::{Device, GpuFamily, GpuProfile, Kernel, Layout};
 
 /// Pseudo-random floats between -0.5 and 0.5, as bits.
 fn floats(n: usize, seed: u32) -> Vec<u32> {
@@ -46,6 +46,29 @@ fn check(la: &Layout, lb: &Layout) {
     check_twin(kernel, &args, &[true; 3], 3e-6);
 }
 
+/// Checks every variant that any GPU is offered.
+fn check_variants(la: &Layout, lb: &Layout) {
+    let size = |l: &Layout| (0..l.numel()).map(|i| l.position(i) + 1).max().unwrap_or(1);
+    let want = naive(&floats(size(la), 1), la, &floats(size(lb), 77), lb);
+    let args = [floats(size(la), 1), floats(size(lb), 77), vec![7; want.len()]];
+    let kernel = MatMul::new(la.clone(), lb.clone());
+    let mut seen = vec![];
+    for (family, subgroup) in
+        [(GpuFamily::Software, Some(8)), (GpuFamily::Software, None), (GpuFamily::Other, None)]
+    {
+        let variants = kernel.variants(&GpuProfile { family, subgroup }).unwrap();
+        for (name, variant) in variants.options {
+            if seen.contains(&name) {
+                continue;
+            }
+            println!("{}: {name}", variants.class);
+            check_twin(variant, &args, &[true; 3], 3e-6);
+            seen.push(name);
+        }
+    }
+    assert!(seen.len() > 2, "{seen:?}");
+}
+
 fn c(shape: &[usize]) -> Layout {
     Layout::contiguous(shape)
 }
@@ -71,6 +94,28 @@ fn sizes_and_transposes_agree() {
             check(&la, &lb);
         }
     }
+}
+
+#[test]
+fn variants_agree() {
+    check_variants(&c(&[70, 40]), &c(&[40, 100]));
+    check_variants(&t(&[68, 96]), &c(&[96, 136]));
+    check_variants(&c(&[64, 64]), &t(&[64, 64]));
+    check_variants(&t(&[33, 37]), &t(&[37, 65]));
+    check_variants(&c(&[2, 20, 32]), &c(&[32, 40]).expand(&[2, 32, 40]));
+    check_variants(
+        &c(&[24, 3, 33]).permute(&[1, 0, 2]),
+        &c(&[3, 66, 33]).permute(&[0, 2, 1]).slice(1, 32, 33, -1),
+    );
+}
+
+/// Few outputs, or few columns.
+#[test]
+fn variants_of_thin_products_agree() {
+    check_variants(&t(&[20, 1003]), &c(&[1003, 24]));
+    check_variants(&c(&[300, 24]), &t(&[24, 10]));
+    check_variants(&c(&[100, 36]), &c(&[36, 12]));
+    check_variants(&c(&[1, 400]), &t(&[400, 70]));
 }
 
 #[test]

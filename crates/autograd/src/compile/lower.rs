@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gpu_core::kernels::{Map, MatMul, Program, Reduce};
-use gpu_core::{Arg, DType, Kernel, Launch, Layout, Role, Target, limits};
+use gpu_core::{Arg, DType, Device, Kernel, Launch, Layout, Role, Target, limits};
 
 use super::fuse::{self, Chain};
 use super::request::{Request, Source, Wiring};
@@ -40,7 +40,7 @@ pub(crate) struct VirtualSlot {
 
 /// Lowers one node after the other; an op's [`lower`](crate::KernelOp::lower) emits its launches through it.
 pub struct Lower<'a> {
-    target: Target,
+    device: &'a Device,
     request: &'a Request,
     wiring: &'a Wiring,
     pub(super) slots: Vec<VirtualSlot>,
@@ -54,9 +54,9 @@ pub struct Lower<'a> {
 }
 
 impl<'a> Lower<'a> {
-    pub(super) fn run(target: Target, request: &'a Request, wiring: &'a Wiring) -> Lower<'a> {
+    pub(super) fn run(device: &'a Device, request: &'a Request, wiring: &'a Wiring) -> Lower<'a> {
         let mut cx = Lower {
-            target,
+            device,
             request,
             wiring,
             slots: vec![],
@@ -211,7 +211,7 @@ impl<'a> Lower<'a> {
 
     /// Whether the plan is for the CPU or a GPU.
     pub fn target(&self) -> Target {
-        self.target
+        self.device.target()
     }
 
     /// Shape and type of input `i`.
@@ -285,12 +285,14 @@ impl<'a> Lower<'a> {
         if access.iter().zip(args).all(|(a, arg)| *a == gpu_core::Access::Read || arg.bytes == 0) {
             return;
         }
+        let sizes: Vec<usize> = args.iter().map(|arg| arg.bytes).collect();
+        let kernel = self.device.tuned(Arc::new(kernel), &sizes);
         let mut args = args.to_vec();
-        let scratch = kernel.scratch(self.target);
+        let scratch = kernel.scratch(self.target());
         if scratch > 0 {
             args.push(self.temp(scratch.div_ceil(DType::BYTES)));
         }
-        self.launches.push(Launch::new(Arc::new(kernel), args));
+        self.launches.push(Launch::new(kernel, args));
     }
 
     /// Copies `input` (a range and its layout) into a part of an output.

@@ -87,7 +87,7 @@ impl Cache {
 
 impl Plan {
     fn compile(device: &Device, request: &Request, wiring: &Wiring) -> Plan {
-        let lowered = Lower::run(device.target(), request, wiring);
+        let lowered = Lower::run(device, request, wiring);
         let (slots, launches, numbers) = assign_memory(&lowered);
         let mut external = vec![];
         let mut numbered = HashMap::new();

@@ -1,14 +1,19 @@
 //! Matrix products.
 
-mod shader;
+mod direct;
+mod shared;
+mod side;
+mod subgroup;
+mod variant;
 
 use gemm::Parallelism;
 use rayon::prelude::*;
 
-use super::reduce::{ReduceOp, Stage};
+use super::reduce::{ReduceOp, Stage, position_fn};
 use crate::layout::simplify;
+use crate::tune::{GpuProfile, Variants};
 use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader, Target};
-use shader::Tiling;
+use variant::{Form, Variant};
 
 /// `y[.., i, j] = sum over k of a[.., i, k] * b[.., k, j]`, for `a` of `[.., M, K]` and `b` of `[.., K, N]` with the
 /// same leading dimensions (strides of 0 repeat a matrix, and any other strides are read in place, too).
@@ -21,6 +26,8 @@ pub struct MatMul {
     k: usize,
     a: Operand,
     b: Operand,
+    /// How a GPU computes it.
+    variant: Variant,
 }
 
 /// One factor: the layout of its batch dimensions, with the offset, and its strides along M or N and along K.
@@ -52,8 +59,10 @@ impl MatMul {
             k,
             a: Operand { batch: a_batch, step: a_steps[0], deep: a_steps[1], end: end(&a) },
             b: Operand { batch: b_batch, step: b_steps[1], deep: b_steps[0], end: end(&b) },
+            variant: Variant::ANY,
         };
         product.merge();
+        product.variant = Variant::portable(&product);
         product
     }
 
@@ -74,6 +83,11 @@ impl MatMul {
     /// Number of elements of `y`.
     fn outputs(&self) -> usize {
         self.batches() * self.m * self.n
+    }
+
+    /// Parts of K on a GPU.
+    fn splits(&self) -> usize {
+        self.variant.splits(self)
     }
 
     /// Parts of K on the CPU: where the outputs are too few to cut, the inner dimension is.
@@ -125,21 +139,28 @@ impl Kernel for MatMul {
     fn scratch(&self, target: Target) -> usize {
         let splits = match target {
             Target::Cpu => self.cpu_splits(),
-            Target::Gpu => Tiling::new(self).splits,
+            Target::Gpu => self.splits(),
         };
         if splits > 1 { splits * self.outputs() * 4 } else { 0 }
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        let tiling = Tiling::new(self);
-        let mut shaders = vec![shader::tiles(self, &tiling)];
-        if tiling.splits > 1 {
+        let (splits, tiles) = (
+            self.splits(),
+            match self.variant.form {
+                Form::Direct => direct::shader(self),
+                Form::Shared { micro } => shared::shader(self, micro),
+                Form::Subgroup { lanes, swap } => subgroup::shader(self, lanes, swap),
+            },
+        );
+        let mut shaders = vec![tiles];
+        if splits > 1 {
             let outputs = self.outputs();
             let sum = Stage {
                 op: ReduceOp::Sum,
                 dtype: DType::F32,
                 kept: Layout::contiguous(&[outputs]),
-                reduced: Layout::new(vec![tiling.splits], vec![outputs as isize], 0),
+                reduced: Layout::new(vec![splits], vec![outputs as isize], 0),
                 input: None,
                 first: 0,
                 splits: 1,
@@ -149,6 +170,10 @@ impl Kernel for MatMul {
             shaders.push(sum.shader());
         }
         shaders
+    }
+
+    fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
+        Some(variant::variants(self, gpu))
     }
 
     fn run(&self, args: &Args) {

@@ -8,7 +8,11 @@ pub fn validate(source: &str) {
     use naga::{back, proc, valid};
     let module =
         naga::front::wgsl::parse_str(source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(source)));
-    let mut validator = valid::Validator::new(valid::ValidationFlags::all(), valid::Capabilities::empty());
+    // Subgroups are for variants that the adapter's profile allows.
+    let capabilities = valid::Capabilities::SUBGROUP;
+    let mut validator = valid::Validator::new(valid::ValidationFlags::all(), capabilities);
+    validator.subgroup_stages(valid::ShaderStages::COMPUTE);
+    validator.subgroup_operations(valid::SubgroupOperationSet::all());
     let info = validator.validate(&module).unwrap_or_else(|e| panic!("{e:?}\n{source}"));
     let globals = module.global_variables.iter();
     let buffers = globals.filter(|(_, g)| matches!(g.space, naga::AddressSpace::Storage { .. })).count();

@@ -1,0 +1,130 @@
+//! Compute pipelines by their WGSL, and the driver's compiled code kept on disk.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use wgpu::{ErrorFilter, Features};
+
+use super::lock;
+use crate::cache::CacheFile;
+use crate::graph::Launch;
+use crate::kernel::{Access, Shader};
+use crate::stats::Counters;
+use crate::{Error, Result};
+
+pub(super) struct Pipeline {
+    pub pipeline: wgpu::ComputePipeline,
+    pub layout: wgpu::BindGroupLayout,
+}
+
+/// The pipelines of a device.
+pub(super) struct Pipelines {
+    device: wgpu::Device,
+    device_name: String,
+    known: Mutex<HashMap<String, Arc<Pipeline>>>,
+    /// Where the driver can hand out its compiled code.
+    kept: Option<(wgpu::PipelineCache, CacheFile)>,
+    checked: bool,
+}
+
+impl Pipelines {
+    pub fn new(adapter: &wgpu::Adapter, device: &wgpu::Device, device_name: &str) -> Pipelines {
+        // Debug builds (tests) check bounds and loops, release builds trust the kernels.
+        let checked = cfg!(debug_assertions) || std::env::var("WGRAD_CHECKED").is_ok_and(|v| v == "1");
+        let (device, device_name) = (device.clone(), device_name.to_owned());
+        Pipelines { kept: kept(adapter, &device), device, device_name, known: Mutex::default(), checked }
+    }
+
+    /// The pipeline of one of the launch's shaders.
+    pub fn get(&self, launch: &Launch, shader: &Shader, counters: &Counters) -> Result<Arc<Pipeline>> {
+        if let Some(known) = lock(&self.known).get(&shader.source) {
+            return Ok(known.clone());
+        }
+        let name = launch.kernel().name();
+        let scope = self.device.push_error_scope(ErrorFilter::Validation);
+        let internal = self.device.push_error_scope(ErrorFilter::Internal);
+        let pipeline = Arc::new(self.compile(name, launch.access(), &shader.source));
+        if let Some(error) = pollster::block_on(internal.pop()).or(pollster::block_on(scope.pop())) {
+            let reason = format!("{error}\n{}", shader.source);
+            return Err(Error::Shader { kernel: name.into(), device: self.device_name.clone(), reason });
+        }
+        Counters::add(&counters.pipelines, 1);
+        Ok(lock(&self.known).entry(shader.source.clone()).or_insert(pipeline).clone())
+    }
+
+    fn compile(&self, name: &str, access: &[Access], source: &str) -> Pipeline {
+        let desc = wgpu::ShaderModuleDescriptor {
+            label: Some(name),
+            source: wgpu::ShaderSource::Wgsl(source.into()),
+        };
+        let module = if self.checked {
+            self.device.create_shader_module(desc)
+        } else {
+            // SAFETY: every kernel keeps its indices inside its bindings and its loops finite; the tests run checked.
+            unsafe { self.device.create_shader_module_trusted(desc, wgpu::ShaderRuntimeChecks::unchecked()) }
+        };
+        let entry = |(binding, &access): (usize, &Access)| wgpu::BindGroupLayoutEntry {
+            binding: binding as u32,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty: wgpu::BufferBindingType::Storage { read_only: access == Access::Read },
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
+            count: None,
+        };
+        let entries: Vec<_> = access.iter().enumerate().map(entry).collect();
+        let layout = self.device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some(name),
+            entries: &entries,
+        });
+        let pipeline_layout = self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(name),
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(name),
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
+            cache: self.kept.as_ref().map(|(cache, _)| cache),
+        });
+        Pipeline { pipeline, layout }
+    }
+
+    /// Writes the driver's compiled code to disk.
+    pub fn keep(&self) {
+        let Some((cache, file)) = &self.kept else { return };
+        if let Some(data) = cache.get_data() {
+            let sum = checksum(&data).to_le_bytes();
+            file.write(&[&sum[..], &data].concat());
+        }
+    }
+}
+
+/// The driver's cache, filled with what an earlier process kept.
+fn kept(adapter: &wgpu::Adapter, device: &wgpu::Device) -> Option<(wgpu::PipelineCache, CacheFile)> {
+    if !device.features().contains(Features::PIPELINE_CACHE) {
+        return None;
+    }
+    let file = CacheFile::new("pipelines", &wgpu::util::pipeline_cache_key(&adapter.get_info())?, "bin");
+    let bytes = file.read();
+    let data = bytes.as_deref().and_then(|bytes| {
+        let (sum, data) = bytes.split_first_chunk::<8>()?;
+        (u64::from_le_bytes(*sum) == checksum(data)).then_some(data)
+    });
+    let desc = wgpu::PipelineCacheDescriptor { label: Some("wgrad"), data, fallback: true };
+    // SAFETY: the data is what `get_data` gave, checked by its sum; wgpu checks that it is of this adapter and driver.
+    let cache = unsafe { device.create_pipeline_cache(&desc) };
+    Some((cache, file))
+}
+
+/// FNV-1a of 64 bits.
+fn checksum(data: &[u8]) -> u64 {
+    data.iter().fold(0xcbf2_9ce4_8422_2325, |h, &b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}

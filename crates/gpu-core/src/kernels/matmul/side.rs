@@ -1,0 +1,71 @@
+//! How shaders load an operand of a product.
+
+use super::{MatMul, Operand};
+
+/// Which elements of an operand lie side by side, so that four can be loaded at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Load {
+    /// Those along K.
+    Deep,
+    /// Those along M or N.
+    Across,
+    Scalar,
+}
+
+/// One operand as a tile reads it: `tile` elements along M or N.
+pub(super) struct Side<'a> {
+    /// `a` or `b`, the name of its buffer.
+    pub name: char,
+    pub operand: &'a Operand,
+    pub load: Load,
+    pub tile: usize,
+    /// M or N.
+    pub size: usize,
+}
+
+impl<'a> Side<'a> {
+    pub fn a(p: &'a MatMul, tile: usize) -> Side<'a> {
+        Side::new('a', &p.a, tile, p.m, p)
+    }
+
+    pub fn b(p: &'a MatMul, tile: usize) -> Side<'a> {
+        Side::new('b', &p.b, tile, p.n, p)
+    }
+
+    fn new(name: char, operand: &'a Operand, tile: usize, size: usize, p: &MatMul) -> Side<'a> {
+        let whole = |x: isize| x % 4 == 0;
+        let (batch, k) = (&operand.batch, p.k);
+        let empty = size == 0 || k == 0 || batch.numel() == 0;
+        let aligned = !empty && batch.offset().is_multiple_of(4) && batch.strides().iter().all(|&s| whole(s));
+        let deep = operand.deep == 1 && k.is_multiple_of(4) && (whole(operand.step) || size == 1);
+        let across = operand.step == 1
+            && size.is_multiple_of(4)
+            && tile.is_multiple_of(4)
+            && (whole(operand.deep) || k == 1);
+        let load = match () {
+            () if aligned && deep => Load::Deep,
+            () if aligned && across => Load::Across,
+            () => Load::Scalar,
+        };
+        Side { name, operand, load, tile, size }
+    }
+
+    /// Type of the buffer's elements.
+    pub fn wgsl_type(&self) -> &'static str {
+        if self.load == Load::Scalar { "f32" } else { "vec4<f32>" }
+    }
+
+    /// WGSL for position `at` along M or N, moved inside of the matrix where the tile may reach beyond; `span` elements
+    /// are read there.
+    pub fn inside(&self, at: &str, span: usize) -> String {
+        match self.size.is_multiple_of(self.tile) {
+            true => at.to_owned(), // of 0, too
+            false => format!("min({at}, {}u)", self.size - span),
+        }
+    }
+}
+
+/// Component `i` of a vector.
+pub(super) fn part(i: usize) -> &'static str {
+    ["x", "y", "z", "w"][i % 4]
+}

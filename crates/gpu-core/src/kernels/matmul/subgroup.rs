@@ -1,0 +1,233 @@
+//! Products by tiles of a subgroup: every lane loads other elements of the operand along the rows and hands them to
+//! all lanes, so that few loads serve many outputs.
+
+use super::MatMul;
+use super::side::{Load, Side, part};
+use super::variant::chunk;
+use crate::Shader;
+use crate::wgsl::{Source, wgsl};
+
+/// The tile: `rows` from an operand that is handed round, `cols` from one that the lanes keep to themselves.
+struct Tile<'a> {
+    lanes: usize,
+    rows: Side<'a>,
+    cols: Side<'a>,
+    /// Whether the rows are N.
+    swap: bool,
+}
+
+impl Tile<'_> {
+    /// Elements of K that an iteration handles.
+    fn step(&self) -> usize {
+        if self.rows.load == Load::Across { self.lanes } else { 4 }
+    }
+
+    /// Groups of columns, each with an accumulator a lane, and the number of columns a lane has in a group.
+    fn groups(&self) -> (usize, usize) {
+        let width = if self.cols.load == Load::Across { 4 } else { 1 };
+        (self.cols.tile / (self.lanes * width), width)
+    }
+
+    /// The lane's first column of a group.
+    fn col(&self, group: usize) -> String {
+        let (_, width) = self.groups();
+        format!("col + {}u + lane * {width}u", group * self.lanes * width)
+    }
+
+    /// Positions of the lane's elements at k = 0.
+    fn setup(&self) -> String {
+        let (r, c) = (&self.rows, &self.cols);
+        let mut text = format!("    let rows_base = {}_batch(batch);\n", r.name);
+        text += &format!("    let cols_base = {}_batch(batch);\n", c.name);
+        for t in (0..r.tile).step_by(self.lanes) {
+            let at = r.inside(&format!("row + {t}u + lane"), 1);
+            let at =
+                if r.tile.is_multiple_of(self.lanes) { at } else { format!("min({at}, {}u)", r.size - 1) };
+            text += &format!("    let rows_at{t} = rows_base + i32({at}) * ({});\n", r.operand.step);
+        }
+        let (groups, width) = self.groups();
+        for g in 0..groups {
+            let at = c.inside(&self.col(g), width);
+            text += &format!("    let cols_at{g} = cols_base + i32({at}) * ({});\n", c.operand.step);
+        }
+        let zero = if width == 4 { "vec4<f32>(0.0)" } else { "0.0" };
+        for (r, g) in self.sums() {
+            text += &format!("    var sum{r}_{g} = {zero};\n");
+        }
+        text
+    }
+
+    /// Accumulators: row, and group of columns.
+    fn sums(&self) -> impl Iterator<Item = (usize, usize)> {
+        let (rows, groups) = (self.rows.tile, self.groups().0);
+        (0..rows).flat_map(move |r| (0..groups).map(move |g| (r, g)))
+    }
+
+    /// Loads of the rows for a whole step, and a name for element `r` at step `q` that all lanes agree on.
+    fn row_loads(&self) -> String {
+        let (side, lanes) = (&self.rows, self.lanes);
+        let (name, deep, step) = (side.name, side.operand.deep, side.operand.step);
+        let mut text = String::new();
+        if side.load == Load::Across {
+            for t in (0..side.tile).step_by(4) {
+                let row = side.inside(&format!("row + {t}u"), 4);
+                let at = format!("rows_base + i32({row}) * ({step}) + i32(k + lane) * ({deep})");
+                text += &format!("        let r{t} = {name}[u32({at}) / 4u];\n");
+            }
+            return text;
+        }
+        for t in (0..side.tile).step_by(lanes) {
+            if side.load == Load::Deep {
+                text += &format!("        let r{t} = {name}[u32(rows_at{t} + i32(k)) / 4u];\n");
+                continue;
+            }
+            let one = |q: usize| format!("{name}[u32(rows_at{t} + i32(k + {q}u) * ({deep}))]");
+            text += &format!(
+                "        let r{t} = vec4<f32>({});\n",
+                (0..4).map(one).collect::<Vec<_>>().join(", ")
+            );
+        }
+        text
+    }
+
+    fn row_element(&self, r: usize, q: usize) -> String {
+        let (from, component, lane) = match self.rows.load {
+            Load::Across => (r / 4 * 4, r, q),
+            _ => (r / self.lanes * self.lanes, q, r % self.lanes),
+        };
+        format!("subgroupBroadcast(r{from}.{}, {lane}u)", part(component))
+    }
+
+    /// Loads of the columns for a whole step.
+    fn col_loads(&self) -> String {
+        let (name, deep) = (self.cols.name, self.cols.operand.deep);
+        let mut text = String::new();
+        for g in 0..self.groups().0 {
+            match self.cols.load {
+                Load::Deep => {
+                    for u in (0..self.step()).step_by(4) {
+                        let at = format!("u32(cols_at{g} + i32(k + {u}u)) / 4u");
+                        text += &format!("        let c{g}_{u} = {name}[{at}];\n");
+                    }
+                }
+                load => {
+                    let unit = if load == Load::Across { " / 4u" } else { "" };
+                    for q in 0..self.step() {
+                        let at = format!("u32(cols_at{g} + i32(k + {q}u) * ({deep})){unit}");
+                        text += &format!("        let c{g}_{q} = {name}[{at}];\n");
+                    }
+                }
+            }
+        }
+        text
+    }
+
+    fn col_element(&self, g: usize, q: usize) -> String {
+        match self.cols.load {
+            Load::Deep => format!("c{g}_{}.{}", q / 4 * 4, part(q)),
+            _ => format!("c{g}_{q}"),
+        }
+    }
+
+    /// All products of a step, row by row: compilers keep the order, and so a row's accumulators in registers.
+    fn products(&self) -> String {
+        let mut text = String::new();
+        let groups = self.groups().0;
+        for r in 0..self.rows.tile {
+            for q in 0..self.step() {
+                text += &format!("        let e{r}_{q} = {};\n", self.row_element(r, q));
+            }
+            for g in 0..groups {
+                let sum = (0..self.step()).fold(format!("sum{r}_{g}"), |sum, q| {
+                    let product = format!("e{r}_{q} * {}", self.col_element(g, q));
+                    if q == 0 { format!("{sum} + {product}") } else { format!("({sum}) + {product}") }
+                });
+                text += &format!("        sum{r}_{g} = {sum};\n");
+            }
+        }
+        text
+    }
+
+    /// One element of K by itself, for what is left of it at the end.
+    fn single(&self) -> String {
+        let (rows, cols) = (&self.rows, &self.cols);
+        let one = |side: &Side, at: &str, across: bool| match (side.load, across) {
+            (Load::Scalar, _) => format!("{}[u32({at})]", side.name),
+            (Load::Across, true) => format!("{}[u32({at}) / 4u]", side.name),
+            _ => format!("{}[u32({at}) / 4u][u32({at}) % 4u]", side.name),
+        };
+        let mut text = String::new();
+        for t in (0..rows.tile).step_by(self.lanes) {
+            let at = format!("(rows_at{t} + i32(k) * ({}))", rows.operand.deep);
+            text += &format!("        let r{t} = {};\n", one(rows, &at, false));
+        }
+        for g in 0..self.groups().0 {
+            let at = format!("(cols_at{g} + i32(k) * ({}))", cols.operand.deep);
+            text += &format!("        let c{g} = {};\n", one(cols, &at, true));
+        }
+        for (r, g) in self.sums() {
+            let (from, lane) = (r / self.lanes * self.lanes, r % self.lanes);
+            text += &format!("        sum{r}_{g} += subgroupBroadcast(r{from}, {lane}u) * c{g};\n");
+        }
+        text
+    }
+
+    fn loops(&self, k: usize) -> String {
+        let step = self.step();
+        let body = self.row_loads() + &self.col_loads() + &self.products();
+        let mut text = format!("    while (k + {step}u <= end) {{\n{body}        k = k + {step}u;\n    }}");
+        if !k.is_multiple_of(step) {
+            text += &format!("\n    while (k < end) {{\n{}        k = k + 1u;\n    }}", self.single());
+        }
+        text
+    }
+
+    fn store(&self, p: &MatMul) -> String {
+        let mut text = "    let first = (split * BATCHES + batch) * M * N;\n".to_owned();
+        let (_, width) = self.groups();
+        for (r, g) in self.sums() {
+            let (row, col, sum) = (format!("row + {r}u"), self.col(g), format!("sum{r}_{g}"));
+            if width == 4 && !self.swap && p.whole_vectors() {
+                text += &p.store_vector(&row, &col, &sum);
+                continue;
+            }
+            for c in 0..width {
+                let col = format!("{col} + {c}u");
+                let (i, j) = if self.swap { (&col, &row) } else { (&row, &col) };
+                let value = if width == 4 { format!("{sum}.{}", part(c)) } else { sum.clone() };
+                text += &p.store_scalar(i, j, &value);
+            }
+        }
+        text
+    }
+}
+
+/// The dispatch that computes all tiles of a product that is not empty, each by a workgroup of one subgroup.
+pub(super) fn shader(p: &MatMul, lanes: usize, swap: bool) -> Shader {
+    let (rows, cols) = (p.variant.rows, p.variant.cols);
+    let (a, b) = if swap { (cols, rows) } else { (rows, cols) };
+    let (a, b) = (Side::a(p, a), Side::b(p, b));
+    let vectors = p.whole_vectors() && !swap && b.load == Load::Across;
+    let accessors = p.accessors(&a, &b, vectors);
+    let (rows, cols) = if swap { (b, a) } else { (a, b) };
+    let tile = Tile { lanes, rows, cols, swap };
+    let (down, along) = (tile.rows.size.div_ceil(tile.rows.tile), tile.cols.size.div_ceil(tile.cols.tile));
+    let splits = p.splits();
+    let source = Source::new(wgsl!("matmul_subgroup"))
+        .set("M", p.m)
+        .set("N", p.n)
+        .set("K", p.k)
+        .set("LANES", lanes)
+        .set("ROWS", tile.rows.tile)
+        .set("COLS", tile.cols.tile)
+        .set("TILES_DOWN", down)
+        .set("TILES_ALONG", along)
+        .set("BATCHES", p.batches())
+        .set("SPLITS", splits)
+        .set("CHUNK", chunk(p.k, splits))
+        .block("accessors", &accessors)
+        .block("setup", &tile.setup())
+        .block("loops", &tile.loops(p.k))
+        .block("store", &tile.store(p));
+    Shader::linear(source.finish(), down * along * p.batches() * splits, 1)
+}

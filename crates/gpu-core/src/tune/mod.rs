@@ -1,0 +1,150 @@
+//! Choosing between the variants of a kernel: a short timed race on the device itself, kept on disk.
+//!
+//! A kernel that a GPU can compute in several ways offers them as [`Variants`]. The first time a class of shapes is
+//! met, its variants are raced, and the choice is kept for the adapter and its driver in [`crate::cache_directory`].
+//! `WGRAD_TUNE` decides: `on` (the default in release builds), `off` (the default in debug builds) for the first variant,
+//! which is what the kernel expects to be best on the family of the adapter, or `reset` to forget what was kept.
+
+mod choices;
+mod race;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use crate::{Device, Kernel};
+use choices::Choices;
+
+/// Makers of GPUs, as far as kernels' defaults differ between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GpuFamily {
+    /// A GPU interface emulated on the CPU.
+    Software,
+    Nvidia,
+    Amd,
+    Intel,
+    Apple,
+    Other,
+}
+
+/// What the variants of a kernel depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GpuProfile {
+    pub family: GpuFamily,
+    /// Invocations of a subgroup, if that is the same for every shader and shaders may use subgroups.
+    pub subgroup: Option<u32>,
+}
+
+/// The ways to compute a kernel on a GPU. They take the same arguments, but for the scratch memory, and give the same
+/// results within the kernel's tolerance.
+pub struct Variants {
+    /// Shapes that share a choice, as in `matmul 1024 1024 512`.
+    pub class: String,
+    /// Each with a name that tells it from the others of the class. The first is the expected best.
+    pub options: Vec<(String, Arc<dyn Kernel>)>,
+}
+
+/// Time that a process spends on races; classes met later get their first variant.
+const BUDGET: Duration = Duration::from_secs(12);
+
+/// What `WGRAD_TUNE` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    On,
+    Off,
+    Reset,
+}
+
+impl Mode {
+    fn from(value: Option<&str>) -> Mode {
+        match value {
+            Some("on") => Mode::On,
+            Some("off") => Mode::Off,
+            Some("reset") => Mode::Reset,
+            _ if cfg!(debug_assertions) => Mode::Off,
+            _ => Mode::On,
+        }
+    }
+}
+
+/// The choices for one device.
+pub(crate) struct Tuner {
+    profile: GpuProfile,
+    /// `None` when tuning is off.
+    state: Option<Mutex<State>>,
+}
+
+struct State {
+    choices: Choices,
+    left: Duration,
+}
+
+impl Tuner {
+    pub fn new(adapter: &wgpu::Adapter) -> Tuner {
+        let about = adapter.get_info();
+        let mode = Mode::from(std::env::var("WGRAD_TUNE").ok().as_deref());
+        let state = (mode != Mode::Off).then(|| {
+            let owner = [about.name.as_str(), about.backend.to_str(), &about.driver, &about.driver_info];
+            let mut choices = Choices::load(&owner.join(" "));
+            if mode == Mode::Reset {
+                choices.forget();
+            }
+            Mutex::new(State { choices, left: BUDGET })
+        });
+        Tuner { profile: profile(adapter), state }
+    }
+
+    /// The variant of `kernel` to use for arguments of `args` bytes.
+    pub fn choose(&self, device: &Device, kernel: Arc<dyn Kernel>, args: &[usize]) -> Arc<dyn Kernel> {
+        let Some(Variants { class, options }) = kernel.variants(&self.profile) else { return kernel };
+        let first = || options[0].1.clone();
+        let Some(state) = &self.state else { return first() };
+        if options.len() == 1 {
+            return first();
+        }
+        let mut state = lock(state);
+        let known = state.choices.get(&class).and_then(|name| options.iter().find(|(n, _)| n == name));
+        if let Some((_, kernel)) = known {
+            return kernel.clone();
+        }
+        match race::fastest(device, &options, args, &mut state.left) {
+            Some(winner) => {
+                state.choices.keep(&class, &options[winner].0);
+                options[winner].1.clone()
+            }
+            None => first(),
+        }
+    }
+}
+
+fn profile(adapter: &wgpu::Adapter) -> GpuProfile {
+    let about = adapter.get_info();
+    let family = match about.vendor {
+        _ if about.device_type == wgpu::DeviceType::Cpu => GpuFamily::Software,
+        0x10de => GpuFamily::Nvidia,
+        0x1002 | 0x1022 => GpuFamily::Amd,
+        0x8086 => GpuFamily::Intel,
+        _ if about.backend == wgpu::Backend::Metal => GpuFamily::Apple,
+        _ => GpuFamily::Other,
+    };
+    let fixed = about.subgroup_min_size == about.subgroup_max_size;
+    let subgroups = adapter.features().contains(wgpu::Features::SUBGROUP) && fixed;
+    GpuProfile { family, subgroup: subgroups.then_some(about.subgroup_min_size) }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Mode;
+
+    #[test]
+    fn the_environment_decides() {
+        assert_eq!(Mode::from(Some("on")), Mode::On);
+        assert_eq!(Mode::from(Some("off")), Mode::Off);
+        assert_eq!(Mode::from(Some("reset")), Mode::Reset);
+        let default = if cfg!(debug_assertions) { Mode::Off } else { Mode::On };
+        assert_eq!((Mode::from(None), Mode::from(Some("maybe"))), (default, default));
+    }
+}
