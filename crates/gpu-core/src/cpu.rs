@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::buffer::{Buffer, Memory};
-use crate::graph::{Bindings, CommandGraph};
+use crate::graph::{Bindings, CommandGraph, Launch};
 use crate::kernel::{Args, RawArg};
 use crate::profile::{LaunchTime, Profiler};
 
@@ -49,24 +49,31 @@ fn host(buffer: &Buffer) -> *mut u8 {
 
 /// Runs every launch. The caller holds the device's execution lock. `warm` as in [`Profiler::launch`].
 pub(crate) fn run(graph: &CommandGraph, bindings: &Bindings, profiler: Option<&Profiler>, warm: bool) {
-    for launch in graph.launches() {
-        let access = launch.access().iter().copied();
-        let raw = launch.args().iter().zip(access).map(|(arg, access)| {
-            let buffer = bindings.buffer(arg.slot);
-            assert!(arg.offset + arg.bytes <= buffer.bytes(), "argument outside of its buffer");
-            // SAFETY: inside the allocation by the line above.
-            let pointer = unsafe { host(buffer).add(arg.offset) };
-            RawArg { pointer, bytes: arg.bytes, access }
-        });
-        // SAFETY: offsets are aligned and written ranges disjoint (checked when the graph was made and when its
-        // external buffers were bound), and the execution lock keeps every other user out.
-        let args = unsafe { Args::new(raw) };
-        let start = profiler.map(|_| Instant::now());
-        launch.kernel().run(&args);
-        if let (Some(profiler), Some(start)) = (profiler, start) {
-            profiler.launch(launch.kernel(), LaunchTime { start, time: start.elapsed() }, warm);
+    // Within the thread pool: from outside, every parallel loop would have to wake it first.
+    rayon::scope(|_| {
+        for launch in graph.launches() {
+            let start = profiler.map(|_| Instant::now());
+            run_launch(launch, bindings);
+            if let (Some(profiler), Some(start)) = (profiler, start) {
+                profiler.launch(launch.kernel(), LaunchTime { start, time: start.elapsed() }, warm);
+            }
         }
-    }
+    });
+}
+
+fn run_launch(launch: &Launch, bindings: &Bindings) {
+    let access = launch.access().iter().copied();
+    let raw = launch.args().iter().zip(access).map(|(arg, access)| {
+        let buffer = bindings.buffer(arg.slot);
+        assert!(arg.offset + arg.bytes <= buffer.bytes(), "argument outside of its buffer");
+        // SAFETY: inside the allocation by the line above.
+        let pointer = unsafe { host(buffer).add(arg.offset) };
+        RawArg { pointer, bytes: arg.bytes, access }
+    });
+    // SAFETY: offsets are aligned and written ranges disjoint (checked when the graph was made and when its external
+    // buffers were bound), and the execution lock keeps every other user out.
+    let args = unsafe { Args::new(raw) };
+    launch.kernel().run(&args);
 }
 
 /// Copies `data` to the start of `buffer`.
