@@ -39,8 +39,8 @@ pub fn run(
 }
 
 const HEADER: &str = "\
-| workload | | step ms, median of rounds | range of medians | wgrad is faster by | items/s | first step ms | peak MB | other cores |
-|---|---|---|---|---|---|---|---|---|";
+| workload | | step ms, median of rounds | range of medians | wgrad is faster by | items/s | first step ms | peak MB | launches | plan MB | other cores |
+|---|---|---|---|---|---|---|---|---|---|---|";
 
 fn line(command: &str, workload: Workload) -> Result<Value> {
     let directory = tempfile::tempdir()?;
@@ -76,7 +76,7 @@ fn row(workload: Workload, lines: &[Value], reference: f64) -> String {
     let of = |field| median(lines, field);
     let medians = values(lines, "step_ms_median");
     format!(
-        "| {workload} | {} | {} | {} to {} | {:.2} | {} | {} | {:.0} | {:.2} |",
+        "| {workload} | {} | {} | {} to {} | {:.2} | {} | {} | {} | {} | {} | {} |",
         lines[0]["framework"].as_str().unwrap_or("?"),
         short(of("step_ms_median")),
         short(medians[0]),
@@ -84,13 +84,18 @@ fn row(workload: Workload, lines: &[Value], reference: f64) -> String {
         of("step_ms_median") / reference,
         short(of("items_per_s")),
         short(of("first_step_ms")),
-        of("peak_rss_mb"),
-        of("other_cores"),
+        short(of("peak_rss_mb")),
+        short(of("launches")),
+        short(of("plan_bytes") / 1e6),
+        short(of("other_cores")),
     )
 }
 
-/// Three digits or so.
+/// Three digits or so; nothing for what a program does not report.
 fn short(x: f64) -> String {
+    if x.is_nan() {
+        return String::new();
+    }
     let digits = if x >= 100.0 {
         0
     } else if x >= 10.0 {
