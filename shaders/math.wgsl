@@ -244,6 +244,23 @@ fn atanh_exact(x: f32) -> f32 {
     return 0.5 * log1p_exact(2.0 * x / (1.0 - x));
 }
 
+// x sigmoid(2 u) with u = sqrt(2 / pi) (x + 0.044715 x^3)
+fn gelu_tanh(x: f32) -> f32 {
+    return x * sigmoid_exact(1.5957691 * (x + 0.044715 * x * x * x));
+}
+
+// The derivative of gelu_tanh. It does not change beyond 20, where powers of x would overflow.
+fn gelu_tanh_grad(x: f32) -> f32 {
+    if (is_nan(x)) { return x; }
+    let z = clamp(x, -20.0, 20.0);
+    let square = 0.044715 * z * z;
+    let u = 1.5957691 * (z + square * z);
+    let e = exp_exact(-abs(u));
+    let r = 1.0 / (1.0 + e);
+    let s = select(r, e * r, u < 0.0);
+    return s + z * 1.5957691 * (1.0 + 3.0 * square) * e * r * r;
+}
+
 fn sigmoid_exact(x: f32) -> f32 {
     let e = exp_exact(-abs(x));
     return select(e / (1.0 + e), 1.0 / (1.0 + e), x >= 0.0);

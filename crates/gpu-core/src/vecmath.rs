@@ -144,6 +144,30 @@ pub(crate) fn sigmoid(x: f32) -> f32 {
     (if x < 0.0 { e } else { 1.0 }) / (1.0 + e)
 }
 
+/// `2 sqrt(2 / pi)`
+const GELU_SCALE: f32 = 1.595_769_1;
+const GELU_CUBIC: f32 = 0.044_715;
+
+/// `x sigmoid(2 u)` with `u = sqrt(2 / pi) (x + 0.044715 x^3)`
+#[inline(always)]
+pub(crate) fn gelu_tanh(x: f32) -> f32 {
+    x * sigmoid(GELU_SCALE * (GELU_CUBIC * x * x).mul_add(x, x))
+}
+
+/// The derivative of [`gelu_tanh`].
+#[inline(always)]
+pub(crate) fn gelu_tanh_grad(x: f32) -> f32 {
+    // It does not change beyond, where powers of x would overflow.
+    let x = clamp(x, -20.0, 20.0);
+    let square = GELU_CUBIC * x * x;
+    let u = GELU_SCALE * square.mul_add(x, x);
+    let e = exp(-u.abs());
+    let r = 1.0 / (1.0 + e);
+    let s = if u < 0.0 { e * r } else { r };
+    let slope = GELU_SCALE * 3.0f32.mul_add(square, 1.0);
+    (x * slope).mul_add(e * r * r, s)
+}
+
 /// The error function `2 / sqrt(pi)` times the integral of `e^(-t^2)` from 0 to `x`; largest error
 /// 1.0 units.
 #[inline(always)]

@@ -1,4 +1,6 @@
-//! Activation functions, composed of element-wise operations.
+//! Activation functions, most composed of element-wise operations.
+
+use gpu_core::kernels::Unary;
 
 use crate::Tensor;
 use crate::ops::Operand;
@@ -170,8 +172,7 @@ impl Tensor {
     /// GELU by the approximation `0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`.
     #[track_caller]
     pub fn gelu_tanh(&self) -> Tensor {
-        let inner = (self + self * self * self * 0.044_715) * (2.0 / std::f32::consts::PI).sqrt();
-        self * (inner.tanh() + 1.0) * 0.5
+        self.unary(Unary::GeluTanh)
     }
 
     /// `log(sigmoid(x))`, stable for large |x|.

@@ -142,11 +142,23 @@ fn unary_gradient(op: Unary, x: &Tensor, y: &Tensor, g: &Tensor) -> Option<Tenso
         Erfc => g * (-(x * x)).exp() * -std::f32::consts::FRAC_2_SQRT_PI,
         Sigmoid => g * y * (one() - y),
         Relu => g.where_(&y.gt(0.0), &g.number(0.0)),
+        GeluTanh => g * x.unary(GeluTanhGrad),
+        GeluTanhGrad => g * gelu_tanh_curvature(x),
         Sign | Floor | Ceil | Round | Trunc => g.zeros_like(),
         IsNan | IsInf | Not => return None,
         Cast(_) if x.dtype().is_float() && g.dtype().is_float() => g.clone(),
         Cast(_) => return None,
     })
+}
+
+/// The second derivative of [`Unary::GeluTanh`].
+fn gelu_tanh_curvature(x: &Tensor) -> Tensor {
+    let scale = 2.0 * (2.0 / std::f32::consts::PI).sqrt();
+    let square = x * x * 0.044_715;
+    let s = ((&square * x + x) * scale).sigmoid();
+    let (slope, bend) = ((square * 3.0 + 1.0) * scale, x * (6.0 * 0.044_715 * scale));
+    let inner = (s.number(1.0) - &s * 2.0) * &slope * &slope + bend;
+    &s * (s.number(1.0) - &s) * (slope * 2.0 + x * inner)
 }
 
 fn binary_gradient(

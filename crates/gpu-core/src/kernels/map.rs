@@ -325,6 +325,8 @@ fn unary_f32(op: Unary, a: &[u32], out: &mut [u32]) {
         Erfc => map1(a, out, libm::erfcf),
         Sigmoid => map1(a, out, vecmath::sigmoid),
         Relu => map1(a, out, |x: F| if x <= 0.0 { 0.0 } else { x }),
+        GeluTanh => map1(a, out, vecmath::gelu_tanh),
+        GeluTanhGrad => map1(a, out, vecmath::gelu_tanh_grad),
         Floor => map1(a, out, F::floor),
         Ceil => map1(a, out, F::ceil),
         Round => map1(a, out, F::round_ties_even),

@@ -32,6 +32,10 @@ pub enum Unary {
     Erfc,
     Sigmoid,
     Relu,
+    /// `x sigmoid(2 u)` with `u = sqrt(2 / pi) (x + 0.044715 x^3)`, which is GELU's approximation by tanh.
+    GeluTanh,
+    /// The derivative of [`GeluTanh`](Unary::GeluTanh).
+    GeluTanhGrad,
     Floor,
     Ceil,
     /// To the nearest, halves to even.
@@ -156,6 +160,8 @@ impl Unary {
             Erfc => call("erfc_exact"),
             Sigmoid => call("sigmoid_exact"),
             Relu => format!("select({a}, 0.0, {a} <= 0.0)"),
+            GeluTanh => call("gelu_tanh"),
+            GeluTanhGrad => call("gelu_tanh_grad"),
             Floor => call("floor"),
             Ceil => call("ceil"),
             Round => call("round"),
