@@ -224,8 +224,10 @@ impl Layer {
 fn attention(qkv: &Tensor) -> Tensor {
     let (batch, steps, heads) = (qkv.shape()[0], qkv.shape()[1], Gpt::HEADS);
     let size = Gpt::WIDTH / heads;
-    let parts = qkv.reshape(&[batch, steps, 3, heads, size]).permute(&[2, 0, 3, 1, 4]).unbind(0);
-    let [q, k, v] = &parts[..] else { unreachable!("queries, keys and values") };
-    let y = q.scaled_dot_product_attention(k, v, None, true, None);
+    let [q, k, v] = [0, 1, 2].map(|i| {
+        let part = qkv.narrow(-1, i * Gpt::WIDTH, Gpt::WIDTH);
+        part.reshape(&[batch, steps, heads, size]).transpose(1, 2)
+    });
+    let y = q.scaled_dot_product_attention(&k, &v, None, true, None);
     y.transpose(1, 2).reshape(&[batch, steps, Gpt::WIDTH])
 }

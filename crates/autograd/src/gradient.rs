@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::Tensor;
 use crate::node::Node;
-use crate::op::Op;
+use crate::op::{Op, View};
 use crate::ops;
 
 /// Gradients of a scalar with respect to the variables it depends on.
@@ -119,7 +119,7 @@ fn pull(mut nodes: Vec<Arc<Node>>, outputs: &[(&Tensor, &Tensor)], wrt: &[&Tenso
             leads.insert(Arc::as_ptr(node));
         }
     }
-    let mut sums: HashMap<(*const Node, usize), Tensor> = HashMap::new();
+    let mut sums = Sums::default();
     for (y, u) in outputs {
         assert_eq!(
             y.shape(),
@@ -128,33 +128,36 @@ fn pull(mut nodes: Vec<Arc<Node>>, outputs: &[(&Tensor, &Tensor)], wrt: &[&Tenso
             u.shape(),
             y.shape()
         );
-        accumulate(&mut sums, y, (*u).clone());
+        sums.add(y, (*u).clone());
     }
     for node in nodes.iter().rev().filter(|n| leads.contains(&Arc::as_ptr(n))) {
         propagate(node, &mut sums, &leads);
     }
-    wrt.iter().map(|t| sums.get(&(Arc::as_ptr(&t.node), t.output)).cloned()).collect()
+    wrt.iter().map(|t| sums.of(t)).collect()
 }
 
 /// Adds the gradients of a node's inputs, given those of its outputs.
 #[track_caller]
-fn propagate(
-    node: &Arc<Node>,
-    sums: &mut HashMap<(*const Node, usize), Tensor>,
-    leads: &HashSet<*const Node>,
-) {
+fn propagate(node: &Arc<Node>, sums: &mut Sums, leads: &HashSet<*const Node>) {
     if node.variable || node.detached {
         return;
     }
-    let grads: Vec<Option<Tensor>> =
-        (0..node.outputs.len()).map(|o| sums.get(&(Arc::as_ptr(node), o)).cloned()).collect();
+    let outputs: Vec<Tensor> =
+        (0..node.outputs.len()).map(|output| Tensor { node: node.clone(), output }).collect();
+    let grads: Vec<Option<Tensor>> = outputs.iter().map(|t| sums.of(t)).collect();
     if grads.iter().all(Option::is_none) {
         return;
     }
     let inputs = node.state().inputs.clone();
-    let outputs: Vec<Tensor> = (0..grads.len()).map(|output| Tensor { node: node.clone(), output }).collect();
     let of_inputs = match &node.op {
         Op::Data | Op::Constant(_) | Op::Scalars(_) => return,
+        &Op::View(View::Slice { dim, start, step: 1, .. }) => {
+            let gradient = grads[0].clone().expect("views have one output");
+            if leads.contains(&Arc::as_ptr(&inputs[0].node)) {
+                sums.add_slice(&inputs[0], Slice { dim, start, gradient });
+            }
+            return;
+        }
         Op::View(view) => {
             ops::view_gradient(view, &inputs[0], grads[0].as_ref().expect("views have one output"))
         }
@@ -170,18 +173,73 @@ fn propagate(
     for (input, gradient) in inputs.iter().zip(of_inputs) {
         if let (Some(gradient), true) = (gradient, leads.contains(&Arc::as_ptr(&input.node))) {
             assert_eq!(gradient.shape(), input.shape(), "gradient rule of {}: shape", node.op.name());
-            accumulate(sums, input, gradient);
+            sums.add(input, gradient);
         }
     }
 }
 
-fn accumulate(sums: &mut HashMap<(*const Node, usize), Tensor>, tensor: &Tensor, gradient: Tensor) {
-    let key = (Arc::as_ptr(&tensor.node), tensor.output);
-    let sum = match sums.remove(&key) {
-        Some(before) => before + gradient,
-        None => gradient,
-    };
-    sums.insert(key, sum);
+/// One output of a node.
+type Place = (*const Node, usize);
+
+fn place(tensor: &Tensor) -> Place {
+    (Arc::as_ptr(&tensor.node), tensor.output)
+}
+
+/// The gradient of a part of a tensor.
+struct Slice {
+    dim: usize,
+    start: usize,
+    gradient: Tensor,
+}
+
+impl Slice {
+    fn end(&self) -> usize {
+        self.start + self.gradient.shape()[self.dim]
+    }
+}
+
+/// What has been added up of every tensor's gradient. Slices are kept apart until they are needed: those of a whole tensor,
+/// such as the parts of a fused projection, are joined and not padded and added.
+#[derive(Default)]
+struct Sums {
+    whole: HashMap<Place, Tensor>,
+    slices: HashMap<Place, Vec<Slice>>,
+}
+
+impl Sums {
+    #[track_caller]
+    fn add(&mut self, tensor: &Tensor, gradient: Tensor) {
+        let sum = match self.whole.remove(&place(tensor)) {
+            Some(before) => before + gradient,
+            None => gradient,
+        };
+        self.whole.insert(place(tensor), sum);
+    }
+
+    fn add_slice(&mut self, tensor: &Tensor, slice: Slice) {
+        self.slices.entry(place(tensor)).or_default().push(slice);
+    }
+
+    /// The whole gradient of a tensor.
+    #[track_caller]
+    fn of(&mut self, tensor: &Tensor) -> Option<Tensor> {
+        let mut slices = self.slices.remove(&place(tensor)).unwrap_or_default();
+        slices.sort_by_key(|s| s.start);
+        let (dim, shape) = (slices.first().map_or(0, |s| s.dim), tensor.shape());
+        let adjoin = slices.windows(2).all(|s| s[0].end() == s[1].start && s[1].dim == dim);
+        let ends = slices.first().zip(slices.last());
+        if adjoin && ends.is_some_and(|(first, last)| first.start == 0 && last.end() == shape[dim]) {
+            let parts: Vec<&Tensor> = slices.iter().map(|s| &s.gradient).collect();
+            self.add(tensor, ops::cat(&parts, dim as isize));
+        } else {
+            for s in slices {
+                let view = View::Slice { dim: s.dim, start: s.start, len: s.end() - s.start, step: 1 };
+                let padded = ops::view_gradient(&view, tensor, &s.gradient).remove(0);
+                self.add(tensor, padded.expect("of a slice"));
+            }
+        }
+        self.whole.get(&place(tensor)).cloned()
+    }
 }
 
 /// The nodes through which gradients can flow to `roots`.
