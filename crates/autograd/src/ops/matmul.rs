@@ -2,7 +2,7 @@
 
 use crate::Tensor;
 use crate::compile::Lower;
-use crate::op::{KernelOp, Meta};
+use crate::op::{KernelOp, Meta, Op, View};
 use crate::ops::map::broadcast;
 
 /// `[.., M, K] x [.., K, N]` with equal leading dimensions.
@@ -138,6 +138,13 @@ impl KernelOp for MatMul {
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
         let (a, b, g) = (&inputs[0], &inputs[1], grads[0].as_ref().expect("one output"));
-        vec![Some(g.product(&b.transpose(-1, -2))), Some(a.transpose(-1, -2).product(g))]
+        // Of a transposed matrix, as the weight of a linear layer is, in the order of what was transposed.
+        let turned = matches!(&b.node.op, Op::View(View::Permute(order)) if order[..] == [1, 0]);
+        let db = if turned {
+            g.transpose(-1, -2).product(a).transpose(-1, -2)
+        } else {
+            a.transpose(-1, -2).product(g)
+        };
+        vec![Some(g.product(&b.transpose(-1, -2))), Some(db)]
     }
 }
