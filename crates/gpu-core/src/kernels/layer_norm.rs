@@ -73,20 +73,14 @@ impl Kernel for LayerNorm {
 
     fn run(&self, args: &Args) {
         let (x, gamma, beta) = (args.read::<f32>(0), args.read::<f32>(1), args.read::<f32>(2));
-        let y = args.write::<f32>(3).par_chunks_mut(self.cols);
+        let block = TASK.div_ceil(self.cols);
+        let y = args.write::<f32>(3).par_chunks_mut(block * self.cols);
         let (mean, rstd): (&mut [f32], &mut [f32]) = (args.write(4), args.write(5));
-        let rows = y.zip(x.par_chunks(self.cols)).zip(mean.par_iter_mut()).zip(rstd.par_iter_mut());
-        rows.with_min_len(TASK.div_ceil(self.cols)).for_each(|(((y, x), mean), rstd)| {
-            let moments = row_moments(x);
-            (*mean, *rstd) = (moments.mean as f32, 1.0 / (moments.variance() + self.eps).sqrt());
-            let (mean, rstd) = (*mean, *rstd);
+        let statistics = mean.par_chunks_mut(block).zip(rstd.par_chunks_mut(block));
+        y.zip(x.par_chunks(block * self.cols)).zip(statistics).for_each(|((y, x), (mean, rstd))| {
             vectorized(
                 #[inline(always)]
-                || {
-                    for (((y, x), gamma), beta) in y.iter_mut().zip(x).zip(gamma).zip(beta) {
-                        *y = (x - mean) * rstd * gamma + beta;
-                    }
-                },
+                || self.rows(x, gamma, beta, y, mean, rstd),
             );
         });
     }
@@ -94,6 +88,46 @@ impl Kernel for LayerNorm {
     fn cost(&self) -> Cost {
         let count = (self.rows * self.cols) as u64;
         Cost { flops: 7 * count, bytes: 8 * count }
+    }
+}
+
+impl LayerNorm {
+    /// Some rows, with their means and reciprocal deviations.
+    #[inline(always)]
+    fn rows(
+        &self,
+        x: &[f32],
+        gamma: &[f32],
+        beta: &[f32],
+        y: &mut [f32],
+        means: &mut [f32],
+        rstds: &mut [f32],
+    ) {
+        let rows = y.chunks_exact_mut(self.cols).zip(x.chunks_exact(self.cols));
+        for ((y, x), (mean, rstd)) in rows.zip(means.iter_mut().zip(rstds)) {
+            let moments = moments(x);
+            (*mean, *rstd) = (moments.mean as f32, 1.0 / (moments.variance() + self.eps).sqrt());
+            let (mean, rstd) = (*mean, *rstd);
+            for (((y, x), gamma), beta) in y.iter_mut().zip(x).zip(gamma).zip(beta) {
+                *y = (x - mean) * rstd * gamma + beta;
+            }
+        }
+    }
+}
+
+impl LayerNormGradInput {
+    /// Some rows.
+    #[inline(always)]
+    fn rows(&self, x: &[f32], gamma: &[f32], [means, rstds]: [&[f32]; 2], dy: &[f32], dx: &mut [f32]) {
+        let rows = dx.chunks_exact_mut(self.cols).zip(x.chunks_exact(self.cols));
+        let rows = rows.zip(dy.chunks_exact(self.cols)).zip(means.iter().zip(rstds));
+        for (((dx, x), dy), (&mean, &rstd)) in rows {
+            dx.iter_mut().zip(dy).zip(gamma).for_each(|((g, dy), gamma)| *g = dy * gamma);
+            let sums = two_sums(x, dx, |x, g| [g, g * (x - mean)]);
+            let first = (sums[0] / self.cols as f64) as f32;
+            let second = (sums[1] / self.cols as f64) as f32 * rstd * rstd;
+            dx.iter_mut().zip(x).for_each(|(g, x)| *g = rstd * (*g - first - (x - mean) * second));
+        }
     }
 }
 
@@ -128,23 +162,14 @@ impl Kernel for LayerNormGradInput {
     fn run(&self, args: &Args) {
         let (x, gamma, dy) = (args.read::<f32>(0), args.read::<f32>(1), args.read::<f32>(4));
         let (mean, rstd) = (args.read::<f32>(2), args.read::<f32>(3));
-        let rows = args.write::<f32>(5).par_chunks_mut(self.cols).zip(x.par_chunks(self.cols));
-        let rows = rows.zip(dy.par_chunks(self.cols)).enumerate();
-        rows.with_min_len(TASK.div_ceil(self.cols)).for_each(|(row, ((dx, x), dy))| {
-            let (mean, rstd) = (mean[row], rstd[row]);
+        let block = TASK.div_ceil(self.cols);
+        let size = block * self.cols;
+        let rows = args.write::<f32>(5).par_chunks_mut(size).zip(x.par_chunks(size).zip(dy.par_chunks(size)));
+        let statistics = mean.par_chunks(block).zip(rstd.par_chunks(block));
+        rows.zip(statistics).for_each(|((dx, (x, dy)), (mean, rstd))| {
             vectorized(
                 #[inline(always)]
-                || dx.iter_mut().zip(dy).zip(gamma).for_each(|((g, dy), gamma)| *g = dy * gamma),
-            );
-            let sums = long_sums(x, dx, |x, g| [g, g * (x - mean)]);
-            let first = (sums[0] / self.cols as f64) as f32;
-            let second = (sums[1] / self.cols as f64) as f32 * rstd * rstd;
-            vectorized(
-                #[inline(always)]
-                || {
-                    let row = dx.iter_mut().zip(x);
-                    row.for_each(|(g, x)| *g = rstd * (*g - first - (x - mean) * second));
-                },
+                || self.rows(x, gamma, [mean, rstd], dy, dx),
             );
         });
     }
@@ -299,45 +324,61 @@ const RUN: usize = 4096;
 const GUESS: usize = 256;
 /// Independent sums: enough vectors of the widest kind to hide the latency of additions.
 const LANES: usize = 64;
+/// The same for rows that are too short to pay for the sum of so many.
+const FEW_LANES: usize = 16;
 
-/// Moments of a row. Runs are summed in one pass of deviations from the mean of their first elements, which bounds the
-/// loss by cancellation to a factor of `RUN / GUESS` whatever the data are.
+/// Moments of a row.
 pub(super) fn row_moments(x: &[f32]) -> Moments {
-    let mut moments = Moments::default();
-    for run in x.chunks(RUN) {
-        let (guess, [first, second]) = vectorized(
-            #[inline(always)]
-            || {
-                let head = &run[..run.len().min(GUESS)];
-                let guess = lane_sums(head, head, |x, _| [x, 0.0])[0] / head.len() as f32;
-                (guess, lane_sums(run, run, |x, _| [x - guess, (x - guess) * (x - guess)]))
-            },
-        );
-        moments.merge(Moments::around(guess, run.len() as f64, [first, second]));
-    }
-    moments
+    vectorized(
+        #[inline(always)]
+        || moments(x),
+    )
 }
 
 /// The two sums of `f(x, y)` over a row.
 pub(super) fn long_sums(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> [f32; 2] + Copy) -> [f64; 2] {
-    let mut sums = [0.0; 2];
-    for (x, y) in x.chunks(RUN).zip(y.chunks(RUN)) {
-        let [first, second] = vectorized(
-            #[inline(always)]
-            || lane_sums(x, y, f),
-        );
-        sums = [sums[0] + f64::from(first), sums[1] + f64::from(second)];
+    vectorized(
+        #[inline(always)]
+        || two_sums(x, y, f),
+    )
+}
+
+/// Runs are summed in one pass of deviations from the mean of their first elements, which bounds the loss by cancellation
+/// to a factor of `RUN / GUESS` whatever the data are.
+#[inline(always)]
+fn moments(x: &[f32]) -> Moments {
+    let mut moments = Moments::default();
+    for run in x.chunks(RUN) {
+        let head = &run[..run.len().min(GUESS)];
+        let guess = sums(head, head, |x, _| [x, 0.0])[0] / head.len() as f32;
+        let deviations = sums(run, run, |x, _| [x - guess, (x - guess) * (x - guess)]);
+        moments.merge(Moments::around(guess, run.len() as f64, deviations));
     }
-    sums
+    moments
 }
 
 #[inline(always)]
-fn lane_sums(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> [f32; 2]) -> [f32; 2] {
-    let mut lanes = [[0.0f32; LANES]; 2];
-    let (xs, ys) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
+fn two_sums(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> [f32; 2] + Copy) -> [f64; 2] {
+    let mut total = [0.0; 2];
+    for (x, y) in x.chunks(RUN).zip(y.chunks(RUN)) {
+        let [first, second] = sums(x, y, f);
+        total = [total[0] + f64::from(first), total[1] + f64::from(second)];
+    }
+    total
+}
+
+#[inline(always)]
+fn sums(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> [f32; 2]) -> [f32; 2] {
+    if x.len() < 8 * LANES { lane_sums::<FEW_LANES>(x, y, f) } else { lane_sums::<LANES>(x, y, f) }
+}
+
+#[inline(always)]
+fn lane_sums<const L: usize>(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> [f32; 2]) -> [f32; 2] {
+    let mut lanes = [[0.0f32; L]; 2];
+    let (xs, ys) = (x.chunks_exact(L), y.chunks_exact(L));
     let rest = xs.remainder().iter().zip(ys.remainder());
     for (x, y) in xs.zip(ys) {
-        for i in 0..LANES {
+        for i in 0..L {
             let [first, second] = f(x[i], y[i]);
             lanes[0][i] += first;
             lanes[1][i] += second;
@@ -348,7 +389,7 @@ fn lane_sums(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> [f32; 2]) -> [f32; 2]
         lanes[0][i] += first;
         lanes[1][i] += second;
     }
-    let mut half = LANES / 2;
+    let mut half = L / 2;
     while half > 0 {
         for i in 0..half {
             lanes[0][i] += lanes[0][i + half];
