@@ -14,7 +14,7 @@ mod zoo;
 
 pub use error::{Error, Result};
 pub use init::Init;
-pub use layers::{BatchNorm2d, Conv2d, Linear, Mode};
+pub use layers::{BatchNorm2d, Conv2d, Embedding, LayerNorm, Linear, Mode, MultiheadAttention};
 pub use optim::{Adam, AdamW, Sgd};
 pub use params::{Param, Params};
 pub use schedule::{Constant, Cosine, OneCycle, Schedule, Step, Warmup};

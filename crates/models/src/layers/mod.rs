@@ -2,11 +2,17 @@
 
 mod batch_norm;
 mod conv2d;
+mod embedding;
+mod layer_norm;
 mod linear;
+mod multihead_attention;
 
 pub use batch_norm::BatchNorm2d;
 pub use conv2d::Conv2d;
+pub use embedding::Embedding;
+pub use layer_norm::LayerNorm;
 pub use linear::Linear;
+pub use multihead_attention::MultiheadAttention;
 
 /// Whether a model is being trained; batch norm and dropout behave differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

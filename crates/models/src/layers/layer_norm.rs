@@ -1,0 +1,41 @@
+//! Layer normalisation (Ba, Kiros and Hinton 2016).
+
+use autograd::Tensor;
+
+use crate::{Init, Param, Params};
+
+/// Normalises over the last dimension of `[.., D]`: `y = (x - mean) / sqrt(var + eps) * weight + bias` with the biased
+/// variance. `eps` is 1e-5. Parameters `weight [D]` and `bias [D]`.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{LayerNorm, Params};
+/// let device = Device::named("cpu")?;
+/// let layer = LayerNorm::new(&Params::new(&device, 0), 2);
+/// let y = layer.forward(&Tensor::from_slice(&device, &[1.0f32, 3.0], &[1, 2])?).to_vec::<f32>()?;
+/// assert!((y[0] + 1.0).abs() < 1e-4 && (y[1] - 1.0).abs() < 1e-4);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct LayerNorm {
+    weight: Param,
+    bias: Param,
+}
+
+const EPS: f32 = 1e-5;
+
+impl LayerNorm {
+    #[track_caller]
+    pub fn new(params: &Params, width: usize) -> LayerNorm {
+        LayerNorm {
+            weight: params.param("weight", &[width], Init::ONES),
+            bias: params.param("bias", &[width], Init::ZEROS),
+        }
+    }
+
+    /// # Panics
+    /// When the last dimension of `x` is not this layer's width.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.layer_norm(&self.weight.value(), &self.bias.value(), EPS)
+    }
+}

@@ -1,0 +1,76 @@
+//! Multi-head attention against its definition head by head.
+
+use autograd::{DType, Device, Tensor, cat};
+use models::{MultiheadAttention, Params};
+
+const WIDTH: usize = 6;
+const HEADS: usize = 2;
+
+fn layer(device: &Device) -> (MultiheadAttention, Params) {
+    let params = Params::new(device, 3);
+    let layer = MultiheadAttention::new(&params, WIDTH, HEADS);
+    (layer, params)
+}
+
+fn numbers(device: &Device, shape: &[usize], scale: f32) -> Tensor {
+    let count: usize = shape.iter().product();
+    let values: Vec<f32> = (0..count).map(|i| scale * ((i * 37 % 19) as f32 / 9.0 - 1.0)).collect();
+    Tensor::from_slice(device, &values, shape).unwrap()
+}
+
+/// Every head by itself; `hidden` is added to the scores.
+fn reference(params: &Params, q: &Tensor, k: &Tensor, v: &Tensor, hidden: &Tensor) -> Tensor {
+    let value = |name: &str| params.get(name).unwrap().value();
+    let (weight, bias) = (value("in_proj_weight"), value("in_proj_bias"));
+    let size = WIDTH / HEADS;
+    let head = |h: usize| {
+        let [q, k, v] = [(q, 0), (k, 1), (v, 2)].map(|(x, i)| {
+            let rows = i * WIDTH + h * size;
+            x.linear(&weight.narrow(0, rows, size), Some(&bias.narrow(0, rows, size)))
+        });
+        let scores = q.matmul(&k.transpose(-1, -2)) / (size as f32).sqrt() + hidden;
+        scores.softmax(-1).matmul(&v)
+    };
+    let heads: Vec<Tensor> = (0..HEADS).map(head).collect();
+    cat(&heads.iter().collect::<Vec<_>>(), -1)
+        .linear(&value("out_proj.weight"), Some(&value("out_proj.bias")))
+}
+
+fn near(got: &Tensor, want: &Tensor) {
+    assert_eq!(got.shape(), want.shape());
+    for (g, w) in got.to_vec::<f32>().unwrap().iter().zip(want.to_vec::<f32>().unwrap()) {
+        assert!((g - w).abs() < 1e-5, "{g} instead of {w}");
+    }
+}
+
+#[test]
+fn heads_attend_by_themselves() {
+    for device in gpu_core::testing::devices() {
+        let (layer, params) = layer(&device);
+        let bias = params.get("in_proj_bias").unwrap();
+        bias.set(&numbers(&device, &[3 * WIDTH], 0.3));
+        let (x, memory) = (numbers(&device, &[2, 4, WIDTH], 1.0), numbers(&device, &[2, 5, WIDTH], 1.5));
+        let none = Tensor::zeros(&device, &[1]);
+        near(&layer.forward(&x, &x, &x, None, false), &reference(&params, &x, &x, &x, &none));
+        let cross = layer.forward(&x, &memory, &memory, None, false);
+        near(&cross, &reference(&params, &x, &memory, &memory, &none));
+
+        // True hides, as in torch; causal is the same as hiding what comes later.
+        let later = Tensor::ones(&device, &[4, 4]).triu(1);
+        let causal = reference(&params, &x, &x, &x, &(&later * -1e30));
+        near(&layer.forward(&x, &x, &x, None, true), &causal);
+        near(&layer.forward(&x, &x, &x, Some(&later.to(DType::Bool)), false), &causal);
+    }
+}
+
+#[test]
+fn all_parameters_get_gradients() {
+    let device = Device::named("cpu").unwrap();
+    let (layer, params) = layer(&device);
+    let x = numbers(&device, &[2, 4, WIDTH], 1.0);
+    let gradients = layer.forward(&x, &x, &x, None, true).square().sum_all().backward();
+    for param in params.trainable() {
+        let gradient = gradients.get(&param.value()).unwrap().to_vec::<f32>().unwrap();
+        assert!(gradient.iter().any(|g| g.abs() > 1e-6), "{}", param.name());
+    }
+}
