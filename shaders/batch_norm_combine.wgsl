@@ -8,11 +8,11 @@ const GROUPS: u32 = 2u;
 const FROM: u32 = 0u;
 const TO: u32 = 512u;
 
-//!begin results
+//!begin bindings
 @group(0) @binding(4) var<storage, read_write> result0: array<f32>;
 @group(0) @binding(5) var<storage, read_write> result1: array<f32>;
-//!end results
 @group(0) @binding(6) var<storage, read_write> parts: array<f32>;
+//!end bindings
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {

@@ -13,8 +13,14 @@ alias T = f32;
 fn total(v: T) -> f32 { return v; }
 //!end type
 
-@group(0) @binding(0) var<storage, read> x: array<T>;
-@group(0) @binding(6) var<storage, read_write> parts: array<f32>;
+//!begin bindings
+@group(0) @binding(0) var<storage, read> x0: array<T>;
+
+fn load_x(i: u32) -> T {
+    return x0[i];
+}
+@group(0) @binding(3) var<storage, read_write> parts: array<f32>;
+//!end bindings
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -30,7 +36,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     var sum = T(0.0);
     for (var k = 0u; k < near; k++) {
         let e = j + k * SPLITS;
-        sum = sum + x[((e / SPATIAL) * CHANNELS + c) * SPATIAL + e % SPATIAL];
+        sum = sum + load_x(((e / SPATIAL) * CHANNELS + c) * SPATIAL + e % SPATIAL);
     }
     let shift = total(sum) / f32(near * WIDTH);
     var first = T(0.0);
@@ -38,7 +44,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     var n = j / SPATIAL;
     var s = j % SPATIAL;
     for (var k = 0u; k < count; k++) {
-        let d = x[(n * CHANNELS + c) * SPATIAL + s] - shift;
+        let d = load_x((n * CHANNELS + c) * SPATIAL + s) - shift;
         first = first + d;
         second = second + d * d;
         n = n + SPLITS / SPATIAL;

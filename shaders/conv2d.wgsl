@@ -40,10 +40,20 @@ const LAST: u32 = 4u;
 const UNROLL: u32 = 1u;
 const ADD: bool = false;
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+// weights [group][block][tap][source channel][BLOCK]; load_x is an element of the source.
+//!begin bindings
+@group(0) @binding(0) var<storage, read> x0: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
-// [group][block][tap][source channel][BLOCK]
 @group(0) @binding(3) var<storage, read_write> weights: array<vec4<f32>>;
+
+fn load_x(i: u32) -> f32 {
+    return x0[i];
+}
+//!end bindings
+
+fn load4(at: vec4<u32>) -> vec4<f32> {
+    return vec4<f32>(load_x(at.x), load_x(at.y), load_x(at.z), load_x(at.w));
+}
 
 // The first tap that reaches a phase, or a large number.
 fn first_tap(phase: i32, stride: i32, padding: i32, dilation: i32, step: i32) -> i32 {
@@ -119,7 +129,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
             var w = ((part * u32(KERNEL_H * KERNEL_W) + tap) * INNER + FIRST) * (BLOCK / 4u);
             for (var c = FIRST; c < LAST; c += UNROLL) {
                 //!begin body
-                let v0 = select(vec4<f32>(), vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), live);
+                let v0 = select(vec4<f32>(), load4(at), live);
                 let w0_0 = weights[w];
                 a0 += w0_0.x * v0;
                 a1 += w0_0.y * v0;

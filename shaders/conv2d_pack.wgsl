@@ -11,8 +11,10 @@ const BLOCK: u32 = 4u;
 const STRIDE_OUT: u32 = 36u;
 const STRIDE_IN: u32 = 9u;
 
+//!begin bindings
 @group(0) @binding(1) var<storage, read> weight: array<f32>;
 @group(0) @binding(3) var<storage, read_write> packed: array<vec4<f32>>;
+//!end bindings
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {

@@ -24,14 +24,23 @@ const CHUNKS: u32 = 1u;
 // Fours of pixels of a chunk.
 const CHUNK: u32 = 16u;
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
 //!begin bindings
-@group(0) @binding(1) var<storage, read> dy: array<f32>;
+@group(0) @binding(0) var<storage, read> x0: array<f32>;
+
+fn load_x(i: u32) -> f32 {
+    return x0[i];
+}
+@group(0) @binding(1) var<storage, read> dy0: array<f32>;
+
+fn load_dy(i: u32) -> f32 {
+    return dy0[i];
+}
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 
 fn dy4(at: u32, live: vec4<bool>) -> vec4<f32> {
     let i = select(vec4<u32>(), at + vec4<u32>(0u, 1u, 2u, 3u), live);
-    return select(vec4<f32>(), vec4<f32>(dy[i.x], dy[i.y], dy[i.z], dy[i.w]), live);
+    let v = vec4<f32>(load_dy(i.x), load_dy(i.y), load_dy(i.z), load_dy(i.w));
+    return select(vec4<f32>(), v, live);
 }
 //!end bindings
 
@@ -45,7 +54,7 @@ fn put(at: u32, left: u32, value: vec4<f32>) {
 fn load(row: vec4<i32>, col: vec4<i32>, live: vec4<bool>) -> vec4<f32> {
     let inside = live & (col >= vec4<i32>(0)) & (col < vec4<i32>(INPUT_W));
     let at = vec4<u32>(select(vec4<i32>(0), row + col, inside));
-    return select(vec4<f32>(), vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), inside);
+    return select(vec4<f32>(), vec4<f32>(load_x(at.x), load_x(at.y), load_x(at.z), load_x(at.w)), inside);
 }
 
 @compute @workgroup_size(64)

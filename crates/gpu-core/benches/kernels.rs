@@ -7,8 +7,8 @@ use std::sync::Arc;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gpu_core::kernels::{
     AdamStep, Binary, CrossEntropy, CrossEntropyGrad, Gather, Instr, LayerNorm, LayerNormGradInput,
-    LayerNormGradParams, Map, MatMul, MaxPool2d, MaxPool2dGrad, Pool2dShape, Program, Reduce, ReduceOp,
-    ScatterAdd, SgdStep, Softmax, SoftmaxGrad, Unary,
+    LayerNormGradParams, Map, MatMul, MaxPool2d, MaxPool2dGrad, Pool2dShape, Program, Prologue, Reduce,
+    ReduceOp, ScatterAdd, SgdStep, Softmax, SoftmaxGrad, Unary,
 };
 use gpu_core::{Arg, Buffer, CommandGraph, DType, Device, Kernel, Launch, Layout, Role, Slot};
 
@@ -61,18 +61,15 @@ fn map(c: &mut Criterion) {
 fn reduce(c: &mut Criterion) {
     let image = Layout::contiguous(&ACTIVATION);
     let mut sum = |input: Layout, keep: usize, outputs: usize| {
-        bench(c, "reduce", Reduce::new(ReduceOp::Sum, DType::F32, input, keep), &[ELEMENTS, outputs]);
+        let kernel = Reduce::new(ReduceOp::Sum, Prologue::plain(DType::F32, input), keep);
+        bench(c, "reduce", kernel, &[ELEMENTS, outputs]);
     };
     sum(image.clone(), 0, 1);
     sum(image.permute(&[1, 0, 2, 3]), 1, 16);
     sum(image, 2, 128 * 16);
     sum(Layout::contiguous(&[2048, 1024]).permute(&[1, 0]), 1, 1024);
-    bench(
-        c,
-        "reduce",
-        Reduce::new(ReduceOp::ArgMax, DType::F32, Layout::contiguous(&[2048, 1024]), 1),
-        &[ELEMENTS, 2048],
-    );
+    let rows = Prologue::plain(DType::F32, Layout::contiguous(&[2048, 1024]));
+    bench(c, "reduce", Reduce::new(ReduceOp::ArgMax, rows, 1), &[ELEMENTS, 2048]);
 }
 
 fn matmul(c: &mut Criterion) {

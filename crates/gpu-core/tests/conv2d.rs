@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use gpu_core::kernels::{Binary, Instr, Program, Prologue, Unary};
 use gpu_core::kernels::{Conv2d, Conv2dInputGrad, Conv2dShape, Conv2dWeightGrad};
 use gpu_core::testing::{check_twin, devices, run_kernel};
-use gpu_core::{Device, Kernel};
+use gpu_core::{DType, Device, Kernel, Layout};
 
 /// `n` numbers in -1..1, by a fixed generator.
 fn noise(n: usize, seed: u32) -> Vec<f32> {
@@ -53,23 +54,96 @@ fn products(s: &Conv2dShape, mut visit: impl FnMut(usize, usize, usize)) {
     }
 }
 
-type Pass = (Arc<dyn Kernel>, [Vec<f32>; 2], Vec<f64>);
+/// An operand, its buffers and its elements.
+struct Operand {
+    prologue: Prologue,
+    buffers: Vec<Vec<f32>>,
+    values: Vec<f32>,
+}
 
-/// The three passes with their two inputs and the expected result.
-fn passes(s: Conv2dShape) -> Vec<Pass> {
+impl Operand {
+    fn plain(shape: [usize; 4], seed: u32) -> Operand {
+        let values = noise(shape.iter().product(), seed);
+        let prologue = Prologue::plain(DType::F32, Layout::contiguous(&shape));
+        Operand { prologue, buffers: vec![values.clone()], values }
+    }
+
+    /// `relu((a - mean) scale + b)` with a mean and a scale a channel, as batch norm before a residual connection.
+    fn normalised(shape: [usize; 4], seed: u32) -> Operand {
+        let (n, channels) = (shape.iter().product(), shape[1]);
+        let (a, b) = (noise(n, seed), noise(n, seed + 10));
+        let (mean, scale) = (noise(channels, seed + 20), noise(channels, seed + 30));
+        let code = [
+            Instr::Binary(Binary::Sub, 0, 1),
+            Instr::Binary(Binary::Mul, 4, 2),
+            Instr::Binary(Binary::Add, 5, 3),
+            Instr::Unary(Unary::Relu, 6),
+        ];
+        let (whole, channel) = layouts(shape);
+        let layouts = vec![whole.clone(), channel.clone(), channel, whole];
+        let channel = |i: usize| i / (shape[2] * shape[3]) % channels;
+        let value = |i: usize| ((a[i] - mean[channel(i)]) * scale[channel(i)] + b[i]).max(0.0);
+        let values = (0..n).map(value).collect();
+        let prologue = Prologue::new(Program::new(&[DType::F32; 4], &code), layouts);
+        Operand { prologue, buffers: vec![a, mean, scale, b], values }
+    }
+
+    /// `a > c ? a c : 0` with a `c` a channel.
+    fn masked(shape: [usize; 4], seed: u32) -> Operand {
+        let (n, channels) = (shape.iter().product(), shape[1]);
+        let (a, c) = (noise(n, seed), noise(channels, seed + 40));
+        let code = [
+            Instr::Binary(Binary::Gt, 0, 1),
+            Instr::Binary(Binary::Mul, 0, 1),
+            Instr::Const(DType::F32, 0),
+            Instr::Select(2, 3, 4),
+        ];
+        let (whole, channel) = layouts(shape);
+        let of = |i: usize| c[i / (shape[2] * shape[3]) % channels];
+        let values = (0..n).map(|i| if a[i] > of(i) { a[i] * of(i) } else { 0.0 }).collect();
+        let prologue = Prologue::new(Program::new(&[DType::F32; 2], &code), vec![whole, channel]);
+        Operand { prologue, buffers: vec![a, c], values }
+    }
+}
+
+/// Layouts of a whole image and of a value a channel.
+fn layouts(shape: [usize; 4]) -> (Layout, Layout) {
+    (Layout::contiguous(&shape), Layout::new(shape.to_vec(), vec![0, 1, 0, 0], 0))
+}
+
+/// A kernel, what it reads, and the expected result.
+type Pass = (Arc<dyn Kernel>, Vec<Vec<f32>>, Vec<f64>);
+
+/// The three passes with plain operands or computed ones.
+fn passes(s: Conv2dShape, computed: bool) -> Vec<Pass> {
+    let ([h, w], [oh, ow]) = (s.input, s.output());
+    let (x, dy) = ([s.batch, s.in_channels, h, w], [s.batch, s.out_channels, oh, ow]);
+    let (x, dy) = match computed {
+        false => (Operand::plain(x, 1), Operand::plain(dy, 3)),
+        true => (Operand::normalised(x, 1), Operand::masked(dy, 3)),
+    };
     let [nx, nw, ny] = sizes(&s);
-    let (x, w, dy) = (noise(nx, 1), noise(nw, 2), noise(ny, 3));
+    let weight = noise(nw, 2);
     let (mut y, mut dx, mut dw) = (vec![0.0; ny], vec![0.0; nx], vec![0.0; nw]);
     products(&s, |i, j, k| {
-        y[k] += f64::from(x[i]) * f64::from(w[j]);
-        dx[i] += f64::from(dy[k]) * f64::from(w[j]);
-        dw[j] += f64::from(dy[k]) * f64::from(x[i]);
+        let (x, w, dy) = (f64::from(x.values[i]), f64::from(weight[j]), f64::from(dy.values[k]));
+        y[k] += x * w;
+        dx[i] += dy * w;
+        dw[j] += dy * x;
     });
+    let with = |operand: &Operand, last: &[Vec<f32>]| [&operand.buffers, last].concat();
+    let one = std::slice::from_ref(&weight);
     vec![
-        (Arc::new(Conv2d { shape: s }), [x.clone(), w.clone()], y),
-        (Arc::new(Conv2dInputGrad { shape: s }), [dy.clone(), w], dx),
-        (Arc::new(Conv2dWeightGrad { shape: s }), [x, dy], dw),
+        (Arc::new(Conv2d::new(s, x.prologue.clone())), with(&x, one), y),
+        (Arc::new(Conv2dInputGrad::new(s, dy.prologue.clone())), with(&dy, one), dx),
+        (Arc::new(Conv2dWeightGrad::new(s, x.prologue.clone(), dy.prologue)), with(&x, &dy.buffers), dw),
     ]
+}
+
+/// What a kernel reads, and junk where it writes.
+fn arguments(inputs: &[Vec<f32>], written: usize) -> Vec<Vec<u32>> {
+    let junk = vec![f32::NAN.to_bits(); written];
+    inputs.iter().map(|i| words(i)).chain([junk]).collect()
 }
 
 fn close(kernel: &dyn Kernel, got: &[u32], want: &[f64], tolerance: f64) {
@@ -130,23 +204,53 @@ fn output_sizes_are_pytorchs() {
 #[test]
 fn cpu_equals_the_definition() {
     let cpu = Device::named("cpu").unwrap();
+    for (case, computed) in CASES.into_iter().flat_map(|c| [(c, false), (c, true)]) {
+        for (kernel, inputs, want) in passes(shape(case), computed) {
+            let got = run_kernel(&cpu, kernel.clone(), &arguments(&inputs, want.len()));
+            close(&*kernel, got.last().unwrap(), &want, 3e-6);
+        }
+    }
+}
+
+fn gpu_equals_cpu(computed: bool) {
     for case in CASES {
-        for (kernel, [a, b], want) in passes(shape(case)) {
-            let junk = vec![f32::NAN.to_bits(); want.len()];
-            let got = run_kernel(&cpu, kernel.clone(), &[words(&a), words(&b), junk]);
-            close(&*kernel, &got[2], &want, 3e-6);
+        for (kernel, inputs, want) in passes(shape(case), computed) {
+            let args = arguments(&inputs, want.len());
+            check_twin(kernel, &args, &vec![true; args.len()], 1e-5);
         }
     }
 }
 
 #[test]
-fn gpu_equals_cpu() {
-    for case in CASES {
-        for (kernel, [a, b], want) in passes(shape(case)) {
-            let junk = vec![f32::NAN.to_bits(); want.len()];
-            check_twin(kernel, &[words(&a), words(&b), junk], &[true; 3], 1e-5);
-        }
+fn gpu_equals_cpu_for_plain_operands() {
+    gpu_equals_cpu(false);
+}
+
+#[test]
+fn gpu_equals_cpu_for_computed_operands() {
+    gpu_equals_cpu(true);
+}
+
+/// A part of a larger buffer, from an offset on.
+#[test]
+fn plain_operands_may_have_an_offset() {
+    let s = shape((2, 3, 4, 1, [5, 6], [1, 1], [1, 1], [0, 0], [1, 1]));
+    let (x, weight) = (noise(7 + 2 * 3 * 30, 1), noise(12, 2));
+    let layout = Layout::new(vec![2, 3, 5, 6], vec![90, 30, 6, 1], 7);
+    let kernel: Arc<dyn Kernel> = Arc::new(Conv2d::new(s, Prologue::plain(DType::F32, layout)));
+    let mut want = vec![0.0; 240];
+    products(&s, |i, j, k| want[k] += f64::from(x[7 + i]) * f64::from(weight[j]));
+    for device in devices() {
+        let args = arguments(&[x.clone(), weight.clone()], 240);
+        close(&*kernel, &run_kernel(&device, kernel.clone(), &args)[2], &want, 3e-6);
     }
+}
+
+#[test]
+#[should_panic(expected = "is not [2, 3, 4, 4]")]
+fn operands_must_have_the_shape_of_the_geometry() {
+    let s = shape((2, 3, 4, 1, [4, 4], [3, 3], [1, 1], [1, 1], [1, 1]));
+    Conv2d::new(s, Operand::plain([2, 3, 4, 5], 1).prologue);
 }
 
 /// Some drivers stop loops after 65,535 iterations.
@@ -154,9 +258,10 @@ fn gpu_equals_cpu() {
 fn long_sums_are_complete() {
     let pixels = shape((130, 2, 2, 1, [32, 32], [3, 3], [1, 1], [1, 1], [1, 1]));
     let channels = shape((1, 8200, 1, 1, [2, 2], [3, 3], [1, 1], [1, 1], [1, 1]));
-    for (kernel, [a, b], want) in [passes(pixels).pop().unwrap(), passes(channels).swap_remove(0)] {
+    let kernels = [passes(pixels, false).pop().unwrap(), passes(channels, false).swap_remove(0)];
+    for (kernel, inputs, want) in kernels {
         for device in devices() {
-            let args = [words(&a), words(&b), vec![0; want.len()]];
+            let args = arguments(&inputs, want.len());
             close(&*kernel, &run_kernel(&device, kernel.clone(), &args)[2], &want, 1e-5);
         }
     }
@@ -165,9 +270,9 @@ fn long_sums_are_complete() {
 #[test]
 fn weight_gradient_does_not_depend_on_threads() {
     let cpu = Device::named("cpu").unwrap();
-    let (kernel, [a, b], want) =
-        passes(shape((37, 6, 9, 1, [16, 16], [3, 3], [1, 1], [1, 1], [1, 1]))).pop().unwrap();
-    let args = [words(&a), words(&b), vec![0; want.len()]];
+    let s = shape((37, 6, 9, 1, [16, 16], [3, 3], [1, 1], [1, 1], [1, 1]));
+    let (kernel, inputs, want) = passes(s, true).pop().unwrap();
+    let args = arguments(&inputs, want.len());
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| run_kernel(&cpu, kernel.clone(), &args))

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use gpu_core::kernels::{BatchNorm, BatchNormGradInput, BatchNormGradParams};
-use gpu_core::kernels::{LayerNorm, LayerNormGradInput, LayerNormGradParams};
+use gpu_core::kernels::{Binary, Instr, Program, Prologue, Unary};
+use gpu_core::kernels::{ChannelMoments, ChannelSums, LayerNorm, LayerNormGradInput, LayerNormGradParams};
 use gpu_core::testing::{check_twin, run_kernel};
-use gpu_core::{Device, Kernel};
+use gpu_core::{DType, Device, Kernel, Layout};
 
 const EPS: f32 = 1e-3;
 
@@ -49,87 +49,105 @@ fn statistics(x: &[f32], groups: usize, group: impl Fn(usize) -> usize) -> [Vec<
 const SHAPES: [[usize; 3]; 8] =
     [[1, 1, 1], [37, 5, 1], [3, 4, 7], [9, 3, 16], [300, 2, 4], [5, 3, 49], [2, 3, 5000], [1, 2, 200_000]];
 
-fn batch_norm([batch, channels, spatial]: [usize; 3]) {
-    let (m, eps) = (batch * spatial, f64::from(EPS));
+fn plain(shape: [usize; 3]) -> Prologue {
+    Prologue::plain(DType::F32, Layout::contiguous(&shape))
+}
+
+/// `relu(a + shift)` with a shift a channel: the operand and its elements.
+fn shifted(shape: [usize; 3], a: &[f32], shift: &[f32]) -> (Prologue, Vec<f32>) {
+    let code = [Instr::Binary(Binary::Add, 0, 1), Instr::Unary(Unary::Relu, 2)];
+    let layouts = vec![Layout::contiguous(&shape), Layout::new(shape.to_vec(), vec![0, 1, 0], 0)];
+    let value = |(i, a): (usize, &f32)| (a + shift[i / shape[2] % shape[1]]).max(0.0);
+    let values = a.iter().enumerate().map(value).collect();
+    (Prologue::new(Program::new(&[DType::F32; 2], &code), layouts), values)
+}
+
+/// Both kernels over the same elements.
+fn channel_statistics(
+    shape: [usize; 3],
+    [x, dy]: [&[f32]; 2],
+    operands: [Prologue; 2],
+    buffers: [&[Vec<u32>]; 2],
+) {
+    let [batch, channels, spatial] = shape;
     let channel = |i: usize| i / spatial % channels;
-    let (x, dy) = (values(channels * m, 1), values(channels * m, 2));
-    let (gamma, beta) = (values(channels, 3), values(channels, 4));
-    let [mean, var] = statistics(&x, channels, channel);
-    let rstd: Vec<f64> = var.iter().map(|v| 1.0 / (v + eps).sqrt()).collect();
-    let xhat: Vec<f64> =
-        x.iter().enumerate().map(|(i, &x)| (f64::from(x) - mean[channel(i)]) * rstd[channel(i)]).collect();
-    let empty = |count: usize| vec![0u32; count];
+    let empty = vec![0u32; channels];
+    let [mean, var] = statistics(x, channels, channel);
+    let [operand, gradient] = operands;
 
-    let args = [words(&x), words(&gamma), words(&beta), empty(x.len()), empty(channels), empty(channels)];
-    let out = run(BatchNorm { batch, channels, spatial, eps: EPS }, &args);
-    let scaled = |(i, xhat): (usize, &f64)| xhat * f64::from(gamma[channel(i)]) + f64::from(beta[channel(i)]);
-    near("y", &out[3], &xhat.iter().enumerate().map(scaled).collect::<Vec<_>>(), 1e-5);
-    near("mean", &out[4], &mean, 1e-5);
-    near("var", &out[5], &var, 1e-5);
+    let args = [buffers[0], &[empty.clone(), empty.clone()]].concat();
+    let out = run(ChannelMoments { batch, channels, spatial, x: operand.clone() }, &args);
+    let [.., got_mean, got_var] = &out[..] else { unreachable!() };
+    near("mean", got_mean, &mean, 1e-5);
+    near("var", got_var, &var, 1e-5);
 
-    let (mut dgamma, mut dbeta) = (vec![0.0; channels], vec![0.0; channels]);
+    let (mut sum, mut product) = (vec![0.0; channels], vec![0.0; channels]);
     for (i, &dy) in dy.iter().enumerate() {
-        dgamma[channel(i)] += f64::from(dy) * xhat[i];
-        dbeta[channel(i)] += f64::from(dy);
+        sum[channel(i)] += f64::from(dy);
+        product[channel(i)] += f64::from(dy) * (f64::from(x[i]) - f64::from(got_mean[channel(i)]));
     }
-    let (mean, var) = (words(&out[4]), words(&out[5]));
-    let args = [words(&x), mean.clone(), var.clone(), words(&dy), empty(channels), empty(channels)];
-    let sums = run(BatchNormGradParams { batch, channels, spatial, eps: EPS }, &args);
+    let args = [buffers[0], buffers[1], &[words(got_mean), empty.clone(), empty]].concat();
+    let out = run(ChannelSums { batch, channels, spatial, x: operand, dy: gradient }, &args);
+    let [.., got_sum, got_product] = &out[..] else { unreachable!() };
     // Sums of numbers of either sign: relative to the size of what is added.
-    let size = (m as f64).sqrt().max(1.0);
-    near("dgamma", &sums[4], &dgamma, 1e-5 * size);
-    near("dbeta", &sums[5], &dbeta, 1e-5 * size);
-
-    let dx: Vec<f64> = (0..x.len())
-        .map(|i| {
-            let (c, m) = (channel(i), m as f64);
-            f64::from(gamma[c]) * rstd[c] * (f64::from(dy[i]) - dbeta[c] / m - xhat[i] * dgamma[c] / m)
-        })
-        .collect();
-    let (dgamma, dbeta) = (words(&sums[4]), words(&sums[5]));
-    let args = [words(&x), words(&gamma), mean, var, words(&dy), dgamma, dbeta, empty(x.len())];
-    let out = run(BatchNormGradInput { batch, channels, spatial, eps: EPS }, &args);
-    near("dx", &out[7], &dx, 1e-5);
+    let size = ((batch * spatial) as f64).sqrt().max(1.0);
+    near("sum", got_sum, &sum, 1e-5 * size);
+    near("product", got_product, &product, 1e-5 * size);
 }
 
 #[test]
-fn batch_norm_follows_the_formula() {
-    SHAPES.into_iter().for_each(batch_norm);
+fn channel_statistics_follow_the_formula() {
+    for shape in SHAPES {
+        let count = shape.iter().product();
+        let (x, dy) = (values(count, 1), values(count, 2));
+        channel_statistics(shape, [&x, &dy], [plain(shape), plain(shape)], [&[words(&x)], &[words(&dy)]]);
+    }
+}
+
+#[test]
+fn channel_statistics_of_computed_operands() {
+    for shape in SHAPES {
+        let count = shape.iter().product();
+        let [a, b] = [values(count, 1), values(count, 2)];
+        let [p, q] = [values(shape[1], 3), values(shape[1], 4)];
+        let ((operand, x), (gradient, dy)) = (shifted(shape, &a, &p), shifted(shape, &b, &q));
+        let buffers = [[words(&a), words(&p)], [words(&b), words(&q)]];
+        channel_statistics(shape, [&x, &dy], [operand, gradient], [&buffers[0], &buffers[1]]);
+    }
 }
 
 #[test]
 fn statistics_survive_a_large_mean() {
-    for [batch, channels, spatial] in [[2, 3, 1024], [1000, 3, 1], [1, 2, 40_001], [8, 2, 16]] {
+    for shape in [[2, 3, 1024], [1000, 3, 1], [1, 2, 40_001], [8, 2, 16]] {
+        let [batch, channels, spatial] = shape;
         let x: Vec<f32> = values(batch * channels * spatial, 7).iter().map(|v| 1000.0 + v).collect();
         let [mean, var] = statistics(&x, channels, |i| i / spatial % channels);
-        let ones = words(&vec![1.0; channels]);
-        let empty = vec![0; channels];
-        let args = [words(&x), ones.clone(), ones, vec![0; x.len()], empty.clone(), empty];
+        let args = [words(&x), vec![0; channels], vec![0; channels]];
         for device in gpu_core::testing::devices() {
-            let kernel = BatchNorm { batch, channels, spatial, eps: EPS };
+            let kernel = ChannelMoments { batch, channels, spatial, x: plain(shape) };
             let out = run_kernel(&device, Arc::new(kernel), &args);
-            near("mean", &floats(&out[4]), &mean, 1e-6);
-            near("var", &floats(&out[5]), &var, 1e-3);
+            near("mean", &floats(&out[1]), &mean, 1e-6);
+            near("var", &floats(&out[2]), &var, 1e-3);
         }
     }
 }
 
 #[test]
-fn batch_norm_is_the_same_for_every_number_of_threads() {
-    for [batch, channels, spatial] in [[24, 5, 1024], [500, 70, 1], [40, 17, 16]] {
-        let count = batch * channels * spatial;
-        let (x, dy) = (words(&values(count, 1)), words(&values(count, 2)));
-        let (ones, empty) = (words(&vec![1.0; channels]), vec![0; channels]);
+fn channel_statistics_are_the_same_for_every_number_of_threads() {
+    for shape in [[24, 5, 1024], [500, 70, 1], [40, 17, 16]] {
+        let [batch, channels, spatial] = shape;
+        let [x, dy] = [1, 2].map(|seed| words(&values(batch * channels * spatial, seed)));
+        let (mean, empty) = (words(&vec![0.5; channels]), vec![0; channels]);
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let run = |kernel: Arc<dyn Kernel>, args: &[Vec<u32>]| {
                 pool.install(|| run_kernel(&Device::named("cpu").unwrap(), kernel, args))
             };
-            let args = [x.clone(), ones.clone(), ones.clone(), vec![0; count], empty.clone(), empty.clone()];
-            let forward = run(Arc::new(BatchNorm { batch, channels, spatial, eps: EPS }), &args);
-            let args = [x.clone(), ones.clone(), ones.clone(), dy.clone(), empty.clone(), empty.clone()];
-            let sums = run(Arc::new(BatchNormGradParams { batch, channels, spatial, eps: EPS }), &args);
-            (forward, sums)
+            let moments = ChannelMoments { batch, channels, spatial, x: plain(shape) };
+            let moments = run(Arc::new(moments), &[x.clone(), empty.clone(), empty.clone()]);
+            let sums = ChannelSums { batch, channels, spatial, x: plain(shape), dy: plain(shape) };
+            let args = [x.clone(), dy.clone(), mean.clone(), empty.clone(), empty.clone()];
+            (moments, run(Arc::new(sums), &args))
         };
         let one = on(1);
         assert_eq!(one, on(2));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gpu_core::kernels::{Reduce, ReduceOp};
+use gpu_core::kernels::{Binary, Instr, Program, Prologue, Reduce, ReduceOp};
 use gpu_core::testing::{check_twin, run_kernel};
 use gpu_core::{DType, Device, Layout};
 
@@ -23,12 +23,12 @@ fn floats(n: usize) -> Vec<u32> {
     noise(n).map(|x| (0.5 + x as f32 / (1 << 24) as f32).to_bits()).collect()
 }
 
-/// The reduction in f64, from its definition.
-fn naive(op: ReduceOp, value: impl Fn(usize) -> f64, input: &Layout, keep: usize) -> Vec<f64> {
-    let kept: usize = input.shape()[..keep].iter().product();
-    let reduced: usize = input.shape()[keep..].iter().product();
+/// The reduction in f64, from its definition; `value(i)` is element `i` in row-major order.
+fn naive(op: ReduceOp, value: impl Fn(usize) -> f64, shape: &[usize], keep: usize) -> Vec<f64> {
+    let kept: usize = shape[..keep].iter().product();
+    let reduced: usize = shape[keep..].iter().product();
     let one = |k: usize| {
-        let mut all = (0..reduced).map(|r| value(input.position(k * reduced + r))).enumerate();
+        let mut all = (0..reduced).map(|r| value(k * reduced + r)).enumerate();
         let first = all.clone().next();
         match op {
             Sum => all.map(|x| x.1).sum(),
@@ -49,17 +49,23 @@ fn naive(op: ReduceOp, value: impl Fn(usize) -> f64, input: &Layout, keep: usize
 }
 
 fn check(op: ReduceOp, dtype: DType, data: Vec<u32>, input: &Layout, keep: usize) {
-    let kernel = Arc::new(Reduce::new(op, dtype, input.clone(), keep));
     let value = |i: usize| match dtype {
         DType::F32 => f64::from(f32::from_bits(data[i])),
         DType::I32 => f64::from(data[i] as i32),
         _ => f64::from(data[i]),
     };
+    let want = naive(op, |i| value(input.position(i)), input.shape(), keep);
+    let kernel = Reduce::new(op, Prologue::plain(dtype, input.clone()), keep);
+    compare(op, dtype, kernel, &[data.clone()], &want);
+}
+
+/// Checks a kernel over `buffers` on every device.
+fn compare(op: ReduceOp, dtype: DType, kernel: Reduce, buffers: &[Vec<u32>], want: &[f64]) {
+    let kernel = Arc::new(kernel);
     let tolerance = if op == Prod { 3e-6 } else { 3e-7 };
-    let want = naive(op, value, input, keep);
-    let args = [data.clone(), vec![7; want.len()]];
+    let args = [buffers, &[vec![7; want.len()]]].concat();
     let got = run_kernel(&Device::named("cpu").unwrap(), kernel.clone(), &args);
-    for (o, (&got, &want)) in got[1].iter().zip(&want).enumerate() {
+    for (o, (&got, &want)) in got.last().unwrap().iter().zip(want).enumerate() {
         let got = match op.dtype(dtype) {
             DType::F32 => f64::from(f32::from_bits(got)),
             DType::I32 => f64::from(got as i32),
@@ -70,7 +76,25 @@ fn check(op: ReduceOp, dtype: DType, data: Vec<u32>, input: &Layout, keep: usize
         assert!(close, "{kernel:?}: output {o} is {got}, not {want}");
     }
     let float = op.dtype(dtype) == DType::F32;
-    check_twin(kernel, &args, &[dtype == DType::F32, float], 4.0 * tolerance as f32);
+    check_twin(kernel, &args, &vec![float; args.len()], 4.0 * tolerance as f32);
+}
+
+/// `max(a b, a)`, where `b` is broadcast along the last dimension.
+fn computed(op: ReduceOp, input: &Layout, keep: usize) {
+    let shape = input.shape();
+    let (inner, outer) = shape.split_last().unwrap();
+    let strides = [Layout::contiguous(outer).strides(), &[0]].concat();
+    let broadcast = Layout::new(shape.to_vec(), strides, 0);
+    let (a, b) = (floats(600 * 700), floats(outer.iter().product()));
+    let code = [Instr::Binary(Binary::Mul, 0, 1), Instr::Binary(Binary::Max, 2, 0)];
+    let program = Program::new(&[DType::F32; 2], &code);
+    let value = |i: usize| {
+        let [a, b] = [a[input.position(i)], b[i / inner]].map(f32::from_bits);
+        f64::from(a.max(a * b))
+    };
+    let want = naive(op, value, shape, keep);
+    let kernel = Reduce::new(op, Prologue::new(program, vec![input.clone(), broadcast]), keep);
+    compare(op, DType::F32, kernel, &[a.clone(), b.clone()], &want);
 }
 
 fn layouts() -> Vec<(Layout, usize)> {
@@ -98,6 +122,17 @@ fn float_reductions_over_any_layout() {
     for (layout, keep) in layouts() {
         for op in ALL {
             check(op, DType::F32, floats(600 * 700), &layout, keep);
+        }
+    }
+}
+
+#[test]
+fn computed_operands_over_any_layout() {
+    let long = Layout::contiguous(&[3, 70_000]);
+    for (layout, keep) in layouts().into_iter().chain([(long.clone(), 1), (long.permute(&[1, 0]), 1)]) {
+        // Products of many of these numbers are no floats.
+        for op in ALL.into_iter().filter(|&op| op != Prod || layout.numel() < 10_000) {
+            computed(op, &layout, keep);
         }
     }
 }
@@ -159,7 +194,7 @@ fn nothing_sums_to_zero_and_multiplies_to_one() {
 fn results_do_not_depend_on_threads() {
     let transposed = Layout::contiguous(&[30_011, 16]).permute(&[1, 0]);
     for (layout, keep) in [(Layout::contiguous(&[480_176]), 0), (transposed, 1)] {
-        let kernel = Arc::new(Reduce::new(Sum, DType::F32, layout, keep));
+        let kernel = Arc::new(Reduce::new(Sum, Prologue::plain(DType::F32, layout), keep));
         let run = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let args = [floats(480_176), vec![0; 16]];

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gpu_core::kernels::{Map, MatMul, Program, Reduce};
+use gpu_core::kernels::{Map, MatMul, Program, Prologue, Reduce};
 use gpu_core::{Arg, DType, Device, Kernel, Launch, Layout, Role, Target, limits};
 
 use super::fuse::{self, Chain};
@@ -128,7 +128,8 @@ impl<'a> Lower<'a> {
                 let order: Vec<usize> = kept.chain(dims.iter().copied()).collect();
                 let (arg, layout) = self.bind(&input);
                 let keep = order.len() - dims.len();
-                let kernel = Reduce::new(*op, self.input_meta(0).dtype, layout.permute(&order), keep);
+                let operand = Prologue::plain(self.input_meta(0).dtype, layout.permute(&order));
+                let kernel = Reduce::new(*op, operand, keep);
                 let out = self.output(0);
                 self.launch(kernel, &[arg, out]);
             }

@@ -1,7 +1,7 @@
 //! Batch normalisation (Ioffe and Szegedy 2015).
 
-use gpu_core::DType;
-use gpu_core::kernels;
+use gpu_core::kernels::{Binary, ChannelMoments, ChannelSums, Instr, Map, Program, Prologue, Unary};
+use gpu_core::{DType, Layout};
 
 use crate::Tensor;
 use crate::compile::Lower;
@@ -95,6 +95,12 @@ impl Tensor {
     }
 }
 
+/// Layouts of a whole tensor and of a value a channel, broadcast to it.
+fn layouts(batch: usize, channels: usize, spatial: usize) -> (Layout, Layout) {
+    let shape = vec![batch, channels, spatial];
+    (Layout::contiguous(&shape), Layout::new(shape, vec![0, 1, 0], 0))
+}
+
 #[derive(Clone, Copy, Debug, Hash)]
 struct BatchNorm {
     eps_bits: u32,
@@ -124,8 +130,24 @@ impl KernelOp for BatchNorm {
 
     fn lower(&self, cx: &mut Lower) {
         let (batch, channels, spatial) = BatchNorm::sizes(&cx.input_meta(0).shape);
-        let args = [cx.dense(0), cx.dense(1), cx.dense(2), cx.output(0), cx.output(1), cx.output(2)];
-        cx.launch(kernels::BatchNorm { batch, channels, spatial, eps: self.eps() }, &args);
+        let [x, weight, bias] = [0, 1, 2].map(|i| cx.dense(i));
+        let [y, mean, var] = [0, 1, 2].map(|o| cx.output(o));
+        let (whole, channel) = layouts(batch, channels, spatial);
+        let operand = Prologue::plain(DType::F32, whole.clone());
+        cx.launch(ChannelMoments { batch, channels, spatial, x: operand }, &[x, mean, var]);
+        // (x - mean) (weight / sqrt(var + eps)) + bias
+        let code = [
+            Instr::Binary(Binary::Sub, 0, 1),
+            Instr::Const(DType::F32, self.eps_bits),
+            Instr::Binary(Binary::Add, 2, 6),
+            Instr::Unary(Unary::Sqrt, 7),
+            Instr::Binary(Binary::Div, 3, 8),
+            Instr::Binary(Binary::Mul, 5, 9),
+            Instr::Binary(Binary::Add, 10, 4),
+        ];
+        let inputs = [&whole, &channel, &channel, &channel, &channel].map(Layout::clone);
+        let apply = Map::new(Program::new(&[DType::F32; 5], &code), &inputs, whole);
+        cx.launch(apply, &[x, mean, var, weight, bias, y]);
     }
 
     fn gradient(
@@ -153,13 +175,43 @@ impl KernelOp for BatchNormGrad {
 
     fn lower(&self, cx: &mut Lower) {
         let (batch, channels, spatial) = BatchNorm::sizes(&cx.input_meta(0).shape);
-        let eps = self.0.eps();
         let [x, weight, mean, var, dy] = [0, 1, 2, 3, 4].map(|i| cx.dense(i));
         let [dx, dweight, dbias] = [0, 1, 2].map(|o| cx.output(o));
-        let params = kernels::BatchNormGradParams { batch, channels, spatial, eps };
-        cx.launch(params, &[x, mean, var, dy, dweight, dbias]);
-        let input = kernels::BatchNormGradInput { batch, channels, spatial, eps };
-        cx.launch(input, &[x, weight, mean, var, dy, dweight, dbias, dx]);
+        let (whole, channel) = layouts(batch, channels, spatial);
+        let operand = Prologue::plain(DType::F32, whole.clone());
+        let products = cx.temp(channels);
+        let sums = ChannelSums { batch, channels, spatial, x: operand.clone(), dy: operand };
+        cx.launch(sums, &[x, dy, mean, dbias, products]);
+        // products / sqrt(var + eps)
+        let code = [
+            Instr::Const(DType::F32, self.0.eps_bits),
+            Instr::Binary(Binary::Add, 1, 2),
+            Instr::Unary(Unary::Sqrt, 3),
+            Instr::Binary(Binary::Div, 0, 4),
+        ];
+        let dense = Layout::contiguous(&[channels]);
+        let scale = Map::new(Program::new(&[DType::F32; 2], &code), &[dense.clone(), dense.clone()], dense);
+        cx.launch(scale, &[products, var, dweight]);
+        // weight rstd (dy - dbias / M - (x - mean) rstd dweight / M)
+        let count = ((batch * spatial) as f32).to_bits();
+        let code = [
+            Instr::Const(DType::F32, self.0.eps_bits),
+            Instr::Binary(Binary::Add, 4, 7),
+            Instr::Unary(Unary::Rsqrt, 8),
+            Instr::Const(DType::F32, count),
+            Instr::Binary(Binary::Div, 6, 10),
+            Instr::Binary(Binary::Div, 5, 10),
+            Instr::Binary(Binary::Mul, 12, 9),
+            Instr::Binary(Binary::Mul, 2, 9),
+            Instr::Binary(Binary::Sub, 0, 3),
+            Instr::Binary(Binary::Mul, 15, 13),
+            Instr::Binary(Binary::Sub, 1, 11),
+            Instr::Binary(Binary::Sub, 17, 16),
+            Instr::Binary(Binary::Mul, 18, 14),
+        ];
+        let inputs = [&whole, &whole, &channel, &channel, &channel, &channel, &channel].map(Layout::clone);
+        let input = Map::new(Program::new(&[DType::F32; 7], &code), &inputs, whole);
+        cx.launch(input, &[x, dy, weight, mean, var, dweight, dbias, dx]);
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

@@ -1,6 +1,6 @@
 //! Two-dimensional convolution: the op and its two gradients, which are each other's gradients.
 
-use gpu_core::kernels::{self, Conv2dShape, Map};
+use gpu_core::kernels::{self, Conv2dShape, Map, Prologue};
 use gpu_core::{DType, Layout};
 
 use crate::compile::Lower;
@@ -132,6 +132,11 @@ fn weight_grad(shape: Conv2dShape, x: &Tensor, dy: &Tensor) -> Tensor {
     Tensor::record(Conv2dWeightGrad(shape), &[x, dy], vec![out]).remove(0)
 }
 
+/// Input `i`, dense.
+fn plain(cx: &Lower, i: usize) -> Prologue {
+    Prologue::plain(DType::F32, Layout::contiguous(&cx.input_meta(i).shape))
+}
+
 fn launch(cx: &mut Lower, kernel: impl gpu_core::Kernel + 'static) {
     let out = cx.output(0);
     if cx.input_meta(0).numel() == 0 || cx.input_meta(1).numel() == 0 {
@@ -150,7 +155,8 @@ impl KernelOp for Conv2d {
     }
 
     fn lower(&self, cx: &mut Lower) {
-        launch(cx, kernels::Conv2d { shape: self.0 });
+        let x = plain(cx, 0);
+        launch(cx, kernels::Conv2d::new(self.0, x));
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
@@ -166,7 +172,8 @@ impl KernelOp for Conv2dInputGrad {
     }
 
     fn lower(&self, cx: &mut Lower) {
-        launch(cx, kernels::Conv2dInputGrad { shape: self.0 });
+        let dy = plain(cx, 0);
+        launch(cx, kernels::Conv2dInputGrad::new(self.0, dy));
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
@@ -181,7 +188,8 @@ impl KernelOp for Conv2dWeightGrad {
     }
 
     fn lower(&self, cx: &mut Lower) {
-        launch(cx, kernels::Conv2dWeightGrad { shape: self.0 });
+        let (x, dy) = (plain(cx, 0), plain(cx, 1));
+        launch(cx, kernels::Conv2dWeightGrad::new(self.0, x, dy));
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

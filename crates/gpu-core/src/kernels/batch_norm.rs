@@ -1,4 +1,5 @@
-//! Batch normalisation (Ioffe and Szegedy 2015) of `x [N, C, S]`, per channel over `N` and `S`.
+//! The reductions of batch normalisation (Ioffe and Szegedy 2015) of `x [N, C, S]`, per channel over `N` and `S`. What is
+//! left of it is element-wise.
 //!
 //! On a GPU a channel is split over many invocations, whose partial results a tree of later dispatches combines. On the
 //! CPU every (image, channel) plane is one partial result; planes too small for that are handled as columns of a
@@ -6,49 +7,37 @@
 
 use rayon::prelude::*;
 
-use super::layer_norm::{Moments, centered_column_sums, column_moments, long_sums, row_moments};
-use crate::simd::vectorized;
+use super::layer_norm::{Moments, RUN, centered_column_sums, column_moments, long_sums, row_moments};
+use super::prologue::{Operand, Prologue, with_math};
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
 
-/// Forward pass in training: `y = gamma (x - mean) / sqrt(var + eps) + beta`.
+/// Mean and biased variance of every channel.
 ///
-/// Arguments: x `[batch, channels, spatial]`, gamma `[channels]`, beta `[channels]`; written: y like x, mean `[channels]`,
-/// var `[channels]` (biased).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BatchNorm {
+/// Arguments: the inputs of `x`, of `batch channels spatial` elements in the order `[N, C, S]`; written: mean `[channels]`,
+/// var `[channels]`.
+#[derive(Clone, Debug)]
+pub struct ChannelMoments {
     pub batch: usize,
     pub channels: usize,
     /// Elements of one channel of one image.
     pub spatial: usize,
-    pub eps: f32,
+    pub x: Prologue,
 }
 
-/// Gradients of gamma and beta: `dbeta = sum dy`, `dgamma = sum dy xhat` with `xhat = (x - mean) / sqrt(var + eps)`.
+/// `sum dy` and `sum dy (x - mean)` of every channel: the gradients of batch norm's beta, and of its gamma but for the
+/// factor `1 / sqrt(var + eps)`.
 ///
-/// Arguments: x `[batch, channels, spatial]`, mean `[channels]`, var `[channels]`, dy like x; written: dgamma
-/// `[channels]`, dbeta `[channels]`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BatchNormGradParams {
+/// Arguments: the inputs of `x`, those of `dy` (both of `batch channels spatial` elements in the order `[N, C, S]`), mean
+/// `[channels]`; written: the two sums, `[channels]` each.
+#[derive(Clone, Debug)]
+pub struct ChannelSums {
     pub batch: usize,
     pub channels: usize,
     /// Elements of one channel of one image.
     pub spatial: usize,
-    pub eps: f32,
-}
-
-/// Gradient of the input: `dx = gamma rstd (dy - dbeta / M - xhat dgamma / M)` with `rstd = 1 / sqrt(var + eps)`,
-/// `xhat = (x - mean) rstd` and `M = batch spatial`.
-///
-/// Arguments: x `[batch, channels, spatial]`, gamma, mean, var `[channels]` each, dy like x, dgamma, dbeta `[channels]`
-/// each; written: dx like x.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BatchNormGradInput {
-    pub batch: usize,
-    pub channels: usize,
-    /// Elements of one channel of one image.
-    pub spatial: usize,
-    pub eps: f32,
+    pub x: Prologue,
+    pub dy: Prologue,
 }
 
 /// Items that one invocation reduces at the first level.
@@ -92,30 +81,57 @@ pub(super) fn typed(text: &str, width: usize) -> Source {
     }
 }
 
+/// Bindings of the two results, from binding `first` on where there are any, and of the partial results behind them.
+fn bindings(first: usize, results: bool) -> String {
+    let parts = format!("@group(0) @binding({}) var<storage, read_write> parts: array<f32>;", first + 2);
+    if !results {
+        return parts;
+    }
+    format!(
+        "@group(0) @binding({first}) var<storage, read_write> result0: array<f32>;\n\
+         @group(0) @binding({}) var<storage, read_write> result1: array<f32>;\n{parts}",
+        first + 1
+    )
+}
+
 /// The dispatches that combine partial results of `words` words level by level with `text`; the last one runs `store`.
-pub(super) fn tree(text: &str, channels: usize, levels: &[usize], words: usize, store: &str) -> Vec<Shader> {
+/// The results are bound from `first` on, the partial results behind them.
+pub(super) fn tree(
+    text: &str,
+    channels: usize,
+    levels: &[usize],
+    words: usize,
+    (first, store): (usize, &str),
+) -> Vec<Shader> {
     let mut from = 0;
     let stage = |pair: &[usize]| {
         let to = from + channels * pair[0] * words;
         let mut source = Source::new(text).set("CHANNELS", channels).set("COUNT", pair[0]);
         source = source.set("GROUPS", pair[1]).set("FROM", from).set("TO", to);
-        source = if pair[1] == 1 && !store.is_empty() {
-            source.block("store", store)
-        } else {
-            source.block("results", "")
-        };
+        let last = pair[1] == 1 && !store.is_empty();
+        source = source.block("bindings", &bindings(first, last));
+        source = if last { source.block("store", store) } else { source };
         from = to;
         Shader::linear(source.finish(), channels * pair[1], 64)
     };
     levels.windows(2).map(stage).collect()
 }
 
-/// The dispatches for mean and squared deviations of every channel of the first argument; the last one runs `store`.
-pub(super) fn moment_stages(batch: usize, channels: usize, spatial: usize, store: &str) -> Vec<Shader> {
+/// The dispatches for mean and squared deviations of every channel of `x [batch, channels, spatial]`; the last one runs
+/// `store`. The results are bound from `first` on, the partial results behind them.
+pub(super) fn moment_stages(
+    x: &Prologue,
+    [batch, channels, spatial]: [usize; 3],
+    (first, store): (usize, &str),
+) -> Vec<Shader> {
     let levels = levels(batch * spatial / width(spatial));
-    let first = split(typed(wgsl!("batch_norm_stats"), width(spatial)), batch, channels, spatial);
-    let first = Shader::linear(first.set("WIDTH", width(spatial)).finish(), channels * levels[0], 64);
-    [vec![first], tree(wgsl!("batch_norm_combine"), channels, &levels, MOMENT_WORDS, store)].concat()
+    let source = split(typed(wgsl!("batch_norm_stats"), width(spatial)), batch, channels, spatial);
+    let source = source.set("WIDTH", width(spatial));
+    let text = x.wgsl("x", 0, width(spatial)) + &bindings(first, false);
+    let source = with_math(source.block("bindings", &text), &[x]);
+    let stats = Shader::linear(source.finish(), channels * levels[0], 64);
+    let tree = tree(wgsl!("batch_norm_combine"), channels, &levels, MOMENT_WORDS, (first, store));
+    [vec![stats], tree].concat()
 }
 
 /// Sets how a first stage splits its channels.
@@ -124,14 +140,13 @@ fn split(source: Source, batch: usize, channels: usize, spatial: usize) -> Sourc
     source.set("CHANNELS", channels).set("SPATIAL", row).set("ITEMS", items).set("SPLITS", levels(items)[0])
 }
 
-impl Kernel for BatchNorm {
+impl Kernel for ChannelMoments {
     fn name(&self) -> &'static str {
-        "batch_norm"
+        "channel_moments"
     }
 
     fn access(&self) -> Vec<Access> {
-        use Access::*;
-        vec![Read, Read, Read, Write, Write, Write]
+        self.x.access().chain([Access::Write; 2]).collect()
     }
 
     fn scratch(&self, target: Target) -> usize {
@@ -141,41 +156,33 @@ impl Kernel for BatchNorm {
 
     fn shaders(&self) -> Vec<Shader> {
         let store = "    result0[c] = shift + offset;\n    result1[c] = squares / weight;";
-        let mut stages = moment_stages(self.batch, self.channels, self.spatial, store);
-        let width = width(self.spatial);
-        let count = self.batch * self.channels * self.spatial / width;
-        let apply = typed(wgsl!("batch_norm_apply"), width).set("COUNT", count).set("EPS", self.eps);
-        let apply = apply.set("CHANNELS", self.channels).set("SPATIAL", self.spatial / width);
-        stages.push(Shader::linear(apply.finish(), count, 64));
-        stages
+        let sizes = [self.batch, self.channels, self.spatial];
+        moment_stages(&self.x, sizes, (self.x.arity(), store))
     }
 
     fn run(&self, args: &Args) {
-        let (x, gamma, beta) = (args.read::<f32>(0), args.read::<f32>(1), args.read::<f32>(2));
-        let (y, mean, var): (&mut [f32], &mut [f32], &mut [f32]) =
-            (args.write(3), args.write(4), args.write(5));
-        let planes = Planes { channels: self.channels, spatial: self.spatial };
-        for (c, m) in planes.moments(x).iter().enumerate() {
+        let first = self.x.arity();
+        let (mean, var): (&mut [f32], &mut [f32]) = (args.write(first), args.write(first + 1));
+        let planes = Planes { batch: self.batch, channels: self.channels, spatial: self.spatial };
+        for (c, m) in planes.moments(&self.x.bind(args, 0)).iter().enumerate() {
             (mean[c], var[c]) = (m.mean as f32, m.variance());
         }
-        let scale: Vec<f32> = gamma.iter().zip(&*var).map(|(g, v)| g / (v + self.eps).sqrt()).collect();
-        planes.apply(x, x, y, [mean, &scale, beta], |x, _, [mean, scale, beta]| (x - mean) * scale + beta);
     }
 
     fn cost(&self) -> Cost {
-        let count = (self.batch * self.channels * self.spatial) as u64;
-        Cost { flops: 7 * count, bytes: 12 * count }
+        let (flops, bytes) = self.x.work();
+        Cost { flops: flops + 4 * self.x.numel() as u64, bytes }
     }
 }
 
-impl Kernel for BatchNormGradParams {
+impl Kernel for ChannelSums {
     fn name(&self) -> &'static str {
-        "batch_norm_grad_params"
+        "channel_sums"
     }
 
     fn access(&self) -> Vec<Access> {
-        use Access::*;
-        vec![Read, Read, Read, Read, Write, Write]
+        let read = self.x.access().chain(self.dy.access()).chain([Access::Read]);
+        read.chain([Access::Write; 2]).collect()
     }
 
     fn scratch(&self, target: Target) -> usize {
@@ -186,72 +193,37 @@ impl Kernel for BatchNormGradParams {
     fn shaders(&self) -> Vec<Shader> {
         let width = width(self.spatial);
         let levels = levels(self.batch * self.spatial / width);
-        let first = typed(wgsl!("batch_norm_sums"), width).set("EPS", self.eps);
-        let first = split(first, self.batch, self.channels, self.spatial);
-        let first = Shader::linear(first.finish(), self.channels * levels[0], 64);
-        let store = "    result0[c] = second;\n    result1[c] = first;";
-        [vec![first], tree(wgsl!("batch_norm_add"), self.channels, &levels, 2, store)].concat()
+        let mean = self.x.arity() + self.dy.arity();
+        let text = self.x.wgsl("x", 0, width)
+            + &self.dy.wgsl("dy", self.x.arity(), width)
+            + &format!("@group(0) @binding({mean}) var<storage, read> mean: array<f32>;\n")
+            + &bindings(mean + 1, false);
+        let source = split(typed(wgsl!("batch_norm_sums"), width), self.batch, self.channels, self.spatial);
+        let source = with_math(source.block("bindings", &text), &[&self.x, &self.dy]);
+        let sums = Shader::linear(source.finish(), self.channels * levels[0], 64);
+        let store = (mean + 1, "    result0[c] = first;\n    result1[c] = second;");
+        [vec![sums], tree(wgsl!("batch_norm_add"), self.channels, &levels, 2, store)].concat()
     }
 
     fn run(&self, args: &Args) {
-        let (x, mean) = (args.read::<f32>(0), args.read::<f32>(1));
-        let (var, dy) = (args.read::<f32>(2), args.read::<f32>(3));
-        let (dgamma, dbeta): (&mut [f32], &mut [f32]) = (args.write(4), args.write(5));
-        let planes = Planes { channels: self.channels, spatial: self.spatial };
-        for (c, [sum, product]) in planes.sums(x, dy, mean).into_iter().enumerate() {
-            dbeta[c] = sum as f32;
-            dgamma[c] = (product / f64::from(var[c] + self.eps).sqrt()) as f32;
+        let mean = self.x.arity() + self.dy.arity();
+        let (sum, product): (&mut [f32], &mut [f32]) = (args.write(mean + 1), args.write(mean + 2));
+        let planes = Planes { batch: self.batch, channels: self.channels, spatial: self.spatial };
+        let (x, dy) = (self.x.bind(args, 0), self.dy.bind(args, self.x.arity()));
+        for (c, sums) in planes.sums(&x, &dy, args.read(mean)).into_iter().enumerate() {
+            [sum[c], product[c]] = sums.map(|s| s as f32);
         }
     }
 
     fn cost(&self) -> Cost {
-        let count = (self.batch * self.channels * self.spatial) as u64;
-        Cost { flops: 4 * count, bytes: 8 * count }
+        let ((x_flops, x_bytes), (dy_flops, dy_bytes)) = (self.x.work(), self.dy.work());
+        Cost { flops: x_flops + dy_flops + 4 * self.x.numel() as u64, bytes: x_bytes + dy_bytes }
     }
 }
 
-impl Kernel for BatchNormGradInput {
-    fn name(&self) -> &'static str {
-        "batch_norm_grad_input"
-    }
-
-    fn access(&self) -> Vec<Access> {
-        use Access::*;
-        vec![Read, Read, Read, Read, Read, Read, Read, Write]
-    }
-
-    fn shaders(&self) -> Vec<Shader> {
-        let width = width(self.spatial);
-        let count = self.batch * self.channels * self.spatial / width;
-        let source = typed(wgsl!("batch_norm_grad_input"), width).set("COUNT", count).set("EPS", self.eps);
-        let source = source.set("CHANNELS", self.channels).set("SPATIAL", self.spatial / width);
-        let source = source.set("SIZE", self.batch * self.spatial);
-        vec![Shader::linear(source.finish(), count, 64)]
-    }
-
-    fn run(&self, args: &Args) {
-        let read = |i| args.read::<f32>(i);
-        let (x, gamma, mean, var, dy, dgamma, dbeta) =
-            (read(0), read(1), read(2), read(3), read(4), read(5), read(6));
-        let size = (self.batch * self.spatial) as f32;
-        let rstd: Vec<f32> = var.iter().map(|v| 1.0 / (v + self.eps).sqrt()).collect();
-        let channels = 0..self.channels;
-        let scale: Vec<f32> = channels.clone().map(|c| gamma[c] * rstd[c]).collect();
-        let slope: Vec<f32> = channels.clone().map(|c| scale[c] * rstd[c] * dgamma[c] / size).collect();
-        let offset: Vec<f32> = channels.map(|c| scale[c] * dbeta[c] / size).collect();
-        let planes = Planes { channels: self.channels, spatial: self.spatial };
-        let f = |x, dy, [mean, scale, slope, offset]: [f32; 4]| scale * dy - (x - mean) * slope - offset;
-        planes.apply(x, dy, args.write(7), [mean, &scale, &slope, &offset], f);
-    }
-
-    fn cost(&self) -> Cost {
-        let count = (self.batch * self.channels * self.spatial) as u64;
-        Cost { flops: 6 * count, bytes: 12 * count }
-    }
-}
-
-/// The CPU twins' view of an array `[.., channels, spatial]`.
+/// The CPU twins' view of an array `[batch, channels, spatial]`.
 struct Planes {
+    batch: usize,
     channels: usize,
     spatial: usize,
 }
@@ -266,123 +238,85 @@ impl Planes {
         (self.spatial < SMALL_PLANE).then_some(self.channels * self.spatial)
     }
 
-    /// Rows of `columns` elements a task, so that a task's rows fit the second cache.
-    fn rows(columns: usize) -> usize {
-        (TASK / columns.max(1)).clamp(8, 256)
-    }
-
-    /// Planes a task.
-    fn planes(&self) -> usize {
-        TASK.div_ceil(self.spatial)
-    }
-
     /// Count, mean and squared deviations of every channel.
-    fn moments(&self, x: &[f32]) -> Vec<Moments> {
+    fn moments(&self, x: &Operand) -> Vec<Moments> {
         let mut channels = vec![Moments::default(); self.channels];
         if let Some(columns) = self.columns() {
-            let blocks = x.par_chunks(columns * Planes::rows(columns));
-            let blocks: Vec<Vec<Moments>> = blocks.map(|x| column_moments(x, columns)).collect();
-            for (i, m) in blocks.into_iter().flat_map(|b| b.into_iter().enumerate()) {
-                channels[i / self.spatial].merge(m);
+            for block in self.by_columns(columns, [x], |[x]| column_moments(x, columns)) {
+                block.into_iter().enumerate().for_each(|(i, m)| channels[i / self.spatial].merge(m));
             }
         } else {
-            let planes = x.par_chunks(self.spatial).with_min_len(self.planes());
-            let planes: Vec<Moments> = planes.map(row_moments).collect();
-            for (i, m) in planes.into_iter().enumerate() {
-                channels[i % self.channels].merge(m);
-            }
+            let planes = self.by_planes([x], |m: &mut Moments, _, [x]| m.merge(row_moments(x)));
+            planes.into_iter().enumerate().for_each(|(i, m)| channels[i % self.channels].merge(m));
         }
         channels
     }
 
     /// Sums of `dy` and `dy (x - mean)` of every channel.
-    fn sums(&self, x: &[f32], dy: &[f32], mean: &[f32]) -> Vec<[f64; 2]> {
+    fn sums(&self, x: &Operand, dy: &Operand, mean: &[f32]) -> Vec<[f64; 2]> {
         let mut channels = vec![[0.0; 2]; self.channels];
         let mut add = |c: usize, [a, b]: [f64; 2]| {
             channels[c][0] += a;
             channels[c][1] += b;
         };
         if let Some(columns) = self.columns() {
-            let mean = self.repeat(mean);
-            let block = columns * Planes::rows(columns);
-            let blocks = x.par_chunks(block).zip(dy.par_chunks(block));
-            let blocks: Vec<[Vec<f32>; 2]> =
-                blocks.map(|(x, dy)| centered_column_sums(x, dy, &mean)).collect();
-            for [a, b] in blocks {
-                a.iter()
-                    .zip(b)
-                    .enumerate()
-                    .for_each(|(i, (&a, b))| add(i / self.spatial, [a, b].map(f64::from)));
+            let mean: Vec<f32> = mean.iter().flat_map(|&v| std::iter::repeat_n(v, self.spatial)).collect();
+            let block = |[x, dy]: [&[f32]; 2]| centered_column_sums(x, dy, &mean);
+            for [a, b] in self.by_columns(columns, [x, dy], block) {
+                let sums = a.iter().zip(b).enumerate();
+                sums.for_each(|(i, (&a, b))| add(i / self.spatial, [a, b].map(f64::from)));
             }
         } else {
-            let planes = x.par_chunks(self.spatial).zip(dy.par_chunks(self.spatial));
-            let plane = |(i, (x, dy)): (usize, _)| {
+            let plane = |sums: &mut [f64; 2], i: usize, [x, dy]: [&[f32]; 2]| {
                 let mean = mean[i % self.channels];
-                long_sums(x, dy, move |x, dy| [dy, dy * (x - mean)])
+                let [a, b] = long_sums(x, dy, move |x, dy| [dy, dy * (x - mean)]);
+                *sums = [sums[0] + a, sums[1] + b];
             };
-            let planes = planes.enumerate().with_min_len(self.planes());
-            let planes: Vec<[f64; 2]> = planes.map(plane).collect();
+            let planes = self.by_planes([x, dy], plane);
             planes.into_iter().enumerate().for_each(|(i, sums)| add(i % self.channels, sums));
         }
         channels
     }
 
-    /// `out = f(x, y, parameters of the channel)` for every element.
-    fn apply<const K: usize>(
+    /// `f` of blocks of rows, as many as fit the second cache.
+    fn by_columns<const K: usize, R: Send>(
         &self,
-        x: &[f32],
-        y: &[f32],
-        out: &mut [f32],
-        parameters: [&[f32]; K],
-        f: impl Fn(f32, f32, [f32; K]) -> f32 + Copy + Sync,
-    ) {
-        if let Some(columns) = self.columns() {
-            let block = columns * Planes::rows(columns);
-            let parameters = parameters.map(|p| self.repeat(p));
-            let tasks = out.par_chunks_mut(block).zip(x.par_chunks(block)).zip(y.par_chunks(block));
-            tasks.for_each(|((out, x), y)| {
-                vectorized(
-                    #[inline(always)]
-                    || apply_columns(x, y, out, &parameters, f),
-                )
-            });
-        } else {
-            let block = self.spatial;
-            let tasks = out.par_chunks_mut(block).zip(x.par_chunks(block)).zip(y.par_chunks(block));
-            tasks.enumerate().with_min_len(self.planes()).for_each(|(i, ((out, x), y))| {
-                let parameters = parameters.map(|p| p[i % self.channels]);
-                vectorized(
-                    #[inline(always)]
-                    || {
-                        let pairs = x.iter().zip(y);
-                        out.iter_mut().zip(pairs).for_each(|(o, (&x, &y))| *o = f(x, y, parameters));
-                    },
-                );
-            });
-        }
+        columns: usize,
+        operands: [&Operand; K],
+        f: impl Fn([&[f32]; K]) -> R + Sync,
+    ) -> Vec<R> {
+        let block = columns * (TASK / columns.max(1)).clamp(8, 256);
+        let count = self.batch * columns;
+        let blocks = (0..count.div_ceil(block)).into_par_iter().map(|b| {
+            let mut readers = operands.map(|o| o.reader::<f32>());
+            f(readers.each_mut().map(|r| r.read(b * block, block.min(count - b * block))))
+        });
+        blocks.collect()
     }
 
-    /// A value a channel, repeated for every column.
-    fn repeat(&self, values: &[f32]) -> Vec<f32> {
-        values.iter().flat_map(|&v| std::iter::repeat_n(v, self.spatial)).collect()
-    }
-}
-
-#[inline(always)]
-fn apply_columns<const K: usize>(
-    x: &[f32],
-    y: &[f32],
-    out: &mut [f32],
-    parameters: &[Vec<f32>; K],
-    f: impl Fn(f32, f32, [f32; K]) -> f32,
-) {
-    let columns = parameters[0].len();
-    let parameters = parameters.each_ref().map(|p| &p[..columns]);
-    for ((out, x), y) in
-        out.chunks_exact_mut(columns).zip(x.chunks_exact(columns)).zip(y.chunks_exact(columns))
-    {
-        for i in 0..columns {
-            out[i] = f(x[i], y[i], parameters.map(|p| p[i]));
-        }
+    /// Calls `f(result, plane, runs of the plane's elements)` on every plane, several times in order for long planes.
+    fn by_planes<const K: usize, R: Clone + Default + Send>(
+        &self,
+        operands: [&Operand; K],
+        f: impl Fn(&mut R, usize, [&[f32]; K]) + Sync,
+    ) -> Vec<R> {
+        let spatial = self.spatial;
+        // Planes a task, and planes read together.
+        let (task, together) = (TASK.div_ceil(spatial), (RUN / spatial).max(1));
+        let mut results = vec![R::default(); self.batch * self.channels];
+        results.par_chunks_mut(task).enumerate().for_each(|(t, results)| {
+            let mut readers = operands.map(|o| o.reader::<f32>());
+            for (g, results) in results.chunks_mut(together).enumerate() {
+                let (plane, len) = (t * task + g * together, results.len() * spatial);
+                for at in (0..len).step_by(RUN) {
+                    let runs = readers.each_mut().map(|r| r.read(plane * spatial + at, RUN.min(len - at)));
+                    for (i, result) in results.iter_mut().enumerate() {
+                        let end = ((i + 1) * spatial).min(runs[0].len());
+                        f(result, plane + i, runs.map(|r| &r[i * spatial..end]));
+                    }
+                }
+            }
+        });
+        results
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::conv2d_cpu::Correlation;
+use super::prologue::{Prologue, with_math};
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
 
@@ -53,9 +54,31 @@ impl Conv2dShape {
         [self.batch * self.in_channels * h * w, weight, self.batch * self.out_channels * oh * ow]
     }
 
-    /// Work of any of the three passes: each reads or writes x, the weight and y once.
-    pub(super) fn cost(&self) -> Cost {
-        Cost { flops: 2 * self.macs(), bytes: 4 * self.sizes().iter().sum::<usize>() as u64 }
+    /// Work of any of the three passes with these operands: each reads or writes x, the weight and y once.
+    pub(super) fn cost(&self, operands: &[&Prologue]) -> Cost {
+        let mut cost = Cost { flops: 2 * self.macs(), bytes: 4 * self.sizes().iter().sum::<usize>() as u64 };
+        for (operand, (flops, bytes)) in operands.iter().map(|o| (o, o.work())) {
+            cost.flops += flops;
+            cost.bytes += bytes;
+            cost.bytes -= 4 * operand.numel() as u64;
+        }
+        cost
+    }
+
+    /// # Panics
+    /// When `x` is not `[N, C, H, W]`.
+    pub(super) fn check_input(&self, x: &Prologue) {
+        let [h, w] = self.input;
+        let want = [self.batch, self.in_channels, h, w];
+        assert!(x.shape() == want && x.dtype().is_float(), "input {:?} is not {want:?}", x.shape());
+    }
+
+    /// # Panics
+    /// When `dy` is not `[N, O, OH, OW]`.
+    pub(super) fn check_gradient(&self, dy: &Prologue) {
+        let [h, w] = self.output();
+        let want = [self.batch, self.out_channels, h, w];
+        assert!(dy.shape() == want && dy.dtype().is_float(), "gradient {:?} is not {want:?}", dy.shape());
     }
 
     /// Sets the constants that all shaders of the family share.
@@ -93,10 +116,20 @@ impl fmt::Display for Conv2dShape {
 /// `y[n, o, p, q] = sum over c, i, j of weight[o, c, i, j] * x[n, c, p * stride + i * dilation - padding, ..]`, where
 /// `c` are the channels of the group of `o` and `x` is 0 outside.
 ///
-/// Arguments: `x [N, C, H, W]`, `weight [O, C / groups, KH, KW]`, and the output `y [N, O, OH, OW]`.
+/// Arguments: the inputs of `x [N, C, H, W]`, `weight [O, C / groups, KH, KW]`, and the output `y [N, O, OH, OW]`.
 #[derive(Clone, Debug)]
 pub struct Conv2d {
-    pub shape: Conv2dShape,
+    shape: Conv2dShape,
+    x: Prologue,
+}
+
+impl Conv2d {
+    /// # Panics
+    /// When `x` is not `[N, C, H, W]`.
+    pub fn new(shape: Conv2dShape, x: Prologue) -> Conv2d {
+        shape.check_input(&x);
+        Conv2d { shape, x }
+    }
 }
 
 impl Kernel for Conv2d {
@@ -109,7 +142,7 @@ impl Kernel for Conv2d {
     }
 
     fn access(&self) -> Vec<Access> {
-        vec![Access::Read, Access::Read, Access::Write]
+        self.x.access().chain([Access::Read, Access::Write]).collect()
     }
 
     fn scratch(&self, target: Target) -> usize {
@@ -120,16 +153,15 @@ impl Kernel for Conv2d {
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        Gather::forward(&self.shape).shaders()
+        Gather::forward(&self.shape).shaders(&self.x)
     }
 
     fn run(&self, args: &Args) {
-        let (x, w) = (args.read(0), args.read(1));
-        Correlation::forward(&self.shape).run(x, w, args.write(2), args.write(3));
+        Correlation::forward(&self.shape).run(&self.x, args);
     }
 
     fn cost(&self) -> Cost {
-        self.shape.cost()
+        self.shape.cost(&[&self.x])
     }
 }
 
@@ -182,16 +214,17 @@ impl Gather {
     ///
     /// # Panics
     /// When the kernel has more than 16,384 elements.
-    pub fn shaders(&self) -> Vec<Shader> {
+    pub fn shaders(&self, source: &Prologue) -> Vec<Shader> {
         assert!(self.area() <= ITERATIONS, "a kernel of {:?} is too large", self.shape.kernel);
         let unroll = [4, 2, 1].into_iter().find(|u| self.inner.is_multiple_of(*u)).unwrap_or(1);
         let channels = (ITERATIONS / self.area()).max(1) * unroll;
         let first = (0..self.inner).step_by(channels);
-        let main = first.map(|c| self.main(c, (c + channels).min(self.inner), unroll));
-        [self.pack()].into_iter().chain(main).collect()
+        let main = first.map(|c| self.main(source, c, (c + channels).min(self.inner), unroll));
+        [self.pack(source.arity())].into_iter().chain(main).collect()
     }
 
-    fn pack(&self) -> Shader {
+    /// `weight` is the binding of the weights; the output and the packed weights follow it.
+    fn pack(&self, weight: usize) -> Shader {
         let area = self.area();
         let (out, inner) =
             if self.transposed { (area, self.outer * area) } else { (self.inner * area, area) };
@@ -199,10 +232,16 @@ impl Gather {
         let source = source.set("INNER", self.inner).set("OUTER", self.outer).set("AREA", area);
         let source = source.set("BLOCKS", self.blocks()).set("BLOCK", self.block());
         let source = source.set("STRIDE_OUT", out).set("STRIDE_IN", inner);
+        let bindings = format!(
+            "@group(0) @binding({weight}) var<storage, read> weight: array<f32>;\n\
+             @group(0) @binding({}) var<storage, read_write> packed: array<vec4<f32>>;",
+            weight + 2
+        );
+        let source = source.block("bindings", &bindings);
         Shader::linear(source.finish(), self.packed() / 4, 64)
     }
 
-    fn main(&self, first: usize, last: usize, unroll: usize) -> Shader {
+    fn main(&self, operand: &Prologue, first: usize, last: usize, unroll: usize) -> Shader {
         let shape = &self.shape;
         let phases = if self.transposed { shape.stride } else { [1, 1] };
         let grid = [0, 1].map(|d| self.output[d].div_ceil(phases[d]));
@@ -225,7 +264,15 @@ impl Gather {
         source = shape.set(source).set("INNER", self.inner).set("OUTER", self.outer);
         source = source.set("TILES", tiles).set("BLOCKS", self.blocks()).set("BLOCK", self.block());
         source = source.set("FIRST", first).set("LAST", last).set("UNROLL", unroll).set("ADD", first > 0);
-        let source = self.body(source, unroll).finish();
+        let bindings = format!(
+            "@group(0) @binding({}) var<storage, read_write> y: array<f32>;\n\
+             @group(0) @binding({}) var<storage, read_write> weights: array<vec4<f32>>;\n{}",
+            operand.arity() + 1,
+            operand.arity() + 2,
+            operand.wgsl("x", 0, 1)
+        );
+        let source = self.body(source, unroll).block("bindings", bindings.trim_end());
+        let source = with_math(source, &[operand]).finish();
         Shader::linear(source, tiles * phases[0] * phases[1] * self.blocks() * shape.groups, 64)
     }
 
@@ -235,9 +282,7 @@ impl Gather {
         let clear: String = (0..used).map(|r| format!("    var a{r} = vec4<f32>();\n")).collect();
         let mut body = String::new();
         for u in 0..unroll {
-            body += &format!(
-                "                let v{u} = select(vec4<f32>(), vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]), live);\n"
-            );
+            body += &format!("                let v{u} = select(vec4<f32>(), load4(at), live);\n");
             for v in 0..self.block() / 4 {
                 body += &format!("                let w{u}_{v} = weights[w + {v}u];\n");
             }

@@ -2,17 +2,28 @@
 
 use super::conv2d::{Conv2dShape, Gather};
 use super::conv2d_cpu::{Correlation, WeightGrad};
+use super::prologue::{Prologue, with_math};
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
 
 /// `dx[n, c, h, w] = sum of weight[o, c, i, j] * dy[n, o, p, q]` over all `o, i, j, p, q` with
 /// `h = p * stride + i * dilation - padding` (and `w` likewise); 0 where there are none.
 ///
-/// Arguments: `dy [N, O, OH, OW]`, `weight [O, C / groups, KH, KW]`, and the output `dx [N, C, H, W]`. This is also the
-/// transposed convolution of `dy`.
+/// Arguments: the inputs of `dy [N, O, OH, OW]`, `weight [O, C / groups, KH, KW]`, and the output `dx [N, C, H, W]`. This
+/// is also the transposed convolution of `dy`.
 #[derive(Clone, Debug)]
 pub struct Conv2dInputGrad {
-    pub shape: Conv2dShape,
+    shape: Conv2dShape,
+    dy: Prologue,
+}
+
+impl Conv2dInputGrad {
+    /// # Panics
+    /// When `dy` is not `[N, O, OH, OW]`.
+    pub fn new(shape: Conv2dShape, dy: Prologue) -> Conv2dInputGrad {
+        shape.check_gradient(&dy);
+        Conv2dInputGrad { shape, dy }
+    }
 }
 
 impl Kernel for Conv2dInputGrad {
@@ -25,7 +36,7 @@ impl Kernel for Conv2dInputGrad {
     }
 
     fn access(&self) -> Vec<Access> {
-        vec![Access::Read, Access::Read, Access::Write]
+        self.dy.access().chain([Access::Read, Access::Write]).collect()
     }
 
     fn scratch(&self, target: Target) -> usize {
@@ -36,26 +47,28 @@ impl Kernel for Conv2dInputGrad {
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        Gather::input_grad(&self.shape).shaders()
+        Gather::input_grad(&self.shape).shaders(&self.dy)
     }
 
     fn run(&self, args: &Args) {
-        let (dy, w) = (args.read(0), args.read(1));
-        Correlation::input_grad(&self.shape).run(dy, w, args.write(2), args.write(3));
+        Correlation::input_grad(&self.shape).run(&self.dy, args);
     }
 
     fn cost(&self) -> Cost {
-        self.shape.cost()
+        self.shape.cost(&[&self.dy])
     }
 }
 
 /// `dweight[o, c, i, j] = sum over n, p, q of dy[n, o, p, q] * x[n, c, p * stride + i * dilation - padding, ..]`, where
 /// `x` is 0 outside.
 ///
-/// Arguments: `x [N, C, H, W]`, `dy [N, O, OH, OW]`, and the output `dweight [O, C / groups, KH, KW]`.
+/// Arguments: the inputs of `x [N, C, H, W]`, those of `dy [N, O, OH, OW]`, and the output
+/// `dweight [O, C / groups, KH, KW]`.
 #[derive(Clone, Debug)]
 pub struct Conv2dWeightGrad {
-    pub shape: Conv2dShape,
+    shape: Conv2dShape,
+    x: Prologue,
+    dy: Prologue,
 }
 
 impl Kernel for Conv2dWeightGrad {
@@ -68,7 +81,7 @@ impl Kernel for Conv2dWeightGrad {
     }
 
     fn access(&self) -> Vec<Access> {
-        vec![Access::Read, Access::Read, Access::Write]
+        self.x.access().chain(self.dy.access()).chain([Access::Write]).collect()
     }
 
     fn scratch(&self, target: Target) -> usize {
@@ -84,18 +97,24 @@ impl Kernel for Conv2dWeightGrad {
         let mut shaders = vec![self.chunk_shader()];
         if self.chunks() > 1 {
             let source = Source::new(wgsl!("conv2d_sum")).set("SIZE", size).set("CHUNKS", self.chunks());
+            let bindings = format!(
+                "@group(0) @binding({}) var<storage, read_write> dweight: array<f32>;\n\
+                 @group(0) @binding({}) var<storage, read_write> partials: array<f32>;",
+                self.output(),
+                self.output() + 1
+            );
+            let source = source.block("bindings", &bindings);
             shaders.push(Shader::linear(source.finish(), size, 64));
         }
         shaders
     }
 
     fn run(&self, args: &Args) {
-        let (x, dy) = (args.read(0), args.read(1));
-        WeightGrad::new(&self.shape).run(x, dy, args.write(2), args.write(3));
+        WeightGrad::new(&self.shape).run(&self.x, &self.dy, args);
     }
 
     fn cost(&self) -> Cost {
-        self.shape.cost()
+        self.shape.cost(&[&self.x, &self.dy])
     }
 }
 
@@ -108,6 +127,19 @@ const FEWEST: usize = 16;
 const PARTIALS: usize = 64 << 20;
 
 impl Conv2dWeightGrad {
+    /// # Panics
+    /// When `x` is not `[N, C, H, W]` or `dy` is not `[N, O, OH, OW]`.
+    pub fn new(shape: Conv2dShape, x: Prologue, dy: Prologue) -> Conv2dWeightGrad {
+        shape.check_input(&x);
+        shape.check_gradient(&dy);
+        Conv2dWeightGrad { shape, x, dy }
+    }
+
+    /// Binding of the output.
+    fn output(&self) -> usize {
+        self.x.arity() + self.dy.arity()
+    }
+
     /// Output channels of an invocation.
     fn block(&self) -> usize {
         (self.shape.out_channels / self.shape.groups).min(8)
@@ -164,25 +196,28 @@ impl Conv2dWeightGrad {
                 "store",
                 &lines(&|r| format!("    if ({r}u < rows) {{ put(to + {r}u * depth, left, a{r}); }}")),
             );
-        Shader::linear(source.finish(), self.tiles() * self.chunks(), 64)
+        Shader::linear(with_math(source, &[&self.x, &self.dy]).finish(), self.tiles() * self.chunks(), 64)
     }
 
     /// The output gradient is read in vectors where rows are whole ones; a single chunk is the result.
     fn bindings(&self) -> String {
         let aligned = self.shape.output()[1].is_multiple_of(4);
-        let (kind, load) = match aligned {
-            true => ("vec4<f32>", "    return dy[at / 4u];"),
+        let (width, load) = match aligned {
+            true => (4, "    return load_dy(at / 4u);"),
             false => (
-                "f32",
+                1,
                 "    let i = select(vec4<u32>(), at + vec4<u32>(0u, 1u, 2u, 3u), live);\n    \
-                 return select(vec4<f32>(), vec4<f32>(dy[i.x], dy[i.y], dy[i.z], dy[i.w]), live);",
+                 let v = vec4<f32>(load_dy(i.x), load_dy(i.y), load_dy(i.z), load_dy(i.w));\n    \
+                 return select(vec4<f32>(), v, live);",
             ),
         };
-        let out = if self.chunks() == 1 { 2 } else { 3 };
+        let out = self.output() + usize::from(self.chunks() > 1);
         format!(
-            "@group(0) @binding(1) var<storage, read> dy: array<{kind}>;\n\
+            "{}{}\
              @group(0) @binding({out}) var<storage, read_write> out: array<f32>;\n\n\
-             fn dy4(at: u32, live: vec4<bool>) -> vec4<f32> {{\n{load}\n}}"
+             fn dy4(at: u32, live: vec4<bool>) -> vec4<f32> {{\n{load}\n}}",
+            self.x.wgsl("x", 0, 1),
+            self.dy.wgsl("dy", self.x.arity(), width)
         )
     }
 }

@@ -4,9 +4,10 @@
 use rayon::prelude::*;
 
 use super::batch_norm::{MOMENT_WORDS, levels, moment_stages, scratch_bytes, tree, typed, width};
+use super::prologue::Prologue;
 use crate::simd::vectorized;
 use crate::wgsl::{Source, wgsl};
-use crate::{Access, Args, Cost, Kernel, Shader, Target};
+use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader, Target};
 
 /// Forward pass: `y = gamma (x - mean) rstd + beta` with `rstd = 1 / sqrt(var + eps)`, mean and (biased) variance of
 /// every row.
@@ -62,7 +63,8 @@ impl Kernel for LayerNorm {
             self.eps
         );
         // A row is a channel of one image.
-        let mut stages = moment_stages(1, self.rows, self.cols, &store);
+        let x = Prologue::plain(DType::F32, Layout::contiguous(&[self.rows, self.cols]));
+        let mut stages = moment_stages(&x, [1, self.rows, self.cols], (4, &store));
         let width = width(self.cols);
         let count = self.rows * self.cols / width;
         let apply =
@@ -155,7 +157,7 @@ impl Kernel for LayerNormGradInput {
         let apply = typed(wgsl!("layer_norm_grad_input"), width).set("COUNT", count).set("COLS", cols);
         let sums = self.rows * 2 * levels[..levels.len() - 1].iter().sum::<usize>();
         let apply = apply.set("SIZE", self.cols).set("SUMS", sums);
-        let tree = tree(wgsl!("batch_norm_add"), self.rows, &levels, 2, "");
+        let tree = tree(wgsl!("batch_norm_add"), self.rows, &levels, 2, (4, ""));
         [vec![first], tree, vec![Shader::linear(apply.finish(), count, 64)]].concat()
     }
 
@@ -200,7 +202,7 @@ impl Kernel for LayerNormGradParams {
             Source::new(wgsl!("layer_norm_column_sums")).set("ROWS", self.rows).set("COLS", self.cols);
         let first = Shader::linear(first.set("SPLITS", levels[0]).finish(), self.cols * levels[0], 64);
         let store = "    result0[c] = second;\n    result1[c] = first;";
-        [vec![first], tree(wgsl!("batch_norm_add"), self.cols, &levels, 2, store)].concat()
+        [vec![first], tree(wgsl!("batch_norm_add"), self.cols, &levels, 2, (4, store))].concat()
     }
 
     fn run(&self, args: &Args) {
@@ -319,7 +321,7 @@ pub(super) fn centered_column_sums(x: &[f32], dy: &[f32], mean: &[f32]) -> [Vec<
 }
 
 /// Elements whose sums are kept in `f32`.
-const RUN: usize = 4096;
+pub(super) const RUN: usize = 4096;
 /// Elements of a run whose mean is the first guess of the run's.
 const GUESS: usize = 256;
 /// Independent sums: enough vectors of the widest kind to hide the latency of additions.

@@ -6,6 +6,7 @@ mod shader;
 pub(super) use cpu::{Fold, MaxF32, SumF32, fold_slice};
 pub(super) use shader::{Stage, position_fn};
 
+use super::prologue::Prologue;
 use crate::layout::simplify;
 use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader, Target};
 use cpu::{MaxI32, MaxU32, MinF32, MinI32, MinU32, ProdF32, ProdU32, SumU32};
@@ -39,12 +40,14 @@ impl ReduceOp {
 
 /// `output[k] = op over r of input[k, r]`, where `k` are the first `keep` dimensions of the input and `r` the others.
 ///
-/// Arguments: the input, read through its layout; the output, contiguous `[kept dims]`. Positions are row-major numbers
-/// in the reduced dimensions. Over no elements, `Sum` is 0 and `Prod` is 1; the other operations need at least one.
+/// Arguments: the inputs of the operand; the output, contiguous `[kept dims]`. Positions are row-major numbers in the
+/// reduced dimensions. Over no elements, `Sum` is 0 and `Prod` is 1; the other operations need at least one.
 #[derive(Clone, Debug)]
 pub struct Reduce {
     op: ReduceOp,
-    dtype: DType,
+    /// A dense array: the memory of an input that is reduced as it is, or the elements of a computed one.
+    input: Prologue,
+    /// Where the elements lie in the array.
     kept: Layout,
     /// At offset 0; for operations without positions reordered so that the smallest stride is last, and without
     /// negative strides.
@@ -54,23 +57,35 @@ pub struct Reduce {
 impl Reduce {
     /// # Panics
     /// When `keep` is larger than the input's rank.
-    pub fn new(op: ReduceOp, dtype: DType, input: Layout, keep: usize) -> Reduce {
-        assert!(keep <= input.rank(), "keeping {keep} dimensions of {}", input.rank());
-        let (shape, strides) = (input.shape(), input.strides());
-        let (mut offset, mut tail) = (input.offset() as isize, vec![]);
-        for d in keep..input.rank() {
-            tail.push((shape[d], strides[d]));
+    pub fn new(op: ReduceOp, input: Prologue, keep: usize) -> Reduce {
+        let rank = input.shape().len();
+        assert!(keep <= rank, "keeping {keep} dimensions of {rank}");
+        let read =
+            |l: &&Layout| l.strides().iter().zip(l.shape()).filter(|d| *d.0 != 0).map(|d| *d.1).product();
+        let lead = input.layouts().iter().max_by_key::<usize, _>(read).expect("an operand has an input");
+        let (kept, reduced) = split(op, lead, keep);
+        if input.is_identity() {
+            let memory = Layout::contiguous(&[span(&kept, &reduced)]);
+            return Reduce { op, input: Prologue::plain(input.dtype(), memory), kept, reduced };
         }
+        let (outputs, elements) = (kept.numel(), reduced.numel());
+        let mut order: Vec<usize> = (keep..rank).collect();
         if !op.is_arg() {
-            for (size, stride) in tail.iter_mut().filter(|d| d.1 < 0) {
-                offset += (size.max(&mut 1).to_owned() as isize - 1) * *stride;
-                *stride = -*stride;
-            }
-            tail.sort_by_key(|&(_, stride)| (stride != 0, -stride));
+            order.sort_by_key(|&d| (lead.strides()[d] != 0, -lead.strides()[d].abs()));
         }
-        let (sizes, steps) = tail.into_iter().unzip();
-        let kept = Layout::new(shape[..keep].to_vec(), strides[..keep].to_vec(), offset as usize);
-        Reduce { op, dtype, kept: merged(kept), reduced: merged(Layout::new(sizes, steps, 0)) }
+        let columns = !op.is_arg() && by_columns(&kept, &reduced);
+        let (step, stride) = if columns { (1, outputs) } else { (elements, 1) };
+        let order = if columns {
+            [order, (0..keep).collect()].concat()
+        } else {
+            [(0..keep).collect(), order].concat()
+        };
+        Reduce {
+            op,
+            input: input.relayout(|l| l.permute(&order)),
+            kept: merged(Layout::new(vec![outputs], vec![step as isize], 0)),
+            reduced: merged(Layout::new(vec![elements], vec![stride as isize], 0)),
+        }
     }
 
     /// Number of splits of every stage on a GPU. The last is 1; all keep the loops of one invocation short.
@@ -87,6 +102,42 @@ impl Reduce {
             left = splits;
         }
     }
+}
+
+/// The first `keep` dimensions of a layout, and the others as [`Reduce`] wants them.
+fn split(op: ReduceOp, input: &Layout, keep: usize) -> (Layout, Layout) {
+    let (shape, strides) = (input.shape(), input.strides());
+    let (mut offset, mut tail) = (input.offset() as isize, vec![]);
+    for d in keep..input.rank() {
+        tail.push((shape[d], strides[d]));
+    }
+    if !op.is_arg() {
+        for (size, stride) in tail.iter_mut().filter(|d| d.1 < 0) {
+            offset += (size.max(&mut 1).to_owned() as isize - 1) * *stride;
+            *stride = -*stride;
+        }
+        tail.sort_by_key(|&(_, stride)| (stride != 0, -stride));
+    }
+    let (sizes, steps) = tail.into_iter().unzip();
+    let kept = Layout::new(shape[..keep].to_vec(), strides[..keep].to_vec(), offset as usize);
+    (merged(kept), merged(Layout::new(sizes, steps, 0)))
+}
+
+/// Elements of memory that all positions lie in.
+fn span(kept: &Layout, reduced: &Layout) -> usize {
+    if kept.numel() * reduced.numel() == 0 {
+        return 0;
+    }
+    let reach = |l: &Layout| -> isize {
+        l.shape().iter().zip(l.strides()).map(|(&n, &s)| ((n as isize - 1) * s).max(0)).sum()
+    };
+    kept.offset() + (reach(kept) + reach(reduced)) as usize + 1
+}
+
+/// Whether neighbouring outputs are folded side by side, not the elements of one output.
+fn by_columns(kept: &Layout, reduced: &Layout) -> bool {
+    let ((columns, step), (length, stride)) = (inner(kept), inner(reduced));
+    step == 1 && columns >= 4 && (stride != 1 || length < 16)
 }
 
 fn merged(layout: Layout) -> Layout {
@@ -108,7 +159,7 @@ impl Kernel for Reduce {
     }
 
     fn access(&self) -> Vec<Access> {
-        vec![Access::Read, Access::Write]
+        self.input.access().chain([Access::Write]).collect()
     }
 
     fn scratch(&self, target: Target) -> usize {
@@ -122,13 +173,13 @@ impl Kernel for Reduce {
         let (stages, kept) = (self.stages(), self.kept.numel());
         let mut stage = Stage {
             op: self.op,
-            dtype: self.dtype,
+            dtype: self.input.dtype(),
             kept: self.kept.clone(),
             reduced: self.reduced.clone(),
-            input: Some(0),
+            input: Some(self.input.clone()),
             first: 0,
             splits: 1,
-            output: 1,
+            output: self.input.arity(),
             kept_fast: inner(&self.kept).1 == 1 && inner(&self.reduced).1 != 1,
         };
         let mut shaders = vec![];
@@ -146,29 +197,33 @@ impl Kernel for Reduce {
 
     fn run(&self, args: &Args) {
         use ReduceOp::*;
-        match (self.op, self.dtype) {
-            (Sum, DType::F32) => self.values::<SumF32>(args.read(0), args.write(1)),
-            (Prod, DType::F32) => self.values::<ProdF32>(args.read(0), args.write(1)),
-            (Max, DType::F32) => self.values::<MaxF32>(args.read(0), args.write(1)),
-            (Min, DType::F32) => self.values::<MinF32>(args.read(0), args.write(1)),
-            (ArgMax, DType::F32) => self.positions::<MaxF32>(args.read(0), args.write(1)),
-            (ArgMin, DType::F32) => self.positions::<MinF32>(args.read(0), args.write(1)),
+        let (x, out) = (&self.input.bind(args, 0), self.input.arity());
+        match (self.op, self.input.dtype()) {
+            (Sum, DType::F32) => self.values::<SumF32>(x, args.write(out)),
+            (Prod, DType::F32) => self.values::<ProdF32>(x, args.write(out)),
+            (Max, DType::F32) => self.values::<MaxF32>(x, args.write(out)),
+            (Min, DType::F32) => self.values::<MinF32>(x, args.write(out)),
+            (ArgMax, DType::F32) => self.positions::<MaxF32>(x, args.write(out)),
+            (ArgMin, DType::F32) => self.positions::<MinF32>(x, args.write(out)),
             // Sums and products that wrap are the same of signed and unsigned words.
-            (Sum, _) => self.values::<SumU32>(args.read(0), args.write(1)),
-            (Prod, _) => self.values::<ProdU32>(args.read(0), args.write(1)),
-            (Max, DType::I32) => self.values::<MaxI32>(args.read(0), args.write(1)),
-            (Min, DType::I32) => self.values::<MinI32>(args.read(0), args.write(1)),
-            (ArgMax, DType::I32) => self.positions::<MaxI32>(args.read(0), args.write(1)),
-            (ArgMin, DType::I32) => self.positions::<MinI32>(args.read(0), args.write(1)),
-            (Max, _) => self.values::<MaxU32>(args.read(0), args.write(1)),
-            (Min, _) => self.values::<MinU32>(args.read(0), args.write(1)),
-            (ArgMax, _) => self.positions::<MaxU32>(args.read(0), args.write(1)),
-            (ArgMin, _) => self.positions::<MinU32>(args.read(0), args.write(1)),
+            (Sum, _) => self.values::<SumU32>(x, args.write(out)),
+            (Prod, _) => self.values::<ProdU32>(x, args.write(out)),
+            (Max, DType::I32) => self.values::<MaxI32>(x, args.write(out)),
+            (Min, DType::I32) => self.values::<MinI32>(x, args.write(out)),
+            (ArgMax, DType::I32) => self.positions::<MaxI32>(x, args.write(out)),
+            (ArgMin, DType::I32) => self.positions::<MinI32>(x, args.write(out)),
+            (Max, _) => self.values::<MaxU32>(x, args.write(out)),
+            (Min, _) => self.values::<MinU32>(x, args.write(out)),
+            (ArgMax, _) => self.positions::<MaxU32>(x, args.write(out)),
+            (ArgMin, _) => self.positions::<MinU32>(x, args.write(out)),
         }
     }
 
     fn cost(&self) -> Cost {
         let (kept, reduced) = (self.kept.numel() as u64, self.reduced.numel() as u64);
-        Cost { flops: kept * reduced, bytes: 4 * kept * (reduced + 1) }
+        let (flops, bytes) = self.input.work();
+        let computed = !self.input.is_plain();
+        let bytes = if computed { bytes } else { 4 * kept * reduced };
+        Cost { flops: flops + kept * reduced, bytes: bytes + 4 * kept }
     }
 }

@@ -6,7 +6,9 @@ use rayon::prelude::*;
 use super::planes::{Grid, Planes, forward_grid, input_grad_grids};
 use super::tile::Task;
 use super::{LANES, Shared, TILE, with_buffers};
+use crate::Args;
 use crate::kernels::Conv2dShape;
+use crate::kernels::prologue::Prologue;
 
 /// A correlation of every image with a set of weights.
 #[derive(Debug)]
@@ -104,9 +106,11 @@ impl Correlation {
         }
     }
 
-    /// `x` and `y` are the source and the output of all images; `packed` is scratch memory.
-    pub fn run(&self, x: &[f32], w: &[f32], y: &mut [f32], packed: &mut [f32]) {
-        self.pack(w, packed);
+    /// Arguments: the inputs of the source of all images, the weights, the output, scratch memory for the packed weights.
+    pub fn run(&self, source: &Prologue, args: &Args) {
+        let (x, next) = (&source.bind(args, 0), source.arity());
+        let (y, packed): (&mut [f32], &mut [f32]) = (args.write(next + 1), args.write(next + 2));
+        self.pack(args.read(next), packed);
         let packed = &*packed;
         let offsets = |g: &Grid| -> Vec<usize> {
             (0..self.inner).flat_map(|c| g.taps.iter().map(move |t| c * self.planes.len() + t.1)).collect()
@@ -116,7 +120,7 @@ impl Correlation {
         let units = if self.groups > 1 { self.groups } else { self.blocks() };
         let parts = if sets >= 16 { 1 } else { 16usize.div_ceil(sets).min(units) };
         let longest = offsets.iter().map(Vec::len).max().unwrap_or(0);
-        let copy = if self.planes.is_input() && self.direct() {
+        let copy = if self.planes.is_input() && self.direct() && source.is_plain() {
             0
         } else {
             self.images * self.inner * self.planes.len()
@@ -133,6 +137,7 @@ impl Correlation {
             };
             let first = set * self.images;
             let images = first..(first + self.images).min(self.batch);
+            let x = x.reader();
             with_buffers(sizes, |[copy, panel, _]| {
                 let offsets = &offsets;
                 Arch::new().dispatch(Task {

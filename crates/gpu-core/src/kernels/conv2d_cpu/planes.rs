@@ -2,6 +2,8 @@
 
 use super::LANES;
 use crate::kernels::Conv2dShape;
+use crate::kernels::interpreter::BLOCK;
+use crate::kernels::prologue::Reader;
 
 /// Copies of one channel: plane `i` holds input element `corner[i] + step * [row, col]`, and 0 outside of the input.
 #[derive(Debug)]
@@ -24,8 +26,23 @@ impl Planes {
         self.step == [1, 1] && self.corners == [[0, 0]] && [self.rows, self.pitch] == self.input
     }
 
+    /// Planes of channels `first..first + count` of all images' channels.
     #[inline(always)]
-    pub fn fill(&self, x: &[f32], out: &mut [f32]) {
+    pub fn fill_channels(&self, x: &mut Reader<f32>, first: usize, count: usize, out: &mut [f32]) {
+        let (size, len) = (self.input[0] * self.input[1], self.len());
+        // Small channels are read together.
+        let together = (BLOCK / size).max(1);
+        for c in (0..count).step_by(together) {
+            let n = together.min(count - c);
+            let values = x.read((first + c) * size, n * size);
+            for (x, out) in values.chunks_exact(size).zip(out[c * len..].chunks_exact_mut(len)) {
+                self.fill(x, out);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn fill(&self, x: &[f32], out: &mut [f32]) {
         let [height, width] = self.input;
         let planes = out[..self.len()].chunks_exact_mut(self.rows * self.pitch);
         for (&[row0, col0], plane) in self.corners.iter().zip(planes) {

@@ -5,11 +5,12 @@ use pulp::{Simd, WithSimd};
 use super::correlation::Correlation;
 use super::planes::Grid;
 use super::{LANES, Shared, TILE};
+use crate::kernels::prologue::Reader;
 
 /// Some images, groups and blocks of output channels of a correlation.
 pub(super) struct Task<'a> {
     pub of: &'a Correlation,
-    pub x: &'a [f32],
+    pub x: Reader<'a, f32>,
     pub packed: &'a [f32],
     pub offsets: &'a [Vec<usize>],
     pub y: Shared,
@@ -55,10 +56,8 @@ impl Task<'_> {
         let direct = of.grids.iter().all(|g| g.cols % S::F32_LANES == 0);
         let image = of.inner * of.planes.len();
         for group in self.groups.clone() {
-            let source = match direct && of.planes.is_input() {
-                true => self.channels(self.images.start, group).as_ptr(),
-                false => self.copy(group),
-            };
+            let source = if direct && of.planes.is_input() { self.in_place(group) } else { None };
+            let source = source.unwrap_or_else(|| self.copy(group));
             let panel = self.panel.as_mut_ptr();
             let mut weights = self.packed;
             for (grid, offsets) in of.grids.iter().zip(self.offsets) {
@@ -71,23 +70,22 @@ impl Task<'_> {
         }
     }
 
-    /// Channels of a group of an image.
+    /// Channels of a group of the task's first image, where they lie in memory as they are.
     #[inline(always)]
-    fn channels(&self, image: usize, group: usize) -> &[f32] {
+    fn in_place(&self, group: usize) -> Option<*const f32> {
         let size = self.of.inner * self.of.planes.input[0] * self.of.planes.input[1];
-        &self.x[(image * self.of.groups + group) * size..][..size]
+        let start = (self.images.start * self.of.groups + group) * size;
+        self.x.plain().map(|x| x[start..][..size].as_ptr())
     }
 
     /// Fills the planes of a group of all images of the task.
     #[inline(always)]
     fn copy(&mut self, group: usize) -> *const f32 {
-        let planes = &self.of.planes;
-        let (x, size, len) = (self.x, planes.input[0] * planes.input[1], planes.len());
+        let of = self.of;
+        let len = of.inner * of.planes.len();
         for (i, n) in self.images.clone().enumerate() {
-            for c in 0..self.of.inner {
-                let from = ((n * self.of.groups + group) * self.of.inner + c) * size;
-                planes.fill(&x[from..from + size], &mut self.copy[(i * self.of.inner + c) * len..]);
-            }
+            let first = (n * of.groups + group) * of.inner;
+            of.planes.fill_channels(&mut self.x, first, of.inner, &mut self.copy[i * len..][..len]);
         }
         self.copy.as_ptr()
     }

@@ -5,7 +5,10 @@ use rayon::prelude::*;
 
 use super::planes::{Grid, Planes, forward_grid};
 use super::{LANES, Shared, with_buffers};
+use crate::Args;
 use crate::kernels::Conv2dShape;
+use crate::kernels::interpreter::BLOCK;
+use crate::kernels::prologue::{Prologue, Reader};
 
 /// The weight gradient on the CPU: sums over pixels with vectors along them. The images are cut into chunks, by the
 /// shape alone; partial sums of the chunks are added in order.
@@ -50,7 +53,11 @@ impl WeightGrad {
         self.chunks * self.weights()
     }
 
-    pub fn run(&self, x: &[f32], dy: &[f32], dweight: &mut [f32], partials: &mut [f32]) {
+    /// Arguments: the inputs of `x`, those of `dy`, the weight gradient, scratch memory for the partial sums.
+    pub fn run(&self, x: &Prologue, dy: &Prologue, args: &Args) {
+        let out = x.arity() + dy.arity();
+        let (dweight, partials): (&mut [f32], &mut [f32]) = (args.write(out), args.write(out + 1));
+        let (x, dy, plain) = (&x.bind(args, 0), &dy.bind(args, x.arity()), dy.is_plain());
         let (groups, size) = (self.shape.groups, self.weights());
         let out = Shared(partials.as_mut_ptr());
         let (pixels, planes) = (self.grid.rows * self.grid.cols, self.channels * self.planes.len());
@@ -60,7 +67,7 @@ impl WeightGrad {
         } else {
             self.channels * self.grid.taps.len() * padded
         };
-        let copy = if pixels == padded { 0 } else { self.outer * padded };
+        let copy = if plain && pixels == padded { 0 } else { self.outer * padded };
         let sizes = [planes, panel, copy].map(|n| n * self.images);
         (0..self.chunks * groups * self.parts).into_par_iter().for_each(|i| {
             let (chunk, group, part) = (i / self.parts / groups, i / self.parts % groups, i % self.parts);
@@ -70,6 +77,7 @@ impl WeightGrad {
             let channels = bound(part)..bound(part + 1);
             // SAFETY: the partial sums of this chunk and group.
             let at = unsafe { out.get().add(chunk * size + group * (size / groups)) };
+            let (x, dy) = (x.reader(), dy.reader());
             with_buffers(sizes, |buffers| {
                 let out = Shared(at);
                 Arch::new().dispatch(Task { of: self, x, dy, out, images, group, channels, buffers });
@@ -90,8 +98,8 @@ impl WeightGrad {
 /// Some channels of one group, summed over one chunk of images.
 struct Task<'a> {
     of: &'a WeightGrad,
-    x: &'a [f32],
-    dy: &'a [f32],
+    x: Reader<'a, f32>,
+    dy: Reader<'a, f32>,
     out: Shared,
     images: std::ops::Range<usize>,
     group: usize,
@@ -171,34 +179,41 @@ impl Task<'_> {
         }
     }
 
-    /// The output gradient of the task's images, copied with zeros where a row is no multiple of a vector.
+    /// The output gradient of the task's images: in place, or copied with zeros where a row is no multiple of a vector.
     #[inline(always)]
-    fn gradient(&self, padded: usize, copy: &mut [f32]) -> Operand {
+    fn gradient(&mut self, padded: usize, copy: &mut [f32]) -> Operand {
         let of = self.of;
-        let (count, pixels) = (self.images.len(), of.grid.rows * of.grid.cols);
-        let image = of.shape.groups * of.outer * pixels;
-        let dy = &self.dy[self.images.start * image + self.group * of.outer * pixels..];
-        if padded == pixels {
-            return Operand { start: dy.as_ptr(), image, row: pixels };
+        let (rows, pixels) = (of.outer, of.grid.rows * of.grid.cols);
+        let first = |n: usize| (n * of.shape.groups + self.group) * rows * pixels;
+        if padded == pixels
+            && let Some(dy) = self.dy.plain()
+        {
+            let start = dy[first(self.images.start)..].as_ptr();
+            return Operand { start, image: of.shape.groups * rows * pixels, row: pixels };
         }
-        for (i, out) in copy[..of.outer * count * padded].chunks_exact_mut(padded).enumerate() {
-            let (row, n) = (i / count, i % count);
-            out[..pixels].copy_from_slice(&dy[n * image + row * pixels..][..pixels]);
-            out[pixels..].fill(0.0);
+        let together = (BLOCK / pixels).max(1);
+        for (n, out) in self.images.clone().zip(copy.chunks_exact_mut(rows * padded)) {
+            for row in (0..rows).step_by(together) {
+                let count = together.min(rows - row);
+                let values = self.dy.read(first(n) + row * pixels, count * pixels);
+                let rows = values.chunks_exact(pixels).zip(out[row * padded..].chunks_exact_mut(padded));
+                for (values, out) in rows {
+                    out[..pixels].copy_from_slice(values);
+                    out[pixels..].fill(0.0);
+                }
+            }
         }
-        Operand { start: copy.as_ptr(), image: padded, row: count * padded }
+        Operand { start: copy.as_ptr(), image: rows * padded, row: padded }
     }
 
     /// Planes `[image][channel]` of some channels.
     #[inline(always)]
-    fn fill(&self, first: usize, channels: usize, planes: &mut [f32]) {
+    fn fill(&mut self, first: usize, channels: usize, planes: &mut [f32]) {
         let of = self.of;
-        let (len, size) = (of.planes.len(), of.shape.input[0] * of.shape.input[1]);
-        for (i, n) in self.images.clone().enumerate() {
-            for c in 0..channels {
-                let channel = (n * of.shape.groups + self.group) * of.inner + first + c;
-                of.planes.fill(&self.x[channel * size..][..size], &mut planes[(i * of.channels + c) * len..]);
-            }
+        let image = of.channels * of.planes.len();
+        for (n, out) in self.images.clone().zip(planes.chunks_exact_mut(image)) {
+            let first = (n * of.shape.groups + self.group) * of.inner + first;
+            of.planes.fill_channels(&mut self.x, first, channels, out);
         }
     }
 

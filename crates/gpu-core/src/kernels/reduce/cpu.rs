@@ -3,8 +3,9 @@
 use bytemuck::Pod;
 use rayon::prelude::*;
 
-use super::{Reduce, ReduceOp, inner};
+use super::{Reduce, ReduceOp, by_columns, inner};
 use crate::Layout;
+use crate::kernels::prologue::{Operand, Prologue, Reader};
 use crate::simd::vectorized;
 
 /// An associative operation on elements `T`: blocks are folded in `T`, and the blocks' results in `Wide`.
@@ -196,13 +197,13 @@ fn for_blocks<T: Send>(out: &mut [T], block: usize, parallel: bool, f: impl Fn(u
 
 impl Reduce {
     /// Sum, product and extremes.
-    pub(super) fn values<F: Fold>(&self, x: &[F::T], out: &mut [F::T]) {
+    pub(super) fn values<F: Fold>(&self, x: &Operand, out: &mut [F::T]) {
         let (kept, reduced) = (self.kept.numel(), self.reduced.numel());
         let out = &mut out[..kept];
         if kept == 0 || reduced == 0 {
             return out.fill(F::narrow(F::WIDE));
         }
-        let columns = self.by_columns();
+        let columns = by_columns(&self.kept, &self.reduced);
         let block = if columns { 2 * COLUMNS } else { (GRAIN / 2 / reduced).clamp(1, 1024) };
         let parallel = kept * reduced > GRAIN;
         let blocks = kept.div_ceil(block);
@@ -210,10 +211,7 @@ impl Reduce {
             return for_blocks(out, block, parallel, |first, out| {
                 let mut wide = [F::WIDE; 1024];
                 let wide = &mut wide[..out.len()];
-                vectorized(
-                    #[inline(always)]
-                    || self.part::<F>(columns, x, first, 0, reduced, wide),
-                );
+                self.part::<F>(x, first, 0, reduced, wide);
                 out.iter_mut().zip(wide).for_each(|(o, w)| *o = F::narrow(*w));
             });
         }
@@ -224,10 +222,7 @@ impl Reduce {
         for_blocks(&mut parts, kept, true, |first, wide| {
             let start = (first / kept * len).min(reduced);
             let end = (start + len).min(reduced);
-            vectorized(
-                #[inline(always)]
-                || self.part::<F>(columns, x, 0, start, end, wide),
-            );
+            self.part::<F>(x, 0, start, end, wide);
         });
         for (o, value) in out.iter_mut().enumerate() {
             let all = parts[o..].iter().step_by(kept);
@@ -235,15 +230,81 @@ impl Reduce {
         }
     }
 
-    /// Whether neighbouring outputs are folded side by side, not the elements of one output.
-    fn by_columns(&self) -> bool {
-        let ((columns, step), (length, stride)) = (inner(&self.kept), inner(&self.reduced));
-        step == 1 && columns >= 4 && (stride != 1 || length < 16)
+    /// Folds reduced elements `start..end` of outputs `first..` into `wide`.
+    fn part<F: Fold>(&self, x: &Operand, first: usize, start: usize, end: usize, wide: &mut [F::Wide]) {
+        let columns = by_columns(&self.kept, &self.reduced);
+        match x.plain() {
+            Some(x) => vectorized(
+                #[inline(always)]
+                || self.plain_part::<F>(columns, x, first, start, end, wide),
+            ),
+            None if columns => self.computed_columns::<F>(x.reader(), first, start, end, wide),
+            None => self.computed_rows::<F>(x.reader(), first, start, end, wide),
+        }
     }
 
-    /// Folds reduced elements `start..end` of outputs `first..` into `wide`.
+    /// As [`part`](Reduce::part) of computed elements `[reduced][kept]`, in tiles of some rows of some outputs.
+    fn computed_columns<F: Fold>(
+        &self,
+        mut x: Reader<F::T>,
+        first: usize,
+        start: usize,
+        end: usize,
+        wide: &mut [F::Wide],
+    ) {
+        let kept = self.kept.numel();
+        let mut tile = [F::START; 2 * BLOCK];
+        for (c, wide) in wide.chunks_mut(COLUMNS).enumerate() {
+            let (width, first) = (wide.len(), first + c * COLUMNS);
+            for r in (start..end).step_by(tile.len() / width) {
+                let rows = (tile.len() / width).min(end - r);
+                let tile = &mut tile[..rows * width];
+                if width == kept {
+                    x.copy(r * kept, tile);
+                } else {
+                    let rows = tile.chunks_exact_mut(width).enumerate();
+                    rows.for_each(|(i, out)| x.copy((r + i) * kept + first, out));
+                }
+                vectorized(
+                    #[inline(always)]
+                    || fold_columns::<F>(tile, width, rows, wide),
+                );
+            }
+        }
+    }
+
+    /// As [`part`](Reduce::part) of computed elements `[kept][reduced]`.
+    fn computed_rows<F: Fold>(
+        &self,
+        mut x: Reader<F::T>,
+        first: usize,
+        start: usize,
+        end: usize,
+        wide: &mut [F::Wide],
+    ) {
+        let (reduced, len) = (self.reduced.numel(), end - start);
+        // Whole short rows are computed together.
+        let together = if len == reduced { (BLOCK / len).max(1) } else { 1 };
+        for (g, wide) in wide.chunks_mut(together).enumerate() {
+            let base = (first + g * together) * reduced + start;
+            let total = wide.len() * len;
+            for at in (0..total).step_by(BLOCK) {
+                let values = x.read(base + at, BLOCK.min(total - at));
+                vectorized(
+                    #[inline(always)]
+                    || {
+                        for (wide, values) in wide.iter_mut().zip(values.chunks(len)) {
+                            *wide = F::merge(*wide, fold_slice::<F>(values));
+                        }
+                    },
+                );
+            }
+        }
+    }
+
+    /// As [`part`](Reduce::part) of elements in memory.
     #[inline(always)]
-    fn part<F: Fold>(
+    fn plain_part<F: Fold>(
         &self,
         columns: bool,
         x: &[F::T],
@@ -278,25 +339,28 @@ impl Reduce {
 
     /// The same reduction in an order of the elements that is good for values.
     fn extremes(&self) -> Reduce {
+        if !self.input.is_plain() {
+            return self.clone();
+        }
         let shape = [self.kept.shape(), self.reduced.shape()].concat();
         let strides = [self.kept.strides(), self.reduced.strides()].concat();
-        Reduce::new(
-            ReduceOp::Max,
-            self.dtype,
-            Layout::new(shape, strides, self.kept.offset()),
-            self.kept.rank(),
-        )
+        let layout = Layout::new(shape, strides, self.kept.offset());
+        Reduce::new(ReduceOp::Max, Prologue::plain(self.input.dtype(), layout), self.kept.rank())
     }
 
     /// Positions of the extremes that `F` finds: first the extremes, then where they are, both in vectors.
-    pub(super) fn positions<F: Fold>(&self, x: &[F::T], out: &mut [i32]) {
+    pub(super) fn positions<F: Fold>(&self, x: &Operand, out: &mut [i32]) {
         let (kept, reduced) = (self.kept.numel(), self.reduced.numel());
         let mut values = vec![F::START; kept];
         self.extremes().values::<F>(x, &mut values);
         let block = (GRAIN / reduced.max(1)).clamp(1, 1024);
         for_blocks(&mut out[..kept], block, kept * reduced > GRAIN, |first, out| {
+            let mut reader = x.reader();
             for (o, out) in out.iter_mut().enumerate() {
-                *out = self.find::<F>(x, first + o, values[first + o]);
+                *out = match x.plain() {
+                    Some(x) => self.find::<F>(x, first + o, values[first + o]),
+                    None => self.find_computed::<F>(&mut reader, first + o, values[first + o]),
+                };
             }
         });
     }
@@ -315,6 +379,17 @@ impl Reduce {
             found.is_none()
         });
         (before + found.unwrap_or(0)) as i32
+    }
+
+    /// As [`find`](Reduce::find) of computed elements `[kept][reduced]`.
+    fn find_computed<F: Fold>(&self, x: &mut Reader<F::T>, o: usize, value: F::T) -> i32 {
+        let reduced = self.reduced.numel();
+        let mut blocks = (0..reduced).step_by(BLOCK);
+        let found = blocks.find_map(|at| {
+            let values = x.read(o * reduced + at, BLOCK.min(reduced - at));
+            find_in::<F>(values, value).map(|i| at + i)
+        });
+        found.unwrap_or(0) as i32
     }
 }
 

@@ -1,6 +1,7 @@
 //! The WGSL of a reduction's stages.
 
 use super::ReduceOp;
+use crate::kernels::prologue::Prologue;
 use crate::wgsl::{Source, wgsl};
 use crate::{DType, Layout, Shader};
 
@@ -11,8 +12,8 @@ pub(in crate::kernels) struct Stage {
     /// In elements of the input, or in items of the scratch memory.
     pub kept: Layout,
     pub reduced: Layout,
-    /// Binding of the input; `None` when the items of an earlier stage are read.
-    pub input: Option<usize>,
+    /// The input, bound from 0 on; `None` when the items of an earlier stage are read.
+    pub input: Option<Prologue>,
     /// Where the items read begin in the scratch memory; those written follow them.
     pub first: usize,
     pub splits: usize,
@@ -37,8 +38,8 @@ impl Stage {
     fn accessors(&self) -> String {
         let (t, arg) = (self.dtype.wgsl(), self.op.is_arg());
         let mut text = String::new();
-        if let Some(binding) = self.input {
-            text += &format!("@group(0) @binding({binding}) var<storage, read> x: array<{t}>;\n");
+        if let Some(input) = &self.input {
+            text += &input.wgsl("x", 0, 1);
         }
         let last = self.splits == 1;
         if last {
@@ -78,8 +79,8 @@ impl Stage {
     fn load(&self) -> String {
         let (t, first) = (self.dtype.wgsl(), self.first);
         let body = match (self.input.is_some(), self.op.is_arg()) {
-            (true, true) => "Item(x[u32(base + reduced_at(r))], r)".to_owned(),
-            (true, false) => "x[u32(base + reduced_at(r))]".to_owned(),
+            (true, true) => "Item(load_x(u32(base + reduced_at(r))), r)".to_owned(),
+            (true, false) => "load_x(u32(base + reduced_at(r)))".to_owned(),
             (false, true) => {
                 let p = format!("({first}u + u32(base + reduced_at(r))) * 2u");
                 format!("Item(bitcast<{t}>(scratch[{p}]), scratch[{p} + 1u])")

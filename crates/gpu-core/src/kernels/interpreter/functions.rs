@@ -1,0 +1,200 @@
+//! The scalar functions of programs, on slices of words. An operand of length 1 is the same for every element.
+
+use crate::DType;
+use crate::kernels::program::{Binary, Unary};
+use crate::simd::vectorized;
+use crate::vecmath;
+
+/// Applies `f` to every element, in the widest vectors.
+#[inline(always)]
+fn map1<A: bytemuck::Pod, R: bytemuck::Pod>(a: &[u32], out: &mut [u32], f: impl Fn(A) -> R) {
+    let (a, out): (&[A], &mut [R]) = (bytemuck::cast_slice(a), bytemuck::cast_slice_mut(out));
+    vectorized(
+        #[inline(always)]
+        || out.iter_mut().zip(a).for_each(|(o, &a)| *o = f(a)),
+    );
+}
+
+#[inline(always)]
+fn map2<A: bytemuck::Pod, R: bytemuck::Pod>(a: &[u32], b: &[u32], out: &mut [u32], f: impl Fn(A, A) -> R) {
+    let (a, b): (&[A], &[A]) = (bytemuck::cast_slice(a), bytemuck::cast_slice(b));
+    let out: &mut [R] = bytemuck::cast_slice_mut(out);
+    vectorized(
+        #[inline(always)]
+        || match (a, b) {
+            (_, &[b]) => out.iter_mut().zip(a).for_each(|(o, &a)| *o = f(a, b)),
+            (&[a], _) => out.iter_mut().zip(b).for_each(|(o, &b)| *o = f(a, b)),
+            _ => out.iter_mut().zip(a.iter().zip(b)).for_each(|(o, (&a, &b))| *o = f(a, b)),
+        },
+    );
+}
+
+/// `out[i] = if c[i] { a[i] } else { b[i] }`.
+pub(super) fn select(c: &[u32], a: &[u32], b: &[u32], out: &mut [u32]) {
+    fn spread(x: &[u32], n: usize) -> (u32, &[u32]) {
+        if x.len() == 1 { (x[0], &[]) } else { (0, &x[..n]) }
+    }
+    let n = out.len();
+    let ((c1, c), (a1, a), (b1, b)) = (spread(c, n), spread(a, n), spread(b, n));
+    let pick = |c: u32, a: u32, b: u32| if c != 0 { a } else { b };
+    vectorized(
+        #[inline(always)]
+        || match (c.is_empty(), a.is_empty(), b.is_empty()) {
+            (false, false, false) => (0..n).for_each(|i| out[i] = pick(c[i], a[i], b[i])),
+            (false, false, true) => (0..n).for_each(|i| out[i] = pick(c[i], a[i], b1)),
+            (false, true, false) => (0..n).for_each(|i| out[i] = pick(c[i], a1, b[i])),
+            (false, true, true) => (0..n).for_each(|i| out[i] = pick(c[i], a1, b1)),
+            (true, a_one, b_one) => {
+                let (one, value, many) = if c1 != 0 { (a_one, a1, a) } else { (b_one, b1, b) };
+                if one { out.fill(value) } else { out.copy_from_slice(many) }
+            }
+        },
+    );
+}
+
+pub(super) fn unary(op: Unary, t: DType, a: &[u32], out: &mut [u32]) {
+    match (op, t) {
+        (Unary::Cast(to), _) => cast(t, to, a, out),
+        (_, DType::F32) => unary_f32(op, a, out),
+        (Unary::Not, _) => map1(a, out, |x: u32| u32::from(x == 0)),
+        (Unary::Neg, _) => map1(a, out, i32::wrapping_neg),
+        (Unary::Abs, DType::I32) => map1(a, out, i32::wrapping_abs),
+        (Unary::Sign, DType::I32) => map1(a, out, i32::signum),
+        _ => panic!("{op:?} of {t}"),
+    }
+}
+
+fn unary_f32(op: Unary, a: &[u32], out: &mut [u32]) {
+    use Unary::*;
+    type F = f32;
+    match op {
+        Neg => map1(a, out, |x: F| -x),
+        Abs => map1(a, out, F::abs),
+        Sign => map1(a, out, |x: F| -> F {
+            if x > 0.0 {
+                1.0
+            } else if x < 0.0 {
+                -1.0
+            } else {
+                0.0
+            }
+        }),
+        Recip => map1(a, out, |x: F| 1.0 / x),
+        Sqrt => map1(a, out, F::sqrt),
+        Rsqrt => map1(a, out, |x: F| 1.0 / x.sqrt()),
+        Exp => map1(a, out, vecmath::exp),
+        Expm1 => map1(a, out, vecmath::expm1),
+        Log => map1(a, out, vecmath::log),
+        Log1p => map1(a, out, vecmath::log1p),
+        Sin => angles(a, out, vecmath::sin, F::sin),
+        Cos => angles(a, out, vecmath::cos, F::cos),
+        Tan => map1(a, out, F::tan),
+        Asin => map1(a, out, F::asin),
+        Acos => map1(a, out, F::acos),
+        Atan => map1(a, out, F::atan),
+        Sinh => map1(a, out, F::sinh),
+        Cosh => map1(a, out, F::cosh),
+        Asinh => map1(a, out, F::asinh),
+        Acosh => map1(a, out, F::acosh),
+        Atanh => map1(a, out, F::atanh),
+        Tanh => map1(a, out, vecmath::tanh),
+        Erf => map1(a, out, vecmath::erf),
+        Erfc => map1(a, out, libm::erfcf),
+        Sigmoid => map1(a, out, vecmath::sigmoid),
+        Relu => map1(a, out, |x: F| if x <= 0.0 { 0.0 } else { x }),
+        GeluTanh => map1(a, out, vecmath::gelu_tanh),
+        GeluTanhGrad => map1(a, out, vecmath::gelu_tanh_grad),
+        Floor => map1(a, out, F::floor),
+        Ceil => map1(a, out, F::ceil),
+        Round => map1(a, out, F::round_ties_even),
+        Trunc => map1(a, out, F::trunc),
+        IsNan => map1(a, out, |x: F| u32::from(x.is_nan())),
+        IsInf => map1(a, out, |x: F| u32::from(x.is_infinite())),
+        Not | Cast(_) => panic!("{op:?} of f32"),
+    }
+}
+
+/// Applies `fast`, which is for angles of moderate size, to blocks without a larger one, and `exact` to others.
+#[inline(always)]
+fn angles(a: &[u32], out: &mut [u32], fast: impl Fn(f32) -> f32, exact: impl Fn(f32) -> f32) {
+    let most = vecmath::MOST_RADIANS.to_bits();
+    let largest = vectorized(
+        #[inline(always)]
+        || a.iter().fold(0, |largest, &x| (x & 0x7fff_ffff).max(largest)),
+    );
+    if largest <= most { map1(a, out, fast) } else { map1(a, out, exact) }
+}
+
+fn cast(from: DType, to: DType, a: &[u32], out: &mut [u32]) {
+    use DType::*;
+    match (from, to) {
+        (F32, I32) => map1(a, out, |x: f32| x as i32),
+        (F32, U32) => map1(a, out, |x: f32| x as u32),
+        (F32, Bool) => map1(a, out, |x: f32| u32::from(x != 0.0)),
+        (I32, F32) => map1(a, out, |x: i32| x as f32),
+        (U32 | Bool, F32) => map1(a, out, |x: u32| x as f32),
+        (I32 | U32, Bool) => map1(a, out, |x: u32| u32::from(x != 0)),
+        _ => out.copy_from_slice(a),
+    }
+}
+
+pub(super) fn binary(op: Binary, t: DType, a: &[u32], b: &[u32], out: &mut [u32]) {
+    match t {
+        DType::F32 => binary_f32(op, a, b, out),
+        DType::I32 => binary_i32(op, a, b, out),
+        DType::U32 | DType::Bool => binary_u32(op, a, b, out),
+    }
+}
+
+fn binary_f32(op: Binary, a: &[u32], b: &[u32], out: &mut [u32]) {
+    use Binary::*;
+    type F = f32;
+    match op {
+        Add => map2(a, b, out, |x: F, y| x + y),
+        Sub => map2(a, b, out, |x: F, y| x - y),
+        Mul => map2(a, b, out, |x: F, y| x * y),
+        Div => map2(a, b, out, |x: F, y| x / y),
+        Pow => map2(a, b, out, F::powf),
+        Atan2 => map2(a, b, out, F::atan2),
+        Fmod => map2(a, b, out, |x: F, y| x % y),
+        Max => map2(a, b, out, |x: F, y| if x > y || x.is_nan() { x } else { y }),
+        Min => map2(a, b, out, |x: F, y| if x < y || x.is_nan() { x } else { y }),
+        Eq => map2(a, b, out, |x: F, y| u32::from(x == y)),
+        Ne => map2(a, b, out, |x: F, y| u32::from(x != y)),
+        Lt => map2(a, b, out, |x: F, y| u32::from(x < y)),
+        Le => map2(a, b, out, |x: F, y| u32::from(x <= y)),
+        Gt => map2(a, b, out, |x: F, y| u32::from(x > y)),
+        Ge => map2(a, b, out, |x: F, y| u32::from(x >= y)),
+        And | Or | Xor => panic!("{op:?} of f32"),
+    }
+}
+
+/// Integer arithmetic wraps, and division by zero gives the dividend (as WGSL defines it).
+macro_rules! integer_ops {
+    ($name:ident, $t:ty) => {
+        fn $name(op: Binary, a: &[u32], b: &[u32], out: &mut [u32]) {
+            use Binary::*;
+            match op {
+                Add => map2(a, b, out, <$t>::wrapping_add),
+                Sub => map2(a, b, out, <$t>::wrapping_sub),
+                Mul => map2(a, b, out, <$t>::wrapping_mul),
+                Div => map2(a, b, out, |x: $t, y| if y == 0 { x } else { x.wrapping_div(y) }),
+                Fmod => map2(a, b, out, |x: $t, y| if y == 0 { 0 } else { x.wrapping_rem(y) }),
+                Max => map2(a, b, out, |x: $t, y| x.max(y)),
+                Min => map2(a, b, out, |x: $t, y| x.min(y)),
+                Eq => map2(a, b, out, |x: $t, y| u32::from(x == y)),
+                Ne => map2(a, b, out, |x: $t, y| u32::from(x != y)),
+                Lt => map2(a, b, out, |x: $t, y| u32::from(x < y)),
+                Le => map2(a, b, out, |x: $t, y| u32::from(x <= y)),
+                Gt => map2(a, b, out, |x: $t, y| u32::from(x > y)),
+                Ge => map2(a, b, out, |x: $t, y| u32::from(x >= y)),
+                And => map2(a, b, out, |x: $t, y| x & y),
+                Or => map2(a, b, out, |x: $t, y| x | y),
+                Xor => map2(a, b, out, |x: $t, y| x ^ y),
+                Pow | Atan2 => panic!("{op:?} of integers"),
+            }
+        }
+    };
+}
+integer_ops!(binary_i32, i32);
+integer_ops!(binary_u32, u32);

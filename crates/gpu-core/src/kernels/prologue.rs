@@ -1,0 +1,205 @@
+//! Operands that are computed as they are read.
+
+use super::interpreter::Interpreter;
+use super::map::index_code;
+use super::program::Program;
+use crate::layout::simplify;
+use crate::wgsl::{Source, wgsl};
+use crate::{Access, Args, DType, Layout};
+
+/// An operand that a kernel computes while it loads it: element `i` is `program(inputs[0][i], inputs[1][i], ..)`, every
+/// input broadcast to the operand's shape by its layout. The inputs are bound as neighbouring arguments.
+///
+/// A chain of element-wise functions before a reduction, a convolution or a product so costs no pass over memory.
+#[derive(Clone, Debug)]
+pub struct Prologue {
+    program: Program,
+    layouts: Vec<Layout>,
+    /// The same, for the order of elements.
+    simple: Vec<Layout>,
+}
+
+impl Prologue {
+    /// # Panics
+    /// When there is no input, or the layouts' shapes or their number do not fit.
+    pub fn new(program: Program, layouts: Vec<Layout>) -> Prologue {
+        assert_eq!(program.inputs().len(), layouts.len(), "one layout an input");
+        assert!(!layouts.is_empty(), "an operand has an input");
+        assert!(layouts.iter().all(|l| l.shape() == layouts[0].shape()), "inputs are broadcast to one shape");
+        Prologue { program, simple: simplify(&layouts), layouts }
+    }
+
+    /// The elements of one buffer as they are.
+    pub fn plain(dtype: DType, layout: Layout) -> Prologue {
+        Prologue::new(Program::identity(dtype), vec![layout])
+    }
+
+    /// Number of inputs, which is the number of arguments bound.
+    pub fn arity(&self) -> usize {
+        self.layouts.len()
+    }
+
+    /// Shape of the operand.
+    pub fn shape(&self) -> &[usize] {
+        self.layouts[0].shape()
+    }
+
+    /// Number of elements.
+    pub fn numel(&self) -> usize {
+        self.layouts[0].numel()
+    }
+
+    /// Type of the elements.
+    pub fn dtype(&self) -> DType {
+        self.program.output()
+    }
+
+    /// Whether it is one buffer, read densely from any offset.
+    pub fn is_plain(&self) -> bool {
+        self.is_identity() && self.layouts[0].is_contiguous()
+    }
+
+    /// Whether it is one buffer, read as it is through any layout.
+    pub(super) fn is_identity(&self) -> bool {
+        self.program.code().is_empty()
+    }
+
+    pub(super) fn layouts(&self) -> &[Layout] {
+        &self.layouts
+    }
+
+    /// The same elements in another order or shape: `f` is applied to the layout of every input.
+    pub(super) fn relayout(&self, f: impl FnMut(&Layout) -> Layout) -> Prologue {
+        Prologue::new(self.program.clone(), self.layouts.iter().map(f).collect())
+    }
+
+    /// How the arguments of the operand are used.
+    pub(super) fn access(&self) -> impl Iterator<Item = Access> {
+        std::iter::repeat_n(Access::Read, self.arity())
+    }
+
+    /// Floating-point operations and bytes read for the whole operand.
+    pub(super) fn work(&self) -> (u64, u64) {
+        let read = |l: &Layout| -> usize {
+            l.shape().iter().zip(l.strides()).filter(|d| *d.1 != 0).map(|d| d.0).product()
+        };
+        let flops = self.numel() * self.program.code().len();
+        (flops as u64, 4 * self.layouts.iter().map(read).sum::<usize>() as u64)
+    }
+
+    /// The operand on the CPU, its inputs bound from argument `first` on.
+    pub(super) fn bind<'a>(&'a self, args: &'a Args, first: usize) -> Operand<'a> {
+        if self.is_plain() {
+            let layout = &self.layouts[0];
+            return Operand::Plain(&args.read(first)[layout.offset()..][..layout.numel()]);
+        }
+        Operand::Computed(self, (first..first + self.arity()).map(|i| args.read(i)).collect())
+    }
+
+    /// WGSL that binds the inputs from binding `first` on as `NAME0..` and defines `fn load_NAME(i: u32) -> T`: element
+    /// `i` in row-major order, or for a `width` of 4 a `vec4` of the elements from `4 i` on.
+    pub(super) fn wgsl(&self, name: &str, first: usize, width: usize) -> String {
+        let offset = self.layouts[0].offset();
+        if width == 4 && self.is_plain() && offset.is_multiple_of(4) {
+            return format!(
+                "@group(0) @binding({first}) var<storage, read> {name}0: array<vec4<f32>>;\n\n\
+                 fn load_{name}(i: u32) -> vec4<f32> {{\n    return {name}0[i + {}u];\n}}\n",
+                offset / 4
+            );
+        }
+        let mut text = String::new();
+        for (i, t) in self.program.inputs().iter().enumerate() {
+            let (binding, t) = (first + i, t.wgsl());
+            text += &format!("@group(0) @binding({binding}) var<storage, read> {name}{i}: array<{t}>;\n");
+        }
+        let element = if width == 4 { format!("{name}_element") } else { format!("load_{name}") };
+        text += &format!("\nfn {element}(i: u32) -> {} {{\n", self.dtype().wgsl());
+        text += &index_code(&self.simple);
+        for (i, t) in self.program.inputs().iter().enumerate() {
+            text += &format!("    let r{i}: {} = {name}{i}[u32(p{i})];\n", t.wgsl());
+        }
+        text += &self.program.wgsl();
+        text += &format!("    return r{};\n}}\n", self.program.types().len() - 1);
+        if width == 4 {
+            text += &format!(
+                "\nfn load_{name}(i: u32) -> vec4<f32> {{\n    let e = 4u * i;\n    return vec4<f32>({element}(e), \
+                 {element}(e + 1u), {element}(e + 2u), {element}(e + 3u));\n}}\n"
+            );
+        }
+        text
+    }
+}
+
+/// Appends `math.wgsl` where an operand needs it.
+pub(super) fn with_math(source: Source, operands: &[&Prologue]) -> Source {
+    if operands.iter().all(|o| o.is_identity()) { source } else { source.with(wgsl!("math")) }
+}
+
+/// A [`Prologue`] bound to memory.
+pub(super) enum Operand<'a> {
+    /// All elements, as they lie in memory.
+    Plain(&'a [u32]),
+    /// What computes them, and its inputs.
+    Computed(&'a Prologue, Vec<&'a [u32]>),
+}
+
+impl<'a> Operand<'a> {
+    /// All elements, where they lie in memory as they are.
+    pub fn plain<T: bytemuck::Pod>(&self) -> Option<&'a [T]> {
+        match self {
+            Operand::Plain(words) => Some(bytemuck::cast_slice(words)),
+            Operand::Computed(..) => None,
+        }
+    }
+
+    /// A reader for one thread.
+    pub fn reader<T: bytemuck::Pod>(&'a self) -> Reader<'a, T> {
+        match self {
+            Operand::Plain(words) => Reader::Plain(bytemuck::cast_slice(words)),
+            Operand::Computed(prologue, inputs) => {
+                let interpreter = Interpreter::new(&prologue.program, &prologue.simple, inputs.clone());
+                Reader::Computed(interpreter, vec![])
+            }
+        }
+    }
+}
+
+/// Reads ranges of an operand of elements `T`.
+pub(super) enum Reader<'a, T> {
+    Plain(&'a [T]),
+    /// What computes the elements, and memory for them.
+    Computed(Interpreter<'a>, Vec<T>),
+}
+
+impl<'a, T: bytemuck::Pod> Reader<'a, T> {
+    /// All elements, where they lie in memory as they are.
+    pub fn plain(&self) -> Option<&'a [T]> {
+        match self {
+            Reader::Plain(values) => Some(values),
+            Reader::Computed(..) => None,
+        }
+    }
+
+    /// Copies elements `start..start + out.len()` in row-major order.
+    pub fn copy(&mut self, start: usize, out: &mut [T]) {
+        match self {
+            Reader::Plain(values) => out.copy_from_slice(&values[start..start + out.len()]),
+            Reader::Computed(interpreter, _) => interpreter.run(start, bytemuck::cast_slice_mut(out)),
+        }
+    }
+
+    /// Elements `start..start + len` in row-major order: in place, or computed.
+    pub fn read(&mut self, start: usize, len: usize) -> &[T] {
+        match self {
+            Reader::Plain(values) => &values[start..start + len],
+            Reader::Computed(interpreter, values) => {
+                if values.len() < len {
+                    values.resize(len, T::zeroed());
+                }
+                let values = &mut values[..len];
+                interpreter.run(start, bytemuck::cast_slice_mut(values));
+                values
+            }
+        }
+    }
+}
