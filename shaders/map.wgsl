@@ -6,7 +6,7 @@ const COUNT: u32 = 64u;
 //!begin bindings
 @group(0) @binding(0) var<storage, read> in0: array<f32>;
 @group(0) @binding(1) var<storage, read> in1: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out0: array<f32>;
 //!end bindings
 
 @compute @workgroup_size(64)
@@ -18,6 +18,6 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     //!begin body
     let r0 = in0[i];
     let r1 = in1[i];
-    out[i] = r0 + r1;
+    out0[i] = r0 + r1;
     //!end body
 }

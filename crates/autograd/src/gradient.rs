@@ -150,7 +150,7 @@ fn propagate(node: &Arc<Node>, sums: &mut Sums, leads: &HashSet<*const Node>) {
     }
     let inputs = node.state().inputs.clone();
     let of_inputs = match &node.op {
-        Op::Data | Op::Constant(_) | Op::Scalars(_) => return,
+        Op::Data | Op::Constant(_) | Op::Literal(_) | Op::Scalars(_) => return,
         &Op::View(View::Slice { dim, start, step: 1, .. }) => {
             let gradient = grads[0].clone().expect("views have one output");
             if leads.contains(&Arc::as_ptr(&inputs[0].node)) {

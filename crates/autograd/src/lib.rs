@@ -13,6 +13,9 @@
 //! # Ok::<(), autograd::Error>(())
 //! ```
 
+// The types of wgpu that plans hold are deep.
+#![recursion_limit = "256"]
+
 mod compile;
 mod gradient;
 mod node;
@@ -22,13 +25,13 @@ mod recorder;
 mod tensor;
 mod trace;
 
-pub use compile::{Lower, plans};
+pub use compile::{Expr, Joined, Lower, Passes, PlanView, plans, set_fusion};
 pub use gpu_core::{DType, Device, DeviceInfo, DeviceKind, Element, Error, Role, Stats};
 pub use gradient::{Gradients, grad, vjp};
 pub use op::{KernelOp, Meta};
 pub use ops::{
     AdamStep, BatchNormOutput, CrossEntropyTarget, Generator, Operand, Padding, Pool2d, Reduction, SgdStep,
-    batch_norm_train, cat, stack,
+    batch_norm_train, cat, flatten_all, stack,
 };
 pub use recorder::{evaluate, step};
 pub use tensor::{Pending, Tensor};

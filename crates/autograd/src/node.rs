@@ -78,7 +78,7 @@ impl Node {
 
     /// Whether the values were not computed from other tensors.
     pub fn is_leaf(&self) -> bool {
-        matches!(self.op, Op::Data | Op::Constant(_) | Op::Scalars(_))
+        matches!(self.op, Op::Data | Op::Constant(_) | Op::Literal(_) | Op::Scalars(_))
     }
 
     /// The values of output `i` of an evaluated node; a constant is uploaded when it is first used.

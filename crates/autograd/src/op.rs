@@ -5,11 +5,11 @@ use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use gpu_core::DType;
+use gpu_core::{DType, Target};
 use gpu_core::kernels::{Binary, ReduceOp, Unary};
 
 use crate::Tensor;
-use crate::compile::Lower;
+use crate::compile::{Joined, Lower};
 
 /// Shape and type of a tensor.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +37,8 @@ pub(crate) enum Op {
     Data,
     /// Values known when recorded, as words; uploaded when first used.
     Constant(Arc<[u32]>),
+    /// A scalar that is part of the plan, by its bits.
+    Literal(u32),
     /// Numbers that may differ at every step without changing the plan, as their bits.
     Scalars(Vec<u32>),
     View(View),
@@ -75,6 +77,7 @@ impl Op {
     pub fn name(&self) -> String {
         match self {
             Op::Data | Op::Constant(_) => "data".into(),
+            Op::Literal(_) => "literal".into(),
             Op::Scalars(_) => "scalars".into(),
             Op::View(view) => format!("{view:?}").to_lowercase(),
             Op::Map(MapOp::Unary(op)) => format!("{op:?}").to_lowercase(),
@@ -91,6 +94,7 @@ impl Op {
         std::mem::discriminant(self).hash(&mut hasher);
         match self {
             Op::Data | Op::Constant(_) => {}
+            Op::Literal(bits) => bits.hash(&mut hasher),
             Op::Scalars(values) => values.len().hash(&mut hasher),
             Op::View(view) => view.hash(&mut hasher),
             Op::Map(op) => op.hash(&mut hasher),
@@ -133,6 +137,25 @@ pub trait KernelOp: Key + Debug + Send + Sync {
     /// Whether results carry gradients at all.
     fn differentiable(&self) -> bool {
         true
+    }
+
+    /// If output `output` is an element-wise function of inputs of its size: which, and of about how many instructions. The
+    /// compiler decides whether it gets memory; [`lower`](KernelOp::lower) hands it over by [`Lower::computed`].
+    fn elementwise(&self, output: usize) -> Option<(Vec<usize>, usize)> {
+        let _ = output;
+        None
+    }
+
+    /// Whether [`lower`](KernelOp::lower) takes input `input` as an expression or a prologue, so that it needs no memory.
+    fn absorbs(&self, input: usize, target: Target) -> bool {
+        let _ = (input, target);
+        false
+    }
+
+    /// Where the inputs lie in output 0, for ops that do nothing but join them.
+    fn joins(&self, inputs: &[Meta]) -> Option<Joined> {
+        let _ = inputs;
+        None
     }
 
     /// Inputs that the op overwrites: `(input, output)` pairs whose memory is one when nobody else holds the input.

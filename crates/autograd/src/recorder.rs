@@ -66,7 +66,7 @@ pub fn step(device: &Device, loss: Option<&Tensor>) -> Result<()> {
 
 /// A dense, evaluated tensor with the values of `tensor`.
 pub(crate) fn materialize(tensor: &Tensor) -> Result<Tensor> {
-    let leaf = matches!(tensor.node.op, Op::Scalars(_));
+    let leaf = matches!(tensor.node.op, Op::Scalars(_) | Op::Literal(_));
     let dense = if leaf || tensor.node.is_view() {
         let copy = Op::Map(MapOp::Unary(Unary::Cast(tensor.dtype())));
         Tensor::record_op(tensor.device(), copy, vec![tensor.detach()], vec![tensor.meta().clone()]).remove(0)

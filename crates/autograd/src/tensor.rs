@@ -90,12 +90,19 @@ impl Tensor {
 
     #[track_caller]
     pub fn zeros(device: &Device, shape: &[usize]) -> Tensor {
-        Tensor::full(device, 0.0, shape)
+        Tensor::literal(device, 0.0).expand(shape)
     }
 
     #[track_caller]
     pub fn ones(device: &Device, shape: &[usize]) -> Tensor {
-        Tensor::full(device, 1.0, shape)
+        Tensor::literal(device, 1.0).expand(shape)
+    }
+
+    /// A scalar (shape `[]`) that plans depend on: the compiler simplifies with it, but another value is another plan.
+    #[track_caller]
+    pub(crate) fn literal(device: &Device, value: f32) -> Tensor {
+        let meta = Meta::new(&[], DType::F32);
+        Tensor::record_op(device, Op::Literal(value.to_bits()), vec![], vec![meta]).remove(0)
     }
 
     /// Records an op with kernels of its own; for ops defined outside of this crate, too.

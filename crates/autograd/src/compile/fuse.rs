@@ -1,126 +1,221 @@
-//! Fusion of element-wise chains: a map whose only user is a map of the same shape is computed inside of it.
+//! Fusion: which element-wise results get memory, and which are computed inside of the launches that read them.
+//!
+//! A result with one reader is computed there. One with several readers is computed by each of them if that costs less
+//! than writing it once and reading it back; a chain over one tensor, such as the application of a batch norm and a ReLU,
+//! is then never stored, neither for the next convolution nor for the backward pass.
 
-use gpu_core::DType;
-use gpu_core::kernels::{Instr, Program};
+use std::cell::Cell;
+
+use gpu_core::Target;
 
 use super::request::{Request, Source, Wiring};
-use crate::Tensor;
-use crate::op::{MapOp, Op};
+use crate::op::Op;
 
-/// Inputs one fused kernel may read: the portable limit on buffers less the output.
-const MAX_INPUTS: usize = gpu_core::limits::STORAGE_BUFFERS - 1;
-
-/// Instructions of one fused kernel. Without a limit a long chain would cost the square of its length to compile.
-const MAX_CODE: usize = 128;
-
-/// An element-wise kernel: a program and the tensors it reads.
-#[derive(Clone)]
-pub(crate) struct Chain {
-    pub inputs: Vec<Source>,
-    pub types: Vec<DType>,
-    pub code: Vec<Instr>,
+thread_local! {
+    static FUSION: Cell<Option<bool>> = const { Cell::new(None) };
 }
 
-impl Chain {
-    pub fn program(&self) -> Program {
-        Program::new(&self.types, &self.code)
+/// Switches fusion on or off for this thread; the start is on unless `WGRAD_FUSE=0`. Plans made without it run every
+/// operation by itself, for finding and testing faults.
+pub fn set_fusion(on: bool) {
+    FUSION.set(Some(on));
+}
+
+pub(super) fn enabled() -> bool {
+    FUSION.get().unwrap_or_else(|| std::env::var_os("WGRAD_FUSE").is_none_or(|v| v != "0"))
+}
+
+/// What one instruction costs beside one pass over a tensor in memory.
+fn instruction_cost(target: Target) -> f64 {
+    match target {
+        // A block of the interpreter stays in the first cache.
+        Target::Cpu => 0.25,
+        Target::Gpu => 0.02,
     }
 }
 
-/// For every map node the kernel that computes it, or `None` where its user has taken it in.
-pub(crate) fn chains(request: &Request, wiring: &Wiring) -> Vec<Option<Chain>> {
-    let mut uses = vec![0; request.nodes.len()];
-    for source in wiring.inputs.iter().flatten() {
-        if let Source::Node(n, _) = source {
-            uses[*n] += 1;
+/// Where a result is read, views left out.
+#[derive(Clone, Copy)]
+struct Use {
+    node: usize,
+    input: usize,
+    /// It is broadcast on the way, and would be computed many times.
+    grows: bool,
+}
+
+/// An element-wise result: the tensors in memory of its size that it needs, and the instructions.
+#[derive(Clone, Default)]
+struct Chain {
+    reads: Vec<Source>,
+    instructions: usize,
+}
+
+/// For every output of every node: whether its values are put into memory.
+pub(super) fn stored(request: &Request, wiring: &Wiring, target: Target) -> Vec<Vec<bool>> {
+    let on = enabled();
+    let bases = bases(request, wiring);
+    let fusion = Fusion { request, wiring, target, uses: uses(request, wiring, &bases), bases };
+    let mut stored: Vec<Vec<bool>> = request.nodes.iter().map(|n| vec![true; n.outputs.len()]).collect();
+    let mut chains: Vec<Vec<Chain>> =
+        request.nodes.iter().map(|n| vec![Chain::default(); n.outputs.len()]).collect();
+    for node in (0..request.nodes.len()).filter(|&n| wiring.live[n]) {
+        for output in 0..stored[node].len() {
+            let Some((inputs, instructions)) = fusion.elementwise(node, output) else { continue };
+            let chain = fusion.chain(node, output, &inputs, instructions, &stored, &chains);
+            stored[node][output] = !on || fusion.pays_to_store(node, output, &chain);
+            chains[node][output] = chain;
         }
     }
-    let mut chains: Vec<Option<Chain>> = vec![None; request.nodes.len()];
-    for (i, node) in request.nodes.iter().enumerate() {
-        let Op::Map(op) = node.op else { continue };
-        let inputs = &wiring.inputs[i];
-        let types: Vec<DType> = node.state().inputs.iter().map(Tensor::dtype).collect();
-        let mut taken: Vec<bool> = inputs
-            .iter()
-            .map(|source| match *source {
-                Source::Node(n, _) => {
-                    let same = request.nodes[n].outputs[0].shape == node.outputs[0].shape;
-                    uses[n] == 1 && !wiring.wanted[n] && same && chains[n].is_some()
+    stored
+}
+
+struct Fusion<'a> {
+    request: &'a Request,
+    wiring: &'a Wiring,
+    target: Target,
+    uses: Vec<Vec<Vec<Use>>>,
+    bases: Vec<Option<Source>>,
+}
+
+impl Fusion<'_> {
+    /// The inputs that an element-wise output is computed of, and the number of instructions.
+    fn elementwise(&self, node: usize, output: usize) -> Option<(Vec<usize>, usize)> {
+        match &self.request.nodes[node].op {
+            Op::Map(_) => Some(((0..self.wiring.inputs[node].len()).collect(), 1)),
+            Op::Kernel(op) => op.elementwise(output),
+            _ => None,
+        }
+    }
+
+    fn chain(
+        &self,
+        node: usize,
+        output: usize,
+        inputs: &[usize],
+        instructions: usize,
+        stored: &[Vec<bool>],
+        chains: &[Vec<Chain>],
+    ) -> Chain {
+        let numel = self.request.nodes[node].outputs[output].numel();
+        let mut chain = Chain { reads: vec![], instructions };
+        for &i in inputs {
+            let source = self.base(self.wiring.inputs[node][i]);
+            match source {
+                Source::Node(n, o) if !stored[n][o] => {
+                    chain.instructions += chains[n][o].instructions;
+                    chains[n][o].reads.iter().for_each(|&r| insert(&mut chain.reads, r));
                 }
-                Source::Leaf(_) => false,
-            })
-            .collect();
-        let chain = loop {
-            let chain = join(op, inputs, &taken, &chains, &types);
-            if chain.inputs.len() <= MAX_INPUTS && chain.code.len() <= MAX_CODE {
-                break chain;
-            }
-            // Too large: leave the last operand that was taken in to a kernel of its own.
-            let last = taken.iter().rposition(|&t| t).expect("one op has few inputs");
-            taken[last] = false;
-        };
-        for (source, _) in inputs.iter().zip(&taken).filter(|(_, taken)| **taken) {
-            if let Source::Node(n, _) = source {
-                chains[*n] = None;
+                _ if 2 * self.numel(source) > numel => insert(&mut chain.reads, source),
+                _ => {}
             }
         }
-        chains[i] = Some(chain);
+        chain
     }
-    chains
+
+    fn pays_to_store(&self, node: usize, output: usize, chain: &Chain) -> bool {
+        let uses = &self.uses[node][output];
+        if self.wiring.wanted[node] || uses.iter().any(|u| u.grows || !self.absorbs(u)) {
+            return true;
+        }
+        if uses.len() <= 1 && self.readers(uses).len() <= 1 {
+            return false;
+        }
+        let this = Source::Node(node, output);
+        let readers = self.readers(uses);
+        let (mut with, mut without) = (chain.reads.len() + 1, 0);
+        for reads in &readers {
+            with += reads.len();
+            let mut reads = reads.clone();
+            reads.retain(|&r| r != this);
+            chain.reads.iter().for_each(|&r| insert(&mut reads, r));
+            without += reads.len();
+        }
+        let code = instruction_cost(self.target) * chain.instructions as f64;
+        without as f64 + code * readers.len() as f64 > with as f64 + code
+    }
+
+    /// Whether a reader can compute what it reads.
+    fn absorbs(&self, u: &Use) -> bool {
+        match &self.request.nodes[u.node].op {
+            Op::Map(_) | Op::Reduce(..) => true,
+            Op::Kernel(op) => op.absorbs(u.input, self.target),
+            _ => false,
+        }
+    }
+
+    /// The tensors that each launch behind the uses reads. A kernel with an element-wise output reads the inputs of that
+    /// once more.
+    fn readers(&self, uses: &[Use]) -> Vec<Vec<Source>> {
+        let mut readers = vec![];
+        for u in uses {
+            let sources = &self.wiring.inputs[u.node];
+            let most = sources.iter().map(|&s| self.numel(s)).max().unwrap_or(0);
+            let mut reads = vec![];
+            for &source in sources.iter().filter(|&&s| 2 * self.numel(s) > most) {
+                insert(&mut reads, self.base(source));
+            }
+            if let Op::Kernel(op) = &self.request.nodes[u.node].op
+                && (0..self.request.nodes[u.node].outputs.len())
+                    .any(|o| op.elementwise(o).is_some_and(|(inputs, _)| inputs.contains(&u.input)))
+            {
+                readers.push(reads.clone());
+            }
+            readers.push(reads);
+        }
+        readers
+    }
+
+    fn numel(&self, source: Source) -> usize {
+        match source {
+            Source::Leaf(leaf) => self.wiring.leaves[leaf].numel(),
+            Source::Node(n, o) => self.request.nodes[n].outputs[o].numel(),
+        }
+    }
+
+    fn base(&self, source: Source) -> Source {
+        base(&self.bases, source)
+    }
 }
 
-/// One op over operands that are either read, or computed by their own chain when `taken`.
-fn join(
-    op: MapOp,
-    operands: &[Source],
-    taken: &[bool],
-    chains: &[Option<Chain>],
-    operand_types: &[DType],
-) -> Chain {
-    let parts: Vec<Chain> = operands
-        .iter()
-        .zip(taken)
-        .zip(operand_types)
-        .map(|((&source, &taken), &t)| match source {
-            Source::Node(n, _) if taken => chains[n].clone().expect("a taken chain is there"),
-            _ => Chain { inputs: vec![source], types: vec![t], code: vec![] },
-        })
-        .collect();
-    let (mut inputs, mut types): (Vec<Source>, Vec<DType>) = (vec![], vec![]);
-    let mut place = |source: Source, t: DType| {
-        inputs.iter().position(|&s| s == source).unwrap_or_else(|| {
-            inputs.push(source);
-            types.push(t);
-            inputs.len() - 1
-        })
-    };
-    let placed: Vec<Vec<usize>> =
-        parts.iter().map(|p| p.inputs.iter().zip(&p.types).map(|(&s, &t)| place(s, t)).collect()).collect();
-    let mut code: Vec<Instr> = vec![];
-    let mut results = vec![];
-    for (part, placed) in parts.iter().zip(&placed) {
-        let base = inputs.len() + code.len();
-        let own = part.inputs.len();
-        let register = |r: u16| match placed.get(usize::from(r)) {
-            Some(&input) => input as u16,
-            None => (base + usize::from(r) - own) as u16,
-        };
-        code.extend(part.code.iter().map(|instr| renumber(*instr, register)));
-        results.push(if part.code.is_empty() { placed[0] } else { inputs.len() + code.len() - 1 } as u16);
+fn insert(set: &mut Vec<Source>, source: Source) {
+    if !set.contains(&source) {
+        set.push(source);
     }
-    code.push(match op {
-        MapOp::Unary(f) => Instr::Unary(f, results[0]),
-        MapOp::Binary(f) => Instr::Binary(f, results[0], results[1]),
-        MapOp::Select => Instr::Select(results[0], results[1], results[2]),
-    });
-    Chain { inputs, types, code }
 }
 
-fn renumber(instr: Instr, register: impl Fn(u16) -> u16) -> Instr {
-    match instr {
-        Instr::Unary(f, a) => Instr::Unary(f, register(a)),
-        Instr::Binary(f, a, b) => Instr::Binary(f, register(a), register(b)),
-        Instr::Select(c, a, b) => Instr::Select(register(c), register(a), register(b)),
-        constant @ Instr::Const(..) => constant,
+/// What a chain of views looks at, for every node that is one.
+fn bases(request: &Request, wiring: &Wiring) -> Vec<Option<Source>> {
+    let mut bases = vec![None; request.nodes.len()];
+    for i in (0..request.nodes.len()).filter(|&i| request.nodes[i].is_view()) {
+        bases[i] = Some(base(&bases, wiring.inputs[i][0]));
     }
+    bases
+}
+
+fn base(bases: &[Option<Source>], source: Source) -> Source {
+    match source {
+        Source::Node(n, _) => bases[n].unwrap_or(source),
+        Source::Leaf(_) => source,
+    }
+}
+
+/// Where every output of every node is read.
+fn uses(request: &Request, wiring: &Wiring, bases: &[Option<Source>]) -> Vec<Vec<Vec<Use>>> {
+    let mut uses: Vec<Vec<Vec<Use>>> =
+        request.nodes.iter().map(|n| vec![vec![]; n.outputs.len()]).collect();
+    for (i, node) in request.nodes.iter().enumerate().filter(|(i, n)| wiring.live[*i] && !n.is_view()) {
+        for (input, &source) in wiring.inputs[i].iter().enumerate() {
+            let Source::Node(n, o) = base(bases, source) else { continue };
+            let numel = |source| match source {
+                Source::Node(n, o) => request.nodes[n].outputs[o].numel(),
+                Source::Leaf(_) => 0,
+            };
+            let read = match node.op {
+                Op::Map(_) => node.outputs[0].numel(),
+                _ => numel(source),
+            };
+            uses[n][o].push(Use { node: i, input, grows: read > request.nodes[n].outputs[o].numel() });
+        }
+    }
+    uses
 }

@@ -1,42 +1,21 @@
 //! Lowering: from nodes to kernel launches over buffer slots.
 
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use gpu_core::kernels::{Map, MatMul, Program, Prologue, Reduce};
-use gpu_core::{Arg, DType, Device, Kernel, Launch, Layout, Role, Target, limits};
+use gpu_core::kernels::{MatMul, Prologue, Reduce};
+use gpu_core::{Access, Arg, DType, Device, Kernel, Launch, Layout, Role, Target, limits};
 
-use super::fuse::{self, Chain};
+use super::expr::Expr;
+use super::fuse;
+use super::joins::{self, Part};
+use super::place::{ALIGN, Place, SlotKind, Value, VirtualSlot};
 use super::request::{Request, Source, Wiring};
-use crate::op::{Meta, Op, View};
+use super::steps::{MapStep, Step};
+use crate::op::{MapOp, Meta, Op, View};
 
-/// Elements between two positions at which a buffer can be bound.
-const ALIGN: usize = limits::BINDING_ALIGN / DType::BYTES;
-
-/// Where the values of a tensor lie while a plan runs.
-#[derive(Clone, Debug)]
-pub(crate) struct Place {
-    pub slot: usize,
-    pub layout: Layout,
-}
-
-/// What a slot is before memory is planned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SlotKind {
-    /// A leaf of the wiring.
-    Leaf(usize),
-    /// The step-varying numbers.
-    Scalars,
-    /// A kept output, newly allocated at each run.
-    Output,
-    Temp,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct VirtualSlot {
-    pub kind: SlotKind,
-    pub bytes: usize,
-    pub role: Role,
-}
+/// Instructions of one fused kernel. Without a limit a long chain would cost the square of its length to compile.
+const MAX_CODE: usize = 128;
 
 /// Lowers one node after the other; an op's [`lower`](crate::KernelOp::lower) emits its launches through it.
 pub struct Lower<'a> {
@@ -44,36 +23,75 @@ pub struct Lower<'a> {
     request: &'a Request,
     wiring: &'a Wiring,
     pub(super) slots: Vec<VirtualSlot>,
-    pub(super) launches: Vec<Launch>,
+    pub(super) steps: Vec<Step>,
     /// Outputs of the nodes lowered so far.
-    pub(super) places: Vec<Vec<Option<Place>>>,
-    leaves: Vec<Place>,
-    donated: std::collections::VecDeque<bool>,
+    values: Vec<Vec<Option<Value>>>,
+    leaves: Vec<Value>,
+    /// For every output of every node, whether it gets memory.
+    stored: Vec<Vec<bool>>,
+    /// Outputs that are written into a joined one.
+    parts: HashMap<(usize, usize), Part>,
+    donated: VecDeque<bool>,
+    /// How often each output will still be read. What is computed is forgotten after that: the code of a long chain would
+    /// take much memory.
+    reads: Vec<Vec<usize>>,
+    /// Results of nodes that got no memory, views left out.
+    pub(super) inlined: usize,
     /// The node being lowered.
     node: usize,
 }
 
 impl<'a> Lower<'a> {
     pub(super) fn run(device: &'a Device, request: &'a Request, wiring: &'a Wiring) -> Lower<'a> {
+        let stored = fuse::stored(request, wiring, device.target());
         let mut cx = Lower {
             device,
             request,
             wiring,
             slots: vec![],
-            launches: vec![],
-            places: vec![],
+            steps: vec![],
+            values: request.nodes.iter().map(|n| vec![None; n.outputs.len()]).collect(),
             leaves: vec![],
+            parts: joins::parts(request, wiring),
+            stored,
             donated: request.donated.iter().copied().collect(),
+            reads: reads(request, wiring),
+            inlined: 0,
             node: 0,
         };
         cx.place_leaves();
-        let chains = fuse::chains(request, wiring);
-        for (i, chain) in chains.iter().enumerate() {
-            cx.node = i;
-            cx.places.push(vec![None; request.nodes[i].outputs.len()]);
-            cx.lower_node(chain.as_ref());
+        for node in 0..request.nodes.len() {
+            cx.node = node;
+            if wiring.live[node] {
+                cx.lower_node();
+                cx.forget();
+            } else if let Op::Kernel(op) = &request.nodes[node].op {
+                cx.donated.drain(..op.in_place().len());
+            }
         }
         cx
+    }
+
+    /// Where the outputs of a wanted node lie.
+    pub(super) fn places(&self, node: usize) -> Vec<&Place> {
+        fn place(value: &Option<Value>) -> &Place {
+            match value {
+                Some(Value::Memory(place)) => place,
+                _ => unreachable!("wanted outputs are in memory"),
+            }
+        }
+        self.values[node].iter().map(place).collect()
+    }
+
+    /// Drops what only the node just lowered was waiting for.
+    fn forget(&mut self) {
+        for source in &self.wiring.inputs[self.node] {
+            let Source::Node(n, o) = *source else { continue };
+            self.reads[n][o] -= 1;
+            if self.reads[n][o] == 0 && matches!(self.values[n][o], Some(Value::Computed(_))) {
+                self.values[n][o] = None;
+            }
+        }
     }
 
     fn place_leaves(&mut self) {
@@ -84,20 +102,21 @@ impl<'a> Lower<'a> {
         let mut scalar = 0;
         for (i, leaf) in leaves.iter().enumerate() {
             let contiguous = Layout::contiguous(leaf.shape());
-            let place = match (&leaf.node.op, scalar_slot) {
+            let value = match (&leaf.node.op, scalar_slot) {
+                (Op::Literal(bits), _) => Value::Computed(Expr::literal(leaf.dtype(), *bits)),
                 (Op::Scalars(values), Some(slot)) => {
                     assert!(values.len() <= ALIGN, "at most {ALIGN} step-varying numbers a tensor");
                     let layout =
                         Layout::new(leaf.shape().to_vec(), contiguous.strides().to_vec(), scalar * ALIGN);
                     scalar += 1;
-                    Place { slot, layout }
+                    Value::Memory(Place { slot, layout })
                 }
                 _ => {
                     let slot = self.slot(SlotKind::Leaf(i), leaf.numel() * DType::BYTES, Role::Input);
-                    Place { slot, layout: contiguous }
+                    Value::Memory(Place { slot, layout: contiguous })
                 }
             };
-            self.leaves.push(place);
+            self.leaves.push(value);
         }
     }
 
@@ -106,108 +125,134 @@ impl<'a> Lower<'a> {
         self.slots.len() - 1
     }
 
-    fn lower_node(&mut self, chain: Option<&Chain>) {
+    fn lower_node(&mut self) {
         let node = &self.request.nodes[self.node];
-        if let Op::Map(_) = node.op {
-            // A map without a chain is computed inside of its user.
-            if let Some(chain) = chain {
-                self.lower_map(chain);
-            }
-            return;
-        }
         match &node.op {
-            Op::Data | Op::Constant(_) | Op::Scalars(_) => unreachable!("leaves are not lowered"),
-            Op::View(view) => {
-                let place = self.view(view, &node.outputs[0]);
-                self.places[self.node][0] = Some(place);
+            Op::Data | Op::Constant(_) | Op::Literal(_) | Op::Scalars(_) => {
+                unreachable!("leaves are not lowered")
             }
-            Op::Map(_) => unreachable!("handled above"),
+            Op::View(view) => {
+                let value = self.view(view, &node.outputs[0]);
+                self.values[self.node][0] = Some(value);
+            }
+            Op::Map(op) => self.lower_map(*op),
             Op::Reduce(op, dims) => {
-                let input = self.input_place(0);
-                let kept = (0..input.layout.rank()).filter(|d| !dims.contains(d));
+                let keep = node.outputs[0].shape.len();
+                let kept = (0..keep + dims.len()).filter(|d| !dims.contains(d));
                 let order: Vec<usize> = kept.chain(dims.iter().copied()).collect();
-                let (arg, layout) = self.bind(&input);
-                let keep = order.len() - dims.len();
-                let operand = Prologue::plain(self.input_meta(0).dtype, layout.permute(&order));
-                let kernel = Reduce::new(*op, operand, keep);
                 let out = self.output(0);
-                self.launch(kernel, &[arg, out]);
+                let input = self.expr(0);
+                let shape: Vec<usize> = order.iter().map(|&d| input.shape()[d]).collect();
+                let input = input.view(&shape, |l| Some(l.permute(&order))).expect("permuting always works");
+                let (mut args, input) = self.prologue_of(input, self.buffers() - 2);
+                args.push(out);
+                self.launch(Reduce::new(*op, input, keep), &args);
             }
             Op::Kernel(op) => op.clone().lower(self),
         }
     }
 
-    fn lower_map(&mut self, chain: &Chain) {
+    /// Keeps the code of a map for the launches that read it, or launches it.
+    fn lower_map(&mut self, op: MapOp) {
+        let sources = self.wiring.inputs[self.node].clone();
         let shape = self.request.nodes[self.node].outputs[0].shape.clone();
-        let out = self.output(0);
-        let (mut args, mut layouts) = (vec![], vec![]);
-        for source in &chain.inputs {
-            let place = self.source_place(*source);
-            let (arg, layout) = self.bind(&place);
-            args.push(arg);
-            layouts.push(layout.expand(&shape));
-        }
-        args.push(out);
-        self.launch(Map::new(chain.program(), &layouts, Layout::contiguous(&shape)), &args);
-    }
-
-    fn view(&mut self, view: &View, meta: &Meta) -> Place {
-        let place = self.input_place(0);
-        let layout = match view {
-            View::Alias => place.layout,
-            View::Permute(order) => place.layout.permute(order),
-            View::Expand => place.layout.expand(&meta.shape),
-            View::Slice { dim, start, len, step } => place.layout.slice(*dim, *start, *len, *step),
-            View::Reshape => match place.layout.reshape(&meta.shape) {
-                Some(layout) => layout,
-                None => {
-                    let arg = self.copy_dense(&place, meta.dtype);
-                    return Place { slot: arg.slot, layout: Layout::contiguous(&meta.shape) };
-                }
-            },
+        let expr = loop {
+            let operands: Vec<Expr> = sources.iter().map(|&s| self.source_expr(s)).collect();
+            let expr = Expr::apply(op, &operands, &shape);
+            if expr.slots().len() < self.buffers() && expr.len() <= MAX_CODE {
+                break expr;
+            }
+            // Too large: the longest operand gets a launch of its own.
+            let longest = (0..operands.len()).max_by_key(|&i| (operands[i].len(), operands[i].slots().len()));
+            self.source_memory(sources[longest.expect("a map has operands")]);
         };
-        Place { slot: place.slot, layout }
+        self.computed(0, expr);
     }
 
-    fn source_place(&self, source: Source) -> Place {
-        match source {
-            Source::Leaf(leaf) => self.leaves[leaf].clone(),
-            Source::Node(node, output) => {
-                self.places[node][output].clone().expect("inputs are lowered first")
+    fn view(&mut self, view: &View, meta: &Meta) -> Value {
+        let source = self.wiring.inputs[self.node][0];
+        let seen = |layout: &Layout| match view {
+            View::Alias => Some(layout.clone()),
+            View::Permute(order) => Some(layout.permute(order)),
+            View::Expand => Some(layout.expand(&meta.shape)),
+            View::Slice { dim, start, len, step } => Some(layout.slice(*dim, *start, *len, *step)),
+            View::Reshape => layout.reshape(&meta.shape),
+        };
+        if let Value::Computed(expr) = self.value(source) {
+            if let Some(expr) = expr.view(&meta.shape, seen) {
+                return Value::Computed(expr);
+            }
+        }
+        let place = self.source_memory(source);
+        match seen(&place.layout) {
+            Some(layout) => Value::Memory(Place { slot: place.slot, layout }),
+            None => {
+                let arg = self.write_dense(Expr::load(place, meta.dtype));
+                Value::Memory(Place { slot: arg.slot, layout: Layout::contiguous(&meta.shape) })
             }
         }
     }
 
-    fn input_place(&self, i: usize) -> Place {
-        self.source_place(self.wiring.inputs[self.node][i])
+    fn value(&self, source: Source) -> &Value {
+        match source {
+            Source::Leaf(leaf) => &self.leaves[leaf],
+            Source::Node(node, output) => {
+                self.values[node][output].as_ref().expect("inputs are lowered first")
+            }
+        }
     }
 
-    /// The smallest bindable range that covers a place, and the layout inside of it.
-    fn bind(&self, place: &Place) -> (Arg, Layout) {
-        let layout = &place.layout;
-        if layout.numel() == 0 {
-            // Its offset may be the end of the memory.
-            let moved = Layout::new(layout.shape().to_vec(), layout.strides().to_vec(), 0);
-            return (Arg { slot: place.slot, offset: 0, bytes: 0 }, moved);
+    fn source_expr(&self, source: Source) -> Expr {
+        match self.value(source) {
+            Value::Computed(expr) => expr.clone(),
+            Value::Memory(place) => Expr::load(place.clone(), self.dtype(source)),
         }
-        let reach = layout.shape().iter().zip(layout.strides()).map(|(&n, &s)| (n - 1) as isize * s);
-        let (mut low, mut high) = (layout.offset() as isize, layout.offset() as isize);
-        for step in reach {
-            if step < 0 { low += step } else { high += step }
-        }
-        let base = low as usize / ALIGN * ALIGN;
-        let moved = Layout::new(layout.shape().to_vec(), layout.strides().to_vec(), layout.offset() - base);
-        let bytes = (high as usize + 1 - base) * DType::BYTES;
-        (Arg { slot: place.slot, offset: base * DType::BYTES, bytes }, moved)
     }
 
-    /// Copies a place into a dense temporary.
-    fn copy_dense(&mut self, place: &Place, dtype: DType) -> Arg {
-        let (arg, layout) = self.bind(place);
-        let out = self.temp(layout.numel());
-        let dense = Layout::contiguous(layout.shape());
-        self.launch(Map::copy(dtype, &layout, dense), &[arg, out]);
+    fn dtype(&self, source: Source) -> DType {
+        match source {
+            Source::Leaf(leaf) => self.wiring.leaves[leaf].dtype(),
+            Source::Node(node, output) => self.request.nodes[node].outputs[output].dtype,
+        }
+    }
+
+    /// The source in memory; from now on everybody reads it there.
+    fn source_memory(&mut self, source: Source) -> Place {
+        let expr = match self.value(source) {
+            Value::Memory(place) => return place.clone(),
+            Value::Computed(expr) => expr.clone(),
+        };
+        let place = match expr.place() {
+            Some(place) => place.clone(),
+            None => {
+                let layout = Layout::contiguous(expr.shape());
+                Place { slot: self.write_dense(expr).slot, layout }
+            }
+        };
+        let value = Some(Value::Memory(place.clone()));
+        match source {
+            Source::Leaf(leaf) => self.leaves[leaf] = value.expect("just made"),
+            Source::Node(node, output) => {
+                self.inlined -= usize::from(!self.request.nodes[node].is_view());
+                self.values[node][output] = value;
+            }
+        }
+        place
+    }
+
+    /// Computes an expression into a dense temporary.
+    fn write_dense(&mut self, expr: Expr) -> Arg {
+        let out = self.temp(expr.shape().iter().product());
+        let layout = Layout::contiguous(expr.shape());
+        self.write(expr, Place { slot: out.slot, layout });
         out
+    }
+
+    /// Computes an expression into memory.
+    fn write(&mut self, expr: Expr, to: Place) {
+        if to.layout.numel() > 0 {
+            self.steps.push(Step::Map(MapStep::new(&expr, to)));
+        }
     }
 
     /// Whether the plan is for the CPU or a GPU.
@@ -232,45 +277,139 @@ impl<'a> Lower<'a> {
 
     /// Input `i` as it lies: a range to bind and the layout inside of it.
     pub fn input(&mut self, i: usize) -> (Arg, Layout) {
-        self.bind(&self.input_place(i))
+        self.source_memory(self.wiring.inputs[self.node][i]).bind()
     }
 
     /// Input `i`, dense in row-major order; copied where it is not.
     pub fn dense(&mut self, i: usize) -> Arg {
-        let place = self.input_place(i);
-        let dtype = self.input_meta(i).dtype;
-        let aligned = place.layout.offset().is_multiple_of(ALIGN);
-        if place.layout.numel() > 0 && place.layout.is_contiguous() && aligned {
-            let bytes = place.layout.numel() * DType::BYTES;
-            return Arg { slot: place.slot, offset: place.layout.offset() * DType::BYTES, bytes };
+        let source = self.wiring.inputs[self.node][i];
+        let dtype = self.dtype(source);
+        // What is computed is not copied once more.
+        if let Value::Computed(expr) = self.value(source)
+            && expr.place().is_none()
+        {
+            self.source_memory(source);
         }
-        self.copy_dense(&place, dtype)
+        let place = self.source_memory(source);
+        place.dense().unwrap_or_else(|| self.write_dense(Expr::load(place, dtype)))
+    }
+
+    /// Input `i` as an expression, to be computed by whatever reads it.
+    pub fn expr(&self, i: usize) -> Expr {
+        self.source_expr(self.wiring.inputs[self.node][i])
+    }
+
+    /// Input `i` for a kernel that computes it as it reads it: the buffers to bind, at most `buffers`, and the code.
+    pub fn prologue(&mut self, i: usize, buffers: usize) -> (Vec<Arg>, Prologue) {
+        let source = self.wiring.inputs[self.node][i];
+        if let Value::Computed(expr) = self.value(source)
+            && expr.slots().len() > buffers
+        {
+            self.source_memory(source);
+        }
+        self.prologue_of(self.source_expr(source), buffers)
+    }
+
+    fn prologue_of(&mut self, mut expr: Expr, buffers: usize) -> (Vec<Arg>, Prologue) {
+        if expr.slots().is_empty() || expr.slots().len() > buffers {
+            let (shape, dtype) = (expr.shape().to_vec(), expr.dtype());
+            let place = Place { slot: self.write_dense(expr).slot, layout: Layout::contiguous(&shape) };
+            expr = Expr::load(place, dtype);
+        }
+        let (args, inputs) = expr.bind();
+        (args, Prologue::shared(expr.program(), inputs))
     }
 
     /// Memory for output `i`, dense.
     pub fn output(&mut self, i: usize) -> Arg {
         let meta = self.output_meta(i).clone();
-        let bytes = meta.numel() * DType::BYTES;
-        let kind = if self.wiring.wanted[self.node] { SlotKind::Output } else { SlotKind::Temp };
-        let slot = self.slot(kind, bytes, Role::Activation);
-        self.places[self.node][i] = Some(Place { slot, layout: Layout::contiguous(&meta.shape) });
-        Arg { slot, offset: 0, bytes }
+        let layout = Layout::contiguous(&meta.shape);
+        let place = match self.parts.get(&(self.node, i)).copied() {
+            Some(part) => {
+                let slot = self.joined(part.whole);
+                Place { slot, layout: Layout::new(meta.shape.clone(), layout.strides().to_vec(), part.start) }
+            }
+            None => {
+                let kind = if self.wiring.wanted[self.node] { SlotKind::Output } else { SlotKind::Temp };
+                Place { slot: self.slot(kind, meta.numel() * DType::BYTES, Role::Activation), layout }
+            }
+        };
+        let (offset, bytes) = (place.layout.offset() * DType::BYTES, meta.numel() * DType::BYTES);
+        let arg = Arg { slot: place.slot, offset, bytes };
+        self.values[self.node][i] = Some(Value::Memory(place));
+        arg
+    }
+
+    /// The memory of a node that joins its inputs, made when the first of them is written.
+    fn joined(&mut self, whole: usize) -> usize {
+        if let Some(Value::Memory(place)) = &self.values[whole][0] {
+            return place.slot;
+        }
+        let now = std::mem::replace(&mut self.node, whole);
+        let arg = self.output(0);
+        if joins::joined(self.request, whole).is_some_and(|j| j.gaps) {
+            let meta = self.output_meta(0).clone();
+            let layout = Layout::contiguous(&meta.shape);
+            self.write(Expr::literal(meta.dtype, 0).expand(&meta.shape), Place { slot: arg.slot, layout });
+        }
+        self.node = now;
+        arg.slot
+    }
+
+    /// Makes `expr` output `o`: by a launch if it is worth the memory, else by the launches that read it.
+    pub fn computed(&mut self, o: usize, expr: Expr) {
+        if self.stored[self.node][o] {
+            self.output(o);
+            let Some(Value::Memory(place)) = self.values[self.node][o].clone() else {
+                unreachable!("outputs lie in memory")
+            };
+            self.write(expr, place);
+        } else {
+            self.inlined += 1;
+            self.values[self.node][o] = Some(Value::Computed(expr));
+        }
+    }
+
+    /// Output `o`, already computed, as an operand.
+    pub fn output_expr(&self, o: usize) -> Expr {
+        self.source_expr(Source::Node(self.node, o))
+    }
+
+    /// Output 0 of an op whose inputs may have been written into it already.
+    pub fn joined_output(&mut self) -> Arg {
+        let slot = self.joined(self.node);
+        Arg { slot, offset: 0, bytes: self.output_meta(0).numel() * DType::BYTES }
     }
 
     /// Memory that holds input `i` and becomes output `o`: the input's own where nobody else needs it, else a copy. To
     /// be called in the order of the op's [`in_place`](crate::KernelOp::in_place) pairs.
     pub fn in_place(&mut self, i: usize, o: usize) -> Arg {
         if self.donated.pop_front().expect("one decision an in-place pair") {
-            let place = self.input_place(i);
+            let source = self.wiring.inputs[self.node][i];
+            let place = self.source_memory(source);
+            self.settle(place.slot);
             let arg = Arg { slot: place.slot, offset: 0, bytes: place.layout.numel() * DType::BYTES };
-            self.places[self.node][o] = Some(place);
+            self.values[self.node][o] = Some(Value::Memory(place));
             return arg;
         }
-        let (arg, layout) = self.input(i);
-        let out = self.output(o);
-        let dense = Layout::contiguous(layout.shape());
-        self.launch(Map::copy(self.input_meta(i).dtype, &layout, dense), &[arg, out]);
-        out
+        let expr = self.expr(i);
+        let arg = self.output(o);
+        let layout = Layout::contiguous(expr.shape());
+        self.write(expr, Place { slot: arg.slot, layout });
+        arg
+    }
+
+    /// Launches everything that still is to be computed from a slot that is about to be overwritten.
+    fn settle(&mut self, slot: usize) {
+        for node in 0..self.node {
+            for output in 0..self.values[node].len() {
+                if let Some(Value::Computed(expr)) = &self.values[node][output]
+                    && expr.inputs().iter().any(|(place, _)| place.slot == slot)
+                {
+                    self.source_memory(Source::Node(node, output));
+                }
+            }
+        }
     }
 
     /// Temporary memory for `numel` elements, alive from its first to its last launch.
@@ -280,26 +419,61 @@ impl<'a> Lower<'a> {
         Arg { slot, offset: 0, bytes }
     }
 
+    /// Temporary memory as an operand of `shape`.
+    pub fn temp_expr(&self, arg: Arg, shape: &[usize]) -> Expr {
+        Expr::load(Place { slot: arg.slot, layout: Layout::contiguous(shape) }, DType::F32)
+    }
+
+    /// Buffers that one launch may bind.
+    pub fn buffers(&self) -> usize {
+        match self.target {
+            Target::Cpu => usize::MAX,
+            Target::Gpu => limits::STORAGE_BUFFERS,
+        }
+    }
+
     /// Appends a launch; scratch memory that the kernel asks for is added. A launch that writes nothing is left out.
     pub fn launch(&mut self, kernel: impl Kernel + 'static, args: &[Arg]) {
         let access = kernel.access();
-        if access.iter().zip(args).all(|(a, arg)| *a == gpu_core::Access::Read || arg.bytes == 0) {
+        if access.iter().zip(args).all(|(a, arg)| *a == Access::Read || arg.bytes == 0) {
             return;
         }
         let sizes: Vec<usize> = args.iter().map(|arg| arg.bytes).collect();
         let kernel = self.device.tuned(Arc::new(kernel), &sizes);
         let mut args = args.to_vec();
+        self.part_reads(&access, &mut args);
         let scratch = kernel.scratch(self.target());
         if scratch > 0 {
             args.push(self.temp(scratch.div_ceil(DType::BYTES)));
         }
-        self.launches.push(Launch::new(kernel, args));
+        self.steps.push(Step::Kernel(Launch::new(kernel, args)));
     }
 
-    /// Copies `input` (a range and its layout) into a part of an output.
-    pub fn copy_into(&mut self, dtype: DType, input: (Arg, Layout), out: Arg, part: Layout) {
-        if part.numel() > 0 {
-            self.launch(Map::new(Program::identity(dtype), &[input.1], part), &[input.0, out]);
+    /// A buffer can't be bound for reading and for writing at once, not even at different ranges: copies what is read.
+    fn part_reads(&mut self, access: &[Access], args: &mut [Arg]) {
+        for i in 0..args.len() {
+            let written = |(a, arg): (&Access, &Arg)| *a != Access::Read && arg.slot == args[i].slot;
+            if access[i] == Access::Read && access.iter().zip(&*args).any(written) {
+                let words = args[i].bytes / DType::BYTES;
+                let layout = Layout::new(vec![words], vec![1], args[i].offset / DType::BYTES);
+                args[i] = self.write_dense(Expr::load(Place { slot: args[i].slot, layout }, DType::U32));
+            }
+        }
+    }
+
+    /// Puts input `i` into a part of an output, if its own launch has not written it there.
+    pub fn write_part(&mut self, i: usize, out: Arg, part: Layout) {
+        let expr = self.expr(i).expand(part.shape());
+        let offset = part.offset() + out.offset / DType::BYTES;
+        let to = Place {
+            slot: out.slot,
+            layout: Layout::new(part.shape().to_vec(), part.strides().to_vec(), offset),
+        };
+        let there = expr.place().is_some_and(|from| {
+            from.slot == to.slot && from.layout.offset() == to.layout.offset() && from.layout.is_contiguous()
+        });
+        if !there {
+            self.write(expr, to);
         }
     }
 
@@ -307,4 +481,17 @@ impl<'a> Lower<'a> {
     pub(crate) fn matmul(&mut self, a: (Arg, Layout), b: (Arg, Layout), out: Arg) {
         self.launch(MatMul::new(a.1, b.1), &[a.0, b.0, out]);
     }
+}
+
+/// How often every output is read.
+fn reads(request: &Request, wiring: &Wiring) -> Vec<Vec<usize>> {
+    let mut reads: Vec<Vec<usize>> = request.nodes.iter().map(|n| vec![0; n.outputs.len()]).collect();
+    for (sources, _) in wiring.inputs.iter().zip(&wiring.live).filter(|(_, live)| **live) {
+        for source in sources {
+            if let Source::Node(n, o) = *source {
+                reads[n][o] += 1;
+            }
+        }
+    }
+    reads
 }

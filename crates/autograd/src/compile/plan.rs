@@ -5,15 +5,19 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use gpu_core::{Arg, Buffer, CommandGraph, DType, Device, Launch, Role, Slot, limits};
 
-use super::lower::{Lower, Place, SlotKind};
+use super::explain::{Passes, PlanView};
+use super::lower::Lower;
 use super::memory::{self, Temp};
+use super::place::SlotKind;
 use super::request::{Request, Wiring};
+use super::simplify::simplify;
+use super::steps;
 use crate::Result;
 use crate::op::Op;
 
 /// A compiled request.
 struct Plan {
-    graph: Arc<CommandGraph>,
+    view: PlanView,
     device: Device,
     /// What each external slot of the graph is.
     external: Vec<External>,
@@ -58,13 +62,13 @@ pub(crate) fn run(device: &Device, request: &Request) -> Result<()> {
 }
 
 /// The plans kept for `device`, for looking at their launches, shaders, memory and cost.
-pub fn plans(device: &Device) -> Vec<Arc<CommandGraph>> {
+pub fn plans(device: &Device) -> Vec<PlanView> {
     let cache = CACHE.lock().unwrap_or_else(|e| e.into_inner());
     cache
         .plans
         .values()
         .filter(|(plan, _)| plan.device == *device)
-        .map(|(plan, _)| plan.graph.clone())
+        .map(|(plan, _)| plan.view.clone())
         .collect()
 }
 
@@ -87,8 +91,20 @@ impl Cache {
 
 impl Plan {
     fn compile(device: &Device, request: &Request, wiring: &Wiring) -> Plan {
-        let lowered = Lower::run(device, request, wiring);
-        let (slots, launches, numbers) = assign_memory(&lowered);
+        let wiring = &simplify(request, wiring);
+        let mut lowered = Lower::run(device, request, wiring);
+        let steps = std::mem::take(&mut lowered.steps);
+        let emitted = steps.len();
+        let launches = steps::join(steps);
+        let passes = Passes {
+            recorded: request.nodes.len(),
+            merged: wiring.live.iter().filter(|&&l| !l).count(),
+            views: request.nodes.iter().zip(&wiring.live).filter(|(n, live)| **live && n.is_view()).count(),
+            inlined: lowered.inlined,
+            joined: emitted - launches.len(),
+            live_bytes: live_bytes(&lowered, &launches),
+        };
+        let (slots, launches, numbers) = assign_memory(&lowered, launches);
         let mut external = vec![];
         let mut numbered = HashMap::new();
         for (v, slot) in lowered.slots.iter().enumerate() {
@@ -102,13 +118,17 @@ impl Plan {
             external.push(kind);
         }
         let wanted = (0..request.nodes.len()).filter(|&n| wiring.wanted[n]);
-        let slot_of = |place: &Option<Place>| {
-            numbered[&numbers[place.as_ref().expect("wanted outputs are computed").slot]]
-        };
-        let results = wanted.map(|n| lowered.places[n].iter().map(slot_of).collect()).collect();
+        let results = wanted
+            .map(|n| lowered.places(n).iter().map(|place| numbered[&numbers[place.slot]]).collect())
+            .collect();
         let scalars = wiring.leaves.iter().filter(|l| matches!(l.node.op, Op::Scalars(_))).count();
+        let graph = Arc::new(CommandGraph::new(device.target(), slots, launches));
+        let view = PlanView { graph, passes: Arc::new(passes) };
+        if std::env::var_os("WGRAD_EXPLAIN").is_some_and(|v| v != "0") {
+            eprintln!("{view}");
+        }
         Plan {
-            graph: Arc::new(CommandGraph::new(device.target(), slots, launches)),
+            view,
             device: device.clone(),
             external,
             results,
@@ -138,7 +158,7 @@ impl Plan {
                 External::Output { bytes, role } => device.alloc(bytes, role),
             })
             .collect::<Result<_>>()?;
-        self.graph.run(device, &buffers)?;
+        self.view.graph.run(device, &buffers)?;
         let wanted = request.nodes.iter().zip(&wiring.wanted).filter(|(_, w)| **w).map(|(n, _)| n);
         for (node, slots) in wanted.zip(&self.results) {
             node.state().values = slots.iter().map(|&s| Some(buffers[s].clone())).collect();
@@ -160,14 +180,31 @@ fn scalar_rows(wiring: &Wiring) -> Vec<u8> {
     rows
 }
 
-/// Graph slots for the virtual ones, the launches over them, and the graph slot of each virtual one.
-fn assign_memory(lowered: &Lower) -> (Vec<Slot>, Vec<Launch>, Vec<usize>) {
+/// First and last launch that touch each virtual slot.
+fn lives(lowered: &Lower, launches: &[Launch]) -> Vec<(usize, usize)> {
     let mut life = vec![(usize::MAX, 0); lowered.slots.len()];
-    for (l, launch) in lowered.launches.iter().enumerate() {
+    for (l, launch) in launches.iter().enumerate() {
         for arg in launch.args() {
             life[arg.slot] = (life[arg.slot].0.min(l), l);
         }
     }
+    life
+}
+
+/// Bytes of temporaries in use at every launch.
+fn live_bytes(lowered: &Lower, launches: &[Launch]) -> Vec<usize> {
+    let mut bytes = vec![0; launches.len()];
+    for (slot, (first, last)) in lowered.slots.iter().zip(lives(lowered, launches)) {
+        if slot.kind == SlotKind::Temp && first != usize::MAX {
+            bytes[first..=last].iter_mut().for_each(|b| *b += slot.bytes);
+        }
+    }
+    bytes
+}
+
+/// Graph slots for the virtual ones, the launches over them, and the graph slot of each virtual one.
+fn assign_memory(lowered: &Lower, launches: Vec<Launch>) -> (Vec<Slot>, Vec<Launch>, Vec<usize>) {
+    let life = lives(lowered, &launches);
     let is_temp = |v: usize| lowered.slots[v].kind == SlotKind::Temp;
     let used: Vec<usize> =
         (0..lowered.slots.len()).filter(|&v| is_temp(v) && life[v].0 != usize::MAX).collect();
@@ -186,8 +223,7 @@ fn assign_memory(lowered: &Lower) -> (Vec<Slot>, Vec<Launch>, Vec<usize>) {
     slots.extend(sizes.iter().map(|&(bytes, role)| Slot::Temp { bytes, role }));
     used.iter().zip(placed).for_each(|(&v, buffer)| numbers[v] = first + buffer);
     let renumber = |arg: &Arg| Arg { slot: numbers[arg.slot], ..*arg };
-    let launches = lowered
-        .launches
+    let launches = launches
         .iter()
         .map(|l| Launch::new(l.kernel().clone(), l.args().iter().map(renumber).collect()))
         .collect();

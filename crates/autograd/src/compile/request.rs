@@ -8,7 +8,7 @@ use gpu_core::Device;
 
 use crate::Tensor;
 use crate::node::Node;
-use crate::op::{Meta, Op};
+use crate::op::Op;
 
 /// Nodes to evaluate.
 pub(crate) struct Request {
@@ -36,6 +36,8 @@ pub(crate) struct Wiring {
     /// Evaluated tensors and step-varying numbers that nodes read.
     pub leaves: Vec<Tensor>,
     pub wanted: Vec<bool>,
+    /// Whether a wanted node depends on it.
+    pub live: Vec<bool>,
 }
 
 impl Wiring {
@@ -60,22 +62,24 @@ impl Wiring {
         }
         let mut wanted = vec![false; request.nodes.len()];
         request.wanted.iter().for_each(|n| wanted[nodes[&Arc::as_ptr(n)]] = true);
-        Wiring { inputs, leaves, wanted }
+        let live = vec![true; request.nodes.len()];
+        Wiring { inputs, leaves, wanted, live }
     }
 
     /// Everything that a plan depends on, as bytes: equal keys mean the same plan.
     pub fn key(&self, device: &Device, request: &Request) -> Vec<u8> {
         let mut bytes = Bytes(Vec::with_capacity(64 * request.nodes.len()));
-        device.id().hash(&mut bytes);
-        let meta = |meta: &Meta, bytes: &mut Bytes| meta.hash(bytes);
+        (device.id(), super::fuse::enabled()).hash(&mut bytes);
         for (node, inputs) in request.nodes.iter().zip(&self.inputs) {
-            node.op.key(&mut bytes);
-            inputs.hash(&mut bytes);
-            node.outputs.iter().for_each(|m| meta(m, &mut bytes));
+            bytes.node(node, inputs);
         }
         for leaf in &self.leaves {
-            meta(leaf.meta(), &mut bytes);
-            matches!(leaf.node.op, Op::Scalars(_)).hash(&mut bytes);
+            leaf.meta().hash(&mut bytes);
+            match leaf.node.op {
+                Op::Literal(bits) => (1u8, bits).hash(&mut bytes),
+                Op::Scalars(_) => 2u8.hash(&mut bytes),
+                _ => 0u8.hash(&mut bytes),
+            }
         }
         (&self.wanted, &request.donated).hash(&mut bytes);
         bytes.0
@@ -83,7 +87,22 @@ impl Wiring {
 }
 
 /// A "hasher" that keeps every byte, so that keys compare exactly.
-struct Bytes(Vec<u8>);
+pub(super) struct Bytes(Vec<u8>);
+
+impl Bytes {
+    fn node(&mut self, node: &Node, inputs: &[Source]) {
+        node.op.key(self);
+        inputs.hash(self);
+        node.outputs.hash(self);
+    }
+
+    /// Everything that the values of a node depend on, given those of its inputs.
+    pub fn of_node(node: &Node, inputs: &[Source]) -> Vec<u8> {
+        let mut bytes = Bytes(vec![]);
+        bytes.node(node, inputs);
+        bytes.0
+    }
+}
 
 impl Hasher for Bytes {
     fn write(&mut self, bytes: &[u8]) {

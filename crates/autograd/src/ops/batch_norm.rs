@@ -1,10 +1,10 @@
 //! Batch normalisation (Ioffe and Szegedy 2015).
 
-use gpu_core::kernels::{Binary, ChannelMoments, ChannelSums, Instr, Map, Program, Prologue, Unary};
-use gpu_core::{DType, Layout};
+use gpu_core::kernels::{self, Unary};
+use gpu_core::{DType, Target};
 
 use crate::Tensor;
-use crate::compile::Lower;
+use crate::compile::{Expr, Lower};
 use crate::gradient::decomposed;
 use crate::op::{KernelOp, Meta};
 
@@ -95,12 +95,6 @@ impl Tensor {
     }
 }
 
-/// Layouts of a whole tensor and of a value a channel, broadcast to it.
-fn layouts(batch: usize, channels: usize, spatial: usize) -> (Layout, Layout) {
-    let shape = vec![batch, channels, spatial];
-    (Layout::contiguous(&shape), Layout::new(shape, vec![0, 1, 0], 0))
-}
-
 #[derive(Clone, Copy, Debug, Hash)]
 struct BatchNorm {
     eps_bits: u32,
@@ -129,25 +123,23 @@ impl KernelOp for BatchNorm {
     }
 
     fn lower(&self, cx: &mut Lower) {
-        let (batch, channels, spatial) = BatchNorm::sizes(&cx.input_meta(0).shape);
-        let [x, weight, bias] = [0, 1, 2].map(|i| cx.dense(i));
-        let [y, mean, var] = [0, 1, 2].map(|o| cx.output(o));
-        let (whole, channel) = layouts(batch, channels, spatial);
-        let operand = Prologue::plain(DType::F32, whole.clone());
-        cx.launch(ChannelMoments { batch, channels, spatial, x: operand }, &[x, mean, var]);
-        // (x - mean) (weight / sqrt(var + eps)) + bias
-        let code = [
-            Instr::Binary(Binary::Sub, 0, 1),
-            Instr::Const(DType::F32, self.eps_bits),
-            Instr::Binary(Binary::Add, 2, 6),
-            Instr::Unary(Unary::Sqrt, 7),
-            Instr::Binary(Binary::Div, 3, 8),
-            Instr::Binary(Binary::Mul, 5, 9),
-            Instr::Binary(Binary::Add, 10, 4),
-        ];
-        let inputs = [&whole, &channel, &channel, &channel, &channel].map(Layout::clone);
-        let apply = Map::new(Program::new(&[DType::F32; 5], &code), &inputs, whole);
-        cx.launch(apply, &[x, mean, var, weight, bias, y]);
+        let shape = cx.input_meta(0).shape;
+        let (batch, channels, spatial) = BatchNorm::sizes(&shape);
+        let (mut args, x) = cx.prologue(0, cx.buffers() - 3);
+        args.extend([cx.output(1), cx.output(2)]);
+        cx.launch(kernels::ChannelMoments { batch, channels, spatial, x }, &args);
+        let [weight, bias] = [1, 2].map(|i| cx.expr(i).channels(shape.len()));
+        let [mean, var] = [1, 2].map(|o| cx.output_expr(o).channels(shape.len()));
+        let scale = weight * (var + Expr::number(self.eps())).unary(Unary::Rsqrt);
+        cx.computed(0, (cx.expr(0) - mean) * scale + bias);
+    }
+
+    fn elementwise(&self, output: usize) -> Option<(Vec<usize>, usize)> {
+        (output == 0).then(|| (vec![0], 3))
+    }
+
+    fn absorbs(&self, input: usize, _: Target) -> bool {
+        input == 0
     }
 
     fn gradient(
@@ -174,44 +166,35 @@ impl KernelOp for BatchNormGrad {
     }
 
     fn lower(&self, cx: &mut Lower) {
-        let (batch, channels, spatial) = BatchNorm::sizes(&cx.input_meta(0).shape);
-        let [x, weight, mean, var, dy] = [0, 1, 2, 3, 4].map(|i| cx.dense(i));
-        let [dx, dweight, dbias] = [0, 1, 2].map(|o| cx.output(o));
-        let (whole, channel) = layouts(batch, channels, spatial);
-        let operand = Prologue::plain(DType::F32, whole.clone());
-        let products = cx.temp(channels);
-        let sums = ChannelSums { batch, channels, spatial, x: operand.clone(), dy: operand };
-        cx.launch(sums, &[x, dy, mean, dbias, products]);
-        // products / sqrt(var + eps)
-        let code = [
-            Instr::Const(DType::F32, self.0.eps_bits),
-            Instr::Binary(Binary::Add, 1, 2),
-            Instr::Unary(Unary::Sqrt, 3),
-            Instr::Binary(Binary::Div, 0, 4),
-        ];
-        let dense = Layout::contiguous(&[channels]);
-        let scale = Map::new(Program::new(&[DType::F32; 2], &code), &[dense.clone(), dense.clone()], dense);
-        cx.launch(scale, &[products, var, dweight]);
-        // weight rstd (dy - dbias / M - (x - mean) rstd dweight / M)
-        let count = ((batch * spatial) as f32).to_bits();
-        let code = [
-            Instr::Const(DType::F32, self.0.eps_bits),
-            Instr::Binary(Binary::Add, 4, 7),
-            Instr::Unary(Unary::Rsqrt, 8),
-            Instr::Const(DType::F32, count),
-            Instr::Binary(Binary::Div, 6, 10),
-            Instr::Binary(Binary::Div, 5, 10),
-            Instr::Binary(Binary::Mul, 12, 9),
-            Instr::Binary(Binary::Mul, 2, 9),
-            Instr::Binary(Binary::Sub, 0, 3),
-            Instr::Binary(Binary::Mul, 15, 13),
-            Instr::Binary(Binary::Sub, 1, 11),
-            Instr::Binary(Binary::Sub, 17, 16),
-            Instr::Binary(Binary::Mul, 18, 14),
-        ];
-        let inputs = [&whole, &whole, &channel, &channel, &channel, &channel, &channel].map(Layout::clone);
-        let input = Map::new(Program::new(&[DType::F32; 7], &code), &inputs, whole);
-        cx.launch(input, &[x, dy, weight, mean, var, dweight, dbias, dx]);
+        let shape = cx.input_meta(0).shape;
+        let (batch, channels, spatial) = BatchNorm::sizes(&shape);
+        let free = cx.buffers() - 4;
+        let (mut args, x) = cx.prologue(0, free - 1);
+        let (dy_args, dy) = cx.prologue(4, free - args.len());
+        let product = cx.temp(channels);
+        args.extend(dy_args);
+        args.extend([cx.dense(2), cx.output(2), product]);
+        cx.launch(kernels::ChannelSums { batch, channels, spatial, x, dy }, &args);
+
+        let (product, var) = (cx.temp_expr(product, &[channels]), cx.expr(3));
+        let rstd = (var + Expr::number(self.0.eps())).unary(Unary::Rsqrt);
+        cx.computed(1, product.clone() * rstd.clone());
+        // dx = gamma rstd (dy - dbeta / M - (x - mean) rstd^2 product / M) with M = N S.
+        let along = |e: Expr| e.channels(shape.len());
+        let per = || Expr::number(1.0 / (batch * spatial) as f32);
+        let scale = along(cx.expr(1) * rstd.clone());
+        let slope = along(rstd.clone() * rstd * product * per());
+        let centred = cx.expr(0) - along(cx.expr(2));
+        let dx = (cx.expr(4) - along(cx.output_expr(2) * per()) - centred * slope) * scale;
+        cx.computed(0, dx);
+    }
+
+    fn elementwise(&self, output: usize) -> Option<(Vec<usize>, usize)> {
+        (output == 0).then(|| (vec![0, 4], 5))
+    }
+
+    fn absorbs(&self, input: usize, _: Target) -> bool {
+        input == 0 || input == 4
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

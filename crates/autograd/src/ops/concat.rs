@@ -1,9 +1,9 @@
 //! Joining tensors.
 
-use gpu_core::Layout;
+use gpu_core::{Layout, Target};
 
 use crate::Tensor;
-use crate::compile::Lower;
+use crate::compile::{Joined, Lower};
 use crate::op::{KernelOp, Meta};
 
 #[derive(Debug, Hash)]
@@ -68,16 +68,24 @@ impl KernelOp for Concat {
     }
 
     fn lower(&self, cx: &mut Lower) {
-        let meta = cx.output_meta(0).clone();
-        let out = cx.output(0);
+        let whole = Layout::contiguous(&cx.output_meta(0).shape);
+        let out = cx.joined_output();
         let mut start = 0;
         for i in 0..cx.inputs() {
-            let (arg, layout) = cx.input(i);
-            let len = layout.shape()[self.dim];
-            let part = Layout::contiguous(&meta.shape).slice(self.dim, start, len, 1);
-            cx.copy_into(meta.dtype, (arg, layout), out, part);
+            let len = cx.input_meta(i).shape[self.dim];
+            let part = whole.slice(self.dim, start, len, 1);
+            cx.write_part(i, out, part);
             start += len;
         }
+    }
+
+    fn absorbs(&self, _: usize, _: Target) -> bool {
+        true
+    }
+
+    fn joins(&self, inputs: &[Meta]) -> Option<Joined> {
+        let leading: usize = inputs[0].shape[..self.dim].iter().product();
+        (leading == 1).then(|| Joined { starts: starts(inputs, 1), gaps: false })
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
@@ -91,5 +99,69 @@ impl KernelOp for Concat {
                 Some(grad.narrow(self.dim as isize, start - len, len))
             })
             .collect()
+    }
+}
+
+/// First element of each input when they lie one after the other at multiples of `align`.
+fn starts(inputs: &[Meta], align: usize) -> Vec<usize> {
+    let mut at = 0;
+    let next = |input: &Meta| {
+        let start = at;
+        at += input.numel().next_multiple_of(align);
+        start
+    };
+    inputs.iter().map(next).collect()
+}
+
+/// Tensors flattened one after the other, each starting at a multiple of `align` elements, with zeros between them. The
+/// gradient does not flow through.
+///
+/// # Panics
+/// When there are no tensors, or they differ in type.
+#[track_caller]
+pub fn flatten_all(tensors: &[&Tensor], align: usize) -> Tensor {
+    assert!(!tensors.is_empty(), "flatten_all: no tensors");
+    let dtype = tensors[0].dtype();
+    for t in tensors {
+        assert_eq!(t.dtype(), dtype, "flatten_all: types {dtype} and {}", t.dtype());
+    }
+    let len = tensors.iter().map(|t| t.numel().next_multiple_of(align)).sum();
+    Tensor::record(FlattenAll { align }, tensors, vec![Meta::new(&[len], dtype)]).remove(0)
+}
+
+#[derive(Debug, Hash)]
+struct FlattenAll {
+    align: usize,
+}
+
+impl KernelOp for FlattenAll {
+    fn name(&self) -> &'static str {
+        "flatten_all"
+    }
+
+    fn lower(&self, cx: &mut Lower) {
+        let out = cx.joined_output();
+        let inputs: Vec<Meta> = (0..cx.inputs()).map(|i| cx.input_meta(i)).collect();
+        for (i, start) in starts(&inputs, self.align).into_iter().enumerate() {
+            let dense = Layout::contiguous(&inputs[i].shape);
+            cx.write_part(i, out, Layout::new(dense.shape().to_vec(), dense.strides().to_vec(), start));
+        }
+    }
+
+    fn absorbs(&self, _: usize, _: Target) -> bool {
+        true
+    }
+
+    fn joins(&self, inputs: &[Meta]) -> Option<Joined> {
+        let gaps = inputs.iter().any(|m| !m.numel().is_multiple_of(self.align));
+        Some(Joined { starts: starts(inputs, self.align), gaps })
+    }
+
+    fn gradient(&self, inputs: &[Tensor], _: &[Tensor], _: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
+        vec![None; inputs.len()]
+    }
+
+    fn differentiable(&self) -> bool {
+        false
     }
 }

@@ -1,7 +1,7 @@
 //! Two-dimensional convolution: the op and its two gradients, which are each other's gradients.
 
 use gpu_core::kernels::{self, Conv2dShape, Map, Prologue};
-use gpu_core::{DType, Layout};
+use gpu_core::{Arg, DType, Layout, Target};
 
 use crate::compile::Lower;
 use crate::op::{KernelOp, Meta};
@@ -132,21 +132,27 @@ fn weight_grad(shape: Conv2dShape, x: &Tensor, dy: &Tensor) -> Tensor {
     Tensor::record(Conv2dWeightGrad(shape), &[x, dy], vec![out]).remove(0)
 }
 
-/// Input `i`, dense.
-fn plain(cx: &Lower, i: usize) -> Prologue {
-    Prologue::plain(DType::F32, Layout::contiguous(&cx.input_meta(i).shape))
-}
-
-fn launch(cx: &mut Lower, kernel: impl gpu_core::Kernel + 'static) {
-    let out = cx.output(0);
-    if cx.input_meta(0).numel() == 0 || cx.input_meta(1).numel() == 0 {
-        // Sums of nothing.
+/// Fills the output with zeros where it is a sum of nothing.
+fn is_empty(cx: &mut Lower) -> bool {
+    let empty = cx.input_meta(0).numel() == 0 || cx.input_meta(1).numel() == 0;
+    if empty {
+        let out = cx.output(0);
         let whole = Layout::contiguous(&cx.output_meta(0).shape);
         cx.launch(Map::fill(DType::F32, 0, whole), &[out]);
-        return;
     }
-    let args = [cx.dense(0), cx.dense(1), out];
-    cx.launch(kernel, &args);
+    empty
+}
+
+/// Input `i`: on the CPU computed while images are copied into padded planes. On a GPU every element is loaded many times, so
+/// that it is better computed once.
+fn operand(cx: &mut Lower, i: usize) -> (Vec<Arg>, Prologue) {
+    match cx.target() {
+        Target::Cpu => cx.prologue(i, usize::MAX),
+        Target::Gpu => {
+            let shape = cx.input_meta(i).shape;
+            (vec![cx.dense(i)], Prologue::plain(DType::F32, Layout::contiguous(&shape)))
+        }
+    }
 }
 
 impl KernelOp for Conv2d {
@@ -155,8 +161,15 @@ impl KernelOp for Conv2d {
     }
 
     fn lower(&self, cx: &mut Lower) {
-        let x = plain(cx, 0);
-        launch(cx, kernels::Conv2d::new(self.0, x));
+        if !is_empty(cx) {
+            let (mut args, x) = operand(cx, 0);
+            args.extend([cx.dense(1), cx.output(0)]);
+            cx.launch(kernels::Conv2d::new(self.0, x), &args);
+        }
+    }
+
+    fn absorbs(&self, input: usize, target: Target) -> bool {
+        input == 0 && target == Target::Cpu
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
@@ -172,8 +185,15 @@ impl KernelOp for Conv2dInputGrad {
     }
 
     fn lower(&self, cx: &mut Lower) {
-        let dy = plain(cx, 0);
-        launch(cx, kernels::Conv2dInputGrad::new(self.0, dy));
+        if !is_empty(cx) {
+            let (mut args, dy) = operand(cx, 0);
+            args.extend([cx.dense(1), cx.output(0)]);
+            cx.launch(kernels::Conv2dInputGrad::new(self.0, dy), &args);
+        }
+    }
+
+    fn absorbs(&self, input: usize, target: Target) -> bool {
+        input == 0 && target == Target::Cpu
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
@@ -188,8 +208,17 @@ impl KernelOp for Conv2dWeightGrad {
     }
 
     fn lower(&self, cx: &mut Lower) {
-        let (x, dy) = (plain(cx, 0), plain(cx, 1));
-        launch(cx, kernels::Conv2dWeightGrad::new(self.0, x, dy));
+        if !is_empty(cx) {
+            let (mut args, x) = operand(cx, 0);
+            let (more, dy) = operand(cx, 1);
+            args.extend(more);
+            args.push(cx.output(0));
+            cx.launch(kernels::Conv2dWeightGrad::new(self.0, x, dy), &args);
+        }
+    }
+
+    fn absorbs(&self, _: usize, target: Target) -> bool {
+        target == Target::Cpu
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

@@ -1,5 +1,6 @@
 //! Element-wise operations with broadcasting: recording, operators, and the table of derivatives.
 
+use std::f32::consts::FRAC_2_SQRT_PI;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use gpu_core::DType;
@@ -106,7 +107,7 @@ pub(crate) fn map_gradient(op: MapOp, inputs: &[Tensor], y: &Tensor, g: &Tensor)
             vec![a, b]
         }
         MapOp::Select => {
-            let (c, zero) = (&inputs[0], g.number(0.0));
+            let (c, zero) = (&inputs[0], Tensor::literal(g.device(), 0.0));
             vec![None, Some(g.where_(c, &zero)), Some(zero.where_(c, g))]
         }
     };
@@ -115,33 +116,33 @@ pub(crate) fn map_gradient(op: MapOp, inputs: &[Tensor], y: &Tensor, g: &Tensor)
 
 fn unary_gradient(op: Unary, x: &Tensor, y: &Tensor, g: &Tensor) -> Option<Tensor> {
     use Unary::*;
-    let one = || g.number(1.0);
+    let one = || Tensor::literal(g.device(), 1.0);
     Some(match op {
         Neg => -g,
         Abs => g * x.sign(),
         Recip => -(g * y * y),
-        Sqrt => g / (y * 2.0),
-        Rsqrt => g * y * y * y * -0.5,
+        Sqrt => g / (y * Fixed(2.0)),
+        Rsqrt => g * y * y * y * Fixed(-0.5),
         Exp => g * y,
-        Expm1 => g * (y + 1.0),
+        Expm1 => g * (y + Fixed(1.0)),
         Log => g / x,
-        Log1p => g / (x + 1.0),
+        Log1p => g / (x + Fixed(1.0)),
         Sin => g * x.cos(),
         Cos => -(g * x.sin()),
-        Tan => g * (y * y + 1.0),
+        Tan => g * (y * y + Fixed(1.0)),
         Asin => g * (one() - x * x).rsqrt(),
         Acos => -(g * (one() - x * x).rsqrt()),
-        Atan => g / (x * x + 1.0),
+        Atan => g / (x * x + Fixed(1.0)),
         Sinh => g * x.cosh(),
         Cosh => g * x.sinh(),
-        Asinh => g * (x * x + 1.0).rsqrt(),
-        Acosh => g * (x * x - 1.0).rsqrt(),
+        Asinh => g * (x * x + Fixed(1.0)).rsqrt(),
+        Acosh => g * (x * x - Fixed(1.0)).rsqrt(),
         Atanh => g / (one() - x * x),
         Tanh => g * (one() - y * y),
-        Erf => g * (-(x * x)).exp() * std::f32::consts::FRAC_2_SQRT_PI,
-        Erfc => g * (-(x * x)).exp() * -std::f32::consts::FRAC_2_SQRT_PI,
+        Erf => g * (-(x * x)).exp() * Fixed(FRAC_2_SQRT_PI),
+        Erfc => g * (-(x * x)).exp() * Fixed(-FRAC_2_SQRT_PI),
         Sigmoid => g * y * (one() - y),
-        Relu => g.where_(&y.gt(0.0), &g.number(0.0)),
+        Relu => g.where_(&y.gt(Fixed(0.0)), &Tensor::literal(g.device(), 0.0)),
         GeluTanh => g * x.unary(GeluTanhGrad),
         GeluTanhGrad => g * gelu_tanh_curvature(x),
         Sign | Floor | Ceil | Round | Trunc => g.zeros_like(),
@@ -173,17 +174,17 @@ fn binary_gradient(
         return (None, None);
     }
     let pair = |da: Tensor, db: Tensor| (Some(da), Some(db));
-    let zero = || g.number(0.0);
+    let zero = || Tensor::literal(g.device(), 0.0);
     match op {
         Add => pair(g.clone(), g.clone()),
         Sub => pair(g.clone(), -g),
         Mul => pair(g * b, g * a),
         Div => pair(g / b, -(g * y / b)),
         Pow => {
-            let da = g * b * a.pow(&(b - 1.0));
+            let da = g * b * a.pow(&(b - Fixed(1.0)));
             // 0^b has no logarithm; its derivative in b is 0 for b >= 0.
-            let log = a.number(0.0).where_(&a.eq(0.0).logical_and(b.ge(0.0)), &a.log());
-            pair(zero().where_(&b.eq(0.0), &da), g * y * log)
+            let log = Tensor::literal(a.device(), 0.0).where_(&a.eq(Fixed(0.0)).logical_and(b.ge(Fixed(0.0))), &a.log());
+            pair(zero().where_(&b.eq(Fixed(0.0)), &da), g * y * log)
         }
         Atan2 => {
             let r = g / (a * a + b * b);
@@ -193,9 +194,9 @@ fn binary_gradient(
         Max | Min => {
             let (wins, ties) = (if op == Max { a.gt(b) } else { a.lt(b) }, a.eq(b));
             // Ties share the gradient, as in torch.
-            let share = g.number(0.5).where_(&ties, &wins.to(DType::F32));
+            let share = Tensor::literal(g.device(), 0.5).where_(&ties, &wins.to(DType::F32));
             let da = g * &share;
-            pair(da, g * (g.number(1.0) - share))
+            pair(da, g * (Tensor::literal(g.device(), 1.0) - share))
         }
         Eq | Ne | Lt | Le | Gt | Ge | And | Or | Xor => (None, None),
     }
@@ -215,6 +216,15 @@ impl Operand for Tensor {
 impl Operand for &Tensor {
     fn beside(&self, _: &Tensor) -> Tensor {
         (*self).clone()
+    }
+}
+/// A number that plans depend on, for constants of formulas.
+pub(crate) struct Fixed(pub f32);
+
+impl Operand for Fixed {
+    #[track_caller]
+    fn beside(&self, other: &Tensor) -> Tensor {
+        Tensor::literal(other.device(), self.0)
     }
 }
 impl Operand for f32 {

@@ -24,7 +24,7 @@ mod unary;
 mod view;
 
 pub use batch_norm::{BatchNormOutput, batch_norm_train};
-pub use concat::{cat, stack};
+pub use concat::{cat, flatten_all, stack};
 pub use cross_entropy::CrossEntropyTarget;
 pub use loss::Reduction;
 pub use map::Operand;
@@ -33,6 +33,6 @@ pub use pad::Padding;
 pub use pool2d::Pool2d;
 pub use random::Generator;
 
-pub(crate) use map::map_gradient;
+pub(crate) use map::{broadcast, map_gradient};
 pub(crate) use reduce::reduce_gradient;
 pub(crate) use view::view_gradient;

@@ -1,6 +1,6 @@
 //! Padding.
 
-use gpu_core::Layout;
+use gpu_core::{Layout, Target};
 use gpu_core::kernels::Map;
 
 use crate::compile::Lower;
@@ -112,10 +112,14 @@ impl KernelOp for PadZeros {
         let out = cx.output(0);
         let whole = Layout::contiguous(&meta.shape);
         cx.launch(Map::fill(meta.dtype, 0, whole.clone()), &[out]);
-        let (arg, layout) = cx.input(0);
-        let part = self.pads.iter().zip(layout.shape()).enumerate();
-        let part = part.fold(whole, |part, (d, (pad, &n))| part.slice(d, pad.0, n, 1));
-        cx.copy_into(meta.dtype, (arg, layout), out, part);
+        let shape = cx.input_meta(0).shape;
+        let part = self.pads.iter().zip(shape).enumerate();
+        let part = part.fold(whole, |part, (d, (pad, n))| part.slice(d, pad.0, n, 1));
+        cx.write_part(0, out, part);
+    }
+
+    fn absorbs(&self, _: usize, _: Target) -> bool {
+        true
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

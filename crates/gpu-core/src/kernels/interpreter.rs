@@ -42,29 +42,60 @@ impl<'a> Interpreter<'a> {
         Interpreter { program, layouts, inputs, contiguous, slot, slots, values: vec![] }
     }
 
-    /// Results of elements `start..start + out.len()` in row-major order.
+    /// The only result of elements `start..start + out.len()` in row-major order.
     pub fn run(&mut self, start: usize, out: &mut [u32]) {
-        let inner = self.layouts.first().and_then(|l| l.shape().last().copied()).unwrap_or(usize::MAX);
         let mut done = 0;
         while done < out.len() {
-            let (at, left) = (start + done, out.len() - done);
-            let row = if inner >= ROW { inner - at % inner } else { BLOCK };
-            let len = left.min(row).min(BLOCK);
-            self.block(at, &mut out[done..done + len]);
+            let len = self.block_len(start + done, out.len() - done);
+            self.block(start + done, &mut out[done..done + len]);
             done += len;
         }
+    }
+
+    /// All results of elements `start..start + len` in row-major order, block by block: `put(element, result, values)`.
+    pub fn run_all(&mut self, start: usize, len: usize, mut put: impl FnMut(usize, usize, &[u32])) {
+        let (end, mut at) = (start + len, start);
+        let mut filled = [0; BLOCK];
+        while at < end {
+            let len = self.block_len(at, end - at);
+            self.registers(at, len, self.program.code());
+            for (o, &register) in self.program.outputs().iter().enumerate() {
+                match &self.values[usize::from(register)] {
+                    Value::Input(values) => put(at, o, values),
+                    Value::Slot(slot) => put(at, o, &self.slots[*slot][..len]),
+                    Value::One(value) => {
+                        filled[..len].fill(*value);
+                        put(at, o, &filled[..len]);
+                    }
+                }
+            }
+            at += len;
+        }
+    }
+
+    /// Elements of the block at `at`, of which `left` are wanted.
+    fn block_len(&self, at: usize, left: usize) -> usize {
+        let inner = self.layouts.first().and_then(|l| l.shape().last().copied()).unwrap_or(usize::MAX);
+        let row = if inner >= ROW { inner - at % inner } else { BLOCK };
+        left.min(row).min(BLOCK)
     }
 
     fn block(&mut self, start: usize, out: &mut [u32]) {
         let Some((last, first)) = self.program.code().split_last() else {
             return gather(&self.layouts[0], start, self.inputs[0], out);
         };
+        self.registers(start, out.len(), first);
+        if self.is_one(last) { out.fill(self.one(last)) } else { self.apply(last, out) }
+    }
+
+    /// Values of the inputs and of the results of `code`, the first instructions of the program.
+    fn registers(&mut self, start: usize, len: usize, code: &[Instr]) {
         self.values.clear();
         for i in 0..self.layouts.len() {
-            let value = self.input(i, start, out.len());
+            let value = self.input(i, start, len);
             self.values.push(value);
         }
-        for instr in first {
+        for instr in code {
             let slot = self.slot[self.values.len()];
             let value = if self.is_one(instr) {
                 Value::One(self.one(instr))
@@ -72,13 +103,12 @@ impl<'a> Interpreter<'a> {
                 // Taken out while the other slots are read.
                 let mut values = std::mem::take(&mut self.slots[slot]);
                 values.resize(BLOCK, 0);
-                self.apply(instr, &mut values[..out.len()]);
+                self.apply(instr, &mut values[..len]);
                 self.slots[slot] = values;
                 Value::Slot(slot)
             };
             self.values.push(value);
         }
-        if self.is_one(last) { out.fill(self.one(last)) } else { self.apply(last, out) }
     }
 
     /// Whether a result is the same for every element.
@@ -149,6 +179,8 @@ fn assign_slots(program: &Program) -> Vec<usize> {
     for (k, instr) in program.code().iter().enumerate() {
         operands(instr).for_each(|r| last_use[r] = inputs + k);
     }
+    // Results are read at the end.
+    program.outputs().iter().for_each(|&r| last_use[usize::from(r)] = usize::MAX);
     // Inputs are gathered before the first instruction.
     let mut slots: Vec<usize> = (0..inputs).collect();
     let (mut free, mut count) = (vec![], inputs);

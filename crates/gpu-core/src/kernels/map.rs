@@ -2,37 +2,70 @@
 
 use rayon::prelude::*;
 
+use super::code::Code;
 use super::interpreter::{BLOCK, Interpreter, runs};
 use super::program::{Instr, Program};
 use crate::layout::simplify;
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader};
 
-/// `output[i] = program(inputs[0][i], inputs[1][i], ..)` for every index `i` of a common shape.
+/// `outputs[0][i], .. = program(inputs[0][i], inputs[1][i], ..)` for every index `i` of a common shape.
 ///
-/// Arguments: the inputs, then the output. Each is read or written through its own layout, so that broadcasting,
+/// Arguments: the inputs, then the outputs. Each is read or written through its own layout, so that broadcasting,
 /// transposing, flipping, slicing and writing into a part of a larger output cost no copy.
 #[derive(Clone, Debug)]
 pub struct Map {
-    program: Program,
-    /// Inputs, then the output.
-    layouts: Vec<Layout>,
+    code: Code,
+    outputs: Vec<Layout>,
 }
 
-/// Blocks a task.
-const TASK: usize = 16;
+/// Elements a task.
+const TASK: usize = 16 * BLOCK;
+
+/// An output that several tasks write.
+#[derive(Clone, Copy)]
+struct Shared {
+    pointer: *mut u32,
+    len: usize,
+}
+
+// SAFETY: tasks write disjoint elements.
+unsafe impl Send for Shared {}
+unsafe impl Sync for Shared {}
+
+impl From<&mut [u32]> for Shared {
+    fn from(values: &mut [u32]) -> Shared {
+        Shared { pointer: values.as_mut_ptr(), len: values.len() }
+    }
+}
 
 impl Map {
+    /// One result, of inputs that lie in one argument each.
+    ///
     /// # Panics
     /// When the layouts' shapes or their number do not fit.
     pub fn new(program: Program, inputs: &[Layout], output: Layout) -> Map {
-        assert_eq!(program.inputs().len(), inputs.len(), "one layout an input");
+        Map::fused(program, inputs.iter().cloned().enumerate().collect(), vec![output])
+    }
+
+    /// One argument for every result, behind those of the inputs, which are given as the number of the argument they lie in
+    /// and the layout there.
+    ///
+    /// # Panics
+    /// When the layouts' shapes or their number do not fit, or an argument has no input.
+    pub fn fused(program: Program, inputs: Vec<(usize, Layout)>, outputs: Vec<Layout>) -> Map {
+        assert_eq!(program.outputs().len(), outputs.len(), "one layout a result");
+        let mut code = Code::new(program, inputs);
+        let layouts: Vec<Layout> = code.layouts.iter().chain(&outputs).cloned().collect();
         assert!(
-            inputs.iter().all(|l| l.shape() == output.shape()),
+            layouts.iter().all(|l| l.shape() == outputs[0].shape()),
             "inputs are broadcast to the output's shape"
         );
-        let layouts: Vec<Layout> = inputs.iter().cloned().chain([output]).collect();
-        Map { program, layouts: simplify(&layouts) }
+        let overlaps = |l: &Layout| l.shape().iter().zip(l.strides()).any(|(&n, &s)| n > 1 && s == 0);
+        assert!(!outputs.iter().any(overlaps), "elements of an output share a place");
+        code.layouts = simplify(&layouts);
+        let outputs = code.layouts.split_off(code.layouts.len() - outputs.len());
+        Map { code, outputs }
     }
 
     /// Copies from one layout to another.
@@ -45,12 +78,8 @@ impl Map {
         Map::new(Program::new(&[], &[Instr::Const(dtype, bits)]), &[], output)
     }
 
-    fn output(&self) -> &Layout {
-        self.layouts.last().expect("a map has an output")
-    }
-
-    fn inputs(&self) -> &[Layout] {
-        &self.layouts[..self.layouts.len() - 1]
+    fn count(&self) -> usize {
+        self.outputs[0].numel()
     }
 }
 
@@ -67,58 +96,67 @@ impl Kernel for Map {
     }
 
     fn access(&self) -> Vec<Access> {
-        let mut access = vec![Access::Read; self.inputs().len()];
-        access.push(Access::Write);
+        let mut access = vec![Access::Read; self.code.arguments()];
+        access.extend(vec![Access::Write; self.outputs.len()]);
         access
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        let count = self.output().numel();
-        let mut bindings = String::new();
-        for (i, t) in self.program.inputs().iter().enumerate() {
-            bindings += &format!("@group(0) @binding({i}) var<storage, read> in{i}: array<{}>;\n", t.wgsl());
+        let (count, program, first) = (self.count(), &self.code.program, self.code.arguments());
+        let mut bindings = self.code.bindings("in", 0);
+        let layouts: Vec<Layout> = self.code.layouts.iter().chain(&self.outputs).cloned().collect();
+        let mut body = index_code(&layouts) + &self.code.body("in");
+        for (o, &register) in program.outputs().iter().enumerate() {
+            let t = program.types()[usize::from(register)].wgsl();
+            let binding = first + o;
+            bindings +=
+                &format!("@group(0) @binding({binding}) var<storage, read_write> out{o}: array<{t}>;\n");
+            body += &format!("    out{o}[u32(p{})] = r{register};\n", self.code.layouts.len() + o);
         }
-        let (last, t) = (self.inputs().len(), self.program.output().wgsl());
-        bindings += &format!("@group(0) @binding({last}) var<storage, read_write> out: array<{t}>;");
-        let mut body = index_code(&self.layouts);
-        for (i, t) in self.program.inputs().iter().enumerate() {
-            body += &format!("    let r{i}: {} = in{i}[u32(p{i})];\n", t.wgsl());
-        }
-        body += &self.program.wgsl();
-        body += &format!("    out[u32(p{last})] = r{};", self.program.types().len() - 1);
-        let source =
-            Source::new(wgsl!("map")).set("COUNT", count).block("bindings", &bindings).block("body", &body);
+        let source = Source::new(wgsl!("map")).set("COUNT", count);
+        let source = source.block("bindings", bindings.trim_end()).block("body", body.trim_end());
         vec![Shader::linear(source.with(wgsl!("math")).finish(), count, 64)]
     }
 
     fn run(&self, args: &Args) {
-        let inputs: Vec<&[u32]> = (0..self.inputs().len()).map(|i| args.read(i)).collect();
-        let out: &mut [u32] = args.write(inputs.len());
-        let layout = self.output();
-        let count = layout.numel();
-        let interpreter = || Interpreter::new(&self.program, self.inputs(), inputs.clone());
-        if layout.is_contiguous() {
-            let out = &mut out[layout.offset()..layout.offset() + count];
-            let task = |(t, out): (usize, &mut [u32])| interpreter().run(t * TASK * BLOCK, out);
-            if count <= TASK * BLOCK {
+        let (count, first) = (self.count(), self.code.arguments());
+        let inputs = self.code.inputs(args, 0);
+        let interpreter = || Interpreter::new(&self.code.program, &self.code.layouts, inputs.clone());
+        if let [layout] = &self.outputs[..]
+            && layout.is_contiguous()
+        {
+            let out = &mut args.write(first)[layout.offset()..layout.offset() + count];
+            let task = |(t, out): (usize, &mut [u32])| interpreter().run(t * TASK, out);
+            if count <= TASK {
                 task((0, out));
             } else {
-                out.par_chunks_mut(TASK * BLOCK).enumerate().for_each(task);
+                out.par_chunks_mut(TASK).enumerate().for_each(task);
             }
+            return;
+        }
+        let outputs: Vec<Shared> = (first..first + self.outputs.len()).map(|o| args.write(o).into()).collect();
+        let task = |t: usize| {
+            let (start, put) = (t * TASK, |at, o: usize, values: &[u32]| {
+                // SAFETY: tasks write different elements, and an output's layout gives each its own position.
+                unsafe { scatter(&self.outputs[o], at, values, outputs[o]) }
+            });
+            interpreter().run_all(start, TASK.min(count - start), put);
+        };
+        if count <= TASK {
+            task(0);
         } else {
-            let (mut interpreter, mut values) = (interpreter(), [0; BLOCK]);
-            for start in (0..count).step_by(BLOCK) {
-                let values = &mut values[..BLOCK.min(count - start)];
-                interpreter.run(start, values);
-                scatter(layout, start, values, out);
-            }
+            (0..count.div_ceil(TASK)).into_par_iter().for_each(task);
         }
     }
 
     fn cost(&self) -> Cost {
-        let count = self.output().numel() as u64;
-        let flops = count * self.program.code().len() as u64;
-        Cost { flops, bytes: count * 4 * self.layouts.len() as u64 }
+        let count = self.count() as u64;
+        let flops = count * self.code.program.code().len() as u64;
+        let read = |l: &Layout| -> usize {
+            l.shape().iter().zip(l.strides()).filter(|d| *d.1 != 0).map(|d| d.0).product()
+        };
+        let bytes = self.code.layouts.iter().chain(&self.outputs).map(read).sum::<usize>();
+        Cost { flops, bytes: 4 * bytes as u64 }
     }
 }
 
@@ -128,7 +166,9 @@ pub(super) fn index_code(layouts: &[Layout]) -> String {
     let mut text = String::new();
     if layouts.iter().any(|l| !l.is_contiguous()) {
         text += "    var rest = i;\n";
-        for (d, size) in shape.iter().enumerate().rev() {
+        for (d, &size) in shape.iter().enumerate().rev() {
+            // Of no elements, nothing is read, but a division by 0 would not compile.
+            let size = size.max(1);
             if d == 0 {
                 text += "    let i0 = i32(rest);\n";
             } else {
@@ -149,10 +189,17 @@ pub(super) fn index_code(layouts: &[Layout]) -> String {
     text
 }
 
-fn scatter(layout: &Layout, start: usize, values: &[u32], out: &mut [u32]) {
+/// Writes elements `start..start + values.len()` of `layout`.
+///
+/// # Safety
+/// Nobody else writes these elements meanwhile.
+unsafe fn scatter(layout: &Layout, start: usize, values: &[u32], out: Shared) {
     runs(layout, start, values.len(), |first, at, stride, run| {
+        let last = at + (run as isize - 1) * stride;
+        assert!((0..out.len as isize).contains(&at.min(last)) && at.max(last) < out.len as isize, "out of range");
         for (j, &value) in values[first..first + run].iter().enumerate() {
-            out[(at + j as isize * stride) as usize] = value;
+            // SAFETY: between two positions that are in range.
+            unsafe { *out.pointer.offset(at + j as isize * stride) = value }
         }
     });
 }

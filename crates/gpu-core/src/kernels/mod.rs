@@ -2,6 +2,7 @@
 
 mod attention;
 mod batch_norm;
+mod code;
 mod conv2d;
 mod conv2d_cpu;
 mod conv2d_grad;

@@ -187,19 +187,31 @@ pub enum Instr {
     Const(DType, u32),
 }
 
-/// Straight-line code from input elements to one output element, the last register.
+/// Straight-line code from input elements to output elements: mostly one, the last register.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Program {
     inputs: Vec<DType>,
     code: Vec<Instr>,
+    /// Registers of the results.
+    outputs: Vec<u16>,
     /// Type of every register.
     types: Vec<DType>,
 }
 
 impl Program {
+    /// The program whose result is the last register.
+    ///
     /// # Panics
-    /// When an instruction reads a register that does not exist yet or operands differ in type.
+    /// When an instruction reads a register that does not exist yet, operands differ in type, or there is no register.
     pub fn new(inputs: &[DType], code: &[Instr]) -> Program {
+        Program::with_outputs(inputs, code, &[(inputs.len() + code.len() - 1) as u16])
+    }
+
+    /// The program whose results are the given registers.
+    ///
+    /// # Panics
+    /// When an instruction reads a register that does not exist yet, operands differ in type, or a result does not exist.
+    pub fn with_outputs(inputs: &[DType], code: &[Instr], outputs: &[u16]) -> Program {
         let mut types = inputs.to_vec();
         for instr in code {
             let of = |r: u16| types[usize::from(r)];
@@ -216,7 +228,8 @@ impl Program {
                 Instr::Const(t, _) => t,
             });
         }
-        Program { inputs: inputs.to_vec(), code: code.to_vec(), types }
+        assert!(outputs.iter().all(|&r| usize::from(r) < types.len()), "a result does not exist");
+        Program { inputs: inputs.to_vec(), code: code.to_vec(), outputs: outputs.to_vec(), types }
     }
 
     /// The program that returns its one input.
@@ -237,9 +250,14 @@ impl Program {
         &self.types
     }
 
-    /// Type of the result.
+    /// Registers of the results.
+    pub fn outputs(&self) -> &[u16] {
+        &self.outputs
+    }
+
+    /// Type of the first result.
     pub fn output(&self) -> DType {
-        *self.types.last().expect("a program has an input or an instruction")
+        self.types[usize::from(self.outputs[0])]
     }
 
     /// The names of the first functions, and how many more there are, for people.

@@ -1,5 +1,6 @@
 //! Operands that are computed as they are read.
 
+use super::code::Code;
 use super::interpreter::Interpreter;
 use super::map::index_code;
 use super::program::Program;
@@ -13,20 +14,30 @@ use crate::{Access, Args, DType, Layout};
 /// A chain of element-wise functions before a reduction, a convolution or a product so costs no pass over memory.
 #[derive(Clone, Debug)]
 pub struct Prologue {
-    program: Program,
-    layouts: Vec<Layout>,
-    /// The same, for the order of elements.
+    code: Code,
+    /// Layouts of the inputs, for the order of elements.
     simple: Vec<Layout>,
 }
 
 impl Prologue {
+    /// Of inputs that lie in one argument each.
+    ///
     /// # Panics
     /// When there is no input, or the layouts' shapes or their number do not fit.
     pub fn new(program: Program, layouts: Vec<Layout>) -> Prologue {
-        assert_eq!(program.inputs().len(), layouts.len(), "one layout an input");
+        Prologue::shared(program, layouts.into_iter().enumerate().collect())
+    }
+
+    /// Of inputs given as the number of the argument they lie in, counted from the operand's first, and the layout there.
+    ///
+    /// # Panics
+    /// When there is no input, the layouts' shapes or their number do not fit, or an argument has no input.
+    pub fn shared(program: Program, inputs: Vec<(usize, Layout)>) -> Prologue {
+        let code = Code::new(program, inputs);
+        let layouts = &code.layouts;
         assert!(!layouts.is_empty(), "an operand has an input");
         assert!(layouts.iter().all(|l| l.shape() == layouts[0].shape()), "inputs are broadcast to one shape");
-        Prologue { program, simple: simplify(&layouts), layouts }
+        Prologue { simple: simplify(layouts), code }
     }
 
     /// The elements of one buffer as they are.
@@ -34,43 +45,45 @@ impl Prologue {
         Prologue::new(Program::identity(dtype), vec![layout])
     }
 
-    /// Number of inputs, which is the number of arguments bound.
+    /// Number of arguments bound.
     pub fn arity(&self) -> usize {
-        self.layouts.len()
+        self.code.arguments()
     }
 
     /// Shape of the operand.
     pub fn shape(&self) -> &[usize] {
-        self.layouts[0].shape()
+        self.code.layouts[0].shape()
     }
 
     /// Number of elements.
     pub fn numel(&self) -> usize {
-        self.layouts[0].numel()
+        self.code.layouts[0].numel()
     }
 
     /// Type of the elements.
     pub fn dtype(&self) -> DType {
-        self.program.output()
+        self.code.program.output()
     }
 
     /// Whether it is one buffer, read densely from any offset.
     pub fn is_plain(&self) -> bool {
-        self.is_identity() && self.layouts[0].is_contiguous()
+        self.is_identity() && self.code.layouts[0].is_contiguous()
     }
 
     /// Whether it is one buffer, read as it is through any layout.
     pub(super) fn is_identity(&self) -> bool {
-        self.program.code().is_empty()
+        self.code.program.code().is_empty()
     }
 
     pub(super) fn layouts(&self) -> &[Layout] {
-        &self.layouts
+        &self.code.layouts
     }
 
     /// The same elements in another order or shape: `f` is applied to the layout of every input.
     pub(super) fn relayout(&self, f: impl FnMut(&Layout) -> Layout) -> Prologue {
-        Prologue::new(self.program.clone(), self.layouts.iter().map(f).collect())
+        let mut code = self.code.clone();
+        code.layouts = self.code.layouts.iter().map(f).collect();
+        Prologue { simple: simplify(&code.layouts), code }
     }
 
     /// How the arguments of the operand are used.
@@ -83,23 +96,23 @@ impl Prologue {
         let read = |l: &Layout| -> usize {
             l.shape().iter().zip(l.strides()).filter(|d| *d.1 != 0).map(|d| d.0).product()
         };
-        let flops = self.numel() * self.program.code().len();
-        (flops as u64, 4 * self.layouts.iter().map(read).sum::<usize>() as u64)
+        let flops = self.numel() * self.code.program.code().len();
+        (flops as u64, 4 * self.code.layouts.iter().map(read).sum::<usize>() as u64)
     }
 
     /// The operand on the CPU, its inputs bound from argument `first` on.
     pub(super) fn bind<'a>(&'a self, args: &'a Args, first: usize) -> Operand<'a> {
         if self.is_plain() {
-            let layout = &self.layouts[0];
+            let layout = &self.code.layouts[0];
             return Operand::Plain(&args.read(first)[layout.offset()..][..layout.numel()]);
         }
-        Operand::Computed(self, (first..first + self.arity()).map(|i| args.read(i)).collect())
+        Operand::Computed(self, self.code.inputs(args, first))
     }
 
     /// WGSL that binds the inputs from binding `first` on as `NAME0..` and defines `fn load_NAME(i: u32) -> T`: element
     /// `i` in row-major order, or for a `width` of 4 a `vec4` of the elements from `4 i` on.
     pub(super) fn wgsl(&self, name: &str, first: usize, width: usize) -> String {
-        let offset = self.layouts[0].offset();
+        let offset = self.code.layouts[0].offset();
         if width == 4 && self.is_plain() && offset.is_multiple_of(4) {
             return format!(
                 "@group(0) @binding({first}) var<storage, read> {name}0: array<vec4<f32>>;\n\n\
@@ -107,19 +120,12 @@ impl Prologue {
                 offset / 4
             );
         }
-        let mut text = String::new();
-        for (i, t) in self.program.inputs().iter().enumerate() {
-            let (binding, t) = (first + i, t.wgsl());
-            text += &format!("@group(0) @binding({binding}) var<storage, read> {name}{i}: array<{t}>;\n");
-        }
+        let mut text = self.code.bindings(name, first);
         let element = if width == 4 { format!("{name}_element") } else { format!("load_{name}") };
         text += &format!("\nfn {element}(i: u32) -> {} {{\n", self.dtype().wgsl());
         text += &index_code(&self.simple);
-        for (i, t) in self.program.inputs().iter().enumerate() {
-            text += &format!("    let r{i}: {} = {name}{i}[u32(p{i})];\n", t.wgsl());
-        }
-        text += &self.program.wgsl();
-        text += &format!("    return r{};\n}}\n", self.program.types().len() - 1);
+        text += &self.code.body(name);
+        text += &format!("    return r{};\n}}\n", self.code.program.types().len() - 1);
         if width == 4 {
             text += &format!(
                 "\nfn load_{name}(i: u32) -> vec4<f32> {{\n    let e = 4u * i;\n    return vec4<f32>({element}(e), \
@@ -157,7 +163,7 @@ impl<'a> Operand<'a> {
         match self {
             Operand::Plain(words) => Reader::Plain(bytemuck::cast_slice(words)),
             Operand::Computed(prologue, inputs) => {
-                let interpreter = Interpreter::new(&prologue.program, &prologue.simple, inputs.clone());
+                let interpreter = Interpreter::new(&prologue.code.program, &prologue.simple, inputs.clone());
                 Reader::Computed(interpreter, vec![])
             }
         }

@@ -1,6 +1,6 @@
 //! Parameters of one group in one flat tensor, so that an update is a single launch.
 
-use autograd::{Device, Gradients, Result, Tensor, cat};
+use autograd::{Device, Gradients, Result, Tensor, flatten_all};
 
 use crate::{Param, Params};
 
@@ -92,18 +92,9 @@ impl Group {
     }
 }
 
-/// Tensors (at least one) flattened one after the other, each followed by zeros up to the alignment.
+/// Tensors (at least one) flattened one after the other, each at a multiple of the alignment.
 fn join(tensors: &[Tensor]) -> Tensor {
-    let zeros = Tensor::zeros(tensors[0].device(), &[ALIGN]);
-    let mut parts = vec![];
-    for tensor in tensors {
-        let gap = tensor.numel().next_multiple_of(ALIGN) - tensor.numel();
-        parts.push(tensor.reshape(&[tensor.numel()]));
-        if gap > 0 {
-            parts.push(zeros.narrow(0, 0, gap));
-        }
-    }
-    cat(&parts.iter().collect::<Vec<_>>(), 0)
+    flatten_all(&tensors.iter().collect::<Vec<_>>(), ALIGN)
 }
 
 /// Whether the update may happen: the loss, if known, is finite.

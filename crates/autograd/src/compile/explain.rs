@@ -1,0 +1,99 @@
+//! What the passes made of a recorded graph, for reading.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use gpu_core::CommandGraph;
+
+/// Counts of the compiler's passes over one plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Passes {
+    /// Nodes that were recorded.
+    pub recorded: usize,
+    /// Nodes that repeated others, or were needed by none after that.
+    pub merged: usize,
+    /// Views, which cost nothing.
+    pub views: usize,
+    /// Element-wise results that never get memory: they are computed by the launches that read them.
+    pub inlined: usize,
+    /// Launches saved by joining element-wise ones of one shape.
+    pub joined: usize,
+    /// Bytes of temporary memory in use at every launch, before buffers are shared out.
+    pub live_bytes: Vec<usize>,
+}
+
+/// A compiled plan: its [`CommandGraph`], and how it came about.
+///
+/// ```
+/// # use autograd::{Device, Tensor, plans};
+/// let device = Device::named("cpu")?;
+/// let x = Tensor::from_slice(&device, &[1.0f32, 2.0, 3.0, 4.0, 5.0], &[5])?;
+/// let y = x.exp().square().sum_all();
+/// y.item()?;
+/// let plan = plans(&device).into_iter().find(|p| p.passes().inlined == 2).expect("the plan just made");
+/// assert_eq!(plan.launches().len(), 1); // the exponential and the square are computed inside of the sum
+/// # Ok::<(), autograd::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct PlanView {
+    pub(super) graph: Arc<CommandGraph>,
+    pub(super) passes: Arc<Passes>,
+}
+
+impl PlanView {
+    pub fn passes(&self) -> &Passes {
+        &self.passes
+    }
+
+    /// A table of the passes, the launches, and the temporary memory in use at each; `WGRAD_EXPLAIN=1` prints it to
+    /// standard error for every plan that is made.
+    pub fn explain(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Deref for PlanView {
+    type Target = CommandGraph;
+
+    fn deref(&self) -> &CommandGraph {
+        &self.graph
+    }
+}
+
+impl fmt::Display for PlanView {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Passes { recorded, merged, views, inlined, joined, live_bytes } = &*self.passes;
+        let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
+        let (launches, cost) = (self.graph.launches(), self.graph.cost());
+        writeln!(
+            f,
+            "{recorded} nodes: {merged} merged or dead, {views} views, {inlined} computed where they are read; {joined} \
+             launches joined to others, {} left",
+            launches.len()
+        )?;
+        writeln!(
+            f,
+            "{:.3} GFLOP, {:.1} MB moved; temporaries {:.1} MiB, at most {:.1} MiB in use at once",
+            cost.flops as f64 * 1e-9,
+            cost.bytes as f64 * 1e-6,
+            mib(self.graph.temp_bytes()),
+            mib(live_bytes.iter().copied().max().unwrap_or(0))
+        )?;
+        writeln!(f, "{:>5} {:24} {:>10} {:>10} {:>10}  slots", "", "kernel", "MFLOP", "MB", "live MiB")?;
+        for (i, (launch, &live)) in launches.iter().zip(live_bytes).enumerate() {
+            let cost = launch.kernel().cost();
+            let slots: Vec<String> = launch.args().iter().map(|a| a.slot.to_string()).collect();
+            writeln!(
+                f,
+                "{i:>5} {:24} {:>10.3} {:>10.3} {:>10.2}  {}",
+                launch.kernel().name(),
+                cost.flops as f64 * 1e-6,
+                cost.bytes as f64 * 1e-6,
+                mib(live),
+                slots.join(" ")
+            )?;
+        }
+        Ok(())
+    }
+}

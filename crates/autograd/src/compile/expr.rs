@@ -1,0 +1,284 @@
+//! Element-wise code that is not run yet: what is computed inside of the launches that read it.
+
+use std::ops::{Add, Mul, Sub};
+
+use gpu_core::kernels::{Binary, Instr, Program, Unary};
+use gpu_core::{Arg, DType, Layout};
+
+use super::place::{Place, bind_together};
+use crate::op::MapOp;
+
+/// Values of `shape` computed from tensors in memory: one, or in launches that were joined several. Registers are numbered
+/// as in a [`Program`].
+#[derive(Clone, Debug)]
+pub struct Expr {
+    shape: Vec<usize>,
+    /// Each with a layout of `shape`.
+    inputs: Vec<(Place, DType)>,
+    code: Vec<Instr>,
+    results: Vec<u16>,
+}
+
+impl Expr {
+    /// The values of a tensor in memory.
+    pub(super) fn load(place: Place, dtype: DType) -> Expr {
+        let shape = place.layout.shape().to_vec();
+        Expr { shape, inputs: vec![(place, dtype)], code: vec![], results: vec![0] }
+    }
+
+    /// A scalar that is part of the plan, by its bits.
+    pub(super) fn literal(dtype: DType, bits: u32) -> Expr {
+        Expr { shape: vec![], inputs: vec![], code: vec![Instr::Const(dtype, bits)], results: vec![0] }
+    }
+
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Number of elements.
+    pub(super) fn numel(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    pub(super) fn inputs(&self) -> &[(Place, DType)] {
+        &self.inputs
+    }
+
+    /// The slots that are read, each once.
+    pub(super) fn slots(&self) -> Vec<usize> {
+        let mut slots = vec![];
+        for (place, _) in &self.inputs {
+            if !slots.contains(&place.slot) {
+                slots.push(place.slot);
+            }
+        }
+        slots
+    }
+
+    /// The ranges to bind, one a slot, and for every input the number of its range and the layout inside of that.
+    pub(super) fn bind(&self) -> (Vec<Arg>, Vec<(usize, Layout)>) {
+        let (mut args, mut inputs) = (vec![], vec![None; self.inputs.len()]);
+        for slot in self.slots() {
+            let of_slot = || self.inputs.iter().enumerate().filter(|(_, (p, _))| p.slot == slot);
+            let places: Vec<&Place> = of_slot().map(|(_, (p, _))| p).collect();
+            let (arg, layouts) = bind_together(&places);
+            of_slot().zip(layouts).for_each(|((i, _), layout)| inputs[i] = Some((args.len(), layout)));
+            args.push(arg);
+        }
+        (args, inputs.into_iter().map(|i| i.expect("every input lies in a slot")).collect())
+    }
+
+    /// Number of instructions.
+    pub(super) fn len(&self) -> usize {
+        self.code.len()
+    }
+
+    pub(super) fn program(&self) -> Program {
+        let types: Vec<DType> = self.inputs.iter().map(|(_, t)| *t).collect();
+        Program::with_outputs(&types, &self.code, &self.results)
+    }
+
+    pub(super) fn dtype(&self) -> DType {
+        self.program().output()
+    }
+
+    /// The memory that this is, if it is nothing but a tensor in memory.
+    pub(super) fn place(&self) -> Option<&Place> {
+        self.code.is_empty().then(|| &self.inputs[usize::from(self.results[0])].0)
+    }
+
+    /// The same elements seen through `view`, if every input can be.
+    pub(super) fn view(&self, shape: &[usize], view: impl Fn(&Layout) -> Option<Layout>) -> Option<Expr> {
+        let seen = |(place, t): &(Place, DType)| {
+            Some((Place { slot: place.slot, layout: view(&place.layout)? }, *t))
+        };
+        let inputs = self.inputs.iter().map(seen).collect::<Option<_>>()?;
+        Some(Expr { shape: shape.to_vec(), inputs, ..self.clone() })
+    }
+
+    /// Broadcast to `shape` by NumPy's rules.
+    pub(super) fn expand(&self, shape: &[usize]) -> Expr {
+        self.view(shape, |layout| Some(layout.expand(shape))).expect("layouts can always be expanded")
+    }
+
+    /// Expressions of one shape as one, with all their results.
+    pub(super) fn side_by_side(parts: &[&Expr]) -> Expr {
+        let shape = parts[0].shape.clone();
+        let mut all = Expr { shape, inputs: vec![], code: vec![], results: vec![] };
+        // All inputs first, because instructions are numbered after them.
+        for (place, t) in parts.iter().flat_map(|e| &e.inputs) {
+            if !all.inputs.iter().any(|(known, _)| known == place) {
+                all.inputs.push((place.clone(), *t));
+            }
+        }
+        for part in parts {
+            let results = all.append(part);
+            all.results.extend(results);
+        }
+        all
+    }
+
+    /// `op` of operands that broadcast to `shape`.
+    pub(super) fn apply(op: MapOp, operands: &[Expr], shape: &[usize]) -> Expr {
+        let operands: Vec<Expr> = operands.iter().map(|e| e.expand(shape)).collect();
+        let mut out = Expr::side_by_side(&operands.iter().collect::<Vec<_>>());
+        let before = out.code.len();
+        let result = out.push(match (op, &out.results[..]) {
+            (MapOp::Unary(f), &[a]) => Instr::Unary(f, a),
+            (MapOp::Binary(f), &[a, b]) => Instr::Binary(f, a, b),
+            (MapOp::Select, &[c, a, b]) => Instr::Select(c, a, b),
+            _ => unreachable!("the number of operands of {op:?}"),
+        });
+        out.results = vec![result];
+        if out.code.len() == before {
+            // The result was there already, and other operands may have become useless.
+            out.trim();
+        }
+        out
+    }
+
+    /// Appends the code of another expression over the same inputs; its results' registers.
+    fn append(&mut self, other: &Expr) -> Vec<u16> {
+        let place = |(p, _): &(Place, DType)| {
+            self.inputs.iter().position(|(known, _)| known == p).expect("inputs are collected") as u16
+        };
+        let mut registers: Vec<u16> = other.inputs.iter().map(place).collect();
+        // The first one has no equals yet; to look for them would make long chains quadratic.
+        let first = self.code.is_empty();
+        for instr in &other.code {
+            let moved = renumber(*instr, |r| registers[usize::from(r)]);
+            registers.push(if first { self.append_instr(moved) } else { self.push(moved) });
+        }
+        other.results.iter().map(|&r| registers[usize::from(r)]).collect()
+    }
+
+    /// The register of an instruction: an equal one's if there is one, or what it simplifies to.
+    fn push(&mut self, instr: Instr) -> u16 {
+        if let Some(register) = self.simplified(instr) {
+            return register;
+        }
+        match self.code.iter().position(|i| *i == instr) {
+            Some(at) => (self.inputs.len() + at) as u16,
+            None => self.append_instr(instr),
+        }
+    }
+
+    fn append_instr(&mut self, instr: Instr) -> u16 {
+        self.code.push(instr);
+        (self.inputs.len() + self.code.len() - 1) as u16
+    }
+
+    /// The operand that an instruction always returns: `x + 0`, `x - 0`, `x * 1`, `x / 1`, and selections between equals.
+    fn simplified(&self, instr: Instr) -> Option<u16> {
+        let is = |r: u16, value: f32| self.constant(r) == Some((DType::F32, value.to_bits()));
+        match instr {
+            Instr::Binary(Binary::Mul, a, b) if is(b, 1.0) => Some(a),
+            Instr::Binary(Binary::Mul, a, b) if is(a, 1.0) => Some(b),
+            Instr::Binary(Binary::Div, a, b) if is(b, 1.0) => Some(a),
+            // Not x + 0, which turns -0 into 0; x - 0 and x + -0 are exact.
+            Instr::Binary(Binary::Sub, a, b) if is(b, 0.0) => Some(a),
+            Instr::Binary(Binary::Add, a, b) if is(b, -0.0) => Some(a),
+            Instr::Select(_, a, b) if a == b => Some(a),
+            Instr::Unary(Unary::Neg, a) => match self.instr(a) {
+                Some(Instr::Unary(Unary::Neg, inner)) => Some(inner),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn instr(&self, register: u16) -> Option<Instr> {
+        usize::from(register).checked_sub(self.inputs.len()).map(|at| self.code[at])
+    }
+
+    fn constant(&self, register: u16) -> Option<(DType, u32)> {
+        match self.instr(register)? {
+            Instr::Const(t, bits) => Some((t, bits)),
+            _ => None,
+        }
+    }
+
+    /// Drops instructions and inputs that the result does not depend on.
+    fn trim(&mut self) {
+        let inputs = self.inputs.len();
+        let mut live = vec![false; inputs + self.code.len()];
+        self.results.iter().for_each(|&r| live[usize::from(r)] = true);
+        for at in (0..self.code.len()).rev() {
+            if live[inputs + at] {
+                renumber(self.code[at], |r| {
+                    live[usize::from(r)] = true;
+                    r
+                });
+            }
+        }
+        let mut count = 0;
+        let number: Vec<u16> = live
+            .iter()
+            .map(|&l| {
+                count += u16::from(l);
+                count.saturating_sub(1)
+            })
+            .collect();
+        let mut keep = live.iter();
+        self.inputs.retain(|_| *keep.next().expect("a flag an input"));
+        self.code.retain(|_| *keep.next().expect("a flag an instruction"));
+        self.code.iter_mut().for_each(|i| *i = renumber(*i, |r| number[usize::from(r)]));
+        self.results.iter_mut().for_each(|r| *r = number[usize::from(*r)]);
+    }
+}
+
+/// For lowering rules.
+impl Expr {
+    /// A number that is part of the plan.
+    pub fn number(value: f32) -> Expr {
+        Expr::literal(DType::F32, value.to_bits())
+    }
+
+    pub fn unary(self, op: Unary) -> Expr {
+        let shape = self.shape.clone();
+        Expr::apply(MapOp::Unary(op), &[self], &shape)
+    }
+
+    /// Of operands that broadcast.
+    pub fn binary(self, op: Binary, other: Expr) -> Expr {
+        let shape = crate::ops::broadcast("expression", &[&self.shape, &other.shape]);
+        Expr::apply(MapOp::Binary(op), &[self, other], &shape)
+    }
+
+    /// A vector `[C]` beside tensors `[N, C, ..]` of `rank` dimensions.
+    pub fn channels(self, rank: usize) -> Expr {
+        let mut shape = vec![1; rank - 1];
+        shape[0] = self.numel();
+        self.view(&shape, |layout| layout.reshape(&shape)).expect("a vector can be laid along any dimension")
+    }
+}
+
+impl Add for Expr {
+    type Output = Expr;
+    fn add(self, other: Expr) -> Expr {
+        self.binary(Binary::Add, other)
+    }
+}
+
+impl Sub for Expr {
+    type Output = Expr;
+    fn sub(self, other: Expr) -> Expr {
+        self.binary(Binary::Sub, other)
+    }
+}
+
+impl Mul for Expr {
+    type Output = Expr;
+    fn mul(self, other: Expr) -> Expr {
+        self.binary(Binary::Mul, other)
+    }
+}
+
+fn renumber(instr: Instr, mut register: impl FnMut(u16) -> u16) -> Instr {
+    match instr {
+        Instr::Unary(f, a) => Instr::Unary(f, register(a)),
+        Instr::Binary(f, a, b) => Instr::Binary(f, register(a), register(b)),
+        Instr::Select(c, a, b) => Instr::Select(register(c), register(a), register(b)),
+        constant @ Instr::Const(..) => constant,
+    }
+}

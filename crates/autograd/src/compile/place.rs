@@ -1,0 +1,90 @@
+//! Where values lie while a plan runs.
+
+use gpu_core::{Arg, DType, Layout, Role, limits};
+
+use super::expr::Expr;
+
+/// Elements between two positions at which a buffer can be bound.
+pub(super) const ALIGN: usize = limits::BINDING_ALIGN / DType::BYTES;
+
+/// A part of a slot.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Place {
+    pub slot: usize,
+    pub layout: Layout,
+}
+
+/// The values of a tensor while a plan is made.
+#[derive(Clone, Debug)]
+pub(super) enum Value {
+    Memory(Place),
+    /// Computed inside of every launch that reads it.
+    Computed(Expr),
+}
+
+/// What a slot is before memory is planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SlotKind {
+    /// A leaf of the wiring.
+    Leaf(usize),
+    /// The step-varying numbers.
+    Scalars,
+    /// A kept output, newly allocated at each run.
+    Output,
+    Temp,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VirtualSlot {
+    pub kind: SlotKind,
+    pub bytes: usize,
+    pub role: Role,
+}
+
+impl Place {
+    /// First and one past the last element of the slot that the layout reaches.
+    fn range(&self) -> (usize, usize) {
+        let layout = &self.layout;
+        if layout.numel() == 0 {
+            return (0, 0);
+        }
+        let reach = layout.shape().iter().zip(layout.strides()).map(|(&n, &s)| (n - 1) as isize * s);
+        let (mut low, mut high) = (layout.offset() as isize, layout.offset() as isize);
+        for step in reach {
+            if step < 0 { low += step } else { high += step }
+        }
+        (low as usize, high as usize + 1)
+    }
+
+    /// The smallest bindable range that covers the place, and the layout inside of it.
+    pub fn bind(&self) -> (Arg, Layout) {
+        let (arg, mut layouts) = bind_together(&[self]);
+        (arg, layouts.remove(0))
+    }
+
+    /// The range of the place itself, if it is dense in row-major order and can be bound.
+    pub fn dense(&self) -> Option<Arg> {
+        let aligned = self.layout.offset().is_multiple_of(ALIGN);
+        let dense = self.layout.numel() > 0 && self.layout.is_contiguous() && aligned;
+        dense.then(|| Arg {
+            slot: self.slot,
+            offset: self.layout.offset() * DType::BYTES,
+            bytes: self.layout.numel() * DType::BYTES,
+        })
+    }
+}
+
+/// The smallest bindable range that covers places of one slot, and their layouts inside of it.
+pub(super) fn bind_together(places: &[&Place]) -> (Arg, Vec<Layout>) {
+    let ranges = || places.iter().map(|p| p.range()).filter(|(low, high)| low < high);
+    let low = ranges().map(|r| r.0).min().unwrap_or(0) / ALIGN * ALIGN;
+    let high = ranges().map(|r| r.1).max().unwrap_or(0);
+    let moved = |place: &&Place| {
+        let layout = &place.layout;
+        // The offset of an empty layout may be the end of the memory.
+        let offset = if layout.numel() == 0 { 0 } else { layout.offset() - low };
+        Layout::new(layout.shape().to_vec(), layout.strides().to_vec(), offset)
+    };
+    let arg = Arg { slot: places[0].slot, offset: low * DType::BYTES, bytes: (high - low) * DType::BYTES };
+    (arg, places.iter().map(moved).collect())
+}

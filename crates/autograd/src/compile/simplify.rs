@@ -1,0 +1,40 @@
+//! Common subexpressions and dead code, by the graph's structure.
+
+use std::collections::HashMap;
+
+use super::request::{Bytes, Request, Source, Wiring};
+use crate::op::Op;
+
+/// The wiring with equal nodes merged: users of a node that repeats an earlier one read that instead. Nodes whose results
+/// nobody reads any more are not live.
+pub(super) fn simplify(request: &Request, wiring: &Wiring) -> Wiring {
+    let mut inputs = wiring.inputs.clone();
+    let mut first: HashMap<Vec<u8>, usize> = HashMap::new();
+    let mut same: Vec<usize> = (0..request.nodes.len()).collect();
+    for (i, node) in request.nodes.iter().enumerate() {
+        for source in &mut inputs[i] {
+            if let Source::Node(n, _) = source {
+                *n = same[*n];
+            }
+        }
+        // A kept result needs memory of its own, and so does one that is overwritten.
+        let overwrites = matches!(&node.op, Op::Kernel(op) if !op.in_place().is_empty());
+        if overwrites {
+            continue;
+        }
+        let key = Bytes::of_node(node, &inputs[i]);
+        match first.get(&key) {
+            Some(&earlier) if !wiring.wanted[i] => same[i] = earlier,
+            Some(_) => {}
+            None => _ = first.insert(key, i),
+        }
+    }
+    let mut live = wiring.wanted.clone();
+    for i in (0..request.nodes.len()).rev().filter(|&i| same[i] == i) {
+        if live[i] {
+            let read = inputs[i].iter().filter_map(|s| if let Source::Node(n, _) = s { Some(*n) } else { None });
+            read.for_each(|n| live[n] = true);
+        }
+    }
+    Wiring { inputs, leaves: wiring.leaves.clone(), wanted: wiring.wanted.clone(), live }
+}

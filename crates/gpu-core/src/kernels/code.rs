@@ -1,0 +1,64 @@
+//! A program with its inputs: in which argument each lies, and how.
+
+use super::program::Program;
+use crate::{Args, DType, Layout};
+
+/// Straight-line code over strided inputs. Several inputs may lie in one argument.
+#[derive(Clone, Debug)]
+pub(super) struct Code {
+    pub program: Program,
+    /// One an input.
+    pub layouts: Vec<Layout>,
+    /// The argument of each input.
+    arguments: Vec<usize>,
+}
+
+impl Code {
+    /// # Panics
+    /// When the number of inputs is not the program's, or arguments are left out.
+    pub fn new(program: Program, inputs: Vec<(usize, Layout)>) -> Code {
+        assert_eq!(program.inputs().len(), inputs.len(), "one layout an input");
+        let (arguments, layouts): (Vec<usize>, Vec<Layout>) = inputs.into_iter().unzip();
+        let count = arguments.iter().max().map_or(0, |a| a + 1);
+        assert!((0..count).all(|a| arguments.contains(&a)), "every argument has an input");
+        Code { program, layouts, arguments }
+    }
+
+    /// Number of arguments.
+    pub fn arguments(&self) -> usize {
+        self.arguments.iter().max().map_or(0, |a| a + 1)
+    }
+
+    /// The memory of every input, the first argument being number `first`.
+    pub fn inputs<'a>(&self, args: &'a Args, first: usize) -> Vec<&'a [u32]> {
+        self.arguments.iter().map(|a| args.read(first + a)).collect()
+    }
+
+    /// The type of an argument: that of its inputs, or words where they differ.
+    fn argument_type(&self, argument: usize) -> DType {
+        let mut types = self.arguments.iter().zip(self.program.inputs()).filter(|(a, _)| **a == argument);
+        let first = *types.next().expect("every argument has an input").1;
+        if types.all(|(_, t)| t.wgsl() == first.wgsl()) { first } else { DType::U32 }
+    }
+
+    /// WGSL that binds the arguments from binding `first` on as `NAME0..`.
+    pub fn bindings(&self, name: &str, first: usize) -> String {
+        let binding = |a: usize| {
+            let t = self.argument_type(a).wgsl();
+            format!("@group(0) @binding({}) var<storage, read> {name}{a}: array<{t}>;\n", first + a)
+        };
+        (0..self.arguments()).map(binding).collect()
+    }
+
+    /// WGSL that computes all registers `rI` from the positions `pI` of the inputs.
+    pub fn body(&self, name: &str) -> String {
+        let mut text = String::new();
+        for (i, (t, &a)) in self.program.inputs().iter().zip(&self.arguments).enumerate() {
+            let (word, t) = (format!("{name}{a}[u32(p{i})]"), t.wgsl());
+            let value =
+                if self.argument_type(a).wgsl() == t { word } else { format!("bitcast<{t}>({word})") };
+            text += &format!("    let r{i}: {t} = {value};\n");
+        }
+        text + &self.program.wgsl()
+    }
+}
