@@ -33,7 +33,7 @@ fn main() -> anyhow::Result<()> {
     let step = plans(&device).into_iter().max_by_key(|plan| plan.launches().len());
     let step = step.expect("the steps have a plan");
     println!("{}\n", device.info());
-    println!("{step:?}");
+    println!("{}", step.explain());
     let cost = step.cost();
     let (gflop, mb) = (cost.flops as f64 * 1e-9, cost.bytes as f64 * 1e-6);
     println!("one step: {gflop:.2} GFLOP, {mb:.1} MB read and written by its launches\n");

@@ -119,7 +119,7 @@ impl<T: Hash + Any> Key for T {
 
 /// An op with kernels of its own: how it is lowered to launches, and how gradients flow through it. Its shape rule is
 /// in the `Tensor` method that records it.
-pub trait KernelOp: Key + Debug + Send + Sync {
+pub trait KernelOp: Any + Key + Debug + Send + Sync {
     fn name(&self) -> &'static str;
 
     /// Emits the launches that compute the node's outputs.

@@ -222,7 +222,10 @@ impl Recording {
             return false;
         }
         // The op itself may read the same memory as another input, even if through views.
-        let reads = |t: &Tensor| Arc::ptr_eq(&base(t).node, &tensor.node);
+        let reads = |t: &Tensor| {
+            let base = base(t);
+            Arc::ptr_eq(&base.node, &tensor.node) && base.output == tensor.output
+        };
         if inputs.iter().filter(|t| reads(t)).count() > 1 {
             return false;
         }

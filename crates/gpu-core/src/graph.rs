@@ -96,7 +96,7 @@ impl CommandGraph {
     /// A graph for devices of `target`.
     ///
     /// # Panics
-    /// When a launch has the wrong number of arguments (on a GPU more than [`limits::STORAGE_BUFFERS`]), an argument lies
+    /// When a launch has the wrong number of arguments (or more than [`Target::arguments`]), an argument lies
     /// outside of its slot or is not aligned, or a slot that a launch writes is bound to it for reading, too, or at ranges
     /// that meet.
     pub fn new(target: Target, slots: Vec<Slot>, launches: Vec<Launch>) -> CommandGraph {
@@ -104,11 +104,7 @@ impl CommandGraph {
             let name = launch.kernel.name();
             let wanted = launch.kernel.access().len() + usize::from(launch.kernel.scratch(target) > 0);
             assert_eq!(launch.args.len(), wanted, "{name}: number of arguments");
-            assert!(
-                target == Target::Cpu || wanted <= limits::STORAGE_BUFFERS,
-                "{name}: more than {} buffers",
-                limits::STORAGE_BUFFERS
-            );
+            assert!(wanted <= target.arguments(), "{name}: more than {} arguments", target.arguments());
             for (i, arg) in launch.args.iter().enumerate() {
                 assert!(arg.offset % limits::BINDING_ALIGN == 0, "{name}: argument {i} is not aligned");
                 assert!(

@@ -22,6 +22,16 @@ pub enum Target {
     Gpu,
 }
 
+impl Target {
+    /// Most arguments of one kernel, scratch memory included.
+    pub fn arguments(self) -> usize {
+        match self {
+            Target::Cpu => limits::CPU_ARGUMENTS,
+            Target::Gpu => limits::STORAGE_BUFFERS,
+        }
+    }
+}
+
 /// Work of one run, for the profiler.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cost {
@@ -100,14 +110,14 @@ pub(crate) struct RawArg {
 
 /// The arguments of a CPU twin, in binding order.
 pub struct Args {
-    args: [Option<(RawArg, Cell<bool>)>; limits::STORAGE_BUFFERS],
+    args: [Option<(RawArg, Cell<bool>)>; limits::CPU_ARGUMENTS],
 }
 
 impl Args {
     /// # Safety
     /// Every range is valid for the life of the `Args`, aligned to 4 bytes, and no written range overlaps another.
     pub(crate) unsafe fn new(args: impl Iterator<Item = RawArg>) -> Args {
-        let mut bound = Args { args: [const { None }; limits::STORAGE_BUFFERS] };
+        let mut bound = Args { args: [const { None }; limits::CPU_ARGUMENTS] };
         for (i, arg) in args.enumerate() {
             bound.args[i] = Some((arg, Cell::new(false)));
         }

@@ -42,6 +42,8 @@ pub use tune::{GpuFamily, GpuProfile, Variants};
 pub mod limits {
     /// Storage buffers one shader stage may bind.
     pub const STORAGE_BUFFERS: usize = 8;
+    /// Arguments of one kernel on the CPU.
+    pub const CPU_ARGUMENTS: usize = 32;
     /// Invocations of one workgroup.
     pub const INVOCATIONS: u32 = 256;
     /// Bytes of workgroup memory.

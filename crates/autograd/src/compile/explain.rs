@@ -80,17 +80,18 @@ impl fmt::Display for PlanView {
             mib(self.graph.temp_bytes()),
             mib(live_bytes.iter().copied().max().unwrap_or(0))
         )?;
-        writeln!(f, "{:>5} {:24} {:>10} {:>10} {:>10}  slots", "", "kernel", "MFLOP", "MB", "live MiB")?;
+        writeln!(f, "{:>5} {:>10} {:>10} {:>10}  kernel and slots", "", "MFLOP", "MB", "live MiB")?;
         for (i, (launch, &live)) in launches.iter().zip(live_bytes).enumerate() {
             let cost = launch.kernel().cost();
             let slots: Vec<String> = launch.args().iter().map(|a| a.slot.to_string()).collect();
             writeln!(
                 f,
-                "{i:>5} {:24} {:>10.3} {:>10.3} {:>10.2}  {}",
-                launch.kernel().name(),
+                "{i:>5} {:>10.3} {:>10.3} {:>10.2}  {} {} [{}]",
                 cost.flops as f64 * 1e-6,
                 cost.bytes as f64 * 1e-6,
                 mib(live),
+                launch.kernel().name(),
+                launch.kernel().shape(),
                 slots.join(" ")
             )?;
         }

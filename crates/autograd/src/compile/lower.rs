@@ -424,12 +424,9 @@ impl<'a> Lower<'a> {
         Expr::load(Place { slot: arg.slot, layout: Layout::contiguous(shape) }, DType::F32)
     }
 
-    /// Buffers that one launch may bind.
+    /// Buffers that one launch may bind, scratch memory included.
     pub fn buffers(&self) -> usize {
-        match self.target {
-            Target::Cpu => usize::MAX,
-            Target::Gpu => limits::STORAGE_BUFFERS,
-        }
+        self.target.arguments()
     }
 
     /// Appends a launch; scratch memory that the kernel asks for is added. A launch that writes nothing is left out.

@@ -147,7 +147,7 @@ fn is_empty(cx: &mut Lower) -> bool {
 /// that it is better computed once.
 fn operand(cx: &mut Lower, i: usize) -> (Vec<Arg>, Prologue) {
     match cx.target() {
-        Target::Cpu => cx.prologue(i, usize::MAX),
+        Target::Cpu => cx.prologue(i, (cx.buffers() - 3) / 2),
         Target::Gpu => {
             let shape = cx.input_meta(i).shape;
             (vec![cx.dense(i)], Prologue::plain(DType::F32, Layout::contiguous(&shape)))

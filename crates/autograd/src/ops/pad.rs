@@ -1,10 +1,12 @@
 //! Padding.
 
-use gpu_core::{Layout, Target};
+use std::any::Any;
+
 use gpu_core::kernels::Map;
+use gpu_core::{Layout, Target};
 
 use crate::compile::Lower;
-use crate::op::{KernelOp, Meta};
+use crate::op::{KernelOp, Meta, Op};
 use crate::{Tensor, cat};
 
 /// What padding is filled with.
@@ -19,22 +21,41 @@ pub enum Padding {
     Circular,
 }
 
-/// Zeros before and after every dimension.
+/// The input among zeros: along dimension `d`, its element `i` comes to `at[d].0 + i * at[d].1`.
 #[derive(Debug, Hash)]
-struct PadZeros {
-    pads: Vec<(usize, usize)>,
+struct Embed {
+    at: Vec<(usize, isize)>,
 }
 
 impl Tensor {
+    /// Zeros of `shape`, with element `i` of `self` along dimension `d` at `at[d].0 + i * at[d].1`: the transpose of slicing
+    /// by these starts and steps.
+    #[track_caller]
+    pub(crate) fn embed(&self, shape: &[usize], at: &[(usize, isize)]) -> Tensor {
+        if self.shape() == shape {
+            // Places for as many elements as there are: all in order, or some dimensions flipped.
+            return (0..shape.len()).filter(|&d| at[d].1 < 0).fold(self.clone(), |x, d| x.flip(&[d as isize]));
+        }
+        if let Op::Kernel(op) = &self.node.op
+            && let Some(inner) = (&**op as &dyn Any).downcast_ref::<Embed>()
+            && let Some(input) = self.node.state().inputs.first()
+        {
+            let compose = |(&(start, step), &(from, by)): (&(usize, isize), &(usize, isize))| {
+                ((start as isize + from as isize * step) as usize, by * step)
+            };
+            let at: Vec<(usize, isize)> = at.iter().zip(&inner.at).map(compose).collect();
+            return input.embed(shape, &at);
+        }
+        let meta = Meta { shape: shape.to_vec(), dtype: self.dtype() };
+        Tensor::record(Embed { at: at.to_vec() }, &[self], vec![meta]).remove(0)
+    }
+
     /// Zeros around: `pads[d]` are the numbers before and after dimension `d`.
     #[track_caller]
     pub(crate) fn pad_zeros(&self, pads: &[(usize, usize)]) -> Tensor {
-        if pads.iter().all(|&p| p == (0, 0)) {
-            return self.clone();
-        }
         let shape: Vec<usize> = self.shape().iter().zip(pads).map(|(n, (a, b))| a + n + b).collect();
-        Tensor::record(PadZeros { pads: pads.to_vec() }, &[self], vec![Meta { shape, dtype: self.dtype() }])
-            .remove(0)
+        let at: Vec<(usize, isize)> = pads.iter().map(|p| (p.0, 1)).collect();
+        self.embed(&shape, &at)
     }
 
     /// Pads the last dimensions: `pads` are `(before, after)` of the last, the one before it, and so on, as in
@@ -102,9 +123,9 @@ impl Tensor {
     }
 }
 
-impl KernelOp for PadZeros {
+impl KernelOp for Embed {
     fn name(&self) -> &'static str {
-        "pad"
+        "embed"
     }
 
     fn lower(&self, cx: &mut Lower) {
@@ -113,9 +134,11 @@ impl KernelOp for PadZeros {
         let whole = Layout::contiguous(&meta.shape);
         cx.launch(Map::fill(meta.dtype, 0, whole.clone()), &[out]);
         let shape = cx.input_meta(0).shape;
-        let part = self.pads.iter().zip(shape).enumerate();
-        let part = part.fold(whole, |part, (d, (pad, n))| part.slice(d, pad.0, n, 1));
-        cx.write_part(0, out, part);
+        if shape.iter().all(|&n| n > 0) {
+            let part = self.at.iter().zip(shape).enumerate();
+            let part = part.fold(whole, |part, (d, (&(start, step), n))| part.slice(d, start, n, step));
+            cx.write_part(0, out, part);
+        }
     }
 
     fn absorbs(&self, _: usize, _: Target) -> bool {
@@ -125,7 +148,7 @@ impl KernelOp for PadZeros {
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
         let grad = grads[0].as_ref().expect("one output").clone();
         let shape = inputs[0].shape();
-        let cut = |g: Tensor, (d, pad): (usize, &(usize, usize))| g.narrow(d as isize, pad.0, shape[d]);
-        vec![Some(self.pads.iter().enumerate().fold(grad, cut))]
+        let cut = |g: Tensor, (d, &(start, step)): (usize, &(usize, isize))| g.slice_view(d, start, shape[d], step);
+        vec![Some(self.at.iter().enumerate().fold(grad, cut))]
     }
 }

@@ -77,7 +77,7 @@ impl Tensor {
     }
 
     #[track_caller]
-    fn slice_view(&self, dim: usize, start: usize, len: usize, step: isize) -> Tensor {
+    pub(crate) fn slice_view(&self, dim: usize, start: usize, len: usize, step: isize) -> Tensor {
         if start == 0 && step == 1 && len == self.shape()[dim] {
             return self.clone();
         }
@@ -118,36 +118,10 @@ pub(crate) fn view_gradient(view: &View, input: &Tensor, grad: &Tensor) -> Vec<O
             grad.permute(&inverse)
         }
         View::Expand => grad.sum_to(input.shape()),
-        &View::Slice { dim, start, len, step } => unslice(grad, input.shape()[dim], dim, start, len, step),
+        &View::Slice { dim, start, step, .. } => {
+            let mut at = vec![(0, 1); grad.rank()];
+            at[dim] = (start, step);
+            grad.embed(input.shape(), &at)
+        }
     })]
-}
-
-/// Puts slices back in their places, with zeros between.
-fn unslice(grad: &Tensor, size: usize, dim: usize, start: usize, len: usize, step: isize) -> Tensor {
-    let mut x = if step < 0 { grad.flip(&[dim as isize]) } else { grad.clone() };
-    let stride = step.unsigned_abs();
-    let first = if step < 0 { start - stride * len.saturating_sub(1) } else { start };
-    if stride > 1 && len > 1 {
-        x = x.dilate(dim, stride);
-    }
-    let after = size - first - x.shape()[dim];
-    let mut pads = vec![(0, 0); x.rank()];
-    pads[dim] = (first, after);
-    x.pad_zeros(&pads)
-}
-
-impl Tensor {
-    /// `stride - 1` zeros between neighbours along `dim`.
-    #[track_caller]
-    fn dilate(&self, dim: usize, stride: usize) -> Tensor {
-        let mut shape = self.shape().to_vec();
-        let n = shape[dim];
-        shape.insert(dim + 1, 1);
-        let mut pads = vec![(0, 0); shape.len()];
-        pads[dim + 1] = (0, stride - 1);
-        let spread = self.reshape(&shape).pad_zeros(&pads);
-        let mut merged = self.shape().to_vec();
-        merged[dim] = n * stride;
-        spread.reshape(&merged).narrow(dim as isize, 0, (n - 1) * stride + 1)
-    }
 }

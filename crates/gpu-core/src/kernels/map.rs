@@ -89,9 +89,9 @@ impl Kernel for Map {
     }
 
     fn shape(&self) -> String {
-        match self.inputs() {
-            [input] if self.program.code().is_empty() => format!("copy {input:?} to {:?}", self.output()),
-            _ => format!("{:?} {}", self.output().shape(), self.program.summary()),
+        match (&self.code.layouts[..], &self.outputs[..]) {
+            ([input], [output]) if self.code.program.code().is_empty() => format!("copy {input:?} to {output:?}"),
+            (_, outputs) => format!("{:?} {}", outputs[0].shape(), self.code.program.summary()),
         }
     }
 
