@@ -95,7 +95,7 @@ impl Plan {
         let mut lowered = Lower::run(device, request, wiring);
         let steps = std::mem::take(&mut lowered.steps);
         let emitted = steps.len();
-        let launches = steps::join(steps);
+        let launches = steps::join(steps, device.target());
         let passes = Passes {
             recorded: request.nodes.len(),
             merged: wiring.live.iter().filter(|&&l| !l).count(),

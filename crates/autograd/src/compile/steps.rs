@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gpu_core::kernels::Map;
-use gpu_core::{Access, Arg, Launch, limits};
+use gpu_core::{Access, Arg, Launch, Target};
 
 use super::expr::Expr;
 use super::place::Place;
@@ -28,6 +28,8 @@ const SMALL: usize = 16 * 1024;
 const FAR: usize = 64;
 /// The same for larger results, which take memory for longer when they are computed earlier.
 const NEAR: usize = 8;
+/// How far a small step may be moved behind.
+const SINK: usize = 1024;
 /// Instructions of a joined launch.
 const MAX_CODE: usize = 128;
 
@@ -80,55 +82,89 @@ fn overlap(a: &[Arg], b: &[Arg]) -> bool {
     a.iter().any(|x| b.iter().any(|y| meet(x, y)))
 }
 
+/// What a step reads and writes.
+struct Touched {
+    reads: Vec<Arg>,
+    writes: Vec<Arg>,
+}
+
+impl Touched {
+    fn by(step: &Step) -> Touched {
+        let (reads, writes) = step.ranges();
+        Touched { reads, writes }
+    }
+
+    /// Whether the order of the two steps matters.
+    fn meets(&self, other: &Touched) -> bool {
+        overlap(&self.writes, &other.reads)
+            || overlap(&self.reads, &other.writes)
+            || overlap(&self.writes, &other.writes)
+    }
+}
+
+/// Moves small element-wise steps behind everything that does not need them, so that those of many layers meet: updates of
+/// running statistics and gradients of scales.
+fn sink(steps: Vec<Step>) -> Vec<Step> {
+    let mut later: Vec<(Step, Touched)> = vec![];
+    // From the last step on; `later` holds what follows, in reverse.
+    for step in steps.into_iter().rev() {
+        let touched = Touched::by(&step);
+        let small = matches!(&step, Step::Map(map) if map.expr.numel() <= SMALL);
+        let far = if small { later.len().min(SINK) } else { 0 };
+        let free = later.iter().rev().take(far).take_while(|(_, other)| !touched.meets(other)).count();
+        later.insert(later.len() - free, (step, touched));
+    }
+    later.into_iter().rev().map(|(step, _)| step).collect()
+}
+
 /// Joins element-wise steps of one shape that do not need each other: small ones to save launches, large ones where they
 /// read the same tensor.
-pub(super) fn join(steps: Vec<Step>) -> Vec<Launch> {
-    let mut done: Vec<Step> = vec![];
-    let mut ranges: Vec<(Vec<Arg>, Vec<Arg>)> = vec![];
-    for step in steps {
-        let (reads, writes) = step.ranges();
-        if let Step::Map(map) = &step {
-            let far = if map.expr.numel() <= SMALL { FAR } else { NEAR };
-            let mut partner = None;
-            for at in (done.len().saturating_sub(far)..done.len()).rev() {
-                if let Step::Map(other) = &done[at]
-                    && let Some(joined) = other.with(map)
-                {
-                    partner = Some((at, joined));
-                }
-                let (read, written) = &ranges[at];
-                if partner.is_some()
-                    || overlap(written, &reads)
-                    || overlap(read, &writes)
-                    || overlap(written, &writes)
-                {
-                    break;
-                }
-            }
-            // The partner itself must not touch what the step reads or writes.
-            let free = |at: usize| {
-                let (read, written) = &ranges[at];
-                !overlap(written, &reads) && !overlap(read, &writes) && !overlap(written, &writes)
-            };
-            if let Some((at, joined)) = partner.filter(|(at, _)| free(*at)) {
-                done[at] = Step::Map(joined);
-                ranges[at] = done[at].ranges();
-                continue;
-            }
+pub(super) fn join(steps: Vec<Step>, target: Target) -> Vec<Launch> {
+    let mut done: Vec<(Step, Touched)> = vec![];
+    for step in sink(steps) {
+        let touched = Touched::by(&step);
+        if let Step::Map(map) = &step
+            && let Some((at, joined)) = partner(&done, map, &touched, target)
+        {
+            let joined = Step::Map(joined);
+            let touched = Touched::by(&joined);
+            done[at] = (joined, touched);
+            continue;
         }
-        done.push(step);
-        ranges.push((reads, writes));
+        done.push((step, touched));
     }
-    let launch = |step| match step {
+    let launch = |(step, _)| match step {
         Step::Map(map) => MapStep::launch(&map),
         Step::Kernel(launch) => launch,
     };
     done.into_iter().map(launch).collect()
 }
 
+/// The nearest step before that `map` can be joined with, and the joined one.
+fn partner(
+    done: &[(Step, Touched)],
+    map: &MapStep,
+    touched: &Touched,
+    target: Target,
+) -> Option<(usize, MapStep)> {
+    let far = if map.expr.numel() <= SMALL { FAR } else { NEAR };
+    for at in (done.len().saturating_sub(far)..done.len()).rev() {
+        let (step, other) = &done[at];
+        if touched.meets(other) {
+            return None;
+        }
+        if let Step::Map(before) = step
+            && let Some(joined) = before.with(map, target)
+        {
+            return Some((at, joined));
+        }
+    }
+    None
+}
+
 impl MapStep {
     /// Both steps as one, if that pays and fits.
-    fn with(&self, other: &MapStep) -> Option<MapStep> {
+    fn with(&self, other: &MapStep, target: Target) -> Option<MapStep> {
         if self.expr.shape() != other.expr.shape() {
             return None;
         }
@@ -137,17 +173,14 @@ impl MapStep {
         let shared = self.expr.inputs().iter().any(|(p, _)| {
             large(p) && other.expr.inputs().iter().any(|(q, _)| p == q)
         });
-        let reads_own = |map: &MapStep, to: &MapStep| {
-            map.expr.inputs().iter().any(|(p, _)| to.to.iter().any(|t| t.slot == p.slot))
-        };
-        if (numel > SMALL && !shared) || reads_own(self, other) || reads_own(other, self) {
+        if numel > SMALL && !shared {
             return None;
         }
         let joined = MapStep {
             expr: Expr::side_by_side(&[&self.expr, &other.expr]),
             to: self.to.iter().chain(&other.to).cloned().collect(),
         };
-        let fits = joined.buffers() <= limits::STORAGE_BUFFERS && joined.expr.len() <= MAX_CODE;
+        let fits = joined.buffers() <= target.arguments() && joined.expr.len() <= MAX_CODE;
         fits.then_some(joined)
     }
 }
