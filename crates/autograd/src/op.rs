@@ -5,8 +5,8 @@ use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use gpu_core::{DType, Target};
 use gpu_core::kernels::{Binary, ReduceOp, Unary};
+use gpu_core::{DType, Target};
 
 use crate::Tensor;
 use crate::compile::{Joined, Lower};

@@ -130,7 +130,7 @@ fn plans_tell_their_launches_and_memory() {
     let names =
         |p: &gpu_core::CommandGraph| p.launches().iter().map(|l| l.kernel().name()).collect::<Vec<_>>();
     let plan = all.iter().find(|p| names(p) == ["matmul", "reduce"]).expect("the plan just made");
-    assert!(plan.cost().flops >= 2 * 5 * 5 * 7 && plan.temp_bytes() >= 2 * 5 * 5 * 4);
+    assert!(plan.cost().flops >= 2 * 5 * 5 * 7 && plan.temp_bytes() >= 5 * 5 * 4);
 }
 
 #[test]

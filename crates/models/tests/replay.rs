@@ -87,8 +87,16 @@ fn replays_allocate_nothing_on_the_cpu() {
 }
 
 /// Kernels whose CPU twins still allocate in every run.
-const ALLOCATING: [&str; 7] =
-    ["channel_moments", "channel_sums", "conv2d", "conv2d_input_grad", "conv2d_weight_grad", "map", "matmul"];
+const ALLOCATING: [&str; 8] = [
+    "channel_moments",
+    "channel_sums",
+    "conv2d",
+    "conv2d_input_grad",
+    "conv2d_weight_grad",
+    "map",
+    "matmul",
+    "reduce",
+];
 
 /// All launches of a kernel.
 #[derive(Debug, Default)]

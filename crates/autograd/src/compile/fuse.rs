@@ -201,8 +201,7 @@ fn base(bases: &[Option<Source>], source: Source) -> Source {
 
 /// Where every output of every node is read.
 fn uses(request: &Request, wiring: &Wiring, bases: &[Option<Source>]) -> Vec<Vec<Vec<Use>>> {
-    let mut uses: Vec<Vec<Vec<Use>>> =
-        request.nodes.iter().map(|n| vec![vec![]; n.outputs.len()]).collect();
+    let mut uses: Vec<Vec<Vec<Use>>> = request.nodes.iter().map(|n| vec![vec![]; n.outputs.len()]).collect();
     for (i, node) in request.nodes.iter().enumerate().filter(|(i, n)| wiring.live[*i] && !n.is_view()) {
         for (input, &source) in wiring.inputs[i].iter().enumerate() {
             let Source::Node(n, o) = base(bases, source) else { continue };

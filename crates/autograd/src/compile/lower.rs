@@ -159,7 +159,7 @@ impl<'a> Lower<'a> {
         let expr = loop {
             let operands: Vec<Expr> = sources.iter().map(|&s| self.source_expr(s)).collect();
             let expr = Expr::apply(op, &operands, &shape);
-            if expr.slots().len() < self.buffers() && expr.len() <= MAX_CODE {
+            if self.fits(&expr) {
                 break expr;
             }
             // Too large: the longest operand gets a launch of its own.
@@ -250,9 +250,18 @@ impl<'a> Lower<'a> {
 
     /// Computes an expression into memory.
     fn write(&mut self, expr: Expr, to: Place) {
-        if to.layout.numel() > 0 {
-            self.steps.push(Step::Map(MapStep::new(&expr, to)));
+        if to.layout.numel() == 0 {
+            return;
         }
+        // A buffer can't be bound for reading and for writing at once.
+        let expr = if expr.slots().contains(&to.slot) {
+            let (shape, dtype) = (expr.shape().to_vec(), expr.dtype());
+            let layout = Layout::contiguous(&shape);
+            Expr::load(Place { slot: self.write_dense(expr).slot, layout }, dtype)
+        } else {
+            expr
+        };
+        self.steps.push(Step::Map(MapStep::new(&expr, to)));
     }
 
     /// Whether the plan is for the CPU or a GPU.
@@ -426,7 +435,12 @@ impl<'a> Lower<'a> {
 
     /// Buffers that one launch may bind, scratch memory included.
     pub fn buffers(&self) -> usize {
-        self.target.arguments()
+        self.target().arguments()
+    }
+
+    /// Whether one launch can compute an expression.
+    pub fn fits(&self, expr: &Expr) -> bool {
+        expr.slots().len() < self.buffers() && expr.len() <= MAX_CODE
     }
 
     /// Appends a launch; scratch memory that the kernel asks for is added. A launch that writes nothing is left out.

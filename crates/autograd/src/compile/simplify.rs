@@ -32,7 +32,8 @@ pub(super) fn simplify(request: &Request, wiring: &Wiring) -> Wiring {
     let mut live = wiring.wanted.clone();
     for i in (0..request.nodes.len()).rev().filter(|&i| same[i] == i) {
         if live[i] {
-            let read = inputs[i].iter().filter_map(|s| if let Source::Node(n, _) = s { Some(*n) } else { None });
+            let read =
+                inputs[i].iter().filter_map(|s| if let Source::Node(n, _) = s { Some(*n) } else { None });
             read.for_each(|n| live[n] = true);
         }
     }

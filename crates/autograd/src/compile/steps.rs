@@ -67,7 +67,13 @@ impl Step {
                 let mut access = launch.kernel().access();
                 access.resize(launch.args().len(), Access::ReadWrite);
                 let with = |f: fn(Access) -> bool| {
-                    launch.args().iter().zip(&access).filter(move |(_, a)| f(**a)).map(|(arg, _)| *arg).collect()
+                    launch
+                        .args()
+                        .iter()
+                        .zip(&access)
+                        .filter(move |(_, a)| f(**a))
+                        .map(|(arg, _)| *arg)
+                        .collect()
                 };
                 (with(|a| a != Access::Write), with(|a| a != Access::Read))
             }
@@ -76,9 +82,8 @@ impl Step {
 }
 
 fn overlap(a: &[Arg], b: &[Arg]) -> bool {
-    let meet = |x: &Arg, y: &Arg| {
-        x.slot == y.slot && x.offset < y.offset + y.bytes && y.offset < x.offset + x.bytes
-    };
+    let meet =
+        |x: &Arg, y: &Arg| x.slot == y.slot && x.offset < y.offset + y.bytes && y.offset < x.offset + x.bytes;
     a.iter().any(|x| b.iter().any(|y| meet(x, y)))
 }
 
@@ -170,9 +175,11 @@ impl MapStep {
         }
         let numel = self.expr.numel();
         let large = |place: &Place| place.layout.strides().iter().all(|&s| s != 0);
-        let shared = self.expr.inputs().iter().any(|(p, _)| {
-            large(p) && other.expr.inputs().iter().any(|(q, _)| p == q)
-        });
+        let shared = self
+            .expr
+            .inputs()
+            .iter()
+            .any(|(p, _)| large(p) && other.expr.inputs().iter().any(|(q, _)| p == q));
         if numel > SMALL && !shared {
             return None;
         }
@@ -180,7 +187,9 @@ impl MapStep {
             expr: Expr::side_by_side(&[&self.expr, &other.expr]),
             to: self.to.iter().chain(&other.to).cloned().collect(),
         };
-        let fits = joined.buffers() <= target.arguments() && joined.expr.len() <= MAX_CODE;
+        let reads = joined.expr.slots();
+        let apart = joined.to.iter().all(|place| !reads.contains(&place.slot));
+        let fits = apart && joined.buffers() <= target.arguments() && joined.expr.len() <= MAX_CODE;
         fits.then_some(joined)
     }
 }

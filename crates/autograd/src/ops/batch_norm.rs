@@ -131,7 +131,11 @@ impl KernelOp for BatchNorm {
         let [weight, bias] = [1, 2].map(|i| cx.expr(i).channels(shape.len()));
         let [mean, var] = [1, 2].map(|o| cx.output_expr(o).channels(shape.len()));
         let scale = weight * (var + Expr::number(self.eps())).unary(Unary::Rsqrt);
-        cx.computed(0, (cx.expr(0) - mean) * scale + bias);
+        let apply = |x: Expr| (x - mean.clone()) * scale.clone() + bias.clone();
+        if !cx.fits(&apply(cx.expr(0))) {
+            cx.dense(0);
+        }
+        cx.computed(0, apply(cx.expr(0)));
     }
 
     fn elementwise(&self, output: usize) -> Option<(Vec<usize>, usize)> {
@@ -184,9 +188,15 @@ impl KernelOp for BatchNormGrad {
         let per = || Expr::number(1.0 / (batch * spatial) as f32);
         let scale = along(cx.expr(1) * rstd.clone());
         let slope = along(rstd.clone() * rstd * product * per());
-        let centred = cx.expr(0) - along(cx.expr(2));
-        let dx = (cx.expr(4) - along(cx.output_expr(2) * per()) - centred * slope) * scale;
-        cx.computed(0, dx);
+        let (mean, shift) = (along(cx.expr(2)), along(cx.output_expr(2) * per()));
+        let apply =
+            |x: Expr, dy: Expr| (dy - shift.clone() - (x - mean.clone()) * slope.clone()) * scale.clone();
+        for input in [4, 0] {
+            if !cx.fits(&apply(cx.expr(0), cx.expr(4))) {
+                cx.dense(input);
+            }
+        }
+        cx.computed(0, apply(cx.expr(0), cx.expr(4)));
     }
 
     fn elementwise(&self, output: usize) -> Option<(Vec<usize>, usize)> {

@@ -183,7 +183,8 @@ fn binary_gradient(
         Pow => {
             let da = g * b * a.pow(&(b - Fixed(1.0)));
             // 0^b has no logarithm; its derivative in b is 0 for b >= 0.
-            let log = Tensor::literal(a.device(), 0.0).where_(&a.eq(Fixed(0.0)).logical_and(b.ge(Fixed(0.0))), &a.log());
+            let log = Tensor::literal(a.device(), 0.0)
+                .where_(&a.eq(Fixed(0.0)).logical_and(b.ge(Fixed(0.0))), &a.log());
             pair(zero().where_(&b.eq(Fixed(0.0)), &da), g * y * log)
         }
         Atan2 => {

@@ -34,7 +34,9 @@ impl Tensor {
     pub(crate) fn embed(&self, shape: &[usize], at: &[(usize, isize)]) -> Tensor {
         if self.shape() == shape {
             // Places for as many elements as there are: all in order, or some dimensions flipped.
-            return (0..shape.len()).filter(|&d| at[d].1 < 0).fold(self.clone(), |x, d| x.flip(&[d as isize]));
+            return (0..shape.len())
+                .filter(|&d| at[d].1 < 0)
+                .fold(self.clone(), |x, d| x.flip(&[d as isize]));
         }
         if let Op::Kernel(op) = &self.node.op
             && let Some(inner) = (&**op as &dyn Any).downcast_ref::<Embed>()
@@ -148,7 +150,8 @@ impl KernelOp for Embed {
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
         let grad = grads[0].as_ref().expect("one output").clone();
         let shape = inputs[0].shape();
-        let cut = |g: Tensor, (d, &(start, step)): (usize, &(usize, isize))| g.slice_view(d, start, shape[d], step);
+        let cut =
+            |g: Tensor, (d, &(start, step)): (usize, &(usize, isize))| g.slice_view(d, start, shape[d], step);
         vec![Some(self.at.iter().enumerate().fold(grad, cut))]
     }
 }

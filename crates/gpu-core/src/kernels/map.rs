@@ -90,7 +90,9 @@ impl Kernel for Map {
 
     fn shape(&self) -> String {
         match (&self.code.layouts[..], &self.outputs[..]) {
-            ([input], [output]) if self.code.program.code().is_empty() => format!("copy {input:?} to {output:?}"),
+            ([input], [output]) if self.code.program.code().is_empty() => {
+                format!("copy {input:?} to {output:?}")
+            }
             (_, outputs) => format!("{:?} {}", outputs[0].shape(), self.code.program.summary()),
         }
     }
@@ -134,7 +136,8 @@ impl Kernel for Map {
             }
             return;
         }
-        let outputs: Vec<Shared> = (first..first + self.outputs.len()).map(|o| args.write(o).into()).collect();
+        let outputs: Vec<Shared> =
+            (first..first + self.outputs.len()).map(|o| args.write(o).into()).collect();
         let task = |t: usize| {
             let (start, put) = (t * TASK, |at, o: usize, values: &[u32]| {
                 // SAFETY: tasks write different elements, and an output's layout gives each its own position.
@@ -196,7 +199,10 @@ pub(super) fn index_code(layouts: &[Layout]) -> String {
 unsafe fn scatter(layout: &Layout, start: usize, values: &[u32], out: Shared) {
     runs(layout, start, values.len(), |first, at, stride, run| {
         let last = at + (run as isize - 1) * stride;
-        assert!((0..out.len as isize).contains(&at.min(last)) && at.max(last) < out.len as isize, "out of range");
+        assert!(
+            (0..out.len as isize).contains(&at.min(last)) && at.max(last) < out.len as isize,
+            "out of range"
+        );
         for (j, &value) in values[first..first + run].iter().enumerate() {
             // SAFETY: between two positions that are in range.
             unsafe { *out.pointer.offset(at + j as isize * stride) = value }
