@@ -17,6 +17,7 @@ mod pool2d;
 mod program;
 mod prologue;
 mod random;
+mod recurrent;
 mod reduce;
 mod softmax;
 
@@ -34,5 +35,6 @@ pub use pool2d::{AvgPool2d, AvgPool2dGrad, MaxPool2d, MaxPool2dGrad, Pool2dShape
 pub use program::{Binary, Instr, Program, Unary};
 pub use prologue::Prologue;
 pub use random::{Random, RandomKind};
+pub use recurrent::{Gru, GruGrad, Lstm, LstmGrad, Rnn, RnnGrad, Sequence};
 pub use reduce::{Reduce, ReduceOp};
 pub use softmax::{Softmax, SoftmaxGrad};

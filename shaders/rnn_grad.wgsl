@@ -1,0 +1,53 @@
+// One step of the gradient of a plain recurrent cell (crates/gpu-core/src/kernels/recurrent/rnn.rs), from the last to the
+// first. One invocation a unit of a row. One more dispatch leaves the gradient of h0. The dispatch's number is
+// scratch[TURN], or 0 for the FIRST; the next one's is left in the other.
+
+const STEPS: u32 = 4u;
+const BATCH: u32 = 2u;
+const HIDDEN: u32 = 8u;
+const TURN: u32 = 0u;
+const FIRST: bool = false;
+const RELU: bool = false;
+
+@group(0) @binding(0) var<storage, read> w: array<f32>;
+@group(0) @binding(1) var<storage, read> y: array<f32>;
+@group(0) @binding(2) var<storage, read> dy: array<f32>;
+@group(0) @binding(3) var<storage, read_write> dgates: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dh0: array<f32>;
+@group(0) @binding(5) var<storage, read_write> scratch: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let i = gid.x + gid.y * groups.x * 64u;
+    var number = 0u;
+    if (!FIRST) {
+        number = u32(scratch[TURN]);
+    }
+    if (i == 0u) {
+        scratch[1u - TURN] = f32(number + 1u);
+    }
+    if (i >= BATCH * HIDDEN) {
+        return;
+    }
+    let row = i / HIDDEN;
+    let j = i % HIDDEN;
+    var dh = 0.0;
+    if (!FIRST) {
+        let later = ((STEPS - number) * BATCH + row) * HIDDEN;
+        for (var k = 0u; k < HIDDEN; k++) {
+            dh += dgates[later + k] * w[k * HIDDEN + j];
+        }
+    }
+    if (number == STEPS) {
+        dh0[i] = dh;
+        return;
+    }
+    let state = (STEPS - 1u - number) * BATCH * HIDDEN + i;
+    dh += dy[state];
+    let h = y[state];
+    if (RELU) {
+        dgates[state] = select(0.0, dh, h > 0.0);
+    } else {
+        dgates[state] = dh * (1.0 - h * h);
+    }
+}
