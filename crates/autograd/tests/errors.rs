@@ -7,7 +7,7 @@ use std::sync::Once;
 
 use autograd::{
     AdamStep, CrossEntropyTarget::Probabilities, DType, Device, Gradients, Padding, Pool2d, Reduction,
-    SgdStep, Tensor, batch_norm_train, cat, grad, stack, vjp,
+    SgdStep, Tensor, batch_norm_train, cat, grad, gru, lstm, stack, vjp,
 };
 use gpu_core::testing;
 
@@ -296,6 +296,30 @@ fn kernels() {
         ("AdamStep", &["AdamStep"], || {
             let step = AdamStep { amsgrad: false, decoupled: false, maximize: false };
             drop(step.apply(&f32s(&[7]), &f32s(&[1]).gt(0.0), &f32s(&[3]), &[f32s(&[3])]))
+        }),
+    ]);
+}
+
+#[test]
+fn recurrent_cells() {
+    check(&[
+        ("lstm, input", &["lstm", "[3, 4]"], || {
+            let (x, h, w) = (f32s(&[3, 4]), f32s(&[2, 2]), f32s(&[8, 2]));
+            lstm(&x, &h, &h, &f32s(&[8, 4]), &w, None, None);
+        }),
+        ("gru, input weight", &["gru", "[6, 3]", "[6, 4]"], || {
+            gru(&f32s(&[3, 2, 4]), &f32s(&[2, 2]), &f32s(&[6, 3]), &f32s(&[6, 2]), None, None);
+        }),
+        ("gru, state", &["gru", "[1, 2]", "[2, 2]"], || {
+            gru(&f32s(&[3, 2, 4]), &f32s(&[1, 2]), &f32s(&[6, 4]), &f32s(&[6, 2]), None, None);
+        }),
+        ("gru, bias", &["gru", "[2]", "[6]"], || {
+            let bias = f32s(&[2]);
+            gru(&f32s(&[3, 2, 4]), &f32s(&[2, 2]), &f32s(&[6, 4]), &f32s(&[6, 2]), Some(&bias), None);
+        }),
+        ("lstm, no steps", &["lstm", "[0, 2, 4]"], || {
+            let (x, h, w) = (f32s(&[0, 2, 4]), f32s(&[2, 2]), f32s(&[8, 2]));
+            lstm(&x, &h, &h, &f32s(&[8, 4]), &w, None, None);
         }),
     ]);
 }

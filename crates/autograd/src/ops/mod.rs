@@ -16,6 +16,7 @@ mod optim;
 mod pad;
 mod pool2d;
 mod random;
+mod recurrent;
 mod reduce;
 mod shape;
 mod softmax;
@@ -32,6 +33,7 @@ pub use optim::{AdamStep, SgdStep};
 pub use pad::Padding;
 pub use pool2d::Pool2d;
 pub use random::Generator;
+pub use recurrent::{LstmOutput, RnnNonlinearity, RnnOutput, gru, lstm, rnn};
 
 pub(crate) use map::{broadcast, map_gradient};
 pub(crate) use reduce::reduce_gradient;
