@@ -1,6 +1,9 @@
 //! One call of an op: its name, attributes and inputs.
 
+use std::cell::RefCell;
+
 use autograd::{Device, Tensor};
+use models::{Param, Params};
 
 use super::attrs::Attrs;
 
@@ -17,6 +20,8 @@ pub struct Call<'a> {
     pub inputs: Vec<(&'a str, Tensor)>,
     /// Names of the outputs.
     pub outputs: &'a [String],
+    /// Parameters of a layer that stand for inputs of the same names.
+    pub params: RefCell<Vec<Param>>,
 }
 
 impl Call<'_> {
@@ -34,6 +39,18 @@ impl Call<'_> {
     /// When there is no such input.
     pub fn named(&self, name: &str) -> &Tensor {
         self.find(name).unwrap_or_else(|| panic!("{}: no input {name}", self.op))
+    }
+
+    /// Gives parameters the values of the inputs of their names; gradients are taken with respect to them.
+    pub fn set(&self, params: &Params) {
+        params.all().iter().for_each(|p| p.set(self.named(p.name())));
+        *self.params.borrow_mut() = params.all();
+    }
+
+    /// What the gradient of an input is taken with respect to.
+    pub fn variable(&self, name: &str) -> Tensor {
+        let params = self.params.borrow();
+        params.iter().find(|p| p.name() == name).map_or_else(|| self.named(name).clone(), Param::value)
     }
 
     /// All inputs.

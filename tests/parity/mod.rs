@@ -17,6 +17,7 @@ mod optim;
 mod reduction;
 mod schedule;
 mod second_order;
+mod sequence;
 mod train;
 mod unary;
 mod window;

@@ -13,8 +13,8 @@ use super::compare::{Check, compare};
 use super::fixtures::{Case, Fixtures};
 use super::report::{Entry, Outcome};
 use super::{
-    attention, binary, init, matrix, movement, norm_loss, optim, reduction, schedule, second_order, train,
-    unary, window,
+    attention, binary, init, matrix, movement, norm_loss, optim, reduction, schedule, second_order, sequence,
+    train, unary, window,
 };
 
 thread_local! {
@@ -23,7 +23,7 @@ thread_local! {
 }
 
 /// Who knows an op: each gives `None` for ops of the others.
-const FAMILIES: [fn(&Call) -> Option<Answer>; 11] = [
+const FAMILIES: [fn(&Call) -> Option<Answer>; 12] = [
     unary::run,
     binary::run,
     reduction::run,
@@ -32,6 +32,7 @@ const FAMILIES: [fn(&Call) -> Option<Answer>; 11] = [
     attention::run,
     window::run,
     norm_loss::run,
+    sequence::run,
     second_order::run,
     optim::run,
     schedule::run,
@@ -105,6 +106,7 @@ fn call(fixtures: &Fixtures, case: &Case, device: &Device) -> Result<Vec<Check>,
         device,
         inputs: case.inputs.iter().map(String::as_str).map(input).collect(),
         outputs: &case.outputs,
+        params: RefCell::default(),
     };
     let answer = FAMILIES.iter().find_map(|family| family(&call));
     let outputs = answer.unwrap_or_else(|| Err(Unsupported(case.op.clone())))?;
@@ -132,9 +134,10 @@ fn gradients(fixtures: &Fixtures, case: &Case, call: &Call, outputs: &[Tensor]) 
         .collect();
     assert_eq!(fed.len(), case.upstream.len(), "upstream {:?} of outputs {:?}", case.upstream, case.outputs);
     let pairs: Vec<(&Tensor, &Tensor)> = fed.iter().map(|(y, u)| (*y, u)).collect();
-    let wrt: Vec<&Tensor> = case.grads.iter().map(|g| call.named(&g[1..])).collect();
-    let of = |((name, x), g): ((&String, &&Tensor), Option<Tensor>)| {
+    let wrt: Vec<Tensor> = case.grads.iter().map(|g| call.variable(&g[1..])).collect();
+    let of = |((name, x), g): ((&String, &Tensor), Option<Tensor>)| {
         (name.clone(), g.unwrap_or_else(|| x.zeros_like()))
     };
-    case.grads.iter().zip(&wrt).zip(vjp(&pairs, &wrt)).map(of).collect()
+    let found = vjp(&pairs, &wrt.iter().collect::<Vec<_>>());
+    case.grads.iter().zip(&wrt).zip(found).map(of).collect()
 }

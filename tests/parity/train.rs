@@ -1,7 +1,7 @@
 //! Whole trained models: the first forward and backward, and the losses of some steps.
 
 use autograd::{Device, Tensor};
-use models::{Linear, Mode, Params, ResNet};
+use models::{Init, Linear, Lstm, Mode, Params, ResNet, RnnOptions};
 
 use super::attrs::Attrs;
 use super::call::Unsupported;
@@ -32,7 +32,9 @@ pub fn run(fixtures: &Fixtures, case: &Case, device: &Device) -> Result<Vec<Chec
     let mut checks = vec![];
     for k in 0..a.size("steps").expect("steps") {
         let logits = forward(&x);
-        let loss = logits.cross_entropy(&target);
+        let classes = logits.size(-1);
+        let rows = logits.reshape(&[logits.numel() / classes, classes]);
+        let loss = rows.cross_entropy(&target.reshape(&[target.numel()]));
         let gradients = loss.backward();
         if k == 0 {
             let want = file.array(&format!("{prefix}ref/logits")).floats();
@@ -49,7 +51,7 @@ pub fn run(fixtures: &Fixtures, case: &Case, device: &Device) -> Result<Vec<Chec
             checks.extend(check_gradients(&got, &file, prefix, &a, tolerances.gradient));
         }
         losses.push(loss.item().expect("read"));
-        drop((logits, loss));
+        drop((logits, rows, loss));
         step(gradients, lr).expect("a step");
     }
     let want = file.array(&format!("{prefix}ref/losses")).floats();
@@ -100,6 +102,15 @@ fn model(case: &Case, config: &Attrs, params: &Params) -> Result<Forward, Unsupp
                 let (last, first) = layers.split_last().expect("a layer");
                 last.forward(&first.iter().fold(x.clone(), |x, layer| layer.forward(&x).relu()))
             }))
+        }
+        "train/lstm_charlm" => {
+            let [vocab, embed, hidden] =
+                ["vocab", "embed", "hidden"].map(|key| config.size(key).expect("sizes of the model"));
+            let table = params.path("embedding").param("weight", &[vocab, embed], Init::ZEROS);
+            let options = RnnOptions { batch_first: true, ..RnnOptions::default() };
+            let lstm = Lstm::new(&params.path("lstm"), embed, hidden, options);
+            let fc = Linear::new(&params.path("fc"), hidden, vocab);
+            Ok(Box::new(move |x| fc.forward(&lstm.forward(&table.value().embedding(x), None).0)))
         }
         _ => Err(Unsupported(case.op.clone())),
     }

@@ -14,7 +14,9 @@ mod zoo;
 
 pub use error::{Error, Result};
 pub use init::Init;
-pub use layers::{BatchNorm2d, Conv2d, Embedding, LayerNorm, Linear, Mode, MultiheadAttention};
+pub use layers::{
+    BatchNorm2d, Conv2d, Embedding, Gru, LayerNorm, Linear, Lstm, Mode, MultiheadAttention, Rnn, RnnOptions,
+};
 pub use optim::{Adam, AdamW, Sgd};
 pub use params::{Param, Params};
 pub use schedule::{Constant, Cosine, OneCycle, Schedule, Step, Warmup};

@@ -1,0 +1,51 @@
+//! The GRU layer.
+
+use autograd::Tensor;
+
+use super::recurrent::{RnnOptions, Stack};
+use crate::Params;
+
+/// The gated recurrent unit (Cho et al. 2014) as `torch.nn.GRU`, without dropout between layers. Parameters
+/// `weight_ih_l0 [3H, I]`, `weight_hh_l0 [3H, H]`, `bias_ih_l0 [3H]`, `bias_hh_l0 [3H]`, for further layers `_l1` and so
+/// on, and for the reverse direction the same with `_reverse`; gates in the order r, z, n.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{Gru, Params, RnnOptions};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 0);
+/// let layer = Gru::new(&params, 3, 1, RnnOptions { batch_first: true, ..Default::default() });
+/// params.all().iter().for_each(|p| p.set(&p.value().zeros_like()));
+/// let h0 = Tensor::ones(&device, &[1, 1, 1]);
+/// let (y, h) = layer.forward(&Tensor::ones(&device, &[1, 2, 3]), Some(&h0));
+/// // Gates are 1/2, candidates 0: the state halves at every step.
+/// assert_eq!(y.to_vec::<f32>()?, [0.5, 0.25]);
+/// assert_eq!(h.item()?, 0.25);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct Gru {
+    stack: Stack,
+}
+
+impl Gru {
+    /// PyTorch's initialisation: everything is uniform within `1 / sqrt(hidden)`.
+    #[track_caller]
+    pub fn new(params: &Params, inputs: usize, hidden: usize, options: RnnOptions) -> Gru {
+        Gru { stack: Stack::new(params, 3, inputs, hidden, options) }
+    }
+
+    /// From a sequence `[T, N, I]` and initial states `[layers x directions, N, H]` (zeros without) to the outputs
+    /// `[T, N, directions x H]` and the last states.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor, states: Option<&Tensor>) -> (Tensor, Tensor) {
+        let (y, [h]) = self.stack.forward(x, |call| {
+            let (b_ih, b_hh) = (call.b_ih.as_ref(), call.b_hh.as_ref());
+            let out = autograd::gru(call.x, &call.initial(states), &call.w_ih, &call.w_hh, b_ih, b_hh);
+            (out.y, [out.h])
+        });
+        (y, h)
+    }
+}

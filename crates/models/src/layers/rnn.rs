@@ -1,0 +1,57 @@
+//! The plain recurrent layer.
+
+use autograd::{RnnNonlinearity, Tensor};
+
+use super::recurrent::{RnnOptions, Stack};
+use crate::Params;
+
+/// The plain recurrent layer (Elman 1990) as `torch.nn.RNN`, without dropout between layers. Parameters
+/// `weight_ih_l0 [H, I]`, `weight_hh_l0 [H, H]`, `bias_ih_l0 [H]`, `bias_hh_l0 [H]`, for further layers `_l1` and so on,
+/// and for the reverse direction the same with `_reverse`.
+///
+/// ```
+/// use autograd::{Device, RnnNonlinearity, Tensor};
+/// use models::{Params, Rnn, RnnOptions};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 0);
+/// let options = RnnOptions { bias: false, bidirectional: true, ..Default::default() };
+/// let layer = Rnn::new(&params, 1, 1, RnnNonlinearity::Relu, options);
+/// params.all().iter().for_each(|p| p.set(&p.value().ones_like()));
+/// let (y, h) = layer.forward(&Tensor::ones(&device, &[3, 1, 1]), None);
+/// assert_eq!(y.to_vec::<f32>()?, [1.0, 3.0, 2.0, 2.0, 3.0, 1.0]);
+/// assert_eq!(h.to_vec::<f32>()?, [3.0, 3.0]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct Rnn {
+    stack: Stack,
+    nonlinearity: RnnNonlinearity,
+}
+
+impl Rnn {
+    /// PyTorch's initialisation: everything is uniform within `1 / sqrt(hidden)`.
+    #[track_caller]
+    pub fn new(
+        params: &Params,
+        inputs: usize,
+        hidden: usize,
+        nonlinearity: RnnNonlinearity,
+        options: RnnOptions,
+    ) -> Rnn {
+        Rnn { stack: Stack::new(params, 1, inputs, hidden, options), nonlinearity }
+    }
+
+    /// From a sequence `[T, N, I]` and initial states `[layers x directions, N, H]` (zeros without) to the outputs
+    /// `[T, N, directions x H]` and the last states.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor, states: Option<&Tensor>) -> (Tensor, Tensor) {
+        let (y, [h]) = self.stack.forward(x, |call| {
+            let (h0, b_ih, b_hh) = (call.initial(states), call.b_ih.as_ref(), call.b_hh.as_ref());
+            let out = autograd::rnn(call.x, &h0, &call.w_ih, &call.w_hh, b_ih, b_hh, self.nonlinearity);
+            (out.y, [out.h])
+        });
+        (y, h)
+    }
+}
