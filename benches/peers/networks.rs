@@ -1,5 +1,6 @@
 //! The networks. Parameters are made in the order in which all frameworks number them.
 
+use wgrad::autograd::lstm;
 use wgrad::prelude::*;
 
 pub trait Network {
@@ -118,19 +119,9 @@ impl Lstm {
 
     /// Hidden states `[N, steps, hidden]`.
     fn states(&self, x: &Tensor) -> Tensor {
-        let projected = x.linear(&self.input.value(), Some(&self.bias.value()));
-        let weight = self.hidden.value();
         let zeros = Tensor::zeros(x.device(), &[x.shape()[0], Lstm::HIDDEN]);
-        let (mut h, mut c) = (zeros.clone(), zeros);
-        let mut states = vec![];
-        for t in 0..Lstm::STEPS {
-            let gates = (projected.select(1, t) + h.linear(&weight, None)).chunk(4, 1);
-            let [i, f, g, o] = &gates[..] else { unreachable!("four gates") };
-            c = f.sigmoid() * c + i.sigmoid() * g.tanh();
-            h = o.sigmoid() * c.tanh();
-            states.push(h.clone());
-        }
-        stack(&states.iter().collect::<Vec<_>>(), 1)
+        let (w_ih, w_hh, bias) = (self.input.value(), self.hidden.value(), self.bias.value());
+        lstm(&x.transpose(0, 1), &zeros, &zeros, &w_ih, &w_hh, Some(&bias), None).y.transpose(0, 1)
     }
 }
 
