@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gpu_core::kernels::{
-    AdamStep, Binary, CrossEntropy, CrossEntropyGrad, Gather, Instr, LayerNorm, LayerNormGradInput,
-    LayerNormGradParams, Map, MatMul, MaxPool2d, MaxPool2dGrad, Pool2dShape, Program, Prologue, Reduce,
-    ReduceOp, ScatterAdd, SgdStep, Softmax, SoftmaxGrad, Unary,
+    AdamStep, Binary, Conv2d, Conv2dInputGrad, Conv2dShape, Conv2dWeightGrad, CrossEntropy, CrossEntropyGrad,
+    Gather, Instr, LayerNorm, LayerNormGradInput, LayerNormGradParams, Map, MatMul, MaxPool2d, MaxPool2dGrad,
+    Pool2dShape, Program, Prologue, Reduce, ReduceOp, ScatterAdd, SgdStep, Softmax, SoftmaxGrad, Unary,
 };
 use gpu_core::{Arg, Buffer, CommandGraph, DType, Device, Kernel, Launch, Layout, Role, Slot};
 
@@ -90,6 +90,42 @@ fn matmul(c: &mut Criterion) {
     bench(c, "matmul", scores, &[64 * 128 * 32, 64 * 128 * 32, 64 * 128 * 128]);
 }
 
+/// The layers of ResNet-20 (batch 128) and of ResNet-18 for CIFAR (batch 32), and their gradients.
+fn conv2d(c: &mut Criterion) {
+    let mut layer = |batch: usize, channels: [usize; 2], size: usize, kernel: usize, stride: usize| {
+        let shape = Conv2dShape {
+            batch,
+            in_channels: channels[0],
+            out_channels: channels[1],
+            groups: 1,
+            input: [size; 2],
+            kernel: [kernel; 2],
+            stride: [stride; 2],
+            padding: [kernel / 2; 2],
+            dilation: [1; 2],
+        };
+        let [h, w] = shape.output();
+        let (x, y) = ([batch, channels[0], size, size], [batch, channels[1], h, w]);
+        let operand = |shape: &[usize]| Prologue::plain(DType::F32, Layout::contiguous(shape));
+        let count = |shape: &[usize]| -> usize { shape.iter().product() };
+        let (nx, nw, ny) = (count(&x), channels[0] * channels[1] * kernel * kernel, count(&y));
+        bench(c, "conv2d", Conv2d::new(shape, operand(&x)), &[nx, nw, ny]);
+        bench(c, "conv2d", Conv2dInputGrad::new(shape, operand(&y)), &[ny, nw, nx]);
+        bench(c, "conv2d", Conv2dWeightGrad::new(shape, operand(&x), operand(&y)), &[nx, ny, nw]);
+    };
+    for (batch, first, size, stages) in [(128, 16, 32, 3), (32, 64, 32, 4)] {
+        layer(batch, [3, first], size, 3, 1);
+        for stage in 0..stages {
+            let (channels, size) = (first << stage, size >> stage);
+            layer(batch, [channels; 2], size, 3, 1);
+            if stage + 1 < stages {
+                layer(batch, [channels, 2 * channels], size, 3, 2);
+                layer(batch, [channels, 2 * channels], size, 1, 2);
+            }
+        }
+    }
+}
+
 fn rows(c: &mut Criterion) {
     let (rows, cols) = (8192, 128);
     let n = rows * cols;
@@ -130,5 +166,5 @@ fn gather(c: &mut Criterion) {
     bench(c, "gather", gradient, &[count * inner, count, dim * inner]);
 }
 
-criterion_group!(kernels, map, reduce, matmul, rows, pool2d, optim, gather);
+criterion_group!(kernels, map, reduce, matmul, conv2d, rows, pool2d, optim, gather);
 criterion_main!(kernels);

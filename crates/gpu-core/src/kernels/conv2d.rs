@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::conv2d_cpu::Correlation;
+use super::conv2d_cpu::Engine;
 use super::prologue::{Prologue, with_math};
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
@@ -147,7 +147,7 @@ impl Kernel for Conv2d {
 
     fn scratch(&self, target: Target) -> usize {
         match target {
-            Target::Cpu => Correlation::forward(&self.shape).packed() * 4,
+            Target::Cpu => Engine::forward(&self.shape).packed() * 4,
             Target::Gpu => Gather::forward(&self.shape).packed() * 4,
         }
     }
@@ -157,7 +157,7 @@ impl Kernel for Conv2d {
     }
 
     fn run(&self, args: &Args) {
-        Correlation::forward(&self.shape).run(&self.x, args);
+        Engine::forward(&self.shape).run(&self.x, args);
     }
 
     fn cost(&self) -> Cost {

@@ -1,20 +1,91 @@
-//! The CPU engine of the convolution and its input gradient: a register-tiled correlation over zero-padded planes.
+//! The CPU engines of the convolution and its gradients.
 //!
-//! Both passes are `y[m, p] = sum over k of w[m, k] * source[offset[k] + position[p]]`, with `k` = (input channel, tap).
-//! The source is a padded copy of an image in which stepping one output pixel is stepping one float: strides are
-//! removed by keeping one plane for every remainder of the padded coordinate. So a vector of output pixels is one
-//! load, no im2col matrix is written, and the accumulators stay in registers over the whole sum. Where rows are no
-//! multiple of a vector, the pixels of a tile are gathered into a small panel first.
+//! 3x3 kernels of stride 1 between many channels use Winograd's algorithm (`winograd.rs`). For all others, both the
+//! convolution and its input gradient are a register-tiled correlation over zero-padded planes,
+//! `y[m, p] = sum over k of w[m, k] * source[offset[k] + position[p]]`, with `k` = (input channel, tap). The source is a padded
+//! copy of an image in which stepping one output pixel is stepping one float: strides are removed by keeping one plane for
+//! every remainder of the padded coordinate. So a vector of output pixels is one load, no im2col matrix is written, and the
+//! accumulators stay in registers over the whole sum. Where rows are no multiple of a vector, the pixels of a tile are
+//! gathered into a small panel first.
 
 mod correlation;
 mod planes;
 mod tile;
 mod weight_grad;
+mod winograd;
 
 use std::cell::RefCell;
 
-pub(super) use correlation::Correlation;
-pub(super) use weight_grad::WeightGrad;
+use correlation::Correlation;
+use weight_grad::WeightGrad;
+use winograd::{Winograd, WinogradWeightGrad};
+
+use super::Conv2dShape;
+use super::prologue::Prologue;
+use crate::Args;
+
+/// The convolution or its input gradient, by the better of two algorithms.
+pub(super) enum Engine {
+    Direct(Correlation),
+    Winograd(Winograd),
+}
+
+impl Engine {
+    pub fn forward(shape: &Conv2dShape) -> Engine {
+        let direct = || Engine::Direct(Correlation::forward(shape));
+        Winograd::forward(shape).map_or_else(direct, Engine::Winograd)
+    }
+
+    pub fn input_grad(shape: &Conv2dShape) -> Engine {
+        let direct = || Engine::Direct(Correlation::input_grad(shape));
+        Winograd::input_grad(shape).map_or_else(direct, Engine::Winograd)
+    }
+
+    /// Floats of the packed weights.
+    pub fn packed(&self) -> usize {
+        match self {
+            Engine::Direct(it) => it.packed(),
+            Engine::Winograd(it) => it.packed(),
+        }
+    }
+
+    /// Arguments: the inputs of the source of all images, the weights, the output, scratch memory for the packed weights.
+    pub fn run(&self, source: &Prologue, args: &Args) {
+        match self {
+            Engine::Direct(it) => it.run(source, args),
+            Engine::Winograd(it) => it.run(source, args),
+        }
+    }
+}
+
+/// The weight gradient, by the better of two algorithms.
+pub(super) enum WeightGradEngine {
+    Direct(WeightGrad),
+    Winograd(WinogradWeightGrad),
+}
+
+impl WeightGradEngine {
+    pub fn new(shape: &Conv2dShape) -> WeightGradEngine {
+        let direct = || WeightGradEngine::Direct(WeightGrad::new(shape));
+        WinogradWeightGrad::new(shape).map_or_else(direct, WeightGradEngine::Winograd)
+    }
+
+    /// Floats of the partial sums.
+    pub fn partials(&self) -> usize {
+        match self {
+            WeightGradEngine::Direct(it) => it.partials(),
+            WeightGradEngine::Winograd(it) => it.partials(),
+        }
+    }
+
+    /// Arguments: the inputs of `x`, those of `dy`, the weight gradient, scratch memory for the partial sums.
+    pub fn run(&self, x: &Prologue, dy: &Prologue, args: &Args) {
+        match self {
+            WeightGradEngine::Direct(it) => it.run(x, dy, args),
+            WeightGradEngine::Winograd(it) => it.run(x, dy, args),
+        }
+    }
+}
 
 /// Floats of the widest vector.
 const LANES: usize = 16;

@@ -1,7 +1,7 @@
 //! Gradients of the two-dimensional convolution.
 
 use super::conv2d::{Conv2dShape, Gather};
-use super::conv2d_cpu::{Correlation, WeightGrad};
+use super::conv2d_cpu::{Engine, WeightGradEngine};
 use super::prologue::{Prologue, with_math};
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
@@ -41,7 +41,7 @@ impl Kernel for Conv2dInputGrad {
 
     fn scratch(&self, target: Target) -> usize {
         match target {
-            Target::Cpu => Correlation::input_grad(&self.shape).packed() * 4,
+            Target::Cpu => Engine::input_grad(&self.shape).packed() * 4,
             Target::Gpu => Gather::input_grad(&self.shape).packed() * 4,
         }
     }
@@ -51,7 +51,7 @@ impl Kernel for Conv2dInputGrad {
     }
 
     fn run(&self, args: &Args) {
-        Correlation::input_grad(&self.shape).run(&self.dy, args);
+        Engine::input_grad(&self.shape).run(&self.dy, args);
     }
 
     fn cost(&self) -> Cost {
@@ -86,7 +86,7 @@ impl Kernel for Conv2dWeightGrad {
 
     fn scratch(&self, target: Target) -> usize {
         match target {
-            Target::Cpu => WeightGrad::new(&self.shape).partials() * 4,
+            Target::Cpu => WeightGradEngine::new(&self.shape).partials() * 4,
             Target::Gpu if self.chunks() == 1 => 0,
             Target::Gpu => self.chunks() * self.shape.sizes()[1] * 4,
         }
@@ -110,7 +110,7 @@ impl Kernel for Conv2dWeightGrad {
     }
 
     fn run(&self, args: &Args) {
-        WeightGrad::new(&self.shape).run(&self.x, &self.dy, args);
+        WeightGradEngine::new(&self.shape).run(&self.x, &self.dy, args);
     }
 
     fn cost(&self) -> Cost {

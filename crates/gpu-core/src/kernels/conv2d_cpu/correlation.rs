@@ -106,7 +106,7 @@ impl Correlation {
         }
     }
 
-    /// Arguments: the inputs of the source of all images, the weights, the output, scratch memory for the packed weights.
+    /// Arguments: as [`Engine::run`](super::Engine::run).
     pub fn run(&self, source: &Prologue, args: &Args) {
         let (x, next) = (&source.bind(args, 0), source.arity());
         let (y, packed): (&mut [f32], &mut [f32]) = (args.write(next + 1), args.write(next + 2));

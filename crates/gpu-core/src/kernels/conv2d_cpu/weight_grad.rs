@@ -53,7 +53,7 @@ impl WeightGrad {
         self.chunks * self.weights()
     }
 
-    /// Arguments: the inputs of `x`, those of `dy`, the weight gradient, scratch memory for the partial sums.
+    /// Arguments: as [`WeightGradEngine::run`](super::WeightGradEngine::run).
     pub fn run(&self, x: &Prologue, dy: &Prologue, args: &Args) {
         let out = x.arity() + dy.arity();
         let (dweight, partials): (&mut [f32], &mut [f32]) = (args.write(out), args.write(out + 1));
@@ -158,13 +158,13 @@ impl Task<'_> {
                 false => k * count * padded,
             };
             let depth = channels * taps;
-            for k in (0..depth).step_by(V) {
-                // What lies beyond the last repeats it, and is not stored.
-                let mut offsets = [0; V];
-                offsets.iter_mut().enumerate().for_each(|(v, o)| *o = offset((k + v).min(depth - 1)));
-                for o in (0..of.outer).step_by(R) {
-                    let mut rows = [0; R];
-                    rows.iter_mut().enumerate().for_each(|(r, i)| *i = (o + r).min(of.outer - 1) * dy.row);
+            for o in (0..of.outer).step_by(R) {
+                let mut rows = [0; R];
+                rows.iter_mut().enumerate().for_each(|(r, i)| *i = (o + r).min(of.outer - 1) * dy.row);
+                for k in (0..depth).step_by(V) {
+                    // What lies beyond the last repeats it, and is not stored.
+                    let mut offsets = [0; V];
+                    offsets.iter_mut().enumerate().for_each(|(v, o)| *o = offset((k + v).min(depth - 1)));
                     // SAFETY: rows and offsets inside the operands, vectors inside the images.
                     let sums = unsafe { sums::<S, R, V>(simd, dy, &rows, x, &offsets, &position, count) };
                     let at = o * of.inner * taps + first * taps + k;
