@@ -34,7 +34,8 @@ pub mod prelude {
         Reduction, Tensor, cat, grad, stack, vjp,
     };
     pub use models::{
-        Adam, AdamW, BatchNorm2d, Constant, Conv2d, Cosine, Embedding, Gru, Init, LayerNorm, Linear, Lstm, Mode,
-        MultiheadAttention, OneCycle, Param, Params, ResNet, Rnn, RnnOptions, Schedule, Sgd, Step, Warmup,
+        Adam, AdamW, BatchNorm2d, Constant, Conv2d, Cosine, Embedding, Gru, Init, LayerNorm, Linear, Lstm,
+        Mode, MultiheadAttention, OneCycle, Param, Params, ResNet, Rnn, RnnOptions, Schedule, Sgd, Step,
+        Warmup,
     };
 }

@@ -31,7 +31,8 @@ pub use gradient::{Gradients, grad, vjp};
 pub use op::{KernelOp, Meta};
 pub use ops::{
     AdamStep, BatchNormOutput, CrossEntropyTarget, Generator, LstmOutput, Operand, Padding, Pool2d,
-    Reduction, RnnNonlinearity, RnnOutput, SgdStep, batch_norm_train, cat, flatten_all, gru, lstm, rnn, stack,
+    Reduction, RnnNonlinearity, RnnOutput, SgdStep, batch_norm_train, cat, flatten_all, gru, lstm, rnn,
+    stack,
 };
 pub use recorder::{evaluate, step};
 pub use tensor::{Pending, Tensor};
