@@ -40,8 +40,7 @@ impl Sizes {
     /// When the shapes do not fit.
     #[track_caller]
     fn new(op: &str, gates: usize, x: &Tensor, states: &[&Tensor], w_ih: &Tensor, w_hh: &Tensor) -> Sizes {
-        let [steps, batch, inputs] =
-            *<&[usize; 3]>::try_from(x.shape()).unwrap_or_else(|_| panic!("{op}: input {:?}", x.shape()));
+        let &[steps, batch, inputs] = x.shape() else { panic!("{op}: input {:?}", x.shape()) };
         let hidden = w_hh.shape().last().copied().unwrap_or(0);
         assert!(steps > 0 && hidden > 0, "{op}: input {:?} and state weight {:?}", x.shape(), w_hh.shape());
         let wanted = [(w_ih, [gates * hidden, inputs]), (w_hh, [gates * hidden, hidden])];
