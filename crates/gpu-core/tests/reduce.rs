@@ -56,7 +56,7 @@ fn check(op: ReduceOp, dtype: DType, data: Vec<u32>, input: &Layout, keep: usize
     };
     let want = naive(op, |i| value(input.position(i)), input.shape(), keep);
     let kernel = Reduce::new(op, Prologue::plain(dtype, input.clone()), keep);
-    compare(op, dtype, kernel, &[data.clone()], &want);
+    compare(op, dtype, kernel, std::slice::from_ref(&data), &want);
 }
 
 /// Checks a kernel over `buffers` on every device.

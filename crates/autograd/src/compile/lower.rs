@@ -178,10 +178,10 @@ impl<'a> Lower<'a> {
             View::Slice { dim, start, len, step } => Some(layout.slice(*dim, *start, *len, *step)),
             View::Reshape => layout.reshape(&meta.shape),
         };
-        if let Value::Computed(expr) = self.value(source) {
-            if let Some(expr) = expr.view(&meta.shape, seen) {
-                return Value::Computed(expr);
-            }
+        if let Value::Computed(expr) = self.value(source)
+            && let Some(expr) = expr.view(&meta.shape, seen)
+        {
+            return Value::Computed(expr);
         }
         let place = self.source_memory(source);
         match seen(&place.layout) {
@@ -229,12 +229,12 @@ impl<'a> Lower<'a> {
                 Place { slot: self.write_dense(expr).slot, layout }
             }
         };
-        let value = Some(Value::Memory(place.clone()));
+        let value = Value::Memory(place.clone());
         match source {
-            Source::Leaf(leaf) => self.leaves[leaf] = value.expect("just made"),
+            Source::Leaf(leaf) => self.leaves[leaf] = value,
             Source::Node(node, output) => {
                 self.inlined -= usize::from(!self.request.nodes[node].is_view());
-                self.values[node][output] = value;
+                self.values[node][output] = Some(value);
             }
         }
         place

@@ -147,9 +147,8 @@ impl Winograd {
                 for row in 0..rows {
                     let at = (block * ROWS + row) * self.weight[0] + c * self.weight[1];
                     let kernel: &[f32; 9] = w[at..].first_chunk().expect("9 weights");
-                    for (tap, value) in kernel.iter().enumerate() {
-                        taps[if self.turned { 8 - tap } else { tap }][row] = *value;
-                    }
+                    let turn = |tap: usize| if self.turned { 8 - tap } else { tap };
+                    taps.iter_mut().enumerate().for_each(|(tap, rows)| rows[row] = kernel[turn(tap)]);
                 }
                 for (point, values) in transform::weights(&taps).iter().enumerate() {
                     out[(point * self.inner + c) * ROWS..][..ROWS].copy_from_slice(values);
