@@ -117,11 +117,11 @@ impl Fusion<'_> {
         if self.wiring.wanted[node] || uses.iter().any(|u| u.grows || !self.absorbs(u)) {
             return true;
         }
-        if uses.len() <= 1 && self.readers(uses).len() <= 1 {
+        let readers = self.readers(uses);
+        if readers.len() <= 1 {
             return false;
         }
         let this = Source::Node(node, output);
-        let readers = self.readers(uses);
         let (mut with, mut without) = (chain.reads.len() + 1, 0);
         for reads in &readers {
             with += reads.len();

@@ -11,11 +11,8 @@ use super::fuse;
 use super::joins::{self, Part};
 use super::place::{ALIGN, Place, SlotKind, Value, VirtualSlot};
 use super::request::{Request, Source, Wiring};
-use super::steps::{MapStep, Step};
+use super::steps::{MAX_CODE, MapStep, Step};
 use crate::op::{MapOp, Meta, Op, View};
-
-/// Instructions of one fused kernel. Without a limit a long chain would cost the square of its length to compile.
-const MAX_CODE: usize = 128;
 
 /// Lowers one node after the other; an op's [`lower`](crate::KernelOp::lower) emits its launches through it.
 pub struct Lower<'a> {
@@ -261,7 +258,7 @@ impl<'a> Lower<'a> {
         } else {
             expr
         };
-        self.steps.push(Step::Map(MapStep::new(&expr, to)));
+        self.steps.push(Step::Map(MapStep::new(expr, to)));
     }
 
     /// Whether the plan is for the CPU or a GPU.
@@ -293,12 +290,6 @@ impl<'a> Lower<'a> {
     pub fn dense(&mut self, i: usize) -> Arg {
         let source = self.wiring.inputs[self.node][i];
         let dtype = self.dtype(source);
-        // What is computed is not copied once more.
-        if let Value::Computed(expr) = self.value(source)
-            && expr.place().is_none()
-        {
-            self.source_memory(source);
-        }
         let place = self.source_memory(source);
         place.dense().unwrap_or_else(|| self.write_dense(Expr::load(place, dtype)))
     }

@@ -30,12 +30,12 @@ const FAR: usize = 64;
 const NEAR: usize = 8;
 /// How far a small step may be moved behind.
 const SINK: usize = 1024;
-/// Instructions of a joined launch.
-const MAX_CODE: usize = 128;
+/// Instructions of one element-wise launch. Without a limit a long chain would cost the square of its length to compile.
+pub(super) const MAX_CODE: usize = 128;
 
 impl MapStep {
-    pub fn new(expr: &Expr, to: Place) -> MapStep {
-        MapStep { expr: expr.clone(), to: vec![to] }
+    pub fn new(expr: Expr, to: Place) -> MapStep {
+        MapStep { expr, to: vec![to] }
     }
 
     /// Buffers that are bound: one for every slot that is read, and the results.
