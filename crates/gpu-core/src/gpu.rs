@@ -1,6 +1,7 @@
 //! The GPU device: wgpu adapters, and running a command graph with one submit.
 
 mod pipelines;
+mod unfinished;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, mpsc};
@@ -319,6 +320,7 @@ impl Gpu {
                 .for_each(|(launch, prepared)| self.encode(&mut pass, launch, prepared, bindings, counters));
             drop(pass);
             self.queue.submit([encoder.finish()]);
+            unfinished::note(&self.device);
             return self.check();
         };
         for (i, (launch, prepared)) in launches.enumerate() {

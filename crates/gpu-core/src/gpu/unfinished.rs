@@ -1,0 +1,33 @@
+//! A thread ends only when the work that it submitted is done.
+//!
+//! Software adapters compile and run shaders on threads of their own. A process that ends meanwhile takes the compiler's
+//! tables away from under them, and is aborted ("LLVM ERROR"). The main thread's locals are dropped before any of that.
+
+use std::cell::RefCell;
+
+/// The devices that a thread submitted to.
+struct Unfinished(RefCell<Vec<wgpu::Device>>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        for device in self.0.take() {
+            // A lost device has nothing left to wait for.
+            let _ = device.poll(wgpu::PollType::wait_indefinitely());
+        }
+    }
+}
+
+thread_local! {
+    static UNFINISHED: Unfinished = const { Unfinished(RefCell::new(vec![])) };
+}
+
+/// Takes note that this thread submitted work to `device`.
+pub(super) fn note(device: &wgpu::Device) {
+    // A thread that is ending has no locals: its work is waited for by nobody.
+    let _ = UNFINISHED.try_with(|Unfinished(devices)| {
+        let mut devices = devices.borrow_mut();
+        if !devices.contains(device) {
+            devices.push(device.clone());
+        }
+    });
+}
