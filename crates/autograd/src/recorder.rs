@@ -236,7 +236,23 @@ impl Recording {
         };
         // Beyond the users: our handle, and our place in `nodes` if it was recorded here.
         let ours = 1 + usize::from(self.find(&tensor).is_some());
-        Arc::strong_count(&tensor.node) == ours + users.len() && self.die(users, writer.id, evaluated)
+        Arc::strong_count(&tensor.node) == ours + users.len()
+            && !self.read_after(users.clone(), writer.id)
+            && self.die(users, evaluated)
+    }
+
+    /// Whether a node behind `writer` reads a tensor with the given users, itself or through views.
+    fn read_after(&self, users: Vec<usize>, writer: u64) -> bool {
+        let mut left = users;
+        while let Some(i) = left.pop() {
+            let node = &self.nodes[i];
+            if node.is_view() {
+                left.extend(&self.users[i]);
+            } else if node.id > writer {
+                return true;
+            }
+        }
+        false
     }
 
     fn users_of_leaf(&self, tensor: &Tensor) -> Vec<usize> {
@@ -246,18 +262,16 @@ impl Recording {
         (0..self.nodes.len()).flat_map(|i| std::iter::repeat_n(i, refers(i))).collect()
     }
 
-    /// Whether the nodes are gone, or have dropped their inputs, after this evaluation, and read before `writer` writes.
-    fn die(&self, nodes: Vec<usize>, writer: u64, evaluated: &[bool]) -> bool {
+    /// Whether the nodes are gone, or have dropped their inputs, after this evaluation.
+    fn die(&self, nodes: Vec<usize>, evaluated: &[bool]) -> bool {
         // Each node once: the paths through a residual network are too many to follow.
         let (mut seen, mut left) = (HashSet::new(), nodes);
         while let Some(i) = left.pop() {
             if !seen.insert(i) {
                 continue;
             }
-            let node = &self.nodes[i];
-            let late = !node.is_view() && node.id > writer;
             let clears = self.clears(i, evaluated);
-            if late || (self.held[i] && !clears) {
+            if self.held[i] && !clears {
                 return false;
             }
             if !clears {

@@ -7,7 +7,7 @@ use models::{Mode, Params, ResNet, Sgd};
 fn train(device: &Device) -> (Vec<f32>, PlanView) {
     let params = Params::new(device, 0);
     let net = ResNet::cifar(20, 10, &params);
-    let mut opt = Sgd::new(&params).momentum(0.9).weight_decay(1e-4);
+    let mut opt = Sgd::new(&params).momentum(0.9).weight_decay(1e-4).group("*bn*", 0.0, 1.0);
     let pixels: Vec<f32> = (0..8 * 3 * 32 * 32).map(|i| ((i * 7919) % 1009) as f32 / 500.0 - 1.0).collect();
     let images = Tensor::from_slice(device, &pixels, &[8, 3, 32, 32]).unwrap();
     let classes = Tensor::from_slice(device, &[0i32, 1, 2, 3, 4, 5, 6, 7], &[8]).unwrap();
@@ -40,9 +40,12 @@ fn fusion_saves_launches_and_memory_and_changes_no_loss() {
     }
     let peak = |p: &PlanView| p.passes().live_bytes.iter().copied().max().unwrap();
     let counts = (plan.launches().len(), unfused.launches().len());
-    assert!(counts.0 <= 165 && 5 * counts.1 > 8 * counts.0, "launches {counts:?}\n{}", plan.explain());
+    assert!(counts.0 <= 166 && 5 * counts.1 > 8 * counts.0, "launches {counts:?}\n{}", plan.explain());
     let bytes = (peak(&plan), peak(&unfused));
     assert!(10 * bytes.0 <= 9 * bytes.1, "bytes {bytes:?}");
-    let copies = plan.launches().iter().filter(|l| l.kernel().shape().starts_with("copy [270848]"));
+    let copies = plan.launches().iter().filter(|l| {
+        let shape = l.kernel().shape();
+        shape.starts_with("copy [268416]") || shape.starts_with("copy [2432]")
+    });
     assert_eq!(copies.count(), 0, "parameters and momentum are updated in place");
 }
