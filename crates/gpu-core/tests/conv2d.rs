@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gpu_core::kernels::{Binary, Instr, Program, Prologue, Unary};
 use gpu_core::kernels::{Conv2d, Conv2dInputGrad, Conv2dShape, Conv2dWeightGrad};
 use gpu_core::testing::{check_twin, devices, run_kernel};
-use gpu_core::{DType, Device, Kernel, Layout};
+use gpu_core::{DType, Device, GpuFamily, GpuProfile, Kernel, Layout};
 
 /// `n` numbers in -1..1, by a fixed generator.
 fn noise(n: usize, seed: u32) -> Vec<f32> {
@@ -244,6 +244,34 @@ fn gpu_equals_cpu_for_plain_operands() {
 #[test]
 fn gpu_equals_cpu_for_computed_operands() {
     gpu_equals_cpu(true);
+}
+
+/// Checks the variants that a family of GPUs is offered, `every` so many cases.
+fn variants_equal_cpu(family: GpuFamily, every: usize, least: usize) {
+    let gpu = GpuProfile { family, subgroup: Some(8) };
+    let mut seen = std::collections::BTreeSet::new();
+    for (i, case) in CASES.into_iter().enumerate().step_by(every) {
+        for (kernel, inputs, want) in passes(shape(case), i % 4 == 0) {
+            let args = arguments(&inputs, want.len());
+            for (name, variant) in kernel.variants(&gpu).expect("convolutions have variants").options {
+                if name != "direct" {
+                    check_twin(variant, &args, &vec![true; args.len()], 1e-5);
+                    seen.insert(format!("{} {name}", kernel.name()));
+                }
+            }
+        }
+    }
+    assert!(seen.len() >= least, "{seen:?}");
+}
+
+#[test]
+fn variants_for_software_adapters_equal_cpu() {
+    variants_equal_cpu(GpuFamily::Software, 1, 7);
+}
+
+#[test]
+fn variants_for_real_gpus_equal_cpu() {
+    variants_equal_cpu(GpuFamily::Other, 2, 6);
 }
 
 /// A part of a larger buffer, from an offset on.

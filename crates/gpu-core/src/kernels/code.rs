@@ -50,6 +50,28 @@ impl Code {
         (0..self.arguments()).map(binding).collect()
     }
 
+    /// As [`bindings`](Code::bindings), and WGSL that loads an element of each input, or where `vectors` says so four
+    /// neighbouring ones, as `vI` from the position `pI`.
+    pub fn quads(&self, name: &str, first: usize, vectors: &[bool]) -> (String, String) {
+        let whole = |a: usize| self.arguments.iter().zip(vectors).any(|(b, vector)| *b == a && *vector);
+        let (mut bindings, mut loads) = (String::new(), String::new());
+        for a in 0..self.arguments() {
+            let t = self.argument_type(a).wgsl();
+            let t = if whole(a) { format!("vec4<{t}>") } else { t.to_owned() };
+            bindings += &format!("@group(0) @binding({}) var<storage, read> {name}{a}: array<{t}>;\n", first + a);
+        }
+        for (i, (t, &a)) in self.program.inputs().iter().zip(&self.arguments).enumerate() {
+            let words = match (whole(a), vectors[i]) {
+                (true, true) => format!("{name}{a}[u32(p{i}) / 4u]"),
+                (true, false) => format!("{name}{a}[u32(p{i}) / 4u][u32(p{i}) % 4u]"),
+                (false, _) => format!("{name}{a}[u32(p{i})]"),
+            };
+            let t = if vectors[i] { format!("vec4<{}>", t.wgsl()) } else { t.wgsl().to_owned() };
+            loads += &format!("    let v{i} = bitcast<{t}>({words});\n");
+        }
+        (bindings, loads)
+    }
+
     /// WGSL that computes all registers `rI` from the positions `pI` of the inputs.
     pub fn body(&self, name: &str) -> String {
         let mut text = String::new();

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::conv2d_cpu::Engine;
+use super::conv2d_gpu::{self, Correlate, Variant, correlation};
 use super::prologue::{Prologue, with_math};
+use crate::tune::{GpuProfile, Variants};
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
 
@@ -121,6 +123,8 @@ impl fmt::Display for Conv2dShape {
 pub struct Conv2d {
     shape: Conv2dShape,
     x: Prologue,
+    /// How a GPU computes it.
+    variant: Variant,
 }
 
 impl Conv2d {
@@ -128,7 +132,7 @@ impl Conv2d {
     /// When `x` is not `[N, C, H, W]`.
     pub fn new(shape: Conv2dShape, x: Prologue) -> Conv2d {
         shape.check_input(&x);
-        Conv2d { shape, x }
+        Conv2d { shape, x, variant: Variant::default() }
     }
 }
 
@@ -148,12 +152,28 @@ impl Kernel for Conv2d {
     fn scratch(&self, target: Target) -> usize {
         match target {
             Target::Cpu => Engine::forward(&self.shape).packed() * 4,
-            Target::Gpu => Gather::forward(&self.shape).packed() * 4,
+            Target::Gpu => {
+                4 * match self.variant {
+                    Variant::Direct => Gather::forward(&self.shape).packed(),
+                    Variant::Subgroup(tile) => Correlate::forward(&self.shape, &self.x, tile).packed(),
+                    Variant::Shared(_) => 0,
+                }
+            }
         }
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        Gather::forward(&self.shape).shaders(&self.x)
+        match self.variant {
+            Variant::Direct => Gather::forward(&self.shape).shaders(&self.x),
+            Variant::Subgroup(tile) => Correlate::forward(&self.shape, &self.x, tile).shaders(),
+            Variant::Shared(tile) => correlation(&self.shape, &self.x, false, tile),
+        }
+    }
+
+    fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
+        let variants = conv2d_gpu::correlations(&self.shape, false, gpu);
+        let make = |variant| Conv2d { variant, ..self.clone() };
+        Some(conv2d_gpu::offer(self.name(), &self.shape, &[&self.x], variants, make))
     }
 
     fn run(&self, args: &Args) {

@@ -2,7 +2,9 @@
 
 use super::conv2d::{Conv2dShape, Gather};
 use super::conv2d_cpu::{Engine, WeightGradEngine};
+use super::conv2d_gpu::{self, Correlate, Variant, WeightGradProduct, WeightGradTiles, correlation};
 use super::prologue::{Prologue, with_math};
+use crate::tune::{GpuProfile, Variants};
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
 
@@ -15,6 +17,8 @@ use crate::{Access, Args, Cost, Kernel, Shader, Target};
 pub struct Conv2dInputGrad {
     shape: Conv2dShape,
     dy: Prologue,
+    /// How a GPU computes it.
+    variant: Variant,
 }
 
 impl Conv2dInputGrad {
@@ -22,7 +26,7 @@ impl Conv2dInputGrad {
     /// When `dy` is not `[N, O, OH, OW]`.
     pub fn new(shape: Conv2dShape, dy: Prologue) -> Conv2dInputGrad {
         shape.check_gradient(&dy);
-        Conv2dInputGrad { shape, dy }
+        Conv2dInputGrad { shape, dy, variant: Variant::default() }
     }
 }
 
@@ -42,12 +46,28 @@ impl Kernel for Conv2dInputGrad {
     fn scratch(&self, target: Target) -> usize {
         match target {
             Target::Cpu => Engine::input_grad(&self.shape).packed() * 4,
-            Target::Gpu => Gather::input_grad(&self.shape).packed() * 4,
+            Target::Gpu => {
+                4 * match self.variant {
+                    Variant::Direct => Gather::input_grad(&self.shape).packed(),
+                    Variant::Subgroup(tile) => Correlate::input_grad(&self.shape, &self.dy, tile).packed(),
+                    Variant::Shared(_) => 0,
+                }
+            }
         }
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        Gather::input_grad(&self.shape).shaders(&self.dy)
+        match self.variant {
+            Variant::Direct => Gather::input_grad(&self.shape).shaders(&self.dy),
+            Variant::Subgroup(tile) => Correlate::input_grad(&self.shape, &self.dy, tile).shaders(),
+            Variant::Shared(tile) => correlation(&self.shape, &self.dy, true, tile),
+        }
+    }
+
+    fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
+        let variants = conv2d_gpu::correlations(&self.shape, true, gpu);
+        let make = |variant| Conv2dInputGrad { variant, ..self.clone() };
+        Some(conv2d_gpu::offer(self.name(), &self.shape, &[&self.dy], variants, make))
     }
 
     fn run(&self, args: &Args) {
@@ -69,6 +89,8 @@ pub struct Conv2dWeightGrad {
     shape: Conv2dShape,
     x: Prologue,
     dy: Prologue,
+    /// How a GPU computes it.
+    variant: Variant,
 }
 
 impl Kernel for Conv2dWeightGrad {
@@ -94,7 +116,14 @@ impl Kernel for Conv2dWeightGrad {
 
     fn shaders(&self) -> Vec<Shader> {
         let size = self.shape.sizes()[1];
-        let mut shaders = vec![self.chunk_shader()];
+        let out = self.output() + usize::from(self.chunks() > 1);
+        let mut shaders = vec![match self.variant {
+            Variant::Direct => self.chunk_shader(out),
+            Variant::Subgroup(tile) => {
+                WeightGradTiles::new(&self.shape, &self.x, &self.dy, tile.lanes).shader(out)
+            }
+            Variant::Shared(tile) => WeightGradProduct::new(&self.shape, &self.x, &self.dy, tile).shader(out),
+        }];
         if self.chunks() > 1 {
             let source = Source::new(wgsl!("conv2d_sum")).set("SIZE", size).set("CHUNKS", self.chunks());
             let bindings = format!(
@@ -107,6 +136,12 @@ impl Kernel for Conv2dWeightGrad {
             shaders.push(Shader::linear(source.finish(), size, 64));
         }
         shaders
+    }
+
+    fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
+        let variants = conv2d_gpu::weight_gradients(&self.shape, gpu);
+        let make = |variant| Conv2dWeightGrad { variant, ..self.clone() };
+        Some(conv2d_gpu::offer(self.name(), &self.shape, &[&self.x, &self.dy], variants, make))
     }
 
     fn run(&self, args: &Args) {
@@ -132,7 +167,7 @@ impl Conv2dWeightGrad {
     pub fn new(shape: Conv2dShape, x: Prologue, dy: Prologue) -> Conv2dWeightGrad {
         shape.check_input(&x);
         shape.check_gradient(&dy);
-        Conv2dWeightGrad { shape, x, dy }
+        Conv2dWeightGrad { shape, x, dy, variant: Variant::default() }
     }
 
     /// Binding of the output.
@@ -163,12 +198,22 @@ impl Conv2dWeightGrad {
 
     /// Parts that the pixels are cut into.
     fn chunks(&self) -> usize {
+        match self.variant {
+            Variant::Direct => self.direct_chunks(),
+            Variant::Subgroup(tile) => {
+                WeightGradTiles::new(&self.shape, &self.x, &self.dy, tile.lanes).chunks()
+            }
+            Variant::Shared(tile) => WeightGradProduct::new(&self.shape, &self.x, &self.dy, tile).chunks(),
+        }
+    }
+
+    fn direct_chunks(&self) -> usize {
         let wanted = INVOCATIONS.div_ceil(self.tiles()).min(self.fours() / FEWEST);
         let affordable = PARTIALS / (self.shape.sizes()[1] * 4);
         wanted.min(affordable).max(self.fours().div_ceil(MOST)).max(1)
     }
 
-    fn chunk_shader(&self) -> Shader {
+    fn chunk_shader(&self, out: usize) -> Shader {
         let shape = &self.shape;
         let ([oh, ow], [h, w]) = (shape.output(), shape.input);
         let (inner, outer) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
@@ -189,7 +234,7 @@ impl Conv2dWeightGrad {
         let lines =
             |line: &dyn Fn(usize) -> String| (0..self.block()).map(line).collect::<Vec<_>>().join("\n");
         let source = source
-            .block("bindings", &self.bindings())
+            .block("bindings", &self.bindings(out))
             .block("clear", &lines(&|r| format!("    var a{r} = vec4<f32>();")))
             .block("body", body.trim_end())
             .block(
@@ -200,7 +245,7 @@ impl Conv2dWeightGrad {
     }
 
     /// The output gradient is read in vectors where rows are whole ones; a single chunk is the result.
-    fn bindings(&self) -> String {
+    fn bindings(&self, out: usize) -> String {
         let aligned = self.shape.output()[1].is_multiple_of(4);
         let (width, load) = match aligned {
             true => (4, "    return load_dy(at / 4u);"),
@@ -211,7 +256,6 @@ impl Conv2dWeightGrad {
                  return select(vec4<f32>(), v, live);",
             ),
         };
-        let out = self.output() + usize::from(self.chunks() > 1);
         format!(
             "{}{}\
              @group(0) @binding({out}) var<storage, read_write> out: array<f32>;\n\n\

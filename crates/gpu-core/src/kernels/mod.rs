@@ -5,6 +5,7 @@ mod batch_norm;
 mod code;
 mod conv2d;
 mod conv2d_cpu;
+mod conv2d_gpu;
 mod conv2d_grad;
 mod cross_entropy;
 mod gather;
@@ -20,6 +21,7 @@ mod random;
 mod recurrent;
 mod reduce;
 mod softmax;
+mod workgroup_tile;
 
 pub use attention::{Attention, AttentionGrad, AttentionInputs, AttentionStats};
 pub use batch_norm::{ChannelMoments, ChannelSums};

@@ -120,6 +120,11 @@ impl Prologue {
                 offset / 4
             );
         }
+        if width == 4
+            && let Some(text) = self.wgsl_quads(name, first)
+        {
+            return text;
+        }
         let mut text = self.code.bindings(name, first);
         let element = if width == 4 { format!("{name}_element") } else { format!("load_{name}") };
         text += &format!("\nfn {element}(i: u32) -> {} {{\n", self.dtype().wgsl());
@@ -133,6 +138,42 @@ impl Prologue {
             );
         }
         text
+    }
+
+    /// As [`wgsl`](Prologue::wgsl) of width 4, where four neighbouring elements are a vector or a single element of each input.
+    fn wgsl_quads(&self, name: &str, first: usize) -> Option<String> {
+        let (last, outer) = self.simple[0].shape().split_last()?;
+        if !last.is_multiple_of(4) {
+            return None;
+        }
+        let whole = |n: isize| n % 4 == 0;
+        let vector = |l: &Layout| match l.strides()[outer.len()] {
+            0 => Some(false),
+            1 => (whole(l.offset() as isize) && l.strides()[..outer.len()].iter().all(|&s| whole(s)))
+                .then_some(true),
+            _ => None,
+        };
+        let vectors: Vec<bool> = self.simple.iter().map(vector).collect::<Option<_>>()?;
+        let (bindings, loads) = self.code.quads(name, first, &vectors);
+        let (t, result) = (self.dtype().wgsl(), self.code.program.types().len() - 1);
+        let inputs = self.code.program.inputs();
+        let parameters: Vec<String> =
+            inputs.iter().enumerate().map(|(i, t)| format!("r{i}: {}", t.wgsl())).collect();
+        let element = |part: &str| {
+            let argument =
+                |(i, &vector): (usize, &bool)| if vector { format!("v{i}.{part}") } else { format!("v{i}") };
+            let arguments: Vec<String> = vectors.iter().enumerate().map(argument).collect();
+            format!("{name}_element({})", arguments.join(", "))
+        };
+        Some(format!(
+            "{bindings}\nfn {name}_element({}) -> {t} {{\n{}    return r{result};\n}}\n\n\
+             fn load_{name}(quad: u32) -> vec4<{t}> {{\n    let i = 4u * quad;\n{}{loads}    \
+             return vec4<{t}>({});\n}}\n",
+            parameters.join(", "),
+            self.code.program.wgsl(),
+            index_code(&self.simple),
+            ["x", "y", "z", "w"].map(element).join(", "),
+        ))
     }
 }
 

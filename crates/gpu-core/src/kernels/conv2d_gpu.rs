@@ -1,0 +1,119 @@
+//! The ways in which a GPU can compute a convolution and its gradients, apart from the direct one.
+
+mod correlate;
+mod shared;
+mod taps;
+mod weight_grad;
+
+pub(super) use correlate::Correlate;
+pub(super) use shared::{WeightGradProduct, correlation};
+pub(super) use weight_grad::WeightGradTiles;
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::conv2d::Conv2dShape;
+use super::prologue::Prologue;
+use super::workgroup_tile::WorkgroupTile;
+use crate::Kernel;
+use crate::tune::{GpuFamily, GpuProfile, Variants};
+
+/// One way to compute a pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) enum Variant {
+    /// Tiles in the registers of each invocation, without subgroups or workgroup memory.
+    #[default]
+    Direct,
+    /// Tiles of a subgroup of `lanes` invocations.
+    Subgroup(Tile),
+    /// Tiles of a workgroup.
+    Shared(WorkgroupTile),
+}
+
+/// A subgroup and what it computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Tile {
+    pub lanes: usize,
+    /// Pixels, about; the weight gradient has no use for them.
+    pub pixels: usize,
+    /// Output channels, in runs of one a lane.
+    pub runs: usize,
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Variant::Direct => write!(f, "direct"),
+            Variant::Subgroup(Tile { lanes, pixels, runs }) => {
+                write!(f, "subgroup of {lanes}, {pixels} pixels, {runs} runs")
+            }
+            Variant::Shared(WorkgroupTile { rows, cols, micro }) => {
+                write!(f, "shared {rows}x{cols} by {micro}")
+            }
+        }
+    }
+}
+
+/// Output phases of an input gradient that are worth a dispatch each.
+const PHASES: usize = 4;
+
+/// Variants of the convolution or, with `transposed`, its input gradient. Only the order for software adapters was
+/// measured; that for real GPUs is a guess, and what the tuner is for.
+pub(super) fn correlations(shape: &Conv2dShape, transposed: bool, gpu: &GpuProfile) -> Vec<Variant> {
+    let channels = if transposed { shape.in_channels } else { shape.out_channels } / shape.groups;
+    let phases = if transposed { shape.stride[0] * shape.stride[1] } else { 1 };
+    if phases > PHASES || channels <= 2 {
+        return vec![Variant::Direct];
+    }
+    let lanes = match (gpu.family, gpu.subgroup) {
+        (GpuFamily::Software, Some(lanes)) => lanes as usize,
+        (GpuFamily::Software, None) => return vec![Variant::Direct],
+        _ => return hardware(channels),
+    };
+    let tile = |pixels, runs| Variant::Subgroup(Tile { lanes, pixels, runs });
+    match channels.div_ceil(lanes) {
+        1 => vec![tile(32, 1), Variant::Direct],
+        2 => vec![tile(32, 2), tile(16, 2)],
+        _ => vec![tile(32, 2), tile(16, 4)],
+    }
+}
+
+/// Variants of the weight gradient.
+pub(super) fn weight_gradients(shape: &Conv2dShape, gpu: &GpuProfile) -> Vec<Variant> {
+    let (inner, outer) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
+    if inner.min(outer) <= 2 {
+        return vec![Variant::Direct];
+    }
+    match (gpu.family, gpu.subgroup) {
+        (GpuFamily::Software, Some(lanes)) => {
+            vec![Variant::Subgroup(Tile { lanes: lanes as usize, pixels: 1, runs: 1 }), Variant::Direct]
+        }
+        (GpuFamily::Software, None) => vec![Variant::Direct],
+        _ => hardware(outer),
+    }
+}
+
+/// Variants for real GPUs, by the number of output channels of a group.
+fn hardware(channels: usize) -> Vec<Variant> {
+    let shared = |rows, cols, micro| Variant::Shared(WorkgroupTile { rows, cols, micro });
+    match channels {
+        ..16 => vec![Variant::Direct, shared(16, 64, 4)],
+        16..64 => vec![shared(32, 64, 4), shared(16, 128, 4), Variant::Direct],
+        _ => vec![shared(64, 64, 8), shared(64, 64, 4), shared(32, 64, 4), Variant::Direct],
+    }
+}
+
+/// The options of a pass called `name`, in a class of shapes with the batch rounded to a power of two.
+pub(super) fn offer<K: Kernel + 'static>(
+    name: &str,
+    shape: &Conv2dShape,
+    operands: &[&Prologue],
+    variants: Vec<Variant>,
+    make: impl Fn(Variant) -> K,
+) -> Variants {
+    let plain = if operands.iter().all(|o| o.is_plain()) { "plain" } else { "computed" };
+    let rounded = Conv2dShape { batch: shape.batch.next_power_of_two(), ..*shape };
+    let class = format!("{name} {rounded}, padding {:?}, {plain}", shape.padding);
+    let option = |variant: Variant| (variant.to_string(), Arc::new(make(variant)) as Arc<dyn Kernel>);
+    Variants { class, options: variants.into_iter().map(option).collect() }
+}

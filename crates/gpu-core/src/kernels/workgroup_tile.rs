@@ -1,0 +1,128 @@
+//! Sums of products by tiles of a workgroup, whose operands wait in workgroup memory: the frame of matrix products and of
+//! convolutions as implicit matrix products.
+
+use crate::Shader;
+use crate::wgsl::{Source, wgsl};
+
+/// Elements of the inner dimension in workgroup memory at a time.
+const DEPTH: usize = 16;
+
+/// A workgroup's outputs: `rows` x `cols`, of which every invocation has `micro` x `micro` (4, or 8 in two halves).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct WorkgroupTile {
+    pub rows: usize,
+    pub cols: usize,
+    pub micro: usize,
+}
+
+/// How a shader moves a block of 4 x 4 elements of an operand into workgroup memory.
+pub(super) struct BlockLoad {
+    /// Whether neighbouring invocations take blocks along the inner dimension, rather than along the rows or columns.
+    pub along_k: bool,
+    /// WGSL for the vectors `v0` to `v3`: elements `4 quad..` along the tile, from its first `row` or `col`, of the elements
+    /// `k + 4 deep..` of the inner dimension; 0 from `end` on.
+    pub text: String,
+}
+
+/// `y[b, i, j] = sum over k of a[b, i, k] * b[b, k, j]` of `size` `[batches, M, N, K]`, cut into splits of `chunk` elements of K.
+pub(super) struct TileProduct<'a> {
+    pub size: [usize; 4],
+    pub chunk: usize,
+    /// The bindings, and `fn a_batch(i: u32) -> i32` and `fn b_batch`, whose values `a_base` and `b_base` the loads may use.
+    pub accessors: String,
+    pub a: BlockLoad,
+    pub b: BlockLoad,
+    /// WGSL that stores a vector, given expressions for its row, its first column and itself, as far as it is inside.
+    pub store: &'a dyn Fn(&str, &str, &str) -> String,
+}
+
+impl WorkgroupTile {
+    /// The dispatch that computes all tiles of a product that is not empty.
+    pub fn shader(&self, product: &TileProduct) -> Shader {
+        let [batches, m, n, k] = product.size;
+        let (down, along) = (m.div_ceil(self.rows), n.div_ceil(self.cols));
+        let splits = k.div_ceil(product.chunk).max(1);
+        let sums: String =
+            self.sums().map(|(r, h)| format!("    var sum{r}_{h} = vec4<f32>(0.0);\n")).collect();
+        let loads = self.loads('a', self.rows, &product.a) + &self.loads('b', self.cols, &product.b);
+        let source = Source::new(wgsl!("matmul_shared"))
+            .set("M", m)
+            .set("N", n)
+            .set("K", k)
+            .set("ROWS", self.rows)
+            .set("COLS", self.cols)
+            .set("MICRO", self.micro)
+            .set("DEPTH", DEPTH)
+            .set("TILES_DOWN", down)
+            .set("TILES_ALONG", along)
+            .set("BATCHES", batches)
+            .set("SPLITS", splits)
+            .set("CHUNK", product.chunk)
+            .block("accessors", &product.accessors)
+            .block("sums", &sums)
+            .block("loads", &loads)
+            .block("products", &self.products())
+            .block("store", &self.store(product));
+        Shader::linear(source.finish(), down * along * batches * splits, 1)
+    }
+
+    fn loads(&self, name: char, tile: usize, load: &BlockLoad) -> String {
+        let (quads, deep_quads) = (tile / 4, DEPTH / 4);
+        let (blocks, invocations) = (quads * deep_quads, self.rows / self.micro * (self.cols / self.micro));
+        let (fast, slow) = if load.along_k { ("deep", "quad") } else { ("quad", "deep") };
+        let size = if load.along_k { deep_quads } else { quads };
+        let store =
+            |q: usize| format!("            {name}_tile[(deep * 4u + {q}u) * {quads}u + quad] = v{q};\n");
+        let stores: String = (0..4).map(store).collect();
+        let mut text = String::new();
+        for first in (0..blocks).step_by(invocations) {
+            let guard = match blocks - first < invocations {
+                true => format!("if (local < {}u) ", blocks - first),
+                false => String::new(),
+            };
+            text += &format!(
+                "        {guard}{{\n            let i = local + {first}u;\n            let {fast} = i % {size}u;\n            \
+                 let {slow} = i / {size}u;\n{}{stores}        }}\n",
+                load.text
+            );
+        }
+        text
+    }
+
+    /// The products of what is in workgroup memory, for four elements of the inner dimension from `d` on.
+    fn products(&self) -> String {
+        let halves = self.micro / 4;
+        let mut text = String::new();
+        for q in 0..4 {
+            for h in 0..halves {
+                let at = |tile: usize, place: &str| {
+                    format!("(d + {q}u) * {}u + {place} + {}u", tile / 4, h * (tile / 4 / halves))
+                };
+                text += &format!("            let a{q}_{h} = a_tile[{}];\n", at(self.rows, "down"));
+                text += &format!("            let b{q}_{h} = b_tile[{}];\n", at(self.cols, "along"));
+            }
+            for (r, h) in self.sums() {
+                let a = format!("a{q}_{}.{}", r / 4, ["x", "y", "z", "w"][r % 4]);
+                text += &format!("            sum{r}_{h} = fma(vec4<f32>({a}), b{q}_{h}, sum{r}_{h});\n");
+            }
+        }
+        text
+    }
+
+    /// Accumulators: row of the invocation, and half of its columns.
+    fn sums(&self) -> impl Iterator<Item = (usize, usize)> {
+        let halves = self.micro / 4;
+        (0..self.micro).flat_map(move |r| (0..halves).map(move |h| (r, h)))
+    }
+
+    fn store(&self, product: &TileProduct) -> String {
+        let halves = self.micro / 4;
+        let mut text = "    let first = (split * BATCHES + batch) * M * N;\n".to_owned();
+        for (r, h) in self.sums() {
+            let row = format!("row + down * 4u + {}u", r / 4 * (self.rows / halves) + r % 4);
+            let col = format!("col + along * 4u + {}u", h * (self.cols / halves));
+            text += &(product.store)(&row, &col, &format!("sum{r}_{h}"));
+        }
+        text
+    }
+}
