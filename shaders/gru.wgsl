@@ -1,9 +1,10 @@
-// One step of a GRU (crates/gpu-core/src/kernels/recurrent/gru.rs). One invocation a unit of a row. The step's number
-// is scratch[TURN]; the next step's is left in the other.
+// One step of a GRU (crates/gpu-core/src/kernels/recurrent/gru.rs). One invocation a unit of ROWS rows. The step's
+// number is scratch[TURN]; the next step's is left in the other. The host generates the products for several rows.
 
 const STEPS: u32 = 4u;
 const BATCH: u32 = 2u;
 const HIDDEN: u32 = 8u;
+const ROWS: u32 = 1u;
 const TURN: u32 = 0u;
 
 @group(0) @binding(0) var<storage, read> w: array<f32>;
@@ -21,30 +22,42 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     if (i == 0u) {
         scratch[1u - TURN].x = f32(t + 1u);
     }
-    if (i >= BATCH * HIDDEN) {
+    let row = i / HIDDEN * ROWS;
+    let j = i % HIDDEN;
+    if (row >= BATCH) {
         return;
     }
-    let row = i / HIDDEN;
-    let j = i % HIDDEN;
-    let at = (t * BATCH + row) * 3u * HIDDEN + j;
-    let state = t * BATCH * HIDDEN + i;
-    var sum = vec4<f32>(0.0);
-    var before = 0.0;
+    //!begin products
+    var sum0 = vec4<f32>(0.0);
     if (t == 0u) {
-        before = h0[i];
         for (var k = 0u; k < HIDDEN; k++) {
-            sum += h0[row * HIDDEN + k] * scratch[2u + k * HIDDEN + j];
+            sum0 += h0[row * HIDDEN + k] * scratch[2u + k * HIDDEN + j];
         }
     } else {
-        before = y[state - BATCH * HIDDEN];
-        let h = ((t - 1u) * BATCH + row) * HIDDEN;
         for (var k = 0u; k < HIDDEN; k++) {
-            sum += y[h + k] * scratch[2u + k * HIDDEN + j];
+            sum0 += y[((t - 1u) * BATCH + row) * HIDDEN + k] * scratch[2u + k * HIDDEN + j];
         }
     }
-    let reset = sigmoid_exact(gates[at] + sum.x + bias[j]);
-    let update = sigmoid_exact(gates[at + HIDDEN] + sum.y + bias[j + HIDDEN]);
-    let product = sum.z + bias[j + 3u * HIDDEN];
+    unit(t, row, j, sum0);
+    //!end products
+}
+
+// A unit of a row at step t, given the products of the state before with its weights.
+fn unit(t: u32, row: u32, j: u32, products: vec4<f32>) {
+    if (row >= BATCH) {
+        return;
+    }
+    let at = (t * BATCH + row) * 3u * HIDDEN + j;
+    let state = (t * BATCH + row) * HIDDEN + j;
+    var before = 0.0;
+    if (t == 0u) {
+        before = h0[row * HIDDEN + j];
+    } else {
+        before = y[state - BATCH * HIDDEN];
+    }
+    let reset = sigmoid_exact(gates[at] + products.x + bias[j]);
+    let update = sigmoid_exact(gates[at + HIDDEN] + products.y + bias[j + HIDDEN]);
+    let product = products.z + bias[j + 3u * HIDDEN];
     let candidate = tanh_exact(gates[at + 2u * HIDDEN] + bias[j + 2u * HIDDEN] + reset * product);
     gates[at] = reset;
     gates[at + HIDDEN] = update;

@@ -1,10 +1,12 @@
 // One step of the gradient of a GRU (crates/gpu-core/src/kernels/recurrent/gru.rs), from the last to the first. One
-// invocation a unit of a row. The gradient of the state is carried in dh0, where one more dispatch completes it. The
-// dispatch's number is scratch[TURN], or 0 for the FIRST; the next one's is left in the other.
+// invocation a unit of ROWS rows. The gradient of the state is carried in dh0, where one more dispatch completes it. The
+// dispatch's number is scratch[TURN], or 0 for the FIRST; the next one's is left in the other. The host generates the
+// products for several rows.
 
 const STEPS: u32 = 4u;
 const BATCH: u32 = 2u;
 const HIDDEN: u32 = 8u;
+const ROWS: u32 = 1u;
 const TURN: u32 = 0u;
 const FIRST: bool = false;
 
@@ -28,27 +30,40 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     if (i == 0u) {
         scratch[1u - TURN] = f32(number + 1u);
     }
-    if (i >= BATCH * HIDDEN) {
+    let row = i / HIDDEN * ROWS;
+    let j = i % HIDDEN;
+    if (row >= BATCH) {
         return;
     }
-    let row = i / HIDDEN;
-    let j = i % HIDDEN;
-    let t = STEPS - 1u - number;
-    var dh = 0.0;
+    //!begin products
+    var sum0 = 0.0;
     if (!FIRST) {
-        dh = dh0[i];
-        let later = (((STEPS - number) * BATCH + row) * 4u + 1u) * HIDDEN;
         for (var k = 0u; k < 3u * HIDDEN; k++) {
-            dh += dgates[later + k] * w[k * HIDDEN + j];
+            sum0 += dgates[(((STEPS - number) * BATCH + row) * 4u + 1u) * HIDDEN + k] * w[k * HIDDEN + j];
         }
+    }
+    unit(number, row, j, sum0);
+    //!end products
+}
+
+// A unit of a row, given the product of the later step's gate gradients with its weights.
+fn unit(number: u32, row: u32, j: u32, product: f32) {
+    if (row >= BATCH) {
+        return;
+    }
+    let i = row * HIDDEN + j;
+    var dh = product;
+    if (!FIRST) {
+        dh += dh0[i];
     }
     if (number == STEPS) {
         dh0[i] = dh;
         return;
     }
+    let t = STEPS - 1u - number;
     let at = (t * BATCH + row) * 3u * HIDDEN + j;
     let to = (t * BATCH + row) * 4u * HIDDEN + j;
-    let state = t * BATCH * HIDDEN + i;
+    let state = (t * BATCH + row) * HIDDEN + j;
     dh += dy[state];
     let reset = gates[at];
     let update = gates[at + HIDDEN];

@@ -1,9 +1,11 @@
-// One step of an LSTM (crates/gpu-core/src/kernels/recurrent/lstm.rs). One invocation a unit of a row: its four gates,
-// its cell and its output. The step's number is scratch[TURN]; the next step's is left in the other.
+// One step of an LSTM (crates/gpu-core/src/kernels/recurrent/lstm.rs). One invocation a unit of ROWS rows: its four gates,
+// its cell and its output. The step's number is scratch[TURN]; the next step's is left in the other. The host generates
+// the products for several rows.
 
 const STEPS: u32 = 4u;
 const BATCH: u32 = 2u;
 const HIDDEN: u32 = 8u;
+const ROWS: u32 = 1u;
 const TURN: u32 = 0u;
 
 @group(0) @binding(0) var<storage, read> w: array<f32>;
@@ -22,36 +24,43 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     if (i == 0u) {
         scratch[1u - TURN].x = f32(t + 1u);
     }
-    if (i >= BATCH * HIDDEN) {
+    let row = i / HIDDEN * ROWS;
+    let j = i % HIDDEN;
+    if (row >= BATCH) {
         return;
     }
-    let row = i / HIDDEN;
-    let j = i % HIDDEN;
-    let at = (t * BATCH + row) * 4u * HIDDEN + j;
-    let state = t * BATCH * HIDDEN + i;
-    var sum = vec4<f32>(
-        gates[at] + bias[j],
-        gates[at + HIDDEN] + bias[j + HIDDEN],
-        gates[at + 2u * HIDDEN] + bias[j + 2u * HIDDEN],
-        gates[at + 3u * HIDDEN] + bias[j + 3u * HIDDEN],
-    );
-    var before = 0.0;
+    //!begin products
+    var sum0 = vec4<f32>(0.0);
     if (t == 0u) {
-        before = c0[i];
         for (var k = 0u; k < HIDDEN; k++) {
-            sum += h0[row * HIDDEN + k] * scratch[2u + k * HIDDEN + j];
+            sum0 += h0[row * HIDDEN + k] * scratch[2u + k * HIDDEN + j];
         }
     } else {
-        before = cells[state - BATCH * HIDDEN];
-        let h = ((t - 1u) * BATCH + row) * HIDDEN;
         for (var k = 0u; k < HIDDEN; k++) {
-            sum += y[h + k] * scratch[2u + k * HIDDEN + j];
+            sum0 += y[((t - 1u) * BATCH + row) * HIDDEN + k] * scratch[2u + k * HIDDEN + j];
         }
     }
-    let input = sigmoid_exact(sum.x);
-    let forgotten = sigmoid_exact(sum.y);
-    let candidate = tanh_exact(sum.z);
-    let output = sigmoid_exact(sum.w);
+    unit(t, row, j, sum0);
+    //!end products
+}
+
+// A unit of a row at step t, given the products of the state before with its weights.
+fn unit(t: u32, row: u32, j: u32, products: vec4<f32>) {
+    if (row >= BATCH) {
+        return;
+    }
+    let at = (t * BATCH + row) * 4u * HIDDEN + j;
+    let state = (t * BATCH + row) * HIDDEN + j;
+    var before = 0.0;
+    if (t == 0u) {
+        before = c0[row * HIDDEN + j];
+    } else {
+        before = cells[state - BATCH * HIDDEN];
+    }
+    let input = sigmoid_exact(gates[at] + bias[j] + products.x);
+    let forgotten = sigmoid_exact(gates[at + HIDDEN] + bias[j + HIDDEN] + products.y);
+    let candidate = tanh_exact(gates[at + 2u * HIDDEN] + bias[j + 2u * HIDDEN] + products.z);
+    let output = sigmoid_exact(gates[at + 3u * HIDDEN] + bias[j + 3u * HIDDEN] + products.w);
     let cell = forgotten * before + input * candidate;
     gates[at] = input;
     gates[at + HIDDEN] = forgotten;

@@ -1,11 +1,13 @@
 // One step of the gradient of an LSTM (crates/gpu-core/src/kernels/recurrent/lstm.rs), from the last to the first. One
-// invocation a unit of a row: the product of the later step's gate gradients with w_hh, then its own four. One more
+// invocation a unit of ROWS rows: the product of the later step's gate gradients with w_hh, then its own four. One more
 // dispatch leaves the gradient of h0; that of the cell is updated in place and ends as that of c0. The dispatch's number
-// is scratch[TURN], or 0 for the FIRST; the next one's is left in the other.
+// is scratch[TURN], or 0 for the FIRST; the next one's is left in the other. The host generates the products for several
+// rows.
 
 const STEPS: u32 = 4u;
 const BATCH: u32 = 2u;
 const HIDDEN: u32 = 8u;
+const ROWS: u32 = 1u;
 const TURN: u32 = 0u;
 const FIRST: bool = false;
 
@@ -29,29 +31,36 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     if (i == 0u) {
         scratch[1u - TURN] = f32(number + 1u);
     }
-    if (i >= BATCH * HIDDEN) {
+    let row = i / HIDDEN * ROWS;
+    let j = i % HIDDEN;
+    if (row >= BATCH) {
         return;
     }
-    let row = i / HIDDEN;
-    let j = i % HIDDEN;
-    let t = STEPS - 1u - number;
-    var dh = 0.0;
+    //!begin products
+    var sum0 = 0.0;
     if (!FIRST) {
-        let later = ((STEPS - number) * BATCH + row) * 4u * HIDDEN;
-        for (var m = 0u; m < 4u * HIDDEN; m += 4u) {
-            dh += dgates[later + m] * w[m * HIDDEN + j];
-            dh += dgates[later + m + 1u] * w[(m + 1u) * HIDDEN + j];
-            dh += dgates[later + m + 2u] * w[(m + 2u) * HIDDEN + j];
-            dh += dgates[later + m + 3u] * w[(m + 3u) * HIDDEN + j];
+        for (var k = 0u; k < 4u * HIDDEN; k++) {
+            sum0 += dgates[((STEPS - number) * BATCH + row) * 4u * HIDDEN + k] * w[k * HIDDEN + j];
         }
     }
-    if (number == STEPS) {
-        dstates[i] = dh;
+    unit(number, row, j, sum0);
+    //!end products
+}
+
+// A unit of a row, given the product of the later step's gate gradients with its weights.
+fn unit(number: u32, row: u32, j: u32, product: f32) {
+    if (row >= BATCH) {
         return;
     }
+    let i = row * HIDDEN + j;
+    if (number == STEPS) {
+        dstates[i] = product;
+        return;
+    }
+    let t = STEPS - 1u - number;
     let at = (t * BATCH + row) * 4u * HIDDEN + j;
-    let state = t * BATCH * HIDDEN + i;
-    dh += dy[state];
+    let state = (t * BATCH + row) * HIDDEN + j;
+    let dh = product + dy[state];
     var dc = 0.0;
     if (!FIRST) {
         dc = dstates[BATCH * HIDDEN + i];

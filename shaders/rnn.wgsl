@@ -1,9 +1,11 @@
-// One step of a plain recurrent cell (crates/gpu-core/src/kernels/recurrent/rnn.rs). One invocation a unit of a row. The
-// step's number is scratch[TURN]; the next step's is left in the other.
+// One step of a plain recurrent cell (crates/gpu-core/src/kernels/recurrent/rnn.rs). One invocation a unit of
+// ROWS rows. The step's number is scratch[TURN]; the next step's is left in the other. The host generates the products for
+// several rows.
 
 const STEPS: u32 = 4u;
 const BATCH: u32 = 2u;
 const HIDDEN: u32 = 8u;
+const ROWS: u32 = 1u;
 const TURN: u32 = 0u;
 const RELU: bool = false;
 
@@ -21,23 +23,33 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     if (i == 0u) {
         scratch[1u - TURN].x = f32(t + 1u);
     }
-    if (i >= BATCH * HIDDEN) {
+    let row = i / HIDDEN * ROWS;
+    let j = i % HIDDEN;
+    if (row >= BATCH) {
         return;
     }
-    let row = i / HIDDEN;
-    let j = i % HIDDEN;
-    let state = t * BATCH * HIDDEN + i;
-    var sum = x[state] + bias[j];
+    //!begin products
+    var sum0 = 0.0;
     if (t == 0u) {
         for (var k = 0u; k < HIDDEN; k++) {
-            sum += h0[row * HIDDEN + k] * scratch[2u + k * HIDDEN + j].x;
+            sum0 += h0[row * HIDDEN + k] * scratch[2u + k * HIDDEN + j].x;
         }
     } else {
-        let h = ((t - 1u) * BATCH + row) * HIDDEN;
         for (var k = 0u; k < HIDDEN; k++) {
-            sum += y[h + k] * scratch[2u + k * HIDDEN + j].x;
+            sum0 += y[((t - 1u) * BATCH + row) * HIDDEN + k] * scratch[2u + k * HIDDEN + j].x;
         }
     }
+    unit(t, row, j, sum0);
+    //!end products
+}
+
+// A unit of a row at step t, given the product of the state before with its weights.
+fn unit(t: u32, row: u32, j: u32, product: f32) {
+    if (row >= BATCH) {
+        return;
+    }
+    let state = (t * BATCH + row) * HIDDEN + j;
+    let sum = x[state] + bias[j] + product;
     if (RELU) {
         y[state] = select(sum, 0.0, sum <= 0.0);
     } else {

@@ -1,10 +1,11 @@
 // One step of the gradient of a plain recurrent cell (crates/gpu-core/src/kernels/recurrent/rnn.rs), from the last to the
-// first. One invocation a unit of a row. One more dispatch leaves the gradient of h0. The dispatch's number is
-// scratch[TURN], or 0 for the FIRST; the next one's is left in the other.
+// first. One invocation a unit of ROWS rows. One more dispatch leaves the gradient of h0. The dispatch's number is
+// scratch[TURN], or 0 for the FIRST; the next one's is left in the other. The host generates the products for several rows.
 
 const STEPS: u32 = 4u;
 const BATCH: u32 = 2u;
 const HIDDEN: u32 = 8u;
+const ROWS: u32 = 1u;
 const TURN: u32 = 0u;
 const FIRST: bool = false;
 const RELU: bool = false;
@@ -26,24 +27,33 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     if (i == 0u) {
         scratch[1u - TURN] = f32(number + 1u);
     }
-    if (i >= BATCH * HIDDEN) {
+    let row = i / HIDDEN * ROWS;
+    let j = i % HIDDEN;
+    if (row >= BATCH) {
         return;
     }
-    let row = i / HIDDEN;
-    let j = i % HIDDEN;
-    var dh = 0.0;
+    //!begin products
+    var sum0 = 0.0;
     if (!FIRST) {
-        let later = ((STEPS - number) * BATCH + row) * HIDDEN;
         for (var k = 0u; k < HIDDEN; k++) {
-            dh += dgates[later + k] * w[k * HIDDEN + j];
+            sum0 += dgates[((STEPS - number) * BATCH + row) * HIDDEN + k] * w[k * HIDDEN + j];
         }
     }
-    if (number == STEPS) {
-        dh0[i] = dh;
+    unit(number, row, j, sum0);
+    //!end products
+}
+
+// A unit of a row, given the product of the later step's gate gradients with its weights.
+fn unit(number: u32, row: u32, j: u32, product: f32) {
+    if (row >= BATCH) {
         return;
     }
-    let state = (STEPS - 1u - number) * BATCH * HIDDEN + i;
-    dh += dy[state];
+    if (number == STEPS) {
+        dh0[row * HIDDEN + j] = product;
+        return;
+    }
+    let state = ((STEPS - 1u - number) * BATCH + row) * HIDDEN + j;
+    let dh = product + dy[state];
     let h = y[state];
     if (RELU) {
         dgates[state] = select(0.0, dh, h > 0.0);

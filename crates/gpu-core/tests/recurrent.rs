@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use gpu_core::kernels::{Gru, GruGrad, Lstm, LstmGrad, Rnn, RnnGrad, Sequence};
 use gpu_core::testing::{check_twin, run_kernel};
-use gpu_core::{Device, Kernel};
+
+use gpu_core::{Device, GpuFamily, GpuProfile, Kernel};
 
 /// Of one unit, one row, odd sizes, and more rows and columns than a tile.
 const SIZES: [Sequence; 4] = [
@@ -29,6 +30,10 @@ fn words(values: &[f32]) -> Vec<u32> {
 fn run(kernel: impl Kernel + 'static, args: &[Vec<u32>]) -> Vec<Vec<f32>> {
     let kernel: Arc<dyn Kernel> = Arc::new(kernel);
     check_twin(kernel.clone(), args, &vec![true; args.len()], 2e-5);
+    let software = GpuProfile { family: GpuFamily::Software, subgroup: None };
+    for (_, tiled) in kernel.variants(&software).expect("tiles of several rows").options {
+        check_twin(tiled, args, &vec![true; args.len()], 2e-5);
+    }
     let words = run_kernel(&Device::named("cpu").unwrap(), kernel, args);
     words.iter().map(|w| w.iter().map(|&w| f32::from_bits(w)).collect()).collect()
 }
@@ -162,7 +167,7 @@ fn lstm_follows_the_formula() {
         let (y, cells) = p.forward();
         let [w, bias, h0, c0, a] = [&p.w, &p.bias, &p.h0, &p.c0, &p.a].map(|v| Problem::words(v));
         let state = vec![0u32; p.m.len()];
-        let out = run(Lstm { sequence: s }, &[w.clone(), bias, h0, c0, a, state.clone(), state]);
+        let out = run(Lstm::new(s), &[w.clone(), bias, h0, c0, a, state.clone(), state]);
         near("y", &out[6], &y);
         near("cells", &out[5], &cells);
 
@@ -172,7 +177,7 @@ fn lstm_follows_the_formula() {
             let mut args = vec![w.clone(), gates.clone(), cells.clone(), words(&dy)];
             args.extend(with.then(|| words(&dcells)));
             args.extend([vec![0; gates.len()], vec![0; 2 * p.h0.len()]]);
-            let out = run(LstmGrad { sequence: s, cells: with }, &args);
+            let out = run(LstmGrad::new(s, with), &args);
             let [dgates, dstates] = &out[out.len() - 2..] else { unreachable!() };
             near("dgates", dgates, &p.slope(&dy, &dcells, |p| &mut p.a));
             let (dh0, dc0) = dstates.split_at(p.h0.len());
@@ -188,14 +193,14 @@ fn gru_follows_the_formula() {
         let p = Problem::new(Cell::Gru, s);
         let [w, bias, h0, a] = [&p.w, &p.bias, &p.h0, &p.a].map(|v| Problem::words(v));
         let state = vec![0u32; p.m.len()];
-        let out = run(Gru { sequence: s }, &[w.clone(), bias, h0, a, state.clone(), state]);
+        let out = run(Gru::new(s), &[w.clone(), bias, h0, a, state.clone(), state]);
         near("y", &out[5], &p.forward().0);
 
         let dy = p.dy();
         let saved = [3, 4, 5].map(|i| words(&out[i]));
         let [gates, m, y] = saved;
         let args = [w, gates, m, y, words(&dy), vec![0; 4 * dy.len()], vec![0; p.h0.len()]];
-        let out = run(GruGrad { sequence: s }, &args);
+        let out = run(GruGrad::new(s), &args);
         let (da, dm) = (p.slope(&dy, &[], |p| &mut p.a), p.slope(&dy, &[], |p| &mut p.m));
         // From r, z, n and m to n, r, z, m.
         let rows = da.chunks(3 * s.hidden).zip(dm.chunks(s.hidden));
@@ -212,12 +217,12 @@ fn rnn_follows_the_formula() {
         for (cell, relu) in [(Cell::Tanh, false), (Cell::Relu, true)] {
             let p = Problem::new(cell, s);
             let [w, bias, h0, a] = [&p.w, &p.bias, &p.h0, &p.a].map(|v| Problem::words(v));
-            let out = run(Rnn { sequence: s, relu }, &[w.clone(), bias, h0, a, vec![0; p.m.len()]]);
+            let out = run(Rnn::new(s, relu), &[w.clone(), bias, h0, a, vec![0; p.m.len()]]);
             near("y", &out[4], &p.forward().0);
 
             let dy = p.dy();
             let args = [w, words(&out[4]), words(&dy), vec![0; dy.len()], vec![0; p.h0.len()]];
-            let out = run(RnnGrad { sequence: s, relu }, &args);
+            let out = run(RnnGrad::new(s, relu), &args);
             near("dgates", &out[3], &p.slope(&dy, &[], |p| &mut p.a));
             near("dh0", &out[4], &p.slope(&dy, &[], |p| &mut p.h0));
         }
@@ -235,10 +240,10 @@ fn results_do_not_depend_on_threads() {
             let (state, dy) = (vec![0u32; p.m.len()], words(&p.dy()));
             let args = [w.clone(), bias, h0, c0, a, state.clone(), state];
             let cpu = Device::named("cpu").unwrap();
-            let out = run_kernel(&cpu, Arc::new(Lstm { sequence: s }), &args);
+            let out = run_kernel(&cpu, Arc::new(Lstm::new(s)), &args);
             let (gates, cells) = (out[4].clone(), out[5].clone());
             let args = [w, gates, cells, dy, vec![0; out[4].len()], vec![0; 2 * s.batch * s.hidden]];
-            let back = run_kernel(&cpu, Arc::new(LstmGrad { sequence: s, cells: false }), &args);
+            let back = run_kernel(&cpu, Arc::new(LstmGrad::new(s, false)), &args);
             (out, back)
         })
     };

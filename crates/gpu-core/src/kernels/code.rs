@@ -58,7 +58,8 @@ impl Code {
         for a in 0..self.arguments() {
             let t = self.argument_type(a).wgsl();
             let t = if whole(a) { format!("vec4<{t}>") } else { t.to_owned() };
-            bindings += &format!("@group(0) @binding({}) var<storage, read> {name}{a}: array<{t}>;\n", first + a);
+            bindings +=
+                &format!("@group(0) @binding({}) var<storage, read> {name}{a}: array<{t}>;\n", first + a);
         }
         for (i, (t, &a)) in self.program.inputs().iter().zip(&self.arguments).enumerate() {
             let words = match (whole(a), vectors[i]) {

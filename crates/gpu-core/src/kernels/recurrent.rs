@@ -9,14 +9,19 @@ mod gru;
 mod lstm;
 mod product;
 mod rnn;
+mod tile;
 
 pub use gru::{Gru, GruGrad};
 pub use lstm::{Lstm, LstmGrad};
 pub use rnn::{Rnn, RnnGrad};
 
+use std::sync::Arc;
+
 use crate::simd::vectorized;
+use crate::tune::{GpuFamily, GpuProfile, Variants};
 use crate::wgsl::{Source, wgsl};
-use crate::{Cost, Shader};
+use crate::{Cost, Kernel, Shader};
+use tile::Tile;
 
 /// Sizes of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,30 +75,52 @@ impl Sequence {
     }
 
     /// A forward pass: packing the weights of `gates` gates into the scratch memory, bound last, then every step.
-    fn forward_shaders(&self, text: &str, gates: usize, scratch_binding: usize) -> Vec<Shader> {
+    fn forward_shaders(&self, text: &str, gates: usize, scratch_binding: usize, tile: Tile) -> Vec<Shader> {
         let binding = format!(
             "@group(0) @binding({scratch_binding}) var<storage, read_write> scratch: array<vec4<f32>>;"
         );
         let pack = Source::new(wgsl!("recurrent_pack")).block("scratch", &binding);
         let pack = pack.set("HIDDEN", self.hidden).set("GATES", gates).finish();
         let mut shaders = vec![Shader::linear(pack, self.hidden * self.hidden, 64)];
-        shaders.extend(self.turns(self.constants(text).with(wgsl!("math")).finish(), self.steps));
+        let source = self.constants(text).block("products", &tile.forward(self.hidden, gates));
+        shaders.extend(self.turns(source.with(wgsl!("math")).finish(), self.steps, tile));
         shaders
     }
 
-    /// A backward pass: every step, and one more for the initial state.
-    fn backward_shaders(&self, source: Source) -> Vec<Shader> {
-        let source = source.with(wgsl!("math")).finish();
-        let mut shaders = self.turns(source.clone(), self.steps + 1);
-        shaders[0].source = Source::new(&source).set("FIRST", true).finish();
+    /// A backward pass: every step, and one more for the initial state. The last `gates` of
+    /// `gradients` gradients a unit belong to the products with the state.
+    fn backward_shaders(&self, source: Source, gates: usize, gradients: usize, tile: Tile) -> Vec<Shader> {
+        let products = tile.backward(self.hidden, gates, gradients);
+        let source = source.block("products", &products).with(wgsl!("math")).finish();
+        let mut shaders = self.turns(source.clone(), self.steps + 1, tile);
+        shaders[0].source = Source::new(&shaders[0].source).set("FIRST", true).finish();
         shaders
     }
 
     /// `count` dispatches that take turns in which of the step numbers they read.
-    fn turns(&self, source: String, count: usize) -> Vec<Shader> {
-        let turn = |k: usize| Source::new(&source).set("TURN", k % 2).finish();
-        let two = [0, 1].map(|k| Shader::linear(turn(k), self.state(), 64));
+    fn turns(&self, source: String, count: usize, tile: Tile) -> Vec<Shader> {
+        let invocations = self.batch.div_ceil(tile.rows) * self.hidden;
+        let turn = |k: usize| Source::new(&source).set("TURN", k % 2).set("ROWS", tile.rows).finish();
+        let two = [0, 1].map(|k| Shader::linear(turn(k), invocations, 64));
         (0..count).map(|k| two[k % 2].clone()).collect()
+    }
+
+    /// The variants of a kernel called `name`, one a tile.
+    fn offer<K: Kernel + 'static>(
+        &self,
+        name: &str,
+        gpu: &GpuProfile,
+        make: impl Fn(Tile) -> K,
+    ) -> Option<Variants> {
+        let rows: &[usize] = if gpu.family == GpuFamily::Software { &[8, 4, 16] } else { &[1, 2, 4, 8] };
+        let mut options: Vec<(String, Arc<dyn Kernel>)> = vec![];
+        for rows in rows.iter().map(|&r| r.min(self.batch)) {
+            let name = format!("{rows} rows");
+            if options.iter().all(|(known, _)| *known != name) {
+                options.push((name, Arc::new(make(Tile { rows }))));
+            }
+        }
+        Some(Variants { class: format!("{name} {} {}", self.batch, self.hidden), options })
     }
 }
 

@@ -58,7 +58,7 @@ impl KernelOp for Gru {
         let [y, gates, m] = [0, 1, 2].map(|o| cx.output(o));
         project(cx, gates);
         let [w_hh, bias, h0] = [2, 3, 4].map(|i| cx.dense(i));
-        cx.launch(kernels::Gru { sequence }, &[w_hh, bias, h0, gates, m, y]);
+        cx.launch(kernels::Gru::new(sequence), &[w_hh, bias, h0, gates, m, y]);
     }
 
     fn gradient(
@@ -103,7 +103,7 @@ impl KernelOp for GruGrad {
         let sequence = kernels::Sequence { steps: shape[0], batch: shape[1], hidden: shape[2] };
         let [w_hh, gates, m, y, dy] = [2, 5, 6, 7, 8].map(|i| cx.dense(i));
         let [dgates, dh0] = [0, 1].map(|o| cx.output(o));
-        cx.launch(kernels::GruGrad { sequence }, &[w_hh, gates, m, y, dy, dgates, dh0]);
+        cx.launch(kernels::GruGrad::new(sequence), &[w_hh, gates, m, y, dy, dgates, dh0]);
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

@@ -70,7 +70,7 @@ impl KernelOp for Lstm {
         let [y, gates, cells] = [0, 1, 2].map(|o| cx.output(o));
         project(cx, gates);
         let [w_hh, bias, h0, c0] = [2, 3, 4, 5].map(|i| cx.dense(i));
-        cx.launch(kernels::Lstm { sequence }, &[w_hh, bias, h0, c0, gates, cells, y]);
+        cx.launch(kernels::Lstm::new(sequence), &[w_hh, bias, h0, c0, gates, cells, y]);
     }
 
     fn gradient(
@@ -110,7 +110,7 @@ impl KernelOp for LstmGrad {
         let shape = cx.input_meta(7).shape;
         let sequence = kernels::Sequence { steps: shape[0], batch: shape[1], hidden: shape[2] };
         args.extend([cx.output(0), cx.output(1)]);
-        cx.launch(kernels::LstmGrad { sequence, cells }, &args);
+        cx.launch(kernels::LstmGrad::new(sequence, cells), &args);
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

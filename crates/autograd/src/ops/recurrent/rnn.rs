@@ -69,7 +69,7 @@ impl KernelOp for Rnn {
         project(cx, a);
         let [w_hh, bias, h0] = [2, 3, 4].map(|i| cx.dense(i));
         let y = cx.output(0);
-        cx.launch(kernels::Rnn { sequence, relu: self.relu() }, &[w_hh, bias, h0, a, y]);
+        cx.launch(kernels::Rnn::new(sequence, self.relu()), &[w_hh, bias, h0, a, y]);
     }
 
     fn gradient(
@@ -103,7 +103,7 @@ impl KernelOp for RnnGrad {
         let sequence = sequence(cx);
         let [w_hh, y, dy] = [2, 5, 6].map(|i| cx.dense(i));
         let [da, dh0] = [0, 1].map(|o| cx.output(o));
-        cx.launch(kernels::RnnGrad { sequence, relu: self.0.relu() }, &[w_hh, y, dy, da, dh0]);
+        cx.launch(kernels::RnnGrad::new(sequence, self.0.relu()), &[w_hh, y, dy, da, dh0]);
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

@@ -4,8 +4,10 @@
 use rayon::prelude::*;
 
 use super::product::Panels;
+use super::tile::Tile;
 use super::{Sequence, add, before_and_at};
 use crate::simd::vectorized;
+use crate::tune::{GpuProfile, Variants};
 use crate::vecmath::{sigmoid, tanh};
 use crate::wgsl::wgsl;
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
@@ -22,7 +24,14 @@ use crate::{Access, Args, Cost, Kernel, Shader, Target};
 /// `x w_ih^T` before, and r, z, n after; written: m `[T, N, H]` and h `[T, N, H]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gru {
-    pub sequence: Sequence,
+    sequence: Sequence,
+    tile: Tile,
+}
+
+impl Gru {
+    pub fn new(sequence: Sequence) -> Gru {
+        Gru { sequence, tile: Tile::default() }
+    }
 }
 
 impl Kernel for Gru {
@@ -44,7 +53,11 @@ impl Kernel for Gru {
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        self.sequence.forward_shaders(wgsl!("gru"), 3, 6)
+        self.sequence.forward_shaders(wgsl!("gru"), 3, 6, self.tile)
+    }
+
+    fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
+        self.sequence.offer(self.name(), gpu, |tile| Gru { tile, ..*self })
     }
 
     fn run(&self, args: &Args) {
@@ -130,7 +143,14 @@ fn step(
 /// `h w_hh^T`), and that of h0 `[N, H]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GruGrad {
-    pub sequence: Sequence,
+    sequence: Sequence,
+    tile: Tile,
+}
+
+impl GruGrad {
+    pub fn new(sequence: Sequence) -> GruGrad {
+        GruGrad { sequence, tile: Tile::default() }
+    }
 }
 
 impl Kernel for GruGrad {
@@ -151,7 +171,12 @@ impl Kernel for GruGrad {
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        self.sequence.backward_shaders(self.sequence.constants(wgsl!("gru_grad")))
+        let source = self.sequence.constants(wgsl!("gru_grad"));
+        self.sequence.backward_shaders(source, 3, 4, self.tile)
+    }
+
+    fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
+        self.sequence.offer(self.name(), gpu, |tile| GruGrad { tile, ..*self })
     }
 
     fn run(&self, args: &Args) {

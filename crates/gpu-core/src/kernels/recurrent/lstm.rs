@@ -3,8 +3,10 @@
 use rayon::prelude::*;
 
 use super::product::Panels;
+use super::tile::Tile;
 use super::{Sequence, add, before_and_at};
 use crate::simd::vectorized;
+use crate::tune::{GpuProfile, Variants};
 use crate::vecmath::{sigmoid, tanh};
 use crate::wgsl::wgsl;
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
@@ -21,7 +23,14 @@ use crate::{Access, Args, Cost, Kernel, Shader, Target};
 /// `x w_ih^T` before, and i, f, g, o after; written: c `[T, N, H]` and h `[T, N, H]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lstm {
-    pub sequence: Sequence,
+    sequence: Sequence,
+    tile: Tile,
+}
+
+impl Lstm {
+    pub fn new(sequence: Sequence) -> Lstm {
+        Lstm { sequence, tile: Tile::default() }
+    }
 }
 
 impl Kernel for Lstm {
@@ -42,7 +51,11 @@ impl Kernel for Lstm {
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        self.sequence.forward_shaders(wgsl!("lstm"), 4, 7)
+        self.sequence.forward_shaders(wgsl!("lstm"), 4, 7, self.tile)
+    }
+
+    fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
+        self.sequence.offer(self.name(), gpu, |tile| Lstm { tile, ..*self })
     }
 
     fn run(&self, args: &Args) {
@@ -125,9 +138,16 @@ fn step(hidden: usize, gates: &mut [f32], bias: &[f32], before: &[f32], c: &mut 
 /// written: the gradient of `a` `[T, N, 4H]`, and those of h0 and c0 `[2, N, H]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LstmGrad {
-    pub sequence: Sequence,
+    sequence: Sequence,
     /// Whether gradients come from the cells, too, and not only from the outputs.
-    pub cells: bool,
+    cells: bool,
+    tile: Tile,
+}
+
+impl LstmGrad {
+    pub fn new(sequence: Sequence, cells: bool) -> LstmGrad {
+        LstmGrad { sequence, cells, tile: Tile::default() }
+    }
 }
 
 impl LstmGrad {
@@ -166,7 +186,11 @@ impl Kernel for LstmGrad {
             let bindings: String = (4..8).zip(names).map(bind).collect();
             source = source.block("optional", bindings.trim_end()).block("dcell", "    dc += dcells[state];");
         }
-        self.sequence.backward_shaders(source)
+        self.sequence.backward_shaders(source, 4, 4, self.tile)
+    }
+
+    fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
+        self.sequence.offer(self.name(), gpu, |tile| LstmGrad { tile, ..*self })
     }
 
     fn run(&self, args: &Args) {

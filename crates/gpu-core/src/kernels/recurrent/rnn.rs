@@ -3,8 +3,10 @@
 use rayon::prelude::*;
 
 use super::product::Panels;
+use super::tile::Tile;
 use super::{Sequence, add, before_and_at};
 use crate::simd::vectorized;
+use crate::tune::{GpuProfile, Variants};
 use crate::vecmath::tanh;
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
@@ -15,8 +17,15 @@ use crate::{Access, Args, Cost, Kernel, Shader, Target};
 /// Arguments, all f32: w_hh `[H, H]`, bias `[H]`, h0 `[N, H]`, `x w_ih^T` `[T, N, H]`; written: h `[T, N, H]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rnn {
-    pub sequence: Sequence,
-    pub relu: bool,
+    sequence: Sequence,
+    relu: bool,
+    tile: Tile,
+}
+
+impl Rnn {
+    pub fn new(sequence: Sequence, relu: bool) -> Rnn {
+        Rnn { sequence, relu, tile: Tile::default() }
+    }
 }
 
 impl Kernel for Rnn {
@@ -38,7 +47,11 @@ impl Kernel for Rnn {
 
     fn shaders(&self) -> Vec<Shader> {
         let text = Source::new(wgsl!("rnn")).set("RELU", self.relu).finish();
-        self.sequence.forward_shaders(&text, 1, 5)
+        self.sequence.forward_shaders(&text, 1, 5, self.tile)
+    }
+
+    fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
+        self.sequence.offer(self.name(), gpu, |tile| Rnn { tile, ..*self })
     }
 
     fn run(&self, args: &Args) {
@@ -84,8 +97,15 @@ impl Rnn {
 /// `[T, N, H]`, and that of h0 `[N, H]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RnnGrad {
-    pub sequence: Sequence,
-    pub relu: bool,
+    sequence: Sequence,
+    relu: bool,
+    tile: Tile,
+}
+
+impl RnnGrad {
+    pub fn new(sequence: Sequence, relu: bool) -> RnnGrad {
+        RnnGrad { sequence, relu, tile: Tile::default() }
+    }
 }
 
 impl Kernel for RnnGrad {
@@ -107,7 +127,11 @@ impl Kernel for RnnGrad {
 
     fn shaders(&self) -> Vec<Shader> {
         let source = self.sequence.constants(wgsl!("rnn_grad")).set("RELU", self.relu);
-        self.sequence.backward_shaders(source)
+        self.sequence.backward_shaders(source, 1, 1, self.tile)
+    }
+
+    fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
+        self.sequence.offer(self.name(), gpu, |tile| RnnGrad { tile, ..*self })
     }
 
     fn run(&self, args: &Args) {
