@@ -21,7 +21,8 @@ pub enum Error {
     /// A path holds none of the known formats.
     #[error(
         "{} holds no data set known here; looked for CIFAR-10 (data_batch_1.bin to data_batch_5.bin, \
-         test_batch.bin), CIFAR-100 (train.bin, test.bin) and image folders \
+         test_batch.bin), CIFAR-100 (train.bin, test.bin), MNIST (a directory with train-images-idx3-ubyte[.gz] and \
+         its three companions) and image folders \
          (train/CLASS/*.jpg|jpeg|png with test, val or valid beside train), in a directory, .tar or .tar.gz",
         path.display()
     )]
@@ -45,6 +46,10 @@ pub enum Error {
          the file is damaged or of another format, download it again"
     )]
     LabelRange { file: String, record: usize, offset: usize, kind: &'static str, label: u32, classes: usize },
+
+    /// An IDX file is not what its header or its place says.
+    #[error("{file}: {problem}; download the file again")]
+    Idx { file: String, problem: String },
 
     /// A file of class names has the wrong number of names.
     #[error("{file} names {found} classes, not {expected}; download the file again")]

@@ -24,6 +24,7 @@ mod decode;
 pub mod download;
 mod error;
 pub mod folder;
+pub mod idx;
 mod images;
 mod load;
 mod loader;

@@ -6,10 +6,10 @@ use std::path::Path;
 use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::images::Dataset;
-use crate::{archive, cifar, folder};
+use crate::{archive, cifar, folder, idx};
 
 /// Reads the data set at `path`: CIFAR-10 or CIFAR-100 in binary form ([`cifar`]) or image folders ([`folder`]),
-/// in a directory or a `.tar`, `.tar.gz` or `.tgz` archive. What takes decoding is kept in the default [`Cache`].
+/// in a directory or a `.tar`, `.tar.gz` or `.tgz` archive, or a directory of MNIST's files ([`idx`]). What takes decoding is kept in the default [`Cache`].
 ///
 /// # Errors
 /// [`Error::UnknownFormat`], which says what was looked for, and the readers' errors.
@@ -34,6 +34,9 @@ pub fn load_with(path: impl AsRef<Path>, cache: &Cache) -> Result<Dataset> {
         // Raw records are as quick to read as a cache would be.
         if let Some(dataset) = cifar::from_files(path, cifar::read_directory(path)?)? {
             return Ok(dataset);
+        }
+        if idx::is_idx(path) {
+            return idx::read(path);
         }
         let images = folder::list(path)?;
         let files: Vec<_> = images.iter().map(|(name, file)| (name.as_str(), file.as_path())).collect();

@@ -9,6 +9,8 @@ pub(crate) enum Use {
     Shuffle = 1,
     Augment = 2,
     Synthetic = 3,
+    Flip = 4,
+    Digits = 5,
 }
 
 /// ChaCha8 keyed by all four numbers: the same on every version, platform and thread.

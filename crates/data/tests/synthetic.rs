@@ -21,6 +21,23 @@ fn the_same_bits_on_every_run_and_number_of_threads() {
 }
 
 #[test]
+fn digits_are_the_same_bits_always() {
+    let dataset = synthetic::digits(100, 50, 9);
+    assert_eq!(dataset.train.subset(0..60).unwrap(), synthetic::digits(60, 0, 9).train);
+    assert_ne!(dataset.train.image(0), dataset.test.image(0));
+    assert_eq!(
+        crc32fast::hash(dataset.train.pixels()),
+        0,
+        "the pixels changed: published results no longer hold"
+    );
+    // Strokes cover some of the picture, and none touches its corners.
+    for image in (0..100).map(|i| dataset.train.image(i)) {
+        let light = image.iter().filter(|&&p| p > 128).count();
+        assert!((20..350).contains(&light) && image[0] < 64, "{light} light pixels");
+    }
+}
+
+#[test]
 fn labels_are_balanced() {
     let set = synthetic::shapes(200, 0, 0).train;
     for class in 0..10 {

@@ -1,5 +1,6 @@
-//! Images made from nothing: ten classes of shapes and patterns to train on where there is no data set.
+//! Images made from nothing, to train on where there is no data set: ten classes of shapes and patterns, and digits.
 
+mod digits;
 mod render;
 mod shapes;
 
@@ -32,20 +33,56 @@ const CLASSES: [&str; 10] =
 /// # Panics
 /// Where a count does not fit in 32 bits.
 pub fn shapes(train: usize, test: usize, seed: u64) -> Dataset {
-    let classes: Arc<[String]> = CLASSES.iter().map(|name| name.to_string()).collect();
-    let set = |split, count: usize| {
-        let mut pixels = vec![0; count * render::BYTES];
-        pixels.par_chunks_exact_mut(render::BYTES).enumerate().for_each(|(i, image)| {
-            let mut rng = rng::stream(seed, Use::Synthetic, split, i as u64);
-            render::scene(i % CLASSES.len(), &mut rng, image);
-        });
-        let labels = (0..count).map(|i| (i % CLASSES.len()) as u32).collect();
-        ImageSet::new(pixels, labels, classes.clone(), render::SHAPE)
-            .expect("labels are below ten, pixels are sized above and the count is documented")
+    let draw = |split, i: usize, image: &mut [u8]| {
+        let mut rng = rng::stream(seed, Use::Synthetic, split, i as u64);
+        render::scene(i % CLASSES.len(), &mut rng, image);
     };
+    let classes: Arc<[String]> = CLASSES.iter().map(|name| name.to_string()).collect();
+    let set = |split, count| set(count, classes.clone(), render::SHAPE, |i, image| draw(split, i, image));
     Dataset {
         train: set(0, train),
         test: set(1, test),
         source: format!("synthetic shapes of seed {seed}: {train} train, {test} test"),
     }
+}
+
+/// The digits 0 to 9 as `[1, 28, 28]` images like MNIST's, light on black: strokes with place, size, slant, turn, width and
+/// small irregularities drawn anew for each image.
+///
+/// Image `i` of a split has label `i % 10` and depends on the seed, the split and `i` alone, as those of [`shapes`].
+///
+/// ```
+/// let dataset = data::synthetic::digits(20, 10, 42);
+/// assert_eq!(dataset.train.shape(), [1, 28, 28]);
+/// assert_eq!(dataset.test.labels()[7], 7);
+/// ```
+///
+/// # Panics
+/// Where a count does not fit in 32 bits.
+pub fn digits(train: usize, test: usize, seed: u64) -> Dataset {
+    let draw = |split, i: usize, image: &mut [u8]| {
+        digits::draw(i % 10, &mut rng::stream(seed, Use::Digits, split, i as u64), image);
+    };
+    let classes: Arc<[String]> = (0..10).map(|digit| digit.to_string()).collect();
+    let set = |split, count| set(count, classes.clone(), digits::SHAPE, |i, image| draw(split, i, image));
+    Dataset {
+        train: set(0, train),
+        test: set(1, test),
+        source: format!("synthetic digits of seed {seed}: {train} train, {test} test"),
+    }
+}
+
+/// `count` images, whose classes take turns.
+fn set(
+    count: usize,
+    classes: Arc<[String]>,
+    shape: [usize; 3],
+    draw: impl Fn(usize, &mut [u8]) + Sync,
+) -> ImageSet {
+    let bytes = shape.iter().product();
+    let mut pixels = vec![0; count * bytes];
+    pixels.par_chunks_exact_mut(bytes).enumerate().for_each(|(i, image)| draw(i, image));
+    let labels = (0..count).map(|i| (i % classes.len()) as u32).collect();
+    ImageSet::new(pixels, labels, classes, shape)
+        .expect("labels are below the classes, pixels are sized above and the count is documented")
 }

@@ -11,9 +11,6 @@ const SIDE: usize = 32;
 /// `[C, H, W]`
 pub(super) const SHAPE: [usize; 3] = [3, SIDE, SIDE];
 
-/// Bytes an image.
-pub(super) const BYTES: usize = 3 * SIDE * SIDE;
-
 /// The background's texture is random at this many points a side, and smooth between.
 const KNOTS: usize = 6;
 
@@ -36,7 +33,7 @@ pub(super) fn scene(class: usize, rng: &mut impl Rng, image: &mut [u8]) {
 }
 
 /// About normal, of mean 0 and deviation 1: the sum of a word's four bytes.
-fn bell(rng: &mut impl Rng) -> f32 {
+pub(super) fn bell(rng: &mut impl Rng) -> f32 {
     let sum: u32 = rng.next_u32().to_le_bytes().into_iter().map(u32::from).sum();
     (sum as f32 - 510.0) / 147.8
 }
@@ -73,9 +70,14 @@ fn centre(i: usize) -> (f32, f32) {
     ((i % SIDE) as f32 + 0.5, (i / SIDE) as f32 + 0.5)
 }
 
-/// Paints `colour` over a pixel as far as `distance` (in pixels) lies inside an edge of the given softness.
+/// How much of a pixel is covered whose `distance` (in pixels) from an edge of the given softness is below 0 inside.
+pub(super) fn cover(distance: f32, softness: f32) -> f32 {
+    (0.5 - distance / softness).clamp(0.0, 1.0)
+}
+
+/// Paints `colour` over a pixel as far as it is covered.
 fn paint(pixel: &mut Colour, colour: Colour, distance: f32, softness: f32) {
-    let cover = (0.5 - distance / softness).clamp(0.0, 1.0);
+    let cover = cover(distance, softness);
     for (to, from) in pixel.iter_mut().zip(colour) {
         *to += cover * (from - *to);
     }
