@@ -15,7 +15,9 @@ mod zoo;
 pub use error::{Error, Result};
 pub use init::Init;
 pub use layers::{
-    BatchNorm2d, Conv2d, Embedding, Gru, LayerNorm, Linear, Lstm, Mode, MultiheadAttention, Rnn, RnnOptions,
+    AttentionMask, AttentionOptions, BatchNorm2d, Conv2d, Embedding, Gru, LayerNorm, Linear, Lstm, Mode,
+    MultiheadAttention, Rnn, RnnOptions, Transformer, TransformerDecoder, TransformerDecoderLayer,
+    TransformerEncoder, TransformerEncoderLayer, TransformerMasks, TransformerOptions,
 };
 pub use optim::{Adam, AdamW, Sgd};
 pub use params::{Param, Params};

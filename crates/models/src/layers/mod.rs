@@ -1,8 +1,10 @@
 //! Layers, one a file.
 
+mod attention_mask;
 mod batch_norm;
 mod conv2d;
 mod embedding;
+mod feed_forward;
 mod gru;
 mod layer_norm;
 mod linear;
@@ -10,7 +12,11 @@ mod lstm;
 mod multihead_attention;
 mod recurrent;
 mod rnn;
+mod transformer;
+mod transformer_decoder_layer;
+mod transformer_encoder_layer;
 
+pub use attention_mask::AttentionMask;
 pub use batch_norm::BatchNorm2d;
 pub use conv2d::Conv2d;
 pub use embedding::Embedding;
@@ -18,9 +24,12 @@ pub use gru::Gru;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use lstm::Lstm;
-pub use multihead_attention::MultiheadAttention;
+pub use multihead_attention::{AttentionOptions, MultiheadAttention};
 pub use recurrent::RnnOptions;
 pub use rnn::Rnn;
+pub use transformer::{Transformer, TransformerDecoder, TransformerEncoder, TransformerMasks};
+pub use transformer_decoder_layer::TransformerDecoderLayer;
+pub use transformer_encoder_layer::{TransformerEncoderLayer, TransformerOptions};
 
 /// Whether a model is being trained; batch norm and dropout behave differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
