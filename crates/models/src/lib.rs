@@ -4,6 +4,7 @@
 //! under PyTorch's names.
 
 mod error;
+mod generate;
 pub mod init;
 mod layers;
 mod optim;
@@ -13,13 +14,18 @@ mod weights;
 mod zoo;
 
 pub use error::{Error, Result};
+pub use generate::{Hypothesis, LanguageModel, Reader, Sampler, beam_search, generate};
 pub use init::Init;
 pub use layers::{
-    AttentionMask, AttentionOptions, BatchNorm2d, Conv2d, Embedding, Gru, LayerNorm, Linear, Lstm, Mode,
-    MultiheadAttention, Rnn, RnnOptions, Transformer, TransformerDecoder, TransformerDecoderLayer,
-    TransformerEncoder, TransformerEncoderLayer, TransformerMasks, TransformerOptions,
+    AdditiveAttention, AttentionMask, AttentionOptions, BatchNorm2d, Conv2d, Embedding, Gru, KvCache,
+    LayerNorm, LearnedPositions, Linear, Lstm, Mode, MultiheadAttention, Rnn, RnnOptions, Rotary,
+    SinusoidalPositions, Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
+    TransformerEncoderLayer, TransformerMasks, TransformerOptions,
 };
 pub use optim::{Adam, AdamW, Sgd};
 pub use params::{Param, Params};
 pub use schedule::{Constant, Cosine, OneCycle, Schedule, Step, Warmup};
-pub use zoo::ResNet;
+pub use zoo::{
+    Attend, Bert, BertOptions, CharRnn, CharRnnOptions, Encoded, Gpt, GptOptions, LeNet, Masked, Mlp, ResNet,
+    RnnState, Seq2Seq, Seq2SeqOptions, UNet, Vae, VaeOutput, Vit, VitOptions,
+};

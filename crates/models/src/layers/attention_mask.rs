@@ -48,9 +48,7 @@ impl AttentionMask<'_> {
                 Some(a.logical_or(&b).logical_not())
             }
             (Some(a), Some(b)) => Some(added(&a) + added(&b)),
-            (one, other) => {
-                one.or(other).map(|m| if m.dtype() == DType::Bool { m.logical_not() } else { m })
-            }
+            (one, other) => one.or(other).map(|m| if m.dtype() == DType::Bool { m.logical_not() } else { m }),
         }
     }
 }

@@ -41,9 +41,8 @@ impl TransformerDecoderLayer {
         heads: usize,
         options: TransformerOptions,
     ) -> TransformerDecoderLayer {
-        let norm = |i: usize| {
-            LayerNorm::new(&params.path(format!("norm{i}")), width).eps(options.layer_norm_eps)
-        };
+        let norm =
+            |i: usize| LayerNorm::new(&params.path(format!("norm{i}")), width).eps(options.layer_norm_eps);
         TransformerDecoderLayer {
             self_attn: MultiheadAttention::new(&params.path("self_attn"), width, heads),
             multihead_attn: MultiheadAttention::new(&params.path("multihead_attn"), width, heads),
