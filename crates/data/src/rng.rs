@@ -9,6 +9,7 @@ pub(crate) enum Use {
     Shuffle = 1,
     Augment = 2,
     Synthetic = 3,
+    Windows = 4,
 }
 
 /// ChaCha8 keyed by all four numbers: the same on every version, platform and thread.

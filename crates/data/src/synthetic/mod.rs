@@ -1,5 +1,6 @@
-//! Images made from nothing: ten classes of shapes and patterns to train on where there is no data set.
+//! Data made from nothing, to train on where there is no data set: images of ten classes of shapes and patterns, and a text.
 
+mod grammar;
 mod render;
 mod shapes;
 
@@ -9,6 +10,8 @@ use rayon::prelude::*;
 
 use crate::images::{Dataset, ImageSet};
 use crate::rng::{self, Use};
+
+pub use grammar::grammar;
 
 /// The class names, in the order of their labels.
 const CLASSES: [&str; 10] =
