@@ -10,6 +10,7 @@ mod layers;
 mod optim;
 mod params;
 mod schedule;
+mod summary;
 mod weights;
 mod zoo;
 
@@ -25,7 +26,9 @@ pub use layers::{
 pub use optim::{Adam, AdamW, Sgd};
 pub use params::{Param, Params};
 pub use schedule::{Constant, Cosine, OneCycle, Schedule, Step, Warmup};
+pub use summary::{LayerSummary, Summary};
 pub use zoo::{
-    Attend, Bert, BertOptions, CharRnn, CharRnnOptions, Encoded, Gpt, GptOptions, LeNet, Masked, Mlp, ResNet,
-    RnnState, Seq2Seq, Seq2SeqOptions, UNet, Vae, VaeOutput, Vit, VitOptions,
+    Attend, Bert, BertOptions, CharRnn, CharRnnOptions, DenseNet, Encoded, Gpt, GptOptions, LeNet, Masked,
+    Mlp, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions, UNet, Vae, VaeOutput, Vgg,
+    Vit, VitOptions,
 };
