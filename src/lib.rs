@@ -34,8 +34,8 @@ pub mod prelude {
         Reduction, Tensor, cat, grad, stack, vjp,
     };
     pub use models::{
-        Adam, AdamW, BatchNorm2d, Constant, Conv2d, Cosine, Embedding, Gru, Init, LayerNorm, Linear, Lstm,
-        Mode, MultiheadAttention, OneCycle, Param, Params, ResNet, Rnn, RnnOptions, Schedule, Sgd, Step,
-        Warmup,
+        Adam, AdamW, AttentionMask, BatchNorm2d, Constant, Conv2d, Cosine, Embedding, Gpt, GptOptions, Gru,
+        Init, LayerNorm, Linear, Lstm, Mode, MultiheadAttention, OneCycle, Param, Params, ResNet, Rnn,
+        RnnOptions, Schedule, Sgd, Step, Vit, VitOptions, Warmup,
     };
 }

@@ -5,22 +5,23 @@ mod report;
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wgrad::data::{Augment, Dataset, DeviceBatch, Loader, LoaderOptions, synthetic};
 use wgrad::prelude::*;
-use wgrad::train::{Late, check_finite};
+use wgrad::train::{History, Late, Progress, check_finite, prepare_output};
 
 use options::{Options, Switch};
-use report::{History, Summary};
+use report::Summary;
 
 /// Steps between computing a loss and reading it.
 const LAG: usize = 2;
+
+/// What the history calls it.
+const TEST_ACCURACY: &str = "test accuracy";
 
 fn main() -> Result<()> {
     let options = Options::parse();
@@ -43,13 +44,6 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Makes sure that results can be written before anything is computed.
-fn prepare_output(out: &Path) -> Result<()> {
-    let advice = || format!("cannot write to {}; choose another directory with --out", out.display());
-    std::fs::create_dir_all(out).with_context(advice)?;
-    tempfile::NamedTempFile::new_in(out).map(drop).with_context(advice)
-}
-
 fn load(options: &Options) -> Result<Dataset> {
     if let Some(path) = &options.data {
         return Ok(wgrad::data::load(path)?);
@@ -62,6 +56,7 @@ fn load(options: &Options) -> Result<Dataset> {
 
 #[cfg(feature = "download")]
 fn download() -> Result<Dataset> {
+    use anyhow::Context;
     use wgrad::data::{Cache, download};
     let cache = Cache::default();
     let directory = cache.directory().context("no cache directory; set WGRAD_CACHE to one")?;
@@ -101,7 +96,7 @@ impl<'a> Run<'a> {
             Loader::new(Arc::new(dataset.test.clone()), LoaderOptions::eval(options.batch, normalize))?;
         let params = Params::new(device, options.seed);
         let net = build(&options.model, dataset.train.classes().len(), &params)?;
-        let history = History::create(&options.out)?;
+        let history = History::create(&options.out, &["lr", "loss", "accuracy"])?;
         Ok(Run { options, device: device.clone(), dataset, train, test, params, net, history })
     }
 
@@ -113,14 +108,14 @@ impl<'a> Run<'a> {
         let schedule = OneCycle::new(self.options.lr, epochs * self.train.steps()).warm(0.15);
         let total = (epochs * self.train.steps()).min(self.options.steps.unwrap_or(usize::MAX));
         let mut opt = Sgd::new(&self.params).momentum(0.9).nesterov(true).weight_decay(5e-4);
-        let bar = self.bar(total);
+        let bar = Progress::new(total, 0, self.options.json);
         let (mut trained, mut best) = (Duration::ZERO, None);
         for epoch in 0..epochs {
             let start = Instant::now();
             self.epoch(epoch, total, &mut opt, &schedule, &bar)?;
             trained += start.elapsed();
             let accuracy = self.evaluate()?;
-            self.history.evaluated(opt.steps(), accuracy);
+            self.history.evaluated(opt.steps(), TEST_ACCURACY, accuracy)?;
             bar.suspend(|| self.say_epoch(epoch + 1, epochs, start.elapsed()));
             if best.is_none_or(|best| accuracy > best) {
                 best = Some(accuracy);
@@ -130,12 +125,12 @@ impl<'a> Run<'a> {
                 break;
             }
         }
-        bar.finish_and_clear();
+        bar.finish();
         let images = (opt.steps() * self.options.batch) as f64;
         Ok(Summary {
-            test_accuracy: self.history.last_accuracy(),
+            test_accuracy: self.history.last(TEST_ACCURACY).unwrap_or(0.0),
             best_test_accuracy: best.unwrap_or(0.0),
-            train_loss: self.history.recent_loss(self.train.steps()),
+            train_loss: self.history.recent("loss", self.train.steps()),
             epochs: opt.steps().div_ceil(self.train.steps()),
             steps: opt.steps(),
             images_per_s: images / trained.as_secs_f64(),
@@ -150,7 +145,7 @@ impl<'a> Run<'a> {
         total: usize,
         opt: &mut Sgd,
         schedule: &OneCycle,
-        bar: &ProgressBar,
+        bar: &Progress,
     ) -> Result<()> {
         let mut late: Late<(usize, DeviceBatch)> = Late::new(LAG);
         let loader = self.train.clone();
@@ -165,7 +160,7 @@ impl<'a> Run<'a> {
             if let Some(done) = late.push((step, batch), &watched)? {
                 self.record(done, schedule, bar)?;
             }
-            bar.inc(1);
+            bar.step();
         }
         while let Some(done) = late.pop()? {
             self.record(done, schedule, bar)?;
@@ -178,20 +173,20 @@ impl<'a> Run<'a> {
         &mut self,
         done: ((usize, DeviceBatch), Vec<f32>),
         schedule: &OneCycle,
-        bar: &ProgressBar,
+        bar: &Progress,
     ) -> Result<()> {
         let ((step, batch), watched) = done;
         let [loss, accuracy] = watched[..] else {
             bail!("a step gives a loss and an accuracy, not {watched:?}")
         };
-        self.history.stepped(step, schedule.lr(step), loss, accuracy)?;
+        self.history.stepped(step, &[schedule.lr(step), loss, accuracy])?;
         check_finite(step, loss, || {
             self.net.forward(&batch.images, Mode::Train).cross_entropy(&batch.labels)
         })?;
-        let speed = bar.per_sec() * self.options.batch as f64;
+        let speed = bar.steps_per_s() * self.options.batch as f64;
         let recent = 50.min(step + 1);
-        let (loss, accuracy) = (self.history.recent_loss(recent), self.history.recent_accuracy(recent));
-        bar.set_message(format!("loss {loss:.3}  accuracy {:.1} %  {speed:.0} images/s", 100.0 * accuracy));
+        let (loss, accuracy) = (self.history.recent("loss", recent), self.history.recent("accuracy", recent));
+        bar.say(format!("loss {loss:.3}  accuracy {:.1} %  {speed:.0} images/s", 100.0 * accuracy));
         Ok(())
     }
 
@@ -211,17 +206,6 @@ impl<'a> Run<'a> {
         Ok(correct / self.test.set().len() as f64)
     }
 
-    fn bar(&self, total: usize) -> ProgressBar {
-        let style = "{elapsed_precise} [{bar:30}] step {pos}/{len}  {msg}  {eta} left";
-        let bar = ProgressBar::new(total as u64);
-        bar.set_style(ProgressStyle::with_template(style).expect("a valid template").progress_chars("=> "));
-        if self.options.json {
-            bar.set_draw_target(ProgressDrawTarget::hidden());
-        }
-        bar.enable_steady_tick(Duration::from_millis(500));
-        bar
-    }
-
     fn say_epoch(&self, epoch: usize, epochs: usize, took: Duration) {
         if self.options.json {
             return;
@@ -229,9 +213,9 @@ impl<'a> Run<'a> {
         let steps = self.train.steps();
         println!(
             "epoch {epoch}/{epochs}: train loss {:.4}, train accuracy {:.2} %, test accuracy {:.2} %, {:.0} s, {:.0} images/s",
-            self.history.recent_loss(steps),
-            100.0 * self.history.recent_accuracy(steps),
-            100.0 * self.history.last_accuracy(),
+            self.history.recent("loss", steps),
+            100.0 * self.history.recent("accuracy", steps),
+            100.0 * self.history.last(TEST_ACCURACY).unwrap_or(0.0),
             took.as_secs_f64(),
             (steps * self.options.batch) as f64 / took.as_secs_f64(),
         );
@@ -246,7 +230,7 @@ impl<'a> Run<'a> {
             "{} on {images} images of {classes} classes: {accuracy:.2} % test accuracy",
             self.options.model
         );
-        self.history.draw(&self.options.out.join("curves.png"), &title)?;
+        report::draw_curves(&self.options.out.join("curves.png"), &title, &self.history)?;
         // A prime stride mixes the classes, whether images are sorted by class or take turns.
         let count = self.dataset.test.len();
         let shown = self.dataset.test.subset((0..count.min(40)).map(|i| i * 7919 % count))?;

@@ -1,74 +1,21 @@
-//! What a run leaves behind: the log, the curves, and a look at its answers.
+//! What a run leaves behind: the curves, a look at its answers, and its figures.
 
-use std::fs::File;
-use std::io::{LineWriter, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use wgrad::data::ImageSet;
-use wgrad::train::plot::{self, GridImage, Panel, Series};
+use wgrad::train::History;
+use wgrad::train::plot::{self, GridImage, Panel};
 
-/// Losses and accuracies so far, also written to `steps.csv`.
-pub struct History {
-    log: LineWriter<File>,
-    losses: Vec<f32>,
-    accuracies: Vec<f32>,
-    /// Steps done and test accuracy then.
-    tests: Vec<(usize, f64)>,
-}
+use crate::TEST_ACCURACY;
 
-impl History {
-    pub fn create(out: &Path) -> Result<History> {
-        let path = out.join("steps.csv");
-        let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-        let mut log = LineWriter::new(file);
-        writeln!(log, "step,lr,loss,accuracy")?;
-        Ok(History { log, losses: vec![], accuracies: vec![], tests: vec![] })
-    }
-
-    pub fn stepped(&mut self, step: usize, lr: f32, loss: f32, accuracy: f32) -> Result<()> {
-        // Rust prints the shortest text that reads back as the same bits: logs of two runs can be compared exactly.
-        writeln!(self.log, "{step},{lr},{loss},{accuracy}").context("cannot write steps.csv")?;
-        self.losses.push(loss);
-        self.accuracies.push(accuracy);
-        Ok(())
-    }
-
-    pub fn evaluated(&mut self, steps: usize, accuracy: f64) {
-        self.tests.push((steps, accuracy));
-    }
-
-    pub fn last_accuracy(&self) -> f64 {
-        self.tests.last().map_or(0.0, |&(_, accuracy)| accuracy)
-    }
-
-    /// Mean loss of the last steps.
-    pub fn recent_loss(&self, steps: usize) -> f64 {
-        mean(&self.losses, steps)
-    }
-
-    /// Mean training accuracy of the last steps.
-    pub fn recent_accuracy(&self, steps: usize) -> f64 {
-        mean(&self.accuracies, steps)
-    }
-
-    pub fn draw(&self, path: &Path, title: &str) -> Result<()> {
-        let steps = |values: &[f32], scale: f64| -> Vec<(f64, f64)> {
-            values.iter().enumerate().map(|(i, &v)| (i as f64, scale * f64::from(v))).collect()
-        };
-        let tests = self.tests.iter().map(|&(step, accuracy)| (step as f64, 100.0 * accuracy));
-        let loss =
-            Panel::new("Loss", "step", "cross-entropy").with(Series::new("train", steps(&self.losses, 1.0)));
-        let accuracy = Panel::new("Accuracy", "step", "%")
-            .with(Series::new("train", steps(&self.accuracies, 100.0)))
-            .with(Series::new("test", tests));
-        Ok(plot::curves(path, title, &[loss, accuracy])?)
-    }
-}
-
-fn mean(values: &[f32], last: usize) -> f64 {
-    let recent = &values[values.len().saturating_sub(last)..];
-    recent.iter().map(|&v| f64::from(v)).sum::<f64>() / recent.len().max(1) as f64
+/// Draws loss and accuracy over the steps.
+pub fn draw_curves(path: &Path, title: &str, history: &History) -> Result<()> {
+    let loss = Panel::new("Loss", "step", "cross-entropy").with(history.steps("loss", "train", 1.0));
+    let accuracy = Panel::new("Accuracy", "step", "%")
+        .with(history.steps("accuracy", "train", 100.0))
+        .with(history.evaluations(TEST_ACCURACY, "test", 100.0));
+    Ok(plot::curves(path, title, &[loss, accuracy])?)
 }
 
 /// Images with their labels and the network's answers.

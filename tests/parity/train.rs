@@ -1,40 +1,43 @@
 //! Whole trained models: the first forward and backward, and the losses of some steps.
 
-use autograd::{Device, Tensor};
-use models::{Init, Linear, Lstm, Mode, Params, ResNet, RnnOptions};
+use autograd::{DType, Device, Tensor};
+use models::{
+    AdamW, CharRnn, CharRnnOptions, Gpt, GptOptions, Mlp, Mode, Params, ResNet, UNet, Vae, Vit, VitOptions,
+};
+use serde_json::Value;
 
 use super::attrs::Attrs;
 use super::call::Unsupported;
 use super::compare::{Check, worst};
 use super::fixtures::{Case, File, Fixtures};
-use super::optim::optimizer;
+use super::optim::{Step, optimizer};
 
-type Forward = Box<dyn Fn(&Tensor) -> Tensor>;
+/// The network's output and loss on the case's batch.
+type Forward = Box<dyn Fn() -> (Tensor, Tensor)>;
 
 pub fn run(fixtures: &Fixtures, case: &Case, device: &Device) -> Result<Vec<Check>, Unsupported> {
     let a = Attrs::new(case.attrs.clone());
     let params = Params::new(device, 0);
-    let forward = model(case, &a.inner("config").expect("config"), &params)?;
+    let file =
+        fixtures.file(case.file.as_ref().expect("a trained model has a file")).expect("the file is read");
+    let prefix = case.inputs[0].strip_suffix("batch/x").expect("the first input is batch/x");
+    let batch = |name: &str| file.array(&format!("{prefix}batch/{name}")).tensor(device);
+    let forward = model(case, &a.inner("config").expect("config"), &params, &batch)?;
     let options = a.inner("optimizer").expect("optimizer");
     let (name, lr) = (options.text("name").expect("name"), options.float("lr").expect("lr"));
-    let mut step = optimizer(name, &options, &params)?;
+    let mut step = match a.get("weight_decay_on").and_then(|on| on.as_array()) {
+        Some(on) if name == "AdamW" => decaying(on, &options, &params),
+        _ => optimizer(name, &options, &params)?,
+    };
     if let Some(key) = options.unread() {
         return Err(Unsupported(format!("{} with optimizer option {key}", case.op)));
     }
-    let file =
-        fixtures.file(case.file.as_ref().expect("a trained model has a file")).expect("the file is read");
     load(&params, &file);
-    let prefix = case.inputs[0].strip_suffix("batch/x").expect("the first input is batch/x");
-    let tensor = |name: &str| file.array(&format!("{prefix}{name}")).tensor(device);
-    let (x, target) = (tensor("batch/x"), tensor("batch/target"));
     let tolerances = Tolerances::new(&a.inner("tolerances").expect("tolerances"));
     let mut losses = vec![];
     let mut checks = vec![];
     for k in 0..a.size("steps").expect("steps") {
-        let logits = forward(&x);
-        let classes = logits.size(-1);
-        let rows = logits.reshape(&[logits.numel() / classes, classes]);
-        let loss = rows.cross_entropy(&target.reshape(&[target.numel()]));
+        let (logits, loss) = forward();
         let gradients = loss.backward();
         if k == 0 {
             let want = file.array(&format!("{prefix}ref/logits")).floats();
@@ -51,7 +54,7 @@ pub fn run(fixtures: &Fixtures, case: &Case, device: &Device) -> Result<Vec<Chec
             checks.extend(check_gradients(&got, &file, prefix, &a, tolerances.gradient));
         }
         losses.push(loss.item().expect("read"));
-        drop((logits, rows, loss));
+        drop((logits, loss));
         step(gradients, lr).expect("a step");
     }
     let want = file.array(&format!("{prefix}ref/losses")).floats();
@@ -60,6 +63,16 @@ pub fn run(fixtures: &Fixtures, case: &Case, device: &Device) -> Result<Vec<Chec
     }
     checks.extend(check_rms(&params, &a, tolerances.rms));
     Ok(checks)
+}
+
+/// AdamW that decays the listed parameters only.
+fn decaying(on: &[Value], a: &Attrs, params: &Params) -> Step {
+    let betas = a.floats("betas").unwrap_or_else(|| vec![0.9, 0.999]);
+    let decay = a.float("weight_decay").expect("weight_decay");
+    let opt = AdamW::new(params).betas(betas[0], betas[1]).eps(a.float("eps").unwrap_or(1e-8));
+    let names = on.iter().map(|name| name.as_str().expect("a parameter's name"));
+    let mut opt = names.fold(opt.weight_decay(0.0), |opt, name| opt.group(name, decay, 1.0));
+    Box::new(move |gradients, lr| opt.step(gradients, lr))
 }
 
 struct Tolerances {
@@ -82,38 +95,86 @@ impl Tolerances {
     }
 }
 
-fn model(case: &Case, config: &Attrs, params: &Params) -> Result<Forward, Unsupported> {
-    let without = || Unsupported(format!("{} of another configuration", case.op));
+fn model(
+    case: &Case,
+    config: &Attrs,
+    params: &Params,
+    batch: &dyn Fn(&str) -> Tensor,
+) -> Result<Forward, Unsupported> {
+    let size = |key: &str| config.size(key).unwrap_or_else(|| panic!("no size {key} of the model"));
     match case.op.as_str() {
+        "train/vae" => {
+            let (x, noise) = (batch("x"), batch("noise"));
+            let net = Vae::new(size("inputs"), size("hidden"), size("latent"), params);
+            return Ok(Box::new(move || {
+                let out = net.forward(&x, &noise);
+                (out.logits.clone(), out.loss(&x))
+            }));
+        }
+        "train/unet_small" => {
+            let (x, target) = (batch("x"), batch("target").to(DType::F32));
+            let net = UNet::new(size("cin"), size("base"), size("classes"), params);
+            return Ok(Box::new(move || {
+                let logits = net.forward(&x, Mode::Train);
+                let loss = ((1.0 - &target) * &logits - logits.logsigmoid()).mean_all();
+                (logits, loss)
+            }));
+        }
+        _ => {}
+    }
+    let (net, x, target) = (classifier(case, config, params)?, batch("x"), batch("target"));
+    Ok(Box::new(move || {
+        let logits = net(&x);
+        let rows = logits.reshape(&[target.numel(), logits.size(-1)]);
+        let loss = rows.cross_entropy(&target.reshape(&[target.numel()]));
+        (logits, loss)
+    }))
+}
+
+/// A network whose loss is cross-entropy.
+fn classifier(
+    case: &Case,
+    config: &Attrs,
+    params: &Params,
+) -> Result<Box<dyn Fn(&Tensor) -> Tensor>, Unsupported> {
+    let size = |key: &str| config.size(key).unwrap_or_else(|| panic!("no size {key} of the model"));
+    Ok(match case.op.as_str() {
         "train/resnet20" => {
-            let blocks = config.size("blocks").expect("blocks");
             if config.sizes("widths").as_deref() != Some(&[16, 32, 64]) {
-                return Err(without());
+                return Err(Unsupported(format!("{} of another configuration", case.op)));
             }
-            let net = ResNet::cifar(6 * blocks + 2, config.size("classes").expect("classes"), params);
-            Ok(Box::new(move |x| net.forward(x, Mode::Train)))
+            let net = ResNet::cifar(6 * size("blocks") + 2, size("classes"), params);
+            Box::new(move |x| net.forward(x, Mode::Train))
         }
         "train/mlp" => {
-            let sizes = config.sizes("sizes").expect("sizes");
-            let layer =
-                |(i, s): (usize, &[usize])| Linear::new(&params.path(format!("fc{}", i + 1)), s[0], s[1]);
-            let layers: Vec<Linear> = sizes.windows(2).enumerate().map(layer).collect();
-            Ok(Box::new(move |x| {
-                let (last, first) = layers.split_last().expect("a layer");
-                last.forward(&first.iter().fold(x.clone(), |x, layer| layer.forward(&x).relu()))
-            }))
+            let net = Mlp::new(&config.sizes("sizes").expect("sizes"), params);
+            Box::new(move |x| net.forward(x))
         }
         "train/lstm_charlm" => {
-            let [vocab, embed, hidden] =
-                ["vocab", "embed", "hidden"].map(|key| config.size(key).expect("sizes of the model"));
-            let table = params.path("embedding").param("weight", &[vocab, embed], Init::ZEROS);
-            let options = RnnOptions { batch_first: true, ..RnnOptions::default() };
-            let lstm = Lstm::new(&params.path("lstm"), embed, hidden, options);
-            let fc = Linear::new(&params.path("fc"), hidden, vocab);
-            Ok(Box::new(move |x| fc.forward(&lstm.forward(&table.value().embedding(x), None).0)))
+            let (vocab, embed, hidden) = (size("vocab"), size("embed"), size("hidden"));
+            let net = CharRnn::lstm(CharRnnOptions { vocab, embed, hidden, layers: 1 }, params);
+            Box::new(move |x| net.forward(x, None).0)
         }
-        _ => Err(Unsupported(case.op.clone())),
-    }
+        "train/gpt_mini" => {
+            let (vocab, context, width) = (size("vocab"), size("context"), size("dim"));
+            let options = GptOptions { vocab, context, width, heads: size("heads"), depth: size("depth") };
+            let net = Gpt::new(options, params);
+            Box::new(move |x| net.forward(x))
+        }
+        "train/vit_tiny" => {
+            let image = config.pair("image").expect("image");
+            let options = VitOptions {
+                width: size("dim"),
+                heads: size("heads"),
+                depth: size("depth"),
+                mlp_ratio: size("mlp_ratio"),
+                ..VitOptions::new(image, size("patch"), size("classes"))
+            };
+            let net = Vit::new(options, params);
+            Box::new(move |x| net.forward(x))
+        }
+        _ => return Err(Unsupported(case.op.clone())),
+    })
 }
 
 /// Sets all parameters to the file's state.

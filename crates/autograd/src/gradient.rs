@@ -45,7 +45,12 @@ impl Gradients {
 
     /// Replaces every gradient by `f` of it.
     pub fn map(mut self, f: impl Fn(&Tensor) -> Tensor) -> Gradients {
-        self.by_variable.values_mut().for_each(|g| *g = f(g));
+        // Not in the map's order, which differs from step to step and would make a new plan each time.
+        for variable in &self.variables {
+            if let Some(gradient) = self.by_variable.get_mut(&Arc::as_ptr(&variable.node)) {
+                *gradient = f(gradient);
+            }
+        }
         self
     }
 

@@ -24,6 +24,7 @@ mod ops;
 mod recorder;
 mod tensor;
 mod trace;
+mod uses;
 
 pub use compile::{Expr, Joined, Lower, Passes, PlanView, plans, set_fusion};
 pub use gpu_core::{DType, Device, DeviceInfo, DeviceKind, Element, Error, Role, Stats};
@@ -37,6 +38,7 @@ pub use ops::{
 pub use recorder::{evaluate, step};
 pub use tensor::{Pending, Tensor};
 pub use trace::{NonFinite, first_non_finite};
+pub use uses::{Use, uses};
 
 /// A result of evaluating tensors.
 pub type Result<T> = gpu_core::Result<T>;

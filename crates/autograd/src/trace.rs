@@ -75,7 +75,7 @@ pub fn first_non_finite(y: &Tensor) -> Result<Option<NonFinite>> {
 }
 
 /// The name of the parameter that a tensor is a view of.
-fn parameter_behind(tensor: &Tensor) -> Option<Arc<str>> {
+pub(crate) fn parameter_behind(tensor: &Tensor) -> Option<Arc<str>> {
     let mut tensor = tensor.clone();
     loop {
         if let Some(name) = tensor.node.name.get() {
@@ -90,7 +90,7 @@ fn parameter_behind(tensor: &Tensor) -> Option<Arc<str>> {
 }
 
 /// All nodes that `y` depends on, and its own, in the order of recording.
-fn ancestors(y: &Tensor) -> Vec<Arc<Node>> {
+pub(crate) fn ancestors(y: &Tensor) -> Vec<Arc<Node>> {
     let mut seen = HashSet::new();
     let mut found = vec![];
     let mut left = vec![y.node.clone()];

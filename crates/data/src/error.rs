@@ -109,6 +109,10 @@ pub enum Error {
     #[error("loader options: {0}")]
     Options(String),
 
+    /// A text that no characters can be learned from.
+    #[error("text: {0}")]
+    Text(String),
+
     /// A download failed on its way.
     #[cfg(feature = "download")]
     #[error("cannot download {url}: {reason}; check the connection or download the file by hand")]

@@ -1,4 +1,4 @@
-//! Labelled images for training: reading, caching, augmenting and batching them.
+//! Labelled images for training: reading, caching, augmenting and batching them; and texts, cut into windows.
 //!
 //! ```
 //! # fn main() -> data::Result<()> {
@@ -31,6 +31,7 @@ mod loader;
 mod prefetch;
 mod rng;
 pub mod synthetic;
+mod text;
 mod upload;
 
 pub use augment::{Augment, Crop};
@@ -39,4 +40,5 @@ pub use error::{Error, Result};
 pub use images::{Dataset, ImageSet, Normalize};
 pub use load::{load, load_with};
 pub use loader::{Batch, Loader, LoaderOptions};
+pub use text::{Text, TextBatch, Windows};
 pub use upload::DeviceBatch;

@@ -11,6 +11,7 @@ pub(crate) enum Use {
     Synthetic = 3,
     Flip = 4,
     Digits = 5,
+    Windows = 6,
 }
 
 /// ChaCha8 keyed by all four numbers: the same on every version, platform and thread.

@@ -234,6 +234,28 @@ impl Params {
         self.train_matching(pattern, true)
     }
 
+    /// Draws new initial values for parameters and buffers whose names match. Gives their number.
+    ///
+    /// ```
+    /// use models::{Init, Linear, Params};
+    /// let params = Params::new(&autograd::Device::named("cpu")?, 42);
+    /// let fc = Linear::new(&params.path("fc"), 4, 10);
+    /// assert_eq!(params.redraw("*.bias", Init::ZEROS), 1);
+    /// assert_eq!(params.get("fc.bias").unwrap().value().to_vec::<f32>()?, [0.0; 10]);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    pub fn redraw(&self, pattern: &str, init: Init) -> usize {
+        let found = self.matching(pattern);
+        found.iter().for_each(|param| self.draw(param, init));
+        found.len()
+    }
+
+    pub(crate) fn draw(&self, param: &Param, init: Init) {
+        let shape = param.value().shape().to_vec();
+        let values = init.draw(&shape, self.shared.seed, param.name());
+        param.set(&Tensor::constant(self.device(), &values, &shape));
+    }
+
     fn train_matching(&self, pattern: &str, trainable: bool) -> usize {
         let found: Vec<Param> = self.matching(pattern).into_iter().filter(Param::is_parameter).collect();
         found.iter().for_each(|p| p.set_trainable(trainable));

@@ -14,25 +14,42 @@ use crate::{Error, Params, Result};
 /// Room for names and shapes beyond the tensors' own bytes; a longer file is of another model.
 const HEADER_LIMIT: u64 = 64 << 20;
 
+/// How names of tensors begin that are not the model's.
+const OTHERS: &str = "/";
+
+/// A file has room for this many times the model's own bytes: an optimizer's state is beside it.
+const ROOM: u64 = 5;
+
 impl Params {
     /// Writes all parameters and buffers. The file appears whole or not at all: an earlier one stays if anything fails.
     ///
     /// # Errors
     /// [`Error::Io`] when the file can't be written, [`Error::Device`] when values can't be read.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_with(path, &[])
+    }
+
+    /// [`save`](Params::save) with other f32 tensors beside the model's, such as an optimizer's state, for a run to go on from.
+    ///
+    /// # Errors
+    /// As [`save`](Params::save).
+    pub fn save_with(&self, path: impl AsRef<Path>, others: &[(String, Tensor)]) -> Result<()> {
         let path = path.as_ref();
         let mut tensors: Vec<(String, Vec<usize>, Dtype, Vec<u8>)> = vec![];
+        let float = |name: String, value: &Tensor| -> Result<_> {
+            let bytes = bytemuck::cast_slice(&value.to_vec::<f32>()?).to_vec();
+            Ok((name, value.shape().to_vec(), Dtype::F32, bytes))
+        };
         for entry in self.entries() {
             tensors.push(match entry {
-                Entry::Tensor(param) => {
-                    let value = param.value();
-                    let bytes = bytemuck::cast_slice(&value.to_vec::<f32>()?).to_vec();
-                    (param.name().into(), value.shape().to_vec(), Dtype::F32, bytes)
-                }
+                Entry::Tensor(param) => float(param.name().into(), &param.value())?,
                 Entry::Counter(name, counter) => {
                     (name, vec![], Dtype::I64, counter.0.load(Relaxed).to_le_bytes().into())
                 }
             });
+        }
+        for (name, value) in others {
+            tensors.push(float(format!("{OTHERS}{name}"), value)?);
         }
         let views = tensors.iter().map(|(name, shape, dtype, bytes)| {
             let view = TensorView::new(*dtype, shape.clone(), bytes).expect("bytes match the shape");
@@ -49,14 +66,40 @@ impl Params {
     /// [`Error::Io`] when the file can't be read; [`Error::Format`] when it is damaged; [`Error::Missing`],
     /// [`Error::Unexpected`] or [`Error::Mismatch`] when it belongs to another model.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.load_with(path).map(drop)
+    }
+
+    /// [`load`](Params::load), and gives the other tensors that [`save_with`](Params::save_with) wrote.
+    ///
+    /// ```
+    /// use autograd::{Device, Tensor};
+    /// use models::{Init, Params};
+    /// let params = Params::new(&Device::named("cpu")?, 0);
+    /// params.param("weight", &[2], Init::ONES);
+    /// let directory = tempfile::tempdir()?;
+    /// let path = directory.path().join("checkpoint.safetensors");
+    /// params.save_with(&path, &[("step".into(), Tensor::scalar(params.device(), 7.0))])?;
+    /// let others = params.load_with(&path)?;
+    /// assert_eq!((others[0].0.as_str(), others[0].1.item()?), ("step", 7.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`load`](Params::load).
+    pub fn load_with(&self, path: impl AsRef<Path>) -> Result<Vec<(String, Tensor)>> {
         let path = path.as_ref();
         let entries = self.entries();
         let bytes = read_limited(path, &entries)?;
         let file = SafeTensors::deserialize(&bytes)
             .map_err(|e| Error::Format { path: path.into(), reason: e.to_string() })?;
         let known: HashSet<&str> = entries.iter().map(Entry::name).collect();
-        if let Some(name) = file.names().into_iter().find(|n| !known.contains(n)) {
-            return Err(Error::Unexpected { path: path.into(), name: name.into() });
+        let mut others = vec![];
+        for name in file.names() {
+            if let Some(other) = name.strip_prefix(OTHERS) {
+                others.push((other.to_owned(), self.other(path, name, &file)?));
+            } else if !known.contains(name) {
+                return Err(Error::Unexpected { path: path.into(), name: name.into() });
+            }
         }
         // Everything is checked before anything is changed.
         let loaded = entries.iter().map(|e| self.loaded(path, e, &file)).collect::<Result<Vec<_>>>()?;
@@ -67,7 +110,18 @@ impl Params {
                 _ => unreachable!("each entry is loaded as its kind"),
             }
         }
-        Ok(())
+        Ok(others)
+    }
+
+    /// A tensor that is not the model's.
+    fn other(&self, path: &Path, name: &str, file: &SafeTensors) -> Result<Tensor> {
+        let view = file.tensor(name).expect("a name of the file");
+        if view.dtype() != Dtype::F32 {
+            let (got, want) = (format!("{:?}", view.dtype()), format!("{:?}", Dtype::F32));
+            return Err(Error::Mismatch { path: path.into(), name: name.into(), got, want });
+        }
+        let values: Vec<f32> = bytemuck::pod_collect_to_vec(view.data());
+        Ok(Tensor::from_slice(self.device(), &values, view.shape())?)
     }
 
     fn loaded(&self, path: &Path, entry: &Entry, file: &SafeTensors) -> Result<Loaded> {
@@ -117,7 +171,7 @@ fn read_limited(path: &Path, entries: &[Entry]) -> Result<Vec<u8>> {
             Entry::Counter(..) => 8,
         })
         .sum();
-    let (limit, mut bytes) = (own + HEADER_LIMIT, vec![]);
+    let (limit, mut bytes) = (ROOM * own + HEADER_LIMIT, vec![]);
     let file = std::fs::File::open(path).map_err(io)?;
     let size = file.metadata().map_err(io)?.len();
     if size <= limit {

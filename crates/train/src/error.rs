@@ -14,6 +14,14 @@ pub enum Error {
     #[error("cannot write {}: {source}; choose a directory that exists and can be written", path.display())]
     Write { path: PathBuf, source: io::Error },
 
+    /// The directory for results cannot be made or written.
+    #[error("cannot write to {}: {source}; choose another directory", path.display())]
+    Output { path: PathBuf, source: io::Error },
+
+    /// The log of an earlier run cannot be gone on with.
+    #[error("cannot go on with the log {}, line {line}: {reason}; start afresh in another directory", path.display())]
+    Log { path: PathBuf, line: usize, reason: String },
+
     /// A picture cannot be drawn or encoded.
     #[error("cannot draw {what}: {reason}")]
     Draw { what: &'static str, reason: String },

@@ -1,10 +1,16 @@
-//! Metrics, checks and plots around a training loop.
+//! Metrics, logs, checks, progress and plots around a training loop.
 
 mod divergence;
 mod error;
+mod history;
 mod late;
+mod output;
 pub mod plot;
+mod progress;
 
 pub use divergence::check_finite;
 pub use error::{Error, Result};
+pub use history::History;
 pub use late::Late;
+pub use output::prepare_output;
+pub use progress::Progress;

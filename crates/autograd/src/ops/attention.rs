@@ -72,6 +72,34 @@ impl Tensor {
         self.fused_attention(k, v, mask, causal, scale)
     }
 
+    /// The probabilities `[.., T, S]` with which
+    /// [`scaled_dot_product_attention`](Tensor::scaled_dot_product_attention) weighs values, for queries `[.., T, E]`, keys
+    /// `[.., S, E]` and a mask as there; heads are not shared.
+    ///
+    /// ```
+    /// # use autograd::{Device, Tensor};
+    /// let x = Tensor::from_slice(&Device::named("cpu")?, &[1.0f32, 0.0, 0.0, 1.0], &[2, 2])?;
+    /// let p = x.attention_weights(&x, None, true, None).to_vec::<f32>()?;
+    /// assert!(p[..2] == [1.0, 0.0] && (p[2] - 1.0 / (1.0 + 0.5f32.sqrt().exp())).abs() < 1e-6);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn attention_weights(
+        &self,
+        k: &Tensor,
+        mask: Option<&Tensor>,
+        causal: bool,
+        scale: Option<f32>,
+    ) -> Tensor {
+        let fits = self.rank() >= 2 && k.rank() >= 2 && self.size(-1) == k.size(-1);
+        assert!(fits, "attention_weights: q {:?}, k {:?}", self.shape(), k.shape());
+        let scale = scale.unwrap_or(1.0 / (self.size(-1) as f32).sqrt());
+        Attention { causal, scale_bits: scale.to_bits() }.probabilities(self, k, mask)
+    }
+
     #[track_caller]
     fn fused_attention(
         &self,

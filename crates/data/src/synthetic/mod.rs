@@ -1,6 +1,8 @@
-//! Images made from nothing, to train on where there is no data set: ten classes of shapes and patterns, and digits.
+//! Data made from nothing, to train on where there is no data set: images of ten classes of shapes and patterns, digits,
+//! and a text.
 
 mod digits;
+mod grammar;
 mod render;
 mod shapes;
 
@@ -10,6 +12,8 @@ use rayon::prelude::*;
 
 use crate::images::{Dataset, ImageSet};
 use crate::rng::{self, Use};
+
+pub use grammar::grammar;
 
 /// The class names, in the order of their labels.
 const CLASSES: [&str; 10] =

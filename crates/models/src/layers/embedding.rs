@@ -29,6 +29,11 @@ impl Embedding {
         Embedding { weight: params.param("weight", &[rows, width], Init::Normal { mean: 0.0, std: 1.0 }) }
     }
 
+    /// The table `[V, D]`, for a layer that shares it.
+    pub fn weight(&self) -> Tensor {
+        self.weight.value()
+    }
+
     /// An index outside of the table gives NaN.
     ///
     /// # Panics

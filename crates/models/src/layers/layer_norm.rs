@@ -5,7 +5,7 @@ use autograd::Tensor;
 use crate::{Init, Param, Params};
 
 /// Normalises over the last dimension of `[.., D]`: `y = (x - mean) / sqrt(var + eps) * weight + bias` with the biased
-/// variance. `eps` is 1e-5. Parameters `weight [D]` and `bias [D]`.
+/// variance. `eps` is 1e-5 unless set. Parameters `weight [D]` and `bias [D]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -19,9 +19,8 @@ use crate::{Init, Param, Params};
 pub struct LayerNorm {
     weight: Param,
     bias: Param,
+    eps: f32,
 }
-
-const EPS: f32 = 1e-5;
 
 impl LayerNorm {
     #[track_caller]
@@ -29,13 +28,18 @@ impl LayerNorm {
         LayerNorm {
             weight: params.param("weight", &[width], Init::ONES),
             bias: params.param("bias", &[width], Init::ZEROS),
+            eps: 1e-5,
         }
+    }
+
+    pub fn eps(self, eps: f32) -> LayerNorm {
+        LayerNorm { eps, ..self }
     }
 
     /// # Panics
     /// When the last dimension of `x` is not this layer's width.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.layer_norm(&self.weight.value(), &self.bias.value(), EPS)
+        x.layer_norm(&self.weight.value(), &self.bias.value(), self.eps)
     }
 }

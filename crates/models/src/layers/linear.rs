@@ -4,7 +4,7 @@ use autograd::Tensor;
 
 use crate::{Init, Param, Params};
 
-/// `y = x W^T + b`, from `[.., in]` to `[.., out]`. Parameters `weight [out, in]` and `bias [out]`.
+/// `y = x W^T + b`, from `[.., in]` to `[.., out]`. Parameters `weight [out, in]` and, unless it is made without, `bias [out]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -20,23 +20,27 @@ use crate::{Init, Param, Params};
 /// ```
 pub struct Linear {
     weight: Param,
-    bias: Param,
+    bias: Option<Param>,
 }
 
 impl Linear {
     /// PyTorch's default initialisation.
     #[track_caller]
     pub fn new(params: &Params, inputs: usize, outputs: usize) -> Linear {
-        Linear {
-            weight: params.param("weight", &[outputs, inputs], Init::torch_default()),
-            bias: params.param("bias", &[outputs], Init::torch_bias(inputs)),
-        }
+        let layer = Linear::no_bias(params, inputs, outputs);
+        Linear { bias: Some(params.param("bias", &[outputs], Init::torch_bias(inputs))), ..layer }
+    }
+
+    /// `y = x W^T`
+    #[track_caller]
+    pub fn no_bias(params: &Params, inputs: usize, outputs: usize) -> Linear {
+        Linear { weight: params.param("weight", &[outputs, inputs], Init::torch_default()), bias: None }
     }
 
     /// # Panics
     /// When the last dimension of `x` is not the number of inputs.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight.value(), Some(&self.bias.value()))
+        x.linear(&self.weight.value(), self.bias.as_ref().map(Param::value).as_ref())
     }
 }

@@ -1,17 +1,18 @@
 //! Multi-head attention (Vaswani et al. 2017).
 
-use autograd::{DType, Tensor};
+use autograd::Tensor;
 
-use crate::{Init, Param, Params};
+use crate::{AttentionMask, Init, Linear, Param, Params};
 
 /// `heads` attentions side by side, each over its part of linear projections of queries `[N, T, E]`, keys and values
 /// `[N, S, E]`, and a linear projection of their joined results, `[N, T, E]`. As `torch.nn.MultiheadAttention` with
-/// `batch_first`. Parameters `in_proj_weight [3 E, E]` and `in_proj_bias [3 E]` (of queries, keys and values),
-/// `out_proj.weight [E, E]` and `out_proj.bias [E]`.
+/// `batch_first`. Parameters `in_proj_weight [3 E, E]` (or, where keys or values have other widths, `q_proj_weight [E, E]`,
+/// `k_proj_weight [E, kdim]` and `v_proj_weight [E, vdim]`), `in_proj_bias [3 E]`, `out_proj.weight [E, E]` and
+/// `out_proj.bias [E]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
-/// use models::{MultiheadAttention, Params};
+/// use models::{AttentionMask, MultiheadAttention, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 0);
 /// let layer = MultiheadAttention::new(&params, 2, 1);
@@ -20,16 +21,39 @@ use crate::{Init, Param, Params};
 /// params.get("out_proj.weight").unwrap().set(&Tensor::from_slice(&device, &unit, &[2, 2])?);
 /// let x = Tensor::from_slice(&device, &[3.0f32, 4.0, 5.0, 6.0], &[1, 2, 2])?;
 /// // The first position sees only itself.
-/// assert_eq!(layer.forward(&x, &x, &x, None, true).to_vec::<f32>()?[..2], [3.0, 4.0]);
+/// let y = layer.forward(&x, &x, &x, AttentionMask::causal());
+/// assert_eq!(y.to_vec::<f32>()?[..2], [3.0, 4.0]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub struct MultiheadAttention {
-    in_weight: Param,
-    in_bias: Param,
-    out_weight: Param,
-    out_bias: Param,
+    in_weight: InWeight,
+    in_bias: Option<Param>,
+    out_proj: Linear,
     width: usize,
     heads: usize,
+}
+
+/// The weights of the projections of queries, keys and values.
+enum InWeight {
+    Joined(Param),
+    Apart([Param; 3]),
+}
+
+/// Options of a [`MultiheadAttention`], with PyTorch's defaults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AttentionOptions {
+    /// Biases of all projections.
+    pub bias: bool,
+    /// The width of keys, if not that of queries.
+    pub kdim: Option<usize>,
+    /// The width of values, if not that of queries.
+    pub vdim: Option<usize>,
+}
+
+impl Default for AttentionOptions {
+    fn default() -> AttentionOptions {
+        AttentionOptions { bias: true, kdim: None, vdim: None }
+    }
 }
 
 impl MultiheadAttention {
@@ -39,59 +63,109 @@ impl MultiheadAttention {
     /// When `width` is not a multiple of `heads`.
     #[track_caller]
     pub fn new(params: &Params, width: usize, heads: usize) -> MultiheadAttention {
-        assert!(heads > 0 && width.is_multiple_of(heads), "attention: width {width} for {heads} heads");
-        let out = params.path("out_proj");
-        MultiheadAttention {
-            in_weight: params.param("in_proj_weight", &[3 * width, width], Init::XavierUniform { gain: 1.0 }),
-            in_bias: params.param("in_proj_bias", &[3 * width], Init::ZEROS),
-            out_weight: out.param("weight", &[width, width], Init::torch_default()),
-            out_bias: out.param("bias", &[width], Init::ZEROS),
-            width,
-            heads,
-        }
+        MultiheadAttention::with(params, width, heads, AttentionOptions::default())
     }
 
-    /// `mask`, broadcastable to `[N, heads, T, S]`, is added to the scores; or it is of type bool and, as in torch's layer, true
-    /// where a query must *not* see a key. With `causal`, position `t` sees positions `0..=t`.
+    /// [`new`](MultiheadAttention::new) with options.
+    ///
+    /// # Panics
+    /// When `width` is not a multiple of `heads`.
+    #[track_caller]
+    pub fn with(
+        params: &Params,
+        width: usize,
+        heads: usize,
+        options: AttentionOptions,
+    ) -> MultiheadAttention {
+        assert!(heads > 0 && width.is_multiple_of(heads), "attention: width {width} for {heads} heads");
+        let (kdim, vdim) = (options.kdim.unwrap_or(width), options.vdim.unwrap_or(width));
+        let glorot = Init::XavierUniform { gain: 1.0 };
+        let in_weight = if kdim == width && vdim == width {
+            InWeight::Joined(params.param("in_proj_weight", &[3 * width, width], glorot))
+        } else {
+            let part = |(name, inputs): (&str, usize)| params.param(name, &[width, inputs], glorot);
+            InWeight::Apart(
+                [("q_proj_weight", width), ("k_proj_weight", kdim), ("v_proj_weight", vdim)].map(part),
+            )
+        };
+        let in_bias = options.bias.then(|| params.param("in_proj_bias", &[3 * width], Init::ZEROS));
+        let out = params.path("out_proj");
+        let out_proj = if options.bias {
+            let layer = Linear::new(&out, width, width);
+            out.redraw("*out_proj.bias", Init::ZEROS);
+            layer
+        } else {
+            Linear::no_bias(&out, width, width)
+        };
+        MultiheadAttention { in_weight, in_bias, out_proj, width, heads }
+    }
+
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn forward(&self, query: &Tensor, key: &Tensor, value: &Tensor, mask: AttentionMask) -> Tensor {
+        let [q, k, v] = self.heads_of([query, key, value]);
+        let seen = mask.joined(self.heads);
+        self.merge(&q.scaled_dot_product_attention(&k, &v, seen.as_ref(), mask.causal, None))
+    }
+
+    /// [`forward`](MultiheadAttention::forward), and the probabilities `[N, heads, T, S]` with which every head looks at the
+    /// keys. Their mean over dimension 1 is what torch calls averaged.
     ///
     /// # Panics
     /// When the shapes do not fit.
     #[track_caller]
-    pub fn forward(
+    pub fn forward_weights(
         &self,
         query: &Tensor,
         key: &Tensor,
         value: &Tensor,
-        mask: Option<&Tensor>,
-        causal: bool,
-    ) -> Tensor {
-        let [q, k, v] = self.project([query, key, value]).map(|x| self.split(&x));
-        let mask = mask.map(|m| if m.dtype() == DType::Bool { m.logical_not() } else { m.clone() });
-        let y = q.scaled_dot_product_attention(&k, &v, mask.as_ref(), causal, None);
-        y.transpose(1, 2)
-            .reshape(query.shape())
-            .linear(&self.out_weight.value(), Some(&self.out_bias.value()))
+        mask: AttentionMask,
+    ) -> (Tensor, Tensor) {
+        let [q, k, v] = self.heads_of([query, key, value]);
+        let weights = q.attention_weights(&k, mask.joined(self.heads).as_ref(), mask.causal, None);
+        (self.merge(&weights.matmul(&v)), weights)
     }
 
-    /// Projected queries, keys and values: by one product where they come from the same tensor.
+    /// Projected queries, keys and values `[N, heads, T, E / heads]`.
+    #[track_caller]
+    fn heads_of(&self, inputs: [&Tensor; 3]) -> [Tensor; 3] {
+        for x in inputs {
+            assert_eq!(x.rank(), 3, "attention: input {:?}", x.shape());
+        }
+        let split = |x: Tensor| {
+            x.reshape(&[x.shape()[0], x.shape()[1], self.heads, self.width / self.heads]).transpose(1, 2)
+        };
+        self.project(inputs).map(split)
+    }
+
+    /// By one product where queries, keys and values come from the same tensor.
     #[track_caller]
     fn project(&self, [query, key, value]: [&Tensor; 3]) -> [Tensor; 3] {
-        let (weight, bias) = (self.in_weight.value(), self.in_bias.value());
-        let part = |i: usize| i * self.width;
-        if query.same(key) && query.same(value) {
-            let all = query.linear(&weight, Some(&bias));
-            return [0, 1, 2].map(|i| all.narrow(-1, part(i), self.width));
-        }
-        let project = |x: &Tensor, i: usize| {
-            x.linear(&weight.narrow(0, part(i), self.width), Some(&bias.narrow(0, part(i), self.width)))
+        let width = self.width;
+        let bias = self.in_bias.as_ref().map(Param::value);
+        let weights = match &self.in_weight {
+            InWeight::Joined(weight) => {
+                let weight = weight.value();
+                if query.same(key) && query.same(value) {
+                    let all = query.linear(&weight, bias.as_ref());
+                    return [0, 1, 2].map(|i| all.narrow(-1, i * width, width));
+                }
+                [0, 1, 2].map(|i| weight.narrow(0, i * width, width))
+            }
+            InWeight::Apart(weights) => weights.each_ref().map(Param::value),
         };
-        [project(query, 0), project(key, 1), project(value, 2)]
+        let biases = [0, 1, 2].map(|i| bias.as_ref().map(|b| b.narrow(0, i * width, width)));
+        [
+            query.linear(&weights[0], biases[0].as_ref()),
+            key.linear(&weights[1], biases[1].as_ref()),
+            value.linear(&weights[2], biases[2].as_ref()),
+        ]
     }
 
-    /// `[N, T, E]` as `[N, heads, T, E / heads]`.
+    /// The joined heads' results `[N, heads, T, E / heads]`, projected to `[N, T, E]`.
     #[track_caller]
-    fn split(&self, x: &Tensor) -> Tensor {
-        assert_eq!(x.rank(), 3, "attention: input {:?}", x.shape());
-        x.reshape(&[x.shape()[0], x.shape()[1], self.heads, self.width / self.heads]).transpose(1, 2)
+    fn merge(&self, y: &Tensor) -> Tensor {
+        self.out_proj.forward(&y.transpose(1, 2).flatten(2, 3))
     }
 }

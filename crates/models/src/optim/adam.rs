@@ -110,7 +110,7 @@ impl Adam {
         // From the rounded betas, so that the rounding of 1 - beta2 cancels.
         let [c1, c2] = self.betas.map(|beta| 1.0 - f64::from(beta).powi(step as i32));
         let ([beta1, beta2], eps) = (self.betas, self.eps);
-        let states = 2 + usize::from(op.amsgrad);
+        let states = self.states();
         let update = |group: GroupOptions, ok: &Tensor, grad: &Tensor, state: &[Tensor]| {
             let lr = lr * group.lr_scale;
             let hyper = [lr, beta1, beta2, eps, group.weight_decay, c1 as f32, c2.sqrt() as f32];
@@ -118,6 +118,31 @@ impl Adam {
         };
         self.flat.step(&self.params, self.weight_decay, states, gradients, update)?;
         self.steps = step;
+        Ok(())
+    }
+
+    /// Number of state tensors beside each parameter.
+    fn states(&self) -> usize {
+        2 + usize::from(self.amsgrad)
+    }
+
+    /// The state tensors by the names of their parameters and their number, as in `"fc.weight.0"`; with
+    /// [`steps`](Adam::steps) what it takes to go on where a run stopped.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        self.flat.state()
+    }
+
+    /// Goes on after `steps` steps with the [`state`](Adam::state) that was saved then.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device.
+    ///
+    /// # Panics
+    /// When a state tensor is missing or has another shape.
+    #[track_caller]
+    pub fn resume(&mut self, steps: usize, saved: &[(String, Tensor)]) -> Result<()> {
+        self.flat.resume(&self.params, self.weight_decay, self.states(), saved)?;
+        self.steps = steps;
         Ok(())
     }
 }

@@ -129,14 +129,7 @@ impl Flat {
         gradients: Gradients,
         update: impl Fn(GroupOptions, &Tensor, &Tensor, &[Tensor]) -> Vec<Tensor>,
     ) -> Result<()> {
-        if self.state.is_none() {
-            let default = GroupOptions { weight_decay, lr_scale: 1.0 };
-            let groups = self.groups.collect(params, default).into_iter();
-            let with_state =
-                groups.map(|g| Ok(((0..states).map(|_| g.zeros()).collect::<Result<Vec<_>>>()?, g)));
-            self.state =
-                Some(with_state.map(|made| made.map(|(state, g)| (g, state))).collect::<Result<_>>()?);
-        }
+        self.open(params, weight_decay, states)?;
         let ok = finite(params.device(), &gradients);
         for (group, state) in self.state.as_mut().expect("set above") {
             let before = [vec![group.flat.clone()], std::mem::take(state)].concat();
@@ -149,5 +142,61 @@ impl Flat {
         // The gradients must not look as if somebody wanted to keep them.
         drop(gradients);
         autograd::step(params.device(), loss.as_ref())
+    }
+
+    /// Collects the groups and makes their state, if that has not happened yet.
+    fn open(&mut self, params: &Params, weight_decay: f32, states: usize) -> Result<()> {
+        if self.state.is_none() {
+            let default = GroupOptions { weight_decay, lr_scale: 1.0 };
+            let groups = self.groups.collect(params, default).into_iter();
+            let with_state =
+                groups.map(|g| Ok(((0..states).map(|_| g.zeros()).collect::<Result<Vec<_>>>()?, g)));
+            self.state =
+                Some(with_state.map(|made| made.map(|(state, g)| (g, state))).collect::<Result<_>>()?);
+        }
+        Ok(())
+    }
+
+    /// State tensors by the names of their parameters and their number, as in `"fc.weight.0"`.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        let mut found = vec![];
+        for (group, state) in self.state.iter().flatten() {
+            for (i, flat) in state.iter().enumerate() {
+                for (param, &start) in group.params.iter().zip(&group.offsets) {
+                    let value = param.value();
+                    let part = flat.narrow(0, start, value.numel()).reshape(value.shape());
+                    found.push((format!("{}.{i}", param.name()), part));
+                }
+            }
+        }
+        found
+    }
+
+    /// Puts back what [`state`](Flat::state) gave, whatever has happened to the parameters since.
+    #[track_caller]
+    pub fn resume(
+        &mut self,
+        params: &Params,
+        weight_decay: f32,
+        states: usize,
+        saved: &[(String, Tensor)],
+    ) -> Result<()> {
+        self.state = None;
+        self.open(params, weight_decay, states)?;
+        for (group, state) in self.state.iter_mut().flatten() {
+            for (i, flat) in state.iter_mut().enumerate() {
+                let mut parts = vec![];
+                for param in &group.params {
+                    let (name, value) = (format!("{}.{i}", param.name()), param.value());
+                    let found = saved.iter().find(|(n, t)| *n == name && t.shape() == value.shape());
+                    let Some((_, part)) = found else {
+                        panic!("resume: no optimizer state {name} of shape {:?}", value.shape())
+                    };
+                    parts.push(part.detach());
+                }
+                *flat = join(&parts);
+            }
+        }
+        autograd::evaluate(params.device())
     }
 }

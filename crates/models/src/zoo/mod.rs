@@ -1,5 +1,32 @@
 //! Models, one family a file.
 
+mod bert;
+mod block;
+mod char_rnn;
+mod densenet;
+mod gpt;
+mod lenet;
+mod mlp;
+mod mobilenet_v2;
+mod preact_resnet;
 mod resnet;
+mod seq2seq;
+mod unet;
+mod vae;
+mod vgg;
+mod vit;
 
+pub use bert::{Bert, BertOptions, Masked};
+pub use char_rnn::{CharRnn, CharRnnOptions, RnnState};
+pub use densenet::DenseNet;
+pub use gpt::{Gpt, GptOptions};
+pub use lenet::LeNet;
+pub use mlp::Mlp;
+pub use mobilenet_v2::MobileNetV2;
+pub use preact_resnet::PreActResNet;
 pub use resnet::ResNet;
+pub use seq2seq::{Attend, Encoded, Seq2Seq, Seq2SeqOptions};
+pub use unet::UNet;
+pub use vae::{Vae, VaeOutput};
+pub use vgg::Vgg;
+pub use vit::{Vit, VitOptions};

@@ -8,7 +8,8 @@ use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 ///
 /// [`cifar`](ResNet::cifar) gives the paper's small networks (depth 20, 32, 44, 56, 110; shortcuts without parameters,
 /// "option A"), [`imagenet`](ResNet::imagenet) the large ones (depth 18, 34, 50, 101, 152; torchvision's parameter names),
-/// [`imagenet_on_cifar`](ResNet::imagenet_on_cifar) those with a 3x3 first layer and no pooling, for images of 32x32.
+/// [`imagenet_on_cifar`](ResNet::imagenet_on_cifar) those with a 3x3 first layer and no pooling, for images of 32x32;
+/// [`resnext`](ResNet::resnext) and [`wide`](ResNet::wide) are variants of the large ones.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -57,7 +58,7 @@ impl ResNet {
     /// When the depth is none of these.
     #[track_caller]
     pub fn imagenet(depth: usize, classes: usize, params: &Params) -> ResNet {
-        ResNet::large(depth, Stem::Large, classes, params)
+        ResNet::large(depth, Kind::BOTTLENECK, Stem::Large, classes, params)
     }
 
     /// As [`imagenet`](ResNet::imagenet), but with a 3x3 first layer of stride 1 and no pooling.
@@ -66,17 +67,43 @@ impl ResNet {
     /// When the depth is none of those.
     #[track_caller]
     pub fn imagenet_on_cifar(depth: usize, classes: usize, params: &Params) -> ResNet {
-        ResNet::large(depth, Stem::Small, classes, params)
+        ResNet::large(depth, Kind::BOTTLENECK, Stem::Small, classes, params)
+    }
+
+    /// ResNeXt (Xie et al. 2017) of depth 50 (32 groups of width 4) or 101 (32 groups of width 8), as torchvision's
+    /// `resnext50_32x4d` and `resnext101_32x8d`.
+    ///
+    /// # Panics
+    /// When the depth is neither.
+    #[track_caller]
+    pub fn resnext(depth: usize, classes: usize, params: &Params) -> ResNet {
+        let base = match depth {
+            50 => 4,
+            101 => 8,
+            _ => panic!("ResNet: a ResNeXt of depth {depth} instead of 50 or 101"),
+        };
+        ResNet::large(depth, Kind::Bottleneck { groups: 32, base }, Stem::Large, classes, params)
+    }
+
+    /// The wide residual network of depth 50 or 101 (Zagoruyko and Komodakis 2016), whose bottlenecks are twice as wide, as
+    /// torchvision's `wide_resnet50_2` and `wide_resnet101_2`.
+    ///
+    /// # Panics
+    /// When the depth is neither.
+    #[track_caller]
+    pub fn wide(depth: usize, classes: usize, params: &Params) -> ResNet {
+        assert!(depth == 50 || depth == 101, "ResNet: a wide one of depth {depth} instead of 50 or 101");
+        ResNet::large(depth, Kind::Bottleneck { groups: 1, base: 128 }, Stem::Large, classes, params)
     }
 
     #[track_caller]
-    fn large(depth: usize, stem: Stem, classes: usize, params: &Params) -> ResNet {
+    fn large(depth: usize, bottleneck: Kind, stem: Stem, classes: usize, params: &Params) -> ResNet {
         let (kind, blocks) = match depth {
             18 => (Kind::Basic, [2, 2, 2, 2]),
             34 => (Kind::Basic, [3, 4, 6, 3]),
-            50 => (Kind::Bottleneck, [3, 4, 6, 3]),
-            101 => (Kind::Bottleneck, [3, 4, 23, 3]),
-            152 => (Kind::Bottleneck, [3, 8, 36, 3]),
+            50 => (bottleneck, [3, 4, 6, 3]),
+            101 => (bottleneck, [3, 4, 23, 3]),
+            152 => (bottleneck, [3, 8, 36, 3]),
             _ => panic!("ResNet: depth {depth} is not 18, 34, 50, 101 or 152"),
         };
         let stages = [0, 1, 2, 3].map(|s| Stage { width: 64 << s, blocks: blocks[s] });
@@ -142,11 +169,14 @@ enum Stem {
 enum Kind {
     /// Two 3x3 convolutions.
     Basic,
-    /// 1x1, 3x3, 1x1 convolutions, the last to four times the width.
-    Bottleneck,
+    /// 1x1, 3x3, 1x1 convolutions, the last to four times the width; the second has groups of `base` channels, where the
+    /// width is 64.
+    Bottleneck { groups: usize, base: usize },
 }
 
 impl Kind {
+    const BOTTLENECK: Kind = Kind::Bottleneck { groups: 1, base: 64 };
+
     fn outputs(self, width: usize) -> usize {
         if self == Kind::Basic { width } else { 4 * width }
     }
@@ -212,16 +242,18 @@ impl Block {
         params: &Params,
     ) -> Block {
         let outputs = kind.outputs(width);
-        // (channels in, channels out, kernel, stride); the stride is in the 3x3 layer, as in torchvision.
+        // (channels in, channels out, kernel, stride, groups); the stride is in the 3x3 layer, as in torchvision.
         let layers = match kind {
-            Kind::Basic => vec![(inputs, width, 3, stride), (width, outputs, 3, 1)],
-            Kind::Bottleneck => {
-                vec![(inputs, width, 1, 1), (width, width, 3, stride), (width, outputs, 1, 1)]
+            Kind::Basic => vec![(inputs, width, 3, stride, 1), (width, outputs, 3, 1, 1)],
+            Kind::Bottleneck { groups, base } => {
+                let inner = width * base / 64 * groups;
+                vec![(inputs, inner, 1, 1, 1), (inner, inner, 3, stride, groups), (inner, outputs, 1, 1, 1)]
             }
         };
-        let convs = layers.into_iter().enumerate().map(|(i, (from, to, kernel, stride))| {
+        let convs = layers.into_iter().enumerate().map(|(i, (from, to, kernel, stride, groups))| {
             let conv = Conv2d::new(from, to, kernel)
                 .stride(stride)
+                .groups(groups)
                 .padding(kernel / 2)
                 .no_bias()
                 .init(Init::HE_FAN_OUT);

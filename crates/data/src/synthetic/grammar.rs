@@ -1,0 +1,57 @@
+//! A text in a small made-up language, for trying language models without data.
+
+use rand_chacha::rand_core::Rng;
+
+use crate::rng::{Use, below, stream};
+
+const ARTICLES: [&str; 3] = ["the", "a", "every"];
+const ADJECTIVES: [&str; 6] = ["small", "red", "old", "quiet", "brave", "sleepy"];
+const NOUNS: [&str; 8] = ["cat", "dog", "bird", "king", "child", "fox", "sailor", "tree"];
+const VERBS: [&str; 6] = ["sees", "follows", "likes", "hears", "greets", "forgets"];
+const PLACES: [&str; 5] = ["in the garden", "near the river", "at night", "by the sea", "in town"];
+
+/// Sentences of a small grammar, at least `chars` characters of them: who, does what, to whom, and perhaps where or why. Every
+/// tenth line or so is a sum of two numbers below ten, with its result.
+///
+/// ```
+/// let text = data::synthetic::grammar(1000, 42);
+/// assert!(text.len() >= 1000 && text.ends_with(".\n"));
+/// assert_eq!(text, data::synthetic::grammar(1000, 42));
+/// ```
+pub fn grammar(chars: usize, seed: u64) -> String {
+    let mut rng = stream(seed, Use::Synthetic, 1, 0);
+    let mut text = String::with_capacity(chars + 100);
+    while text.len() < chars {
+        if below(&mut rng, 10) == 0 {
+            let (a, b) = (below(&mut rng, 10), below(&mut rng, 10));
+            text.push_str(&format!("{a} and {b} is {}.\n", a + b));
+            continue;
+        }
+        let mut sentence = clause(&mut rng);
+        match below(&mut rng, 4) {
+            0 => sentence = format!("{sentence} {}", pick(&mut rng, &PLACES)),
+            1 => sentence = format!("{sentence} because {}", clause(&mut rng)),
+            _ => {}
+        }
+        text.push_str(&sentence);
+        text.push_str(".\n");
+    }
+    text
+}
+
+fn clause(rng: &mut impl Rng) -> String {
+    format!("{} {} {}", noun_phrase(rng), pick(rng, &VERBS), noun_phrase(rng))
+}
+
+fn noun_phrase(rng: &mut impl Rng) -> String {
+    let (article, noun) = (pick(rng, &ARTICLES), pick(rng, &NOUNS));
+    if below(rng, 2) == 0 {
+        format!("{article} {noun}")
+    } else {
+        format!("{article} {} {noun}", pick(rng, &ADJECTIVES))
+    }
+}
+
+fn pick<'a>(rng: &mut impl Rng, words: &[&'a str]) -> &'a str {
+    words[below(rng, words.len() as u32) as usize]
+}

@@ -1,0 +1,124 @@
+//! Writing sequences with a language model: one token after another, drawn or searched for.
+
+mod beam;
+mod sampler;
+
+use autograd::{Device, Result, Tensor};
+
+pub use beam::{Hypothesis, beam_search};
+pub use sampler::Sampler;
+
+/// A network that predicts the next token of a sequence from a state.
+pub trait LanguageModel {
+    /// What it knows of the tokens so far: a cache, or a hidden state.
+    type State: Clone;
+
+    fn device(&self) -> &Device;
+
+    /// The most tokens that a state can hold, if there is a limit.
+    fn context(&self) -> Option<usize>;
+
+    /// The state before the first token.
+    fn start(&self) -> Self::State;
+
+    /// Logits `[1, T, vocab]` of what follows each of `tokens [1, T]`, which follow those in the state and enter it.
+    fn next(&self, tokens: &Tensor, state: &mut Self::State) -> Tensor;
+}
+
+/// A sequence that a model reads token by token. When the model's context is full, it goes on with the later half.
+pub struct Reader<'a, M: LanguageModel> {
+    model: &'a M,
+    state: M::State,
+    /// Those in the state.
+    tokens: Vec<i32>,
+}
+
+impl<M: LanguageModel> Clone for Reader<'_, M> {
+    fn clone(&self) -> Self {
+        Reader { model: self.model, state: self.state.clone(), tokens: self.tokens.clone() }
+    }
+}
+
+impl<'a, M: LanguageModel> Reader<'a, M> {
+    pub fn new(model: &'a M) -> Reader<'a, M> {
+        Reader { model, state: model.start(), tokens: vec![] }
+    }
+
+    /// Reads a token, and gives the logits `[vocab]` of the next.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device.
+    pub fn read(&mut self, token: i32) -> Result<Vec<f32>> {
+        if self.model.context().is_some_and(|most| self.tokens.len() == most) {
+            let later = self.tokens.split_off(self.tokens.len().div_ceil(2));
+            *self = Reader::new(self.model);
+            for token in later {
+                self.push(token)?;
+            }
+        }
+        self.push(token)
+    }
+
+    fn push(&mut self, token: i32) -> Result<Vec<f32>> {
+        let device = self.model.device();
+        // A number, not data: every token replays the same plan.
+        let tokens = Tensor::scalars(device, &[token]).reshape(&[1, 1]);
+        let logits = self.model.next(&tokens, &mut self.state);
+        self.tokens.push(token);
+        // Nobody will ask for gradients: without this the states would keep each other for ever.
+        autograd::step(device, Some(&logits))?;
+        logits.to_vec()
+    }
+
+    /// Reads all of `prompt`, and gives the logits after its end.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device.
+    ///
+    /// # Panics
+    /// When the prompt is empty.
+    #[track_caller]
+    pub fn prompt(&mut self, prompt: &[i32]) -> Result<Vec<f32>> {
+        let (last, first) = prompt.split_last().expect("a prompt has at least one token");
+        for &token in first {
+            self.read(token)?;
+        }
+        self.read(*last)
+    }
+}
+
+/// `count` tokens that follow `prompt`, drawn one after another.
+///
+/// ```
+/// use models::{CharRnn, CharRnnOptions, Params, Sampler, generate};
+/// let params = Params::new(&autograd::Device::named("cpu")?, 42);
+/// let net = CharRnn::gru(CharRnnOptions { vocab: 5, embed: 4, hidden: 8, layers: 1 }, &params);
+/// let tokens = generate(&net, &[0, 1], 10, &mut Sampler::new(7).top_k(3))?;
+/// assert!(tokens.len() == 10 && tokens.iter().all(|t| (0..5).contains(t)));
+/// # Ok::<(), autograd::Error>(())
+/// ```
+///
+/// # Errors
+/// Whatever goes wrong on the device.
+///
+/// # Panics
+/// When the prompt is empty.
+#[track_caller]
+pub fn generate<M: LanguageModel>(
+    model: &M,
+    prompt: &[i32],
+    count: usize,
+    sampler: &mut Sampler,
+) -> Result<Vec<i32>> {
+    let mut reader = Reader::new(model);
+    let mut logits = reader.prompt(prompt)?;
+    let mut tokens = Vec::with_capacity(count);
+    while tokens.len() < count {
+        let token = sampler.draw(&logits);
+        tokens.push(token);
+        if tokens.len() < count {
+            logits = reader.read(token)?;
+        }
+    }
+    Ok(tokens)
+}

@@ -1,0 +1,62 @@
+//! What queries must not see.
+
+use autograd::{DType, Tensor};
+
+/// The masks of an attention layer, as the arguments of `torch.nn.MultiheadAttention.forward`. A mask of type bool is true
+/// where a query must *not* see a key; one of floats is added to the scores. By default everything is seen.
+///
+/// ```
+/// use autograd::{DType, Device, Tensor};
+/// use models::{AttentionMask, MultiheadAttention, Params};
+/// let device = Device::named("cpu")?;
+/// let layer = MultiheadAttention::new(&Params::new(&device, 0), 4, 2);
+/// let x = Tensor::ones(&device, &[1, 3, 4]);
+/// // The last of the three positions is padding.
+/// let padding = Tensor::from_slice(&device, &[0i32, 0, 1], &[1, 3])?.to(DType::Bool);
+/// let mask = AttentionMask { key_padding: Some(&padding), ..AttentionMask::default() };
+/// let (_, weights) = layer.forward_weights(&x, &x, &x, mask);
+/// assert_eq!(weights.to_vec::<f32>()?[..3], [0.5, 0.5, 0.0]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AttentionMask<'a> {
+    /// `[T, S]`, `[N * heads, T, S]`, or anything of four dimensions that broadcasts to `[N, heads, T, S]`.
+    pub attn: Option<&'a Tensor>,
+    /// `[N, S]`: keys that no query of a sequence sees.
+    pub key_padding: Option<&'a Tensor>,
+    /// Position `t` sees positions `0..=t`.
+    pub causal: bool,
+}
+
+impl AttentionMask<'_> {
+    /// Every position sees itself and those before it.
+    pub fn causal() -> Self {
+        AttentionMask { causal: true, ..AttentionMask::default() }
+    }
+
+    /// Both masks in one that broadcasts to `[N, heads, T, S]`, as scaled dot-product attention wants it: bool, and true where
+    /// a key *is* seen, or added to the scores.
+    #[track_caller]
+    pub(crate) fn joined(self, heads: usize) -> Option<Tensor> {
+        let by_head = |m: &Tensor| match m.rank() {
+            3 => m.reshape(&[m.shape()[0] / heads, heads, m.shape()[1], m.shape()[2]]),
+            _ => m.clone(),
+        };
+        let (attn, padding) = (self.attn.map(by_head), self.key_padding.map(|m| m.unsqueeze(1).unsqueeze(1)));
+        match (attn, padding) {
+            (Some(a), Some(b)) if a.dtype() == DType::Bool && b.dtype() == DType::Bool => {
+                Some(a.logical_or(&b).logical_not())
+            }
+            (Some(a), Some(b)) => Some(added(&a) + added(&b)),
+            (one, other) => one.or(other).map(|m| if m.dtype() == DType::Bool { m.logical_not() } else { m }),
+        }
+    }
+}
+
+/// A mask that is added to scores.
+fn added(mask: &Tensor) -> Tensor {
+    if mask.dtype() != DType::Bool {
+        return mask.clone();
+    }
+    Tensor::zeros(mask.device(), &[1]).masked_fill(mask, f32::NEG_INFINITY)
+}

@@ -1,0 +1,29 @@
+//! The two linear layers of a transformer layer.
+
+use autograd::Tensor;
+
+use super::transformer_encoder_layer::TransformerOptions;
+use crate::{Linear, Params};
+
+/// `linear2(activation(linear1(x)))`
+pub(super) struct FeedForward {
+    linear1: Linear,
+    linear2: Linear,
+    activation: fn(&Tensor) -> Tensor,
+}
+
+impl FeedForward {
+    #[track_caller]
+    pub fn new(params: &Params, width: usize, options: TransformerOptions) -> FeedForward {
+        FeedForward {
+            linear1: Linear::new(&params.path("linear1"), width, options.dim_feedforward),
+            linear2: Linear::new(&params.path("linear2"), options.dim_feedforward, width),
+            activation: options.activation,
+        }
+    }
+
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        self.linear2.forward(&(self.activation)(&self.linear1.forward(x)))
+    }
+}

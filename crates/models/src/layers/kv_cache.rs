@@ -1,0 +1,80 @@
+//! Keys and values of earlier positions, kept while a sequence is generated.
+
+use autograd::{DType, Device, Tensor};
+
+/// Keys and values `[N, heads, S, E]` of up to `S` positions, of which the first [`len`](KvCache::len) are filled. With it, a
+/// new position costs one row of attention instead of the whole sequence. All sizes are fixed, and where to write is a
+/// number: generating one position after another replays one plan. Gradients do not flow into what was kept.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::KvCache;
+/// let device = Device::named("cpu")?;
+/// let x = Tensor::from_slice(&device, &[1.0f32, 0.0, 0.0, 2.0, 3.0, 1.0], &[1, 1, 3, 2])?;
+/// let whole = x.scaled_dot_product_attention(&x, &x, None, true, None);
+/// let mut cache = KvCache::new(&device, 1, 1, 8, 2);
+/// for t in 0..3 {
+///     let row = x.narrow(2, t, 1);
+///     let y = cache.attend(&row, &row, &row).to_vec::<f32>()?;
+///     for (got, want) in y.iter().zip(whole.narrow(2, t, 1).to_vec::<f32>()?) {
+///         assert!((got - want).abs() < 1e-6);
+///     }
+/// }
+/// assert_eq!(cache.len(), 3);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct KvCache {
+    keys: Tensor,
+    values: Tensor,
+    len: usize,
+}
+
+impl KvCache {
+    /// Room for `length` positions.
+    pub fn new(device: &Device, batch: usize, heads: usize, length: usize, features: usize) -> KvCache {
+        let zeros = Tensor::zeros(device, &[batch, heads, length, features]);
+        KvCache { keys: zeros.clone(), values: zeros, len: 0 }
+    }
+
+    /// Number of positions kept.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Keeps keys and values of the next `T` positions, and gives causal attention of their queries to all kept; all
+    /// `[N, heads, T, E]`.
+    ///
+    /// # Panics
+    /// When the shapes do not fit, or there is no room.
+    #[track_caller]
+    pub fn attend(&mut self, q: &Tensor, k: &Tensor, v: &Tensor) -> Tensor {
+        let (room, start, count) = (self.keys.size(2), self.len, k.size(-2));
+        assert!(start + count <= room, "KvCache: positions {start}..{} of {room}", start + count);
+        let shape = |t: &Tensor| [&t.shape()[..2], &[count], &t.shape()[3..]].concat();
+        for (new, kept) in [(k, &self.keys), (v, &self.values)] {
+            assert_eq!(new.shape(), shape(kept), "KvCache: new rows for {:?}", kept.shape());
+        }
+        // Position of each row among the new ones.
+        let row = Tensor::arange(k.device(), room);
+        let place = &row - start as f32;
+        self.keys = written(&self.keys, k, &place);
+        self.values = written(&self.values, v, &place);
+        self.len += count;
+        let query = Tensor::arange(k.device(), count) + start as f32;
+        let seen = row.le(&query.unsqueeze(1));
+        q.scaled_dot_product_attention(&self.keys, &self.values, Some(&seen), false, None)
+    }
+}
+
+/// `kept` with row `place` of `new` wherever there is one.
+fn written(kept: &Tensor, new: &Tensor, place: &Tensor) -> Tensor {
+    let count = new.size(2);
+    let inside = place.ge(0.0).logical_and(&place.lt(count as f32)).unsqueeze(1);
+    let nearest = place.clamp(0.0, (count - 1) as f32).to(DType::I32);
+    new.detach().index_select(2, &nearest).where_(&inside, kept)
+}

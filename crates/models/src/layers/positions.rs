@@ -1,0 +1,100 @@
+//! Positions added to embeddings: learned ones, and waves.
+
+use autograd::{Device, Tensor};
+
+use crate::{Init, Param, Params};
+
+/// A trained vector for each position, added to `[N, T, E]`. Parameter `weight [length, E]`, normally distributed at first, as
+/// the `torch.nn.Embedding` that it is.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{LearnedPositions, Params};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 0);
+/// let positions = LearnedPositions::new(&params, 4, 1);
+/// params.get("weight").unwrap().set(&Tensor::from_slice(&device, &[0.0f32, 1.0, 2.0, 3.0], &[4, 1])?);
+/// let x = Tensor::zeros(&device, &[1, 2, 1]);
+/// assert_eq!(positions.forward(&x, 0).to_vec::<f32>()?, [0.0, 1.0]);
+/// assert_eq!(positions.forward(&x, 2).to_vec::<f32>()?, [2.0, 3.0]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct LearnedPositions {
+    weight: Param,
+}
+
+impl LearnedPositions {
+    #[track_caller]
+    pub fn new(params: &Params, length: usize, width: usize) -> LearnedPositions {
+        let normal = Init::Normal { mean: 0.0, std: 1.0 };
+        LearnedPositions { weight: params.param("weight", &[length, width], normal) }
+    }
+
+    /// `x [N, T, E]` at positions `start..start + T`.
+    ///
+    /// # Panics
+    /// When there are fewer positions.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor, start: usize) -> Tensor {
+        x + rows(&self.weight.value(), start, x.size(-2))
+    }
+}
+
+/// Waves of geometrically growing length, added to `[N, T, E]` (Vaswani et al. 2017, section 3.5): position `t` gets
+/// `sin(t / 10000^(2i / E))` in feature `2i` and the cosine of the same in feature `2i + 1`.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::SinusoidalPositions;
+/// let device = Device::named("cpu")?;
+/// let positions = SinusoidalPositions::new(&device, 16, 4);
+/// let y = positions.forward(&Tensor::zeros(&device, &[1, 1, 4]), 3).to_vec::<f32>()?;
+/// for (y, want) in y.iter().zip([3f32.sin(), 3f32.cos(), 0.03f32.sin(), 0.03f32.cos()]) {
+///     assert!((y - want).abs() < 1e-6);
+/// }
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct SinusoidalPositions {
+    table: Tensor,
+}
+
+impl SinusoidalPositions {
+    /// # Panics
+    /// When `width` is odd.
+    #[track_caller]
+    pub fn new(device: &Device, length: usize, width: usize) -> SinusoidalPositions {
+        assert!(width.is_multiple_of(2), "SinusoidalPositions: an odd width {width}");
+        let mut table = Vec::with_capacity(length * width);
+        for angle in angles(length, width, 10_000.0) {
+            table.extend([angle.sin() as f32, angle.cos() as f32]);
+        }
+        SinusoidalPositions { table: Tensor::constant(device, &table, &[length, width]) }
+    }
+
+    /// `x [N, T, E]` at positions `start..start + T`.
+    ///
+    /// # Panics
+    /// When there are fewer positions.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor, start: usize) -> Tensor {
+        x + rows(&self.table, start, x.size(-2))
+    }
+}
+
+/// `t / base^(2i / width)` for every position `t` and every `i < width / 2`.
+pub(super) fn angles(length: usize, width: usize, base: f64) -> impl Iterator<Item = f64> {
+    let rate = move |i: usize| base.powf(-((2 * i) as f64) / width as f64);
+    (0..length).flat_map(move |t| (0..width / 2).map(move |i| t as f64 * rate(i)))
+}
+
+/// Rows `start..start + count` of a table. Those further on are looked up by number, so that a position that moves from step
+/// to step makes no new plans.
+#[track_caller]
+pub(super) fn rows(table: &Tensor, start: usize, count: usize) -> Tensor {
+    let length = table.shape()[0];
+    assert!(start + count <= length, "positions {start}..{} of {length}", start + count);
+    if start == 0 {
+        return table.narrow(0, 0, count);
+    }
+    table.embedding(&(Tensor::arange(table.device(), count) + start as f32))
+}

@@ -1,0 +1,58 @@
+//! Rotary position embeddings.
+
+use autograd::{Device, Tensor, stack};
+
+use super::positions::{angles, rows};
+
+/// Turns each pair of features `2i`, `2i + 1` of queries and keys by the angle `t / base^(2i / E)` at position `t`, so that
+/// their products depend on distances alone (Su et al. 2021, "RoFormer", equation 34). `base` is 10,000 in the paper.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::Rotary;
+/// let device = Device::named("cpu")?;
+/// let rotary = Rotary::new(&device, 16, 2, 10_000.0);
+/// let x = Tensor::from_slice(&device, &[1.0f32, 0.0, 1.0, 0.0], &[2, 2])?;
+/// let y = rotary.forward(&x, 0).to_vec::<f32>()?;
+/// for (y, want) in y.iter().zip([1.0, 0.0, 1f32.cos(), 1f32.sin()]) {
+///     assert!((y - want).abs() < 1e-6);
+/// }
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct Rotary {
+    /// `[length, E / 2]`
+    cos: Tensor,
+    sin: Tensor,
+}
+
+impl Rotary {
+    /// For up to `length` positions and `features` features (those of one head).
+    ///
+    /// # Panics
+    /// When the number of features is odd.
+    #[track_caller]
+    pub fn new(device: &Device, length: usize, features: usize, base: f64) -> Rotary {
+        assert!(features.is_multiple_of(2), "Rotary: an odd number of features {features}");
+        let table = |f: fn(f64) -> f64| {
+            let values: Vec<f32> = angles(length, features, base).map(|angle| f(angle) as f32).collect();
+            Tensor::constant(device, &values, &[length, features / 2])
+        };
+        Rotary { cos: table(f64::cos), sin: table(f64::sin) }
+    }
+
+    /// `x [.., T, E]` at positions `start..start + T`.
+    ///
+    /// # Panics
+    /// When there are fewer positions or other features.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor, start: usize) -> Tensor {
+        let features = 2 * self.cos.shape()[1];
+        let fits = x.rank() >= 2 && x.size(-1) == features;
+        assert!(fits, "Rotary: {:?} with {features} features", x.shape());
+        let [cos, sin] = [&self.cos, &self.sin].map(|table| rows(table, start, x.size(-2)));
+        let pairs = x.reshape(&[&x.shape()[..x.rank() - 1], &[features / 2, 2]].concat());
+        let (a, b) = (pairs.select(-1, 0), pairs.select(-1, 1));
+        let turned = stack(&[&(&a * &cos - &b * &sin), &(a * sin + b * cos)], -1);
+        turned.reshape(x.shape())
+    }
+}

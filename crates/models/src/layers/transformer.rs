@@ -1,0 +1,194 @@
+//! Transformers: stacks of encoder and decoder layers (Vaswani et al. 2017).
+
+use autograd::Tensor;
+
+use crate::{
+    AttentionMask, Init, LayerNorm, Params, TransformerDecoderLayer, TransformerEncoderLayer,
+    TransformerOptions,
+};
+
+/// Encoder layers on top of each other, from `[N, T, E]` to `[N, T, E]`, and perhaps a normalisation at the end. As
+/// `torch.nn.TransformerEncoder`. Parameters `layers.0.*` and so on, and `norm.*`.
+pub struct TransformerEncoder {
+    layers: Vec<TransformerEncoderLayer>,
+    norm: Option<LayerNorm>,
+}
+
+impl TransformerEncoder {
+    /// `layers` layers, each with initial values of its own; `norm` as in
+    /// `Some(LayerNorm::new(&params.path("norm"), width))`.
+    ///
+    /// # Panics
+    /// When `width` is not a multiple of `heads`.
+    #[track_caller]
+    pub fn new(
+        params: &Params,
+        width: usize,
+        heads: usize,
+        layers: usize,
+        norm: Option<LayerNorm>,
+        options: TransformerOptions,
+    ) -> TransformerEncoder {
+        let layer = |i| TransformerEncoderLayer::new(&params.path("layers").path(i), width, heads, options);
+        TransformerEncoder { layers: (0..layers).map(layer).collect(), norm }
+    }
+
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor, mask: AttentionMask) -> Tensor {
+        let mut x = x.clone();
+        for layer in &self.layers {
+            x = layer.forward(&x, mask);
+        }
+        match &self.norm {
+            Some(norm) => norm.forward(&x),
+            None => x,
+        }
+    }
+}
+
+/// Decoder layers on top of each other, from `[N, T, E]` to `[N, T, E]`, and perhaps a normalisation at the end. As
+/// `torch.nn.TransformerDecoder`. Parameters `layers.0.*` and so on, and `norm.*`.
+pub struct TransformerDecoder {
+    layers: Vec<TransformerDecoderLayer>,
+    norm: Option<LayerNorm>,
+}
+
+impl TransformerDecoder {
+    /// `layers` layers, each with initial values of its own; `norm` as in
+    /// `Some(LayerNorm::new(&params.path("norm"), width))`.
+    ///
+    /// # Panics
+    /// When `width` is not a multiple of `heads`.
+    #[track_caller]
+    pub fn new(
+        params: &Params,
+        width: usize,
+        heads: usize,
+        layers: usize,
+        norm: Option<LayerNorm>,
+        options: TransformerOptions,
+    ) -> TransformerDecoder {
+        let layer = |i| TransformerDecoderLayer::new(&params.path("layers").path(i), width, heads, options);
+        TransformerDecoder { layers: (0..layers).map(layer).collect(), norm }
+    }
+
+    /// As [`TransformerDecoderLayer::forward`].
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn forward(
+        &self,
+        x: &Tensor,
+        memory: &Tensor,
+        mask: AttentionMask,
+        memory_mask: AttentionMask,
+    ) -> Tensor {
+        let mut x = x.clone();
+        for layer in &self.layers {
+            x = layer.forward(&x, memory, mask, memory_mask);
+        }
+        match &self.norm {
+            Some(norm) => norm.forward(&x),
+            None => x,
+        }
+    }
+}
+
+/// Encoder and decoder, as `torch.nn.Transformer` with `batch_first`: from sources `[N, S, E]` and targets `[N, T, E]`, both
+/// embedded, to `[N, T, E]`. Parameters `encoder.*` and `decoder.*`, both with a final `norm`; matrices start Glorot-uniform.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{Params, Transformer, TransformerMasks, TransformerOptions};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 0);
+/// let options = TransformerOptions { dim_feedforward: 16, ..TransformerOptions::default() };
+/// let net = Transformer::new(&params, 8, 2, 1, 1, options);
+/// let (source, target) = (Tensor::ones(&device, &[2, 5, 8]), Tensor::ones(&device, &[2, 3, 8]));
+/// let y = net.forward(&source, &target, TransformerMasks::causal());
+/// assert_eq!(y.shape(), [2, 3, 8]);
+/// assert!(params.get("decoder.layers.0.multihead_attn.in_proj_weight").is_some());
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct Transformer {
+    encoder: TransformerEncoder,
+    decoder: TransformerDecoder,
+}
+
+/// What the parts of a [`Transformer`] must not see.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TransformerMasks<'a> {
+    /// Sources of sources.
+    pub src: AttentionMask<'a>,
+    /// Targets of targets.
+    pub tgt: AttentionMask<'a>,
+    /// Targets of the encoder's output.
+    pub memory: AttentionMask<'a>,
+}
+
+impl TransformerMasks<'_> {
+    /// Targets see what comes before them, and all sources.
+    pub fn causal() -> Self {
+        TransformerMasks { tgt: AttentionMask::causal(), ..TransformerMasks::default() }
+    }
+}
+
+impl Transformer {
+    /// # Panics
+    /// When `width` is not a multiple of `heads`.
+    #[track_caller]
+    pub fn new(
+        params: &Params,
+        width: usize,
+        heads: usize,
+        encoder_layers: usize,
+        decoder_layers: usize,
+        options: TransformerOptions,
+    ) -> Transformer {
+        let norm =
+            |params: &Params| Some(LayerNorm::new(&params.path("norm"), width).eps(options.layer_norm_eps));
+        let (left, right) = (params.path("encoder"), params.path("decoder"));
+        let encoder = TransformerEncoder::new(&left, width, heads, encoder_layers, norm(&left), options);
+        let decoder = TransformerDecoder::new(&right, width, heads, decoder_layers, norm(&right), options);
+        for param in [left.all(), right.all()].concat() {
+            if param.value().rank() > 1 {
+                params.draw(&param, Init::XavierUniform { gain: 1.0 });
+            }
+        }
+        Transformer { encoder, decoder }
+    }
+
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn forward(&self, source: &Tensor, target: &Tensor, masks: TransformerMasks) -> Tensor {
+        self.decode(target, &self.encode(source, masks.src), masks.tgt, masks.memory)
+    }
+
+    /// The memory `[N, S, E]` of sources `[N, S, E]`.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn encode(&self, source: &Tensor, mask: AttentionMask) -> Tensor {
+        self.encoder.forward(source, mask)
+    }
+
+    /// What the decoder makes of targets `[N, T, E]` and a memory `[N, S, E]`.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn decode(
+        &self,
+        target: &Tensor,
+        memory: &Tensor,
+        mask: AttentionMask,
+        memory_mask: AttentionMask,
+    ) -> Tensor {
+        self.decoder.forward(target, memory, mask, memory_mask)
+    }
+}

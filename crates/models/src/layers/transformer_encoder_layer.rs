@@ -1,0 +1,90 @@
+//! A layer of a transformer's encoder (Vaswani et al. 2017).
+
+use autograd::Tensor;
+
+use super::feed_forward::FeedForward;
+use crate::{AttentionMask, LayerNorm, MultiheadAttention, Params};
+
+/// Options of transformer layers, with PyTorch's defaults.
+#[derive(Clone, Copy, Debug)]
+pub struct TransformerOptions {
+    /// Width between the two linear layers.
+    pub dim_feedforward: usize,
+    /// What follows the first of them, such as [`Tensor::relu`] or [`Tensor::gelu`].
+    pub activation: fn(&Tensor) -> Tensor,
+    /// Normalises what enters a part of the layer instead of what leaves it (Xiong et al. 2020).
+    pub norm_first: bool,
+    pub layer_norm_eps: f32,
+}
+
+impl Default for TransformerOptions {
+    fn default() -> TransformerOptions {
+        TransformerOptions {
+            dim_feedforward: 2048,
+            activation: Tensor::relu,
+            norm_first: false,
+            layer_norm_eps: 1e-5,
+        }
+    }
+}
+
+/// Self-attention and a network of two linear layers, each with a residual connection and layer normalisation, from
+/// `[N, T, E]` to `[N, T, E]`. As `torch.nn.TransformerEncoderLayer` with `batch_first` and without dropout. Parameters
+/// `self_attn.*` (see [`MultiheadAttention`]), `linear1.*`, `linear2.*`, `norm1.*` and `norm2.*`.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{AttentionMask, Params, TransformerEncoderLayer, TransformerOptions};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 0);
+/// let options = TransformerOptions { dim_feedforward: 8, ..TransformerOptions::default() };
+/// let layer = TransformerEncoderLayer::new(&params, 4, 2, options);
+/// assert_eq!(params.count(), 4 * (4 * 4 + 4) + 2 * 4 * 8 + 8 + 4 + 2 * 8);
+/// let y = layer.forward(&Tensor::ones(&device, &[1, 3, 4]), AttentionMask::default());
+/// // Equal positions stay equal, and are normalised.
+/// let y = y.to_vec::<f32>()?;
+/// assert!(y[..4] == y[4..8] && y[..4].iter().sum::<f32>().abs() < 1e-5);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct TransformerEncoderLayer {
+    self_attn: MultiheadAttention,
+    feed_forward: FeedForward,
+    norm1: LayerNorm,
+    norm2: LayerNorm,
+    norm_first: bool,
+}
+
+impl TransformerEncoderLayer {
+    /// PyTorch's default initialisation.
+    ///
+    /// # Panics
+    /// When `width` is not a multiple of `heads`.
+    #[track_caller]
+    pub fn new(
+        params: &Params,
+        width: usize,
+        heads: usize,
+        options: TransformerOptions,
+    ) -> TransformerEncoderLayer {
+        TransformerEncoderLayer {
+            self_attn: MultiheadAttention::new(&params.path("self_attn"), width, heads),
+            feed_forward: FeedForward::new(params, width, options),
+            norm1: LayerNorm::new(&params.path("norm1"), width).eps(options.layer_norm_eps),
+            norm2: LayerNorm::new(&params.path("norm2"), width).eps(options.layer_norm_eps),
+            norm_first: options.norm_first,
+        }
+    }
+
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor, mask: AttentionMask) -> Tensor {
+        if self.norm_first {
+            let h = self.norm1.forward(x);
+            let x = x + self.self_attn.forward(&h, &h, &h, mask);
+            return &x + self.feed_forward.forward(&self.norm2.forward(&x));
+        }
+        let x = self.norm1.forward(&(x + self.self_attn.forward(x, x, x, mask)));
+        self.norm2.forward(&(&x + self.feed_forward.forward(&x)))
+    }
+}

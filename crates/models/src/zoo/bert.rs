@@ -1,0 +1,148 @@
+//! Masked language models (Devlin et al. 2019, "BERT").
+
+use autograd::Tensor;
+use gpu_core::philox;
+
+use crate::{
+    AttentionMask, Embedding, Init, LayerNorm, LearnedPositions, Linear, Param, Params, TransformerEncoder,
+    TransformerOptions,
+};
+
+/// A transformer encoder that guesses hidden tokens from both sides: from tokens `[N, T]` to logits `[N, T, vocab]`. Embeddings of
+/// tokens, positions and segments are added and normalised; layers normalise at their ends and use GELU; the output layer
+/// shares the weights of the token table. Without dropout. Parameters `tok_emb.weight`, `pos_emb.weight`,
+/// `seg_emb.weight [2, E]`, `norm.*`, `encoder.layers.0.*` and so on (see
+/// [`TransformerEncoderLayer`](crate::TransformerEncoderLayer)), `head.dense.*`, `head.norm.*` and `head.bias [vocab]`.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{Bert, BertOptions, Params};
+/// let device = Device::named("cpu")?;
+/// let options = BertOptions { vocab: 20, context: 16, width: 8, heads: 2, depth: 1 };
+/// let net = Bert::new(options, &Params::new(&device, 42));
+/// let tokens = [3, 4, 5, 6, 7, 8];
+/// let masked = options.mask(&tokens, 1, 9);
+/// let x = Tensor::from_slice(&device, &masked.tokens, &[1, 6])?;
+/// let logits = net.forward(&x, None, None);
+/// assert_eq!(logits.shape(), [1, 6, 20]);
+/// // Positions that stay as they are do not count.
+/// assert!(masked.targets.iter().zip(tokens).all(|(&target, token)| target == token || target == -100));
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct Bert {
+    tokens: Embedding,
+    positions: LearnedPositions,
+    segments: Embedding,
+    norm: LayerNorm,
+    encoder: TransformerEncoder,
+    dense: Linear,
+    dense_norm: LayerNorm,
+    bias: Param,
+}
+
+/// Sizes of a [`Bert`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BertOptions {
+    /// Number of different tokens.
+    pub vocab: usize,
+    /// The longest sequence.
+    pub context: usize,
+    pub width: usize,
+    pub heads: usize,
+    /// Number of layers.
+    pub depth: usize,
+}
+
+/// Tokens of which some are hidden.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Masked {
+    /// What the network sees.
+    pub tokens: Vec<i32>,
+    /// What it should say, and -100, which cross-entropy leaves out, where nothing is asked.
+    pub targets: Vec<i32>,
+}
+
+impl Bert {
+    /// The paper's initialisation: weights are normal with deviation .02, biases 0.
+    ///
+    /// # Panics
+    /// When `width` is not a multiple of `heads`.
+    #[track_caller]
+    pub fn new(options: BertOptions, params: &Params) -> Bert {
+        let BertOptions { vocab, context, width, heads, depth } = options;
+        let layers = TransformerOptions {
+            dim_feedforward: 4 * width,
+            activation: Tensor::gelu,
+            layer_norm_eps: EPS,
+            ..TransformerOptions::default()
+        };
+        let head = params.path("head");
+        let net = Bert {
+            tokens: Embedding::new(&params.path("tok_emb"), vocab, width),
+            positions: LearnedPositions::new(&params.path("pos_emb"), context, width),
+            segments: Embedding::new(&params.path("seg_emb"), 2, width),
+            norm: LayerNorm::new(&params.path("norm"), width).eps(EPS),
+            encoder: TransformerEncoder::new(&params.path("encoder"), width, heads, depth, None, layers),
+            dense: Linear::new(&head.path("dense"), width, width),
+            dense_norm: LayerNorm::new(&head.path("norm"), width).eps(EPS),
+            bias: head.param("bias", &[vocab], Init::ZEROS),
+        };
+        for param in params.all() {
+            if param.value().rank() > 1 {
+                params.draw(&param, Init::Normal { mean: 0.0, std: 0.02 });
+            }
+        }
+        params.redraw("*.bias", Init::ZEROS);
+        net
+    }
+
+    /// `segments [N, T]` tells two sentences apart by 0 and 1, and is 0 without; `padding [N, T]` (bool) is true where a sequence
+    /// has ended.
+    ///
+    /// # Panics
+    /// When the shapes do not fit, or the tokens are longer than the context.
+    #[track_caller]
+    pub fn forward(&self, tokens: &Tensor, segments: Option<&Tensor>, padding: Option<&Tensor>) -> Tensor {
+        let h = self.encode(tokens, segments, padding);
+        let h = self.dense_norm.forward(&self.dense.forward(&h).gelu());
+        h.linear(&self.tokens.weight(), Some(&self.bias.value()))
+    }
+
+    /// Vectors `[N, T, E]` of the tokens, as [`forward`](Bert::forward) uses them.
+    ///
+    /// # Panics
+    /// As [`forward`](Bert::forward).
+    #[track_caller]
+    pub fn encode(&self, tokens: &Tensor, segments: Option<&Tensor>, padding: Option<&Tensor>) -> Tensor {
+        assert_eq!(tokens.rank(), 2, "Bert: tokens {:?} are not [N, T]", tokens.shape());
+        let x = self.positions.forward(&self.tokens.forward(tokens), 0);
+        let x = match segments {
+            Some(segments) => x + self.segments.forward(segments),
+            None => x + self.segments.weight().select(0, 0),
+        };
+        let mask = AttentionMask { key_padding: padding, ..AttentionMask::default() };
+        self.encoder.forward(&self.norm.forward(&x), mask)
+    }
+}
+
+const EPS: f32 = 1e-12;
+
+impl BertOptions {
+    /// Asks for 15 % of the tokens: of these, 80 % become `mask`, 10 % any token, and 10 % stay (Devlin et al. 2019, appendix A.1).
+    pub fn mask(&self, tokens: &[i32], mask: i32, seed: u64) -> Masked {
+        let mut masked = Masked { tokens: tokens.to_vec(), targets: vec![-100; tokens.len()] };
+        for (i, &token) in tokens.iter().enumerate() {
+            let [asked, how, which, _] = philox::philox(seed, i as u64, 0);
+            if philox::uniform(asked) >= 0.15 {
+                continue;
+            }
+            masked.targets[i] = token;
+            masked.tokens[i] = match philox::uniform(how) {
+                how if how < 0.8 => mask,
+                how if how < 0.9 => (philox::uniform(which) * self.vocab as f32) as i32,
+                _ => token,
+            };
+        }
+        masked
+    }
+}

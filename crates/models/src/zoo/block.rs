@@ -1,0 +1,83 @@
+//! The block that GPT and ViT are made of.
+
+use autograd::Tensor;
+
+use crate::{Init, KvCache, LayerNorm, Linear, Params};
+
+/// `x + attn(ln1(x))`, then `x + mlp(ln2(x))`, from `[N, T, E]` to `[N, T, E]` (Radford et al. 2019). Parameters `ln1.*`,
+/// `attn.qkv.*`, `attn.proj.*`, `ln2.*`, `mlp.fc1.*` and `mlp.fc2.*`.
+pub(super) struct Block {
+    ln1: LayerNorm,
+    qkv: Linear,
+    proj: Linear,
+    ln2: LayerNorm,
+    fc1: Linear,
+    fc2: Linear,
+    heads: usize,
+}
+
+impl Block {
+    /// The inner width of the second part is `ratio` times `width`.
+    #[track_caller]
+    pub fn new(width: usize, heads: usize, ratio: usize, params: &Params) -> Block {
+        assert!(heads > 0 && width.is_multiple_of(heads), "attention: width {width} for {heads} heads");
+        let (attn, mlp) = (params.path("attn"), params.path("mlp"));
+        Block {
+            ln1: LayerNorm::new(&params.path("ln1"), width),
+            qkv: Linear::new(&attn.path("qkv"), width, 3 * width),
+            proj: Linear::new(&attn.path("proj"), width, width),
+            ln2: LayerNorm::new(&params.path("ln2"), width),
+            fc1: Linear::new(&mlp.path("fc1"), width, ratio * width),
+            fc2: Linear::new(&mlp.path("fc2"), ratio * width, width),
+            heads,
+        }
+    }
+
+    /// Every position sees all others or, if `causal`, only those before it and itself.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor, causal: bool) -> Tensor {
+        let [q, k, v] = self.heads_of(x);
+        self.finish(x, &q.scaled_dot_product_attention(&k, &v, None, causal, None))
+    }
+
+    /// The next positions of sequences that `cache` holds.
+    #[track_caller]
+    pub fn forward_cached(&self, x: &Tensor, cache: &mut KvCache) -> Tensor {
+        let [q, k, v] = self.heads_of(x);
+        self.finish(x, &cache.attend(&q, &k, &v))
+    }
+
+    /// Queries, keys and values `[N, heads, T, E / heads]`.
+    #[track_caller]
+    fn heads_of(&self, x: &Tensor) -> [Tensor; 3] {
+        let qkv = self.qkv.forward(&self.ln1.forward(x));
+        let (batch, steps, width) = (x.shape()[0], x.shape()[1], x.shape()[2]);
+        let split = |i: usize| {
+            let part = qkv.narrow(-1, i * width, width);
+            part.reshape(&[batch, steps, self.heads, width / self.heads]).transpose(1, 2)
+        };
+        [0, 1, 2].map(split)
+    }
+
+    #[track_caller]
+    fn finish(&self, x: &Tensor, attended: &Tensor) -> Tensor {
+        let x = x + self.proj.forward(&attended.transpose(1, 2).flatten(2, 3));
+        &x + self.fc2.forward(&self.fc1.forward(&self.ln2.forward(&x)).gelu())
+    }
+}
+
+/// GPT-2's initialisation of `depth` blocks under `params`: weights are normal with deviation .02, smaller where residual
+/// branches end so that their sum keeps its size, and biases are 0.
+pub(super) fn redraw_blocks(depth: usize, params: &Params) {
+    let normal = |std: f32| Init::Normal { mean: 0.0, std };
+    for i in 0..depth {
+        let block = params.path(i);
+        for name in ["*.attn.qkv.weight", "*.mlp.fc1.weight"] {
+            block.redraw(name, normal(0.02));
+        }
+        for name in ["*.attn.proj.weight", "*.mlp.fc2.weight"] {
+            block.redraw(name, normal(0.02 / (2.0 * depth as f32).sqrt()));
+        }
+        block.redraw("*.bias", Init::ZEROS);
+    }
+}

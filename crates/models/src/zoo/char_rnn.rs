@@ -1,0 +1,145 @@
+//! Recurrent language models.
+
+use autograd::{Device, RnnNonlinearity, Tensor};
+
+use crate::{Embedding, Gru, LanguageModel, Linear, Lstm, Params, Rnn, RnnOptions};
+
+/// A recurrent network that predicts the next token: from tokens `[N, T]` to logits `[N, T, vocab]`, by an embedding, recurrent
+/// layers and a linear layer at every position. Parameters `embedding.weight`; those of the recurrent layers under `lstm`,
+/// `gru` or `rnn`; `fc.weight` and `fc.bias`.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{CharRnn, CharRnnOptions, Params};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 42);
+/// let net = CharRnn::lstm(CharRnnOptions { vocab: 65, embed: 32, hidden: 64, layers: 1 }, &params);
+/// assert_eq!(params.count(), 31_393);
+/// let tokens = Tensor::from_slice(&device, &[1i32, 2, 3], &[1, 3])?;
+/// let (logits, state) = net.forward(&tokens, None);
+/// assert_eq!(logits.shape(), [1, 3, 65]);
+/// // The state lets the sequence go on.
+/// assert_eq!(net.forward(&tokens, Some(&state)).0.shape(), [1, 3, 65]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct CharRnn {
+    device: Device,
+    embedding: Embedding,
+    cell: Cell,
+    fc: Linear,
+}
+
+/// Sizes of a [`CharRnn`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CharRnnOptions {
+    /// Number of different tokens.
+    pub vocab: usize,
+    /// Width of the embedding.
+    pub embed: usize,
+    /// Width of the state.
+    pub hidden: usize,
+    /// Recurrent layers on top of each other.
+    pub layers: usize,
+}
+
+/// What a [`CharRnn`] remembers: states `[layers, N, hidden]` and, of an LSTM, cells.
+#[derive(Clone, Debug)]
+pub struct RnnState {
+    pub h: Tensor,
+    pub c: Option<Tensor>,
+}
+
+enum Cell {
+    Lstm(Lstm),
+    Gru(Gru),
+    Rnn(Rnn),
+}
+
+impl CharRnn {
+    /// With [`Lstm`] layers.
+    #[track_caller]
+    pub fn lstm(options: CharRnnOptions, params: &Params) -> CharRnn {
+        CharRnn::build(options, params, |inputs, hidden, rnn| {
+            Cell::Lstm(Lstm::new(&params.path("lstm"), inputs, hidden, rnn))
+        })
+    }
+
+    /// With [`Gru`] layers.
+    #[track_caller]
+    pub fn gru(options: CharRnnOptions, params: &Params) -> CharRnn {
+        CharRnn::build(options, params, |inputs, hidden, rnn| {
+            Cell::Gru(Gru::new(&params.path("gru"), inputs, hidden, rnn))
+        })
+    }
+
+    /// With plain recurrent layers and tanh.
+    #[track_caller]
+    pub fn rnn(options: CharRnnOptions, params: &Params) -> CharRnn {
+        CharRnn::build(options, params, |inputs, hidden, rnn| {
+            Cell::Rnn(Rnn::new(&params.path("rnn"), inputs, hidden, RnnNonlinearity::Tanh, rnn))
+        })
+    }
+
+    #[track_caller]
+    fn build(
+        options: CharRnnOptions,
+        params: &Params,
+        cell: impl Fn(usize, usize, RnnOptions) -> Cell,
+    ) -> CharRnn {
+        let CharRnnOptions { vocab, embed, hidden, layers } = options;
+        let embedding = Embedding::new(&params.path("embedding"), vocab, embed);
+        let rnn = RnnOptions { num_layers: layers, batch_first: true, ..RnnOptions::default() };
+        let cell = cell(embed, hidden, rnn);
+        let fc = Linear::new(&params.path("fc"), hidden, vocab);
+        CharRnn { device: params.device().clone(), embedding, cell, fc }
+    }
+
+    /// Logits `[N, T, vocab]` of the tokens that follow each of `tokens [N, T]`, and the state after the last. Without a state
+    /// sequences begin here.
+    ///
+    /// # Panics
+    /// When `tokens` is not a batch of sequences of integers, or the state is of another network or batch.
+    #[track_caller]
+    pub fn forward(&self, tokens: &Tensor, state: Option<&RnnState>) -> (Tensor, RnnState) {
+        assert_eq!(tokens.rank(), 2, "CharRnn: tokens {:?} are not [N, T]", tokens.shape());
+        let x = self.embedding.forward(tokens);
+        let h = state.map(|s| &s.h);
+        let (y, h, c) = match &self.cell {
+            Cell::Lstm(layer) => {
+                let (y, (h, c)) = layer.forward(&x, h.zip(state.and_then(|s| s.c.as_ref())));
+                (y, h, Some(c))
+            }
+            Cell::Gru(layer) => {
+                let (y, h) = layer.forward(&x, h);
+                (y, h, None)
+            }
+            Cell::Rnn(layer) => {
+                let (y, h) = layer.forward(&x, h);
+                (y, h, None)
+            }
+        };
+        (self.fc.forward(&y), RnnState { h, c })
+    }
+}
+
+impl LanguageModel for CharRnn {
+    type State = Option<RnnState>;
+
+    fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn context(&self) -> Option<usize> {
+        None
+    }
+
+    fn start(&self) -> Option<RnnState> {
+        None
+    }
+
+    fn next(&self, tokens: &Tensor, state: &mut Option<RnnState>) -> Tensor {
+        let (logits, after) = self.forward(tokens, state.as_ref());
+        *state = Some(after);
+        logits
+    }
+}

@@ -1,0 +1,125 @@
+//! Densely connected networks (Huang et al. 2017).
+
+use autograd::{Pool2d, Tensor, cat};
+
+use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
+
+/// A network whose layers read the outputs of all layers before them in their block, from images `[N, 3, H, W]` to logits
+/// `[N, classes]`. Parameters have torchvision's names: `features.conv0.*`, `features.norm0.*`,
+/// `features.denseblock1.denselayer1.norm1.*` and so on, `features.transition1.*`, `features.norm5.*`, `classifier.*`.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{DenseNet, Mode, Params};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 42);
+/// let net = DenseNet::imagenet(121, 1000, &params);
+/// assert_eq!(params.count(), 7_978_856);
+/// let logits = net.forward(&Tensor::zeros(&device, &[1, 3, 32, 32]), Mode::Eval);
+/// assert_eq!(logits.shape(), [1, 1000]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct DenseNet {
+    conv: Conv2d,
+    norm: BatchNorm2d,
+    blocks: Vec<Vec<Layer>>,
+    /// Between the blocks: normalised, and to half of the channels and of each side.
+    transitions: Vec<(BatchNorm2d, Conv2d)>,
+    last_norm: BatchNorm2d,
+    classifier: Linear,
+}
+
+impl DenseNet {
+    /// The paper's network of depth 121, 161, 169 or 201.
+    ///
+    /// # Panics
+    /// When the depth is none of these.
+    #[track_caller]
+    pub fn imagenet(depth: usize, classes: usize, params: &Params) -> DenseNet {
+        let (growth, start, blocks) = match depth {
+            121 => (32, 64, [6, 12, 24, 16]),
+            161 => (48, 96, [6, 12, 36, 24]),
+            169 => (32, 64, [6, 12, 32, 32]),
+            201 => (32, 64, [6, 12, 48, 32]),
+            _ => panic!("DenseNet: depth {depth} is not 121, 161, 169 or 201"),
+        };
+        DenseNet::new(growth, start, &blocks, classes, params)
+    }
+
+    /// `start` feature maps before the first block, `growth` more from each layer, and the given numbers of layers.
+    #[track_caller]
+    pub fn new(growth: usize, start: usize, blocks: &[usize], classes: usize, params: &Params) -> DenseNet {
+        let features = params.path("features");
+        let conv = Conv2d::new(3, start, 7).stride(2).padding(3).no_bias().init(HE);
+        let (conv, norm) =
+            (conv.build(&features.path("conv0")), BatchNorm2d::new(&features.path("norm0"), start));
+        let (mut channels, mut all, mut transitions) = (start, vec![], vec![]);
+        for (b, &count) in blocks.iter().enumerate() {
+            let under = features.path(format!("denseblock{}", b + 1));
+            let layer = |i: usize| {
+                Layer::new(channels + i * growth, growth, &under.path(format!("denselayer{}", i + 1)))
+            };
+            all.push((0..count).map(layer).collect());
+            channels += count * growth;
+            if b + 1 < blocks.len() {
+                let under = features.path(format!("transition{}", b + 1));
+                let norm = BatchNorm2d::new(&under.path("norm"), channels);
+                let conv = Conv2d::new(channels, channels / 2, 1).no_bias().init(HE);
+                transitions.push((norm, conv.build(&under.path("conv"))));
+                channels /= 2;
+            }
+        }
+        let last_norm = BatchNorm2d::new(&features.path(format!("norm{}", blocks.len() + 1)), channels);
+        let classifier = Linear::new(&params.path("classifier"), channels, classes);
+        params.redraw("*classifier.bias", Init::ZEROS);
+        DenseNet { conv, norm, blocks: all, transitions, last_norm, classifier }
+    }
+
+    /// Logits `[N, classes]` of images `[N, 3, H, W]`.
+    ///
+    /// # Panics
+    /// When the images do not have 3 channels, or are smaller than 32 pixels.
+    #[track_caller]
+    pub fn forward(&self, images: &Tensor, mode: Mode) -> Tensor {
+        let x = self.norm.forward(&self.conv.forward(images), mode).relu();
+        let mut x = x.max_pool2d(Pool2d { stride: [2; 2], padding: [1; 2], ..Pool2d::new(3) }).0;
+        for (b, block) in self.blocks.iter().enumerate() {
+            for layer in block {
+                x = cat(&[&x, &layer.forward(&x, mode)], 1);
+            }
+            if let Some((norm, conv)) = self.transitions.get(b) {
+                x = conv.forward(&norm.forward(&x, mode).relu()).avg_pool2d(Pool2d::new(2), true, None);
+            }
+        }
+        let x = self.last_norm.forward(&x, mode).relu();
+        self.classifier.forward(&x.mean(&[2, 3], false))
+    }
+}
+
+const HE: Init = Init::KaimingNormal { gain: std::f32::consts::SQRT_2, fan: crate::init::Fan::In };
+
+/// Batch norm, ReLU and a 1x1 convolution to four times the growth, then the same with a 3x3 convolution to the growth.
+struct Layer {
+    parts: [(BatchNorm2d, Conv2d); 2],
+}
+
+impl Layer {
+    #[track_caller]
+    fn new(inputs: usize, growth: usize, params: &Params) -> Layer {
+        let part = |i: usize, from: usize, to: usize, kernel: usize| {
+            let conv = Conv2d::new(from, to, kernel).padding(kernel / 2).no_bias().init(HE);
+            let (norm, path) = (params.path(format!("norm{i}")), params.path(format!("conv{i}")));
+            (BatchNorm2d::new(&norm, from), conv.build(&path))
+        };
+        Layer { parts: [part(1, inputs, 4 * growth, 1), part(2, 4 * growth, growth, 3)] }
+    }
+
+    #[track_caller]
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let mut x = x.clone();
+        for (norm, conv) in &self.parts {
+            x = conv.forward(&norm.forward(&x, mode).relu());
+        }
+        x
+    }
+}

@@ -1,0 +1,128 @@
+//! Generative pre-trained transformers (Radford et al. 2019).
+
+use autograd::{Device, Tensor};
+
+use super::block::{Block, redraw_blocks};
+use crate::{Embedding, Init, KvCache, LanguageModel, LayerNorm, LearnedPositions, Params};
+
+/// A transformer that predicts the next token: from tokens `[N, T]` to logits `[N, T, vocab]`. Normalisation comes first in
+/// each part of a block, positions are learned, GELU is exact, and the output layer shares the weights of the token table.
+/// Parameters `tok_emb.weight`, `pos_emb.weight`, `blocks.0.ln1.*`, `blocks.0.attn.qkv.*`, `blocks.0.attn.proj.*`,
+/// `blocks.0.ln2.*`, `blocks.0.mlp.fc1.*`, `blocks.0.mlp.fc2.*` and so on, `ln_f.*`.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{Gpt, GptOptions, Params};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 42);
+/// let net = Gpt::new(GptOptions { vocab: 65, context: 32, width: 64, heads: 4, depth: 2 }, &params);
+/// assert_eq!(params.count(), 106_304);
+/// let tokens = Tensor::from_slice(&device, &[1i32, 2, 3], &[1, 3])?;
+/// assert_eq!(net.forward(&tokens).shape(), [1, 3, 65]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct Gpt {
+    device: Device,
+    options: GptOptions,
+    tokens: Embedding,
+    positions: LearnedPositions,
+    blocks: Vec<Block>,
+    norm: LayerNorm,
+}
+
+/// Sizes of a [`Gpt`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GptOptions {
+    /// Number of different tokens.
+    pub vocab: usize,
+    /// The longest sequence.
+    pub context: usize,
+    pub width: usize,
+    pub heads: usize,
+    /// Number of blocks.
+    pub depth: usize,
+}
+
+impl Gpt {
+    /// GPT-2's initialisation.
+    ///
+    /// # Panics
+    /// When `width` is not a multiple of `heads`.
+    #[track_caller]
+    pub fn new(options: GptOptions, params: &Params) -> Gpt {
+        let GptOptions { vocab, context, width, heads, depth } = options;
+        let tokens = Embedding::new(&params.path("tok_emb"), vocab, width);
+        let positions = LearnedPositions::new(&params.path("pos_emb"), context, width);
+        let under = params.path("blocks");
+        let blocks = (0..depth).map(|i| Block::new(width, heads, 4, &under.path(i))).collect();
+        params.redraw("*_emb.weight", Init::Normal { mean: 0.0, std: 0.02 });
+        redraw_blocks(depth, &under);
+        let norm = LayerNorm::new(&params.path("ln_f"), width);
+        Gpt { device: params.device().clone(), options, tokens, positions, blocks, norm }
+    }
+
+    /// Logits `[N, T, vocab]` of the tokens that follow each of `tokens [N, T]`.
+    ///
+    /// # Panics
+    /// When `tokens` is not a batch of sequences of integers, or longer than the context.
+    #[track_caller]
+    pub fn forward(&self, tokens: &Tensor) -> Tensor {
+        let mut x = self.embed(tokens, 0);
+        for block in &self.blocks {
+            x = block.forward(&x, true);
+        }
+        self.head(&x)
+    }
+
+    /// An empty cache for `batch` sequences.
+    pub fn cache(&self, batch: usize) -> Vec<KvCache> {
+        let GptOptions { context, width, heads, depth, .. } = self.options;
+        (0..depth).map(|_| KvCache::new(&self.device, batch, heads, context, width / heads)).collect()
+    }
+
+    /// [`forward`](Gpt::forward) for the tokens that come next in sequences whose beginnings `cache` holds; it holds these, too,
+    /// afterwards.
+    ///
+    /// # Panics
+    /// As [`forward`](Gpt::forward), the tokens in the cache counted.
+    #[track_caller]
+    pub fn forward_cached(&self, tokens: &Tensor, cache: &mut [KvCache]) -> Tensor {
+        assert_eq!(cache.len(), self.blocks.len(), "Gpt: the cache of another network");
+        let mut x = self.embed(tokens, cache.first().map_or(0, KvCache::len));
+        for (block, cache) in self.blocks.iter().zip(cache) {
+            x = block.forward_cached(&x, cache);
+        }
+        self.head(&x)
+    }
+
+    #[track_caller]
+    fn embed(&self, tokens: &Tensor, start: usize) -> Tensor {
+        assert_eq!(tokens.rank(), 2, "Gpt: tokens {:?} are not [N, T]", tokens.shape());
+        self.positions.forward(&self.tokens.forward(tokens), start)
+    }
+
+    #[track_caller]
+    fn head(&self, x: &Tensor) -> Tensor {
+        self.norm.forward(x).linear(&self.tokens.weight(), None)
+    }
+}
+
+impl LanguageModel for Gpt {
+    type State = Vec<KvCache>;
+
+    fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn context(&self) -> Option<usize> {
+        Some(self.options.context)
+    }
+
+    fn start(&self) -> Vec<KvCache> {
+        self.cache(1)
+    }
+
+    fn next(&self, tokens: &Tensor, state: &mut Vec<KvCache>) -> Tensor {
+        self.forward_cached(tokens, state)
+    }
+}

@@ -1,0 +1,44 @@
+//! The multi-layer perceptron.
+
+use autograd::Tensor;
+
+use crate::{Linear, Params};
+
+/// Linear layers with ReLU between them, from `[.., sizes[0]]` to the last size. Parameters `fc1.*`, `fc2.*` and so on.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{Mlp, Params};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 42);
+/// let net = Mlp::new(&[784, 256, 128, 10], &params);
+/// assert_eq!(params.count(), 235_146);
+/// assert_eq!(net.forward(&Tensor::zeros(&device, &[2, 784])).shape(), [2, 10]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct Mlp {
+    layers: Vec<Linear>,
+}
+
+impl Mlp {
+    /// Layers from each of `sizes` to the next.
+    #[track_caller]
+    pub fn new(sizes: &[usize], params: &Params) -> Mlp {
+        assert!(sizes.len() >= 2, "Mlp: sizes {sizes:?} make no layer");
+        let layer = |(i, size): (usize, &[usize])| {
+            Linear::new(&params.path(format!("fc{}", i + 1)), size[0], size[1])
+        };
+        Mlp { layers: sizes.windows(2).enumerate().map(layer).collect() }
+    }
+
+    /// # Panics
+    /// When the last dimension of `x` is not the first size.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let mut x = x.clone();
+        for (i, layer) in self.layers.iter().enumerate() {
+            x = layer.forward(&if i == 0 { x } else { x.relu() });
+        }
+        x
+    }
+}

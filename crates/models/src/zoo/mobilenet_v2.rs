@@ -1,0 +1,136 @@
+//! MobileNetV2 (Sandler et al. 2018).
+
+use autograd::Tensor;
+
+use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
+
+/// A small network of inverted residuals, from images `[N, 3, H, W]` to logits `[N, classes]`: each block widens by a 1x1
+/// convolution, works by a depthwise 3x3 one, and narrows again. Without the dropout before the classifier. Parameters have
+/// torchvision's names: `features.0.0.weight` to `features.18.1.*` and `classifier.1.*`.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{MobileNetV2, Mode, Params};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 42);
+/// let net = MobileNetV2::new(1000, &params);
+/// assert_eq!(params.count(), 3_504_872);
+/// let logits = net.forward(&Tensor::zeros(&device, &[1, 3, 32, 32]), Mode::Eval);
+/// assert_eq!(logits.shape(), [1, 1000]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct MobileNetV2 {
+    stem: ConvNorm,
+    blocks: Vec<Block>,
+    last: ConvNorm,
+    classifier: Linear,
+}
+
+/// Table 2 of the paper: expansion, channels, blocks, stride of the first block.
+const STAGES: [(usize, usize, usize, usize); 7] = [
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+];
+
+/// Channels before and after the blocks.
+const ENDS: [usize; 2] = [32, 1280];
+
+impl MobileNetV2 {
+    #[track_caller]
+    pub fn new(classes: usize, params: &Params) -> MobileNetV2 {
+        let features = params.path("features");
+        let stem = ConvNorm::new(3, ENDS[0], 3, 2, 1, &features.path(0));
+        let (mut channels, mut blocks) = (ENDS[0], vec![]);
+        for (expansion, outputs, count, stride) in STAGES {
+            for b in 0..count {
+                let stride = if b == 0 { stride } else { 1 };
+                let path = features.path(blocks.len() + 1).path("conv");
+                blocks.push(Block::new(channels, outputs, stride, expansion, &path));
+                channels = outputs;
+            }
+        }
+        let path = features.path(blocks.len() + 1);
+        let last = ConvNorm::new(channels, ENDS[1], 1, 1, 1, &path);
+        let classifier = Linear::new(&params.path("classifier").path(1), ENDS[1], classes);
+        params.redraw("*classifier.1.weight", Init::Normal { mean: 0.0, std: 0.01 });
+        params.redraw("*classifier.1.bias", Init::ZEROS);
+        MobileNetV2 { stem, blocks, last, classifier }
+    }
+
+    /// Logits `[N, classes]` of images `[N, 3, H, W]`.
+    ///
+    /// # Panics
+    /// When the images do not have 3 channels.
+    #[track_caller]
+    pub fn forward(&self, images: &Tensor, mode: Mode) -> Tensor {
+        let mut x = self.stem.forward(images, mode).relu6();
+        for block in &self.blocks {
+            x = block.forward(&x, mode);
+        }
+        let x = self.last.forward(&x, mode).relu6();
+        self.classifier.forward(&x.mean(&[2, 3], false))
+    }
+}
+
+/// A convolution without bias, and batch norm; parameters under `0` and `1`.
+struct ConvNorm(Conv2d, BatchNorm2d);
+
+impl ConvNorm {
+    #[track_caller]
+    fn new(
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        stride: usize,
+        groups: usize,
+        params: &Params,
+    ) -> ConvNorm {
+        let conv = Conv2d::new(inputs, outputs, kernel).stride(stride).padding(kernel / 2).groups(groups);
+        let conv = conv.no_bias().init(Init::HE_FAN_OUT).build(&params.path(0));
+        ConvNorm(conv, BatchNorm2d::new(&params.path(1), outputs))
+    }
+
+    #[track_caller]
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.1.forward(&self.0.forward(x), mode)
+    }
+}
+
+struct Block {
+    /// Widening, unless the expansion is 1, and depthwise, with ReLU6.
+    inner: Vec<ConvNorm>,
+    /// Narrowing, without non-linearity.
+    outer: (Conv2d, BatchNorm2d),
+    residual: bool,
+}
+
+impl Block {
+    #[track_caller]
+    fn new(inputs: usize, outputs: usize, stride: usize, expansion: usize, params: &Params) -> Block {
+        let width = inputs * expansion;
+        let mut inner = vec![];
+        if expansion != 1 {
+            inner.push(ConvNorm::new(inputs, width, 1, 1, 1, &params.path(0)));
+        }
+        inner.push(ConvNorm::new(width, width, 3, stride, width, &params.path(inner.len())));
+        let conv = Conv2d::new(width, outputs, 1).no_bias().init(Init::HE_FAN_OUT);
+        let outer =
+            (conv.build(&params.path(inner.len())), BatchNorm2d::new(&params.path(inner.len() + 1), outputs));
+        Block { inner, outer, residual: stride == 1 && inputs == outputs }
+    }
+
+    #[track_caller]
+    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let mut y = x.clone();
+        for part in &self.inner {
+            y = part.forward(&y, mode).relu6();
+        }
+        let y = self.outer.1.forward(&self.outer.0.forward(&y), mode);
+        if self.residual { x + y } else { y }
+    }
+}

@@ -1,0 +1,92 @@
+//! The variational autoencoder (Kingma and Welling 2014).
+
+use autograd::Tensor;
+
+use crate::{Linear, Params};
+
+/// An autoencoder of vectors `[N, inputs]` with values in `0..=1`, whose code is a normal distribution. Encoder and decoder have
+/// one hidden layer with ReLU. Parameters `enc.*`, `mu.*`, `logvar.*`, `dec1.*` and `dec2.*`.
+///
+/// ```
+/// use autograd::{Device, Generator, Tensor};
+/// use models::{Params, Vae};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 42);
+/// let net = Vae::new(784, 128, 2, &params);
+/// assert_eq!(params.count(), 202_516);
+/// let x = Tensor::zeros(&device, &[4, 784]);
+/// let out = net.forward(&x, &Generator::new(7).normal(&device, &[4, 2]));
+/// assert_eq!(out.logits.shape(), [4, 784]);
+/// assert!(out.loss(&x).item()? > 0.0);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct Vae {
+    enc: Linear,
+    mu: Linear,
+    logvar: Linear,
+    dec1: Linear,
+    dec2: Linear,
+}
+
+/// What a [`Vae`] makes of its input.
+pub struct VaeOutput {
+    /// Logits `[N, inputs]` of the reconstruction.
+    pub logits: Tensor,
+    /// Means `[N, latent]` of the code.
+    pub mu: Tensor,
+    /// Logarithms of the code's variances, `[N, latent]`.
+    pub logvar: Tensor,
+}
+
+impl Vae {
+    #[track_caller]
+    pub fn new(inputs: usize, hidden: usize, latent: usize, params: &Params) -> Vae {
+        let layer = |name: &str, from, to| Linear::new(&params.path(name), from, to);
+        Vae {
+            enc: layer("enc", inputs, hidden),
+            mu: layer("mu", hidden, latent),
+            logvar: layer("logvar", hidden, latent),
+            dec1: layer("dec1", latent, hidden),
+            dec2: layer("dec2", hidden, inputs),
+        }
+    }
+
+    /// `x [N, inputs]` through a code drawn with standard normal `noise [N, latent]`: `z = mu + exp(logvar / 2) noise`.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor, noise: &Tensor) -> VaeOutput {
+        let h = self.enc.forward(x).relu();
+        let (mu, logvar) = (self.mu.forward(&h), self.logvar.forward(&h));
+        let logits = self.decode(&(&mu + (&logvar * 0.5).exp() * noise));
+        VaeOutput { logits, mu, logvar }
+    }
+
+    /// Logits `[N, inputs]` of codes `[N, latent]`.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn decode(&self, z: &Tensor) -> Tensor {
+        self.dec2.forward(&self.dec1.forward(z).relu())
+    }
+}
+
+impl VaeOutput {
+    /// The negative evidence lower bound per sample (Kingma and Welling 2014, equation 10): the binary cross-entropy of the
+    /// reconstruction, and the divergence `-(1 + logvar - mu^2 - exp(logvar)) / 2` of the code from a standard normal one, both
+    /// summed over features and averaged over samples.
+    ///
+    /// # Panics
+    /// When `x` is not of the logits' shape.
+    #[track_caller]
+    pub fn loss(&self, x: &Tensor) -> Tensor {
+        let VaeOutput { logits, mu, logvar } = self;
+        assert_eq!(x.shape(), logits.shape(), "Vae: a loss for other inputs");
+        // With p = sigmoid(l): -x log p - (1 - x) log(1 - p) = (1 - x) l - log p
+        let reconstruction = ((1.0 - x) * logits - logits.logsigmoid()).sum_all();
+        let divergence = (logvar + 1.0 - mu.square() - logvar.exp()).sum_all() * -0.5;
+        (reconstruction + divergence) / x.shape()[0] as f32
+    }
+}

@@ -1,0 +1,16 @@
+//! The directory of a run's results.
+
+use std::path::Path;
+
+use crate::{Error, Result};
+
+/// Makes a directory, and makes sure that files can be written there, before anything is computed.
+///
+/// # Errors
+/// [`Error::Output`]
+pub fn prepare_output(directory: impl AsRef<Path>) -> Result<()> {
+    let directory = directory.as_ref();
+    let fault = |source| Error::Output { path: directory.into(), source };
+    std::fs::create_dir_all(directory).map_err(fault)?;
+    tempfile::NamedTempFile::new_in(directory).map(drop).map_err(fault)
+}

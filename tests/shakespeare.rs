@@ -1,0 +1,153 @@
+//! The shakespeare example as a user runs it: that it learns, goes on where it stopped, and how it fails.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+use wgrad::gpu_core::testing;
+
+fn example() -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let profile = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/TEST");
+    profile.join("examples").join(format!("shakespeare{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// A small network, unless `args` say otherwise.
+fn run(out: &Path, args: &[&str]) -> Output {
+    let small = ["--batch", "4", "--context", "16", "--width", "16", "--depth", "1", "--heads", "2"];
+    let short = ["--steps", "20", "--length", "12", "--beams", "2"];
+    let mut command = Command::new(example());
+    command.env_remove("WGRAD_DEVICE").env_remove("RUST_BACKTRACE").arg("--json").arg("--out").arg(out);
+    // The last of two equal options counts for nothing: those given take the place of the small ones.
+    let given = |option: &str| args.contains(&option);
+    for pair in small.chunks(2).chain(short.chunks(2)).filter(|pair| !given(pair[0])) {
+        command.args(pair);
+    }
+    command.args(args).output().expect("cargo test builds the examples")
+}
+
+fn passes(out: &Path, args: &[&str]) -> serde_json::Value {
+    let output = run(out, args);
+    let (said, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{args:?}: {complained}");
+    serde_json::from_str(said.trim()).expect("with --json, one line of JSON on standard output")
+}
+
+fn fails(out: &Path, args: &[&str]) -> String {
+    let output = run(out, args);
+    let complained = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{args:?}: {complained}");
+    let explained = complained.lines().any(|line| line.starts_with("Error: "));
+    assert!(explained && !complained.contains("panicked"), "{complained}");
+    complained
+}
+
+/// A text of one sentence again and again, as a file.
+fn sentences(directory: &TempDir) -> String {
+    let path = directory.path().join("text.txt");
+    std::fs::write(&path, "the cat sat on the mat.\n".repeat(200))
+        .expect("a temporary directory can be written");
+    path.to_str().expect("a UTF-8 path").to_owned()
+}
+
+fn losses(out: &Path) -> Vec<f64> {
+    let log = std::fs::read_to_string(out.join("steps.csv")).expect("a log");
+    let loss = |line: &str| line.split(',').nth(2).expect("a loss").parse().expect("a number");
+    log.lines().skip(1).map(loss).collect()
+}
+
+#[test]
+fn both_networks_learn_and_write() {
+    let data = TempDir::new().unwrap();
+    let data = sentences(&data);
+    for model in ["gpt", "lstm"] {
+        let out = TempDir::new().unwrap();
+        let args = ["--model", model, "--data", &data, "--device", "cpu", "--lr", "0.02", "--warmup", "2"];
+        let summary = passes(out.path(), &args);
+        let losses = losses(out.path());
+        assert_eq!((losses.len(), summary["steps"].as_u64()), (20, Some(20)));
+        assert!(losses[19] < losses[0] - 0.5, "{model}: {losses:?}");
+        for figure in ["validation_loss", "best_validation_loss", "train_loss", "tokens_per_s"] {
+            assert!(summary[figure].is_number(), "{figure} in {summary}");
+        }
+        let samples = std::fs::read_to_string(out.path().join("samples.txt")).expect("samples");
+        for way in ["temperature", "5 most probable", "90 %", "beam search, 2 beams"] {
+            assert!(samples.contains(way), "{way} in {samples}");
+        }
+        let curves = std::fs::read(out.path().join("curves.png")).expect("a picture");
+        assert!(curves.starts_with(b"\x89PNG"));
+        assert!(out.path().join("best.safetensors").exists());
+    }
+}
+
+#[test]
+fn a_resumed_run_is_the_whole_run_bit_for_bit() {
+    let (data, whole, parts) = (TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap());
+    let data = sentences(&data);
+    let args = ["--data", &data, "--device", "cpu", "--validate-every", "7"];
+    let a = passes(whole.path(), &args);
+    passes(parts.path(), &[&args[..], &["--stop", "7"]].concat());
+    assert_eq!(losses(parts.path()).len(), 7);
+    let b = passes(parts.path(), &[&args[..], &["--resume"]].concat());
+    let read = |directory: &TempDir, name| std::fs::read(directory.path().join(name)).expect("a file");
+    for file in ["steps.csv", "evaluations.csv", "best.safetensors", "samples.txt"] {
+        assert_eq!(read(&whole, file), read(&parts, file), "{file}");
+    }
+    assert_eq!((&a["best_validation_loss"], &a["steps"]), (&b["best_validation_loss"], &b["steps"]));
+    let complaint = fails(parts.path(), &[&args[..], &["--resume"]].concat());
+    assert!(complaint.contains("has 20 of 20 steps already"), "{complaint}");
+}
+
+#[test]
+fn devices_agree_on_the_first_losses() {
+    let Some(gpu) = testing::gpu() else { return };
+    let name =
+        if gpu.info().kind == wgrad::prelude::DeviceKind::Software { "software" } else { gpu.info().backend };
+    let (data, cpu, other) = (TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap());
+    let data = sentences(&data);
+    let common = ["--data", &data, "--steps", "4"];
+    passes(cpu.path(), &[&common[..], &["--device", "cpu"]].concat());
+    passes(other.path(), &[&common[..], &["--device", name]].concat());
+    for (step, (a, b)) in losses(cpu.path()).into_iter().zip(losses(other.path())).enumerate() {
+        assert!((a - b).abs() <= 1e-3 * a.abs(), "step {step}: {a} on the CPU, {b} on {name}");
+    }
+}
+
+#[test]
+fn bad_arguments_and_data_are_explained() {
+    let (data, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let path = sentences(&data);
+    let complain = |args: &[&str], want: &str| {
+        let complaint = fails(out.path(), &[&["--device", "cpu"], args].concat());
+        assert!(complaint.contains(want), "{args:?}: {complaint}");
+    };
+    complain(&["--data", "/nowhere/at/all"], "/nowhere/at/all");
+    complain(&["--data", &path, "--context", "5000"], "too few for windows of 5000");
+    complain(&["--data", &path, "--prompt", "Zebra"], "'Z' does not occur");
+    complain(&["--data", &path, "--prompt", ""], "an empty prompt");
+    complain(&["--data", &path, "--heads", "3"], "divided among 3 heads");
+    complain(&["--data", &path, "--batch", "0"], "--batch 0 trains nothing");
+    complain(&["--data", &path, "--resume"], "checkpoint.safetensors");
+    complain(&["--data", &path, "--lr", "1e30"], "the loss is");
+    let bytes = data.path().join("bytes.txt");
+    std::fs::write(&bytes, [b'a', 0xff, b'b']).unwrap();
+    complain(&["--data", bytes.to_str().unwrap()], "not UTF-8 from byte 1 on");
+    std::fs::write(&bytes, "").unwrap();
+    complain(&["--data", bytes.to_str().unwrap()], "the file is empty");
+}
+
+#[test]
+fn checkpoints_of_other_runs_are_refused() {
+    let (data, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let data = sentences(&data);
+    let args = ["--data", &data, "--device", "cpu", "--stop", "2"];
+    passes(out.path(), &args);
+    let again = |more: &[&str]| fails(out.path(), &[&args[..4], &["--resume"], more].concat());
+    assert!(again(&["--width", "32"]).contains("another model"));
+    std::fs::write(out.path().join("steps.csv"), "step,lr,loss,norm\n0,1,one,1\n").unwrap();
+    assert!(again(&[]).contains("steps.csv, line 2"));
+    // The weights alone are no checkpoint.
+    std::fs::copy(out.path().join("best.safetensors"), out.path().join("checkpoint.safetensors")).unwrap();
+    assert!(again(&[]).contains("no optimizer state"));
+}
