@@ -6,9 +6,9 @@
 mod error;
 pub mod init;
 mod layers;
-mod optim;
+pub mod optim;
 mod params;
-mod schedule;
+pub mod schedule;
 mod weights;
 mod zoo;
 
@@ -17,7 +17,13 @@ pub use init::Init;
 pub use layers::{
     BatchNorm2d, Conv2d, Embedding, Gru, LayerNorm, Linear, Lstm, Mode, MultiheadAttention, Rnn, RnnOptions,
 };
-pub use optim::{Adam, AdamW, Sgd};
+pub use optim::{
+    Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Asgd, Average, Constraint, Lamb, Lars, Lbfgs, Lion,
+    Lookahead, Muon, NAdam, Optimizer, RAdam, RmsProp, Rprop, Rule, Sgd, Update,
+};
 pub use params::{Param, Params};
-pub use schedule::{Constant, Cosine, OneCycle, Schedule, Step, Warmup};
+pub use schedule::{
+    Constant, ConstantLr, Cosine, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr, InverseTimeLr,
+    LinearLr, OneCycle, PolynomialLr, ReduceLrOnPlateau, Schedule, SequentialLr, Step, Warmup,
+};
 pub use zoo::ResNet;
