@@ -82,10 +82,13 @@ impl Attrs {
         })
     }
 
-    pub fn floats(&self, key: &str) -> Option<Vec<f32>> {
-        let all =
-            |v: &Value| v.as_array()?.iter().map(|x| number(x).map(|x| x as f32)).collect::<Option<Vec<_>>>();
+    pub fn doubles(&self, key: &str) -> Option<Vec<f64>> {
+        let all = |v: &Value| v.as_array()?.iter().map(number).collect::<Option<Vec<_>>>();
         self.get(key).map(|v| all(v).unwrap_or_else(|| panic!("attribute {key} is {v}, not numbers")))
+    }
+
+    pub fn floats(&self, key: &str) -> Option<Vec<f32>> {
+        self.doubles(key).map(|values| values.into_iter().map(|x| x as f32).collect())
     }
 
     /// The attributes inside of one.

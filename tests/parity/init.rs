@@ -16,7 +16,9 @@ pub fn run(case: &Case) -> Result<Vec<Check>, Unsupported> {
     let shape = a.sizes("shape").expect("shape");
     let (mean, std) = (a.double("mean").expect("mean"), a.double("std").expect("std"));
     let (low, high) = (a.double("low"), a.double("high"));
-    for key in ["fan_in", "fan_out"] {
+    let gram = a.double("gram_diagonal");
+    // Which side is orthonormal follows from the shape.
+    for key in ["fan_in", "fan_out", "orthonormal"] {
         a.get(key); // what the deviation follows from
     }
     if let Some(key) = a.unread().or_else(|| kwargs.unread()) {
@@ -40,9 +42,24 @@ pub fn run(case: &Case) -> Result<Vec<Check>, Unsupported> {
             ("high", above / room),
         ];
         let detail = format!("seed {seed}: mean {got:e} for {mean:e}, std {spread:e} for {std:e}");
+        if let Some(diagonal) = gram {
+            let error = gram_error(&values, shape[0], diagonal);
+            all.push(Check::new("gram matrix", error / 1e-6, format!("seed {seed}: off by {error:e}")));
+        }
         all.extend(checks.map(|(what, ratio)| Check::new(what, ratio, detail.clone())));
     }
     Ok(all)
+}
+
+/// How far the products of the rows, or of the columns where these are fewer, are from `diagonal` times the unit matrix.
+fn gram_error(values: &[f64], rows: usize, diagonal: f64) -> f64 {
+    let columns = values.len() / rows;
+    let (few, long) = (rows.min(columns), rows.max(columns));
+    let at =
+        |k: usize, i: usize| if rows <= columns { values[k * columns + i] } else { values[i * columns + k] };
+    let product = |k: usize, l: usize| (0..long).map(|i| at(k, i) * at(l, i)).sum::<f64>();
+    let error = |k: usize, l: usize| (product(k, l) - if k == l { diagonal } else { 0.0 }).abs();
+    (0..few).flat_map(|k| (0..=k).map(move |l| (k, l))).map(|(k, l)| error(k, l)).fold(0.0, f64::max)
 }
 
 fn init(case: &Case, kwargs: &Attrs) -> Result<Init, Unsupported> {
@@ -82,6 +99,13 @@ fn init(case: &Case, kwargs: &Attrs) -> Result<Init, Unsupported> {
             mean: kwargs.float("mean").unwrap_or(0.0),
             std: kwargs.float("std").unwrap_or(1.0),
         },
+        "trunc_normal_" => Init::TruncNormal {
+            mean: kwargs.float("mean").unwrap_or(0.0),
+            std: kwargs.float("std").unwrap_or(1.0),
+            low: kwargs.float("a").unwrap_or(-2.0),
+            high: kwargs.float("b").unwrap_or(2.0),
+        },
+        "orthogonal_" => Init::Orthogonal { gain: kwargs.float("gain").unwrap_or(1.0) },
         _ => return Err(Unsupported(case.op.clone())),
     })
 }

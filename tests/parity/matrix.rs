@@ -1,6 +1,6 @@
 //! Matrix products.
 
-use autograd::Tensor;
+use autograd::{Tensor, einsum};
 
 use super::call::{Answer, Call};
 
@@ -16,6 +16,7 @@ pub fn run(c: &Call) -> Option<Answer> {
             let (beta, alpha) = (a.float("beta").unwrap_or(1.0), a.float("alpha").unwrap_or(1.0));
             c.at(0).addmm(c.at(1), c.at(2), beta, alpha)
         }
+        "einsum" => einsum(a.text("equation").expect("equation"), &c.tensors()),
         "linear" => c.at(0).linear(c.named("weight"), c.find("bias")),
         _ => return None,
     };

@@ -18,7 +18,9 @@ pub fn run(c: &Call) -> Option<Answer> {
         "unsqueeze" => x.unsqueeze(dim("dim", 0)),
         "permute" => x.permute(&a.ints("dims").expect("dims")),
         "transpose" => x.transpose(dim("dim0", 0), dim("dim1", 1)),
-        "movedim" if a.is_list("source") => return Some(Err(c.without("several dimensions"))),
+        "movedim" if a.is_list("source") => {
+            x.movedims(&a.ints("source").expect("source"), &a.ints("destination").expect("destination"))
+        }
         "movedim" => x.movedim(dim("source", 0), dim("destination", 0)),
         "expand" => x.expand(&kept(x, &a.ints("size").expect("size"))),
         "slice" => slice(c, x),
@@ -40,7 +42,7 @@ pub fn run(c: &Call) -> Option<Answer> {
         "gather" => x.gather(dim("dim", 0), c.named("index")),
         "take_along_dim" => match a.int("dim") {
             Some(dim) => x.take_along_dim(c.at(1), dim),
-            None => return Some(Err(c.without("no dim"))),
+            None => x.flatten(0, -1).take_along_dim(&c.at(1).flatten(0, -1), 0),
         },
         "scatter" => match a.float("value") {
             Some(value) => x.scatter(dim("dim", 0), c.named("index"), value),
@@ -52,6 +54,21 @@ pub fn run(c: &Call) -> Option<Answer> {
             let source = a.float("alpha").map_or_else(|| source.clone(), |alpha| source * alpha);
             x.index_add(dim("dim", 0), c.named("index"), &source)
         }
+        "sort" => {
+            a.flag("stable"); // always
+            let (values, indices) = x.sort(dim("dim", -1), a.flag("descending"));
+            return Some(Ok(vec![values, indices]));
+        }
+        "argsort" => {
+            a.flag("stable");
+            x.argsort(dim("dim", -1), a.flag("descending"))
+        }
+        "topk" => {
+            a.flag("sorted"); // always
+            let largest = a.get("largest").is_none_or(|v| v.as_bool() == Some(true));
+            let (values, indices) = x.topk(a.size("k").expect("k"), dim("dim", -1), largest);
+            return Some(Ok(vec![values, indices]));
+        }
         "masked_fill" => x.masked_fill(c.named("mask"), a.float("value").expect("value")),
         "masked_select" => x.masked_select(c.named("mask")).expect("the mask is read"),
         "tril" => x.tril(dim("diagonal", 0)),
@@ -59,18 +76,26 @@ pub fn run(c: &Call) -> Option<Answer> {
         "repeat" => x.repeat(&a.sizes("repeats").expect("repeats")),
         "tile" => x.tile(&a.sizes("dims").expect("dims")),
         "repeat_interleave" => match (a.size("repeats"), a.int("dim")) {
-            (None, _) => return Some(Err(c.without("a tensor of repeats"))),
+            (None, dim) => {
+                let times: Vec<i32> = c.at(1).to_vec().expect("read");
+                let x = if dim.is_some() { x.clone() } else { x.flatten(0, -1) };
+                let times = times.into_iter().map(|n| n as usize).collect::<Vec<_>>();
+                let times = if times.len() == 1 { vec![times[0]; x.size(dim.unwrap_or(0))] } else { times };
+                x.repeat_interleave_each(&times, dim.unwrap_or(0))
+            }
             (Some(times), Some(dim)) => x.repeat_interleave(times, dim),
             (Some(times), None) => x.flatten(0, -1).repeat_interleave(times, 0),
         },
         "diagonal" => x.diagonal(dim("offset", 0), dim("dim1", 0), dim("dim2", 1)),
-        "diag_embed" if (dim("dim1", -2), dim("dim2", -1)) != (-2, -1) => {
-            return Some(Err(c.without("other dimensions")));
+        "diag_embed" => {
+            x.diag_embed(dim("offset", 0)).movedims(&[-2, -1], &[dim("dim1", -2), dim("dim2", -1)])
         }
-        "diag_embed" => x.diag_embed(dim("offset", 0)),
         "one_hot" => match a.int("num_classes").and_then(|n| usize::try_from(n).ok()) {
             Some(classes) => x.one_hot(classes).to(DType::I32),
-            None => return Some(Err(c.without("classes from the data"))),
+            None => {
+                let values: Vec<i32> = x.to_vec().expect("read");
+                x.one_hot(values.into_iter().max().map_or(0, |n| n as usize + 1)).to(DType::I32)
+            }
         },
         "embedding" => {
             let table = c.named("weight");

@@ -9,6 +9,7 @@ use crate::op::{Op, View};
 use crate::ops;
 
 /// Gradients of a scalar with respect to the variables it depends on.
+#[derive(Clone)]
 pub struct Gradients {
     by_variable: HashMap<*const Node, Tensor>,
     /// Keeps the pointers in the map from being reused.
@@ -52,6 +53,26 @@ impl Gradients {
             }
         }
         self
+    }
+
+    /// The sums with those of other losses, as values without a graph.
+    #[track_caller]
+    pub(crate) fn added_to(self, sum: Option<Gradients>) -> Gradients {
+        let plus = |before: Option<&Tensor>, new: &Tensor| {
+            // A result of its own, which does not keep the graph of the gradient.
+            before.cloned().unwrap_or_else(|| new.zeros_like()) + new.detach()
+        };
+        let mut pairs: Vec<(Tensor, Tensor)> = vec![];
+        for v in &self.variables {
+            let before = sum.as_ref().and_then(|s| s.get(v));
+            pairs.push((v.clone(), plus(before, &self.by_variable[&Arc::as_ptr(&v.node)])));
+        }
+        if let Some(s) = &sum {
+            let others = s.variables.iter().filter(|v| self.get(v).is_none());
+            pairs.extend(others.map(|v| (v.clone(), s.by_variable[&Arc::as_ptr(&v.node)].clone())));
+        }
+        let root = self.root.as_ref().map(|loss| plus(sum.as_ref().and_then(|s| s.root()), loss));
+        Gradients { root, ..Gradients::from_pairs(pairs) }
     }
 
     /// The variables that have gradients, in the order in which they were recorded.

@@ -16,6 +16,7 @@
 // The types of wgpu that plans hold are deep.
 #![recursion_limit = "256"]
 
+mod accumulate;
 mod compile;
 mod gradient;
 mod node;
@@ -26,14 +27,15 @@ mod tensor;
 mod trace;
 mod uses;
 
+pub use accumulate::Accumulator;
 pub use compile::{Expr, Joined, Lower, Passes, PlanView, plans, set_fusion};
 pub use gpu_core::{DType, Device, DeviceInfo, DeviceKind, Element, Error, Role, Stats};
 pub use gradient::{Gradients, grad, vjp};
 pub use op::{KernelOp, Meta};
 pub use ops::{
     AdamStep, BatchNormOutput, CrossEntropyTarget, Generator, LstmOutput, Operand, Padding, Pool2d,
-    Reduction, RnnNonlinearity, RnnOutput, SgdStep, batch_norm_train, cat, flatten_all, gru, lstm, rnn,
-    stack,
+    Reduction, RnnNonlinearity, RnnOutput, SgdStep, batch_norm_train, cat, einsum, flatten_all, gru, lstm,
+    rnn, stack,
 };
 pub use recorder::{evaluate, step};
 pub use tensor::{Pending, Tensor};

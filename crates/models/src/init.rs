@@ -70,6 +70,17 @@ pub enum Init {
     XavierNormal {
         gain: f32,
     },
+    /// Normal, with values outside of `low..=high` drawn again.
+    TruncNormal {
+        mean: f32,
+        std: f32,
+        low: f32,
+        high: f32,
+    },
+    /// Orthonormal rows or columns of the first dimension by the others, whichever are fewer, times `gain` (Saxe et al. 2014).
+    Orthogonal {
+        gain: f32,
+    },
 }
 
 impl Init {
@@ -91,6 +102,9 @@ impl Init {
     }
 
     /// Draws values for a parameter of `shape`.
+    ///
+    /// # Panics
+    /// When an orthogonal parameter has fewer than two dimensions.
     ///
     /// ```
     /// use models::Init;
@@ -115,6 +129,8 @@ impl Init {
             Init::KaimingNormal { gain, fan } => source.normal(0.0, he(gain, fan)),
             Init::XavierUniform { gain } => uniform(glorot(gain)),
             Init::XavierNormal { gain } => source.normal(0.0, glorot(gain)),
+            Init::TruncNormal { mean, std, low, high } => source.trunc_normal(mean, std, low, high),
+            Init::Orthogonal { gain } => orthogonal(shape, &source.normal(0.0, 1.0), gain),
         }
     }
 }
@@ -131,6 +147,35 @@ fn stream(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3))
 }
 
+/// Normal draws of `shape`, as a matrix of its first dimension by the others, made orthonormal along the shorter side.
+fn orthogonal(shape: &[usize], draws: &[f32], gain: f32) -> Vec<f32> {
+    assert!(shape.len() >= 2, "Init::Orthogonal: of shape {shape:?}");
+    let rows = shape[0];
+    let columns = shape[1..].iter().product::<usize>();
+    let (few, long) = (rows.min(columns), rows.max(columns));
+    let at =
+        |vector: usize, i: usize| if rows <= columns { vector * columns + i } else { i * columns + vector };
+    let mut basis: Vec<Vec<f64>> = vec![];
+    for k in 0..few {
+        let mut v: Vec<f64> = (0..long).map(|i| f64::from(draws[at(k, i)])).collect();
+        // Gram and Schmidt; the second round takes away what rounding left.
+        for _ in 0..2 {
+            for b in &basis {
+                let along: f64 = v.iter().zip(b).map(|(v, b)| v * b).sum();
+                v.iter_mut().zip(b).for_each(|(v, b)| *v -= along * b);
+            }
+        }
+        let norm = v.iter().map(|v| v * v).sum::<f64>().sqrt();
+        v.iter_mut().for_each(|v| *v /= norm);
+        basis.push(v);
+    }
+    let mut values = vec![0.0; rows * columns];
+    for (k, v) in basis.iter().enumerate() {
+        v.iter().enumerate().for_each(|(i, v)| values[at(k, i)] = gain * *v as f32);
+    }
+    values
+}
+
 struct Source {
     seed: u64,
     stream: u64,
@@ -138,9 +183,10 @@ struct Source {
 }
 
 impl Source {
+    /// As many as anybody takes.
     fn words(&self) -> impl Iterator<Item = [u32; 4]> {
         let (seed, stream) = (self.seed, self.stream);
-        (0..self.count.div_ceil(4) as u64).map(move |i| philox::philox(seed, i, stream))
+        (0..).map(move |i| philox::philox(seed, i, stream))
     }
 
     fn uniform(&self, low: f32, high: f32) -> Vec<f32> {
@@ -150,5 +196,19 @@ impl Source {
     fn normal(&self, mean: f32, std: f32) -> Vec<f32> {
         let pairs = self.words().flat_map(|[a, b, c, d]| [philox::normal(a, b), philox::normal(c, d)]);
         pairs.flatten().take(self.count).map(|z| mean + std * z).collect()
+    }
+
+    /// By rejection from a uniform distribution over the part of the bounds that is not too improbable.
+    fn trunc_normal(&self, mean: f32, std: f32, low: f32, high: f32) -> Vec<f32> {
+        let [low, high] = [low, high].map(|x| f64::from((x - mean) / std));
+        let peak = 0f64.clamp(low, high);
+        let (from, to) = (low.max(peak - 9.0), high.min(peak + 9.0));
+        let tries = self.words().flat_map(|[a, b, c, d]| [[a, b], [c, d]]);
+        let accepted = tries.filter_map(|words| {
+            let [at, chance] = words.map(|w| f64::from(philox::uniform(w)));
+            let z = from + (to - from) * at;
+            (chance < ((peak * peak - z * z) / 2.0).exp()).then_some(z)
+        });
+        accepted.take(self.count).map(|z| (f64::from(mean) + f64::from(std) * z) as f32).collect()
     }
 }

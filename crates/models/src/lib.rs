@@ -7,9 +7,9 @@ mod error;
 mod generate;
 pub mod init;
 mod layers;
-mod optim;
+pub mod optim;
 mod params;
-mod schedule;
+pub mod schedule;
 mod summary;
 mod weights;
 mod zoo;
@@ -23,9 +23,15 @@ pub use layers::{
     SinusoidalPositions, Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
     TransformerEncoderLayer, TransformerMasks, TransformerOptions,
 };
-pub use optim::{Adam, AdamW, Sgd};
+pub use optim::{
+    Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Asgd, Average, Constraint, Lamb, Lars, Lbfgs, Lion,
+    Lookahead, Muon, NAdam, Optimizer, RAdam, RmsProp, Rprop, Rule, Sgd, Update,
+};
 pub use params::{Param, Params};
-pub use schedule::{Constant, Cosine, OneCycle, Schedule, Step, Warmup};
+pub use schedule::{
+    Constant, ConstantLr, Cosine, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr, InverseTimeLr,
+    LinearLr, OneCycle, PolynomialLr, ReduceLrOnPlateau, Schedule, SequentialLr, Step, Warmup,
+};
 pub use summary::{LayerSummary, Summary};
 pub use zoo::{
     Attend, Bert, BertOptions, CharRnn, CharRnnOptions, DenseNet, Encoded, Gpt, GptOptions, LeNet, Masked,

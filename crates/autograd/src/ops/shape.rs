@@ -31,6 +31,23 @@ impl Tensor {
         self.permute(&order)
     }
 
+    /// Moves dimension `from[i]` to position `to[i]`; the others keep their order.
+    ///
+    /// # Panics
+    /// When there are not as many positions as dimensions, or one is given twice.
+    #[track_caller]
+    pub fn movedims(&self, from: &[isize], to: &[isize]) -> Tensor {
+        let (from, to) = (self.dims("movedims", from), self.dims("movedims", to));
+        let once = |dims: &[usize]| (1..dims.len()).all(|i| !dims[..i].contains(&dims[i]));
+        assert!(from.len() == to.len() && once(&from) && once(&to), "movedims: {from:?} to {to:?}");
+        let mut others = (0..self.rank()).filter(|d| !from.contains(d));
+        let order = (0..self.rank()).map(|d| match to.iter().position(|&t| t == d) {
+            Some(i) => from[i] as isize,
+            None => others.next().expect("as many as positions") as isize,
+        });
+        self.permute(&order.collect::<Vec<_>>())
+    }
+
     /// Merges dimensions `first..=last` into one.
     #[track_caller]
     pub fn flatten(&self, first: isize, last: isize) -> Tensor {
@@ -154,6 +171,19 @@ impl Tensor {
         let mut merged = self.shape().to_vec();
         merged[d] *= times;
         self.reshape(&shape).expand(&wide).reshape(&merged)
+    }
+
+    /// Repeats slice `i` along `dim` `times[i]` times in a row.
+    ///
+    /// # Panics
+    /// When there is not one number for each slice.
+    #[track_caller]
+    pub fn repeat_interleave_each(&self, times: &[usize], dim: isize) -> Tensor {
+        let n = self.size(dim);
+        assert_eq!(times.len(), n, "repeat_interleave_each: dimension {dim} of {:?}", self.shape());
+        let slices = times.iter().enumerate().flat_map(|(i, &times)| std::iter::repeat_n(i as i32, times));
+        let index: Vec<i32> = slices.collect();
+        self.index_select(dim, &Tensor::constant(self.device(), &index, &[index.len()]))
     }
 
     /// `0, 1, .. n - 1` as i32.

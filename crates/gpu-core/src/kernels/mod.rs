@@ -20,7 +20,9 @@ mod prologue;
 mod random;
 mod recurrent;
 mod reduce;
+mod scan;
 mod softmax;
+mod sort;
 mod workgroup_tile;
 
 pub use attention::{Attention, AttentionGrad, AttentionInputs, AttentionStats};
@@ -39,4 +41,6 @@ pub use prologue::Prologue;
 pub use random::{Random, RandomKind};
 pub use recurrent::{Gru, GruGrad, Lstm, LstmGrad, Rnn, RnnGrad, Sequence};
 pub use reduce::{Reduce, ReduceOp};
+pub use scan::{Scan, ScanOp};
 pub use softmax::{Softmax, SoftmaxGrad};
+pub use sort::ArgSort;

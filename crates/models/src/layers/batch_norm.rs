@@ -52,6 +52,10 @@ impl BatchNorm2d {
         }
     }
 
+    pub(crate) fn weight(&self) -> &Param {
+        &self.weight
+    }
+
     /// # Panics
     /// When `x` is not `[N, C, H, W]` with this layer's channels, or has one value a channel in training.
     #[track_caller]

@@ -1,8 +1,45 @@
-//! Optimizers: one fused update over flat memory for each group of parameters.
+//! Optimizers: one update over flat memory for each group of parameters; and what goes on around them.
 
+mod adadelta;
+mod adafactor;
+mod adagrad;
 mod adam;
+mod adamax;
+mod asgd;
+mod average;
+mod constraint;
 mod flat;
+mod lamb;
+mod lars;
+mod lbfgs;
+mod lion;
+mod lookahead;
+mod muon;
+mod nadam;
+mod optimizer;
+mod radam;
+mod rmsprop;
+mod rprop;
 mod sgd;
+mod trust;
 
-pub use adam::{Adam, AdamW};
-pub use sgd::Sgd;
+pub use adadelta::{Adadelta, AdadeltaRule};
+pub use adafactor::{Adafactor, AdafactorRule};
+pub use adagrad::{Adagrad, AdagradRule};
+pub use adam::{Adam, AdamRule, AdamW};
+pub use adamax::{Adamax, AdamaxRule};
+pub use asgd::{Asgd, AsgdRule};
+pub use average::Average;
+pub use constraint::Constraint;
+pub use lamb::{Lamb, LambRule};
+pub use lars::{Lars, LarsRule};
+pub use lbfgs::Lbfgs;
+pub use lion::{Lion, LionRule};
+pub use lookahead::Lookahead;
+pub use muon::{AdjustLr, Muon, MuonRule};
+pub use nadam::{NAdam, NAdamRule};
+pub use optimizer::{Optimizer, Rule, Update};
+pub use radam::{RAdam, RAdamRule};
+pub use rmsprop::{RmsProp, RmsPropRule};
+pub use rprop::{Rprop, RpropRule};
+pub use sgd::{Sgd, SgdRule};

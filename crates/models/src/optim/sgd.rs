@@ -1,8 +1,8 @@
 //! Stochastic gradient descent.
 
-use autograd::{Gradients, Result, SgdStep, Tensor};
+use autograd::{SgdStep, Tensor};
 
-use super::flat::{Flat, GroupOptions};
+use super::optimizer::{Optimizer, Rule, Update};
 use crate::Params;
 
 /// Stochastic gradient descent as `torch.optim.SGD`: `v = momentum v + (1 - dampening) (g + weight_decay p)`,
@@ -23,85 +23,63 @@ use crate::Params;
 /// assert!((theta.value().item()? - 0.062).abs() < 1e-6);
 /// # Ok::<(), autograd::Error>(())
 /// ```
-pub struct Sgd {
-    params: Params,
+pub type Sgd = Optimizer<SgdRule>;
+
+/// The rule of [`Sgd`].
+#[derive(Clone, Debug, Default)]
+pub struct SgdRule {
     momentum: f32,
     dampening: f32,
-    weight_decay: f32,
     nesterov: bool,
-    maximize: bool,
-    flat: Flat,
-    steps: usize,
 }
 
 impl Sgd {
     /// Updates the trainable parameters under `params`: those that are trainable at the first step.
     pub fn new(params: &Params) -> Sgd {
-        Sgd {
-            params: params.clone(),
-            momentum: 0.0,
-            dampening: 0.0,
-            weight_decay: 0.0,
-            nesterov: false,
-            maximize: false,
-            flat: Flat::default(),
-            steps: 0,
-        }
+        Optimizer::with_rule(params, SgdRule::default())
     }
 
-    pub fn momentum(self, momentum: f32) -> Sgd {
-        Sgd { momentum, ..self }
-    }
-
-    pub fn dampening(self, dampening: f32) -> Sgd {
-        Sgd { dampening, ..self }
-    }
-
-    /// Adds `weight_decay * p` to the gradients.
-    pub fn weight_decay(self, weight_decay: f32) -> Sgd {
-        Sgd { weight_decay, ..self }
-    }
-
-    pub fn nesterov(self, nesterov: bool) -> Sgd {
-        Sgd { nesterov, ..self }
-    }
-
-    /// Ascends instead.
-    pub fn maximize(self, maximize: bool) -> Sgd {
-        Sgd { maximize, ..self }
-    }
-
-    /// Other options for parameters whose names match a pattern (`*` stands for anything): their weight decay, and a
-    /// factor on the learning rate. The first pattern that matches counts.
-    pub fn group(mut self, pattern: &str, weight_decay: f32, lr_scale: f32) -> Sgd {
-        self.flat.add_group(pattern, GroupOptions { weight_decay, lr_scale });
+    pub fn momentum(mut self, momentum: f32) -> Sgd {
+        self.rule.momentum = momentum;
         self
     }
 
-    /// Steps taken so far.
-    pub fn steps(&self) -> usize {
-        self.steps
+    pub fn dampening(mut self, dampening: f32) -> Sgd {
+        self.rule.dampening = dampening;
+        self
     }
 
-    /// One update with learning rate `lr`; evaluates everything that is pending, and frees the loss's graph.
-    ///
-    /// # Errors
-    /// Whatever goes wrong on the device.
+    pub fn nesterov(mut self, nesterov: bool) -> Sgd {
+        self.rule.nesterov = nesterov;
+        self
+    }
+
+    /// Changes the momentum between steps, as [`OneCycle::momentum`](crate::OneCycle::momentum) does; not from or to 0.
     ///
     /// # Panics
-    /// When a trainable parameter has no gradient.
+    /// When one of both is 0.
     #[track_caller]
-    pub fn step(&mut self, gradients: Gradients, lr: f32) -> Result<()> {
-        let op = SgdStep { momentum: self.momentum != 0.0, nesterov: self.nesterov, maximize: self.maximize };
-        let first = if self.steps == 0 { 1.0 } else { 0.0 };
-        let (momentum, dampening) = (self.momentum, self.dampening);
-        let states = usize::from(op.momentum);
-        let update = |group: GroupOptions, ok: &Tensor, grad: &Tensor, state: &[Tensor]| {
-            let hyper = [lr * group.lr_scale, momentum, dampening, group.weight_decay, first];
-            op.apply(&Tensor::scalars(ok.device(), &hyper), ok, grad, state)
-        };
-        self.flat.step(&self.params, self.weight_decay, states, gradients, update)?;
-        self.steps += 1;
-        Ok(())
+    pub fn set_momentum(&mut self, momentum: f32) {
+        let fits = (momentum != 0.0) == (self.rule.momentum != 0.0);
+        assert!(fits, "set_momentum: from {} to {momentum}", self.rule.momentum);
+        self.rule.momentum = momentum;
+    }
+}
+
+impl Rule for SgdRule {
+    fn state(&self, shape: &[usize]) -> Vec<Vec<usize>> {
+        vec![shape.to_vec(); usize::from(self.momentum != 0.0)]
+    }
+
+    fn update(&self, u: &Update) -> Vec<Tensor> {
+        let op = SgdStep { momentum: self.momentum != 0.0, nesterov: self.nesterov, maximize: u.maximize };
+        let first = if u.step == 1 { 1.0 } else { 0.0 };
+        let hyper =
+            Tensor::scalars(u.ok.device(), &[u.lr, self.momentum, self.dampening, u.weight_decay, first]);
+        op.apply(&hyper, u.ok, u.grad, &u.all())
+    }
+
+    fn checks_loss(&self) -> bool {
+        true
     }
 }

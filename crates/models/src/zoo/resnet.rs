@@ -140,6 +140,25 @@ impl ResNet {
         ResNet { conv1, bn1, pool: stem == Stem::Large, blocks, head }
     }
 
+    /// Starts every residual branch at 0, by the weight of its last batch norm (Goyal et al. 2017; torchvision's
+    /// `zero_init_residual`).
+    ///
+    /// ```
+    /// use models::{Params, ResNet};
+    /// let params = Params::new(&autograd::Device::named("cpu")?, 0);
+    /// let net = ResNet::cifar(8, 10, &params).zero_init_residual();
+    /// assert_eq!(params.get("layer1.0.bn2.weight").unwrap().value().to_vec::<f32>()?, [0.0; 16]);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    pub fn zero_init_residual(self) -> ResNet {
+        for block in &self.blocks {
+            let (_, last) = block.convs.last().expect("a block has convolutions");
+            let weight = last.weight();
+            weight.set(&weight.value().zeros_like());
+        }
+        self
+    }
+
     /// Logits `[N, classes]` of images `[N, 3, H, W]`.
     ///
     /// # Panics

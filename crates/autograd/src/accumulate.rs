@@ -1,0 +1,45 @@
+//! Gradients of several batches for one optimizer step.
+
+use crate::{Gradients, Result};
+
+/// Adds up gradients, so that an optimizer's step can be over more examples than fit into memory at once.
+///
+/// ```
+/// # use autograd::{Accumulator, Device, Tensor};
+/// let w = Tensor::from_slice(&Device::named("cpu")?, &[1.0f32, 2.0], &[2])?.variable();
+/// let mut sum = Accumulator::default();
+/// for scale in [1.0f32, 3.0] {
+///     let loss = (&w * scale).square().sum_all() / 2.0; // two batches: half of the mean each
+///     sum.add(loss.backward())?;
+/// }
+/// let gradients = sum.take(); // for an optimizer's step
+/// assert_eq!(gradients.get(&w).unwrap().to_vec::<f32>()?, [10.0, 20.0]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+#[derive(Default)]
+pub struct Accumulator {
+    sum: Option<Gradients>,
+}
+
+impl Accumulator {
+    /// Adds the gradients of one loss; evaluates everything that is pending, and frees the loss's graph.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device.
+    #[track_caller]
+    pub fn add(&mut self, gradients: Gradients) -> Result<()> {
+        let Some(device) = gradients.variables().first().map(|v| v.device().clone()) else { return Ok(()) };
+        let loss = gradients.root().cloned();
+        self.sum = Some(gradients.added_to(self.sum.take()));
+        crate::step(&device, loss.as_ref())
+    }
+
+    /// The sums so far, of the gradients and of the losses; the next ones start from nothing.
+    ///
+    /// # Panics
+    /// When nothing was added.
+    #[track_caller]
+    pub fn take(&mut self) -> Gradients {
+        self.sum.take().expect("Accumulator::take: no gradients were added")
+    }
+}

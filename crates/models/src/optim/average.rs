@@ -1,0 +1,82 @@
+//! Averages of parameters over steps.
+
+use autograd::{Result, Tensor};
+
+use crate::{Param, Params};
+
+/// An average of a model's parameters beside the ones that are trained: exponential (EMA), or of equal weights (Polyak and Juditsky
+/// 1992; stochastic weight averaging, SWA, Izmailov et al. 2018), as `torch.optim.swa_utils.AveragedModel`. Buffers, such as running
+/// statistics, are not averaged: pass some training batches through the averaged model to get them right.
+///
+/// ```
+/// use autograd::Device;
+/// use models::{Average, Init, Params, Sgd};
+/// let params = Params::new(&Device::named("cpu")?, 0);
+/// let theta = params.param("theta", &[], Init::ONES);
+/// let mut opt = Sgd::new(&params);
+/// let mut average = Average::ema(&params, 0.5);
+/// for _ in 0..2 {
+///     opt.step(theta.value().square().backward(), 0.1)?; // 0.8, 0.64
+///     average.update()?;
+/// }
+/// average.swap(); // to evaluate the averaged model
+/// assert!((theta.value().item()? - 0.72).abs() < 1e-6);
+/// average.swap(); // to go on training
+/// assert!((theta.value().item()? - 0.64).abs() < 1e-6);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct Average {
+    /// How much stays at an update; `None` for equal weights.
+    decay: Option<f32>,
+    values: Vec<(Param, Tensor)>,
+    updates: usize,
+}
+
+impl Average {
+    /// Exponential moving average: `average = decay average + (1 - decay) p`. The first update copies the parameters.
+    pub fn ema(params: &Params, decay: f32) -> Average {
+        Average::new(params, Some(decay))
+    }
+
+    /// The mean of the parameters at all updates.
+    pub fn swa(params: &Params) -> Average {
+        Average::new(params, None)
+    }
+
+    fn new(params: &Params, decay: Option<f32>) -> Average {
+        let values = params.trainable().into_iter().map(|p| (p.clone(), p.value().detach())).collect();
+        Average { decay, values, updates: 0 }
+    }
+
+    /// Takes in the parameters as they are now, usually after an optimizer's step.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device.
+    pub fn update(&mut self) -> Result<()> {
+        let share = match self.decay {
+            _ if self.updates == 0 => 1.0,
+            Some(decay) => 1.0 - decay,
+            None => 1.0 / (self.updates + 1) as f32,
+        };
+        for (param, average) in &mut self.values {
+            *average = average.lerp(&param.value().detach(), share);
+        }
+        self.updates += 1;
+        // Before the next step: the optimizer overwrites parameters in place where nobody waits for them.
+        self.values.first().map_or(Ok(()), |(_, average)| autograd::evaluate(average.device()))
+    }
+
+    /// Exchanges the parameters' values and the averages; a second call changes them back.
+    pub fn swap(&mut self) {
+        for (param, average) in &mut self.values {
+            let value = param.value().detach();
+            param.set(average);
+            *average = value;
+        }
+    }
+
+    /// Updates so far.
+    pub fn updates(&self) -> usize {
+        self.updates
+    }
+}

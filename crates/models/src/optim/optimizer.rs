@@ -1,0 +1,324 @@
+//! What all optimizers share: groups of parameters, steps, and what happens after an update.
+
+use autograd::{DType, Device, Gradients, Result, Tensor};
+
+use super::constraint::Constraint;
+use super::flat::{Group, GroupOptions, Groups, join, split, zeros};
+use crate::{Param, Params};
+
+/// How an optimizer changes parameters; an optimizer is an [`Optimizer`] with a rule. A rule of one's own needs no more
+/// than this trait: the parameters of a group lie in one flat tensor, and an element-wise rule over it becomes one or two
+/// launches for the whole model.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{Init, Optimizer, Params, Rule, Update};
+///
+/// /// Steps of one size, against the signs of the gradients.
+/// struct SignDescent;
+/// impl Rule for SignDescent {
+///     fn update(&self, u: &Update) -> Vec<Tensor> {
+///         vec![u.param - u.gradient().sign() * u.lr]
+///     }
+/// }
+///
+/// let params = Params::new(&Device::named("cpu")?, 0);
+/// let theta = params.param("theta", &[], Init::ONES);
+/// let mut opt = Optimizer::with_rule(&params, SignDescent);
+/// opt.step(theta.value().square().backward(), 0.25)?;
+/// assert_eq!(theta.value().item()?, 0.75);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub trait Rule {
+    /// Shapes of the state tensors beside a parameter of `shape`; they start as zeros.
+    fn state(&self, shape: &[usize]) -> Vec<Vec<usize>> {
+        let _ = shape;
+        vec![]
+    }
+
+    /// Called before the updates of step `step`, counted from 1.
+    fn begin(&mut self, step: usize) {
+        let _ = step;
+    }
+
+    /// New values of the parameters of a group, then of its state tensors. Numbers that change from step to step go in as
+    /// operands (`x * lr`), so that the plan stays the same.
+    fn update(&self, update: &Update) -> Vec<Tensor>;
+
+    /// Whether [`update`](Rule::update) itself leaves everything as it is when [`Update::ok`] is 0. Otherwise the optimizer
+    /// sees to that.
+    fn checks_loss(&self) -> bool {
+        false
+    }
+}
+
+/// What a rule knows of a group of parameters at a step.
+pub struct Update<'a> {
+    /// The number of the step, from 1.
+    pub step: usize,
+    /// The group's learning rate.
+    pub lr: f32,
+    pub weight_decay: f32,
+    /// Ascends instead.
+    pub maximize: bool,
+    /// `[1]`; 0 or false if nothing should change, because the loss is not finite.
+    pub ok: &'a Tensor,
+    /// All parameters of the group, flat.
+    pub param: &'a Tensor,
+    /// Their gradients, flat.
+    pub grad: &'a Tensor,
+    /// State tensors, each of them flat.
+    pub state: &'a [Tensor],
+    /// Names of the parameters.
+    pub names: Vec<&'a str>,
+    /// Shapes of the parameters.
+    pub shapes: &'a [Vec<usize>],
+}
+
+impl Update<'_> {
+    /// Parameters and state tensors.
+    pub fn all(&self) -> Vec<Tensor> {
+        std::iter::once(self.param).chain(self.state).cloned().collect()
+    }
+
+    /// The gradients to descend along.
+    pub fn gradient(&self) -> Tensor {
+        if self.maximize { -self.grad } else { self.grad.clone() }
+    }
+
+    /// [`gradient`](Update::gradient) with weight decay added: `g + weight_decay p`.
+    pub fn decayed_gradient(&self) -> Tensor {
+        if self.weight_decay == 0.0 {
+            self.gradient()
+        } else {
+            self.gradient() + self.param * self.weight_decay
+        }
+    }
+
+    /// The parameters after decoupled weight decay: `p (1 - lr weight_decay)`.
+    pub fn decayed_param(&self) -> Tensor {
+        self.param * (1.0 - f64::from(self.lr) * f64::from(self.weight_decay)) as f32
+    }
+
+    /// The parameters, or what lies beside them in a flat tensor, one by one in their own shapes.
+    pub fn split(&self, flat: &Tensor) -> Vec<Tensor> {
+        split(flat, self.shapes)
+    }
+
+    /// State tensor `i` of every parameter, given their shapes.
+    pub fn split_state(&self, i: usize, shapes: &[Vec<usize>]) -> Vec<Tensor> {
+        split(&self.state[i], shapes)
+    }
+
+    /// A flat tensor of one tensor for every parameter.
+    pub fn join(&self, parts: &[Tensor]) -> Tensor {
+        join(parts)
+    }
+}
+
+/// An optimizer: a [`Rule`] for the trainable parameters of a model.
+///
+/// A step whose loss is not finite changes nothing but the step count.
+pub struct Optimizer<R> {
+    params: Params,
+    filter: Option<Box<dyn Fn(&Param) -> bool + Send>>,
+    pub(super) rule: R,
+    pub(super) weight_decay: f32,
+    maximize: bool,
+    constraints: Vec<(String, Constraint)>,
+    groups: Groups,
+    /// Made at the first step: groups and their state tensors.
+    open: Option<Vec<(Group, Vec<Tensor>)>>,
+    steps: usize,
+}
+
+impl<R: Rule> Optimizer<R> {
+    /// Updates the trainable parameters under `params` (those that are trainable at the first step) by a rule.
+    pub fn with_rule(params: &Params, rule: R) -> Optimizer<R> {
+        Optimizer {
+            params: params.clone(),
+            filter: None,
+            rule,
+            weight_decay: 0.0,
+            maximize: false,
+            constraints: vec![],
+            groups: Groups::default(),
+            open: None,
+            steps: 0,
+        }
+    }
+
+    /// Weight decay of parameters without other options.
+    pub fn weight_decay(self, weight_decay: f32) -> Optimizer<R> {
+        Optimizer { weight_decay, ..self }
+    }
+
+    /// Ascends instead.
+    pub fn maximize(self, maximize: bool) -> Optimizer<R> {
+        Optimizer { maximize, ..self }
+    }
+
+    /// Other options for parameters whose names match a pattern (`*` stands for anything): their weight decay, and a
+    /// factor on the learning rate. The first pattern that matches counts.
+    pub fn group(mut self, pattern: &str, weight_decay: f32, lr_scale: f32) -> Optimizer<R> {
+        self.groups.add(pattern, GroupOptions { weight_decay, lr_scale });
+        self
+    }
+
+    /// Updates only parameters that `filter` holds for, and leaves the others to another optimizer.
+    pub fn only(self, filter: impl Fn(&Param) -> bool + Send + 'static) -> Optimizer<R> {
+        Optimizer { filter: Some(Box::new(filter)), ..self }
+    }
+
+    /// Keeps parameters whose names match a pattern within a [`Constraint`]: it is applied after every update.
+    pub fn constrain(mut self, pattern: &str, constraint: Constraint) -> Optimizer<R> {
+        self.constraints.push((pattern.to_owned(), constraint));
+        self
+    }
+
+    /// Steps taken so far.
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// One update with learning rate `lr`; evaluates everything that is pending, and frees the loss's graph.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device.
+    ///
+    /// # Panics
+    /// When a trainable parameter has no gradient.
+    #[track_caller]
+    pub fn step(&mut self, gradients: Gradients, lr: f32) -> Result<()> {
+        self.open()?;
+        let step = self.steps + 1;
+        self.rule.begin(step);
+        let ok = finite(self.params.device(), &gradients);
+        let groups = self.open.as_mut().expect("opened above");
+        for (group, state) in groups {
+            group.refresh();
+            let grad = group.gradient(&gradients);
+            let update = Update {
+                step,
+                lr: lr * group.options.lr_scale,
+                weight_decay: group.options.weight_decay,
+                maximize: self.maximize,
+                ok: &ok,
+                param: &group.flat,
+                grad: &grad,
+                state,
+                names: group.params.iter().map(Param::name).collect(),
+                shapes: &group.shapes,
+            };
+            let mut after = self.rule.update(&update);
+            let checked = self.rule.checks_loss();
+            if let Some(within) = constrained(&self.constraints, &update, &after[0]) {
+                after[0] = if checked { within.where_(&ok.to(DType::Bool), &after[0]) } else { within };
+            }
+            if !checked {
+                let before = std::iter::once(update.param).chain(update.state);
+                let keep = |(new, old): (&Tensor, &Tensor)| new.where_(&ok.to(DType::Bool), old);
+                after = after.iter().zip(before).map(keep).collect();
+            }
+            let mut after = after.into_iter();
+            group.set(after.next().expect("new parameters"));
+            *state = after.collect();
+        }
+        let loss = gradients.root().cloned();
+        // The gradients must not look as if somebody wanted to keep them.
+        drop(gradients);
+        autograd::step(self.params.device(), loss.as_ref())?;
+        self.steps = step;
+        Ok(())
+    }
+
+    /// The parameters that a first step now would update.
+    pub(super) fn updated(&self) -> Vec<Param> {
+        let wanted = |p: &Param| self.filter.as_ref().is_none_or(|f| f(p));
+        self.params.trainable().into_iter().filter(wanted).collect()
+    }
+
+    /// Collects the groups and makes their state, if that has not happened yet.
+    fn open(&mut self) -> Result<()> {
+        if self.open.is_none() {
+            let default = GroupOptions { weight_decay: self.weight_decay, lr_scale: 1.0 };
+            let groups = self.groups.collect(self.updated(), default).into_iter();
+            let with_state = groups.map(|g| Ok((state_of(&self.rule, &g)?, g)));
+            self.open = Some(with_state.map(|made| made.map(|(s, g)| (g, s))).collect::<Result<_>>()?);
+        }
+        Ok(())
+    }
+
+    /// The state tensors by the names of their parameters and their number, as in `"fc.weight.0"`; with
+    /// [`steps`](Optimizer::steps) what it takes to go on where a run stopped.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        let mut found = vec![];
+        for (group, state) in self.open.iter().flatten() {
+            for (i, flat) in state.iter().enumerate() {
+                let parts = split(flat, &shapes_of(&self.rule, group, i));
+                let names = group.params.iter().map(|p| format!("{}.{i}", p.name()));
+                found.extend(names.zip(parts));
+            }
+        }
+        found
+    }
+
+    /// Goes on after `steps` steps with the [`state`](Optimizer::state) that was saved then.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device.
+    ///
+    /// # Panics
+    /// When a state tensor is missing or has another shape.
+    #[track_caller]
+    pub fn resume(&mut self, steps: usize, saved: &[(String, Tensor)]) -> Result<()> {
+        self.open()?;
+        for (group, state) in self.open.iter_mut().flatten() {
+            for (i, flat) in state.iter_mut().enumerate() {
+                let mut parts = vec![];
+                for (param, shape) in group.params.iter().zip(shapes_of(&self.rule, group, i)) {
+                    let name = format!("{}.{i}", param.name());
+                    let found = saved.iter().find(|(n, t)| *n == name && t.shape() == shape);
+                    let (_, tensor) = found
+                        .unwrap_or_else(|| panic!("resume: no optimizer state {name} of shape {shape:?}"));
+                    parts.push(tensor.detach());
+                }
+                *flat = join(&parts);
+            }
+        }
+        self.steps = steps;
+        autograd::evaluate(self.params.device())
+    }
+}
+
+/// Shapes of state tensor `i` of every parameter.
+fn shapes_of(rule: &impl Rule, group: &Group, i: usize) -> Vec<Vec<usize>> {
+    group.shapes.iter().map(|shape| rule.state(shape).swap_remove(i)).collect()
+}
+
+fn state_of(rule: &impl Rule, group: &Group) -> Result<Vec<Tensor>> {
+    let count = group.shapes.first().map_or(0, |shape| rule.state(shape).len());
+    (0..count).map(|i| zeros(group.flat.device(), &shapes_of(rule, group, i))).collect()
+}
+
+/// New parameters within their constraints; `None` where there are none.
+fn constrained(constraints: &[(String, Constraint)], update: &Update, flat: &Tensor) -> Option<Tensor> {
+    let of = |name: &str| -> Vec<&Constraint> {
+        let matching = constraints.iter().filter(|(p, _)| wildmatch::WildMatch::new(p).matches(name));
+        matching.map(|(_, constraint)| constraint).collect()
+    };
+    if update.names.iter().all(|name| of(name).is_empty()) {
+        return None;
+    }
+    let parts = split(flat, update.shapes).into_iter().zip(&update.names);
+    let within = parts.map(|(part, name)| of(name).iter().fold(part, |x, c| c.apply(&x, update.lr)));
+    Some(join(&within.collect::<Vec<_>>()))
+}
+
+/// Whether the update may happen: the loss, if known, is finite.
+fn finite(device: &Device, gradients: &Gradients) -> Tensor {
+    match gradients.root() {
+        Some(loss) => loss.detach().isfinite().reshape(&[1]),
+        None => Tensor::scalars(device, &[1u32]),
+    }
+}
