@@ -15,7 +15,11 @@ mod zoo;
 pub use error::{Error, Result};
 pub use init::Init;
 pub use layers::{
-    BatchNorm2d, Conv2d, Embedding, Gru, LayerNorm, Linear, Lstm, Mode, MultiheadAttention, Rnn, RnnOptions,
+    AlphaDropout, BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchRenorm, BlurPool, Conv, Conv1d,
+    Conv2d, Conv3d, ConvBuilder, ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTransposeBuilder,
+    DropConnect, DropPath, Dropout, Dropout2d, Embedding, GhostBatchNorm, GroupNorm, Gru, InstanceNorm,
+    LayerNorm, Linear, Lstm, Mode, MultiheadAttention, PRelu, RmsNorm, Rnn, RnnOptions, SeparableConv2d,
+    Sizes, SpectralNorm, SqueezeExcite, VariationalDropout, WeightNorm,
 };
 pub use optim::{Adam, AdamW, Sgd};
 pub use params::{Param, Params};

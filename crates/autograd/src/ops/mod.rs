@@ -1,37 +1,55 @@
 //! The operations: shape rule, gradient rule and lowering side by side, one concept a file.
 
 mod activation;
+mod adaptive_pool;
 mod attention;
 mod batch_norm;
 mod clip;
 mod concat;
+mod conv;
+mod conv1d;
 mod conv2d;
+mod conv3d;
+mod conv_transpose;
 mod cross_entropy;
+mod dropout;
 mod gather;
+mod group_norm;
+mod interpolate;
 mod layer_norm;
+mod local_response_norm;
 mod loss;
+mod lp_pool;
 mod map;
 mod matmul;
 mod optim;
 mod pad;
+mod pixel_shuffle;
+mod pool;
+mod pool1d;
 mod pool2d;
+mod pool3d;
 mod random;
 mod recurrent;
 mod reduce;
+mod rms_norm;
 mod shape;
 mod softmax;
 mod statistics;
 mod unary;
+mod unfold;
 mod view;
+mod weight_norm;
 
 pub use batch_norm::{BatchNormOutput, batch_norm_train};
 pub use concat::{cat, flatten_all, stack};
 pub use cross_entropy::CrossEntropyTarget;
+pub use interpolate::{Interpolation, Resize};
 pub use loss::Reduction;
 pub use map::Operand;
 pub use optim::{AdamStep, SgdStep};
 pub use pad::Padding;
-pub use pool2d::Pool2d;
+pub use pool::{Pool, Pool1d, Pool2d, Pool3d};
 pub use random::Generator;
 pub use recurrent::{LstmOutput, RnnNonlinearity, RnnOutput, gru, lstm, rnn};
 
