@@ -229,6 +229,9 @@ fn kernels() {
         ("conv_transpose1d", &["conv_transpose1d", "[3]", "[3, 2, 3]"], || {
             drop(f32s(&[3]).conv_transpose1d(&f32s(&[3, 2, 3]), None, 1, 0, 0, 1, 1))
         }),
+        ("conv_transpose1d, padding", &["conv_transpose1d", "leaves nothing", "[1, 3, 1]"], || {
+            drop(f32s(&[1, 3, 1]).conv_transpose1d(&f32s(&[3, 2, 3]), None, 1, 2, 0, 1, 1))
+        }),
         ("conv_transpose2d", &["conv_transpose2d", "[1, 3, 5, 5]", "[4, 2, 3, 3]"], || {
             let w = f32s(&[4, 2, 3, 3]);
             drop(f32s(&[1, 3, 5, 5]).conv_transpose2d(&w, None, [1; 2], [0; 2], [0; 2], 1, [1; 2]))

@@ -2,7 +2,7 @@
 
 use gpu_core::kernels::Conv2dShape;
 
-use super::conv::{add_bias, check_bias};
+use super::conv::{Steps, add_bias, check_bias};
 use super::conv2d::input_grad;
 use crate::Tensor;
 
@@ -33,13 +33,17 @@ impl Tensor {
         groups: usize,
         dilation: usize,
     ) -> Tensor {
-        let (x, w) = (self.shape(), weight.shape());
-        let fits = (x.len() == 3 || x.len() == 2) && w.len() == 3;
-        assert!(fits, "conv_transpose1d: input {x:?}, weight {w:?}: both have 3 dimensions");
-        let (x, w) = (self.unsqueeze(-2), weight.unsqueeze(-2));
+        if self.rank() == 2 {
+            let x = self.unsqueeze(0);
+            let y = x.conv_transpose1d(weight, bias, stride, padding, output_padding, groups, dilation);
+            return y.squeeze(&[0]);
+        }
+        let steps = Steps { stride: [stride], padding: [padding], dilation: [dilation] };
+        output_size("conv_transpose1d", self, weight, bias, steps, [output_padding], groups);
+        let (x, w) = (self.unsqueeze(2), weight.unsqueeze(2));
         let (stride, padding, dilation) = ([1, stride], [0, padding], [1, dilation]);
         let y = x.conv_transpose2d(&w, bias, stride, padding, [0, output_padding], groups, dilation);
-        y.squeeze(&[-2])
+        y.squeeze(&[2])
     }
 
     /// Transposed convolution of `self [N, C, H, W]` (or `[C, H, W]`) with `weight [C, O / groups, KH, KW]`, plus `bias [O]`,
@@ -77,41 +81,59 @@ impl Tensor {
             let y = x.conv_transpose2d(weight, bias, stride, padding, output_padding, groups, dilation);
             return y.squeeze(&[0]);
         }
+        let steps = Steps { stride, padding, dilation };
+        let input = output_size("conv_transpose2d", self, weight, bias, steps, output_padding, groups);
         let (x, w) = (self.shape(), weight.shape());
-        let shapes = format!("conv_transpose2d: input {x:?}, weight {w:?}, groups {groups}");
-        assert!(x.len() == 4 && w.len() == 4, "{shapes}: both have 4 dimensions");
-        let fits = groups > 0 && x[1] == w[0] && w[0].is_multiple_of(groups);
-        assert!(fits, "{shapes}: channels do not fit");
-        let moves = stride.iter().chain(&dilation).all(|&n| n > 0);
-        assert!(moves, "{shapes}: stride {stride:?}, dilation {dilation:?}");
-        let channels = w[1] * groups;
-        check_bias("conv_transpose2d", bias, channels);
-        self.expect_float("conv_transpose2d");
-        weight.expect_float("conv_transpose2d");
-
-        let (mut output, mut behind) = ([0; 2], [(0, 0); 4]);
-        for d in 0..2 {
-            let (n, k, extra) = (x[d + 2], w[d + 2], output_padding[d]);
-            let bound = stride[d].max(dilation[d]);
-            assert!(extra < bound, "{shapes}: output_padding {output_padding:?}, but stride {stride:?}");
-            let whole = (n.max(1) - 1) * stride[d] + dilation[d] * (k.max(1) - 1) + 1 + extra;
-            let left = n > 0 && k > 0 && whole > 2 * padding[d];
-            assert!(left, "{shapes}: padding {padding:?} leaves nothing of the output");
-            output[d] = whole - 2 * padding[d];
-            // The convolution would have as many outputs more as strides fit into what is added.
-            behind[d + 2].1 = extra / stride[d];
-        }
         let shape = Conv2dShape {
             batch: x[0],
-            in_channels: channels,
+            in_channels: w[1] * groups,
             out_channels: w[0],
             groups,
-            input: output,
+            input,
             kernel: [w[2], w[3]],
             stride,
             padding,
             dilation,
         };
-        add_bias(input_grad(shape, &self.pad_zeros(&behind), weight), bias)
+        // That convolution has as many outputs more as strides fit into what is added.
+        let [below, beside] = [0, 1].map(|d| (0, output_padding[d] / stride[d]));
+        add_bias(input_grad(shape, &self.pad_zeros(&[(0, 0), (0, 0), below, beside]), weight), bias)
     }
+}
+
+/// The sizes of the output.
+///
+/// # Panics
+/// When shapes do not fit, or there is no output.
+#[track_caller]
+fn output_size<const D: usize>(
+    op: &str,
+    input: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    steps: Steps<D>,
+    output_padding: [usize; D],
+    groups: usize,
+) -> [usize; D] {
+    let (x, w) = (input.shape(), weight.shape());
+    let shapes = format!("{op}: input {x:?}, weight {w:?}, groups {groups}");
+    assert!(x.len() == D + 2 && w.len() == D + 2, "{shapes}: both have {} dimensions", D + 2);
+    let fits = groups > 0 && x[1] == w[0] && w[0].is_multiple_of(groups);
+    assert!(fits, "{shapes}: channels do not fit");
+    check_bias(op, bias, w[1] * groups);
+    input.expect_float(op);
+    weight.expect_float(op);
+    let Steps { stride, padding, dilation } = steps;
+    let mut output = [0; D];
+    for d in 0..D {
+        let (n, k, step, apart, extra) = (x[d + 2], w[d + 2], stride[d], dilation[d], output_padding[d]);
+        assert!(step > 0 && apart > 0, "{shapes}: stride {stride:?}, dilation {dilation:?}");
+        let small = extra < step.max(apart);
+        assert!(small, "{shapes}: output_padding {output_padding:?} for stride {stride:?}");
+        assert!(n > 0 && k > 0, "{shapes}: no elements");
+        let whole = (n - 1) * step + apart * (k - 1) + extra + 1;
+        assert!(whole > 2 * padding[d], "{shapes}: padding {padding:?} leaves nothing of the output");
+        output[d] = whole - 2 * padding[d];
+    }
+    output
 }
