@@ -30,12 +30,15 @@ pub use autograd::{Error, Result};
 /// What most programs need.
 pub mod prelude {
     pub use autograd::{
-        CrossEntropyTarget, DType, Device, DeviceInfo, DeviceKind, Generator, Gradients, Padding, Pool2d,
-        Reduction, Tensor, cat, grad, stack, vjp,
+        CrossEntropyTarget, DType, Device, DeviceInfo, DeviceKind, Generator, Gradients, Interpolation,
+        Padding, Pool1d, Pool2d, Pool3d, Reduction, Resize, Tensor, cat, grad, stack, vjp,
     };
     pub use models::{
-        Adam, AdamW, AttentionMask, BatchNorm2d, Constant, Conv2d, Cosine, Embedding, Gpt, GptOptions, Gru,
-        Init, LayerNorm, Linear, Lstm, Mode, MultiheadAttention, OneCycle, Param, Params, ResNet, Rnn,
-        RnnOptions, Schedule, Sgd, Step, Vit, VitOptions, Warmup,
+        Adam, AdamW, AlphaDropout, AttentionMask, BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchRenorm,
+        BlurPool, Constant, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, Cosine, DropConnect,
+        DropPath, Dropout, Dropout2d, Embedding, GhostBatchNorm, Gpt, GptOptions, GroupNorm, Gru, Init,
+        InstanceNorm, LayerNorm, Linear, Lstm, Mode, MultiheadAttention, OneCycle, PRelu, Param, Params,
+        ResNet, RmsNorm, Rnn, RnnOptions, Schedule, SeparableConv2d, Sgd, SpectralNorm, SqueezeExcite, Step,
+        VariationalDropout, Vit, VitOptions, Warmup, WeightNorm,
     };
 }

@@ -73,12 +73,11 @@ impl Attrs {
         Some(sizes.into_iter().map(|n| usize::try_from(n).expect("sizes are not negative")).collect())
     }
 
-    /// A size for each of two dimensions; a single one holds for both.
-    pub fn pair(&self, key: &str) -> Option<[usize; 2]> {
+    /// A size for each of `D` dimensions; a single one holds for all.
+    pub fn each<const D: usize>(&self, key: &str) -> Option<[usize; D]> {
         self.sizes(key).map(|s| match s[..] {
-            [n] => [n, n],
-            [a, b] => [a, b],
-            _ => panic!("attribute {key} is {s:?}, not one or two sizes"),
+            [n] => [n; D],
+            _ => s[..].try_into().unwrap_or_else(|_| panic!("attribute {key} is {s:?}, not {D} sizes")),
         })
     }
 

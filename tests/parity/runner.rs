@@ -13,8 +13,8 @@ use super::compare::{Check, compare};
 use super::fixtures::{Case, Fixtures};
 use super::report::{Entry, Outcome};
 use super::{
-    attention, binary, init, matrix, movement, norm_loss, optim, reduction, schedule, second_order, sequence,
-    train, unary, window,
+    attention, binary, init, matrix, movement, norm, norm_loss, optim, reduction, resize, schedule,
+    second_order, sequence, train, unary, window,
 };
 
 thread_local! {
@@ -23,7 +23,7 @@ thread_local! {
 }
 
 /// Who knows an op: each gives `None` for ops of the others.
-const FAMILIES: [fn(&Call) -> Option<Answer>; 12] = [
+const FAMILIES: [fn(&Call) -> Option<Answer>; 14] = [
     unary::run,
     binary::run,
     reduction::run,
@@ -31,6 +31,8 @@ const FAMILIES: [fn(&Call) -> Option<Answer>; 12] = [
     matrix::run,
     attention::run,
     window::run,
+    resize::run,
+    norm::run,
     norm_loss::run,
     sequence::run,
     second_order::run,

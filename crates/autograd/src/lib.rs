@@ -33,9 +33,9 @@ pub use gpu_core::{DType, Device, DeviceInfo, DeviceKind, Element, Error, Role, 
 pub use gradient::{Gradients, grad, vjp};
 pub use op::{KernelOp, Meta};
 pub use ops::{
-    AdamStep, BatchNormOutput, CrossEntropyTarget, Generator, LstmOutput, Operand, Padding, Pool2d,
-    Reduction, RnnNonlinearity, RnnOutput, SgdStep, batch_norm_train, cat, einsum, flatten_all, gru, lstm,
-    rnn, stack,
+    AdamStep, BatchNormOutput, CrossEntropyTarget, Generator, Interpolation, LstmOutput, Operand, Padding,
+    Pool, Pool1d, Pool2d, Pool3d, Reduction, Resize, RnnNonlinearity, RnnOutput, SgdStep, batch_norm_train,
+    cat, einsum, flatten_all, gru, lstm, rnn, stack,
 };
 pub use recorder::{evaluate, step};
 pub use tensor::{Pending, Tensor};

@@ -1,8 +1,8 @@
 //! Tensors without elements.
 
 use autograd::{
-    CrossEntropyTarget::Classes, DType, Device, Generator, Padding, Pool2d, Reduction, Tensor,
-    batch_norm_train, cat, grad,
+    CrossEntropyTarget::Classes, DType, Device, Generator, Interpolation, Padding, Pool2d, Pool3d, Reduction,
+    Resize, Tensor, batch_norm_train, cat, grad,
 };
 use gpu_core::testing;
 
@@ -55,6 +55,25 @@ fn every_device_takes_tensors_without_elements() {
             }),
             ("max_pool2d", zeros(&device, &[0, 3, 4, 4]).max_pool2d(Pool2d::new(2)).0),
             ("avg_pool2d", zeros(&device, &[2, 0, 4, 4]).avg_pool2d(Pool2d::new(2), true, None)),
+            ("conv3d without a batch", {
+                let (x, w) = (zeros(&device, &[0, 1, 2, 3, 3]), zeros(&device, &[2, 1, 2, 3, 3]));
+                x.conv3d(&w, None, [1; 3], [0; 3], [1; 3], 1)
+            }),
+            ("conv_transpose2d without a batch", {
+                let (x, w) = (zeros(&device, &[0, 1, 3, 3]), zeros(&device, &[1, 2, 3, 3]));
+                x.conv_transpose2d(&w, None, [2; 2], [1; 2], [1; 2], 1, [1; 2])
+            }),
+            ("max_pool3d", zeros(&device, &[0, 3, 4, 4, 4]).max_pool3d(Pool3d::new(2)).0),
+            ("adaptive_avg_pool2d", zeros(&device, &[0, 3, 4, 4]).adaptive_avg_pool2d([3, 2])),
+            ("adaptive_max_pool2d", zeros(&device, &[0, 3, 4, 4]).adaptive_max_pool2d([3, 2]).0),
+            ("interpolate", {
+                let mode = Interpolation::Linear { align_corners: false };
+                zeros(&device, &[0, 3, 4]).interpolate(Resize::To(&[7]), mode)
+            }),
+            ("group_norm", zeros(&device, &[0, 4, 3]).group_norm(2, None, None, 1e-5)),
+            ("instance_norm", zeros(&device, &[2, 0, 3]).instance_norm(None, None, 1e-5)),
+            ("rms_norm", zeros(&device, &[0, 3]).rms_norm(&[3], None, 1e-5)),
+            ("dropout", zeros(&device, &[0, 3]).dropout(0.5, &Generator::new(0))),
             ("gather", zeros(&device, &[2, 3]).gather(1, &zeros(&device, &[2, 0]).to(DType::I32))),
             ("index_select", zeros(&device, &[2, 3]).index_select(0, &zeros(&device, &[0]).to(DType::I32))),
             ("embedding", zeros(&device, &[2, 3]).embedding(&zeros(&device, &[4, 0]).to(DType::I32))),

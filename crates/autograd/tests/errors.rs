@@ -6,8 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use autograd::{
-    AdamStep, CrossEntropyTarget::Probabilities, DType, Device, Gradients, Padding, Pool2d, Reduction,
-    SgdStep, Tensor, batch_norm_train, cat, grad, gru, lstm, stack, vjp,
+    AdamStep, CrossEntropyTarget::Probabilities, DType, Device, Generator, Gradients, Interpolation, Padding,
+    Pool1d, Pool2d, Pool3d, Reduction, Resize, SgdStep, Tensor, batch_norm_train, cat, grad, gru, lstm,
+    stack, vjp,
 };
 use gpu_core::testing;
 
@@ -215,6 +216,80 @@ fn kernels() {
         ("max_pool2d, padding", &["max_pool2d", "padding 2"], || {
             drop(f32s(&[1, 2, 4, 4]).max_pool2d(Pool2d { padding: [2; 2], ..Pool2d::new(2) }))
         }),
+        ("conv1d", &["conv1d", "[1, 3, 5]", "[2, 4, 3]"], || {
+            drop(f32s(&[1, 3, 5]).conv1d(&f32s(&[2, 4, 3]), None, 1, 0, 1, 1))
+        }),
+        ("conv1d_same", &["conv1d_same", "[2, 4]"], || {
+            drop(f32s(&[1, 3, 5]).conv1d_same(&f32s(&[2, 4]), None, 1, 1))
+        }),
+        ("conv3d", &["conv3d", "covers 3", "has 2"], || {
+            let w = f32s(&[2, 3, 3, 1, 1]);
+            drop(f32s(&[1, 3, 2, 2, 2]).conv3d(&w, None, [1; 3], [0; 3], [1; 3], 1))
+        }),
+        ("conv_transpose1d", &["conv_transpose1d", "[3]", "[3, 2, 3]"], || {
+            drop(f32s(&[3]).conv_transpose1d(&f32s(&[3, 2, 3]), None, 1, 0, 0, 1, 1))
+        }),
+        ("conv_transpose1d, padding", &["conv_transpose1d", "leaves nothing", "[1, 3, 1]"], || {
+            drop(f32s(&[1, 3, 1]).conv_transpose1d(&f32s(&[3, 2, 3]), None, 1, 2, 0, 1, 1))
+        }),
+        ("conv_transpose2d", &["conv_transpose2d", "[1, 3, 5, 5]", "[4, 2, 3, 3]"], || {
+            let w = f32s(&[4, 2, 3, 3]);
+            drop(f32s(&[1, 3, 5, 5]).conv_transpose2d(&w, None, [1; 2], [0; 2], [0; 2], 1, [1; 2]))
+        }),
+        ("conv_transpose2d, output_padding", &["conv_transpose2d", "output_padding [1, 0]"], || {
+            let w = f32s(&[3, 2, 3, 3]);
+            drop(f32s(&[1, 3, 5, 5]).conv_transpose2d(&w, None, [1; 2], [0; 2], [1, 0], 1, [1; 2]))
+        }),
+        ("conv_transpose2d, padding", &["conv_transpose2d", "leaves nothing"], || {
+            let w = f32s(&[3, 2, 3, 3]);
+            drop(f32s(&[1, 3, 1, 1]).conv_transpose2d(&w, None, [1; 2], [2; 2], [0; 2], 1, [1; 2]))
+        }),
+        ("unfold", &["unfold", "[2, 2]"], || drop(f32s(&[2, 2]).unfold([1; 2], [1; 2], [0; 2], [1; 2]))),
+        ("unfold, kernel", &["unfold", "covers 3", "has 2"], || {
+            drop(f32s(&[1, 1, 2, 2]).unfold([1, 3], [1; 2], [0; 2], [1; 2]))
+        }),
+        ("fold", &["fold", "[1, 4, 3]", "[3, 3]"], || {
+            drop(f32s(&[1, 4, 3]).fold([3, 3], [2; 2], [1; 2], [0; 2], [1; 2]))
+        }),
+        ("max_pool1d", &["max_pool1d", "covers 5"], || drop(f32s(&[1, 2, 4]).max_pool1d(Pool1d::new(5)))),
+        ("max_pool3d", &["max_pool3d", "[1, 2, 4]"], || drop(f32s(&[1, 2, 4]).max_pool3d(Pool3d::new(2)))),
+        ("lp_pool2d", &["lp_pool2d", "padding"], || {
+            drop(f32s(&[1, 2, 4, 4]).lp_pool2d(2.0, Pool2d { padding: [1; 2], ..Pool2d::new(2) }))
+        }),
+        ("adaptive_avg_pool2d", &["adaptive_avg_pool2d", "[4]"], || {
+            drop(f32s(&[4]).adaptive_avg_pool2d([2, 2]))
+        }),
+        ("adaptive_max_pool1d", &["adaptive_max_pool1d", "[1, 4]", "[0]"], || {
+            drop(f32s(&[1, 4]).adaptive_max_pool1d(0))
+        }),
+        ("interpolate", &["interpolate", "[2, 2]", "[1, 2, 4]"], || {
+            drop(f32s(&[1, 2, 4]).interpolate(Resize::To(&[2, 2]), Interpolation::Area))
+        }),
+        ("interpolate to nothing", &["interpolate", "[0.1]"], || {
+            drop(f32s(&[1, 2, 4]).interpolate(Resize::By(&[0.1]), Interpolation::Nearest))
+        }),
+        ("pixel_shuffle", &["pixel_shuffle", "[3, 1, 1]"], || drop(f32s(&[3, 1, 1]).pixel_shuffle(2))),
+        ("pixel_unshuffle", &["pixel_unshuffle", "[1, 3, 2]"], || drop(f32s(&[1, 3, 2]).pixel_unshuffle(2))),
+        ("group_norm", &["group_norm", "3 groups", "[2, 4]"], || {
+            drop(f32s(&[2, 4]).group_norm(3, None, None, 1e-5))
+        }),
+        ("instance_norm", &["instance_norm", "[3]", "[2, 4, 5]"], || {
+            drop(f32s(&[2, 4, 5]).instance_norm(Some(&f32s(&[3])), None, 1e-5))
+        }),
+        ("rms_norm", &["rms_norm", "[4]", "[2, 3]"], || drop(f32s(&[2, 3]).rms_norm(&[4], None, 1e-5))),
+        ("local_response_norm", &["local_response_norm", "[2, 3]"], || {
+            drop(f32s(&[2, 3]).local_response_norm(3, 1.0, 1.0, 1.0))
+        }),
+        ("weight_norm", &["weight_norm", "[2]", "[2, 3]"], || {
+            drop(f32s(&[2, 3]).weight_norm(&f32s(&[2]), Some(0)))
+        }),
+        ("singular_vectors", &["singular_vectors", "[3]", "[2, 3]"], || {
+            f32s(&[2, 3]).singular_vectors(&f32s(&[3]), 0, 1, 1e-12);
+        }),
+        ("spectral_norm", &["spectral_norm", "[3]", "[2, 3]"], || {
+            drop(f32s(&[2, 3]).spectral_norm(&f32s(&[3]), &f32s(&[3]), 0))
+        }),
+        ("dropout", &["dropout", "1.5"], || drop(f32s(&[2]).dropout(1.5, &Generator::new(0)))),
         ("avg_pool2d", &["avg_pool2d", "i32"], || {
             drop(i32s(&[1, 2, 4, 4]).avg_pool2d(Pool2d::new(2), true, None))
         }),

@@ -4,7 +4,8 @@ mod check;
 
 use autograd::{
     CrossEntropyTarget::{Classes, Probabilities},
-    Device, Padding, Pool2d, Reduction, Tensor, batch_norm_train, cat, stack,
+    Device, Generator, Interpolation, Padding, Pool1d, Pool2d, Pool3d, Reduction, Resize, Tensor,
+    batch_norm_train, cat, stack,
 };
 use check::Order::{First, Second};
 use check::{Input, any, between, check, distinct, signed};
@@ -254,6 +255,117 @@ fn convolutions() {
         ("pointwise conv2d", vec![any(&[2, 3, 2, 2]), any(&[2, 3, 1, 1])], |x| {
             x[0].conv2d(&x[1], None, [1, 1], [0, 0], [1, 1], 1)
         }),
+    ]);
+}
+
+#[test]
+fn convolutions_over_other_dimensions() {
+    check_all(vec![
+        ("conv1d", vec![any(&[2, 2, 6]), any(&[3, 2, 3]), any(&[3])], |x| {
+            x[0].conv1d(&x[1], Some(&x[2]), 2, 1, 1, 1)
+        }),
+        ("conv1d_same", vec![any(&[1, 4, 5]), any(&[2, 2, 2])], |x| x[0].conv1d_same(&x[1], None, 2, 2)),
+        ("conv3d", vec![any(&[1, 2, 3, 3, 2]), any(&[2, 2, 2, 2, 2]), any(&[2])], |x| {
+            x[0].conv3d(&x[1], Some(&x[2]), [1; 3], [1, 0, 0], [1; 3], 1)
+        }),
+        ("conv3d in groups", vec![any(&[1, 2, 4, 3, 2]), any(&[2, 1, 2, 2, 1])], |x| {
+            x[0].conv3d(&x[1], None, [2, 1, 1], [0, 1, 0], [1, 2, 1], 2)
+        }),
+        ("conv_transpose1d", vec![any(&[1, 2, 3]), any(&[2, 1, 3]), any(&[2])], |x| {
+            x[0].conv_transpose1d(&x[1], Some(&x[2]), 2, 1, 1, 2, 2)
+        }),
+        ("conv_transpose2d", vec![any(&[2, 2, 2, 3]), any(&[2, 3, 2, 2]), any(&[3])], |x| {
+            x[0].conv_transpose2d(&x[1], Some(&x[2]), [2, 1], [1, 0], [1, 0], 1, [1; 2])
+        }),
+        ("conv_transpose2d with dilation", vec![any(&[1, 2, 2, 2]), any(&[2, 1, 2, 2])], |x| {
+            x[0].conv_transpose2d(&x[1], None, [1, 2], [0, 1], [2, 0], 2, [3, 1])
+        }),
+        ("unfold", vec![any(&[1, 2, 4, 3])], |x| x[0].square().unfold([2, 2], [2, 1], [1, 0], [1, 2])),
+        ("fold", vec![any(&[1, 4, 8])], |x| x[0].square().fold([4, 3], [2, 2], [2, 1], [1, 0], [1, 1])),
+    ]);
+}
+
+#[test]
+fn pools_over_other_dimensions() {
+    check_all(vec![
+        ("max_pool1d", vec![distinct(&[1, 2, 6])], |x| {
+            x[0].max_pool1d(Pool1d { stride: [2], padding: [1], ..Pool1d::new(3) }).0.square()
+        }),
+        ("avg_pool1d", vec![any(&[1, 2, 6])], |x| {
+            let pool = Pool1d { stride: [2], padding: [1], ceil_mode: true, ..Pool1d::new(3) };
+            x[0].square().avg_pool1d(pool, false)
+        }),
+        ("max_pool3d", vec![distinct(&[1, 1, 3, 3, 2])], |x| {
+            x[0].max_pool3d(Pool3d { stride: [1; 3], ..Pool3d::new(2) }).0.square()
+        }),
+        ("avg_pool3d", vec![any(&[1, 1, 3, 3, 2])], |x| {
+            x[0].square().avg_pool3d(Pool3d { stride: [1; 3], padding: [1; 3], ..Pool3d::new(2) }, false)
+        }),
+        ("lp_pool1d", vec![signed(0.5, 1.0, &[1, 2, 5])], |x| {
+            x[0].lp_pool1d(2.0, Pool1d { ceil_mode: true, ..Pool1d::new(2) })
+        }),
+        ("lp_pool2d", vec![between(0.5, 1.0, &[1, 1, 3, 3])], |x| {
+            x[0].lp_pool2d(3.0, Pool2d { stride: [1; 2], ..Pool2d::new(2) })
+        }),
+        ("adaptive_avg_pool1d", vec![any(&[1, 2, 5])], |x| x[0].square().adaptive_avg_pool1d(3)),
+        ("adaptive_avg_pool2d", vec![any(&[1, 2, 4, 5])], |x| x[0].square().adaptive_avg_pool2d([2, 7])),
+        ("adaptive_max_pool1d", vec![distinct(&[1, 2, 5])], |x| x[0].adaptive_max_pool1d(3).0.square()),
+        ("adaptive_max_pool2d", vec![distinct(&[1, 1, 4, 5])], |x| {
+            x[0].adaptive_max_pool2d([3, 7]).0.square()
+        }),
+    ]);
+}
+
+#[test]
+fn resizing() {
+    check_all(vec![
+        ("nearest, doubled", vec![any(&[1, 2, 2, 3])], |x| {
+            x[0].square().interpolate(Resize::By(&[2.0]), Interpolation::Nearest)
+        }),
+        ("nearest", vec![any(&[1, 2, 5])], |x| {
+            x[0].square().interpolate(Resize::To(&[3]), Interpolation::NearestExact)
+        }),
+        ("trilinear", vec![any(&[1, 1, 2, 3, 2])], |x| {
+            let mode = Interpolation::Linear { align_corners: true };
+            x[0].square().interpolate(Resize::To(&[3, 2, 5]), mode)
+        }),
+        ("bicubic", vec![any(&[1, 1, 4, 3])], |x| {
+            let mode = Interpolation::Cubic { align_corners: false };
+            x[0].square().interpolate(Resize::By(&[1.5, 0.7]), mode)
+        }),
+        ("area", vec![any(&[1, 1, 4, 3])], |x| {
+            x[0].square().interpolate(Resize::To(&[3, 2]), Interpolation::Area)
+        }),
+        ("pixel_shuffle", vec![any(&[2, 4, 1, 2])], |x| x[0].square().pixel_shuffle(2)),
+        ("pixel_unshuffle", vec![any(&[1, 2, 2])], |x| x[0].square().pixel_unshuffle(2)),
+    ]);
+}
+
+#[test]
+fn normalisations_of_parts() {
+    check_all(vec![
+        ("group_norm", vec![distinct(&[2, 4, 3]), any(&[4]), any(&[4])], |x| {
+            x[0].group_norm(2, Some(&x[1]), Some(&x[2]), 1e-2)
+        }),
+        ("instance_norm", vec![distinct(&[2, 2, 3])], |x| x[0].instance_norm(None, None, 1e-2)),
+        ("rms_norm", vec![distinct(&[2, 2, 3]), any(&[2, 3])], |x| x[0].rms_norm(&[2, 3], Some(&x[1]), 1e-2)),
+        ("local_response_norm", vec![any(&[1, 5, 2])], |x| x[0].local_response_norm(3, 0.5, 0.75, 1.0)),
+        ("weight_norm", vec![signed(0.5, 1.0, &[3, 2, 2]), any(&[1, 2, 1])], |x| {
+            x[0].weight_norm(&x[1], Some(1))
+        }),
+        ("weight_norm of all", vec![signed(0.5, 1.0, &[3, 2]), any(&[])], |x| x[0].weight_norm(&x[1], None)),
+        ("spectral_norm", vec![between(0.5, 1.0, &[2, 3, 2]), any(&[3]), any(&[4])], |x| {
+            x[0].spectral_norm(&(&x[1] + 2.0), &(&x[2] + 2.0), 1)
+        }),
+    ]);
+}
+
+#[test]
+fn random_functions() {
+    check_all(vec![
+        ("dropout", vec![any(&[3, 4])], |x| x[0].square().dropout(0.4, &Generator::new(1))),
+        ("dropout_along", vec![any(&[3, 4])], |x| x[0].square().dropout_along(0.4, &[0], &Generator::new(1))),
+        ("alpha_dropout", vec![any(&[3, 4])], |x| x[0].square().alpha_dropout(0.4, &Generator::new(1))),
     ]);
 }
 

@@ -1,7 +1,8 @@
 //! Every kernel reads transposed, flipped, sliced and broadcast inputs as if they were dense.
 
 use autograd::{
-    AdamStep, DType, Device, Generator, Padding, Pool2d, SgdStep, Tensor, batch_norm_train, cat, vjp,
+    AdamStep, DType, Device, Generator, Interpolation, Padding, Pool2d, Pool3d, Resize, SgdStep, Tensor,
+    batch_norm_train, cat, vjp,
 };
 use gpu_core::testing;
 
@@ -116,6 +117,19 @@ fn kernels() {
         ("conv2d, strided in groups", &[&[2, 4, 6, 5], &[6, 2, 3, 2]], |x| {
             x[0].conv2d(&x[1], None, [2, 1], [1, 0], [1; 2], 2)
         }),
+        ("conv3d", &[&[1, 2, 3, 4, 5], &[2, 2, 2, 3, 3]], |x| {
+            x[0].conv3d(&x[1], None, [1; 3], [1, 0, 1], [1; 3], 1)
+        }),
+        ("conv_transpose2d", &[&[2, 4, 3, 4], &[4, 3, 3, 2]], |x| {
+            x[0].conv_transpose2d(&x[1], None, [2, 1], [1, 0], [1, 0], 2, [1; 2])
+        }),
+        ("fold", &[&[2, 8, 6]], |x| x[0].fold([3, 4], [2; 2], [1; 2], [0; 2], [1; 2])),
+        ("max_pool3d", &[&[1, 2, 4, 4, 4]], |x| x[0].max_pool3d(Pool3d::new(2)).0),
+        ("adaptive_max_pool2d", &[&[2, 3, 5, 6]], |x| x[0].adaptive_max_pool2d([3, 4]).0),
+        ("interpolate", &[&[2, 3, 4, 5]], |x| {
+            x[0].interpolate(Resize::To(&[6, 3]), Interpolation::Cubic { align_corners: false })
+        }),
+        ("group_norm", &[&[4, 6, 5]], |x| x[0].group_norm(2, None, None, 1e-3)),
         ("max_pool2d", &[&[2, 3, 6, 6]], |x| x[0].max_pool2d(Pool2d::new(2)).0),
         ("avg_pool2d", &[&[2, 3, 6, 6]], |x| x[0].avg_pool2d(Pool2d::new(3), true, None)),
         ("batch_norm", &[&[4, 3, 5], &[3], &[3]], |x| batch_norm_train(&x[0], &x[1], &x[2], 1e-3).y),

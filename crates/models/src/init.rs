@@ -143,7 +143,7 @@ fn fans(shape: &[usize]) -> (f32, f32) {
 }
 
 /// A name as a stream number (FNV-1a).
-fn stream(name: &str) -> u64 {
+pub(crate) fn stream(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3))
 }
 

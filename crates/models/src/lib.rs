@@ -18,10 +18,14 @@ pub use error::{Error, Result};
 pub use generate::{Hypothesis, LanguageModel, Reader, Sampler, beam_search, generate};
 pub use init::Init;
 pub use layers::{
-    AdditiveAttention, AttentionMask, AttentionOptions, BatchNorm2d, Conv2d, Embedding, Gru, KvCache,
-    LayerNorm, LearnedPositions, Linear, Lstm, Mode, MultiheadAttention, Rnn, RnnOptions, Rotary,
-    SinusoidalPositions, Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
-    TransformerEncoderLayer, TransformerMasks, TransformerOptions,
+    AdditiveAttention, AlphaDropout, AttentionMask, AttentionOptions, BatchNorm, BatchNorm1d, BatchNorm2d,
+    BatchNorm3d, BatchRenorm, BlurPool, Conv, Conv1d, Conv2d, Conv3d, ConvBuilder, ConvTranspose,
+    ConvTranspose1d, ConvTranspose2d, ConvTransposeBuilder, DropConnect, DropPath, Dropout, Dropout2d,
+    Embedding, GhostBatchNorm, GroupNorm, Gru, InstanceNorm, KvCache, LayerNorm, LearnedPositions, Linear,
+    Lstm, Mode, MultiheadAttention, PRelu, RmsNorm, Rnn, RnnOptions, Rotary, SeparableConv2d,
+    SinusoidalPositions, Sizes, SpectralNorm, SqueezeExcite, Transformer, TransformerDecoder,
+    TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer, TransformerMasks,
+    TransformerOptions, VariationalDropout, WeightNorm,
 };
 pub use optim::{
     Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Asgd, Average, Constraint, Lamb, Lars, Lbfgs, Lion,

@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use autograd::{Device, Tensor};
+use autograd::{Device, Generator, Tensor};
 
 use crate::Init;
+use crate::init;
 
 /// A named tensor that changes over time: a trainable parameter, or a buffer such as running statistics. Clones are the
 /// same parameter.
@@ -117,12 +118,15 @@ struct Shared {
     device: Device,
     seed: u64,
     entries: Mutex<Vec<Entry>>,
+    generator: Mutex<Arc<Generator>>,
 }
 
 impl Params {
     /// An empty tree; initial values are drawn from `seed` and each parameter's name.
     pub fn new(device: &Device, seed: u64) -> Params {
-        let shared = Shared { device: device.clone(), seed, entries: Mutex::default() };
+        // Of another key, so that a program's own generator of this seed draws other numbers.
+        let generator = Mutex::new(Arc::new(Generator::new(seed ^ init::stream("generator"))));
+        let shared = Shared { device: device.clone(), seed, entries: Mutex::default(), generator };
         Params { shared: Arc::new(shared), prefix: String::new() }
     }
 
@@ -137,6 +141,17 @@ impl Params {
 
     pub fn device(&self) -> &Device {
         &self.shared.device
+    }
+
+    /// What the layers of this tree draw random numbers from, such as those of dropout. Its state belongs into a checkpoint.
+    pub fn generator(&self) -> Arc<Generator> {
+        self.shared.generator.lock().unwrap_or_else(|e| e.into_inner()).clone()
+    }
+
+    /// Replaces the generator, such as by one in the state of a checkpoint:
+    /// `params.set_generator(Generator::resume(state))`.
+    pub fn set_generator(&self, generator: Generator) {
+        *self.shared.generator.lock().unwrap_or_else(|e| e.into_inner()) = Arc::new(generator);
     }
 
     /// Adds a trainable parameter.

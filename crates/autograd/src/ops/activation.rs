@@ -44,6 +44,19 @@ impl Tensor {
         self.number(value).where_(&self.le(threshold), self)
     }
 
+    /// 0 below 0, 1 above, `value` at 0 (the step function); the gradient is 0 but for that of `value`.
+    ///
+    /// ```
+    /// # use autograd::{Device, Tensor};
+    /// let x = Tensor::from_slice(&Device::named("cpu")?, &[-2.0f32, 0.0, 2.0], &[3])?;
+    /// assert_eq!(x.heaviside(0.5).to_vec::<f32>()?, [0.0, 0.5, 1.0]);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn heaviside(&self, value: impl Operand) -> Tensor {
+        value.beside(self).where_(&self.eq(0.0), &self.gt(0.0).to(self.dtype()))
+    }
+
     /// Limits elements to `low..=high` as [`clamp`](Tensor::clamp), but the gradient at the bounds is 0.
     #[track_caller]
     pub fn hardtanh(&self, low: f32, high: f32) -> Tensor {

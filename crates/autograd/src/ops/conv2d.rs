@@ -3,6 +3,7 @@
 use gpu_core::kernels::{self, Conv2dShape, Map, Prologue};
 use gpu_core::{Arg, DType, Layout, Target};
 
+use super::conv::{self, Steps, add_bias};
 use crate::compile::Lower;
 use crate::op::{KernelOp, Meta};
 use crate::{Padding, Tensor};
@@ -43,17 +44,8 @@ impl Tensor {
         if self.rank() == 3 {
             return self.unsqueeze(0).conv2d(weight, bias, stride, padding, dilation, groups).squeeze(&[0]);
         }
+        conv::check("conv2d", self, weight, bias, Steps { stride, padding, dilation }, groups);
         let (x, w) = (self.shape(), weight.shape());
-        let shapes = format!("conv2d: input {x:?}, weight {w:?}, groups {groups}");
-        assert!(x.len() == 4 && w.len() == 4, "{shapes}: both have 4 dimensions");
-        assert!(
-            groups > 0 && x[1] == w[1] * groups && w[0].is_multiple_of(groups),
-            "{shapes}: channels do not fit"
-        );
-        assert!(
-            stride.iter().chain(&dilation).all(|&n| n > 0),
-            "{shapes}: stride {stride:?}, dilation {dilation:?}"
-        );
         let shape = Conv2dShape {
             batch: x[0],
             in_channels: x[1],
@@ -65,27 +57,7 @@ impl Tensor {
             padding,
             dilation,
         };
-        for d in 0..2 {
-            let reach = dilation[d] * (shape.kernel[d].max(1) - 1) + 1;
-            let padded = shape.input[d] + 2 * padding[d];
-            assert!(reach <= padded, "{shapes}: the kernel covers {reach}, the padded input has {padded}");
-        }
-        self.expect_float("conv2d");
-        weight.expect_float("conv2d");
-        let y = forward(shape, self, weight);
-        match bias {
-            None => y,
-            Some(bias) => {
-                assert_eq!(
-                    bias.shape(),
-                    &[w[0]],
-                    "conv2d: bias {:?} for {} output channels",
-                    bias.shape(),
-                    w[0]
-                );
-                y + bias.reshape(&[w[0], 1, 1])
-            }
-        }
+        add_bias(forward(shape, self, weight), bias)
     }
 
     /// [`conv2d`](Tensor::conv2d) of stride 1, padded so that the plane keeps its size (`padding="same"`); where that takes an
@@ -101,13 +73,8 @@ impl Tensor {
         dilation: [usize; 2],
         groups: usize,
     ) -> Tensor {
-        assert_eq!(weight.rank(), 4, "conv2d_same: weight {:?}", weight.shape());
-        let around = [3, 2].map(|d| {
-            let total = (dilation[d - 2] * (weight.shape()[d].max(1) - 1)) as isize;
-            (total / 2, total - total / 2)
-        });
-        let padded = self.pad(&around, Padding::Constant(0.0));
-        padded.conv2d(weight, bias, [1, 1], [0, 0], dilation, groups)
+        let around = conv::same("conv2d_same", weight, dilation);
+        self.pad(&around, Padding::Constant(0.0)).conv2d(weight, bias, [1; 2], [0; 2], dilation, groups)
     }
 }
 
@@ -119,7 +86,7 @@ fn forward(shape: Conv2dShape, x: &Tensor, weight: &Tensor) -> Tensor {
 }
 
 #[track_caller]
-fn input_grad(shape: Conv2dShape, dy: &Tensor, weight: &Tensor) -> Tensor {
+pub(super) fn input_grad(shape: Conv2dShape, dy: &Tensor, weight: &Tensor) -> Tensor {
     let [h, w] = shape.input;
     let out = Meta::new(&[shape.batch, shape.in_channels, h, w], dy.dtype());
     Tensor::record(Conv2dInputGrad(shape), &[dy, weight], vec![out]).remove(0)

@@ -3,54 +3,18 @@
 use gpu_core::DType;
 use gpu_core::kernels::{self, Pool2dShape};
 
+use super::pool::Pool2d;
 use crate::Tensor;
 use crate::compile::Lower;
 use crate::op::{KernelOp, Meta};
 
-/// Window geometry, with torch's defaults: stride equal to the kernel, no padding or dilation, sizes rounded down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pool2d {
-    pub kernel: [usize; 2],
-    pub stride: [usize; 2],
-    pub padding: [usize; 2],
-    pub dilation: [usize; 2],
-    /// Windows may hang over the end.
-    pub ceil_mode: bool,
-}
-
 impl Pool2d {
-    /// Square windows of `size`, side by side.
-    pub fn new(size: usize) -> Pool2d {
-        Pool2d { kernel: [size; 2], stride: [size; 2], padding: [0; 2], dilation: [1; 2], ceil_mode: false }
-    }
-
     #[track_caller]
     fn shape(&self, op: &str, x: &Tensor) -> Pool2dShape {
-        assert!(
-            x.rank() == 4 && x.dtype().is_float(),
-            "{op}: input {:?} of type {}, not [N, C, H, W]",
-            x.shape(),
-            x.dtype()
-        );
-        let input = [x.shape()[2], x.shape()[3]];
-        let mut output = [0; 2];
-        for d in 0..2 {
-            let (k, s, p) = (self.kernel[d], self.stride[d], self.padding[d]);
-            assert!(k > 0 && s > 0 && self.dilation[d] > 0, "{op}: {self:?}");
-            assert!(2 * p <= k, "{op}: padding {p} is more than half of the kernel {k}");
-            let (reach, padded) = (self.dilation[d] * (k - 1) + 1, input[d] + 2 * p);
-            assert!(
-                reach <= padded || self.ceil_mode,
-                "{op}: the window covers {reach}, the padded input has {padded}"
-            );
-            let room = padded.saturating_sub(reach);
-            let n = if self.ceil_mode { room.div_ceil(s) } else { room / s } + 1;
-            // A window that starts in the padding behind the input is dropped.
-            output[d] = if self.ceil_mode && (n - 1) * s >= input[d] + p { n - 1 } else { n };
-        }
+        let output = self.output(op, x);
         Pool2dShape {
             planes: x.shape()[0] * x.shape()[1],
-            input,
+            input: [x.shape()[2], x.shape()[3]],
             output,
             kernel: self.kernel,
             stride: self.stride,

@@ -19,7 +19,7 @@ impl Tensor {
 
     /// `x^(1 / p)` for `x >= 0`, whose gradient at 0 is 0 instead of infinite.
     #[track_caller]
-    fn root(&self, p: f32) -> Tensor {
+    pub(super) fn root(&self, p: f32) -> Tensor {
         let zero = self.eq(0.0);
         // Replaced before the root, so that no infinity is multiplied by 0, and again after it.
         let safe = self.ones_like().where_(&zero, self);

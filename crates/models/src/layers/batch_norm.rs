@@ -1,11 +1,37 @@
-//! Batch normalisation with running statistics.
+//! Batch normalisation with running statistics (Ioffe and Szegedy 2015).
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use autograd::{Tensor, batch_norm_train};
+use autograd::{BatchNormOutput, Tensor, batch_norm_train};
 
 use crate::params::Counter;
 use crate::{Init, Mode, Param, Params};
+
+/// A batch normalisation layer of inputs with `D` dimensions beside batch and channels: [`BatchNorm1d`], [`BatchNorm2d`] or
+/// [`BatchNorm3d`].
+pub struct BatchNorm<const D: usize> {
+    pub(super) weight: Param,
+    pub(super) bias: Param,
+    pub(super) running_mean: Param,
+    pub(super) running_var: Param,
+    batches: Counter,
+    pub(super) eps: f32,
+    momentum: f32,
+}
+
+/// [`BatchNorm2d`] for `[N, C]` and `[N, C, L]`.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{BatchNorm1d, Mode, Params};
+/// let device = Device::named("cpu")?;
+/// let layer = BatchNorm1d::new(&Params::new(&device, 0), 2);
+/// let x = Tensor::from_slice(&device, &[1.0f32, 0.0, 3.0, 0.0], &[2, 2])?;
+/// let y = layer.forward(&x, Mode::Train).to_vec::<f32>()?;
+/// assert!((y[0] + 1.0).abs() < 1e-4 && y[1] == 0.0 && (y[2] - 1.0).abs() < 1e-4);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub type BatchNorm1d = BatchNorm<1>;
 
 /// Normalises every channel of `[N, C, H, W]`: by the batch's statistics in training, which also move the running ones by
 /// `momentum` 0.1 (the variance unbiased), and by the running ones in evaluation. `eps` is 1e-5. Parameters `weight [C]`
@@ -23,32 +49,38 @@ use crate::{Init, Mode, Param, Params};
 /// assert_eq!(params.get("running_mean").unwrap().value().to_vec::<f32>()?, [0.2]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
-pub struct BatchNorm2d {
-    weight: Param,
-    bias: Param,
-    running_mean: Param,
-    running_var: Param,
-    batches: Counter,
-}
+pub type BatchNorm2d = BatchNorm<2>;
 
-const EPS: f32 = 1e-5;
-const MOMENTUM: f32 = 0.1;
+/// [`BatchNorm2d`] for `[N, C, D, H, W]`.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{BatchNorm3d, Mode, Params};
+/// let device = Device::named("cpu")?;
+/// let layer = BatchNorm3d::new(&Params::new(&device, 0), 1);
+/// let y = layer.forward(&Tensor::ones(&device, &[1, 1, 2, 2, 2]), Mode::Train);
+/// assert_eq!(y.to_vec::<f32>()?, [0.0; 8]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub type BatchNorm3d = BatchNorm<3>;
 
-impl BatchNorm2d {
+impl<const D: usize> BatchNorm<D> {
     #[track_caller]
-    pub fn new(params: &Params, channels: usize) -> BatchNorm2d {
-        BatchNorm2d::with_weight(params, channels, Init::ONES)
+    pub fn new(params: &Params, channels: usize) -> BatchNorm<D> {
+        BatchNorm::with_weight(params, channels, Init::ONES)
     }
 
     /// A weight that starts otherwise than at 1, such as 0 at the end of a residual branch (Goyal et al. 2017).
     #[track_caller]
-    pub fn with_weight(params: &Params, channels: usize, weight: Init) -> BatchNorm2d {
-        BatchNorm2d {
+    pub fn with_weight(params: &Params, channels: usize, weight: Init) -> BatchNorm<D> {
+        BatchNorm {
             weight: params.param("weight", &[channels], weight),
             bias: params.param("bias", &[channels], Init::ZEROS),
             running_mean: params.buffer("running_mean", &[channels], Init::ZEROS),
             running_var: params.buffer("running_var", &[channels], Init::ONES),
             batches: params.counter("num_batches_tracked"),
+            eps: 1e-5,
+            momentum: 0.1,
         }
     }
 
@@ -56,20 +88,38 @@ impl BatchNorm2d {
         &self.weight
     }
 
+    pub fn eps(self, eps: f32) -> Self {
+        Self { eps, ..self }
+    }
+
+    /// The share of a batch in the running statistics.
+    pub fn momentum(self, momentum: f32) -> Self {
+        Self { momentum, ..self }
+    }
+
     /// # Panics
-    /// When `x` is not `[N, C, H, W]` with this layer's channels, or has one value a channel in training.
+    /// When `x` is not `[N, C, ..]` with this layer's dimensions and channels, or has one value a channel in training.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let fits = x.rank() == D + 2 || (D == 1 && x.rank() == 2);
+        assert!(fits, "batch_norm: input {:?} of BatchNorm{D}d", x.shape());
         let (weight, bias) = (self.weight.value(), self.bias.value());
-        let (mean, var) = (self.running_mean.value(), self.running_var.value());
-        if mode == Mode::Eval {
-            return x.batch_norm_eval(&mean, &var, &weight, &bias, EPS);
+        if mode != Mode::Train {
+            let (mean, var) = (self.running_mean.value(), self.running_var.value());
+            return x.batch_norm_eval(&mean, &var, &weight, &bias, self.eps);
         }
-        let batch = batch_norm_train(x, &weight, &bias, EPS);
-        let (mean, var) = batch.running(&mean, &var, MOMENTUM);
+        let batch = batch_norm_train(x, &weight, &bias, self.eps);
+        self.track(&batch);
+        batch.y
+    }
+
+    /// Moves the running statistics.
+    #[track_caller]
+    pub(super) fn track(&self, batch: &BatchNormOutput) {
+        let (mean, var) = (self.running_mean.value(), self.running_var.value());
+        let (mean, var) = batch.running(&mean, &var, self.momentum);
         self.running_mean.set(&mean);
         self.running_var.set(&var);
         self.batches.0.fetch_add(1, Relaxed);
-        batch.y
     }
 }

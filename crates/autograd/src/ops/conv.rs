@@ -1,0 +1,67 @@
+//! What convolutions over one, two and three dimensions have in common.
+
+use crate::Tensor;
+
+/// How a kernel moves over `D` dimensions.
+#[derive(Clone, Copy)]
+pub(super) struct Steps<const D: usize> {
+    pub stride: [usize; D],
+    pub padding: [usize; D],
+    pub dilation: [usize; D],
+}
+
+/// Panics unless input `[N, C, ..]`, weight `[O, C / groups, ..]` and bias `[O]` fit.
+#[track_caller]
+pub(super) fn check<const D: usize>(
+    op: &str,
+    input: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    steps: Steps<D>,
+    groups: usize,
+) {
+    let (x, w) = (input.shape(), weight.shape());
+    let shapes = format!("{op}: input {x:?}, weight {w:?}, groups {groups}");
+    assert!(x.len() == D + 2 && w.len() == D + 2, "{shapes}: both have {} dimensions", D + 2);
+    let fits = groups > 0 && x[1] == w[1] * groups && w[0].is_multiple_of(groups);
+    assert!(fits, "{shapes}: channels do not fit");
+    let Steps { stride, padding, dilation } = steps;
+    let moves = stride.iter().chain(&dilation).all(|&n| n > 0);
+    assert!(moves, "{shapes}: stride {stride:?}, dilation {dilation:?}");
+    for d in 0..D {
+        let reach = dilation[d] * (w[d + 2].max(1) - 1) + 1;
+        let padded = x[d + 2] + 2 * padding[d];
+        assert!(reach <= padded, "{shapes}: the kernel covers {reach}, the padded input has {padded}");
+    }
+    input.expect_float(op);
+    weight.expect_float(op);
+    check_bias(op, bias, w[0]);
+}
+
+#[track_caller]
+pub(super) fn check_bias(op: &str, bias: Option<&Tensor>, channels: usize) {
+    if let Some(b) = bias {
+        assert_eq!(b.shape(), [channels], "{op}: bias {:?} for {channels} output channels", b.shape());
+    }
+}
+
+/// `y [N, O, ..]` plus `bias [O]`.
+#[track_caller]
+pub(super) fn add_bias(y: Tensor, bias: Option<&Tensor>) -> Tensor {
+    let Some(bias) = bias else { return y };
+    let mut shape = vec![1; y.rank() - 1];
+    shape[0] = bias.numel();
+    y + bias.reshape(&shape)
+}
+
+/// The zeros around with which a convolution of stride 1 keeps the sizes of its input (`padding="same"`), the last dimension
+/// first; where that takes an odd number of zeros, there is one more behind.
+#[track_caller]
+pub(super) fn same<const D: usize>(op: &str, weight: &Tensor, dilation: [usize; D]) -> [(isize, isize); D] {
+    assert_eq!(weight.rank(), D + 2, "{op}: weight {:?}", weight.shape());
+    std::array::from_fn(|i| {
+        let d = D - 1 - i;
+        let total = (dilation[d] * (weight.shape()[d + 2].max(1) - 1)) as isize;
+        (total / 2, total - total / 2)
+    })
+}

@@ -1,0 +1,106 @@
+//! Weights with a length and a direction (Salimans and Kingma 2016), and of unit spectral norm (Miyato et al. 2018).
+
+use crate::Tensor;
+
+impl Tensor {
+    /// `g v / ||v||` with directions `self` and lengths `g`. The norm is over all dimensions but `dim`, along which `g` has one
+    /// length for each, `[1, .., n, .., 1]`; without `dim` it is over all of them, and `g` is a scalar.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    ///
+    /// ```
+    /// # use autograd::{Device, Tensor};
+    /// let device = Device::named("cpu")?;
+    /// let v = Tensor::from_slice(&device, &[3.0f32, 4.0, 0.0, 2.0], &[2, 2])?;
+    /// let g = Tensor::from_slice(&device, &[10.0f32, 1.0], &[2, 1])?;
+    /// assert_eq!(v.weight_norm(&g, Some(0)).to_vec::<f32>()?, [6.0, 8.0, 0.0, 1.0]);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn weight_norm(&self, g: &Tensor, dim: Option<isize>) -> Tensor {
+        let lengths = self.lengths(dim);
+        assert_eq!(g.shape(), lengths.shape(), "weight_norm: lengths {:?} for {:?}", g.shape(), self.shape());
+        self * (g / lengths)
+    }
+
+    /// The norms over all dimensions but `dim`, as [`weight_norm`](Tensor::weight_norm) wants its lengths: with these it changes
+    /// nothing.
+    ///
+    /// # Panics
+    /// When there is no such dimension.
+    ///
+    /// ```
+    /// # use autograd::{Device, Tensor};
+    /// let v = Tensor::from_slice(&Device::named("cpu")?, &[3.0f32, 4.0, 0.0, 2.0], &[2, 2])?;
+    /// assert_eq!(v.lengths(Some(0)).to_vec::<f32>()?, [5.0, 2.0]);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn lengths(&self, dim: Option<isize>) -> Tensor {
+        let kept = match dim {
+            Some(dim) => Some(self.dim("weight_norm", dim)),
+            None => None,
+        };
+        let dims: Vec<isize> = (0..self.rank()).filter(|&d| Some(d) != kept).map(|d| d as isize).collect();
+        self.norm(2.0, &dims, dim.is_some())
+    }
+
+    /// The vectors `u` and `v` of the largest singular value of the matrix `W [H, W]` that `self` is with `dim` first and the
+    /// other dimensions flattened, after steps `v = W^T u / ||W^T u||`, `u = W v / ||W v||` of the power iteration from
+    /// `u [H]`. No gradients flow through them.
+    ///
+    /// # Panics
+    /// When `u` is not as long as `dim`, or there are no steps.
+    ///
+    /// ```
+    /// # use autograd::{Device, Tensor};
+    /// let device = Device::named("cpu")?;
+    /// let w = Tensor::from_slice(&device, &[3.0f32, 0.0, 0.0, 1.0], &[2, 2])?;
+    /// let (u, v) = w.singular_vectors(&Tensor::ones(&device, &[2]), 0, 20, 1e-12);
+    /// assert_eq!((u.to_vec::<f32>()?[0], v.to_vec::<f32>()?[0]), (1.0, 1.0));
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn singular_vectors(&self, u: &Tensor, dim: isize, steps: usize, eps: f32) -> (Tensor, Tensor) {
+        let w = self.detach().rows_of(dim);
+        let fits = u.shape() == [w.size(0)] && steps > 0;
+        assert!(fits, "singular_vectors: {steps} steps from {:?} for {:?}", u.shape(), self.shape());
+        let unit = |x: Tensor| x.normalize(2.0, 0, eps);
+        let (mut u, mut v) = (u.detach(), None);
+        for _ in 0..steps {
+            let right = unit(w.t().matmul(&u));
+            u = unit(w.matmul(&right));
+            v = Some(right);
+        }
+        (u, v.expect("a step"))
+    }
+
+    /// `self` over its spectral norm `u^T W v`, given the [`singular_vectors`](Tensor::singular_vectors).
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    ///
+    /// ```
+    /// # use autograd::{Device, Tensor};
+    /// let device = Device::named("cpu")?;
+    /// let w = Tensor::from_slice(&device, &[4.0f32, 0.0, 0.0, 1.0], &[2, 2])?;
+    /// let (u, v) = w.singular_vectors(&Tensor::ones(&device, &[2]), 0, 20, 1e-12);
+    /// assert_eq!(w.spectral_norm(&u, &v, 0).to_vec::<f32>()?, [1.0, 0.0, 0.0, 0.25]);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn spectral_norm(&self, u: &Tensor, v: &Tensor, dim: isize) -> Tensor {
+        let w = self.rows_of(dim);
+        let fits = u.shape() == [w.size(0)] && v.shape() == [w.size(1)];
+        assert!(fits, "spectral_norm: vectors {:?} and {:?} for {:?}", u.shape(), v.shape(), self.shape());
+        self / u.dot(&w.matmul(v))
+    }
+
+    /// The matrix with `dim` first and the other dimensions flattened.
+    #[track_caller]
+    fn rows_of(&self, dim: isize) -> Tensor {
+        assert!(self.rank() >= 2, "spectral_norm: of a weight of shape {:?}", self.shape());
+        self.movedim(dim, 0).flatten(1, -1)
+    }
+}

@@ -1,0 +1,42 @@
+//! Dropout for self-normalising networks (Klambauer et al. 2017).
+
+use autograd::Tensor;
+
+use crate::{Mode, Params};
+
+/// Sets elements to the SELU's least value with probability `p`, then scales and shifts all of them so that mean 0 and
+/// variance 1 stay as they are, where the [mode](Mode) drops.
+///
+/// ```
+/// use autograd::{Device, Generator, Tensor};
+/// use models::{AlphaDropout, Mode, Params};
+/// let device = Device::named("cpu")?;
+/// let layer = AlphaDropout::new(&Params::new(&device, 0), 0.3);
+/// let y = layer.forward(&Generator::new(1).normal(&device, &[10_000]), Mode::Train);
+/// assert!(y.mean_all().item()?.abs() < 0.05);
+/// assert!((y.var(&[0], 1.0, false).item()? - 1.0).abs() < 0.05);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct AlphaDropout {
+    params: Params,
+    p: f32,
+}
+
+impl AlphaDropout {
+    /// # Panics
+    /// When `p` is not in `0..1`.
+    #[track_caller]
+    pub fn new(params: &Params, p: f32) -> AlphaDropout {
+        assert!((0.0..1.0).contains(&p), "AlphaDropout: probability {p}");
+        AlphaDropout { params: params.clone(), p }
+    }
+
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        if mode.drops() && self.p > 0.0 {
+            x.alpha_dropout(self.p, &self.params.generator())
+        } else {
+            x.clone()
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Depthwise separable convolution (Chollet 2017).
+
+use autograd::Tensor;
+
+use super::conv::ConvBuilder;
+use crate::{Conv2d, Params};
+
+/// A convolution of each channel by itself (`depthwise`), then a 1x1 convolution over channels (`pointwise`): from
+/// `[N, C, H, W]` to `[N, O, H', W']` with `C K^2 + C O` weights in place of `C O K^2`.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{Params, SeparableConv2d};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 0);
+/// let layer = SeparableConv2d::new(&params, 8, 16, 3, |conv| conv.padding(1).no_bias());
+/// assert_eq!(params.count(), 8 * 9 + 8 * 16 + 16);
+/// assert_eq!(layer.forward(&Tensor::ones(&device, &[1, 8, 4, 4])).shape(), [1, 16, 4, 4]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct SeparableConv2d {
+    depthwise: Conv2d,
+    pointwise: Conv2d,
+}
+
+impl SeparableConv2d {
+    /// `options` sets those of the depthwise convolution.
+    #[track_caller]
+    pub fn new(
+        params: &Params,
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        options: impl FnOnce(ConvBuilder<2>) -> ConvBuilder<2>,
+    ) -> SeparableConv2d {
+        let depthwise = options(Conv2d::new(inputs, inputs, kernel).groups(inputs));
+        SeparableConv2d {
+            depthwise: depthwise.build(&params.path("depthwise")),
+            pointwise: Conv2d::new(inputs, outputs, 1).build(&params.path("pointwise")),
+        }
+    }
+
+    /// # Panics
+    /// When `x` is not `[N, C, H, W]` with this layer's channels, or smaller than the kernel.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        self.pointwise.forward(&self.depthwise.forward(x))
+    }
+}

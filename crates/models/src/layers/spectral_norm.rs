@@ -1,0 +1,64 @@
+//! Weights of unit spectral norm (Miyato et al. 2018).
+
+use autograd::Tensor;
+
+use crate::{Init, Mode, Param, Params};
+
+/// A weight `W / u^T W v` for a linear or convolution layer, `x.linear(&weight.forward(mode), ..)`, as a matrix whose rows are the
+/// first dimension. In training each use makes one step of the power iteration for the singular vectors `u` and `v`. Under
+/// PyTorch's names, parameter `parametrizations.weight.original` (`W`, as `init` says), buffers
+/// `parametrizations.weight.0._u` and `parametrizations.weight.0._v`, which start at random and with 15 steps.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{Init, Mode, Params, SpectralNorm};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 0);
+/// let weight = SpectralNorm::new(&params, &[2, 2], Init::ONES);
+/// // All ones have the singular values 2 and 0.
+/// let w = weight.forward(Mode::Train).to_vec::<f32>()?;
+/// assert!(w.iter().all(|w| (w - 0.5).abs() < 1e-6));
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct SpectralNorm {
+    weight: Param,
+    u: Param,
+    v: Param,
+}
+
+const EPS: f32 = 1e-12;
+const FIRST_STEPS: usize = 15;
+
+impl SpectralNorm {
+    /// # Panics
+    /// When the shape has fewer than 2 dimensions.
+    #[track_caller]
+    pub fn new(params: &Params, shape: &[usize], init: Init) -> SpectralNorm {
+        assert!(shape.len() >= 2, "SpectralNorm: of a weight of shape {shape:?}");
+        let path = params.path("parametrizations.weight");
+        let normal = Init::Normal { mean: 0.0, std: 1.0 };
+        let layer = SpectralNorm {
+            weight: path.param("original", shape, init),
+            u: path.path(0).buffer("_u", &[shape[0]], normal),
+            v: path.path(0).buffer("_v", &[shape[1..].iter().product()], normal),
+        };
+        layer.iterate(FIRST_STEPS);
+        layer
+    }
+
+    /// The weight.
+    #[track_caller]
+    pub fn forward(&self, mode: Mode) -> Tensor {
+        if mode == Mode::Train {
+            self.iterate(1);
+        }
+        self.weight.value().spectral_norm(&self.u.value(), &self.v.value(), 0)
+    }
+
+    #[track_caller]
+    fn iterate(&self, steps: usize) {
+        let (u, v) = self.weight.value().singular_vectors(&self.u.value(), 0, steps, EPS);
+        self.u.set(&u);
+        self.v.set(&v);
+    }
+}

@@ -1,0 +1,43 @@
+//! Squeeze and excitation (Hu et al. 2018).
+
+use autograd::Tensor;
+
+use crate::{Conv2d, Params};
+
+/// Scales every channel of `[N, C, H, W]` by a factor in 0..1 that depends on the means of all channels, through two layers
+/// with ReLU between them and a sigmoid behind. As torchvision's, `fc1` and `fc2` are 1x1 convolutions, from `C` to `squeeze`
+/// channels and back.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{Params, SqueezeExcite};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 0);
+/// let layer = SqueezeExcite::new(&params, 2, 1);
+/// params.all().iter().for_each(|p| p.set(&p.value().zeros_like()));
+/// let y = layer.forward(&Tensor::ones(&device, &[1, 2, 1, 2]));
+/// assert_eq!(y.to_vec::<f32>()?, [0.5; 4]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct SqueezeExcite {
+    fc1: Conv2d,
+    fc2: Conv2d,
+}
+
+impl SqueezeExcite {
+    #[track_caller]
+    pub fn new(params: &Params, channels: usize, squeeze: usize) -> SqueezeExcite {
+        SqueezeExcite {
+            fc1: Conv2d::new(channels, squeeze, 1).build(&params.path("fc1")),
+            fc2: Conv2d::new(squeeze, channels, 1).build(&params.path("fc2")),
+        }
+    }
+
+    /// # Panics
+    /// When `x` is not `[N, C, H, W]` with this layer's channels.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let means = x.adaptive_avg_pool2d([1, 1]);
+        x * self.fc2.forward(&self.fc1.forward(&means).relu()).sigmoid()
+    }
+}
