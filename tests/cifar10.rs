@@ -1,46 +1,14 @@
 //! The cifar10 example as a user runs it: what it leaves behind, that it repeats itself, that devices agree, and how it fails.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod common;
 
+use std::path::Path;
+
+use common::Example;
 use tempfile::TempDir;
 use wgrad::gpu_core::testing;
 
-fn example() -> PathBuf {
-    let test = std::env::current_exe().expect("a test has a path");
-    let profile = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/TEST");
-    profile.join("examples").join(format!("cifar10{}", std::env::consts::EXE_SUFFIX))
-}
-
-fn run(out: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(example());
-    command
-        .env_remove("WGRAD_DEVICE")
-        .env_remove("RUST_BACKTRACE")
-        .arg("--json")
-        .arg("--out")
-        .arg(out)
-        .args(args);
-    command.output().expect("cargo test builds the examples")
-}
-
-fn passes(out: &Path, args: &[&str]) -> serde_json::Value {
-    let output = run(out, args);
-    let (said, complained) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{args:?}: {complained}");
-    serde_json::from_str(said.trim()).expect("with --json, one line of JSON on standard output")
-}
-
-fn fails(out: &Path, args: &[&str]) -> String {
-    let output = run(out, args);
-    let complained = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{args:?}: {complained}");
-    // Drivers may say something first.
-    let explained = complained.lines().any(|line| line.starts_with("Error: "));
-    assert!(explained && !complained.contains("panicked"), "{complained}");
-    complained
-}
+const CIFAR10: Example = Example { name: "cifar10", args: &[] };
 
 /// CIFAR-10 in binary form with 16 images in every file, whose colours depend on the class.
 fn small_cifar(directory: &TempDir) -> String {
@@ -72,7 +40,7 @@ fn it_trains_and_repeats_itself_bit_for_bit() {
     let (data, a, b) = (TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap());
     let data = small_cifar(&data);
     let args = ["--data", &data, "--device", "cpu", "--batch", "16", "--epochs", "2"];
-    let summary = passes(a.path(), &args);
+    let summary = CIFAR10.passes(a.path(), &args);
     assert_eq!((summary["epochs"].as_u64(), summary["steps"].as_u64()), (Some(2), Some(10)));
     for figure in ["test_accuracy", "train_loss", "images_per_s"] {
         assert!(summary[figure].is_number(), "{figure} in {summary}");
@@ -82,7 +50,7 @@ fn it_trains_and_repeats_itself_bit_for_bit() {
         assert!(bytes.starts_with(b"\x89PNG"), "{picture}");
     }
     assert!(a.path().join("best.safetensors").exists());
-    passes(b.path(), &args);
+    CIFAR10.passes(b.path(), &args);
     let read = |directory: &TempDir, name| std::fs::read(directory.path().join(name)).expect("a file");
     assert_eq!(read(&a, "steps.csv"), read(&b, "steps.csv"));
     assert_eq!(read(&a, "best.safetensors"), read(&b, "best.safetensors"));
@@ -96,8 +64,8 @@ fn devices_agree_on_the_first_losses() {
     let (data, cpu, other) = (TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap());
     let data = small_cifar(&data);
     let common = ["--data", &data, "--batch", "16", "--steps", "4", "--lr", "0.002"];
-    passes(cpu.path(), &[&common[..], &["--device", "cpu"]].concat());
-    passes(other.path(), &[&common[..], &["--device", name]].concat());
+    CIFAR10.passes(cpu.path(), &[&common[..], &["--device", "cpu"]].concat());
+    CIFAR10.passes(other.path(), &[&common[..], &["--device", name]].concat());
     for (step, (a, b)) in losses(cpu.path()).into_iter().zip(losses(other.path())).enumerate() {
         assert!((a - b).abs() <= 1e-3 * a.abs(), "step {step}: {a} on the CPU, {b} on {name}");
     }
@@ -107,7 +75,8 @@ fn devices_agree_on_the_first_losses() {
 fn a_loss_that_is_no_number_stops_with_step_and_layer() {
     let (data, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let data = small_cifar(&data);
-    let complaint = fails(out.path(), &["--data", &data, "--device", "cpu", "--batch", "8", "--lr", "1e30"]);
+    let complaint =
+        CIFAR10.fails(out.path(), &["--data", &data, "--device", "cpu", "--batch", "8", "--lr", "1e30"]);
     assert!(
         complaint.contains("the loss is NaN at step") || complaint.contains("the loss is inf at step"),
         "{complaint}"
@@ -120,7 +89,7 @@ fn bad_arguments_and_data_are_explained() {
     let (data, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let path = small_cifar(&data);
     let complain = |args: &[&str], want: &str| {
-        let complaint = fails(out.path(), args);
+        let complaint = CIFAR10.fails(out.path(), args);
         assert!(complaint.contains(want), "{args:?}: {complaint}");
     };
     complain(&["--device", "abacus"], "unknown device \"abacus\"");
@@ -140,6 +109,6 @@ fn an_unwritable_output_is_noticed_before_training() {
     let data = TempDir::new().unwrap();
     let file = data.path().join("file");
     std::fs::write(&file, "in the way").unwrap();
-    let complaint = fails(&file.join("out"), &["--device", "cpu"]);
+    let complaint = CIFAR10.fails(&file.join("out"), &["--device", "cpu"]);
     assert!(complaint.contains("choose another directory"), "{complaint}");
 }

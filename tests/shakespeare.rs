@@ -1,47 +1,35 @@
 //! The shakespeare example as a user runs it: that it learns, goes on where it stopped, and how it fails.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod common;
 
+use std::path::Path;
+
+use common::Example;
 use tempfile::TempDir;
 use wgrad::gpu_core::testing;
 
-fn example() -> PathBuf {
-    let test = std::env::current_exe().expect("a test has a path");
-    let profile = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/TEST");
-    profile.join("examples").join(format!("shakespeare{}", std::env::consts::EXE_SUFFIX))
-}
-
-/// A small network, unless `args` say otherwise.
-fn run(out: &Path, args: &[&str]) -> Output {
-    let small = ["--batch", "4", "--context", "16", "--width", "16", "--depth", "1", "--heads", "2"];
-    let short = ["--steps", "20", "--length", "12", "--beams", "2"];
-    let mut command = Command::new(example());
-    command.env_remove("WGRAD_DEVICE").env_remove("RUST_BACKTRACE").arg("--json").arg("--out").arg(out);
-    // The last of two equal options counts for nothing: those given take the place of the small ones.
-    let given = |option: &str| args.contains(&option);
-    for pair in small.chunks(2).chain(short.chunks(2)).filter(|pair| !given(pair[0])) {
-        command.args(pair);
-    }
-    command.args(args).output().expect("cargo test builds the examples")
-}
-
-fn passes(out: &Path, args: &[&str]) -> serde_json::Value {
-    let output = run(out, args);
-    let (said, complained) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{args:?}: {complained}");
-    serde_json::from_str(said.trim()).expect("with --json, one line of JSON on standard output")
-}
-
-fn fails(out: &Path, args: &[&str]) -> String {
-    let output = run(out, args);
-    let complained = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{args:?}: {complained}");
-    let explained = complained.lines().any(|line| line.starts_with("Error: "));
-    assert!(explained && !complained.contains("panicked"), "{complained}");
-    complained
-}
+/// A small network and a short run.
+const SHAKESPEARE: Example = Example {
+    name: "shakespeare",
+    args: &[
+        "--batch",
+        "4",
+        "--context",
+        "16",
+        "--width",
+        "16",
+        "--depth",
+        "1",
+        "--heads",
+        "2",
+        "--steps",
+        "20",
+        "--length",
+        "12",
+        "--beams",
+        "2",
+    ],
+};
 
 /// A text of one sentence again and again, as a file.
 fn sentences(directory: &TempDir) -> String {
@@ -64,7 +52,7 @@ fn both_networks_learn_and_write() {
     for model in ["gpt", "lstm"] {
         let out = TempDir::new().unwrap();
         let args = ["--model", model, "--data", &data, "--device", "cpu", "--lr", "0.02", "--warmup", "2"];
-        let summary = passes(out.path(), &args);
+        let summary = SHAKESPEARE.passes(out.path(), &args);
         let losses = losses(out.path());
         assert_eq!((losses.len(), summary["steps"].as_u64()), (20, Some(20)));
         assert!(losses[19] < losses[0] - 0.5, "{model}: {losses:?}");
@@ -86,16 +74,16 @@ fn a_resumed_run_is_the_whole_run_bit_for_bit() {
     let (data, whole, parts) = (TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap());
     let data = sentences(&data);
     let args = ["--data", &data, "--device", "cpu", "--validate-every", "7"];
-    let a = passes(whole.path(), &args);
-    passes(parts.path(), &[&args[..], &["--stop", "7"]].concat());
+    let a = SHAKESPEARE.passes(whole.path(), &args);
+    SHAKESPEARE.passes(parts.path(), &[&args[..], &["--stop", "7"]].concat());
     assert_eq!(losses(parts.path()).len(), 7);
-    let b = passes(parts.path(), &[&args[..], &["--resume"]].concat());
+    let b = SHAKESPEARE.passes(parts.path(), &[&args[..], &["--resume"]].concat());
     let read = |directory: &TempDir, name| std::fs::read(directory.path().join(name)).expect("a file");
     for file in ["steps.csv", "evaluations.csv", "best.safetensors", "samples.txt"] {
         assert_eq!(read(&whole, file), read(&parts, file), "{file}");
     }
     assert_eq!((&a["best_validation_loss"], &a["steps"]), (&b["best_validation_loss"], &b["steps"]));
-    let complaint = fails(parts.path(), &[&args[..], &["--resume"]].concat());
+    let complaint = SHAKESPEARE.fails(parts.path(), &[&args[..], &["--resume"]].concat());
     assert!(complaint.contains("has 20 of 20 steps already"), "{complaint}");
 }
 
@@ -107,8 +95,8 @@ fn devices_agree_on_the_first_losses() {
     let (data, cpu, other) = (TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap());
     let data = sentences(&data);
     let common = ["--data", &data, "--steps", "4"];
-    passes(cpu.path(), &[&common[..], &["--device", "cpu"]].concat());
-    passes(other.path(), &[&common[..], &["--device", name]].concat());
+    SHAKESPEARE.passes(cpu.path(), &[&common[..], &["--device", "cpu"]].concat());
+    SHAKESPEARE.passes(other.path(), &[&common[..], &["--device", name]].concat());
     for (step, (a, b)) in losses(cpu.path()).into_iter().zip(losses(other.path())).enumerate() {
         assert!((a - b).abs() <= 1e-3 * a.abs(), "step {step}: {a} on the CPU, {b} on {name}");
     }
@@ -119,7 +107,7 @@ fn bad_arguments_and_data_are_explained() {
     let (data, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let path = sentences(&data);
     let complain = |args: &[&str], want: &str| {
-        let complaint = fails(out.path(), &[&["--device", "cpu"], args].concat());
+        let complaint = SHAKESPEARE.fails(out.path(), &[&["--device", "cpu"], args].concat());
         assert!(complaint.contains(want), "{args:?}: {complaint}");
     };
     complain(&["--data", "/nowhere/at/all"], "/nowhere/at/all");
@@ -142,8 +130,8 @@ fn checkpoints_of_other_runs_are_refused() {
     let (data, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let data = sentences(&data);
     let args = ["--data", &data, "--device", "cpu", "--stop", "2"];
-    passes(out.path(), &args);
-    let again = |more: &[&str]| fails(out.path(), &[&args[..4], &["--resume"], more].concat());
+    SHAKESPEARE.passes(out.path(), &args);
+    let again = |more: &[&str]| SHAKESPEARE.fails(out.path(), &[&args[..4], &["--resume"], more].concat());
     assert!(again(&["--width", "32"]).contains("another model"));
     std::fs::write(out.path().join("steps.csv"), "step,lr,loss,norm\n0,1,one,1\n").unwrap();
     assert!(again(&[]).contains("steps.csv, line 2"));

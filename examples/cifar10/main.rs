@@ -10,15 +10,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use clap::Parser;
-use wgrad::data::{Augment, Dataset, DeviceBatch, Loader, LoaderOptions, synthetic};
+use wgrad::data::{Augment, Batch, Dataset, DeviceBatch, Loader, LoaderOptions, synthetic};
 use wgrad::prelude::*;
-use wgrad::train::{History, Late, Progress, check_finite, prepare_output};
+use wgrad::train::{Classified, History, Late, Progress, check_finite, classify, plot, prepare_output};
 
 use options::{Options, Switch};
 use report::Summary;
 
 /// Steps between computing a loss and reading it.
 const LAG: usize = 2;
+
+/// Probability taken from the label and shared among all classes (label smoothing).
+const SMOOTHING: f32 = 0.1;
+
+/// Epochs at the end whose images are not moved any more, as they are not in the test set.
+const WHOLE: usize = 2;
 
 /// What the history calls it.
 const TEST_ACCURACY: &str = "test accuracy";
@@ -76,6 +82,8 @@ struct Run<'a> {
     device: Device,
     dataset: Dataset,
     train: Loader,
+    /// The training images in the last epochs.
+    whole: Loader,
     test: Loader,
     params: Params,
     net: ResNet,
@@ -85,19 +93,19 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(options: &'a Options, device: &Device, dataset: Dataset) -> Result<Run<'a>> {
         let normalize = dataset.train.mean_std();
-        let augment = (options.augment == Switch::On).then_some(Augment { pad: 4, flip: true });
-        let train = LoaderOptions {
-            seed: options.seed,
-            augment,
-            ..LoaderOptions::train(options.batch, normalize.clone())
+        let images = Arc::new(dataset.train.clone());
+        let train = |pad| {
+            let augment = (options.augment == Switch::On).then_some(Augment { pad, flip: true });
+            let like = LoaderOptions::train(options.batch, normalize.clone());
+            Loader::new(images.clone(), LoaderOptions { seed: options.seed, augment, ..like })
         };
-        let train = Loader::new(Arc::new(dataset.train.clone()), train)?;
+        let (train, whole) = (train(4)?, train(0)?);
         let test =
             Loader::new(Arc::new(dataset.test.clone()), LoaderOptions::eval(options.batch, normalize))?;
         let params = Params::new(device, options.seed);
         let net = build(&options.model, dataset.train.classes().len(), &params)?;
         let history = History::create(&options.out, &["lr", "loss", "accuracy"])?;
-        Ok(Run { options, device: device.clone(), dataset, train, test, params, net, history })
+        Ok(Run { options, device: device.clone(), dataset, train, whole, test, params, net, history })
     }
 
     fn train(&mut self) -> Result<Summary> {
@@ -105,16 +113,18 @@ impl<'a> Run<'a> {
             .options
             .epochs
             .unwrap_or(if self.options.data.is_none() && !self.options.download { 3 } else { 10 });
-        let schedule = OneCycle::new(self.options.lr, epochs * self.train.steps()).warm(0.15);
+        let schedule = OneCycle::new(self.options.lr, epochs * self.train.steps()).warm(0.15).div(100.0, 1e4);
         let total = (epochs * self.train.steps()).min(self.options.steps.unwrap_or(usize::MAX));
-        let mut opt = Sgd::new(&self.params).momentum(0.9).nesterov(true).weight_decay(5e-4);
+        let mut opt =
+            Sgd::new(&self.params).momentum(0.9).nesterov(true).weight_decay(5e-4).group("*bn*", 0.0, 1.0);
         let bar = Progress::new(total, 0, self.options.json);
         let (mut trained, mut best) = (Duration::ZERO, None);
         for epoch in 0..epochs {
             let start = Instant::now();
-            self.epoch(epoch, total, &mut opt, &schedule, &bar)?;
+            let loader = if epoch + WHOLE < epochs { &self.train } else { &self.whole };
+            self.epoch(loader.clone().epoch(epoch), total, &mut opt, &schedule, &bar)?;
             trained += start.elapsed();
-            let accuracy = self.evaluate()?;
+            let accuracy = self.classify(&self.test)?.accuracy;
             self.history.evaluated(opt.steps(), TEST_ACCURACY, accuracy)?;
             bar.suspend(|| self.say_epoch(epoch + 1, epochs, start.elapsed()));
             if best.is_none_or(|best| accuracy > best) {
@@ -141,18 +151,17 @@ impl<'a> Run<'a> {
 
     fn epoch(
         &mut self,
-        epoch: usize,
+        batches: impl Iterator<Item = Batch>,
         total: usize,
         opt: &mut Sgd,
         schedule: &OneCycle,
         bar: &Progress,
     ) -> Result<()> {
         let mut late: Late<(usize, DeviceBatch)> = Late::new(LAG);
-        let loader = self.train.clone();
-        for batch in loader.epoch(epoch).take(total - opt.steps()) {
+        for batch in batches.take(total - opt.steps()) {
             let batch = batch.to_device(&self.device)?;
             let logits = self.net.forward(&batch.images, Mode::Train);
-            let loss = logits.cross_entropy(&batch.labels);
+            let loss = logits.cross_entropy_smoothed(&batch.labels, SMOOTHING);
             let correct = logits.argmax(1, false).eq(&batch.labels).to(DType::F32).mean_all();
             let watched = stack(&[&loss.detach(), &correct], 0);
             let step = opt.steps();
@@ -181,29 +190,13 @@ impl<'a> Run<'a> {
         };
         self.history.stepped(step, &[schedule.lr(step), loss, accuracy])?;
         check_finite(step, loss, || {
-            self.net.forward(&batch.images, Mode::Train).cross_entropy(&batch.labels)
+            self.net.forward(&batch.images, Mode::Train).cross_entropy_smoothed(&batch.labels, SMOOTHING)
         })?;
         let speed = bar.steps_per_s() * self.options.batch as f64;
         let recent = 50.min(step + 1);
         let (loss, accuracy) = (self.history.recent("loss", recent), self.history.recent("accuracy", recent));
         bar.say(format!("loss {loss:.3}  accuracy {:.1} %  {speed:.0} images/s", 100.0 * accuracy));
         Ok(())
-    }
-
-    /// Share of the test images that are classified rightly.
-    fn evaluate(&self) -> Result<f64> {
-        let mut late = Late::new(LAG);
-        let mut correct = 0.0;
-        for batch in self.test.epoch(0) {
-            let batch = batch.to_device(&self.device)?;
-            let predicted = self.net.forward(&batch.images, Mode::Eval).argmax(1, false);
-            let right = predicted.eq(&batch.labels).to(DType::F32).sum_all();
-            correct += late.push((), &right)?.map_or(0.0, |(_, n)| f64::from(n[0]));
-        }
-        while let Some((_, n)) = late.pop()? {
-            correct += f64::from(n[0]);
-        }
-        Ok(correct / self.test.set().len() as f64)
     }
 
     fn say_epoch(&self, epoch: usize, epochs: usize, took: Duration) {
@@ -234,16 +227,12 @@ impl<'a> Run<'a> {
         // A prime stride mixes the classes, whether images are sorted by class or take turns.
         let count = self.dataset.test.len();
         let shown = self.dataset.test.subset((0..count.min(40)).map(|i| i * 7919 % count))?;
-        let loader = Loader::new(
-            Arc::new(shown.clone()),
-            LoaderOptions::eval(shown.len(), self.train.options().normalize.clone()),
-        )?;
-        let mut answers = vec![];
-        for batch in loader.epoch(0) {
-            let batch = batch.to_device(&self.device)?;
-            answers.extend(self.net.forward(&batch.images, Mode::Eval).argmax(1, false).to_vec::<i32>()?);
-        }
-        report::draw_answers(&self.options.out.join("predictions.png"), &shown, &answers)
+        let loader = Loader::new(Arc::new(shown.clone()), self.test.options().clone())?;
+        Ok(plot::answers(self.options.out.join("predictions.png"), &shown, &self.classify(&loader)?.answers)?)
+    }
+
+    fn classify(&self, loader: &Loader) -> Result<Classified> {
+        Ok(classify(loader, &self.device, |images| self.net.forward(images, Mode::Eval))?)
     }
 }
 

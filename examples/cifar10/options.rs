@@ -36,14 +36,14 @@ pub struct Options {
     pub device: String,
 
     /// Highest learning rate of the one-cycle schedule
-    #[arg(long, default_value_t = 0.1)]
+    #[arg(long, default_value_t = 0.3)]
     pub lr: f32,
 
     /// What initial weights, order and augmentation are drawn from
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 
-    /// Random crops (padding 4) and flips
+    /// Random crops (padding 4, but for the last two epochs) and flips
     #[arg(long, value_enum, default_value_t = Switch::On)]
     pub augment: Switch,
 

@@ -1,11 +1,10 @@
-//! What a run leaves behind: the curves, a look at its answers, and its figures.
+//! What a run leaves behind: its curves and figures.
 
 use std::path::Path;
 
 use anyhow::Result;
-use wgrad::data::ImageSet;
 use wgrad::train::History;
-use wgrad::train::plot::{self, GridImage, Panel};
+use wgrad::train::plot::{self, Panel};
 
 use crate::TEST_ACCURACY;
 
@@ -16,27 +15,6 @@ pub fn draw_curves(path: &Path, title: &str, history: &History) -> Result<()> {
         .with(history.steps("accuracy", "train", 100.0))
         .with(history.evaluations(TEST_ACCURACY, "test", 100.0));
     Ok(plot::curves(path, title, &[loss, accuracy])?)
-}
-
-/// Images with their labels and the network's answers.
-pub fn draw_answers(path: &Path, images: &ImageSet, answers: &[i32]) -> Result<()> {
-    let [_, height, width] = images.shape();
-    let cells: Vec<GridImage> = answers
-        .iter()
-        .enumerate()
-        .map(|(i, &answer)| {
-            let label = images.labels()[i];
-            let (is, said) = (&images.classes()[label as usize], &images.classes()[answer as usize]);
-            GridImage {
-                pixels: images.image(i),
-                height,
-                width,
-                label: format!("{is} -> {said}"),
-                ok: Some(is == said),
-            }
-        })
-        .collect();
-    Ok(plot::image_grid(path, "label -> answer", &cells, 10)?)
 }
 
 /// The figures of a run.

@@ -162,7 +162,7 @@ fn classifier(
             Box::new(move |x| net.forward(x))
         }
         "train/vit_tiny" => {
-            let image = config.pair("image").expect("image");
+            let image = config.each("image").expect("image");
             let options = VitOptions {
                 width: size("dim"),
                 heads: size("heads"),

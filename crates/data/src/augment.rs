@@ -8,6 +8,10 @@ use crate::rng::{self, Use};
 /// The standard small-image augmentation: pad by `pad` pixels on each side, crop the original size at a random
 /// place, and mirror half of the images if `flip`.
 ///
+/// Which half is random in the first epoch and changes with every epoch, so that each image is seen both ways in any two
+/// epochs: a network learns more from few epochs than by independent draws (Jordan 2024, "94% on CIFAR-10 in 3.29 seconds
+/// on a single GPU").
+///
 /// The padding is 0 **after** normalisation, so it has the colour of the mean pixel (as in the ResNet and
 /// DenseNet papers); torchvision's `RandomCrop` before `Normalize` pads with black.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +47,8 @@ impl Augment {
         let places = u32::try_from(self.pad.saturating_mul(2).saturating_add(1)).unwrap_or(u32::MAX);
         let mut offset = || rng::below(&mut rng, places) as isize - self.pad as isize;
         let (dy, dx) = (offset(), offset());
-        Crop { dy, dx, flip: self.flip && rng.next_u32() >> 31 == 1 }
+        let first = rng::stream(seed, Use::Flip, 0, u64::from(index)).next_u32() >> 31 == 1;
+        Crop { dy, dx, flip: self.flip && first != (epoch % 2 == 1) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Metrics, logs, checks, progress and plots around a training loop.
 
+mod classify;
 mod divergence;
 mod error;
 mod history;
@@ -8,6 +9,7 @@ mod output;
 pub mod plot;
 mod progress;
 
+pub use classify::{Classified, classify};
 pub use divergence::check_finite;
 pub use error::{Error, Result};
 pub use history::History;

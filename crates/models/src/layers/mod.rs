@@ -70,7 +70,6 @@ pub use kv_cache::KvCache;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use lstm::Lstm;
-pub use multihead_attention::MultiheadAttention;
 pub use multihead_attention::{AttentionOptions, MultiheadAttention};
 pub use positions::{LearnedPositions, SinusoidalPositions};
 pub use prelu::PRelu;

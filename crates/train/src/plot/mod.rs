@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+mod answers;
 mod axis;
 mod canvas;
 mod curves;
@@ -31,6 +32,7 @@ mod series;
 mod text;
 mod ticks;
 
+pub use answers::answers;
 pub use curves::{Panel, Series, curves};
 pub use grid::{GridImage, image_grid};
 pub use panel::PANEL_SIZE;

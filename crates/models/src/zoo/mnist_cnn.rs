@@ -1,0 +1,44 @@
+//! The small convolutional network that introductory texts train on MNIST.
+
+use autograd::{Pool2d, Tensor};
+
+use crate::{Conv2d, Linear, Params};
+
+/// Two unpadded 3x3 convolutions of 32 and 64 channels with ReLU and 2x2 max pooling, and a linear layer, from images
+/// `[N, 1, 28, 28]` to logits `[N, classes]`. Parameters `conv1.*`, `conv2.*` and `fc.*`.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{MnistCnn, Params};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 42);
+/// let net = MnistCnn::new(10, &params);
+/// assert_eq!(params.count(), 34_826);
+/// assert_eq!(net.forward(&Tensor::zeros(&device, &[2, 1, 28, 28])).shape(), [2, 10]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct MnistCnn {
+    conv1: Conv2d,
+    conv2: Conv2d,
+    fc: Linear,
+}
+
+impl MnistCnn {
+    #[track_caller]
+    pub fn new(classes: usize, params: &Params) -> MnistCnn {
+        MnistCnn {
+            conv1: Conv2d::new(1, 32, 3).build(&params.path("conv1")),
+            conv2: Conv2d::new(32, 64, 3).build(&params.path("conv2")),
+            fc: Linear::new(&params.path("fc"), 64 * 5 * 5, classes),
+        }
+    }
+
+    /// # Panics
+    /// When the images are of another size.
+    #[track_caller]
+    pub fn forward(&self, images: &Tensor) -> Tensor {
+        let pooled = |x: Tensor| x.relu().max_pool2d(Pool2d::new(2)).0;
+        let x = pooled(self.conv2.forward(&pooled(self.conv1.forward(images))));
+        self.fc.forward(&x.flatten(1, 3))
+    }
+}

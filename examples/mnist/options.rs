@@ -1,0 +1,61 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// Trains a small network on MNIST, or on anything in its format.
+///
+/// Without --data it trains on drawn digits, so that it runs anywhere at once.
+#[derive(Debug, Parser)]
+#[command(name = "mnist", version)]
+pub struct Options {
+    /// A directory with train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and
+    /// t10k-labels-idx1-ubyte, gzipped or not
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+
+    /// Two convolutions and a linear layer, or three linear layers
+    #[arg(long, value_enum, default_value_t = Kind::Cnn)]
+    pub model: Kind,
+
+    /// Passes over the training set [default: 10; 3 on the drawn digits]
+    #[arg(long)]
+    pub epochs: Option<usize>,
+
+    /// Images a step
+    #[arg(long, default_value_t = 32)]
+    pub batch: usize,
+
+    /// Adam's learning rate
+    #[arg(long, default_value_t = 1e-3)]
+    pub lr: f32,
+
+    /// Share of the training images, the last ones, that are kept for validation
+    #[arg(long, default_value_t = 0.2)]
+    pub validation: f64,
+
+    /// auto, cpu, vulkan, metal, dx12, software, or an adapter's number (see the devices example)
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+
+    /// What initial weights and order are drawn from
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+
+    /// Where weights, pictures and logs go
+    #[arg(long, default_value = "out/mnist")]
+    pub out: PathBuf,
+
+    /// Print nothing on standard output but the final JSON line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+pub enum Kind {
+    /// 34,826 parameters
+    Cnn,
+    /// 784-256-128-10, 235,146 parameters
+    Mlp,
+}

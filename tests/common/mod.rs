@@ -1,0 +1,49 @@
+//! Runs the examples as a user does.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// An example that `cargo test` has built, writing to `out`.
+pub struct Example {
+    pub name: &'static str,
+    /// Options of every run.
+    pub args: &'static [&'static str],
+}
+
+impl Example {
+    fn path(&self) -> PathBuf {
+        let test = std::env::current_exe().expect("a test has a path");
+        let profile = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/TEST");
+        profile.join("examples").join(format!("{}{}", self.name, std::env::consts::EXE_SUFFIX))
+    }
+
+    /// Runs it; options in `args` take the place of the usual ones.
+    pub fn run(&self, out: &Path, args: &[&str]) -> Output {
+        let mut command = Command::new(self.path());
+        command.env_remove("WGRAD_DEVICE").env_remove("RUST_BACKTRACE").arg("--json").arg("--out").arg(out);
+        for pair in self.args.chunks(2).filter(|pair| !args.contains(&pair[0])) {
+            command.args(pair);
+        }
+        command.args(args).output().expect("cargo test builds the examples")
+    }
+
+    /// Its figures.
+    pub fn passes(&self, out: &Path, args: &[&str]) -> serde_json::Value {
+        let output = self.run(out, args);
+        let (said, complained) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{args:?}: {complained}");
+        serde_json::from_str(said.trim()).expect("with --json, one line of JSON on standard output")
+    }
+
+    /// What it complains about.
+    pub fn fails(&self, out: &Path, args: &[&str]) -> String {
+        let output = self.run(out, args);
+        let complained = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {complained}");
+        // Drivers may say something first.
+        let explained = complained.lines().any(|line| line.starts_with("Error: "));
+        assert!(explained && !complained.contains("panicked"), "{complained}");
+        complained
+    }
+}

@@ -1,0 +1,81 @@
+//! The mnist example as a user runs it: that it learns, repeats itself, and how it fails.
+
+mod common;
+
+use common::Example;
+use tempfile::TempDir;
+use wgrad::data::{ImageSet, synthetic};
+use wgrad::gpu_core::testing;
+
+const MNIST: Example =
+    Example { name: "mnist", args: &["--device", "cpu", "--epochs", "2", "--batch", "20"] };
+
+/// A set as MNIST's two files.
+fn write(directory: &TempDir, split: &str, set: &ImageSet) {
+    let file = |what: &str, dims: &[usize], values: &[u8]| {
+        let mut bytes = vec![0, 0, 8, dims.len() as u8];
+        dims.iter().for_each(|&d| bytes.extend((d as u32).to_be_bytes()));
+        bytes.extend(values);
+        let name = format!("{split}-{what}-idx{}-ubyte", dims.len());
+        std::fs::write(directory.path().join(name), bytes).expect("a temporary directory can be written");
+    };
+    let [_, height, width] = set.shape();
+    file("images", &[set.len(), height, width], set.pixels());
+    let labels: Vec<u8> = set.labels().iter().map(|&l| l as u8).collect();
+    file("labels", &[set.len()], &labels);
+}
+
+fn digits() -> TempDir {
+    let directory = TempDir::new().expect("a temporary directory");
+    let dataset = synthetic::digits(600, 100, 3);
+    write(&directory, "train", &dataset.train);
+    write(&directory, "t10k", &dataset.test);
+    directory
+}
+
+#[test]
+fn learns_and_repeats_itself() {
+    let (data, out) = (digits(), TempDir::new().unwrap());
+    let args = ["--data", data.path().to_str().unwrap()];
+    let figures = MNIST.passes(out.path(), &args);
+    assert_eq!((figures["steps"].as_u64(), figures["parameters"].as_u64()), (Some(48), Some(34_826)));
+    let accuracy = figures["test_accuracy"].as_f64().unwrap();
+    assert!(accuracy > 0.5, "{figures}");
+    for file in ["best.safetensors", "steps.csv", "evaluations.csv", "curves.png", "predictions.png"] {
+        assert!(out.path().join(file).metadata().unwrap().len() > 100, "{file}");
+    }
+    let steps = || std::fs::read_to_string(out.path().join("steps.csv")).unwrap();
+    let first = steps();
+    assert_eq!(MNIST.passes(out.path(), &args), figures);
+    assert_eq!(steps(), first, "the same bits");
+    let figures = MNIST.passes(out.path(), &[&args[..], &["--model", "mlp"]].concat());
+    assert_eq!(figures["parameters"].as_u64(), Some(235_146));
+    assert!(figures["test_accuracy"].as_f64().unwrap() > 0.5, "{figures}");
+}
+
+#[test]
+fn devices_agree() {
+    if testing::gpu().is_none() {
+        return;
+    }
+    let (data, out) = (digits(), TempDir::new().unwrap());
+    let run = |device| {
+        let args = ["--data", data.path().to_str().unwrap(), "--epochs", "1", "--device", device];
+        MNIST.passes(out.path(), &args)["val_loss"].as_f64().unwrap()
+    };
+    let (cpu, gpu) = (run("cpu"), run("software"));
+    assert!((cpu - gpu).abs() < 1e-2 * cpu, "{cpu} on the CPU, {gpu} on the GPU");
+}
+
+#[test]
+fn says_what_is_wrong() {
+    let (data, out) = (digits(), TempDir::new().unwrap());
+    let path = data.path().to_str().unwrap();
+    let fails = |args: &[&str]| MNIST.fails(out.path(), args);
+    assert!(fails(&["--data", "no/such/path"]).contains("no/such/path"));
+    assert!(fails(&["--data", path, "--batch", "1000"]).contains("batch"));
+    assert!(fails(&["--data", path, "--validation", "1"]).contains("--validation"));
+    assert!(fails(&["--device", "tpu"]).contains("tpu"));
+    write(&data, "train", &synthetic::shapes(10, 0, 0).train);
+    assert!(fails(&["--data", path]).contains("train-images"), "three times the pixels");
+}
