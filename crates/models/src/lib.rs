@@ -28,7 +28,7 @@ pub use params::{Param, Params};
 pub use schedule::{Constant, Cosine, OneCycle, Schedule, Step, Warmup};
 pub use summary::{LayerSummary, Summary};
 pub use zoo::{
-    Attend, Bert, BertOptions, CharRnn, CharRnnOptions, DenseNet, Encoded, Gpt, GptOptions, LeNet, Masked,
-    Mlp, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions, UNet, Vae, VaeOutput, Vgg,
-    Vit, VitOptions,
+    AlexNet, Attend, Bert, BertOptions, CharRnn, CharRnnOptions, DenseNet, Encoded, Gpt, GptOptions, LeNet,
+    Masked, Mlp, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions, UNet, Vae, VaeOutput,
+    Vgg, Vit, VitOptions,
 };
