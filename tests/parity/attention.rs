@@ -32,6 +32,9 @@ fn turned(c: &Call, x: &Tensor) -> Tensor {
 
 fn multi_head(c: &Call) -> Answer {
     let a = &c.attrs;
+    if a.double("dropout").is_some_and(|p| p != 0.0) {
+        return Err(c.without("dropout"));
+    }
     let (width, heads) = (a.size("embed_dim").expect("embed_dim"), a.size("num_heads").expect("num_heads"));
     let options = AttentionOptions {
         bias: a.get("bias").is_none_or(|v| v.as_bool() == Some(true)),
@@ -64,6 +67,9 @@ fn multi_head(c: &Call) -> Answer {
 
 fn transformer_layer(c: &Call) -> Answer {
     let a = &c.attrs;
+    if a.double("dropout").is_some_and(|p| p != 0.0) {
+        return Err(c.without("dropout"));
+    }
     let (width, heads) = (a.size("d_model").expect("d_model"), a.size("nhead").expect("nhead"));
     let default = TransformerOptions::default();
     let options = TransformerOptions {
@@ -75,6 +81,7 @@ fn transformer_layer(c: &Call) -> Answer {
         },
         norm_first: a.flag("norm_first"),
         layer_norm_eps: a.float("layer_norm_eps").unwrap_or(default.layer_norm_eps),
+        bias: a.get("bias").is_none_or(|v| v.as_bool() == Some(true)),
     };
     let mask = |attn, padding, causal| AttentionMask {
         attn: c.find(attn),

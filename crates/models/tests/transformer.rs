@@ -43,6 +43,17 @@ fn padding_is_not_seen() {
 }
 
 #[test]
+fn layers_without_biases_have_none() {
+    let params = Params::new(&Device::named("cpu").unwrap(), 5);
+    let options = TransformerOptions { bias: false, dim_feedforward: 10, ..TransformerOptions::default() };
+    let net = Transformer::new(&params, WIDTH, 2, 1, 1, options);
+    assert!(params.all().iter().all(|p| p.name().ends_with("weight")), "{params:?}");
+    let zeros = Tensor::zeros(params.device(), &[1, 2, WIDTH]);
+    let y = net.forward(&zeros, &zeros, TransformerMasks::default()).to_vec::<f32>().unwrap();
+    assert_eq!(y, [0.0; 2 * WIDTH]);
+}
+
+#[test]
 fn the_future_is_not_seen() {
     for device in gpu_core::testing::devices() {
         let net = transformer(&device, false);

@@ -16,8 +16,8 @@ impl FeedForward {
     #[track_caller]
     pub fn new(params: &Params, width: usize, options: TransformerOptions) -> FeedForward {
         FeedForward {
-            linear1: Linear::new(&params.path("linear1"), width, options.dim_feedforward),
-            linear2: Linear::new(&params.path("linear2"), options.dim_feedforward, width),
+            linear1: options.linear(&params.path("linear1"), width, options.dim_feedforward),
+            linear2: options.linear(&params.path("linear2"), options.dim_feedforward, width),
             activation: options.activation,
         }
     }

@@ -66,7 +66,7 @@ impl KvCache {
         self.values = written(&self.values, v, &place);
         self.len += count;
         let query = Tensor::arange(k.device(), count) + start as f32;
-        let seen = row.le(&query.unsqueeze(1));
+        let seen = row.le(query.unsqueeze(1));
         q.scaled_dot_product_attention(&self.keys, &self.values, Some(&seen), false, None)
     }
 }
@@ -74,7 +74,7 @@ impl KvCache {
 /// `kept` with row `place` of `new` wherever there is one.
 fn written(kept: &Tensor, new: &Tensor, place: &Tensor) -> Tensor {
     let count = new.size(2);
-    let inside = place.ge(0.0).logical_and(&place.lt(count as f32)).unsqueeze(1);
+    let inside = place.ge(0.0).logical_and(place.lt(count as f32)).unsqueeze(1);
     let nearest = place.clamp(0.0, (count - 1) as f32).to(DType::I32);
     new.detach().index_select(2, &nearest).where_(&inside, kept)
 }

@@ -5,7 +5,8 @@ use autograd::Tensor;
 use crate::{Init, Param, Params};
 
 /// Normalises over the last dimension of `[.., D]`: `y = (x - mean) / sqrt(var + eps) * weight + bias` with the biased
-/// variance. `eps` is 1e-5 unless set. Parameters `weight [D]` and `bias [D]`.
+/// variance. `eps` is 1e-5 unless set. Parameters `weight [D]`
+/// and, unless it is made without, `bias [D]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -18,18 +19,21 @@ use crate::{Init, Param, Params};
 /// ```
 pub struct LayerNorm {
     weight: Param,
-    bias: Param,
+    bias: Option<Param>,
     eps: f32,
 }
 
 impl LayerNorm {
     #[track_caller]
     pub fn new(params: &Params, width: usize) -> LayerNorm {
-        LayerNorm {
-            weight: params.param("weight", &[width], Init::ONES),
-            bias: params.param("bias", &[width], Init::ZEROS),
-            eps: 1e-5,
-        }
+        let layer = LayerNorm::no_bias(params, width);
+        LayerNorm { bias: Some(params.param("bias", &[width], Init::ZEROS)), ..layer }
+    }
+
+    /// Without a bias.
+    #[track_caller]
+    pub fn no_bias(params: &Params, width: usize) -> LayerNorm {
+        LayerNorm { weight: params.param("weight", &[width], Init::ONES), bias: None, eps: 1e-5 }
     }
 
     pub fn eps(self, eps: f32) -> LayerNorm {
@@ -40,6 +44,8 @@ impl LayerNorm {
     /// When the last dimension of `x` is not this layer's width.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.layer_norm(&self.weight.value(), &self.bias.value(), self.eps)
+        let weight = self.weight.value();
+        let zeros = || Tensor::zeros(weight.device(), weight.shape());
+        x.layer_norm(&weight, &self.bias.as_ref().map_or_else(zeros, Param::value), self.eps)
     }
 }

@@ -148,8 +148,7 @@ impl Transformer {
         decoder_layers: usize,
         options: TransformerOptions,
     ) -> Transformer {
-        let norm =
-            |params: &Params| Some(LayerNorm::new(&params.path("norm"), width).eps(options.layer_norm_eps));
+        let norm = |params: &Params| Some(options.norm(&params.path("norm"), width));
         let (left, right) = (params.path("encoder"), params.path("decoder"));
         let encoder = TransformerEncoder::new(&left, width, heads, encoder_layers, norm(&left), options);
         let decoder = TransformerDecoder::new(&right, width, heads, decoder_layers, norm(&right), options);

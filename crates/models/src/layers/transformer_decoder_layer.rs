@@ -41,11 +41,10 @@ impl TransformerDecoderLayer {
         heads: usize,
         options: TransformerOptions,
     ) -> TransformerDecoderLayer {
-        let norm =
-            |i: usize| LayerNorm::new(&params.path(format!("norm{i}")), width).eps(options.layer_norm_eps);
+        let norm = |i: usize| options.norm(&params.path(format!("norm{i}")), width);
         TransformerDecoderLayer {
-            self_attn: MultiheadAttention::new(&params.path("self_attn"), width, heads),
-            multihead_attn: MultiheadAttention::new(&params.path("multihead_attn"), width, heads),
+            self_attn: options.attention(&params.path("self_attn"), width, heads),
+            multihead_attn: options.attention(&params.path("multihead_attn"), width, heads),
             feed_forward: FeedForward::new(params, width, options),
             norms: [1, 2, 3].map(norm),
             norm_first: options.norm_first,

@@ -3,7 +3,7 @@
 use autograd::Tensor;
 
 use super::feed_forward::FeedForward;
-use crate::{AttentionMask, LayerNorm, MultiheadAttention, Params};
+use crate::{AttentionMask, AttentionOptions, LayerNorm, Linear, MultiheadAttention, Params};
 
 /// Options of transformer layers, with PyTorch's defaults.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,31 @@ pub struct TransformerOptions {
     /// Normalises what enters a part of the layer instead of what leaves it (Xiong et al. 2020).
     pub norm_first: bool,
     pub layer_norm_eps: f32,
+    /// Biases of linear layers and normalisations.
+    pub bias: bool,
+}
+
+impl TransformerOptions {
+    #[track_caller]
+    pub(super) fn attention(&self, params: &Params, width: usize, heads: usize) -> MultiheadAttention {
+        let options = AttentionOptions { bias: self.bias, ..AttentionOptions::default() };
+        MultiheadAttention::with(params, width, heads, options)
+    }
+
+    #[track_caller]
+    pub(super) fn linear(&self, params: &Params, inputs: usize, outputs: usize) -> Linear {
+        if self.bias {
+            Linear::new(params, inputs, outputs)
+        } else {
+            Linear::no_bias(params, inputs, outputs)
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn norm(&self, params: &Params, width: usize) -> LayerNorm {
+        let norm = if self.bias { LayerNorm::new(params, width) } else { LayerNorm::no_bias(params, width) };
+        norm.eps(self.layer_norm_eps)
+    }
 }
 
 impl Default for TransformerOptions {
@@ -24,6 +49,7 @@ impl Default for TransformerOptions {
             activation: Tensor::relu,
             norm_first: false,
             layer_norm_eps: 1e-5,
+            bias: true,
         }
     }
 }
@@ -67,10 +93,10 @@ impl TransformerEncoderLayer {
         options: TransformerOptions,
     ) -> TransformerEncoderLayer {
         TransformerEncoderLayer {
-            self_attn: MultiheadAttention::new(&params.path("self_attn"), width, heads),
+            self_attn: options.attention(&params.path("self_attn"), width, heads),
             feed_forward: FeedForward::new(params, width, options),
-            norm1: LayerNorm::new(&params.path("norm1"), width).eps(options.layer_norm_eps),
-            norm2: LayerNorm::new(&params.path("norm2"), width).eps(options.layer_norm_eps),
+            norm1: options.norm(&params.path("norm1"), width),
+            norm2: options.norm(&params.path("norm2"), width),
             norm_first: options.norm_first,
         }
     }

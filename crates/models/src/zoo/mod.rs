@@ -1,5 +1,6 @@
 //! Models, one family a file.
 
+mod alexnet;
 mod bert;
 mod block;
 mod char_rnn;
@@ -17,6 +18,7 @@ mod vae;
 mod vgg;
 mod vit;
 
+pub use alexnet::AlexNet;
 pub use bert::{Bert, BertOptions, Masked};
 pub use char_rnn::{CharRnn, CharRnnOptions, RnnState};
 pub use densenet::DenseNet;
