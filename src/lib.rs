@@ -30,12 +30,13 @@ pub use autograd::{Error, Result};
 /// What most programs need.
 pub mod prelude {
     pub use autograd::{
-        CrossEntropyTarget, DType, Device, DeviceInfo, DeviceKind, Generator, Gradients, Padding, Pool2d,
-        Reduction, Tensor, cat, grad, stack, vjp,
+        Accumulator, CrossEntropyTarget, DType, Device, DeviceInfo, DeviceKind, Generator, Gradients,
+        Padding, Pool2d, Reduction, Tensor, cat, einsum, grad, stack, vjp,
     };
     pub use models::{
-        Adam, AdamW, BatchNorm2d, Constant, Conv2d, Cosine, Embedding, Gru, Init, LayerNorm, Linear, Lstm,
-        Mode, MultiheadAttention, OneCycle, Param, Params, ResNet, Rnn, RnnOptions, Schedule, Sgd, Step,
+        Adafactor, Adam, AdamW, Average, BatchNorm2d, Constant, Constraint, Conv2d, Cosine, Embedding, Gru,
+        Init, Lamb, LayerNorm, Lbfgs, Linear, Lion, Lookahead, Lstm, Mode, MultiheadAttention, Muon,
+        OneCycle, Param, Params, ReduceLrOnPlateau, ResNet, RmsProp, Rnn, RnnOptions, Schedule, Sgd, Step,
         Warmup,
     };
 }
