@@ -30,15 +30,17 @@ pub use autograd::{Error, Result};
 /// What most programs need.
 pub mod prelude {
     pub use autograd::{
-        CrossEntropyTarget, DType, Device, DeviceInfo, DeviceKind, Generator, Gradients, Interpolation,
-        Padding, Pool1d, Pool2d, Pool3d, Reduction, Resize, Tensor, cat, grad, stack, vjp,
+        Accumulator, CrossEntropyTarget, DType, Device, DeviceInfo, DeviceKind, Generator, Gradients,
+        Interpolation, Padding, Pool1d, Pool2d, Pool3d, Reduction, Resize, Tensor, cat, einsum, grad, stack,
+        vjp,
     };
     pub use models::{
-        Adam, AdamW, AlphaDropout, AttentionMask, BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchRenorm,
-        BlurPool, Constant, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, Cosine, DropConnect,
-        DropPath, Dropout, Dropout2d, Embedding, GhostBatchNorm, Gpt, GptOptions, GroupNorm, Gru, Init,
-        InstanceNorm, LayerNorm, Linear, Lstm, Mode, MultiheadAttention, OneCycle, PRelu, Param, Params,
-        ResNet, RmsNorm, Rnn, RnnOptions, Schedule, SeparableConv2d, Sgd, SpectralNorm, SqueezeExcite, Step,
+        Adafactor, Adam, AdamW, AlphaDropout, AttentionMask, Average, BatchNorm1d, BatchNorm2d, BatchNorm3d,
+        BatchRenorm, BlurPool, Constant, Constraint, Conv1d, Conv2d, Conv3d, ConvTranspose1d,
+        ConvTranspose2d, Cosine, DropConnect, DropPath, Dropout, Dropout2d, Embedding, GhostBatchNorm, Gpt,
+        GptOptions, GroupNorm, Gru, Init, InstanceNorm, Lamb, LayerNorm, Lbfgs, Linear, Lion, Lookahead,
+        Lstm, Mode, MultiheadAttention, Muon, OneCycle, PRelu, Param, Params, ReduceLrOnPlateau, ResNet,
+        RmsNorm, RmsProp, Rnn, RnnOptions, Schedule, SeparableConv2d, Sgd, SpectralNorm, SqueezeExcite, Step,
         VariationalDropout, Vit, VitOptions, Warmup, WeightNorm,
     };
 }

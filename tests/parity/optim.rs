@@ -84,7 +84,10 @@ pub fn optimizer(name: &str, a: &Attrs, params: &Params) -> std::result::Result<
             Asgd::new(params).lambd(double("lambd", 1e-4)).alpha(double("alpha", 0.75)).t0(double("t0", 1e6)),
         ),
         "Adafactor" => {
-            let [eps1, eps2] = pair("eps", [f32::EPSILON, 1e-3]);
+            // torch's own default of the first is f32's epsilon, written as None.
+            let eps = a.get("eps").and_then(|v| v.as_array());
+            let at = |i: usize, default: f32| eps.and_then(|e| e[i].as_f64()).map_or(default, |e| e as f32);
+            let [eps1, eps2] = [at(0, f32::EPSILON), at(1, 1e-3)];
             let opt = Adafactor::new(params).beta2_decay(double("beta2_decay", -0.8));
             boxed(a, opt.eps(eps1, eps2).d(float("d", 1.0)))
         }

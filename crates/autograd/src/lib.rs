@@ -19,6 +19,7 @@
 mod accumulate;
 mod compile;
 mod gradient;
+pub mod linalg;
 mod node;
 mod op;
 mod ops;

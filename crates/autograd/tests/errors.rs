@@ -7,8 +7,8 @@ use std::sync::Once;
 
 use autograd::{
     AdamStep, CrossEntropyTarget::Probabilities, DType, Device, Generator, Gradients, Interpolation, Padding,
-    Pool1d, Pool2d, Pool3d, Reduction, Resize, SgdStep, Tensor, batch_norm_train, cat, grad, gru, lstm,
-    stack, vjp,
+    Pool1d, Pool2d, Pool3d, Reduction, Resize, SgdStep, Tensor, batch_norm_train, cat, einsum, grad, gru,
+    lstm, stack, vjp,
 };
 use gpu_core::testing;
 
@@ -114,6 +114,17 @@ fn reductions() {
         ("softmax", &["dimension 1", "[2]"], || drop(f32s(&[2]).softmax(1))),
         ("softmax of integers", &["softmax", "i32"], || drop(i32s(&[2]).softmax(0))),
         ("log_softmax", &["dimension -2", "[2]"], || drop(f32s(&[2]).log_softmax(-2))),
+        ("cumsum", &["cumsum", "dimension 1", "[2]"], || drop(f32s(&[2]).cumsum(1))),
+        ("cumprod of integers", &["cumprod", "i32"], || drop(i32s(&[2]).cumprod(0))),
+        ("sort", &["argsort", "dimension 1", "[2]"], || drop(f32s(&[2]).sort(1, false))),
+        ("topk", &["topk", "3", "[2]"], || drop(f32s(&[2]).topk(3, 0, true))),
+        ("cdist", &["cdist", "[2, 3]", "[2, 4]"], || drop(f32s(&[2, 3]).cdist(&f32s(&[2, 4]), 2.0))),
+        ("segment_sum", &["segment_sum", "[3]", "[2]"], || drop(f32s(&[2]).segment_sum(&i32s(&[3]), 2))),
+        ("einsum, operands", &["einsum", "ij,jk"], || drop(einsum("ij,jk", &[&f32s(&[2, 2])]))),
+        ("einsum, rank", &["einsum", "ij", "[2]"], || drop(einsum("ij", &[&f32s(&[2])]))),
+        ("einsum, sizes", &["einsum", "2", "3"], || drop(einsum("i,i", &[&f32s(&[2]), &f32s(&[3])]))),
+        ("einsum, output", &["einsum", "ij->k"], || drop(einsum("ij->k", &[&f32s(&[2, 3])]))),
+        ("einsum, letters", &["einsum", "i1"], || drop(einsum("i1", &[&f32s(&[2, 3])]))),
     ]);
 }
 

@@ -5,7 +5,7 @@ mod check;
 use autograd::{
     CrossEntropyTarget::{Classes, Probabilities},
     Device, Generator, Interpolation, Padding, Pool1d, Pool2d, Pool3d, Reduction, Resize, Tensor,
-    batch_norm_train, cat, stack,
+    batch_norm_train, cat, einsum, stack,
 };
 use check::Order::{First, Second};
 use check::{Input, any, between, check, distinct, signed};
@@ -214,8 +214,39 @@ fn indexing() {
 }
 
 #[test]
+fn distances_and_segments() {
+    check_all(vec![
+        ("cdist", vec![between(0.0, 0.4, &[2, 3]), between(1.0, 1.4, &[2, 3])], |x| x[0].cdist(&x[1], 2.0)),
+        ("cdist, p 3", vec![between(0.0, 0.4, &[2, 3]), between(1.0, 1.4, &[2, 3])], |x| {
+            x[0].cdist(&x[1], 3.0)
+        }),
+        ("segment_sum", vec![any(&[4, 2])], |x| x[0].square().segment_sum(&ints(&[1, 0, 1, 5], &[4]), 3)),
+        ("segment_mean", vec![any(&[4, 2])], |x| x[0].square().segment_mean(&ints(&[1, 0, 1, 5], &[4]), 3)),
+        ("segment_max", vec![distinct(&[4, 2])], |x| {
+            x[0].segment_max(&ints(&[1, 0, 1, 5], &[4]), 3).square()
+        }),
+    ]);
+}
+
+#[test]
+fn scans_and_sorts() {
+    check_all(vec![
+        ("cumsum", vec![any(&[3, 4])], |x| x[0].square().cumsum(1)),
+        ("cumsum of columns", vec![any(&[3, 2])], |x| x[0].square().cumsum(0)),
+        ("cumprod", vec![signed(0.6, 1.2, &[2, 4])], |x| x[0].cumprod(1)),
+        ("logcumsumexp", vec![any(&[2, 4])], |x| x[0].logcumsumexp(1)),
+        ("sort", vec![distinct(&[2, 5])], |x| x[0].sort(1, true).0.square()),
+        ("topk", vec![distinct(&[5, 2])], |x| x[0].topk(3, 0, false).0.square()),
+    ]);
+}
+
+#[test]
 fn matrix_products() {
     check_all(vec![
+        ("einsum", vec![any(&[2, 3]), any(&[3, 4, 2]), any(&[4])], |x| {
+            einsum("ai,ija,j->ja", &[&x[0], &x[1], &x[2]])
+        }),
+        ("einsum of diagonals", vec![any(&[3, 3, 2])], |x| einsum("iij->j", &[&x[0].square()])),
         ("matmul", vec![any(&[2, 3]), any(&[3, 4])], |x| x[0].matmul(&x[1])),
         ("matmul of vectors", vec![any(&[3]), any(&[3])], |x| x[0].matmul(&x[1])),
         ("matmul of a batch", vec![any(&[2, 2, 3]), any(&[3, 2])], |x| x[0].matmul(&x[1])),

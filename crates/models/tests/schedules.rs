@@ -1,6 +1,9 @@
 //! Learning rates against textbook numbers, computed in double precision.
 
-use models::{Constant, Cosine, OneCycle, Schedule, Step, Warmup};
+use models::{
+    Constant, Cosine, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr, InverseTimeLr, LinearLr,
+    OneCycle, PolynomialLr, ReduceLrOnPlateau, Schedule, SequentialLr, Step, Warmup,
+};
 
 #[track_caller]
 fn close(got: f32, wanted: f64) {
@@ -74,4 +77,49 @@ fn one_cycle() {
         let cycle = OneCycle::new(1.0, steps);
         assert!((0..5).all(|s| (0.0..=1.0).contains(&cycle.lr(s))), "{steps} steps");
     }
+}
+
+#[test]
+fn exponential_and_inverse_time() {
+    let exponential = ExponentialLr::new(0.1, (-0.03f64).exp());
+    for (epoch, wanted) in [(1, 0.097_044_553_4), (10, 0.074_081_822_1), (100, 0.004_978_706_8)] {
+        close(exponential.lr(epoch), wanted);
+    }
+    close(InverseTimeLr::new(0.3, 0.5).lr(4), 0.1);
+}
+
+#[test]
+fn far_ahead_and_without_steps() {
+    let far = usize::MAX >> 12;
+    close(LinearLr::new(0.1, 0.5, 2.0, 0).lr(0), 0.2);
+    close(LinearLr::new(0.1, 0.5, 2.0, 10).lr(far), 0.2);
+    close(PolynomialLr::new(0.1, 2.0, 0).lr(0), 0.0);
+    close(CosineAnnealingWarmRestarts::new(0.1, 0.0, 1, 1).lr(far), 0.1);
+    assert!(CosineAnnealingWarmRestarts::new(0.1, 0.0, 3, 2).lr(far) <= 0.1);
+    close(CyclicLr::new(0.1, 0.2, 2).halving().lr(far), 0.1);
+    let parts: Vec<Box<dyn Schedule>> = vec![Box::new(Constant(1.0)), Box::new(Constant(2.0))];
+    let cut = SequentialLr::new(parts, [0]);
+    assert_eq!(cut.lr(0), 2.0);
+}
+
+/// Up in 2 steps, down in 4.
+#[test]
+fn cycles() {
+    let cycle = CyclicLr::new(1.0, 2.0, 2).down(4);
+    let rates = |c: &CyclicLr| [0, 1, 2, 3, 4, 6, 8].map(|step| c.lr(step));
+    assert_eq!(rates(&cycle), [1.0, 1.5, 2.0, 1.75, 1.5, 1.0, 2.0]);
+    assert_eq!(rates(&cycle.halving()), [1.0, 1.5, 2.0, 1.75, 1.5, 1.0, 1.5]);
+    assert_eq!(cycle.exp_range(0.5).lr(2), 1.25);
+    assert_eq!((cycle.momentum(0), cycle.momentum(2)), (0.9, 0.8));
+}
+
+#[test]
+fn plateaus() {
+    let mut plateau = ReduceLrOnPlateau::new(1.0).maximize().factor(0.5).patience(1).cooldown(2).min_lr(0.3);
+    let mut rates = vec![];
+    for metric in [0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5] {
+        plateau.step(metric);
+        rates.push(plateau.lr());
+    }
+    assert_eq!(rates, [1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.3, 0.3, 0.3]);
 }

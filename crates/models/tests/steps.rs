@@ -5,7 +5,10 @@ use std::sync::{Mutex, MutexGuard};
 
 use autograd::{Device, Generator, Gradients, Stats, Tensor, first_non_finite, plans};
 use gpu_core::testing;
-use models::{Adam, AdamW, BatchNorm2d, Conv2d, Init, Linear, Mode, Params, ResNet, Sgd};
+use models::{
+    Adafactor, Adam, AdamW, BatchNorm2d, Constraint, Conv2d, Init, Lars, Linear, Mode, Params, RAdam, ResNet,
+    RmsProp, Sgd,
+};
 
 fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
@@ -50,7 +53,7 @@ fn batch(device: &Device, step: u64) -> (Tensor, Tensor) {
 type Step = Box<dyn FnMut(Gradients, f32) -> autograd::Result<()>>;
 type Optimizer = fn(&Params) -> Step;
 
-const OPTIMIZERS: [(&str, Optimizer); 3] = [
+const OPTIMIZERS: [(&str, Optimizer); 7] = [
     ("SGD", |p| {
         let mut opt = Sgd::new(p);
         Box::new(move |g, lr| opt.step(g, lr))
@@ -61,6 +64,22 @@ const OPTIMIZERS: [(&str, Optimizer); 3] = [
     }),
     ("AdamW", |p| {
         let mut opt = AdamW::new(p).amsgrad(true);
+        Box::new(move |g, lr| opt.step(g, lr))
+    }),
+    ("RMSprop", |p| {
+        let mut opt = RmsProp::new(p).centered(true).momentum(0.5).group("*.bias", 0.1, 2.0);
+        Box::new(move |g, lr| opt.step(g, 0.01 * lr))
+    }),
+    ("RAdam", |p| {
+        let mut opt = RAdam::new(p).weight_decay(0.1);
+        Box::new(move |g, lr| opt.step(g, 0.1 * lr))
+    }),
+    ("Adafactor", |p| {
+        let mut opt = Adafactor::new(p);
+        Box::new(move |g, lr| opt.step(g, 0.1 * lr))
+    }),
+    ("LARS in a box", |p| {
+        let mut opt = Lars::new(p).constrain("*.weight", Constraint::Box { low: -1.0, high: 1.0 });
         Box::new(move |g, lr| opt.step(g, lr))
     }),
 ];
@@ -197,7 +216,8 @@ fn a_loss_that_is_not_finite_changes_no_parameter() {
                 values_of(params.trainable())
             };
             assert_eq!(run(&[1.0, f32::NAN, f32::INFINITY]), run(&[1.0]), "{name} on {}", device.info());
-            if name != "AdamW" {
+            // These count steps, which go on.
+            if !["AdamW", "RAdam", "Adafactor"].contains(&name) {
                 assert_eq!(run(&[1.0, f32::NAN, 1.0]), run(&[1.0, 1.0]), "{name}: its state is as it was");
             }
         }

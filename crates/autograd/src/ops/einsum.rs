@@ -40,11 +40,13 @@ pub fn einsum(equation: &str, operands: &[&Tensor]) -> Tensor {
         assert!(once, "einsum: a label of the output of \"{equation}\" is given twice or not in the inputs");
     }
     let sizes = sizes(equation, &terms);
-    let mut terms: std::collections::VecDeque<Term> =
-        terms.into_iter().map(|t| t.expand(&sizes).diagonals()).collect();
-    let mut product = terms.pop_front().expect("at least one operand");
-    while let Some(next) = terms.pop_front() {
-        let keep = |l: &Label| output.contains(l) || terms.iter().any(|t| t.labels.contains(l));
+    let mut left = std::collections::VecDeque::new();
+    for term in terms {
+        left.push_back(term.expand(&sizes).diagonals());
+    }
+    let mut product = left.pop_front().expect("at least one operand");
+    while let Some(next) = left.pop_front() {
+        let keep = |l: &Label| output.contains(l) || left.iter().any(|t: &Term| t.labels.contains(l));
         product = product.times(next, keep);
     }
     product.only(|l| output.contains(l)).ordered(&output)

@@ -43,6 +43,7 @@ pub trait Rule {
 
     /// New values of the parameters of a group, then of its state tensors. Numbers that change from step to step go in as
     /// operands (`x * lr`), so that the plan stays the same.
+    #[track_caller]
     fn update(&self, update: &Update) -> Vec<Tensor>;
 
     /// Whether [`update`](Rule::update) itself leaves everything as it is when [`Update::ok`] is 0. Otherwise the optimizer

@@ -1,0 +1,64 @@
+//! Reductions of rows by the segment that they belong to, such as messages by the node that they go to.
+
+use gpu_core::DType;
+
+use crate::Tensor;
+
+impl Tensor {
+    /// Sums of the slices `[N, ..]` that have the same segment: `[segments, ..]`, with `ids [N]` of `0..segments`. Other ids count nothing.
+    ///
+    /// ```
+    /// # use autograd::{Device, Tensor};
+    /// let device = Device::named("cpu")?;
+    /// let x = Tensor::from_slice(&device, &[1.0f32, 2.0, 4.0], &[3])?;
+    /// let ids = Tensor::from_slice(&device, &[1i32, 0, 1], &[3])?;
+    /// assert_eq!(x.segment_sum(&ids, 3).to_vec::<f32>()?, [2.0, 5.0, 0.0]);
+    /// assert_eq!(x.segment_mean(&ids, 3).to_vec::<f32>()?, [2.0, 2.5, 0.0]);
+    /// assert_eq!(x.segment_max(&ids, 3).to_vec::<f32>()?, [2.0, 4.0, 0.0]);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When there is not one id for each slice.
+    #[track_caller]
+    pub fn segment_sum(&self, ids: &Tensor, segments: usize) -> Tensor {
+        check("segment_sum", self, ids);
+        let shape = [&[segments], &self.shape()[1..]].concat();
+        Tensor::zeros(self.device(), &shape).index_add(0, ids, self)
+    }
+
+    /// Means of the slices that have the same segment, as [`segment_sum`](Tensor::segment_sum); 0 of none.
+    #[track_caller]
+    pub fn segment_mean(&self, ids: &Tensor, segments: usize) -> Tensor {
+        check("segment_mean", self, ids);
+        let ones = Tensor::ones(self.device(), ids.shape());
+        let counts = ones.segment_sum(ids, segments).clamp_min(1.0);
+        let along: Vec<usize> = (0..self.rank()).map(|d| if d == 0 { segments } else { 1 }).collect();
+        self.segment_sum(ids, segments) / counts.reshape(&along)
+    }
+
+    /// The largest elements of the slices that have the same segment, as [`segment_sum`](Tensor::segment_sum); 0 of none. Ties share the
+    /// gradient evenly. It compares every slice with every segment.
+    #[track_caller]
+    pub fn segment_max(&self, ids: &Tensor, segments: usize) -> Tensor {
+        check("segment_max", self, ids);
+        let along: Vec<usize> = (0..self.rank()).map(|d| if d == 0 { segments } else { 1 }).collect();
+        if ids.numel() == 0 {
+            return Tensor::zeros(self.device(), &[&[segments], &self.shape()[1..]].concat());
+        }
+        let all = Tensor::arange(self.device(), segments);
+        let member = ids.to(DType::I32).eq(&all.unsqueeze(1));
+        let wide: Vec<usize> = (0..self.rank() + 1).map(|d| [segments, ids.numel(), 1][d.min(2)]).collect();
+        let lowest = self.number(f32::NEG_INFINITY);
+        let largest = self.where_(&member.reshape(&wide), &lowest).amax(&[1], false);
+        let known = member.any(&[1], false).reshape(&along);
+        largest.where_(&known, &self.number(0.0))
+    }
+}
+
+#[track_caller]
+fn check(op: &str, x: &Tensor, ids: &Tensor) {
+    let fits = x.rank() > 0 && ids.shape() == [x.shape()[0]];
+    assert!(fits, "{op}: ids {:?} for {:?}", ids.shape(), x.shape());
+    x.expect_float(op);
+}

@@ -1,0 +1,88 @@
+//! Linear algebra: factors multiply back to the matrix, and textbook numbers.
+
+use autograd::linalg::{self, LinalgError};
+use autograd::{Device, Tensor};
+
+fn matrix(values: &[f32], shape: &[usize]) -> Tensor {
+    Tensor::from_slice(&Device::named("cpu").unwrap(), values, shape).unwrap()
+}
+
+/// Without structure, of full rank.
+fn random(rows: usize, columns: usize) -> Tensor {
+    let values: Vec<f32> = (0..rows * columns).map(|i| ((i * 7919 + 5) % 101) as f32 / 50.0 - 1.0).collect();
+    matrix(&values, &[rows, columns])
+}
+
+#[track_caller]
+fn close(a: &Tensor, b: &Tensor) {
+    assert_eq!(a.shape(), b.shape());
+    let (a, b) = (a.to_vec::<f32>().unwrap(), b.to_vec::<f32>().unwrap());
+    assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-4), "{a:?}, not {b:?}");
+}
+
+fn unit(n: usize) -> Tensor {
+    let values: Vec<f32> = (0..n * n).map(|i| f32::from(u8::from(i % (n + 1) == 0))).collect();
+    matrix(&values, &[n, n])
+}
+
+#[test]
+fn factors_multiply_back() -> Result<(), LinalgError> {
+    for (rows, columns) in [(5, 5), (7, 4), (3, 6)] {
+        let a = random(rows, columns);
+        let (q, r) = linalg::qr(&a)?;
+        close(&q.matmul(&r), &a);
+        close(&q.t().matmul(&q), &unit(rows.min(columns)));
+        let (u, s, vh) = linalg::svd(&a)?;
+        close(&(u * &s).matmul(&vh), &a);
+        let s = s.to_vec::<f32>()?;
+        assert!(s.windows(2).all(|s| s[0] >= s[1]), "{s:?}");
+        assert!((linalg::cond(&a)? - f64::from(s[0] / s[s.len() - 1])).abs() < 1e-3);
+        assert!((linalg::spectral_norm(&a)? - f64::from(s[0])).abs() < 1e-5);
+        let p = linalg::pinv(&a)?;
+        close(&a.matmul(&p).matmul(&a), &a);
+    }
+    let a = random(5, 5);
+    close(&a.matmul(&linalg::inv(&a)?), &unit(5));
+    let b = random(5, 2);
+    close(&a.matmul(&linalg::solve(&a, &b)?), &b);
+    let symmetric = a.matmul(&a.t()) + unit(5);
+    let l = linalg::cholesky(&symmetric)?;
+    close(&l.matmul(&l.t()), &symmetric);
+    close(&l.tril(0), &l);
+    let (values, vectors) = linalg::eigh(&symmetric)?;
+    close(&(&vectors * &values).matmul(&vectors.t()), &symmetric);
+    let triangle = matrix(&[2.0, 5.0, 0.0, -3.0], &[2, 2]);
+    assert!((linalg::det(&triangle)? + 6.0).abs() < 1e-12);
+    Ok(())
+}
+
+/// The covariance of the 2-D spiral whose linear autoencoder is PCA.
+#[test]
+fn textbook_eigenvalues() -> Result<(), LinalgError> {
+    let covariance = matrix(&[1.002_004, -0.125_952_75, -0.125_952_75, 1.002_004], &[2, 2]);
+    let values = linalg::eigh(&covariance)?.0.to_vec::<f32>()?;
+    assert!((values[0] - 0.876_051_26).abs() < 1e-6 && (values[1] - 1.127_956_76).abs() < 1e-6, "{values:?}");
+    let (largest, vector) = linalg::power_iteration(&covariance, &matrix(&[1.0, 0.0], &[2]), 100);
+    assert!((largest.item()? - 1.127_956_76).abs() < 1e-5);
+    let vector = vector.to_vec::<f32>()?;
+    assert!((vector[0] + vector[1]).abs() < 1e-4, "{vector:?}");
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_solved_is_an_error() {
+    let singular = matrix(&[1.0, 2.0, 2.0, 4.0], &[2, 2]);
+    assert!(matches!(linalg::inv(&singular), Err(LinalgError::Singular { op: "inv" })));
+    assert!(linalg::solve(&singular, &unit(2)).is_err());
+    assert!(linalg::det(&singular).unwrap().abs() < 1e-12);
+    let indefinite = matrix(&[1.0, 2.0, 2.0, 1.0], &[2, 2]);
+    assert!(matches!(linalg::cholesky(&indefinite), Err(LinalgError::NotPositiveDefinite { .. })));
+    let bad = matrix(&[1.0, f32::NAN, 0.0, 1.0], &[2, 2]);
+    assert!(matches!(linalg::svd(&bad), Err(LinalgError::NotFinite { op: "svd" })));
+}
+
+#[test]
+#[should_panic(expected = "inv: of shape [2, 3], not square")]
+fn shapes_are_checked() {
+    let _ = linalg::inv(&random(2, 3));
+}
