@@ -31,11 +31,12 @@ pub use autograd::{Error, Result};
 pub mod prelude {
     pub use autograd::{
         CrossEntropyTarget, DType, Device, DeviceInfo, DeviceKind, Generator, Gradients, Padding, Pool2d,
-        Reduction, Tensor, cat, grad, stack, vjp,
+        Reduction, Tensor, TripletMargin, cat, elastic_net_penalty, grad, gradient_penalty, l1_penalty,
+        l2_penalty, perceptual_loss, stack, style_loss, vjp, wasserstein_critic_loss,
     };
     pub use models::{
-        Adam, AdamW, BatchNorm2d, Constant, Conv2d, Cosine, Embedding, Gru, Init, LayerNorm, Linear, Lstm,
-        Mode, MultiheadAttention, OneCycle, Param, Params, ResNet, Rnn, RnnOptions, Schedule, Sgd, Step,
-        Warmup,
+        Adam, AdamW, BatchNorm2d, Constant, Conv2d, Cosine, Embedding, Gru, Init, LayerNorm, Linear,
+        Lstm, Mode, MultiheadAttention, OneCycle, Param, Params, ResNet, Rnn, RnnOptions, Schedule, Sgd,
+        Step, Warmup,
     };
 }

@@ -13,8 +13,8 @@ use super::compare::{Check, compare};
 use super::fixtures::{Case, Fixtures};
 use super::report::{Entry, Outcome};
 use super::{
-    attention, binary, init, matrix, movement, norm_loss, optim, reduction, schedule, second_order, sequence,
-    train, unary, window,
+    attention, binary, init, losses, matrix, movement, norm_loss, optim, reduction, schedule, second_order,
+    sequence, train, unary, window,
 };
 
 thread_local! {
@@ -23,7 +23,7 @@ thread_local! {
 }
 
 /// Who knows an op: each gives `None` for ops of the others.
-const FAMILIES: [fn(&Call) -> Option<Answer>; 12] = [
+const FAMILIES: [fn(&Call) -> Option<Answer>; 13] = [
     unary::run,
     binary::run,
     reduction::run,
@@ -32,6 +32,7 @@ const FAMILIES: [fn(&Call) -> Option<Answer>; 12] = [
     attention::run,
     window::run,
     norm_loss::run,
+    losses::run,
     sequence::run,
     second_order::run,
     optim::run,

@@ -7,7 +7,9 @@ mod clip;
 mod concat;
 mod conv2d;
 mod cross_entropy;
+mod distance;
 mod gather;
+mod lattice;
 mod layer_norm;
 mod loss;
 mod map;
@@ -27,7 +29,11 @@ mod view;
 pub use batch_norm::{BatchNormOutput, batch_norm_train};
 pub use concat::{cat, flatten_all, stack};
 pub use cross_entropy::CrossEntropyTarget;
-pub use loss::Reduction;
+pub use lattice::{Arcs, Paths, lattice};
+pub use loss::{
+    Reduction, TripletMargin, elastic_net_penalty, gradient_penalty, l1_penalty, l2_penalty, perceptual_loss,
+    style_loss, wasserstein_critic_loss,
+};
 pub use map::Operand;
 pub use optim::{AdamStep, SgdStep};
 pub use pad::Padding;
