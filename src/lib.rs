@@ -35,7 +35,7 @@ pub mod prelude {
         l2_penalty, perceptual_loss, stack, style_loss, vjp, wasserstein_critic_loss,
     };
     pub use models::{
-        Adam, AdamW, BatchNorm2d, Constant, Conv2d, Cosine, Embedding, Gru, Init, LayerNorm, Linear,
+        Adam, AdamW, BatchNorm2d, Constant, Conv2d, Cosine, Crf, Embedding, Gru, Init, LayerNorm, Linear,
         Lstm, Mode, MultiheadAttention, OneCycle, Param, Params, ResNet, Rnn, RnnOptions, Schedule, Sgd,
         Step, Warmup,
     };

@@ -15,7 +15,8 @@ mod zoo;
 pub use error::{Error, Result};
 pub use init::Init;
 pub use layers::{
-    BatchNorm2d, Conv2d, Embedding, Gru, LayerNorm, Linear, Lstm, Mode, MultiheadAttention, Rnn, RnnOptions,
+    BatchNorm2d, Conv2d, Crf, Embedding, Gru, LayerNorm, Linear, Lstm, Mode, MultiheadAttention, Rnn,
+    RnnOptions,
 };
 pub use optim::{Adam, AdamW, Sgd};
 pub use params::{Param, Params};

@@ -2,6 +2,7 @@
 
 mod batch_norm;
 mod conv2d;
+mod crf;
 mod embedding;
 mod gru;
 mod layer_norm;
@@ -13,6 +14,7 @@ mod rnn;
 
 pub use batch_norm::BatchNorm2d;
 pub use conv2d::Conv2d;
+pub use crf::Crf;
 pub use embedding::Embedding;
 pub use gru::Gru;
 pub use layer_norm::LayerNorm;
