@@ -10,6 +10,7 @@ mod attention;
 mod binary;
 mod call;
 mod init;
+mod losses;
 mod matrix;
 mod movement;
 mod norm;

@@ -13,7 +13,7 @@ use super::compare::{Check, compare};
 use super::fixtures::{Case, Fixtures};
 use super::report::{Entry, Outcome};
 use super::{
-    attention, binary, init, matrix, movement, norm, norm_loss, optim, reduction, resize, schedule,
+    attention, binary, init, losses, matrix, movement, norm, norm_loss, optim, reduction, resize, schedule,
     second_order, sequence, train, unary, window,
 };
 
@@ -23,7 +23,7 @@ thread_local! {
 }
 
 /// Who knows an op: each gives `None` for ops of the others.
-const FAMILIES: [fn(&Call) -> Option<Answer>; 14] = [
+const FAMILIES: [fn(&Call) -> Option<Answer>; 15] = [
     unary::run,
     binary::run,
     reduction::run,
@@ -34,6 +34,7 @@ const FAMILIES: [fn(&Call) -> Option<Answer>; 14] = [
     resize::run,
     norm::run,
     norm_loss::run,
+    losses::run,
     sequence::run,
     second_order::run,
     optim::run,

@@ -6,9 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use autograd::{
-    AdamStep, CrossEntropyTarget::Probabilities, DType, Device, Generator, Gradients, Interpolation, Padding,
-    Pool1d, Pool2d, Pool3d, Reduction, Resize, SgdStep, Tensor, batch_norm_train, cat, einsum, grad, gru,
-    lstm, stack, vjp,
+    AdamStep, Arcs, CrossEntropyTarget::Probabilities, DType, Device, Generator, Gradients, Interpolation,
+    Padding, Paths, Pool1d, Pool2d, Pool3d, Reduction, Resize, SgdStep, Tensor, TripletMargin,
+    batch_norm_train, cat, einsum, grad, gradient_penalty, gru, l1_penalty, lattice, lstm, perceptual_loss,
+    stack, vjp,
 };
 use gpu_core::testing;
 
@@ -454,4 +455,80 @@ fn devices() {
         let named = message.contains(name) && message.contains("different devices");
         assert!(named && message.contains("CPU") && message.contains(&*gpu.info().name), "{name}: {message}");
     }
+}
+
+#[test]
+fn losses() {
+    const MEAN: Reduction = Reduction::Mean;
+    check(&[
+        ("l1_loss", &["[3]", "[2]"], || drop(f32s(&[3]).l1_loss(&f32s(&[2]), MEAN))),
+        ("smooth_l1_loss", &["beta"], || drop(f32s(&[3]).smooth_l1_loss(&f32s(&[3]), -1.0, MEAN))),
+        ("huber_loss", &["delta"], || drop(f32s(&[3]).huber_loss(&f32s(&[3]), 0.0, MEAN))),
+        ("quantile_loss", &["quantile_loss", "1.5"], || {
+            drop(f32s(&[3]).quantile_loss(&f32s(&[3]), 1.5, MEAN))
+        }),
+        ("binary_cross_entropy", &["binary_cross_entropy", "[3, 1]", "[3]"], || {
+            drop(f32s(&[3, 1]).binary_cross_entropy(&f32s(&[3]), None, MEAN))
+        }),
+        ("sigmoid_focal_loss", &["sigmoid_focal_loss", "[3]", "[2]"], || {
+            drop(f32s(&[3]).sigmoid_focal_loss(&f32s(&[2]), None, 2.0, MEAN))
+        }),
+        ("kl_div", &["kl_div", "[3]", "[2]"], || drop(f32s(&[3]).kl_div(&f32s(&[2]), false, MEAN))),
+        ("gaussian_nll_loss", &["gaussian_nll_loss", "[3]", "[2, 2]"], || {
+            drop(f32s(&[2, 2]).gaussian_nll_loss(&f32s(&[2, 2]), &f32s(&[3]), false, 1e-6, MEAN))
+        }),
+        ("sparsity_kl", &["sparsity_kl", "1"], || drop(f32s(&[3]).sparsity_kl(1.0, MEAN))),
+        ("hinge_loss", &["hinge_loss", "[3]", "[2]"], || drop(f32s(&[3]).hinge_loss(&f32s(&[2]), MEAN))),
+        ("margin_ranking_loss", &["margin_ranking_loss", "[3]", "[2]"], || {
+            drop(f32s(&[3]).margin_ranking_loss(&f32s(&[3]), &f32s(&[2]), 1.0, MEAN))
+        }),
+        ("multi_margin_loss", &["multi_margin_loss", "[3]", "[2, 4]"], || {
+            drop(f32s(&[2, 4]).multi_margin_loss(&i32s(&[3]), 1, 1.0, None, MEAN))
+        }),
+        ("multi_margin_loss, p", &["multi_margin_loss", "3"], || {
+            drop(f32s(&[2, 4]).multi_margin_loss(&i32s(&[2]), 3, 1.0, None, MEAN))
+        }),
+        ("triplet_margin_loss", &["triplet_margin_loss", "[2, 3]", "[3]"], || {
+            let x = f32s(&[2, 3]);
+            drop(x.triplet_margin_loss(&x, &f32s(&[3]), TripletMargin::default(), MEAN))
+        }),
+        ("cosine_embedding_loss", &["cosine_embedding_loss", "[2, 3]", "[3]"], || {
+            drop(f32s(&[2, 3]).cosine_embedding_loss(&f32s(&[2, 3]), &f32s(&[3]), 0.0, MEAN))
+        }),
+        ("dice_loss", &["dice_loss", "[2, 3]"], || drop(f32s(&[2, 3]).dice_loss(&f32s(&[2, 3]), 1.0, MEAN))),
+        ("contrastive_loss", &["contrastive_loss", "[3]", "[2, 3]"], || {
+            drop(f32s(&[2, 3]).contrastive_loss(&f32s(&[2, 3]), &f32s(&[3]), 1.0, MEAN))
+        }),
+        ("nt_xent_loss", &["nt_xent_loss", "[3]"], || drop(f32s(&[3]).nt_xent_loss(&f32s(&[3]), 1.0, MEAN))),
+        ("negative_sampling_loss", &["negative_sampling_loss", "[3, 4]", "[2]"], || {
+            drop(f32s(&[2]).negative_sampling_loss(&f32s(&[3, 4]), MEAN))
+        }),
+        ("gram_matrix", &["gram_matrix", "[2, 3]"], || drop(f32s(&[2, 3]).gram_matrix())),
+        ("l1_penalty", &["l1_penalty", "no tensors"], || drop(l1_penalty(&[], 1.0))),
+        ("perceptual_loss", &["perceptual_loss", "1", "0"], || drop(perceptual_loss(&[f32s(&[1])], &[]))),
+        ("gradient_penalty", &["gradient_penalty", "[2, 3]", "[3]"], || {
+            drop(gradient_penalty(Tensor::square, &f32s(&[2, 3]), &f32s(&[2, 3]), &f32s(&[3])))
+        }),
+        ("gradient_penalty of a constant", &["gradient_penalty", "do not depend"], || {
+            let x = f32s(&[2, 3]);
+            drop(gradient_penalty(|_| f32s(&[2]), &x, &x, &f32s(&[2])))
+        }),
+        ("ctc_loss", &["ctc_loss", "[4, 2, 3]", "[3, 2]"], || {
+            let l = i32s(&[2]);
+            drop(f32s(&[4, 2, 3]).ctc_loss(&i32s(&[3, 2]), &l, &l, 0, false, MEAN))
+        }),
+        ("ctc_loss, blank", &["ctc_loss", "blank 3"], || {
+            let l = i32s(&[2]);
+            drop(f32s(&[4, 2, 3]).ctc_loss(&i32s(&[2, 2]), &l, &l, 3, false, MEAN))
+        }),
+        ("ctc_loss, lengths", &["ctc_loss", "[4, 2, 3]", "[3]"], || {
+            drop(f32s(&[4, 2, 3]).ctc_loss(&i32s(&[2, 2]), &i32s(&[2]), &i32s(&[3]), 0, false, MEAN))
+        }),
+        ("lattice", &["lattice", "[2, 3, 4]", "[1, 4, 3]"], || {
+            drop(lattice(&f32s(&[2, 3, 4]), Arcs::All(&f32s(&[1, 4, 3])), &i32s(&[2]), Paths::Sum))
+        }),
+        ("lattice, lengths", &["lattice", "f32"], || {
+            drop(lattice(&f32s(&[2, 3, 4]), Arcs::All(&f32s(&[1, 4, 4])), &f32s(&[2]), Paths::Best))
+        }),
+    ]);
 }

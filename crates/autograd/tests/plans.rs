@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard};
 
-use autograd::{Device, Generator, SgdStep, Tensor, cat, first_non_finite, plans};
+use autograd::{Device, Generator, Reduction, SgdStep, Tensor, cat, first_non_finite, plans};
 use gpu_core::testing;
 
 fn alone() -> MutexGuard<'static, ()> {
@@ -51,6 +51,27 @@ fn what_nobody_holds_is_not_computed() {
     autograd::evaluate(&device).unwrap();
     assert_eq!(device.stats().launches - before, 2 * loss_alone);
     assert_eq!((loss.item().unwrap(), again.item().unwrap()), (5.0, 5.0));
+}
+
+#[test]
+fn ctc_of_a_longer_sequence_takes_no_more_launches() {
+    let _alone = alone();
+    let device = cpu();
+    let launches = |steps: usize| {
+        let logits = Tensor::zeros(&device, &[steps, 2, 5]).variable();
+        let int = |v: &[i32], shape: &[usize]| Tensor::constant(&device, v, shape);
+        let (inputs, lengths) = (int(&[steps as i32; 2], &[2]), int(&[3, 2], &[2]));
+        let targets = int(&[1, 2, 2, 4, 3, 0], &[2, 3]);
+        let before = device.stats().launches;
+        let loss = logits.log_softmax(-1).ctc_loss(&targets, &inputs, &lengths, 0, false, Reduction::Mean);
+        let gradient = loss.backward().get(&logits).unwrap().clone();
+        autograd::evaluate(&device).unwrap();
+        drop((loss, gradient));
+        device.stats().launches - before
+    };
+    let short = launches(8);
+    assert!(short < 20, "{short} launches");
+    assert_eq!(launches(80), short);
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub use init::Init;
 pub use layers::{
     AdditiveAttention, AlphaDropout, AttentionMask, AttentionOptions, BatchNorm, BatchNorm1d, BatchNorm2d,
     BatchNorm3d, BatchRenorm, BlurPool, Conv, Conv1d, Conv2d, Conv3d, ConvBuilder, ConvTranspose,
-    ConvTranspose1d, ConvTranspose2d, ConvTransposeBuilder, DropConnect, DropPath, Dropout, Dropout2d,
+    ConvTranspose1d, ConvTranspose2d, ConvTransposeBuilder, Crf, DropConnect, DropPath, Dropout, Dropout2d,
     Embedding, GhostBatchNorm, GroupNorm, Gru, InstanceNorm, KvCache, LayerNorm, LearnedPositions, Linear,
     Lstm, Mode, MultiheadAttention, PRelu, RmsNorm, Rnn, RnnOptions, Rotary, SeparableConv2d,
     SinusoidalPositions, Sizes, SpectralNorm, SqueezeExcite, Transformer, TransformerDecoder,

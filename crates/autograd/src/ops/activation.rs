@@ -146,7 +146,9 @@ impl Tensor {
         self.number(0.0).where_(&self.abs().le(lambda), self)
     }
 
-    /// 0 where `|x| <= lambda`, elsewhere `x` moved towards 0 by `lambda`.
+    /// 0 where `|x| <= lambda`, elsewhere `x` moved towards 0 by `lambda`: soft thresholding, which is the proximal step of
+    /// `lambda * sum |x|`.
+    #[doc(alias = "soft_threshold")]
     #[track_caller]
     pub fn softshrink(&self, lambda: f32) -> Tensor {
         self.number(0.0).where_(&self.abs().le(lambda), &(self - self.detach().sign() * lambda))

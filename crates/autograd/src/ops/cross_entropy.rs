@@ -96,9 +96,8 @@ impl Tensor {
                     Some(weight) => rows.weighted(&target, &counted, weight, smoothing),
                 };
                 match reduction {
-                    Reduction::None => loss.reshape(&shape),
-                    Reduction::Sum => loss.sum_all(),
                     Reduction::Mean => loss.sum_all() / share.sum_all(),
+                    other => other.apply(&loss.reshape(&shape)),
                 }
             }
             CrossEntropyTarget::Probabilities(p) => {
@@ -113,8 +112,7 @@ impl Tensor {
                 let logs = rows.log_softmax(-1);
                 let logs = weight.map_or(logs.clone(), |w| logs * w);
                 let loss = -(p * logs).sum(&[-1], false);
-                let rows = shape.iter().product::<usize>();
-                reduction.apply(&loss.reshape(&shape), rows as f32)
+                reduction.apply(&loss.reshape(&shape))
             }
         }
     }

@@ -1,8 +1,37 @@
-//! Distances between points.
+//! How far apart vectors are, and how alike.
 
 use crate::Tensor;
 
 impl Tensor {
+    /// The p-norm of `self - other + eps` over the last dimension, as `torch.nn.functional.pairwise_distance` (there `p` is 2 and
+    /// `eps` 1e-6 by default).
+    ///
+    /// ```
+    /// # use autograd::{Device, Tensor};
+    /// let device = Device::named("cpu")?;
+    /// let [a, b] = [[1.0f32, 2.0], [4.0, 6.0]].map(|v| Tensor::constant(&device, &v, &[1, 2]));
+    /// assert_eq!(a.pairwise_distance(&b, 2.0, 0.0).to_vec::<f32>()?, [5.0]);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn pairwise_distance(&self, other: &Tensor, p: f32, eps: f32) -> Tensor {
+        (self - other + eps).norm(p, &[-1], false)
+    }
+
+    /// The cosine of the angle between vectors along `dim`; norms below `eps` (1e-8 in torch) count as `eps`.
+    ///
+    /// ```
+    /// # use autograd::{Device, Tensor};
+    /// let device = Device::named("cpu")?;
+    /// let [a, b] = [[1.0f32, 0.0], [3.0, 4.0]].map(|v| Tensor::constant(&device, &v, &[1, 2]));
+    /// assert!((a.cosine_similarity(&b, 1, 1e-8).item()? - 0.6).abs() < 1e-6);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn cosine_similarity(&self, other: &Tensor, dim: isize, eps: f32) -> Tensor {
+        (self.normalize(2.0, dim, eps) * other.normalize(2.0, dim, eps)).sum(&[dim], false)
+    }
+
     /// The p-norm distances between all pairs of rows, as `torch.cdist`: `[.., P, M]` and `[.., R, M]` give `[.., P, R]`; leading dimensions
     /// broadcast. Manhattan's for `p` 1, Euclid's for 2, Chebyshev's for infinity, Minkowski's for others. The gradient of a distance
     /// of 0 is 0.

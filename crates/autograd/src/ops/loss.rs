@@ -1,6 +1,20 @@
-//! Losses composed of element-wise operations, and how losses are reduced.
+//! Losses, composed of other operations: one group a file. (Softmax cross-entropy is in `cross_entropy.rs`.)
 
-use gpu_core::DType;
+mod binary;
+mod contrastive;
+mod ctc;
+mod likelihood;
+mod margin;
+mod overlap;
+mod penalty;
+mod perceptual;
+mod regression;
+mod wasserstein;
+
+pub use margin::TripletMargin;
+pub use penalty::{elastic_net_penalty, l1_penalty, l2_penalty};
+pub use perceptual::{perceptual_loss, style_loss};
+pub use wasserstein::{gradient_penalty, wasserstein_critic_loss};
 
 use crate::Tensor;
 
@@ -10,60 +24,34 @@ pub enum Reduction {
     None,
     Mean,
     Sum,
+    /// The sum over the size of the first dimension: the mean of what each example adds up to.
+    BatchMean,
 }
 
 impl Reduction {
-    /// Reduces `loss`; the mean is over `count`.
+    /// Reduces the losses of elements, for losses defined elsewhere, too.
+    ///
+    /// ```
+    /// # use autograd::{Device, Reduction, Tensor};
+    /// let losses = Tensor::ones(&Device::named("cpu")?, &[2, 3]);
+    /// assert_eq!(Reduction::Mean.apply(&losses).item()?, 1.0);
+    /// assert_eq!(Reduction::BatchMean.apply(&losses).item()?, 3.0);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
     #[track_caller]
-    pub(crate) fn apply(self, loss: &Tensor, count: f32) -> Tensor {
+    pub fn apply(self, loss: &Tensor) -> Tensor {
         match self {
             Reduction::None => loss.clone(),
             Reduction::Sum => loss.sum_all(),
-            Reduction::Mean => loss.sum_all() / count,
+            Reduction::Mean => loss.mean_all(),
+            Reduction::BatchMean => loss.sum_all() / loss.shape().first().map_or(1.0, |&n| n as f32),
         }
     }
 }
 
-impl Tensor {
-    /// Squared error `(self - target)^2`.
-    #[track_caller]
-    pub fn mse_loss(&self, target: &Tensor, reduction: Reduction) -> Tensor {
-        let d = self - target;
-        reduction.apply(&(&d * &d), d.numel() as f32)
-    }
-
-    /// Negative log-likelihood of log-probabilities `[N, C]`, `[N, C, d1, ..]` or `[C]` with integer classes, as
-    /// `torch.nn.functional.nll_loss`; `weight [C]`; classes equal to `ignore_index` count nothing.
-    #[track_caller]
-    pub fn nll_loss(
-        &self,
-        classes: &Tensor,
-        weight: Option<&Tensor>,
-        ignore_index: i32,
-        reduction: Reduction,
-    ) -> Tensor {
-        assert!(self.rank() > 0, "nll_loss: log-probabilities of shape {:?}", self.shape());
-        let dim = if self.rank() == 1 { 0 } else { 1 };
-        let logs = self.movedim(dim, -1);
-        if let Some(w) = weight {
-            assert_eq!(w.shape(), [logs.size(-1)], "nll_loss: weight {:?} for {:?}", w.shape(), self.shape());
-        }
-        assert_eq!(
-            classes.shape(),
-            &logs.shape()[..logs.rank() - 1],
-            "nll_loss: classes for {:?}",
-            self.shape()
-        );
-        let counted = classes.to(DType::I32).ne(ignore_index as f32);
-        let safe = classes.to(DType::I32).where_(&counted, &classes.to(DType::I32).number(0.0));
-        let hot = safe.one_hot(logs.size(-1));
-        let hot = weight.map_or(hot.clone(), |w| hot * w);
-        let zero = self.number(0.0);
-        let share = hot.sum(&[-1], false).where_(&counted, &zero);
-        let loss = (-(hot * logs).sum(&[-1], false)).where_(&counted, &zero);
-        match reduction {
-            Reduction::Mean => loss.sum_all() / share.sum_all(),
-            other => other.apply(&loss, 1.0),
-        }
-    }
+/// # Panics
+/// When the shapes differ: broadcasting a loss is nearly always a mistake.
+#[track_caller]
+fn expect_same(op: &str, x: &Tensor, target: &Tensor) {
+    assert_eq!(x.shape(), target.shape(), "{op}: input {:?}, target {:?}", x.shape(), target.shape());
 }

@@ -18,6 +18,7 @@ mod einsum;
 mod gather;
 mod group_norm;
 mod interpolate;
+mod lattice;
 mod layer_norm;
 mod local_response_norm;
 mod loss;
@@ -51,7 +52,11 @@ pub use concat::{cat, flatten_all, stack};
 pub use cross_entropy::CrossEntropyTarget;
 pub use einsum::einsum;
 pub use interpolate::{Interpolation, Resize};
-pub use loss::Reduction;
+pub use lattice::{Arcs, Paths, lattice};
+pub use loss::{
+    Reduction, TripletMargin, elastic_net_penalty, gradient_penalty, l1_penalty, l2_penalty, perceptual_loss,
+    style_loss, wasserstein_critic_loss,
+};
 pub use map::Operand;
 pub use optim::{AdamStep, SgdStep};
 pub use pad::Padding;

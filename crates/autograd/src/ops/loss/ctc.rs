@@ -1,0 +1,117 @@
+//! Connectionist temporal classification (Graves et al. 2006).
+
+use gpu_core::DType;
+
+use super::Reduction;
+use crate::ops::lattice::{Arcs, IMPOSSIBLE, Paths, lattice};
+use crate::{Tensor, cat, stack};
+
+impl Tensor {
+    /// The negative log-likelihood of label sequences under log-probabilities `[T, N, C]`, summed over all alignments: every
+    /// label may stay for several steps, and `blank` may stand between labels, as it must between equal ones. As
+    /// `torch.nn.functional.ctc_loss`.
+    ///
+    /// `targets` are `[N, S]`, padded, or `[sum of lengths]`, one behind the other (slower, as then any of them could be that
+    /// long); `input_lengths` and `target_lengths` are `[N]`, all of them integers. Without a batch it is `[T, C]`, `[S]`, `[]` and
+    /// `[]`. Losses are `[N]`; [`Reduction::Mean`] divides each by the length of its target before. A target that does not fit into
+    /// its input has an infinite loss, or with `zero_infinity` none and no gradient.
+    ///
+    /// ```
+    /// # use autograd::{Device, Reduction, Tensor};
+    /// let device = Device::named("cpu")?;
+    /// let log_probs = Tensor::zeros(&device, &[2, 1, 2]).log_softmax(-1);
+    /// let int = |v: i32| Tensor::constant(&device, &[v], &[1]);
+    /// // "a-", "-a" and "aa" of the four sequences.
+    /// let loss = log_probs.ctc_loss(&int(1).reshape(&[1, 1]), &int(2), &int(1), 0, false, Reduction::Sum);
+    /// assert!((loss.item()? + 0.75f32.ln()).abs() < 1e-6);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When the shapes do not fit, there are no steps, or `blank` is no class.
+    #[track_caller]
+    pub fn ctc_loss(
+        &self,
+        targets: &Tensor,
+        input_lengths: &Tensor,
+        target_lengths: &Tensor,
+        blank: usize,
+        zero_infinity: bool,
+        reduction: Reduction,
+    ) -> Tensor {
+        if self.rank() == 2 {
+            let [input, target] = [input_lengths, target_lengths].map(|l| l.reshape(&[1]));
+            let one = |r| {
+                self.unsqueeze(1).ctc_loss(&targets.unsqueeze(0), &input, &target, blank, zero_infinity, r)
+            };
+            let single = matches!(reduction, Reduction::None);
+            return if single { one(reduction).squeeze(&[0]) } else { one(reduction) };
+        }
+        let shapes = format!("ctc_loss: log-probabilities {:?}, targets {:?}", self.shape(), targets.shape());
+        let &[steps, batch, classes] = self.shape() else { panic!("{shapes}") };
+        assert!(steps > 0, "{shapes}: no steps");
+        assert!(blank < classes, "{shapes}: blank {blank}");
+        for l in [input_lengths, target_lengths] {
+            assert!(l.shape() == [batch], "{shapes}, lengths {:?}", l.shape());
+        }
+        for t in [targets, input_lengths, target_lengths] {
+            assert!(!t.dtype().is_float(), "ctc_loss: targets or lengths of type {}", t.dtype());
+        }
+        let [targets, inputs, lengths] = [targets, input_lengths, target_lengths].map(|t| t.to(DType::I32));
+        let targets = match targets.rank() {
+            1 => apart(&targets, &lengths),
+            _ => targets,
+        };
+        assert!(targets.rank() == 2 && targets.shape()[0] == batch, "{shapes}");
+        let nll = self.alignments(&targets, &inputs, &lengths, blank);
+        // No input is enough for no labels.
+        let nll = nll.masked_fill(&inputs.eq(0.0).logical_and(lengths.eq(0.0)), 0.0);
+        let impossible = nll.gt(-0.1 * IMPOSSIBLE).logical_or(inputs.eq(0.0).logical_and(lengths.gt(0.0)));
+        let loss = if zero_infinity {
+            nll.masked_fill(&impossible, 0.0)
+        } else {
+            // Its gradient is not finite either, as in torch. The inner choice keeps that from the others.
+            (nll.where_(&impossible, &nll.number(1.0)) * f32::INFINITY).where_(&impossible, &nll)
+        };
+        match reduction {
+            Reduction::Mean => (loss / lengths.clamp_min(1.0).to(DType::F32)).mean_all(),
+            other => other.apply(&loss),
+        }
+    }
+
+    /// The negative logarithm of the probability of all alignments, `[N]`. The states of the lattice are the labels, with a
+    /// blank before each of them and at the end: `2S + 1`.
+    #[track_caller]
+    fn alignments(&self, targets: &Tensor, inputs: &Tensor, lengths: &Tensor, blank: usize) -> Tensor {
+        let (steps, batch, states) = (self.shape()[0], self.shape()[1], 2 * targets.shape()[1] + 1);
+        let index = Tensor::arange(self.device(), states);
+        let last = (lengths * 2.0).unsqueeze(1);
+        let blanks = targets.number(blank as f32);
+        let labels = stack(&[&blanks.expand(targets.shape()), targets], 2).flatten(1, 2);
+        let labels = cat(&[&labels, &blanks.expand(&[batch, 1])], 1);
+        let labels = labels.where_(&index.le(&last), &blanks);
+        // A label may follow another one at once, unless they are equal.
+        let follows = labels.ne(&blanks).logical_and(labels.ne(labels.roll(2, 1)));
+        let (free, never) = (self.number(0.0), self.number(IMPOSSIBLE));
+        let next = free.expand(&[batch, states]);
+        let arcs = stack(&[&next, &next, &free.where_(&follows, &never)], 1).narrow(1, 0, states.min(3));
+        let wide = labels.unsqueeze(1).expand(&[batch, steps, states]);
+        let emissions = self.transpose(0, 1).gather(2, &wide);
+        // Paths start in one of the first two states, and end in one of an item's last two.
+        let first = Tensor::arange(self.device(), steps).unsqueeze(1).eq(0.0);
+        let emissions = never.where_(&first.logical_and(index.gt(1.0)), &emissions);
+        let scores = lattice(&emissions, Arcs::Band(&arcs), inputs, Paths::Sum).select(1, steps - 1);
+        let ends = index.ge(&(&last - 1.0)).logical_and(index.le(&last));
+        -scores.where_(&ends, &never).logsumexp(&[1], false)
+    }
+}
+
+/// Sequences one behind the other as rows `[N, all]`, with anything behind their ends.
+#[track_caller]
+fn apart(targets: &Tensor, lengths: &Tensor) -> Tensor {
+    let (count, items) = (targets.numel(), Tensor::arange(targets.device(), lengths.numel()));
+    let before = items.lt(items.unsqueeze(1)).to(DType::I32);
+    let starts = (before * lengths).sum(&[1], true);
+    let index = (starts + Tensor::arange(targets.device(), count)).clamp_max(count as f32 - 1.0);
+    targets.index_select(0, &index.flatten(0, 1)).reshape(index.shape())
+}

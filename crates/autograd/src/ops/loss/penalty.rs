@@ -1,0 +1,72 @@
+//! What is added to a loss to keep weights or activations small or sparse.
+//!
+//! The step that goes with [`l1_penalty`] without a gradient, the proximal one, is [`Tensor::softshrink`].
+
+use super::Reduction;
+use crate::Tensor;
+
+/// `strength * sum |w|` over all elements of all tensors: weights, or activations (divided by the size of the batch).
+///
+/// ```
+/// # use autograd::{Device, Tensor, elastic_net_penalty, l1_penalty, l2_penalty};
+/// let w = [Tensor::from_slice(&Device::named("cpu")?, &[3.0f32, -4.0], &[2])?];
+/// assert_eq!(l1_penalty(&w, 0.5).item()?, 3.5);
+/// assert_eq!(l2_penalty(&w, 0.5).item()?, 6.25);
+/// assert_eq!(elastic_net_penalty(&w, 0.5, 0.5).item()?, 9.75);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+///
+/// # Panics
+/// When there are no tensors.
+#[track_caller]
+pub fn l1_penalty(tensors: &[Tensor], strength: f32) -> Tensor {
+    total("l1_penalty", tensors, Tensor::abs) * strength
+}
+
+/// `strength / 2 * sum w^2`: its gradient is `strength * w`, that of coupled weight decay.
+///
+/// # Panics
+/// When there are no tensors.
+#[track_caller]
+pub fn l2_penalty(tensors: &[Tensor], strength: f32) -> Tensor {
+    total("l2_penalty", tensors, Tensor::square) * (0.5 * strength)
+}
+
+/// Both penalties (Zou and Hastie 2005).
+///
+/// # Panics
+/// When there are no tensors.
+#[track_caller]
+pub fn elastic_net_penalty(tensors: &[Tensor], l1: f32, l2: f32) -> Tensor {
+    l1_penalty(tensors, l1) + l2_penalty(tensors, l2)
+}
+
+#[track_caller]
+fn total(op: &str, tensors: &[Tensor], f: impl Fn(&Tensor) -> Tensor) -> Tensor {
+    assert!(!tensors.is_empty(), "{op}: no tensors");
+    let sums: Vec<Tensor> = tensors.iter().map(|t| f(t).sum_all()).collect();
+    sums.into_iter().reduce(|a, b| a + b).expect("there is one")
+}
+
+impl Tensor {
+    /// Kullback-Leibler divergence of firing at a unit's rate, an element of `self` between 0 and 1, from firing at the rate
+    /// `target`: the penalty of a sparse autoencoder (Ng 2011). A unit's rate is its mean activation over the batch.
+    ///
+    /// ```
+    /// # use autograd::{Device, Reduction, Tensor};
+    /// let rates = Tensor::from_slice(&Device::named("cpu")?, &[0.05f32, 0.5], &[2])?;
+    /// let kl = rates.sparsity_kl(0.05, Reduction::Sum).item()?;
+    /// assert!((kl - 0.494_631_94).abs() < 1e-6);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When `target` is not between 0 and 1.
+    #[track_caller]
+    pub fn sparsity_kl(&self, target: f32, reduction: Reduction) -> Tensor {
+        assert!(0.0 < target && target < 1.0, "sparsity_kl: target {target}");
+        let others = 1.0 - target;
+        let entropy = target * target.ln() + others * others.ln();
+        reduction.apply(&(entropy - (self.log() * target + (-self).log1p() * others)))
+    }
+}

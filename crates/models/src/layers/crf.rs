@@ -1,0 +1,145 @@
+//! The linear-chain conditional random field (Lafferty, McCallum and Pereira 2001).
+
+use autograd::{Arcs, DType, Paths, Reduction, Tensor, grad, lattice};
+
+use crate::{Init, Param, Params};
+
+/// Scores sequences of tags by their emissions, which a network before it computes, and by which tag follows which. Of a batch
+/// of sequences, emissions are `[T, N, K]` for `K` tags, and `lengths [N]` (integers, at least 1) say how many steps of each
+/// count. Parameters `start_transitions [K]`, `transitions [K, K]` (from the first to the second) and
+/// `end_transitions [K]`, as in pytorch-crf.
+///
+/// ```
+/// use autograd::{Device, Reduction, Tensor};
+/// use models::{Crf, Params};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 0);
+/// let crf = Crf::new(&params, 2);
+/// // Staying is better than what the middle emission asks for.
+/// params.get("transitions").unwrap().set(&Tensor::from_slice(&device, &[5.0f32, 0.0, 0.0, 5.0], &[2, 2])?);
+/// let emissions = Tensor::from_slice(&device, &[3.0f32, 0.0, 0.0, 1.0, 3.0, 0.0], &[3, 1, 2])?;
+/// let lengths = Tensor::from_slice(&device, &[3i32], &[1])?;
+/// let (_, tags) = crf.decode(&emissions, &lengths);
+/// assert_eq!(tags.to_vec::<i32>()?, [0, 0, 0]);
+/// assert!(crf.nll_loss(&emissions, &tags, &lengths, Reduction::Mean).item()? < 0.1);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct Crf {
+    start: Param,
+    transitions: Param,
+    end: Param,
+}
+
+impl Crf {
+    /// Initially uniform within 0.1.
+    #[track_caller]
+    pub fn new(params: &Params, tags: usize) -> Crf {
+        let init = Init::Uniform { low: -0.1, high: 0.1 };
+        Crf {
+            start: params.param("start_transitions", &[tags], init),
+            end: params.param("end_transitions", &[tags], init),
+            transitions: params.param("transitions", &[tags, tags], init),
+        }
+    }
+
+    /// Negative log-likelihood of `tags [T, N]` (integers; any number behind a sequence's end): `[N]` before the reduction.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn nll_loss(
+        &self,
+        emissions: &Tensor,
+        tags: &Tensor,
+        lengths: &Tensor,
+        reduction: Reduction,
+    ) -> Tensor {
+        let total = self.log_partition(emissions, lengths);
+        reduction.apply(&(total - self.score(emissions, tags, lengths)))
+    }
+
+    /// The scores `[N]` of given tags.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn score(&self, emissions: &Tensor, tags: &Tensor, lengths: &Tensor) -> Tensor {
+        self.check(emissions, lengths);
+        let steps = emissions.shape()[0];
+        assert_eq!(tags.shape(), &emissions.shape()[..2], "crf: tags for emissions {:?}", emissions.shape());
+        let (tags, lengths) = (tags.to(DType::I32), lengths.to(DType::I32));
+        let counted = counted(steps, &lengths);
+        let zero = Tensor::zeros(emissions.device(), &[]);
+        let sum = |scores: Tensor, counted: &Tensor| scores.where_(counted, &zero).sum(&[0], false);
+        let passed = sum(emissions.gather(2, &tags.unsqueeze(2)).squeeze(&[2]), &counted);
+        let first = self.start.value().index(&[&tags.select(0, 0)]);
+        let last = tags.gather(0, &(lengths - 1.0).unsqueeze(0)).squeeze(&[0]);
+        let score = passed + first + self.end.value().index(&[&last]);
+        if steps == 1 {
+            return score;
+        }
+        let [from, to] = [0, 1].map(|start| tags.narrow(0, start, steps - 1));
+        score + sum(self.transitions.value().index(&[&from, &to]), &counted.narrow(0, 1, steps - 1))
+    }
+
+    /// The logarithm of the sum of `exp(score)` over all sequences of tags, `[N]`.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn log_partition(&self, emissions: &Tensor, lengths: &Tensor) -> Tensor {
+        self.ends(emissions, lengths, Paths::Sum).logsumexp(&[1], false)
+    }
+
+    /// How probable each tag is at each step, `[T, N, K]` (forward-backward); 0 behind a sequence's end.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn marginals(&self, emissions: &Tensor, lengths: &Tensor) -> Tensor {
+        let emissions = emissions.detach().variable();
+        let total = self.log_partition(&emissions, lengths).sum_all();
+        grad(&total, &[&emissions]).remove(0).expect("every score depends on emissions").detach()
+    }
+
+    /// The best tags `[T, N]` (Viterbi), with -1 behind a sequence's end, and their scores `[N]`, which come first.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn decode(&self, emissions: &Tensor, lengths: &Tensor) -> (Tensor, Tensor) {
+        let emissions = emissions.detach().variable();
+        let (scores, _) = self.ends(&emissions, lengths, Paths::Best).max_dim(1, false);
+        // A best score's slope is 1 in the emissions on its path.
+        let path =
+            grad(&scores.sum_all(), &[&emissions]).remove(0).expect("every score depends on emissions");
+        let counted = counted(emissions.shape()[0], &lengths.to(DType::I32));
+        (scores.detach(), path.argmax(2, false).masked_fill(&counted.logical_not(), -1.0))
+    }
+
+    /// Scores `[N, K]` of paths by their last tags.
+    #[track_caller]
+    fn ends(&self, emissions: &Tensor, lengths: &Tensor, paths: Paths) -> Tensor {
+        self.check(emissions, lengths);
+        let steps = emissions.shape()[0];
+        let first = Tensor::arange(emissions.device(), steps).unsqueeze(1).eq(0.0);
+        let start = self.start.value().where_(&first, &Tensor::zeros(emissions.device(), &[]));
+        let emissions = emissions.transpose(0, 1) + start;
+        let transitions = self.transitions.value().unsqueeze(0);
+        let scores = lattice(&emissions, Arcs::All(&transitions), lengths, paths);
+        scores.select(1, steps - 1) + self.end.value()
+    }
+
+    #[track_caller]
+    fn check(&self, emissions: &Tensor, lengths: &Tensor) {
+        let (e, l, tags) = (emissions.shape(), lengths.shape(), self.start.value().numel());
+        let fits = e.len() == 3 && e[0] > 0 && e[2] == tags && l == [e[1]];
+        assert!(fits, "crf: emissions {e:?} and lengths {l:?} for {tags} tags");
+    }
+}
+
+/// Which of the steps `[T, N]` lie inside of their sequences.
+#[track_caller]
+fn counted(steps: usize, lengths: &Tensor) -> Tensor {
+    Tensor::arange(lengths.device(), steps).unsqueeze(1).lt(lengths)
+}
