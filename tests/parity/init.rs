@@ -44,7 +44,11 @@ pub fn run(case: &Case) -> Result<Vec<Check>, Unsupported> {
         let detail = format!("seed {seed}: mean {got:e} for {mean:e}, std {spread:e} for {std:e}");
         if let Some(diagonal) = gram {
             let error = gram_error(&values, shape[0], diagonal);
-            all.push(Check::new("gram matrix", error / (1e-6 * diagonal), format!("seed {seed}: off by {error:e}")));
+            all.push(Check::new(
+                "gram matrix",
+                error / (1e-6 * diagonal),
+                format!("seed {seed}: off by {error:e}"),
+            ));
         }
         all.extend(checks.map(|(what, ratio)| Check::new(what, ratio, detail.clone())));
     }

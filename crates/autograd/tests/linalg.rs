@@ -36,7 +36,8 @@ fn factors_multiply_back() -> Result<(), LinalgError> {
         close(&(u * &s).matmul(&vh), &a);
         let s = s.to_vec::<f32>()?;
         assert!(s.windows(2).all(|s| s[0] >= s[1]), "{s:?}");
-        assert!((linalg::cond(&a)? - f64::from(s[0] / s[s.len() - 1])).abs() < 1e-3);
+        let ratio = f64::from(s[0] / s[s.len() - 1]);
+        assert!((linalg::cond(&a)? - ratio).abs() < 1e-4 * ratio);
         assert!((linalg::spectral_norm(&a)? - f64::from(s[0])).abs() < 1e-5);
         let p = linalg::pinv(&a)?;
         close(&a.matmul(&p).matmul(&a), &a);

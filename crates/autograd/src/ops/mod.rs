@@ -3,11 +3,11 @@
 mod activation;
 mod attention;
 mod batch_norm;
+mod cdist;
 mod clip;
 mod concat;
 mod conv2d;
 mod cross_entropy;
-mod distance;
 mod einsum;
 mod gather;
 mod layer_norm;
