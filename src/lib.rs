@@ -22,6 +22,8 @@
 pub use autograd;
 pub use data;
 pub use gpu_core;
+#[cfg(feature = "linalg")]
+pub use linalg;
 pub use models;
 pub use train;
 

@@ -1,6 +1,5 @@
 //! Numbers that textbooks work out by hand, in float64: the library gives the same.
 
-use wgrad::autograd::linalg;
 use wgrad::models::{Adagrad, ExponentialLr, Mlp, MnistCnn, Optimizer, Rule};
 use wgrad::prelude::*;
 
@@ -98,13 +97,6 @@ fn paths_in_a_bowl() {
     };
     near(&path(0.0), &[2.4, 1.8, 1.92, 1.08, 1.536, 0.648], 1e-6);
     near(&path(0.9), &[2.4, 1.8, 1.38, 0.0, 0.186, -1.62], 1e-6);
-    // Newton's step from the Hessian, row by row by a second derivative.
-    let x = tensor(&[3.0, 3.0], &[2]).variable();
-    let gradient = grad(&(x.square() * tensor(&[1.0, 2.0], &[2])).sum_all(), &[&x]).remove(0);
-    let row = |i: usize| grad(&gradient.narrow(0, i, 1).sum_all(), &[&x]).remove(0);
-    let hessian = stack(&[&row(0), &row(1)], 0);
-    let newton = &x - linalg::solve(&hessian, &gradient.reshape(&[2, 1])).unwrap().reshape(&[2]);
-    holds(&newton, &[0.0, 0.0]);
 }
 
 #[test]
@@ -152,13 +144,6 @@ fn losses_of_the_book() {
     holds(&rates.sparsity_kl(0.05, Reduction::None), &kl);
     let (mean, log_var) = (tensor(&[1.0], &[1, 1]), tensor(&[0.25f32.ln()], &[1, 1]));
     near(&mean.gaussian_kl(&log_var, Reduction::Sum).to_vec::<f32>().unwrap(), &[0.818_147_2], 1e-6);
-}
-
-#[test]
-fn the_spiral_s_principal_axes() {
-    let (a, b) = (1.002_004_008_0, -0.125_952_751_7);
-    let (values, _) = linalg::eigh(&tensor(&[a, b, b, a], &[2, 2])).unwrap();
-    holds(&values, &[0.876_051_26, 1.127_956_76]);
 }
 
 #[test]

@@ -19,7 +19,6 @@
 mod accumulate;
 mod compile;
 mod gradient;
-pub mod linalg;
 mod node;
 mod op;
 mod ops;

@@ -84,3 +84,22 @@ fn a_scattered_number_may_hit_twice() -> Result<()> {
     assert_eq!(dx.to_vec::<f32>()?, [1.0, 0.0, 1.0]);
     Ok(())
 }
+
+/// Five nodes with edges 1-2, 1-3, 2-3, 2-4, 3-5, every node also beside itself: the second row of the symmetrically normalised
+/// adjacency matrix (Kipf and Welling 2017), by sums over the edges.
+#[test]
+fn segments_are_the_rows_of_a_graph() -> Result<()> {
+    let edges = [(0, 1), (0, 2), (1, 2), (1, 3), (2, 4)];
+    let both = edges.iter().flat_map(|&(a, b)| [(a, b), (b, a)]).chain((0..5).map(|n| (n, n)));
+    let (to, from): (Vec<i32>, Vec<i32>) = both.unzip();
+    let device = Device::named("cpu")?;
+    let [to, from] = [to, from].map(|ids| Tensor::constant(&device, &ids, &[ids.len()]));
+    let scale = Tensor::ones(&device, &[15]).segment_sum(&to, 5).rsqrt();
+    let weights = scale.index_select(0, &to) * scale.index_select(0, &from);
+    let unit = Tensor::arange(&device, 5).one_hot(5);
+    let messages = unit.index_select(0, &from) * weights.unsqueeze(1);
+    let row = messages.segment_sum(&to, 5).select(0, 1).to_vec::<f32>()?;
+    let wanted = [0.288_675_13, 0.25, 0.25, 0.353_553_39, 0.0];
+    assert!(row.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6), "{row:?}");
+    Ok(())
+}

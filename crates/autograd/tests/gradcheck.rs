@@ -220,10 +220,10 @@ fn distances_and_segments() {
         ("cdist, p 3", vec![between(0.0, 0.4, &[2, 3]), between(1.0, 1.4, &[2, 3])], |x| {
             x[0].cdist(&x[1], 3.0)
         }),
-        ("segment_sum", vec![any(&[4, 2])], |x| x[0].square().segment_sum(&ints(&[1, 0, 1, 5], &[4]), 3)),
-        ("segment_mean", vec![any(&[4, 2])], |x| x[0].square().segment_mean(&ints(&[1, 0, 1, 5], &[4]), 3)),
+        ("segment_sum", vec![any(&[4, 2])], |x| x[0].square().segment_sum(&ints(&[1, 0, 1, 3], &[4]), 4)),
+        ("segment_mean", vec![any(&[4, 2])], |x| x[0].square().segment_mean(&ints(&[1, 0, 1, 3], &[4]), 4)),
         ("segment_max", vec![distinct(&[4, 2])], |x| {
-            x[0].segment_max(&ints(&[1, 0, 1, 5], &[4]), 3).square()
+            x[0].segment_max(&ints(&[1, 0, 1, 3], &[4]), 4).square()
         }),
     ]);
 }

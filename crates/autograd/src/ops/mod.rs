@@ -4,6 +4,7 @@ mod activation;
 mod adaptive_pool;
 mod attention;
 mod batch_norm;
+mod cdist;
 mod clip;
 mod concat;
 mod conv;

@@ -47,7 +47,7 @@ impl Tensor {
     /// ```
     /// # use autograd::{Device, Tensor};
     /// let x = Tensor::from_slice(&Device::named("cpu")?, &[1000.0f32, 1000.0], &[2])?;
-    /// assert_eq!(x.logcumsumexp(0).to_vec::<f32>()?, [1000.0, 1000.6931]);
+    /// assert_eq!(x.logcumsumexp(0).to_vec::<f32>()?, [1000.0, 1000.6932]);
     /// # Ok::<(), autograd::Error>(())
     /// ```
     #[track_caller]

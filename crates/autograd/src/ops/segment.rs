@@ -5,7 +5,8 @@ use gpu_core::DType;
 use crate::Tensor;
 
 impl Tensor {
-    /// Sums of the slices `[N, ..]` that have the same segment: `[segments, ..]`, with `ids [N]` of `0..segments`. Other ids count nothing.
+    /// Sums of the slices `[N, ..]` that have the same segment: `[segments, ..]`, with integer `ids [N]` of
+    /// `0..segments`.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};

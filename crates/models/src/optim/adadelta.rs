@@ -2,7 +2,8 @@
 
 use autograd::Tensor;
 
-use super::optimizer::{Optimizer, Rule, Update};
+use super::optimizer::Optimizer;
+use super::rule::{Rule, Update};
 use crate::Params;
 
 /// Adadelta (Zeiler 2012) as `torch.optim.Adadelta`: `v = rho v + (1 - rho) g^2`, `d = sqrt(a + eps) / sqrt(v + eps) g`,

@@ -2,7 +2,8 @@
 
 use autograd::Tensor;
 
-use super::optimizer::{Optimizer, Rule, Update};
+use super::optimizer::Optimizer;
+use super::rule::{Rule, Update};
 use crate::Params;
 
 /// Adafactor (Shazeer and Stern 2018, "Adaptive learning rates with sublinear memory cost") as `torch.optim.Adafactor`: the mean

@@ -2,7 +2,8 @@
 
 use autograd::Tensor;
 
-use super::optimizer::{Optimizer, Rule, Update};
+use super::optimizer::Optimizer;
+use super::rule::{Rule, Update};
 use crate::Params;
 
 /// Adagrad (Duchi, Hazan and Singer 2011) as `torch.optim.Adagrad`: `s = s + g^2`,

@@ -2,7 +2,8 @@
 
 use autograd::{AdamStep, Tensor};
 
-use super::optimizer::{Optimizer, Rule, Update};
+use super::optimizer::Optimizer;
+use super::rule::{Rule, Update};
 use crate::Params;
 
 /// Adam (Kingma and Ba 2015) as `torch.optim.Adam`, with AMSGrad (Reddi et al. 2018) as an option. Weight decay is added to

@@ -2,7 +2,8 @@
 
 use autograd::Tensor;
 
-use super::optimizer::{Optimizer, Rule, Update};
+use super::optimizer::Optimizer;
+use super::rule::{Rule, Update};
 use crate::Params;
 
 /// Adamax, Adam with the infinity norm (Kingma and Ba 2015, section 7.1), as `torch.optim.Adamax`:

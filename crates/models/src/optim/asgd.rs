@@ -2,7 +2,8 @@
 
 use autograd::Tensor;
 
-use super::optimizer::{Optimizer, Rule, Update};
+use super::optimizer::Optimizer;
+use super::rule::{Rule, Update};
 use crate::Params;
 
 /// Averaged stochastic gradient descent (Polyak and Juditsky 1992) as `torch.optim.ASGD`: steps of size

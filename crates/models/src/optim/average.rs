@@ -54,12 +54,13 @@ impl Average {
     /// Whatever goes wrong on the device.
     pub fn update(&mut self) -> Result<()> {
         let share = match self.decay {
-            _ if self.updates == 0 => 1.0,
             Some(decay) => 1.0 - decay,
             None => 1.0 / (self.updates + 1) as f32,
         };
         for (param, average) in &mut self.values {
-            *average = average.lerp(&param.value().detach(), share);
+            let value = param.value().detach();
+            // A copy: to hold the parameters' own memory would keep the optimizer from overwriting it.
+            *average = if self.updates == 0 { value * 1.0 } else { average.lerp(&value, share) };
         }
         self.updates += 1;
         // Before the next step: the optimizer overwrites parameters in place where nobody waits for them.

@@ -2,7 +2,8 @@
 
 use autograd::Tensor;
 
-use super::optimizer::{Optimizer, Rule, Update};
+use super::optimizer::Optimizer;
+use super::rule::{Rule, Update};
 use super::trust::trust;
 use crate::Params;
 

@@ -2,7 +2,8 @@
 
 use autograd::Tensor;
 
-use super::optimizer::{Optimizer, Rule, Update};
+use super::optimizer::Optimizer;
+use super::rule::{Rule, Update};
 use crate::Params;
 
 /// Lion, "evolved sign momentum" (Chen et al. 2023, "Symbolic discovery of optimization algorithms"):

@@ -2,7 +2,8 @@
 
 use autograd::{Gradients, Result, Tensor};
 
-use super::optimizer::{Optimizer, Rule};
+use super::optimizer::Optimizer;
+use super::rule::Rule;
 use crate::Param;
 
 /// Lookahead (Zhang et al. 2019, "Lookahead optimizer: k steps forward, 1 step back") around any optimizer: after every `k` steps

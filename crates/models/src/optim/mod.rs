@@ -20,6 +20,7 @@ mod optimizer;
 mod radam;
 mod rmsprop;
 mod rprop;
+mod rule;
 mod sgd;
 mod trust;
 
@@ -38,8 +39,9 @@ pub use lion::{Lion, LionRule};
 pub use lookahead::Lookahead;
 pub use muon::{AdjustLr, Muon, MuonRule};
 pub use nadam::{NAdam, NAdamRule};
-pub use optimizer::{Optimizer, Rule, Update};
+pub use optimizer::Optimizer;
 pub use radam::{RAdam, RAdamRule};
 pub use rmsprop::{RmsProp, RmsPropRule};
 pub use rprop::{Rprop, RpropRule};
+pub use rule::{Rule, Update};
 pub use sgd::{Sgd, SgdRule};

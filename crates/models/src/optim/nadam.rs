@@ -2,7 +2,8 @@
 
 use autograd::Tensor;
 
-use super::optimizer::{Optimizer, Rule, Update};
+use super::optimizer::Optimizer;
+use super::rule::{Rule, Update};
 use crate::Params;
 
 /// Adam with Nesterov's momentum (Dozat 2016, "Incorporating Nesterov momentum into Adam") as `torch.optim.NAdam`, with

@@ -4,118 +4,8 @@ use autograd::{DType, Device, Gradients, Result, Tensor};
 
 use super::constraint::Constraint;
 use super::flat::{Group, GroupOptions, Groups, join, split, zeros};
+use super::rule::{Rule, Update};
 use crate::{Param, Params};
-
-/// How an optimizer changes parameters; an optimizer is an [`Optimizer`] with a rule. A rule of one's own needs no more
-/// than this trait: the parameters of a group lie in one flat tensor, and an element-wise rule over it becomes one or two
-/// launches for the whole model.
-///
-/// ```
-/// use autograd::{Device, Tensor};
-/// use models::{Init, Optimizer, Params, Rule, Update};
-///
-/// /// Steps of one size, against the signs of the gradients.
-/// struct SignDescent;
-/// impl Rule for SignDescent {
-///     fn update(&self, u: &Update) -> Vec<Tensor> {
-///         vec![u.param - u.gradient().sign() * u.lr]
-///     }
-/// }
-///
-/// let params = Params::new(&Device::named("cpu")?, 0);
-/// let theta = params.param("theta", &[], Init::ONES);
-/// let mut opt = Optimizer::with_rule(&params, SignDescent);
-/// opt.step(theta.value().square().backward(), 0.25)?;
-/// assert_eq!(theta.value().item()?, 0.75);
-/// # Ok::<(), autograd::Error>(())
-/// ```
-pub trait Rule {
-    /// Shapes of the state tensors beside a parameter of `shape`; they start as zeros.
-    fn state(&self, shape: &[usize]) -> Vec<Vec<usize>> {
-        let _ = shape;
-        vec![]
-    }
-
-    /// Called before the updates of step `step`, counted from 1.
-    fn begin(&mut self, step: usize) {
-        let _ = step;
-    }
-
-    /// New values of the parameters of a group, then of its state tensors. Numbers that change from step to step go in as
-    /// operands (`x * lr`), so that the plan stays the same.
-    #[track_caller]
-    fn update(&self, update: &Update) -> Vec<Tensor>;
-
-    /// Whether [`update`](Rule::update) itself leaves everything as it is when [`Update::ok`] is 0. Otherwise the optimizer
-    /// sees to that.
-    fn checks_loss(&self) -> bool {
-        false
-    }
-}
-
-/// What a rule knows of a group of parameters at a step.
-pub struct Update<'a> {
-    /// The number of the step, from 1.
-    pub step: usize,
-    /// The group's learning rate.
-    pub lr: f32,
-    pub weight_decay: f32,
-    /// Ascends instead.
-    pub maximize: bool,
-    /// `[1]`; 0 or false if nothing should change, because the loss is not finite.
-    pub ok: &'a Tensor,
-    /// All parameters of the group, flat.
-    pub param: &'a Tensor,
-    /// Their gradients, flat.
-    pub grad: &'a Tensor,
-    /// State tensors, each of them flat.
-    pub state: &'a [Tensor],
-    /// Names of the parameters.
-    pub names: Vec<&'a str>,
-    /// Shapes of the parameters.
-    pub shapes: &'a [Vec<usize>],
-}
-
-impl Update<'_> {
-    /// Parameters and state tensors.
-    pub fn all(&self) -> Vec<Tensor> {
-        std::iter::once(self.param).chain(self.state).cloned().collect()
-    }
-
-    /// The gradients to descend along.
-    pub fn gradient(&self) -> Tensor {
-        if self.maximize { -self.grad } else { self.grad.clone() }
-    }
-
-    /// [`gradient`](Update::gradient) with weight decay added: `g + weight_decay p`.
-    pub fn decayed_gradient(&self) -> Tensor {
-        if self.weight_decay == 0.0 {
-            self.gradient()
-        } else {
-            self.gradient() + self.param * self.weight_decay
-        }
-    }
-
-    /// The parameters after decoupled weight decay: `p (1 - lr weight_decay)`.
-    pub fn decayed_param(&self) -> Tensor {
-        self.param * (1.0 - f64::from(self.lr) * f64::from(self.weight_decay)) as f32
-    }
-
-    /// The parameters, or what lies beside them in a flat tensor, one by one in their own shapes.
-    pub fn split(&self, flat: &Tensor) -> Vec<Tensor> {
-        split(flat, self.shapes)
-    }
-
-    /// State tensor `i` of every parameter, given their shapes.
-    pub fn split_state(&self, i: usize, shapes: &[Vec<usize>]) -> Vec<Tensor> {
-        split(&self.state[i], shapes)
-    }
-
-    /// A flat tensor of one tensor for every parameter.
-    pub fn join(&self, parts: &[Tensor]) -> Tensor {
-        join(parts)
-    }
-}
 
 /// An optimizer: a [`Rule`] for the trainable parameters of a model.
 ///
@@ -124,7 +14,7 @@ pub struct Optimizer<R> {
     params: Params,
     filter: Option<Box<dyn Fn(&Param) -> bool + Send>>,
     pub(super) rule: R,
-    pub(super) weight_decay: f32,
+    weight_decay: f32,
     maximize: bool,
     constraints: Vec<(String, Constraint)>,
     groups: Groups,

@@ -2,7 +2,8 @@
 
 use autograd::Tensor;
 
-use super::optimizer::{Optimizer, Rule, Update};
+use super::optimizer::Optimizer;
+use super::rule::{Rule, Update};
 use crate::Params;
 
 /// Rectified Adam (Liu et al. 2020, "On the variance of the adaptive learning rate and beyond") as `torch.optim.RAdam`: Adam

@@ -2,7 +2,8 @@
 
 use autograd::Tensor;
 
-use super::optimizer::{Optimizer, Rule, Update};
+use super::optimizer::Optimizer;
+use super::rule::{Rule, Update};
 use crate::Params;
 
 /// RMSprop (Hinton 2012, lecture 6e of "Neural Networks for Machine Learning") as `torch.optim.RMSprop`:

@@ -2,7 +2,8 @@
 
 use autograd::Tensor;
 
-use super::optimizer::{Optimizer, Rule, Update};
+use super::optimizer::Optimizer;
+use super::rule::{Rule, Update};
 use crate::Params;
 
 /// Resilient propagation (Riedmiller and Braun 1993) as `torch.optim.Rprop`, for whole batches: steps whose size depends on

@@ -2,7 +2,8 @@
 
 use autograd::{SgdStep, Tensor};
 
-use super::optimizer::{Optimizer, Rule, Update};
+use super::optimizer::Optimizer;
+use super::rule::{Rule, Update};
 use crate::Params;
 
 /// Stochastic gradient descent as `torch.optim.SGD`: `v = momentum v + (1 - dampening) (g + weight_decay p)`,

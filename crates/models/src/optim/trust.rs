@@ -2,7 +2,7 @@
 
 use autograd::Tensor;
 
-use super::optimizer::Update;
+use super::rule::Update;
 
 /// The flat `step`, scaled for every parameter by `coefficient |p| / |step|`; as it is where either norm is 0.
 pub(super) fn trust(u: &Update, step: &Tensor, coefficient: f32) -> Tensor {

@@ -4,7 +4,7 @@
 use faer::linalg::solvers::{DenseSolveCore, LltError, PartialPivLu, Solve};
 use faer::{Mat, Side};
 
-use crate::{DType, Tensor};
+use autograd::{DType, Tensor};
 
 /// What can go wrong: it depends on the values.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -18,7 +18,7 @@ pub enum LinalgError {
     #[error("{op}: no convergence; scale the matrix")]
     NoConvergence { op: &'static str },
     #[error(transparent)]
-    Device(#[from] gpu_core::Error),
+    Device(#[from] autograd::Error),
 }
 
 type Result<T> = std::result::Result<T, LinalgError>;
@@ -45,13 +45,13 @@ fn tensor(
     like: &Tensor,
     [rows, columns]: [usize; 2],
     at: impl Fn(usize, usize) -> f64,
-) -> gpu_core::Result<Tensor> {
+) -> autograd::Result<Tensor> {
     let at = &at;
     let values: Vec<f32> = (0..rows).flat_map(|i| (0..columns).map(move |j| at(i, j) as f32)).collect();
     Tensor::from_slice(like.device(), &values, &[rows, columns])
 }
 
-fn vector(like: &Tensor, values: &[f64]) -> gpu_core::Result<Tensor> {
+fn vector(like: &Tensor, values: &[f64]) -> autograd::Result<Tensor> {
     let values: Vec<f32> = values.iter().map(|&v| v as f32).collect();
     Tensor::from_slice(like.device(), &values, &[values.len()])
 }
@@ -66,7 +66,7 @@ fn lu(op: &'static str, a: &Mat<f64>) -> Result<PartialPivLu<f64>> {
 /// `x` with `a x = b`, for `a [n, n]` and `b [n]` or `[n, k]`.
 ///
 /// ```
-/// # use autograd::{Device, Tensor, linalg};
+/// # use autograd::{Device, Tensor};
 /// let device = Device::named("cpu")?;
 /// let a = Tensor::from_slice(&device, &[2.0f32, 0.0, 1.0, 4.0], &[2, 2])?;
 /// let b = Tensor::from_slice(&device, &[2.0f32, 9.0], &[2])?;
@@ -158,7 +158,7 @@ fn singular_values(op: &'static str, a: &Tensor) -> Result<Vec<f64>> {
 /// `[n, n]`. Of the matrix the lower triangle is read.
 ///
 /// ```
-/// # use autograd::{Device, Tensor, linalg};
+/// # use autograd::{Device, Tensor};
 /// let a = Tensor::from_slice(&Device::named("cpu")?, &[2.0f32, 1.0, 1.0, 2.0], &[2, 2])?;
 /// let values = linalg::eigh(&a)?.0.to_vec::<f32>()?;
 /// assert!((values[0] - 1.0).abs() < 1e-6 && (values[1] - 3.0).abs() < 1e-6);
@@ -218,7 +218,7 @@ pub fn spectral_norm(a: &Tensor) -> Result<f64> {
 /// on the device, and with gradients.
 ///
 /// ```
-/// # use autograd::{Device, Tensor, linalg};
+/// # use autograd::{Device, Tensor};
 /// let device = Device::named("cpu")?;
 /// let a = Tensor::from_slice(&device, &[2.0f32, 1.0, 1.0, 2.0], &[2, 2])?;
 /// let start = Tensor::from_slice(&device, &[1.0f32, 0.0], &[2])?;
