@@ -179,8 +179,7 @@ fn a_node_s_row_of_a_normalised_graph() {
 #[test]
 fn dropout_and_clipping() {
     for (p, scale) in [(0.0, 1.0), (0.3, 1.428_571), (0.5, 2.0), (0.7, 3.333_333)] {
-        let kept =
-            Tensor::ones(&cpu(), &[400]).dropout(p, &Generator::new(&cpu(), 1)).to_vec::<f32>().unwrap();
+        let kept = Tensor::ones(&cpu(), &[400]).dropout(p, &Generator::new(1)).to_vec::<f32>().unwrap();
         assert!(kept.iter().all(|&v| v == 0.0 || (v - scale).abs() < 1e-5), "{p}: {kept:?}");
         let share = kept.iter().filter(|&&v| v == 0.0).count() as f32 / 400.0;
         assert!((share - p).abs() < 0.1, "{share} dropped of {p}");
@@ -201,10 +200,10 @@ fn parameter_counts() {
     assert_eq!(count(&|p| drop(Mlp::new(&[10, 128, 64, 32, 2], p))), 11_810);
     assert_eq!(count(&|p| drop(Mlp::new(&[784, 256, 128, 10], p))), 235_146);
     assert_eq!(count(&|p| drop(Conv2d::new(64, 128, 3).build(p))), 73_856);
-    assert_eq!(count(&|p| drop(Conv2d::new(64, 64, 3).bias(false).build(p))), 36_864);
+    assert_eq!(count(&|p| drop(Conv2d::new(64, 64, 3).no_bias().build(p))), 36_864);
     let separable = |p: &Params| {
-        Conv2d::new(64, 64, 3).groups(64).bias(false).build(&p.path("depthwise"));
-        Conv2d::new(64, 64, 1).bias(false).build(&p.path("pointwise"));
+        Conv2d::new(64, 64, 3).groups(64).no_bias().build(&p.path("depthwise"));
+        Conv2d::new(64, 64, 1).no_bias().build(&p.path("pointwise"));
     };
     assert_eq!(count(&separable), 4_672);
     let (d, h) = (5, 7);
@@ -215,5 +214,5 @@ fn parameter_counts() {
     let x = Tensor::zeros(&cpu(), &[1, 3, 224, 224]);
     let conv = Conv2d::new(3, 1, 7).stride(2).padding(3).build(&Params::new(&cpu(), 0)).forward(&x);
     assert_eq!(conv.shape(), [1, 1, 112, 112]);
-    assert_eq!(conv.max_pool2d(Pool2d::new(3).stride(2)).0.shape(), [1, 1, 55, 55]);
+    assert_eq!(conv.max_pool2d(Pool2d { stride: [2, 2], ..Pool2d::new(3) }).0.shape(), [1, 1, 55, 55]);
 }

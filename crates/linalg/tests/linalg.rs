@@ -93,8 +93,8 @@ fn shapes_are_checked() {
 fn newton_finds_the_bottom_of_a_bowl_at_once() {
     let bowl = matrix(&[1.0, 2.0], &[2]);
     let x = matrix(&[3.0, 3.0], &[2]).variable();
-    let gradient = autograd::grad(&(x.square() * bowl).sum_all(), &[&x]).remove(0);
-    let row = |i: usize| autograd::grad(&gradient.narrow(0, i, 1).sum_all(), &[&x]).remove(0);
+    let gradient = autograd::grad(&(x.square() * bowl).sum_all(), &[&x]).remove(0).unwrap();
+    let row = |i: usize| autograd::grad(&gradient.narrow(0, i, 1).sum_all(), &[&x]).remove(0).unwrap();
     let hessian = autograd::stack(&[&row(0), &row(1)], 0);
     let found = &x - linalg::solve(&hessian, &gradient).unwrap();
     assert_eq!(found.to_vec::<f32>().unwrap(), [0.0, 0.0]);

@@ -4,7 +4,6 @@ mod activation;
 mod adaptive_pool;
 mod attention;
 mod batch_norm;
-mod cdist;
 mod clip;
 mod concat;
 mod conv;
