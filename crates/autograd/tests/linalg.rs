@@ -9,7 +9,8 @@ fn matrix(values: &[f32], shape: &[usize]) -> Tensor {
 
 /// Without structure, of full rank.
 fn random(rows: usize, columns: usize) -> Tensor {
-    let values: Vec<f32> = (0..rows * columns).map(|i| ((i * 7919 + 5) % 101) as f32 / 50.0 - 1.0).collect();
+    let values: Vec<f32> =
+        (0..rows * columns).map(|i| ((i * i * 31 + i * 7 + 5) % 101) as f32 / 50.0 - 1.0).collect();
     matrix(&values, &[rows, columns])
 }
 
