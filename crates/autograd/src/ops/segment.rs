@@ -48,7 +48,7 @@ impl Tensor {
             return Tensor::zeros(self.device(), &[&[segments], &self.shape()[1..]].concat());
         }
         let all = Tensor::arange(self.device(), segments);
-        let member = ids.to(DType::I32).eq(&all.unsqueeze(1));
+        let member = ids.to(DType::I32).eq(all.unsqueeze(1));
         let wide: Vec<usize> = (0..self.rank() + 1).map(|d| [segments, ids.numel(), 1][d.min(2)]).collect();
         let lowest = self.number(f32::NEG_INFINITY);
         let largest = self.where_(&member.reshape(&wide), &lowest).amax(&[1], false);

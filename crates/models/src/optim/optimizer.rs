@@ -7,12 +7,15 @@ use super::flat::{Group, GroupOptions, Groups, join, split, zeros};
 use super::rule::{Rule, Update};
 use crate::{Param, Params};
 
+/// Which parameters are updated.
+type Filter = Box<dyn Fn(&Param) -> bool + Send>;
+
 /// An optimizer: a [`Rule`] for the trainable parameters of a model.
 ///
 /// A step whose loss is not finite changes nothing but the step count.
 pub struct Optimizer<R> {
     params: Params,
-    filter: Option<Box<dyn Fn(&Param) -> bool + Send>>,
+    filter: Option<Filter>,
     pub(super) rule: R,
     weight_decay: f32,
     maximize: bool,
