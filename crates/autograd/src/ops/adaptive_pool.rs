@@ -91,7 +91,7 @@ impl Tensor {
         let (dim, width) = (self.rank() - 2, self.size(-1));
         let [rows, columns] = [0, 1].map(|d| Side::new(self.shape()[dim + d], output[d]));
         // Windows of one size, side by side: short ones end with their last element again, which is never the first maximum.
-        let apart = rows.spread(&columns.spread(self, dim + 1), dim);
+        let apart = self.picked(dim + 1, &columns.places).picked(dim, &rows.places);
         let kernel = [rows.kernel, columns.kernel];
         let (y, at) = apart.max_pool2d(Pool { kernel, stride: kernel, ..Pool::new(1) });
         let row = |&row: &usize| columns.places.iter().map(move |column| (row * width + column) as i32);
@@ -138,10 +138,5 @@ impl Side {
         let kernel = windows.iter().map(|w| w.1).max().unwrap_or(1);
         let place = |&(start, len): &(usize, usize)| (0..kernel).map(move |k| start + k.min(len - 1));
         Side { kernel, places: windows.iter().flat_map(place).collect() }
-    }
-
-    #[track_caller]
-    fn spread(&self, x: &Tensor, dim: usize) -> Tensor {
-        x.picked(dim, &self.places)
     }
 }
