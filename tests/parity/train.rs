@@ -131,12 +131,11 @@ fn model(
     }))
 }
 
+/// From a batch's input to logits.
+type Classifier = Box<dyn Fn(&Tensor) -> Tensor>;
+
 /// A network whose loss is cross-entropy.
-fn classifier(
-    case: &Case,
-    config: &Attrs,
-    params: &Params,
-) -> Result<Box<dyn Fn(&Tensor) -> Tensor>, Unsupported> {
+fn classifier(case: &Case, config: &Attrs, params: &Params) -> Result<Classifier, Unsupported> {
     let size = |key: &str| config.size(key).unwrap_or_else(|| panic!("no size {key} of the model"));
     Ok(match case.op.as_str() {
         "train/resnet20" => {
