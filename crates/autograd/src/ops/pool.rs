@@ -38,7 +38,7 @@ impl<const D: usize> Pool<D> {
         let fits = x.rank() == D + 2 && x.dtype().is_float();
         assert!(fits, "{op}: input {:?} of type {}, not [N, C, {axes}]", x.shape(), x.dtype());
         let mut output = [0; D];
-        for d in 0..D {
+        for (d, output) in output.iter_mut().enumerate() {
             let (n, k, s, p) = (x.shape()[d + 2], self.kernel[d], self.stride[d], self.padding[d]);
             assert!(k > 0 && s > 0 && self.dilation[d] > 0, "{op}: {self:?}");
             assert!(2 * p <= k, "{op}: padding {p} is more than half of the kernel {k}");
@@ -50,7 +50,7 @@ impl<const D: usize> Pool<D> {
             let room = padded.saturating_sub(reach);
             let count = if self.ceil_mode { room.div_ceil(s) } else { room / s } + 1;
             // A window that starts in the padding behind the input is dropped.
-            output[d] = if self.ceil_mode && (count - 1) * s >= n + p { count - 1 } else { count };
+            *output = if self.ceil_mode && (count - 1) * s >= n + p { count - 1 } else { count };
         }
         output
     }

@@ -38,11 +38,10 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn lengths(&self, dim: Option<isize>) -> Tensor {
-        let kept = match dim {
-            Some(dim) => Some(self.dim("weight_norm", dim)),
-            None => None,
-        };
-        let dims: Vec<isize> = (0..self.rank()).filter(|&d| Some(d) != kept).map(|d| d as isize).collect();
+        let mut dims: Vec<isize> = (0..self.rank() as isize).collect();
+        if let Some(dim) = dim {
+            dims.remove(self.dim("weight_norm", dim));
+        }
         self.norm(2.0, &dims, dim.is_some())
     }
 
