@@ -41,11 +41,9 @@ impl Tensor {
     ) -> Tensor {
         if self.rank() == 2 {
             let [input, target] = [input_lengths, target_lengths].map(|l| l.reshape(&[1]));
-            let one = |r| {
-                self.unsqueeze(1).ctc_loss(&targets.unsqueeze(0), &input, &target, blank, zero_infinity, r)
-            };
-            let single = matches!(reduction, Reduction::None);
-            return if single { one(reduction).squeeze(&[0]) } else { one(reduction) };
+            let (logs, targets) = (self.unsqueeze(1), targets.unsqueeze(0));
+            let loss = logs.ctc_loss(&targets, &input, &target, blank, zero_infinity, reduction);
+            return if reduction == Reduction::None { loss.squeeze(&[0]) } else { loss };
         }
         let shapes = format!("ctc_loss: log-probabilities {:?}, targets {:?}", self.shape(), targets.shape());
         let &[steps, batch, classes] = self.shape() else { panic!("{shapes}") };
