@@ -70,7 +70,7 @@ fn ctc_of_a_longer_sequence_takes_no_more_launches() {
         device.stats().launches - before
     };
     let short = launches(8);
-    assert!(short < 20, "{short} launches");
+    assert!(short < 50, "{short} launches");
     assert_eq!(launches(80), short);
 }
 

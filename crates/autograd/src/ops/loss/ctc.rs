@@ -3,8 +3,8 @@
 use gpu_core::DType;
 
 use super::Reduction;
+use crate::Tensor;
 use crate::ops::lattice::{Arcs, IMPOSSIBLE, Paths, lattice};
-use crate::{Tensor, cat, stack};
 
 impl Tensor {
     /// The negative log-likelihood of label sequences under log-probabilities `[T, N, C]`, summed over all alignments: every
@@ -41,11 +41,9 @@ impl Tensor {
     ) -> Tensor {
         if self.rank() == 2 {
             let [input, target] = [input_lengths, target_lengths].map(|l| l.reshape(&[1]));
-            let one = |r| {
-                self.unsqueeze(1).ctc_loss(&targets.unsqueeze(0), &input, &target, blank, zero_infinity, r)
-            };
-            let single = matches!(reduction, Reduction::None);
-            return if single { one(reduction).squeeze(&[0]) } else { one(reduction) };
+            let (logs, targets) = (self.unsqueeze(1), targets.unsqueeze(0));
+            let loss = logs.ctc_loss(&targets, &input, &target, blank, zero_infinity, reduction);
+            return if reduction == Reduction::None { loss.squeeze(&[0]) } else { loss };
         }
         let shapes = format!("ctc_loss: log-probabilities {:?}, targets {:?}", self.shape(), targets.shape());
         let &[steps, batch, classes] = self.shape() else { panic!("{shapes}") };
@@ -87,14 +85,17 @@ impl Tensor {
         let index = Tensor::arange(self.device(), states);
         let last = (lengths * 2.0).unsqueeze(1);
         let blanks = targets.number(blank as f32);
-        let labels = stack(&[&blanks.expand(targets.shape()), targets], 2).flatten(1, 2);
-        let labels = cat(&[&labels, &blanks.expand(&[batch, 1])], 1);
-        let labels = labels.where_(&index.le(&last), &blanks);
+        let of_states = |f: fn(i32) -> i32| {
+            let values: Vec<i32> = (0..states as i32).map(f).collect();
+            Tensor::constant(self.device(), &values, &[states])
+        };
+        let is_label = of_states(|s| s % 2).eq(1.0).logical_and(index.le(&last));
+        let labels = targets.index_select(1, &of_states(|s| s / 2)).where_(&is_label, &blanks);
         // A label may follow another one at once, unless they are equal.
         let follows = labels.ne(&blanks).logical_and(labels.ne(labels.roll(2, 1)));
         let (free, never) = (self.number(0.0), self.number(IMPOSSIBLE));
-        let next = free.expand(&[batch, states]);
-        let arcs = stack(&[&next, &next, &free.where_(&follows, &never)], 1).narrow(1, 0, states.min(3));
+        let near = Tensor::arange(self.device(), states.min(3)).lt(2.0).unsqueeze(1);
+        let arcs = free.where_(&near.logical_or(follows.unsqueeze(1)), &never);
         let wide = labels.unsqueeze(1).expand(&[batch, steps, states]);
         let emissions = self.transpose(0, 1).gather(2, &wide);
         // Paths start in one of the first two states, and end in one of an item's last two.
