@@ -7,6 +7,7 @@ pub mod report;
 pub mod runner;
 
 mod attention;
+mod batch_layer_norm;
 mod binary;
 mod call;
 mod init;
@@ -14,7 +15,6 @@ mod losses;
 mod matrix;
 mod movement;
 mod norm;
-mod norm_loss;
 mod optim;
 mod reduction;
 mod resize;

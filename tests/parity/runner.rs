@@ -13,8 +13,8 @@ use super::compare::{Check, compare};
 use super::fixtures::{Case, Fixtures};
 use super::report::{Entry, Outcome};
 use super::{
-    attention, binary, init, losses, matrix, movement, norm, norm_loss, optim, reduction, resize, schedule,
-    second_order, sequence, train, unary, window,
+    attention, batch_layer_norm, binary, init, losses, matrix, movement, norm, optim, reduction, resize,
+    schedule, second_order, sequence, train, unary, window,
 };
 
 thread_local! {
@@ -33,7 +33,7 @@ const FAMILIES: [fn(&Call) -> Option<Answer>; 15] = [
     window::run,
     resize::run,
     norm::run,
-    norm_loss::run,
+    batch_layer_norm::run,
     losses::run,
     sequence::run,
     second_order::run,
