@@ -1,5 +1,6 @@
 //! Trains a ResNet on CIFAR-10: `cargo run --release --example cifar10 -- --help`.
 
+mod optimizers;
 mod options;
 mod report;
 
@@ -14,6 +15,7 @@ use wgrad::data::{Augment, Batch, Dataset, DeviceBatch, Loader, LoaderOptions, s
 use wgrad::prelude::*;
 use wgrad::train::{Classified, History, Late, Progress, check_finite, classify, plot, prepare_output};
 
+use optimizers::Optimizers;
 use options::{Options, Switch};
 use report::Summary;
 
@@ -115,8 +117,7 @@ impl<'a> Run<'a> {
             .unwrap_or(if self.options.data.is_none() && !self.options.download { 3 } else { 10 });
         let schedule = OneCycle::new(self.options.lr, epochs * self.train.steps()).warm(0.15).div(100.0, 1e4);
         let total = (epochs * self.train.steps()).min(self.options.steps.unwrap_or(usize::MAX));
-        let mut opt =
-            Sgd::new(&self.params).momentum(0.9).nesterov(true).weight_decay(5e-4).group("*bn*", 0.0, 1.0);
+        let mut opt = Optimizers::new(&self.params);
         let bar = Progress::new(total, 0, self.options.json);
         let (mut trained, mut best) = (Duration::ZERO, None);
         for epoch in 0..epochs {
@@ -153,7 +154,7 @@ impl<'a> Run<'a> {
         &mut self,
         batches: impl Iterator<Item = Batch>,
         total: usize,
-        opt: &mut Sgd,
+        opt: &mut Optimizers,
         schedule: &OneCycle,
         bar: &Progress,
     ) -> Result<()> {

@@ -52,7 +52,7 @@ struct Run<'a> {
 }
 
 enum Network {
-    Cnn(MnistCnn),
+    Cnn(Box<MnistCnn>),
     Mlp(Mlp),
 }
 
@@ -76,7 +76,7 @@ impl<'a> Run<'a> {
         let (classes, normalize) = (train.classes().len(), train.mean_std());
         let params = Params::new(device, options.seed);
         let net = match options.model {
-            Kind::Cnn => Network::Cnn(MnistCnn::new(classes, &params)),
+            Kind::Cnn => Network::Cnn(Box::new(MnistCnn::new(classes, &params))),
             Kind::Mlp => Network::Mlp(Mlp::new(&[28 * 28, 256, 128, classes], &params)),
         };
         let shuffled =

@@ -99,9 +99,9 @@ mod tests {
     const LOGITS: [f32; 3] = [0.0, 1.0, -1.0];
 
     fn shares(mut sampler: Sampler) -> [f64; 3] {
-        let mut counts = [0.0; 3];
-        (0..4000).for_each(|_| counts[sampler.draw(&LOGITS) as usize] += 1.0 / 4000.0);
-        counts
+        let mut counts = [0; 3];
+        (0..4000).for_each(|_| counts[sampler.draw(&LOGITS) as usize] += 1);
+        counts.map(|count| f64::from(count) / 4000.0)
     }
 
     fn near(got: [f64; 3], scaled: [f64; 3]) {

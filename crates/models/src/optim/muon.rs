@@ -18,7 +18,8 @@ pub enum AdjustLr {
 
 /// Muon, "momentum orthogonalized by Newton-Schulz" (Jordan et al. 2024) as `torch.optim.Muon`, for the matrices of hidden layers:
 /// `m = m + (1 - momentum) (g - m)`, and a step along the nearest matrix with orthonormal rows or columns, which five Newton-Schulz
-/// iterations approximate. They run in f32, where torch rounds to bf16. Give other parameters to another optimizer:
+/// iterations approximate. They run in f32, where torch rounds to bf16. Filters `[O, I, ..]` of convolutions count as matrices
+/// `[O, I ..]`, which torch leaves to its users. Give other parameters to another optimizer:
 ///
 /// ```
 /// use autograd::Device;
@@ -112,8 +113,8 @@ impl MuonRule {
         if tall { x.t() } else { x }
     }
 
-    fn factor(&self, shape: &[usize]) -> f32 {
-        let (rows, columns) = (shape[0] as f32, shape[1] as f32);
+    fn factor(&self, [rows, columns]: [usize; 2]) -> f32 {
+        let (rows, columns) = (rows as f32, columns as f32);
         match self.adjust {
             AdjustLr::Original => (rows / columns).max(1.0).sqrt(),
             AdjustLr::MatchRmsAdamW => 0.2 * rows.max(columns).sqrt(),
@@ -127,19 +128,20 @@ impl Rule for MuonRule {
     }
 
     /// # Panics
-    /// When a parameter is not a matrix.
+    /// When a parameter has fewer than two dimensions.
     fn update(&self, u: &Update) -> Vec<Tensor> {
         let g = u.gradient();
         let mean = &u.state[0] + (&g - &u.state[0]) * (1.0 - self.momentum) as f32;
         let along = if self.nesterov { g.lerp(&mean, self.momentum as f32) } else { mean.clone() };
         let mut steps = vec![];
         for ((matrix, shape), name) in u.split(&along).iter().zip(u.shapes).zip(&u.names) {
-            assert_eq!(
-                shape.len(),
-                2,
+            assert!(
+                shape.len() >= 2,
                 "Muon: {name} of shape {shape:?} is not a matrix; give it to another optimizer"
             );
-            steps.push(self.orthogonalized(matrix) * (u.lr * self.factor(shape)));
+            let size = [shape[0], shape[1..].iter().product()];
+            let step = self.orthogonalized(&matrix.reshape(&size)) * (u.lr * self.factor(size));
+            steps.push(step.reshape(shape));
         }
         vec![u.decayed_param() - u.join(&steps), mean]
     }
