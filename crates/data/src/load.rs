@@ -9,7 +9,8 @@ use crate::images::Dataset;
 use crate::{archive, cifar, folder, idx};
 
 /// Reads the data set at `path`: CIFAR-10 or CIFAR-100 in binary form ([`cifar`]) or image folders ([`folder`]),
-/// in a directory or a `.tar`, `.tar.gz` or `.tgz` archive, or a directory of MNIST's files ([`idx`]). What takes decoding is kept in the default [`Cache`].
+/// in a directory or a `.tar`, `.tar.gz` or `.tgz` archive, or a directory of MNIST's files ([`idx`]). What takes decoding is
+/// kept in the default [`Cache`].
 ///
 /// # Errors
 /// [`Error::UnknownFormat`], which says what was looked for, and the readers' errors.

@@ -32,9 +32,9 @@ impl Tensor {
         (self.normalize(2.0, dim, eps) * other.normalize(2.0, dim, eps)).sum(&[dim], false)
     }
 
-    /// The p-norm distances between all pairs of rows, as `torch.cdist`: `[.., P, M]` and `[.., R, M]` give `[.., P, R]`; leading dimensions
-    /// broadcast. Manhattan's for `p` 1, Euclid's for 2, Chebyshev's for infinity, Minkowski's for others. The gradient of a distance
-    /// of 0 is 0.
+    /// The p-norm distances between all pairs of rows, as `torch.cdist`: `[.., P, M]` and `[.., R, M]` give `[.., P, R]`; leading
+    /// dimensions broadcast. Manhattan's for `p` 1, Euclid's for 2, Chebyshev's for infinity, Minkowski's for others. The gradient
+    /// of a distance of 0 is 0.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};

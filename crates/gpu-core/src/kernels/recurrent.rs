@@ -87,8 +87,8 @@ impl Sequence {
         shaders
     }
 
-    /// A backward pass: every step, and one more for the initial state. The last `gates` of
-    /// `gradients` gradients a unit belong to the products with the state.
+    /// A backward pass: every step, and one more for the initial state. The last `gates` of `gradients` gradients a unit belong to
+    /// the products with the state.
     fn backward_shaders(&self, source: Source, gates: usize, gradients: usize, tile: Tile) -> Vec<Shader> {
         let products = tile.backward(self.hidden, gates, gradients);
         let source = source.block("products", &products).with(wgsl!("math")).finish();

@@ -2,7 +2,7 @@
 
 use autograd::{Pool2d, Tensor, cat};
 
-use crate::{BatchNorm2d, Conv2d, Init, Mode, Param, Params};
+use crate::{BatchNorm2d, Conv2d, ConvTranspose2d, Mode, Params};
 
 /// A network from images `[N, channels, H, W]` to logits `[N, classes, H, W]` of every pixel: two stages down, two up, and
 /// connections between stages of one size. With padded convolutions and batch norm. Parameters `down1.*`, `down2.*`,
@@ -23,9 +23,9 @@ pub struct UNet {
     down1: DoubleConv,
     down2: DoubleConv,
     mid: DoubleConv,
-    up2: Doubling,
+    up2: ConvTranspose2d,
     dec2: DoubleConv,
-    up1: Doubling,
+    up1: ConvTranspose2d,
     dec1: DoubleConv,
     head: Conv2d,
 }
@@ -35,7 +35,7 @@ impl UNet {
     #[track_caller]
     pub fn new(channels: usize, base: usize, classes: usize, params: &Params) -> UNet {
         let stage = |name: &str, from, to| DoubleConv::new(from, to, &params.path(name));
-        let up = |name: &str, from, to| Doubling::new(from, to, &params.path(name));
+        let up = |name: &str, from, to| ConvTranspose2d::new(from, to, 2).stride(2).build(&params.path(name));
         UNet {
             down1: stage("down1", channels, base),
             down2: stage("down2", base, 2 * base),
@@ -89,33 +89,5 @@ impl DoubleConv {
             x = norm.forward(&conv.forward(&x), mode).relu();
         }
         x
-    }
-}
-
-/// A transposed 2x2 convolution of stride 2. Its windows do not overlap: it is a 1x1 convolution to four times the channels,
-/// which then lie down as squares.
-struct Doubling {
-    weight: Param,
-    bias: Param,
-}
-
-impl Doubling {
-    #[track_caller]
-    fn new(inputs: usize, outputs: usize, params: &Params) -> Doubling {
-        Doubling {
-            weight: params.param("weight", &[inputs, outputs, 2, 2], Init::torch_default()),
-            bias: params.param("bias", &[outputs], Init::torch_bias(4 * outputs)),
-        }
-    }
-
-    #[track_caller]
-    fn forward(&self, x: &Tensor) -> Tensor {
-        let (weight, bias) = (self.weight.value(), self.bias.value());
-        let (batch, inputs, height, width) = (x.shape()[0], x.shape()[1], x.shape()[2], x.shape()[3]);
-        let outputs = weight.shape()[1];
-        let weight = weight.reshape(&[inputs, 4 * outputs]).t().reshape(&[4 * outputs, inputs, 1, 1]);
-        let squares = x.conv2d(&weight, None, [1; 2], [0; 2], [1; 2], 1);
-        let squares = squares.reshape(&[batch, outputs, 2, 2, height, width]).permute(&[0, 1, 4, 2, 5, 3]);
-        squares.reshape(&[batch, outputs, 2 * height, 2 * width]) + bias.reshape(&[outputs, 1, 1])
     }
 }

@@ -1,6 +1,6 @@
 //! The variational autoencoder (Kingma and Welling 2014).
 
-use autograd::Tensor;
+use autograd::{Reduction, Tensor};
 
 use crate::{Linear, Params};
 
@@ -84,9 +84,8 @@ impl VaeOutput {
     pub fn loss(&self, x: &Tensor) -> Tensor {
         let VaeOutput { logits, mu, logvar } = self;
         assert_eq!(x.shape(), logits.shape(), "Vae: a loss for other inputs");
-        // With p = sigmoid(l): -x log p - (1 - x) log(1 - p) = (1 - x) l - log p
-        let reconstruction = ((1.0 - x) * logits - logits.logsigmoid()).sum_all();
-        let divergence = (logvar + 1.0 - mu.square() - logvar.exp()).sum_all() * -0.5;
+        let reconstruction = logits.binary_cross_entropy_with_logits(x, None, None, Reduction::Sum);
+        let divergence = mu.gaussian_kl(logvar, Reduction::Sum);
         (reconstruction + divergence) / x.shape()[0] as f32
     }
 }
