@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::Tensor;
+use crate::checkpoint::Again;
 use crate::node::Node;
 use crate::op::{Op, View};
 use crate::ops;
@@ -156,31 +157,32 @@ fn pull(mut nodes: Vec<Arc<Node>>, outputs: &[(&Tensor, &Tensor)], wrt: &[&Tenso
         );
         sums.add(y, (*u).clone());
     }
+    let mut again = Again::default();
     for node in nodes.iter().rev().filter(|n| leads.contains(&Arc::as_ptr(n))) {
-        propagate(node, &mut sums, &leads);
+        propagate(node, &mut sums, &leads, &mut again);
     }
     wrt.iter().map(|t| sums.of(t)).collect()
 }
 
 /// Adds the gradients of a node's inputs, given those of its outputs.
 #[track_caller]
-fn propagate(node: &Arc<Node>, sums: &mut Sums, leads: &HashSet<*const Node>) {
+fn propagate(node: &Arc<Node>, sums: &mut Sums, leads: &HashSet<*const Node>, again: &mut Again) {
     if node.variable || node.detached {
         return;
     }
-    let outputs: Vec<Tensor> =
-        (0..node.outputs.len()).map(|output| Tensor { node: node.clone(), output }).collect();
-    let grads: Vec<Option<Tensor>> = outputs.iter().map(|t| sums.of(t)).collect();
+    let grads: Vec<Option<Tensor>> = outputs(node).iter().map(|t| sums.of(t)).collect();
     if grads.iter().all(Option::is_none) {
         return;
     }
-    let inputs = node.state().inputs.clone();
+    let targets = node.state().inputs.clone();
+    let node = again.of(node);
+    let (inputs, outputs) = (node.state().inputs.clone(), outputs(&node));
     let of_inputs = match &node.op {
         Op::Data | Op::Constant(_) | Op::Literal(_) | Op::Scalars(_) => return,
         &Op::View(View::Slice { dim, start, step: 1, .. }) => {
             let gradient = grads[0].clone().expect("views have one output");
-            if leads.contains(&Arc::as_ptr(&inputs[0].node)) {
-                sums.add_slice(&inputs[0], Slice { dim, start, gradient });
+            if leads.contains(&Arc::as_ptr(&targets[0].node)) {
+                sums.add_slice(&targets[0], Slice { dim, start, gradient });
             }
             return;
         }
@@ -196,12 +198,16 @@ fn propagate(node: &Arc<Node>, sums: &mut Sums, leads: &HashSet<*const Node>) {
         }
         Op::Kernel(op) => op.gradient(&inputs, &outputs, &grads),
     };
-    for (input, gradient) in inputs.iter().zip(of_inputs) {
-        if let (Some(gradient), true) = (gradient, leads.contains(&Arc::as_ptr(&input.node))) {
-            assert_eq!(gradient.shape(), input.shape(), "gradient rule of {}: shape", node.op.name());
-            sums.add(input, gradient);
+    for (target, gradient) in targets.iter().zip(of_inputs) {
+        if let (Some(gradient), true) = (gradient, leads.contains(&Arc::as_ptr(&target.node))) {
+            assert_eq!(gradient.shape(), target.shape(), "gradient rule of {}: shape", node.op.name());
+            sums.add(target, gradient);
         }
     }
+}
+
+fn outputs(node: &Arc<Node>) -> Vec<Tensor> {
+    (0..node.outputs.len()).map(|output| Tensor { node: node.clone(), output }).collect()
 }
 
 /// One output of a node.

@@ -17,6 +17,7 @@
 #![recursion_limit = "256"]
 
 mod accumulate;
+mod checkpoint;
 mod compile;
 mod gradient;
 mod node;
@@ -28,6 +29,7 @@ mod trace;
 mod uses;
 
 pub use accumulate::Accumulator;
+pub use checkpoint::checkpoint;
 pub use compile::{Expr, Joined, Lower, Passes, PlanView, plans, set_fusion};
 pub use gpu_core::{DType, Device, DeviceInfo, DeviceKind, Element, Error, Role, Stats};
 pub use gradient::{Gradients, grad, vjp};

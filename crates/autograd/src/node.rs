@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use gpu_core::{Buffer, Device, Role};
 
 use crate::op::{Meta, Op};
-use crate::{Result, Tensor};
+use crate::{Result, Tensor, recorder};
 
 /// One recorded operation.
 pub(crate) struct Node {
@@ -24,6 +24,8 @@ pub(crate) struct Node {
     pub location: &'static Location<'static>,
     /// The name of the parameter that this tensor is.
     pub name: OnceLock<Arc<str>>,
+    /// The number of the [`checkpoint`](crate::checkpoint()) that it is part of.
+    pub checkpoint: OnceLock<u64>,
     state: Mutex<State>,
 }
 
@@ -38,6 +40,11 @@ pub(crate) struct State {
 }
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// A number that no node has yet, and no later one will be below.
+pub(crate) fn next_id() -> u64 {
+    NEXT.load(Relaxed)
+}
 
 impl Node {
     pub fn new(
@@ -64,8 +71,19 @@ impl Node {
             detached: false,
             location,
             name: OnceLock::new(),
+            checkpoint: OnceLock::new(),
             state: Mutex::new(State { inputs, values, released: false }),
         }
+    }
+
+    /// The same operation on other inputs of the same shapes.
+    pub fn again(&self, inputs: Vec<Tensor>) -> Arc<Node> {
+        let mut node = Node::new(&self.device, self.op.clone(), inputs, self.outputs.clone(), self.location);
+        node.detached = self.detached;
+        node.requires_grad &= !self.detached;
+        let node = Arc::new(node);
+        recorder::pend(&node);
+        node
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {

@@ -53,6 +53,8 @@ pub(crate) enum Op {
 pub(crate) enum View {
     /// The same tensor, as a place of its own in the graph: a variable, detached, or an input of a decomposed op.
     Alias,
+    /// The same tensor, read by what is computed again; equal nodes behind it are not merged with earlier ones.
+    Again,
     Reshape,
     Permute(Vec<usize>),
     Expand,

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use crate::limits;
 use crate::tune::{GpuProfile, Variants};
@@ -95,6 +96,12 @@ pub trait Kernel: Debug + Send + Sync {
 
     /// The CPU twin.
     fn run(&self, args: &Args);
+
+    /// The kernel with two more outputs, behind its only one `[N, C, ..]`: mean and biased variance of every channel. `None` where the
+    /// CPU does not take them while the output is in its cache.
+    fn with_channel_moments(&self) -> Option<Arc<dyn Kernel>> {
+        None
+    }
 
     /// Work of one run.
     fn cost(&self) -> Cost;

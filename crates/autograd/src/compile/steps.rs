@@ -57,7 +57,7 @@ impl MapStep {
 
 impl Step {
     /// The ranges of slots that are read and written.
-    fn ranges(&self) -> (Vec<Arg>, Vec<Arg>) {
+    pub fn ranges(&self) -> (Vec<Arg>, Vec<Arg>) {
         match self {
             Step::Map(map) => {
                 let reads = map.expr.inputs().iter().map(|(p, _)| p.bind().0).collect();
@@ -81,7 +81,7 @@ impl Step {
     }
 }
 
-fn overlap(a: &[Arg], b: &[Arg]) -> bool {
+pub(super) fn overlap(a: &[Arg], b: &[Arg]) -> bool {
     let meet =
         |x: &Arg, y: &Arg| x.slot == y.slot && x.offset < y.offset + y.bytes && y.offset < x.offset + x.bytes;
     a.iter().any(|x| b.iter().any(|y| meet(x, y)))

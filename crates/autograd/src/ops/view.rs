@@ -110,7 +110,7 @@ impl Tensor {
 
 pub(crate) fn view_gradient(view: &View, input: &Tensor, grad: &Tensor) -> Vec<Option<Tensor>> {
     vec![Some(match view {
-        View::Alias => grad.clone(),
+        View::Alias | View::Again => grad.clone(),
         View::Reshape => grad.reshape(input.shape()),
         View::Permute(order) => {
             let mut inverse = vec![0isize; order.len()];

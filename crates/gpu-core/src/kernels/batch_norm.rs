@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::layer_norm::{Moments, RUN, centered_column_sums, column_moments, long_sums, row_moments};
 use super::prologue::{Operand, Prologue, with_math};
+use super::stock::{Lent, Stocked};
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
 
@@ -162,11 +163,8 @@ impl Kernel for ChannelMoments {
 
     fn run(&self, args: &Args) {
         let first = self.x.arity();
-        let (mean, var): (&mut [f32], &mut [f32]) = (args.write(first), args.write(first + 1));
         let planes = Planes { batch: self.batch, channels: self.channels, spatial: self.spatial };
-        for (c, m) in planes.moments(&self.x.bind(args, 0)).iter().enumerate() {
-            (mean[c], var[c]) = (m.mean as f32, m.variance());
-        }
+        put_moments(&planes.moments(&self.x.bind(args, 0)), args.write(first), args.write(first + 1));
     }
 
     fn cost(&self) -> Cost {
@@ -210,7 +208,7 @@ impl Kernel for ChannelSums {
         let (sum, product): (&mut [f32], &mut [f32]) = (args.write(mean + 1), args.write(mean + 2));
         let planes = Planes { batch: self.batch, channels: self.channels, spatial: self.spatial };
         let (x, dy) = (self.x.bind(args, 0), self.dy.bind(args, self.x.arity()));
-        for (c, sums) in planes.sums(&x, &dy, args.read(mean)).into_iter().enumerate() {
+        for (c, sums) in planes.sums(&x, &dy, args.read(mean)).iter().enumerate() {
             [sum[c], product[c]] = sums.map(|s| s as f32);
         }
     }
@@ -221,11 +219,18 @@ impl Kernel for ChannelSums {
     }
 }
 
+/// Writes mean and variance of every channel.
+pub(super) fn put_moments(channels: &[Moments], mean: &mut [f32], var: &mut [f32]) {
+    for (c, m) in channels.iter().enumerate() {
+        (mean[c], var[c]) = (m.mean as f32, m.variance());
+    }
+}
+
 /// The CPU twins' view of an array `[batch, channels, spatial]`.
-struct Planes {
-    batch: usize,
-    channels: usize,
-    spatial: usize,
+pub(super) struct Planes {
+    pub batch: usize,
+    pub channels: usize,
+    pub spatial: usize,
 }
 
 /// Planes of fewer elements are handled as columns.
@@ -234,38 +239,44 @@ const SMALL_PLANE: usize = 32;
 const TASK: usize = 16 * 1024;
 
 impl Planes {
-    fn columns(&self) -> Option<usize> {
+    /// Their number, where planes are so small that they are handled as columns.
+    pub fn columns(&self) -> Option<usize> {
         (self.spatial < SMALL_PLANE).then_some(self.channels * self.spatial)
     }
 
     /// Count, mean and squared deviations of every channel.
-    fn moments(&self, x: &Operand) -> Vec<Moments> {
-        let mut channels = vec![Moments::default(); self.channels];
-        if let Some(columns) = self.columns() {
-            for block in self.by_columns(columns, [x], |[x]| column_moments(x, columns)) {
-                block.into_iter().enumerate().for_each(|(i, m)| channels[i / self.spatial].merge(m));
-            }
-        } else {
+    pub fn moments(&self, x: &Operand) -> Lent<Moments> {
+        let Some(columns) = self.columns() else {
             let planes = self.by_planes([x], |m: &mut Moments, _, [x]| m.merge(row_moments(x)));
-            planes.into_iter().enumerate().for_each(|(i, m)| channels[i % self.channels].merge(m));
-        }
+            return self.merged(&planes);
+        };
+        let mut channels = Lent::filled(Moments::default(), self.channels);
+        let blocks = self.by_columns(columns, [x], |out, [x]| column_moments(x, out));
+        let columns = blocks.iter().enumerate();
+        columns.for_each(|(i, m)| channels[i / self.spatial % self.channels].merge(*m));
+        channels
+    }
+
+    /// Moments of every channel from those of every plane.
+    pub fn merged(&self, planes: &[Moments]) -> Lent<Moments> {
+        let mut channels = Lent::filled(Moments::default(), self.channels);
+        planes.iter().enumerate().for_each(|(i, m)| channels[i % self.channels].merge(*m));
         channels
     }
 
     /// Sums of `dy` and `dy (x - mean)` of every channel.
-    fn sums(&self, x: &Operand, dy: &Operand, mean: &[f32]) -> Vec<[f64; 2]> {
-        let mut channels = vec![[0.0; 2]; self.channels];
+    fn sums(&self, x: &Operand, dy: &Operand, mean: &[f32]) -> Lent<[f64; 2]> {
+        let mut channels = Lent::filled([0.0; 2], self.channels);
         let mut add = |c: usize, [a, b]: [f64; 2]| {
             channels[c][0] += a;
             channels[c][1] += b;
         };
         if let Some(columns) = self.columns() {
-            let mean: Vec<f32> = mean.iter().flat_map(|&v| std::iter::repeat_n(v, self.spatial)).collect();
-            let block = |[x, dy]: [&[f32]; 2]| centered_column_sums(x, dy, &mean);
-            for [a, b] in self.by_columns(columns, [x, dy], block) {
-                let sums = a.iter().zip(b).enumerate();
-                sums.for_each(|(i, (&a, b))| add(i / self.spatial, [a, b].map(f64::from)));
-            }
+            let mean: Lent<f32> = mean.iter().flat_map(|&v| std::iter::repeat_n(v, self.spatial)).collect();
+            let block = |out: &mut [_], [x, dy]: [&[f32]; 2]| centered_column_sums(x, dy, &mean, out);
+            let blocks = self.by_columns(columns, [x, dy], block);
+            let columns = blocks.iter().enumerate();
+            columns.for_each(|(i, sums)| add(i / self.spatial % self.channels, sums.map(f64::from)));
         } else {
             let plane = |sums: &mut [f64; 2], i: usize, [x, dy]: [&[f32]; 2]| {
                 let mean = mean[i % self.channels];
@@ -273,37 +284,47 @@ impl Planes {
                 *sums = [sums[0] + a, sums[1] + b];
             };
             let planes = self.by_planes([x, dy], plane);
-            planes.into_iter().enumerate().for_each(|(i, sums)| add(i % self.channels, sums));
+            planes.iter().enumerate().for_each(|(i, sums)| add(i % self.channels, *sums));
         }
         channels
     }
 
-    /// `f` of blocks of rows, as many as fit the second cache.
-    fn by_columns<const K: usize, R: Send>(
+    /// Moments of a plane, as [`moments`](Planes::moments) takes them.
+    pub fn plane(plane: &[f32]) -> Moments {
+        plane.chunks(RUN).fold(Moments::default(), |mut m, x| {
+            m.merge(row_moments(x));
+            m
+        })
+    }
+
+    /// `[block][column]`: `f(results, block)` of blocks of rows, as many as fit the second cache.
+    fn by_columns<const K: usize, R: Stocked + Clone + Default + Send>(
         &self,
         columns: usize,
         operands: [&Operand; K],
-        f: impl Fn([&[f32]; K]) -> R + Sync,
-    ) -> Vec<R> {
+        f: impl Fn(&mut [R], [&[f32]; K]) + Sync,
+    ) -> Lent<R> {
         let block = columns * (TASK / columns.max(1)).clamp(8, 256);
         let count = self.batch * columns;
-        let blocks = (0..count.div_ceil(block)).into_par_iter().map(|b| {
+        let mut results = Lent::filled(R::default(), count.div_ceil(block) * columns);
+        results.par_chunks_mut(columns.max(1)).enumerate().for_each(|(b, results)| {
             let mut readers = operands.map(|o| o.reader::<f32>());
-            f(readers.each_mut().map(|r| r.read(b * block, block.min(count - b * block))))
+            let rows = readers.each_mut().map(|r| r.read(b * block, block.min(count - b * block)));
+            f(results, rows);
         });
-        blocks.collect()
+        results
     }
 
     /// Calls `f(result, plane, runs of the plane's elements)` on every plane, several times in order for long planes.
-    fn by_planes<const K: usize, R: Clone + Default + Send>(
+    fn by_planes<const K: usize, R: Stocked + Clone + Default + Send>(
         &self,
         operands: [&Operand; K],
         f: impl Fn(&mut R, usize, [&[f32]; K]) + Sync,
-    ) -> Vec<R> {
+    ) -> Lent<R> {
         let spatial = self.spatial;
         // Planes a task, and planes read together.
         let (task, together) = (TASK.div_ceil(spatial), (RUN / spatial).max(1));
-        let mut results = vec![R::default(); self.batch * self.channels];
+        let mut results = Lent::filled(R::default(), self.batch * self.channels);
         results.par_chunks_mut(task).enumerate().for_each(|(t, results)| {
             let mut readers = operands.map(|o| o.reader::<f32>());
             for (g, results) in results.chunks_mut(together).enumerate() {

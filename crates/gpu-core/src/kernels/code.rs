@@ -1,7 +1,10 @@
 //! A program with its inputs: in which argument each lies, and how.
 
 use super::program::Program;
-use crate::{Args, DType, Layout};
+use crate::{Args, DType, Layout, limits};
+
+/// The words of every argument of a [`Code`].
+pub(super) type Memory<'a> = [&'a [u32]; limits::CPU_ARGUMENTS];
 
 /// Straight-line code over strided inputs. Several inputs may lie in one argument.
 #[derive(Clone, Debug)]
@@ -29,9 +32,18 @@ impl Code {
         self.arguments.iter().max().map_or(0, |a| a + 1)
     }
 
-    /// The memory of every input, the first argument being number `first`.
-    pub fn inputs<'a>(&self, args: &'a Args, first: usize) -> Vec<&'a [u32]> {
-        self.arguments.iter().map(|a| args.read(first + a)).collect()
+    /// The arguments' memory, the first being number `first`.
+    pub fn memory<'a>(&self, args: &'a Args, first: usize) -> Memory<'a> {
+        let mut memory: Memory = [&[]; limits::CPU_ARGUMENTS];
+        for (a, memory) in memory[..self.arguments()].iter_mut().enumerate() {
+            *memory = args.read(first + a);
+        }
+        memory
+    }
+
+    /// The argument that input `i` lies in.
+    pub fn argument(&self, i: usize) -> usize {
+        self.arguments[i]
     }
 
     /// The type of an argument: that of its inputs, or words where they differ.

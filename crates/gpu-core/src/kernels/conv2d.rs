@@ -1,10 +1,14 @@
 //! Two-dimensional convolution.
 
 use std::fmt;
+use std::sync::Arc;
 
+use super::batch_norm::{Planes, put_moments};
 use super::conv2d_cpu::Engine;
 use super::conv2d_gpu::{self, Correlate, Variant, correlation};
+use super::layer_norm::Moments;
 use super::prologue::{Prologue, with_math};
+use super::stock::Lent;
 use crate::tune::{GpuProfile, Variants};
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
@@ -125,6 +129,10 @@ pub struct Conv2d {
     x: Prologue,
     /// How a GPU computes it.
     variant: Variant,
+    /// How the CPU computes it.
+    engine: Engine,
+    /// Whether mean and variance of every channel follow the output.
+    moments: bool,
 }
 
 impl Conv2d {
@@ -132,13 +140,20 @@ impl Conv2d {
     /// When `x` is not `[N, C, H, W]`.
     pub fn new(shape: Conv2dShape, x: Prologue) -> Conv2d {
         shape.check_input(&x);
-        Conv2d { shape, x, variant: Variant::default() }
+        Conv2d { shape, x, variant: Variant::default(), engine: Engine::forward(&shape), moments: false }
+    }
+}
+
+impl Conv2d {
+    fn planes(&self) -> Planes {
+        let [height, width] = self.shape.output();
+        Planes { batch: self.shape.batch, channels: self.shape.out_channels, spatial: height * width }
     }
 }
 
 impl Kernel for Conv2d {
     fn name(&self) -> &'static str {
-        "conv2d"
+        if self.moments { "conv2d_moments" } else { "conv2d" }
     }
 
     fn shape(&self) -> String {
@@ -146,12 +161,13 @@ impl Kernel for Conv2d {
     }
 
     fn access(&self) -> Vec<Access> {
-        self.x.access().chain([Access::Read, Access::Write]).collect()
+        let outputs = if self.moments { 3 } else { 1 };
+        self.x.access().chain([Access::Read]).chain(std::iter::repeat_n(Access::Write, outputs)).collect()
     }
 
     fn scratch(&self, target: Target) -> usize {
         match target {
-            Target::Cpu => Engine::forward(&self.shape).packed() * 4,
+            Target::Cpu => self.engine.packed() * 4,
             Target::Gpu => {
                 4 * match self.variant {
                     Variant::Direct => Gather::forward(&self.shape).packed(),
@@ -177,7 +193,19 @@ impl Kernel for Conv2d {
     }
 
     fn run(&self, args: &Args) {
-        Engine::forward(&self.shape).run(&self.x, args);
+        if !self.moments {
+            return self.engine.run(&self.x, args, None);
+        }
+        let planes = self.planes();
+        let mut moments = Lent::filled(Moments::default(), planes.batch * planes.channels);
+        self.engine.run(&self.x, args, Some(&mut moments));
+        let first = self.x.arity() + 2;
+        put_moments(&planes.merged(&moments), args.write(first), args.write(first + 1));
+    }
+
+    fn with_channel_moments(&self) -> Option<Arc<dyn Kernel>> {
+        let pays = !self.moments && self.engine.whole_planes() && self.planes().columns().is_none();
+        pays.then(|| Arc::new(Conv2d { moments: true, ..self.clone() }) as Arc<dyn Kernel>)
     }
 
     fn cost(&self) -> Cost {

@@ -15,16 +15,20 @@ mod weight_grad;
 mod winograd;
 
 use std::cell::RefCell;
+use std::ops::Range;
 
 use correlation::Correlation;
 use weight_grad::WeightGrad;
 use winograd::{Winograd, WinogradWeightGrad};
 
 use super::Conv2dShape;
+use super::batch_norm::Planes;
+use super::layer_norm::Moments;
 use super::prologue::Prologue;
 use crate::Args;
 
 /// The convolution or its input gradient, by the better of two algorithms.
+#[derive(Clone, Debug)]
 pub(super) enum Engine {
     Direct(Correlation),
     Winograd(Winograd),
@@ -49,16 +53,26 @@ impl Engine {
         }
     }
 
-    /// Arguments: the inputs of the source of all images, the weights, the output, scratch memory for the packed weights.
-    pub fn run(&self, source: &Prologue, args: &Args) {
+    /// Arguments: the inputs of the source of all images, the weights, the output, and as the last one scratch memory for the
+    /// packed weights. Where there is room for them, the moments of every plane of the output are taken while it is in the cache.
+    pub fn run(&self, source: &Prologue, args: &Args, moments: Option<&mut [Moments]>) {
         match self {
-            Engine::Direct(it) => it.run(source, args),
-            Engine::Winograd(it) => it.run(source, args),
+            Engine::Direct(it) => it.run(source, args, moments),
+            Engine::Winograd(it) => it.run(source, args, moments),
+        }
+    }
+
+    /// Whether tasks compute whole planes of the output.
+    pub fn whole_planes(&self) -> bool {
+        match self {
+            Engine::Direct(_) => true,
+            Engine::Winograd(it) => it.whole_planes(),
         }
     }
 }
 
 /// The weight gradient, by the better of two algorithms.
+#[derive(Clone, Debug)]
 pub(super) enum WeightGradEngine {
     Direct(WeightGrad),
     Winograd(WinogradWeightGrad),
@@ -104,6 +118,43 @@ impl Shared {
     #[inline(always)]
     fn get(self) -> *mut f32 {
         self.0
+    }
+}
+
+/// Planes of an output, of which tasks take the moments when they have computed them.
+#[derive(Clone, Copy)]
+struct PlaneMoments {
+    output: Shared,
+    moments: *mut Moments,
+    pixels: usize,
+    channels: usize,
+}
+// SAFETY: tasks write disjoint elements.
+unsafe impl Send for PlaneMoments {}
+unsafe impl Sync for PlaneMoments {}
+
+impl PlaneMoments {
+    /// `moments` has one of every plane `[image][channel]` of the output.
+    fn new(
+        output: Shared,
+        moments: Option<&mut [Moments]>,
+        pixels: usize,
+        channels: usize,
+    ) -> Option<PlaneMoments> {
+        moments.map(|m| PlaneMoments { output, moments: m.as_mut_ptr(), pixels, channels })
+    }
+
+    /// # Safety
+    /// The planes exist, and this task has computed them.
+    unsafe fn take(&self, images: Range<usize>, channels: Range<usize>) {
+        for plane in images.flat_map(|n| channels.clone().map(move |c| n * self.channels + c)) {
+            // SAFETY: by the caller.
+            unsafe {
+                let values =
+                    std::slice::from_raw_parts(self.output.get().add(plane * self.pixels), self.pixels);
+                *self.moments.add(plane) = Planes::plane(values);
+            }
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Conv2dInputGrad {
     dy: Prologue,
     /// How a GPU computes it.
     variant: Variant,
+    /// How the CPU computes it.
+    engine: Engine,
 }
 
 impl Conv2dInputGrad {
@@ -26,7 +28,7 @@ impl Conv2dInputGrad {
     /// When `dy` is not `[N, O, OH, OW]`.
     pub fn new(shape: Conv2dShape, dy: Prologue) -> Conv2dInputGrad {
         shape.check_gradient(&dy);
-        Conv2dInputGrad { shape, dy, variant: Variant::default() }
+        Conv2dInputGrad { shape, dy, variant: Variant::default(), engine: Engine::input_grad(&shape) }
     }
 }
 
@@ -45,7 +47,7 @@ impl Kernel for Conv2dInputGrad {
 
     fn scratch(&self, target: Target) -> usize {
         match target {
-            Target::Cpu => Engine::input_grad(&self.shape).packed() * 4,
+            Target::Cpu => self.engine.packed() * 4,
             Target::Gpu => {
                 4 * match self.variant {
                     Variant::Direct => Gather::input_grad(&self.shape).packed(),
@@ -71,7 +73,7 @@ impl Kernel for Conv2dInputGrad {
     }
 
     fn run(&self, args: &Args) {
-        Engine::input_grad(&self.shape).run(&self.dy, args);
+        self.engine.run(&self.dy, args, None);
     }
 
     fn cost(&self) -> Cost {
@@ -91,6 +93,8 @@ pub struct Conv2dWeightGrad {
     dy: Prologue,
     /// How a GPU computes it.
     variant: Variant,
+    /// How the CPU computes it.
+    engine: WeightGradEngine,
 }
 
 impl Kernel for Conv2dWeightGrad {
@@ -108,7 +112,7 @@ impl Kernel for Conv2dWeightGrad {
 
     fn scratch(&self, target: Target) -> usize {
         match target {
-            Target::Cpu => WeightGradEngine::new(&self.shape).partials() * 4,
+            Target::Cpu => self.engine.partials() * 4,
             Target::Gpu if self.chunks() == 1 => 0,
             Target::Gpu => self.chunks() * self.shape.sizes()[1] * 4,
         }
@@ -145,7 +149,7 @@ impl Kernel for Conv2dWeightGrad {
     }
 
     fn run(&self, args: &Args) {
-        WeightGradEngine::new(&self.shape).run(&self.x, &self.dy, args);
+        self.engine.run(&self.x, &self.dy, args);
     }
 
     fn cost(&self) -> Cost {
@@ -167,7 +171,8 @@ impl Conv2dWeightGrad {
     pub fn new(shape: Conv2dShape, x: Prologue, dy: Prologue) -> Conv2dWeightGrad {
         shape.check_input(&x);
         shape.check_gradient(&dy);
-        Conv2dWeightGrad { shape, x, dy, variant: Variant::default() }
+        let engine = WeightGradEngine::new(&shape);
+        Conv2dWeightGrad { shape, x, dy, variant: Variant::default(), engine }
     }
 
     /// Binding of the output.

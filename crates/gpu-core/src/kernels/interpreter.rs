@@ -2,7 +2,9 @@
 
 mod functions;
 
-use super::program::{Instr, Program};
+use super::code::{Code, Memory};
+use super::program::Instr;
+use super::stock::{Lent, stocked};
 use crate::Layout;
 
 /// Elements handled at a time: few enough that the results in use stay in the first cache, enough to amortise dispatch.
@@ -12,34 +14,31 @@ const ROW: usize = 256;
 
 /// Evaluates one program over strided inputs.
 pub(super) struct Interpreter<'a> {
-    program: &'a Program,
+    code: &'a Code,
     layouts: &'a [Layout],
-    inputs: Vec<&'a [u32]>,
-    contiguous: Vec<bool>,
-    /// The slot of every register; a slot is used again when the register that had it is not read any more.
-    slot: Vec<usize>,
-    slots: Vec<Vec<u32>>,
+    memory: &'a Memory<'a>,
+    /// Blocks of results; see [`Program::slots`](super::program::Program::slots).
+    slots: Lent<Vec<u32>>,
     /// Values of the registers of the current block.
-    values: Vec<Value<'a>>,
+    values: Lent<Value>,
 }
 
 #[derive(Clone, Copy)]
-enum Value<'a> {
-    /// Read where it lies.
-    Input(&'a [u32]),
+enum Value {
+    /// Read where it lies: an argument, and the first element's position there.
+    Input(usize, usize),
     Slot(usize),
     /// The same for every element.
     One(u32),
 }
 
+stocked!(Value);
+
 impl<'a> Interpreter<'a> {
     /// `layouts` of one shape, one an input; fewest dimensions are fastest (see [`simplify`](crate::layout::simplify)).
-    pub fn new(program: &'a Program, layouts: &'a [Layout], inputs: Vec<&'a [u32]>) -> Interpreter<'a> {
-        let slot = assign_slots(program);
-        let count = slot.iter().max().map_or(0, |s| s + 1);
-        let contiguous = layouts.iter().map(Layout::is_contiguous).collect();
-        let slots = vec![vec![]; count];
-        Interpreter { program, layouts, inputs, contiguous, slot, slots, values: vec![] }
+    pub fn new(code: &'a Code, layouts: &'a [Layout], memory: &'a Memory<'a>) -> Interpreter<'a> {
+        let slots = code.program.slots().iter().max().map_or(0, |s| s + 1);
+        Interpreter { code, layouts, memory, slots: Lent::at_least(slots), values: Lent::empty() }
     }
 
     /// The only result of elements `start..start + out.len()` in row-major order.
@@ -58,13 +57,13 @@ impl<'a> Interpreter<'a> {
         let mut filled = [0; BLOCK];
         while at < end {
             let len = self.block_len(at, end - at);
-            self.registers(at, len, self.program.code());
-            for (o, &register) in self.program.outputs().iter().enumerate() {
-                match &self.values[usize::from(register)] {
-                    Value::Input(values) => put(at, o, values),
-                    Value::Slot(slot) => put(at, o, &self.slots[*slot][..len]),
+            self.registers(at, len, self.code.program.code());
+            for (o, &register) in self.code.program.outputs().iter().enumerate() {
+                match self.values[usize::from(register)] {
+                    Value::Input(argument, first) => put(at, o, &self.memory[argument][first..first + len]),
+                    Value::Slot(slot) => put(at, o, &self.slots[slot][..len]),
                     Value::One(value) => {
-                        filled[..len].fill(*value);
+                        filled[..len].fill(value);
                         put(at, o, &filled[..len]);
                     }
                 }
@@ -81,8 +80,8 @@ impl<'a> Interpreter<'a> {
     }
 
     fn block(&mut self, start: usize, out: &mut [u32]) {
-        let Some((last, first)) = self.program.code().split_last() else {
-            return gather(&self.layouts[0], start, self.inputs[0], out);
+        let Some((last, first)) = self.code.program.code().split_last() else {
+            return gather(&self.layouts[0], start, self.memory[self.code.argument(0)], out);
         };
         self.registers(start, out.len(), first);
         if self.is_one(last) { out.fill(self.one(last)) } else { self.apply(last, out) }
@@ -96,7 +95,7 @@ impl<'a> Interpreter<'a> {
             self.values.push(value);
         }
         for instr in code {
-            let slot = self.slot[self.values.len()];
+            let slot = self.code.program.slots()[self.values.len()];
             let value = if self.is_one(instr) {
                 Value::One(self.one(instr))
             } else {
@@ -113,7 +112,7 @@ impl<'a> Interpreter<'a> {
 
     /// Whether a result is the same for every element.
     fn is_one(&self, instr: &Instr) -> bool {
-        operands(instr).all(|r| matches!(self.values[r], Value::One(_)))
+        instr.operands().all(|r| matches!(self.values[r], Value::One(_)))
     }
 
     fn one(&self, instr: &Instr) -> u32 {
@@ -123,10 +122,10 @@ impl<'a> Interpreter<'a> {
     }
 
     /// Elements `start..start + len` of input `i`.
-    fn input(&mut self, i: usize, start: usize, len: usize) -> Value<'a> {
-        let (layout, input) = (&self.layouts[i], self.inputs[i]);
-        if self.contiguous[i] {
-            return Value::Input(&input[layout.offset() + start..][..len]);
+    fn input(&mut self, i: usize, start: usize, len: usize) -> Value {
+        let (layout, argument) = (&self.layouts[i], self.code.argument(i));
+        if layout.is_contiguous() {
+            return Value::Input(argument, layout.offset() + start);
         }
         // Not contiguous, so there is a dimension.
         let inner = layout.rank() - 1;
@@ -134,25 +133,25 @@ impl<'a> Interpreter<'a> {
         if start % size + len <= size {
             let at = layout.position(start);
             match stride {
-                0 => return Value::One(input[at]),
-                1 => return Value::Input(&input[at..at + len]),
+                0 => return Value::One(self.memory[argument][at]),
+                1 => return Value::Input(argument, at),
                 _ => {}
             }
         }
-        let slot = self.slot[i];
+        let slot = self.code.program.slots()[i];
         self.slots[slot].resize(BLOCK, 0);
-        gather(layout, start, input, &mut self.slots[slot][..len]);
+        gather(layout, start, self.memory[argument], &mut self.slots[slot][..len]);
         Value::Slot(slot)
     }
 
     fn apply(&self, instr: &Instr, out: &mut [u32]) {
         let len = out.len();
         let get = |r: u16| match &self.values[usize::from(r)] {
-            Value::Input(values) => values,
+            Value::Input(argument, at) => &self.memory[*argument][*at..][..len],
             Value::Slot(slot) => &self.slots[*slot][..len],
             Value::One(value) => std::slice::from_ref(value),
         };
-        let of = |r: u16| self.program.types()[usize::from(r)];
+        let of = |r: u16| self.code.program.types()[usize::from(r)];
         match *instr {
             Instr::Unary(op, a) => functions::unary(op, of(a), get(a), out),
             Instr::Binary(op, a, b) => functions::binary(op, of(a), get(a), get(b), out),
@@ -160,38 +159,6 @@ impl<'a> Interpreter<'a> {
             Instr::Const(_, bits) => out.fill(bits),
         }
     }
-}
-
-/// Registers that an instruction reads.
-fn operands(instr: &Instr) -> impl Iterator<Item = usize> {
-    let (count, registers) = match *instr {
-        Instr::Unary(_, a) => (1, [a; 3]),
-        Instr::Binary(_, a, b) => (2, [a, b, b]),
-        Instr::Select(c, a, b) => (3, [c, a, b]),
-        Instr::Const(..) => (0, [0; 3]),
-    };
-    registers.into_iter().take(count).map(usize::from)
-}
-
-fn assign_slots(program: &Program) -> Vec<usize> {
-    let inputs = program.inputs().len();
-    let mut last_use = vec![0; program.types().len()];
-    for (k, instr) in program.code().iter().enumerate() {
-        operands(instr).for_each(|r| last_use[r] = inputs + k);
-    }
-    // Results are read at the end.
-    program.outputs().iter().for_each(|&r| last_use[usize::from(r)] = usize::MAX);
-    // Inputs are gathered before the first instruction.
-    let mut slots: Vec<usize> = (0..inputs).collect();
-    let (mut free, mut count) = (vec![], inputs);
-    for k in inputs..program.types().len() {
-        slots.push(free.pop().unwrap_or_else(|| {
-            count += 1;
-            count - 1
-        }));
-        free.extend((0..k).filter(|&r| last_use[r] == k).map(|r| slots[r]));
-    }
-    slots
 }
 
 /// Visits the positions of elements `start..start + len` as runs of `(first element, position, stride, length)`.

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::batch_norm::{MOMENT_WORDS, levels, moment_stages, scratch_bytes, tree, typed, width};
 use super::prologue::Prologue;
+use super::stock::{Lent, stocked};
 use crate::simd::vectorized;
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader, Target};
@@ -211,12 +212,13 @@ impl Kernel for LayerNormGradParams {
         let rows = (TASK / self.cols).clamp(8, 256);
         let blocks = x.par_chunks(rows * self.cols).zip(dy.par_chunks(rows * self.cols));
         let blocks = blocks.zip(mean.par_chunks(rows).zip(rstd.par_chunks(rows)));
-        let block = |((x, dy), (mean, rstd))| column_sums(x, dy, mean, rstd, self.cols);
-        let blocks: Vec<[Vec<f32>; 2]> = blocks.map(block).collect();
+        let mut sums = Lent::filled(0.0, self.rows.div_ceil(rows) * 2 * self.cols);
+        let block = |(((x, dy), (mean, rstd)), sums)| column_sums(x, dy, mean, rstd, sums);
+        blocks.zip(sums.par_chunks_mut(2 * self.cols)).for_each(block);
         for (k, out) in [(1, args.write::<f32>(4)), (0, args.write::<f32>(5))] {
             out.fill(0.0);
-            for sums in &blocks {
-                out.iter_mut().zip(&sums[k]).for_each(|(o, s)| *o += s);
+            for sums in sums.chunks_exact(self.cols).skip(k).step_by(2) {
+                out.iter_mut().zip(sums).for_each(|(o, s)| *o += s);
             }
         }
     }
@@ -227,22 +229,22 @@ impl Kernel for LayerNormGradParams {
     }
 }
 
-/// Sums of `dy` and `dy (x - mean) rstd` of every column of a block of rows.
-fn column_sums(x: &[f32], dy: &[f32], mean: &[f32], rstd: &[f32], cols: usize) -> [Vec<f32>; 2] {
-    let (mut sums, mut products) = (vec![0.0f32; cols], vec![0.0f32; cols]);
+/// Adds `dy` and `dy (x - mean) rstd` of every column of a block of rows to `sums`, `[2, cols]`.
+fn column_sums(x: &[f32], dy: &[f32], mean: &[f32], rstd: &[f32], sums: &mut [f32]) {
+    let cols = sums.len() / 2;
+    let (sums, products) = sums.split_at_mut(cols);
     vectorized(
         #[inline(always)]
         || {
             let rows = x.chunks_exact(cols).zip(dy.chunks_exact(cols)).zip(mean.iter().zip(rstd));
             for ((x, dy), (mean, rstd)) in rows {
-                for (((a, b), x), dy) in sums.iter_mut().zip(&mut products).zip(x).zip(dy) {
+                for (((a, b), x), dy) in sums.iter_mut().zip(&mut *products).zip(x).zip(dy) {
                     *a += dy;
                     *b += dy * (x - mean) * rstd;
                 }
             }
         },
     );
-    [sums, products]
 }
 
 /// Count, mean and sum of squared deviations from the mean.
@@ -252,6 +254,8 @@ pub(super) struct Moments {
     pub mean: f64,
     pub squares: f64,
 }
+
+stocked!(Moments);
 
 impl Moments {
     /// Of `count` elements, from the sums of their deviations from `guess` and of the squares of these.
@@ -280,9 +284,10 @@ impl Moments {
 
 /// Moments of every column of the rows of `x`, in two passes over memory that the first one has cached. The second one
 /// corrects the mean of the first, whose sums are too rough for data far from 0.
-pub(super) fn column_moments(x: &[f32], columns: usize) -> Vec<Moments> {
+pub(super) fn column_moments(x: &[f32], out: &mut [Moments]) {
+    let columns = out.len();
     let rows = (x.len() / columns) as f32;
-    let [mut mean, mut first, mut second] = [0; 3].map(|_| vec![0.0f32; columns]);
+    let [mut mean, mut first, mut second] = [0; 3].map(|_| Lent::filled(0.0f32, columns));
     vectorized(
         #[inline(always)]
         || {
@@ -291,33 +296,34 @@ pub(super) fn column_moments(x: &[f32], columns: usize) -> Vec<Moments> {
             }
             mean.iter_mut().for_each(|m| *m /= rows);
             for row in x.chunks_exact(columns) {
-                for (((a, b), m), x) in first.iter_mut().zip(&mut second).zip(&mean).zip(row) {
+                for (((a, b), m), x) in first.iter_mut().zip(&mut *second).zip(&*mean).zip(row) {
                     *a += x - m;
                     *b += (x - m) * (x - m);
                 }
             }
         },
     );
-    let moments = |(c, &mean): (usize, &f32)| Moments::around(mean, rows.into(), [first[c], second[c]]);
-    mean.iter().enumerate().map(moments).collect()
+    let moments = |c: usize| Moments::around(mean[c], rows.into(), [first[c], second[c]]);
+    out.iter_mut().enumerate().for_each(|(c, out)| *out = moments(c));
 }
 
 /// Sums of `dy` and of `dy (x - mean)` of every column, with a mean a column.
-pub(super) fn centered_column_sums(x: &[f32], dy: &[f32], mean: &[f32]) -> [Vec<f32>; 2] {
+pub(super) fn centered_column_sums(x: &[f32], dy: &[f32], mean: &[f32], out: &mut [[f32; 2]]) {
     let columns = mean.len();
-    let (mut sums, mut products) = (vec![0.0f32; columns], vec![0.0f32; columns]);
+    let [mut sums, mut products] = [0; 2].map(|_| Lent::filled(0.0f32, columns));
     vectorized(
         #[inline(always)]
         || {
             for (x, dy) in x.chunks_exact(columns).zip(dy.chunks_exact(columns)) {
-                for ((((a, b), x), dy), mean) in sums.iter_mut().zip(&mut products).zip(x).zip(dy).zip(mean) {
+                for ((((a, b), x), dy), mean) in sums.iter_mut().zip(&mut *products).zip(x).zip(dy).zip(mean)
+                {
                     *a += dy;
                     *b += dy * (x - mean);
                 }
             }
         },
     );
-    [sums, products]
+    out.iter_mut().zip(sums.iter().zip(&*products)).for_each(|(out, (&a, &b))| *out = [a, b]);
 }
 
 /// Elements whose sums are kept in `f32`.

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::code::Code;
 use super::interpreter::{BLOCK, Interpreter, runs};
 use super::program::{Instr, Program};
+use super::stock::{Lent, stocked};
 use crate::layout::simplify;
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader};
@@ -32,6 +33,8 @@ struct Shared {
 // SAFETY: tasks write disjoint elements.
 unsafe impl Send for Shared {}
 unsafe impl Sync for Shared {}
+
+stocked!(Shared);
 
 impl From<&mut [u32]> for Shared {
     fn from(values: &mut [u32]) -> Shared {
@@ -122,8 +125,8 @@ impl Kernel for Map {
 
     fn run(&self, args: &Args) {
         let (count, first) = (self.count(), self.code.arguments());
-        let inputs = self.code.inputs(args, 0);
-        let interpreter = || Interpreter::new(&self.code.program, &self.code.layouts, inputs.clone());
+        let memory = self.code.memory(args, 0);
+        let interpreter = || Interpreter::new(&self.code, &self.code.layouts, &memory);
         if let [layout] = &self.outputs[..]
             && layout.is_contiguous()
         {
@@ -136,7 +139,7 @@ impl Kernel for Map {
             }
             return;
         }
-        let outputs: Vec<Shared> =
+        let outputs: Lent<Shared> =
             (first..first + self.outputs.len()).map(|o| args.write(o).into()).collect();
         let task = |t: usize| {
             let (start, put) = (t * TASK, |at, o: usize, values: &[u32]| {

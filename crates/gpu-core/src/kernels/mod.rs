@@ -24,6 +24,7 @@ mod reduce;
 mod scan;
 mod softmax;
 mod sort;
+mod stock;
 mod workgroup_tile;
 
 pub use attention::{Attention, AttentionGrad, AttentionInputs, AttentionStats};

@@ -187,6 +187,19 @@ pub enum Instr {
     Const(DType, u32),
 }
 
+impl Instr {
+    /// Registers that it reads.
+    pub(super) fn operands(&self) -> impl Iterator<Item = usize> {
+        let (count, registers) = match *self {
+            Instr::Unary(_, a) => (1, [a; 3]),
+            Instr::Binary(_, a, b) => (2, [a, b, b]),
+            Instr::Select(c, a, b) => (3, [c, a, b]),
+            Instr::Const(..) => (0, [0; 3]),
+        };
+        registers.into_iter().take(count).map(usize::from)
+    }
+}
+
 /// Straight-line code from input elements to output elements: mostly one, the last register.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Program {
@@ -196,6 +209,8 @@ pub struct Program {
     outputs: Vec<u16>,
     /// Type of every register.
     types: Vec<DType>,
+    /// Where the CPU keeps every register.
+    slots: Vec<usize>,
 }
 
 impl Program {
@@ -229,7 +244,8 @@ impl Program {
             });
         }
         assert!(outputs.iter().all(|&r| usize::from(r) < types.len()), "a result does not exist");
-        Program { inputs: inputs.to_vec(), code: code.to_vec(), outputs: outputs.to_vec(), types }
+        let slots = assign_slots(inputs.len(), code, outputs);
+        Program { inputs: inputs.to_vec(), code: code.to_vec(), outputs: outputs.to_vec(), types, slots }
     }
 
     /// The program that returns its one input.
@@ -253,6 +269,11 @@ impl Program {
     /// Registers of the results.
     pub fn outputs(&self) -> &[u16] {
         &self.outputs
+    }
+
+    /// The slot of every register: memory that is used again when the register that had it is not read any more.
+    pub(super) fn slots(&self) -> &[usize] {
+        &self.slots
     }
 
     /// Type of the first result.
@@ -295,4 +316,25 @@ impl Program {
         }
         text
     }
+}
+
+fn assign_slots(inputs: usize, code: &[Instr], outputs: &[u16]) -> Vec<usize> {
+    let registers = inputs + code.len();
+    let mut last_use = vec![0; registers];
+    for (k, instr) in code.iter().enumerate() {
+        instr.operands().for_each(|r| last_use[r] = inputs + k);
+    }
+    // Results are read at the end.
+    outputs.iter().for_each(|&r| last_use[usize::from(r)] = usize::MAX);
+    // Inputs are gathered before the first instruction.
+    let mut slots: Vec<usize> = (0..inputs).collect();
+    let (mut free, mut count) = (vec![], inputs);
+    for k in inputs..registers {
+        slots.push(free.pop().unwrap_or_else(|| {
+            count += 1;
+            count - 1
+        }));
+        free.extend((0..k).filter(|&r| last_use[r] == k).map(|r| slots[r]));
+    }
+    slots
 }

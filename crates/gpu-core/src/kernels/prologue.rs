@@ -1,9 +1,10 @@
 //! Operands that are computed as they are read.
 
-use super::code::Code;
+use super::code::{Code, Memory};
 use super::interpreter::Interpreter;
 use super::map::index_code;
 use super::program::Program;
+use super::stock::{Lent, Stocked};
 use crate::layout::simplify;
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, DType, Layout};
@@ -102,11 +103,7 @@ impl Prologue {
 
     /// The operand on the CPU, its inputs bound from argument `first` on.
     pub(super) fn bind<'a>(&'a self, args: &'a Args, first: usize) -> Operand<'a> {
-        if self.is_plain() {
-            let layout = &self.code.layouts[0];
-            return Operand::Plain(&args.read(first)[layout.offset()..][..layout.numel()]);
-        }
-        Operand::Computed(self, self.code.inputs(args, first))
+        Operand { of: self, memory: self.code.memory(args, first) }
     }
 
     /// WGSL that binds the inputs from binding `first` on as `NAME0..` and defines `fn load_NAME(i: u32) -> T`: element
@@ -182,43 +179,44 @@ pub(super) fn with_math(source: Source, operands: &[&Prologue]) -> Source {
     if operands.iter().all(|o| o.is_identity()) { source } else { source.with(wgsl!("math")) }
 }
 
+/// What a [`Prologue`] is read as.
+pub(super) trait Element: bytemuck::Pod + Default + Stocked {}
+impl<T: bytemuck::Pod + Default + Stocked> Element for T {}
+
 /// A [`Prologue`] bound to memory.
-pub(super) enum Operand<'a> {
-    /// All elements, as they lie in memory.
-    Plain(&'a [u32]),
-    /// What computes them, and its inputs.
-    Computed(&'a Prologue, Vec<&'a [u32]>),
+pub(super) struct Operand<'a> {
+    of: &'a Prologue,
+    memory: Memory<'a>,
 }
 
 impl<'a> Operand<'a> {
     /// All elements, where they lie in memory as they are.
     pub fn plain<T: bytemuck::Pod>(&self) -> Option<&'a [T]> {
-        match self {
-            Operand::Plain(words) => Some(bytemuck::cast_slice(words)),
-            Operand::Computed(..) => None,
-        }
+        let layout = &self.of.code.layouts[0];
+        let words = || &self.memory[0][layout.offset()..][..layout.numel()];
+        self.of.is_plain().then(|| bytemuck::cast_slice(words()))
     }
 
     /// A reader for one thread.
-    pub fn reader<T: bytemuck::Pod>(&'a self) -> Reader<'a, T> {
-        match self {
-            Operand::Plain(words) => Reader::Plain(bytemuck::cast_slice(words)),
-            Operand::Computed(prologue, inputs) => {
-                let interpreter = Interpreter::new(&prologue.code.program, &prologue.simple, inputs.clone());
-                Reader::Computed(interpreter, vec![])
+    pub fn reader<T: Element>(&'a self) -> Reader<'a, T> {
+        match self.plain() {
+            Some(values) => Reader::Plain(values),
+            None => {
+                let interpreter = Interpreter::new(&self.of.code, &self.of.simple, &self.memory);
+                Reader::Computed(interpreter, Lent::at_least(0))
             }
         }
     }
 }
 
 /// Reads ranges of an operand of elements `T`.
-pub(super) enum Reader<'a, T> {
+pub(super) enum Reader<'a, T: Element> {
     Plain(&'a [T]),
     /// What computes the elements, and memory for them.
-    Computed(Interpreter<'a>, Vec<T>),
+    Computed(Interpreter<'a>, Lent<T>),
 }
 
-impl<'a, T: bytemuck::Pod> Reader<'a, T> {
+impl<'a, T: Element> Reader<'a, T> {
     /// All elements, where they lie in memory as they are.
     pub fn plain(&self) -> Option<&'a [T]> {
         match self {
@@ -240,9 +238,7 @@ impl<'a, T: bytemuck::Pod> Reader<'a, T> {
         match self {
             Reader::Plain(values) => &values[start..start + len],
             Reader::Computed(interpreter, values) => {
-                if values.len() < len {
-                    values.resize(len, T::zeroed());
-                }
+                values.grow(len);
                 let values = &mut values[..len];
                 interpreter.run(start, bytemuck::cast_slice_mut(values));
                 values

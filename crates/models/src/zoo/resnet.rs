@@ -1,6 +1,6 @@
 //! Residual networks (He et al. 2015, "Deep residual learning for image recognition").
 
-use autograd::{Padding, Pool2d, Tensor};
+use autograd::{Padding, Pool2d, Tensor, checkpoint};
 
 use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 
@@ -28,6 +28,7 @@ pub struct ResNet {
     pool: bool,
     blocks: Vec<Block>,
     head: Linear,
+    recompute: bool,
 }
 
 /// How many feature maps a stage has, and how many blocks.
@@ -137,7 +138,7 @@ impl ResNet {
             }
         }
         let head = Linear::new(&params.path(head), channels, classes);
-        ResNet { conv1, bn1, pool: stem == Stem::Large, blocks, head }
+        ResNet { conv1, bn1, pool: stem == Stem::Large, blocks, head, recompute: false }
     }
 
     /// Starts every residual branch at 0, by the weight of its last batch norm (Goyal et al. 2017; torchvision's
@@ -159,6 +160,12 @@ impl ResNet {
         self
     }
 
+    /// Keeps only the outputs of blocks for the backward pass, which computes the rest again: less memory, a third more work; see
+    /// [`checkpoint`](autograd::checkpoint()).
+    pub fn recompute(self) -> ResNet {
+        ResNet { recompute: true, ..self }
+    }
+
     /// Logits `[N, classes]` of images `[N, 3, H, W]`.
     ///
     /// # Panics
@@ -170,7 +177,7 @@ impl ResNet {
             x = x.max_pool2d(Pool2d { stride: [2; 2], padding: [1; 2], ..Pool2d::new(3) }).0;
         }
         for block in &self.blocks {
-            x = block.forward(&x, mode);
+            x = if self.recompute { checkpoint(|| block.forward(&x, mode)) } else { block.forward(&x, mode) };
         }
         self.head.forward(&x.mean(&[2, 3], false))
     }

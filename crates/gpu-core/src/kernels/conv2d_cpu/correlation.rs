@@ -5,13 +5,14 @@ use rayon::prelude::*;
 
 use super::planes::{Grid, Planes, forward_grid, input_grad_grids};
 use super::tile::Task;
-use super::{LANES, Shared, TILE, with_buffers};
+use super::{LANES, PlaneMoments, Shared, TILE, with_buffers};
 use crate::Args;
 use crate::kernels::Conv2dShape;
+use crate::kernels::layer_norm::Moments;
 use crate::kernels::prologue::Prologue;
 
 /// A correlation of every image with a set of weights.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::kernels) struct Correlation {
     pub(super) batch: usize,
     pub(super) groups: usize,
@@ -21,6 +22,8 @@ pub(in crate::kernels) struct Correlation {
     pub(super) output: [usize; 2],
     pub(super) planes: Planes,
     pub(super) grids: Vec<Grid>,
+    /// Of every grid and (source channel, tap): where it lies in the planes.
+    pub(super) offsets: Vec<Vec<usize>>,
     /// Weight strides of output and source channel.
     weight: [usize; 2],
     area: usize,
@@ -54,7 +57,14 @@ impl Correlation {
         let area = shape.kernel[0] * shape.kernel[1];
         let images = images_together(shape.batch, grids[0].rows * grids[0].cols, grids[0].cols);
         let (batch, groups) = (shape.batch, shape.groups);
-        Correlation { batch, groups, inner, outer, output, planes, grids, weight, area, images }
+        let offsets = |g: &Grid| -> Vec<usize> {
+            (0..inner)
+                .flat_map(|c| g.taps.iter().map(move |t| (c, t.1)))
+                .map(|(c, at)| c * planes.len() + at)
+                .collect()
+        };
+        let offsets = grids.iter().map(offsets).collect();
+        Correlation { batch, groups, inner, outer, output, planes, grids, offsets, weight, area, images }
     }
 
     /// Output channels of a block of packed weights.
@@ -107,19 +117,15 @@ impl Correlation {
     }
 
     /// Arguments: as [`Engine::run`](super::Engine::run).
-    pub fn run(&self, source: &Prologue, args: &Args) {
+    pub fn run(&self, source: &Prologue, args: &Args, moments: Option<&mut [Moments]>) {
         let (x, next) = (&source.bind(args, 0), source.arity());
-        let (y, packed): (&mut [f32], &mut [f32]) = (args.write(next + 1), args.write(next + 2));
+        let (y, packed): (&mut [f32], &mut [f32]) = (args.write(next + 1), args.write(args.len() - 1));
         self.pack(args.read(next), packed);
         let packed = &*packed;
-        let offsets = |g: &Grid| -> Vec<usize> {
-            (0..self.inner).flat_map(|c| g.taps.iter().map(move |t| c * self.planes.len() + t.1)).collect()
-        };
-        let offsets: Vec<Vec<usize>> = self.grids.iter().map(offsets).collect();
         let sets = self.batch.div_ceil(self.images);
         let units = if self.groups > 1 { self.groups } else { self.blocks() };
         let parts = if sets >= 16 { 1 } else { 16usize.div_ceil(sets).min(units) };
-        let longest = offsets.iter().map(Vec::len).max().unwrap_or(0);
+        let longest = self.offsets.iter().map(Vec::len).max().unwrap_or(0);
         let copy = if self.planes.is_input() && self.direct() && source.is_plain() {
             0
         } else {
@@ -128,6 +134,8 @@ impl Correlation {
         let panel = if self.direct() { 0 } else { longest * TILE };
         let sizes = [copy, panel, 0];
         let y = Shared(y.as_mut_ptr());
+        let (pixels, channels) = (self.output[0] * self.output[1], self.groups * self.outer);
+        let moments = PlaneMoments::new(y, moments, pixels, channels);
         (0..sets * parts).into_par_iter().for_each(|i| {
             let (set, part) = (i / parts, i % parts);
             let range = |n: usize| part * n / parts..(part + 1) * n / parts;
@@ -139,20 +147,17 @@ impl Correlation {
             let images = first..(first + self.images).min(self.batch);
             let x = x.reader();
             with_buffers(sizes, |[copy, panel, _]| {
-                let offsets = &offsets;
-                Arch::new().dispatch(Task {
-                    of: self,
-                    x,
-                    packed,
-                    offsets,
-                    y,
-                    images,
-                    groups,
-                    blocks,
-                    copy,
-                    panel,
-                });
+                let (images, groups, blocks) = (images.clone(), groups.clone(), blocks.clone());
+                Arch::new().dispatch(Task { of: self, x, packed, y, images, groups, blocks, copy, panel });
             });
+            if let Some(moments) = &moments {
+                let rows = blocks.start * self.block()..(blocks.end * self.block()).min(self.outer);
+                for group in groups {
+                    let channels = group * self.outer + rows.start..group * self.outer + rows.end;
+                    // SAFETY: what the task has just computed.
+                    unsafe { moments.take(images.clone(), channels) };
+                }
+            }
         });
     }
 }

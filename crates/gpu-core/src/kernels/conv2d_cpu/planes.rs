@@ -6,7 +6,7 @@ use crate::kernels::interpreter::BLOCK;
 use crate::kernels::prologue::Reader;
 
 /// Copies of one channel: plane `i` holds input element `corner[i] + step * [row, col]`, and 0 outside of the input.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Planes {
     corners: Vec<[isize; 2]>,
     step: [usize; 2],
@@ -100,7 +100,7 @@ fn block<const N: usize>(row: &[f32], out: &mut [f32; N]) {
 }
 
 /// Output pixels `origin + step * [row, col]`, and the taps that reach them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Grid {
     pub rows: usize,
     pub cols: usize,

@@ -12,7 +12,6 @@ pub(super) struct Task<'a> {
     pub of: &'a Correlation,
     pub x: Reader<'a, f32>,
     pub packed: &'a [f32],
-    pub offsets: &'a [Vec<usize>],
     pub y: Shared,
     pub images: std::ops::Range<usize>,
     pub groups: std::ops::Range<usize>,
@@ -60,7 +59,7 @@ impl Task<'_> {
             let source = source.unwrap_or_else(|| self.copy(group));
             let panel = self.panel.as_mut_ptr();
             let mut weights = self.packed;
-            for (grid, offsets) in of.grids.iter().zip(self.offsets) {
+            for (grid, offsets) in of.grids.iter().zip(&of.offsets) {
                 let stride = of.blocks() * offsets.len() * of.block();
                 let own = weights[group * stride..].as_ptr();
                 weights = &weights[of.groups * stride..];

@@ -9,9 +9,11 @@ use crate::Args;
 use crate::kernels::Conv2dShape;
 use crate::kernels::interpreter::BLOCK;
 use crate::kernels::prologue::{Prologue, Reader};
+use crate::kernels::stock::Lent;
 
 /// The weight gradient on the CPU: sums over pixels with vectors along them. The images are cut into chunks, by the
 /// shape alone; partial sums of the chunks are added in order.
+#[derive(Clone, Debug)]
 pub(in crate::kernels) struct WeightGrad {
     shape: Conv2dShape,
     planes: Planes,
@@ -85,10 +87,10 @@ impl WeightGrad {
         });
         let partials = &*partials;
         dweight.par_chunks_mut(4096).enumerate().for_each(|(i, out)| {
-            let part = |chunk: usize| &partials[chunk * size + i * 4096..][..out.len()];
-            let (first, rest) = (part(0), (1..self.chunks).map(part).collect::<Vec<_>>());
-            out.copy_from_slice(first);
-            for part in rest {
+            let len = out.len();
+            let part = |chunk: usize| &partials[chunk * size + i * 4096..][..len];
+            out.copy_from_slice(part(0));
+            for part in (1..self.chunks).map(part) {
                 out.iter_mut().zip(part).for_each(|(o, p)| *o += p);
             }
         });
@@ -141,7 +143,7 @@ impl Task<'_> {
         // Positions of the vectors of an image.
         let place = |i: usize| i / cols * of.planes.pitch + i % cols;
         let starts = (0..padded).step_by(S::F32_LANES);
-        let position: Vec<usize> = if direct { starts.map(place).collect() } else { starts.collect() };
+        let position: Lent<usize> = if direct { starts.map(place).collect() } else { starts.collect() };
         let [planes, panel, copy] = std::mem::take(&mut self.buffers);
         let dy = self.gradient(padded, copy);
         for first in self.channels.clone().step_by(of.channels) {

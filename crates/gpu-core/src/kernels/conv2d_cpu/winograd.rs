@@ -16,11 +16,13 @@ use std::ops::Range;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::{Shared, with_buffers};
+use super::{PlaneMoments, Shared, with_buffers};
 use crate::Args;
 use crate::kernels::Conv2dShape;
 use crate::kernels::interpreter::BLOCK;
+use crate::kernels::layer_norm::Moments;
 use crate::kernels::prologue::Prologue;
+use crate::kernels::stock::{Lent, stocked};
 use task::Task;
 pub(in crate::kernels) use weight_grad::WinogradWeightGrad;
 
@@ -37,7 +39,7 @@ const ROWS: usize = 8;
 const CHANNELS: usize = 32;
 
 /// The convolution or its input gradient.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::kernels) struct Winograd {
     batch: usize,
     /// Channels of the source and the output.
@@ -101,9 +103,9 @@ impl Winograd {
     }
 
     /// Arguments: as [`Engine::run`](super::Engine::run).
-    pub fn run(&self, source: &Prologue, args: &Args) {
+    pub fn run(&self, source: &Prologue, args: &Args, moments: Option<&mut [Moments]>) {
         let (x, next) = (&source.bind(args, 0), source.arity());
-        let (y, packed): (&mut [f32], &mut [f32]) = (args.write(next + 1), args.write(next + 2));
+        let (y, packed): (&mut [f32], &mut [f32]) = (args.write(next + 1), args.write(args.len() - 1));
         self.pack(args.read(next), packed);
         let packed = &*packed;
         let tiles = self.batch * self.tiles[0] * self.tiles[1];
@@ -119,6 +121,7 @@ impl Winograd {
             together * POINTS * WIDTH + (TILE * self.tiles[0] + 2) * self.pitch(),
         ];
         let y = Shared(y.as_mut_ptr());
+        let moments = PlaneMoments::new(y, moments, self.output[0] * self.output[1], self.outer);
         (0..sets * parts).into_par_iter().for_each(|i| {
             let (set, part) = (i / parts, i % parts);
             let blocks = part * self.blocks() / parts..(part + 1) * self.blocks() / parts;
@@ -126,11 +129,23 @@ impl Winograd {
             let x = x.reader();
             with_buffers(sizes, |[v, m, rest]| {
                 let (patches, plane) = rest.split_at_mut(together * POINTS * WIDTH);
+                let (tiles, blocks) = (tiles.clone(), blocks.clone());
                 let task =
                     Task { of: self, x, packed, y, tiles, blocks, together, v, m, m_stride, patches, plane };
                 Arch::new().dispatch(task);
             });
+            if let Some(moments) = &moments {
+                let area = self.tiles[0] * self.tiles[1];
+                let channels = blocks.start * ROWS..(blocks.end * ROWS).min(self.outer);
+                // SAFETY: what the task has just computed, as its tiles are those of whole images.
+                unsafe { moments.take(tiles.start / area..tiles.end / area, channels) };
+            }
         });
+    }
+
+    /// Whether a task has the tiles of whole images.
+    pub fn whole_planes(&self) -> bool {
+        WIDTH.is_multiple_of(self.tiles[0] * self.tiles[1])
     }
 
     /// Floats of a padded row of the source.
@@ -166,9 +181,11 @@ struct Segment {
     at: usize,
 }
 
+stocked!(Segment);
+
 /// Tiles of all images, `area` each, by image.
-fn segments(area: usize, tiles: Range<usize>) -> Vec<Segment> {
-    let mut segments = vec![];
+fn segments(area: usize, tiles: Range<usize>) -> Lent<Segment> {
+    let mut segments = Lent::empty();
     let mut next = tiles.start;
     while next < tiles.end {
         let (image, first) = (next / area, next % area);

@@ -28,6 +28,7 @@ const TAPS: usize = 9;
 const BLOCK: usize = TAPS * ROWS * WIDTH;
 
 /// The sums over tiles are cut by the shape alone; partial sums are added in order.
+#[derive(Clone, Debug)]
 pub(in crate::kernels) struct WinogradWeightGrad {
     /// Geometry of the forward convolution.
     of: Winograd,
@@ -143,9 +144,9 @@ impl WithSimd for Task<'_> {
         let of = &self.of.of;
         for start in self.tiles.clone().step_by(TILES) {
             let end = (start + TILES).min(self.tiles.end);
-            for segment in segments(of.tiles[0] * of.tiles[1], start..end) {
-                self.transform_source(simd, &segment);
-                self.transform_gradient(simd, &segment);
+            for segment in segments(of.tiles[0] * of.tiles[1], start..end).iter() {
+                self.transform_source(simd, segment);
+                self.transform_gradient(simd, segment);
             }
             let first = start == self.tiles.start;
             if S::REGISTER_COUNT >= 32 {
