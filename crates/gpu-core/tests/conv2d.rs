@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gpu_core::kernels::{Binary, Instr, Program, Prologue, Unary};
-use gpu_core::kernels::{Conv2d, Conv2dInputGrad, Conv2dShape, Conv2dWeightGrad};
+use gpu_core::kernels::{ChannelMoments, Conv2d, Conv2dInputGrad, Conv2dShape, Conv2dWeightGrad};
 use gpu_core::testing::{check_twin, devices, run_kernel};
 use gpu_core::{DType, Device, GpuFamily, GpuProfile, Kernel, Layout};
 
@@ -272,6 +272,30 @@ fn variants_for_software_adapters_equal_cpu() {
 #[test]
 fn variants_for_real_gpus_equal_cpu() {
     variants_equal_cpu(GpuFamily::Other, 2, 6);
+}
+
+/// As a kernel of its own takes them from the output, to the bit.
+#[test]
+fn channel_moments_can_come_along() {
+    let cpu = Device::named("cpu").unwrap();
+    let mut with = 0;
+    for (case, _) in cases() {
+        let s = shape(case);
+        let (kernel, inputs, want) = passes(s, true).swap_remove(0);
+        let Some(both) = kernel.with_channel_moments() else { continue };
+        assert!(both.with_channel_moments().is_none(), "once is enough");
+        let junk = vec![f32::NAN.to_bits(); s.out_channels];
+        let args = arguments(&inputs, want.len());
+        let got = run_kernel(&cpu, both, &[args.clone(), vec![junk.clone(), junk.clone()]].concat());
+        let y = run_kernel(&cpu, kernel, &args).pop().unwrap();
+        let [height, width] = s.output();
+        let x = Prologue::plain(DType::F32, Layout::contiguous(&[y.len()]));
+        let alone = ChannelMoments { batch: s.batch, channels: s.out_channels, spatial: height * width, x };
+        let want = run_kernel(&cpu, Arc::new(alone), &[y, junk.clone(), junk]);
+        assert!(got[inputs.len()..] == want, "{case:?}");
+        with += 1;
+    }
+    assert!(with >= 12, "{with} cases");
 }
 
 /// A part of a larger buffer, from an offset on.
