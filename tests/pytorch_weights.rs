@@ -22,13 +22,14 @@ fn network(name: &str, params: &Params) -> Forward {
             Box::new(move |x| net.forward(x, None).0)
         }
         "gpt" => {
-            let net = Gpt::new(GptOptions { vocab: 65, context: 64, width: 64, heads: 4, depth: 3 }, params);
-            Box::new(move |x| net.forward(x))
+            let options = GptOptions { vocab: 65, context: 64, width: 64, heads: 4, depth: 3, dropout: 0.0 };
+            let net = Gpt::new(options, params);
+            Box::new(move |x| net.forward(x, Mode::Eval))
         }
         _ => {
             let options = VitOptions { width: 48, heads: 3, depth: 3, ..VitOptions::new([32, 32], 4, 10) };
             let net = Vit::new(options, params);
-            Box::new(move |x| net.forward(x))
+            Box::new(move |x| net.forward(x, Mode::Eval))
         }
     }
 }

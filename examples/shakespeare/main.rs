@@ -171,7 +171,7 @@ impl<'a> Run<'a> {
         while self.opt.steps() < until {
             let step = self.opt.steps();
             let batch = self.tensors(&self.train.draw(self.options.batch(), self.options.seed, step))?;
-            let loss = self.net.loss(&batch[0], &batch[1]);
+            let loss = self.net.loss(&batch[0], &batch[1], Mode::Train);
             let (gradients, norm) = loss.backward().clip_norm(self.options.clip, 2.0);
             let watched = stack(&[&loss.detach(), &norm.detach()], 0);
             drop((loss, norm));
@@ -204,7 +204,7 @@ impl<'a> Run<'a> {
         let ((step, [tokens, next]), watched) = done;
         let [loss, norm] = watched[..] else { bail!("a step gives a loss and a norm, not {watched:?}") };
         self.history.stepped(step, &[schedule.lr(step), loss, norm])?;
-        check_finite(step, loss, || self.net.loss(&tokens, &next))?;
+        check_finite(step, loss, || self.net.loss(&tokens, &next, Mode::Train))?;
         let (recent, speed) = (self.history.recent("loss", RECENT), bar.steps_per_s());
         bar.say(format!("loss {recent:.3}  {:.0} ms a step", 1000.0 / speed));
         Ok(())
@@ -216,7 +216,7 @@ impl<'a> Run<'a> {
         for batch in self.validation.all(self.options.batch()) {
             let size = batch.tokens.len();
             let [tokens, next] = self.tensors(&batch)?;
-            sum += f64::from(self.net.loss(&tokens, &next).item()?) * size as f64;
+            sum += f64::from(self.net.loss(&tokens, &next, Mode::Eval).item()?) * size as f64;
             count += size;
         }
         let loss = sum / count as f64;

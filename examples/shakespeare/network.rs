@@ -23,7 +23,8 @@ impl Network {
                     "a width of {width} can't be divided among {heads} heads; choose another --width or --heads"
                 );
                 let context = options.context;
-                Network::Gpt(Gpt::new(GptOptions { vocab, context, width, heads, depth }, params))
+                let sizes = GptOptions { vocab, context, width, heads, depth, dropout: 0.0 };
+                Network::Gpt(Gpt::new(sizes, params))
             }
             Kind::Lstm => {
                 let sizes = CharRnnOptions { vocab, embed: width.div_ceil(4), hidden: width, layers: depth };
@@ -33,9 +34,9 @@ impl Network {
     }
 
     /// Mean cross-entropy, in nats a character, of predicting `next [N, T]` from `tokens [N, T]`.
-    pub fn loss(&self, tokens: &Tensor, next: &Tensor) -> Tensor {
+    pub fn loss(&self, tokens: &Tensor, next: &Tensor, mode: Mode) -> Tensor {
         let logits = match self {
-            Network::Gpt(net) => net.forward(tokens),
+            Network::Gpt(net) => net.forward(tokens, mode),
             Network::Lstm(net) => net.forward(tokens, None).0,
         };
         logits.flatten(0, 1).cross_entropy(&next.flatten(0, 1))

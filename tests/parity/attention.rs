@@ -2,7 +2,7 @@
 
 use autograd::Tensor;
 use models::{
-    AttentionMask, AttentionOptions, MultiheadAttention, Params, TransformerDecoderLayer,
+    AttentionMask, AttentionOptions, Mode, MultiheadAttention, Params, TransformerDecoderLayer,
     TransformerEncoderLayer, TransformerOptions,
 };
 
@@ -40,6 +40,7 @@ fn multi_head(c: &Call) -> Answer {
         bias: a.get("bias").is_none_or(|v| v.as_bool() == Some(true)),
         kdim: a.size("kdim"),
         vdim: a.size("vdim"),
+        dropout: 0.0,
     };
     let params = Params::new(c.device, 0);
     let layer = MultiheadAttention::with(&params, width, heads, options);
@@ -59,9 +60,9 @@ fn multi_head(c: &Call) -> Answer {
     };
     let averaged = a.get("average_attn_weights").is_none_or(|v| v.as_bool() == Some(true));
     if !a.flag("need_weights") {
-        return Ok(vec![turned(c, &layer.forward(&q, &k, &v, mask))]);
+        return Ok(vec![turned(c, &layer.forward(&q, &k, &v, mask, Mode::Train))]);
     }
-    let (y, weights) = layer.forward_weights(&q, &k, &v, mask);
+    let (y, weights) = layer.forward_weights(&q, &k, &v, mask, Mode::Train);
     Ok(vec![turned(c, &y), if averaged { weights.mean(&[1], false) } else { weights }])
 }
 
@@ -82,6 +83,7 @@ fn transformer_layer(c: &Call) -> Answer {
         norm_first: a.flag("norm_first"),
         layer_norm_eps: a.float("layer_norm_eps").unwrap_or(default.layer_norm_eps),
         bias: a.get("bias").is_none_or(|v| v.as_bool() == Some(true)),
+        dropout: 0.0,
     };
     let mask = |attn, padding, causal| AttentionMask {
         attn: c.find(attn),
@@ -93,13 +95,13 @@ fn transformer_layer(c: &Call) -> Answer {
     let y = if c.op == "transformer_encoder_layer" {
         let layer = TransformerEncoderLayer::new(&params, width, heads, options);
         c.set(&params);
-        layer.forward(&x, mask("src_mask", "src_key_padding_mask", "is_causal"))
+        layer.forward(&x, mask("src_mask", "src_key_padding_mask", "is_causal"), Mode::Train)
     } else {
         let layer = TransformerDecoderLayer::new(&params, width, heads, options);
         c.set(&params);
         let own = mask("tgt_mask", "tgt_key_padding_mask", "tgt_is_causal");
         let of_memory = mask("memory_mask", "memory_key_padding_mask", "memory_is_causal");
-        layer.forward(&x, &turned(c, c.named("memory")), own, of_memory)
+        layer.forward(&x, &turned(c, c.named("memory")), own, of_memory, Mode::Train)
     };
     Ok(vec![turned(c, &y)])
 }

@@ -156,9 +156,10 @@ fn classifier(case: &Case, config: &Attrs, params: &Params) -> Result<Classifier
         }
         "train/gpt_mini" => {
             let (vocab, context, width) = (size("vocab"), size("context"), size("dim"));
-            let options = GptOptions { vocab, context, width, heads: size("heads"), depth: size("depth") };
+            let (heads, depth) = (size("heads"), size("depth"));
+            let options = GptOptions { vocab, context, width, heads, depth, dropout: 0.0 };
             let net = Gpt::new(options, params);
-            Box::new(move |x| net.forward(x))
+            Box::new(move |x| net.forward(x, Mode::Train))
         }
         "train/vit_tiny" => {
             let image = config.each("image").expect("image");
@@ -170,7 +171,7 @@ fn classifier(case: &Case, config: &Attrs, params: &Params) -> Result<Classifier
                 ..VitOptions::new(image, size("patch"), size("classes"))
             };
             let net = Vit::new(options, params);
-            Box::new(move |x| net.forward(x))
+            Box::new(move |x| net.forward(x, Mode::Train))
         }
         _ => return Err(Unsupported(case.op.clone())),
     })

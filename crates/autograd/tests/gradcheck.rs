@@ -225,6 +225,9 @@ fn distances_and_segments() {
         ("segment_max", vec![distinct(&[4, 2])], |x| {
             x[0].segment_max(&ints(&[1, 0, 1, 3], &[4]), 4).square()
         }),
+        ("segment_softmax", vec![any(&[4, 2])], |x| {
+            x[0].segment_softmax(&ints(&[1, 0, 1, 3], &[4]), 4).square()
+        }),
     ]);
 }
 

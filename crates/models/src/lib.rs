@@ -18,14 +18,14 @@ pub use error::{Error, Result};
 pub use generate::{Hypothesis, LanguageModel, Reader, Sampler, beam_search, generate};
 pub use init::Init;
 pub use layers::{
-    AdditiveAttention, AlphaDropout, AttentionMask, AttentionOptions, BatchNorm, BatchNorm1d, BatchNorm2d,
-    BatchNorm3d, BatchRenorm, BlurPool, Conv, Conv1d, Conv2d, Conv3d, ConvBuilder, ConvTranspose,
-    ConvTranspose1d, ConvTranspose2d, ConvTransposeBuilder, Crf, DropConnect, DropPath, Dropout, Dropout2d,
-    Embedding, GhostBatchNorm, GroupNorm, Gru, InstanceNorm, KvCache, LayerNorm, LearnedPositions, Linear,
-    Lstm, Mode, MultiheadAttention, PRelu, RmsNorm, Rnn, RnnOptions, Rotary, SeparableConv2d,
-    SinusoidalPositions, Sizes, SpectralNorm, SqueezeExcite, Transformer, TransformerDecoder,
-    TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer, TransformerMasks,
-    TransformerOptions, VariationalDropout, WeightNorm,
+    AdditiveAttention, Aggregation, AlphaDropout, AttentionMask, AttentionOptions, BatchNorm, BatchNorm1d,
+    BatchNorm2d, BatchNorm3d, BatchRenorm, BlurPool, Conv, Conv1d, Conv2d, Conv3d, ConvBuilder,
+    ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTransposeBuilder, Crf, DropConnect, DropPath,
+    Dropout, Dropout2d, Embedding, GatConv, GcnConv, GhostBatchNorm, GinConv, Graph, GroupNorm, Gru,
+    InstanceNorm, KvCache, LayerNorm, LearnedPositions, Linear, Lstm, Mode, MultiheadAttention, PRelu,
+    RmsNorm, Rnn, RnnOptions, Rotary, SageConv, SeparableConv2d, SinusoidalPositions, Sizes, SpectralNorm,
+    SqueezeExcite, Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
+    TransformerEncoderLayer, TransformerMasks, TransformerOptions, VariationalDropout, WeightNorm,
 };
 pub use optim::{
     Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Asgd, Average, Constraint, Lamb, Lars, Lbfgs, Lion,
@@ -38,7 +38,7 @@ pub use schedule::{
 };
 pub use summary::{LayerSummary, Summary};
 pub use zoo::{
-    AlexNet, Attend, Bert, BertOptions, CharRnn, CharRnnOptions, DenseNet, Encoded, Gpt, GptOptions, LeNet,
-    Masked, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions, UNet, Vae,
-    VaeOutput, Vgg, Vit, VitOptions,
+    AlexNet, Attend, Bert, BertOptions, CharRnn, CharRnnOptions, DenseNet, Encoded, Gcn, Gpt, GptOptions,
+    LeNet, Masked, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions, UNet,
+    Vae, VaeOutput, Vgg, Vit, VitOptions,
 };

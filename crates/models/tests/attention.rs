@@ -1,7 +1,7 @@
 //! Multi-head attention against its definition head by head.
 
 use autograd::{DType, Device, Tensor, cat};
-use models::{AttentionMask, MultiheadAttention, Params};
+use models::{AttentionMask, Mode, MultiheadAttention, Params};
 
 const WIDTH: usize = 6;
 const HEADS: usize = 2;
@@ -52,17 +52,17 @@ fn heads_attend_by_themselves() {
         let (x, memory) = (numbers(&device, &[2, 4, WIDTH], 1.0), numbers(&device, &[2, 5, WIDTH], 1.5));
         let none = Tensor::zeros(&device, &[1]);
         let all = AttentionMask::default();
-        near(&layer.forward(&x, &x, &x, all), &reference(&params, &x, &x, &x, &none));
-        let cross = layer.forward(&x, &memory, &memory, all);
+        near(&layer.forward(&x, &x, &x, all, Mode::Eval), &reference(&params, &x, &x, &x, &none));
+        let cross = layer.forward(&x, &memory, &memory, all, Mode::Eval);
         near(&cross, &reference(&params, &x, &memory, &memory, &none));
 
         // True hides, as in torch; causal is the same as hiding what comes later.
         let later = Tensor::ones(&device, &[4, 4]).triu(1);
         let causal = reference(&params, &x, &x, &x, &(&later * -1e30));
-        near(&layer.forward(&x, &x, &x, AttentionMask::causal()), &causal);
+        near(&layer.forward(&x, &x, &x, AttentionMask::causal(), Mode::Eval), &causal);
         let later = later.to(DType::Bool);
         let mask = AttentionMask { attn: Some(&later), ..all };
-        near(&layer.forward(&x, &x, &x, mask), &causal);
+        near(&layer.forward(&x, &x, &x, mask, Mode::Eval), &causal);
     }
 }
 
@@ -71,7 +71,8 @@ fn all_parameters_get_gradients() {
     let device = Device::named("cpu").unwrap();
     let (layer, params) = layer(&device);
     let x = numbers(&device, &[2, 4, WIDTH], 1.0);
-    let gradients = layer.forward(&x, &x, &x, AttentionMask::causal()).square().sum_all().backward();
+    let gradients =
+        layer.forward(&x, &x, &x, AttentionMask::causal(), Mode::Eval).square().sum_all().backward();
     for param in params.trainable() {
         let gradient = gradients.get(&param.value()).unwrap().to_vec::<f32>().unwrap();
         assert!(gradient.iter().any(|g| g.abs() > 1e-6), "{}", param.name());

@@ -1,14 +1,17 @@
 //! Writing with language models: caches against whole sequences, plans, and searches against trying everything.
 
 use autograd::{Device, Tensor};
-use models::{CharRnn, CharRnnOptions, Gpt, GptOptions, LanguageModel, Params, Reader, beam_search};
+use models::{CharRnn, CharRnnOptions, Gpt, GptOptions, LanguageModel, Mode, Params, Reader, beam_search};
 
 const VOCAB: usize = 5;
 const CONTEXT: usize = 6;
 
 fn gpt(device: &Device) -> Gpt {
     let params = Params::new(device, 3);
-    let net = Gpt::new(GptOptions { vocab: VOCAB, context: CONTEXT, width: 8, heads: 2, depth: 2 }, &params);
+    let net = Gpt::new(
+        GptOptions { vocab: VOCAB, context: CONTEXT, width: 8, heads: 2, depth: 2, dropout: 0.0 },
+        &params,
+    );
     // Larger weights than at the start of a training, so that sequences matter.
     params.all().iter().for_each(|p| p.set(&(p.value() * 8.0)));
     net
@@ -37,7 +40,7 @@ fn a_cache_gives_what_the_whole_sequence_gives() {
     let sequence = [3, 1, 4, 1, 0, 2];
     for device in gpu_core::testing::devices() {
         let net = gpt(&device);
-        let whole = net.forward(&tokens(&device, &sequence)).to_vec::<f32>().unwrap();
+        let whole = net.forward(&tokens(&device, &sequence), Mode::Eval).to_vec::<f32>().unwrap();
         for pieces in [vec![1; 6], vec![4, 2], vec![1, 3, 2]] {
             let (mut cache, mut got, mut at) = (net.cache(1), vec![], 0);
             for piece in pieces {
@@ -69,7 +72,7 @@ fn a_full_context_goes_on_with_its_later_half() {
     let mut reader = Reader::new(&net);
     let all = [3, 1, 4, 1, 0, 2, 4];
     let [.., last] = all.map(|token| reader.read(token).unwrap());
-    let later = net.forward(&tokens(&device, &all[3..])).to_vec::<f32>().unwrap();
+    let later = net.forward(&tokens(&device, &all[3..]), Mode::Eval).to_vec::<f32>().unwrap();
     near(&last, &later[later.len() - VOCAB..]);
 }
 

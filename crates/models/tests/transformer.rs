@@ -2,7 +2,8 @@
 
 use autograd::{DType, Device, Tensor};
 use models::{
-    AttentionMask, MultiheadAttention, Params, Rotary, Transformer, TransformerMasks, TransformerOptions,
+    AttentionMask, Mode, MultiheadAttention, Params, Rotary, Transformer, TransformerMasks,
+    TransformerOptions,
 };
 
 const WIDTH: usize = 6;
@@ -34,11 +35,11 @@ fn padding_is_not_seen() {
     for device in gpu_core::testing::devices() {
         let net = transformer(&device, true);
         let (source, target) = (numbers(&device, &[2, 5, WIDTH], 1.0), numbers(&device, &[2, 3, WIDTH], 2.0));
-        let short = net.forward(&source.narrow(1, 0, 3), &target, TransformerMasks::causal());
+        let short = net.forward(&source.narrow(1, 0, 3), &target, TransformerMasks::causal(), Mode::Eval);
         let padding = hidden(&device, &[0, 0, 0, 1, 1, 0, 0, 0, 1, 1], &[2, 5]);
         let mask = AttentionMask { key_padding: Some(&padding), ..AttentionMask::default() };
         let masks = TransformerMasks { src: mask, memory: mask, ..TransformerMasks::causal() };
-        near(&net.forward(&source, &target, masks), &short);
+        near(&net.forward(&source, &target, masks, Mode::Eval), &short);
     }
 }
 
@@ -49,7 +50,7 @@ fn layers_without_biases_have_none() {
     let net = Transformer::new(&params, WIDTH, 2, 1, 1, options);
     assert!(params.all().iter().all(|p| p.name().ends_with("weight")), "{params:?}");
     let zeros = Tensor::zeros(params.device(), &[1, 2, WIDTH]);
-    let y = net.forward(&zeros, &zeros, TransformerMasks::default()).to_vec::<f32>().unwrap();
+    let y = net.forward(&zeros, &zeros, TransformerMasks::default(), Mode::Eval).to_vec::<f32>().unwrap();
     assert_eq!(y, [0.0; 2 * WIDTH]);
 }
 
@@ -58,8 +59,8 @@ fn the_future_is_not_seen() {
     for device in gpu_core::testing::devices() {
         let net = transformer(&device, false);
         let (source, target) = (numbers(&device, &[1, 4, WIDTH], 1.0), numbers(&device, &[1, 5, WIDTH], 2.0));
-        let whole = net.forward(&source, &target, TransformerMasks::causal());
-        let early = net.forward(&source, &target.narrow(1, 0, 2), TransformerMasks::causal());
+        let whole = net.forward(&source, &target, TransformerMasks::causal(), Mode::Eval);
+        let early = net.forward(&source, &target.narrow(1, 0, 2), TransformerMasks::causal(), Mode::Eval);
         near(&whole.narrow(1, 0, 2), &early);
     }
 }
@@ -72,8 +73,8 @@ fn masks_of_all_kinds_join() {
         let padding = hidden(&device, &[0, 0, 1, 0, 0, 0], &[2, 3]);
         let later = hidden(&device, &[0, 1, 1, 0, 0, 1, 0, 0, 0], &[3, 3]);
         let mask = AttentionMask { attn: Some(&later), key_padding: Some(&padding), causal: false };
-        let (y, weights) = layer.forward_weights(&x, &x, &x, mask);
-        near(&layer.forward(&x, &x, &x, mask), &y);
+        let (y, weights) = layer.forward_weights(&x, &x, &x, mask, Mode::Eval);
+        near(&layer.forward(&x, &x, &x, mask, Mode::Eval), &y);
         let p = weights.to_vec::<f32>().unwrap();
         for (i, p) in p.iter().enumerate() {
             let (sample, query, key) = (i / 18, i / 3 % 3, i % 3);
@@ -82,12 +83,15 @@ fn masks_of_all_kinds_join() {
         }
         // The same as numbers, for each head of each sample.
         let added = Tensor::zeros(&device, &[1]).masked_fill(&later, f32::NEG_INFINITY).expand(&[4, 3, 3]);
-        near(&layer.forward(&x, &x, &x, AttentionMask { attn: Some(&added), ..mask }), &y);
+        near(&layer.forward(&x, &x, &x, AttentionMask { attn: Some(&added), ..mask }, Mode::Eval), &y);
         // A float mask gets gradients through both ways.
         let scores = numbers(&device, &[3, 3], 0.5).variable();
         let of = |y: Tensor| y.square().sum_all().backward().get(&scores).unwrap().clone();
         let mask = AttentionMask { attn: Some(&scores), key_padding: Some(&padding), causal: true };
-        near(&of(layer.forward(&x, &x, &x, mask)), &of(layer.forward_weights(&x, &x, &x, mask).0));
+        near(
+            &of(layer.forward(&x, &x, &x, mask, Mode::Eval)),
+            &of(layer.forward_weights(&x, &x, &x, mask, Mode::Eval).0),
+        );
     }
 }
 

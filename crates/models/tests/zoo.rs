@@ -40,8 +40,9 @@ fn language_models_learn() {
     let device = Device::named("cpu").unwrap();
     let (tokens, next) = (integers(&device, &[2, 6], 7), integers(&device, &[2, 6], 5));
     let params = Params::new(&device, 1);
-    let net = Gpt::new(GptOptions { vocab: 7, context: 8, width: 16, heads: 2, depth: 2 }, &params);
-    learns("GPT", &params, || entropy(&net.forward(&tokens), &next));
+    let net =
+        Gpt::new(GptOptions { vocab: 7, context: 8, width: 16, heads: 2, depth: 2, dropout: 0.0 }, &params);
+    learns("GPT", &params, || entropy(&net.forward(&tokens, Mode::Train), &next));
     let sizes = CharRnnOptions { vocab: 7, embed: 8, hidden: 16, layers: 2 };
     for (name, build) in [
         ("LSTM", CharRnn::lstm as fn(CharRnnOptions, &Params) -> CharRnn),
@@ -53,12 +54,12 @@ fn language_models_learn() {
         learns(name, &params, || entropy(&net.forward(&tokens, None).0, &next));
     }
     let params = Params::new(&device, 1);
-    let options = BertOptions { vocab: 7, context: 8, width: 16, heads: 2, depth: 1 };
+    let options = BertOptions { vocab: 7, context: 8, width: 16, heads: 2, depth: 1, dropout: 0.0 };
     let net = Bert::new(options, &params);
     let segments = integers(&device, &[2, 6], 2);
     let targets = Tensor::from_slice(&device, &[-100i32, 3, -100, 1, 2, -100], &[1, 6]).unwrap();
     let targets = targets.expand(&[2, 6]);
-    learns("BERT", &params, || entropy(&net.forward(&tokens, Some(&segments), None), &targets));
+    learns("BERT", &params, || entropy(&net.forward(&tokens, Some(&segments), None, Mode::Train), &targets));
 }
 
 #[test]
@@ -101,7 +102,7 @@ fn image_networks_learn() {
     let params = Params::new(&device, 1);
     let options = VitOptions { width: 16, heads: 2, depth: 1, ..VitOptions::new([8, 8], 4, 3) };
     let (net, x) = (Vit::new(options, &params), numbers(&device, &[4, 3, 8, 8]));
-    learns("ViT", &params, || entropy(&net.forward(&x), &classes));
+    learns("ViT", &params, || entropy(&net.forward(&x, Mode::Train), &classes));
     let params = Params::new(&device, 1);
     let (net, x) = (UNet::new(3, 4, 2, &params), numbers(&device, &[2, 3, 8, 8]));
     let pixels = integers(&device, &[2, 8, 8], 2);

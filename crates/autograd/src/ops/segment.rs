@@ -55,6 +55,26 @@ impl Tensor {
         let known = member.any(&[1], false).reshape(&along);
         largest.where_(&known, &self.number(0.0))
     }
+
+    /// Softmax among the slices that have the same segment: `[N, ..]`, whose [`segment_sum`](Tensor::segment_sum) is 1 wherever there
+    /// are any. Without overflow, as what is largest in each segment is subtracted first.
+    ///
+    /// ```
+    /// # use autograd::{Device, Tensor};
+    /// let device = Device::named("cpu")?;
+    /// let x = Tensor::from_slice(&device, &[1000.0f32, 3.0, 1000.0], &[3])?;
+    /// let ids = Tensor::from_slice(&device, &[1i32, 0, 1], &[3])?;
+    /// assert_eq!(x.segment_softmax(&ids, 2).to_vec::<f32>()?, [0.5, 1.0, 0.5]);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn segment_softmax(&self, ids: &Tensor, segments: usize) -> Tensor {
+        check("segment_softmax", self, ids);
+        let largest = self.detach().segment_max(ids, segments);
+        let powers = (self - largest.index_select(0, ids)).exp();
+        let sums = powers.segment_sum(ids, segments);
+        powers / sums.index_select(0, ids)
+    }
 }
 
 #[track_caller]

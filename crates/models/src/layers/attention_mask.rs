@@ -7,14 +7,14 @@ use autograd::{DType, Tensor};
 ///
 /// ```
 /// use autograd::{DType, Device, Tensor};
-/// use models::{AttentionMask, MultiheadAttention, Params};
+/// use models::{AttentionMask, Mode, MultiheadAttention, Params};
 /// let device = Device::named("cpu")?;
 /// let layer = MultiheadAttention::new(&Params::new(&device, 0), 4, 2);
 /// let x = Tensor::ones(&device, &[1, 3, 4]);
 /// // The last of the three positions is padding.
 /// let padding = Tensor::from_slice(&device, &[0i32, 0, 1], &[1, 3])?.to(DType::Bool);
 /// let mask = AttentionMask { key_padding: Some(&padding), ..AttentionMask::default() };
-/// let (_, weights) = layer.forward_weights(&x, &x, &x, mask);
+/// let (_, weights) = layer.forward_weights(&x, &x, &x, mask, Mode::Eval);
 /// assert_eq!(weights.to_vec::<f32>()?[..3], [0.5, 0.5, 0.0]);
 /// # Ok::<(), autograd::Error>(())
 /// ```

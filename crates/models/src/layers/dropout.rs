@@ -34,8 +34,13 @@ impl Dropout {
         Dropout { params: params.clone(), p }
     }
 
+    /// Whether anything may be dropped.
+    pub(crate) fn drops(&self, mode: Mode) -> bool {
+        mode.drops() && self.p > 0.0
+    }
+
     #[track_caller]
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        if mode.drops() && self.p > 0.0 { x.dropout(self.p, &self.params.generator()) } else { x.clone() }
+        if self.drops(mode) { x.dropout(self.p, &self.params.generator()) } else { x.clone() }
     }
 }

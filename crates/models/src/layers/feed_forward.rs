@@ -3,13 +3,14 @@
 use autograd::Tensor;
 
 use super::transformer_encoder_layer::TransformerOptions;
-use crate::{Linear, Params};
+use crate::{Dropout, Linear, Mode, Params};
 
-/// `linear2(activation(linear1(x)))`
+/// `linear2(dropout(activation(linear1(x))))`
 pub(super) struct FeedForward {
     linear1: Linear,
     linear2: Linear,
     activation: fn(&Tensor) -> Tensor,
+    dropout: Dropout,
 }
 
 impl FeedForward {
@@ -19,11 +20,13 @@ impl FeedForward {
             linear1: options.linear(&params.path("linear1"), width, options.dim_feedforward),
             linear2: options.linear(&params.path("linear2"), options.dim_feedforward, width),
             activation: options.activation,
+            dropout: Dropout::new(params, options.dropout),
         }
     }
 
     #[track_caller]
-    pub fn forward(&self, x: &Tensor) -> Tensor {
-        self.linear2.forward(&(self.activation)(&self.linear1.forward(x)))
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        let hidden = (self.activation)(&self.linear1.forward(x));
+        self.linear2.forward(&self.dropout.forward(&hidden, mode))
     }
 }

@@ -2,7 +2,7 @@
 
 use autograd::Tensor;
 
-use crate::{AttentionMask, Init, Linear, Param, Params};
+use crate::{AttentionMask, Dropout, Init, Linear, Mode, Param, Params};
 
 /// `heads` attentions side by side, each over its part of linear projections of queries `[N, T, E]`, keys and values
 /// `[N, S, E]`, and a linear projection of their joined results, `[N, T, E]`. As `torch.nn.MultiheadAttention` with
@@ -12,7 +12,7 @@ use crate::{AttentionMask, Init, Linear, Param, Params};
 ///
 /// ```
 /// use autograd::{Device, Tensor};
-/// use models::{AttentionMask, MultiheadAttention, Params};
+/// use models::{AttentionMask, Mode, MultiheadAttention, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 0);
 /// let layer = MultiheadAttention::new(&params, 2, 1);
@@ -21,7 +21,7 @@ use crate::{AttentionMask, Init, Linear, Param, Params};
 /// params.get("out_proj.weight").unwrap().set(&Tensor::from_slice(&device, &unit, &[2, 2])?);
 /// let x = Tensor::from_slice(&device, &[3.0f32, 4.0, 5.0, 6.0], &[1, 2, 2])?;
 /// // The first position sees only itself.
-/// let y = layer.forward(&x, &x, &x, AttentionMask::causal());
+/// let y = layer.forward(&x, &x, &x, AttentionMask::causal(), Mode::Eval);
 /// assert_eq!(y.to_vec::<f32>()?[..2], [3.0, 4.0]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
@@ -29,6 +29,7 @@ pub struct MultiheadAttention {
     in_weight: InWeight,
     in_bias: Option<Param>,
     out_proj: Linear,
+    dropout: Dropout,
     width: usize,
     heads: usize,
 }
@@ -40,7 +41,7 @@ enum InWeight {
 }
 
 /// Options of a [`MultiheadAttention`], with PyTorch's defaults.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AttentionOptions {
     /// Biases of all projections.
     pub bias: bool,
@@ -48,11 +49,13 @@ pub struct AttentionOptions {
     pub kdim: Option<usize>,
     /// The width of values, if not that of queries.
     pub vdim: Option<usize>,
+    /// The probability with which a query overlooks a key, where the mode drops. The weights then take memory.
+    pub dropout: f32,
 }
 
 impl Default for AttentionOptions {
     fn default() -> AttentionOptions {
-        AttentionOptions { bias: true, kdim: None, vdim: None }
+        AttentionOptions { bias: true, kdim: None, vdim: None, dropout: 0.0 }
     }
 }
 
@@ -97,20 +100,31 @@ impl MultiheadAttention {
         } else {
             Linear::no_bias(&out, width, width)
         };
-        MultiheadAttention { in_weight, in_bias, out_proj, width, heads }
+        let dropout = Dropout::new(params, options.dropout);
+        MultiheadAttention { in_weight, in_bias, out_proj, dropout, width, heads }
     }
 
     /// # Panics
     /// When the shapes do not fit.
     #[track_caller]
-    pub fn forward(&self, query: &Tensor, key: &Tensor, value: &Tensor, mask: AttentionMask) -> Tensor {
+    pub fn forward(
+        &self,
+        query: &Tensor,
+        key: &Tensor,
+        value: &Tensor,
+        mask: AttentionMask,
+        mode: Mode,
+    ) -> Tensor {
+        if self.dropout.drops(mode) {
+            return self.forward_weights(query, key, value, mask, mode).0;
+        }
         let [q, k, v] = self.heads_of([query, key, value]);
         let seen = mask.joined(self.heads);
         self.merge(&q.scaled_dot_product_attention(&k, &v, seen.as_ref(), mask.causal, None))
     }
 
     /// [`forward`](MultiheadAttention::forward), and the probabilities `[N, heads, T, S]` with which every head looks at the
-    /// keys. Their mean over dimension 1 is what torch calls averaged.
+    /// keys, after dropout. Their mean over dimension 1 is what torch calls averaged.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -121,9 +135,11 @@ impl MultiheadAttention {
         key: &Tensor,
         value: &Tensor,
         mask: AttentionMask,
+        mode: Mode,
     ) -> (Tensor, Tensor) {
         let [q, k, v] = self.heads_of([query, key, value]);
         let weights = q.attention_weights(&k, mask.joined(self.heads).as_ref(), mask.causal, None);
+        let weights = self.dropout.forward(&weights, mode);
         (self.merge(&weights.matmul(&v)), weights)
     }
 

@@ -3,7 +3,7 @@
 use autograd::Tensor;
 
 use crate::{
-    AttentionMask, Init, LayerNorm, Params, TransformerDecoderLayer, TransformerEncoderLayer,
+    AttentionMask, Init, LayerNorm, Mode, Params, TransformerDecoderLayer, TransformerEncoderLayer,
     TransformerOptions,
 };
 
@@ -36,10 +36,10 @@ impl TransformerEncoder {
     /// # Panics
     /// When the shapes do not fit.
     #[track_caller]
-    pub fn forward(&self, x: &Tensor, mask: AttentionMask) -> Tensor {
+    pub fn forward(&self, x: &Tensor, mask: AttentionMask, mode: Mode) -> Tensor {
         let mut x = x.clone();
         for layer in &self.layers {
-            x = layer.forward(&x, mask);
+            x = layer.forward(&x, mask, mode);
         }
         match &self.norm {
             Some(norm) => norm.forward(&x),
@@ -85,10 +85,11 @@ impl TransformerDecoder {
         memory: &Tensor,
         mask: AttentionMask,
         memory_mask: AttentionMask,
+        mode: Mode,
     ) -> Tensor {
         let mut x = x.clone();
         for layer in &self.layers {
-            x = layer.forward(&x, memory, mask, memory_mask);
+            x = layer.forward(&x, memory, mask, memory_mask, mode);
         }
         match &self.norm {
             Some(norm) => norm.forward(&x),
@@ -102,13 +103,13 @@ impl TransformerDecoder {
 ///
 /// ```
 /// use autograd::{Device, Tensor};
-/// use models::{Params, Transformer, TransformerMasks, TransformerOptions};
+/// use models::{Mode, Params, Transformer, TransformerMasks, TransformerOptions};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 0);
 /// let options = TransformerOptions { dim_feedforward: 16, ..TransformerOptions::default() };
 /// let net = Transformer::new(&params, 8, 2, 1, 1, options);
 /// let (source, target) = (Tensor::ones(&device, &[2, 5, 8]), Tensor::ones(&device, &[2, 3, 8]));
-/// let y = net.forward(&source, &target, TransformerMasks::causal());
+/// let y = net.forward(&source, &target, TransformerMasks::causal(), Mode::Eval);
 /// assert_eq!(y.shape(), [2, 3, 8]);
 /// assert!(params.get("decoder.layers.0.multihead_attn.in_proj_weight").is_some());
 /// # Ok::<(), autograd::Error>(())
@@ -163,8 +164,8 @@ impl Transformer {
     /// # Panics
     /// When the shapes do not fit.
     #[track_caller]
-    pub fn forward(&self, source: &Tensor, target: &Tensor, masks: TransformerMasks) -> Tensor {
-        self.decode(target, &self.encode(source, masks.src), masks.tgt, masks.memory)
+    pub fn forward(&self, source: &Tensor, target: &Tensor, masks: TransformerMasks, mode: Mode) -> Tensor {
+        self.decode(target, &self.encode(source, masks.src, mode), masks.tgt, masks.memory, mode)
     }
 
     /// The memory `[N, S, E]` of sources `[N, S, E]`.
@@ -172,8 +173,8 @@ impl Transformer {
     /// # Panics
     /// When the shapes do not fit.
     #[track_caller]
-    pub fn encode(&self, source: &Tensor, mask: AttentionMask) -> Tensor {
-        self.encoder.forward(source, mask)
+    pub fn encode(&self, source: &Tensor, mask: AttentionMask, mode: Mode) -> Tensor {
+        self.encoder.forward(source, mask, mode)
     }
 
     /// What the decoder makes of targets `[N, T, E]` and a memory `[N, S, E]`.
@@ -187,7 +188,8 @@ impl Transformer {
         memory: &Tensor,
         mask: AttentionMask,
         memory_mask: AttentionMask,
+        mode: Mode,
     ) -> Tensor {
-        self.decoder.forward(target, memory, mask, memory_mask)
+        self.decoder.forward(target, memory, mask, memory_mask, mode)
     }
 }

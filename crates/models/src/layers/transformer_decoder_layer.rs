@@ -3,20 +3,20 @@
 use autograd::Tensor;
 
 use super::feed_forward::FeedForward;
-use crate::{AttentionMask, LayerNorm, MultiheadAttention, Params, TransformerOptions};
+use crate::{AttentionMask, Dropout, LayerNorm, Mode, MultiheadAttention, Params, TransformerOptions};
 
 /// Self-attention, attention to an encoder's output, and a network of two linear layers, each with a residual connection and
-/// layer normalisation, from `[N, T, E]` to `[N, T, E]`. As `torch.nn.TransformerDecoderLayer` with `batch_first` and without
-/// dropout. Parameters `self_attn.*` and `multihead_attn.*` (see [`MultiheadAttention`]), `linear1.*`, `linear2.*`, `norm1.*`,
+/// layer normalisation, from `[N, T, E]` to `[N, T, E]`. As `torch.nn.TransformerDecoderLayer` with `batch_first`.
+/// Parameters `self_attn.*` and `multihead_attn.*` (see [`MultiheadAttention`]), `linear1.*`, `linear2.*`, `norm1.*`,
 /// `norm2.*` and `norm3.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
-/// use models::{AttentionMask, Params, TransformerDecoderLayer, TransformerOptions};
+/// use models::{AttentionMask, Mode, Params, TransformerDecoderLayer, TransformerOptions};
 /// let device = Device::named("cpu")?;
 /// let layer = TransformerDecoderLayer::new(&Params::new(&device, 0), 4, 2, TransformerOptions::default());
 /// let (x, memory) = (Tensor::ones(&device, &[1, 3, 4]), Tensor::ones(&device, &[1, 5, 4]));
-/// let y = layer.forward(&x, &memory, AttentionMask::causal(), AttentionMask::default());
+/// let y = layer.forward(&x, &memory, AttentionMask::causal(), AttentionMask::default(), Mode::Eval);
 /// let y = y.to_vec::<f32>()?;
 /// assert!(y.len() == 12 && y[..4].iter().sum::<f32>().abs() < 1e-5);
 /// # Ok::<(), autograd::Error>(())
@@ -26,6 +26,7 @@ pub struct TransformerDecoderLayer {
     multihead_attn: MultiheadAttention,
     feed_forward: FeedForward,
     norms: [LayerNorm; 3],
+    dropout: Dropout,
     norm_first: bool,
 }
 
@@ -47,6 +48,7 @@ impl TransformerDecoderLayer {
             multihead_attn: options.attention(&params.path("multihead_attn"), width, heads),
             feed_forward: FeedForward::new(params, width, options),
             norms: [1, 2, 3].map(norm),
+            dropout: Dropout::new(params, options.dropout),
             norm_first: options.norm_first,
         }
     }
@@ -63,16 +65,20 @@ impl TransformerDecoderLayer {
         memory: &Tensor,
         mask: AttentionMask,
         memory_mask: AttentionMask,
+        mode: Mode,
     ) -> Tensor {
+        let add = |x: &Tensor, branch: Tensor| x + self.dropout.forward(&branch, mode);
         let [norm1, norm2, norm3] = &self.norms;
         if self.norm_first {
             let h = norm1.forward(x);
-            let x = x + self.self_attn.forward(&h, &h, &h, mask);
-            let x = &x + self.multihead_attn.forward(&norm2.forward(&x), memory, memory, memory_mask);
-            return &x + self.feed_forward.forward(&norm3.forward(&x));
+            let x = add(x, self.self_attn.forward(&h, &h, &h, mask, mode));
+            let h = norm2.forward(&x);
+            let x = add(&x, self.multihead_attn.forward(&h, memory, memory, memory_mask, mode));
+            return add(&x, self.feed_forward.forward(&norm3.forward(&x), mode));
         }
-        let x = norm1.forward(&(x + self.self_attn.forward(x, x, x, mask)));
-        let x = norm2.forward(&(&x + self.multihead_attn.forward(&x, memory, memory, memory_mask)));
-        norm3.forward(&(&x + self.feed_forward.forward(&x)))
+        let x = norm1.forward(&add(x, self.self_attn.forward(x, x, x, mask, mode)));
+        let found = self.multihead_attn.forward(&x, memory, memory, memory_mask, mode);
+        let x = norm2.forward(&add(&x, found));
+        norm3.forward(&add(&x, self.feed_forward.forward(&x, mode)))
     }
 }

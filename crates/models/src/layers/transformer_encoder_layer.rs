@@ -3,7 +3,7 @@
 use autograd::Tensor;
 
 use super::feed_forward::FeedForward;
-use crate::{AttentionMask, AttentionOptions, LayerNorm, Linear, MultiheadAttention, Params};
+use crate::{AttentionMask, AttentionOptions, Dropout, LayerNorm, Linear, Mode, MultiheadAttention, Params};
 
 /// Options of transformer layers, with PyTorch's defaults.
 #[derive(Clone, Copy, Debug)]
@@ -17,12 +17,16 @@ pub struct TransformerOptions {
     pub layer_norm_eps: f32,
     /// Biases of linear layers and normalisations.
     pub bias: bool,
+    /// The probability of dropping, where the mode drops: attention weights, what is between the linear layers, and what each part
+    /// of a layer adds to its input.
+    pub dropout: f32,
 }
 
 impl TransformerOptions {
     #[track_caller]
     pub(super) fn attention(&self, params: &Params, width: usize, heads: usize) -> MultiheadAttention {
-        let options = AttentionOptions { bias: self.bias, ..AttentionOptions::default() };
+        let options =
+            AttentionOptions { bias: self.bias, dropout: self.dropout, ..AttentionOptions::default() };
         MultiheadAttention::with(params, width, heads, options)
     }
 
@@ -50,23 +54,24 @@ impl Default for TransformerOptions {
             norm_first: false,
             layer_norm_eps: 1e-5,
             bias: true,
+            dropout: 0.1,
         }
     }
 }
 
 /// Self-attention and a network of two linear layers, each with a residual connection and layer normalisation, from
-/// `[N, T, E]` to `[N, T, E]`. As `torch.nn.TransformerEncoderLayer` with `batch_first` and without dropout. Parameters
+/// `[N, T, E]` to `[N, T, E]`. As `torch.nn.TransformerEncoderLayer` with `batch_first`. Parameters
 /// `self_attn.*` (see [`MultiheadAttention`]), `linear1.*`, `linear2.*`, `norm1.*` and `norm2.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
-/// use models::{AttentionMask, Params, TransformerEncoderLayer, TransformerOptions};
+/// use models::{AttentionMask, Mode, Params, TransformerEncoderLayer, TransformerOptions};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 0);
 /// let options = TransformerOptions { dim_feedforward: 8, ..TransformerOptions::default() };
 /// let layer = TransformerEncoderLayer::new(&params, 4, 2, options);
 /// assert_eq!(params.count(), 4 * (4 * 4 + 4) + 2 * 4 * 8 + 8 + 4 + 2 * 8);
-/// let y = layer.forward(&Tensor::ones(&device, &[1, 3, 4]), AttentionMask::default());
+/// let y = layer.forward(&Tensor::ones(&device, &[1, 3, 4]), AttentionMask::default(), Mode::Eval);
 /// // Equal positions stay equal, and are normalised.
 /// let y = y.to_vec::<f32>()?;
 /// assert!(y[..4] == y[4..8] && y[..4].iter().sum::<f32>().abs() < 1e-5);
@@ -77,6 +82,7 @@ pub struct TransformerEncoderLayer {
     feed_forward: FeedForward,
     norm1: LayerNorm,
     norm2: LayerNorm,
+    dropout: Dropout,
     norm_first: bool,
 }
 
@@ -97,6 +103,7 @@ impl TransformerEncoderLayer {
             feed_forward: FeedForward::new(params, width, options),
             norm1: options.norm(&params.path("norm1"), width),
             norm2: options.norm(&params.path("norm2"), width),
+            dropout: Dropout::new(params, options.dropout),
             norm_first: options.norm_first,
         }
     }
@@ -104,13 +111,14 @@ impl TransformerEncoderLayer {
     /// # Panics
     /// When the shapes do not fit.
     #[track_caller]
-    pub fn forward(&self, x: &Tensor, mask: AttentionMask) -> Tensor {
+    pub fn forward(&self, x: &Tensor, mask: AttentionMask, mode: Mode) -> Tensor {
+        let add = |x: &Tensor, branch: Tensor| x + self.dropout.forward(&branch, mode);
         if self.norm_first {
             let h = self.norm1.forward(x);
-            let x = x + self.self_attn.forward(&h, &h, &h, mask);
-            return &x + self.feed_forward.forward(&self.norm2.forward(&x));
+            let x = add(x, self.self_attn.forward(&h, &h, &h, mask, mode));
+            return add(&x, self.feed_forward.forward(&self.norm2.forward(&x), mode));
         }
-        let x = self.norm1.forward(&(x + self.self_attn.forward(x, x, x, mask)));
-        self.norm2.forward(&(&x + self.feed_forward.forward(&x)))
+        let x = self.norm1.forward(&add(x, self.self_attn.forward(x, x, x, mask, mode)));
+        self.norm2.forward(&add(&x, self.feed_forward.forward(&x, mode)))
     }
 }

@@ -4,26 +4,26 @@ use autograd::Tensor;
 use gpu_core::philox;
 
 use crate::{
-    AttentionMask, Embedding, Init, LayerNorm, LearnedPositions, Linear, Param, Params, TransformerEncoder,
-    TransformerOptions,
+    AttentionMask, Dropout, Embedding, Init, LayerNorm, LearnedPositions, Linear, Mode, Param, Params,
+    TransformerEncoder, TransformerOptions,
 };
 
 /// A transformer encoder that guesses hidden tokens from both sides: from tokens `[N, T]` to logits `[N, T, vocab]`. Embeddings of
 /// tokens, positions and segments are added and normalised; layers normalise at their ends and use GELU; the output layer
-/// shares the weights of the token table. Without dropout. Parameters `tok_emb.weight`, `pos_emb.weight`,
+/// shares the weights of the token table. Parameters `tok_emb.weight`, `pos_emb.weight`,
 /// `seg_emb.weight [2, E]`, `norm.*`, `encoder.layers.0.*` and so on (see
 /// [`TransformerEncoderLayer`](crate::TransformerEncoderLayer)), `head.dense.*`, `head.norm.*` and `head.bias [vocab]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
-/// use models::{Bert, BertOptions, Params};
+/// use models::{Bert, BertOptions, Mode, Params};
 /// let device = Device::named("cpu")?;
-/// let options = BertOptions { vocab: 20, context: 16, width: 8, heads: 2, depth: 1 };
+/// let options = BertOptions { vocab: 20, context: 16, width: 8, heads: 2, depth: 1, dropout: 0.1 };
 /// let net = Bert::new(options, &Params::new(&device, 42));
 /// let tokens = [3, 4, 5, 6, 7, 8];
 /// let masked = options.mask(&tokens, 1, 9);
 /// let x = Tensor::from_slice(&device, &masked.tokens, &[1, 6])?;
-/// let logits = net.forward(&x, None, None);
+/// let logits = net.forward(&x, None, None, Mode::Eval);
 /// assert_eq!(logits.shape(), [1, 6, 20]);
 /// // Positions that stay as they are do not count.
 /// assert!(masked.targets.iter().zip(tokens).all(|(&target, token)| target == token || target == -100));
@@ -34,6 +34,7 @@ pub struct Bert {
     positions: LearnedPositions,
     segments: Embedding,
     norm: LayerNorm,
+    dropout: Dropout,
     encoder: TransformerEncoder,
     dense: Linear,
     dense_norm: LayerNorm,
@@ -41,7 +42,7 @@ pub struct Bert {
 }
 
 /// Sizes of a [`Bert`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BertOptions {
     /// Number of different tokens.
     pub vocab: usize,
@@ -51,6 +52,9 @@ pub struct BertOptions {
     pub heads: usize,
     /// Number of layers.
     pub depth: usize,
+    /// The probability of dropping, where the mode drops: embeddings, and what a
+    /// [`TransformerEncoderLayer`](crate::TransformerEncoderLayer) drops. The paper has 0.1.
+    pub dropout: f32,
 }
 
 /// Tokens of which some are hidden.
@@ -69,11 +73,12 @@ impl Bert {
     /// When `width` is not a multiple of `heads`.
     #[track_caller]
     pub fn new(options: BertOptions, params: &Params) -> Bert {
-        let BertOptions { vocab, context, width, heads, depth } = options;
+        let BertOptions { vocab, context, width, heads, depth, dropout } = options;
         let layers = TransformerOptions {
             dim_feedforward: 4 * width,
             activation: Tensor::gelu,
             layer_norm_eps: EPS,
+            dropout,
             ..TransformerOptions::default()
         };
         let head = params.path("head");
@@ -82,6 +87,7 @@ impl Bert {
             positions: LearnedPositions::new(&params.path("pos_emb"), context, width),
             segments: Embedding::new(&params.path("seg_emb"), 2, width),
             norm: LayerNorm::new(&params.path("norm"), width).eps(EPS),
+            dropout: Dropout::new(params, dropout),
             encoder: TransformerEncoder::new(&params.path("encoder"), width, heads, depth, None, layers),
             dense: Linear::new(&head.path("dense"), width, width),
             dense_norm: LayerNorm::new(&head.path("norm"), width).eps(EPS),
@@ -102,8 +108,14 @@ impl Bert {
     /// # Panics
     /// When the shapes do not fit, or the tokens are longer than the context.
     #[track_caller]
-    pub fn forward(&self, tokens: &Tensor, segments: Option<&Tensor>, padding: Option<&Tensor>) -> Tensor {
-        let h = self.encode(tokens, segments, padding);
+    pub fn forward(
+        &self,
+        tokens: &Tensor,
+        segments: Option<&Tensor>,
+        padding: Option<&Tensor>,
+        mode: Mode,
+    ) -> Tensor {
+        let h = self.encode(tokens, segments, padding, mode);
         let h = self.dense_norm.forward(&self.dense.forward(&h).gelu());
         h.linear(&self.tokens.weight(), Some(&self.bias.value()))
     }
@@ -113,7 +125,13 @@ impl Bert {
     /// # Panics
     /// As [`forward`](Bert::forward).
     #[track_caller]
-    pub fn encode(&self, tokens: &Tensor, segments: Option<&Tensor>, padding: Option<&Tensor>) -> Tensor {
+    pub fn encode(
+        &self,
+        tokens: &Tensor,
+        segments: Option<&Tensor>,
+        padding: Option<&Tensor>,
+        mode: Mode,
+    ) -> Tensor {
         assert_eq!(tokens.rank(), 2, "Bert: tokens {:?} are not [N, T]", tokens.shape());
         let x = self.positions.forward(&self.tokens.forward(tokens), 0);
         let x = match segments {
@@ -121,7 +139,7 @@ impl Bert {
             None => x + self.segments.weight().select(0, 0),
         };
         let mask = AttentionMask { key_padding: padding, ..AttentionMask::default() };
-        self.encoder.forward(&self.norm.forward(&x), mask)
+        self.encoder.forward(&self.dropout.forward(&self.norm.forward(&x), mode), mask, mode)
     }
 }
 

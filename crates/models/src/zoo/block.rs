@@ -2,9 +2,10 @@
 
 use autograd::Tensor;
 
-use crate::{Init, KvCache, LayerNorm, Linear, Params};
+use crate::{Dropout, Init, KvCache, LayerNorm, Linear, Mode, Params};
 
-/// `x + attn(ln1(x))`, then `x + mlp(ln2(x))`, from `[N, T, E]` to `[N, T, E]` (Radford et al. 2019). Parameters `ln1.*`,
+/// `x + attn(ln1(x))`, then `x + mlp(ln2(x))`, from `[N, T, E]` to `[N, T, E]` (Radford et al. 2019), with dropout where
+/// [`TransformerEncoderLayer`](crate::TransformerEncoderLayer) has it. Parameters `ln1.*`,
 /// `attn.qkv.*`, `attn.proj.*`, `ln2.*`, `mlp.fc1.*` and `mlp.fc2.*`.
 pub(super) struct Block {
     ln1: LayerNorm,
@@ -13,13 +14,14 @@ pub(super) struct Block {
     ln2: LayerNorm,
     fc1: Linear,
     fc2: Linear,
+    dropout: Dropout,
     heads: usize,
 }
 
 impl Block {
     /// The inner width of the second part is `ratio` times `width`.
     #[track_caller]
-    pub fn new(width: usize, heads: usize, ratio: usize, params: &Params) -> Block {
+    pub fn new(width: usize, heads: usize, ratio: usize, dropout: f32, params: &Params) -> Block {
         assert!(heads > 0 && width.is_multiple_of(heads), "attention: width {width} for {heads} heads");
         let (attn, mlp) = (params.path("attn"), params.path("mlp"));
         Block {
@@ -29,22 +31,28 @@ impl Block {
             ln2: LayerNorm::new(&params.path("ln2"), width),
             fc1: Linear::new(&mlp.path("fc1"), width, ratio * width),
             fc2: Linear::new(&mlp.path("fc2"), ratio * width, width),
+            dropout: Dropout::new(params, dropout),
             heads,
         }
     }
 
     /// Every position sees all others or, if `causal`, only those before it and itself.
     #[track_caller]
-    pub fn forward(&self, x: &Tensor, causal: bool) -> Tensor {
+    pub fn forward(&self, x: &Tensor, causal: bool, mode: Mode) -> Tensor {
         let [q, k, v] = self.heads_of(x);
-        self.finish(x, &q.scaled_dot_product_attention(&k, &v, None, causal, None))
+        let attended = if self.dropout.drops(mode) {
+            self.dropout.forward(&q.attention_weights(&k, None, causal, None), mode).matmul(&v)
+        } else {
+            q.scaled_dot_product_attention(&k, &v, None, causal, None)
+        };
+        self.finish(x, &attended, mode)
     }
 
     /// The next positions of sequences that `cache` holds.
     #[track_caller]
     pub fn forward_cached(&self, x: &Tensor, cache: &mut KvCache) -> Tensor {
         let [q, k, v] = self.heads_of(x);
-        self.finish(x, &cache.attend(&q, &k, &v))
+        self.finish(x, &cache.attend(&q, &k, &v), Mode::Eval)
     }
 
     /// Queries, keys and values `[N, heads, T, E / heads]`.
@@ -60,9 +68,11 @@ impl Block {
     }
 
     #[track_caller]
-    fn finish(&self, x: &Tensor, attended: &Tensor) -> Tensor {
-        let x = x + self.proj.forward(&attended.transpose(1, 2).flatten(2, 3));
-        &x + self.fc2.forward(&self.fc1.forward(&self.ln2.forward(&x)).gelu())
+    fn finish(&self, x: &Tensor, attended: &Tensor, mode: Mode) -> Tensor {
+        let dropped = |x: &Tensor| self.dropout.forward(x, mode);
+        let x = x + dropped(&self.proj.forward(&attended.transpose(1, 2).flatten(2, 3)));
+        let hidden = dropped(&self.fc1.forward(&self.ln2.forward(&x)).gelu());
+        &x + dropped(&self.fc2.forward(&hidden))
     }
 }
 

@@ -3,7 +3,7 @@
 use autograd::{Device, Tensor};
 
 use super::block::{Block, redraw_blocks};
-use crate::{Embedding, Init, KvCache, LanguageModel, LayerNorm, LearnedPositions, Params};
+use crate::{Dropout, Embedding, Init, KvCache, LanguageModel, LayerNorm, LearnedPositions, Mode, Params};
 
 /// A transformer that predicts the next token: from tokens `[N, T]` to logits `[N, T, vocab]`. Normalisation comes first in
 /// each part of a block, positions are learned, GELU is exact, and the output layer shares the weights of the token table.
@@ -12,13 +12,14 @@ use crate::{Embedding, Init, KvCache, LanguageModel, LayerNorm, LearnedPositions
 ///
 /// ```
 /// use autograd::{Device, Tensor};
-/// use models::{Gpt, GptOptions, Params};
+/// use models::{Gpt, GptOptions, Mode, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = Gpt::new(GptOptions { vocab: 65, context: 32, width: 64, heads: 4, depth: 2 }, &params);
+/// let options = GptOptions { vocab: 65, context: 32, width: 64, heads: 4, depth: 2, dropout: 0.1 };
+/// let net = Gpt::new(options, &params);
 /// assert_eq!(params.count(), 106_304);
 /// let tokens = Tensor::from_slice(&device, &[1i32, 2, 3], &[1, 3])?;
-/// assert_eq!(net.forward(&tokens).shape(), [1, 3, 65]);
+/// assert_eq!(net.forward(&tokens, Mode::Eval).shape(), [1, 3, 65]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub struct Gpt {
@@ -26,12 +27,13 @@ pub struct Gpt {
     options: GptOptions,
     tokens: Embedding,
     positions: LearnedPositions,
+    dropout: Dropout,
     blocks: Vec<Block>,
     norm: LayerNorm,
 }
 
 /// Sizes of a [`Gpt`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct GptOptions {
     /// Number of different tokens.
     pub vocab: usize,
@@ -41,6 +43,9 @@ pub struct GptOptions {
     pub heads: usize,
     /// Number of blocks.
     pub depth: usize,
+    /// The probability of dropping, where the mode drops: embeddings, and in the blocks what a
+    /// [`TransformerEncoderLayer`](crate::TransformerEncoderLayer) drops. GPT-2 has 0.1.
+    pub dropout: f32,
 }
 
 impl Gpt {
@@ -50,15 +55,16 @@ impl Gpt {
     /// When `width` is not a multiple of `heads`.
     #[track_caller]
     pub fn new(options: GptOptions, params: &Params) -> Gpt {
-        let GptOptions { vocab, context, width, heads, depth } = options;
+        let GptOptions { vocab, context, width, heads, depth, dropout } = options;
         let tokens = Embedding::new(&params.path("tok_emb"), vocab, width);
         let positions = LearnedPositions::new(&params.path("pos_emb"), context, width);
         let under = params.path("blocks");
-        let blocks = (0..depth).map(|i| Block::new(width, heads, 4, &under.path(i))).collect();
+        let blocks = (0..depth).map(|i| Block::new(width, heads, 4, dropout, &under.path(i))).collect();
         params.redraw("*_emb.weight", Init::Normal { mean: 0.0, std: 0.02 });
         redraw_blocks(depth, &under);
         let norm = LayerNorm::new(&params.path("ln_f"), width);
-        Gpt { device: params.device().clone(), options, tokens, positions, blocks, norm }
+        let dropout = Dropout::new(params, dropout);
+        Gpt { device: params.device().clone(), options, tokens, positions, dropout, blocks, norm }
     }
 
     /// Logits `[N, T, vocab]` of the tokens that follow each of `tokens [N, T]`.
@@ -66,10 +72,10 @@ impl Gpt {
     /// # Panics
     /// When `tokens` is not a batch of sequences of integers, or longer than the context.
     #[track_caller]
-    pub fn forward(&self, tokens: &Tensor) -> Tensor {
-        let mut x = self.embed(tokens, 0);
+    pub fn forward(&self, tokens: &Tensor, mode: Mode) -> Tensor {
+        let mut x = self.dropout.forward(&self.embed(tokens, 0), mode);
         for block in &self.blocks {
-            x = block.forward(&x, true);
+            x = block.forward(&x, true, mode);
         }
         self.head(&x)
     }
@@ -80,7 +86,7 @@ impl Gpt {
         (0..depth).map(|_| KvCache::new(&self.device, batch, heads, context, width / heads)).collect()
     }
 
-    /// [`forward`](Gpt::forward) for the tokens that come next in sequences whose beginnings `cache` holds; it holds these, too,
+    /// [`forward`](Gpt::forward), in evaluation, for the tokens that come next in sequences whose beginnings `cache` holds; it holds these, too,
     /// afterwards.
     ///
     /// # Panics

@@ -3,7 +3,7 @@
 use autograd::{Tensor, cat};
 
 use super::block::{Block, redraw_blocks};
-use crate::{Conv2d, Init, LayerNorm, Linear, Param, Params};
+use crate::{Conv2d, Dropout, Init, LayerNorm, Linear, Mode, Param, Params};
 
 /// A transformer over patches of an image: from `[N, channels, H, W]` to logits `[N, classes]`. Each patch becomes a vector, a
 /// learned class token goes first, learned positions are added, and the class token's last vector is classified.
@@ -12,26 +12,27 @@ use crate::{Conv2d, Init, LayerNorm, Linear, Param, Params};
 ///
 /// ```
 /// use autograd::{Device, Tensor};
-/// use models::{Params, Vit, VitOptions};
+/// use models::{Mode, Params, Vit, VitOptions};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
 /// let options = VitOptions { width: 48, heads: 3, depth: 2, ..VitOptions::new([32, 32], 4, 10) };
 /// let net = Vit::new(options, &params);
 /// assert_eq!(params.count(), 62_650);
-/// assert_eq!(net.forward(&Tensor::zeros(&device, &[2, 3, 32, 32])).shape(), [2, 10]);
+/// assert_eq!(net.forward(&Tensor::zeros(&device, &[2, 3, 32, 32]), Mode::Eval).shape(), [2, 10]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub struct Vit {
     class: Param,
     positions: Param,
     patches: Conv2d,
+    dropout: Dropout,
     blocks: Vec<Block>,
     norm: LayerNorm,
     head: Linear,
 }
 
 /// Sizes of a [`Vit`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct VitOptions {
     /// Height and width of the images.
     pub image: [usize; 2],
@@ -45,12 +46,24 @@ pub struct VitOptions {
     /// Inner width of a block's second part, in widths.
     pub mlp_ratio: usize,
     pub classes: usize,
+    /// The probability of dropping, where the mode drops, as in [`GptOptions`](crate::GptOptions).
+    pub dropout: f32,
 }
 
 impl VitOptions {
-    /// The sizes of ViT-Base, for images of 3 channels.
+    /// The sizes of ViT-Base, for images of 3 channels, without dropout.
     pub fn new(image: [usize; 2], patch: usize, classes: usize) -> VitOptions {
-        VitOptions { image, patch, channels: 3, width: 768, heads: 12, depth: 12, mlp_ratio: 4, classes }
+        VitOptions {
+            image,
+            patch,
+            channels: 3,
+            width: 768,
+            heads: 12,
+            depth: 12,
+            mlp_ratio: 4,
+            classes,
+            dropout: 0.0,
+        }
     }
 }
 
@@ -61,7 +74,7 @@ impl Vit {
     /// When the patches do not cover the image, or `width` is not a multiple of `heads`.
     #[track_caller]
     pub fn new(options: VitOptions, params: &Params) -> Vit {
-        let VitOptions { image, patch, channels, width, heads, depth, mlp_ratio, classes } = options;
+        let VitOptions { image, patch, channels, width, heads, depth, mlp_ratio, classes, dropout } = options;
         let fits = patch > 0 && image.iter().all(|n| n.is_multiple_of(patch));
         assert!(fits, "Vit: patches of {patch} for images of {image:?}");
         let count = image[0] / patch * (image[1] / patch);
@@ -70,11 +83,13 @@ impl Vit {
         let positions = params.param("pos_embed", &[1, 1 + count, width], small);
         let patches = Conv2d::new(channels, width, patch).stride(patch).build(&params.path("patch_embed"));
         let under = params.path("blocks");
-        let blocks = (0..depth).map(|i| Block::new(width, heads, mlp_ratio, &under.path(i))).collect();
+        let block = |i| Block::new(width, heads, mlp_ratio, dropout, &under.path(i));
+        let blocks = (0..depth).map(block).collect();
         redraw_blocks(depth, &under);
         let norm = LayerNorm::new(&params.path("norm"), width);
         let head = Linear::new(&params.path("head"), width, classes);
-        Vit { class, positions, patches, blocks, norm, head }
+        let dropout = Dropout::new(params, dropout);
+        Vit { class, positions, patches, dropout, blocks, norm, head }
     }
 
     /// Logits `[N, classes]` of images `[N, channels, H, W]`.
@@ -82,13 +97,13 @@ impl Vit {
     /// # Panics
     /// When the images are of another size.
     #[track_caller]
-    pub fn forward(&self, images: &Tensor) -> Tensor {
+    pub fn forward(&self, images: &Tensor, mode: Mode) -> Tensor {
         let patches = self.patches.forward(images).flatten(2, 3).transpose(1, 2);
         let class = self.class.value();
         let class = class.expand(&[images.shape()[0], 1, class.size(-1)]);
-        let mut x = cat(&[&class, &patches], 1) + self.positions.value();
+        let mut x = self.dropout.forward(&(cat(&[&class, &patches], 1) + self.positions.value()), mode);
         for block in &self.blocks {
-            x = block.forward(&x, false);
+            x = block.forward(&x, false, mode);
         }
         self.head.forward(&self.norm.forward(&x.select(1, 0)))
     }
