@@ -1,6 +1,8 @@
 //! Losses by numbers that PyTorch's fixtures do not hold.
 
-use autograd::{DType::F32, Device, Reduction, Result, Tensor, gradient_penalty, style_loss};
+use autograd::{
+    CrossEntropyTarget::Classes, DType::F32, Device, Reduction, Result, Tensor, gradient_penalty, style_loss,
+};
 use gpu_core::testing::devices;
 
 fn cpu() -> Device {
@@ -186,7 +188,59 @@ fn ctc_of_too_short_inputs() -> Result<()> {
     let slope = |loss: Tensor| loss.sum_all().backward().get(&logits).unwrap().to_vec::<f32>();
     assert_eq!(slope(loss(true))?, [0.0; 18]);
     let slope = slope(loss(false))?;
-    assert!(slope[..3].iter().all(|s| !s.is_finite()) && slope[6..9] == [0.0; 3], "{slope:?}");
+    // Of both steps of the first item; the second has none to put a slope on, and the third is possible.
+    let (first, third) = (slope[..3].iter().chain(&slope[9..12]), slope[6..9].iter().chain(&slope[15..]));
+    assert!(first.clone().count() == 6 && first.clone().all(|s| s.is_nan()), "{slope:?}");
+    assert!(third.clone().count() == 6 && third.clone().all(|&s| s == 0.0), "{slope:?}");
+    Ok(())
+}
+
+/// Lengths are numbers that nobody knows while a graph is recorded: they are no mistakes, but have a meaning.
+#[test]
+fn ctc_with_lengths_beyond_the_ends() -> Result<()> {
+    for device in devices() {
+        let logits: Vec<f32> = (0..24).map(|i| (i * 29 % 17) as f32 / 6.0).collect();
+        let log_probs = Tensor::constant(&device, &logits, &[4, 2, 3]).log_softmax(-1);
+        let int = |v: &[i32], shape: &[usize]| Tensor::constant(&device, v, shape);
+        let targets = int(&[1, 2, 2, 1], &[2, 2]);
+        let loss = |inputs: [i32; 2], lengths: [i32; 2]| {
+            let (inputs, lengths) = (int(&inputs, &[2]), int(&lengths, &[2]));
+            log_probs.ctc_loss(&targets, &inputs, &lengths, 0, false, NONE).to_vec::<f32>()
+        };
+        let whole = loss([4, 4], [2, 2])?;
+        assert_eq!(loss([9, 4], [2, 2])?, whole);
+        assert_eq!(loss([4, 4], [3, 2])?, [f32::INFINITY, whole[1]]);
+    }
+    Ok(())
+}
+
+/// As with the fused loss, whatever the options.
+#[test]
+fn classes_that_are_none_give_nan() -> Result<()> {
+    for device in devices() {
+        let logs = Tensor::zeros(&device, &[3, 2]).log_softmax(-1);
+        let weight = Tensor::ones(&device, &[2]);
+        let classes = Tensor::constant(&device, &[1i32, 2, -1], &[3]);
+        let losses = [
+            logs.nll_loss(&classes, None, -100, NONE),
+            logs.nll_loss(&classes, Some(&weight), -100, NONE),
+            logs.cross_entropy_with(Classes(&classes), None, -100, 0.0, NONE),
+            logs.cross_entropy_with(Classes(&classes), Some(&weight), -100, 0.1, NONE),
+        ];
+        for loss in losses {
+            let loss = loss.to_vec::<f32>()?;
+            near(loss[0], 2f32.ln());
+            assert!(loss[1].is_nan() && loss[2].is_nan(), "{loss:?}");
+        }
+    }
+    Ok(())
+}
+
+/// Classes that are impossible and not asked for do not count.
+#[test]
+fn infinite_log_probabilities_of_other_classes() -> Result<()> {
+    let logs = floats(&[0.0, f32::NEG_INFINITY], &[1, 2]);
+    assert_eq!(logs.nll_loss(&ints(&[0], &[1]), None, -100, Reduction::Mean).item()?, 0.0);
     Ok(())
 }
 
