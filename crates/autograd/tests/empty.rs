@@ -1,8 +1,9 @@
 //! Tensors without elements.
 
 use autograd::{
-    CrossEntropyTarget::Classes, DType, Device, Generator, Interpolation, Padding, Pool2d, Pool3d, Reduction,
-    Resize, Tensor, batch_norm_train, cat, grad,
+    Arcs, CrossEntropyTarget::Classes, DType, Device, Generator, Interpolation, Padding, Paths, Pool1d,
+    Pool2d, Pool3d, Reduction, Resize, RnnNonlinearity, Tensor, batch_norm_train, cat, einsum, grad, gru,
+    lattice, lstm, rnn,
 };
 use gpu_core::testing;
 
@@ -91,6 +92,78 @@ fn every_device_takes_tensors_without_elements() {
                 let c = zeros(&device, &[3]);
                 batch_norm_train(&zeros(&device, &[0, 3, 2]), &c, &c, 1e-5).y
             }),
+            ("embedding_padded", {
+                zeros(&device, &[2, 3]).embedding_padded(&zeros(&device, &[0]).to(DType::I32), 1)
+            }),
+            ("index", zeros(&device, &[2, 3]).index(&[&zeros(&device, &[0, 2]).to(DType::I32)])),
+            ("scatter", {
+                let index = zeros(&device, &[0, 3]).to(DType::I32);
+                zeros(&device, &[0, 3]).scatter(1, &index, &zeros(&device, &[0, 3]))
+            }),
+            ("scatter_add to nothing", {
+                let index = zeros(&device, &[2, 0]).to(DType::I32);
+                zeros(&device, &[2, 0]).scatter_add(1, &index, &zeros(&device, &[2, 0]))
+            }),
+            ("cumsum", x.cumsum(2)),
+            ("cumprod of nothing", x.cumprod(1)),
+            ("sort", x.sort(2, false).0),
+            ("topk of none", zeros(&device, &[3, 2]).topk(0, 0, true).0),
+            ("cdist", zeros(&device, &[0, 3]).cdist(&zeros(&device, &[2, 3]), 2.0)),
+            ("segment_max of no segments", {
+                zeros(&device, &[2, 3]).segment_max(&zeros(&device, &[2]).to(DType::I32), 0)
+            }),
+            ("einsum", einsum("ij,jk->ik", &[&zeros(&device, &[0, 3]), &zeros(&device, &[3, 2])])),
+            ("conv_transpose1d without a batch", {
+                let (x, w) = (zeros(&device, &[0, 1, 3]), zeros(&device, &[1, 2, 3]));
+                x.conv_transpose1d(&w, None, 2, 0, 0, 1, 1)
+            }),
+            ("unfold", zeros(&device, &[0, 3, 4, 4]).unfold([2; 2], [1; 2], [0; 2], [1; 2])),
+            ("fold", zeros(&device, &[0, 4, 4]).fold([3; 2], [2; 2], [1; 2], [0; 2], [1; 2])),
+            ("avg_pool3d", zeros(&device, &[0, 3, 4, 4, 4]).avg_pool3d(Pool3d::new(2), true)),
+            ("lp_pool1d", zeros(&device, &[0, 3, 4]).lp_pool1d(2.0, Pool1d::new(2))),
+            ("pixel_shuffle", zeros(&device, &[0, 4, 2, 2]).pixel_shuffle(2)),
+            ("local_response_norm", zeros(&device, &[0, 4, 2]).local_response_norm(3, 1.0, 1.0, 1.0)),
+            ("batch_norm_eval", {
+                let c = zeros(&device, &[3]);
+                zeros(&device, &[0, 3, 2]).batch_norm_eval(&c, &c, &c, &c, 1e-5)
+            }),
+            ("alpha_dropout", zeros(&device, &[0, 3]).alpha_dropout(0.5, &Generator::new(0))),
+            ("attention without a batch", {
+                let x = zeros(&device, &[0, 2, 3, 4]);
+                x.scaled_dot_product_attention(&x, &x, None, true, None)
+            }),
+            ("attention_weights without keys", {
+                zeros(&device, &[2, 3, 4]).attention_weights(&zeros(&device, &[2, 0, 4]), None, false, None)
+            }),
+            ("lstm without a batch", {
+                let (x, h) = (zeros(&device, &[3, 0, 2]), zeros(&device, &[0, 2]));
+                let w = zeros(&device, &[8, 2]);
+                lstm(&x, &h, &h, &w, &w, None, None).y
+            }),
+            ("gru without a batch", {
+                let (x, h, w) =
+                    (zeros(&device, &[3, 0, 2]), zeros(&device, &[0, 2]), zeros(&device, &[6, 2]));
+                gru(&x, &h, &w, &w, None, None).h
+            }),
+            ("rnn without a batch", {
+                let (x, h, w) =
+                    (zeros(&device, &[3, 0, 2]), zeros(&device, &[0, 2]), zeros(&device, &[2, 2]));
+                rnn(&x, &h, &w, &w, None, None, RnnNonlinearity::Tanh).y
+            }),
+            ("lattice without a batch", {
+                let (e, w) = (zeros(&device, &[0, 3, 2]), zeros(&device, &[1, 2, 2]));
+                lattice(&e, Arcs::All(&w), &zeros(&device, &[0]).to(DType::I32), Paths::Sum)
+            }),
+            ("ctc_loss without a batch", {
+                let [targets, none] = [&[0, 2][..], &[0]].map(|s| zeros(&device, s).to(DType::I32));
+                let logs = zeros(&device, &[3, 0, 4]);
+                logs.ctc_loss(&targets, &none, &none, 0, false, Reduction::None)
+            }),
+            ("nll_loss of no rows", {
+                let classes = zeros(&device, &[0]).to(DType::I32);
+                zeros(&device, &[0, 3]).nll_loss(&classes, None, -100, Reduction::None)
+            }),
+            ("mse_loss", zeros(&device, &[0, 3]).mse_loss(&zeros(&device, &[0, 3]), Reduction::None)),
             ("step-varying numbers", Tensor::scalars::<f32>(&device, &[])),
         ];
         for (name, y) in nothing {
@@ -154,5 +227,52 @@ fn views_on_empty_tensors_stay_inside_of_their_memory() {
         assert_eq!(none.sum_all().item().unwrap(), 0.0);
         assert_eq!(x.slice(0, 5, 9, 1).sum_all().item().unwrap(), 0.0);
         assert_eq!(x.slice(0, -1, isize::MIN, -2).to_vec::<f32>().unwrap(), [3.0, 1.0]);
+    }
+}
+
+/// What sums over nothing, or looks at nothing, on the way back, too.
+#[test]
+fn nothing_to_look_at() {
+    for device in testing::devices() {
+        let q = Tensor::ones(&device, &[2, 3, 4]).variable();
+        let k = zeros(&device, &[2, 0, 4]);
+        let y = q.scaled_dot_product_attention(&k, &k, None, false, None);
+        assert_eq!(evaluate(&y, &q), [0.0; 24], "attention without keys");
+        let x = zeros(&device, &[0, 3]).variable();
+        let none = zeros(&device, &[0]).to(DType::I32);
+        assert_eq!(evaluate(&x.segment_sum(&none, 2), &x), [0.0; 6], "segment_sum of nothing");
+        assert_eq!(evaluate(&x.segment_mean(&none, 2), &x), [0.0; 6], "segment_mean of nothing");
+        assert_eq!(evaluate(&x.segment_max(&none, 2), &x), [0.0; 6], "segment_max of nothing");
+        let w = Tensor::ones(&device, &[4, 2]).variable();
+        let (h, x) = (zeros(&device, &[0, 1]), zeros(&device, &[3, 0, 2]));
+        let y = lstm(&x, &h, &h, &w, &zeros(&device, &[4, 1]), None, None).y.sum_all();
+        let dw = grad(&y, &[&w])[0].as_ref().unwrap().to_vec::<f32>().unwrap();
+        assert_eq!(dw, [0.0; 8], "lstm without a batch");
+        let arcs = zeros(&device, &[1, 2, 2]).variable();
+        let y = lattice(&zeros(&device, &[0, 3, 2]), Arcs::All(&arcs), &none, Paths::Sum).sum_all();
+        let dw = grad(&y, &[&arcs])[0].as_ref().unwrap().to_vec::<f32>().unwrap();
+        assert_eq!(dw, [0.0; 4], "lattice without a batch");
+    }
+}
+
+/// Indices are numbers that nobody knows while a graph is recorded.
+#[test]
+fn indices_outside_give_nan() {
+    for device in testing::devices() {
+        let x = Tensor::ones(&device, &[2, 3]);
+        let int = |v: &[i32], shape: &[usize]| Tensor::constant(&device, v, shape);
+        let far = int(&[0, 2, -1, i32::MAX], &[4]);
+        let outside = |y: Tensor| y.to_vec::<f32>().unwrap().iter().map(|v| v.is_nan()).collect::<Vec<_>>();
+        let rows = [false, true, true, true].map(|o| [o; 3]).concat();
+        assert_eq!(outside(x.embedding(&far)), rows, "embedding");
+        assert_eq!(outside(x.index_select(0, &far)), rows, "index_select");
+        assert_eq!(outside(x.gather(0, &far.reshape(&[4, 1]))), [false, true, true, true], "gather");
+        // The second index would be inside of the next row.
+        let (i, j) = (int(&[0, 0, 1, -2, -3], &[5]), int(&[2, 3, -3, -4, 0], &[5]));
+        assert_eq!(outside(x.index(&[&i, &j])), [false, true, false, true, true], "index");
+        let y = x.scatter_add(1, &int(&[5, 1], &[2, 1]), &Tensor::ones(&device, &[2, 1]));
+        assert_eq!(y.to_vec::<f32>().unwrap(), [1.0, 1.0, 1.0, 1.0, 2.0, 1.0], "scatter_add leaves it out");
+        let y = x.segment_sum(&int(&[1, 7], &[2]), 2);
+        assert_eq!(y.to_vec::<f32>().unwrap(), [0.0, 0.0, 0.0, 1.0, 1.0, 1.0], "segment_sum leaves it out");
     }
 }

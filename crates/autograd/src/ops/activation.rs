@@ -202,7 +202,7 @@ impl Tensor {
     /// When the dimension has an odd size.
     #[track_caller]
     pub fn glu(&self, dim: isize) -> Tensor {
-        let n = self.size(dim);
+        let n = self.shape()[self.dim("glu", dim)];
         assert!(n.is_multiple_of(2), "glu: dimension {dim} of shape {:?} has an odd size", self.shape());
         self.narrow(dim, 0, n / 2) * self.narrow(dim, n / 2, n / 2).sigmoid()
     }

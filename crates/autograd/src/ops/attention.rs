@@ -54,6 +54,7 @@ impl Tensor {
             assert!(t.rank() >= 2, "{shapes}");
         }
         assert!(self.size(-1) == k.size(-1) && k.size(-2) == v.size(-2), "{shapes}");
+        check_mask("attention", self, k, mask);
         let groups =
             self.rank().min(k.rank()).min(v.rank()) >= 3 && k.size(-3) > 1 && self.size(-3) > k.size(-3);
         if groups {
@@ -65,6 +66,9 @@ impl Tensor {
                 let group = if t.size(-3) == 1 { [1, 1] } else { [shared, t.size(-3) / shared] };
                 t.reshape(&[&t.shape()[..at], &group, &t.shape()[at + 1..]].concat())
             };
+            if let Some(m) = mask.filter(|m| m.rank() >= 3) {
+                assert!([1, heads].contains(&m.size(-3)), "{shapes}: mask {:?}", m.shape());
+            }
             let mask = mask.map(|m| if m.rank() < 3 { m.clone() } else { split(m) });
             let y = split(self).fused_attention(&split(k), &split(v), mask.as_ref(), causal, scale);
             return y.flatten(-4, -3);
@@ -96,6 +100,10 @@ impl Tensor {
     ) -> Tensor {
         let fits = self.rank() >= 2 && k.rank() >= 2 && self.size(-1) == k.size(-1);
         assert!(fits, "attention_weights: q {:?}, k {:?}", self.shape(), k.shape());
+        for t in [self, k] {
+            t.expect_float("attention_weights");
+        }
+        check_mask("attention_weights", self, k, mask);
         let scale = scale.unwrap_or(1.0 / (self.size(-1) as f32).sqrt());
         Attention { causal, scale_bits: scale.to_bits() }.probabilities(self, k, mask)
     }
@@ -116,17 +124,24 @@ impl Tensor {
         let (queries, keys, features) = (self.size(-2), k.size(-2), self.size(-1));
         let mut inputs =
             vec![wide(self, queries, features), wide(k, keys, features), wide(v, keys, v.size(-1))];
-        if let Some(mask) = mask {
-            let dtype = mask.dtype();
-            assert!(dtype.is_float() || dtype == DType::Bool, "attention: a mask of type {dtype}");
-            inputs.push(wide(mask, queries, keys));
-        }
+        inputs.extend(mask.map(|mask| wide(mask, queries, keys)));
         let scale = scale.unwrap_or(1.0 / (features as f32).sqrt());
         let y = Meta::new(&stored(&[&common[..], &[queries, v.size(-1)]].concat()), DType::F32);
         let sums = Meta::new(&[&common[..], &[queries]].concat(), DType::F32);
         let op = Attention { causal, scale_bits: scale.to_bits() };
         turned(&Tensor::record(op, &inputs.iter().collect::<Vec<_>>(), vec![y, sums])[0])
     }
+}
+
+/// Panics unless the last two dimensions of a mask broadcast to those of the scores.
+#[track_caller]
+fn check_mask(op: &str, q: &Tensor, k: &Tensor, mask: Option<&Tensor>) {
+    let Some(mask) = mask else { return };
+    let (dtype, m) = (mask.dtype(), mask.shape());
+    assert!(dtype.is_float() || dtype == DType::Bool, "{op}: a mask of type {dtype}");
+    let scores = [q.size(-2), k.size(-2)];
+    let fits = m.iter().rev().zip(scores.iter().rev()).all(|(m, s)| m == s || *m == 1);
+    assert!(fits, "{op}: mask {m:?} for q {:?} and k {:?}, scores {scores:?}", q.shape(), k.shape());
 }
 
 /// The order in memory of what is computed for `[.., heads, T, E]`: `[.., T, heads, E]`, in which the heads of a position are
@@ -167,7 +182,8 @@ impl Attention {
         (inputs, [q_arg, k_arg, v_arg], mask_arg)
     }
 
-    /// The probabilities, and a mask of what is seen. `inputs` are queries, keys and perhaps a mask.
+    /// The probabilities of queries, keys and perhaps a mask.
+    #[track_caller]
     fn probabilities(self, q: &Tensor, k: &Tensor, mask: Option<&Tensor>) -> Tensor {
         let mut scores = q.matmul(&k.transpose(-1, -2)) * f32::from_bits(self.scale_bits);
         let mut seen = None;

@@ -25,11 +25,12 @@ pub(super) fn check<const D: usize>(
     assert!(x.len() == D + 2 && w.len() == D + 2, "{shapes}: both have {} dimensions", D + 2);
     let fits = groups > 0 && x[1] == w[1] * groups && w[0].is_multiple_of(groups);
     assert!(fits, "{shapes}: channels do not fit");
+    assert!(w[2..].iter().all(|&k| k > 0), "{shapes}: an empty kernel");
     let Steps { stride, padding, dilation } = steps;
     let moves = stride.iter().chain(&dilation).all(|&n| n > 0);
     assert!(moves, "{shapes}: stride {stride:?}, dilation {dilation:?}");
     for d in 0..D {
-        let reach = dilation[d] * (w[d + 2].max(1) - 1) + 1;
+        let reach = dilation[d] * (w[d + 2] - 1) + 1;
         let padded = x[d + 2] + 2 * padding[d];
         assert!(reach <= padded, "{shapes}: the kernel covers {reach}, the padded input has {padded}");
     }
@@ -42,6 +43,7 @@ pub(super) fn check<const D: usize>(
 pub(super) fn check_bias(op: &str, bias: Option<&Tensor>, channels: usize) {
     if let Some(b) = bias {
         assert_eq!(b.shape(), [channels], "{op}: bias {:?} for {channels} output channels", b.shape());
+        b.expect_float(op);
     }
 }
 
@@ -57,8 +59,14 @@ pub(super) fn add_bias(y: Tensor, bias: Option<&Tensor>) -> Tensor {
 /// The zeros around with which a convolution of stride 1 keeps the sizes of its input (`padding="same"`), the last dimension
 /// first; where that takes an odd number of zeros, there is one more behind.
 #[track_caller]
-pub(super) fn same<const D: usize>(op: &str, weight: &Tensor, dilation: [usize; D]) -> [(isize, isize); D] {
-    assert_eq!(weight.rank(), D + 2, "{op}: weight {:?}", weight.shape());
+pub(super) fn same<const D: usize>(
+    op: &str,
+    input: &Tensor,
+    weight: &Tensor,
+    dilation: [usize; D],
+) -> [(isize, isize); D] {
+    let fits = matches!(input.rank(), n if n == D + 1 || n == D + 2) && weight.rank() == D + 2;
+    assert!(fits, "{op}: input {:?}, weight {:?}", input.shape(), weight.shape());
     std::array::from_fn(|i| {
         let d = D - 1 - i;
         let total = (dilation[d] * (weight.shape()[d + 2].max(1) - 1)) as isize;

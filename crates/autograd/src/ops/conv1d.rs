@@ -8,7 +8,8 @@ impl Tensor {
     /// `torch.nn.functional.conv1d`: `[N, O, L']`.
     ///
     /// # Panics
-    /// When shapes do not fit, a stride, dilation or group count is 0, or the kernel is larger than the padded input.
+    /// When shapes do not fit, a kernel size, stride, dilation or group count is 0, or the kernel is larger than the padded
+    /// input.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -59,7 +60,7 @@ impl Tensor {
         dilation: usize,
         groups: usize,
     ) -> Tensor {
-        let around = conv::same("conv1d_same", weight, [dilation]);
+        let around = conv::same("conv1d_same", self, weight, [dilation]);
         self.pad(&around, Padding::Constant(0.0)).conv1d(weight, bias, 1, 0, dilation, groups)
     }
 }

@@ -20,7 +20,8 @@ impl Tensor {
     /// `torch.nn.functional.conv2d`.
     ///
     /// # Panics
-    /// When shapes do not fit, a stride, dilation or group count is 0, or the kernel is larger than the padded input.
+    /// When shapes do not fit, a kernel size, stride, dilation or group count is 0, or the kernel is larger than the padded
+    /// input.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -73,7 +74,7 @@ impl Tensor {
         dilation: [usize; 2],
         groups: usize,
     ) -> Tensor {
-        let around = conv::same("conv2d_same", weight, dilation);
+        let around = conv::same("conv2d_same", self, weight, dilation);
         self.pad(&around, Padding::Constant(0.0)).conv2d(weight, bias, [1; 2], [0; 2], dilation, groups)
     }
 }

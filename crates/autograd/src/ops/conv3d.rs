@@ -9,7 +9,8 @@ impl Tensor {
     /// positions of the kernel in depth, and whose channels are those of all slices that the kernel covers there.
     ///
     /// # Panics
-    /// When shapes do not fit, a stride, dilation or group count is 0, or the kernel is larger than the padded input.
+    /// When shapes do not fit, a kernel size, stride, dilation or group count is 0, or the kernel is larger than the padded
+    /// input.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -68,7 +69,7 @@ impl Tensor {
         dilation: [usize; 3],
         groups: usize,
     ) -> Tensor {
-        let around = conv::same("conv3d_same", weight, dilation);
+        let around = conv::same("conv3d_same", self, weight, dilation);
         self.pad(&around, Padding::Constant(0.0)).conv3d(weight, bias, [1; 3], [0; 3], dilation, groups)
     }
 }

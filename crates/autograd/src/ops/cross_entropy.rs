@@ -56,7 +56,7 @@ impl Tensor {
     }
 
     /// `torch.nn.functional.cross_entropy` with all its options: logits `[N, C]`, `[N, C, d1, ..]` or `[C]`; `weight [C]`;
-    /// rows of class `ignore_index` count nothing.
+    /// rows of class `ignore_index` count nothing, and another class outside of `0..C` gives NaN.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -90,10 +90,12 @@ impl Tensor {
                 assert_eq!(target.shape(), shape, "cross_entropy: classes for logits {:?}", self.shape());
                 assert!(!target.dtype().is_float(), "cross_entropy: classes of type {}", target.dtype());
                 let target = target.to(DType::I32).reshape(&[rows.shape()[0]]);
-                let counted = target.ne(ignore_index as f32);
                 let (loss, share) = match weight {
-                    None => (rows.fused(&target, smoothing, ignore_index), counted.to(DType::F32)),
-                    Some(weight) => rows.weighted(&target, &counted, weight, smoothing),
+                    None => {
+                        let counted = target.ne(ignore_index as f32).to(DType::F32);
+                        (rows.fused(&target, smoothing, ignore_index), counted)
+                    }
+                    Some(weight) => rows.weighted(&target, weight, smoothing, ignore_index),
                 };
                 match reduction {
                     Reduction::Mean => loss.sum_all() / share.sum_all(),
@@ -128,19 +130,15 @@ impl Tensor {
     fn weighted(
         &self,
         target: &Tensor,
-        counted: &Tensor,
         weight: &Tensor,
         smoothing: f32,
+        ignore_index: i32,
     ) -> (Tensor, Tensor) {
         let logs = self.log_softmax(-1);
-        let safe = target.where_(counted, &target.number(0.0));
-        let hot = safe.one_hot(self.size(-1));
-        let (zero, share) = (self.number(0.0), (&hot * weight).sum(&[-1], false));
-        let share = share.where_(counted, &zero);
-        let nll = -(hot * weight * &logs).sum(&[-1], false);
+        let (nll, share) = logs.by_class(target, Some(weight), ignore_index);
         let smooth = -(logs * weight).sum(&[-1], false) / self.size(-1) as f32;
-        let loss = nll * (1.0 - smoothing) + smooth * smoothing;
-        (loss.where_(counted, &zero), share)
+        let smooth = smooth.where_(&target.ne(ignore_index as f32), &self.number(0.0));
+        (nll * (1.0 - smoothing) + smooth * smoothing, share)
     }
 }
 

@@ -39,7 +39,11 @@ impl Tensor {
         x.indexed(d, &index.reshape(&split_shape(index.shape(), d)), true, true).reshape(index.shape())
     }
 
-    /// Slices along `dim` at the positions of a 1-D index, as `torch.index_select`.
+    /// Slices along `dim` at the positions of a 1-D index, as `torch.index_select`. One outside of the dimension gives NaN (or
+    /// 0 for integers).
+    ///
+    /// # Panics
+    /// When the index has other dimensions or is of no integer type.
     #[track_caller]
     pub fn index_select(&self, dim: isize, index: &Tensor) -> Tensor {
         let d = self.dim("index_select", dim);
@@ -50,7 +54,10 @@ impl Tensor {
         self.indexed(d, &index.reshape(&[1, index.numel(), 1]), false, false).reshape(&shape)
     }
 
-    /// Rows of `self [V, D]` at integer indices `[..]`: `[.., D]`.
+    /// Rows of `self [V, D]` at integer indices `[..]`: `[.., D]`. An index outside of the table gives NaN.
+    ///
+    /// # Panics
+    /// When `self` is no table or the index is of no integer type.
     #[track_caller]
     pub fn embedding(&self, index: &Tensor) -> Tensor {
         assert_eq!(self.rank(), 2, "embedding: a table of shape {:?}", self.shape());
@@ -65,14 +72,16 @@ impl Tensor {
     /// When there is no such row.
     #[track_caller]
     pub fn embedding_padded(&self, index: &Tensor, padding: usize) -> Tensor {
-        let rows = self.shape()[0];
-        assert!(padding < rows, "embedding: padding row {padding} of {rows}");
+        let rows = self.shape().first().copied().unwrap_or(0);
+        let fits = self.rank() == 2 && padding < rows;
+        assert!(fits, "embedding_padded: padding row {padding} of {:?}", self.shape());
         let fixed = Tensor::arange(self.device(), rows).eq(padding as f32).unsqueeze(1);
         self.detach().where_(&fixed, self).embedding(index)
     }
 
     /// `self[i, j, ..]` with one integer index for each of the first dimensions (NumPy's advanced indexing). The indices
-    /// broadcast to a common shape, which stands in place of those dimensions; negative ones count from the end.
+    /// broadcast to a common shape, which stands in place of those dimensions; negative ones count from the end. One outside of
+    /// its dimension gives NaN (or 0 for integers).
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -84,16 +93,21 @@ impl Tensor {
     /// ```
     ///
     /// # Panics
-    /// When there are no indices or more than dimensions, or they do not broadcast.
+    /// When there are no indices or more than dimensions, they do not broadcast, or they are of no integer type.
     #[track_caller]
     pub fn index(&self, indices: &[&Tensor]) -> Tensor {
         let k = indices.len();
         assert!(k > 0 && k <= self.rank(), "index: {k} indices for shape {:?}", self.shape());
         let (front, rest) = self.shape().split_at(k);
+        broadcast("index", &indices.iter().map(|i| i.shape()).collect::<Vec<_>>());
         let mut flat = Tensor::constant(self.device(), &[0i32], &[]);
         for (i, &n) in indices.iter().zip(front) {
+            check_index("index", i);
             let i = i.to(DType::I32);
-            flat = flat * n as f32 + (&i + n as f32).where_(&i.lt(0.0), &i);
+            let i = (&i + n as f32).where_(&i.lt(0.0), &i);
+            // Once outside of one dimension, it stays outside of all rows.
+            let inside = i.ge(0.0).logical_and(i.lt(n as f32)).logical_and(flat.ge(0.0));
+            flat = (flat * n as f32 + &i).where_(&inside, &i.number(-1.0));
         }
         let rows = self.reshape(&[&[front.iter().product()], rest].concat());
         rows.index_select(0, &flat.reshape(&[flat.numel()])).reshape(&[flat.shape(), rest].concat())
@@ -215,7 +229,7 @@ impl Tensor {
 }
 
 #[track_caller]
-fn check_index(op: &str, index: &Tensor) {
+pub(super) fn check_index(op: &str, index: &Tensor) {
     assert!(matches!(index.dtype(), DType::I32 | DType::U32), "{op}: an index of type {}", index.dtype());
 }
 

@@ -29,9 +29,9 @@ pub enum Paths {
 }
 
 /// The scores of all paths through a lattice that end in each state, at each step: `[N, T, S]` for `emissions [N, T, S]`. A
-/// path's score is the sum of the emissions and arcs that it passes. After `lengths [N]` steps, those of an item stay as they
-/// are, so that the last step's are always the final ones. The gradient in the emissions is how probable it is that a path
-/// passes them.
+/// path's score is the sum of the emissions and arcs that it passes. After `lengths [N]` steps (at least one, at most `T`), those
+/// of an item stay as they are, so that the last step's are always the final ones. The gradient in the emissions is how probable
+/// it is that a path passes them.
 ///
 /// # Panics
 /// When the shapes do not fit, or there are no steps or states.

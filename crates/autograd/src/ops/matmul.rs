@@ -109,15 +109,29 @@ impl Tensor {
     /// When the shapes do not fit.
     #[track_caller]
     pub fn addmm(&self, a: &Tensor, b: &Tensor, beta: f32, alpha: f32) -> Tensor {
-        assert!(a.rank() == 2 && b.rank() == 2, "addmm: shapes {:?} and {:?}", a.shape(), b.shape());
+        let (x, y) = (a.shape(), b.shape());
+        let fits = x.len() == 2 && y.len() == 2 && x[1] == y[0];
+        assert!(fits, "addmm: shapes {x:?} and {y:?}");
         let product = a.matmul(b);
+        let wide = broadcast("addmm", &[self.shape(), product.shape()]);
+        assert_eq!(wide, product.shape(), "addmm: {:?} beside a product", self.shape());
         self.expand(product.shape()) * beta + product * alpha
     }
 
     /// `x W^T + b` with `x [.., in]`, `weight [out, in]`, `bias [out]`.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
     #[track_caller]
     pub fn linear(&self, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
-        assert_eq!(weight.rank(), 2, "linear: weight {:?} for input {:?}", weight.shape(), self.shape());
+        let (x, w) = (self.shape(), weight.shape());
+        assert!(w.len() == 2 && x.last() == Some(&w[1]), "linear: weight {w:?} for input {x:?}");
+        for t in [self, weight].into_iter().chain(bias) {
+            t.expect_float("linear");
+        }
+        if let Some(b) = bias {
+            assert_eq!(b.shape(), &w[..1], "linear: bias {:?} for weight {w:?}", b.shape());
+        }
         let y = self.matmul(&weight.transpose(-1, -2));
         match bias {
             None => y,

@@ -2,11 +2,12 @@
 
 use gpu_core::DType;
 
+use super::gather::check_index;
 use crate::Tensor;
 
 impl Tensor {
     /// Sums of the slices `[N, ..]` that have the same segment: `[segments, ..]`, with integer `ids [N]` of
-    /// `0..segments`.
+    /// `0..segments`; others are left out.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -20,7 +21,7 @@ impl Tensor {
     /// ```
     ///
     /// # Panics
-    /// When there is not one id for each slice.
+    /// When there is not one integer id for each slice.
     #[track_caller]
     pub fn segment_sum(&self, ids: &Tensor, segments: usize) -> Tensor {
         check("segment_sum", self, ids);
@@ -82,4 +83,5 @@ fn check(op: &str, x: &Tensor, ids: &Tensor) {
     let fits = x.rank() > 0 && ids.shape() == [x.shape()[0]];
     assert!(fits, "{op}: ids {:?} for {:?}", ids.shape(), x.shape());
     x.expect_float(op);
+    check_index(op, ids);
 }

@@ -2,6 +2,7 @@
 
 use gpu_core::DType;
 
+use super::gather::check_index;
 use crate::{Padding, Tensor, cat};
 
 impl Tensor {
@@ -84,7 +85,7 @@ impl Tensor {
     #[track_caller]
     pub fn split(&self, size: usize, dim: isize) -> Vec<Tensor> {
         assert!(size > 0, "split: pieces of size 0");
-        let n = self.size(dim);
+        let n = self.shape()[self.dim("split", dim)];
         (0..n).step_by(size).map(|start| self.narrow(dim, start, size.min(n - start))).collect()
     }
 
@@ -94,7 +95,7 @@ impl Tensor {
     /// When the sizes do not add up to the dimension.
     #[track_caller]
     pub fn split_with_sizes(&self, sizes: &[usize], dim: isize) -> Vec<Tensor> {
-        let n = self.size(dim);
+        let n = self.shape()[self.dim("split_with_sizes", dim)];
         assert_eq!(
             sizes.iter().sum::<usize>(),
             n,
@@ -109,25 +110,29 @@ impl Tensor {
     #[track_caller]
     pub fn chunk(&self, count: usize, dim: isize) -> Vec<Tensor> {
         assert!(count > 0, "chunk: no pieces");
-        self.split(self.size(dim).div_ceil(count).max(1), dim)
+        let n = self.shape()[self.dim("chunk", dim)];
+        self.split(n.div_ceil(count).max(1), dim)
     }
 
     /// The slices along `dim`, without that dimension.
     #[track_caller]
     pub fn unbind(&self, dim: isize) -> Vec<Tensor> {
-        (0..self.size(dim)).map(|i| self.narrow(dim, i, 1).squeeze(&[dim])).collect()
+        let n = self.shape()[self.dim("unbind", dim)];
+        (0..n).map(|i| self.narrow(dim, i, 1).squeeze(&[dim])).collect()
     }
 
     /// Element `i` along `dim`, without that dimension.
     #[track_caller]
     pub fn select(&self, dim: isize, i: usize) -> Tensor {
+        let n = self.shape()[self.dim("select", dim)];
+        assert!(i < n, "select: element {i} of dimension {dim} of {:?}", self.shape());
         self.narrow(dim, i, 1).squeeze(&[dim])
     }
 
     /// Shifts elements along `dim` by `shift` places; those that leave come in at the other end.
     #[track_caller]
     pub fn roll(&self, shift: isize, dim: isize) -> Tensor {
-        let n = self.size(dim);
+        let n = self.shape()[self.dim("roll", dim)];
         if n == 0 {
             return self.clone();
         }
@@ -179,7 +184,7 @@ impl Tensor {
     /// When there is not one number for each slice.
     #[track_caller]
     pub fn repeat_interleave_each(&self, times: &[usize], dim: isize) -> Tensor {
-        let n = self.size(dim);
+        let n = self.shape()[self.dim("repeat_interleave_each", dim)];
         assert_eq!(times.len(), n, "repeat_interleave_each: dimension {dim} of {:?}", self.shape());
         let slices = times.iter().enumerate().flat_map(|(i, &times)| std::iter::repeat_n(i as i32, times));
         let index: Vec<i32> = slices.collect();
@@ -198,9 +203,14 @@ impl Tensor {
         self.number(value).where_(mask, self)
     }
 
-    /// 1.0 at the index, 0.0 elsewhere: integer indices `[..]` become f32 `[.., classes]`.
+    /// 1.0 at the index, 0.0 elsewhere: integer indices `[..]` become f32 `[.., classes]`. One outside of the classes gives
+    /// zeros.
+    ///
+    /// # Panics
+    /// When the indices are of no integer type.
     #[track_caller]
     pub fn one_hot(&self, classes: usize) -> Tensor {
+        check_index("one_hot", self);
         let range = Tensor::arange(self.device(), classes);
         self.to(DType::I32).unsqueeze(-1).eq(&range).to(DType::F32)
     }

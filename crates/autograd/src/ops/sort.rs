@@ -64,7 +64,7 @@ impl Tensor {
     /// When there are fewer than `k`.
     #[track_caller]
     pub fn topk(&self, k: usize, dim: isize, largest: bool) -> (Tensor, Tensor) {
-        let n = self.size(dim);
+        let n = self.shape()[self.dim("topk", dim)];
         assert!(k <= n, "topk: {k} elements of dimension {dim} of {:?}", self.shape());
         let first = self.argsort(dim, largest).narrow(dim, 0, k);
         (self.gather(dim, &first), first)

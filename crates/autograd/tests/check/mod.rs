@@ -1,6 +1,6 @@
 //! Checks gradients against differences of the function itself.
 
-mod numbers;
+pub mod numbers;
 
 use autograd::{Device, Tensor, grad};
 
@@ -27,67 +27,133 @@ pub fn distinct(shape: &[usize]) -> Input {
     Input { shape: shape.to_vec(), values: Values::Distinct }
 }
 
+/// A name, which begins with that of what is checked, the inputs, and the function.
+pub type Case = (&'static str, Vec<Input>, fn(&[Tensor]) -> Tensor);
+
+/// What a case's name begins with.
+pub fn subject(name: &str) -> &str {
+    name.split([' ', ',']).next().unwrap_or(name)
+}
+
 /// The step of the differences. With four points the error is of its fourth power, and rounding errors stay small.
 const STEP: f32 = 0.02;
 /// Of the largest gradient, or of 1.
 const TOLERANCE: f64 = 5e-4;
 
-/// How often a function is differentiated.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Order {
-    First,
-    Second,
+/// The tensors to differentiate by, made of the inputs' values, and the function of them.
+pub type Build<'a> = dyn Fn(&[Tensor]) -> (Vec<Tensor>, Tensor) + 'a;
+
+/// A function at a point drawn at random, with a random projection of its result.
+pub struct Check<'a> {
+    name: &'a str,
+    inputs: &'a [Input],
+    build: &'a Build<'a>,
+    at: Vec<Vec<f32>>,
+    weights: Vec<f32>,
+    directions: Vec<Vec<f32>>,
 }
 
-/// Compares the gradients of a random projection of `f`, and those of a random projection of these gradients, with
-/// differences.
-///
-/// # Panics
-/// When they differ.
-pub fn check(name: &str, order: Order, inputs: &[Input], f: &dyn Fn(&[Tensor]) -> Tensor) {
-    let device = Device::named("cpu").unwrap();
-    let mut numbers = Numbers::new(name.bytes().fold(7, |h, b| h.wrapping_mul(31) + u64::from(b)));
-    let at: Vec<Vec<f32>> = inputs.iter().map(|i| numbers.draw(i.values, i.shape.iter().product())).collect();
-    let tensors = |at: &[Vec<f32>]| -> Vec<Tensor> {
+impl<'a> Check<'a> {
+    pub fn new(name: &'a str, inputs: &'a [Input], build: &'a Build<'a>) -> Check<'a> {
+        let mut numbers = Numbers::new(name.bytes().fold(7, |h, b| h.wrapping_mul(31) + u64::from(b)));
+        let at: Vec<Vec<f32>> =
+            inputs.iter().map(|i| numbers.draw(i.values, i.shape.iter().product())).collect();
+        let mut check = Check { name, inputs, build, at, weights: vec![], directions: vec![] };
+        let (x, y) = check.tensors(&check.at);
+        assert!(y.requires_grad(), "{name}: the result does not require gradients");
+        check.weights = numbers.draw(Values::Signed(0.3, 1.0), y.numel());
+        check.directions = x.iter().map(|x| numbers.draw(Values::Signed(0.3, 1.0), x.numel())).collect();
+        check
+    }
+
+    /// The gradients of the projection against differences of it.
+    ///
+    /// # Panics
+    /// When they differ.
+    pub fn first_order(&self) {
+        let value = |at: &[Vec<f32>]| dot(&self.tensors(at).1.to_vec::<f32>().unwrap(), &self.weights);
+        self.compare("first order", &self.gradients(&self.at), &value);
+    }
+
+    /// The gradients of a random projection of the gradients against differences of that.
+    ///
+    /// # Panics
+    /// When they differ.
+    pub fn second_order(&self) {
+        let slope = |at: &[Vec<f32>]| -> f64 {
+            self.gradients(at).iter().zip(&self.directions).map(|(g, d)| dot(g, d)).sum()
+        };
+        let (x, y) = self.tensors(&self.at);
+        let slopes = grad(&self.projected(&y), &x.iter().collect::<Vec<_>>());
+        let slopes = slopes.iter().zip(&self.directions).zip(&x);
+        let slopes = slopes.filter_map(|((g, d), x)| Some((g.as_ref()? * like(d, x)).sum_all()));
+        let sum = slopes.reduce(|a, b| a + b).expect("a gradient");
+        self.compare("second order", &gradients(&sum, &x), &slope);
+    }
+
+    /// Gradients are of any tensor, not only of variables.
+    ///
+    /// # Panics
+    /// When those of tensors that are none differ.
+    fn of_plain_tensors(&self) {
+        let plain: Vec<Tensor> = self.tensors(&self.at).0.iter().map(Tensor::detach).collect();
+        let (x, y) = (self.build)(&plain);
+        let found = grad(&self.projected(&y), &x.iter().collect::<Vec<_>>());
+        for ((wanted, got), x) in self.gradients(&self.at).iter().zip(found).zip(&x) {
+            let got = got.unwrap_or_else(|| x.zeros_like()).to_vec::<f32>().unwrap();
+            assert_eq!(&got, wanted, "{}: the gradient of a tensor that is no variable", self.name);
+        }
+    }
+
+    fn tensors(&self, at: &[Vec<f32>]) -> (Vec<Tensor>, Tensor) {
+        let device = Device::named("cpu").unwrap();
         let tensor =
             |(v, i): (&Vec<f32>, &Input)| Tensor::from_slice(&device, v, &i.shape).unwrap().variable();
-        at.iter().zip(inputs).map(tensor).collect()
-    };
-    let y = f(&tensors(&at));
-    assert!(y.requires_grad(), "{name}: the result does not require gradients");
-    let weights = numbers.draw(Values::Signed(0.3, 1.0), y.numel());
-    let projected = |x: &[Tensor]| {
-        let y = f(x);
-        (&y * Tensor::from_slice(&device, &weights, y.shape()).unwrap()).sum_all()
-    };
-    let value = |at: &[Vec<f32>]| dot(&f(&tensors(at)).to_vec::<f32>().unwrap(), &weights);
-    let x = tensors(&at);
-    let first = gradients(&projected(&x), &x);
-    compare(&format!("{name}, first order"), &at, &first, &value);
-    // Gradients are of any tensor, not only of variables.
-    let plain: Vec<Tensor> = x.iter().map(Tensor::detach).collect();
-    let of_plain = grad(&projected(&plain), &plain.iter().collect::<Vec<_>>());
-    for ((wanted, got), x) in first.iter().zip(of_plain).zip(&x) {
-        let got = got.unwrap_or_else(|| x.zeros_like()).to_vec::<f32>().unwrap();
-        assert_eq!(&got, wanted, "{name}: the gradient of a tensor that is no variable");
+        (self.build)(&at.iter().zip(self.inputs).map(tensor).collect::<Vec<_>>())
     }
-    if order == Order::First {
-        return;
+
+    fn projected(&self, y: &Tensor) -> Tensor {
+        (y * like(&self.weights, y)).sum_all()
     }
-    let directions: Vec<Vec<f32>> =
-        at.iter().map(|v| numbers.draw(Values::Signed(0.3, 1.0), v.len())).collect();
-    let slope = |at: &[Vec<f32>]| {
-        let x = tensors(at);
-        let of = gradients(&projected(&x), &x);
-        of.iter().zip(&directions).map(|(g, d)| dot(g, d)).sum()
-    };
-    let y = projected(&x);
-    let slopes = grad(&y, &x.iter().collect::<Vec<_>>());
-    let slopes = slopes.iter().zip(&directions).zip(&x).filter_map(|((g, d), x)| {
-        Some((g.as_ref()? * Tensor::from_slice(&device, d, x.shape()).unwrap()).sum_all())
-    });
-    let sum = slopes.reduce(|a, b| a + b).expect("a gradient");
-    compare(&format!("{name}, second order"), &at, &gradients(&sum, &x), &slope);
+
+    fn gradients(&self, at: &[Vec<f32>]) -> Vec<Vec<f32>> {
+        let (x, y) = self.tensors(at);
+        gradients(&self.projected(&y), &x)
+    }
+
+    fn compare(&self, order: &str, gradients: &[Vec<f32>], value: &dyn Fn(&[Vec<f32>]) -> f64) {
+        let largest = gradients.iter().flatten().fold(1f64, |m, g| m.max(f64::from(g.abs())));
+        let mut moved = self.at.clone();
+        for (i, gradient) in gradients.iter().enumerate() {
+            for (j, &got) in gradient.iter().enumerate() {
+                let at = self.at[i][j];
+                let mut shifted = |steps: f32| {
+                    moved[i][j] = at + steps * STEP;
+                    value(&moved)
+                };
+                let near = shifted(1.0) - shifted(-1.0);
+                let far = shifted(2.0) - shifted(-2.0);
+                moved[i][j] = at;
+                let wanted = (8.0 * near - far) / (12.0 * f64::from(STEP));
+                let close = (wanted - f64::from(got)).abs() <= TOLERANCE * largest;
+                let place = format!("{}, {order}: input {i}, element {j} at {at}", self.name);
+                assert!(close, "{place}: {got} by rule, {wanted} by differences");
+            }
+        }
+    }
+}
+
+/// Checks `f` to first and second order.
+pub fn check(name: &str, inputs: &[Input], f: &dyn Fn(&[Tensor]) -> Tensor) {
+    let build = |x: &[Tensor]| (x.to_vec(), f(x));
+    let check = Check::new(name, inputs, &build);
+    check.first_order();
+    check.of_plain_tensors();
+    check.second_order();
+}
+
+pub fn check_all(cases: Vec<Case>) {
+    cases.iter().for_each(|(name, inputs, f)| check(name, inputs, f));
 }
 
 /// Gradients of all tensors, zeros where there is none.
@@ -96,30 +162,10 @@ fn gradients(y: &Tensor, wrt: &[Tensor]) -> Vec<Vec<f32>> {
     wrt.iter().map(|x| found.get(x).map_or_else(|| vec![0.0; x.numel()], |g| g.to_vec().unwrap())).collect()
 }
 
-fn dot(a: &[f32], b: &[f32]) -> f64 {
-    a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+fn like(values: &[f32], x: &Tensor) -> Tensor {
+    Tensor::from_slice(x.device(), values, x.shape()).unwrap()
 }
 
-fn compare(name: &str, at: &[Vec<f32>], gradients: &[Vec<f32>], value: &dyn Fn(&[Vec<f32>]) -> f64) {
-    let largest = gradients.iter().flatten().fold(1f64, |m, g| m.max(f64::from(g.abs())));
-    let mut moved = at.to_vec();
-    for (i, gradient) in gradients.iter().enumerate() {
-        for (j, &got) in gradient.iter().enumerate() {
-            let mut shifted = |steps: f32| {
-                moved[i][j] = at[i][j] + steps * STEP;
-                let value = value(&moved);
-                moved[i][j] = at[i][j];
-                value
-            };
-            let near = shifted(1.0) - shifted(-1.0);
-            let far = shifted(2.0) - shifted(-2.0);
-            let wanted = (8.0 * near - far) / (12.0 * f64::from(STEP));
-            let close = (wanted - f64::from(got)).abs() <= TOLERANCE * largest;
-            assert!(
-                close,
-                "{name}: input {i}, element {j} at {}: {got} by rule, {wanted} by differences",
-                at[i][j]
-            );
-        }
-    }
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
 }

@@ -14,7 +14,8 @@ impl Tensor {
     /// `targets` are `[N, S]`, padded, or `[sum of lengths]`, one behind the other (slower, as then any of them could be that
     /// long); `input_lengths` and `target_lengths` are `[N]`, all of them integers. Without a batch it is `[T, C]`, `[S]`, `[]` and
     /// `[]`. Losses are `[N]`; [`Reduction::Mean`] divides each by the length of its target before. A target that does not fit into
-    /// its input has an infinite loss, or with `zero_infinity` none and no gradient.
+    /// its input has an infinite loss and a gradient of NaN, or with `zero_infinity` a loss and gradient of 0. Input lengths beyond
+    /// `T` count as `T`; a target length beyond `S` makes its target impossible, too.
     ///
     /// ```
     /// # use autograd::{Device, Reduction, Tensor};
@@ -40,7 +41,10 @@ impl Tensor {
         reduction: Reduction,
     ) -> Tensor {
         if self.rank() == 2 {
-            let [input, target] = [input_lengths, target_lengths].map(|l| l.reshape(&[1]));
+            for l in [input_lengths, target_lengths] {
+                assert_eq!(l.numel(), 1, "ctc_loss: lengths {:?} for {:?}", l.shape(), self.shape());
+            }
+            let (input, target) = (input_lengths.reshape(&[1]), target_lengths.reshape(&[1]));
             let (logs, targets) = (self.unsqueeze(1), targets.unsqueeze(0));
             let loss = logs.ctc_loss(&targets, &input, &target, blank, zero_infinity, reduction);
             return if reduction == Reduction::None { loss.squeeze(&[0]) } else { loss };
@@ -55,6 +59,7 @@ impl Tensor {
         for t in [targets, input_lengths, target_lengths] {
             assert!(!t.dtype().is_float(), "ctc_loss: targets or lengths of type {}", t.dtype());
         }
+        self.expect_float("ctc_loss");
         let [targets, inputs, lengths] = [targets, input_lengths, target_lengths].map(|t| t.to(DType::I32));
         let targets = match targets.rank() {
             1 => apart(&targets, &lengths),
@@ -68,8 +73,9 @@ impl Tensor {
         let loss = if zero_infinity {
             nll.masked_fill(&impossible, 0.0)
         } else {
-            // Its gradient is not finite either, as in torch. The inner choice keeps that from the others.
-            (nll.where_(&impossible, &nll.number(1.0)) * f32::INFINITY).where_(&impossible, &nll)
+            // An infinity whose slope is NaN, as in torch. The inner choice keeps that from the others.
+            let infinite = -(nll.where_(&impossible, &nll.number(1.0)) * 0.0).log();
+            infinite.where_(&impossible, &nll)
         };
         match reduction {
             Reduction::Mean => (loss / lengths.clamp_min(1.0).to(DType::F32)).mean_all(),

@@ -6,10 +6,15 @@ use gpu_core::DType;
 
 use super::{Reduction, expect_same};
 use crate::Tensor;
+use crate::ops::gather::check_index;
 
 impl Tensor {
     /// Negative log-likelihood of log-probabilities `[N, C]`, `[N, C, d1, ..]` or `[C]` with integer classes, as
-    /// `torch.nn.functional.nll_loss`; `weight [C]`; classes equal to `ignore_index` count nothing.
+    /// `torch.nn.functional.nll_loss`; `weight [C]`; classes equal to `ignore_index` count nothing. Another class outside of
+    /// `0..C` gives NaN.
+    ///
+    /// # Panics
+    /// When the shapes do not fit or the classes are of no integer type.
     #[track_caller]
     pub fn nll_loss(
         &self,
@@ -30,17 +35,33 @@ impl Tensor {
             "nll_loss: classes for {:?}",
             self.shape()
         );
-        let counted = classes.to(DType::I32).ne(ignore_index as f32);
-        let safe = classes.to(DType::I32).where_(&counted, &classes.to(DType::I32).number(0.0));
-        let hot = safe.one_hot(logs.size(-1));
-        let hot = weight.map_or(hot.clone(), |w| hot * w);
-        let zero = self.number(0.0);
-        let share = hot.sum(&[-1], false).where_(&counted, &zero);
-        let loss = (-(hot * logs).sum(&[-1], false)).where_(&counted, &zero);
+        check_index("nll_loss", classes);
+        self.expect_float("nll_loss");
+        let (loss, share) = logs.by_class(&classes.to(DType::I32), weight, ignore_index);
         match reduction {
             Reduction::Mean => loss.sum_all() / share.sum_all(),
             other => other.apply(&loss),
         }
+    }
+
+    /// The negative log-probabilities `self [.., C]` of classes `[..]` times the weight of the class, and these weights; both 0 for
+    /// `ignore_index`.
+    #[track_caller]
+    pub(in crate::ops) fn by_class(
+        &self,
+        classes: &Tensor,
+        weight: Option<&Tensor>,
+        ignore_index: i32,
+    ) -> (Tensor, Tensor) {
+        let counted = classes.ne(ignore_index as f32);
+        let safe = classes.where_(&counted, &classes.number(0.0));
+        let logs = self.gather(-1, &safe.unsqueeze(-1)).squeeze(&[-1]);
+        let share = match weight {
+            Some(weight) => weight.index(&[&safe]),
+            None => counted.to(DType::F32),
+        };
+        let zero = self.number(0.0);
+        ((-(&share * logs)).where_(&counted, &zero), share.where_(&counted, &zero))
     }
 
     /// Kullback-Leibler divergence of log-probabilities from a target distribution, element by element: `t (log(t) - self)`. With

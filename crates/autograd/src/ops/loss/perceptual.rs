@@ -34,9 +34,19 @@ impl Tensor {
 pub fn perceptual_loss(features: &[Tensor], targets: &[Tensor]) -> Tensor {
     let (f, t) = (features.len(), targets.len());
     assert!(f == t && f > 0, "perceptual_loss: features of {f} layers, targets of {t}");
-    let losses: Vec<Tensor> =
-        features.iter().zip(targets).map(|(f, t)| f.mse_loss(t, Reduction::Mean)).collect();
-    losses.into_iter().reduce(|a, b| a + b).expect("there is one")
+    let mut sum: Option<Tensor> = None;
+    for (f, t) in features.iter().zip(targets) {
+        assert_eq!(
+            f.shape(),
+            t.shape(),
+            "perceptual_loss: features {:?}, targets {:?}",
+            f.shape(),
+            t.shape()
+        );
+        let loss = f.mse_loss(t, Reduction::Mean);
+        sum = Some(sum.map_or(loss.clone(), |sum| sum + loss));
+    }
+    sum.expect("there is one")
 }
 
 /// [`perceptual_loss`] of the features' Gram matrices: style without content (Gatys et al. 2016).
@@ -54,6 +64,12 @@ pub fn perceptual_loss(features: &[Tensor], targets: &[Tensor]) -> Tensor {
 /// When the layers do not fit, or there are none.
 #[track_caller]
 pub fn style_loss(features: &[Tensor], targets: &[Tensor]) -> Tensor {
-    let grams = |layers: &[Tensor]| layers.iter().map(Tensor::gram_matrix).collect::<Vec<_>>();
-    perceptual_loss(&grams(features), &grams(targets))
+    // A loop: a closure would hide the caller's line.
+    let mut grams = [vec![], vec![]];
+    for (grams, layers) in grams.iter_mut().zip([features, targets]) {
+        for layer in layers {
+            grams.push(layer.gram_matrix());
+        }
+    }
+    perceptual_loss(&grams[0], &grams[1])
 }

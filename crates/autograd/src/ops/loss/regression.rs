@@ -2,32 +2,39 @@
 
 use super::Reduction;
 use crate::Tensor;
+use crate::ops::broadcast;
 
 impl Tensor {
     /// Squared error `(self - target)^2`.
+    ///
+    /// # Panics
+    /// When the shapes do not broadcast.
     #[track_caller]
     pub fn mse_loss(&self, target: &Tensor, reduction: Reduction) -> Tensor {
-        let d = self - target;
+        let d = self.error("mse_loss", target);
         reduction.apply(&(&d * &d))
     }
 
     /// Absolute error `|self - target|`.
+    ///
+    /// # Panics
+    /// When the shapes do not broadcast.
     #[track_caller]
     pub fn l1_loss(&self, target: &Tensor, reduction: Reduction) -> Tensor {
-        reduction.apply(&(self - target).abs())
+        reduction.apply(&self.error("l1_loss", target).abs())
     }
 
     /// Absolute error less `beta / 2`, and below `beta` a parabola of slope 1 at the seam (Girshick 2015); 1 is torch's `beta`.
     ///
     /// # Panics
-    /// When `beta` is negative.
+    /// When the shapes do not broadcast or `beta` is negative.
     #[track_caller]
     pub fn smooth_l1_loss(&self, target: &Tensor, beta: f32, reduction: Reduction) -> Tensor {
         assert!(beta >= 0.0, "smooth_l1_loss: beta {beta}");
         if beta == 0.0 {
             return self.l1_loss(target, reduction);
         }
-        let a = (self - target).abs();
+        let a = self.error("smooth_l1_loss", target).abs();
         let near = &a * &a * (0.5 / beta);
         reduction.apply(&near.where_(&a.lt(beta), &(a - 0.5 * beta)))
     }
@@ -44,11 +51,11 @@ impl Tensor {
     /// ```
     ///
     /// # Panics
-    /// When `delta` is not positive.
+    /// When the shapes do not broadcast or `delta` is not positive.
     #[track_caller]
     pub fn huber_loss(&self, target: &Tensor, delta: f32, reduction: Reduction) -> Tensor {
         assert!(delta > 0.0, "huber_loss: delta {delta}");
-        let a = (self - target).abs();
+        let a = self.error("huber_loss", target).abs();
         let near = &a * &a * 0.5;
         reduction.apply(&near.where_(&a.le(delta), &((a - 0.5 * delta) * delta)))
     }
@@ -64,11 +71,11 @@ impl Tensor {
     /// ```
     ///
     /// # Panics
-    /// When `epsilon` is negative.
+    /// When the shapes do not broadcast or `epsilon` is negative.
     #[track_caller]
     pub fn epsilon_insensitive_loss(&self, target: &Tensor, epsilon: f32, reduction: Reduction) -> Tensor {
         assert!(epsilon >= 0.0, "epsilon_insensitive_loss: epsilon {epsilon}");
-        reduction.apply(&((self - target).abs() - epsilon).relu())
+        reduction.apply(&(self.error("epsilon_insensitive_loss", target).abs() - epsilon).relu())
     }
 
     /// The pinball loss, least where `self` is the `q`-quantile of the targets (Koenker and Bassett 1978): an error costs `q` a
@@ -83,11 +90,21 @@ impl Tensor {
     /// ```
     ///
     /// # Panics
-    /// When `q` is not between 0 and 1.
+    /// When the shapes do not broadcast or `q` is not between 0 and 1.
     #[track_caller]
     pub fn quantile_loss(&self, target: &Tensor, q: f32, reduction: Reduction) -> Tensor {
         assert!(0.0 < q && q < 1.0, "quantile_loss: q {q}");
-        let missing = target - self;
+        let missing = target.error("quantile_loss", self);
         reduction.apply(&(&missing * q).where_(&missing.ge(0.0), &(&missing * (q - 1.0))))
+    }
+
+    /// `self - target`; both broadcast.
+    #[track_caller]
+    fn error(&self, op: &str, target: &Tensor) -> Tensor {
+        broadcast(op, &[self.shape(), target.shape()]);
+        for t in [self, target] {
+            t.expect_float(op);
+        }
+        self - target
     }
 }
