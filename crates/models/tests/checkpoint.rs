@@ -2,7 +2,7 @@
 
 use autograd::{Device, Tensor, checkpoint, plans};
 use gpu_core::testing;
-use models::{Dropout, Linear, Mode, Params, Sgd};
+use models::{Dropout, Gpt, GptOptions, Linear, Mode, Params, Sgd};
 
 const LAYERS: usize = 8;
 const WIDTH: usize = 32;
@@ -58,6 +58,34 @@ fn gradients_are_the_same() {
                 assert!((a - b).abs() <= 1e-6 * largest, "{a} {b}");
             }
         }
+    }
+}
+
+/// Nor do those of a transformer differ, which draws random numbers in every block.
+#[test]
+fn transformers_have_the_same_losses() {
+    for device in testing::devices() {
+        let losses = [false, true].map(|recompute| {
+            let params = Params::new(&device, 0);
+            let sizes = GptOptions { vocab: 20, context: 12, width: 32, heads: 2, depth: 3, dropout: 0.1 };
+            let net = Gpt::new(sizes, &params);
+            let net = if recompute { net.recompute() } else { net };
+            let mut opt = Sgd::new(&params);
+            let tokens: Vec<i32> = (0..24).map(|i| i * 7 % 20).collect();
+            let tokens = Tensor::from_slice(&device, &tokens, &[2, 12]).unwrap();
+            let step = |_| {
+                let loss = net
+                    .forward(&tokens, Mode::Train)
+                    .reshape(&[24, 20])
+                    .cross_entropy(&tokens.reshape(&[24]));
+                opt.step(loss.backward(), 0.5).unwrap();
+                loss.item().unwrap()
+            };
+            (0..4).map(step).collect::<Vec<f32>>()
+        });
+        assert!(losses[0][3] < losses[0][0] - 0.1);
+        let close = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-5 * a;
+        assert!(losses[0].iter().zip(&losses[1]).all(close), "{losses:?}");
     }
 }
 

@@ -81,10 +81,12 @@ fn tokens(device: &Device) -> Tensor {
 
 fn transformer(device: &Device) -> Step {
     let params = Params::new(device, 0);
-    let net = Gpt::new(GptOptions { vocab: 20, context: 12, width: 32, heads: 2, depth: 2 }, &params);
+    let net =
+        Gpt::new(GptOptions { vocab: 20, context: 12, width: 32, heads: 2, depth: 2, dropout: 0.1 }, &params);
     let mut opt = AdamW::new(&params);
     let tokens = tokens(device);
-    let loss = move || net.forward(&tokens).reshape(&[24, 20]).cross_entropy(&tokens.reshape(&[24]));
+    let loss =
+        move || net.forward(&tokens, Mode::Train).reshape(&[24, 20]).cross_entropy(&tokens.reshape(&[24]));
     step_of(move |loss| opt.step(loss.backward(), 0.01).unwrap(), loss)
 }
 

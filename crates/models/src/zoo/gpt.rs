@@ -1,6 +1,6 @@
 //! Generative pre-trained transformers (Radford et al. 2019).
 
-use autograd::{Device, Tensor};
+use autograd::{Device, Tensor, checkpoint};
 
 use super::block::{Block, redraw_blocks};
 use crate::{Dropout, Embedding, Init, KvCache, LanguageModel, LayerNorm, LearnedPositions, Mode, Params};
@@ -30,6 +30,7 @@ pub struct Gpt {
     dropout: Dropout,
     blocks: Vec<Block>,
     norm: LayerNorm,
+    recompute: bool,
 }
 
 /// Sizes of a [`Gpt`].
@@ -64,7 +65,14 @@ impl Gpt {
         redraw_blocks(depth, &under);
         let norm = LayerNorm::new(&params.path("ln_f"), width);
         let dropout = Dropout::new(params, dropout);
-        Gpt { device: params.device().clone(), options, tokens, positions, dropout, blocks, norm }
+        let device = params.device().clone();
+        Gpt { device, options, tokens, positions, dropout, blocks, norm, recompute: false }
+    }
+
+    /// Keeps only the outputs of blocks for the backward pass, which computes the rest again: less memory, a third more work; see
+    /// [`checkpoint`](autograd::checkpoint()).
+    pub fn recompute(self) -> Gpt {
+        Gpt { recompute: true, ..self }
     }
 
     /// Logits `[N, T, vocab]` of the tokens that follow each of `tokens [N, T]`.
@@ -75,7 +83,8 @@ impl Gpt {
     pub fn forward(&self, tokens: &Tensor, mode: Mode) -> Tensor {
         let mut x = self.dropout.forward(&self.embed(tokens, 0), mode);
         for block in &self.blocks {
-            x = block.forward(&x, true, mode);
+            let block = || block.forward(&x, true, mode);
+            x = if self.recompute { checkpoint(block) } else { block() };
         }
         self.head(&x)
     }
