@@ -8,8 +8,8 @@ use std::sync::Once;
 use autograd::{
     AdamStep, Arcs, CrossEntropyTarget::Probabilities, DType, Device, Generator, Gradients, Interpolation,
     Padding, Paths, Pool1d, Pool2d, Pool3d, Reduction, Resize, SgdStep, Tensor, TripletMargin,
-    batch_norm_train, cat, einsum, grad, gradient_penalty, gru, l1_penalty, lattice, lstm, perceptual_loss,
-    stack, vjp,
+    batch_norm_train, cat, einsum, grad, gradient_penalty, gru, jacobian_penalty, l1_penalty, lattice, lstm,
+    perceptual_loss, stack, vjp,
 };
 use gpu_core::testing;
 
@@ -119,6 +119,7 @@ fn reductions() {
         ("cumprod of integers", &["cumprod", "i32"], || drop(i32s(&[2]).cumprod(0))),
         ("sort", &["argsort", "dimension 1", "[2]"], || drop(f32s(&[2]).sort(1, false))),
         ("topk", &["topk", "3", "[2]"], || drop(f32s(&[2]).topk(3, 0, true))),
+        ("keep_topk", &["keep_topk", "3", "[2]"], || drop(f32s(&[2]).keep_topk(3, 0))),
         ("cdist", &["cdist", "[2, 3]", "[2, 4]"], || drop(f32s(&[2, 3]).cdist(&f32s(&[2, 4]), 2.0))),
         ("segment_sum", &["segment_sum", "[3]", "[2]"], || drop(f32s(&[2]).segment_sum(&i32s(&[3]), 2))),
         ("einsum, operands", &["einsum", "ij,jk"], || drop(einsum("ij,jk", &[&f32s(&[2, 2])]))),
@@ -505,6 +506,12 @@ fn losses() {
         }),
         ("gram_matrix", &["gram_matrix", "[2, 3]"], || drop(f32s(&[2, 3]).gram_matrix())),
         ("l1_penalty", &["l1_penalty", "no tensors"], || drop(l1_penalty(&[], 1.0))),
+        ("jacobian_penalty", &["jacobian_penalty", "[2, 3]", "[3, 3]"], || {
+            drop(jacobian_penalty(&f32s(&[2, 3]), &f32s(&[3, 3])))
+        }),
+        ("jacobian_penalty of constants", &["jacobian_penalty", "do not depend"], || {
+            drop(jacobian_penalty(&f32s(&[2, 3]), &f32s(&[2, 3])))
+        }),
         ("perceptual_loss", &["perceptual_loss", "1", "0"], || drop(perceptual_loss(&[f32s(&[1])], &[]))),
         ("gradient_penalty", &["gradient_penalty", "[2, 3]", "[3]"], || {
             drop(gradient_penalty(Tensor::square, &f32s(&[2, 3]), &f32s(&[2, 3]), &f32s(&[3])))

@@ -4,8 +4,8 @@
 mod check;
 
 use autograd::{
-    Arcs, DType::F32, Device, Paths, Reduction, Result, Tensor, TripletMargin, gradient_penalty, lattice,
-    style_loss,
+    Arcs, DType::F32, Device, Paths, Reduction, Result, Tensor, TripletMargin, gradient_penalty,
+    jacobian_penalty, lattice, style_loss,
 };
 use check::Order::Second;
 use check::{Input, any, between, check, distinct, signed};
@@ -149,6 +149,13 @@ fn gradients_of_a_gradient_penalty() {
         let critic = |points: &Tensor| points.linear(&x[1], None).tanh().linear(&x[2], None);
         gradient_penalty(critic, &floats(&[1.0, -1.0, 0.5, 0.2, -0.7, 0.9], &[3, 2]), &fake, &mix)
             + x[0].square().sum_all() * 0.01
+    });
+}
+
+#[test]
+fn gradients_of_a_jacobian_penalty() {
+    check("jacobian_penalty", Second, &[any(&[3, 2]), any(&[4, 2])], &|x| {
+        jacobian_penalty(&x[0].linear(&x[1], None).tanh(), &x[0]) + x[0].square().sum_all() * 0.01
     });
 }
 
