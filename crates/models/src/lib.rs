@@ -38,7 +38,7 @@ pub use schedule::{
 };
 pub use summary::{LayerSummary, Summary};
 pub use zoo::{
-    AlexNet, Attend, Bert, BertOptions, CharRnn, CharRnnOptions, DenseNet,
+    AlexNet, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder, DenseNet,
     EfficientNet, EfficientNetOptions, Encoded, GoogLeNet, GoogLeNetOutput, Gpt, GptOptions, Inception,
     LeNet, Masked, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions, UNet,
     Vae, VaeOutput, Vgg, Vit, VitOptions,

@@ -1,6 +1,7 @@
 //! Models, one family a file.
 
 mod alexnet;
+mod autoencoder;
 mod bert;
 mod block;
 mod char_rnn;
@@ -22,6 +23,7 @@ mod vgg;
 mod vit;
 
 pub use alexnet::AlexNet;
+pub use autoencoder::{Autoencoder, ConvAutoencoder};
 pub use bert::{Bert, BertOptions, Masked};
 pub use char_rnn::{CharRnn, CharRnnOptions, RnnState};
 pub use densenet::DenseNet;
