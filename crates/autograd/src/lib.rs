@@ -23,6 +23,7 @@ mod gradient;
 mod node;
 mod op;
 mod ops;
+mod receptive_field;
 mod recorder;
 mod tensor;
 mod trace;
@@ -33,13 +34,15 @@ pub use checkpoint::checkpoint;
 pub use compile::{Expr, Joined, Lower, Passes, PlanView, plans, set_fusion};
 pub use gpu_core::{DType, Device, DeviceInfo, DeviceKind, Element, Error, Role, Stats};
 pub use gradient::{Gradients, grad, vjp};
-pub use op::{KernelOp, Meta};
+pub use op::{KernelOp, Meta, Reach};
 pub use ops::{
     AdamStep, Arcs, BatchNormOutput, CrossEntropyTarget, Generator, Interpolation, LstmOutput, Operand,
     Padding, Paths, Pool, Pool1d, Pool2d, Pool3d, Reduction, Resize, RnnNonlinearity, RnnOutput, SgdStep,
     TripletMargin, batch_norm_train, cat, einsum, elastic_net_penalty, flatten_all, gradient_penalty, gru,
-    l1_penalty, l2_penalty, lattice, lstm, perceptual_loss, rnn, stack, style_loss, wasserstein_critic_loss,
+    jacobian_penalty, l1_penalty, l2_penalty, lattice, lstm, perceptual_loss, rnn, stack, style_loss,
+    wasserstein_critic_loss,
 };
+pub use receptive_field::receptive_field;
 pub use recorder::{evaluate, step};
 pub use tensor::{Pending, Tensor};
 pub use trace::{NonFinite, first_non_finite};

@@ -38,7 +38,8 @@ pub use schedule::{
 };
 pub use summary::{LayerSummary, Summary};
 pub use zoo::{
-    AlexNet, Attend, Bert, BertOptions, CharRnn, CharRnnOptions, DenseNet, Encoded, Gcn, Gpt, GptOptions,
+    AlexNet, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder, DenseNet,
+    EfficientNet, EfficientNetOptions, Encoded, Gcn, GoogLeNet, GoogLeNetOutput, Gpt, GptOptions, Inception,
     LeNet, Masked, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions, UNet,
     Vae, VaeOutput, Vgg, Vit, VitOptions,
 };

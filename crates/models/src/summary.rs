@@ -6,23 +6,28 @@ use autograd::{Tensor, uses};
 
 use crate::Params;
 
-/// What a model consists of: its layers, the shapes of their outputs, and their sizes.
+/// What a model consists of: its layers, the shapes of their outputs, their sizes and their work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     pub layers: Vec<LayerSummary>,
 }
 
 /// A layer of a [`Summary`]: what the names of parameters have in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LayerSummary {
     /// As in `"layer1.0.conv1"`.
     pub name: String,
     /// Shape of the last result that is computed with one of its parameters; `None` if there is none.
     pub output: Option<Vec<usize>>,
+    /// Height and width of the window of the image that an element of that result is computed from; `None` behind linear layers
+    /// and global pooling, as [`autograd::receptive_field`].
+    pub receptive_field: Option<[usize; 2]>,
     /// Number of values in its parameters.
     pub parameters: usize,
     /// Those of them that are trained.
     pub trainable: usize,
+    /// Multiply-adds of convolutions, matrix products and recurrent cells with its parameters, for the whole batch.
+    pub multiply_adds: u64,
 }
 
 impl Params {
@@ -38,7 +43,9 @@ impl Params {
     /// let summary = params.summary(&net.forward(&Tensor::zeros(&device, &[1, 3, 32, 32]), Mode::Eval));
     /// assert_eq!(summary.layers[0].name, "conv1");
     /// assert_eq!(summary.layers[0].output, Some(vec![1, 16, 32, 32]));
-    /// assert!(summary.to_string().ends_with("269,722 parameters, 269,722 of them trained\n"));
+    /// assert_eq!(summary.layers[0].receptive_field, Some([3, 3]));
+    /// let total = "269,722 parameters, 269,722 of them trained; 40,551,040 multiply-adds\n";
+    /// assert!(summary.to_string().ends_with(total));
     /// # Ok::<(), autograd::Error>(())
     /// ```
     pub fn summary(&self, y: &Tensor) -> Summary {
@@ -46,41 +53,57 @@ impl Params {
         let mut layers: Vec<LayerSummary> = vec![];
         for param in self.all().into_iter().filter(|p| p.is_parameter()) {
             let name = param.name().rsplit_once('.').map_or("", |(layer, _)| layer);
-            let last = uses.iter().rfind(|u| &*u.name == param.name());
             let count = param.value().numel();
-            let trainable = if param.is_trainable() { count } else { 0 };
             let at = layers.iter().position(|l| l.name == name).unwrap_or_else(|| {
-                let name = name.to_owned();
-                layers.push(LayerSummary { name, output: None, parameters: 0, trainable: 0 });
+                layers.push(LayerSummary { name: name.to_owned(), ..LayerSummary::default() });
                 layers.len() - 1
             });
             let layer = &mut layers[at];
-            layer.output = last.map(|u| u.shape.clone()).or(layer.output.take());
+            for used in uses.iter().filter(|u| &*u.name == param.name()) {
+                layer.output = Some(used.shape.clone());
+                layer.receptive_field = used.receptive_field;
+                layer.multiply_adds += used.multiply_adds;
+            }
             layer.parameters += count;
-            layer.trainable += trainable;
+            layer.trainable += if param.is_trainable() { count } else { 0 };
         }
         Summary { layers }
     }
 }
 
+impl Summary {
+    /// Multiply-adds of all layers.
+    pub fn multiply_adds(&self) -> u64 {
+        self.layers.iter().map(|l| l.multiply_adds).sum()
+    }
+}
+
+impl LayerSummary {
+    fn row(&self) -> [String; 5] {
+        let output = self.output.as_ref().map_or("-".into(), |shape| format!("{shape:?}"));
+        let field = self.receptive_field.map_or("-".into(), |[h, w]| format!("{h}x{w}"));
+        let work = if self.multiply_adds == 0 { "-".into() } else { grouped(self.multiply_adds) };
+        [self.name.clone(), output, field, grouped(self.parameters as u64), work]
+    }
+}
+
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let output = |l: &LayerSummary| l.output.as_ref().map_or("-".into(), |shape| format!("{shape:?}"));
-        let rows: Vec<[String; 3]> =
-            self.layers.iter().map(|l| [l.name.clone(), output(l), grouped(l.parameters)]).collect();
-        let head = ["layer", "output", "parameters"].map(str::to_owned);
-        let width = |i: usize| rows.iter().chain([&head]).map(|row| row[i].len()).max().unwrap_or(0);
-        let widths = [0, 1, 2].map(width);
-        for [name, output, count] in [&head].into_iter().chain(&rows) {
-            writeln!(f, "{name:<0$}  {output:<1$}  {count:>2$}", widths[0], widths[1], widths[2])?;
+        let head = ["layer", "output", "receptive field", "parameters", "multiply-adds"].map(str::to_owned);
+        let rows: Vec<_> = std::iter::once(head).chain(self.layers.iter().map(LayerSummary::row)).collect();
+        let [a, b, c, d, e] = [0, 1, 2, 3, 4].map(|i| rows.iter().map(|row| row[i].len()).max().unwrap_or(0));
+        for [name, output, field, count, work] in &rows {
+            writeln!(f, "{name:<a$}  {output:<b$}  {field:>c$}  {count:>d$}  {work:>e$}")?;
         }
-        let sum = |of: fn(&LayerSummary) -> usize| grouped(self.layers.iter().map(of).sum());
-        writeln!(f, "{} parameters, {} of them trained", sum(|l| l.parameters), sum(|l| l.trainable))
+        let sum = |of: fn(&LayerSummary) -> usize| grouped(self.layers.iter().map(of).sum::<usize>() as u64);
+        let (all, trained, work) =
+            (sum(|l| l.parameters), sum(|l| l.trainable), grouped(self.multiply_adds()));
+        writeln!(f, "{all} parameters, {trained} of them trained; {work} multiply-adds")
     }
 }
 
 /// A number with commas between thousands.
-fn grouped(n: usize) -> String {
+fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {

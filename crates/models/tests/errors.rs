@@ -6,7 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use autograd::{Device, Tensor};
-use models::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params, ResNet, Sgd};
+use models::{
+    BatchNorm2d, Conv2d, ConvAutoencoder, EfficientNetOptions, Init, Linear, Mode, Params, ResNet, Sgd, Vgg,
+};
 
 thread_local! {
     static LAST: RefCell<Option<(String, String)>> = const { RefCell::new(None) };
@@ -73,6 +75,12 @@ fn layers() {
 fn networks() {
     says(&panic_of(|| drop(ResNet::cifar(21, 10, &params()))), &["depth 21", "6n + 2"]);
     says(&panic_of(|| drop(ResNet::imagenet(19, 10, &params()))), &["depth 19"]);
+    says(&panic_of(|| _ = EfficientNetOptions::b(8, 10)), &["EfficientNet", "B8"]);
+    says(&panic_of(|| drop(ConvAutoencoder::new(&[3], &params()))), &["ConvAutoencoder", "[3]"]);
+    let net = ConvAutoencoder::new(&[1, 2, 2], &params());
+    says(&panic_of(|| drop(net.encode(&ones(&[1, 1, 8, 6])))), &["ConvAutoencoder", "[1, 1, 8, 6]"]);
+    let net = Vgg::cifar(11, 10, &params());
+    says(&panic_of(|| drop(net.forward(&ones(&[1, 3, 16, 32]), Mode::Eval))), &["Vgg", "[1, 3, 16, 32]"]);
     let net = ResNet::cifar(8, 10, &params());
     says(&panic_of(|| drop(net.forward(&ones(&[1, 1, 8, 8]), Mode::Eval))), &["conv2d", "[1, 1, 8, 8]"]);
     says(&panic_of(|| drop(net.forward(&ones(&[8, 8]), Mode::Eval))), &["conv2d", "[8, 8]"]);

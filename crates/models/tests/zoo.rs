@@ -1,9 +1,10 @@
 //! Every network of the zoo learns one batch by heart.
 
-use autograd::{Device, Generator, Tensor};
+use autograd::{Device, Generator, Reduction, Tensor, jacobian_penalty, l1_penalty, stack};
 use models::{
-    Adam, Attend, Bert, BertOptions, CharRnn, CharRnnOptions, DenseNet, Gpt, GptOptions, LeNet, Mlp, Mode,
-    Params, PreActResNet, ResNet, Seq2Seq, Seq2SeqOptions, UNet, Vae, Vit, VitOptions,
+    Adam, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder, DenseNet,
+    EfficientNet, EfficientNetOptions, GoogLeNet, Gpt, GptOptions, LeNet, Mlp, Mode, Params, PreActResNet,
+    ResNet, Seq2Seq, Seq2SeqOptions, UNet, Vae, Vit, VitOptions,
 };
 
 fn integers(device: &Device, shape: &[usize], below: usize) -> Tensor {
@@ -27,6 +28,18 @@ fn learns(name: &str, params: &Params, loss: impl Fn() -> Tensor) {
         last = now.item().unwrap();
     }
     assert!(last <= 0.67 * first, "{name}: from {first} to {last}");
+}
+
+/// The gradient of every parameter has to be something other than 0.
+fn reaches(name: &str, params: &Params, loss: &Tensor) {
+    let (gradients, all) = (loss.backward(), params.trainable());
+    let size = |gradient: &Tensor| gradient.abs().sum_all();
+    let sizes: Vec<Tensor> = all.iter().filter_map(|p| gradients.get(&p.value())).map(size).collect();
+    assert_eq!(sizes.len(), all.len(), "{name}: parameters without gradients");
+    let sizes = stack(&sizes.iter().collect::<Vec<_>>(), 0).to_vec::<f32>().unwrap();
+    for (param, size) in all.iter().zip(sizes) {
+        assert!(size > 0.0, "{name}: the gradient of {} is {size}", param.name());
+    }
 }
 
 /// Cross-entropy of logits `[.., classes]`.
@@ -123,6 +136,107 @@ fn residual_and_dense_networks_learn() {
     let params = Params::new(&device, 1);
     let (net, x) = (DenseNet::new(4, 8, &[2, 2], 3, &params), numbers(&device, &[4, 3, 16, 16]));
     learns("DenseNet", &params, || entropy(&net.forward(&x, Mode::Train), &classes));
+}
+
+#[test]
+fn inception_and_efficient_networks_learn() {
+    let device = Device::named("cpu").unwrap();
+    let classes = integers(&device, &[4], 3);
+    let params = Params::new(&device, 1);
+    let (net, x) = (GoogLeNet::new(3, &params), numbers(&device, &[4, 3, 32, 32]));
+    reaches("GoogLeNet", &params, &net.forward(&x, Mode::Train).loss(&classes));
+    let params = Params::new(&device, 1);
+    let net = GoogLeNet::without_aux(3, &params);
+    learns("GoogLeNet", &params, || net.forward(&x, Mode::Train).loss(&classes));
+    let params = Params::new(&device, 1);
+    let options = EfficientNetOptions { width: 0.25, depth: 0.5, ..EfficientNetOptions::b(0, 3) };
+    let net = EfficientNet::new(options, &params);
+    let loss = || entropy(&net.forward(&x, Mode::Train), &classes);
+    reaches("EfficientNet", &params, &loss());
+    learns("EfficientNet", &params, loss);
+}
+
+#[test]
+fn autoencoders_learn() {
+    let device = Device::named("cpu").unwrap();
+    let (x, noise) = (numbers(&device, &[6, 12]), Generator::new(3).normal(&device, &[6, 12]) * 0.1);
+    let wrong = |output: Tensor| output.mse_loss(&x, Reduction::Mean);
+    type Loss<'a> = &'a dyn Fn(&Autoencoder) -> Tensor;
+    let variants: [(&str, Loss); 6] = [
+        ("plain", &|net| wrong(net.forward(&x))),
+        ("denoising", &|net| wrong(net.forward(&(&x + &noise)))),
+        ("sparse", &|net| {
+            let code = net.encode(&x).relu();
+            wrong(net.decode(&code)) + l1_penalty(&[code], 1e-3)
+        }),
+        ("sparse by rate", &|net| {
+            let code = net.encode(&x).sigmoid();
+            wrong(net.decode(&code)) + code.mean(&[0], false).sparsity_kl(0.1, Reduction::Sum) * 0.1
+        }),
+        ("k-sparse", &|net| wrong(net.decode(&net.encode(&x).keep_topk(2, 1)))),
+        ("contractive", &|net| {
+            let code = net.encode(&x).sigmoid();
+            wrong(net.decode(&code)) + jacobian_penalty(&code, &x) * 0.1
+        }),
+    ];
+    for (name, loss) in variants {
+        let params = Params::new(&device, 1);
+        let net = Autoencoder::new(&[12, 16, 4], &params);
+        reaches(name, &params, &loss(&net));
+        learns(name, &params, || loss(&net));
+    }
+    let params = Params::new(&device, 1);
+    let (net, x) = (ConvAutoencoder::new(&[2, 8, 4], &params), numbers(&device, &[4, 2, 8, 8]));
+    let loss = || net.forward(&x).mse_loss(&x, Reduction::Mean);
+    reaches("of images", &params, &loss());
+    learns("of images", &params, loss);
+}
+
+/// As torchvision's, so that its weights fit.
+#[test]
+fn names_and_sizes_are_torchvisions() {
+    let device = Device::named("cpu").unwrap();
+    let has = |params: &Params, shapes: &[(&str, &[usize])]| {
+        for (name, shape) in shapes {
+            let found = params.get(name).map(|p| p.value().shape().to_vec());
+            assert_eq!(found.as_deref(), Some(*shape), "{name}");
+        }
+    };
+    let params = Params::new(&device, 1);
+    GoogLeNet::new(1000, &params);
+    // 57 convolutions and two more, each with four tensors of batch norm, and five linear layers.
+    assert_eq!((params.count(), params.all().len()), (13_004_888, 59 * 5 + 5 * 2));
+    has(
+        &params,
+        &[
+            ("conv1.conv.weight", &[64, 3, 7, 7]),
+            ("conv3.bn.running_var", &[192]),
+            ("inception3a.branch1.conv.weight", &[64, 192, 1, 1]),
+            ("inception4b.branch2.0.conv.weight", &[112, 512, 1, 1]),
+            ("inception4e.branch3.1.conv.weight", &[128, 32, 3, 3]),
+            ("inception5b.branch4.1.bn.bias", &[128]),
+            ("aux1.fc1.weight", &[1024, 2048]),
+            ("aux2.conv.conv.weight", &[128, 528, 1, 1]),
+            ("aux2.fc2.bias", &[1000]),
+            ("fc.weight", &[1000, 1024]),
+        ],
+    );
+    let params = Params::new(&device, 1);
+    EfficientNet::new(EfficientNetOptions::b(3, 1000), &params);
+    assert_eq!(params.count(), 12_233_232);
+    has(
+        &params,
+        &[
+            ("features.0.0.weight", &[40, 3, 3, 3]),
+            ("features.1.0.block.0.0.weight", &[40, 1, 3, 3]),
+            ("features.1.0.block.1.fc1.weight", &[10, 40, 1, 1]),
+            ("features.1.1.block.2.1.running_mean", &[24]),
+            ("features.3.0.block.1.0.weight", &[192, 1, 5, 5]),
+            ("features.6.5.block.2.fc2.bias", &[1392]),
+            ("features.8.0.weight", &[1536, 384, 1, 1]),
+            ("classifier.1.weight", &[1000, 1536]),
+        ],
+    );
 }
 
 #[test]

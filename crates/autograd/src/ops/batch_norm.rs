@@ -6,7 +6,7 @@ use gpu_core::{DType, Target};
 use crate::Tensor;
 use crate::compile::{Expr, Lower};
 use crate::gradient::decomposed;
-use crate::op::{KernelOp, Meta};
+use crate::op::{KernelOp, Meta, Reach};
 
 /// Results of [`batch_norm_train`].
 pub struct BatchNormOutput {
@@ -148,6 +148,10 @@ impl KernelOp for BatchNorm {
 
     fn absorbs(&self, input: usize, _: Target) -> bool {
         input == 0
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Place
     }
 
     fn gradient(

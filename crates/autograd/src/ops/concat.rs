@@ -4,7 +4,7 @@ use gpu_core::{Layout, Target};
 
 use crate::Tensor;
 use crate::compile::{Joined, Lower};
-use crate::op::{KernelOp, Meta};
+use crate::op::{KernelOp, Meta, Reach};
 
 #[derive(Debug, Hash)]
 struct Concat {
@@ -86,6 +86,10 @@ impl KernelOp for Concat {
     fn joins(&self, inputs: &[Meta]) -> Option<Joined> {
         let leading: usize = inputs[0].shape[..self.dim].iter().product();
         (leading == 1).then(|| Joined { starts: starts(inputs, 1), gaps: false })
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Place
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

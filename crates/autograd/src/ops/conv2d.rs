@@ -5,7 +5,7 @@ use gpu_core::{Arg, DType, Layout, Target};
 
 use super::conv::{self, Steps, add_bias};
 use crate::compile::Lower;
-use crate::op::{KernelOp, Meta};
+use crate::op::{KernelOp, Meta, Reach};
 use crate::{Padding, Tensor};
 
 #[derive(Debug, Hash)]
@@ -100,6 +100,11 @@ fn weight_grad(shape: Conv2dShape, x: &Tensor, dy: &Tensor) -> Tensor {
     Tensor::record(Conv2dWeightGrad(shape), &[x, dy], vec![out]).remove(0)
 }
 
+/// How far the kernel reaches from one end to the other.
+fn extent(shape: &Conv2dShape) -> [usize; 2] {
+    [0, 1].map(|d| shape.dilation[d] * (shape.kernel[d].max(1) - 1) + 1)
+}
+
 /// Fills the output with zeros where it is a sum of nothing.
 fn is_empty(cx: &mut Lower) -> bool {
     let empty = cx.input_meta(0).numel() == 0 || cx.input_meta(1).numel() == 0;
@@ -140,6 +145,14 @@ impl KernelOp for Conv2d {
         input == 0 && target == Target::Cpu
     }
 
+    fn multiply_adds(&self, _: &[Meta]) -> u64 {
+        self.0.macs()
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Window { extent: extent(&self.0), stride: self.0.stride }
+    }
+
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
         let (x, weight, dy) = (&inputs[0], &inputs[1], grads[0].as_ref().expect("one output"));
         // The first layer's input needs no gradient: nobody holds the first one then, and it is never evaluated.
@@ -162,6 +175,14 @@ impl KernelOp for Conv2dInputGrad {
 
     fn absorbs(&self, input: usize, target: Target) -> bool {
         input == 0 && target == Target::Cpu
+    }
+
+    fn multiply_adds(&self, _: &[Meta]) -> u64 {
+        self.0.macs()
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Spread { extent: extent(&self.0), stride: self.0.stride }
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

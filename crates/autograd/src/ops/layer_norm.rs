@@ -6,7 +6,7 @@ use gpu_core::kernels;
 use crate::Tensor;
 use crate::compile::Lower;
 use crate::gradient::decomposed;
-use crate::op::{KernelOp, Meta};
+use crate::op::{KernelOp, Meta, Reach};
 
 impl Tensor {
     /// Normalises over the last dimensions, which `weight` and `bias` have the shape of:
@@ -50,6 +50,10 @@ impl KernelOp for LayerNorm {
             kernels::LayerNorm { rows: shape[0], cols: shape[1], eps: f32::from_bits(self.eps_bits) },
             &args,
         );
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Place
     }
 
     fn gradient(

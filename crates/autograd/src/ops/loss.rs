@@ -12,7 +12,7 @@ mod regression;
 mod wasserstein;
 
 pub use margin::TripletMargin;
-pub use penalty::{elastic_net_penalty, l1_penalty, l2_penalty};
+pub use penalty::{elastic_net_penalty, jacobian_penalty, l1_penalty, l2_penalty};
 pub use perceptual::{perceptual_loss, style_loss};
 pub use wasserstein::{gradient_penalty, wasserstein_critic_loss};
 

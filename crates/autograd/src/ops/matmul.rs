@@ -150,6 +150,10 @@ impl KernelOp for MatMul {
         cx.matmul(a, b, out);
     }
 
+    fn multiply_adds(&self, inputs: &[Meta]) -> u64 {
+        (inputs[0].numel() * inputs[1].shape.last().expect("a matrix")) as u64
+    }
+
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
         let (a, b, g) = (&inputs[0], &inputs[1], grads[0].as_ref().expect("one output"));
         // Of a transposed matrix, as the weight of a linear layer is, in the order of what was transposed.

@@ -54,8 +54,8 @@ pub use einsum::einsum;
 pub use interpolate::{Interpolation, Resize};
 pub use lattice::{Arcs, Paths, lattice};
 pub use loss::{
-    Reduction, TripletMargin, elastic_net_penalty, gradient_penalty, l1_penalty, l2_penalty, perceptual_loss,
-    style_loss, wasserstein_critic_loss,
+    Reduction, TripletMargin, elastic_net_penalty, gradient_penalty, jacobian_penalty, l1_penalty,
+    l2_penalty, perceptual_loss, style_loss, wasserstein_critic_loss,
 };
 pub use map::Operand;
 pub use optim::{AdamStep, SgdStep};

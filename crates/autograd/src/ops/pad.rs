@@ -6,7 +6,7 @@ use gpu_core::kernels::Map;
 use gpu_core::{Layout, Target};
 
 use crate::compile::Lower;
-use crate::op::{KernelOp, Meta, Op};
+use crate::op::{KernelOp, Meta, Op, Reach};
 use crate::{Tensor, cat};
 
 /// What padding is filled with.
@@ -145,6 +145,10 @@ impl KernelOp for Embed {
 
     fn absorbs(&self, _: usize, _: Target) -> bool {
         true
+    }
+
+    fn reach(&self) -> Reach {
+        Reach::Place
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

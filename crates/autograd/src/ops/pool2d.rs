@@ -6,7 +6,7 @@ use gpu_core::kernels::{self, Pool2dShape};
 use super::pool::Pool2d;
 use crate::Tensor;
 use crate::compile::Lower;
-use crate::op::{KernelOp, Meta};
+use crate::op::{KernelOp, Meta, Reach};
 
 impl Pool2d {
     #[track_caller]
@@ -22,6 +22,11 @@ impl Pool2d {
             dilation: self.dilation,
         }
     }
+}
+
+fn reach(shape: &Pool2dShape) -> Reach {
+    let extent = [0, 1].map(|d| shape.dilation[d] * (shape.kernel[d] - 1) + 1);
+    Reach::Window { extent, stride: shape.stride }
 }
 
 fn output_meta(x: &Tensor, shape: &Pool2dShape, dtype: DType) -> Meta {
@@ -76,6 +81,10 @@ impl KernelOp for MaxPool2d {
         cx.launch(kernels::MaxPool2d { shape: self.0 }, &args);
     }
 
+    fn reach(&self) -> Reach {
+        reach(&self.0)
+    }
+
     fn gradient(
         &self,
         inputs: &[Tensor],
@@ -127,6 +136,10 @@ impl KernelOp for AvgPool2d {
         let AvgPool2d { shape, count_include_pad, divisor } = *self;
         let args = [cx.dense(0), cx.output(0)];
         cx.launch(kernels::AvgPool2d { shape, count_include_pad, divisor }, &args);
+    }
+
+    fn reach(&self) -> Reach {
+        reach(&self.shape)
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

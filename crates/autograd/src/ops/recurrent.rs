@@ -104,6 +104,12 @@ fn sequence(cx: &Lower) -> Sequence {
     Sequence { steps: shape[0], batch: shape[1], hidden: shape[2] }
 }
 
+/// Every step of every sequence multiplies with all weights; `inputs` begin with `x [T, N, I]` and both of them.
+fn multiply_adds(inputs: &[Meta]) -> u64 {
+    let [x, w_ih, w_hh, ..] = inputs else { unreachable!("a cell has two weights") };
+    (x.shape[0] * x.shape[1] * (w_ih.numel() + w_hh.numel())) as u64
+}
+
 /// Writes the products of input 0 `[T, N, I]` with input 1 `[G, I]` to `out` `[T, N, G]`.
 fn project(cx: &mut Lower, out: Arg) {
     let (x, w) = (cx.input_meta(0).shape, cx.input(1));

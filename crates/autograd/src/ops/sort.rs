@@ -69,6 +69,26 @@ impl Tensor {
         let first = self.argsort(dim, largest).narrow(dim, 0, k);
         (self.gather(dim, &first), first)
     }
+
+    /// The `k` largest elements along `dim`, and 0 in place of all others: the activation of a k-sparse autoencoder (Makhzani
+    /// and Frey 2014). Of equal elements the first ones stay.
+    ///
+    /// ```
+    /// # use autograd::{Device, Tensor};
+    /// let x = Tensor::from_slice(&Device::named("cpu")?, &[3.0f32, -1.0, 2.0, 2.0], &[4])?;
+    /// assert_eq!(x.keep_topk(2, 0).to_vec::<f32>()?, [3.0, 0.0, 2.0, 0.0]);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When there are fewer than `k`.
+    #[track_caller]
+    pub fn keep_topk(&self, k: usize, dim: isize) -> Tensor {
+        let n = self.size(dim);
+        assert!(k <= n, "keep_topk: {k} elements of dimension {dim} of {:?}", self.shape());
+        let (values, at) = self.topk(k, dim, true);
+        self.zeros_like().scatter_add(dim, &at, &values)
+    }
 }
 
 impl KernelOp for ArgSort {

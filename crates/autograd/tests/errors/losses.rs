@@ -2,8 +2,8 @@
 
 use autograd::CrossEntropyTarget::{Classes, Probabilities};
 use autograd::{
-    Arcs, Paths, Reduction, Tensor, TripletMargin, elastic_net_penalty, gradient_penalty, l1_penalty,
-    l2_penalty, lattice, perceptual_loss, style_loss,
+    Arcs, Paths, Reduction, Tensor, TripletMargin, elastic_net_penalty, gradient_penalty, jacobian_penalty,
+    l1_penalty, l2_penalty, lattice, perceptual_loss, style_loss,
 };
 
 use crate::panics::{Mistake, check};
@@ -76,6 +76,12 @@ pub const MISTAKES: &[Mistake] = &[
     }),
     ("gram_matrix", &["gram_matrix", "[2, 3]"], || drop(f32s(&[2, 3]).gram_matrix())),
     ("l1_penalty", &["l1_penalty", "no tensors"], || drop(l1_penalty(&[], 1.0))),
+    ("jacobian_penalty", &["jacobian_penalty", "[2, 3]", "[3, 3]"], || {
+        drop(jacobian_penalty(&f32s(&[2, 3]), &f32s(&[3, 3])))
+    }),
+    ("jacobian_penalty of constants", &["jacobian_penalty", "do not depend"], || {
+        drop(jacobian_penalty(&f32s(&[2, 3]), &f32s(&[2, 3])))
+    }),
     ("perceptual_loss", &["perceptual_loss", "1", "0"], || drop(perceptual_loss(&[f32s(&[1])], &[]))),
     ("gradient_penalty", &["gradient_penalty", "[2, 3]", "[3]"], || {
         drop(gradient_penalty(Tensor::square, &f32s(&[2, 3]), &f32s(&[2, 3]), &f32s(&[3])))

@@ -26,6 +26,7 @@ pub const MISTAKES: &[Mistake] = &[
     ("cumprod of integers", &["cumprod", "i32"], || drop(i32s(&[2]).cumprod(0))),
     ("sort", &["argsort", "dimension 1", "[2]"], || drop(f32s(&[2]).sort(1, false))),
     ("topk", &["topk", "3", "[2]"], || drop(f32s(&[2]).topk(3, 0, true))),
+    ("keep_topk", &["keep_topk", "3", "[2]"], || drop(f32s(&[2]).keep_topk(3, 0))),
     ("cdist", &["cdist", "[2, 3]", "[2, 4]"], || drop(f32s(&[2, 3]).cdist(&f32s(&[2, 4]), 2.0))),
     ("segment_sum", &["segment_sum", "[3]", "[2]"], || drop(f32s(&[2]).segment_sum(&i32s(&[3]), 2))),
     ("einsum, operands", &["einsum", "ij,jk"], || drop(einsum("ij,jk", &[&f32s(&[2, 2])]))),

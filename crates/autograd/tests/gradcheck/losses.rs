@@ -2,8 +2,8 @@
 
 use autograd::CrossEntropyTarget::{Classes, Probabilities};
 use autograd::{
-    Arcs, Paths, Reduction, Tensor, TripletMargin, elastic_net_penalty, gradient_penalty, l1_penalty,
-    l2_penalty, lattice, perceptual_loss, style_loss, wasserstein_critic_loss,
+    Arcs, Paths, Reduction, Tensor, TripletMargin, elastic_net_penalty, gradient_penalty, jacobian_penalty,
+    l1_penalty, l2_penalty, lattice, perceptual_loss, style_loss, wasserstein_critic_loss,
 };
 
 use crate::check::{Case, any, between, check_all, distinct, signed};
@@ -165,6 +165,9 @@ fn networks() -> Vec<Case> {
             let critic = |points: &Tensor| points.linear(&x[1], None).tanh().linear(&x[2], None);
             gradient_penalty(critic, &floats(&[1.0, -1.0, 0.5, 0.2, -0.7, 0.9], &[3, 2]), &fake, &mix)
                 + x[0].square().sum_all() * 0.01
+        }),
+        ("jacobian_penalty", vec![any(&[3, 2]), any(&[4, 2])], |x| {
+            jacobian_penalty(&x[0].linear(&x[1], None).tanh(), &x[0]) + x[0].square().sum_all() * 0.01
         }),
     ]
 }

@@ -40,6 +40,7 @@ fn scans_and_sorts() -> Vec<Case> {
         ("logcumsumexp", vec![any(&[2, 4])], |x| x[0].logcumsumexp(1)),
         ("sort", vec![distinct(&[2, 5])], |x| x[0].sort(1, true).0.square()),
         ("topk", vec![distinct(&[5, 2])], |x| x[0].topk(3, 0, false).0.square()),
+        ("keep_topk", vec![distinct(&[2, 5])], |x| x[0].keep_topk(3, 1).square()),
     ]
 }
 

@@ -5,7 +5,7 @@ use autograd::Tensor;
 use crate::{Conv2d, Params};
 
 /// Scales every channel of `[N, C, H, W]` by a factor in 0..1 that depends on the means of all channels, through two layers
-/// with ReLU between them and a sigmoid behind. As torchvision's, `fc1` and `fc2` are 1x1 convolutions, from `C` to `squeeze`
+/// with ReLU between them (or another [activation](SqueezeExcite::activation)) and a sigmoid behind. As torchvision's, `fc1` and `fc2` are 1x1 convolutions, from `C` to `squeeze`
 /// channels and back.
 ///
 /// ```
@@ -22,6 +22,7 @@ use crate::{Conv2d, Params};
 pub struct SqueezeExcite {
     fc1: Conv2d,
     fc2: Conv2d,
+    activation: fn(&Tensor) -> Tensor,
 }
 
 impl SqueezeExcite {
@@ -30,7 +31,13 @@ impl SqueezeExcite {
         SqueezeExcite {
             fc1: Conv2d::new(channels, squeeze, 1).build(&params.path("fc1")),
             fc2: Conv2d::new(squeeze, channels, 1).build(&params.path("fc2")),
+            activation: Tensor::relu,
         }
+    }
+
+    /// What follows the first layer, such as [`Tensor::silu`].
+    pub fn activation(self, activation: fn(&Tensor) -> Tensor) -> SqueezeExcite {
+        SqueezeExcite { activation, ..self }
     }
 
     /// # Panics
@@ -38,6 +45,6 @@ impl SqueezeExcite {
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let means = x.adaptive_avg_pool2d([1, 1]);
-        x * self.fc2.forward(&self.fc1.forward(&means).relu()).sigmoid()
+        x * self.fc2.forward(&(self.activation)(&self.fc1.forward(&means))).sigmoid()
     }
 }

@@ -4,7 +4,8 @@ use autograd::{Pool2d, Tensor};
 
 use crate::{Conv2d, Linear, Params};
 
-/// Five convolutions and three linear layers with ReLU, from images `[N, 3, 224, 224]` to logits `[N, classes]`. Without the
+/// Five convolutions and three linear layers with ReLU, from images `[N, 3, H, W]` (the paper's are of 224 x 224, the
+/// smallest of 63 x 63) to logits `[N, classes]`. The classifier reads 6 x 6 features, averaged where there are others. Without the
 /// dropout of the classifier. Parameters have torchvision's names: `features.0.*`, `features.3.*`, `features.6.*`,
 /// `features.8.*`, `features.10.*`, `classifier.1.*`, `classifier.4.*` and `classifier.6.*`.
 ///
@@ -16,7 +17,9 @@ use crate::{Conv2d, Linear, Params};
 /// let net = AlexNet::new(1000, &params);
 /// assert_eq!(params.count(), 61_100_840);
 /// // Recorded, not computed.
-/// assert_eq!(net.forward(&Tensor::zeros(&device, &[2, 3, 224, 224])).shape(), [2, 1000]);
+/// for shape in [[2, 3, 224, 224], [2, 3, 64, 96]] {
+///     assert_eq!(net.forward(&Tensor::zeros(&device, &shape)).shape(), [2, 1000]);
+/// }
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub struct AlexNet {
@@ -37,7 +40,7 @@ const CONVS: [(usize, usize, usize, usize, usize, usize); 5] = [
 const POOLED: [usize; 3] = [0, 1, 4];
 
 /// Features that the classifier reads.
-const FEATURES: usize = 256 * 6 * 6;
+const FEATURES: [usize; 3] = [256, 6, 6];
 
 impl AlexNet {
     #[track_caller]
@@ -49,16 +52,17 @@ impl AlexNet {
         let linear = |(i, from, to): (usize, usize, usize)| Linear::new(&classifier.path(i), from, to);
         AlexNet {
             features: CONVS.map(conv).into(),
-            classifier: [(1, FEATURES, 4096), (4, 4096, 4096), (6, 4096, classes)].map(linear),
+            classifier: [(1, FEATURES.iter().product(), 4096), (4, 4096, 4096), (6, 4096, classes)]
+                .map(linear),
         }
     }
 
     /// # Panics
-    /// When the images are of another size.
+    /// When the images do not have 3 channels, or are smaller than 63 x 63.
     #[track_caller]
     pub fn forward(&self, images: &Tensor) -> Tensor {
-        let fits = images.rank() == 4 && images.shape()[2..] == [224; 2];
-        assert!(fits, "AlexNet: images {:?} instead of 224 x 224", images.shape());
+        let fits = images.rank() == 4 && images.shape()[2..].iter().all(|&n| n >= 63);
+        assert!(fits, "AlexNet: images {:?}, not [N, 3, H, W] of at least 63 x 63", images.shape());
         let mut x = images.clone();
         for (i, conv) in self.features.iter().enumerate() {
             x = conv.forward(&x).relu();
@@ -67,6 +71,7 @@ impl AlexNet {
             }
         }
         let [fc1, fc2, fc3] = &self.classifier;
-        fc3.forward(&fc2.forward(&fc1.forward(&x.flatten(1, 3)).relu()).relu())
+        let x = x.adaptive_avg_pool2d([FEATURES[1], FEATURES[2]]).flatten(1, 3);
+        fc3.forward(&fc2.forward(&fc1.forward(&x).relu()).relu())
     }
 }

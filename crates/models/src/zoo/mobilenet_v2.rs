@@ -2,6 +2,7 @@
 
 use autograd::Tensor;
 
+use super::conv_norm::ConvNorm;
 use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 
 /// A small network of inverted residuals, from images `[N, 3, H, W]` to logits `[N, classes]`: each block widens by a 1x1
@@ -77,35 +78,11 @@ impl MobileNetV2 {
     }
 }
 
-/// A convolution without bias, and batch norm; parameters under `0` and `1`.
-struct ConvNorm(Conv2d, BatchNorm2d);
-
-impl ConvNorm {
-    #[track_caller]
-    fn new(
-        inputs: usize,
-        outputs: usize,
-        kernel: usize,
-        stride: usize,
-        groups: usize,
-        params: &Params,
-    ) -> ConvNorm {
-        let conv = Conv2d::new(inputs, outputs, kernel).stride(stride).padding(kernel / 2).groups(groups);
-        let conv = conv.no_bias().init(Init::HE_FAN_OUT).build(&params.path(0));
-        ConvNorm(conv, BatchNorm2d::new(&params.path(1), outputs))
-    }
-
-    #[track_caller]
-    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        self.1.forward(&self.0.forward(x), mode)
-    }
-}
-
 struct Block {
     /// Widening, unless the expansion is 1, and depthwise, with ReLU6.
     inner: Vec<ConvNorm>,
     /// Narrowing, without non-linearity.
-    outer: (Conv2d, BatchNorm2d),
+    outer: ConvNorm,
     residual: bool,
 }
 
@@ -119,8 +96,8 @@ impl Block {
         }
         inner.push(ConvNorm::new(width, width, 3, stride, width, &params.path(inner.len())));
         let conv = Conv2d::new(width, outputs, 1).no_bias().init(Init::HE_FAN_OUT);
-        let outer =
-            (conv.build(&params.path(inner.len())), BatchNorm2d::new(&params.path(inner.len() + 1), outputs));
+        let norm = BatchNorm2d::new(&params.path(inner.len() + 1), outputs);
+        let outer = ConvNorm(conv.build(&params.path(inner.len())), norm);
         Block { inner, outer, residual: stride == 1 && inputs == outputs }
     }
 
@@ -130,7 +107,7 @@ impl Block {
         for part in &self.inner {
             y = part.forward(&y, mode).relu6();
         }
-        let y = self.outer.1.forward(&self.outer.0.forward(&y), mode);
+        let y = self.outer.forward(&y, mode);
         if self.residual { x + y } else { y }
     }
 }

@@ -1,12 +1,16 @@
 //! Models, one family a file.
 
 mod alexnet;
+mod autoencoder;
 mod bert;
 mod block;
 mod char_rnn;
+mod conv_norm;
 mod densenet;
+mod efficientnet;
 mod gcn;
 mod gpt;
+mod inception;
 mod lenet;
 mod mlp;
 mod mnist_cnn;
@@ -20,11 +24,14 @@ mod vgg;
 mod vit;
 
 pub use alexnet::AlexNet;
+pub use autoencoder::{Autoencoder, ConvAutoencoder};
 pub use bert::{Bert, BertOptions, Masked};
 pub use char_rnn::{CharRnn, CharRnnOptions, RnnState};
 pub use densenet::DenseNet;
+pub use efficientnet::{EfficientNet, EfficientNetOptions};
 pub use gcn::Gcn;
 pub use gpt::{Gpt, GptOptions};
+pub use inception::{GoogLeNet, GoogLeNetOutput, Inception};
 pub use lenet::LeNet;
 pub use mlp::Mlp;
 pub use mnist_cnn::MnistCnn;

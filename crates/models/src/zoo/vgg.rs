@@ -14,8 +14,9 @@ use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 /// let params = Params::new(&device, 42);
 /// let net = Vgg::cifar(11, 10, &params);
 /// assert_eq!(params.count(), 9_231_114);
-/// let logits = net.forward(&Tensor::zeros(&device, &[1, 3, 32, 32]), Mode::Eval);
-/// assert_eq!(logits.shape(), [1, 10]);
+/// for shape in [[1, 3, 32, 32], [1, 3, 64, 48]] {
+///     assert_eq!(net.forward(&Tensor::zeros(&device, &shape), Mode::Eval).shape(), [1, 10]);
+/// }
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub struct Vgg {
@@ -23,13 +24,13 @@ pub struct Vgg {
     stages: Vec<Vec<(Conv2d, BatchNorm2d)>>,
     /// Linear layers, with ReLU between them.
     classifier: Vec<Linear>,
-    /// Side of the feature maps that the classifier reads.
+    /// Side of the feature maps that the classifier reads; images of other sizes are averaged to it.
     side: usize,
 }
 
 impl Vgg {
-    /// For images `[N, 3, 224, 224]`, with the paper's three linear layers (`classifier.0`, `classifier.3` and `classifier.6`),
-    /// without dropout; depth 11, 13, 16 or 19.
+    /// For images of 224 x 224, with the paper's three linear layers (`classifier.0`, `classifier.3` and `classifier.6`), without
+    /// dropout; depth 11, 13, 16 or 19.
     ///
     /// # Panics
     /// When the depth is none of these.
@@ -39,7 +40,7 @@ impl Vgg {
         Vgg::new(depth, 7, &sizes, params)
     }
 
-    /// For images `[N, 3, 32, 32]`, with one linear layer (`classifier.0`).
+    /// For images of 32 x 32, with one linear layer (`classifier.0`).
     ///
     /// # Panics
     /// When the depth is not 11, 13, 16 or 19.
@@ -84,9 +85,11 @@ impl Vgg {
     /// Logits `[N, classes]` of images `[N, 3, H, W]`.
     ///
     /// # Panics
-    /// When the images are of another size.
+    /// When the images do not have 3 channels, or are smaller than 32 x 32.
     #[track_caller]
     pub fn forward(&self, images: &Tensor, mode: Mode) -> Tensor {
+        let fits = images.rank() == 4 && images.shape()[2..].iter().all(|&n| n >= 32);
+        assert!(fits, "Vgg: images {:?}, not [N, 3, H, W] of at least 32 x 32", images.shape());
         let mut x = images.clone();
         for stage in &self.stages {
             for (conv, norm) in stage {
@@ -94,9 +97,7 @@ impl Vgg {
             }
             x = x.max_pool2d(Pool2d::new(2)).0;
         }
-        let (got, side) = (&x.shape()[2..], self.side);
-        assert_eq!(got, [side; 2], "Vgg: images of {:?} instead of sides of {}", images.shape(), 32 * side);
-        x = x.flatten(1, 3);
+        x = x.adaptive_avg_pool2d([self.side; 2]).flatten(1, 3);
         for (i, layer) in self.classifier.iter().enumerate() {
             x = layer.forward(&if i == 0 { x } else { x.relu() });
         }

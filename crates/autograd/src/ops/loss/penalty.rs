@@ -3,7 +3,7 @@
 //! The step that goes with [`l1_penalty`] without a gradient, the proximal one, is [`Tensor::softshrink`].
 
 use super::Reduction;
-use crate::Tensor;
+use crate::{Tensor, vjp};
 
 /// `strength * sum |w|` over all elements of all tensors: weights, or activations (divided by the size of the batch).
 ///
@@ -46,6 +46,34 @@ fn total(op: &str, tensors: &[Tensor], f: impl Fn(&Tensor) -> Tensor) -> Tensor 
     assert!(!tensors.is_empty(), "{op}: no tensors");
     let sums: Vec<Tensor> = tensors.iter().map(|t| f(t).sum_all()).collect();
     sums.into_iter().reduce(|a, b| a + b).expect("there is one")
+}
+
+/// The squares of all derivatives of codes `[N, units]` with respect to their inputs `x [N, ..]`, summed over units and inputs and
+/// averaged over samples: the penalty of a contractive autoencoder (Rifai et al. 2011). It takes a backward pass for each
+/// unit. A sample's code may depend on its own input alone.
+///
+/// ```
+/// # use autograd::{Device, Tensor, jacobian_penalty};
+/// let device = Device::named("cpu")?;
+/// let w = Tensor::from_slice(&device, &[1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0], &[2, 3])?;
+/// let x = Tensor::ones(&device, &[4, 3]);
+/// assert_eq!(jacobian_penalty(&x.linear(&w, None), &x).item()?, 91.0);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+///
+/// # Panics
+/// When the codes are not of as many samples, or do not depend on `x`.
+#[track_caller]
+pub fn jacobian_penalty(codes: &Tensor, x: &Tensor) -> Tensor {
+    let fits = codes.rank() == 2 && x.rank() > 0 && codes.shape()[0] == x.shape()[0];
+    assert!(fits, "jacobian_penalty: codes {:?} of inputs {:?}", codes.shape(), x.shape());
+    let mut squares = vec![];
+    for unit in codes.unbind(1) {
+        let slopes = vjp(&[(&unit, &unit.ones_like())], &[x]).remove(0);
+        squares.push(slopes.expect("jacobian_penalty: the codes do not depend on the inputs").square());
+    }
+    let sum = squares.into_iter().reduce(|a, b| a + b).expect("jacobian_penalty: codes of no units");
+    Reduction::BatchMean.apply(&sum)
 }
 
 impl Tensor {

@@ -2,11 +2,14 @@
 
 use gpu_core::kernels;
 
-use super::{RnnOutput, Sizes, all, arrays, input_gradients, last, project, sequence, state_weight_gradient};
+use super::{
+    RnnOutput, Sizes, all, arrays, input_gradients, last, multiply_adds, project, sequence,
+    state_weight_gradient,
+};
 use crate::Tensor;
 use crate::compile::Lower;
 use crate::gradient::decomposed;
-use crate::op::KernelOp;
+use crate::op::{KernelOp, Meta};
 
 /// What a plain recurrent cell applies to its sums.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -70,6 +73,10 @@ impl KernelOp for Rnn {
         let [w_hh, bias, h0] = [2, 3, 4].map(|i| cx.dense(i));
         let y = cx.output(0);
         cx.launch(kernels::Rnn::new(sequence, self.relu()), &[w_hh, bias, h0, a, y]);
+    }
+
+    fn multiply_adds(&self, inputs: &[Meta]) -> u64 {
+        multiply_adds(inputs)
     }
 
     fn gradient(

@@ -1,0 +1,30 @@
+//! The unit that convolutional networks are made of.
+
+use autograd::Tensor;
+
+use crate::{BatchNorm2d, Conv2d, Init, Mode, Params};
+
+/// A convolution without bias, and batch norm.
+pub(super) struct ConvNorm(pub Conv2d, pub BatchNorm2d);
+
+impl ConvNorm {
+    /// Of odd `kernel`, padded to keep the size where the stride is 1; parameters under `0` and `1`.
+    #[track_caller]
+    pub fn new(
+        inputs: usize,
+        outputs: usize,
+        kernel: usize,
+        stride: usize,
+        groups: usize,
+        params: &Params,
+    ) -> ConvNorm {
+        let conv = Conv2d::new(inputs, outputs, kernel).stride(stride).padding(kernel / 2).groups(groups);
+        let conv = conv.no_bias().init(Init::HE_FAN_OUT).build(&params.path(0));
+        ConvNorm(conv, BatchNorm2d::new(&params.path(1), outputs))
+    }
+
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.1.forward(&self.0.forward(x), mode)
+    }
+}
