@@ -22,6 +22,7 @@ use crate::{Conv2d, Params};
 pub struct SqueezeExcite {
     fc1: Conv2d,
     fc2: Conv2d,
+    channels: usize,
 }
 
 impl SqueezeExcite {
@@ -30,13 +31,17 @@ impl SqueezeExcite {
         SqueezeExcite {
             fc1: Conv2d::new(channels, squeeze, 1).build(&params.path("fc1")),
             fc2: Conv2d::new(squeeze, channels, 1).build(&params.path("fc2")),
+            channels,
         }
     }
 
     /// # Panics
-    /// When `x` is not `[N, C, H, W]` with this layer's channels.
+    /// When `x` is not `[N, C, H, W]` (or `[C, H, W]`) with this layer's channels.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
+        let (s, channels) = (x.shape(), self.channels);
+        let fits = matches!(s.len(), 3 | 4) && s[s.len() - 3] == channels;
+        assert!(fits, "SqueezeExcite: input {s:?} for {channels} channels");
         let means = x.adaptive_avg_pool2d([1, 1]);
         x * self.fc2.forward(&self.fc1.forward(&means).relu()).sigmoid()
     }
