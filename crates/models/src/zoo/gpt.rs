@@ -18,7 +18,10 @@ use crate::{Embedding, Init, KvCache, LanguageModel, LayerNorm, LearnedPositions
 /// let net = Gpt::new(GptOptions { vocab: 65, context: 32, width: 64, heads: 4, depth: 2 }, &params);
 /// assert_eq!(params.count(), 106_304);
 /// let tokens = Tensor::from_slice(&device, &[1i32, 2, 3], &[1, 3])?;
-/// assert_eq!(net.forward(&tokens).shape(), [1, 3, 65]);
+/// let logits = net.forward(&tokens);
+/// // Untrained, all tokens are about as probable.
+/// let next = Tensor::from_slice(&device, &[2i32, 3, 4], &[3])?;
+/// assert!((logits.flatten(0, 1).cross_entropy(&next).item()? - 65f32.ln()).abs() < 0.3);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub struct Gpt {
