@@ -98,7 +98,7 @@ fn every_device_takes_tensors_without_elements() {
             ("index", zeros(&device, &[2, 3]).index(&[&zeros(&device, &[0, 2]).to(DType::I32)])),
             ("scatter", {
                 let index = zeros(&device, &[0, 3]).to(DType::I32);
-                zeros(&device, &[0, 3]).scatter(1, &index, &zeros(&device, &[0, 3]))
+                zeros(&device, &[0, 3]).scatter(1, &index, zeros(&device, &[0, 3]))
             }),
             ("scatter_add to nothing", {
                 let index = zeros(&device, &[2, 0]).to(DType::I32);

@@ -35,7 +35,7 @@ pub const MISTAKES: &[Mistake] = &[
         drop(f32s(&[2]).masked_select(&f32s(&[3]).gt(0.0)))
     }),
     ("masked_select, type", &["masked_select", "f32"], || drop(f32s(&[2]).masked_select(&f32s(&[2])))),
-    ("scatter", &["scatter", "[2]", "[3]"], || drop(f32s(&[2]).scatter(0, &i32s(&[3]), &f32s(&[2])))),
+    ("scatter", &["scatter", "[2]", "[3]"], || drop(f32s(&[2]).scatter(0, &i32s(&[3]), f32s(&[2])))),
     ("scatter, type of the index", &["scatter", "f32"], || drop(f32s(&[2]).scatter(0, &f32s(&[2]), 1.0))),
     ("one_hot", &["one_hot", "f32"], || drop(f32s(&[2]).one_hot(3))),
 ];

@@ -75,12 +75,12 @@ fn two_elements() -> Vec<Case> {
         ("clamp, inside", vec![any(s)], |x| x[0].clamp(-1.1, 1.1).square()),
         ("clamp, outside", vec![signed(0.6, 0.9, s)], |x| x[0].clamp(-0.5, 0.5).square() * &x[0]),
         ("clamp_min", vec![any(s), between(-3.0, -2.0, row)], |x| x[0].square().clamp_min(&x[1])),
-        ("clamp_min, below", vec![any(s), between(2.0, 3.0, row)], |x| x[0].clamp_min(&x[1].square())),
+        ("clamp_min, below", vec![any(s), between(2.0, 3.0, row)], |x| x[0].clamp_min(x[1].square())),
         ("clamp_max", vec![any(s), between(2.0, 3.0, row)], |x| x[0].square().clamp_max(&x[1])),
-        ("clamp_max, above", vec![any(s), between(-3.0, -2.0, row)], |x| x[0].clamp_max(&x[1].square())),
+        ("clamp_max, above", vec![any(s), between(-3.0, -2.0, row)], |x| x[0].clamp_max(x[1].square())),
         ("heaviside", vec![any(row)], |x| {
             let steps = Tensor::constant(x[0].device(), &[-1.0f32, 0.0, 1.0], &[3]);
-            steps.heaviside(&x[0].square())
+            steps.heaviside(x[0].square())
         }),
         ("clamp, by tensors", vec![any(s), between(-3.0, -2.0, row), between(-1.5, -1.2, row)], |x| {
             x[0].clamp(&x[1], &x[2]).square()

@@ -43,14 +43,15 @@ impl AdditiveAttention {
     /// When the shapes do not fit.
     #[track_caller]
     pub fn forward(&self, query: &Tensor, keys: &Tensor, padding: Option<&Tensor>) -> Tensor {
-        for x in [query, keys] {
-            assert_eq!(x.rank(), 3, "AdditiveAttention: input {:?}", x.shape());
-        }
+        let (q, k) = (query.shape(), keys.shape());
+        let fits = q.len() == 3 && k.len() == 3 && q[0] == k[0];
+        assert!(fits, "AdditiveAttention: queries {q:?}, keys {k:?}");
         // [N, T, S, A]
         let met = self.query.forward(query).unsqueeze(2) + self.key.forward(keys).unsqueeze(1);
         let mut scores = self.score.forward(&met.tanh()).squeeze(&[3]);
         if let Some(padding) = padding {
             assert_eq!(padding.dtype(), DType::Bool, "AdditiveAttention: a mask of type {}", padding.dtype());
+            assert_eq!(padding.shape(), &k[..2], "AdditiveAttention: mask {:?}, keys {k:?}", padding.shape());
             scores = scores.masked_fill(&padding.unsqueeze(1), -1e30);
         }
         scores.softmax(-1).matmul(keys)

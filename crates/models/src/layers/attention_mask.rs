@@ -36,10 +36,33 @@ impl AttentionMask<'_> {
 
     /// Both masks in one that broadcasts to `[N, heads, T, S]`, as scaled dot-product attention wants it: bool, and true where
     /// a key *is* seen, or added to the scores.
+    ///
+    /// # Panics
+    /// When a mask does not fit queries `[N, heads, T, _]` and keys `[N, heads, S, _]`.
     #[track_caller]
-    pub(crate) fn joined(self, heads: usize) -> Option<Tensor> {
+    pub(crate) fn joined(self, q: &Tensor, k: &Tensor) -> Option<Tensor> {
+        let (batch, heads) = (q.shape()[0], q.shape()[1]);
+        let scores = [batch, heads, q.shape()[2], k.shape()[2]];
+        if let Some(m) = self.attn {
+            let s = m.shape();
+            let fits = match s.len() {
+                2 => s == &scores[2..],
+                3 => s == [batch * heads, scores[2], scores[3]],
+                4 => s.iter().zip(scores).all(|(&m, s)| m == s || m == 1),
+                _ => false,
+            };
+            assert!(fits, "attention: mask {s:?} for scores {scores:?}");
+        }
+        if let Some(m) = self.key_padding {
+            let want = [batch, scores[3]];
+            assert!(m.shape() == want, "attention: key_padding {:?}, not {want:?}", m.shape());
+        }
+        for m in self.attn.iter().chain(&self.key_padding) {
+            let dtype = m.dtype();
+            assert!(dtype.is_float() || dtype == DType::Bool, "attention: a mask of type {dtype}");
+        }
         let by_head = |m: &Tensor| match m.rank() {
-            3 => m.reshape(&[m.shape()[0] / heads, heads, m.shape()[1], m.shape()[2]]),
+            3 => m.reshape(&scores),
             _ => m.clone(),
         };
         let (attn, padding) = (self.attn.map(by_head), self.key_padding.map(|m| m.unsqueeze(1).unsqueeze(1)));

@@ -98,11 +98,11 @@ impl<const D: usize> BatchNorm<D> {
     }
 
     /// # Panics
-    /// When `x` is not `[N, C, ..]` with this layer's dimensions and channels, or has one value a channel in training.
+    /// When `x` is not `[N, C, ..]` with this layer's dimensions and channels, or has no more than one value a channel in
+    /// training.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        let fits = x.rank() == D + 2 || (D == 1 && x.rank() == 2);
-        assert!(fits, "batch_norm: input {:?} of BatchNorm{D}d", x.shape());
+        self.check(x);
         let (weight, bias) = (self.weight.value(), self.bias.value());
         if mode != Mode::Train {
             let (mean, var) = (self.running_mean.value(), self.running_var.value());
@@ -111,6 +111,12 @@ impl<const D: usize> BatchNorm<D> {
         let batch = batch_norm_train(x, &weight, &bias, self.eps);
         self.track(&batch);
         batch.y
+    }
+
+    #[track_caller]
+    pub(super) fn check(&self, x: &Tensor) {
+        let fits = x.rank() == D + 2 || (D == 1 && x.rank() == 2);
+        assert!(fits, "batch_norm: input {:?} of BatchNorm{D}d", x.shape());
     }
 
     /// Moves the running statistics.

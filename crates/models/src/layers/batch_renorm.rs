@@ -45,6 +45,7 @@ impl<const D: usize> BatchRenorm<D> {
         if mode != Mode::Train {
             return inner.forward(x, mode);
         }
+        inner.check(x);
         let (weight, bias) = (inner.weight.value(), inner.bias.value());
         let batch = batch_norm_train(x, &weight.ones_like(), &weight.zeros_like(), inner.eps);
         let running = (inner.running_var.value() + inner.eps).rsqrt();

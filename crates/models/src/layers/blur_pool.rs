@@ -42,6 +42,8 @@ impl BlurPool {
     pub fn forward(&self, x: &Tensor) -> Tensor {
         assert_eq!(x.rank(), 4, "BlurPool: input {:?}, not [N, C, H, W]", x.shape());
         let (k, channels) = (self.filter.len(), x.shape()[1]);
+        let large = x.shape()[2..].iter().all(|&n| n > k / 2);
+        assert!(large, "BlurPool: input {:?} for a filter of size {k}", x.shape());
         let around = (((k - 1) / 2) as isize, (k / 2) as isize);
         let filter = Tensor::constant(x.device(), &self.filter, &[k]);
         let filter = filter.outer(&filter).reshape(&[1, 1, k, k]).expand(&[channels, 1, k, k]);

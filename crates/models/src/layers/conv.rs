@@ -49,7 +49,10 @@ impl<const D: usize> Conv<D> {
     /// does not do it.
     #[track_caller]
     pub(super) fn arguments(&self, x: &Tensor) -> Arguments<D> {
-        let ConvBuilder { stride, dilation, groups, padding_mode, .. } = self.options;
+        let ConvBuilder { channels, stride, dilation, groups, padding_mode, .. } = self.options;
+        let s = x.shape();
+        let fits = (s.len() == D + 1 || s.len() == D + 2) && s[s.len() - D - 1] == channels[0];
+        assert!(fits, "conv{D}d: input {s:?}, weight {:?}", self.weight.value().shape());
         let (weight, bias) = (self.weight.value(), self.bias.as_ref().map(Param::value));
         let around = self.options.around();
         let even = around.iter().all(|(before, after)| before == after);
@@ -115,15 +118,19 @@ impl<const D: usize> ConvBuilder<D> {
     /// Makes the layer's parameters under `params`.
     ///
     /// # Panics
-    /// When the groups do not divide the channels, or the input's size shall be kept with a stride.
+    /// When the groups do not divide the channels, a kernel size, stride or dilation is 0, or the input's size shall be kept with a
+    /// stride.
     #[track_caller]
     pub fn build(self, params: &Params) -> Conv<D> {
         let [inputs, outputs] = self.channels;
         let fits =
             self.groups > 0 && inputs.is_multiple_of(self.groups) && outputs.is_multiple_of(self.groups);
         assert!(fits, "Conv{D}d: {} groups for {inputs} -> {outputs} channels", self.groups);
-        let moves = self.padding.is_some() || self.stride == [1; D];
-        assert!(moves, "Conv{D}d: the size is not kept with stride {:?}", self.stride);
+        let ConvBuilder { kernel, stride, dilation, .. } = self;
+        let some = [kernel, stride, dilation].iter().flatten().all(|&n| n > 0);
+        assert!(some, "Conv{D}d: kernel {kernel:?}, stride {stride:?}, dilation {dilation:?}");
+        let moves = self.padding.is_some() || stride == [1; D];
+        assert!(moves, "Conv{D}d: the size is not kept with stride {stride:?}");
         let inputs = inputs / self.groups;
         let init = self.init.unwrap_or_else(Init::torch_default);
         let fan_in = inputs * self.kernel.iter().product::<usize>();

@@ -78,13 +78,19 @@ impl<const D: usize> ConvTransposeBuilder<D> {
     /// Makes the layer's parameters under `params`.
     ///
     /// # Panics
-    /// When the groups do not divide the channels.
+    /// When the groups do not divide the channels, a kernel size, stride or dilation is 0, or the output's padding is smaller neither
+    /// than the stride nor the dilation.
     #[track_caller]
     pub fn build(self, params: &Params) -> ConvTranspose<D> {
         let [inputs, outputs] = self.channels;
         let fits =
             self.groups > 0 && inputs.is_multiple_of(self.groups) && outputs.is_multiple_of(self.groups);
         assert!(fits, "ConvTranspose{D}d: {} groups for {inputs} -> {outputs} channels", self.groups);
+        let ConvTransposeBuilder { kernel, stride, dilation, output_padding, .. } = self;
+        let some = [kernel, stride, dilation].iter().flatten().all(|&n| n > 0);
+        assert!(some, "ConvTranspose{D}d: kernel {kernel:?}, stride {stride:?}, dilation {dilation:?}");
+        let small = (0..D).all(|d| output_padding[d] < stride[d].max(dilation[d]));
+        assert!(small, "ConvTranspose{D}d: output_padding {output_padding:?} for stride {stride:?}");
         let init = self.init.unwrap_or_else(Init::torch_default);
         let shape = [&[inputs, outputs / self.groups], &self.kernel[..]].concat();
         // As PyTorch, which takes the weight for one of a convolution.

@@ -5,9 +5,9 @@ use autograd::{Arcs, DType, Paths, Reduction, Tensor, grad, lattice};
 use crate::{Init, Param, Params};
 
 /// Scores sequences of tags by their emissions, which a network before it computes, and by which tag follows which. Of a batch
-/// of sequences, emissions are `[T, N, K]` for `K` tags, and `lengths [N]` (integers, at least 1) say how many steps of each
-/// count. Parameters `start_transitions [K]`, `transitions [K, K]` (from the first to the second) and
-/// `end_transitions [K]`, as in pytorch-crf.
+/// of sequences, emissions are `[T, N, K]` for `K` tags, and `lengths [N]` (integers) say how many steps of each count; those
+/// outside of `1..=T` are taken for the nearest of these. Parameters `start_transitions [K]`, `transitions [K, K]` (from the first
+/// to the second) and `end_transitions [K]`, as in pytorch-crf.
 ///
 /// ```
 /// use autograd::{Device, Reduction, Tensor};
@@ -32,8 +32,12 @@ pub struct Crf {
 
 impl Crf {
     /// Initially uniform within 0.1.
+    ///
+    /// # Panics
+    /// When there are no tags.
     #[track_caller]
     pub fn new(params: &Params, tags: usize) -> Crf {
+        assert!(tags > 0, "crf: no tags");
         let init = Init::Uniform { low: -0.1, high: 0.1 };
         Crf {
             start: params.param("start_transitions", &[tags], init),
@@ -42,7 +46,8 @@ impl Crf {
         }
     }
 
-    /// Negative log-likelihood of `tags [T, N]` (integers; any number behind a sequence's end): `[N]` before the reduction.
+    /// Negative log-likelihood of `tags [T, N]` (integers; any number behind a sequence's end): `[N]` before the reduction. Inside
+    /// of a sequence, a number that is no tag gives NaN.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -64,10 +69,12 @@ impl Crf {
     /// When the shapes do not fit.
     #[track_caller]
     pub fn score(&self, emissions: &Tensor, tags: &Tensor, lengths: &Tensor) -> Tensor {
-        self.check(emissions, lengths);
+        let lengths = self.check(emissions, lengths);
         let steps = emissions.shape()[0];
-        assert_eq!(tags.shape(), &emissions.shape()[..2], "crf: tags for emissions {:?}", emissions.shape());
-        let (tags, lengths) = (tags.to(DType::I32), lengths.to(DType::I32));
+        let fits = tags.shape() == &emissions.shape()[..2] && !tags.dtype().is_float();
+        let (t, dtype) = (tags.shape(), tags.dtype());
+        assert!(fits, "crf: tags {t:?} of type {dtype} for emissions {:?}", emissions.shape());
+        let tags = tags.to(DType::I32);
         let counted = counted(steps, &lengths);
         let zero = Tensor::zeros(emissions.device(), &[]);
         let sum = |scores: Tensor, counted: &Tensor| scores.where_(counted, &zero).sum(&[0], false);
@@ -113,28 +120,31 @@ impl Crf {
         // A best score's slope is 1 in the emissions on its path.
         let path =
             grad(&scores.sum_all(), &[&emissions]).remove(0).expect("every score depends on emissions");
-        let counted = counted(emissions.shape()[0], &lengths.to(DType::I32));
+        let counted = counted(emissions.shape()[0], &self.check(&emissions, lengths));
         (scores.detach(), path.argmax(2, false).masked_fill(&counted.logical_not(), -1.0))
     }
 
     /// Scores `[N, K]` of paths by their last tags.
     #[track_caller]
     fn ends(&self, emissions: &Tensor, lengths: &Tensor, paths: Paths) -> Tensor {
-        self.check(emissions, lengths);
+        let lengths = self.check(emissions, lengths);
         let steps = emissions.shape()[0];
         let first = Tensor::arange(emissions.device(), steps).unsqueeze(1).eq(0.0);
         let start = self.start.value().where_(&first, &Tensor::zeros(emissions.device(), &[]));
         let emissions = emissions.transpose(0, 1) + start;
         let transitions = self.transitions.value().unsqueeze(0);
-        let scores = lattice(&emissions, Arcs::All(&transitions), lengths, paths);
+        let scores = lattice(&emissions, Arcs::All(&transitions), &lengths, paths);
         scores.select(1, steps - 1) + self.end.value()
     }
 
+    /// The lengths as they count.
     #[track_caller]
-    fn check(&self, emissions: &Tensor, lengths: &Tensor) {
+    fn check(&self, emissions: &Tensor, lengths: &Tensor) -> Tensor {
         let (e, l, tags) = (emissions.shape(), lengths.shape(), self.start.value().numel());
         let fits = e.len() == 3 && e[0] > 0 && e[2] == tags && l == [e[1]];
         assert!(fits, "crf: emissions {e:?} and lengths {l:?} for {tags} tags");
+        assert!(!lengths.dtype().is_float(), "crf: lengths of type {}", lengths.dtype());
+        lengths.to(DType::I32).clamp(1.0, e[0] as f32)
     }
 }
 

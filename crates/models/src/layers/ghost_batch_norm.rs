@@ -33,14 +33,16 @@ impl<const D: usize> GhostBatchNorm<D> {
     }
 
     /// # Panics
-    /// As [`BatchNorm::forward`], of a ghost batch.
+    /// As [`BatchNorm::forward`], of a ghost batch, or when there is no batch at all.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         if mode != Mode::Train {
             return self.inner.forward(x, mode);
         }
+        self.inner.check(x);
+        assert!(x.shape()[0] > 0, "GhostBatchNorm: no batch in input {:?}", x.shape());
         let mut parts = vec![];
-        for part in x.chunk(x.size(0).div_ceil(self.size).max(1), 0) {
+        for part in x.chunk(x.shape()[0].div_ceil(self.size), 0) {
             parts.push(self.inner.forward(&part, mode));
         }
         cat(&parts.iter().collect::<Vec<_>>(), 0)

@@ -29,19 +29,22 @@ pub struct Gru {
 
 impl Gru {
     /// PyTorch's initialisation: everything is uniform within `1 / sqrt(hidden)`.
+    ///
+    /// # Panics
+    /// When there are no layers or hidden units.
     #[track_caller]
     pub fn new(params: &Params, inputs: usize, hidden: usize, options: RnnOptions) -> Gru {
-        Gru { stack: Stack::new(params, 3, inputs, hidden, options) }
+        Gru { stack: Stack::new("Gru", params, 3, inputs, hidden, options) }
     }
 
     /// From a sequence `[T, N, I]` and initial states `[layers x directions, N, H]` (zeros without) to the outputs
     /// `[T, N, directions x H]` and the last states.
     ///
     /// # Panics
-    /// When the shapes do not fit.
+    /// When the shapes do not fit, or there are no steps.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, states: Option<&Tensor>) -> (Tensor, Tensor) {
-        let (y, [h]) = self.stack.forward(x, |call| {
+        let (y, [h]) = self.stack.forward(x, states.as_slice(), |call| {
             let (b_ih, b_hh) = (call.b_ih.as_ref(), call.b_hh.as_ref());
             let out = autograd::gru(call.x, &call.initial(states), &call.w_ih, &call.w_hh, b_ih, b_hh);
             (out.y, [out.h])

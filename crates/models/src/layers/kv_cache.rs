@@ -50,15 +50,17 @@ impl KvCache {
     /// `[N, heads, T, E]`.
     ///
     /// # Panics
-    /// When the shapes do not fit, or there is no room.
+    /// When the shapes do not fit, there are no new positions, or no room for them.
     #[track_caller]
     pub fn attend(&mut self, q: &Tensor, k: &Tensor, v: &Tensor) -> Tensor {
-        let (room, start, count) = (self.keys.size(2), self.len, k.size(-2));
+        let kept = self.keys.shape();
+        let (room, start) = (kept[2], self.len);
+        let count = k.shape().get(2).copied().unwrap_or(0);
+        let shape = [kept[0], kept[1], count, kept[3]];
+        let fits = count > 0 && [q, k, v].iter().all(|x| x.shape() == shape);
+        let shapes = format!("q {:?}, k {:?}, v {:?}", q.shape(), k.shape(), v.shape());
+        assert!(fits, "KvCache: {shapes} beside what is kept, {kept:?}");
         assert!(start + count <= room, "KvCache: positions {start}..{} of {room}", start + count);
-        let shape = |t: &Tensor| [&t.shape()[..2], &[count], &t.shape()[3..]].concat();
-        for (new, kept) in [(k, &self.keys), (v, &self.values)] {
-            assert_eq!(new.shape(), shape(kept), "KvCache: new rows for {:?}", kept.shape());
-        }
         // Position of each row among the new ones.
         let row = Tensor::arange(k.device(), room);
         let place = &row - start as f32;

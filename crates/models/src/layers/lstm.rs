@@ -30,19 +30,23 @@ pub struct Lstm {
 
 impl Lstm {
     /// PyTorch's initialisation: everything is uniform within `1 / sqrt(hidden)`.
+    ///
+    /// # Panics
+    /// When there are no layers or hidden units.
     #[track_caller]
     pub fn new(params: &Params, inputs: usize, hidden: usize, options: RnnOptions) -> Lstm {
-        Lstm { stack: Stack::new(params, 4, inputs, hidden, options) }
+        Lstm { stack: Stack::new("Lstm", params, 4, inputs, hidden, options) }
     }
 
     /// From a sequence `[T, N, I]` and initial states and cells, both `[layers x directions, N, H]` (zeros without), to the
     /// outputs `[T, N, directions x H]` and the last states and cells.
     ///
     /// # Panics
-    /// When the shapes do not fit.
+    /// When the shapes do not fit, or there are no steps.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, states: Option<(&Tensor, &Tensor)>) -> (Tensor, (Tensor, Tensor)) {
-        let (y, [h, c]) = self.stack.forward(x, |call| {
+        let given = states.map_or(vec![], |(h, c)| vec![h, c]);
+        let (y, [h, c]) = self.stack.forward(x, &given, |call| {
             let (h0, c0) = (call.initial(states.map(|s| s.0)), call.initial(states.map(|s| s.1)));
             let (b_ih, b_hh) = (call.b_ih.as_ref(), call.b_hh.as_ref());
             let out = autograd::lstm(call.x, &h0, &c0, &call.w_ih, &call.w_hh, b_ih, b_hh);

@@ -119,7 +119,7 @@ impl MultiheadAttention {
             return self.forward_weights(query, key, value, mask, mode).0;
         }
         let [q, k, v] = self.heads_of([query, key, value]);
-        let seen = mask.joined(self.heads);
+        let seen = mask.joined(&q, &k);
         self.merge(&q.scaled_dot_product_attention(&k, &v, seen.as_ref(), mask.causal, None))
     }
 
@@ -138,7 +138,7 @@ impl MultiheadAttention {
         mode: Mode,
     ) -> (Tensor, Tensor) {
         let [q, k, v] = self.heads_of([query, key, value]);
-        let weights = q.attention_weights(&k, mask.joined(self.heads).as_ref(), mask.causal, None);
+        let weights = q.attention_weights(&k, mask.joined(&q, &k).as_ref(), mask.causal, None);
         let weights = self.dropout.forward(&weights, mode);
         (self.merge(&weights.matmul(&v)), weights)
     }
@@ -146,13 +146,24 @@ impl MultiheadAttention {
     /// Projected queries, keys and values `[N, heads, T, E / heads]`.
     #[track_caller]
     fn heads_of(&self, inputs: [&Tensor; 3]) -> [Tensor; 3] {
-        for x in inputs {
-            assert_eq!(x.rank(), 3, "attention: input {:?}", x.shape());
-        }
+        let [q, k, v] = inputs.map(Tensor::shape);
+        let [kdim, vdim] = self.widths();
+        let fits = q.len() == 3 && v.len() == 3 && q[2] == self.width && v[2] == vdim;
+        let fits = fits && k == [q[0], v[1], kdim] && v[0] == q[0];
+        let widths = format!("widths {}, {kdim} and {vdim}", self.width);
+        assert!(fits, "attention: query {q:?}, key {k:?}, value {v:?} for {widths}");
         let split = |x: Tensor| {
             x.reshape(&[x.shape()[0], x.shape()[1], self.heads, self.width / self.heads]).transpose(1, 2)
         };
         self.project(inputs).map(split)
+    }
+
+    /// Those of keys and values.
+    fn widths(&self) -> [usize; 2] {
+        match &self.in_weight {
+            InWeight::Joined(_) => [self.width; 2],
+            InWeight::Apart([_, key, value]) => [key, value].map(|w| w.value().shape()[1]),
+        }
     }
 
     /// By one product where queries, keys and values come from the same tensor.

@@ -33,10 +33,10 @@ impl LearnedPositions {
     /// `x [N, T, E]` at positions `start..start + T`.
     ///
     /// # Panics
-    /// When there are fewer positions.
+    /// When there are fewer positions, or `x` has another width.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, start: usize) -> Tensor {
-        x + rows(&self.weight.value(), start, x.size(-2))
+        x + rows("LearnedPositions", &self.weight.value(), start, x)
     }
 }
 
@@ -74,10 +74,10 @@ impl SinusoidalPositions {
     /// `x [N, T, E]` at positions `start..start + T`.
     ///
     /// # Panics
-    /// When there are fewer positions.
+    /// When there are fewer positions, or `x` has another width.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, start: usize) -> Tensor {
-        x + rows(&self.table, start, x.size(-2))
+        x + rows("SinusoidalPositions", &self.table, start, x)
     }
 }
 
@@ -87,12 +87,21 @@ pub(super) fn angles(length: usize, width: usize, base: f64) -> impl Iterator<It
     (0..length).flat_map(move |t| (0..width / 2).map(move |i| t as f64 * rate(i)))
 }
 
+/// Rows of a table `[length, E]` for `x [.., T, E]` at positions `start..start + T`.
+#[track_caller]
+fn rows(op: &str, table: &Tensor, start: usize, x: &Tensor) -> Tensor {
+    let (s, t) = (x.shape(), table.shape());
+    let fits = s.len() >= 2 && s.last() == t.last();
+    assert!(fits, "{op}: input {s:?} for positions {t:?}");
+    places(op, table, start, s[s.len() - 2])
+}
+
 /// Rows `start..start + count` of a table. Those further on are looked up by number, so that a position that moves from step
 /// to step makes no new plans.
 #[track_caller]
-pub(super) fn rows(table: &Tensor, start: usize, count: usize) -> Tensor {
-    let length = table.shape()[0];
-    assert!(start + count <= length, "positions {start}..{} of {length}", start + count);
+pub(super) fn places(op: &str, table: &Tensor, start: usize, count: usize) -> Tensor {
+    let (length, end) = (table.shape()[0], start.saturating_add(count));
+    assert!(end <= length, "{op}: positions {start}..{end} of {length}");
     if start == 0 {
         return table.narrow(0, 0, count);
     }

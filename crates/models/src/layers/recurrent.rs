@@ -52,14 +52,27 @@ impl Call<'_> {
 
 /// Layers of recurrent cells, of one or both directions.
 pub(super) struct Stack {
+    name: &'static str,
     weights: Vec<Weights>,
     options: RnnOptions,
 }
 
 impl Stack {
     /// PyTorch's initialisation: everything is uniform within `1 / sqrt(hidden)`.
+    ///
+    /// # Panics
+    /// When there are no layers or hidden units.
     #[track_caller]
-    pub fn new(params: &Params, gates: usize, inputs: usize, hidden: usize, options: RnnOptions) -> Stack {
+    pub fn new(
+        name: &'static str,
+        params: &Params,
+        gates: usize,
+        inputs: usize,
+        hidden: usize,
+        options: RnnOptions,
+    ) -> Stack {
+        let layers = options.num_layers;
+        assert!(layers > 0 && hidden > 0, "{name}: {layers} layers of {hidden} hidden units");
         let init = Init::torch_bias(hidden);
         let directions = if options.bidirectional { 2 } else { 1 };
         let mut weights = vec![];
@@ -78,18 +91,23 @@ impl Stack {
                 });
             }
         }
-        Stack { weights, options }
+        Stack { name, weights, options }
     }
 
     /// Takes `x` through all cells. `cell` gives the outputs `[T, N, H]` and `K` last states `[N, H]`; the result is the
-    /// outputs of the last layer, of both directions side by side, and all last states `[layers, N, H]`.
+    /// outputs of the last layer, of both directions side by side, and all last states `[layers, N, H]`. `states` are the initial
+    /// ones, which `cell` knows.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
     #[track_caller]
     pub fn forward<const K: usize>(
         &self,
         x: &Tensor,
+        states: &[&Tensor],
         cell: impl Fn(Call) -> (Tensor, [Tensor; K]),
     ) -> (Tensor, [Tensor; K]) {
-        assert_eq!(x.rank(), 3, "a recurrent layer's input is a batch of sequences, not {:?}", x.shape());
+        self.check(x, states);
         let mut x = if self.options.batch_first { x.transpose(0, 1) } else { x.clone() };
         let mut last: [Vec<Tensor>; K] = [const { vec![] }; K];
         let directions = if self.options.bidirectional { 2 } else { 1 };
@@ -107,6 +125,33 @@ impl Stack {
         }
         let y = if self.options.batch_first { x.transpose(0, 1) } else { x };
         (y, last.map(|states| joined(&states, 0)))
+    }
+}
+
+impl Stack {
+    /// Everything that a cell would find wrong, as the caller's line is not known there.
+    #[track_caller]
+    fn check(&self, x: &Tensor, states: &[&Tensor]) {
+        let (name, s, weight) = (self.name, x.shape(), self.weights[0].ih.value());
+        assert!(
+            s.len() == 3 && s[2] == weight.shape()[1],
+            "{name}: input {s:?}, weight {:?}",
+            weight.shape()
+        );
+        let [steps, batch] = if self.options.batch_first { [s[1], s[0]] } else { [s[0], s[1]] };
+        assert!(steps > 0, "{name}: input {s:?} has no steps");
+        let hidden = self.weights[0].hh.value().shape()[1];
+        for t in states {
+            let shape = [self.weights.len(), batch, hidden];
+            assert!(
+                t.shape() == shape,
+                "{name}: initial state {:?}, not {shape:?}, for input {s:?}",
+                t.shape()
+            );
+        }
+        for t in [x].iter().chain(states) {
+            assert!(t.dtype().is_float(), "{name}: of a tensor of type {}", t.dtype());
+        }
     }
 }
 

@@ -29,6 +29,9 @@ pub struct Rnn {
 
 impl Rnn {
     /// PyTorch's initialisation: everything is uniform within `1 / sqrt(hidden)`.
+    ///
+    /// # Panics
+    /// When there are no layers or hidden units.
     #[track_caller]
     pub fn new(
         params: &Params,
@@ -37,17 +40,17 @@ impl Rnn {
         nonlinearity: RnnNonlinearity,
         options: RnnOptions,
     ) -> Rnn {
-        Rnn { stack: Stack::new(params, 1, inputs, hidden, options), nonlinearity }
+        Rnn { stack: Stack::new("Rnn", params, 1, inputs, hidden, options), nonlinearity }
     }
 
     /// From a sequence `[T, N, I]` and initial states `[layers x directions, N, H]` (zeros without) to the outputs
     /// `[T, N, directions x H]` and the last states.
     ///
     /// # Panics
-    /// When the shapes do not fit.
+    /// When the shapes do not fit, or there are no steps.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, states: Option<&Tensor>) -> (Tensor, Tensor) {
-        let (y, [h]) = self.stack.forward(x, |call| {
+        let (y, [h]) = self.stack.forward(x, states.as_slice(), |call| {
             let (h0, b_ih, b_hh) = (call.initial(states), call.b_ih.as_ref(), call.b_hh.as_ref());
             let out = autograd::rnn(call.x, &h0, &call.w_ih, &call.w_hh, b_ih, b_hh, self.nonlinearity);
             (out.y, [out.h])

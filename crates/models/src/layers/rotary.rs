@@ -2,7 +2,7 @@
 
 use autograd::{Device, Tensor, stack};
 
-use super::positions::{angles, rows};
+use super::positions::{angles, places};
 
 /// Turns each pair of features `2i`, `2i + 1` of queries and keys by the angle `t / base^(2i / E)` at position `t`, so that
 /// their products depend on distances alone (Su et al. 2021, "RoFormer", equation 34). `base` is 10,000 in the paper.
@@ -49,7 +49,9 @@ impl Rotary {
         let features = 2 * self.cos.shape()[1];
         let fits = x.rank() >= 2 && x.size(-1) == features;
         assert!(fits, "Rotary: {:?} with {features} features", x.shape());
-        let [cos, sin] = [&self.cos, &self.sin].map(|table| rows(table, start, x.size(-2)));
+        let count = x.size(-2);
+        let (cos, sin) =
+            (places("Rotary", &self.cos, start, count), places("Rotary", &self.sin, start, count));
         let pairs = x.reshape(&[&x.shape()[..x.rank() - 1], &[features / 2, 2]].concat());
         let (a, b) = (pairs.select(-1, 0), pairs.select(-1, 1));
         let turned = stack(&[&(&a * &cos - &b * &sin), &(a * sin + b * cos)], -1);

@@ -10,12 +10,17 @@ use crate::{Conv2d, Params};
 ///
 /// ```
 /// use autograd::{Device, Tensor};
-/// use models::{Params, SeparableConv2d};
+/// use models::{Init, Params, SeparableConv2d};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 0);
 /// let layer = SeparableConv2d::new(&params, 8, 16, 3, |conv| conv.padding(1).no_bias());
 /// assert_eq!(params.count(), 8 * 9 + 8 * 16 + 16);
-/// assert_eq!(layer.forward(&Tensor::ones(&device, &[1, 8, 4, 4])).shape(), [1, 16, 4, 4]);
+/// params.redraw("*weight", Init::ONES);
+/// params.redraw("*bias", Init::ZEROS);
+/// let y = layer.forward(&Tensor::ones(&device, &[1, 8, 4, 4]));
+/// assert_eq!(y.shape(), [1, 16, 4, 4]);
+/// // Of 8 channels, 4 pixels in the corner and 6 beside it.
+/// assert_eq!(y.to_vec::<f32>()?[..2], [32.0, 48.0]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub struct SeparableConv2d {

@@ -23,6 +23,7 @@ pub struct SqueezeExcite {
     fc1: Conv2d,
     fc2: Conv2d,
     activation: fn(&Tensor) -> Tensor,
+    channels: usize,
 }
 
 impl SqueezeExcite {
@@ -32,6 +33,7 @@ impl SqueezeExcite {
             fc1: Conv2d::new(channels, squeeze, 1).build(&params.path("fc1")),
             fc2: Conv2d::new(squeeze, channels, 1).build(&params.path("fc2")),
             activation: Tensor::relu,
+            channels,
         }
     }
 
@@ -41,9 +43,12 @@ impl SqueezeExcite {
     }
 
     /// # Panics
-    /// When `x` is not `[N, C, H, W]` with this layer's channels.
+    /// When `x` is not `[N, C, H, W]` (or `[C, H, W]`) with this layer's channels.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
+        let (s, channels) = (x.shape(), self.channels);
+        let fits = matches!(s.len(), 3 | 4) && s[s.len() - 3] == channels;
+        assert!(fits, "SqueezeExcite: input {s:?} for {channels} channels");
         let means = x.adaptive_avg_pool2d([1, 1]);
         x * self.fc2.forward(&(self.activation)(&self.fc1.forward(&means))).sigmoid()
     }

@@ -9,6 +9,21 @@ use crate::{
 
 /// Encoder layers on top of each other, from `[N, T, E]` to `[N, T, E]`, and perhaps a normalisation at the end. As
 /// `torch.nn.TransformerEncoder`. Parameters `layers.0.*` and so on, and `norm.*`.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{AttentionMask, Init, Params, TransformerEncoder, TransformerOptions};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 0);
+/// let options = TransformerOptions { norm_first: true, dim_feedforward: 8, ..TransformerOptions::default() };
+/// let encoder = TransformerEncoder::new(&params, 2, 1, 3, None, options);
+/// // Without weights, the residual connections are left.
+/// params.redraw("*", Init::ZEROS);
+/// let x = Tensor::from_slice(&device, &[1.0f32, 2.0, 3.0, 5.0], &[1, 2, 2])?;
+/// let y = encoder.forward(&x, AttentionMask::default());
+/// assert_eq!(y.to_vec::<f32>()?, [1.0, 2.0, 3.0, 5.0]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
 pub struct TransformerEncoder {
     layers: Vec<TransformerEncoderLayer>,
     norm: Option<LayerNorm>,
@@ -29,8 +44,12 @@ impl TransformerEncoder {
         norm: Option<LayerNorm>,
         options: TransformerOptions,
     ) -> TransformerEncoder {
-        let layer = |i| TransformerEncoderLayer::new(&params.path("layers").path(i), width, heads, options);
-        TransformerEncoder { layers: (0..layers).map(layer).collect(), norm }
+        // A loop: a closure would hide the caller's line.
+        let mut all = vec![];
+        for i in 0..layers {
+            all.push(TransformerEncoderLayer::new(&params.path("layers").path(i), width, heads, options));
+        }
+        TransformerEncoder { layers: all, norm }
     }
 
     /// # Panics
@@ -50,6 +69,22 @@ impl TransformerEncoder {
 
 /// Decoder layers on top of each other, from `[N, T, E]` to `[N, T, E]`, and perhaps a normalisation at the end. As
 /// `torch.nn.TransformerDecoder`. Parameters `layers.0.*` and so on, and `norm.*`.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{AttentionMask, LayerNorm, Params, TransformerDecoder, TransformerOptions};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 0);
+/// let options = TransformerOptions { dim_feedforward: 8, ..TransformerOptions::default() };
+/// let norm = LayerNorm::new(&params.path("norm"), 4);
+/// let decoder = TransformerDecoder::new(&params, 4, 2, 1, Some(norm), options);
+/// let (x, memory) = (Tensor::ones(&device, &[1, 3, 4]), Tensor::ones(&device, &[1, 5, 4]));
+/// let y = decoder.forward(&x, &memory, AttentionMask::causal(), AttentionMask::default()).to_vec::<f32>()?;
+/// // The norm's: mean 0 and variance 1.
+/// assert!(y[..4].iter().sum::<f32>().abs() < 1e-5);
+/// assert!((y[..4].iter().map(|y| y * y).sum::<f32>() - 4.0).abs() < 1e-3);
+/// # Ok::<(), autograd::Error>(())
+/// ```
 pub struct TransformerDecoder {
     layers: Vec<TransformerDecoderLayer>,
     norm: Option<LayerNorm>,
@@ -70,8 +105,11 @@ impl TransformerDecoder {
         norm: Option<LayerNorm>,
         options: TransformerOptions,
     ) -> TransformerDecoder {
-        let layer = |i| TransformerDecoderLayer::new(&params.path("layers").path(i), width, heads, options);
-        TransformerDecoder { layers: (0..layers).map(layer).collect(), norm }
+        let mut all = vec![];
+        for i in 0..layers {
+            all.push(TransformerDecoderLayer::new(&params.path("layers").path(i), width, heads, options));
+        }
+        TransformerDecoder { layers: all, norm }
     }
 
     /// As [`TransformerDecoderLayer::forward`].
@@ -111,6 +149,10 @@ impl TransformerDecoder {
 /// let (source, target) = (Tensor::ones(&device, &[2, 5, 8]), Tensor::ones(&device, &[2, 3, 8]));
 /// let y = net.forward(&source, &target, TransformerMasks::causal(), Mode::Eval);
 /// assert_eq!(y.shape(), [2, 3, 8]);
+/// // The last norm's: mean 0 and variance 1.
+/// let y = y.to_vec::<f32>()?;
+/// assert!(y[..8].iter().sum::<f32>().abs() < 1e-5);
+/// assert!((y[..8].iter().map(|y| y * y).sum::<f32>() - 8.0).abs() < 1e-3);
 /// assert!(params.get("decoder.layers.0.multihead_attn.in_proj_weight").is_some());
 /// # Ok::<(), autograd::Error>(())
 /// ```

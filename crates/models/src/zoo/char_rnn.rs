@@ -16,10 +16,14 @@ use crate::{Embedding, Gru, LanguageModel, Linear, Lstm, Params, Rnn, RnnOptions
 /// let net = CharRnn::lstm(CharRnnOptions { vocab: 65, embed: 32, hidden: 64, layers: 1 }, &params);
 /// assert_eq!(params.count(), 31_393);
 /// let tokens = Tensor::from_slice(&device, &[1i32, 2, 3], &[1, 3])?;
-/// let (logits, state) = net.forward(&tokens, None);
-/// assert_eq!(logits.shape(), [1, 3, 65]);
-/// // The state lets the sequence go on.
-/// assert_eq!(net.forward(&tokens, Some(&state)).0.shape(), [1, 3, 65]);
+/// let (logits, _) = net.forward(&tokens, None);
+/// // Untrained, all tokens are about as probable.
+/// let loss = logits.flatten(0, 1).cross_entropy(&tokens.flatten(0, 1)).item()?;
+/// assert!((loss - 65f32.ln()).abs() < 0.1);
+/// // The state lets the sequence go on: in one or in parts.
+/// let (_, state) = net.forward(&tokens.narrow(1, 0, 2), None);
+/// let rest = net.forward(&tokens.narrow(1, 2, 1), Some(&state)).0;
+/// assert!((rest - logits.narrow(1, 2, 1)).norm(2.0, &[0, 1, 2], false).item()? < 1e-5);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub struct CharRnn {

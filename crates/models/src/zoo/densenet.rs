@@ -16,7 +16,9 @@ use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 /// let net = DenseNet::imagenet(121, 1000, &params);
 /// assert_eq!(params.count(), 7_978_856);
 /// let logits = net.forward(&Tensor::zeros(&device, &[1, 3, 32, 32]), Mode::Eval);
-/// assert_eq!(logits.shape(), [1, 1000]);
+/// // Untrained, all classes are about as probable.
+/// let classes = Tensor::from_slice(&device, &[3i32], &[1])?;
+/// assert!((logits.cross_entropy(&classes).item()? - 1000f32.ln()).abs() < 0.1);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub struct DenseNet {

@@ -19,7 +19,10 @@ use crate::{Dropout, Embedding, Init, KvCache, LanguageModel, LayerNorm, Learned
 /// let net = Gpt::new(options, &params);
 /// assert_eq!(params.count(), 106_304);
 /// let tokens = Tensor::from_slice(&device, &[1i32, 2, 3], &[1, 3])?;
-/// assert_eq!(net.forward(&tokens, Mode::Eval).shape(), [1, 3, 65]);
+/// let logits = net.forward(&tokens, Mode::Eval);
+/// // Untrained, all tokens are about as probable.
+/// let next = Tensor::from_slice(&device, &[2i32, 3, 4], &[3])?;
+/// assert!((logits.flatten(0, 1).cross_entropy(&next).item()? - 65f32.ln()).abs() < 0.3);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub struct Gpt {

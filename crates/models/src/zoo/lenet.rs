@@ -15,7 +15,10 @@ use crate::{Conv2d, Linear, Params};
 /// let params = Params::new(&device, 42);
 /// let net = LeNet::new(1, 10, &params);
 /// assert_eq!(params.count(), 61_706);
-/// assert_eq!(net.forward(&Tensor::zeros(&device, &[2, 1, 28, 28])).shape(), [2, 10]);
+/// let logits = net.forward(&Tensor::zeros(&device, &[2, 1, 28, 28]));
+/// // Untrained, all classes are about as probable.
+/// let classes = Tensor::from_slice(&device, &[3i32, 7], &[2])?;
+/// assert!((logits.cross_entropy(&classes).item()? - 10f32.ln()).abs() < 0.1);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub struct LeNet {

@@ -13,7 +13,10 @@ use crate::{Linear, Params};
 /// let params = Params::new(&device, 42);
 /// let net = Mlp::new(&[784, 256, 128, 10], &params);
 /// assert_eq!(params.count(), 235_146);
-/// assert_eq!(net.forward(&Tensor::zeros(&device, &[2, 784])).shape(), [2, 10]);
+/// let logits = net.forward(&Tensor::zeros(&device, &[2, 784]));
+/// // Untrained, all classes are about as probable.
+/// let classes = Tensor::from_slice(&device, &[3i32, 7], &[2])?;
+/// assert!((logits.cross_entropy(&classes).item()? - 10f32.ln()).abs() < 0.1);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub struct Mlp {

@@ -17,7 +17,9 @@ use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 /// // ResNet-20's convolutions, two projections, and batch norms before instead of after.
 /// assert_eq!(params.count(), 272_282);
 /// let logits = net.forward(&Tensor::zeros(&device, &[1, 3, 16, 16]), Mode::Eval);
-/// assert_eq!(logits.shape(), [1, 10]);
+/// // Untrained, all classes are about as probable.
+/// let classes = Tensor::from_slice(&device, &[3i32], &[1])?;
+/// assert!((logits.cross_entropy(&classes).item()? - 10f32.ln()).abs() < 0.2);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub struct PreActResNet {

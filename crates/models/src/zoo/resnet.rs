@@ -19,7 +19,9 @@ use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 /// let net = ResNet::cifar(20, 10, &params);
 /// assert_eq!(params.count(), 269_722);
 /// let logits = net.forward(&Tensor::zeros(&device, &[2, 3, 32, 32]), Mode::Eval);
-/// assert_eq!(logits.shape(), [2, 10]);
+/// // Untrained, all classes are about as probable.
+/// let classes = Tensor::from_slice(&device, &[3i32, 7], &[2])?;
+/// assert!((logits.cross_entropy(&classes).item()? - 10f32.ln()).abs() < 0.1);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub struct ResNet {

@@ -17,6 +17,8 @@ use crate::{BatchNorm2d, Conv2d, ConvTranspose2d, Mode, Params};
 /// assert_eq!(params.count(), 29_625);
 /// let logits = net.forward(&Tensor::zeros(&device, &[1, 3, 8, 12]), Mode::Eval);
 /// assert_eq!(logits.shape(), [1, 1, 8, 12]);
+/// // Untrained, both classes are about as probable.
+/// assert!((logits.sigmoid().mean_all().item()? - 0.5).abs() < 0.2);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub struct UNet {

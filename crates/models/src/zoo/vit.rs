@@ -18,7 +18,10 @@ use crate::{Conv2d, Dropout, Init, LayerNorm, Linear, Mode, Param, Params};
 /// let options = VitOptions { width: 48, heads: 3, depth: 2, ..VitOptions::new([32, 32], 4, 10) };
 /// let net = Vit::new(options, &params);
 /// assert_eq!(params.count(), 62_650);
-/// assert_eq!(net.forward(&Tensor::zeros(&device, &[2, 3, 32, 32]), Mode::Eval).shape(), [2, 10]);
+/// let logits = net.forward(&Tensor::zeros(&device, &[2, 3, 32, 32]), Mode::Eval);
+/// // Untrained, all classes are about as probable.
+/// let classes = Tensor::from_slice(&device, &[3i32, 7], &[2])?;
+/// assert!((logits.cross_entropy(&classes).item()? - 10f32.ln()).abs() < 0.1);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub struct Vit {

@@ -1,0 +1,38 @@
+//! The layers that the crate offers.
+
+use std::collections::BTreeSet;
+
+/// What `layers/mod.rs` exports beside layers: options, masks, and what aliases such as `Conv2d` are aliases of.
+const NO_LAYER: [&str; 13] = [
+    "Aggregation",
+    "AttentionMask",
+    "AttentionOptions",
+    "BatchNorm",
+    "Conv",
+    "ConvBuilder",
+    "ConvTranspose",
+    "ConvTransposeBuilder",
+    "Graph",
+    "RnnOptions",
+    "Sizes",
+    "TransformerMasks",
+    "TransformerOptions",
+];
+
+/// Names in the `pub use` lines of `layers/mod.rs` that are layers.
+pub fn layers() -> BTreeSet<String> {
+    let source = include_str!("../../src/layers/mod.rs");
+    let mut found = BTreeSet::new();
+    // Statements, as a long list of names takes several lines.
+    for statement in source.split(';') {
+        let Some((_, names)) = statement.split_once("pub use ").and_then(|s| s.1.split_once("::")) else {
+            continue;
+        };
+        let names = names.trim_matches(['{', '}']).split(',').map(str::trim);
+        found.extend(names.filter(|n| !n.is_empty()).map(str::to_owned));
+    }
+    for name in NO_LAYER {
+        assert!(found.remove(name), "{name} is not exported any more");
+    }
+    found
+}
