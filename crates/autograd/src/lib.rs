@@ -35,8 +35,9 @@ pub use op::{KernelOp, Meta};
 pub use ops::{
     AdamStep, Arcs, BatchNormOutput, CrossEntropyTarget, Generator, Interpolation, LstmOutput, Operand,
     Padding, Paths, Pool, Pool1d, Pool2d, Pool3d, Reduction, Resize, RnnNonlinearity, RnnOutput, SgdStep,
-    TripletMargin, batch_norm_train, cat, einsum, elastic_net_penalty, flatten_all, gradient_penalty, gru,
-    l1_penalty, l2_penalty, lattice, lstm, perceptual_loss, rnn, stack, style_loss, wasserstein_critic_loss,
+    TripletMargin, batch_norm_train, broadcast_tensors, cat, einsum, elastic_net_penalty, flatten_all,
+    gradient_penalty, gru, l1_penalty, l2_penalty, lattice, lstm, perceptual_loss, rnn, stack, style_loss,
+    wasserstein_critic_loss,
 };
 pub use recorder::{evaluate, step};
 pub use tensor::{Pending, Tensor};

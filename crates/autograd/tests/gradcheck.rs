@@ -64,6 +64,8 @@ fn functions_of_one_element() {
         ("frac", vec![between(1.1, 1.9, s)], |x| x[0].frac()),
         ("square", vec![any(s)], |x| x[0].square()),
         ("rpow", vec![any(s)], |x| x[0].rpow(2.5)),
+        ("lgamma", vec![between(0.5, 3.0, s)], |x| x[0].lgamma()),
+        ("digamma", vec![between(0.7, 3.0, s)], |x| x[0].digamma()),
     ]);
 }
 
@@ -78,6 +80,7 @@ fn functions_of_two_elements() {
         ("div", vec![any(s), signed(0.8, 1.5, row)], |x| &x[0] / &x[1]),
         ("numbers", vec![between(0.7, 1.0, s)], |x| 2.0 / (3.0 - &x[0] * 0.5)),
         ("pow", vec![between(0.7, 1.5, s), any(row)], |x| x[0].pow(&x[1])),
+        ("xlogy", vec![any(s), between(0.7, 1.5, row)], |x| x[0].xlogy(&x[1])),
         ("pow of a number", vec![signed(0.6, 1.5, s)], |x| x[0].pow(3.0)),
         ("atan2", vec![signed(0.6, 1.0, s), signed(0.6, 1.0, s)], |x| x[0].atan2(&x[1])),
         ("fmod", vec![between(2.2, 2.6, s), between(0.9, 1.0, s)], |x| x[0].fmod(&x[1])),
