@@ -6,7 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use autograd::{Device, Tensor};
-use models::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params, ResNet, Sgd};
+use models::distributions::{Beta, Categorical, Distribution, Independent, Normal, kl_divergence};
+use models::{
+    AttentionMask, BatchNorm2d, Conv2d, GatConv, GcnConv, Graph, Init, Linear, Mode, Params, ResNet, Sgd,
+    TransformerEncoderLayer, TransformerOptions,
+};
 
 thread_local! {
     static LAST: RefCell<Option<(String, String)>> = const { RefCell::new(None) };
@@ -76,6 +80,34 @@ fn networks() {
     let net = ResNet::cifar(8, 10, &params());
     says(&panic_of(|| drop(net.forward(&ones(&[1, 1, 8, 8]), Mode::Eval))), &["conv2d", "[1, 1, 8, 8]"]);
     says(&panic_of(|| drop(net.forward(&ones(&[8, 8]), Mode::Eval))), &["conv2d", "[8, 8]"]);
+}
+
+#[test]
+fn graphs_and_transformers() {
+    let p = params();
+    let graph = Graph::new(p.device(), 3, &[(0, 1)]);
+    let gcn = GcnConv::new(&p.path("gcn"), 4, 2);
+    says(&panic_of(|| drop(gcn.forward(&ones(&[2, 4]), &graph))), &["GcnConv", "[2, 4]", "3 nodes"]);
+    let gat = GatConv::new(&p.path("gat"), 4, 2, 2);
+    says(&panic_of(|| drop(gat.forward(&ones(&[3, 5]), &graph))), &["matmul", "[3, 5]"]);
+    let options = TransformerOptions { dropout: 2.0, ..TransformerOptions::default() };
+    let build = || drop(TransformerEncoderLayer::new(&p.path("a"), 4, 2, options));
+    says(&panic_of(build), &["Dropout", "probability 2"]);
+    let layer = TransformerEncoderLayer::new(&p.path("b"), 4, 2, TransformerOptions::default());
+    let forward = || drop(layer.forward(&ones(&[3, 4]), AttentionMask::default(), Mode::Train));
+    says(&panic_of(forward), &["attention", "[3, 4]"]);
+}
+
+#[test]
+fn distributions() {
+    let [two, three] = [2, 3].map(|n| ones(&[n]));
+    says(&panic_of(|| drop(Normal::new(&two, &three))), &["[2]", "[3]"]);
+    let p = Normal::new(&two, &two);
+    says(&panic_of(|| drop(p.log_prob(&three))), &["[2]", "[3]"]);
+    says(&panic_of(|| drop(kl_divergence(&p, &Normal::new(&three, &three)))), &["[2]", "[3]"]);
+    says(&panic_of(|| drop(Beta::new(&two, &two).log_prob(&three))), &["[2]", "[3]"]);
+    says(&panic_of(|| drop(Independent::new(p, 2))), &["Independent", "2 dimensions", "[2]"]);
+    says(&panic_of(|| drop(Categorical::new(&ones(&[])))), &["Categorical", "[]"]);
 }
 
 #[test]
