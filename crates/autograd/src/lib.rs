@@ -38,9 +38,9 @@ pub use op::{KernelOp, Meta, Reach};
 pub use ops::{
     AdamStep, Arcs, BatchNormOutput, CrossEntropyTarget, Generator, Interpolation, LstmOutput, Operand,
     Padding, Paths, Pool, Pool1d, Pool2d, Pool3d, Reduction, Resize, RnnNonlinearity, RnnOutput, SgdStep,
-    TripletMargin, batch_norm_train, cat, einsum, elastic_net_penalty, flatten_all, gradient_penalty, gru,
-    jacobian_penalty, l1_penalty, l2_penalty, lattice, lstm, perceptual_loss, rnn, stack, style_loss,
-    wasserstein_critic_loss,
+    TripletMargin, batch_norm_train, broadcast_tensors, cat, einsum, elastic_net_penalty, flatten_all,
+    gradient_penalty, gru, jacobian_penalty, l1_penalty, l2_penalty, lattice, lstm, perceptual_loss, rnn,
+    stack, style_loss, wasserstein_critic_loss,
 };
 pub use receptive_field::receptive_field;
 pub use recorder::{evaluate, step};

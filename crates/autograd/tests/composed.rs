@@ -103,3 +103,41 @@ fn segments_are_the_rows_of_a_graph() -> Result<()> {
     assert!(row.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6), "{row:?}");
     Ok(())
 }
+
+/// Over nine orders of magnitude; the values are torch's in double precision.
+#[test]
+fn gamma_functions_of_small_and_large_numbers() -> Result<()> {
+    let x = [1e-3, 0.3, 1.5, 2.0, 7.5, 100.0, 12345.0];
+    let lgamma = [6.907_179, 1.095_798, -0.120_782_2, 0.0, 7.534_364, 359.134_2, 103_953.5];
+    let digamma = [-1000.576, -3.502_524, 0.036_489_97, 0.422_784_3, 1.946_757, 4.600_162, 9.420_966];
+    let trigamma =
+        [1_000_002.0, 12.245_36, 0.934_802_2, 0.644_934_1, 0.142_615_9, 0.010_050_17, 8.100_774e-5];
+    for device in gpu_core::testing::devices() {
+        let x = Tensor::from_slice(&device, &x, &[7])?;
+        let slope = |y: Tensor| autograd::grad(&y.sum_all(), &[&x]).remove(0).unwrap();
+        let cases = [
+            (x.lgamma(), lgamma),
+            (x.digamma(), digamma),
+            (slope(x.lgamma()), digamma),
+            (slope(x.digamma()), trigamma),
+        ];
+        for (i, (got, want)) in cases.into_iter().enumerate() {
+            for (got, want) in got.to_vec::<f32>()?.into_iter().zip(want) {
+                assert!((got - want).abs() < 2e-6 * want.abs().max(1.0), "{i}: {got} instead of {want}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// As torch: nothing times the logarithm of nothing is nothing, also in gradients.
+#[test]
+fn nothing_of_an_infinite_logarithm() -> Result<()> {
+    let (x, y) = (tensor(&[0.0, 0.0, 2.0], &[3]).variable(), tensor(&[0.0, 3.0, 1.0], &[3]).variable());
+    let z = x.xlogy(&y);
+    assert_eq!(z.to_vec::<f32>()?, [0.0; 3]);
+    let gradients = z.sum_all().backward();
+    assert_eq!(gradients.get(&x).unwrap().to_vec::<f32>()?, [0.0, 3f32.ln(), 0.0]);
+    assert_eq!(gradients.get(&y).unwrap().to_vec::<f32>()?, [0.0, 0.0, 2.0]);
+    Ok(())
+}

@@ -41,6 +41,7 @@ mod segment;
 mod shape;
 mod softmax;
 mod sort;
+mod special;
 mod statistics;
 mod unary;
 mod unfold;
@@ -63,6 +64,7 @@ pub use pad::Padding;
 pub use pool::{Pool, Pool1d, Pool2d, Pool3d};
 pub use random::Generator;
 pub use recurrent::{LstmOutput, RnnNonlinearity, RnnOutput, gru, lstm, rnn};
+pub use view::broadcast_tensors;
 
 pub(crate) use map::{broadcast, map_gradient};
 pub(crate) use reduce::reduce_gradient;

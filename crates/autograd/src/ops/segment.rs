@@ -57,8 +57,8 @@ impl Tensor {
         largest.where_(&known, &self.number(0.0))
     }
 
-    /// Softmax among the slices that have the same segment: `[N, ..]`, whose [`segment_sum`](Tensor::segment_sum) is 1 wherever there
-    /// are any. Without overflow, as what is largest in each segment is subtracted first.
+    /// Softmax among the slices that have the same segment: `[N, ..]`, whose [`segment_sum`](Tensor::segment_sum) is 1 wherever
+    /// there are any. Without overflow, as what is largest in each segment is subtracted first.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};

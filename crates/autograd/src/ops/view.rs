@@ -2,6 +2,7 @@
 
 use crate::Tensor;
 use crate::op::{Meta, Op, View};
+use crate::ops::map::broadcast;
 
 impl Tensor {
     #[track_caller]
@@ -106,6 +107,24 @@ impl Tensor {
             if n < 2 { x } else { x.slice_view(d, n - 1, n, -1) }
         })
     }
+}
+
+/// The tensors, expanded to their common shape, as `torch.broadcast_tensors`.
+///
+/// ```
+/// # use autograd::{Device, Tensor, broadcast_tensors};
+/// let device = Device::named("cpu")?;
+/// let [a, b] = broadcast_tensors([&Tensor::ones(&device, &[2, 1]), &Tensor::zeros(&device, &[3])]);
+/// assert_eq!((a.shape(), b.shape()), (&[2, 3][..], &[2, 3][..]));
+/// # Ok::<(), autograd::Error>(())
+/// ```
+///
+/// # Panics
+/// When the shapes do not broadcast.
+#[track_caller]
+pub fn broadcast_tensors<const N: usize>(tensors: [&Tensor; N]) -> [Tensor; N] {
+    let shape = broadcast("broadcast_tensors", &tensors.map(Tensor::shape));
+    tensors.map(|t| t.expand(&shape))
 }
 
 pub(crate) fn view_gradient(view: &View, input: &Tensor, grad: &Tensor) -> Vec<Option<Tensor>> {

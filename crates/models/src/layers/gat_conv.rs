@@ -8,9 +8,9 @@ use crate::{Aggregation, Graph, Init, Linear, Param, Params};
 const SLOPE: f32 = 0.2;
 
 /// Every node looks at its neighbours and itself by `heads` attentions: with `h = W x`, the edge from `j` to `i` has the score
-/// `LeakyReLU(a_src h_j + a_dst h_i)`, and node `i` becomes the sum of the `h_j`, weighed by the softmax of the scores of all edges that
-/// end in it (Veličković et al. 2018, "Graph attention networks"). From `[nodes, in]` to `[nodes, heads * out]`, or `[nodes, out]`
-/// where heads are averaged. As `torch_geometric.nn.GATConv`. Parameters `att_src [1, heads, out]`, `att_dst [1, heads, out]`,
+/// `LeakyReLU(a_src h_j + a_dst h_i)`, and node `i` becomes the sum of the `h_j`, weighed by the softmax of the scores of all
+/// edges that end in it (Veličković et al. 2018, "Graph attention networks"). From `[nodes, in]` to `[nodes, heads * out]`, or
+/// `[nodes, out]` where heads are averaged. As `torch_geometric.nn.GATConv`. Parameters `att_src [1, heads, out]`, `att_dst [1, heads, out]`,
 /// `lin.weight [heads * out, in]` and `bias`.
 ///
 /// ```

@@ -118,8 +118,8 @@ impl Graph {
         })
     }
 
-    /// The factors `[E]` of symmetric normalisation: an edge from `j` to `i` has `1 / sqrt(d_j d_i)`, where `d` counts the edges that
-    /// end in a node, and 0 where none ends in `j` (Kipf and Welling 2017, equation 2, for a graph with self-loops).
+    /// The factors `[E]` of symmetric normalisation: an edge from `j` to `i` has `1 / sqrt(d_j d_i)`, where `d` counts the edges
+    /// that end in a node, and 0 where none ends in `j` (Kipf and Welling 2017, equation 2, for a graph with self-loops).
     ///
     /// ```
     /// use autograd::Device;

@@ -38,7 +38,8 @@ impl Gru {
     }
 
     /// From a sequence `[T, N, I]` and initial states `[layers x directions, N, H]` (zeros without) to the outputs
-    /// `[T, N, directions x H]` and the last states.
+    /// `[T, N, directions x H]` and the last states. These go on where the sequence ends; [detached](Tensor::detach), no
+    /// gradients flow back into it (truncated backpropagation through time).
     ///
     /// # Panics
     /// When the shapes do not fit, or there are no steps.

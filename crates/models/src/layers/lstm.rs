@@ -39,7 +39,8 @@ impl Lstm {
     }
 
     /// From a sequence `[T, N, I]` and initial states and cells, both `[layers x directions, N, H]` (zeros without), to the
-    /// outputs `[T, N, directions x H]` and the last states and cells.
+    /// outputs `[T, N, directions x H]` and the last states and cells. These go on where the sequence ends;
+    /// [detached](Tensor::detach), no gradients flow back into it (truncated backpropagation through time).
     ///
     /// # Panics
     /// When the shapes do not fit, or there are no steps.

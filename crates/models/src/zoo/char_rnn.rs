@@ -46,11 +46,44 @@ pub struct CharRnnOptions {
     pub layers: usize,
 }
 
-/// What a [`CharRnn`] remembers: states `[layers, N, hidden]` and, of an LSTM, cells.
+/// What a [`CharRnn`] remembers between windows of a sequence: states `[layers, N, hidden]` and, of an LSTM, cells.
 #[derive(Clone, Debug)]
 pub struct RnnState {
     pub h: Tensor,
     pub c: Option<Tensor>,
+}
+
+impl RnnState {
+    /// The same state, through which no gradients flow: what a window of a long sequence passes on to the next, so that each step
+    /// goes back to the beginning of its own window (truncated backpropagation through time, Williams and Peng 1990).
+    ///
+    /// ```
+    /// use autograd::{Device, Tensor};
+    /// use models::{Adam, CharRnn, CharRnnOptions, Params, RnnState};
+    /// let device = Device::named("cpu")?;
+    /// let params = Params::new(&device, 42);
+    /// let net = CharRnn::gru(CharRnnOptions { vocab: 3, embed: 4, hidden: 16, layers: 1 }, &params);
+    /// let mut opt = Adam::new(&params);
+    /// let text = Tensor::from_slice(&device, &[0i32, 1, 2, 0, 1, 2, 0, 1, 2], &[1, 9])?;
+    /// let mut losses = vec![];
+    /// for _ in 0..40 {
+    ///     let mut state: Option<RnnState> = None;
+    ///     for start in [0, 4] {
+    ///         let [tokens, next] = [start, start + 1].map(|start| text.narrow(1, start, 4));
+    ///         let (logits, last) = net.forward(&tokens, state.as_ref());
+    ///         state = Some(last.detach());
+    ///         let loss = logits.flatten(0, 1).cross_entropy(&next.flatten(0, 1));
+    ///         opt.step(loss.backward(), 0.02)?;
+    ///         losses.push(loss.item()?);
+    ///     }
+    /// }
+    /// assert!(losses[0] > 1.0 && losses[losses.len() - 1] < 0.1);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn detach(&self) -> RnnState {
+        RnnState { h: self.h.detach(), c: self.c.as_ref().map(Tensor::detach) }
+    }
 }
 
 enum Cell {

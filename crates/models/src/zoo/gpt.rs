@@ -98,8 +98,8 @@ impl Gpt {
         (0..depth).map(|_| KvCache::new(&self.device, batch, heads, context, width / heads)).collect()
     }
 
-    /// [`forward`](Gpt::forward), in evaluation, for the tokens that come next in sequences whose beginnings `cache` holds; it holds these, too,
-    /// afterwards.
+    /// [`forward`](Gpt::forward), in evaluation, for the tokens that come next in sequences whose beginnings `cache` holds; it
+    /// holds these, too, afterwards.
     ///
     /// # Panics
     /// As [`forward`](Gpt::forward), the tokens in the cache counted.

@@ -1,9 +1,14 @@
 //! Networks, parameters and optimizers.
 
+use models::distributions::{Beta, Categorical, Distribution, Independent, Normal, kl_divergence};
 use models::{Aggregation, ConvAutoencoder, EfficientNetOptions, Graph, Init, Mode, ResNet, Sgd, Vgg};
 
 use crate::panics::{Mistake, check, panic_of};
 use crate::{cpu, ones, params};
+
+fn normal(n: usize) -> Normal {
+    Normal::new(&ones(&[n]), &ones(&[n]))
+}
 
 const MISTAKES: &[Mistake] = &[
     ("ResNet, depth", &["depth 21", "6n + 2"], || drop(ResNet::cifar(21, 10, &params()))),
@@ -26,6 +31,12 @@ const MISTAKES: &[Mistake] = &[
     ("Graph, aggregate", &["aggregate", "[2, 2]"], || {
         drop(Graph::new(&cpu(), 3, &[(0, 1)]).aggregate(&ones(&[2, 2]), Aggregation::Sum))
     }),
+    ("Normal", &["[2]", "[3]"], || drop(Normal::new(&ones(&[2]), &ones(&[3])))),
+    ("Normal, log_prob", &["[2]", "[3]"], || drop(normal(2).log_prob(&ones(&[3])))),
+    ("kl_divergence", &["[2]", "[3]"], || drop(kl_divergence(&normal(2), &normal(3)))),
+    ("Beta", &["[2]", "[3]"], || drop(Beta::new(&ones(&[2]), &ones(&[2])).log_prob(&ones(&[3])))),
+    ("Independent", &["Independent", "2 dimensions", "[2]"], || drop(Independent::new(normal(2), 2))),
+    ("Categorical", &["Categorical", "[]"], || drop(Categorical::new(&ones(&[])))),
     ("Sgd", &["no gradient for unused"], || {
         let p = params();
         let (used, _unused) = (p.param("used", &[2], Init::ONES), p.param("unused", &[2], Init::ONES));

@@ -1,0 +1,99 @@
+//! Probability distributions, one a file, as `torch.distributions`.
+//!
+//! A distribution is a batch of distributions: its parameters, which broadcast, have the shape of the batch. `log_prob` of values,
+//! which broadcast with the batch, is a tensor like any other, so that gradients flow into values and parameters; so do those of
+//! samples by [`rsample`](Reparameterized::rsample).
+//!
+//! ```
+//! use autograd::{Device, Generator, Tensor};
+//! use models::distributions::{Distribution, Normal, kl_divergence};
+//! let device = Device::named("cpu")?;
+//! let number = |x| Tensor::scalar(&device, x);
+//! let p = Normal::new(&Tensor::from_slice(&device, &[0.0f32, 1.0], &[2])?, &number(2.0));
+//! let x = p.sample(&Generator::new(7), &[1000]);
+//! assert_eq!(x.shape(), [1000, 2]);
+//! assert_eq!(p.log_prob(&x).shape(), [1000, 2]);
+//! let q = Normal::new(&number(0.0), &number(2.0));
+//! assert_eq!(kl_divergence(&p, &q).to_vec::<f32>()?, [0.0, 0.125]);
+//! # Ok::<(), autograd::Error>(())
+//! ```
+
+mod bernoulli;
+mod beta;
+mod binomial;
+mod categorical;
+mod exponential;
+mod independent;
+mod information;
+mod kl;
+mod laplace;
+mod mixture_same_family;
+mod normal;
+mod standard_gamma;
+mod uniform;
+
+pub use bernoulli::Bernoulli;
+pub use beta::Beta;
+pub use binomial::Binomial;
+pub use categorical::Categorical;
+pub use exponential::Exponential;
+pub use independent::Independent;
+pub use information::mutual_information;
+pub use kl::{Kl, kl_divergence};
+pub use laplace::Laplace;
+pub use mixture_same_family::MixtureSameFamily;
+pub use normal::Normal;
+pub use uniform::Uniform;
+
+use autograd::{Generator, Tensor};
+
+/// What every distribution can do.
+pub trait Distribution {
+    /// The shape of the batch, and after it that of an event.
+    fn shape(&self) -> Vec<usize>;
+
+    /// How many of the last dimensions are one event, whose probability is that of all its elements together.
+    fn event_dims(&self) -> usize {
+        0
+    }
+
+    /// Values of shape `[shape.., batch.., event..]`, drawn at random. They have no gradients.
+    #[track_caller]
+    fn sample(&self, generator: &Generator, shape: &[usize]) -> Tensor;
+
+    /// The logarithm of the probability, or of its density, at `value [.., batch.., event..]`: `[.., batch..]`.
+    ///
+    /// # Panics
+    /// When the shapes do not broadcast.
+    #[track_caller]
+    fn log_prob(&self, value: &Tensor) -> Tensor;
+
+    /// The expected value: `[batch.., event..]`.
+    #[track_caller]
+    fn mean(&self) -> Tensor;
+
+    /// The expected squared distance from the mean: `[batch.., event..]`.
+    #[track_caller]
+    fn variance(&self) -> Tensor;
+}
+
+/// Distributions whose samples are a differentiable function of the parameters and of noise that does not depend on them
+/// (Kingma and Welling 2014, "Auto-encoding variational Bayes").
+pub trait Reparameterized: Distribution {
+    /// [`sample`](Distribution::sample) with gradients of the parameters.
+    #[track_caller]
+    fn rsample(&self, generator: &Generator, shape: &[usize]) -> Tensor;
+}
+
+/// Distributions whose entropy is known.
+pub trait Entropy: Distribution {
+    /// The expected negative logarithm of the probability: `[batch..]`, in nats.
+    #[track_caller]
+    fn entropy(&self) -> Tensor;
+}
+
+/// Uniform numbers in `[0, 1)` for samples of a batch like `parameter`.
+#[track_caller]
+fn uniform(generator: &Generator, shape: &[usize], parameter: &Tensor) -> Tensor {
+    generator.uniform(parameter.device(), &[shape, parameter.shape()].concat())
+}
