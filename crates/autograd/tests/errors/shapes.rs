@@ -1,6 +1,6 @@
 //! Views, joins and padding.
 
-use autograd::{Padding, cat, flatten_all, stack};
+use autograd::{Padding, broadcast_tensors, cat, flatten_all, stack};
 
 use crate::panics::{Mistake, check};
 use crate::{f32s, i32s};
@@ -11,6 +11,9 @@ pub const MISTAKES: &[Mistake] = &[
     ("permute, dimension", &["permute", "dimension 2"], || drop(f32s(&[2, 3]).permute(&[0, 2]))),
     ("expand", &["expand", "[2, 3]", "[4, 3]"], || drop(f32s(&[2, 3]).expand(&[4, 3]))),
     ("expand to less", &["expand", "[2, 3]", "[3]"], || drop(f32s(&[2, 3]).expand(&[3]))),
+    ("broadcast_tensors", &["broadcast_tensors", "[2]", "[3]"], || {
+        drop(broadcast_tensors([&f32s(&[2]), &f32s(&[3])]))
+    }),
     ("slice", &["slice", "step 0"], || drop(f32s(&[2]).slice(0, 0, 1, 0))),
     ("slice, dimension", &["slice", "dimension 1"], || drop(f32s(&[2]).slice(1, 0, 1, 1))),
     ("narrow", &["narrow", "1..4", "[2, 3]"], || drop(f32s(&[2, 3]).narrow(1, 1, 3))),

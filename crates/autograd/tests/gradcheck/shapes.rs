@@ -1,6 +1,6 @@
 //! Views, joins, padding, and reading and writing at an index.
 
-use autograd::{Padding, cat, stack};
+use autograd::{Padding, broadcast_tensors, cat, stack};
 
 use crate::check::{Case, any, check_all};
 use crate::ints;
@@ -39,6 +39,10 @@ fn views() -> Vec<Case> {
         ("diagonal", vec![any(&[2, 3, 4])], |x| x[0].square().diagonal(1, 1, 2)),
         ("diag_embed", vec![any(&[2, 3])], |x| x[0].square().diag_embed(-1)),
         ("cat", vec![any(&[2, 1]), any(&[2, 3])], |x| cat(&[&x[0], &x[1], &x[0]], 1).square()),
+        ("broadcast_tensors", vec![any(&[2, 1]), any(&[3])], |x| {
+            let [a, b] = broadcast_tensors([&x[0], &x[1]]);
+            a * b.square()
+        }),
         ("stack", vec![any(&[2, 2]), any(&[2, 2])], |x| stack(&[&x[0], &x[1]], 1).square()),
         ("pad", vec![any(&[2, 3])], |x| x[0].square().pad(&[(1, 2), (0, 1)], Padding::Constant(0.5))),
         ("pad, cutting", vec![any(&[2, 4])], |x| x[0].square().pad(&[(-1, 1)], Padding::Constant(0.0))),

@@ -147,6 +147,8 @@ impl Graph {
     /// When there is not one message for each edge.
     #[track_caller]
     pub fn aggregate(&self, messages: &Tensor, aggregation: Aggregation) -> Tensor {
+        let (s, edges) = (messages.shape(), self.edges.len());
+        assert!(s.first() == Some(&edges), "Graph::aggregate: messages {s:?} of {edges} edges");
         match aggregation {
             Aggregation::Sum => messages.segment_sum(&self.target, self.nodes),
             Aggregation::Mean => messages.segment_mean(&self.target, self.nodes),
