@@ -4,7 +4,7 @@ use autograd::{Device, Generator, Reduction, Tensor, jacobian_penalty, l1_penalt
 use models::{
     Adam, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder, DenseNet,
     EfficientNet, EfficientNetOptions, GoogLeNet, Gpt, GptOptions, LeNet, Mlp, Mode, Params, PreActResNet,
-    ResNet, Seq2Seq, Seq2SeqOptions, UNet, Vae, Vit, VitOptions,
+    ResNet, Seq2Seq, Seq2SeqOptions, Tagger, TaggerOptions, UNet, Vae, Vit, VitOptions,
 };
 
 fn integers(device: &Device, shape: &[usize], below: usize) -> Tensor {
@@ -73,6 +73,23 @@ fn language_models_learn() {
     let targets = Tensor::from_slice(&device, &[-100i32, 3, -100, 1, 2, -100], &[1, 6]).unwrap();
     let targets = targets.expand(&[2, 6]);
     learns("BERT", &params, || entropy(&net.forward(&tokens, Some(&segments), None, Mode::Train), &targets));
+}
+
+#[test]
+fn taggers_learn() {
+    let device = Device::named("cpu").unwrap();
+    let (tokens, tags) = (integers(&device, &[3, 6], 7), integers(&device, &[3, 6], 4));
+    let lengths = Tensor::from_slice(&device, &[6i32, 2, 4], &[3]).unwrap();
+    let params = Params::new(&device, 1);
+    let net = Tagger::new(TaggerOptions { vocab: 7, embed: 8, hidden: 16, tags: 4 }, &params);
+    let mut opt = Adam::new(&params);
+    for _ in 0..60 {
+        opt.step(net.loss(&tokens, &tags, &lengths).backward(), 0.05).unwrap();
+    }
+    let [got, want] = [net.decode(&tokens, &lengths), tags].map(|t| t.to_vec::<i32>().unwrap());
+    for (row, length) in [(0, 6), (1, 2), (2, 4)] {
+        assert_eq!(got[row * 6..][..length], want[row * 6..][..length], "sequence {row}");
+    }
 }
 
 #[test]

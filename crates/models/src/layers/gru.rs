@@ -2,7 +2,7 @@
 
 use autograd::Tensor;
 
-use super::recurrent::{RnnOptions, Stack};
+use super::recurrent::{RnnOptions, Stack, Widths};
 use crate::Params;
 
 /// The gated recurrent unit (Cho et al. 2014) as `torch.nn.GRU`, without dropout between layers. Parameters
@@ -34,7 +34,9 @@ impl Gru {
     /// When there are no layers or hidden units.
     #[track_caller]
     pub fn new(params: &Params, inputs: usize, hidden: usize, options: RnnOptions) -> Gru {
-        Gru { stack: Stack::new("Gru", params, 3, inputs, hidden, options) }
+        Gru {
+            stack: Stack::new("Gru", params, Widths { gates: 3, inputs, hidden, projection: None }, options),
+        }
     }
 
     /// From a sequence `[T, N, I]` and initial states `[layers x directions, N, H]` (zeros without) to the outputs
@@ -45,10 +47,26 @@ impl Gru {
     /// When the shapes do not fit, or there are no steps.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, states: Option<&Tensor>) -> (Tensor, Tensor) {
-        let (y, [h]) = self.stack.forward(x, states.as_slice(), |call| {
+        self.run(x, None, states)
+    }
+
+    /// As [`forward`](Gru::forward), where of sequence `n` only the first `lengths[n]` steps count (`lengths [N]`, i32; those outside of
+    /// `1..=T` are taken for the nearest of these), as of `torch.nn.utils.rnn.pack_padded_sequence`: outputs behind the end are 0, the last
+    /// states are those at the end, and the reverse direction begins there.
+    ///
+    /// # Panics
+    /// As [`forward`](Gru::forward).
+    #[track_caller]
+    pub fn forward_lengths(&self, x: &Tensor, lengths: &Tensor, states: Option<&Tensor>) -> (Tensor, Tensor) {
+        self.run(x, Some(lengths), states)
+    }
+
+    #[track_caller]
+    fn run(&self, x: &Tensor, lengths: Option<&Tensor>, states: Option<&Tensor>) -> (Tensor, Tensor) {
+        let (y, [h]) = self.stack.forward(x, lengths, states.as_slice(), |call| {
             let (b_ih, b_hh) = (call.b_ih.as_ref(), call.b_hh.as_ref());
-            let out = autograd::gru(call.x, &call.initial(states), &call.w_ih, &call.w_hh, b_ih, b_hh);
-            (out.y, [out.h])
+            let h0 = call.initial(states, call.w_hh.shape()[1]);
+            [autograd::gru(call.x, &h0, &call.w_ih, &call.w_hh, b_ih, b_hh).y]
         });
         (y, h)
     }

@@ -1,8 +1,8 @@
 //! The LSTM layer.
 
-use autograd::Tensor;
+use autograd::{Padding, Tensor, cat};
 
-use super::recurrent::{RnnOptions, Stack};
+use super::recurrent::{Call, RnnOptions, Stack, Widths};
 use crate::Params;
 
 /// Long short-term memory (Hochreiter and Schmidhuber 1997) as `torch.nn.LSTM`, without dropout between layers. Parameters
@@ -35,7 +35,32 @@ impl Lstm {
     /// When there are no layers or hidden units.
     #[track_caller]
     pub fn new(params: &Params, inputs: usize, hidden: usize, options: RnnOptions) -> Lstm {
-        Lstm { stack: Stack::new("Lstm", params, 4, inputs, hidden, options) }
+        Lstm::build(params, Widths { gates: 4, inputs, hidden, projection: None }, options)
+    }
+
+    /// With outputs (and states, but not cells) of `projection` instead of `hidden` features, a linear map of the hidden units (Sak et
+    /// al. 2014), as `torch.nn.LSTM` with `proj_size`. A further parameter a layer, `weight_hr_l0 [projection, hidden]`.
+    ///
+    /// # Panics
+    /// When there are no layers or hidden units, or the projection is not smaller than these.
+    #[track_caller]
+    pub fn projected(
+        params: &Params,
+        inputs: usize,
+        hidden: usize,
+        projection: usize,
+        options: RnnOptions,
+    ) -> Lstm {
+        assert!(
+            (1..hidden).contains(&projection),
+            "Lstm: a projection of {hidden} hidden units to {projection}"
+        );
+        Lstm::build(params, Widths { gates: 4, inputs, hidden, projection: Some(projection) }, options)
+    }
+
+    #[track_caller]
+    fn build(params: &Params, widths: Widths, options: RnnOptions) -> Lstm {
+        Lstm { stack: Stack::new("Lstm", params, widths, options) }
     }
 
     /// From a sequence `[T, N, I]` and initial states and cells, both `[layers x directions, N, H]` (zeros without), to the
@@ -46,13 +71,65 @@ impl Lstm {
     /// When the shapes do not fit, or there are no steps.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, states: Option<(&Tensor, &Tensor)>) -> (Tensor, (Tensor, Tensor)) {
+        self.run(x, None, states)
+    }
+
+    /// As [`forward`](Lstm::forward), where of sequence `n` only the first `lengths[n]` steps count (`lengths [N]`, i32; those outside of
+    /// `1..=T` are taken for the nearest of these), as of `torch.nn.utils.rnn.pack_padded_sequence`: outputs behind the end are 0, the last
+    /// states are those at the end, and the reverse direction begins there.
+    ///
+    /// # Panics
+    /// As [`forward`](Lstm::forward).
+    #[track_caller]
+    pub fn forward_lengths(
+        &self,
+        x: &Tensor,
+        lengths: &Tensor,
+        states: Option<(&Tensor, &Tensor)>,
+    ) -> (Tensor, (Tensor, Tensor)) {
+        self.run(x, Some(lengths), states)
+    }
+
+    #[track_caller]
+    fn run(
+        &self,
+        x: &Tensor,
+        lengths: Option<&Tensor>,
+        states: Option<(&Tensor, &Tensor)>,
+    ) -> (Tensor, (Tensor, Tensor)) {
         let given = states.map_or(vec![], |(h, c)| vec![h, c]);
-        let (y, [h, c]) = self.stack.forward(x, &given, |call| {
-            let (h0, c0) = (call.initial(states.map(|s| s.0)), call.initial(states.map(|s| s.1)));
-            let (b_ih, b_hh) = (call.b_ih.as_ref(), call.b_hh.as_ref());
-            let out = autograd::lstm(call.x, &h0, &c0, &call.w_ih, &call.w_hh, b_ih, b_hh);
-            (out.y, [out.h, out.c])
+        let (y, [h, c]) = self.stack.forward(x, lengths, &given, |call| {
+            let c0 = call.initial(states.map(|s| s.1), call.w_hh.shape()[0] / 4);
+            let h0 = call.initial(states.map(|s| s.0), call.w_hh.shape()[1]);
+            match &call.w_hr {
+                None => cell(&call, &h0, &c0),
+                Some(w_hr) => projected_cell(&call, w_hr, states.is_some().then_some(&h0), &c0),
+            }
         });
         (y, (h, c))
     }
+}
+
+/// States and cells after every step.
+fn cell(call: &Call, h0: &Tensor, c0: &Tensor) -> [Tensor; 2] {
+    let (b_ih, b_hh) = (call.b_ih.as_ref(), call.b_hh.as_ref());
+    let out = autograd::lstm(call.x, h0, c0, &call.w_ih, &call.w_hh, b_ih, b_hh);
+    [out.y, out.cells]
+}
+
+/// As [`cell`], where the state `h` is `m w_hr^T` of the hidden units `m`. The gates read `h w_hh^T`, which is `m` times one
+/// matrix; but for the initial state, which comes in as a further input of the first step.
+fn projected_cell(call: &Call, w_hr: &Tensor, h0: Option<&Tensor>, c0: &Tensor) -> [Tensor; 2] {
+    let w_hh = call.w_hh.matmul(w_hr);
+    let zero = c0.zeros_like();
+    let [m, cells] = match h0 {
+        None => cell(&Call { w_hh, ..call.clone() }, &zero, c0),
+        Some(h0) => {
+            let later = call.x.shape()[0] as isize - 1;
+            let first = h0.unsqueeze(0).pad(&[(0, 0), (0, 0), (0, later)], Padding::Constant(0.0));
+            let (x, w_ih) = (cat(&[call.x, &first], 2), cat(&[&call.w_ih, &call.w_hh], 1));
+            cell(&Call { x: &x, w_ih, w_hh, ..call.clone() }, &zero, c0)
+        }
+    };
+    [m.linear(w_hr, None), cells]
 }

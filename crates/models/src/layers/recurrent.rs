@@ -1,6 +1,6 @@
 //! What recurrent layers share: PyTorch's parameters, layers on top of each other, and both directions.
 
-use autograd::{Tensor, cat};
+use autograd::{DType, Tensor, cat};
 
 use crate::{Init, Param, Params};
 
@@ -28,25 +28,46 @@ struct Weights {
     ih: Param,
     hh: Param,
     biases: Option<[Param; 2]>,
+    /// From the hidden units to the outputs, where these are fewer.
+    hr: Option<Param>,
 }
 
 /// A call of a cell.
+#[derive(Clone)]
 pub(super) struct Call<'a> {
+    /// `[T, N, I]`
     pub x: &'a Tensor,
     pub w_ih: Tensor,
     pub w_hh: Tensor,
     pub b_ih: Option<Tensor>,
     pub b_hh: Option<Tensor>,
+    pub w_hr: Option<Tensor>,
     /// Number of layer and direction.
-    pub index: usize,
+    index: usize,
 }
 
 impl Call<'_> {
-    /// This cell's part `[N, H]` of an initial state `[layers, N, H]`; zeros where there is none.
+    /// This cell's part `[N, width]` of an initial state `[layers, N, width]`; zeros where there is none.
     #[track_caller]
-    pub fn initial(&self, states: Option<&Tensor>) -> Tensor {
-        let shape = [self.x.shape()[1], self.w_hh.shape()[1]];
+    pub fn initial(&self, states: Option<&Tensor>, width: usize) -> Tensor {
+        let shape = [self.x.shape()[1], width];
         states.map_or_else(|| Tensor::zeros(self.x.device(), &shape), |s| s.select(0, self.index))
+    }
+}
+
+/// Sizes of a [`Stack`].
+#[derive(Clone, Copy)]
+pub(super) struct Widths {
+    pub gates: usize,
+    pub inputs: usize,
+    pub hidden: usize,
+    /// Of the outputs, if it is not the number of hidden units.
+    pub projection: Option<usize>,
+}
+
+impl Widths {
+    fn outputs(&self) -> usize {
+        self.projection.unwrap_or(self.hidden)
     }
 }
 
@@ -54,6 +75,7 @@ impl Call<'_> {
 pub(super) struct Stack {
     name: &'static str,
     weights: Vec<Weights>,
+    widths: Widths,
     options: RnnOptions,
 }
 
@@ -63,40 +85,33 @@ impl Stack {
     /// # Panics
     /// When there are no layers or hidden units.
     #[track_caller]
-    pub fn new(
-        name: &'static str,
-        params: &Params,
-        gates: usize,
-        inputs: usize,
-        hidden: usize,
-        options: RnnOptions,
-    ) -> Stack {
-        let layers = options.num_layers;
+    pub fn new(name: &'static str, params: &Params, widths: Widths, options: RnnOptions) -> Stack {
+        let (layers, Widths { gates, inputs, hidden, projection }) = (options.num_layers, widths);
         assert!(layers > 0 && hidden > 0, "{name}: {layers} layers of {hidden} hidden units");
         let init = Init::torch_bias(hidden);
         let directions = if options.bidirectional { 2 } else { 1 };
         let mut weights = vec![];
         for layer in 0..options.num_layers {
-            let inputs = if layer == 0 { inputs } else { directions * hidden };
+            let inputs = if layer == 0 { inputs } else { directions * widths.outputs() };
             for suffix in ["", "_reverse"].iter().take(directions) {
                 let add = |name: &str, shape: &[usize]| {
                     params.param(&format!("{name}_l{layer}{suffix}"), shape, init)
                 };
+                let biases = || ["bias_ih", "bias_hh"].map(|name| add(name, &[gates * hidden]));
                 weights.push(Weights {
                     ih: add("weight_ih", &[gates * hidden, inputs]),
-                    hh: add("weight_hh", &[gates * hidden, hidden]),
-                    biases: options
-                        .bias
-                        .then(|| ["bias_ih", "bias_hh"].map(|name| add(name, &[gates * hidden]))),
+                    hh: add("weight_hh", &[gates * hidden, widths.outputs()]),
+                    biases: options.bias.then(biases),
+                    hr: projection.map(|outputs| add("weight_hr", &[outputs, hidden])),
                 });
             }
         }
-        Stack { name, weights, options }
+        Stack { name, weights, widths, options }
     }
 
-    /// Takes `x` through all cells. `cell` gives the outputs `[T, N, H]` and `K` last states `[N, H]`; the result is the
-    /// outputs of the last layer, of both directions side by side, and all last states `[layers, N, H]`. `states` are the initial
-    /// ones, which `cell` knows.
+    /// Takes `x` through all cells. `cell` gives the `K` states after every step, `[T, N, ..]`, of which the first is the output; the
+    /// result is the outputs of the last layer, of both directions side by side, and all last states `[layers, N, ..]`. `states` are
+    /// the initial ones, which `cell` knows. Of each sequence the first `lengths [N]` steps count.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -104,34 +119,34 @@ impl Stack {
     pub fn forward<const K: usize>(
         &self,
         x: &Tensor,
+        lengths: Option<&Tensor>,
         states: &[&Tensor],
-        cell: impl Fn(Call) -> (Tensor, [Tensor; K]),
+        cell: impl Fn(Call) -> [Tensor; K],
     ) -> (Tensor, [Tensor; K]) {
-        self.check(x, states);
+        self.check(x, lengths, states);
         let mut x = if self.options.batch_first { x.transpose(0, 1) } else { x.clone() };
+        let extent = Extent::new(&x, lengths);
         let mut last: [Vec<Tensor>; K] = [const { vec![] }; K];
         let directions = if self.options.bidirectional { 2 } else { 1 };
         for (layer, weights) in self.weights.chunks(directions).enumerate() {
             let mut outputs = vec![];
+            x = extent.cut(&x);
             for (direction, w) in weights.iter().enumerate() {
-                let turned = |x: &Tensor| if direction == 1 { x.flip(&[0]) } else { x.clone() };
-                let [b_ih, b_hh] = [0, 1].map(|i| w.biases.as_ref().map(|biases| biases[i].value()));
-                let (w_ih, w_hh, index) = (w.ih.value(), w.hh.value(), layer * directions + direction);
-                let (y, states) = cell(Call { x: &turned(&x), w_ih, w_hh, b_ih, b_hh, index });
-                outputs.push(turned(&y));
-                last.iter_mut().zip(states).for_each(|(all, state)| all.push(state.unsqueeze(0)));
+                let turned = |x: &Tensor| if direction == 1 { extent.reversed(x) } else { x.clone() };
+                let states = cell(w.call(&turned(&x), layer * directions + direction));
+                outputs.push(turned(&states[0]));
+                last.iter_mut().zip(&states).for_each(|(all, state)| all.push(extent.last(state)));
             }
             x = joined(&outputs, 2);
         }
+        x = extent.cut(&x);
         let y = if self.options.batch_first { x.transpose(0, 1) } else { x };
         (y, last.map(|states| joined(&states, 0)))
     }
-}
 
-impl Stack {
     /// Everything that a cell would find wrong, as the caller's line is not known there.
     #[track_caller]
-    fn check(&self, x: &Tensor, states: &[&Tensor]) {
+    fn check(&self, x: &Tensor, lengths: Option<&Tensor>, states: &[&Tensor]) {
         let (name, s, weight) = (self.name, x.shape(), self.weights[0].ih.value());
         assert!(
             s.len() == 3 && s[2] == weight.shape()[1],
@@ -140,9 +155,8 @@ impl Stack {
         );
         let [steps, batch] = if self.options.batch_first { [s[1], s[0]] } else { [s[0], s[1]] };
         assert!(steps > 0, "{name}: input {s:?} has no steps");
-        let hidden = self.weights[0].hh.value().shape()[1];
-        for t in states {
-            let shape = [self.weights.len(), batch, hidden];
+        for (t, width) in states.iter().zip([self.widths.outputs(), self.widths.hidden]) {
+            let shape = [self.weights.len(), batch, width];
             assert!(
                 t.shape() == shape,
                 "{name}: initial state {:?}, not {shape:?}, for input {s:?}",
@@ -152,6 +166,62 @@ impl Stack {
         for t in [x].iter().chain(states) {
             assert!(t.dtype().is_float(), "{name}: of a tensor of type {}", t.dtype());
         }
+        if let Some(lengths) = lengths {
+            let (l, dtype) = (lengths.shape(), lengths.dtype());
+            assert!(l == [batch], "{name}: lengths {l:?}, not [{batch}], for input {s:?}");
+            assert!(dtype == DType::I32, "{name}: lengths of type {dtype}");
+        }
+    }
+}
+
+impl Weights {
+    fn call<'a>(&self, x: &'a Tensor, index: usize) -> Call<'a> {
+        let [b_ih, b_hh] = [0, 1].map(|i| self.biases.as_ref().map(|biases| biases[i].value()));
+        let w_hr = self.hr.as_ref().map(Param::value);
+        Call { x, w_ih: self.ih.value(), w_hh: self.hh.value(), b_ih, b_hh, w_hr, index }
+    }
+}
+
+/// How far each sequence of a batch `[T, N, ..]` goes; all of them to the end, where nothing is said.
+struct Extent {
+    steps: usize,
+    /// `[1, N, 1]`, within `1..=steps`.
+    lengths: Option<Tensor>,
+}
+
+impl Extent {
+    #[track_caller]
+    fn new(x: &Tensor, lengths: Option<&Tensor>) -> Extent {
+        let steps = x.shape()[0];
+        let within = |l: &Tensor| l.clamp(1.0, steps as f32).reshape(&[1, l.numel(), 1]);
+        Extent { steps, lengths: lengths.map(within) }
+    }
+
+    /// `[T, 1, 1]`
+    fn numbers(&self, lengths: &Tensor) -> Tensor {
+        Tensor::arange(lengths.device(), self.steps).reshape(&[self.steps, 1, 1])
+    }
+
+    /// 0 behind the ends.
+    fn cut(&self, x: &Tensor) -> Tensor {
+        let Some(lengths) = &self.lengths else { return x.clone() };
+        x.masked_fill(&self.numbers(lengths).ge(lengths), 0.0)
+    }
+
+    /// Each sequence from its end; what lies behind it stays there.
+    fn reversed(&self, x: &Tensor) -> Tensor {
+        let Some(lengths) = &self.lengths else { return x.flip(&[0]) };
+        let numbers = self.numbers(lengths);
+        let turned = lengths - 1.0 - &numbers;
+        let from = turned.where_(&turned.ge(0.0), &numbers);
+        x.gather(0, &from.expand(x.shape()))
+    }
+
+    /// What there is after the last step, as `[1, N, ..]`.
+    fn last(&self, x: &Tensor) -> Tensor {
+        let Some(lengths) = &self.lengths else { return x.narrow(0, self.steps - 1, 1) };
+        let shape = [&[1], &x.shape()[1..]].concat();
+        x.gather(0, &(lengths - 1.0).expand(&shape))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use autograd::{RnnNonlinearity, Tensor};
 
-use super::recurrent::{RnnOptions, Stack};
+use super::recurrent::{RnnOptions, Stack, Widths};
 use crate::Params;
 
 /// The plain recurrent layer (Elman 1990) as `torch.nn.RNN`, without dropout between layers. Parameters
@@ -40,7 +40,10 @@ impl Rnn {
         nonlinearity: RnnNonlinearity,
         options: RnnOptions,
     ) -> Rnn {
-        Rnn { stack: Stack::new("Rnn", params, 1, inputs, hidden, options), nonlinearity }
+        Rnn {
+            stack: Stack::new("Rnn", params, Widths { gates: 1, inputs, hidden, projection: None }, options),
+            nonlinearity,
+        }
     }
 
     /// From a sequence `[T, N, I]` and initial states `[layers x directions, N, H]` (zeros without) to the outputs
@@ -51,10 +54,26 @@ impl Rnn {
     /// When the shapes do not fit, or there are no steps.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, states: Option<&Tensor>) -> (Tensor, Tensor) {
-        let (y, [h]) = self.stack.forward(x, states.as_slice(), |call| {
-            let (h0, b_ih, b_hh) = (call.initial(states), call.b_ih.as_ref(), call.b_hh.as_ref());
-            let out = autograd::rnn(call.x, &h0, &call.w_ih, &call.w_hh, b_ih, b_hh, self.nonlinearity);
-            (out.y, [out.h])
+        self.run(x, None, states)
+    }
+
+    /// As [`forward`](Rnn::forward), where of sequence `n` only the first `lengths[n]` steps count (`lengths [N]`, i32; those outside of
+    /// `1..=T` are taken for the nearest of these), as of `torch.nn.utils.rnn.pack_padded_sequence`: outputs behind the end are 0, the last
+    /// states are those at the end, and the reverse direction begins there.
+    ///
+    /// # Panics
+    /// As [`forward`](Rnn::forward).
+    #[track_caller]
+    pub fn forward_lengths(&self, x: &Tensor, lengths: &Tensor, states: Option<&Tensor>) -> (Tensor, Tensor) {
+        self.run(x, Some(lengths), states)
+    }
+
+    #[track_caller]
+    fn run(&self, x: &Tensor, lengths: Option<&Tensor>, states: Option<&Tensor>) -> (Tensor, Tensor) {
+        let (y, [h]) = self.stack.forward(x, lengths, states.as_slice(), |call| {
+            let (b_ih, b_hh) = (call.b_ih.as_ref(), call.b_hh.as_ref());
+            let h0 = call.initial(states, call.w_hh.shape()[1]);
+            [autograd::rnn(call.x, &h0, &call.w_ih, &call.w_hh, b_ih, b_hh, self.nonlinearity).y]
         });
         (y, h)
     }

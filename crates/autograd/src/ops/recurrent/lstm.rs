@@ -19,6 +19,8 @@ pub struct LstmOutput {
     pub h: Tensor,
     /// The last cell, `[N, H]`.
     pub c: Tensor,
+    /// The cell after every step, `[T, N, H]`.
+    pub cells: Tensor,
 }
 
 /// An LSTM over the sequence `x [T, N, I]` from state `h0 [N, H]` and cell `c0 [N, H]`, with `w_ih [4H, I]`,
@@ -55,7 +57,7 @@ pub fn lstm(
     let outputs = vec![sizes.meta(sizes.hidden), sizes.meta(4 * sizes.hidden), sizes.meta(sizes.hidden)];
     let outputs = Tensor::record(Lstm, &[x, w_ih, w_hh, &bias, h0, c0], outputs);
     let [y, _, cells] = <[Tensor; 3]>::try_from(outputs).expect("three outputs");
-    LstmOutput { h: last(&y), c: last(&cells), y }
+    LstmOutput { h: last(&y), c: last(&cells), y, cells }
 }
 
 /// From `x`, `w_ih`, `w_hh`, the bias, `h0` and `c0` to the states, the gates and the cells of all steps.
