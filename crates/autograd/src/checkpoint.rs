@@ -22,7 +22,8 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 /// # use autograd::{Device, Tensor, checkpoint};
 /// let x = Tensor::from_slice(&Device::named("cpu")?, &[0.5f32, 1.0], &[2])?.variable();
 /// let y = checkpoint(|| x.exp().square()); // e^2x
-/// assert_eq!(y.sum_all().backward().get(&x).unwrap().to_vec::<f32>()?, [5.4365635, 14.778112]);
+/// let dx = y.sum_all().backward().get(&x).unwrap().to_vec::<f32>()?; // 2 e^2x
+/// assert!((dx[0] - 5.436564).abs() < 1e-5 && (dx[1] - 14.778112).abs() < 1e-5);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub fn checkpoint(f: impl FnOnce() -> Tensor) -> Tensor {

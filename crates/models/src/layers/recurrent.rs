@@ -43,7 +43,7 @@ pub(super) struct Call<'a> {
     pub b_hh: Option<Tensor>,
     pub w_hr: Option<Tensor>,
     /// Number of layer and direction.
-    index: usize,
+    pub index: usize,
 }
 
 impl Call<'_> {

@@ -12,7 +12,7 @@ use crate::{
 ///
 /// ```
 /// use autograd::{Device, Tensor};
-/// use models::{AttentionMask, Init, Params, TransformerEncoder, TransformerOptions};
+/// use models::{AttentionMask, Init, Mode, Params, TransformerEncoder, TransformerOptions};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 0);
 /// let options = TransformerOptions { norm_first: true, dim_feedforward: 8, ..TransformerOptions::default() };
@@ -20,7 +20,7 @@ use crate::{
 /// // Without weights, the residual connections are left.
 /// params.redraw("*", Init::ZEROS);
 /// let x = Tensor::from_slice(&device, &[1.0f32, 2.0, 3.0, 5.0], &[1, 2, 2])?;
-/// let y = encoder.forward(&x, AttentionMask::default());
+/// let y = encoder.forward(&x, AttentionMask::default(), Mode::Eval);
 /// assert_eq!(y.to_vec::<f32>()?, [1.0, 2.0, 3.0, 5.0]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
@@ -72,14 +72,15 @@ impl TransformerEncoder {
 ///
 /// ```
 /// use autograd::{Device, Tensor};
-/// use models::{AttentionMask, LayerNorm, Params, TransformerDecoder, TransformerOptions};
+/// use models::{AttentionMask, LayerNorm, Mode, Params, TransformerDecoder, TransformerOptions};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 0);
 /// let options = TransformerOptions { dim_feedforward: 8, ..TransformerOptions::default() };
 /// let norm = LayerNorm::new(&params.path("norm"), 4);
 /// let decoder = TransformerDecoder::new(&params, 4, 2, 1, Some(norm), options);
 /// let (x, memory) = (Tensor::ones(&device, &[1, 3, 4]), Tensor::ones(&device, &[1, 5, 4]));
-/// let y = decoder.forward(&x, &memory, AttentionMask::causal(), AttentionMask::default()).to_vec::<f32>()?;
+/// let y = decoder.forward(&x, &memory, AttentionMask::causal(), AttentionMask::default(), Mode::Eval);
+/// let y = y.to_vec::<f32>()?;
 /// // The norm's: mean 0 and variance 1.
 /// assert!(y[..4].iter().sum::<f32>().abs() < 1e-5);
 /// assert!((y[..4].iter().map(|y| y * y).sum::<f32>() - 4.0).abs() < 1e-3);
