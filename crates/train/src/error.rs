@@ -44,6 +44,12 @@ pub enum Error {
     #[error("the loss is {loss} at step {step}: {culprit}. Use a lower learning rate, or check the data")]
     Diverged { step: usize, loss: f32, culprit: String },
 
+    /// Labels or predictions of a metric are no classes.
+    #[error(
+        "{outside} labels or predictions are outside of 0..{classes}; count more classes, or ignore the label that means none"
+    )]
+    NoClass { outside: u64, classes: usize },
+
     #[error(transparent)]
     Device(#[from] autograd::Error),
 }

@@ -5,6 +5,7 @@ mod divergence;
 mod error;
 mod history;
 mod late;
+pub mod metrics;
 mod output;
 pub mod plot;
 mod progress;

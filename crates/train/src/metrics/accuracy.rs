@@ -1,0 +1,109 @@
+//! The share of right answers.
+
+use autograd::{DType, Device, Tensor, stack};
+
+use super::classes::{flat_labels, predictions, rows};
+use super::counts::Counts;
+use crate::Result;
+
+/// Accuracy and top-k accuracy (`torchmetrics.Accuracy(average="micro")`, `sklearn.metrics.top_k_accuracy_score`), counted
+/// exactly on the device.
+///
+/// An update only records operations. A loop that steps an optimizer or reads anything evaluates them on the way; one that
+/// does neither calls [`autograd::evaluate`] after each update, or the graph grows until [`compute`](Accuracy::compute).
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use train::metrics::Accuracy;
+/// let device = Device::named("cpu")?;
+/// let logits = Tensor::from_slice(&device, &[0.1f32, 0.7, 0.2, 0.5, 0.2, 0.3], &[2, 3])?;
+/// let labels = Tensor::from_slice(&device, &[1i32, 2], &[2])?;
+/// let (mut top_1, mut top_2) = (Accuracy::new(&device)?, Accuracy::top_k(&device, 2)?);
+/// top_1.update(&logits, &labels);
+/// top_2.update(&logits, &labels);
+/// assert_eq!((top_1.compute()?, top_2.compute()?), (0.5, 1.0));
+/// # Ok::<(), train::Error>(())
+/// ```
+pub struct Accuracy {
+    k: usize,
+    ignored: Option<i32>,
+    /// Right answers, and all.
+    counts: Counts,
+}
+
+impl Accuracy {
+    /// # Errors
+    /// Whatever goes wrong on the device.
+    pub fn new(device: &Device) -> Result<Accuracy> {
+        Accuracy::top_k(device, 1)
+    }
+
+    /// An answer is right when fewer than `k` classes have a larger logit than the label; of equal logits the first counts as
+    /// larger.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device.
+    ///
+    /// # Panics
+    /// When `k` is 0.
+    #[track_caller]
+    pub fn top_k(device: &Device, k: usize) -> Result<Accuracy> {
+        assert!(k > 0, "Accuracy: the top 0 classes");
+        Ok(Accuracy { k, ignored: None, counts: Counts::new(device, 2)? })
+    }
+
+    /// Leaves out elements with this label, such as padding.
+    pub fn ignoring(self, label: i32) -> Accuracy {
+        Accuracy { ignored: Some(label), ..self }
+    }
+
+    /// Counts a batch: f32 logits `[N, C, ..]`, or integer predictions `[N, ..]` for top-1, and integer labels `[N, ..]`. A label
+    /// that is no class, or whose logit is NaN, counts as wrong.
+    ///
+    /// # Panics
+    /// When shapes or types do not fit.
+    #[track_caller]
+    pub fn update(&mut self, answers: &Tensor, labels: &Tensor) {
+        let flat = flat_labels("Accuracy", labels);
+        let right = if self.k == 1 {
+            predictions("Accuracy", answers, labels).eq(&flat)
+        } else {
+            assert!(answers.dtype().is_float(), "Accuracy: the top {} of predicted classes", self.k);
+            among_top(self.k, &rows("Accuracy", answers, labels), &flat)
+        };
+        let counted = match self.ignored {
+            Some(label) => flat.ne(label as f32),
+            None => flat.eq(&flat), // all
+        };
+        let count = |hits: &Tensor| hits.to(DType::I32).sum_all();
+        self.counts.add(&stack(&[&count(&right.logical_and(&counted)), &count(&counted)], 0));
+    }
+
+    /// The share of right answers since the start or the last reset; NaN of none.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device.
+    pub fn compute(&self) -> Result<f64> {
+        let counts = self.counts.read()?;
+        Ok(counts[0] as f64 / counts[1] as f64)
+    }
+
+    /// Starts from nothing again.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device.
+    pub fn reset(&mut self) -> Result<()> {
+        self.counts.reset()
+    }
+}
+
+/// Whether fewer than `k` logits of a row `[n, C]` come before the label's.
+fn among_top(k: usize, rows: &Tensor, labels: &Tensor) -> Tensor {
+    let labels = labels.unsqueeze(1);
+    // NaN for labels that are no class.
+    let own = rows.gather(1, &labels);
+    let first = Tensor::arange(rows.device(), rows.shape()[1]).lt(&labels);
+    let before = rows.gt(&own).logical_or(rows.eq(&own).logical_and(first));
+    let known = own.isnan().logical_not().squeeze(&[1]);
+    before.to(DType::I32).sum(&[1], false).lt(k as f32).logical_and(known)
+}

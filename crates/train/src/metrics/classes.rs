@@ -1,0 +1,31 @@
+//! What classifiers give and labels are, in one form.
+
+use autograd::{DType, Tensor};
+
+/// Integer labels as i32 `[n]`.
+#[track_caller]
+pub(super) fn flat_labels(metric: &str, labels: &Tensor) -> Tensor {
+    assert!(matches!(labels.dtype(), DType::I32 | DType::U32), "{metric}: labels of type {}", labels.dtype());
+    labels.detach().to(DType::I32).reshape(&[labels.numel()])
+}
+
+/// Logits `[N, C, ..]` of labels `[N, ..]` as `[n, C]`.
+#[track_caller]
+pub(super) fn rows(metric: &str, logits: &Tensor, labels: &Tensor) -> Tensor {
+    let fits = logits.rank() == labels.rank() + 1 && logits.rank() > 1;
+    let rows = if fits { logits.detach().movedim(1, -1) } else { logits.detach() };
+    let fits = fits && rows.shape()[..labels.rank()] == *labels.shape();
+    assert!(fits, "{metric}: logits {:?} for labels {:?}", logits.shape(), labels.shape());
+    rows.reshape(&[labels.numel(), logits.shape()[1]])
+}
+
+/// The predicted classes, i32 `[n]`: integer predictions of the labels' shape as they are, of logits `[N, C, ..]` the
+/// largest.
+#[track_caller]
+pub(super) fn predictions(metric: &str, answers: &Tensor, labels: &Tensor) -> Tensor {
+    if answers.dtype().is_float() {
+        return rows(metric, answers, labels).argmax(1, false);
+    }
+    assert_eq!(answers.shape(), labels.shape(), "{metric}: shapes of predictions and labels");
+    flat_labels(metric, answers)
+}
