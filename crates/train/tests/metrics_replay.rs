@@ -1,6 +1,6 @@
 //! Streamed metrics in a loop. Alone in its file: it counts the device's plans.
 
-use autograd::{Tensor, evaluate};
+use autograd::{Device, Tensor, evaluate, step};
 use train::metrics::{Accuracy, ConfusionMatrix, Perplexity, Regression};
 
 #[test]
@@ -12,10 +12,10 @@ fn updates_replay_one_plan() {
         let mut perplexity = Perplexity::new(&device).unwrap();
         let mut errors = Regression::new(&device).unwrap();
         let mut compiles = vec![];
-        for step in 0..8 {
-            let logits: Vec<f32> = (0..12).map(|i| (i * (step + 2) % 7) as f32).collect();
+        for i in 0..8 {
+            let logits: Vec<f32> = (0..12).map(|k| (k * (i + 2) % 7) as f32).collect();
             let logits = Tensor::from_slice(&device, &logits, &[4, 3]).unwrap();
-            let labels = Tensor::from_slice(&device, &[0i32, 1, 2, step % 3], &[4]).unwrap();
+            let labels = Tensor::from_slice(&device, &[0i32, 1, 2, i % 3], &[4]).unwrap();
             top_1.update(&logits, &labels);
             top_2.update(&logits, &labels);
             matrix.update(&logits, &labels);
@@ -23,7 +23,7 @@ fn updates_replay_one_plan() {
             errors.update(&logits.select(1, 0), &logits.select(1, 1));
             evaluate(&device).unwrap();
             compiles.push(device.stats().compiles);
-            if step == 5 {
+            if i == 5 {
                 top_1.reset().unwrap();
                 top_2.reset().unwrap();
                 matrix.reset().unwrap();
@@ -33,5 +33,28 @@ fn updates_replay_one_plan() {
         }
         assert!(compiles.iter().all(|&c| c == compiles[0]), "{}: {compiles:?}", device.info());
         assert_eq!(matrix.compute().unwrap().counts().iter().sum::<u64>(), 8, "two steps since the reset");
+        while_training(&device);
     }
+}
+
+/// In a training step the updates are part of its plan.
+fn while_training(device: &Device) {
+    let weight = Tensor::from_slice(device, &[1.0f32, 0.0, 0.0, 2.0], &[2, 2]).unwrap().variable();
+    let labels = Tensor::from_slice(device, &[0i32, 1, 1], &[3]).unwrap();
+    let (mut accuracy, mut compiles) = (Accuracy::new(device).unwrap(), vec![]);
+    for k in 1..5u8 {
+        let x = [1.0, 0.0, 0.0, 1.0, 3.0, 1.0].map(|x: f32| x * f32::from(k));
+        let logits = Tensor::from_slice(device, &x, &[3, 2]).unwrap().matmul(&weight);
+        let loss = logits.cross_entropy(&labels);
+        accuracy.update(&logits, &labels);
+        drop(logits);
+        let gradients = loss.backward();
+        let submits = device.stats().submits;
+        step(device, Some(&loss)).unwrap();
+        assert_eq!(device.stats().submits, submits + 1);
+        compiles.push(device.stats().compiles);
+        drop(gradients);
+    }
+    assert!(compiles.iter().all(|&c| c == compiles[0]), "{}: {compiles:?}", device.info());
+    assert_eq!(accuracy.compute().unwrap(), 2.0 / 3.0);
 }

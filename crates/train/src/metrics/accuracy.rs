@@ -39,7 +39,7 @@ impl Accuracy {
     }
 
     /// An answer is right when fewer than `k` classes have a larger logit than the label; of equal logits the first counts as
-    /// larger.
+    /// larger, and NaN is larger than all.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -65,11 +65,11 @@ impl Accuracy {
     #[track_caller]
     pub fn update(&mut self, answers: &Tensor, labels: &Tensor) {
         let flat = flat_labels("Accuracy", labels);
-        let right = if self.k == 1 {
-            predictions("Accuracy", answers, labels).eq(&flat)
-        } else {
-            assert!(answers.dtype().is_float(), "Accuracy: the top {} of predicted classes", self.k);
+        let right = if answers.dtype().is_float() {
             among_top(self.k, &rows("Accuracy", answers, labels), &flat)
+        } else {
+            assert_eq!(self.k, 1, "Accuracy: the top {} of predicted classes", self.k);
+            predictions("Accuracy", answers, labels).eq(&flat)
         };
         let counted = match self.ignored {
             Some(label) => flat.ne(label as f32),
@@ -103,7 +103,9 @@ fn among_top(k: usize, rows: &Tensor, labels: &Tensor) -> Tensor {
     // NaN for labels that are no class.
     let own = rows.gather(1, &labels);
     let first = Tensor::arange(rows.device(), rows.shape()[1]).lt(&labels);
-    let before = rows.gt(&own).logical_or(rows.eq(&own).logical_and(first));
+    // Not gt, which is false for NaN.
+    let larger = rows.le(&own).logical_not();
+    let before = larger.logical_or(rows.eq(&own).logical_and(first));
     let known = own.isnan().logical_not().squeeze(&[1]);
     before.to(DType::I32).sum(&[1], false).lt(k as f32).logical_and(known)
 }

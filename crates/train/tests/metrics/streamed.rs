@@ -54,10 +54,12 @@ fn accuracy_of_ties_missing_classes_and_ignored_labels() {
             accuracy.update(&logits, &labels);
             assert_eq!(accuracy.compute().unwrap(), k as f64 / 4.0, "top {k} without the last label");
         }
-        let nan = Tensor::from_slice(&device, &[f32::NAN, 1.0, 2.0], &[1, 3]).unwrap();
-        let mut accuracy = Accuracy::top_k(&device, 2).unwrap();
-        accuracy.update(&nan, &ints(&device, &[0]));
-        assert_eq!(accuracy.compute().unwrap(), 0.0);
+        let nan = Tensor::from_slice(&device, &[f32::NAN, 1.0, 2.0].repeat(3), &[3, 3]).unwrap();
+        for (k, right) in [(1, 0.0), (2, 1.0), (4, 2.0)] {
+            let mut accuracy = Accuracy::top_k(&device, k).unwrap();
+            accuracy.update(&nan, &ints(&device, &[0, 1, 2]));
+            assert_eq!(accuracy.compute().unwrap(), right / 3.0, "NaN before all, and never right, top {k}");
+        }
     }
 }
 
