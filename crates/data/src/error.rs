@@ -109,6 +109,10 @@ pub enum Error {
     #[error("loader options: {0}")]
     Options(String),
 
+    /// Rows that cannot be divided as asked.
+    #[error("split: {0}")]
+    Split(String),
+
     /// A text that no characters can be learned from.
     #[error("text: {0}")]
     Text(String),
