@@ -113,6 +113,10 @@ pub enum Error {
     #[error("split: {0}")]
     Split(String),
 
+    /// Rows that cannot be drawn as asked.
+    #[error("sampler: {0}")]
+    Sampler(String),
+
     /// A text that no characters can be learned from.
     #[error("text: {0}")]
     Text(String),

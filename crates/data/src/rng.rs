@@ -13,6 +13,8 @@ pub(crate) enum Use {
     Digits = 5,
     Windows = 6,
     Split = 7,
+    Sampler = 8,
+    Resample = 9,
 }
 
 /// ChaCha8 keyed by all four numbers: the same on every version, platform and thread.
@@ -34,16 +36,14 @@ pub(crate) fn between(rng: &mut impl Rng, low: f32, high: f32) -> f32 {
     low + (high - low) * ((rng.next_u32() >> 8) as f32 / (1 << 24) as f32)
 }
 
+/// A number in `[0, 1)`, in steps of 2^-53.
+pub(crate) fn unit(rng: &mut impl Rng) -> f64 {
+    (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+}
+
 /// Brings the items, fewer than 2^32, into a random order (Fisher-Yates).
 pub(crate) fn shuffle<T>(rng: &mut impl Rng, items: &mut [T]) {
     for i in (1..items.len()).rev() {
         items.swap(i, below(rng, i as u32 + 1) as usize);
     }
-}
-
-/// The numbers below `n` in an order that depends on `seed` and `epoch` alone.
-pub(crate) fn permutation(n: u32, seed: u64, epoch: u64) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..n).collect();
-    shuffle(&mut stream(seed, Use::Shuffle, epoch, 0), &mut order);
-    order
 }
