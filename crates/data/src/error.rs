@@ -117,6 +117,10 @@ pub enum Error {
     #[error("sampler: {0}")]
     Sampler(String),
 
+    /// A matrix whose parts do not fit together, or with numbers that cannot be worked with.
+    #[error("matrix: {0}")]
+    Matrix(String),
+
     /// A text that no characters can be learned from.
     #[error("text: {0}")]
     Text(String),

@@ -15,6 +15,7 @@ pub(crate) enum Use {
     Split = 7,
     Sampler = 8,
     Resample = 9,
+    Smote = 10,
 }
 
 /// ChaCha8 keyed by all four numbers: the same on every version, platform and thread.

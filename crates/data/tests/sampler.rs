@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use data::{Error, Sampler, class_weights, over_sample, under_sample};
+use data::{Error, Matrix, Sampler, class_weights, over_sample, smote, under_sample};
 use proptest::prelude::*;
 
 fn refused<T: std::fmt::Debug>(found: data::Result<T>) -> String {
     match found {
-        Err(Error::Sampler(problem)) => problem,
+        Err(error @ (Error::Sampler(_) | Error::Matrix(_))) => error.to_string(),
         other => panic!("{other:?}"),
     }
 }
@@ -116,4 +116,59 @@ proptest! {
         prop_assert_eq!(drawn.iter().collect::<BTreeSet<_>>().len(), positive);
         prop_assert!(drawn.iter().all(|&row| weights[row as usize] > 0.0));
     }
+
+    #[test]
+    fn synthetic_rows_lie_between_neighbours_of_their_class(
+        values in prop::collection::vec(-10f32..10.0, 60),
+        minority in 4usize..9,
+        seed: u64,
+    ) {
+        let rows = Matrix::new(values, 3).unwrap();
+        let labels: Vec<u32> = (0..20).map(|row| u32::from(row < minority)).collect();
+        let (made, made_labels) = smote(&rows, &labels, 3, seed).unwrap();
+        prop_assert_eq!((made.rows(), made_labels.len()), (2 * (20 - minority), 2 * (20 - minority)));
+        prop_assert_eq!(&made.values()[..60], rows.values());
+        prop_assert_eq!(&made_labels[..20], &labels);
+        for row in 20..made.rows() {
+            prop_assert_eq!(made_labels[row], 1);
+            let on_segment = |from: usize, to: usize| between(made.row(row), rows.row(from), rows.row(to));
+            let starts_at = |from| nearest(&rows, minority, from, 3).into_iter().any(|to| on_segment(from, to));
+            prop_assert!((0..minority).any(starts_at));
+        }
+    }
+}
+
+fn nearest(rows: &Matrix, among: usize, row: usize, count: usize) -> Vec<usize> {
+    let distance = |other: usize| {
+        let square = |(a, b): (&f32, &f32)| f64::from(a - b).powi(2);
+        rows.row(row).iter().zip(rows.row(other)).map(square).sum::<f64>()
+    };
+    let mut others: Vec<usize> = (0..among).filter(|&other| other != row).collect();
+    others.sort_by(|&a, &b| distance(a).total_cmp(&distance(b)));
+    others.truncate(count);
+    others
+}
+
+/// Whether a point lies on the segment, but for rounding.
+fn between(point: &[f32], from: &[f32], to: &[f32]) -> bool {
+    let along: Vec<f32> = from.iter().zip(to).map(|(from, to)| to - from).collect();
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    let offset: Vec<f32> = point.iter().zip(from).map(|(point, from)| point - from).collect();
+    let share = dot(&offset, &along) / dot(&along, &along);
+    let off = offset.iter().zip(&along).map(|(offset, along)| (offset - share * along).abs());
+    (-1e-4..1.0001).contains(&share) && off.fold(0.0, f32::max) < 1e-4
+}
+
+#[test]
+fn what_smote_cannot_do_says_why() {
+    let rows = Matrix::new((0..10).map(|v| v as f32).collect(), 2).unwrap();
+    assert!(refused(smote(&rows, &[0, 0, 0, 1], 1, 0)).contains("4 labels"));
+    assert!(refused(smote(&rows, &[0, 0, 0, 1, 1], 2, 0)).contains("class 1 has 2 rows"));
+    assert!(refused(smote(&rows, &[0, 0, 0, 1, 1], 0, 0)).contains("1 neighbour"));
+    let missing = Matrix::new(vec![0.0, 1.0, f32::NAN, 3.0], 2).unwrap();
+    assert!(refused(smote(&missing, &[0, 1], 1, 0)).contains("row 1, column 0 is NaN"));
+    // Equal classes need nothing.
+    assert_eq!(smote(&rows.select(&[0, 1]).unwrap(), &[0, 1], 5, 0).unwrap().1, [0, 1]);
+    let equal = Matrix::new(vec![4.0; 5], 1).unwrap();
+    assert_eq!(smote(&equal, &[0, 0, 0, 1, 1], 1, 0).unwrap().0.values(), [4.0; 6]);
 }
