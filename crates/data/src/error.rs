@@ -121,6 +121,14 @@ pub enum Error {
     #[error("matrix: {0}")]
     Matrix(String),
 
+    /// A CSV file is not the table that it should be.
+    #[error("{file}, line {line}{}: {problem}", column.as_ref().map_or(String::new(), |c| format!(", column {c:?}")))]
+    Csv { file: String, line: u64, column: Option<String>, problem: String },
+
+    /// A table has not the column, or the column not the values, that are asked for.
+    #[error("table: {0}")]
+    Table(String),
+
     /// A text that no characters can be learned from.
     #[error("text: {0}")]
     Text(String),

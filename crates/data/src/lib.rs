@@ -22,6 +22,7 @@ pub mod cifar;
 mod decode;
 #[cfg(feature = "download")]
 pub mod download;
+mod encoder;
 mod error;
 pub mod folder;
 pub mod folds;
@@ -38,11 +39,13 @@ pub mod scaler;
 mod smote;
 pub mod split;
 pub mod synthetic;
+mod table;
 mod text;
 mod upload;
 
 pub use augment::{Augment, Crop};
 pub use cache::Cache;
+pub use encoder::{Encoder, Encoding};
 pub use error::{Error, Result};
 pub use folds::Fold;
 pub use images::{Dataset, ImageSet, Normalize};
@@ -52,5 +55,6 @@ pub use matrix::Matrix;
 pub use resample::{class_weights, over_sample, under_sample};
 pub use sampler::Sampler;
 pub use smote::smote;
+pub use table::{Column, Kind, Table, TableOptions};
 pub use text::{Text, TextBatch, Windows};
 pub use upload::DeviceBatch;
