@@ -129,6 +129,10 @@ pub enum Error {
     #[error("table: {0}")]
     Table(String),
 
+    /// A NumPy file is damaged or holds what is not read here. `file` names the array in an archive, too.
+    #[error("{file}: {problem}")]
+    Npy { file: String, problem: String },
+
     /// A text that no characters can be learned from.
     #[error("text: {0}")]
     Text(String),

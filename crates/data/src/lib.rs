@@ -1,4 +1,5 @@
-//! Labelled images for training: reading, caching, augmenting and batching them; and texts, cut into windows.
+//! Labelled images for training: reading, caching, augmenting and batching them; texts, cut into windows; tables as features and
+//! targets; NumPy's files; and rows divided, drawn and scaled.
 //!
 //! ```
 //! # fn main() -> data::Result<()> {
@@ -31,6 +32,9 @@ mod images;
 mod load;
 mod loader;
 mod matrix;
+pub mod npy;
+mod npy_header;
+mod npz;
 mod prefetch;
 mod resample;
 mod rng;
