@@ -109,6 +109,30 @@ pub enum Error {
     #[error("loader options: {0}")]
     Options(String),
 
+    /// Rows that cannot be divided as asked.
+    #[error("split: {0}")]
+    Split(String),
+
+    /// Rows that cannot be drawn as asked.
+    #[error("sampler: {0}")]
+    Sampler(String),
+
+    /// A matrix whose parts do not fit together, or with numbers that cannot be worked with.
+    #[error("matrix: {0}")]
+    Matrix(String),
+
+    /// A CSV file is not the table that it should be.
+    #[error("{file}, line {line}{}: {problem}", column.as_ref().map_or(String::new(), |c| format!(", column {c:?}")))]
+    Csv { file: String, line: u64, column: Option<String>, problem: String },
+
+    /// A table has not the column, or the column not the values, that are asked for.
+    #[error("table: {0}")]
+    Table(String),
+
+    /// A NumPy file is damaged or holds what is not read here. `file` names the array in an archive, too.
+    #[error("{file}: {problem}")]
+    Npy { file: String, problem: String },
+
     /// A text that no characters can be learned from.
     #[error("text: {0}")]
     Text(String),

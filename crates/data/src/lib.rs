@@ -1,4 +1,5 @@
-//! Labelled images for training: reading, caching, augmenting and batching them; and texts, cut into windows.
+//! Labelled images for training: reading, caching, augmenting and batching them; texts, cut into windows; tables as features and
+//! targets; NumPy's files; and rows divided, drawn and scaled.
 //!
 //! ```
 //! # fn main() -> data::Result<()> {
@@ -22,23 +23,42 @@ pub mod cifar;
 mod decode;
 #[cfg(feature = "download")]
 pub mod download;
+mod encoder;
 mod error;
 pub mod folder;
+pub mod folds;
 pub mod idx;
 mod images;
 mod load;
 mod loader;
+mod matrix;
+pub mod npy;
+mod npy_header;
+mod npz;
 mod prefetch;
+mod resample;
 mod rng;
+mod sampler;
+pub mod scaler;
+mod smote;
+pub mod split;
 pub mod synthetic;
+mod table;
 mod text;
 mod upload;
 
 pub use augment::{Augment, Crop};
 pub use cache::Cache;
+pub use encoder::{Encoder, Encoding};
 pub use error::{Error, Result};
+pub use folds::Fold;
 pub use images::{Dataset, ImageSet, Normalize};
 pub use load::{load, load_with};
 pub use loader::{Batch, Loader, LoaderOptions};
+pub use matrix::Matrix;
+pub use resample::{class_weights, over_sample, under_sample};
+pub use sampler::Sampler;
+pub use smote::smote;
+pub use table::{Column, Kind, Table, TableOptions};
 pub use text::{Text, TextBatch, Windows};
 pub use upload::DeviceBatch;

@@ -6,15 +6,17 @@ use crate::augment::{Augment, Crop};
 use crate::error::{Error, Result};
 use crate::images::{ImageSet, Normalize};
 use crate::prefetch::Prefetch;
-use crate::rng;
+use crate::sampler::Sampler;
 
 /// How a [`Loader`] makes batches.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoaderOptions {
     /// Images a batch.
     pub batch: usize,
-    /// Whether each epoch has an order of its own.
+    /// Whether each epoch has an order of its own, if there is no sampler.
     pub shuffle: bool,
+    /// Which images an epoch has, and in what order; every one once if not given.
+    pub sampler: Option<Sampler>,
     /// Whether a last batch with fewer images is left out.
     pub drop_last: bool,
     /// What order and augmentation are drawn from, together with the epoch.
@@ -38,6 +40,7 @@ impl LoaderOptions {
         LoaderOptions {
             batch,
             shuffle: false,
+            sampler: None,
             drop_last: false,
             seed: 0,
             augment: None,
@@ -92,6 +95,7 @@ impl Drop for Batch {
 pub struct Loader {
     set: Arc<ImageSet>,
     options: Arc<LoaderOptions>,
+    sampler: Sampler,
     pool: Arc<Pool>,
 }
 
@@ -99,19 +103,28 @@ impl Loader {
     /// A loader of the images in `set`.
     ///
     /// # Errors
-    /// [`Error::Options`] where the set is empty, a batch is 0 or (with `drop_last`) more than the set, the
-    /// padding is not below the images' sides, or `normalize` is not C finite numbers with `std` above 0.
+    /// [`Error::Options`] where the set is empty, the sampler draws nothing or what is not in it, a batch is 0 or (with `drop_last`) more
+    /// than an epoch's images, the padding is not below the images' sides, or `normalize` is not C finite numbers with `std` above 0.
     pub fn new(set: Arc<ImageSet>, options: LoaderOptions) -> Result<Loader> {
         let [channels, height, width] = set.shape();
         let LoaderOptions { batch, drop_last, normalize: Normalize { mean, std }, .. } = &options;
+        let sampler = match &options.sampler {
+            Some(sampler) => sampler.clone(),
+            None if options.shuffle => Sampler::shuffled(0..set.len())?,
+            None => Sampler::in_order(0..set.len())?,
+        };
         let problem = if set.is_empty() {
             Some("the image set is empty; load one with images".to_string())
+        } else if sampler.is_empty() {
+            Some("the sampler draws no images; give it some".to_string())
+        } else if sampler.end() > set.len() {
+            Some(format!("the sampler draws image {}, but there are {}", sampler.end() - 1, set.len()))
         } else if *batch == 0 {
             Some("a batch of 0 images; choose at least 1".to_string())
-        } else if *drop_last && *batch > set.len() {
+        } else if *drop_last && *batch > sampler.len() {
             Some(format!(
                 "a batch of {batch} with drop_last leaves nothing of {} images; choose a smaller batch",
-                set.len()
+                sampler.len()
             ))
         } else if let Some(Augment { pad, .. }) = options.augment
             && pad >= height.min(width)
@@ -134,14 +147,14 @@ impl Loader {
             Some(problem) => Err(Error::Options(problem)),
             None => {
                 let pool = Pool { buffers: Mutex::default(), keep: options.prefetch.saturating_add(2) };
-                Ok(Loader { set, options: Arc::new(options), pool: Arc::new(pool) })
+                Ok(Loader { set, options: Arc::new(options), sampler, pool: Arc::new(pool) })
             }
         }
     }
 
     /// How many batches one epoch has.
     pub fn steps(&self) -> usize {
-        let (images, batch) = (self.set.len(), self.options.batch);
+        let (images, batch) = (self.sampler.len(), self.options.batch);
         if self.options.drop_last { images / batch } else { images.div_ceil(batch) }
     }
 
@@ -162,12 +175,7 @@ impl Loader {
     /// # Panics
     /// The iterator passes a panic of that thread on.
     pub fn epoch(&self, epoch: usize) -> impl Iterator<Item = Batch> + Send + use<> {
-        let images = self.set.len() as u32; // an image set counts its images in 32 bits
-        let order = if self.options.shuffle {
-            rng::permutation(images, self.options.seed, epoch as u64)
-        } else {
-            (0..images).collect()
-        };
+        let order = self.sampler.epoch(self.options.seed, epoch);
         let (loader, steps, batch) = (self.clone(), self.steps(), self.options.batch);
         let batches = (0..steps).map(move |step| {
             let end = order.len().min((step + 1) * batch);

@@ -12,6 +12,10 @@ pub(crate) enum Use {
     Flip = 4,
     Digits = 5,
     Windows = 6,
+    Split = 7,
+    Sampler = 8,
+    Resample = 9,
+    Smote = 10,
 }
 
 /// ChaCha8 keyed by all four numbers: the same on every version, platform and thread.
@@ -33,12 +37,14 @@ pub(crate) fn between(rng: &mut impl Rng, low: f32, high: f32) -> f32 {
     low + (high - low) * ((rng.next_u32() >> 8) as f32 / (1 << 24) as f32)
 }
 
-/// The numbers below `n` in an order that depends on `seed` and `epoch` alone (Fisher-Yates).
-pub(crate) fn permutation(n: u32, seed: u64, epoch: u64) -> Vec<u32> {
-    let mut rng = stream(seed, Use::Shuffle, epoch, 0);
-    let mut order: Vec<u32> = (0..n).collect();
-    for i in (1..n).rev() {
-        order.swap(i as usize, below(&mut rng, i + 1) as usize);
+/// A number in `[0, 1)`, in steps of 2^-53.
+pub(crate) fn unit(rng: &mut impl Rng) -> f64 {
+    (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// Brings the items, fewer than 2^32, into a random order (Fisher-Yates).
+pub(crate) fn shuffle<T>(rng: &mut impl Rng, items: &mut [T]) {
+    for i in (1..items.len()).rev() {
+        items.swap(i, below(rng, i as u32 + 1) as usize);
     }
-    order
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use data::{Augment, Crop, Error, ImageSet, Loader, LoaderOptions, Normalize};
+use data::{Augment, Crop, Error, ImageSet, Loader, LoaderOptions, Normalize, Sampler};
 
 /// `n` images `[1, 2, 3]` whose pixels count up from ten times the image's place.
 fn set(n: usize) -> Arc<ImageSet> {
@@ -63,6 +63,31 @@ fn the_order_is_stable_across_versions() {
 
 const ORDER_OF_SEED_42: [u32; 10] = [0, 7, 8, 3, 2, 5, 1, 9, 4, 6];
 const CROP_OF_SEED_42: Crop = Crop { dy: -1, dx: 4, flip: true };
+
+#[test]
+fn a_sampler_chooses_the_images_of_an_epoch() {
+    let sampled = |sampler: data::Result<Sampler>, drop_last| {
+        let sampler = Some(sampler.unwrap());
+        let options = LoaderOptions { sampler, seed: 42, drop_last, ..LoaderOptions::eval(10, identity()) };
+        Loader::new(set(10), options)
+    };
+    // A list is shuffled as the images themselves are.
+    let loader = sampled(Sampler::shuffled(0..10), false).unwrap();
+    assert_eq!(order(&loader, 0), ORDER_OF_SEED_42);
+    let loader = sampled(Sampler::in_order([7, 7, 2]), false).unwrap();
+    assert_eq!((loader.steps(), order(&loader, 3)), (1, vec![7, 7, 2]));
+    let loader = sampled(Sampler::weighted(&[0.0, 1.0, 1.0], 25, true), true).unwrap();
+    assert_eq!((loader.steps(), order(&loader, 0).len()), (2, 20));
+    assert_ne!(order(&loader, 0), order(&loader, 1));
+    for (sampler, drop_last, problem) in [
+        (Sampler::in_order([10]), false, "image 10"),
+        (Sampler::in_order([]), false, "no images"),
+        (Sampler::in_order([1, 2]), true, "of 2 images"),
+    ] {
+        let error = sampled(sampler, drop_last).unwrap_err().to_string();
+        assert!(error.contains(problem), "{error}");
+    }
+}
 
 #[test]
 fn an_epoch_dropped_early_neither_hangs_nor_disturbs_the_next() {
