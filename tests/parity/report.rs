@@ -51,8 +51,10 @@ impl Report {
         Report { entries }
     }
 
-    pub fn failures(&self) -> usize {
-        self.entries.iter().filter(|e| e.outcome.failed()).count()
+    /// Cases that did not pass: failed, or unsupported.
+    pub fn missed(&self) -> usize {
+        let missed = |e: &&Entry| e.outcome.failed() || matches!(e.outcome, Outcome::Unsupported(_));
+        self.entries.iter().filter(missed).count()
     }
 }
 

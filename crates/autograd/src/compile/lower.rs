@@ -1,5 +1,7 @@
 //! Lowering: from nodes to kernel launches over buffer slots.
 
+mod extend;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -11,7 +13,7 @@ use super::fuse;
 use super::joins::{self, Part};
 use super::place::{ALIGN, Place, SlotKind, Value, VirtualSlot};
 use super::request::{Request, Source, Wiring};
-use super::steps::{MAX_CODE, MapStep, Step, overlap};
+use super::steps::{MAX_CODE, MapStep, Step};
 use crate::op::{MapOp, Meta, Op, View};
 
 /// Lowers one node after the other; an op's [`lower`](crate::KernelOp::lower) emits its launches through it.
@@ -449,31 +451,6 @@ impl<'a> Lower<'a> {
             args.push(self.temp(scratch.div_ceil(DType::BYTES)));
         }
         self.steps.push(Step::Kernel(Launch::new(kernel, args)));
-    }
-
-    /// Replaces the kernel that computed input `i`, if `extended` is one that writes `more` behind its only output; whether it is so.
-    pub fn extend(
-        &mut self,
-        i: usize,
-        extended: impl Fn(&dyn Kernel) -> Option<Arc<dyn Kernel>>,
-        more: &[Arg],
-    ) -> bool {
-        let Value::Memory(place) = self.value(self.wiring.inputs[self.node][i]) else { return false };
-        let Some(input) = place.dense() else { return false };
-        let writes = |step: &Step, arg: &Arg| overlap(&step.ranges().1, std::slice::from_ref(arg));
-        let Some(at) = self.steps.iter().rposition(|step| writes(step, &input)) else { return false };
-        let Step::Kernel(launch) = &self.steps[at] else { return false };
-        // What follows must not have prepared their memory.
-        let fresh =
-            fuse::enabled() && !self.steps[at..].iter().any(|step| more.iter().any(|arg| writes(step, arg)));
-        let (inputs, outputs) =
-            launch.args().split_at(launch.args().iter().position(|a| *a == input).unwrap_or(0));
-        let Some(kernel) = extended(launch.kernel().as_ref()).filter(|_| fresh && !inputs.is_empty()) else {
-            return false;
-        };
-        let args = [inputs, &outputs[..1], more, &outputs[1..]].concat();
-        self.steps[at] = Step::Kernel(Launch::new(kernel, args));
-        true
     }
 
     /// A buffer can't be bound for reading and for writing at once, not even at different ranges: copies what is read.

@@ -84,7 +84,7 @@ impl Tensor {
     /// When there are fewer than `k`.
     #[track_caller]
     pub fn keep_topk(&self, k: usize, dim: isize) -> Tensor {
-        let n = self.size(dim);
+        let n = self.shape()[self.dim("keep_topk", dim)];
         assert!(k <= n, "keep_topk: {k} elements of dimension {dim} of {:?}", self.shape());
         let (values, at) = self.topk(k, dim, true);
         self.zeros_like().scatter_add(dim, &at, &values)
