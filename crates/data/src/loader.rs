@@ -175,9 +175,14 @@ impl Loader {
     /// # Panics
     /// The iterator passes a panic of that thread on.
     pub fn epoch(&self, epoch: usize) -> impl Iterator<Item = Batch> + Send + use<> {
+        self.epoch_from(epoch, 0)
+    }
+
+    /// [`epoch`](Loader::epoch) without its first `skip` batches.
+    pub(crate) fn epoch_from(&self, epoch: usize, skip: usize) -> impl Iterator<Item = Batch> + Send + use<> {
         let order = self.sampler.epoch(self.options.seed, epoch);
         let (loader, steps, batch) = (self.clone(), self.steps(), self.options.batch);
-        let batches = (0..steps).map(move |step| {
+        let batches = (skip..steps).map(move |step| {
             let end = order.len().min((step + 1) * batch);
             loader.batch(epoch, &order[step * batch..end])
         });

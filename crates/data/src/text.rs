@@ -117,6 +117,8 @@ pub struct Windows {
 pub struct TextBatch {
     pub tokens: Vec<i32>,
     pub next: Vec<i32>,
+    /// `[windows, length]`
+    pub shape: [usize; 2],
 }
 
 impl Windows {
@@ -154,10 +156,11 @@ impl Windows {
     }
 
     fn batch(&self, starts: impl Iterator<Item = usize>) -> TextBatch {
-        let mut batch = TextBatch::default();
+        let mut batch = TextBatch { shape: [0, self.length], ..TextBatch::default() };
         for start in starts {
             batch.tokens.extend(&self.tokens[start..start + self.length]);
             batch.next.extend(&self.tokens[start + 1..=start + self.length]);
+            batch.shape[0] += 1;
         }
         batch
     }

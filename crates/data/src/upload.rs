@@ -2,7 +2,7 @@
 
 use autograd::{Device, Tensor};
 
-use crate::Batch;
+use crate::{Batch, TextBatch};
 
 /// A batch as tensors.
 #[derive(Clone, Debug)]
@@ -24,5 +24,16 @@ impl Batch {
             images: Tensor::from_slice(device, &self.images, &self.shape)?,
             labels: Tensor::from_slice(device, &labels, &[labels.len()])?,
         })
+    }
+}
+
+impl TextBatch {
+    /// Copies the batch to a device: tokens, and the tokens that follow each, i32 `[windows, length]`.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn to_device(&self, device: &Device) -> autograd::Result<[Tensor; 2]> {
+        let tensor = |tokens: &[i32]| Tensor::from_slice(device, tokens, &self.shape);
+        Ok([tensor(&self.tokens)?, tensor(&self.next)?])
     }
 }

@@ -1,0 +1,79 @@
+//! Where training batches come from.
+
+use crate::text::{TextBatch, Windows};
+use crate::{Batch, Loader};
+
+/// Batches, epoch after epoch. Those of an epoch are the same whatever was asked for before, so that a run that was stopped goes on
+/// with the batches it would have seen.
+///
+/// ```
+/// # fn main() -> data::Result<()> {
+/// use data::{Loader, LoaderOptions, Source, synthetic};
+/// let train = synthetic::digits(100, 0, 0).train;
+/// let options = LoaderOptions::train(30, train.mean_std());
+/// let loader = Loader::new(train.into(), options)?;
+/// let all: Vec<Vec<u32>> = loader.batches(4, 0).map(|batch| batch.indices.clone()).collect();
+/// let rest: Vec<Vec<u32>> = loader.batches(4, 2).map(|batch| batch.indices.clone()).collect();
+/// assert_eq!((all.len(), loader.steps(), rest), (3, 3, all[2..].to_vec()));
+/// # Ok(())
+/// # }
+/// ```
+pub trait Source {
+    /// What a step trains on.
+    type Batch;
+
+    /// Batches an epoch.
+    fn steps(&self) -> usize;
+
+    /// The batches of epoch `epoch` but for the first `skip`, which are not made.
+    fn batches(&self, epoch: usize, skip: usize) -> impl Iterator<Item = Self::Batch>;
+}
+
+impl Source for Loader {
+    type Batch = Batch;
+
+    fn steps(&self) -> usize {
+        Loader::steps(self)
+    }
+
+    fn batches(&self, epoch: usize, skip: usize) -> impl Iterator<Item = Batch> {
+        self.epoch_from(epoch, skip)
+    }
+}
+
+/// Windows of a text at random places, as [`Windows::draw`] gives them; see [`Windows::random`].
+#[derive(Clone, Debug)]
+pub struct RandomWindows {
+    windows: Windows,
+    count: usize,
+    seed: u64,
+    steps: usize,
+}
+
+impl Windows {
+    /// A source of batches of `count` windows at random places, `steps` of them an epoch.
+    ///
+    /// ```
+    /// use data::{Source, Text};
+    /// let (train, _) = Text::new("abcdefghijklmnopqrstuvwxyz")?.split(0.2, 4)?;
+    /// let source = train.clone().random(2, 7, 10);
+    /// assert_eq!(source.batches(1, 5).next(), Some(train.draw(2, 7, 15)));
+    /// # Ok::<(), data::Error>(())
+    /// ```
+    pub fn random(self, count: usize, seed: u64, steps: usize) -> RandomWindows {
+        RandomWindows { windows: self, count, seed, steps }
+    }
+}
+
+impl Source for RandomWindows {
+    type Batch = TextBatch;
+
+    fn steps(&self) -> usize {
+        self.steps
+    }
+
+    fn batches(&self, epoch: usize, skip: usize) -> impl Iterator<Item = TextBatch> {
+        let before = epoch * self.steps;
+        (before + skip..before + self.steps).map(|step| self.windows.draw(self.count, self.seed, step))
+    }
+}
