@@ -121,9 +121,9 @@ fn bad_arguments_and_data_are_explained() {
 fn checkpoints_of_other_runs_are_refused() {
     let (data, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let data = sentences(&data);
-    let args = ["--data", &data, "--device", "cpu", "--stop", "2"];
+    let args = ["--data", &data, "--device", "cpu", "--validate-every", "2", "--stop", "2"];
     SHAKESPEARE.passes(out.path(), &args);
-    let again = |more: &[&str]| SHAKESPEARE.fails(out.path(), &[&args[..4], &["--resume"], more].concat());
+    let again = |more: &[&str]| SHAKESPEARE.fails(out.path(), &[&args[..6], &["--resume"], more].concat());
     assert!(again(&["--width", "32"]).contains("another model"));
     let (log, checkpoints) = (out.path().join("metrics.jsonl"), out.path().join("checkpoints"));
     let whole = std::fs::read(&log).unwrap();

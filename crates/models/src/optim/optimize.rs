@@ -69,6 +69,24 @@ impl<R: Rule> Optimize for Lookahead<R> {
     }
 }
 
+impl<O: Optimize + ?Sized> Optimize for Box<O> {
+    fn step(&mut self, gradients: Gradients, lr: f32) -> autograd::Result<()> {
+        (**self).step(gradients, lr)
+    }
+
+    fn steps(&self) -> usize {
+        (**self).steps()
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        (**self).state()
+    }
+
+    fn resume(&mut self, steps: usize, state: &[(String, Tensor)]) -> Result<()> {
+        (**self).resume(steps, state)
+    }
+}
+
 /// Optimizers of different parts of a model that step together, each with a factor on the learning rate. The parts are told
 /// apart by [`Optimizer::only`].
 ///
