@@ -22,9 +22,9 @@ impl ConfigError {
 fn nearest(message: &str) -> Option<String> {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let unknown = quoted.next().filter(|_| message.starts_with("unknown"))?;
-    let likeness = |known: &str| strsim::jaro_winkler(&unknown.to_lowercase(), known);
+    let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&unknown.to_lowercase(), known);
     let best = quoted.map(|known| (likeness(known), known)).max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (best.0 > 0.7).then(|| best.1.to_owned())
+    (best.0 > 0.4).then(|| best.1.to_owned())
 }
 
 impl std::fmt::Display for ConfigError {

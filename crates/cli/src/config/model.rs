@@ -224,7 +224,7 @@ impl ModelConfig {
 }
 
 fn unknown(kind: &str, of: &str, known: &[&str]) -> String {
-    let like = |name: &&&str| (1000.0 * strsim::jaro_winkler(kind, name)) as u32;
+    let like = |name: &&&str| (1000.0 * strsim::normalized_damerau_levenshtein(kind, name)) as u32;
     let nearest = known.iter().max_by_key(like).map_or("", |name| name);
     format!("no model \"{kind}\" for {of}; did you mean \"{nearest}\"? There are {}", known.join(", "))
 }
