@@ -50,6 +50,10 @@ pub enum Error {
     )]
     NoClass { outside: u64, classes: usize },
 
+    /// The terminal cannot show a dashboard.
+    #[error("no dashboard on this terminal: {source}; train without it, or in a terminal of your own")]
+    Terminal { source: io::Error },
+
     #[error(transparent)]
     Device(#[from] autograd::Error),
 }

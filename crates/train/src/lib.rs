@@ -1,6 +1,9 @@
 //! Metrics, logs, checks, progress and plots around a training loop.
 
+mod atomic;
 mod classify;
+#[cfg(feature = "tui")]
+pub mod dashboard;
 mod divergence;
 mod error;
 mod history;
@@ -9,6 +12,8 @@ pub mod metrics;
 mod output;
 pub mod plot;
 mod progress;
+pub mod report;
+pub mod tensorboard;
 
 pub use classify::{Classified, classify};
 pub use divergence::check_finite;

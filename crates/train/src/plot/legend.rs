@@ -4,26 +4,16 @@ use std::collections::HashMap;
 
 use plotters::style::RGBColor;
 
-use super::canvas::{Anchor, Canvas, SOFT_INK};
-use super::curves::Panel;
+use super::canvas::{Anchor, Canvas};
+use super::layer::Layer;
+use super::panel::Panel;
 use super::series::Curve;
 use super::text::{fit, text_width};
+use super::theme::Theme;
 use crate::Result;
 
 /// Height of a row of the legend.
 pub(super) const ROW_HEIGHT: f64 = 21.0;
-
-/// Okabe and Ito's colours, which colour-blind readers can tell apart, without the yellow that white
-/// swallows.
-const COLORS: [RGBColor; 7] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
-    RGBColor(60, 60, 60),
-];
 
 const TEXT_SIZE: f64 = 14.0;
 const WIDTH: f64 = 470.0;
@@ -32,7 +22,7 @@ const SAMPLE: f64 = 22.0;
 const SAMPLE_GAP: f64 = 7.0;
 const ENTRY_GAP: f64 = 22.0;
 
-/// How a line looks.
+/// How a line or a layer looks.
 #[derive(Clone, Copy)]
 pub(super) struct Style {
     pub color: RGBColor,
@@ -40,30 +30,34 @@ pub(super) struct Style {
     pub dashed: bool,
 }
 
-impl Style {
-    /// The same for noise behind a line.
-    pub fn pale(self) -> Self {
-        let fade = |ink: u8| 255 - ((255 - u16::from(ink)) * 3 / 10) as u8;
-        let RGBColor(red, green, blue) = self.color;
-        Self { color: RGBColor(fade(red), fade(green), fade(blue)), dashed: false }
-    }
-}
-
-/// The lines' looks, panel by panel: lines of one name look the same in all panels, lines within a panel
-/// differ.
-pub(super) fn styles(panels: &[Panel]) -> Vec<Vec<Style>> {
+/// The looks of each panel's lines and then of its layers: what has one name looks the same in all panels, lines within a panel
+/// differ, and so do layers.
+pub(super) fn styles(panels: &[&Panel], theme: Theme) -> Vec<Vec<Style>> {
+    let colors = theme.colors();
     let mut places = HashMap::new();
     let mut of_panel = |panel: &'_ Panel| {
         let mut namesakes = HashMap::new();
-        let mut style = |name: &str| {
-            let nth = namesakes.entry(name.to_owned()).and_modify(|nth| *nth += 1).or_insert(0);
+        let mut place = |name: &str, nth: usize| {
             let next = places.len();
-            let place: usize = *places.entry((name.to_owned(), *nth)).or_insert(next);
-            Style { color: COLORS[place % COLORS.len()], dashed: place / COLORS.len() % 2 == 1 }
+            *places.entry((name.to_owned(), nth)).or_insert(next)
         };
-        panel.series.iter().map(|series| style(&series.name)).collect()
+        let mut style = |(is_line, name): (bool, &str)| {
+            let nth = namesakes.entry((is_line, name.to_owned())).and_modify(|nth| *nth += 1).or_insert(0);
+            let place: usize = place(name, *nth);
+            let dashed = is_line && place / colors.series.len() % 2 == 1;
+            Style { color: colors.series(place), dashed }
+        };
+        let lines = panel.series.iter().map(|series| (true, series.name.as_str()));
+        let layers = panel.layers.iter().map(|layer| (false, layer));
+        let mut looks: Vec<Style> = lines.map(&mut style).collect();
+        looks.extend(layers.map(|(_, layer)| match layer {
+            // These take no colour from the others.
+            Layer::Field(_) | Layer::Note(_) => Style { color: colors.ink, dashed: false },
+            _ => style((false, layer.name())),
+        }));
+        looks
     };
-    panels.iter().map(&mut of_panel).collect()
+    panels.iter().map(|panel| of_panel(panel)).collect()
 }
 
 /// The names of a panel's lines in rows.
@@ -74,25 +68,61 @@ pub(super) struct Legend {
 struct Entry {
     name: String,
     /// `None` for a remark that stands for no line.
-    style: Option<Style>,
+    sample: Option<(Style, Sample)>,
     width: f64,
 }
 
+/// What stands before a name.
+#[derive(Clone, Copy)]
+enum Sample {
+    Line,
+    Disc,
+    Box,
+}
+
+impl Sample {
+    fn width(self) -> f64 {
+        match self {
+            Sample::Line => SAMPLE,
+            Sample::Disc | Sample::Box => 12.0,
+        }
+    }
+
+    /// Draws it from `x` on.
+    fn draw(self, canvas: &Canvas, (x, y): (f64, f64), style: Style) -> Result<()> {
+        match self {
+            Sample::Line => canvas.stroke(&[(x + 1.0, y), (x + SAMPLE - 1.0, y)], 3.0, style),
+            Sample::Disc => canvas.disc((x + 6.0, y), 4.5, style.color),
+            Sample::Box => canvas.filled((x, y - 6.0), (x + 12.0, y + 6.0), style.color),
+        }
+    }
+}
+
 impl Entry {
-    fn new(name: &str, style: Option<Style>) -> Self {
-        let sample = if style.is_some() { SAMPLE + SAMPLE_GAP } else { 0.0 };
-        let name = fit(name, TEXT_SIZE, WIDTH - sample);
-        let width = sample + text_width(&name, TEXT_SIZE);
-        Self { name, style, width }
+    fn new(name: &str, sample: Option<(Style, Sample)>) -> Self {
+        let room = sample.map_or(0.0, |(_, sample)| sample.width() + SAMPLE_GAP);
+        let name = fit(name, TEXT_SIZE, WIDTH - room);
+        let width = room + text_width(&name, TEXT_SIZE);
+        Self { name, sample, width }
     }
 }
 
 impl Legend {
     /// Names in as many rows as they need; those for which there is no room are only counted.
-    pub fn new(curves: &[Curve], styles: &[Style]) -> Self {
-        let named = |(curve, style): (&Curve, &Style)| Some(Entry::new(&curve.legend()?, Some(*style)));
+    pub fn new(curves: &[Curve], layers: &[Layer], styles: &[Style]) -> Self {
+        let lines = curves.iter().map(|curve| (curve.legend().unwrap_or_default(), Sample::Line));
+        let is_line = |name: &str| curves.iter().any(|curve| curve.name() == name);
+        let layers = layers.iter().map(|layer| match layer {
+            Layer::Points(points) => (points.name.clone(), Sample::Disc),
+            // A line with its band has one entry.
+            Layer::Band(band) if is_line(&band.of) => (String::new(), Sample::Box),
+            _ => (layer.name().to_owned(), Sample::Box),
+        });
+        let named = |((name, sample), style): ((String, Sample), &Style)| {
+            (!name.is_empty()).then(|| Entry::new(&name, Some((*style, sample))))
+        };
         let mut rows: Vec<Vec<Entry>> = Vec::new();
-        for entry in curves.iter().zip(styles).filter_map(named) {
+        for entry in lines.chain(layers).zip(styles).filter_map(named) {
             match rows.last_mut() {
                 Some(row) if row_width(row) + ENTRY_GAP + entry.width <= WIDTH => row.push(entry),
                 _ => rows.push(vec![entry]),
@@ -123,11 +153,12 @@ impl Legend {
             let mut x = middle - row_width(row) / 2.0;
             for entry in row {
                 let mut text_x = x;
-                if let Some(style) = entry.style {
-                    canvas.stroke(&[(x + 1.0, y), (x + SAMPLE - 1.0, y)], 3.0, style)?;
-                    text_x += SAMPLE + SAMPLE_GAP;
+                if let Some((style, sample)) = entry.sample {
+                    sample.draw(canvas, (x, y), style)?;
+                    text_x += sample.width() + SAMPLE_GAP;
                 }
-                canvas.text(&entry.name, TEXT_SIZE, SOFT_INK, (text_x, y), Anchor::Left)?;
+                let ink = canvas.colors().soft_ink;
+                canvas.text(&entry.name, TEXT_SIZE, ink, (text_x, y), Anchor::Left)?;
                 x += entry.width + ENTRY_GAP;
             }
         }
