@@ -25,6 +25,8 @@ pub struct Digits {
     losses: Vec<(f64, f64)>,
     tests: Vec<(f64, f64)>,
     accuracies: Vec<(f64, f64)>,
+    /// What it answered before it had learned much.
+    pub early: Vec<Vec<f32>>,
 }
 
 impl Digits {
@@ -43,6 +45,7 @@ impl Digits {
             losses: vec![],
             tests: vec![],
             accuracies: vec![],
+            early: vec![],
         };
         digits.learn()?;
         Ok(digits)
@@ -74,6 +77,9 @@ impl Digits {
         let right = answers(&probabilities).iter().zip(labels).filter(|(a, b)| a == b).count();
         self.tests.push((step as f64, loss));
         self.accuracies.push((step as f64, right as f64 / labels.len() as f64));
+        if step == 20 {
+            self.early = probabilities;
+        }
         Ok(())
     }
 
@@ -168,15 +174,8 @@ impl Digits {
             .chunks(side * side)
             .map(|map| colored(map, 0.0, brightest, ColorMap::Viridis, theme))
             .collect();
-        let cell = |what: &str, i: usize, pixels: &'_ [u8], side: usize| GridImage {
-            pixels,
-            height: side,
-            width: side,
-            label: format!("{what} {i}"),
-            ok: None,
-        };
-        let filters = (0..8).map(|i| cell("filter", i, &filter_pixels[i], 3));
-        let maps = (0..8).map(|i| cell("map", i, &map_pixels[i], side));
+        let filters = filter_pixels.iter().take(8).enumerate().map(|(i, p)| cell("filter", i, p, 3));
+        let maps = map_pixels.iter().take(8).enumerate().map(|(i, p)| cell("map", i, p, side));
         let images: Vec<GridImage> = filters.chain(maps).collect();
         let figure = Figure::new("Filters of the first layer, and what they see in one image").columns(1);
         album.save("features", theme, figure.images(&images[..8], 8).images(&images[8..], 8))
@@ -231,6 +230,10 @@ impl Digits {
         let before = probability(&whole)?[0];
         Ok(probability(&covered)?.into_iter().map(|after| (before - after).max(0.0)).collect())
     }
+}
+
+fn cell<'a>(what: &str, i: usize, pixels: &'a [u8], side: usize) -> GridImage<'a> {
+    GridImage { pixels, height: side, width: side, label: format!("{what} {i}"), ok: None }
 }
 
 fn answers(probabilities: &[Vec<f32>]) -> Vec<u32> {

@@ -76,7 +76,7 @@ pub fn boundaries(device: &Device) -> Result<Figure<'static>> {
                 Panel::new(format!("{title}: classes"), "", "").layer(field)
             }
             _ => {
-                let field = Field { values: second, ..grid.clone() }.range(0.0, 1.0).contours(9);
+                let field = Field { values: second, ..grid.clone() }.range(0.0, 1.0).contours(3);
                 let field = field.colors(ColorMap::Diverging).bar("probability of class 1");
                 Panel::new(format!("{title}: probabilities"), "", "").layer(field)
             }

@@ -35,42 +35,43 @@ fn path<R: Rule>(
     Ok(path)
 }
 
+/// A path with a mark at its end.
+fn run(panel: Panel, name: &str, path: Vec<(f64, f64)>) -> Panel {
+    let end = path.last().copied();
+    panel.layer(Points::new(name, end).radius(6.0)).with(Series::new(name, path).exact())
+}
+
+/// The paths of four optimizers, each with its learning rate, over `panel`.
+fn runs(
+    panel: Panel,
+    device: &Device,
+    loss: fn(&Tensor, &Tensor) -> Tensor,
+    start: (f32, f32),
+    (steps, rates): (usize, [f32; 4]),
+) -> Result<Panel> {
+    let panel = run(panel, "SGD", path(device, loss, start, (steps, rates[0]), Sgd::new)?);
+    let momentum = path(device, loss, start, (steps, rates[1]), |p| Sgd::new(p).momentum(0.9))?;
+    let panel = run(panel, "momentum 0.9", momentum);
+    let panel = run(panel, "RMSProp", path(device, loss, start, (steps, rates[2]), RmsProp::new)?);
+    Ok(run(panel, "Adam", path(device, loss, start, (steps, rates[3]), Adam::new)?))
+}
+
 /// Four optimizers in Rosenbrock's valley and from beside a saddle.
 pub fn paths(device: &Device) -> Result<Figure<'static>> {
-    let valley = |x: &Tensor, y: &Tensor| (1.0 - x).square() + (y - x.square()).square() * 100.0;
-    let wells = |x: &Tensor, y: &Tensor| x.square().square() - x.square() * 2.0 + y.square();
-    let start = (-1.3, 1.2);
     let field = Field::sample((-1.8, 1.8), (-0.9, 2.1), 181, rosenbrock).log().range(1e-2, 1e3).contours(9);
-    let rosenbrock = Panel::new("Rosenbrock's valley, 400 steps", "x", "y")
+    let valley = Panel::new("Rosenbrock's valley, 400 steps", "x", "y")
         .layer(field.bar("loss"))
         .layer(Points::new("", [(1.0, 1.0)]).radius(5.0))
-        .layer(Note::new((1.0, 1.2), "minimum"))
-        .with(Series::new("SGD", path(device, valley, start, (400, 8e-4), Sgd::new)?).exact())
-        .with(
-            Series::new(
-                "momentum 0.9",
-                path(device, valley, start, (400, 4e-4), |p| Sgd::new(p).momentum(0.9))?,
-            )
-            .exact(),
-        )
-        .with(Series::new("RMSProp", path(device, valley, start, (400, 1e-2), RmsProp::new)?).exact())
-        .with(Series::new("Adam", path(device, valley, start, (400, 5e-2), Adam::new)?).exact());
-    let start = (0.02, 1.1);
+        .layer(Note::new((1.42, 0.62), "minimum"));
+    let loss = |x: &Tensor, y: &Tensor| (1.0 - x).square() + (y - x.square()).square() * 100.0;
+    let valley = runs(valley, device, loss, (-1.3, 1.2), (400, [8e-4, 4e-4, 1e-2, 5e-2]))?;
     let field = Field::sample((-1.7, 1.7), (-1.3, 1.3), 121, double_well).range(-1.0, 3.0).contours(11);
-    let double_well = Panel::new("A saddle between two minima, 60 steps", "x", "y")
+    let wells = Panel::new("A saddle between two minima, 60 steps", "x", "y")
         .layer(field.bar("loss"))
-        .layer(Points::new("", [(-1.0, 0.0), (1.0, 0.0)]).radius(5.0))
-        .with(Series::new("SGD", path(device, wells, start, (60, 5e-2), Sgd::new)?).exact())
-        .with(
-            Series::new(
-                "momentum 0.9",
-                path(device, wells, start, (60, 2e-2), |p| Sgd::new(p).momentum(0.9))?,
-            )
-            .exact(),
-        )
-        .with(Series::new("RMSProp", path(device, wells, start, (60, 5e-2), RmsProp::new)?).exact())
-        .with(Series::new("Adam", path(device, wells, start, (60, 1e-1), Adam::new)?).exact());
-    Ok(Figure::new("Optimizers on their way").panel(rosenbrock).panel(double_well))
+        .layer(Points::new("", [(-1.0, 0.0), (1.0, 0.0)]).radius(5.0));
+    let loss = |x: &Tensor, y: &Tensor| x.square().square() - x.square() * 2.0 + y.square();
+    let wells = runs(wells, device, loss, (0.02, 1.1), (60, [5e-2, 2e-2, 5e-2, 1e-1]))?;
+    Ok(Figure::new("Optimizers on their way").panel(valley).panel(wells))
 }
 
 /// Both functions in space.

@@ -30,7 +30,7 @@ pub fn search(device: &Device) -> Result<Figure<'static>> {
         let right = answers.iter().zip(&set.labels).filter(|(a, b)| a == b).count();
         rates.push(f64::from(lr));
         widths.push(width as f64);
-        depths.push(depth as f64);
+        depths.push(depth as f64 - 1.0);
         names.push(name);
         accuracies.push(right as f64 / set.labels.len() as f64);
     }
@@ -38,7 +38,10 @@ pub fn search(device: &Device) -> Result<Figure<'static>> {
         .dimension(Dimension::named("optimizer", names))
         .dimension(Dimension::new("learning rate", rates).log())
         .dimension(Dimension::new("width", widths).log())
-        .dimension(Dimension::named("hidden layers", depths.iter().map(f64::to_string)))
+        .dimension(Dimension {
+            names: ["1", "2", "3"].map(String::from).into(),
+            ..Dimension::new("hidden layers", depths)
+        })
         .dimension(Dimension::new("accuracy", accuracies));
     Ok(Figure::new("Hyper-parameter search").parallel(parallel))
 }

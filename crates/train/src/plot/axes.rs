@@ -8,6 +8,7 @@ use super::field::Field;
 use super::layer::{Band, Layer};
 use super::legend::{Legend, ROW_HEIGHT, Style};
 use super::panel::Panel;
+use super::range::{clip, named, ranges};
 use super::series::Curve;
 use super::text::{fit, text_width};
 use super::theme::Theme;
@@ -48,6 +49,8 @@ pub(super) struct Axes {
     x: Axis,
     y: Axis,
     y_down: bool,
+    /// The widest label left of the panel.
+    labels: f64,
     /// Names under the panel stand upright, since they have no room side by side.
     upright: bool,
 }
@@ -102,10 +105,12 @@ impl Axes {
             x,
             y,
             y_down: panel.y_down,
+            labels: 0.0,
             upright: false,
         };
         let label = if panel.y_label.is_empty() { 0.0 } else { Y_LABEL_WIDTH };
-        axes.left = (EDGE + label + width(&axes.y_ticks(panel)) + TICK_GAP).round();
+        axes.labels = width(&axes.y_ticks(panel));
+        axes.left = (EDGE + label + axes.labels + TICK_GAP).round();
         let x_ticks = axes.x_ticks(panel);
         if !panel.x_names.is_empty() && !axes.has_room(&x_ticks, 8.0) {
             axes.upright = true;
@@ -198,7 +203,8 @@ impl Axes {
         let x_label = fit(&panel.x_label, LABEL_SIZE, width);
         canvas.text(&x_label, LABEL_SIZE, ink, (self.middle(), HEIGHT - 16.0), Anchor::Center)?;
         let y_label = fit(&panel.y_label, LABEL_SIZE, height);
-        let at = (EDGE + 4.0, (self.top + self.bottom) / 2.0);
+        let beside = self.left - TICK_GAP - self.labels - Y_LABEL_WIDTH + 4.0;
+        let at = (beside, (self.top + self.bottom) / 2.0);
         canvas.text(&y_label, LABEL_SIZE, ink, at, Anchor::Upward)
     }
 
@@ -227,8 +233,9 @@ impl Axes {
 
     /// Whether labels side by side under the panel are at least `gap` apart.
     fn has_room(&self, ticks: &[(f64, Tick)], gap: f64) -> bool {
+        let ticks: Vec<_> = ticks.iter().filter(|(_, tick)| !tick.label.is_empty()).collect();
         let widest = ticks.iter().map(|(_, tick)| text_width(&tick.label, TICK_SIZE)).fold(0.0, f64::max);
-        let apart = |pair: &[(f64, Tick)]| self.across(pair[1].0) - self.across(pair[0].0);
+        let apart = |pair: &[&(f64, Tick)]| self.across(pair[1].0) - self.across(pair[0].0);
         ticks.windows(2).all(|pair| apart(pair) >= widest + gap)
     }
 
@@ -325,93 +332,14 @@ impl Axes {
             let color = plotters::style::RGBColor(r, g, b);
             canvas.filled((left, y - 1.0), (right, y), color)?;
         }
+        let mut widest = 0.0_f64;
         for (share, tick) in scale.ticks(7) {
+            widest = widest.max(text_width(&tick.label, TICK_SIZE));
             let y = self.bottom - share * (self.bottom - self.top);
             canvas.text(&tick.label, TICK_SIZE, colors.soft_ink, (right + 5.0, y), Anchor::Left)?;
         }
         let label = fit(field.bar.as_deref().unwrap_or(""), TICK_SIZE, self.bottom - self.top);
-        let at = (WIDTH - 10.0, (self.top + self.bottom) / 2.0);
+        let at = ((right + widest + 19.0).min(WIDTH - 9.0), (self.top + self.bottom) / 2.0);
         canvas.text(&label, TICK_SIZE, colors.ink, at, Anchor::Upward)
-    }
-}
-
-/// The ranges of both axes: as asked for, or those of the fields, or with room for everything.
-fn ranges(panel: &Panel, curves: &[Curve]) -> (Axis, Axis) {
-    let sane = |&(x, y): &(f64, f64)| {
-        let fits = |value: f64, log: bool| value.abs() < 1e100 && (!log || value > 1e-100);
-        fits(x, panel.log_x) && fits(y, panel.log_y)
-    };
-    let layers: Vec<(f64, f64)> = panel.layers.iter().flat_map(Layer::points).filter(sane).collect();
-    let points = || curves.iter().flat_map(Curve::points).chain(layers.iter().copied());
-    let fields =
-        || panel.layers.iter().filter_map(|layer| if let Layer::Field(f) = layer { Some(f) } else { None });
-    let around = |ends: &dyn Fn(&Field) -> (f64, f64)| {
-        let both = |all: (f64, f64), one: (f64, f64)| (all.0.min(one.0), all.1.max(one.1));
-        fields().map(ends).reduce(both)
-    };
-    let names = |names: &[String]| (!names.is_empty()).then(|| (-0.5, names.len() as f64 - 0.5));
-    let x = panel.x_range.or_else(|| around(&|f| f.x)).or_else(|| names(&panel.x_names));
-    let y = panel.y_range.or_else(|| around(&|f| f.y)).or_else(|| names(&panel.y_names));
-    let free = |of: fn((f64, f64)) -> f64, log, margin| {
-        let values: Vec<f64> = points().map(of).collect();
-        Axis::around(values.iter().copied(), log, margin)
-    };
-    let exact = |(low, high), log| Axis::exact(low, high, log);
-    (
-        x.map_or_else(|| free(|p| p.0, panel.log_x, 0.02), |ends| exact(ends, panel.log_x)),
-        y.map_or_else(|| free(|p| p.1, panel.log_y, 0.05), |ends| exact(ends, panel.log_y)),
-    )
-}
-
-/// Names of 0, 1, ... as ticks.
-fn named(names: &[String], axis: &Axis, width: f64) -> Vec<(f64, Tick)> {
-    let tick = |(i, name): (usize, &String)| {
-        let value = i as f64;
-        (axis.position(value), Tick { value, label: fit(name, TICK_SIZE, width) })
-    };
-    names.iter().enumerate().map(tick).filter(|(share, _)| (0.0..=1.0).contains(share)).collect()
-}
-
-/// The part of a line within the unit square (Liang and Barsky).
-fn clip(from: (f64, f64), to: (f64, f64)) -> Option<[(f64, f64); 2]> {
-    let (dx, dy) = (to.0 - from.0, to.1 - from.1);
-    if !(dx.is_finite() && dy.is_finite()) {
-        return None;
-    }
-    let (mut start, mut end) = (0.0_f64, 1.0_f64);
-    // A little more than the square, so that rounding loses nothing.
-    let (low, high) = (-1e-6, 1.0 + 1e-6);
-    for (delta, room_low, room_high) in [(dx, from.0 - low, high - from.0), (dy, from.1 - low, high - from.1)]
-    {
-        if delta == 0.0 {
-            if room_low < 0.0 || room_high < 0.0 {
-                return None;
-            }
-            continue;
-        }
-        let (a, b) = (-room_low / delta, room_high / delta);
-        (start, end) = (start.max(a.min(b)), end.min(a.max(b)));
-    }
-    let at = |t: f64| match t {
-        0.0 => from,
-        1.0 => to,
-        _ => (from.0 + t * dx, from.1 + t * dy),
-    };
-    (start <= end).then(|| [at(start), at(end)])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_cut_at_the_frame() {
-        assert_eq!(clip((0.2, 0.2), (0.8, 0.4)), Some([(0.2, 0.2), (0.8, 0.4)]));
-        let [from, to] = clip((-1.0, 0.5), (2.0, 0.5)).unwrap();
-        assert!((from.0).abs() < 1e-5 && (to.0 - 1.0).abs() < 1e-5 && from.1 == 0.5 && to.1 == 0.5);
-        assert_eq!(clip((-1.0, 0.5), (-0.5, 0.5)), None);
-        assert_eq!(clip((-1.0, 0.0), (0.0, 3.0)), None);
-        assert_eq!(clip((0.5, 2.0), (0.5, 3.0)), None);
-        assert_eq!(clip((f64::NAN, 0.5), (0.5, 0.5)), None);
     }
 }

@@ -79,8 +79,8 @@ impl Canvas<'_> {
     pub fn rule(&self, from: (f64, f64), to: (f64, f64), color: RGBColor) -> Result<()> {
         let (left, top) = pixel((from.0.min(to.0).floor(), from.1.min(to.1).floor()));
         let (right, bottom) = pixel((from.0.max(to.0).floor() + 1.0, from.1.max(to.1).floor() + 1.0));
-        // The backend counts the last row and column in.
-        let corners = [(left, top), (right - 1, bottom - 1)];
+        // The backend leaves the last row and column out.
+        let corners = [(left, top), (right, bottom)];
         self.area.draw(&Rectangle::new(corners, color.filled())).map_err(refused)
     }
 
@@ -91,8 +91,8 @@ impl Canvas<'_> {
         if right <= left || bottom <= top {
             return Ok(());
         }
-        // The backend counts the last row and column in.
-        let corners = [(left, top), (right - 1, bottom - 1)];
+        // The backend leaves the last row and column out.
+        let corners = [(left, top), (right, bottom)];
         self.area.draw(&Rectangle::new(corners, color.filled())).map_err(refused)
     }
 

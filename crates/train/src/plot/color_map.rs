@@ -77,6 +77,16 @@ impl ColorMap {
     }
 }
 
+/// Viridis for lines and points, without the end that the background swallows.
+pub(super) fn line_color(share: f64, theme: Theme) -> RGBColor {
+    let (low, high) = match theme {
+        Theme::Light => (0.0, 0.88),
+        Theme::Dark => (0.25, 1.0),
+    };
+    let [r, g, b] = ColorMap::Viridis.rgb(low + share.clamp(0.0, 1.0) * (high - low), theme);
+    RGBColor(r, g, b)
+}
+
 /// Black or white, whichever can be read on a colour (relative luminance as in WCAG 2, without its gamma curve).
 pub(super) fn ink_on([r, g, b]: [u8; 3]) -> RGBColor {
     let light = 0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b);

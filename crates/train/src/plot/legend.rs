@@ -33,31 +33,53 @@ pub(super) struct Style {
 /// The looks of each panel's lines and then of its layers: what has one name looks the same in all panels, lines within a panel
 /// differ, and so do layers.
 pub(super) fn styles(panels: &[&Panel], theme: Theme) -> Vec<Vec<Style>> {
-    let colors = theme.colors();
-    let mut places = HashMap::new();
-    let mut of_panel = |panel: &'_ Panel| {
-        let mut namesakes = HashMap::new();
-        let mut place = |name: &str, nth: usize| {
-            let next = places.len();
-            *places.entry((name.to_owned(), nth)).or_insert(next)
+    let mut places = Places::default();
+    panels.iter().map(|panel| places.of_panel(panel, theme)).collect()
+}
+
+/// Which colour a name has; namesakes within a panel are counted.
+#[derive(Default)]
+struct Places<'a>(HashMap<(&'a str, usize), usize>);
+
+impl<'a> Places<'a> {
+    fn of_panel(&mut self, panel: &'a Panel, theme: Theme) -> Vec<Style> {
+        let colors = theme.colors();
+        let ink = Style { color: colors.ink, dashed: false };
+        let keys = keys(panel);
+        let mut taken: Vec<usize> =
+            keys.iter().flatten().filter_map(|key| self.0.get(key).copied()).collect();
+        let mut look = |(index, key): (usize, &Option<(&'a str, usize)>)| {
+            let Some(key) = *key else { return ink };
+            let fresh = self.0.len();
+            let place = *self.0.entry(key).or_insert_with(|| {
+                // When the colours are used up, those that this panel has not used, as long as there are any.
+                let free = (0..colors.series.len()).find(|place| !taken.contains(place));
+                if fresh < colors.series.len() { fresh } else { free.unwrap_or(fresh) }
+            });
+            taken.push(place);
+            let is_line = index < panel.series.len();
+            Style { color: colors.series(place), dashed: is_line && place / colors.series.len() % 2 == 1 }
         };
-        let mut style = |(is_line, name): (bool, &str)| {
-            let nth = namesakes.entry((is_line, name.to_owned())).and_modify(|nth| *nth += 1).or_insert(0);
-            let place: usize = place(name, *nth);
-            let dashed = is_line && place / colors.series.len() % 2 == 1;
-            Style { color: colors.series(place), dashed }
-        };
-        let lines = panel.series.iter().map(|series| (true, series.name.as_str()));
-        let layers = panel.layers.iter().map(|layer| (false, layer));
-        let mut looks: Vec<Style> = lines.map(&mut style).collect();
-        looks.extend(layers.map(|(_, layer)| match layer {
-            // These take no colour from the others.
-            Layer::Field(_) | Layer::Note(_) => Style { color: colors.ink, dashed: false },
-            _ => style((false, layer.name())),
-        }));
-        looks
+        keys.iter().enumerate().map(&mut look).collect()
+    }
+}
+
+/// What decides the colours of a panel's lines and layers; `None` for what takes none of them.
+fn keys(panel: &Panel) -> Vec<Option<(&str, usize)>> {
+    let mut namesakes: HashMap<(bool, &str), usize> = HashMap::new();
+    let mut nth = |is_line, name| {
+        let count = namesakes.entry((is_line, name)).or_insert(0);
+        *count += 1;
+        (name, *count - 1)
     };
-    panels.iter().map(|panel| of_panel(panel)).collect()
+    let lines: Vec<_> = panel.series.iter().map(|series| Some(nth(true, series.name.as_str()))).collect();
+    let layers = panel.layers.iter().map(|layer| match layer {
+        Layer::Field(_) | Layer::Note(_) => None,
+        Layer::Points(points) if points.name.is_empty() => None,
+        // Points or a band of a line have its colour.
+        _ => Some(nth(false, layer.name())),
+    });
+    lines.into_iter().chain(layers.collect::<Vec<_>>()).collect()
 }
 
 /// The names of a panel's lines in rows.
@@ -113,9 +135,9 @@ impl Legend {
         let lines = curves.iter().map(|curve| (curve.legend().unwrap_or_default(), Sample::Line));
         let is_line = |name: &str| curves.iter().any(|curve| curve.name() == name);
         let layers = layers.iter().map(|layer| match layer {
+            // A line with its band or points has one entry.
+            _ if is_line(layer.name()) => (String::new(), Sample::Box),
             Layer::Points(points) => (points.name.clone(), Sample::Disc),
-            // A line with its band has one entry.
-            Layer::Band(band) if is_line(&band.of) => (String::new(), Sample::Box),
             _ => (layer.name().to_owned(), Sample::Box),
         });
         let named = |((name, sample), style): ((String, Sample), &Style)| {

@@ -51,6 +51,7 @@ mod overlay;
 mod panel;
 mod parallel;
 mod picture;
+mod range;
 mod scatter;
 mod series;
 mod surface;

@@ -1,12 +1,11 @@
 //! Parallel coordinates: what many settings have in common that did well.
 
 use image::RgbImage;
-use plotters::style::RGBColor;
 
 use super::axes::{LABEL_SIZE, TICK_SIZE, TITLE_SIZE};
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas};
-use super::color_map::ColorMap;
+use super::color_map::line_color;
 use super::legend::Style;
 use super::text::{fit, text_width};
 use super::theme::Theme;
@@ -141,10 +140,10 @@ impl Parallel {
         let last = axes.len() - 1;
         lines.sort_by(|a, b| a[last].total_cmp(&b[last]));
         for line in lines {
-            let [r, g, b] = ColorMap::Viridis.rgb(line[last], canvas.theme());
+            let color = line_color(line[last], canvas.theme());
             let points: Vec<(f64, f64)> =
                 line.iter().enumerate().map(|(i, &share)| (place(i), height(share))).collect();
-            canvas.stroke(&eased(&points), 1.8, Style { color: RGBColor(r, g, b), dashed: false })?;
+            canvas.stroke(&eased(&points), 1.8, Style { color, dashed: false })?;
         }
         Ok(())
     }

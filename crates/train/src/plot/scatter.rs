@@ -4,7 +4,7 @@ use plotters::style::RGBColor;
 
 use super::axes::Axes;
 use super::canvas::Canvas;
-use super::color_map::ColorMap;
+use super::color_map::line_color;
 use crate::Result;
 
 /// Points of one colour, or with a colour for each.
@@ -15,14 +15,14 @@ pub struct Points {
     pub points: Vec<(f64, f64)>,
     /// Radius in pixels.
     pub radius: f64,
-    /// A colour of its own for each point.
-    pub colors: Option<Vec<[u8; 3]>>,
+    /// A number for each point that colours it, from the lowest to the highest.
+    pub values: Option<Vec<f64>>,
 }
 
 impl Points {
     /// Points called `name`, 3.5 pixels in radius.
     pub fn new(name: impl Into<String>, points: impl IntoIterator<Item = (f64, f64)>) -> Points {
-        Points { name: name.into(), points: points.into_iter().collect(), radius: 3.5, colors: None }
+        Points { name: name.into(), points: points.into_iter().collect(), radius: 3.5, values: None }
     }
 
     /// Discs of another size.
@@ -38,23 +38,22 @@ impl Points {
     #[track_caller]
     pub fn colored_by(mut self, values: &[f64]) -> Points {
         assert_eq!(values.len(), self.points.len(), "Points: one number for each");
-        let finite = || values.iter().filter(|value| value.is_finite());
-        let (low, high) = finite().fold((f64::MAX, f64::MIN), |(l, h), &v| (v.min(l), v.max(h)));
-        let share = |&value: &f64| (value - low) / (high - low).max(f64::MIN_POSITIVE);
-        // Viridis is one map for all themes.
-        let color = |value| ColorMap::Viridis.rgb(share(value), super::Theme::Light);
-        self.colors = Some(values.iter().map(color).collect());
+        self.values = Some(values.to_vec());
         self
     }
 
     pub(super) fn draw(&self, canvas: &Canvas, axes: &Axes, color: RGBColor) -> Result<()> {
         let ring = canvas.colors().background;
+        let values = self.values.as_deref().unwrap_or(&[]);
+        let finite = values.iter().filter(|value| value.is_finite());
+        let (low, high) = finite.fold((f64::MAX, f64::MIN), |(l, h), &v| (v.min(l), v.max(h)));
+        let share = |value: f64| (value - low) / (high - low).max(f64::MIN_POSITIVE);
         for (index, &point) in self.points.iter().enumerate() {
             let Some(at) = axes.place(point) else { continue };
-            let own = self.colors.as_ref().and_then(|colors| colors.get(index));
+            let own = values.get(index).map(|&value| line_color(share(value), canvas.theme()));
             // The ring tells points apart that lie on each other.
             canvas.disc(at, self.radius + 0.8, ring)?;
-            canvas.disc(at, self.radius, own.map_or(color, |&[r, g, b]| RGBColor(r, g, b)))?;
+            canvas.disc(at, self.radius, own.unwrap_or(color))?;
         }
         Ok(())
     }

@@ -56,12 +56,19 @@ impl Surface {
         [right, z * flat - near * rise, near * flat + z * rise]
     }
 
-    /// The pixel of a point of the unit cube.
+    /// The pixel of a point of the unit cube, which fills the panel but for its labels.
     fn place(&self, point: Space) -> (f64, f64) {
-        let [right, up, _] = self.turned(point);
-        let (width, height) = (f64::from(PANEL_SIZE.0), f64::from(PANEL_SIZE.1));
-        let scale = 330.0;
-        (width / 2.0 + scale * right + 8.0, height / 2.0 + 6.0 - scale * up)
+        let corners = (0..8).map(|i| self.turned([0, 1, 2].map(|axis| f64::from(i >> axis & 1))));
+        let span = |of: usize| {
+            let ends = corners.clone().map(|corner| corner[of]);
+            ends.fold((f64::MAX, f64::MIN), |(low, high), x| (low.min(x), high.max(x)))
+        };
+        let ((left, right), (low, high)) = (span(0), span(1));
+        let (width, height) = (f64::from(PANEL_SIZE.0) - 180.0, f64::from(PANEL_SIZE.1) - 110.0);
+        let scale = (width / (right - left)).min(height / (high - low));
+        let [x, y, _] = self.turned(point);
+        let (middle_x, middle_y) = ((left + right) / 2.0, (low + high) / 2.0);
+        (110.0 + width / 2.0 + scale * (x - middle_x), 44.0 + height / 2.0 - scale * (y - middle_y))
     }
 
     pub(super) fn draw(&self, theme: Theme) -> Result<RgbImage> {

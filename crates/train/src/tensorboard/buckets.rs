@@ -25,8 +25,8 @@ static LIMITS: LazyLock<Vec<f64>> = LazyLock::new(|| {
 });
 
 impl Histogram {
-    /// The finite values by bucket, from the first bucket that has any to the last, with an empty one before; `None` without
-    /// finite values.
+    /// The finite values by bucket, from the first bucket that has any to the last, with an empty one before; empty neighbours
+    /// are one bucket, as TensorFlow does it. `None` without finite values.
     pub fn of(values: &[f32]) -> Option<Histogram> {
         let finite = || values.iter().filter(|value| value.is_finite()).map(|&value| f64::from(value));
         let limits = &*LIMITS;
@@ -36,14 +36,16 @@ impl Histogram {
         }
         let first = counts.iter().position(|&count| count > 0.0)?.saturating_sub(1);
         let last = counts.iter().rposition(|&count| count > 0.0)?;
+        let kept = |&i: &usize| i == last || counts[i] > 0.0 || counts[i + 1] > 0.0;
+        let kept: Vec<usize> = (first..=last).filter(kept).collect();
         Some(Histogram {
             min: finite().fold(f64::MAX, f64::min),
             max: finite().fold(f64::MIN, f64::max),
             count: finite().count() as f64,
             sum: finite().sum(),
             sum_squares: finite().map(|value| value * value).sum(),
-            limits: limits[first..=last].to_vec(),
-            counts: counts[first..=last].to_vec(),
+            limits: kept.iter().map(|&i| limits[i]).collect(),
+            counts: kept.iter().map(|&i| counts[i]).collect(),
         })
     }
 }
@@ -59,6 +61,7 @@ mod tests {
         assert_eq!((histogram.min, histogram.max, histogram.count), (-3.0, 2.5, 5.0));
         assert_eq!((histogram.sum, histogram.sum_squares), (1.0, 9.0 + 2.25 + 6.25));
         assert_eq!(histogram.counts.iter().sum::<f64>(), 5.0);
+        assert!(histogram.counts.len() <= 2 * 4 + 1, "empty neighbours are one");
         let lower = |i: usize| if i == 0 { f64::MIN } else { histogram.limits[i - 1] };
         for (i, (&upper, &count)) in histogram.limits.iter().zip(&histogram.counts).enumerate() {
             let inside = |value: &&f32| (lower(i)..upper).contains(&f64::from(**value));
