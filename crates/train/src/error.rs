@@ -80,6 +80,10 @@ pub enum Error {
     #[error(transparent)]
     Data(#[from] data::Error),
 
+    /// The terminal cannot show a dashboard.
+    #[error("no dashboard on this terminal: {source}; train without it, or in a terminal of your own")]
+    Terminal { source: io::Error },
+
     #[error(transparent)]
     Device(#[from] autograd::Error),
 

@@ -1,10 +1,13 @@
 //! Training loops and what is around them: the [`Trainer`], logs, checkpoints, metrics, checks, progress and plots.
 
+mod atomic;
 mod best;
 mod callback;
 mod checkpoint;
 mod classify;
 mod console;
+#[cfg(feature = "tui")]
+pub mod dashboard;
 mod divergence;
 mod early_stopping;
 mod error;
@@ -17,7 +20,9 @@ pub mod metrics;
 mod output;
 pub mod plot;
 mod progress;
+pub mod report;
 mod run;
+pub mod tensorboard;
 mod trainer;
 
 pub use best::{Best, Goal};

@@ -15,9 +15,9 @@ pub(crate) struct Log {
 impl Log {
     /// A file with `text` and nothing else; it is replaced as a whole.
     pub fn create(path: PathBuf, text: String) -> Result<Log> {
-        let fault = |source| Error::Write { path: path.clone(), source };
-        gpu_core::write_atomically(&path, text.as_bytes()).map_err(fault)?;
-        let file = OpenOptions::new().append(true).open(&path).map_err(fault)?;
+        crate::atomic::write(&path, text.as_bytes())?;
+        let opened = OpenOptions::new().append(true).open(&path);
+        let file = opened.map_err(|source| Error::Write { path: path.clone(), source })?;
         Ok(Log { path, file: Some(file) })
     }
 

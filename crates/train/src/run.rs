@@ -107,8 +107,7 @@ impl Run {
     }
 
     fn write(&self, name: &str, value: &Value) -> Result<()> {
-        let (path, text) = (self.join(name), format!("{value:#}\n"));
-        gpu_core::write_atomically(&path, text.as_bytes()).map_err(|source| Error::Write { path, source })
+        crate::atomic::write(&self.join(name), format!("{value:#}\n").as_bytes())
     }
 }
 
