@@ -8,6 +8,7 @@ use clap::Args;
 use data::{Loader, LoaderOptions};
 use serde_json::{Map, json};
 use train::Task;
+use train::metrics::Confusion;
 
 use crate::job::Job;
 use crate::run::{Opened, open};
@@ -62,14 +63,12 @@ pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
         let set = images.test.set();
         let answers = images.classify(&images.test)?.answers;
         let names = set.classes();
-        let mut matrix = vec![vec![0u64; names.len()]; names.len()];
-        for (label, answer) in set.labels().iter().zip(&answers) {
-            matrix[*label as usize][*answer as usize] += 1;
+        let confusion = Confusion::of(set.labels(), &answers, names.len());
+        for (name, scores) in names.iter().zip(confusion.class_scores()) {
+            let [precision, recall] = [scores.precision, scores.recall].map(|share| 100.0 * share);
+            say.text(format!("  {name}: recall {recall:.1} %, precision {precision:.1} %"));
         }
-        let recall = |(i, row): (usize, &Vec<u64>)| row[i] as f64 / row.iter().sum::<u64>().max(1) as f64;
-        for (name, share) in names.iter().zip(matrix.iter().enumerate().map(recall)) {
-            say.text(format!("  {name}: {:.1} % recognised", 100.0 * share));
-        }
+        let matrix: Vec<&[u64]> = confusion.counts().chunks(names.len()).collect();
         result.insert("classes".into(), json!(&**names));
         result.insert("confusion".into(), json!(matrix));
     }

@@ -7,6 +7,7 @@ mod job;
 mod plot;
 mod predict;
 mod profile;
+mod report;
 mod run;
 mod say;
 mod summary;

@@ -9,10 +9,13 @@ use clap::Args;
 use data::Source;
 use models::Params;
 use serde_json::json;
+use train::dashboard::Screen;
+use train::tensorboard::TensorBoard;
 use train::{Clip, Console, EarlyStopping, Ended, Goal, Interrupt, Run, Task, Trainer, plot};
 
 use crate::config::Config;
 use crate::job::Job;
+use crate::report;
 use crate::say::Say;
 
 #[derive(Args)]
@@ -31,6 +34,10 @@ pub struct Arguments {
     /// Go on from the newest checkpoint of the run
     #[arg(long)]
     resume: bool,
+
+    /// A live dashboard instead of a progress bar; q asks to stop
+    #[arg(long, conflicts_with = "json")]
+    tui: bool,
 
     /// Stop after so many steps, in the middle of the schedule
     #[arg(long)]
@@ -62,10 +69,12 @@ pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
         loss: job.loss_name(),
         say,
     };
-    match &job {
-        Job::Images(images) => fit.fit(images, &images.train, "images"),
-        Job::Text(language) => fit.fit(language, &language.train, "windows"),
-    }
+    let (trainer, ended) = match &job {
+        Job::Images(images) => fit.fit(images, &images.train, "images")?,
+        Job::Text(language) => fit.fit(language, &language.train, "windows")?,
+    };
+    report::write(&job, trainer.run(), trainer.history())?;
+    tell(&config, job.goal().0, &trainer, &ended, say)
 }
 
 /// A run about to begin.
@@ -86,15 +95,14 @@ impl Fit<'_> {
         task: &T,
         source: &impl Source<Batch = T::Batch>,
         items: &'static str,
-    ) -> Result<()> {
+    ) -> Result<(Trainer<'static>, Ended)> {
         let (config, train) = (self.config, &self.config.train);
         let per_epoch = source.steps() / train.accumulate.max(1);
         let steps = train.steps.unwrap_or(train.epochs * per_epoch);
         let resume = format!("wgrad train {} --resume", self.arguments.config.display());
-        let console = Console::new(self.say.json())
-            .items(config.data.batch() * train.accumulate.max(1), items)
-            .resume(resume);
+        let count = config.data.batch() * train.accumulate.max(1);
         let schedule = config.schedule.build(config.optimizer.lr, steps.max(1));
+        let tensorboard = TensorBoard::new(&self.run)?;
         let mut trainer = Trainer::new(self.params, config.optimizer.build(self.params), schedule, self.run)
             .epochs(train.epochs)
             .stop_after(self.arguments.stop_after)
@@ -104,7 +112,13 @@ impl Fit<'_> {
             .checkpoints(train.keep)?
             .resume(self.arguments.resume)
             .interrupt(Interrupt::by_signal()?)
-            .callback(console);
+            .callback(tensorboard);
+        trainer = if self.arguments.tui {
+            let title = config.out().display().to_string();
+            trainer.callback(Screen::open(title, self.params.device(), (count, items))?)
+        } else {
+            trainer.callback(Console::new(self.say.json()).items(count, items).resume(resume))
+        };
         if let Some(steps) = train.steps {
             trainer = trainer.steps(steps);
         }
@@ -126,19 +140,19 @@ impl Fit<'_> {
             trainer = trainer.callback(stopping.min_delta(early.min_delta));
         }
         let ended = trainer.fit(task, source)?;
-        report(config, self.goal.0, &trainer, &ended, self.say)
+        Ok((trainer, ended))
     }
 }
 
 /// Draws the curves, and tells how it went.
-fn report(config: &Config, figure: &str, trainer: &Trainer, ended: &Ended, say: &Say) -> Result<()> {
+fn tell(config: &Config, figure: &str, trainer: &Trainer, ended: &Ended, say: &Say) -> Result<()> {
     let (history, run) = (trainer.history(), trainer.run());
     let best = trainer.best_value();
     let title = format!("{}: best {figure} {:.4}", config.model.kind, best.unwrap_or(f64::NAN));
     plot::curves(run.join("curves.png"), &title, &history.panels())?;
     let rate = ended.new_steps as f64 / ended.seconds;
     say.text(format!(
-        "{} steps, {rate:.2} a second; best {figure} {:.4}; weights, log and curves in {}",
+        "{} steps, {rate:.2} a second; best {figure} {:.4}; weights, log and report.html in {}",
         ended.steps,
         best.unwrap_or(f64::NAN),
         run.path().display()

@@ -51,7 +51,9 @@ fn images_from_training_to_answers() {
     assert_eq!((trained["steps"].as_u64(), trained["complete"].as_bool()), (Some(40), Some(true)));
     let accuracy = trained["best"]["value"].as_f64().unwrap();
     assert!(accuracy > 0.5, "{trained}");
-    for file in ["config.json", "environment.json", "metrics.jsonl", "curves.png", "best.safetensors"] {
+    for file in
+        ["config.json", "environment.json", "metrics.jsonl", "curves.png", "report.html", "best.safetensors"]
+    {
         assert!(at.join("runs/digits").join(file).exists(), "{file}");
     }
     let measured = json(at, &["eval", "runs/digits"]);

@@ -177,7 +177,7 @@ fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> {
     std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
-fn list(directory: &Path) -> Vec<(usize, PathBuf)> {
+pub(crate) fn list(directory: &Path) -> Vec<(usize, PathBuf)> {
     let steps = |path: &Path| -> Option<usize> {
         path.file_name()?.to_str()?.strip_prefix(NAME.0)?.strip_suffix(NAME.1)?.parse().ok()
     };

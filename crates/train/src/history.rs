@@ -236,6 +236,12 @@ impl History {
         &self.columns
     }
 
+    /// The numbers of the last step; none before the first one.
+    pub fn latest(&self) -> impl Iterator<Item = (&str, f32)> {
+        let row = &self.values[self.values.len() - self.columns.len().min(self.values.len())..];
+        self.columns.iter().map(String::as_str).zip(row.iter().copied())
+    }
+
     /// All figures, in the order in which they were measured.
     pub fn all_evaluations(&self) -> &[Evaluation] {
         &self.evaluations

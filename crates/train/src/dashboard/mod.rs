@@ -15,6 +15,7 @@
 //! # Ok::<(), train::Error>(())
 //! ```
 
+mod callback;
 mod chart;
 mod draw;
 mod format;
@@ -29,6 +30,7 @@ use ratatui::DefaultTerminal;
 
 use crate::plot::Series;
 use crate::{Error, Result};
+pub use callback::Screen;
 use keys::Keys;
 
 /// What a dashboard shows; what is `None` or empty is left out.
@@ -93,8 +95,12 @@ impl Dashboard {
     /// # Errors
     /// [`Error::Terminal`] when the terminal is gone.
     pub fn update(&mut self, view: &View) -> Result<()> {
-        let due = self.drawn.is_none_or(|drawn| drawn.elapsed() >= INTERVAL) || self.keys.take_resized();
-        if due { self.redraw(view) } else { Ok(()) }
+        if self.is_due() { self.redraw(view) } else { Ok(()) }
+    }
+
+    /// Whether [`update`](Dashboard::update) would draw.
+    pub fn is_due(&mut self) -> bool {
+        self.drawn.is_none_or(|drawn| drawn.elapsed() >= INTERVAL) || self.keys.take_resized()
     }
 
     /// Shows `view` now.

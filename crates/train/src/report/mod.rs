@@ -19,6 +19,7 @@
 
 mod charts;
 mod html;
+mod of_run;
 mod page;
 mod run;
 mod tables;

@@ -16,6 +16,7 @@
 //! `tensorboard --logdir DIRECTORY` shows every directory below as a run.
 
 mod buckets;
+mod callback;
 mod event;
 mod record;
 mod wire;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::{Error, Result};
+pub use callback::TensorBoard;
 use event::Value;
 
 /// Writes one event file. What was written last may still be in memory: [`EventWriter::flush`] sends it to the file, and so

@@ -27,7 +27,7 @@ const LAG: usize = 2;
 const BEST: &str = "best.safetensors";
 
 /// The part of a run's directory with checkpoints.
-const CHECKPOINTS: &str = "checkpoints";
+pub(crate) const CHECKPOINTS: &str = "checkpoints";
 
 /// Trains: takes batches from a [`Source`], steps an optimizer along a schedule, evaluates, logs to a [`Run`]'s directory, keeps
 /// the best weights, and writes checkpoints from which a run goes on bit for bit. What it does can be had one by one for a loop of
