@@ -109,6 +109,7 @@ impl Fit<'_> {
             .accumulate(train.accumulate)
             .watch_gradients()
             .best(self.goal.0, self.goal.1)
+            .restore_best()
             .checkpoints(train.keep)?
             .resume(self.arguments.resume)
             .interrupt(Interrupt::by_signal()?)
