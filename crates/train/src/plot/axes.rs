@@ -278,10 +278,18 @@ impl Axes {
             Layer::Bars(bars) => bars.draw(canvas, self, style.color),
             Layer::Band(band) => self.band(canvas, band, style),
             Layer::Note(note) => match self.place(note.at) {
-                Some(at) => canvas.text(&note.text, NOTE_SIZE, canvas.colors().ink, at, Anchor::Center),
+                Some(at) => self.note(canvas, &note.text, at),
                 None => Ok(()),
             },
         }
+    }
+
+    /// A text on a box of the background, so that it can be read on any colour.
+    fn note(&self, canvas: &Canvas, text: &str, (x, y): (f64, f64)) -> Result<()> {
+        let text = fit(text, NOTE_SIZE, self.right - self.left);
+        let half = text_width(&text, NOTE_SIZE) / 2.0 + 4.0;
+        canvas.filled((x - half, y - 9.0), (x + half, y + 9.0), canvas.colors().background)?;
+        canvas.text(&text, NOTE_SIZE, canvas.colors().ink, (x, y), Anchor::Center)
     }
 
     fn band(&self, canvas: &Canvas, band: &Band, style: Style) -> Result<()> {
