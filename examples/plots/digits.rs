@@ -1,7 +1,5 @@
 //! A convolutional network on handwritten digits: what it learns, sees and answers.
 
-use std::path::Path;
-
 use anyhow::Result;
 use wgrad::autograd::grad;
 use wgrad::data::{ImageSet, Normalize, synthetic};
@@ -10,28 +8,26 @@ use wgrad::prelude::*;
 use wgrad::train::metrics::Confusion;
 use wgrad::train::plot::{Bars, ColorMap, Field, Figure, GridImage, Panel, Series, Theme, colored, overlay};
 
-use wgrad::train::report::{HeatMap, Histogram, ProfileRow, RunReport};
-
 use crate::Album;
 
-const BATCH: usize = 50;
-const STEPS: usize = 120;
-const SIDE: usize = 28;
+pub const BATCH: usize = 50;
+pub const STEPS: usize = 120;
+pub const SIDE: usize = 28;
 
 /// A trained network and what was measured on the way.
 pub struct Digits {
-    device: Device,
-    params: Params,
-    net: MnistCnn,
+    pub device: Device,
+    pub params: Params,
+    pub net: MnistCnn,
     pub train: ImageSet,
     pub test: ImageSet,
     normalize: Normalize,
-    losses: Vec<(f64, f64)>,
-    tests: Vec<(f64, f64)>,
-    accuracies: Vec<(f64, f64)>,
-    rates: Vec<(f64, f64)>,
+    pub losses: Vec<(f64, f64)>,
+    pub tests: Vec<(f64, f64)>,
+    pub accuracies: Vec<(f64, f64)>,
+    pub rates: Vec<(f64, f64)>,
     /// Norms of the parameters' gradients, a row for each step.
-    norms: Vec<Vec<f32>>,
+    pub norms: Vec<Vec<f32>>,
     /// What it answered before it had learned much.
     pub early: Vec<Vec<f32>>,
 }
@@ -158,90 +154,6 @@ impl Digits {
         Ok(Figure::new("Digits taken for digits").panel(panel))
     }
 
-    /// Everything about the run, on a page.
-    pub fn report(&self, path: &Path) -> Result<()> {
-        let answers = answers(&self.probabilities()?);
-        let names: Vec<String> = (0..10).map(|digit| digit.to_string()).collect();
-        let trainable = self.params.trainable();
-        let mut histograms = Vec::new();
-        for param in &trainable {
-            histograms.push(Histogram::of(param.name(), &param.value().to_vec::<f32>()?, 40));
-        }
-        let norms = HeatMap {
-            rows: trainable.iter().map(|param| param.name().to_owned()).collect(),
-            columns_label: "step".into(),
-            columns: (0..STEPS).map(|step| step as f64).collect(),
-            values: (0..trainable.len()).flat_map(|i| self.norms.iter().map(move |row| row[i])).collect(),
-            log: true,
-        };
-        let sample = |i: usize| {
-            let (label, answer) = (self.test.labels()[i], answers[i]);
-            let (pixels, text) = (self.test.image(i), format!("{label} taken for {answer}"));
-            GridImage { pixels, height: SIDE, width: SIDE, label: text, ok: Some(label == answer) }
-        };
-        let mut order: Vec<usize> = (0..self.test.len()).collect();
-        order.sort_by_key(|&i| self.test.labels()[i] == answers[i]);
-        let pair = |name: &str, value: String| (name.to_owned(), value);
-        let report = RunReport {
-            title: "A small network on handwritten digits".into(),
-            config: vec![
-                pair("model", "MnistCnn".into()),
-                pair("parameters", self.params.count().to_string()),
-                pair("optimizer", "Adam".into()),
-                pair("schedule", "one cycle, at most 2e-3".into()),
-                pair("batch", BATCH.to_string()),
-                pair("steps", STEPS.to_string()),
-                pair("data", "3000 drawn digits, 500 for the test".into()),
-            ],
-            environment: vec![
-                pair("device", self.device.info().to_string()),
-                pair("version", env!("CARGO_PKG_VERSION").into()),
-                pair("seed", "2".into()),
-            ],
-            steps: vec![
-                Series::new("train/loss", self.losses.clone()),
-                Series::new("learning rate", self.rates.clone()),
-            ],
-            evaluations: vec![
-                Series::new("test/loss", self.tests.clone()),
-                Series::new("test/accuracy", self.accuracies.clone()),
-            ],
-            confusion: Some((names, Confusion::of(self.test.labels(), &answers, 10))),
-            samples: order.into_iter().take(24).map(sample).collect(),
-            histograms,
-            gradient_norms: Some(norms),
-            profile: self.profile()?,
-            checkpoints: vec![],
-        };
-        Ok(report.write(path)?)
-    }
-
-    /// Where the time of five steps goes.
-    fn profile(&self) -> Result<Vec<ProfileRow>> {
-        let indices: Vec<usize> = (0..BATCH).collect();
-        let images = self.images(&self.train, &indices)?;
-        let classes = Tensor::zeros(&self.device, &[BATCH]).to(DType::I32);
-        let step = || self.net.forward(&images).cross_entropy(&classes).backward();
-        self.device.set_profiling(true);
-        for _ in 0..5 {
-            let gradients = step();
-            for param in self.params.trainable() {
-                let gradient = gradients.get(&param.value()).expect("the loss depends on every parameter");
-                gradient.square().sum_all().item()?;
-            }
-        }
-        self.device.set_profiling(false);
-        let row = |row: &wgrad::gpu_core::ProfileRow| ProfileRow {
-            kernel: row.kernel.into(),
-            shape: row.shape.clone(),
-            runs: row.runs,
-            seconds: row.time.as_secs_f64(),
-            gflops: row.gflops(),
-            gbytes: row.gbytes(),
-        };
-        Ok(self.device.profile().launches.iter().take(15).map(row).collect())
-    }
-
     /// Images with what was answered.
     pub fn samples(&self, album: &Album, theme: Theme) -> Result<()> {
         let answers = answers(&self.probabilities()?);
@@ -337,7 +249,8 @@ fn cell<'a>(what: &str, i: usize, pixels: &'a [u8], side: usize) -> GridImage<'a
     GridImage { pixels, height: side, width: side, label: format!("{what} {i}"), ok: None }
 }
 
-fn answers(probabilities: &[Vec<f32>]) -> Vec<u32> {
+/// The most probable class of each image.
+pub fn answers(probabilities: &[Vec<f32>]) -> Vec<u32> {
     let best = |p: &Vec<f32>| (0..p.len()).max_by(|&a, &b| p[a].total_cmp(&p[b])).unwrap_or(0) as u32;
     probabilities.iter().map(best).collect()
 }

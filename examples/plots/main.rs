@@ -7,6 +7,7 @@ mod depth;
 mod digits;
 mod latent;
 mod moons;
+mod page;
 mod paths;
 mod rates;
 mod search;
