@@ -52,7 +52,7 @@ pub fn attention(device: &Device) -> Result<Figure<'static>> {
     let letters: Vec<String> = text.map(String::from).collect();
     let params = Params::new(device, 4);
     let normal = Init::Normal { mean: 0.0, std: 0.5 };
-    let queries = params.param("queries", &[LENGTH, SIZE], normal.clone());
+    let queries = params.param("queries", &[LENGTH, SIZE], normal);
     let keys = params.param("keys", &[LENGTH, SIZE], normal);
     let weights = || queries.value().attention_weights(&keys.value(), None, false, None);
     let before = weights().to_vec::<f32>()?;

@@ -26,7 +26,7 @@ pub fn gradients(device: &Device) -> Result<Figure<'static>> {
     for (name, f, init, residual) in cases {
         let params = Params::new(device, 9);
         let weights: Vec<Param> =
-            (0..DEPTH).map(|i| params.param(&format!("{i}"), &[WIDTH, WIDTH], init.clone())).collect();
+            (0..DEPTH).map(|i| params.param(&format!("{i}"), &[WIDTH, WIDTH], init)).collect();
         let mut h = x.clone();
         for weight in &weights {
             let next = f(&h.linear(&weight.value(), None));

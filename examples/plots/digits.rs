@@ -10,21 +10,24 @@ use wgrad::train::plot::{Bars, ColorMap, Field, Figure, GridImage, Panel, Series
 
 use crate::Album;
 
-const BATCH: usize = 50;
-const STEPS: usize = 120;
-const SIDE: usize = 28;
+pub const BATCH: usize = 50;
+pub const STEPS: usize = 120;
+pub const SIDE: usize = 28;
 
 /// A trained network and what was measured on the way.
 pub struct Digits {
-    device: Device,
-    params: Params,
-    net: MnistCnn,
+    pub device: Device,
+    pub params: Params,
+    pub net: MnistCnn,
     pub train: ImageSet,
     pub test: ImageSet,
     normalize: Normalize,
-    losses: Vec<(f64, f64)>,
-    tests: Vec<(f64, f64)>,
-    accuracies: Vec<(f64, f64)>,
+    pub losses: Vec<(f64, f64)>,
+    pub tests: Vec<(f64, f64)>,
+    pub accuracies: Vec<(f64, f64)>,
+    pub rates: Vec<(f64, f64)>,
+    /// Norms of the parameters' gradients, a row for each step.
+    pub norms: Vec<Vec<f32>>,
     /// What it answered before it had learned much.
     pub early: Vec<Vec<f32>>,
 }
@@ -45,6 +48,8 @@ impl Digits {
             losses: vec![],
             tests: vec![],
             accuracies: vec![],
+            rates: vec![],
+            norms: vec![],
             early: vec![],
         };
         digits.learn()?;
@@ -63,8 +68,16 @@ impl Digits {
             let labels: Vec<i32> = indices.iter().map(|&i| self.train.labels()[i] as i32).collect();
             let labels = Tensor::from_slice(&self.device, &labels, &[BATCH])?;
             let loss = self.net.forward(&images).cross_entropy(&labels);
-            opt.step(loss.backward(), schedule.lr(step))?;
+            let (gradients, lr) = (loss.backward(), schedule.lr(step));
+            let trainable = self.params.trainable();
+            let norms: Vec<Tensor> = trainable
+                .iter()
+                .filter_map(|param| Some(gradients.get(&param.value())?.square().sum_all().sqrt()))
+                .collect();
+            opt.step(gradients, lr)?;
             self.losses.push((step as f64, loss.item()?.into()));
+            self.rates.push((step as f64, lr.into()));
+            self.norms.push(norms.iter().map(Tensor::item).collect::<Result<_, _>>()?);
         }
         self.measure(STEPS)
     }
@@ -236,7 +249,8 @@ fn cell<'a>(what: &str, i: usize, pixels: &'a [u8], side: usize) -> GridImage<'a
     GridImage { pixels, height: side, width: side, label: format!("{what} {i}"), ok: None }
 }
 
-fn answers(probabilities: &[Vec<f32>]) -> Vec<u32> {
+/// The most probable class of each image.
+pub fn answers(probabilities: &[Vec<f32>]) -> Vec<u32> {
     let best = |p: &Vec<f32>| (0..p.len()).max_by(|&a, &b| p[a].total_cmp(&p[b])).unwrap_or(0) as u32;
     probabilities.iter().map(best).collect()
 }

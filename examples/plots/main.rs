@@ -1,11 +1,13 @@
 //! Every kind of picture that the framework draws, of things that are computed here:
-//! `cargo run --release --example plots -- [DIRECTORY]` writes each of them, light and dark, in about a minute on a CPU.
+//! `cargo run --release --example plots -- [DIRECTORY]` writes each of them, light and dark, and a report of a
+//! run, in about a minute on a CPU.
 
 mod answers;
 mod depth;
 mod digits;
 mod latent;
 mod moons;
+mod page;
 mod paths;
 mod rates;
 mod search;
@@ -37,6 +39,7 @@ fn main() -> anyhow::Result<()> {
     album.add("curves", digits.curves())?;
     album.add("histograms", digits.histograms()?)?;
     album.add("confusion", digits.confusion()?)?;
+    digits.report(&album.directory.join("report.html"))?;
     album.add("scores", answers::scores(&digits)?)?;
     for theme in [Theme::Light, Theme::Dark] {
         digits.samples(&album, theme)?;

@@ -108,11 +108,11 @@ fn a_full_report_has_everything_and_no_markup_of_its_data() {
         assert!(page.contains(&format!("<h2>{heading}</h2>")), "{heading}");
     }
     for part in [
-        "<tr><td>accuracy</td><td>0.75</td><td>100</td></tr>",
+        "<tr><td>accuracy</td><td class=\"n\">0.75</td><td class=\"n\">100</td></tr>",
         "title=\"cat taken for cat: 1 (50.0 %)\">1</td>",
-        "<tr><td>cat</td><td>1.0000</td><td>0.5000</td><td>0.6667</td><td>2</td></tr>",
-        "<td>matmul</td><td>64x64</td><td>75.0</td><td>30</td><td>10</td><td>3000.0</td>",
-        "<tr><td>100</td><td>1.50 MB</td>",
+        "<tr><td>cat</td><td class=\"n\">1.0000</td><td class=\"n\">0.5000</td><td class=\"n\">0.6667</td><td class=\"n\">2</td></tr>",
+        "<td>matmul</td><td class=\"n\">75.0</td><td class=\"n\">30</td><td class=\"n\">10</td><td class=\"n\">3000.0</td>",
+        "<tr><td class=\"n\">100</td><td>1.50 MB</td>",
         "\u{2717} grey",
     ] {
         assert!(page.contains(part), "{part}");
@@ -149,7 +149,7 @@ fn charts_hold_their_data() {
     assert!((400..=800).contains(&points.len()), "thinned to {}", points.len());
     assert!(points.iter().any(|point| point[1].is_null()), "a gap where the loss was NaN");
     let norms = &data[3];
-    assert_eq!(norms["values"][1], serde_json::json!([null, 0.0, 2.0]));
+    assert_eq!(norms["values"][1], serde_json::json!([null, null, 2.0]), "no logarithm, no cell");
     assert_eq!(data[4]["counts"], serde_json::json!([1, 0, 0, 2]));
 }
 

@@ -7,7 +7,7 @@ use train::tensorboard::EventWriter;
 
 /// A 1x1 PNG.
 const PNG: &[u8] = include_bytes!("fixtures/pixel.png");
-/// What [`recorded`] writes. TensorBoard's `EventAccumulator` read from it what `tests/fixtures/tensorboard.py` asserts.
+/// What [`recorded`] writes. TensorBoard's `EventAccumulator` read from it what `tests/fixtures/events.py` asserts.
 const FIXTURE: &[u8] = include_bytes!("fixtures/events.out.tfevents.fixture");
 
 fn recorded(directory: &Path) -> Vec<u8> {

@@ -29,15 +29,13 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, title: &str, series: &[Series]
     };
     frame.render_widget(legend(series, &lines), legend_area);
 
-    let dataset = |(line, color): (&'_ Vec<(f64, f64)>, Color)| (line.clone(), color);
-    let drawn: Vec<(Vec<(f64, f64)>, Color)> =
-        lines.iter().zip(COLORS.into_iter().cycle()).map(dataset).collect();
     // The first line is drawn last, on top.
-    let datasets: Vec<Dataset> = drawn
+    let colored: Vec<_> = lines.iter().zip(COLORS.into_iter().cycle()).collect();
+    let datasets: Vec<Dataset> = colored
         .iter()
         .rev()
-        .map(|(line, color)| {
-            let style = Style::default().fg(*color);
+        .map(|&(line, color)| {
+            let style = Style::default().fg(color);
             Dataset::default().data(line).marker(Marker::Braille).graph_type(GraphType::Line).style(style)
         })
         .collect();
@@ -49,18 +47,13 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, title: &str, series: &[Series]
 }
 
 fn legend<'a>(series: &'a [Series], lines: &[Vec<(f64, f64)>]) -> Line<'a> {
-    let entries = series.iter().zip(lines).zip(COLORS.into_iter().cycle());
-    let entry = |((series, line), color): ((&'a Series, &Vec<(f64, f64)>), Color)| {
+    let mut spans = Vec::new();
+    for ((series, line), color) in series.iter().zip(lines).zip(COLORS.into_iter().cycle()) {
         let last = line.last().map_or_else(|| "-".into(), |point| number(point.1));
-        [
-            Span::styled("━━ ", color),
-            Span::raw(&series.name),
-            Span::raw(" "),
-            Span::raw(last),
-            Span::raw("   "),
-        ]
-    };
-    Line::from(entries.flat_map(entry).collect::<Vec<_>>())
+        spans.extend([Span::styled("━━ ", color), Span::raw(&series.name)]);
+        spans.extend([Span::raw(" "), Span::raw(last), Span::raw("   ")]);
+    }
+    Line::from(spans)
 }
 
 /// The ranges of all points, not empty ones; `None` without points.

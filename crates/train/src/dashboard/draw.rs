@@ -34,8 +34,9 @@ pub(super) fn screen(frame: &mut Frame, title: &str, view: &View, stopping: bool
         (_, true) => chart::draw(frame, charts, "loss", &view.losses),
         (true, false) => chart::draw(frame, charts, "metrics", &view.metrics),
         (false, false) => {
-            // Side by side where there is room.
-            let split = if charts.width >= 110 { Layout::horizontal } else { Layout::vertical };
+            // Side by side where there is room, and where one over the other would be flat.
+            let wide = charts.width >= 110 || charts.height < 18;
+            let split = if wide { Layout::horizontal } else { Layout::vertical };
             let [loss, metrics] = split([Constraint::Fill(1), Constraint::Fill(1)]).areas(charts);
             chart::draw(frame, loss, "loss", &view.losses);
             chart::draw(frame, metrics, "metrics", &view.metrics);

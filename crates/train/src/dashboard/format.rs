@@ -30,14 +30,14 @@ pub(super) fn bytes(bytes: u64) -> String {
     format!("{value:.1} {unit}")
 }
 
-/// Four digits of a number: `0.1234`, `12.34`, `1.2e-5`.
+/// About four digits of a number: `0.1234`, `12.34`, `1.2e-5`.
 pub(super) fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
         size if !size.is_finite() => value.to_string(),
         size if size < 1e-3 => format!("{value:.1e}"),
         size if size < 1.0 => format!("{value:.4}"),
-        size if size < 100.0 => format!("{value:.3}"),
+        size if size < 100.0 => format!("{value:.2}"),
         size if size < 1e5 => format!("{value:.0}"),
         _ => format!("{value:.2e}"),
     }

@@ -109,6 +109,10 @@ impl Dashboard {
     /// As [`Dashboard::update`].
     pub fn redraw(&mut self, view: &View) -> Result<()> {
         self.drawn = Some(Instant::now());
+        // After another thread's panic the ordinary screen stays as it is.
+        if !terminal::is_taken() {
+            return Ok(());
+        }
         let stopping = self.wants_stop();
         let drawn = self.terminal.draw(|frame| draw::screen(frame, &self.title, view, stopping));
         drawn.map(|_| ()).map_err(|source| Error::Terminal { source })

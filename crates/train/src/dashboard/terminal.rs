@@ -36,6 +36,11 @@ fn take() -> io::Result<DefaultTerminal> {
     ratatui::Terminal::new(ratatui::backend::CrosstermBackend::new(io::stdout()))
 }
 
+/// Whether a dashboard holds the terminal.
+pub(super) fn is_taken() -> bool {
+    TAKEN.load(Ordering::SeqCst)
+}
+
 /// The terminal as it was; nothing if no dashboard holds it.
 pub(super) fn leave() {
     if TAKEN.swap(false, Ordering::SeqCst) {

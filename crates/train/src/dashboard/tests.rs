@@ -49,7 +49,7 @@ fn everything_is_on_the_screen() {
         "epoch 2 / 8",
         "elapsed 1:05",
         "left 6:15",
-        "steps/s 2.000",
+        "steps/s 2.00",
         "images/s 256",
         "learning rate 0.1000",
         "device llvmpipe",
@@ -75,7 +75,7 @@ fn a_falling_line_falls() {
     let first = |from, to| rows.iter().position(|row| dots(row, from, to)).unwrap();
     assert!(first(10, 30) + 5 < first(75, 99), "{}", rows.join("\n"));
     let labels = rows.join("\n");
-    assert!(labels.contains("2.4") && labels.contains("0.50"), "ends of the axis\n{labels}");
+    assert!(labels.contains("2.50") && labels.contains("0.50"), "ends of the axis\n{labels}");
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn numbers_read_well() {
         ["512 B", "1.5 KiB", "12.0 GiB", "16777216.0 TiB"]
     );
     let numbers = [0.0, 0.1234, 12.34, 54321.0, 1.2e-5, 3e8, -0.5, f64::NAN].map(format::number);
-    assert_eq!(numbers, ["0", "0.1234", "12.340", "54321", "1.2e-5", "3.00e8", "-0.5000", "NaN"]);
+    assert_eq!(numbers, ["0", "0.1234", "12.34", "54321", "1.2e-5", "3.00e8", "-0.5000", "NaN"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use image::RgbImage;
 
 use super::axis::Axis;
 use super::canvas::{Anchor, Canvas};
-use super::field::Field;
+use super::color_bar;
 use super::layer::{Band, Layer};
 use super::legend::{Legend, ROW_HEIGHT, Style};
 use super::panel::Panel;
@@ -36,9 +36,6 @@ const MOST_Y_TICKS: usize = 8;
 /// The longest names of places, upright under the panel and level beside it.
 const X_NAME: f64 = 90.0;
 const Y_NAME: f64 = 130.0;
-/// Room for a colour bar, with its gap.
-const BAR: f64 = 84.0;
-const BAR_WIDTH: f64 = 14.0;
 
 /// The rectangle between the axes, and what its sides stand for.
 pub(super) struct Axes {
@@ -99,7 +96,7 @@ impl Axes {
         let has_bar = panel.layers.iter().any(|layer| matches!(layer, Layer::Field(f) if f.bar.is_some()));
         let mut axes = Axes {
             left: EDGE,
-            right: WIDTH - EDGE - if has_bar { BAR } else { 0.0 },
+            right: WIDTH - EDGE - if has_bar { color_bar::ROOM } else { 0.0 },
             top: TITLE_BOTTOM + ROW_HEIGHT * legend_rows as f64 + 8.0,
             bottom: HEIGHT - BOTTOM,
             x,
@@ -278,10 +275,18 @@ impl Axes {
             Layer::Bars(bars) => bars.draw(canvas, self, style.color),
             Layer::Band(band) => self.band(canvas, band, style),
             Layer::Note(note) => match self.place(note.at) {
-                Some(at) => canvas.text(&note.text, NOTE_SIZE, canvas.colors().ink, at, Anchor::Center),
+                Some(at) => self.note(canvas, &note.text, at),
                 None => Ok(()),
             },
         }
+    }
+
+    /// A text on a box of the background, so that it can be read on any colour.
+    fn note(&self, canvas: &Canvas, text: &str, (x, y): (f64, f64)) -> Result<()> {
+        let text = fit(text, NOTE_SIZE, self.right - self.left);
+        let half = text_width(&text, NOTE_SIZE) / 2.0 + 4.0;
+        canvas.filled((x - half, y - 9.0), (x + half, y + 9.0), canvas.colors().background)?;
+        canvas.text(&text, NOTE_SIZE, canvas.colors().ink, (x, y), Anchor::Center)
     }
 
     fn band(&self, canvas: &Canvas, band: &Band, style: Style) -> Result<()> {
@@ -317,29 +322,5 @@ impl Axes {
             }
         }
         Ok(())
-    }
-
-    /// The colours of a field's values, right of the panel.
-    fn color_bar(&self, canvas: &Canvas, field: &Field) -> Result<()> {
-        let (scale, colors) = (field.scale(), canvas.colors());
-        let left = self.right + 14.0;
-        let right = left + BAR_WIDTH;
-        let rows = (self.bottom - self.top) as u32;
-        for row in 0..rows {
-            let share = (f64::from(row) + 0.5) / f64::from(rows);
-            let [r, g, b] = field.rgb(scale.value(share), &scale, canvas.theme());
-            let y = self.bottom - f64::from(row);
-            let color = plotters::style::RGBColor(r, g, b);
-            canvas.filled((left, y - 1.0), (right, y), color)?;
-        }
-        let mut widest = 0.0_f64;
-        for (share, tick) in scale.ticks(7) {
-            widest = widest.max(text_width(&tick.label, TICK_SIZE));
-            let y = self.bottom - share * (self.bottom - self.top);
-            canvas.text(&tick.label, TICK_SIZE, colors.soft_ink, (right + 5.0, y), Anchor::Left)?;
-        }
-        let label = fit(field.bar.as_deref().unwrap_or(""), TICK_SIZE, self.bottom - self.top);
-        let at = ((right + widest + 19.0).min(WIDTH - 9.0), (self.top + self.bottom) / 2.0);
-        canvas.text(&label, TICK_SIZE, colors.ink, at, Anchor::Upward)
     }
 }

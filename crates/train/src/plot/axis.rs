@@ -42,7 +42,9 @@ impl Axis {
     /// Exactly from `low` to `high`, both positive if `log`; a range that is empty or not finite grows to one that is not.
     pub fn exact(low: f64, high: f64, log: bool) -> Self {
         let scale = |value: f64| if log { value.max(1e-100).log10() } else { value };
-        let (low, high) = (scale(low).clamp(-1e100, 1e100), scale(high).clamp(-1e100, 1e100));
+        let most = if log { 100.0 } else { 1e100 };
+        let sane = |value: f64| if value.is_nan() { 0.0 } else { value.clamp(-most, most) };
+        let (low, high) = (sane(scale(low)), sane(scale(high)));
         let (low, high) = (low.min(high), low.max(high));
         let empty = high - low <= 1e-12 * low.abs().max(high.abs()) || high - low < 1e-100;
         let grow = if empty { 0.5 * low.abs().max(1.0) } else { 0.0 };

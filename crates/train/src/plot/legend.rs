@@ -64,23 +64,28 @@ impl<'a> Places<'a> {
     }
 }
 
-/// What decides the colours of a panel's lines and layers; `None` for what takes none of them.
+/// What decides the colours of a panel's lines and layers; `None` for what takes none of them. Points or a band of a line have its
+/// colour, two lines of one name have not.
 fn keys(panel: &Panel) -> Vec<Option<(&str, usize)>> {
-    let mut namesakes: HashMap<(bool, &str), usize> = HashMap::new();
-    let mut nth = |is_line, name| {
-        let count = namesakes.entry((is_line, name)).or_insert(0);
-        *count += 1;
-        (name, *count - 1)
-    };
-    let lines: Vec<_> = panel.series.iter().map(|series| Some(nth(true, series.name.as_str()))).collect();
+    let lines = panel.series.iter().map(|series| (0, series.name.as_str()));
     let layers = panel.layers.iter().map(|layer| match layer {
-        Layer::Field(_) | Layer::Note(_) => None,
-        Layer::Points(points) if points.name.is_empty() => None,
-        // Points or a band of a line have its colour.
-        _ => Some(nth(false, layer.name())),
+        Layer::Field(_) | Layer::Note(_) => (NONE, ""),
+        Layer::Points(points) if points.name.is_empty() => (NONE, ""),
+        Layer::Band(band) => (1, band.of.as_str()),
+        Layer::Points(points) => (2, points.name.as_str()),
+        Layer::Bars(bars) => (3, bars.name.as_str()),
     });
-    lines.into_iter().chain(layers.collect::<Vec<_>>()).collect()
+    let mut namesakes: HashMap<(u8, &str), usize> = HashMap::new();
+    let nth = |(kind, name)| {
+        let count = namesakes.entry((kind, name)).or_insert(0);
+        *count += 1;
+        (kind != NONE).then_some((name, *count - 1))
+    };
+    lines.chain(layers).map(nth).collect()
 }
+
+/// The kind of what has no colour of its own.
+const NONE: u8 = u8::MAX;
 
 /// The names of a panel's lines in rows.
 pub(super) struct Legend {

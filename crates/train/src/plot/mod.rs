@@ -39,6 +39,7 @@ mod axes;
 mod axis;
 mod bars;
 mod canvas;
+mod color_bar;
 mod color_map;
 mod contour;
 mod curves;

@@ -37,7 +37,7 @@ pub(super) fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
         size if !size.is_finite() => value.to_string(),
-        size if size >= 1e6 || size < 1e-4 => format!("{value:.3e}"),
+        size if !(1e-4..1e6).contains(&size) => format!("{value:.3e}"),
         size if size >= 1000.0 => trimmed(format!("{value:.1}")),
         size if size >= 1.0 => trimmed(format!("{value:.4}")),
         _ => trimmed(format!("{value:.5}")),

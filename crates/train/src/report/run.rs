@@ -161,17 +161,19 @@ impl RunReport<'_> {
         let row = |row: &ProfileRow| {
             let share = 100.0 * row.seconds / all.max(f64::MIN_POSITIVE);
             let micros = 1e6 * row.seconds / row.runs.max(1) as f64;
-            let numbers = [
+            vec![
+                row.kernel.clone(),
                 format!("{share:.1}"),
                 number(1e3 * row.seconds),
                 row.runs.to_string(),
                 format!("{micros:.1}"),
-            ];
-            let rates = [format!("{:.1}", row.gflops), format!("{:.1}", row.gbytes)];
-            [row.kernel.clone(), row.shape.clone()].into_iter().chain(numbers).chain(rates).collect()
+                format!("{:.1}", row.gflops),
+                format!("{:.1}", row.gbytes),
+                row.shape.clone(),
+            ]
         };
         let rows: Vec<Vec<String>> = self.profile.iter().map(row).collect();
-        let names = ["kernel", "shape", "% of time", "ms", "launches", "us each", "GFLOP/s", "GB/s"];
+        let names = ["kernel", "% of time", "ms", "launches", "us each", "GFLOP/s", "GB/s", "shape"];
         report.section("Profile").columns("", &names, &rows)
     }
 

@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-const COLORS = 7;
+const COLORS = 7, FEW = 40;
 const SVG = "http://www.w3.org/2000/svg";
 
 function make(tag, attributes, parent, text) {
@@ -40,9 +40,9 @@ function ticks(low, high, log, most) {
   return all;
 }
 
-// The exponential moving average, corrected for its start as in Adam; gaps stay gaps.
+// The exponential moving average, corrected for its start as in Adam; gaps stay gaps. Of few points each one counts as it is.
 function smooth(points, weight) {
-  if (weight === 0) return points;
+  if (weight === 0 || points.length <= FEW) return points;
   let mean = 0, count = 0;
   return points.map(([x, y]) => {
     if (y === null) return [x, y];
@@ -155,9 +155,9 @@ function curves(box, data, group) {
     // The first line lies on top.
     for (let i = lines.length - 1; i >= 0; i--) {
       if (!shown[i]) continue;
-      if (group.weight) path(data.series[i].points, i, "data raw");
+      if (lines[i] !== data.series[i].points) path(data.series[i].points, i, "data raw");
       path(lines[i], i, "data");
-      if (lines[i].length <= 30) for (const [px, py] of lines[i]) {
+      if (lines[i].length <= FEW) for (const [px, py] of lines[i]) {
         if (px !== null && fits(py)) make("circle", { cx: x.at(px), cy: y.at(scaled(py)), r: 3, style: `fill: ${color(i)}` }, svg);
       }
     }

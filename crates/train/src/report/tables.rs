@@ -18,12 +18,23 @@ impl Report {
         self.part(heading, &format!("<div class=\"scroll\"><table class=\"pairs\">\n{rows}</table></div>\n"))
     }
 
-    /// The page with one more table under the names of its columns; all but the first column are numbers or as short.
+    /// The page with one more table under the names of its columns. A column of numbers is set flush right.
     pub fn columns(self, heading: &str, names: &[&str], rows: &[Vec<String>]) -> Report {
-        let names: String =
-            names.iter().map(|name| format!("<th scope=\"col\">{}</th>", escape(name))).collect();
+        let numeric = |column: usize| {
+            let cells = || rows.iter().filter_map(|row| row.get(column));
+            cells().next().is_some() && cells().all(|cell| cell.parse::<f64>().is_ok())
+        };
+        let class = |column: usize| if numeric(column) { " class=\"n\"" } else { "" };
+        let classes: Vec<&str> = (0..names.len()).map(class).collect();
+        let class = |column: usize| classes.get(column).copied().unwrap_or("");
+        let name = |(column, name): (usize, &&str)| {
+            format!("<th scope=\"col\"{}>{}</th>", class(column), escape(name))
+        };
+        let names: String = names.iter().enumerate().map(name).collect();
         let row = |row: &Vec<String>| {
-            let cells: String = row.iter().map(|cell| format!("<td>{}</td>", escape(cell))).collect();
+            let cell =
+                |(column, cell): (usize, &String)| format!("<td{}>{}</td>", class(column), escape(cell));
+            let cells: String = row.iter().enumerate().map(cell).collect();
             format!("<tr>{cells}</tr>\n")
         };
         let rows: String = rows.iter().map(row).collect();
@@ -38,9 +49,13 @@ impl Report {
     pub fn matrix(self, heading: &str, names: &[String], confusion: &Confusion) -> Report {
         let classes = confusion.classes();
         let name = |class: usize| names.get(class).map_or_else(|| class.to_string(), |name| escape(name));
-        let columns: String = (0..classes)
-            .map(|class| format!("<th scope=\"col\"><span>{}</span></th>", name(class)))
-            .collect();
+        // Names of few letters stand as they are, others upright.
+        let short = names.iter().all(|name| name.chars().count() <= 3);
+        let column = |class: usize| match short {
+            true => format!("<th scope=\"col\">{}</th>", name(class)),
+            false => format!("<th scope=\"col\"><span>{}</span></th>", name(class)),
+        };
+        let columns: String = (0..classes).map(column).collect();
         let row = |label: usize| {
             let counts = &confusion.counts()[label * classes..(label + 1) * classes];
             let all = counts.iter().sum::<u64>().max(1) as f64;
