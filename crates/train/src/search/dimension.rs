@@ -150,6 +150,11 @@ impl Dimension {
     }
 }
 
+/// The bounds themselves at the ends: their logarithms are rounded.
 fn between_logs(u: f64, low: f64, high: f64) -> f64 {
-    (low.ln() + u * (high.ln() - low.ln())).exp()
+    match u {
+        0.0 => low,
+        1.0 => high,
+        _ => (low.ln() + u * (high.ln() - low.ln())).exp(),
+    }
 }

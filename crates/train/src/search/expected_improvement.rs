@@ -21,8 +21,9 @@ pub fn log_expected_improvement(mean: f64, deviation: f64, best: f64) -> f64 {
         let below = 0.5 * libm::erfc(-z / std::f64::consts::SQRT_2);
         (log_density.exp() + z * below).ln()
     } else {
-        // The first terms of the expansion of Mills' ratio; what is left out is below 15 / z^4.
-        log_density - 2.0 * (-z).ln() + (-3.0 / (z * z)).ln_1p()
+        // The first terms of an expansion in 1 / z^2; what is left out is below 105 / z^6.
+        let square = z * z;
+        log_density - square.ln() + ((15.0 / square - 3.0) / square).ln_1p()
     };
     deviation.ln() + tail
 }
