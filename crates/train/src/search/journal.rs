@@ -117,6 +117,13 @@ impl Journal {
     }
 }
 
+/// Not by closing the file alone: a program that another thread is about to start has it open for a moment, too.
+impl Drop for Journal {
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
 fn fault(path: &Path, line: usize, reason: String) -> Error {
     Error::Journal { path: path.into(), line, reason }
 }

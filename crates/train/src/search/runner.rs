@@ -105,7 +105,7 @@ impl<'a> Runner<'a> {
             study: self.study,
             base: self.base.clone(),
             files: place(trial.number),
-            shared: place(first.number),
+            shared: place(first.number).join("work"),
             trial,
         };
         scope.spawn(move || {
@@ -136,15 +136,16 @@ struct Attempt<'a> {
     trial: Trial,
     /// The directory of its output and configuration.
     files: PathBuf,
-    /// The directory of the first trial of these values.
+    /// A directory for the program: that of the first trial of these values.
     shared: PathBuf,
 }
 
 impl Attempt<'_> {
     /// Runs the program; `None` when it was stopped.
     fn run(&self, quit: &dyn Fn() -> bool) -> Result<Option<Outcome>> {
-        fs::create_dir_all(&self.files)
-            .map_err(|source| Error::Write { path: self.files.clone(), source })?;
+        for path in [&self.files, &self.shared] {
+            fs::create_dir_all(path).map_err(|source| Error::Write { path: path.clone(), source })?;
+        }
         let start = Instant::now();
         let result = self.result(quit);
         let seconds = start.elapsed().as_secs_f64();

@@ -56,7 +56,7 @@ impl Study {
     ///
     /// A trial that fails or takes too long is recorded as failed. When `stop` is requested, running programs are asked to end, killed
     /// after five seconds, and run again when the study is gone on with. Standard output and error of a trial are kept in
-    /// `trials/<number>`, and the results in `results.json`.
+    /// `trials/<number>`, what it keeps for itself (`{dir}`) in `work` there, and the results in `results.json`.
     ///
     /// # Errors
     /// [`Error::Study`], [`Error::Strategy`], [`Error::Journal`], or [`Error::Write`].

@@ -21,7 +21,7 @@ fn wrong_spaces_are_refused_with_their_reason() {
         ("o.choice = [1, 2, 1]", "o: choice has the option 1 twice"),
         ("o.choice = [1.0, inf]", "o: choice has the option inf"),
         ("x.loguniform = [1, 2]", "unknown variant `loguniform`, expected one of `uniform`, `log_uniform`"),
-        ("x.uniform = [1]", "invalid length"),
+        ("x.uniform = [1]", "expected tuple with length 2"),
         ("\"a b\".uniform = [0, 1]", "a b: a name is of letters"),
         ("--x.uniform = [0, 1]", "--x: a name is of letters"),
         ("", "nothing to search"),

@@ -117,7 +117,7 @@ fn halving_passes_budgets_and_directories() {
     let best = results.best().unwrap();
     assert_eq!((best.number, best.budget), (6, Some(8)));
     let first = results.trials[best.promoted_from.unwrap()].promoted_from.unwrap();
-    let log = std::fs::read_to_string(folder.path().join(format!("trials/{first:04}/log"))).unwrap();
+    let log = std::fs::read_to_string(folder.path().join(format!("trials/{first:04}/work/log"))).unwrap();
     let x = &best.values["x"];
     let want = [2, 4, 8].map(|epochs| format!("{x} --epochs {epochs}\n")).concat();
     assert_eq!(log, want);
