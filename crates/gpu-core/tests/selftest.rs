@@ -18,12 +18,19 @@ fn every_kernel_passes_on_every_device() {
         assert_eq!(heard, test.kernels);
         assert!(test.passed() && test.kernels.len() > 30);
         if device.info().kind == DeviceKind::Cpu {
-            assert!(test.kernels.iter().all(|k| k.difference == 0.0), "results depend on the number of threads");
+            assert!(
+                test.kernels.iter().all(|k| k.difference == 0.0),
+                "results depend on the number of threads"
+            );
         } else {
             assert!(test.kernels.iter().any(|k| k.difference > 0.0), "nothing was rounded differently");
         }
         let failed = SelfTest {
-            kernels: test.kernels.into_iter().map(|k| selftest::KernelReport { passed: k.name != "map", ..k }).collect(),
+            kernels: test
+                .kernels
+                .into_iter()
+                .map(|k| selftest::KernelReport { passed: k.name != "map", ..k })
+                .collect(),
             ..test
         };
         assert!(!failed.passed());
@@ -41,7 +48,10 @@ fn devices_are_described() {
         assert!(report.limits.iter().all(|limit| limit.enough()), "{report:?}");
         assert!(report.memory_bytes.is_none_or(|bytes| bytes > 1 << 28));
         let json = serde_json::to_value(&report).unwrap();
-        assert_eq!((json["name"].as_str(), json["backend"].as_str()), (Some(&*report.info.name), Some(report.info.backend)));
+        assert_eq!(
+            (json["name"].as_str(), json["backend"].as_str()),
+            (Some(&*report.info.name), Some(report.info.backend))
+        );
         match report.info.kind {
             DeviceKind::Software => {
                 assert!(!report.driver.is_empty() && report.verdict.severity == Severity::Warning);

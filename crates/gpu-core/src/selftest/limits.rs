@@ -67,7 +67,11 @@ pub(super) fn features(found: Features) -> Vec<FeatureReport> {
     let feature = |name, bit, used_for| FeatureReport { name, present: found.contains(bit), used_for };
     vec![
         feature("subgroups", Features::SUBGROUP, "faster matrix products and convolutions"),
-        feature("timestamps", Features::TIMESTAMP_QUERY, "profiling single kernels, and choosing between variants"),
+        feature(
+            "timestamps",
+            Features::TIMESTAMP_QUERY,
+            "profiling single kernels, and choosing between variants",
+        ),
         feature("pipeline cache", Features::PIPELINE_CACHE, "starting without compiling shaders again"),
     ]
 }

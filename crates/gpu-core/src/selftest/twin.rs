@@ -63,7 +63,8 @@ impl Case {
     /// The kernel itself, and the ways to compute it on the device's kind of GPU, each with a text that names it.
     pub fn variants(&self, device: &Device) -> Vec<(String, Arc<dyn Kernel>)> {
         let variants = device.gpu_profile().and_then(|profile| self.kernel.variants(&profile));
-        let options = variants.into_iter().flat_map(|v| v.options).map(|(name, k)| (format!("variant {name}: "), k));
+        let options =
+            variants.into_iter().flat_map(|v| v.options).map(|(name, k)| (format!("variant {name}: "), k));
         std::iter::once((String::new(), self.kernel.clone())).chain(options).collect()
     }
 
@@ -87,7 +88,10 @@ impl Case {
         for (i, access) in self.kernel.access().into_iter().enumerate().filter(|(_, a)| *a != Access::Read) {
             let wrong = |j: usize, want: &dyn ToString, got: &dyn ToString| {
                 let (want, got) = (want.to_string(), got.to_string());
-                format!("argument {i} ({access:?}), element {j} is {got}, {want} on the CPU ({:?})", self.kernel)
+                format!(
+                    "argument {i} ({access:?}), element {j} is {got}, {want} on the CPU ({:?})",
+                    self.kernel
+                )
             };
             if !self.float[i] {
                 let differs = want[i].iter().zip(&got[i]).position(|(want, got)| want != got);
@@ -96,7 +100,8 @@ impl Case {
                 }
                 continue;
             }
-            let (want, got): (&[f32], &[f32]) = (bytemuck::cast_slice(&want[i]), bytemuck::cast_slice(&got[i]));
+            let (want, got): (&[f32], &[f32]) =
+                (bytemuck::cast_slice(&want[i]), bytemuck::cast_slice(&got[i]));
             let scale = want.iter().filter(|x| x.is_finite()).fold(1e-6f32, |most, x| most.max(x.abs()));
             for (j, (want, got)) in want.iter().zip(got).enumerate() {
                 if want == got || (want.is_nan() && got.is_nan()) {
@@ -132,7 +137,11 @@ fn on_one_thread(kernel: Arc<dyn Kernel>, args: &[Vec<u32>]) -> Result<Vec<Vec<u
 ///
 /// # Errors
 /// As [`CommandGraph::run`] and [`Device::upload`].
-pub(crate) fn run_kernel(device: &Device, kernel: Arc<dyn Kernel>, args: &[Vec<u32>]) -> Result<Vec<Vec<u32>>> {
+pub(crate) fn run_kernel(
+    device: &Device,
+    kernel: Arc<dyn Kernel>,
+    args: &[Vec<u32>],
+) -> Result<Vec<Vec<u32>>> {
     let mut slots: Vec<Slot> = args.iter().map(|a| Slot::External { bytes: a.len() * 4 }).collect();
     let scratch = kernel.scratch(device.target());
     if scratch > 0 {

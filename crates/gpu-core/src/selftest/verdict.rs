@@ -121,7 +121,10 @@ impl Machine {
                 let verdict = of_machine(&best, &kinds);
                 (Some(best.selector), verdict)
             }
-            Err(e) => (None, Verdict::new(Severity::Bad, e.to_string(), "name a device of the list in WGRAD_DEVICE")),
+            Err(e) => (
+                None,
+                Verdict::new(Severity::Bad, e.to_string(), "name a device of the list in WGRAD_DEVICE"),
+            ),
         };
         Machine { best, devices, cache: CacheReport::new(), verdict }
     }
@@ -131,11 +134,17 @@ impl Machine {
 fn of_machine(best: &DeviceReport, adapters: &[DeviceKind]) -> Verdict {
     let gpus = adapters.iter().filter(|&&kind| kind != DeviceKind::Software).count();
     match best.info.kind {
-        DeviceKind::Cpu if gpus > 0 => {
-            Verdict::new(Severity::Warning, "training runs on the CPU, as WGRAD_DEVICE says, though there is a GPU", "unset WGRAD_DEVICE")
-        }
+        DeviceKind::Cpu if gpus > 0 => Verdict::new(
+            Severity::Warning,
+            "training runs on the CPU, as WGRAD_DEVICE says, though there is a GPU",
+            "unset WGRAD_DEVICE",
+        ),
         DeviceKind::Cpu => {
-            let found = if adapters.is_empty() { "there is no GPU adapter" } else { "there is no GPU but an emulated one" };
+            let found = if adapters.is_empty() {
+                "there is no GPU adapter"
+            } else {
+                "there is no GPU but an emulated one"
+            };
             Verdict::new(Severity::Warning, format!("{found}: training runs on the CPU"), DRIVER)
         }
         _ => best.verdict.clone(),

@@ -11,7 +11,12 @@ const TRIAL: &str = "trial";
 const CONFIG: &str = "config";
 
 /// What is wrong with a template, if anything. `names` are those of values and of the budget.
-pub(super) fn fault(template: &[String], space: &Space, budget: Option<&str>, has_config: bool) -> Option<String> {
+pub(super) fn fault(
+    template: &[String],
+    space: &Space,
+    budget: Option<&str>,
+    has_config: bool,
+) -> Option<String> {
     if template.first().is_none_or(String::is_empty) {
         return Some("the command is empty; give a program and its arguments".into());
     }
@@ -27,7 +32,9 @@ pub(super) fn fault(template: &[String], space: &Space, budget: Option<&str>, ha
         ));
     }
     match (has_config, used.contains(CONFIG)) {
-        (true, false) => Some("there is a config, but no {config} in the command to say where it goes".into()),
+        (true, false) => {
+            Some("there is a config, but no {config} in the command to say where it goes".into())
+        }
         (false, true) => Some("{config} in the command needs a file to start from: config = \"...\"".into()),
         _ => None,
     }
@@ -64,7 +71,11 @@ pub(super) fn fill(template: &[String], values: &Values, trial: usize, dir: &Pat
 
 /// Names in braces; braces around anything else, such as JSON, are plain text.
 fn placeholders(part: &str) -> impl Iterator<Item = &str> {
-    part.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).filter(|n| super::space::is_name(n))
+    part.split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(name, _)| name)
+        .filter(|n| super::space::is_name(n))
 }
 
 /// The configuration file of a trial: `base`, in TOML, with values put at their names, in which dots lead into tables.
@@ -114,7 +125,10 @@ mod tests {
         let parts = ["sh", "-c", "train-{trial} {lr}{lr} > {dir}/log", "{\"a\": 1}", "{}"];
         let want = ["sh", "-c", "train-7 1e-71e-7 > /runs/7/log", "{\"a\": 1}", "{}", "--act", "relu"];
         assert_eq!(filled(&parts), want);
-        assert_eq!(filled(&["train", "{config}", "--act={act}"]), ["train", "/runs/7/config.toml", "--act=relu"]);
+        assert_eq!(
+            filled(&["train", "{config}", "--act={act}"]),
+            ["train", "/runs/7/config.toml", "--act=relu"]
+        );
     }
 
     #[test]
@@ -130,7 +144,8 @@ mod tests {
 
     #[test]
     fn dots_lead_into_tables() {
-        let values = [("optim.lr".to_owned(), Value::Float(0.5)), ("seed".to_owned(), Value::Integer(3))].into();
+        let values =
+            [("optim.lr".to_owned(), Value::Float(0.5)), ("seed".to_owned(), Value::Integer(3))].into();
         let text = configuration("epochs = 2\n[optim]\nname = 'sgd'\nlr = 1", &values).unwrap();
         let read: toml::Table = text.parse().unwrap();
         let want: toml::Table = "epochs = 2\nseed = 3\noptim = { name = 'sgd', lr = 0.5 }".parse().unwrap();

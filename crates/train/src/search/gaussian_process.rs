@@ -82,8 +82,7 @@ impl GaussianProcess {
 
     /// Mean and standard deviation of the function, without noise, at a point.
     pub fn predict(&self, point: &[f64]) -> (f64, f64) {
-        let mut k: Vec<f64> =
-            self.x.iter().map(|x| self.kernel.covariance(x, point, &self.groups)).collect();
+        let mut k: Vec<f64> = self.x.iter().map(|x| self.kernel.covariance(x, point, &self.groups)).collect();
         let mean = dot(&k, &self.alpha);
         self.factor.forward(&mut k);
         (mean, (self.kernel.variance - dot(&k, &k)).max(0.0).sqrt())
@@ -149,7 +148,13 @@ const NOISE: (f64, f64) = (1e-8, 1.0);
 fn climb(x: &[Vec<f64>], y: &[f64], groups: &[usize], start: Vec<f64>) -> Option<(GaussianProcess, f64)> {
     let count = start.len();
     let bounds = |i: usize| {
-        let (low, high) = if i == 0 { VARIANCE } else if i + 1 == count { NOISE } else { LENGTH };
+        let (low, high) = if i == 0 {
+            VARIANCE
+        } else if i + 1 == count {
+            NOISE
+        } else {
+            LENGTH
+        };
         (low.ln(), high.ln())
     };
     let (mut at, mut steps, mut before) = (start, vec![0.2; count], vec![0.0; count]);
@@ -168,7 +173,13 @@ fn climb(x: &[Vec<f64>], y: &[f64], groups: &[usize], start: Vec<f64>) -> Option
         let gradient = process.log_likelihood_gradient();
         for i in 0..count {
             let turn = gradient[i] * before[i];
-            let factor: f64 = if turn > 0.0 { 1.2 } else if turn < 0.0 { 0.5 } else { 1.0 };
+            let factor: f64 = if turn > 0.0 {
+                1.2
+            } else if turn < 0.0 {
+                0.5
+            } else {
+                1.0
+            };
             steps[i] = f64::clamp(steps[i] * factor, 1e-6, 1.0);
             // After a turn, the sign is forgotten once, so that the next step is not shortened again.
             before[i] = if turn < 0.0 { 0.0 } else { gradient[i] };

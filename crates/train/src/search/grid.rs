@@ -22,9 +22,9 @@ pub(super) fn size(space: &Space, points: usize) -> Option<usize> {
 }
 
 pub(super) fn fault(space: &Space, points: usize) -> Option<String> {
-    size(space, points)
-        .is_none()
-        .then(|| format!("the grid has more than {MOST} combinations; give fewer points, or search at random"))
+    size(space, points).is_none().then(|| {
+        format!("the grid has more than {MOST} combinations; give fewer points, or search at random")
+    })
 }
 
 /// Combination `number`; the last name varies fastest.

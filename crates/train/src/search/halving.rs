@@ -40,7 +40,9 @@ impl Budget {
         } else if space.get(name).is_some() {
             Some(format!("{name} is the budget and a hyper-parameter"))
         } else if *min < 1 || max <= min || *factor < 2 {
-            Some(format!("budgets need 1 <= min < max and a factor of 2 or more, not {min}, {max} and {factor}"))
+            Some(format!(
+                "budgets need 1 <= min < max and a factor of 2 or more, not {min}, {max} and {factor}"
+            ))
         } else if max / min > MOST as i64 {
             Some(format!("budgets from {min} to {max} are too far apart; at most {MOST} times"))
         } else {
@@ -106,7 +108,13 @@ pub(super) fn next(
                 let parent = (!fresh).then(|| promoted[number - start]);
                 let values = parent.map_or_else(|| draw(drawn + number - start), |p| p.values.clone());
                 let promoted_from = parent.map(|p| p.number);
-                return Next::Run(Trial { number, values, budget: Some(budget), promoted_from, outcome: None });
+                return Next::Run(Trial {
+                    number,
+                    values,
+                    budget: Some(budget),
+                    promoted_from,
+                    outcome: None,
+                });
             }
             below = &trials[start..start + size];
             start += size;

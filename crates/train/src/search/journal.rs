@@ -66,10 +66,17 @@ impl Journal {
     /// makes no sense.
     pub fn open(path: &Path, identity: &Identity) -> Result<(Journal, Vec<Trial>)> {
         let refused = |source| Error::Write { path: path.into(), source };
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(refused)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(refused)?;
         file.try_lock().map_err(|error| match error {
-            TryLockError::WouldBlock => fault(path, 0, "another process goes on with this study right now".into()),
+            TryLockError::WouldBlock => {
+                fault(path, 0, "another process goes on with this study right now".into())
+            }
             TryLockError::Error(source) => refused(source),
         })?;
         let text = whole_lines(&mut file, path)?;
@@ -162,7 +169,8 @@ fn parse(text: &str, path: &Path) -> Result<(Identity, Vec<Trial>)> {
         let (line, event) = event?;
         let fits = match event {
             Event::Started { trial } => {
-                let fits = trial.number == trials.len() && !trial.ended() && identity.search.contains(&trial.values);
+                let fits =
+                    trial.number == trials.len() && !trial.ended() && identity.search.contains(&trial.values);
                 trials.push(trial);
                 fits
             }

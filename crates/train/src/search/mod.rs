@@ -35,6 +35,7 @@ mod grid;
 mod halving;
 mod journal;
 mod output;
+mod pictures;
 mod process;
 mod results;
 mod rng;

@@ -78,7 +78,8 @@ mod group {
         #[cfg(target_os = "linux")]
         {
             let with_parent = || {
-                rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(std::io::Error::from)
+                rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+                    .map_err(std::io::Error::from)
             };
             // SAFETY: between fork and exec, only a system call is made.
             unsafe { program.pre_exec(with_parent) };

@@ -52,7 +52,9 @@ impl Results {
             row.extend(with_budget.then(|| trial.budget.map_or(String::new(), |b| b.to_string())));
             row.extend(trial.values.values().map(short));
             let seconds = match trial.outcome {
-                Some(Outcome::Finished { seconds, .. } | Outcome::Failed { seconds, .. }) => format!("{seconds:.1}"),
+                Some(Outcome::Finished { seconds, .. } | Outcome::Failed { seconds, .. }) => {
+                    format!("{seconds:.1}")
+                }
                 None => String::new(),
             };
             row.push(seconds);
@@ -65,7 +67,8 @@ impl Results {
     pub(super) fn write(&self, directory: &Path) -> Result<()> {
         let path = directory.join("results.json");
         let text = serde_json::to_string_pretty(self).expect("names and finite numbers");
-        gpu_core::write_atomically(&path, text.as_bytes()).map_err(|source| Error::Write { path: path.clone(), source })
+        gpu_core::write_atomically(&path, text.as_bytes())
+            .map_err(|source| Error::Write { path: path.clone(), source })
     }
 }
 

@@ -68,15 +68,14 @@ impl Strategy {
                 if trials.len() < bayesian::initial(space) {
                     return Next::Run(trial(draw(trials.len())));
                 }
-                bayesian::propose(space, seed, goal, trials, parallel).map_or(Next::Wait, |v| Next::Run(trial(v)))
+                bayesian::propose(space, seed, goal, trials, parallel)
+                    .map_or(Next::Wait, |v| Next::Run(trial(v)))
             }
             Strategy::Random { .. } | Strategy::Bayesian { .. } => Next::Done,
             Strategy::SuccessiveHalving { trials: all, budget } => {
                 halving::next(&[budget.bracket(0, *all)], goal, trials, draw)
             }
-            Strategy::Hyperband { budget } => {
-                halving::next(&budget.hyperband(), goal, trials, draw)
-            }
+            Strategy::Hyperband { budget } => halving::next(&budget.hyperband(), goal, trials, draw),
         }
     }
 
@@ -85,9 +84,7 @@ impl Strategy {
     /// # Errors
     /// [`Error::Strategy`]
     pub fn check(&self, space: &Space) -> Result<()> {
-        let some = |what: &str, count: usize| {
-            (count == 0).then(|| format!("{what} is 0; give at least 1"))
-        };
+        let some = |what: &str, count: usize| (count == 0).then(|| format!("{what} is 0; give at least 1"));
         let fault = match self {
             Strategy::Grid { points } => some("points", *points).or_else(|| grid::fault(space, *points)),
             Strategy::Random { trials } | Strategy::Bayesian { trials } => some("trials", *trials),
@@ -104,7 +101,9 @@ impl Strategy {
         match self {
             Strategy::Grid { points } => grid::size(space, *points).unwrap_or(usize::MAX),
             Strategy::Random { trials } | Strategy::Bayesian { trials } => *trials,
-            Strategy::SuccessiveHalving { trials, budget } => budget.bracket(0, *trials).iter().map(|r| r.1).sum(),
+            Strategy::SuccessiveHalving { trials, budget } => {
+                budget.bracket(0, *trials).iter().map(|r| r.1).sum()
+            }
             Strategy::Hyperband { budget } => budget.hyperband().iter().flatten().map(|r| r.1).sum(),
         }
     }

@@ -91,9 +91,12 @@ impl Study {
     pub fn check(&self) -> Result<()> {
         self.strategy.check(&self.search)?;
         let slow = |t: &f64| !(t.is_finite() && 0.0 < *t && *t < 1e9);
-        let fault = command::fault(&self.command, &self.search, self.strategy.budget(), self.config.is_some())
-            .or_else(|| self.timeout_s.filter(slow).map(|t| format!("timeout_s needs seconds above 0, not {t}")))
-            .or_else(|| self.objective.is_empty().then(|| "the objective has no name".into()));
+        let fault =
+            command::fault(&self.command, &self.search, self.strategy.budget(), self.config.is_some())
+                .or_else(|| {
+                    self.timeout_s.filter(slow).map(|t| format!("timeout_s needs seconds above 0, not {t}"))
+                })
+                .or_else(|| self.objective.is_empty().then(|| "the objective has no name".into()));
         fault.map_or(Ok(()), |reason| Err(Error::Study { reason }))
     }
 

@@ -54,13 +54,18 @@ fn the_fitted_kernel_is_as_likely_as_scikit_learns() {
     let process = GaussianProcess::fit(&points(&f["x"]), &numbers(&f["y"]), &[0, 1, 2]);
     let (got, want) = (process.log_likelihood(), f["fitted_log_likelihood"].as_f64().unwrap());
     assert!(got > want - 0.01, "{got} for {:?}, scikit-learn has {want}", process.kernel());
-    assert!(process.kernel().lengths[2] > 5.0, "the third coordinate does not matter: {:?}", process.kernel());
+    assert!(
+        process.kernel().lengths[2] > 5.0,
+        "the third coordinate does not matter: {:?}",
+        process.kernel()
+    );
 }
 
 /// Columns that share a group share a length.
 #[test]
 fn groups_share_a_length() {
-    let x: Vec<Vec<f64>> = (0..4).map(|i| vec![f64::from(i % 2), f64::from(1 - i % 2), f64::from(i) / 4.0]).collect();
+    let x: Vec<Vec<f64>> =
+        (0..4).map(|i| vec![f64::from(i % 2), f64::from(1 - i % 2), f64::from(i) / 4.0]).collect();
     let fitted = GaussianProcess::fit(&x, &[1.0, -1.0, 1.1, -0.9], &[0, 0, 1]);
     assert_eq!(fitted.kernel().lengths.len(), 2);
     assert!((fitted.predict(&x[0]).0 - 1.0).abs() < 0.2);
@@ -70,7 +75,8 @@ fn groups_share_a_length() {
 #[test]
 fn equal_points_and_equal_values_are_fitted() {
     let x = vec![vec![0.5]; 6];
-    let (mean, deviation) = GaussianProcess::fit(&x, &[1.0, -1.0, 1.0, -1.0, 1.0, -1.0], &[0]).predict(&[0.5]);
+    let (mean, deviation) =
+        GaussianProcess::fit(&x, &[1.0, -1.0, 1.0, -1.0, 1.0, -1.0], &[0]).predict(&[0.5]);
     assert!(mean.abs() < 1e-6 && deviation.is_finite(), "{mean} {deviation}");
     let flat = GaussianProcess::fit(&[vec![0.1], vec![0.9]], &[0.0, 0.0], &[0]);
     assert!(flat.predict(&[0.4]).0.abs() < 1e-12);

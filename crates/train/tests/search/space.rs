@@ -9,7 +9,10 @@ fn read(text: &str) -> Result<Space, String> {
 #[test]
 fn wrong_spaces_are_refused_with_their_reason() {
     let cases = [
-        ("lr.log_uniform = [0, 1]", "search space, lr: log_uniform needs finite bounds 0 < low < high, not [0, 1]"),
+        (
+            "lr.log_uniform = [0, 1]",
+            "search space, lr: log_uniform needs finite bounds 0 < low < high, not [0, 1]",
+        ),
         ("x.uniform = [1.0, 1.0]", "x: uniform needs finite bounds low < high, not [1, 1]"),
         ("x.uniform = [0.0, inf]", "x: uniform needs finite bounds"),
         ("x.uniform = [nan, 1.0]", "x: uniform needs finite bounds"),
@@ -56,7 +59,8 @@ fn values_lie_where_they_come_from() {
     for dimension in &dimensions {
         for i in 0..=1000 {
             let value = dimension.at(f64::from(i) / 1000.0);
-            let position = dimension.position(&value).unwrap_or_else(|| panic!("{dimension:?}: {value} is outside"));
+            let position =
+                dimension.position(&value).unwrap_or_else(|| panic!("{dimension:?}: {value} is outside"));
             let again = dimension.at(position);
             match (&value, &again) {
                 (Value::Float(a), Value::Float(b)) => assert!((a - b).abs() <= 1e-12 * a.abs().max(1.0)),

@@ -91,12 +91,17 @@ fn bayesian_search_finds_the_minimum_of_branin() {
 #[test]
 fn bayesian_search_finds_the_minimum_of_hartmann() {
     for seed in 0..5 {
-        let trials = run(&Strategy::Bayesian { trials: 45 }, &hartmann_space(), seed, |t| hartmann3(&t.values));
-        let random = run(&Strategy::Random { trials: 450 }, &hartmann_space(), seed, |t| hartmann3(&t.values));
+        let trials =
+            run(&Strategy::Bayesian { trials: 45 }, &hartmann_space(), seed, |t| hartmann3(&t.values));
+        let random =
+            run(&Strategy::Random { trials: 450 }, &hartmann_space(), seed, |t| hartmann3(&t.values));
         let (ours, theirs) = (needed(&trials, -3.86278, 0.05), needed(&random, -3.86278, 0.05));
         println!("hartmann, seed {seed}: {ours:?}, at random {theirs:?}");
         assert!(ours.is_some(), "seed {seed}");
-        assert!(theirs.is_none_or(|theirs| 2 * ours.unwrap() < theirs), "seed {seed}: {ours:?}, at random {theirs:?}");
+        assert!(
+            theirs.is_none_or(|theirs| 2 * ours.unwrap() < theirs),
+            "seed {seed}: {ours:?}, at random {theirs:?}"
+        );
     }
 }
 
@@ -117,12 +122,16 @@ fn bayesian_search_handles_mixed_spaces() {
     };
     let space = space.unwrap();
     let trials = run(&Strategy::Bayesian { trials: 40 }, &space, 1, objective);
-    let best = trials.iter().min_by(|a, b| a.objective().unwrap().total_cmp(&b.objective().unwrap())).unwrap();
+    let best =
+        trials.iter().min_by(|a, b| a.objective().unwrap().total_cmp(&b.objective().unwrap())).unwrap();
     println!("{best:?}");
     assert_eq!((&best.values["layers"], &best.values["optimizer"]), (&Value::Integer(7), &"adam".into()));
     assert!(best.objective().unwrap() < 0.01);
     for (i, trial) in trials.iter().enumerate() {
-        assert!(space.contains(&trial.values) && !trials[..i].iter().any(|t| t.values == trial.values), "{i}");
+        assert!(
+            space.contains(&trial.values) && !trials[..i].iter().any(|t| t.values == trial.values),
+            "{i}"
+        );
     }
 }
 
@@ -208,9 +217,10 @@ fn parallel_trials_do_not_depend_on_who_ends_first() {
 
 #[test]
 fn grids_are_complete() {
-    let space: Space =
-        toml::from_str("a.choice = ['x', 'y']\nb.integer = [1, 3]\nc.log_uniform = [0.01, 1]\nd.integer = [0, 100]")
-            .unwrap();
+    let space: Space = toml::from_str(
+        "a.choice = ['x', 'y']\nb.integer = [1, 3]\nc.log_uniform = [0.01, 1]\nd.integer = [0, 100]",
+    )
+    .unwrap();
     let strategy = Strategy::Grid { points: 3 };
     let trials = run(&strategy, &space, 0, |_| 0.0);
     assert_eq!((trials.len(), strategy.total(&space)), (54, 54));
@@ -245,7 +255,8 @@ fn random_trials_depend_on_seed_and_number() {
 fn curve(trial: &Trial) -> f64 {
     let rate = number(&trial.values, "x");
     let budget = trial.budget.unwrap() as f64;
-    let wobble = ((trial.values["x"].to_string().bytes().map(u64::from).sum::<u64>() % 17) as f64 / 17.0 - 0.5) * 0.3;
+    let wobble =
+        ((trial.values["x"].to_string().bytes().map(u64::from).sum::<u64>() % 17) as f64 / 17.0 - 0.5) * 0.3;
     rate + (2.0 + wobble) / budget
 }
 
@@ -255,10 +266,12 @@ fn successive_halving_keeps_the_best() {
     let budget = Budget { name: "epochs".into(), min: 1, max: 27, factor: 3 };
     let strategy = Strategy::SuccessiveHalving { trials: 27, budget };
     let trials = run(&strategy, &space, 3, curve);
-    let rungs: Vec<usize> = [1, 3, 9, 27].map(|b| trials.iter().filter(|t| t.budget == Some(b)).count()).to_vec();
+    let rungs: Vec<usize> =
+        [1, 3, 9, 27].map(|b| trials.iter().filter(|t| t.budget == Some(b)).count()).to_vec();
     assert_eq!((rungs, strategy.total(&space)), (vec![27, 9, 3, 1], 40));
     // The winner is the best of all 27 by its whole curve, for a third of the epochs.
-    let best = trials[..27].iter().min_by(|a, b| number(&a.values, "x").total_cmp(&number(&b.values, "x"))).unwrap();
+    let best =
+        trials[..27].iter().min_by(|a, b| number(&a.values, "x").total_cmp(&number(&b.values, "x"))).unwrap();
     assert_eq!(trials[39].values, best.values);
     for trial in trials.iter().filter(|t| t.promoted_from.is_some()) {
         let from = &trials[trial.promoted_from.unwrap()];
@@ -319,7 +332,8 @@ fn failures_are_not_promoted() {
 
 #[test]
 fn wrong_strategies_are_refused() {
-    let space = Space::new([("x", Dimension::Uniform(0.0, 4.0)), ("y", Dimension::Integer(0, 1 << 40))]).unwrap();
+    let space =
+        Space::new([("x", Dimension::Uniform(0.0, 4.0)), ("y", Dimension::Integer(0, 1 << 40))]).unwrap();
     let fault = |text: &str| {
         let strategy: Result<Strategy, _> = serde_json::from_str(text);
         let strategy = strategy.unwrap_or_else(|e| panic!("{text}: {e}"));
@@ -334,7 +348,10 @@ fn wrong_strategies_are_refused() {
         (r#"{"hyperband": {"budget": {"name": "e", "min": 0, "max": 9}}}"#, "1 <= min < max"),
         (r#"{"hyperband": {"budget": {"name": "e", "min": 1, "max": 9, "factor": 1}}}"#, "factor of 2"),
         (r#"{"hyperband": {"budget": {"name": "", "min": 1, "max": 9}}}"#, "name"),
-        (r#"{"hyperband": {"budget": {"name": "e", "min": 1, "max": 9000000000000000000}}}"#, "too far apart"),
+        (
+            r#"{"hyperband": {"budget": {"name": "e", "min": 1, "max": 9000000000000000000}}}"#,
+            "too far apart",
+        ),
     ];
     for (text, want) in cases {
         assert!(fault(text).contains(want), "{text}: {}", fault(text));

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use train::{Error, Interrupt};
 use train::search::{Outcome, Results, Study, Trial};
+use train::{Error, Interrupt};
 
 fn study(text: &str) -> Study {
     toml::from_str(text).unwrap_or_else(|e| panic!("{text}\n{e}"))
@@ -32,7 +32,8 @@ fn failure(trial: &Trial) -> &str {
 }
 
 /// `(x - 0.3)^2`, where `x` is what follows `--x`.
-const PARABOLA: &str = r#"echo starting; awk -v x={x} "BEGIN { printf \"{\\\"loss\\\": %.17g}\\n\", (x - 0.3)^2 }""#;
+const PARABOLA: &str =
+    r#"echo starting; awk -v x={x} "BEGIN { printf \"{\\\"loss\\\": %.17g}\\n\", (x - 0.3)^2 }""#;
 
 const X: &str = "search.x.uniform = [0, 1]";
 
@@ -97,7 +98,9 @@ fn failing_and_hanging_trials_are_recorded() {
 #[test]
 fn a_program_that_does_not_exist() {
     let folder = tempfile::tempdir().unwrap();
-    let study = study(&format!("command = ['/no/such/program']\nobjective = 'loss'\nstrategy.random.trials = 2\n{X}"));
+    let study = study(&format!(
+        "command = ['/no/such/program']\nobjective = 'loss'\nstrategy.random.trials = 2\n{X}"
+    ));
     let results = run(&study, folder.path()).unwrap();
     assert_eq!((results.best, results.trials.len()), (None, 2));
     assert!(failure(&results.trials[1]).starts_with("cannot run \"/no/such/program\": "));
@@ -107,7 +110,8 @@ fn a_program_that_does_not_exist() {
 #[test]
 fn halving_passes_budgets_and_directories() {
     let folder = tempfile::tempdir().unwrap();
-    let script = r#"echo "{x} $1 $2" >> {dir}/log; n=$(wc -l < {dir}/log); echo "{\"loss\": {x}, \"runs\": $n}""#;
+    let script =
+        r#"echo "{x} $1 $2" >> {dir}/log; n=$(wc -l < {dir}/log); echo "{\"loss\": {x}, \"runs\": $n}""#;
     let text = format!(
         "command = ['sh', '-c', '''{script}''', 'name']\nobjective = 'loss'\nparallel = 2\n{X}\n
          [strategy.successive_halving]\ntrials = 4\nbudget = {{ name = 'epochs', min = 2, max = 8, factor = 2 }}"
@@ -137,7 +141,10 @@ fn values_go_into_configuration_files() {
     );
     let results = run(&study(&text), &folder.path().join("study")).unwrap();
     for trial in &results.trials {
-        assert_eq!(trial.objective().map(|x| format!("{x:?}")), Some(trial.values["optimizer.lr"].to_string()));
+        assert_eq!(
+            trial.objective().map(|x| format!("{x:?}")),
+            Some(trial.values["optimizer.lr"].to_string())
+        );
     }
     std::fs::write(&base, "epochs = \n").unwrap();
     let error = run(&study(&text), &folder.path().join("other")).unwrap_err().to_string();
@@ -151,7 +158,10 @@ fn another_study_is_refused() {
     let study = with(&format!("strategy.random.trials = 2\n{X}"));
     run(&study, folder.path()).unwrap();
     let refused = [
-        ("strategy.random.trials = 2\nsearch.x.uniform = [0, 2]", "of another search space, {\"x\":{\"uniform\":[0.0,1.0]}} and not"),
+        (
+            "strategy.random.trials = 2\nsearch.x.uniform = [0, 2]",
+            "of another search space, {\"x\":{\"uniform\":[0.0,1.0]}} and not",
+        ),
         ("strategy.random.trials = 2\nseed = 1\nsearch.x.uniform = [0, 1]", "of another seed, 0 and not 1"),
         ("strategy.grid.points = 2\nsearch.x.uniform = [0, 1]", "of another strategy"),
         ("goal = 'max'\nstrategy.random.trials = 2\nsearch.x.uniform = [0, 1]", "of another goal"),
@@ -176,14 +186,21 @@ fn studies_that_make_no_sense_are_refused() {
         ("command = ['a']\ntimeout_s = -1\nstrategy.random.trials = 1", "timeout_s"),
         ("command = ['a']\ntimeout_s = 1e300\nstrategy.random.trials = 1", "timeout_s"),
         ("command = ['a']\nstrategy.random.trials = 0", "trials is 0"),
-        ("command = ['a', '{config}']\nconfig = '/no/such.toml'\nstrategy.random.trials = 1", "/no/such.toml"),
+        (
+            "command = ['a', '{config}']\nconfig = '/no/such.toml'\nstrategy.random.trials = 1",
+            "/no/such.toml",
+        ),
     ];
     for (text, want) in cases {
         let text = format!("objective = 'loss'\n{text}\n{X}");
         let error = run(&study(&text), folder.path()).unwrap_err().to_string();
         assert!(error.contains(want), "{text}: {error}");
     }
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is written before all is checked");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "nothing is written before all is checked"
+    );
     let text = "comand = ['a']";
     let error = toml::from_str::<Study>(text).unwrap_err().to_string();
     assert!(error.contains("unknown field `comand`, expected one of `command`"), "{error}");
@@ -193,7 +210,8 @@ fn studies_that_make_no_sense_are_refused() {
 #[test]
 fn a_directory_that_cannot_be_made() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let error = run(&of(PARABOLA, &format!("strategy.random.trials = 1\n{X}")), &file.path().join("a")).unwrap_err();
+    let error =
+        run(&of(PARABOLA, &format!("strategy.random.trials = 1\n{X}")), &file.path().join("a")).unwrap_err();
     assert!(matches!(error, Error::Write { .. }), "{error:?}");
 }
 
@@ -307,20 +325,31 @@ fn a_killed_study_goes_on_as_if_it_had_not_been() {
             .unwrap();
         // Held until a few more trials ended, and then for a moment that differs.
         let target = 2 * (round + 1);
-        let done = || Study::recorded(&killed.join("study")).map_or(0, |r| r.trials.iter().filter(|t| t.ended()).count());
+        let done = || {
+            Study::recorded(&killed.join("study"))
+                .map_or(0, |r| r.trials.iter().filter(|t| t.ended()).count())
+        };
         while done() < target {
             std::thread::sleep(Duration::from_millis(5));
         }
         std::thread::sleep(Duration::from_millis(37 * round as u64));
-        assert!(matches!(run(&study, &killed.join("study")), Err(Error::Journal { .. })), "it is the other's for now");
+        assert!(
+            matches!(run(&study, &killed.join("study")), Err(Error::Journal { .. })),
+            "it is the other's for now"
+        );
         child.kill().unwrap();
         child.wait().unwrap();
         let recorded = Study::recorded(&killed.join("study")).unwrap();
         kills += usize::from(!recorded.complete);
     }
     assert!(kills >= 3, "{kills} kills while it ran");
-    let ended: BTreeSet<usize> =
-        Study::recorded(&killed.join("study")).unwrap().trials.iter().filter(|t| t.ended()).map(|t| t.number).collect();
+    let ended: BTreeSet<usize> = Study::recorded(&killed.join("study"))
+        .unwrap()
+        .trials
+        .iter()
+        .filter(|t| t.ended())
+        .map(|t| t.number)
+        .collect();
     let traces = || std::fs::read_to_string(killed.join("ran")).unwrap();
     let before = traces().len();
     let got = run(&study, &killed.join("study")).unwrap();

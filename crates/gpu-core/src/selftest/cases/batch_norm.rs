@@ -16,7 +16,8 @@ fn both([batch, channels, spatial]: [usize; 3]) -> [Case; 2] {
     let dy = Prologue::plain(DType::F32, Layout::contiguous(&shape));
     let moments = Case::new(ChannelMoments { batch, channels, spatial, x: x.clone() }, 2e-5);
     let sums = Case::new(ChannelSums { batch, channels, spatial, x, dy }, 2e-5);
-    let [moments, sums] = [moments, sums].map(|case| case.floats(&noise(count, 1)).floats(&noise(channels, 2)));
+    let [moments, sums] =
+        [moments, sums].map(|case| case.floats(&noise(count, 1)).floats(&noise(channels, 2)));
     let sums = sums.floats(&noise(count, 3)).floats(&vec![0.5; channels]);
     [moments, sums].map(|case| case.writes(channels).writes(channels))
 }

@@ -2,7 +2,10 @@ use super::{Case, noise};
 use crate::kernels::{CrossEntropy, CrossEntropyGrad};
 
 pub(super) fn cases() -> Vec<Case> {
-    [(9, 10, 0.0), (4, 300, 0.1)].into_iter().flat_map(|(rows, cols, smoothing)| both(rows, cols, smoothing)).collect()
+    [(9, 10, 0.0), (4, 300, 0.1)]
+        .into_iter()
+        .flat_map(|(rows, cols, smoothing)| both(rows, cols, smoothing))
+        .collect()
 }
 
 /// The loss and its gradient; one row is ignored.

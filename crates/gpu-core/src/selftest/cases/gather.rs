@@ -4,7 +4,10 @@ use crate::kernels::{Gather, ScatterAdd};
 
 pub(super) fn cases() -> Vec<Case> {
     let sizes = [(3, 4, 9, 8, false), (2, 6, 5, 3, true), (1, 3, 500, 2, false)];
-    sizes.into_iter().flat_map(|(outer, dim, count, inner, index_outer)| both(outer, dim, count, inner, index_outer)).collect()
+    sizes
+        .into_iter()
+        .flat_map(|(outer, dim, count, inner, index_outer)| both(outer, dim, count, inner, index_outer))
+        .collect()
 }
 
 /// Reading rows and adding to them, an index being out of range.

@@ -2,7 +2,8 @@ use super::{Case, noise};
 use crate::kernels::{Lattice, LatticeGrad};
 
 pub(super) fn cases() -> Vec<Case> {
-    let all = Lattice { batch: 2, steps: 5, states: 4, arcs: 4, band: false, own_weights: false, best: false };
+    let all =
+        Lattice { batch: 2, steps: 5, states: 4, arcs: 4, band: false, own_weights: false, best: false };
     let band = Lattice { batch: 3, steps: 6, states: 5, arcs: 3, band: true, own_weights: true, best: false };
     [all, band, Lattice { best: true, ..all }].into_iter().flat_map(both).collect()
 }

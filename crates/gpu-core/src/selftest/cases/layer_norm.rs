@@ -8,7 +8,10 @@ pub(super) fn cases() -> Vec<Case> {
 fn all(rows: usize, cols: usize) -> [Case; 3] {
     let count = rows * cols;
     let (x, dy, gamma) = (noise(count, 1), noise(count, 2), noise(cols, 3));
-    let forward = Case::new(LayerNorm { rows, cols, eps: 1e-5 }, 2e-5).floats(&x).floats(&gamma).floats(&noise(cols, 4));
+    let forward = Case::new(LayerNorm { rows, cols, eps: 1e-5 }, 2e-5)
+        .floats(&x)
+        .floats(&gamma)
+        .floats(&noise(cols, 4));
     let forward = forward.writes(count).writes(rows).writes(rows);
     let [mean, rstd] = [4, 5].map(|i| values(&forward.results()[i]));
     let params = Case::new(LayerNormGradParams { rows, cols }, 2e-5).floats(&x).floats(&mean).floats(&rstd);

@@ -5,13 +5,17 @@ use crate::kernels::{AdamStep, SgdStep};
 const COUNTS: [usize; 2] = [1000, 37];
 
 pub(super) fn cases() -> Vec<Case> {
-    COUNTS.into_iter().flat_map(|count| [sgd(count, false), sgd(count, true), adam(count, false), adam(count, true)]).collect()
+    COUNTS
+        .into_iter()
+        .flat_map(|count| [sgd(count, false), sgd(count, true), adam(count, false), adam(count, true)])
+        .collect()
 }
 
 fn sgd(count: usize, momentum: bool) -> Case {
     let hyper = [0.1, 0.9, 0.0, 1e-2, 0.0];
     let kernel = SgdStep { count, momentum, nesterov: momentum, maximize: false };
-    let case = Case::new(kernel, 2e-6).floats(&hyper).words(&[1]).floats(&noise(count, 1)).floats(&noise(count, 2));
+    let case =
+        Case::new(kernel, 2e-6).floats(&hyper).words(&[1]).floats(&noise(count, 1)).floats(&noise(count, 2));
     if momentum { case.floats(&noise(count, 3)) } else { case }
 }
 

@@ -11,7 +11,8 @@ pub(super) fn cases() -> Vec<Case> {
         padding: [0, 0],
         dilation: [1, 1],
     };
-    let overlapping = Pool2dShape { input: [7, 10], output: [4, 5], kernel: [3, 3], padding: [1, 1], ..plain };
+    let overlapping =
+        Pool2dShape { input: [7, 10], output: [4, 5], kernel: [3, 3], padding: [1, 1], ..plain };
     [plain, overlapping].into_iter().flat_map(all).collect()
 }
 

@@ -36,7 +36,8 @@ fn lstm(s: Sequence) -> Vec<Case> {
     let [state, all, _] = sizes(s);
     let forward = inputs(Case::new(Lstm::new(s), TOLERANCE), s, 4, 4, 2).writes(all).writes(all);
     let back = |with: bool| {
-        let case = saved(Case::new(LstmGrad::new(s, with), TOLERANCE), &forward, &[0, 4, 5]).floats(&noise(all, 6));
+        let case =
+            saved(Case::new(LstmGrad::new(s, with), TOLERANCE), &forward, &[0, 4, 5]).floats(&noise(all, 6));
         let case = if with { case.floats(&noise(all, 7)) } else { case };
         case.writes(4 * all).writes(2 * state)
     };

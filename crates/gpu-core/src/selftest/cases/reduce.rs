@@ -17,7 +17,12 @@ pub(super) fn cases() -> Vec<Case> {
     let rows_of = |op| plain(op, &dense, 1);
     let turned = dense.permute(&[1, 0]);
     let mut cases: Vec<Case> = [Sum, Prod, Max, Min, ArgMax, ArgMin].map(rows_of).to_vec();
-    cases.extend([plain(Sum, &turned, 1), plain(ArgMax, &turned, 1), plain(Sum, &dense, 0), computed(rows, columns)]);
+    cases.extend([
+        plain(Sum, &turned, 1),
+        plain(ArgMax, &turned, 1),
+        plain(Sum, &dense, 0),
+        computed(rows, columns),
+    ]);
     cases
 }
 
