@@ -22,7 +22,8 @@ impl Results {
     /// ```
     pub fn figure(&self, theme: Theme) -> Figure<'static> {
         let trials = self.trials.len();
-        let title = format!("{} of {trials} {}", self.objective, if trials == 1 { "trial" } else { "trials" });
+        let title =
+            format!("{} of {trials} {}", self.objective, if trials == 1 { "trial" } else { "trials" });
         Figure::new(title).theme(theme).columns(1).panel(self.history()).parallel(self.parallel())
     }
 
@@ -66,7 +67,9 @@ impl Results {
         let parallel = self.space.iter().map(axis).fold(Parallel::new("Values"), Parallel::dimension);
         let budgets = self.scored().map(|(trial, _)| trial.budget.map(|b| b as f64));
         let parallel = match budgets.collect::<Option<Vec<f64>>>() {
-            Some(budgets) if !budgets.is_empty() => parallel.dimension(plot::Dimension::new("budget", budgets).log()),
+            Some(budgets) if !budgets.is_empty() => {
+                parallel.dimension(plot::Dimension::new("budget", budgets).log())
+            }
             _ => parallel,
         };
         let objective = plot::Dimension::new(&self.objective, self.scored().map(|(_, y)| y));

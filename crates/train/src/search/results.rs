@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::journal::Identity;
 use super::{Next, Outcome, Space, Trial, trial};
-use crate::{Error, Goal, Result};
+use crate::{Goal, Result, atomic};
 
 /// All trials of a study, and the best.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -65,10 +65,8 @@ impl Results {
 
     /// Writes `results.json`, whole or not at all.
     pub(super) fn write(&self, directory: &Path) -> Result<()> {
-        let path = directory.join("results.json");
         let text = serde_json::to_string_pretty(self).expect("names and finite numbers");
-        gpu_core::write_atomically(&path, text.as_bytes())
-            .map_err(|source| Error::Write { path: path.clone(), source })
+        atomic::write(&directory.join("results.json"), text.as_bytes())
     }
 }
 
