@@ -111,8 +111,9 @@ impl Case {
                 if difference.is_finite() {
                     agreement.difference = agreement.difference.max(difference);
                 }
-                // A comparison with NaN is false, too.
-                if !(difference <= allowed) {
+                // False for NaN.
+                let close = difference <= allowed;
+                if !close {
                     agreement.wrong.get_or_insert_with(|| wrong(j, want, got));
                 }
             }

@@ -59,7 +59,7 @@ pub(super) fn most_promising(
     let mut scored: Vec<(f64, Values)> = candidates.into_iter().map(|v| (gain(&v), v)).collect();
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
     let climbed: Vec<_> =
-        scored.iter().take(CLIMBERS).map(|start| climb(space, start.clone(), &gain)).collect();
+        scored.iter().take(CLIMBERS).map(|start| climb(space, start.clone(), gain)).collect();
     let fresh = climbed.into_iter().chain(scored.iter().cloned()).filter(|(_, v)| !tried.contains(v));
     let most = fresh.max_by(|a, b| a.0.total_cmp(&b.0));
     most.unwrap_or_else(|| scored.swap_remove(0)).1

@@ -266,7 +266,7 @@ fn a_stop_ends_programs_and_the_study_goes_on_later() {
     let start = Instant::now();
     let results = std::thread::scope(|scope| {
         scope.spawn(|| {
-            while std::fs::read_to_string(&pids).is_ok_and(|p| p.lines().count() == 2) == false {
+            while !std::fs::read_to_string(&pids).is_ok_and(|p| p.lines().count() == 2) {
                 std::thread::sleep(Duration::from_millis(10));
             }
             stop.request();
