@@ -8,12 +8,12 @@ fn main() -> wgrad::Result<()> {
         println!("no GPU adapters");
     }
     for adapter in adapters {
-        println!("{}: {}", adapter.index, adapter.info);
-        println!("   driver: {}", adapter.driver);
-        for (limit, value) in adapter.limits {
-            println!("   {limit}: {value}");
+        println!("{}: {}", adapter.selector, adapter.info);
+        println!("   driver: {} {}", adapter.driver, adapter.driver_version);
+        for limit in adapter.limits {
+            println!("   {}: {} ({} needed)", limit.name, limit.value, limit.needed);
         }
-        let has: Vec<&str> = adapter.features.iter().filter(|(_, has)| *has).map(|(name, _)| *name).collect();
+        let has: Vec<&str> = adapter.features.iter().filter(|f| f.present).map(|f| f.name).collect();
         println!("   features: {}", if has.is_empty() { "none".into() } else { has.join(", ") });
     }
     println!("taken by default: {}", Device::best()?.info());

@@ -2,6 +2,8 @@
 
 mod config;
 mod convert;
+mod devices;
+mod doctor;
 mod eval;
 mod job;
 mod plot;
@@ -12,6 +14,7 @@ mod run;
 mod say;
 mod summary;
 mod train;
+mod tune;
 
 use std::process::ExitCode;
 
@@ -46,8 +49,14 @@ enum Command {
     Profile(profile::Arguments),
     /// Draw the curves of runs
     Plot(plot::Arguments),
+    /// Search for the hyper-parameters that make a program's objective best
+    Tune(tune::Arguments),
     /// List, rename, select and convert the tensors of a safetensors file
     Convert(convert::Arguments),
+    /// List what there is to compute on, and which device is taken
+    Devices,
+    /// Run every kernel on every device against the CPU's, and say what to do about it
+    Doctor(doctor::Arguments),
     /// Print a script that completes the commands in a shell
     Completions { shell: Shell },
 }
@@ -62,7 +71,10 @@ fn main() -> ExitCode {
         Command::Summary(arguments) => summary::run(arguments, &say),
         Command::Profile(arguments) => profile::run(arguments, &say),
         Command::Plot(arguments) => plot::run(arguments, &say),
+        Command::Tune(arguments) => tune::run(arguments, &say),
         Command::Convert(arguments) => convert::run(arguments, &say),
+        Command::Devices => devices::run(&say),
+        Command::Doctor(arguments) => doctor::run(arguments, &say),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "wgrad", &mut std::io::stdout());
             Ok(())

@@ -5,16 +5,21 @@ use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Instant;
 
+use serde::Serialize;
+
 use crate::buffer::{Buffer, Memory, Pool, Role};
 use crate::graph::{Bindings, CommandGraph};
 use crate::kernel::{Kernel, Target};
 use crate::profile::{self, HostSpan, Profile, Profiler};
 use crate::readback::{Readback, Source};
+use crate::selftest::DeviceReport;
 use crate::stats::{Counters, Stats};
+use crate::tune::GpuProfile;
 use crate::{Error, Result, cpu, gpu};
 
 /// What sort of processor a device is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DeviceKind {
     /// wgrad's own CPU kernels.
     Cpu,
@@ -27,9 +32,10 @@ pub enum DeviceKind {
 }
 
 /// Name and limits of an opened device.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct DeviceInfo {
     /// The adapter's name, as in `"AMD Radeon 890M (RADV GFX1150)"`.
+    #[serde(serialize_with = "plain_text")]
     pub name: Arc<str>,
     pub kind: DeviceKind,
     /// `cpu`, `vulkan`, `metal` or `dx12`.
@@ -38,23 +44,14 @@ pub struct DeviceInfo {
     pub max_binding_bytes: usize,
 }
 
+fn plain_text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
+}
+
 impl fmt::Display for DeviceInfo {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "{} [{}, {:?}]", self.name, self.backend, self.kind)
     }
-}
-
-/// An adapter of this machine, for listing.
-#[derive(Clone, Debug)]
-pub struct AdapterReport {
-    /// Number to give to [`Device::named`].
-    pub index: usize,
-    pub info: DeviceInfo,
-    pub driver: String,
-    /// Limits that matter for training, by name.
-    pub limits: Vec<(&'static str, u64)>,
-    /// Optional features that wgrad can make use of, and whether the adapter has them.
-    pub features: Vec<(&'static str, bool)>,
 }
 
 /// A place to compute: a GPU through Vulkan, Metal or DX12, or the CPU. Clones are the same device, and there is one
@@ -95,7 +92,7 @@ impl Device {
         }
     }
 
-    /// The device called `auto`, `cpu`, `vulkan`, `metal`, `dx12`, `software`, or by an index of [`Device::list`].
+    /// The device called `auto`, `cpu`, `vulkan`, `metal`, `dx12`, `software`, or by an index, which is the place in [`Device::list`].
     ///
     /// # Errors
     /// [`Error::UnknownDevice`], [`Error::NoAdapter`], or [`Error::OpenDevice`].
@@ -108,8 +105,9 @@ impl Device {
     }
 
     /// All GPU adapters of this machine, software adapters included.
-    pub fn list() -> Vec<AdapterReport> {
-        gpu::adapters().iter().enumerate().map(|(index, adapter)| gpu::report(index, adapter)).collect()
+    pub fn list() -> Vec<DeviceReport> {
+        let report = |(index, adapter)| DeviceReport::new(index, gpu::info(adapter), adapter);
+        gpu::adapters().iter().enumerate().map(report).collect()
     }
 
     fn new_cpu() -> Device {
@@ -250,6 +248,11 @@ impl Device {
             Some(gpu) => gpu.tuner().choose(self, kernel, args),
             None => kernel,
         }
+    }
+
+    /// What variants of kernels depend on; `None` on the CPU.
+    pub(crate) fn gpu_profile(&self) -> Option<GpuProfile> {
+        self.0.gpu.as_ref().map(|gpu| gpu.tuner().profile())
     }
 
     /// Does work whose errors are its own affair, when all queued work is done.

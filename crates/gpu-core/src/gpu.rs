@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use wgpu::{BufferUsages, ErrorFilter, Features};
 
 use crate::buffer::{Buffer, Memory};
-use crate::device::{AdapterReport, DeviceInfo, DeviceKind};
+use crate::device::{DeviceInfo, DeviceKind};
 use crate::graph::{Bindings, CommandGraph, Launch};
 use crate::profile::{Profiler, Timestamps};
 use crate::stats::Counters;
@@ -87,31 +87,6 @@ pub(crate) fn find_adapter(name: &str) -> Result<wgpu::Adapter> {
         let found = if names.is_empty() { "none".into() } else { names.join(", ") };
         Error::NoAdapter { wanted: name.into(), found }
     })
-}
-
-pub(crate) fn report(index: usize, adapter: &wgpu::Adapter) -> AdapterReport {
-    let (limits, has, about) = (adapter.limits(), adapter.features(), adapter.get_info());
-    AdapterReport {
-        index,
-        info: info(adapter),
-        driver: format!("{} {}", about.driver, about.driver_info).trim().to_owned(),
-        limits: vec![
-            ("storage buffer binding, bytes", limits.max_storage_buffer_binding_size),
-            ("buffer size, bytes", limits.max_buffer_size),
-            ("storage buffers a stage", limits.max_storage_buffers_per_shader_stage.into()),
-            ("invocations a workgroup", limits.max_compute_invocations_per_workgroup.into()),
-            ("workgroup memory, bytes", limits.max_compute_workgroup_storage_size.into()),
-            ("subgroup size, least", about.subgroup_min_size.into()),
-            ("subgroup size, most", about.subgroup_max_size.into()),
-        ],
-        features: vec![
-            ("f16 shaders", has.contains(Features::SHADER_F16)),
-            ("subgroups", has.contains(Features::SUBGROUP)),
-            ("timestamps", has.contains(Features::TIMESTAMP_QUERY)),
-            ("pipeline cache", has.contains(Features::PIPELINE_CACHE)),
-            ("cooperative matrix", has.contains(Features::EXPERIMENTAL_COOPERATIVE_MATRIX)),
-        ],
-    }
 }
 
 /// An opened GPU.

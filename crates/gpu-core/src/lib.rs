@@ -18,6 +18,7 @@ mod layout;
 pub mod philox;
 mod profile;
 mod readback;
+pub mod selftest;
 mod simd;
 mod stats;
 #[cfg(feature = "testing")]
@@ -29,7 +30,7 @@ mod wgsl;
 pub use atomic::write_atomically;
 pub use buffer::{Buffer, Role};
 pub use cache::cache_directory;
-pub use device::{AdapterReport, Device, DeviceInfo, DeviceKind};
+pub use device::{Device, DeviceInfo, DeviceKind};
 pub use dtype::{DType, Element};
 pub use error::{Error, Result};
 pub use graph::{Arg, CommandGraph, Launch, Slot};

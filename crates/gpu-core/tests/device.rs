@@ -44,7 +44,7 @@ fn one_device_an_adapter() {
     assert_eq!((cpu.info().backend, cpu.info().kind), ("cpu", DeviceKind::Cpu));
     assert_eq!(Device::best().unwrap(), Device::best().unwrap());
     for adapter in Device::list() {
-        let name = adapter.index.to_string();
+        let name = adapter.selector;
         let Ok(device) = Device::named(&name) else { continue };
         assert_eq!(device, Device::named(&name).unwrap());
         assert_eq!(device.id(), Device::named(&name).unwrap().id());

@@ -1,7 +1,10 @@
 //! The best value of a figure so far.
 
+use serde::{Deserialize, Serialize};
+
 /// Which values of a figure are better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Goal {
     /// Larger ones, as of an accuracy.
     Max,

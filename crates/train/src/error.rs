@@ -84,6 +84,22 @@ pub enum Error {
     #[error("no dashboard on this terminal: {source}; train without it, or in a terminal of your own")]
     Terminal { source: io::Error },
 
+    /// A hyper-parameter's values make no sense.
+    #[error("search space, {name}: {reason}")]
+    Space { name: String, reason: String },
+
+    /// The numbers of a search strategy make no sense.
+    #[error("search strategy: {reason}")]
+    Strategy { reason: String },
+
+    /// The parts of a study don't fit together.
+    #[error("study: {reason}")]
+    Study { reason: String },
+
+    /// A study cannot go on with a journal.
+    #[error("cannot go on with the journal {}, line {line}: {reason}", path.display())]
+    Journal { path: PathBuf, line: usize, reason: String },
+
     #[error(transparent)]
     Device(#[from] autograd::Error),
 

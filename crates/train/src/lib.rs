@@ -22,6 +22,7 @@ pub mod plot;
 mod progress;
 pub mod report;
 mod run;
+pub mod search;
 pub mod tensorboard;
 mod trainer;
 

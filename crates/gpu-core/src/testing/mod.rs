@@ -12,7 +12,7 @@ pub use validate::validate;
 
 use std::sync::Arc;
 
-use crate::{Arg, Buffer, CommandGraph, Device, Kernel, Launch, Role, Slot};
+use crate::{Device, Kernel, selftest};
 
 /// The GPU to test on: a real one or a software adapter. `None` when there is none, which `WGRAD_REQUIRE_GPU=1` turns
 /// into a panic.
@@ -33,20 +33,9 @@ pub fn devices() -> Vec<Device> {
 
 /// Runs `kernel` on `device`. `args` are the initial words of every argument (for written ones, too); the result is the
 /// words of every argument afterwards.
+///
+/// # Panics
+/// When the device fails.
 pub fn run_kernel(device: &Device, kernel: Arc<dyn Kernel>, args: &[Vec<u32>]) -> Vec<Vec<u32>> {
-    let mut slots: Vec<Slot> = args.iter().map(|a| Slot::External { bytes: a.len() * 4 }).collect();
-    let scratch = kernel.scratch(device.target());
-    if scratch > 0 {
-        slots.push(Slot::Temp { bytes: scratch, role: Role::Activation });
-    }
-    let bytes = |s: &Slot| match *s {
-        Slot::External { bytes } | Slot::Temp { bytes, .. } => bytes,
-    };
-    let bound = slots.iter().enumerate().map(|(slot, s)| Arg { slot, offset: 0, bytes: bytes(s) }).collect();
-    let graph = CommandGraph::new(device.target(), slots, vec![Launch::new(kernel, bound)]);
-    let upload = |a: &Vec<u32>| device.upload(bytemuck::cast_slice(a), Role::Activation).expect("upload");
-    let buffers: Vec<Buffer> = args.iter().map(upload).collect();
-    graph.run(device, &buffers).expect("run");
-    let read = |(b, a): (&Buffer, &Vec<u32>)| device.read(b, 0, a.len() * 4).wait().expect("read");
-    buffers.iter().zip(args).map(read).collect()
+    selftest::run_kernel(device, kernel, args).unwrap_or_else(|error| panic!("{error}"))
 }

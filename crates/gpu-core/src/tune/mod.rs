@@ -93,6 +93,10 @@ impl Tuner {
         Tuner { profile: profile(adapter), state }
     }
 
+    pub fn profile(&self) -> GpuProfile {
+        self.profile
+    }
+
     /// The variant of `kernel` to use for arguments of `args` bytes.
     pub fn choose(&self, device: &Device, kernel: Arc<dyn Kernel>, args: &[usize]) -> Arc<dyn Kernel> {
         let Some(Variants { class, options }) = kernel.variants(&self.profile) else { return kernel };

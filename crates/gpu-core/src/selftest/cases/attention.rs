@@ -1,0 +1,41 @@
+use super::{Case, noise, values};
+use crate::kernels::{Attention, AttentionGrad, AttentionInputs, AttentionStats};
+use crate::{DType, Layout};
+
+pub(super) fn cases() -> Vec<Case> {
+    [(2, 9, 7, 4, 8, false), (3, 37, 37, 8, 8, true)].into_iter().flat_map(all).collect()
+}
+
+/// Attention, what its gradient needs of queries, and the gradient. With a mask where it is not causal.
+fn all((batch, t, s, e, width, causal): (usize, usize, usize, usize, usize, bool)) -> [Case; 3] {
+    let dense = Layout::contiguous;
+    let (q, k, v, y) =
+        (dense(&[batch, t, e]), dense(&[batch, s, e]), dense(&[batch, s, width]), dense(&[batch, t, width]));
+    let mask = (!causal).then(|| (DType::Bool, dense(&[batch, 1, s]).expand(&[batch, t, s])));
+    let hidden: Option<Vec<u32>> =
+        mask.as_ref().map(|_| (0..batch * s).map(|i| u32::from(i % 3 != 1)).collect());
+    let dv = Layout::new(v.shape().to_vec(), v.strides().to_vec(), k.numel());
+    let numbers = [(&q, 1), (&k, 2), (&v, 3), (&y, 4)].map(|(layout, seed)| noise(layout.numel(), seed));
+    let inputs = AttentionInputs { q, k, v, mask, causal, scale: 1.0 / (e as f32).sqrt() };
+    let with_mask = |case: Case| match &hidden {
+        Some(words) => case.words(words),
+        None => case,
+    };
+
+    let forward =
+        numbers[..3].iter().fold(Case::new(Attention::new(&inputs, &y), 5e-6), |case, x| case.floats(x));
+    let forward = with_mask(forward).writes(y.numel()).writes(batch * t);
+    let results = forward.results();
+    let [output, logs] = [2, 1].map(|back| values(&results[results.len() - back]));
+
+    let stats =
+        Case::new(AttentionStats::new(&y, &y), 5e-6).floats(&output).floats(&numbers[3]).floats(&logs);
+    let stats = stats.writes(2 * batch * t);
+    let of_queries = values(&stats.results()[3]);
+
+    let gradient = AttentionGrad::new(&inputs, &y, [&inputs.q, &inputs.k, &dv]);
+    let gradient =
+        numbers.iter().fold(Case::new(gradient, 1e-5), |case, x| case.floats(x)).floats(&of_queries);
+    let gradient = with_mask(gradient).writes(inputs.q.numel()).writes(inputs.k.numel() + inputs.v.numel());
+    [forward, stats, gradient]
+}
