@@ -1,5 +1,6 @@
 //! Runs a reader on damaged files, and counts.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -142,7 +143,12 @@ pub fn run(reader: &Reader, first: u64, cases_wanted: u64, time: Option<Duration
         let (directory, memory) = (directory.path(), Memory::default());
         let mut whole = File { sample, bytes, content, rewrapped: true, directory, memory };
         let verdict = (reader.check)(&mut whole);
-        assert!(matches!(verdict, Ok(Verdict::Accepted)), "{}: whole sample {sample}: {:?}", reader.name, verdict.err());
+        assert!(
+            matches!(verdict, Ok(Verdict::Accepted)),
+            "{}: whole sample {sample}: {:?}",
+            reader.name,
+            verdict.err()
+        );
     }
     let start = Instant::now();
     for number in first.. {
@@ -153,12 +159,14 @@ pub fn run(reader: &Reader, first: u64, cases_wanted: u64, time: Option<Duration
         let mut runner = runner(reader.name, number);
         let tree = cases().new_tree(&mut runner).unwrap();
         let begun = Instant::now();
+        let shared = RefCell::new(&mut counts);
         let outcome = runner.run_one(tree, |case| {
             let mut file = file(&case);
             let verdict = (reader.check)(&mut file).map_err(TestCaseError::fail)?;
             let (size, memory) = (file.bytes.len(), file.memory);
             let bound = reader.memory.0 + reader.memory.1 * size;
             prop_assert!(memory.peak <= bound, "{memory:?} for a file of {size} bytes; the bound is {bound}");
+            let mut counts = shared.borrow_mut();
             match verdict {
                 Verdict::Accepted => counts.accepted += 1,
                 Verdict::Refused => counts.refused += 1,

@@ -33,7 +33,8 @@ fn damaged_files_are_refused_or_read_for_what_they_are() {
     let seconds = number("WGRAD_FUZZ_SECONDS");
     let first = number("WGRAD_FUZZ_FIRST").unwrap_or(0);
     let only = env::var("WGRAD_FUZZ_READER").ok();
-    for reader in readers::all().iter().filter(|reader| only.as_ref().is_none_or(|only| only == reader.name)) {
+    for reader in readers::all().iter().filter(|reader| only.as_ref().is_none_or(|only| only == reader.name))
+    {
         let Counts { cases, accepted, refused, largest, peak, slowest } =
             run(reader, first, CASES, seconds.map(Duration::from_secs));
         println!(

@@ -13,9 +13,20 @@ pub enum Mutation {
     /// A piece several times over: entries repeated and nested.
     Repeat(Index, usize, usize),
     /// A piece of this or another sample, put somewhere else.
-    Splice { sample: Index, from: Index, length: usize, to: Index, over: bool },
+    Splice {
+        sample: Index,
+        from: Index,
+        length: usize,
+        to: Index,
+        over: bool,
+    },
     /// A number of this many bytes: sizes and counts that claim much.
-    Number { at: Index, bytes: usize, big_endian: bool, value: u64 },
+    Number {
+        at: Index,
+        bytes: usize,
+        big_endian: bool,
+        value: u64,
+    },
     /// Another number in the place of one that is written out.
     Digits(Index, &'static str),
     Insert(Index, Vec<u8>),
@@ -40,12 +51,47 @@ const VALUES: [u64; 14] = [
 ];
 
 const NUMERALS: [&str; 12] = [
-    "0", "-1", "1", "7", "3.5", "255", "65536", "00000000001", "4294967296", "18446744073709551615", "1e999", "77777777777",
+    "0",
+    "-1",
+    "1",
+    "7",
+    "3.5",
+    "255",
+    "65536",
+    "00000000001",
+    "4294967296",
+    "18446744073709551615",
+    "1e999",
+    "77777777777",
 ];
 
 const TEXTS: [&str; 26] = [
-    "../", "/", "..", "\\", "C:", "\"", "'", ",", "\n", "\r\n", "\0", "{", "}", "[", "]", "(", ")", "\t", "NaN", "inf", "null",
-    "\u{feff}", "é", "🙂", "__proto__", "\\u0000",
+    "../",
+    "/",
+    "..",
+    "\\",
+    "C:",
+    "\"",
+    "'",
+    ",",
+    "\n",
+    "\r\n",
+    "\0",
+    "{",
+    "}",
+    "[",
+    "]",
+    "(",
+    ")",
+    "\t",
+    "NaN",
+    "inf",
+    "null",
+    "\u{feff}",
+    "é",
+    "🙂",
+    "__proto__",
+    "\\u0000",
 ];
 
 /// A few changes, mostly one.
