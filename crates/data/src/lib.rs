@@ -62,6 +62,8 @@ mod text;
 mod tokenizer;
 mod upload;
 mod vocabulary;
+#[cfg(feature = "tokenizers")]
+mod word_piece;
 
 pub use augment::{Augment, Crop};
 pub use batches::{BatchOptions, Batches, Examples};

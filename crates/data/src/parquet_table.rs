@@ -11,6 +11,7 @@ use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
 use parquet::data_type::DataType;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::schema::types::ColumnDescPtr;
 
 use crate::error::{Error, Result};
 use crate::parquet_cells::{Cell, Meaning, Value};
@@ -117,6 +118,7 @@ impl<'a> Source<'a> {
             Some(columns) => columns.iter().map(place).collect::<Result<Vec<_>>>()?,
             None => (0..self.names.len()).collect(),
         };
+        let meanings = places.iter().map(|&column| self.meaning(column)).collect::<Result<Vec<_>>>()?;
         let mut kinds = vec![None; self.names.len()];
         for (name, kind) in &options.kinds {
             kinds[place(name)?] = Some(*kind);
@@ -128,7 +130,10 @@ impl<'a> Source<'a> {
             let what = || format!("{}, expanded,", self.file);
             left = left.checked_sub(claimed).ok_or_else(|| Error::TooLarge { what: what(), limit: most })?;
         }
-        let columns = places.iter().map(|&column| Ok(self.column(column, kinds[column])?.finish()));
+        let columns = places.iter().zip(meanings).map(|(&column, meaning)| {
+            let builder = self.column(column, meaning, kinds[column])?;
+            Ok(builder.finish())
+        });
         let columns = columns.collect::<Result<_>>()?;
         let names = places.iter().map(|&column| self.names[column].clone()).collect();
         Ok(Table { names, columns, rows: self.rows as usize })
@@ -154,11 +159,17 @@ impl<'a> Source<'a> {
         self.bytes.get(start..start.checked_add(length)?)
     }
 
-    fn column(&self, column: usize, kind: Option<Kind>) -> Result<Builder> {
+    fn described(&self, column: usize) -> ColumnDescPtr {
+        self.reader.metadata().file_metadata().schema_descr().column(column)
+    }
+
+    fn meaning(&self, column: usize) -> Result<Meaning> {
+        Meaning::of(&self.described(column)).map_err(|problem| self.fault(Some(column), problem))
+    }
+
+    fn column(&self, column: usize, meaning: Meaning, kind: Option<Kind>) -> Result<Builder> {
         let fault = |problem| self.fault(Some(column), problem);
-        let metadata = self.reader.metadata();
-        let described = metadata.file_metadata().schema_descr().column(column);
-        let meaning = Meaning::of(&described).map_err(fault)?;
+        let (metadata, described) = (self.reader.metadata(), self.described(column));
         let texts = if meaning == Meaning::Text { Kind::Categories } else { Kind::Numbers };
         let mut builder = Builder::new(Some(kind.unwrap_or(texts)));
         for (number, group) in metadata.row_groups().iter().enumerate() {

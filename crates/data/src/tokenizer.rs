@@ -8,7 +8,6 @@ use std::path::Path;
 use tokenizers::AddedToken;
 use tokenizers::decoders::wordpiece::WordPiece as WordPieceDecoder;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
-use tokenizers::models::wordpiece::{WordPiece, WordPieceTrainer};
 use tokenizers::models::{ModelWrapper, TrainerWrapper};
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
@@ -16,12 +15,13 @@ use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
 use crate::atomic;
 use crate::error::{Error, Result};
+use crate::word_piece;
 
 /// Files may have this many bytes; the largest vocabularies in use need a tenth.
 const LIMIT: u64 = 256 << 20;
 
 /// What WordPiece makes of a word that it has no parts for.
-const UNKNOWN: &str = "[UNK]";
+pub(crate) const UNKNOWN: &str = "[UNK]";
 
 /// Makes tokens of texts, and texts of tokens.
 ///
@@ -95,7 +95,11 @@ impl Tokenizer {
             .special_tokens(added(special))
             .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
             .build();
-        learn(inner, &mut trainer.into(), text, vocab_size)
+        let tokenizer = guarded("learning", || {
+            inner.train(&mut TrainerWrapper::from(trainer), text.split_inclusive('\n'))?;
+            Tokenizer::new(inner)
+        })?;
+        tokenizer.within(vocab_size)
     }
 
     /// Learns WordPiece as BERT does: words in lower case without accents, cut into the parts that were most frequent, of which those
@@ -116,20 +120,17 @@ impl Tokenizer {
     /// [`Error::Tokenizer`] where `vocab_size` is less than the special tokens and the text's different characters, inside and at
     /// the beginning of words.
     pub fn word_piece(text: &str, vocab_size: usize, special: &[&str]) -> Result<Tokenizer> {
-        let mut inner = tokenizers::Tokenizer::new(WordPiece::default());
-        inner
-            .with_normalizer(Some(BertNormalizer::default()))
-            .map_err(|error| fault("WordPiece", &*error))?;
-        inner.with_pre_tokenizer(Some(BertPreTokenizer));
-        inner.with_decoder(Some(WordPieceDecoder::default()));
         let unlisted = (!special.contains(&UNKNOWN)).then_some(UNKNOWN);
         let special: Vec<&str> = unlisted.into_iter().chain(special.iter().copied()).collect();
-        let trainer = WordPieceTrainer::builder()
-            .vocab_size(vocab_size)
-            .show_progress(false)
-            .special_tokens(added(&special))
-            .build();
-        learn(inner, &mut trainer.into(), text, vocab_size)
+        let tokenizer = guarded("learning", || {
+            let mut inner = tokenizers::Tokenizer::new(word_piece::learn(text, vocab_size, &special)?);
+            inner.with_normalizer(Some(BertNormalizer::default()))?;
+            inner.with_pre_tokenizer(Some(BertPreTokenizer));
+            inner.with_decoder(Some(WordPieceDecoder::default()));
+            inner.add_special_tokens(added(&special))?;
+            Tokenizer::new(inner)
+        })?;
+        tokenizer.within(vocab_size)
     }
 
     fn new(inner: tokenizers::Tokenizer) -> Outcome<Tokenizer> {
@@ -139,6 +140,19 @@ impl Tokenizer {
             return Err(format!("token {} is more than 31 bits can count", vocab_size - 1).into());
         }
         Ok(Tokenizer { inner, vocab_size })
+    }
+
+    /// An error where single characters and special tokens alone are too many.
+    fn within(self, vocab_size: usize) -> Result<Tokenizer> {
+        match self.vocab_size {
+            size if size > vocab_size => {
+                let problem = format!(
+                    "{vocab_size} tokens are too few; single characters and special tokens are {size}"
+                );
+                Err(fault("learning", &problem))
+            }
+            _ => Ok(self),
+        }
     }
 
     /// One more than the largest token: the rows of an embedding.
@@ -159,7 +173,12 @@ impl Tokenizer {
     pub fn encode(&self, text: &str, special: bool) -> Result<Vec<i32>> {
         guarded("encoding", || {
             let encoding = self.inner.encode_fast(text, special)?;
-            Ok(encoding.get_ids().iter().map(|&token| token as i32).collect())
+            match encoding.get_ids().iter().find(|&&token| token as usize >= self.vocab_size) {
+                Some(token) => {
+                    Err(format!("token {token}, which it puts around texts, is not in its vocabulary").into())
+                }
+                None => Ok(encoding.get_ids().iter().map(|&token| token as i32).collect()),
+            }
         })
     }
 
@@ -184,7 +203,7 @@ impl Tokenizer {
 }
 
 /// What the crate behind gives.
-type Outcome<T> = tokenizers::Result<T>;
+pub(crate) type Outcome<T> = tokenizers::Result<T>;
 
 fn fault(what: &str, problem: &dyn std::fmt::Display) -> Error {
     let problem = problem.to_string().chars().take(300).collect();
@@ -199,26 +218,6 @@ fn guarded<T>(what: &str, body: impl FnOnce() -> Outcome<T>) -> Result<T> {
     }
 }
 
-fn added(special: &[&str]) -> Vec<AddedToken> {
+pub(crate) fn added(special: &[&str]) -> Vec<AddedToken> {
     special.iter().map(|&token| AddedToken::from(token, true)).collect()
-}
-
-fn learn(
-    mut inner: tokenizers::Tokenizer,
-    trainer: &mut TrainerWrapper,
-    text: &str,
-    vocab_size: usize,
-) -> Result<Tokenizer> {
-    let tokenizer = guarded("learning", || {
-        inner.train(trainer, text.split_inclusive('\n'))?;
-        Tokenizer::new(inner)
-    })?;
-    match tokenizer.vocab_size() {
-        size if size > vocab_size => {
-            let problem =
-                format!("{vocab_size} tokens are too few; single characters and special tokens are {size}");
-            Err(fault("learning", &problem))
-        }
-        _ => Ok(tokenizer),
-    }
 }

@@ -106,16 +106,19 @@ fn cases() -> impl Strategy<Value = Case> {
     (any::<Index>(), damage).prop_map(|(sample, (content, wrapping))| Case { sample, content, wrapping })
 }
 
+/// Files of which memory is reported: larger ones are what mutation has blown up.
+pub const SMALL: usize = 64 << 10;
+
 /// How many cases came to what, and the memory that they took.
 #[derive(Debug, Default)]
 pub struct Counts {
     pub cases: u64,
     pub accepted: u64,
     pub refused: u64,
-    /// The largest single allocation, in bytes, and the bytes of the file.
-    pub largest: (usize, usize),
-    /// The most bytes in use, and the bytes of the file.
-    pub peak: (usize, usize),
+    /// The largest single allocation, in bytes, for a file of at most [`SMALL`].
+    pub largest: usize,
+    /// The most bytes in use at a time, for a file of at most [`SMALL`].
+    pub peak: usize,
     pub slowest: Duration,
 }
 
@@ -171,8 +174,10 @@ pub fn run(reader: &Reader, first: u64, cases_wanted: u64, time: Option<Duration
                 Verdict::Accepted => counts.accepted += 1,
                 Verdict::Refused => counts.refused += 1,
             }
-            counts.largest = counts.largest.max((memory.largest, size));
-            counts.peak = counts.peak.max((memory.peak, size));
+            if size <= SMALL {
+                counts.largest = counts.largest.max(memory.largest);
+                counts.peak = counts.peak.max(memory.peak);
+            }
             Ok(())
         });
         counts.cases += 1;

@@ -37,13 +37,12 @@ fn damaged_files_are_refused_or_read_for_what_they_are() {
     {
         let Counts { cases, accepted, refused, largest, peak, slowest } =
             run(reader, first, CASES, seconds.map(Duration::from_secs));
+        let kib = |bytes: usize| bytes.div_ceil(1024);
         println!(
-            "| {} | {cases} | {accepted} | {refused} | {} B of {} B | {} B of {} B | {} ms |",
+            "| {} | {cases} | {accepted} | {refused} | {} KiB | {} KiB | {} ms |",
             reader.name,
-            largest.0,
-            largest.1,
-            peak.0,
-            peak.1,
+            kib(largest),
+            kib(peak),
             slowest.as_millis()
         );
         assert!(accepted > 0 && refused > 0, "{}: the damage reaches one side only", reader.name);
