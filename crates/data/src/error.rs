@@ -6,6 +6,11 @@ use std::path::PathBuf;
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// The start of a text from a file, which may be as long as the file, for a message.
+pub(crate) fn short(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
 /// What was wrong with a data set, a loader's options or a download.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -13,7 +13,7 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescPtr;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, short};
 use crate::parquet_cells::{Cell, Meaning, Value};
 use crate::parquet_pages::claims;
 use crate::table::{Builder, Kind, LIMIT, MAX_COLUMNS, Table};
@@ -237,11 +237,6 @@ impl Part {
         }
         Ok(())
     }
-}
-
-/// The start of a name that may be as long as a file.
-fn short(name: &str) -> String {
-    name.chars().take(100).collect()
 }
 
 fn shown(error: &parquet::errors::ParquetError) -> String {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use csv::{ErrorKind, Position, ReaderBuilder, StringRecord, Trim};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, short};
 
 /// Files may have this many bytes.
 pub(crate) const LIMIT: u64 = 1 << 30;
@@ -222,7 +222,7 @@ impl<'a> Source<'a> {
         }
         let mut seen = HashSet::new();
         if let Some(name) = first.iter().find(|name| !seen.insert(*name)) {
-            return Err(self.fault(1, None, &format!("two columns are called {name:?}")));
+            return Err(self.fault(1, None, &format!("two columns are called {:?}", short(name))));
         }
         Ok(first.iter().map(String::from).collect())
     }
@@ -261,7 +261,7 @@ impl<'a> Source<'a> {
     }
 
     fn fault(&self, line: u64, column: Option<usize>, problem: &str) -> Error {
-        let column = column.map(|column| self.names[column].clone());
+        let column = column.map(|column| short(&self.names[column]));
         Error::Csv { file: self.file.into(), line, column, problem: problem.into() }
     }
 
@@ -271,7 +271,7 @@ impl<'a> Source<'a> {
             ErrorKind::Utf8 { err, .. } => Error::Csv {
                 file: self.file.into(),
                 line,
-                column: self.names.get(err.field()).cloned(),
+                column: self.names.get(err.field()).map(|name| short(name)),
                 problem: "the cell is not UTF-8".into(),
             },
             ErrorKind::UnequalLengths { expected_len, len, .. } => {
@@ -302,9 +302,9 @@ impl Builder {
         match (self, cell) {
             (Builder::Numbers(values), None) => values.push(f32::NAN),
             (Builder::Numbers(values), Some(cell)) => match cell.parse::<f32>() {
-                Ok(value) if value.is_infinite() => return Err(format!("{cell:?} is not finite")),
+                Ok(value) if value.is_infinite() => return Err(format!("{:?} is not finite", short(cell))),
                 Ok(value) => values.push(value),
-                Err(_) => return Err(format!("{cell:?} is not a number")),
+                Err(_) => return Err(format!("{:?} is not a number", short(cell))),
             },
             (Builder::Categories(codes, _), None) => codes.push(None),
             (Builder::Categories(codes, places), Some(cell)) => {

@@ -91,14 +91,14 @@ impl Params {
         let entries = self.entries();
         let bytes = read_limited(path, &entries)?;
         let file = SafeTensors::deserialize(&bytes)
-            .map_err(|e| Error::Format { path: path.into(), reason: e.to_string() })?;
+            .map_err(|e| Error::Format { path: path.into(), reason: short(&e.to_string()) })?;
         let known: HashSet<&str> = entries.iter().map(Entry::name).collect();
         let mut others = vec![];
         for name in file.names() {
             if let Some(other) = name.strip_prefix(OTHERS) {
                 others.push((other.to_owned(), self.other(path, name, &file)?));
             } else if !known.contains(name) {
-                return Err(Error::Unexpected { path: path.into(), name: name.into() });
+                return Err(Error::Unexpected { path: path.into(), name: short(name) });
             }
         }
         // Everything is checked before anything is changed.
@@ -118,7 +118,7 @@ impl Params {
         let view = file.tensor(name).expect("a name of the file");
         if view.dtype() != Dtype::F32 {
             let (got, want) = (format!("{:?}", view.dtype()), format!("{:?}", Dtype::F32));
-            return Err(Error::Mismatch { path: path.into(), name: name.into(), got, want });
+            return Err(Error::Mismatch { path: path.into(), name: short(name), got, want });
         }
         let values: Vec<f32> = bytemuck::pod_collect_to_vec(view.data());
         Ok(Tensor::from_slice(self.device(), &values, view.shape())?)
@@ -154,6 +154,11 @@ impl Params {
             }
         })
     }
+}
+
+/// The start of a text from a file, which may be as long as the file, for a message.
+fn short(text: &str) -> String {
+    text.chars().take(200).collect()
 }
 
 enum Loaded {
