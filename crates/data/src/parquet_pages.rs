@@ -172,3 +172,56 @@ impl Parser<'_> {
         Some((number >> 1) as i64 ^ -((number & 1) as i64))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zigzag(number: i64) -> Vec<u8> {
+        let mut rest = (number << 1 ^ number >> 63) as u64;
+        let mut bytes = vec![];
+        while rest >= 128 {
+            bytes.push(rest as u8 | 128);
+            rest >>= 7;
+        }
+        bytes.push(rest as u8);
+        bytes
+    }
+
+    /// A page's header (its type, sizes, and the numbers of values and encoding) and as many bytes as it says.
+    fn page(kind: i64, expanded: i64, stored: i64, values: i64, encoding: i64) -> Vec<u8> {
+        let field = |number: i64| [vec![0x15], zigzag(number)].concat();
+        let inner = if kind == 2 { 0x4c } else { 0x2c };
+        let head = [field(kind), field(expanded), field(stored), vec![inner], field(values), field(encoding)];
+        [head.concat(), vec![0, 0], vec![7; stored.clamp(0, 100) as usize]].concat()
+    }
+
+    #[test]
+    fn claims_are_added_up() {
+        let column = [page(2, 40, 30, 5, 0), page(0, 1000, 10, 60, 8), page(0, 2000, 20, 40, 8)].concat();
+        let found = claims(&column, 100).unwrap();
+        assert_eq!((found.expanded, found.values), (3040, 100));
+        assert_eq!(claims(&page(0, i32::MAX.into(), 1, 1, 0), 1).unwrap().expanded, i32::MAX as u64);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let problem = |bytes: &[u8], values| claims(bytes, values).err().unwrap();
+        assert!(problem(&page(0, 9, 9, 3, 0), 4).contains("3 values, 4 are declared"));
+        assert!(problem(&page(0, 9, 9, 5, 0), 4).contains("5 values, 4 are declared"));
+        assert!(problem(&page(0, 9, 101, 4, 0), 4).contains("cut"));
+        assert!(problem(&page(0, 9, -1, 4, 0), 4).contains("cut"));
+        assert!(problem(&page(2, 9, 9, 1 << 30, 0), 4).contains("dictionary"));
+        assert!(problem(&page(0, 9, 9, 4, 7), 4).contains("delta"));
+        assert!(problem(&[], 1).contains("0 values"));
+        for bytes in [
+            &[0x15][..],
+            &[0x1c; 40],
+            &[0x19, 0xf3, 255, 255, 255, 255, 127],
+            &[0x15, 255, 255, 255],
+            &[0x1b, 0],
+        ] {
+            assert!(problem(bytes, 1).contains("damaged"), "{bytes:?}");
+        }
+    }
+}

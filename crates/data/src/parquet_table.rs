@@ -229,7 +229,9 @@ impl Part {
                     None => builder.push(None),
                     Some(Cell::Text(text)) => builder.push(Some(text)),
                     Some(Cell::Whole(number)) => builder.push_number(number as f32, &number),
-                    Some(Cell::Real(number)) => builder.push_number(number as f32, &number),
+                    Some(Cell::Real(number)) => {
+                        builder.push_number(number as f32, &format_args!("{number:?}"))
+                    }
                 }
                 .map_err(fault)?;
             }
