@@ -77,7 +77,7 @@ pub(crate) fn decode_all<T: Sync>(
         let start = pixels.len();
         pixels.reserve_exact(piece.len() * size);
         pixels.resize(start + piece.len() * size, 0);
-        let failure = pixels[start..].par_chunks_exact_mut(size).zip(piece).find_map_first(&decode);
+        let failure = pixels[start..].par_chunks_exact_mut(size).zip(piece).find_map_first(decode);
         if let Some(error) = failure {
             return Err(error);
         }
