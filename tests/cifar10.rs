@@ -2,9 +2,7 @@
 
 mod common;
 
-use std::path::Path;
-
-use common::Example;
+use common::{Example, losses};
 use tempfile::TempDir;
 use wgrad::gpu_core::testing;
 
@@ -27,16 +25,8 @@ fn small_cifar(directory: &TempDir) -> String {
     directory.path().to_str().expect("a UTF-8 path").to_owned()
 }
 
-fn losses(out: &Path) -> Vec<f64> {
-    let log = std::fs::read_to_string(out.join("steps.csv")).expect("a log");
-    log.lines()
-        .skip(1)
-        .map(|line| line.split(',').nth(2).expect("a loss").parse().expect("a number"))
-        .collect()
-}
-
 #[test]
-fn it_trains_and_repeats_itself_bit_for_bit() {
+fn it_trains_and_goes_on_where_it_stopped_bit_for_bit() {
     let (data, a, b) = (TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap());
     let data = small_cifar(&data);
     let args = ["--data", &data, "--device", "cpu", "--batch", "16", "--epochs", "2"];
@@ -50,9 +40,11 @@ fn it_trains_and_repeats_itself_bit_for_bit() {
         assert!(bytes.starts_with(b"\x89PNG"), "{picture}");
     }
     assert!(a.path().join("best.safetensors").exists());
-    CIFAR10.passes(b.path(), &args);
+    CIFAR10.passes(b.path(), &[&args[..], &["--steps", "7"]].concat());
+    assert_eq!(losses(b.path()).len(), 7);
+    CIFAR10.passes(b.path(), &[&args[..], &["--resume"]].concat());
     let read = |directory: &TempDir, name| std::fs::read(directory.path().join(name)).expect("a file");
-    assert_eq!(read(&a, "steps.csv"), read(&b, "steps.csv"));
+    assert_eq!(read(&a, "metrics.jsonl"), read(&b, "metrics.jsonl"));
     assert_eq!(read(&a, "best.safetensors"), read(&b, "best.safetensors"));
 }
 

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::Example;
+use common::{Example, losses};
 use tempfile::TempDir;
 use wgrad::data::{ImageSet, synthetic};
 use wgrad::gpu_core::testing;
@@ -35,20 +35,18 @@ fn digits() -> TempDir {
 
 #[test]
 fn learns_and_repeats_itself() {
-    let (data, out) = (digits(), TempDir::new().unwrap());
+    let (data, outs) = (digits(), [(); 3].map(|()| TempDir::new().unwrap()));
     let args = ["--data", data.path().to_str().unwrap()];
-    let figures = MNIST.passes(out.path(), &args);
+    let figures = MNIST.passes(outs[0].path(), &args);
     assert_eq!((figures["steps"].as_u64(), figures["parameters"].as_u64()), (Some(48), Some(34_826)));
     let accuracy = figures["test_accuracy"].as_f64().unwrap();
     assert!(accuracy > 0.5, "{figures}");
-    for file in ["best.safetensors", "steps.csv", "evaluations.csv", "curves.png", "predictions.png"] {
-        assert!(out.path().join(file).metadata().unwrap().len() > 100, "{file}");
+    for file in ["best.safetensors", "metrics.jsonl", "config.json", "curves.png", "predictions.png"] {
+        assert!(outs[0].path().join(file).metadata().unwrap().len() > 100, "{file}");
     }
-    let steps = || std::fs::read_to_string(out.path().join("steps.csv")).unwrap();
-    let first = steps();
-    assert_eq!(MNIST.passes(out.path(), &args), figures);
-    assert_eq!(steps(), first, "the same bits");
-    let figures = MNIST.passes(out.path(), &[&args[..], &["--model", "mlp"]].concat());
+    assert_eq!(MNIST.passes(outs[1].path(), &args), figures);
+    assert_eq!(losses(outs[1].path()), losses(outs[0].path()), "the same bits");
+    let figures = MNIST.passes(outs[2].path(), &[&args[..], &["--model", "mlp"]].concat());
     assert_eq!(figures["parameters"].as_u64(), Some(235_146));
     assert!(figures["test_accuracy"].as_f64().unwrap() > 0.5, "{figures}");
 }
@@ -61,7 +59,7 @@ fn devices_agree() {
     let (data, out) = (digits(), TempDir::new().unwrap());
     let run = |device| {
         let args = ["--data", data.path().to_str().unwrap(), "--epochs", "1", "--device", device];
-        MNIST.passes(out.path(), &args)["val_loss"].as_f64().unwrap()
+        MNIST.passes(&out.path().join(device), &args)["val_loss"].as_f64().unwrap()
     };
     let (cpu, gpu) = (run("cpu"), run("software"));
     assert!((cpu - gpu).abs() < 1e-2 * cpu, "{cpu} on the CPU, {gpu} on the GPU");

@@ -2,9 +2,7 @@
 
 mod common;
 
-use std::path::Path;
-
-use common::Example;
+use common::{Example, losses};
 use tempfile::TempDir;
 use wgrad::gpu_core::testing;
 
@@ -37,12 +35,6 @@ fn sentences(directory: &TempDir) -> String {
     std::fs::write(&path, "the cat sat on the mat.\n".repeat(200))
         .expect("a temporary directory can be written");
     path.to_str().expect("a UTF-8 path").to_owned()
-}
-
-fn losses(out: &Path) -> Vec<f64> {
-    let log = std::fs::read_to_string(out.join("steps.csv")).expect("a log");
-    let loss = |line: &str| line.split(',').nth(2).expect("a loss").parse().expect("a number");
-    log.lines().skip(1).map(loss).collect()
 }
 
 #[test]
@@ -79,7 +71,7 @@ fn a_resumed_run_is_the_whole_run_bit_for_bit() {
     assert_eq!(losses(parts.path()).len(), 7);
     let b = SHAKESPEARE.passes(parts.path(), &[&args[..], &["--resume"]].concat());
     let read = |directory: &TempDir, name| std::fs::read(directory.path().join(name)).expect("a file");
-    for file in ["steps.csv", "evaluations.csv", "best.safetensors", "samples.txt"] {
+    for file in ["metrics.jsonl", "best.safetensors", "samples.txt"] {
         assert_eq!(read(&whole, file), read(&parts, file), "{file}");
     }
     assert_eq!((&a["best_validation_loss"], &a["steps"]), (&b["best_validation_loss"], &b["steps"]));
@@ -107,7 +99,7 @@ fn bad_arguments_and_data_are_explained() {
     let (data, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let path = sentences(&data);
     let complain = |args: &[&str], want: &str| {
-        let complaint = SHAKESPEARE.fails(out.path(), &[&["--device", "cpu"], args].concat());
+        let complaint = SHAKESPEARE.fails(&out.path().join("run"), &[&["--device", "cpu"], args].concat());
         assert!(complaint.contains(want), "{args:?}: {complaint}");
     };
     complain(&["--data", "/nowhere/at/all"], "/nowhere/at/all");
@@ -116,7 +108,7 @@ fn bad_arguments_and_data_are_explained() {
     complain(&["--data", &path, "--prompt", ""], "an empty prompt");
     complain(&["--data", &path, "--heads", "3"], "divided among 3 heads");
     complain(&["--data", &path, "--batch", "0"], "--batch 0 trains nothing");
-    complain(&["--data", &path, "--resume"], "checkpoint.safetensors");
+    complain(&["--data", &path, "--resume"], "no run in");
     complain(&["--data", &path, "--lr", "1e30"], "the loss is");
     let bytes = data.path().join("bytes.txt");
     std::fs::write(&bytes, [b'a', 0xff, b'b']).unwrap();
@@ -129,13 +121,17 @@ fn bad_arguments_and_data_are_explained() {
 fn checkpoints_of_other_runs_are_refused() {
     let (data, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let data = sentences(&data);
-    let args = ["--data", &data, "--device", "cpu", "--stop", "2"];
+    let args = ["--data", &data, "--device", "cpu", "--validate-every", "2", "--stop", "2"];
     SHAKESPEARE.passes(out.path(), &args);
-    let again = |more: &[&str]| SHAKESPEARE.fails(out.path(), &[&args[..4], &["--resume"], more].concat());
+    let again = |more: &[&str]| SHAKESPEARE.fails(out.path(), &[&args[..6], &["--resume"], more].concat());
     assert!(again(&["--width", "32"]).contains("another model"));
-    std::fs::write(out.path().join("steps.csv"), "step,lr,loss,norm\n0,1,one,1\n").unwrap();
-    assert!(again(&[]).contains("steps.csv, line 2"));
+    let (log, checkpoints) = (out.path().join("metrics.jsonl"), out.path().join("checkpoints"));
+    let whole = std::fs::read(&log).unwrap();
+    std::fs::write(&log, "{\"step\":0,\"loss\":\"one\"}\n").unwrap();
+    assert!(again(&[]).contains("metrics.jsonl, line 1"));
+    std::fs::write(&log, whole).unwrap();
     // The weights alone are no checkpoint.
-    std::fs::copy(out.path().join("best.safetensors"), out.path().join("checkpoint.safetensors")).unwrap();
-    assert!(again(&[]).contains("no optimizer state"));
+    std::fs::copy(out.path().join("best.safetensors"), checkpoints.join("step-00000002.safetensors"))
+        .unwrap();
+    assert!(again(&[]).contains("nothing of a run"));
 }

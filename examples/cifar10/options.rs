@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use serde::Serialize;
 
 /// Trains a residual network on CIFAR-10, or on anything like it.
 ///
 /// Without --data it trains on a built-in synthetic set of ten shapes, so that it runs anywhere at once.
-#[derive(Debug, Parser)]
+#[derive(Debug, Parser, Serialize)]
 #[command(name = "cifar10", version)]
 pub struct Options {
     /// CIFAR-10/100 in binary form (directory or .tar.gz), or images as train/CLASS/*.jpg and test/CLASS/*.jpg (directory
@@ -55,12 +56,16 @@ pub struct Options {
     #[arg(long)]
     pub steps: Option<usize>,
 
+    /// Go on from the newest checkpoint in the output directory
+    #[arg(long)]
+    pub resume: bool,
+
     /// Print nothing on standard output but the final JSON line
     #[arg(long)]
     pub json: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ValueEnum)]
 pub enum Switch {
     On,
     Off,

@@ -2,53 +2,69 @@
 
 mod options;
 
-use std::io::Write;
 use std::sync::Arc;
-use std::time::Instant;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use clap::Parser;
-use wgrad::data::{Dataset, DeviceBatch, ImageSet, Loader, LoaderOptions, synthetic};
+use wgrad::data::{Batch, Dataset, ImageSet, Loader, LoaderOptions, synthetic};
 use wgrad::models::{Mlp, MnistCnn};
 use wgrad::prelude::*;
-use wgrad::train::plot::{self, Panel};
-use wgrad::train::{Classified, History, Late, Progress, check_finite, classify, prepare_output};
+use wgrad::train::{
+    Classified, Console, Ended, Goal, Interrupt, Outcome, Run, Task, Trainer, classify, plot,
+};
 
 use options::{Kind, Options};
-
-/// Steps between computing a loss and reading it.
-const LAG: usize = 2;
 
 fn main() -> Result<()> {
     let options = Options::parse();
     let device = Device::named(&options.device)?;
-    prepare_output(&options.out)?;
     let dataset = match &options.data {
         Some(path) => wgrad::data::load(path)?,
         None => synthetic::digits(10_000, 2_000, 42),
     };
     if !options.json {
-        println!("device: {}\ndata:   {}", device.info(), dataset.source);
+        println!("device: {}\ndata:   {}\noutput: {}", device.info(), dataset.source, options.out.display());
     }
-    let mut run = Run::new(&options, &device, dataset)?;
+    let params = Params::new(&device, options.seed);
+    let (train, test, digits) = divide(&options, device, dataset, &params)?;
     if !options.json {
-        println!("output: {}\n\n{}", options.out.display(), run.net_summary());
+        println!("\n{}", params.summary(&digits.logits(&Tensor::zeros(params.device(), &[1, 1, 28, 28]))));
     }
-    run.train()?;
-    run.report()
+    let run = Run::resume_or_create(&options.out, params.device(), &options, options.resume)?;
+    let epochs = options.epochs.unwrap_or(if options.data.is_some() { 10 } else { 3 });
+    let mut trainer = Trainer::new(&params, Adam::new(&params), Constant(options.lr), run)
+        .epochs(epochs)
+        .best("val accuracy", Goal::Max)
+        .checkpoints(2)?
+        .resume(options.resume)
+        .interrupt(Interrupt::by_signal()?)
+        .callback(Console::new(options.json).items(options.batch, "images").resume("--resume"));
+    let ended = trainer.fit(&digits, &train)?;
+    report(&options, &params, &digits, &test, &trainer, &ended)
 }
 
-/// Everything that a training run holds.
-struct Run<'a> {
-    options: &'a Options,
+/// The loaders for training and testing, and a network with a set for validation.
+fn divide(
+    options: &Options,
     device: Device,
-    train: Loader,
-    validation: Loader,
-    test: Loader,
-    params: Params,
-    net: Network,
-    opt: Adam,
-    history: History,
+    dataset: Dataset,
+    params: &Params,
+) -> Result<(Loader, Loader, Digits)> {
+    let Dataset { train, test, .. } = dataset;
+    ensure!((0.0..1.0).contains(&options.validation), "--validation must be at least 0 and below 1");
+    ensure!(train.shape() == [1, 28, 28], "images of {:?}; MNIST's are [1, 28, 28]", train.shape());
+    let kept = train.len() - (train.len() as f64 * options.validation).round() as usize;
+    let (validation, train) = (train.subset(kept..train.len())?, train.subset(0..kept)?);
+    let (classes, normalize) = (train.classes().len(), train.mean_std());
+    let net = match options.model {
+        Kind::Cnn => Network::Cnn(Box::new(MnistCnn::new(classes, params))),
+        Kind::Mlp => Network::Mlp(Mlp::new(&[28 * 28, 256, 128, classes], params)),
+    };
+    let like = LoaderOptions::train(options.batch, normalize.clone());
+    let shuffled = Loader::new(Arc::new(train), LoaderOptions { seed: options.seed, ..like })?;
+    // Larger batches where nothing is learned: they are faster.
+    let in_order = |set| Loader::new(Arc::new(set), LoaderOptions::eval(256, normalize.clone()));
+    Ok((shuffled, in_order(test)?, Digits { device, net, validation: in_order(validation)? }))
 }
 
 enum Network {
@@ -56,142 +72,69 @@ enum Network {
     Mlp(Mlp),
 }
 
-impl Network {
+/// A network that classifies digits.
+struct Digits {
+    device: Device,
+    net: Network,
+    validation: Loader,
+}
+
+impl Digits {
     /// Logits of images `[N, 1, H, W]`.
-    fn forward(&self, images: &Tensor) -> Tensor {
-        match self {
+    fn logits(&self, images: &Tensor) -> Tensor {
+        match &self.net {
             Network::Cnn(net) => net.forward(images),
             Network::Mlp(net) => net.forward(&images.flatten(1, 3)),
         }
     }
+
+    fn classify(&self, loader: &Loader) -> wgrad::train::Result<Classified> {
+        classify(loader, &self.device, |images| self.logits(images))
+    }
 }
 
-impl<'a> Run<'a> {
-    fn new(options: &'a Options, device: &Device, dataset: Dataset) -> Result<Run<'a>> {
-        let Dataset { train, test, .. } = dataset;
-        ensure!((0.0..1.0).contains(&options.validation), "--validation must be at least 0 and below 1");
-        ensure!(train.shape() == [1, 28, 28], "images of {:?}; MNIST's are [1, 28, 28]", train.shape());
-        let kept = train.len() - (train.len() as f64 * options.validation).round() as usize;
-        let (validation, train) = (train.subset(kept..train.len())?, train.subset(0..kept)?);
-        let (classes, normalize) = (train.classes().len(), train.mean_std());
-        let params = Params::new(device, options.seed);
-        let net = match options.model {
-            Kind::Cnn => Network::Cnn(Box::new(MnistCnn::new(classes, &params))),
-            Kind::Mlp => Network::Mlp(Mlp::new(&[28 * 28, 256, 128, classes], &params)),
-        };
-        let shuffled =
-            LoaderOptions { seed: options.seed, ..LoaderOptions::train(options.batch, normalize.clone()) };
-        // Larger batches where nothing is learned: they are faster.
-        let in_order = |set| Loader::new(Arc::new(set), LoaderOptions::eval(256, normalize.clone()));
-        Ok(Run {
-            options,
-            device: device.clone(),
-            train: Loader::new(Arc::new(train), shuffled)?,
-            validation: in_order(validation)?,
-            test: in_order(test)?,
-            opt: Adam::new(&params),
-            history: History::create(&options.out, &["loss", "accuracy"])?,
-            params,
-            net,
-        })
+impl Task for Digits {
+    type Batch = Batch;
+
+    fn train(&self, batch: &Batch) -> wgrad::train::Result<Outcome> {
+        let batch = batch.to_device(&self.device)?;
+        let logits = self.logits(&batch.images);
+        Ok(Outcome::new(logits.cross_entropy(&batch.labels)).accuracy(&logits, &batch.labels))
     }
 
-    fn net_summary(&self) -> String {
-        self.params.summary(&self.net.forward(&Tensor::zeros(&self.device, &[1, 1, 28, 28]))).to_string()
+    fn evaluate(&self) -> wgrad::train::Result<Vec<(&'static str, f64)>> {
+        let Classified { loss, accuracy, .. } = self.classify(&self.validation)?;
+        Ok(vec![("val loss", loss), ("val accuracy", accuracy)])
     }
+}
 
-    fn train(&mut self) -> Result<()> {
-        let epochs = self.options.epochs.unwrap_or(if self.options.data.is_some() { 10 } else { 3 });
-        let steps = self.train.steps();
-        let mut best = 0.0;
-        for epoch in 0..epochs {
-            let (start, bar) = (Instant::now(), Progress::new(steps, 0, self.options.json));
-            self.epoch(epoch, &bar)?;
-            let Classified { loss, accuracy, .. } = self.classify(&self.validation)?;
-            bar.finish();
-            for (name, value) in [("val_loss", loss), ("val_accuracy", accuracy)] {
-                self.history.evaluated(self.opt.steps(), name, value)?;
-            }
-            if !self.options.json {
-                println!(
-                    "Epoch {}/{epochs}\n{steps}/{steps} - {:.0}s - loss: {:.4} - accuracy: {:.4} - \
-                     val_loss: {loss:.4} - val_accuracy: {accuracy:.4}",
-                    epoch + 1,
-                    start.elapsed().as_secs_f64(),
-                    self.history.recent("loss", steps),
-                    self.history.recent("accuracy", steps),
-                );
-                std::io::stdout().flush()?;
-            }
-            if epoch == 0 || accuracy > best {
-                best = accuracy;
-                self.params.save(self.options.out.join("best.safetensors"))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn epoch(&mut self, epoch: usize, bar: &Progress) -> Result<()> {
-        let mut late = Late::new(LAG);
-        for batch in self.train.clone().epoch(epoch) {
-            let batch = batch.to_device(&self.device)?;
-            let logits = self.net.forward(&batch.images);
-            let loss = logits.cross_entropy(&batch.labels);
-            let correct = logits.argmax(1, false).eq(&batch.labels).to(DType::F32).mean_all();
-            let watched = stack(&[&loss.detach(), &correct], 0);
-            let step = self.opt.steps();
-            self.opt.step(loss.backward(), self.options.lr)?;
-            if let Some(done) = late.push((step, batch), &watched)? {
-                self.record(done, bar)?;
-            }
-            bar.step();
-        }
-        while let Some(done) = late.pop()? {
-            self.record(done, bar)?;
-        }
-        Ok(())
-    }
-
-    /// Takes note of a step's loss and accuracy, and stops if the loss is not finite.
-    fn record(&mut self, done: ((usize, DeviceBatch), Vec<f32>), bar: &Progress) -> Result<()> {
-        let ((step, batch), watched) = done;
-        self.history.stepped(step, &watched)?;
-        let [loss, _] = watched[..] else { bail!("a step gives a loss and an accuracy, not {watched:?}") };
-        check_finite(step, loss, || self.net.forward(&batch.images).cross_entropy(&batch.labels))?;
-        bar.say(format!("loss {:.4}", self.history.recent("loss", 50)));
-        Ok(())
-    }
-
-    fn classify(&self, loader: &Loader) -> Result<Classified> {
-        Ok(classify(loader, &self.device, |images| self.net.forward(images))?)
-    }
-
-    /// Measures on the test set, draws the curves and some answers, and prints the figures.
-    fn report(&self) -> Result<()> {
-        let found = self.classify(&self.test)?;
-        let title = format!("{:?}: {:.2} % test accuracy", self.options.model, 100.0 * found.accuracy);
-        let loss = Panel::new("Loss", "step", "cross-entropy")
-            .with(self.history.steps("loss", "train", 1.0))
-            .with(self.history.evaluations("val_loss", "validation", 1.0));
-        let accuracy = Panel::new("Accuracy", "step", "%")
-            .with(self.history.steps("accuracy", "train", 100.0))
-            .with(self.history.evaluations("val_accuracy", "validation", 100.0));
-        plot::curves(self.options.out.join("curves.png"), &title, &[loss, accuracy])?;
-        let (shown, answers) = interesting(self.test.set(), &found.answers)?;
-        plot::answers(self.options.out.join("predictions.png"), &shown, &answers)?;
-        let figures = serde_json::json!({
-            "test_loss": found.loss,
-            "test_accuracy": found.accuracy,
-            "val_loss": self.history.last("val_loss"),
-            "val_accuracy": self.history.last("val_accuracy"),
-            "parameters": self.params.count(),
-            "steps": self.opt.steps(),
-            "device": self.device.info().to_string(),
-            "seed": self.options.seed,
-        });
-        println!("{figures}");
-        Ok(())
-    }
+/// Measures on the test set, draws the curves and some answers, and prints the figures.
+fn report(
+    options: &Options,
+    params: &Params,
+    digits: &Digits,
+    test: &Loader,
+    trainer: &Trainer,
+    ended: &Ended,
+) -> Result<()> {
+    let (history, run) = (trainer.history(), trainer.run());
+    let found = digits.classify(test)?;
+    let title = format!("{:?}: {:.2} % test accuracy", options.model, 100.0 * found.accuracy);
+    plot::curves(run.join("curves.png"), &title, &history.panels())?;
+    let (shown, answers) = interesting(test.set(), &found.answers)?;
+    plot::answers(run.join("predictions.png"), &shown, &answers)?;
+    let figures = serde_json::json!({
+        "test_loss": found.loss,
+        "test_accuracy": found.accuracy,
+        "val_loss": history.last("val loss"),
+        "val_accuracy": history.last("val accuracy"),
+        "parameters": params.count(),
+        "steps": ended.steps,
+        "device": digits.device.info().to_string(),
+        "seed": options.seed,
+    });
+    println!("{figures}");
+    Ok(())
 }
 
 /// Forty images with their answers: wrong ones first.

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use serde::Serialize;
 
 /// Trains a small network on MNIST, or on anything in its format.
 ///
 /// Without --data it trains on drawn digits, so that it runs anywhere at once.
-#[derive(Debug, Parser)]
+#[derive(Debug, Parser, Serialize)]
 #[command(name = "mnist", version)]
 pub struct Options {
     /// A directory with train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and
@@ -47,12 +48,16 @@ pub struct Options {
     #[arg(long, default_value = "out/mnist")]
     pub out: PathBuf,
 
+    /// Go on from the newest checkpoint in the output directory
+    #[arg(long)]
+    pub resume: bool,
+
     /// Print nothing on standard output but the final JSON line
     #[arg(long)]
     pub json: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ValueEnum)]
 pub enum Kind {
     /// 34,826 parameters
     Cnn,

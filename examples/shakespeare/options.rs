@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use serde::Serialize;
 
 /// Trains a character-level language model on a text, and writes in its manner.
 ///
 /// Without --data it learns a small made-up language, so that it runs anywhere at once.
-#[derive(Debug, Parser)]
+#[derive(Debug, Parser, Serialize)]
 #[command(name = "shakespeare", version)]
 pub struct Options {
     /// A UTF-8 text, of which the last tenth is for validation
@@ -99,7 +100,7 @@ pub struct Options {
     pub json: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 pub enum Kind {
     Gpt,
     Lstm,

@@ -47,3 +47,10 @@ impl Example {
         complained
     }
 }
+
+/// The losses that a run logged.
+pub fn losses(out: &Path) -> Vec<f64> {
+    let log = std::fs::read_to_string(out.join("metrics.jsonl")).expect("a log");
+    let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON");
+    log.lines().filter_map(|l| line(l).get("loss").map(|loss| loss.as_f64().expect("a number"))).collect()
+}

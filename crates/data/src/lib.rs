@@ -17,7 +17,6 @@
 //! ```
 
 mod archive;
-mod atomic;
 mod augment;
 mod batches;
 mod cache;

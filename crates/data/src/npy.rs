@@ -9,7 +9,6 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::atomic;
 use crate::error::{Error, Result};
 use crate::images::MAX_PIXEL_BYTES;
 use crate::npy_header::{Header, Kind, MAX_DIMS};
@@ -85,7 +84,7 @@ pub fn write(path: impl AsRef<Path>, array: &Array) -> Result<()> {
         Values::F32(values) => values.iter().for_each(|value| bytes.extend(value.to_le_bytes())),
         Values::I32(values) => values.iter().for_each(|value| bytes.extend(value.to_le_bytes())),
     }
-    atomic::write(path, &bytes)
+    gpu_core::write_atomically(path, &bytes).map_err(|source| Error::Write { path: path.into(), source })
 }
 
 /// The array in the bytes of a `.npy` file, or what is wrong with them.

@@ -13,7 +13,6 @@ use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 
-use crate::atomic;
 use crate::error::{Error, Result};
 use crate::word_piece;
 
@@ -198,7 +197,9 @@ impl Tokenizer {
     /// [`Error::Write`], and [`Error::Tokenizer`] where the tokenizer can't be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let text = guarded("saving", || self.inner.to_string(true))?;
-        atomic::write(path.as_ref(), text.as_bytes())
+        let path = path.as_ref();
+        gpu_core::write_atomically(path, text.as_bytes())
+            .map_err(|source| Error::Write { path: path.into(), source })
     }
 }
 

@@ -1,8 +1,9 @@
 //! Files that make the next start faster. Losing or damaging them costs time, nothing else.
 
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::PathBuf;
+
+use crate::write_atomically;
 
 /// The directory that `WGRAD_CACHE` names, else `wgrad` in the user's cache directory: `$XDG_CACHE_HOME`, `~/.cache`, or
 /// `%LOCALAPPDATA%` on Windows. `None` where there is none: nothing is kept then.
@@ -42,12 +43,8 @@ impl CacheFile {
     pub fn write(&self, bytes: &[u8]) {
         let Some(path) = &self.0 else { return };
         let written = || {
-            let directory = path.parent().expect("a file in a directory");
-            std::fs::create_dir_all(directory)?;
-            let mut file = tempfile::NamedTempFile::new_in(directory)?;
-            file.write_all(bytes)?;
-            file.persist(path)?;
-            std::io::Result::Ok(())
+            std::fs::create_dir_all(path.parent().expect("a file in a directory"))?;
+            write_atomically(path, bytes)
         };
         let _ = written();
     }

@@ -3,6 +3,7 @@
 //! Every kernel exists twice: as WGSL for any GPU that WebGPU reaches, and as a CPU twin that is both the fallback
 //! device and the reference that the WGSL is tested against. This crate knows nothing of gradients.
 
+mod atomic;
 mod buffer;
 mod cache;
 mod cpu;
@@ -25,6 +26,7 @@ mod tune;
 mod vecmath;
 mod wgsl;
 
+pub use atomic::write_atomically;
 pub use buffer::{Buffer, Role};
 pub use cache::cache_directory;
 pub use device::{AdapterReport, Device, DeviceInfo, DeviceKind};

@@ -15,6 +15,10 @@ pub enum Error {
     Unexpected { path: PathBuf, name: String },
     #[error("\"{name}\" in {} has {got}, the model has {want}; it holds weights of another model", path.display())]
     Mismatch { path: PathBuf, name: String, got: String, want: String },
+    #[error(
+        "no state \"{name}\" of shape {shape:?} for the optimizer; the checkpoint is of another model, optimizer or average"
+    )]
+    OptimizerState { name: String, shape: Vec<usize> },
     #[error(transparent)]
     Device(#[from] autograd::Error),
 }

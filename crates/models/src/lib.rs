@@ -11,6 +11,7 @@ mod layers;
 pub mod optim;
 mod params;
 pub mod schedule;
+mod snapshot;
 mod summary;
 mod weights;
 mod zoo;
@@ -30,14 +31,16 @@ pub use layers::{
 };
 pub use optim::{
     Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Asgd, Average, Constraint, Lamb, Lars, Lbfgs, Lion,
-    Lookahead, Muon, NAdam, Optimizer, RAdam, RmsProp, Rprop, Rule, Sgd, Update,
+    Lookahead, Muon, NAdam, Optimize, Optimizer, RAdam, RmsProp, Rprop, Rule, Several, Sgd, Update,
 };
 pub use params::{Param, Params};
 pub use schedule::{
     Constant, ConstantLr, Cosine, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr, InverseTimeLr,
     LinearLr, OneCycle, PolynomialLr, ReduceLrOnPlateau, Schedule, SequentialLr, Step, Warmup,
 };
+pub use snapshot::Snapshot;
 pub use summary::{LayerSummary, Summary};
+pub use weights::WeightsFile;
 pub use zoo::{
     AlexNet, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder, DenseNet,
     EfficientNet, EfficientNetOptions, Encoded, Gcn, GoogLeNet, GoogLeNetOutput, Gpt, GptOptions, Inception,

@@ -57,6 +57,11 @@ impl Param {
             if trainable { value.variable().named(self.name()) } else { value.detach().named(self.name()) };
     }
 
+    /// Makes a tensor that was this parameter's value before its value again.
+    pub(crate) fn put_back(&self, value: Tensor) {
+        *self.lock() = value;
+    }
+
     /// Whether gradients are computed for it.
     pub fn is_trainable(&self) -> bool {
         self.0.trainable.load(Relaxed)

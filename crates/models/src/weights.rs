@@ -1,12 +1,12 @@
 //! Weights in safetensors files, under PyTorch's `state_dict` names.
 
 use std::collections::HashSet;
-use std::io::{Read, Write};
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 
 use autograd::Tensor;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, SafeTensors};
 
 use crate::params::Entry;
 use crate::{Error, Params, Result};
@@ -15,10 +15,13 @@ use crate::{Error, Params, Result};
 const HEADER_LIMIT: u64 = 64 << 20;
 
 /// How names of tensors begin that are not the model's.
-const OTHERS: &str = "/";
+pub(crate) const OTHERS: &str = "/";
+
+/// The key of what a file says besides its tensors: the checksum and, on the next lines, a note.
+pub(crate) const METADATA: &str = "wgrad";
 
 /// A file has room for this many times the model's own bytes: an optimizer's state is beside it.
-const ROOM: u64 = 5;
+const ROOM: u64 = 8;
 
 impl Params {
     /// Writes all parameters and buffers. The file appears whole or not at all: an earlier one stays if anything fails.
@@ -26,38 +29,7 @@ impl Params {
     /// # Errors
     /// [`Error::Io`] when the file can't be written, [`Error::Device`] when values can't be read.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.save_with(path, &[])
-    }
-
-    /// [`save`](Params::save) with other f32 tensors beside the model's, such as an optimizer's state, for a run to go on from.
-    ///
-    /// # Errors
-    /// As [`save`](Params::save).
-    pub fn save_with(&self, path: impl AsRef<Path>, others: &[(String, Tensor)]) -> Result<()> {
-        let path = path.as_ref();
-        let mut tensors: Vec<(String, Vec<usize>, Dtype, Vec<u8>)> = vec![];
-        let float = |name: String, value: &Tensor| -> Result<_> {
-            let bytes = bytemuck::cast_slice(&value.to_vec::<f32>()?).to_vec();
-            Ok((name, value.shape().to_vec(), Dtype::F32, bytes))
-        };
-        for entry in self.entries() {
-            tensors.push(match entry {
-                Entry::Tensor(param) => float(param.name().into(), &param.value())?,
-                Entry::Counter(name, counter) => {
-                    (name, vec![], Dtype::I64, counter.0.load(Relaxed).to_le_bytes().into())
-                }
-            });
-        }
-        for (name, value) in others {
-            tensors.push(float(format!("{OTHERS}{name}"), value)?);
-        }
-        let views = tensors.iter().map(|(name, shape, dtype, bytes)| {
-            let view = TensorView::new(*dtype, shape.clone(), bytes).expect("bytes match the shape");
-            (name.as_str(), view)
-        });
-        let file = safetensors::serialize(views, None)
-            .map_err(|e| Error::Format { path: path.into(), reason: e.to_string() })?;
-        write_atomically(path, &file)
+        self.snapshot(&[])?.write(path, "")
     }
 
     /// Reads all parameters and buffers of this tree. Nothing is changed when anything is wrong.
@@ -66,32 +38,15 @@ impl Params {
     /// [`Error::Io`] when the file can't be read; [`Error::Format`] when it is damaged; [`Error::Missing`],
     /// [`Error::Unexpected`] or [`Error::Mismatch`] when it belongs to another model.
     pub fn load(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.load_with(path).map(drop)
+        self.load_from(&WeightsFile::open(path, self)?).map(drop)
     }
 
-    /// [`load`](Params::load), and gives the other tensors that [`save_with`](Params::save_with) wrote.
-    ///
-    /// ```
-    /// use autograd::{Device, Tensor};
-    /// use models::{Init, Params};
-    /// let params = Params::new(&Device::named("cpu")?, 0);
-    /// params.param("weight", &[2], Init::ONES);
-    /// let directory = tempfile::tempdir()?;
-    /// let path = directory.path().join("checkpoint.safetensors");
-    /// params.save_with(&path, &[("step".into(), Tensor::scalar(params.device(), 7.0))])?;
-    /// let others = params.load_with(&path)?;
-    /// assert_eq!((others[0].0.as_str(), others[0].1.item()?), ("step", 7.0));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
+    /// [`load`](Params::load) from a file that is open already. Gives the other tensors that a [`Snapshot`](crate::Snapshot) had.
     ///
     /// # Errors
     /// As [`load`](Params::load).
-    pub fn load_with(&self, path: impl AsRef<Path>) -> Result<Vec<(String, Tensor)>> {
-        let path = path.as_ref();
-        let entries = self.entries();
-        let bytes = read_limited(path, &entries)?;
-        let file = SafeTensors::deserialize(&bytes)
-            .map_err(|e| Error::Format { path: path.into(), reason: short(&e.to_string()) })?;
+    pub fn load_from(&self, file: &WeightsFile) -> Result<Vec<(String, Tensor)>> {
+        let (path, entries, file) = (file.path.as_path(), self.entries(), file.tensors());
         let known: HashSet<&str> = entries.iter().map(Entry::name).collect();
         let mut others = vec![];
         for name in file.names() {
@@ -166,6 +121,67 @@ enum Loaded {
     Count(u64),
 }
 
+/// A safetensors file in memory, whole and undamaged.
+pub struct WeightsFile {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    note: String,
+}
+
+impl WeightsFile {
+    /// Reads a file that can't be much larger than the model's own values.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file can't be read, [`Error::Format`] when it is damaged or too large.
+    pub fn open(path: impl AsRef<Path>, params: &Params) -> Result<WeightsFile> {
+        let path = path.as_ref().to_path_buf();
+        let bytes = read_limited(&path, &params.entries())?;
+        let fault = |reason: String| Error::Format { path: path.clone(), reason };
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|e| fault(short(&e.to_string())))?;
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| fault(short(&e.to_string())))?;
+        // Files of other programs have no checksum.
+        let note = match header.metadata().as_ref().and_then(|m| m.get(METADATA)) {
+            None => String::new(),
+            Some(metadata) => {
+                let (sum, note) = metadata.split_once('\n').unwrap_or((metadata, ""));
+                let views = tensors.tensors();
+                let parts = views.iter().map(|(name, view)| (name.as_str(), view.shape(), view.data()));
+                if sum != checksum(parts, note) {
+                    return Err(fault("its checksum is wrong".into()));
+                }
+                note.to_owned()
+            }
+        };
+        Ok(WeightsFile { path, bytes, note })
+    }
+
+    /// The text that was saved beside the tensors; empty when there was none.
+    pub fn note(&self) -> &str {
+        &self.note
+    }
+
+    fn tensors(&self) -> SafeTensors<'_> {
+        SafeTensors::deserialize(&self.bytes).expect("read before")
+    }
+}
+
+/// CRC-32 of names, shapes and values in the order of the names, and of the note, as text.
+pub(crate) fn checksum<'a>(
+    tensors: impl IntoIterator<Item = (&'a str, &'a [usize], &'a [u8])>,
+    note: &str,
+) -> String {
+    let mut tensors: Vec<_> = tensors.into_iter().collect();
+    tensors.sort_by_key(|(name, ..)| *name);
+    let mut sum = crc32fast::Hasher::new();
+    for (name, shape, bytes) in tensors {
+        sum.update(name.as_bytes());
+        shape.iter().for_each(|&extent| sum.update(&(extent as u64).to_le_bytes()));
+        sum.update(bytes);
+    }
+    sum.update(note.as_bytes());
+    format!("crc32 {:08x}", sum.finalize())
+}
+
 /// Reads a file that can't be much larger than the entries' own bytes.
 fn read_limited(path: &Path, entries: &[Entry]) -> Result<Vec<u8>> {
     let io = |source| Error::Io { doing: "read", path: path.into(), source };
@@ -188,28 +204,4 @@ fn read_limited(path: &Path, entries: &[Entry]) -> Result<Vec<u8>> {
         return Err(Error::Format { path: path.into(), reason });
     }
     Ok(bytes)
-}
-
-/// Writes to a temporary file beside `path`, flushes it to the disk, and renames it.
-fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let io = |source| Error::Io { doing: "write", path: path.into(), source };
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        // As any new file: tempfile's default would hide the weights from other users.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(directory).map_err(io)?;
-    file.write_all(bytes).map_err(io)?;
-    file.as_file().sync_all().map_err(io)?;
-    file.persist(path).map_err(|e| io(e.error))?;
-    // The rename itself survives a power cut only once the directory is on the disk.
-    #[cfg(unix)]
-    std::fs::File::open(directory).and_then(|d| d.sync_all()).map_err(io)?;
-    Ok(())
 }

@@ -50,6 +50,44 @@ pub enum Error {
     )]
     NoClass { outside: u64, classes: usize },
 
+    /// A file is no checkpoint, or of another run.
+    #[error("cannot go on from {}: {reason}", path.display())]
+    Checkpoint { path: PathBuf, reason: String },
+
+    /// A directory has no run that could be read.
+    #[error("no run in {}: {reason}; start afresh, or give the directory of a run", path.display())]
+    NoRun { path: PathBuf, reason: String },
+
+    /// There is nothing to go on with.
+    #[error("{} has no checkpoint to go on from; start afresh", path.display())]
+    NoCheckpoint { path: PathBuf },
+
+    /// The trainer cannot do what it is asked for.
+    #[error("cannot train: {0}")]
+    Training(String),
+
+    /// A figure is asked for that the evaluation doesn't give.
+    #[error("there is no figure \"{name}\"; the evaluation gives {known:?}")]
+    NoFigure { name: String, known: Vec<String> },
+
+    /// The operating system doesn't let the program notice Ctrl-C.
+    #[error("cannot notice Ctrl-C: {0}")]
+    Signal(#[from] ctrlc::Error),
+
+    #[error(transparent)]
+    Models(#[from] models::Error),
+
+    #[error(transparent)]
+    Data(#[from] data::Error),
+
+    /// The terminal cannot show a dashboard.
+    #[error("no dashboard on this terminal: {source}; train without it, or in a terminal of your own")]
+    Terminal { source: io::Error },
+
     #[error(transparent)]
     Device(#[from] autograd::Error),
+
+    /// Whatever else went wrong in a task.
+    #[error(transparent)]
+    Task(Box<dyn std::error::Error + Send + Sync>),
 }

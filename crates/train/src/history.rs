@@ -1,131 +1,273 @@
 //! What a run measured: at every step, and now and then.
 
-use std::fs::File;
-use std::io::{LineWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::plot::Series;
+use serde_json::{Map, Value};
+
+use crate::log::Log;
+use crate::plot::{Panel, Series};
 use crate::{Error, Result};
 
-const STEPS: &str = "steps.csv";
-const EVALUATIONS: &str = "evaluations.csv";
+/// The name of the log in a run's directory.
+pub const METRICS: &str = "metrics.jsonl";
 
-/// Numbers of a training run, also written to `steps.csv` (a row for each step) and `evaluations.csv` (steps done, what, value).
+/// Keys that say when: in the course of a step counted from 0, or after a number of steps.
+const STEP: &str = "step";
+const AFTER: &str = "after";
+
+/// Numbers of a training run, also written to `metrics.jsonl`: a line for each step, as in `{"step":0,"lr":0.1,"loss":2.5}`, and one for
+/// each measurement after some steps, as in `{"after":390,"test accuracy":0.75}`. `null` stands for what is no number.
 ///
 /// ```
 /// # fn main() -> train::Result<()> {
 /// use train::History;
 /// # let directory = tempfile::tempdir().unwrap();
 /// # let out = directory.path();
-/// let mut history = History::create(out, &["lr", "loss"])?;
-/// history.stepped(0, &[0.1, 2.5])?;
-/// history.stepped(1, &[0.1, 1.5])?;
-/// history.evaluated(2, "accuracy", 0.75)?;
+/// let mut history = History::create(out)?;
+/// history.stepped(0, &[("lr", 0.1), ("loss", 2.5)])?;
+/// history.stepped(1, &[("lr", 0.1), ("loss", 1.5)])?;
+/// history.evaluated(2, &[("accuracy", 0.75)])?;
 /// assert_eq!(history.recent("loss", 2), 2.0);
 /// // A run that goes on after its first step keeps that one.
-/// let resumed = History::resume(out, &["lr", "loss"], 1)?;
+/// let resumed = History::resume(out, 1)?;
 /// assert_eq!((resumed.recent("loss", 2), resumed.last("accuracy")), (2.5, None));
 /// # Ok(())
 /// # }
 /// ```
 pub struct History {
+    /// What each step has a number for; known from the first one on.
     columns: Vec<String>,
-    /// A row for each step.
-    rows: Vec<Vec<f32>>,
-    /// Steps done, what, and its value.
-    evaluations: Vec<(usize, String, f64)>,
-    steps_log: Log,
-    evaluations_log: Log,
+    /// A number for each column, step after step.
+    values: Vec<f32>,
+    steps: usize,
+    evaluations: Vec<Evaluation>,
+    /// Measurements with parts, such as the gradient of each parameter.
+    details: Vec<Detail>,
+    log: Log,
+}
+
+/// A figure on data that was not trained on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// After how many steps.
+    pub steps: usize,
+    pub name: String,
+    pub value: f64,
+}
+
+/// Numbers of one kind, such as the norm of the gradient of each parameter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Detail {
+    /// After how many steps.
+    pub steps: usize,
+    /// What is measured.
+    pub name: String,
+    /// Of what, and how much.
+    pub parts: Vec<(String, f64)>,
 }
 
 impl History {
-    /// An empty history in an existing directory, whose steps have the given columns.
+    /// An empty history in an existing directory.
     ///
     /// # Errors
-    /// [`Error::Write`] when the files can't be written.
-    pub fn create(directory: impl AsRef<Path>, columns: &[&str]) -> Result<History> {
-        let directory = directory.as_ref();
-        let steps_log = Log::create(directory.join(STEPS), &header(columns))?;
-        let evaluations_log = Log::create(directory.join(EVALUATIONS), EVALUATED)?;
-        let columns = columns.iter().map(|&c| c.to_owned()).collect();
-        Ok(History { columns, rows: vec![], evaluations: vec![], steps_log, evaluations_log })
+    /// [`Error::Write`] when the file can't be written.
+    pub fn create(directory: impl AsRef<Path>) -> Result<History> {
+        Ok(History::empty(Log::create(directory.as_ref().join(METRICS), String::new())?))
+    }
+
+    /// An empty history whose log is not there yet.
+    pub(crate) fn unwritten(directory: &Path) -> History {
+        History::empty(Log::closed(directory.join(METRICS)))
     }
 
     /// The history of the first `steps` steps of a run in `directory`; what it says of later ones is dropped.
     ///
     /// # Errors
-    /// [`Error::Log`] when the files are not of such a run, [`Error::Write`] when they can't be written.
-    pub fn resume(directory: impl AsRef<Path>, columns: &[&str], steps: usize) -> Result<History> {
-        let directory = directory.as_ref();
-        let rows = read(&directory.join(STEPS), &header(columns), |cells| {
-            let step: usize = cells.first()?.parse().ok()?;
-            let row: Vec<f32> = cells[1..].iter().map(|c| c.parse().ok()).collect::<Option<_>>()?;
-            (row.len() == columns.len()).then_some((step, row))
-        })?;
-        let evaluations = read(&directory.join(EVALUATIONS), EVALUATED, |cells| match cells {
-            [step, name, value] => Some((step.parse().ok()?, (*name).to_owned(), value.parse().ok()?)),
-            _ => None,
-        })?;
-        if rows.len() < steps || rows.iter().enumerate().any(|(i, (step, _))| i != *step) {
-            let (path, line, reason) = (directory.join(STEPS), rows.len() + 1, "steps are missing");
-            return Err(Error::Log { path, line, reason: reason.into() });
-        }
-        let mut history = History::create(directory, columns)?;
-        for (step, row) in rows.into_iter().take(steps) {
-            history.stepped(step, &row)?;
-        }
-        for (done, name, value) in evaluations.into_iter().filter(|(done, ..)| *done <= steps) {
-            history.evaluated(done, &name, value)?;
+    /// [`Error::Log`] when the file is not of such a run, [`Error::Write`] when it can't be written.
+    pub fn resume(directory: impl AsRef<Path>, steps: usize) -> Result<History> {
+        let history = History::read(directory.as_ref(), Some(steps))?;
+        if history.steps < steps {
+            let reason = format!("the log ends after {} steps of {steps}", history.steps);
+            return Err(Error::Log {
+                path: directory.as_ref().join(METRICS),
+                line: history.steps + 1,
+                reason,
+            });
         }
         Ok(history)
     }
 
-    /// Takes note of a step, with a number for each column. Steps come one after another, from 0.
+    /// The history of a finished or interrupted run, to look at; nothing is written.
+    ///
+    /// # Errors
+    /// [`Error::Log`] when the file is not of a run.
+    pub fn open(directory: impl AsRef<Path>) -> Result<History> {
+        History::read(directory.as_ref(), None)
+    }
+
+    /// Reads what happened in the first `limit` steps, and writes the log again without the rest if there is a limit.
+    fn read(directory: &Path, limit: Option<usize>) -> Result<History> {
+        let path = directory.join(METRICS);
+        let fault = |line: usize, reason: String| Error::Log { path: path.clone(), line, reason };
+        let text = std::fs::read_to_string(&path).map_err(|e| fault(0, e.to_string()))?;
+        let mut history = History::empty(Log::closed(path.clone()));
+        let mut kept = String::new();
+        // A last line that was cut off is left out.
+        for (i, line) in text.split_inclusive('\n').enumerate().filter(|(_, line)| line.ends_with('\n')) {
+            let taken = history.take(line, limit.unwrap_or(usize::MAX));
+            if taken.map_err(|reason| fault(i + 1, reason))? {
+                kept.push_str(line);
+            }
+        }
+        if limit.is_some() {
+            history.log = Log::create(path, kept)?;
+        }
+        Ok(history)
+    }
+
+    fn empty(log: Log) -> History {
+        History { columns: vec![], values: vec![], steps: 0, evaluations: vec![], details: vec![], log }
+    }
+
+    /// Takes over a line of a log, unless it is of later steps than `limit`. Gives whether it was.
+    fn take(&mut self, line: &str, limit: usize) -> Result<bool, String> {
+        let nonsense = || format!("{:?} makes no sense", line.trim_end());
+        let object: Map<String, Value> = serde_json::from_str(line).map_err(|_| nonsense())?;
+        let count = |key| object.get(key).and_then(Value::as_u64).map(|n| n as usize);
+        let figures = || object.iter().filter(|(key, _)| *key != STEP && *key != AFTER);
+        if let Some(step) = count(STEP) {
+            if step >= limit {
+                return Ok(false);
+            }
+            let row = figures().map(|(key, v)| Some((key.as_str(), number(v)? as f32)));
+            let row: Vec<(&str, f32)> = row.collect::<Option<_>>().ok_or_else(nonsense)?;
+            self.push(step, &row).map_err(|problem| format!("{}: {problem}", line.trim_end()))?;
+            return Ok(true);
+        }
+        let steps = count(AFTER).ok_or_else(nonsense)?;
+        if steps > limit {
+            return Ok(false);
+        }
+        for (key, value) in figures() {
+            let (name, part) = (key.clone(), |(k, v): (&String, &Value)| Some((k.clone(), number(v)?)));
+            match value {
+                Value::Object(parts) => {
+                    let parts = parts.iter().map(part).collect::<Option<_>>().ok_or_else(nonsense)?;
+                    self.details.push(Detail { steps, name, parts });
+                }
+                value => {
+                    let value = number(value).ok_or_else(nonsense)?;
+                    self.evaluations.push(Evaluation { steps, name, value });
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Adds a step; or says why it doesn't fit.
+    fn push(&mut self, step: usize, row: &[(&str, f32)]) -> Result<(), String> {
+        if self.steps == 0 {
+            self.columns = row.iter().map(|(name, _)| (*name).to_owned()).collect();
+        }
+        let same = row.len() == self.columns.len() && row.iter().zip(&self.columns).all(|(r, c)| r.0 == c);
+        if step != self.steps || !same {
+            let names: Vec<&str> = row.iter().map(|(name, _)| *name).collect();
+            return Err(format!(
+                "step {step} with {names:?} after {} steps with {:?}",
+                self.steps, self.columns
+            ));
+        }
+        self.values.extend(row.iter().map(|(_, value)| value));
+        self.steps += 1;
+        Ok(())
+    }
+
+    /// Takes note of a step. Steps come one after another, from 0, and all have the same names.
     ///
     /// # Errors
     /// [`Error::Write`] when the log can't be written.
     ///
     /// # Panics
-    /// When there are more or fewer numbers than columns, or the step is another than the next.
+    /// When the step is another than the next, or has other names than the first.
     #[track_caller]
-    pub fn stepped(&mut self, step: usize, row: &[f32]) -> Result<()> {
-        assert!(
-            row.len() == self.columns.len() && step == self.rows.len(),
-            "History: step {step} with {} numbers after {} steps with {}",
-            row.len(),
-            self.rows.len(),
-            self.columns.len()
-        );
+    pub fn stepped(&mut self, step: usize, row: &[(&str, f32)]) -> Result<()> {
+        if let Err(problem) = self.push(step, row) {
+            panic!("History: {problem}");
+        }
         // Rust prints the shortest text that reads back as the same bits: logs of two runs can be compared exactly.
-        let cells: Vec<String> =
-            std::iter::once(step.to_string()).chain(row.iter().map(f32::to_string)).collect();
-        self.rows.push(row.to_vec());
-        self.steps_log.line(&cells.join(","))
+        let cells = row.iter().map(|(name, value)| (*name, text(*value, value.is_finite())));
+        self.log.line(&object(STEP, step, cells))
     }
 
-    /// Takes note of a measurement after `steps` steps.
+    /// Takes note of figures after `steps` steps.
     ///
     /// # Errors
     /// [`Error::Write`] when the log can't be written.
-    pub fn evaluated(&mut self, steps: usize, what: &str, value: f64) -> Result<()> {
-        self.evaluations.push((steps, what.to_owned(), value));
-        self.evaluations_log.line(&format!("{steps},{what},{value}"))
+    pub fn evaluated(&mut self, steps: usize, figures: &[(&str, f64)]) -> Result<()> {
+        let evaluation = |&(name, value): &(&str, f64)| Evaluation { steps, name: name.to_owned(), value };
+        self.evaluations.extend(figures.iter().map(evaluation));
+        let cells = figures.iter().map(|(name, value)| (*name, text(*value, value.is_finite())));
+        self.log.line(&object(AFTER, steps, cells))
     }
 
-    /// The mean of a column over the last steps, at most `steps` of them.
+    /// Takes note of numbers of one kind after `steps` steps.
+    ///
+    /// # Errors
+    /// [`Error::Write`] when the log can't be written.
+    pub fn detailed(&mut self, steps: usize, name: &str, parts: Vec<(String, f64)>) -> Result<()> {
+        let cells = parts.iter().map(|(name, value)| (name.as_str(), text(*value, value.is_finite())));
+        let inner = format!("{{{}}}", fields(cells));
+        self.log.line(&object(AFTER, steps, [(name, inner)].into_iter()))?;
+        self.details.push(Detail { steps, name: name.to_owned(), parts });
+        Ok(())
+    }
+
+    /// Steps so far.
+    pub fn len(&self) -> usize {
+        self.steps
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.steps == 0
+    }
+
+    /// What each step has a number for.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The numbers of the last step; none before the first one.
+    pub fn latest(&self) -> impl Iterator<Item = (&str, f32)> {
+        let row = &self.values[self.values.len() - self.columns.len().min(self.values.len())..];
+        self.columns.iter().map(String::as_str).zip(row.iter().copied())
+    }
+
+    /// All figures, in the order in which they were measured.
+    pub fn all_evaluations(&self) -> &[Evaluation] {
+        &self.evaluations
+    }
+
+    /// All measurements with parts, in the order in which they were made.
+    pub fn details(&self) -> &[Detail] {
+        &self.details
+    }
+
+    /// The mean of a column over the last steps, at most `steps` of them; 0 before the first one.
     ///
     /// # Panics
     /// When there is no such column.
     #[track_caller]
     pub fn recent(&self, column: &str, steps: usize) -> f64 {
-        let column = self.column(column);
-        let recent = &self.rows[self.rows.len().saturating_sub(steps)..];
-        recent.iter().map(|row| f64::from(row[column])).sum::<f64>() / recent.len().max(1) as f64
+        if self.steps == 0 {
+            return 0.0;
+        }
+        let first = self.steps.saturating_sub(steps);
+        self.column(column).skip(first).map(f64::from).sum::<f64>() / (self.steps - first).max(1) as f64
     }
 
-    /// The last value of a measurement.
-    pub fn last(&self, what: &str) -> Option<f64> {
-        self.evaluations.iter().rev().find(|(_, name, _)| name == what).map(|&(.., value)| value)
+    /// The last value of a figure.
+    pub fn last(&self, name: &str) -> Option<f64> {
+        self.evaluations.iter().rev().find(|e| e.name == name).map(|e| e.value)
     }
 
     /// A column as a line called `name`, times `scale`.
@@ -134,60 +276,64 @@ impl History {
     /// When there is no such column.
     #[track_caller]
     pub fn steps(&self, column: &str, name: &str, scale: f64) -> Series {
-        let column = self.column(column);
-        let point = |(step, row): (usize, &Vec<f32>)| (step as f64, scale * f64::from(row[column]));
-        Series::new(name, self.rows.iter().enumerate().map(point))
+        let points = self.column(column).enumerate();
+        Series::new(name, points.map(|(step, value)| (step as f64, scale * f64::from(value))))
     }
 
-    /// A measurement as a line called `name`, times `scale`.
+    /// A figure as a line called `name`, times `scale`.
     pub fn evaluations(&self, what: &str, name: &str, scale: f64) -> Series {
-        let of = self.evaluations.iter().filter(|(_, n, _)| n == what);
-        Series::new(name, of.map(|&(steps, _, value)| (steps as f64, scale * value)))
+        let of = self.evaluations.iter().filter(|e| e.name == what);
+        Series::new(name, of.map(|e| (e.steps as f64, scale * e.value)))
+    }
+
+    /// Everything as curves: a panel for each column but the rate, with the figures that are named after it (`"test loss"` with
+    /// `"loss"`), and one for each other figure.
+    pub fn panels(&self) -> Vec<Panel> {
+        let mut names: Vec<&str> = vec![];
+        for evaluation in &self.evaluations {
+            if !names.contains(&evaluation.name.as_str()) {
+                names.push(&evaluation.name);
+            }
+        }
+        let mut panels = vec![];
+        for column in self.columns.iter().filter(|column| *column != "lr") {
+            let mut panel = Panel::new(column, "step", "").with(self.steps(column, "train", 1.0));
+            panel.log_y = column.ends_with("norm");
+            let kin: Vec<(&str, &str)> = names
+                .iter()
+                .filter_map(|n| Some((*n, n.strip_suffix(column.as_str())?.trim_end())))
+                .collect();
+            names.retain(|name| !kin.iter().any(|(taken, _)| taken == name));
+            panels
+                .push(kin.iter().fold(panel, |p, (name, short)| p.with(self.evaluations(name, short, 1.0))));
+        }
+        let other = |name: &&str| Panel::new(*name, "step", "").with(self.evaluations(name, "", 1.0));
+        panels.extend(names.iter().map(other));
+        panels
     }
 
     #[track_caller]
-    fn column(&self, name: &str) -> usize {
+    fn column(&self, name: &str) -> impl Iterator<Item = f32> + '_ {
         let found = self.columns.iter().position(|c| c == name);
-        found.unwrap_or_else(|| panic!("History: no column {name}; there are {:?}", self.columns))
+        let column =
+            found.unwrap_or_else(|| panic!("History: no column {name}; there are {:?}", self.columns));
+        self.values.chunks_exact(self.columns.len()).map(move |row| row[column])
     }
 }
 
-const EVALUATED: &str = "steps,what,value";
-
-fn header(columns: &[&str]) -> String {
-    [&["step"], columns].concat().join(",")
+/// A number of a log; NaN for `null`.
+fn number(value: &Value) -> Option<f64> {
+    if value.is_null() { Some(f64::NAN) } else { value.as_f64() }
 }
 
-/// A file that is written line by line.
-struct Log {
-    file: LineWriter<File>,
-    path: PathBuf,
+fn text(value: impl ToString, finite: bool) -> String {
+    if finite { value.to_string() } else { "null".into() }
 }
 
-impl Log {
-    fn create(path: PathBuf, header: &str) -> Result<Log> {
-        let file = File::create(&path).map_err(|source| Error::Write { path: path.clone(), source })?;
-        let mut log = Log { file: LineWriter::new(file), path };
-        log.line(header)?;
-        Ok(log)
-    }
-
-    fn line(&mut self, text: &str) -> Result<()> {
-        writeln!(self.file, "{text}").map_err(|source| Error::Write { path: self.path.clone(), source })
-    }
+fn fields<'a>(cells: impl Iterator<Item = (&'a str, String)>) -> String {
+    cells.map(|(name, value)| format!("{}:{value}", Value::from(name))).collect::<Vec<_>>().join(",")
 }
 
-/// What `parse` makes of the cells of each line after the header. A last line that was cut off is left out.
-fn read<T>(path: &Path, header: &str, parse: impl Fn(&[&str]) -> Option<T>) -> Result<Vec<T>> {
-    let fault = |line: usize, reason: String| Error::Log { path: path.into(), line, reason };
-    let text = std::fs::read_to_string(path).map_err(|e| fault(0, e.to_string()))?;
-    let mut lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
-    if lines.next() != Some(header) {
-        return Err(fault(1, format!("the first line is not {header:?}")));
-    }
-    let parsed = lines.enumerate().map(|(i, line)| {
-        let cells: Vec<&str> = line.split(',').collect();
-        parse(&cells).ok_or_else(|| fault(i + 2, format!("{line:?} makes no sense")))
-    });
-    parsed.collect()
+fn object<'a>(key: &'a str, count: usize, cells: impl Iterator<Item = (&'a str, String)>) -> String {
+    format!("{{{}}}", fields(std::iter::once((key, count.to_string())).chain(cells)))
 }

@@ -1,19 +1,43 @@
-//! Metrics, logs, checks, progress and plots around a training loop.
+//! Training loops and what is around them: the [`Trainer`], logs, checkpoints, metrics, checks, progress and plots.
 
+mod atomic;
+mod best;
+mod callback;
+mod checkpoint;
 mod classify;
+mod console;
+#[cfg(feature = "tui")]
+pub mod dashboard;
 mod divergence;
+mod early_stopping;
 mod error;
 mod history;
+mod interrupt;
 mod late;
+mod log;
+mod lr_range;
 pub mod metrics;
 mod output;
 pub mod plot;
 mod progress;
+pub mod report;
+mod run;
+pub mod tensorboard;
+mod trainer;
 
+pub use best::{Best, Goal};
+pub use callback::{Callback, Flow, Moment};
+pub use checkpoint::{Checkpoints, Parts};
 pub use classify::{Classified, classify};
+pub use console::Console;
 pub use divergence::check_finite;
+pub use early_stopping::EarlyStopping;
 pub use error::{Error, Result};
-pub use history::History;
+pub use history::{Detail, Evaluation, History};
+pub use interrupt::Interrupt;
 pub use late::Late;
+pub use lr_range::{LrRange, lr_range_test};
 pub use output::prepare_output;
 pub use progress::Progress;
+pub use run::Run;
+pub use trainer::{Clip, Ended, Outcome, Rate, Task, Trainer};

@@ -2,6 +2,7 @@
 
 use autograd::{Result, Tensor};
 
+use super::optimizer::saved_state;
 use crate::{Param, Params};
 
 /// An average of a model's parameters beside the ones that are trained: exponential (EMA), or of equal weights (Polyak and Juditsky
@@ -29,6 +30,8 @@ pub struct Average {
     /// How much stays at an update; `None` for equal weights.
     decay: Option<f32>,
     values: Vec<(Param, Tensor)>,
+    /// What the parameters were before the averages took their places.
+    aside: Option<Vec<Tensor>>,
     updates: usize,
 }
 
@@ -45,7 +48,7 @@ impl Average {
 
     fn new(params: &Params, decay: Option<f32>) -> Average {
         let values = params.trainable().into_iter().map(|p| (p.clone(), p.value().detach())).collect();
-        Average { decay, values, updates: 0 }
+        Average { decay, values, aside: None, updates: 0 }
     }
 
     /// Takes in the parameters as they are now, usually after an optimizer's step.
@@ -67,17 +70,38 @@ impl Average {
         self.values.first().map_or(Ok(()), |(_, average)| autograd::evaluate(average.device()))
     }
 
-    /// Exchanges the parameters' values and the averages; a second call changes them back.
+    /// Puts the averages in the parameters' places; a second call puts the parameters back.
     pub fn swap(&mut self) {
-        for (param, average) in &mut self.values {
-            let value = param.value().detach();
-            param.set(average);
-            *average = value;
+        match self.aside.take() {
+            None => {
+                self.aside = Some(self.values.iter().map(|(param, _)| param.value()).collect());
+                self.values.iter().for_each(|(param, average)| param.set(average));
+            }
+            // The very same tensors, in which the optimizer knows its own.
+            Some(aside) => self.values.iter().zip(aside).for_each(|((param, _), own)| param.put_back(own)),
         }
     }
 
     /// Updates so far.
     pub fn updates(&self) -> usize {
         self.updates
+    }
+
+    /// The averages by the names of their parameters; with [`updates`](Average::updates) all it takes to go on.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        self.values.iter().map(|(param, average)| (param.name().to_owned(), average.clone())).collect()
+    }
+
+    /// Goes on after `updates` updates with the [`state`](Average::state) of that time.
+    ///
+    /// # Errors
+    /// [`Error::OptimizerState`](crate::Error::OptimizerState) when an average is missing or has another shape.
+    pub fn resume(&mut self, updates: usize, saved: &[(String, Tensor)]) -> crate::Result<()> {
+        let saved = saved.iter().map(|(name, t)| (name.as_str(), t)).collect();
+        for (param, average) in &mut self.values {
+            *average = saved_state(&saved, param.name(), average.shape())?;
+        }
+        self.updates = updates;
+        Ok(())
     }
 }

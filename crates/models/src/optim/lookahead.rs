@@ -2,7 +2,7 @@
 
 use autograd::{Gradients, Result, Tensor};
 
-use super::optimizer::Optimizer;
+use super::optimizer::{Optimizer, saved_state};
 use super::rule::Rule;
 use crate::Param;
 
@@ -65,6 +65,30 @@ impl<R: Rule> Lookahead<R> {
             *slow = slow.lerp(&param.value().detach(), self.alpha);
             param.set(slow);
         }
-        self.slow.first().map_or(Ok(()), |(_, slow)| autograd::evaluate(slow.device()))
+        self.inner.adopt()
+    }
+
+    /// The inner optimizer's state, and the slow parameters as `"NAME.slow"`.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        let slow = self.slow.iter().map(|(param, slow)| (format!("{}.slow", param.name()), slow.clone()));
+        self.inner.state().into_iter().chain(slow).collect()
+    }
+
+    /// Goes on after `steps` steps with the [`state`](Lookahead::state) of that time.
+    ///
+    /// # Errors
+    /// As [`Optimizer::resume`].
+    pub fn resume(&mut self, steps: usize, saved: &[(String, Tensor)]) -> crate::Result<()> {
+        self.inner.resume(steps, saved)?;
+        if steps == 0 {
+            return Ok(());
+        }
+        let saved = saved.iter().map(|(name, t)| (name.as_str(), t)).collect();
+        let slow = |p: Param| {
+            let shape = p.value().shape().to_vec();
+            Ok((p.clone(), saved_state(&saved, &format!("{}.slow", p.name()), &shape)?))
+        };
+        self.slow = self.inner.updated().into_iter().map(slow).collect::<crate::Result<_>>()?;
+        Ok(())
     }
 }

@@ -1,11 +1,13 @@
 //! What all optimizers share: groups of parameters, steps, and what happens after an update.
 
+use std::collections::HashMap;
+
 use autograd::{DType, Device, Gradients, Result, Tensor};
 
 use super::constraint::Constraint;
 use super::flat::{Group, GroupOptions, Groups, join, split, zeros};
 use super::rule::{Rule, Update};
-use crate::{Param, Params};
+use crate::{Error, Param, Params};
 
 /// Which parameters are updated.
 type Filter = Box<dyn Fn(&Param) -> bool + Send>;
@@ -160,29 +162,49 @@ impl<R: Rule> Optimizer<R> {
     /// Goes on after `steps` steps with the [`state`](Optimizer::state) that was saved then.
     ///
     /// # Errors
-    /// Whatever goes wrong on the device.
-    ///
-    /// # Panics
-    /// When a state tensor is missing or has another shape.
-    #[track_caller]
-    pub fn resume(&mut self, steps: usize, saved: &[(String, Tensor)]) -> Result<()> {
+    /// [`Error::OptimizerState`](crate::Error::OptimizerState) when a state tensor is missing or has another shape, and whatever
+    /// goes wrong on the device.
+    pub fn resume(&mut self, steps: usize, saved: &[(String, Tensor)]) -> crate::Result<()> {
+        if steps == 0 {
+            return Ok(()); // there is no state yet
+        }
         self.open()?;
+        let saved: HashMap<&str, &Tensor> = saved.iter().map(|(name, t)| (name.as_str(), t)).collect();
         for (group, state) in self.open.iter_mut().flatten() {
             for (i, flat) in state.iter_mut().enumerate() {
-                let mut parts = vec![];
-                for (param, shape) in group.params.iter().zip(shapes_of(&self.rule, group, i)) {
-                    let name = format!("{}.{i}", param.name());
-                    let found = saved.iter().find(|(n, t)| *n == name && t.shape() == shape);
-                    let (_, tensor) = found
-                        .unwrap_or_else(|| panic!("resume: no optimizer state {name} of shape {shape:?}"));
-                    parts.push(tensor.detach());
-                }
-                *flat = join(&parts);
+                let shapes = shapes_of(&self.rule, group, i);
+                let parts = group
+                    .params
+                    .iter()
+                    .zip(&shapes)
+                    .map(|(param, shape)| saved_state(&saved, &format!("{}.{i}", param.name()), shape));
+                *flat = join(&parts.collect::<crate::Result<Vec<_>>>()?);
             }
         }
         self.steps = steps;
+        Ok(self.adopt()?)
+    }
+
+    /// Takes over values that somebody else has set, and lays the parameters out as a step does. A step on another layout is another
+    /// plan, whose results may differ in the last bit.
+    pub(super) fn adopt(&mut self) -> Result<()> {
+        for (group, _) in self.open.iter_mut().flatten() {
+            group.refresh();
+            group.set(group.flat.clone());
+        }
         autograd::evaluate(self.params.device())
     }
+}
+
+/// The saved tensor of a name and shape.
+pub(super) fn saved_state(
+    saved: &HashMap<&str, &Tensor>,
+    name: &str,
+    shape: &[usize],
+) -> crate::Result<Tensor> {
+    let found = saved.get(name).filter(|tensor| tensor.shape() == shape);
+    let missing = || Error::OptimizerState { name: name.to_owned(), shape: shape.to_vec() };
+    found.map(|tensor| tensor.detach()).ok_or_else(missing)
 }
 
 /// Shapes of state tensor `i` of every parameter.

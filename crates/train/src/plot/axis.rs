@@ -39,6 +39,22 @@ impl Axis {
         Self { low, high: highest + padding, log, whole }
     }
 
+    /// Exactly from `low` to `high`, both positive if `log`; a range that is empty or not finite grows to one that is not.
+    pub fn exact(low: f64, high: f64, log: bool) -> Self {
+        let scale = |value: f64| if log { value.max(1e-100).log10() } else { value };
+        let (low, high) = (scale(low).clamp(-1e100, 1e100), scale(high).clamp(-1e100, 1e100));
+        let (low, high) = (low.min(high), low.max(high));
+        let empty = high - low <= 1e-12 * low.abs().max(high.abs()) || high - low < 1e-100;
+        let grow = if empty { 0.5 * low.abs().max(1.0) } else { 0.0 };
+        Self { low: low - grow, high: high + grow, log, whole: false }
+    }
+
+    /// The value `share` of the way from the low end to the high end.
+    pub fn value(&self, share: f64) -> f64 {
+        let scaled = self.low + share * (self.high - self.low);
+        if self.log { 10_f64.powf(scaled) } else { scaled }
+    }
+
     /// Where a value lies: 0 at the low end, 1 at the high end.
     pub fn position(&self, value: f64) -> f64 {
         self.share(if self.log { value.log10() } else { value })

@@ -6,12 +6,8 @@ use plotters::prelude::*;
 
 use super::legend::Style;
 use super::text::Line;
+use super::theme::{Colors, Theme};
 use crate::{Error, Result};
-
-/// Ink of titles and of whatever must be read first.
-pub(super) const INK: RGBColor = RGBColor(34, 34, 34);
-/// Ink of tick labels and other small print.
-pub(super) const SOFT_INK: RGBColor = RGBColor(68, 68, 68);
 
 /// Everything is drawn this many times larger and averaged down, which smooths edges and letters.
 const OVERSAMPLE: u32 = 4;
@@ -24,24 +20,41 @@ pub(super) enum Anchor {
     Right,
     /// Centred, running from bottom to top.
     Upward,
+    /// Ending there, running from bottom to top.
+    UpwardRight,
 }
 
-/// A white surface whose coordinates are the final picture's pixels, fractions allowed.
+/// A surface in its theme's background whose coordinates are the final picture's pixels, fractions allowed.
 pub(super) struct Canvas<'a> {
     area: DrawingArea<BitMapBackend<'a>, Shift>,
+    theme: Theme,
 }
 
 impl Canvas<'_> {
     /// A picture of `width` x `height` pixels with what `draw` puts on it.
-    pub fn paint(width: u32, height: u32, draw: impl FnOnce(&Canvas) -> Result<()>) -> Result<RgbImage> {
+    pub fn paint(
+        theme: Theme,
+        width: u32,
+        height: u32,
+        draw: impl FnOnce(&Canvas) -> Result<()>,
+    ) -> Result<RgbImage> {
         let mut large = RgbImage::new(width * OVERSAMPLE, height * OVERSAMPLE);
         let size = large.dimensions();
-        let canvas = Canvas { area: BitMapBackend::with_buffer(&mut large, size).into_drawing_area() };
-        canvas.area.fill(&WHITE).map_err(refused)?;
+        let area = BitMapBackend::with_buffer(&mut large, size).into_drawing_area();
+        let canvas = Canvas { area, theme };
+        canvas.area.fill(&canvas.colors().background).map_err(refused)?;
         draw(&canvas)?;
         canvas.area.present().map_err(refused)?;
         drop(canvas);
         Ok(imageops::thumbnail(&large, width, height))
+    }
+
+    pub fn theme(&self) -> Theme {
+        self.theme
+    }
+
+    pub fn colors(&self) -> &'static Colors {
+        self.theme.colors()
     }
 
     /// A line with round ends and corners, or dashes.
@@ -66,9 +79,27 @@ impl Canvas<'_> {
     pub fn rule(&self, from: (f64, f64), to: (f64, f64), color: RGBColor) -> Result<()> {
         let (left, top) = pixel((from.0.min(to.0).floor(), from.1.min(to.1).floor()));
         let (right, bottom) = pixel((from.0.max(to.0).floor() + 1.0, from.1.max(to.1).floor() + 1.0));
-        // The backend counts the last row and column in.
-        let corners = [(left, top), (right - 1, bottom - 1)];
+        // The backend leaves the last row and column out.
+        let corners = [(left, top), (right, bottom)];
         self.area.draw(&Rectangle::new(corners, color.filled())).map_err(refused)
+    }
+
+    /// A box between two corners.
+    pub fn filled(&self, from: (f64, f64), to: (f64, f64), color: RGBColor) -> Result<()> {
+        let (left, top) = pixel((from.0.min(to.0), from.1.min(to.1)));
+        let (right, bottom) = pixel((from.0.max(to.0), from.1.max(to.1)));
+        if right <= left || bottom <= top {
+            return Ok(());
+        }
+        // The backend leaves the last row and column out.
+        let corners = [(left, top), (right, bottom)];
+        self.area.draw(&Rectangle::new(corners, color.filled())).map_err(refused)
+    }
+
+    /// A filled polygon.
+    pub fn polygon(&self, corners: &[(f64, f64)], color: RGBColor) -> Result<()> {
+        let corners: Vec<(i32, i32)> = corners.iter().map(|&corner| pixel(corner)).collect();
+        self.area.draw(&Polygon::new(corners, color.filled())).map_err(refused)
     }
 
     /// A filled circle.
@@ -84,13 +115,13 @@ impl Canvas<'_> {
         let start = match anchor {
             Anchor::Left => 0.0,
             Anchor::Center | Anchor::Upward => -line.width() / 2.0,
-            Anchor::Right => -line.width(),
+            Anchor::Right | Anchor::UpwardRight => -line.width(),
         };
         let (along, down) = (start.round() as i32, (line.capitals() / 2.0).round() as i32);
         let (x, y) = pixel(at);
         let ink = |right: i32, below: i32, coverage: f32| {
             let place = match anchor {
-                Anchor::Upward => (x + down + below, y - along - right),
+                Anchor::Upward | Anchor::UpwardRight => (x + down + below, y - along - right),
                 _ => (x + along + right, y + down + below),
             };
             self.area.draw_pixel(place, &color.mix(f64::from(coverage)))

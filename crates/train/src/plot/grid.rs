@@ -5,9 +5,11 @@ use std::path::Path;
 use image::{Rgb, RgbImage, imageops};
 use plotters::style::RGBColor;
 
-use super::canvas::{Anchor, Canvas, INK};
-use super::picture::{TITLE_HEIGHT, TITLE_SIZE, save, titled};
-use super::text::{text_width, wrap};
+use super::canvas::{Anchor, Canvas};
+use super::figure::Figure;
+use super::picture::check_size;
+use super::text::wrap;
+use super::theme::{Colors, Theme};
 use crate::{Error, Result};
 
 /// Small images grow by a whole factor until their longer side is about this long.
@@ -20,10 +22,6 @@ const GAP: usize = 14;
 const FRAME: usize = 3;
 /// A caption needs this much, however narrow the images are.
 const MIN_CELL: usize = 96;
-
-const RIGHT: RGBColor = RGBColor(0, 140, 90);
-const WRONG: RGBColor = RGBColor(204, 60, 0);
-const NEUTRAL: RGBColor = RGBColor(205, 205, 205);
 
 /// An image with what there is to say about it.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +38,7 @@ pub struct GridImage<'a> {
     pub ok: Option<bool>,
 }
 
-/// Draws the images in rows of `columns` under a title and writes them to `path` as a PNG.
+/// Draws the images in rows of `columns` under a title and writes them to `path` as a PNG: [`Figure`] in its light theme.
 ///
 /// All images are enlarged by the same whole factor, without smoothing: three for CIFAR's 32x32 pixels. The
 /// picture is as large as that needs.
@@ -49,14 +47,17 @@ pub struct GridImage<'a> {
 /// [`Error::ImageSize`] for an image whose bytes do not fit its size, [`Error::PictureSize`] for more than
 /// fits a picture, [`Error::Write`] if the file cannot be written.
 pub fn image_grid(path: impl AsRef<Path>, title: &str, images: &[GridImage], columns: usize) -> Result<()> {
+    Figure::new(title).images(images, columns).save(path)
+}
+
+/// Draws the images without a title.
+pub(super) fn draw(theme: Theme, images: &[GridImage], columns: usize) -> Result<RgbImage> {
     images.iter().enumerate().try_for_each(|(index, image)| image.check(index))?;
-    let picture =
-        if images.is_empty() { empty(title)? } else { Layout::new(images, columns).draw(title, images)? };
-    save(&picture, path.as_ref())
+    if images.is_empty() { empty(theme) } else { Layout::new(images, columns).draw(theme, images) }
 }
 
 impl GridImage<'_> {
-    fn check(&self, index: usize) -> Result<()> {
+    pub(crate) fn check(&self, index: usize) -> Result<()> {
         let area = self.height.checked_mul(self.width).filter(|area| *area > 0);
         if area
             .is_some_and(|area| self.pixels.len() == area || Some(self.pixels.len()) == area.checked_mul(3))
@@ -67,11 +68,11 @@ impl GridImage<'_> {
         Err(Error::ImageSize { index, label, found, height: self.height, width: self.width })
     }
 
-    fn color(&self) -> RGBColor {
+    fn color(&self, colors: &Colors) -> RGBColor {
         match self.ok {
-            Some(true) => RIGHT,
-            Some(false) => WRONG,
-            None => NEUTRAL,
+            Some(true) => colors.right,
+            Some(false) => colors.wrong,
+            None => colors.neutral,
         }
     }
 
@@ -123,27 +124,27 @@ impl Layout {
         wrap(label, LABEL_SIZE, self.cell as f64, LABEL_LINES)
     }
 
-    fn draw(&self, title: &str, images: &[GridImage]) -> Result<RgbImage> {
+    fn draw(&self, theme: Theme, images: &[GridImage]) -> Result<RgbImage> {
+        let colors = theme.colors();
         let caption_height = 6 + (self.lines as f64 * LINE_HEIGHT) as u32;
         let row_height = self.height + 2 * FRAME + caption_height as usize + GAP;
-        let grid_width = self.columns * (self.cell + GAP) - GAP;
-        let title_width = text_width(title, TITLE_SIZE).min(900.0) as usize + 8;
-        let width = grid_width.max(title_width) + 2 * MARGIN;
-        let mut picture =
-            titled(title, width, TITLE_HEIGHT as usize + self.rows * row_height + MARGIN - GAP)?;
+        let width = self.columns * (self.cell + GAP) - GAP + 2 * MARGIN;
+        let height = self.rows * row_height + MARGIN - GAP;
+        check_size(width, height)?;
+        let RGBColor(r, g, b) = colors.background;
+        let mut picture = RgbImage::from_pixel(width as u32, height as u32, Rgb([r, g, b]));
 
-        let left = (width - grid_width) / 2;
         for (index, image) in images.iter().enumerate() {
             let (row, column) = (index / self.columns, index % self.columns);
-            let x = left + column * (self.cell + GAP);
-            let y = TITLE_HEIGHT as usize + row * row_height;
-            let framed = framed(&image.scaled(self.factor), image.color());
+            let x = MARGIN + column * (self.cell + GAP);
+            let y = row * row_height;
+            let framed = framed(&image.scaled(self.factor), image.color(colors));
             let inset_x = (self.cell - framed.width() as usize) / 2;
             let inset_y = (self.height + 2 * FRAME - framed.height() as usize) / 2;
             imageops::replace(&mut picture, &framed, (x + inset_x) as i64, (y + inset_y) as i64);
 
-            let color = if image.ok == Some(false) { WRONG } else { INK };
-            let caption = Canvas::paint(self.cell as u32, caption_height, |canvas| {
+            let color = if image.ok == Some(false) { colors.wrong } else { colors.ink };
+            let caption = Canvas::paint(theme, self.cell as u32, caption_height, |canvas| {
                 for (line, text) in self.caption(&image.label).iter().enumerate() {
                     let at = (self.cell as f64 / 2.0, 4.0 + (line as f64 + 0.5) * LINE_HEIGHT);
                     canvas.text(text, LABEL_SIZE, color, at, Anchor::Center)?;
@@ -165,13 +166,8 @@ fn framed(image: &RgbImage, RGBColor(red, green, blue): RGBColor) -> RgbImage {
 }
 
 /// What stands for a grid without images.
-fn empty(title: &str) -> Result<RgbImage> {
-    let title_width = text_width(title, TITLE_SIZE).min(900.0) as u32 + 2 * MARGIN as u32 + 8;
-    let (width, height) = (title_width.max(300), 80);
-    let mut picture = titled(title, width as usize, (TITLE_HEIGHT + height) as usize)?;
-    let note = Canvas::paint(width, height, |canvas| {
-        canvas.text("no images", LABEL_SIZE, INK, (f64::from(width) / 2.0, 30.0), Anchor::Center)
-    })?;
-    imageops::replace(&mut picture, &note, 0, TITLE_HEIGHT.into());
-    Ok(picture)
+fn empty(theme: Theme) -> Result<RgbImage> {
+    Canvas::paint(theme, 340, 80, |canvas| {
+        canvas.text("no images", LABEL_SIZE, canvas.colors().ink, (170.0, 30.0), Anchor::Center)
+    })
 }

@@ -4,26 +4,16 @@ use std::collections::HashMap;
 
 use plotters::style::RGBColor;
 
-use super::canvas::{Anchor, Canvas, SOFT_INK};
-use super::curves::Panel;
+use super::canvas::{Anchor, Canvas};
+use super::layer::Layer;
+use super::panel::Panel;
 use super::series::Curve;
 use super::text::{fit, text_width};
+use super::theme::Theme;
 use crate::Result;
 
 /// Height of a row of the legend.
 pub(super) const ROW_HEIGHT: f64 = 21.0;
-
-/// Okabe and Ito's colours, which colour-blind readers can tell apart, without the yellow that white
-/// swallows.
-const COLORS: [RGBColor; 7] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
-    RGBColor(60, 60, 60),
-];
 
 const TEXT_SIZE: f64 = 14.0;
 const WIDTH: f64 = 470.0;
@@ -32,7 +22,7 @@ const SAMPLE: f64 = 22.0;
 const SAMPLE_GAP: f64 = 7.0;
 const ENTRY_GAP: f64 = 22.0;
 
-/// How a line looks.
+/// How a line or a layer looks.
 #[derive(Clone, Copy)]
 pub(super) struct Style {
     pub color: RGBColor,
@@ -40,30 +30,56 @@ pub(super) struct Style {
     pub dashed: bool,
 }
 
-impl Style {
-    /// The same for noise behind a line.
-    pub fn pale(self) -> Self {
-        let fade = |ink: u8| 255 - ((255 - u16::from(ink)) * 3 / 10) as u8;
-        let RGBColor(red, green, blue) = self.color;
-        Self { color: RGBColor(fade(red), fade(green), fade(blue)), dashed: false }
+/// The looks of each panel's lines and then of its layers: what has one name looks the same in all panels, lines within a panel
+/// differ, and so do layers.
+pub(super) fn styles(panels: &[&Panel], theme: Theme) -> Vec<Vec<Style>> {
+    let mut places = Places::default();
+    panels.iter().map(|panel| places.of_panel(panel, theme)).collect()
+}
+
+/// Which colour a name has; namesakes within a panel are counted.
+#[derive(Default)]
+struct Places<'a>(HashMap<(&'a str, usize), usize>);
+
+impl<'a> Places<'a> {
+    fn of_panel(&mut self, panel: &'a Panel, theme: Theme) -> Vec<Style> {
+        let colors = theme.colors();
+        let ink = Style { color: colors.ink, dashed: false };
+        let keys = keys(panel);
+        let mut taken: Vec<usize> =
+            keys.iter().flatten().filter_map(|key| self.0.get(key).copied()).collect();
+        let mut look = |(index, key): (usize, &Option<(&'a str, usize)>)| {
+            let Some(key) = *key else { return ink };
+            let fresh = self.0.len();
+            let place = *self.0.entry(key).or_insert_with(|| {
+                // When the colours are used up, those that this panel has not used, as long as there are any.
+                let free = (0..colors.series.len()).find(|place| !taken.contains(place));
+                if fresh < colors.series.len() { fresh } else { free.unwrap_or(fresh) }
+            });
+            taken.push(place);
+            let is_line = index < panel.series.len();
+            Style { color: colors.series(place), dashed: is_line && place / colors.series.len() % 2 == 1 }
+        };
+        keys.iter().enumerate().map(&mut look).collect()
     }
 }
 
-/// The lines' looks, panel by panel: lines of one name look the same in all panels, lines within a panel
-/// differ.
-pub(super) fn styles(panels: &[Panel]) -> Vec<Vec<Style>> {
-    let mut places = HashMap::new();
-    let mut of_panel = |panel: &'_ Panel| {
-        let mut namesakes = HashMap::new();
-        let mut style = |name: &str| {
-            let nth = namesakes.entry(name.to_owned()).and_modify(|nth| *nth += 1).or_insert(0);
-            let next = places.len();
-            let place: usize = *places.entry((name.to_owned(), *nth)).or_insert(next);
-            Style { color: COLORS[place % COLORS.len()], dashed: place / COLORS.len() % 2 == 1 }
-        };
-        panel.series.iter().map(|series| style(&series.name)).collect()
+/// What decides the colours of a panel's lines and layers; `None` for what takes none of them.
+fn keys(panel: &Panel) -> Vec<Option<(&str, usize)>> {
+    let mut namesakes: HashMap<(bool, &str), usize> = HashMap::new();
+    let mut nth = |is_line, name| {
+        let count = namesakes.entry((is_line, name)).or_insert(0);
+        *count += 1;
+        (name, *count - 1)
     };
-    panels.iter().map(&mut of_panel).collect()
+    let lines: Vec<_> = panel.series.iter().map(|series| Some(nth(true, series.name.as_str()))).collect();
+    let layers = panel.layers.iter().map(|layer| match layer {
+        Layer::Field(_) | Layer::Note(_) => None,
+        Layer::Points(points) if points.name.is_empty() => None,
+        // Points or a band of a line have its colour.
+        _ => Some(nth(false, layer.name())),
+    });
+    lines.into_iter().chain(layers.collect::<Vec<_>>()).collect()
 }
 
 /// The names of a panel's lines in rows.
@@ -74,25 +90,61 @@ pub(super) struct Legend {
 struct Entry {
     name: String,
     /// `None` for a remark that stands for no line.
-    style: Option<Style>,
+    sample: Option<(Style, Sample)>,
     width: f64,
 }
 
+/// What stands before a name.
+#[derive(Clone, Copy)]
+enum Sample {
+    Line,
+    Disc,
+    Box,
+}
+
+impl Sample {
+    fn width(self) -> f64 {
+        match self {
+            Sample::Line => SAMPLE,
+            Sample::Disc | Sample::Box => 12.0,
+        }
+    }
+
+    /// Draws it from `x` on.
+    fn draw(self, canvas: &Canvas, (x, y): (f64, f64), style: Style) -> Result<()> {
+        match self {
+            Sample::Line => canvas.stroke(&[(x + 1.0, y), (x + SAMPLE - 1.0, y)], 3.0, style),
+            Sample::Disc => canvas.disc((x + 6.0, y), 4.5, style.color),
+            Sample::Box => canvas.filled((x, y - 6.0), (x + 12.0, y + 6.0), style.color),
+        }
+    }
+}
+
 impl Entry {
-    fn new(name: &str, style: Option<Style>) -> Self {
-        let sample = if style.is_some() { SAMPLE + SAMPLE_GAP } else { 0.0 };
-        let name = fit(name, TEXT_SIZE, WIDTH - sample);
-        let width = sample + text_width(&name, TEXT_SIZE);
-        Self { name, style, width }
+    fn new(name: &str, sample: Option<(Style, Sample)>) -> Self {
+        let room = sample.map_or(0.0, |(_, sample)| sample.width() + SAMPLE_GAP);
+        let name = fit(name, TEXT_SIZE, WIDTH - room);
+        let width = room + text_width(&name, TEXT_SIZE);
+        Self { name, sample, width }
     }
 }
 
 impl Legend {
     /// Names in as many rows as they need; those for which there is no room are only counted.
-    pub fn new(curves: &[Curve], styles: &[Style]) -> Self {
-        let named = |(curve, style): (&Curve, &Style)| Some(Entry::new(&curve.legend()?, Some(*style)));
+    pub fn new(curves: &[Curve], layers: &[Layer], styles: &[Style]) -> Self {
+        let lines = curves.iter().map(|curve| (curve.legend().unwrap_or_default(), Sample::Line));
+        let is_line = |name: &str| curves.iter().any(|curve| curve.name() == name);
+        let layers = layers.iter().map(|layer| match layer {
+            // A line with its band or points has one entry.
+            _ if is_line(layer.name()) => (String::new(), Sample::Box),
+            Layer::Points(points) => (points.name.clone(), Sample::Disc),
+            _ => (layer.name().to_owned(), Sample::Box),
+        });
+        let named = |((name, sample), style): ((String, Sample), &Style)| {
+            (!name.is_empty()).then(|| Entry::new(&name, Some((*style, sample))))
+        };
         let mut rows: Vec<Vec<Entry>> = Vec::new();
-        for entry in curves.iter().zip(styles).filter_map(named) {
+        for entry in lines.chain(layers).zip(styles).filter_map(named) {
             match rows.last_mut() {
                 Some(row) if row_width(row) + ENTRY_GAP + entry.width <= WIDTH => row.push(entry),
                 _ => rows.push(vec![entry]),
@@ -123,11 +175,12 @@ impl Legend {
             let mut x = middle - row_width(row) / 2.0;
             for entry in row {
                 let mut text_x = x;
-                if let Some(style) = entry.style {
-                    canvas.stroke(&[(x + 1.0, y), (x + SAMPLE - 1.0, y)], 3.0, style)?;
-                    text_x += SAMPLE + SAMPLE_GAP;
+                if let Some((style, sample)) = entry.sample {
+                    sample.draw(canvas, (x, y), style)?;
+                    text_x += sample.width() + SAMPLE_GAP;
                 }
-                canvas.text(&entry.name, TEXT_SIZE, SOFT_INK, (text_x, y), Anchor::Left)?;
+                let ink = canvas.colors().soft_ink;
+                canvas.text(&entry.name, TEXT_SIZE, ink, (text_x, y), Anchor::Left)?;
                 x += entry.width + ENTRY_GAP;
             }
         }

@@ -1,4 +1,18 @@
-//! Pictures of a training run: curves over steps or epochs, and grids of images with captions.
+//! Pictures: curves over steps or epochs, fields with contours, scatters, bars, surfaces, parallel coordinates, and grids of
+//! images with captions, on white or dark paper.
+//!
+//! | Picture | Made of |
+//! |---|---|
+//! | activations, schedules, losses, learning-rate sweeps, gradient norms by depth | [`Panel`] of [`Series`], with [`Band`] |
+//! | optimizer paths, loss landscapes | [`Field`] with contours, [`Series::exact`] |
+//! | decision boundaries | [`Field`] in [`ColorMap::Classes`], [`Points`] |
+//! | confusion matrix, attention | [`Field::matrix`] with names |
+//! | ROC, precision and recall | [`Series`] of [`metrics`](crate::metrics) curves |
+//! | reliability, histograms, scores with errors | [`Bars`] |
+//! | latent space | [`Points`], [`Figure::images`] for interpolations |
+//! | functions of two variables | [`Surface`] |
+//! | filters, feature maps, attributions | [`colored`] and [`overlay`] in [`Figure::images`] |
+//! | hyper-parameter search | [`Parallel`] |
 //!
 //! Everything is drawn in memory with a font that is part of the program, so a picture comes out the same
 //! on a bare server as on a desktop. The file appears whole or not at all.
@@ -21,18 +35,42 @@
 //! ```
 
 mod answers;
+mod axes;
 mod axis;
+mod bars;
 mod canvas;
+mod color_map;
+mod contour;
 mod curves;
+mod field;
+mod figure;
 mod grid;
+mod layer;
 mod legend;
+mod overlay;
 mod panel;
+mod parallel;
 mod picture;
+mod range;
+mod scatter;
 mod series;
+mod surface;
 mod text;
+mod theme;
 mod ticks;
 
 pub use answers::answers;
-pub use curves::{Panel, Series, curves};
+pub use axes::PANEL_SIZE;
+pub use bars::Bars;
+pub use color_map::ColorMap;
+pub use curves::{Series, curves};
+pub use field::Field;
+pub use figure::Figure;
 pub use grid::{GridImage, image_grid};
-pub use panel::PANEL_SIZE;
+pub use layer::{Band, Layer, Note};
+pub use overlay::{colored, overlay};
+pub use panel::Panel;
+pub use parallel::{Dimension, Parallel};
+pub use scatter::Points;
+pub use surface::Surface;
+pub use theme::Theme;

@@ -1,153 +1,109 @@
-//! One pair of axes: the layout of a panel, its grid and its lines.
+//! What a panel shows: titles, axes, and what lies between them.
 
-use image::RgbImage;
-use plotters::style::RGBColor;
+use super::curves::Series;
+use super::layer::Layer;
 
-use super::axis::Axis;
-use super::canvas::{Anchor, Canvas, INK, SOFT_INK};
-use super::curves::Panel;
-use super::legend::{Legend, ROW_HEIGHT, Style};
-use super::series::Curve;
-use super::text::{fit, text_width};
-use super::ticks::Tick;
-use crate::Result;
-
-/// Width and height of a panel in pixels, without the picture's title over it.
-pub const PANEL_SIZE: (u32, u32) = (600, 448);
-
-const WIDTH: f64 = PANEL_SIZE.0 as f64;
-const HEIGHT: f64 = PANEL_SIZE.1 as f64;
-
-const TITLE_SIZE: f64 = 17.0;
-const LABEL_SIZE: f64 = 15.0;
-const TICK_SIZE: f64 = 13.5;
-
-const TITLE_BOTTOM: f64 = 30.0;
-const EDGE: f64 = 24.0;
-const BOTTOM: f64 = 56.0;
-const Y_LABEL_WIDTH: f64 = 22.0;
-const TICK_GAP: f64 = 8.0;
-const MOST_X_TICKS: usize = 9;
-const MOST_Y_TICKS: usize = 8;
-
-const AXIS_COLOR: RGBColor = RGBColor(120, 120, 120);
-const GRID_COLOR: RGBColor = RGBColor(226, 226, 226);
-const FINE_GRID_COLOR: RGBColor = RGBColor(243, 243, 243);
-
-/// The rectangle between the axes, and what its sides stand for.
-struct Plot {
-    left: f64,
-    right: f64,
-    top: f64,
-    bottom: f64,
-    x: Axis,
-    y: Axis,
+/// A pair of axes with lines, and with fields, points, bars and bands under them.
+///
+/// ```
+/// use train::plot::{Bars, Panel};
+/// let bars = Bars::new("accuracy", [0.91, 0.94]).errors([0.01, 0.02]);
+/// let panel = Panel::new("Test", "", "accuracy").layer(bars).x_names(["SGD", "Adam"]).y_range(0.8, 1.0);
+/// assert_eq!(panel.layers.len(), 1);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Panel {
+    /// Written over the panel.
+    pub title: String,
+    /// What the horizontal axis counts.
+    pub x_label: String,
+    /// What the vertical axis measures.
+    pub y_label: String,
+    /// The lines, the first drawn on top.
+    pub series: Vec<Series>,
+    /// What lies under the lines, the first at the bottom.
+    pub layers: Vec<Layer>,
+    /// Whether the horizontal axis is logarithmic.
+    pub log_x: bool,
+    /// Whether the vertical axis is logarithmic.
+    pub log_y: bool,
+    /// The ends of the horizontal axis; `None` has room for everything.
+    pub x_range: Option<(f64, f64)>,
+    /// The ends of the vertical axis.
+    pub y_range: Option<(f64, f64)>,
+    /// Names of 0, 1, ... on the horizontal axis, instead of numbers.
+    pub x_names: Vec<String>,
+    /// Names of 0, 1, ... on the vertical axis.
+    pub y_names: Vec<String>,
+    /// Whether the vertical axis points down, as the rows of a matrix do.
+    pub y_down: bool,
+    /// Whether both axes have one scale.
+    pub equal: bool,
 }
 
-/// Draws a panel whose legend has room for `legend_rows` rows.
-pub(super) fn draw(
-    panel: &Panel,
-    curves: &[Curve],
-    styles: &[Style],
-    legend: &Legend,
-    legend_rows: usize,
-) -> Result<RgbImage> {
-    let points = || curves.iter().flat_map(Curve::points);
-    let x = Axis::around(points().map(|point| point.0), false, 0.02);
-    let y = Axis::around(points().map(|point| point.1), panel.log_y, 0.05);
-    let y_ticks = y.ticks(MOST_Y_TICKS);
-    let labels = y_ticks.iter().map(|(_, tick)| text_width(&tick.label, TICK_SIZE)).fold(0.0, f64::max);
-    let plot = Plot {
-        left: (EDGE + Y_LABEL_WIDTH + labels + TICK_GAP).round(),
-        right: WIDTH - EDGE,
-        top: TITLE_BOTTOM + ROW_HEIGHT * legend_rows as f64 + 8.0,
-        bottom: HEIGHT - BOTTOM,
-        x,
-        y,
-    };
-
-    Canvas::paint(PANEL_SIZE.0, PANEL_SIZE.1, |canvas| {
-        plot.titles(canvas, panel)?;
-        legend.draw(canvas, plot.middle(), TITLE_BOTTOM)?;
-        plot.grid(canvas, &plot.x_ticks(), &y_ticks)?;
-        plot.lines(canvas, curves, styles)?;
-        if points().next().is_none() {
-            let at = (plot.middle(), (plot.top + plot.bottom) / 2.0);
-            canvas.text("nothing to show yet", LABEL_SIZE, SOFT_INK, at, Anchor::Center)?;
-        }
-        Ok(())
-    })
-}
-
-impl Plot {
-    fn middle(&self) -> f64 {
-        (self.left + self.right) / 2.0
+impl Panel {
+    /// A panel without lines.
+    pub fn new(title: impl Into<String>, x_label: impl Into<String>, y_label: impl Into<String>) -> Self {
+        Self { title: title.into(), x_label: x_label.into(), y_label: y_label.into(), ..Self::default() }
     }
 
-    fn across(&self, share: f64) -> f64 {
-        self.left + share * (self.right - self.left)
+    /// The panel with one more line.
+    pub fn with(mut self, series: Series) -> Self {
+        self.series.push(series);
+        self
     }
 
-    fn up(&self, share: f64) -> f64 {
-        self.bottom - share * (self.bottom - self.top)
+    /// The panel with one more layer over the others and under the lines.
+    pub fn layer(mut self, layer: impl Into<Layer>) -> Self {
+        self.layers.push(layer.into());
+        self
     }
 
-    fn titles(&self, canvas: &Canvas, panel: &Panel) -> Result<()> {
-        let (width, height) = (self.right - self.left, self.bottom - self.top);
-        let title = fit(&panel.title, TITLE_SIZE, width);
-        canvas.text(&title, TITLE_SIZE, INK, (self.middle(), 14.0), Anchor::Center)?;
-        let x_label = fit(&panel.x_label, LABEL_SIZE, width);
-        canvas.text(&x_label, LABEL_SIZE, INK, (self.middle(), HEIGHT - 16.0), Anchor::Center)?;
-        let y_label = fit(&panel.y_label, LABEL_SIZE, height);
-        let at = (EDGE + 4.0, (self.top + self.bottom) / 2.0);
-        canvas.text(&y_label, LABEL_SIZE, INK, at, Anchor::Upward)
+    /// The panel with a logarithmic horizontal axis.
+    pub fn log_x(mut self) -> Self {
+        self.log_x = true;
+        self
     }
 
-    /// As many ticks as have room for their labels.
-    fn x_ticks(&self) -> Vec<(f64, Tick)> {
-        let room = |ticks: &[(f64, Tick)]| {
-            let widest = ticks.iter().map(|(_, tick)| text_width(&tick.label, TICK_SIZE)).fold(0.0, f64::max);
-            let apart = |pair: &[(f64, Tick)]| self.across(pair[1].0) - self.across(pair[0].0);
-            ticks.windows(2).all(|pair| apart(pair) >= widest + 16.0)
-        };
-        let fewer = |most: usize| self.x.ticks(most);
-        (2..=MOST_X_TICKS).rev().map(fewer).find(|ticks| room(ticks)).unwrap_or_else(|| fewer(1))
+    /// The panel with a logarithmic vertical axis.
+    pub fn log_y(mut self) -> Self {
+        self.log_y = true;
+        self
     }
 
-    fn grid(&self, canvas: &Canvas, x_ticks: &[(f64, Tick)], y_ticks: &[(f64, Tick)]) -> Result<()> {
-        let color = |tick: &Tick| if tick.label.is_empty() { FINE_GRID_COLOR } else { GRID_COLOR };
-        for (share, tick) in y_ticks {
-            let y = self.up(*share);
-            canvas.rule((self.left, y), (self.right, y), color(tick))?;
-            let at = (self.left - TICK_GAP, y);
-            canvas.text(&tick.label, TICK_SIZE, SOFT_INK, at, Anchor::Right)?;
-        }
-        for (share, tick) in x_ticks {
-            let x = self.across(*share);
-            canvas.rule((x, self.top), (x, self.bottom + 4.0), color(tick))?;
-            canvas.rule((x, self.bottom), (x, self.bottom + 4.0), AXIS_COLOR)?;
-            canvas.text(&tick.label, TICK_SIZE, SOFT_INK, (x, self.bottom + 15.0), Anchor::Center)?;
-        }
-        canvas.rule((self.left, self.top), (self.left, self.bottom), AXIS_COLOR)?;
-        canvas.rule((self.left, self.bottom), (self.right, self.bottom), AXIS_COLOR)
+    /// The panel with a horizontal axis from `low` to `high`; what lies outside is cut off.
+    pub fn x_range(mut self, low: f64, high: f64) -> Self {
+        self.x_range = Some((low, high));
+        self
     }
 
-    /// The lines, pale ones behind all others and the first on top.
-    fn lines(&self, canvas: &Canvas, curves: &[Curve], styles: &[Style]) -> Result<()> {
-        let place = |&(x, y): &(f64, f64)| (self.across(self.x.position(x)), self.up(self.y.position(y)));
-        let placed = |run: Vec<(f64, f64)>| run.iter().map(place).collect::<Vec<_>>();
-        for (curve, style) in curves.iter().zip(styles).rev() {
-            let pale = style.pale();
-            curve.pale().try_for_each(|run| canvas.stroke(&placed(run), 1.0, pale))?;
-        }
-        for (curve, style) in curves.iter().zip(styles).rev() {
-            for run in curve.bold().map(placed) {
-                canvas.stroke(&run, 2.0, *style)?;
-                if curve.has_marks() || run.len() == 1 {
-                    run.iter().try_for_each(|&point| canvas.disc(point, 3.5, style.color))?;
-                }
-            }
-        }
-        Ok(())
+    /// The panel with a vertical axis from `low` to `high`.
+    pub fn y_range(mut self, low: f64, high: f64) -> Self {
+        self.y_range = Some((low, high));
+        self
+    }
+
+    /// The panel with names of 0, 1, ... on its horizontal axis.
+    pub fn x_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.x_names = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The panel with names of 0, 1, ... on its vertical axis.
+    pub fn y_names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.y_names = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The panel with its vertical axis pointing down.
+    pub fn y_down(mut self) -> Self {
+        self.y_down = true;
+        self
+    }
+
+    /// The panel with one scale for both axes: a circle is round.
+    pub fn equal(mut self) -> Self {
+        self.equal = true;
+        self
     }
 }

@@ -20,13 +20,15 @@ pub(super) struct Curve<'a> {
     runs: Vec<Vec<Point>>,
     /// How many points each point of the running mean averages, if there is one.
     window: Option<usize>,
+    /// Every point is drawn.
+    exact: bool,
 }
 
 impl<'a> Curve<'a> {
     /// The parts of a series that can be shown: finite numbers, positive ones on a logarithmic axis.
-    pub fn new(series: &'a Series, log_y: bool) -> Self {
+    pub fn new(series: &'a Series, log_x: bool, log_y: bool) -> Self {
         let sane = |value: f64| value.abs() < 1e100;
-        let shown = |&(x, y): &Point| sane(x) && sane(y) && (!log_y || y > 1e-100);
+        let shown = |&(x, y): &Point| sane(x) && sane(y) && (!log_x || x > 1e-100) && (!log_y || y > 1e-100);
         let runs: Vec<Vec<Point>> = series
             .points
             .split(|point| !shown(point))
@@ -35,13 +37,18 @@ impl<'a> Curve<'a> {
             .collect();
         let longest = runs.iter().map(Vec::len).max().unwrap_or(0);
         // An odd window has a middle.
-        let window = runs.iter().any(|run| is_noise(run)).then_some(longest / 100 * 2 + 1);
-        Self { name: &series.name, runs, window }
+        let noise = !series.exact && runs.iter().any(|run| is_noise(run));
+        let window = noise.then_some(longest / 100 * 2 + 1);
+        Self { name: &series.name, runs, window, exact: series.exact }
     }
 
     /// All points that are shown.
     pub fn points(&self) -> impl Iterator<Item = Point> + Clone + '_ {
         self.runs.iter().flatten().copied()
+    }
+
+    pub fn name(&self) -> &str {
+        self.name
     }
 
     /// What the legend says; nothing about a line without a name.
@@ -62,13 +69,14 @@ impl<'a> Curve<'a> {
     pub fn bold(&self) -> impl Iterator<Item = Vec<Point>> + '_ {
         self.runs.iter().map(|run| match self.window {
             Some(window) => running_mean(run, window),
+            None if self.exact => run.clone(),
             None => thin(run),
         })
     }
 
     /// Whether each point gets a mark, being one of few or alone.
     pub fn has_marks(&self) -> bool {
-        self.points().count() <= FEW
+        !self.exact && self.points().count() <= FEW
     }
 }
 
@@ -115,7 +123,7 @@ mod tests {
     fn an_exploded_loss_does_not_drown_the_rest() {
         let spike = |x: u32| if x == 500 { 1e38 } else { 0.1 + 0.01 * f64::from(x % 2) };
         let series = Series::new("loss", (0..3000).map(|x| (f64::from(x), spike(x))));
-        let curve = Curve { window: Some(61), ..Curve::new(&series, true) };
+        let curve = Curve { window: Some(61), ..Curve::new(&series, false, true) };
         let means: Vec<Point> = curve.bold().flatten().collect();
         assert_eq!((means[0].0, means[means.len() - 1].0), (0.0, 2999.0));
         let calm = |&&(x, _): &&Point| !(460.0..=540.0).contains(&x);
@@ -135,11 +143,11 @@ mod tests {
     #[test]
     fn gaps_split_a_line_and_smooth_lines_stay_as_they_are() {
         let series = Series::new("a", [(0.0, 1.0), (1.0, f64::NAN), (2.0, 0.0), (3.0, 2.0)]);
-        assert_eq!(Curve::new(&series, false).bold().map(|run| run.len()).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!(Curve::new(&series, true).bold().map(|run| run.len()).collect::<Vec<_>>(), [1, 1]);
+        assert_eq!(Curve::new(&series, false, false).bold().map(|run| run.len()).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(Curve::new(&series, false, true).bold().map(|run| run.len()).collect::<Vec<_>>(), [1, 1]);
         let wild = Series::new("a", (0..1000).map(|x| (f64::from(x), f64::from(x).cos())));
-        assert_eq!(Curve::new(&wild, false).legend().as_deref(), Some("a (mean of 21 points)"));
+        assert_eq!(Curve::new(&wild, false, false).legend().as_deref(), Some("a (mean of 21 points)"));
         let smooth = Series::new("a", (0..1000).map(|x| (f64::from(x), f64::from(x).sqrt())));
-        assert_eq!(Curve::new(&smooth, false).legend().as_deref(), Some("a"));
+        assert_eq!(Curve::new(&smooth, false, false).legend().as_deref(), Some("a"));
     }
 }

@@ -1,16 +1,15 @@
 //! Files that appear whole or not at all.
 
-use std::io::{self, Write};
+use std::io::{Result, Write};
 use std::path::Path;
 
-use crate::error::{Error, Result};
-
-/// Writes to a temporary file beside `path`, flushes it to the disk, and renames it.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    write_renamed(path, bytes).map_err(|source| Error::Write { path: path.into(), source })
-}
-
-fn write_renamed(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes to a temporary file beside `path`, flushes it to the disk, and renames it: whatever happens, `path` is what it was before or
+/// what it should be.
+///
+/// # Errors
+/// Whatever the operating system refuses.
+pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+    let path = path.as_ref();
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -25,7 +24,7 @@ fn write_renamed(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = builder.tempfile_in(directory)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    file.persist(path)?;
+    file.persist(path).map_err(|e| e.error)?;
     // The rename itself survives a power cut only once the directory is on the disk.
     #[cfg(unix)]
     std::fs::File::open(directory)?.sync_all()?;

@@ -1,0 +1,71 @@
+//! The file that says what to train.
+
+mod data;
+mod error;
+mod model;
+mod optimizer;
+mod training;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use data::{AugmentConfig, DataConfig};
+pub use error::ConfigError;
+pub use model::{ModelConfig, Network, TextModel};
+pub use optimizer::{OptimizerConfig, ScheduleConfig};
+pub use training::TrainConfig;
+
+/// What `wgrad train` reads. Everything but `[data]` and `[model]` may be left out.
+///
+/// ```toml
+/// [data]
+/// kind = "shapes"
+///
+/// [model]
+/// kind = "resnet20"
+///
+/// [train]
+/// epochs = 3
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the run goes; `runs/` and the name of the file if not given.
+    pub out: Option<PathBuf>,
+    /// As in `--device`.
+    #[serde(default = "auto")]
+    pub device: String,
+    #[serde(default)]
+    pub seed: u64,
+    pub data: DataConfig,
+    pub model: ModelConfig,
+    #[serde(default)]
+    pub optimizer: OptimizerConfig,
+    #[serde(default)]
+    pub schedule: ScheduleConfig,
+    #[serde(default)]
+    pub train: TrainConfig,
+}
+
+fn auto() -> String {
+    "auto".into()
+}
+
+impl Config {
+    /// Reads a TOML file.
+    pub fn read(path: &Path) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let mut config: Config =
+            toml::from_str(&text).map_err(|fault| ConfigError::parse(path, &text, &fault))?;
+        let name = path.file_stem().unwrap_or_default();
+        config.out.get_or_insert_with(|| Path::new("runs").join(name));
+        Ok(config)
+    }
+
+    /// Where the run goes.
+    pub fn out(&self) -> &Path {
+        self.out.as_deref().unwrap_or(Path::new("runs/run"))
+    }
+}

@@ -1,0 +1,184 @@
+//! What a configuration asks for, ready to train or to look at.
+
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use autograd::{Device, Tensor};
+use data::{
+    Augment, Batch, Dataset, Loader, LoaderOptions, RandomWindows, Text, TextBatch, Windows, synthetic,
+};
+use models::{Mode, Params};
+use train::{Classified, Goal, Outcome, Task, classify};
+
+use crate::config::{AugmentConfig, Config, DataConfig, Network, TextModel};
+
+/// A network with its data.
+pub enum Job {
+    Images(Images),
+    Text(Language),
+}
+
+/// A network that classifies images.
+pub struct Images {
+    pub device: Device,
+    pub net: Network,
+    pub train: Loader,
+    pub test: Loader,
+    pub source: String,
+    label_smoothing: f32,
+}
+
+/// A network that goes on with a text.
+pub struct Language {
+    pub device: Device,
+    pub net: TextModel,
+    pub text: Text,
+    pub train: RandomWindows,
+    pub validation: Windows,
+    batch: usize,
+}
+
+impl Job {
+    pub fn new(config: &Config, params: &Params) -> Result<Job> {
+        ensure!(config.data.batch() > 0, "a batch of 0 trains nothing; give data.batch at least 1");
+        Ok(match &config.data {
+            DataConfig::Images { path, augment, .. } => {
+                Job::Images(Images::new(config, params, data::load(path)?, *augment)?)
+            }
+            DataConfig::Shapes { train, test, augment, .. } => {
+                Job::Images(Images::new(config, params, synthetic::shapes(*train, *test, 42), *augment)?)
+            }
+            DataConfig::Digits { train, test, augment, .. } => {
+                Job::Images(Images::new(config, params, synthetic::digits(*train, *test, 42), *augment)?)
+            }
+            DataConfig::Text { .. } => Job::Text(Language::new(config, params)?),
+        })
+    }
+
+    /// The figure that tells which weights are best.
+    pub fn goal(&self) -> (&'static str, Goal) {
+        match self {
+            Job::Images(_) => ("test accuracy", Goal::Max),
+            Job::Text(_) => ("validation loss", Goal::Min),
+        }
+    }
+
+    /// The figure that early stopping looks at.
+    pub fn loss_name(&self) -> &'static str {
+        match self {
+            Job::Images(_) => "test loss",
+            Job::Text(_) => "validation loss",
+        }
+    }
+
+    /// What the data is.
+    pub fn describe(&self) -> String {
+        match self {
+            Job::Images(images) => images.source.clone(),
+            Job::Text(language) => {
+                let (all, kinds) = (language.text.tokens().len(), language.text.chars().len());
+                format!("{all} characters, {kinds} of them different")
+            }
+        }
+    }
+
+    /// The result of a forward pass of one example.
+    pub fn probe(&self) -> Result<Tensor> {
+        Ok(match self {
+            Job::Images(images) => {
+                let [channels, height, width] = images.train.set().shape();
+                (images.net)(&Tensor::zeros(&images.device, &[1, channels, height, width]), Mode::Eval)
+            }
+            Job::Text(language) => {
+                let batch = language.validation.all(1).next().expect("a split has a window");
+                language.net.logits(&batch.to_device(&language.device)?[0], Mode::Eval)
+            }
+        })
+    }
+}
+
+impl Images {
+    fn new(
+        config: &Config,
+        params: &Params,
+        dataset: Dataset,
+        augment: Option<AugmentConfig>,
+    ) -> Result<Images> {
+        let normalize = dataset.train.mean_std();
+        let net = config.model.image(dataset.train.shape(), dataset.train.classes().len(), params)?;
+        let options = LoaderOptions {
+            seed: config.seed,
+            augment: augment.map(Augment::from),
+            ..LoaderOptions::train(config.data.batch(), normalize.clone())
+        };
+        Ok(Images {
+            device: params.device().clone(),
+            net,
+            train: Loader::new(Arc::new(dataset.train), options)?,
+            test: Loader::new(Arc::new(dataset.test), LoaderOptions::eval(config.data.batch(), normalize))?,
+            source: dataset.source,
+            label_smoothing: config.train.label_smoothing,
+        })
+    }
+
+    /// What the network makes of a loader's images.
+    pub fn classify(&self, loader: &Loader) -> train::Result<Classified> {
+        classify(loader, &self.device, |images| (self.net)(images, Mode::Eval))
+    }
+}
+
+impl Task for Images {
+    type Batch = Batch;
+
+    fn train(&self, batch: &Batch) -> train::Result<Outcome> {
+        let batch = batch.to_device(&self.device)?;
+        let logits = (self.net)(&batch.images, Mode::Train);
+        let loss = logits.cross_entropy_smoothed(&batch.labels, self.label_smoothing);
+        Ok(Outcome::new(loss).accuracy(&logits, &batch.labels))
+    }
+
+    fn evaluate(&self) -> train::Result<Vec<(&'static str, f64)>> {
+        let Classified { loss, accuracy, .. } = self.classify(&self.test)?;
+        Ok(vec![("test loss", loss), ("test accuracy", accuracy)])
+    }
+}
+
+impl Language {
+    fn new(config: &Config, params: &Params) -> Result<Language> {
+        let DataConfig::Text { path, batch, context, validation, steps } = &config.data else {
+            unreachable!("a language is learned from a text")
+        };
+        let text = match path {
+            Some(path) => Text::read(path)?,
+            None => Text::new(&synthetic::grammar(200_000, 42))?,
+        };
+        let (train, validation) = text.split(*validation, *context)?;
+        let steps = steps.unwrap_or(train.len().div_ceil(*batch)).max(1);
+        let net = config.model.text(text.chars().len(), *context, params)?;
+        let train = train.random(*batch, config.seed, steps);
+        Ok(Language { device: params.device().clone(), net, text, train, validation, batch: *batch })
+    }
+
+    fn loss(&self, batch: &TextBatch, mode: Mode) -> train::Result<Tensor> {
+        let [tokens, next] = batch.to_device(&self.device)?;
+        Ok(self.net.logits(&tokens, mode).flatten(0, 1).cross_entropy(&next.flatten(0, 1)))
+    }
+}
+
+impl Task for Language {
+    type Batch = TextBatch;
+
+    fn train(&self, batch: &TextBatch) -> train::Result<Outcome> {
+        Ok(Outcome::new(self.loss(batch, Mode::Train)?))
+    }
+
+    fn evaluate(&self) -> train::Result<Vec<(&'static str, f64)>> {
+        let (mut sum, mut count) = (0.0, 0);
+        for batch in self.validation.all(self.batch) {
+            sum += f64::from(self.loss(&batch, Mode::Eval)?.item()?) * batch.tokens.len() as f64;
+            count += batch.tokens.len();
+        }
+        let loss = sum / count as f64;
+        Ok(vec![("validation loss", loss), ("perplexity", loss.exp())])
+    }
+}

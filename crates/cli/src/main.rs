@@ -1,0 +1,78 @@
+//! `wgrad`: trains, evaluates and looks into networks from the command line.
+
+mod config;
+mod convert;
+mod eval;
+mod job;
+mod plot;
+mod predict;
+mod profile;
+mod report;
+mod run;
+mod say;
+mod summary;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use say::Say;
+
+/// Trains neural networks on any desktop GPU, or on the CPU.
+#[derive(Parser)]
+#[command(name = "wgrad", version, propagate_version = true)]
+struct Cli {
+    /// Print one line of JSON on standard output and nothing else
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train what a TOML file describes
+    Train(train::Arguments),
+    /// Measure a run's best weights on data that was not trained on
+    Eval(eval::Arguments),
+    /// Classify images, or go on with a text
+    Predict(predict::Arguments),
+    /// Layers, parameters and multiply-adds of a configuration's or run's network
+    Summary(summary::Arguments),
+    /// Where a training step spends its time and memory
+    Profile(profile::Arguments),
+    /// Draw the curves of runs
+    Plot(plot::Arguments),
+    /// List, rename, select and convert the tensors of a safetensors file
+    Convert(convert::Arguments),
+    /// Print a script that completes the commands in a shell
+    Completions { shell: Shell },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let say = Say::new(cli.json);
+    let done = match &cli.command {
+        Command::Train(arguments) => train::run(arguments, &say),
+        Command::Eval(arguments) => eval::run(arguments, &say),
+        Command::Predict(arguments) => predict::run(arguments, &say),
+        Command::Summary(arguments) => summary::run(arguments, &say),
+        Command::Profile(arguments) => profile::run(arguments, &say),
+        Command::Plot(arguments) => plot::run(arguments, &say),
+        Command::Convert(arguments) => convert::run(arguments, &say),
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "wgrad", &mut std::io::stdout());
+            Ok(())
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("Error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

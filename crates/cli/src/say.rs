@@ -1,0 +1,33 @@
+//! What goes to standard output.
+
+use serde_json::Value;
+
+/// Text for people, or one line of JSON for programs.
+pub struct Say {
+    json: bool,
+}
+
+impl Say {
+    pub fn new(json: bool) -> Say {
+        Say { json }
+    }
+
+    /// Whether only JSON is wanted.
+    pub fn json(&self) -> bool {
+        self.json
+    }
+
+    /// Something for people.
+    pub fn text(&self, text: impl std::fmt::Display) {
+        if !self.json {
+            println!("{text}");
+        }
+    }
+
+    /// The result, for programs.
+    pub fn result(&self, result: &Value) {
+        if self.json {
+            println!("{result}");
+        }
+    }
+}

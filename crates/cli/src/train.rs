@@ -1,0 +1,177 @@
+//! `wgrad train`
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use autograd::Device;
+use clap::Args;
+use data::Source;
+use models::Params;
+use serde_json::json;
+use train::dashboard::Screen;
+use train::tensorboard::TensorBoard;
+use train::{Clip, Console, EarlyStopping, Ended, Goal, Interrupt, Run, Task, Trainer, plot};
+
+use crate::config::Config;
+use crate::job::Job;
+use crate::report;
+use crate::say::Say;
+
+#[derive(Args)]
+pub struct Arguments {
+    /// What to train, in TOML; see docs/config.md
+    config: PathBuf,
+
+    /// auto, cpu, vulkan, metal, dx12, software, or an adapter's number, instead of the file's
+    #[arg(long)]
+    device: Option<String>,
+
+    /// Where the run goes, instead of the file's
+    #[arg(long)]
+    out: Option<PathBuf>,
+
+    /// Go on from the newest checkpoint of the run
+    #[arg(long)]
+    resume: bool,
+
+    /// A live dashboard instead of a progress bar; q asks to stop
+    #[arg(long, conflicts_with = "json")]
+    tui: bool,
+
+    /// Stop after so many steps, in the middle of the schedule
+    #[arg(long)]
+    stop_after: Option<usize>,
+}
+
+pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
+    let mut config = Config::read(&arguments.config)?;
+    arguments.device.iter().for_each(|device| config.device.clone_from(device));
+    config.out = arguments.out.clone().or(config.out);
+    let device = Device::named(&config.device)?;
+    let params = Params::new(&device, config.seed);
+    let job = Job::new(&config, &params)?;
+    ensure!(config.train.epochs > 0 || config.train.steps.is_some(), "0 epochs train nothing");
+    say.text(format!("device: {}", device.info()));
+    say.text(format!("data:   {}", job.describe()));
+    say.text(format!("model:  {}, {} parameters", config.model.kind, params.count()));
+    say.text(format!("output: {}", config.out().display()));
+    let run = Run::resume_or_create(config.out(), &device, &config, arguments.resume)?;
+    if let Some(moved) = run.moved() {
+        say.text(format!("        the run that was there is in {} now", moved.display()));
+    }
+    let fit = Fit {
+        arguments,
+        config: &config,
+        params: &params,
+        run,
+        goal: job.goal(),
+        loss: job.loss_name(),
+        say,
+    };
+    let (trainer, ended) = match &job {
+        Job::Images(images) => fit.fit(images, &images.train, "images")?,
+        Job::Text(language) => fit.fit(language, &language.train, "windows")?,
+    };
+    report::write(&job, trainer.run(), trainer.history())?;
+    tell(&config, job.goal().0, &trainer, &ended, say)
+}
+
+/// A run about to begin.
+struct Fit<'a> {
+    arguments: &'a Arguments,
+    config: &'a Config,
+    params: &'a Params,
+    run: Run,
+    goal: (&'static str, Goal),
+    /// The figure that early stopping looks at.
+    loss: &'static str,
+    say: &'a Say,
+}
+
+impl Fit<'_> {
+    fn fit<T: Task>(
+        self,
+        task: &T,
+        source: &impl Source<Batch = T::Batch>,
+        items: &'static str,
+    ) -> Result<(Trainer<'static>, Ended)> {
+        let (config, train) = (self.config, &self.config.train);
+        let per_epoch = source.steps() / train.accumulate.max(1);
+        let steps = train.steps.unwrap_or(train.epochs * per_epoch);
+        let resume = format!("wgrad train {} --resume", self.arguments.config.display());
+        let count = config.data.batch() * train.accumulate.max(1);
+        let schedule = config.schedule.build(config.optimizer.lr, steps.max(1));
+        let tensorboard = TensorBoard::new(&self.run)?;
+        let mut trainer = Trainer::new(self.params, config.optimizer.build(self.params), schedule, self.run)
+            .epochs(train.epochs)
+            .stop_after(self.arguments.stop_after)
+            .accumulate(train.accumulate)
+            .watch_gradients()
+            .best(self.goal.0, self.goal.1)
+            .restore_best()
+            .checkpoints(train.keep)?
+            .resume(self.arguments.resume)
+            .interrupt(Interrupt::by_signal()?)
+            .callback(tensorboard);
+        trainer = if self.arguments.tui {
+            let title = config.out().display().to_string();
+            trainer.callback(Screen::open(title, self.params.device(), (count, items))?)
+        } else {
+            trainer.callback(Console::new(self.say.json()).items(count, items).resume(resume))
+        };
+        if let Some(steps) = train.steps {
+            trainer = trainer.steps(steps);
+        }
+        if let Some(norm) = train.clip_norm {
+            trainer = trainer.clip(Clip::Norm(norm));
+        }
+        if let Some(decay) = train.ema {
+            trainer = trainer.ema(decay);
+        }
+        if let Some(every) = train.evaluate_every {
+            trainer = trainer.evaluate_every(every);
+        }
+        if let Some(minutes) = train.minutes {
+            ensure!(minutes.is_finite() && minutes > 0.0, "train.minutes must be above 0");
+            trainer = trainer.time_limit(Duration::from_secs_f64(60.0 * minutes));
+        }
+        if let Some(early) = train.early_stopping {
+            let stopping = EarlyStopping::new(self.loss, Goal::Min).patience(early.patience);
+            trainer = trainer.callback(stopping.min_delta(early.min_delta));
+        }
+        let ended = trainer.fit(task, source)?;
+        Ok((trainer, ended))
+    }
+}
+
+/// Draws the curves, and tells how it went.
+fn tell(config: &Config, figure: &str, trainer: &Trainer, ended: &Ended, say: &Say) -> Result<()> {
+    let (history, run) = (trainer.history(), trainer.run());
+    let best = trainer.best_value();
+    let title = format!("{}: best {figure} {:.4}", config.model.kind, best.unwrap_or(f64::NAN));
+    plot::curves(run.join("curves.png"), &title, &history.panels())?;
+    let rate = ended.new_steps as f64 / ended.seconds;
+    say.text(format!(
+        "{} steps, {rate:.2} a second; best {figure} {:.4}; weights, log and report.html in {}",
+        ended.steps,
+        best.unwrap_or(f64::NAN),
+        run.path().display()
+    ));
+    let mut figures = serde_json::Map::new();
+    for evaluation in history.all_evaluations() {
+        figures.insert(evaluation.name.clone(), json!(evaluation.value));
+    }
+    say.result(&json!({
+        "run": run.path(),
+        "steps": ended.steps,
+        "complete": ended.stopped.is_none(),
+        "stopped": ended.stopped,
+        "best": { "figure": figure, "value": best },
+        "last": figures,
+        "train_loss": history.recent("loss", 100),
+        "steps_per_s": rate,
+        "seed": config.seed,
+    }));
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! What a training loop asks of any optimizer, and several optimizers as one.
+
+use autograd::{Gradients, Tensor};
+
+use super::lookahead::Lookahead;
+use super::optimizer::Optimizer;
+use super::rule::Rule;
+use crate::Result;
+
+/// An optimizer, whatever its rule: what a training loop and a checkpoint need of it.
+pub trait Optimize {
+    /// One update with learning rate `lr`; evaluates everything that is pending, and frees the loss's graph.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device.
+    ///
+    /// # Panics
+    /// When a trainable parameter has no gradient.
+    #[track_caller]
+    fn step(&mut self, gradients: Gradients, lr: f32) -> autograd::Result<()>;
+
+    /// Steps taken so far.
+    fn steps(&self) -> usize;
+
+    /// Named tensors that, with [`steps`](Optimize::steps), are all it takes to go on; none before the first step.
+    fn state(&self) -> Vec<(String, Tensor)>;
+
+    /// Goes on after `steps` steps with the [`state`](Optimize::state) of that time.
+    ///
+    /// # Errors
+    /// [`Error::OptimizerState`](crate::Error::OptimizerState) when a tensor is missing or has another shape, and whatever goes
+    /// wrong on the device.
+    fn resume(&mut self, steps: usize, state: &[(String, Tensor)]) -> Result<()>;
+}
+
+impl<R: Rule> Optimize for Optimizer<R> {
+    fn step(&mut self, gradients: Gradients, lr: f32) -> autograd::Result<()> {
+        Optimizer::step(self, gradients, lr)
+    }
+
+    fn steps(&self) -> usize {
+        Optimizer::steps(self)
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        Optimizer::state(self)
+    }
+
+    fn resume(&mut self, steps: usize, state: &[(String, Tensor)]) -> Result<()> {
+        Optimizer::resume(self, steps, state)
+    }
+}
+
+impl<R: Rule> Optimize for Lookahead<R> {
+    fn step(&mut self, gradients: Gradients, lr: f32) -> autograd::Result<()> {
+        Lookahead::step(self, gradients, lr)
+    }
+
+    fn steps(&self) -> usize {
+        Lookahead::steps(self)
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        Lookahead::state(self)
+    }
+
+    fn resume(&mut self, steps: usize, state: &[(String, Tensor)]) -> Result<()> {
+        Lookahead::resume(self, steps, state)
+    }
+}
+
+impl<O: Optimize + ?Sized> Optimize for Box<O> {
+    fn step(&mut self, gradients: Gradients, lr: f32) -> autograd::Result<()> {
+        (**self).step(gradients, lr)
+    }
+
+    fn steps(&self) -> usize {
+        (**self).steps()
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        (**self).state()
+    }
+
+    fn resume(&mut self, steps: usize, state: &[(String, Tensor)]) -> Result<()> {
+        (**self).resume(steps, state)
+    }
+}
+
+/// Optimizers of different parts of a model that step together, each with a factor on the learning rate. The parts are told
+/// apart by [`Optimizer::only`].
+///
+/// ```
+/// use autograd::Device;
+/// use models::{Init, Optimize, Param, Params, Several, Sgd};
+/// let params = Params::new(&Device::named("cpu")?, 0);
+/// let [a, b] = ["a", "b"].map(|name| params.param(name, &[], Init::ONES));
+/// let is_a = |p: &Param| p.name() == "a";
+/// let mut opt = Several::default()
+///     .with(Sgd::new(&params).only(is_a), 1.0)
+///     .with(Sgd::new(&params).only(move |p| !is_a(p)), 0.5);
+/// opt.step((a.value() + b.value()).backward(), 0.1)?;
+/// assert_eq!((a.value().item()?, b.value().item()?, opt.steps()), (0.9, 0.95, 1));
+/// # Ok::<(), autograd::Error>(())
+/// ```
+#[derive(Default)]
+pub struct Several {
+    parts: Vec<(Box<dyn Optimize>, f32)>,
+}
+
+impl Several {
+    /// One more optimizer, whose rate is `lr_scale` times the others'.
+    pub fn with(mut self, optimizer: impl Optimize + 'static, lr_scale: f32) -> Several {
+        self.parts.push((Box::new(optimizer), lr_scale));
+        self
+    }
+}
+
+impl Optimize for Several {
+    fn step(&mut self, gradients: Gradients, lr: f32) -> autograd::Result<()> {
+        self.parts.iter_mut().try_for_each(|(part, scale)| part.step(gradients.clone(), lr * *scale))
+    }
+
+    fn steps(&self) -> usize {
+        self.parts.first().map_or(0, |(part, _)| part.steps())
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        let named = |(i, (part, _)): (usize, &(Box<dyn Optimize>, f32))| {
+            part.state().into_iter().map(move |(name, t)| (format!("{i}.{name}"), t)).collect::<Vec<_>>()
+        };
+        self.parts.iter().enumerate().flat_map(named).collect()
+    }
+
+    fn resume(&mut self, steps: usize, state: &[(String, Tensor)]) -> Result<()> {
+        for (i, (part, _)) in self.parts.iter_mut().enumerate() {
+            let own = |(name, t): &(String, Tensor)| {
+                Some((name.strip_prefix(&format!("{i}."))?.to_owned(), t.clone()))
+            };
+            part.resume(steps, &state.iter().filter_map(own).collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! Values on their way from a model to a file.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::Ordering::Relaxed;
+
+use autograd::{Pending, Tensor};
+use safetensors::tensor::{Dtype, TensorView};
+
+use crate::params::Entry;
+use crate::weights::{METADATA, OTHERS, checksum};
+use crate::{Error, Params, Result};
+
+/// Everything that a model consists of at one moment, to be written while training goes on.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::{Init, Params, WeightsFile};
+/// let params = Params::new(&Device::named("cpu")?, 0);
+/// let weight = params.param("weight", &[2], Init::ONES);
+/// let snapshot = params.snapshot(&[("momentum".into(), Tensor::scalar(params.device(), 7.0))])?;
+/// weight.set(&(weight.value() * 2.0)); // too late for the snapshot
+/// let directory = tempfile::tempdir()?;
+/// let path = directory.path().join("checkpoint.safetensors");
+/// std::thread::scope(|s| s.spawn(|| snapshot.write(&path, "step 3")).join()).unwrap()?;
+/// let file = WeightsFile::open(&path, &params)?;
+/// let others = params.load_from(&file)?;
+/// assert_eq!((file.note(), others[0].0.as_str(), others[0].1.item()?), ("step 3", "momentum", 7.0));
+/// assert_eq!(weight.value().to_vec::<f32>()?, [1.0, 1.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Snapshot {
+    tensors: Vec<(String, Vec<usize>, Values)>,
+}
+
+enum Values {
+    /// f32 values that the device copies.
+    Pending(Pending),
+    Count(u64),
+}
+
+impl Params {
+    /// Starts copying all parameters and buffers to the host, and other f32 tensors beside them, such as an optimizer's state. Nothing
+    /// waits for the copies until they are written.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device.
+    pub fn snapshot(&self, others: &[(String, Tensor)]) -> Result<Snapshot> {
+        let float = |name: String, value: &Tensor| -> Result<_> {
+            Ok((name, value.shape().to_vec(), Values::Pending(value.fetch()?)))
+        };
+        let own = self.entries().into_iter().map(|entry| match entry {
+            Entry::Tensor(param) => float(param.name().into(), &param.value()),
+            Entry::Counter(name, counter) => Ok((name, vec![], Values::Count(counter.0.load(Relaxed)))),
+        });
+        let others = others.iter().map(|(name, value)| float(format!("{OTHERS}{name}"), value));
+        Ok(Snapshot { tensors: own.chain(others).collect::<Result<_>>()? })
+    }
+}
+
+impl Snapshot {
+    /// Writes a safetensors file with a checksum, and a note of the caller's. It appears whole or not at all: an earlier file stays if
+    /// anything fails.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file can't be written, [`Error::Device`] when values can't be read.
+    pub fn write(self, path: impl AsRef<Path>, note: &str) -> Result<()> {
+        let path = path.as_ref();
+        let mut tensors: Vec<(String, Vec<usize>, Dtype, Vec<u8>)> = vec![];
+        for (name, shape, values) in self.tensors {
+            let (dtype, bytes) = match values {
+                Values::Pending(pending) => {
+                    (Dtype::F32, bytemuck::cast_slice(&pending.to_vec::<f32>()?).to_vec())
+                }
+                Values::Count(count) => (Dtype::I64, count.to_le_bytes().into()),
+            };
+            tensors.push((name, shape, dtype, bytes));
+        }
+        let parts = tensors.iter().map(|(name, shape, _, bytes)| (name.as_str(), &shape[..], &bytes[..]));
+        let metadata = HashMap::from([(METADATA.to_owned(), format!("{}\n{note}", checksum(parts, note)))]);
+        let views = tensors.iter().map(|(name, shape, dtype, bytes)| {
+            let view = TensorView::new(*dtype, shape.clone(), bytes).expect("bytes match the shape");
+            (name.as_str(), view)
+        });
+        let file = safetensors::serialize(views, Some(metadata))
+            .map_err(|e| Error::Format { path: path.into(), reason: e.to_string() })?;
+        gpu_core::write_atomically(path, &file).map_err(|source| Error::Io {
+            doing: "write",
+            path: path.into(),
+            source,
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! A live dashboard in the terminal: curves, speed, memory, and what was said last.
+//!
+//! ```no_run
+//! use train::dashboard::{Dashboard, View};
+//! let mut dashboard = Dashboard::open("resnet20 on CIFAR-10")?;
+//! let mut view = View { steps: 1000, device: "cpu".into(), ..View::default() };
+//! for step in 0..1000 {
+//!     // ... a training step ...
+//!     view.step = step + 1;
+//!     dashboard.update(&view)?;
+//!     if dashboard.wants_stop() {
+//!         break;
+//!     }
+//! }
+//! # Ok::<(), train::Error>(())
+//! ```
+
+mod callback;
+mod chart;
+mod draw;
+mod format;
+mod keys;
+mod terminal;
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, Instant};
+
+use ratatui::DefaultTerminal;
+
+use crate::plot::Series;
+use crate::{Error, Result};
+pub use callback::Screen;
+use keys::Keys;
+
+/// What a dashboard shows; what is `None` or empty is left out.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// Steps done.
+    pub step: usize,
+    /// Steps to do; 0 if that is not known.
+    pub steps: usize,
+    /// The epoch of this step, from 1.
+    pub epoch: usize,
+    /// Epochs to do; 0 where there are none.
+    pub epochs: usize,
+    /// Time since the run began.
+    pub elapsed: Duration,
+    /// Steps a second of late, from which the time left follows.
+    pub steps_per_s: f64,
+    /// What is counted a second, and how many: `("images", 5120.0)`.
+    pub throughput: Option<(String, f64)>,
+    /// Learning rate.
+    pub lr: Option<f64>,
+    /// The device's name.
+    pub device: String,
+    /// Bytes that the run holds on the device.
+    pub memory: Option<u64>,
+    /// Losses by step, in the upper chart.
+    pub losses: Vec<Series>,
+    /// Other measurements by step, in the lower chart.
+    pub metrics: Vec<Series>,
+    /// What there is to say, the last at the end.
+    pub messages: Vec<String>,
+}
+
+/// Between two drawings; an update sooner than that draws nothing.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// The dashboard on this process's terminal, on a screen of its own. The terminal is as it was when it is dropped, and before
+/// the message of a panic.
+///
+/// Nothing else should write to the terminal meanwhile. `q`, Escape and Ctrl-C ask to stop, which the training loop learns from
+/// [`Dashboard::wants_stop`] and answers as it likes; the dashboard ends nothing by itself.
+pub struct Dashboard {
+    terminal: DefaultTerminal,
+    keys: Keys,
+    title: String,
+    drawn: Option<Instant>,
+}
+
+impl Dashboard {
+    /// Takes the terminal over.
+    ///
+    /// # Errors
+    /// [`Error::Terminal`] when standard input or output is no terminal, or another dashboard is open.
+    pub fn open(title: impl Into<String>) -> Result<Dashboard> {
+        let refused = |source| Error::Terminal { source };
+        let terminal = terminal::enter().map_err(refused)?;
+        Ok(Dashboard { terminal, keys: Keys::listen(), title: title.into(), drawn: None })
+    }
+
+    /// Shows `view`, at most ten times a second: call it as often as you like, last of all through [`Dashboard::redraw`].
+    ///
+    /// # Errors
+    /// [`Error::Terminal`] when the terminal is gone.
+    pub fn update(&mut self, view: &View) -> Result<()> {
+        if self.is_due() { self.redraw(view) } else { Ok(()) }
+    }
+
+    /// Whether [`update`](Dashboard::update) would draw.
+    pub fn is_due(&mut self) -> bool {
+        self.drawn.is_none_or(|drawn| drawn.elapsed() >= INTERVAL) || self.keys.take_resized()
+    }
+
+    /// Shows `view` now.
+    ///
+    /// # Errors
+    /// As [`Dashboard::update`].
+    pub fn redraw(&mut self, view: &View) -> Result<()> {
+        self.drawn = Some(Instant::now());
+        let stopping = self.wants_stop();
+        let drawn = self.terminal.draw(|frame| draw::screen(frame, &self.title, view, stopping));
+        drawn.map(|_| ()).map_err(|source| Error::Terminal { source })
+    }
+
+    /// Whether someone asked to stop.
+    pub fn wants_stop(&self) -> bool {
+        self.keys.wants_stop()
+    }
+}
+
+impl Drop for Dashboard {
+    fn drop(&mut self) {
+        self.keys.stop();
+        terminal::leave();
+    }
+}

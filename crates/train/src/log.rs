@@ -1,0 +1,38 @@
+//! Files that are written line by line.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::PathBuf;
+
+use crate::{Error, Result};
+
+/// A file that grows by whole lines, each of them in one write.
+pub(crate) struct Log {
+    path: PathBuf,
+    file: Option<File>,
+}
+
+impl Log {
+    /// A file with `text` and nothing else; it is replaced as a whole.
+    pub fn create(path: PathBuf, text: String) -> Result<Log> {
+        crate::atomic::write(&path, text.as_bytes())?;
+        let opened = OpenOptions::new().append(true).open(&path);
+        let file = opened.map_err(|source| Error::Write { path: path.clone(), source })?;
+        Ok(Log { path, file: Some(file) })
+    }
+
+    /// One that is only read.
+    pub fn closed(path: PathBuf) -> Log {
+        Log { path, file: None }
+    }
+
+    /// One more line.
+    pub fn line(&mut self, text: &str) -> Result<()> {
+        let Some(file) = &mut self.file else {
+            let source = std::io::Error::other("the log was opened to be read");
+            return Err(Error::Write { path: self.path.clone(), source });
+        };
+        let written = file.write_all(format!("{text}\n").as_bytes());
+        written.map_err(|source| Error::Write { path: self.path.clone(), source })
+    }
+}

@@ -1,0 +1,119 @@
+//! Which learning rates a network learns with.
+
+use autograd::Generator;
+use data::Source;
+use models::{Optimize, Params};
+
+use crate::plot::{Panel, Series};
+use crate::{Error, Result, Task};
+
+/// How much of the smoothed loss a step keeps.
+const SMOOTH: f64 = 0.9;
+
+/// The test ends when the smoothed loss has climbed by three times the first one.
+const CLIMB: f64 = 3.0;
+
+/// What a learning-rate range test found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LrRange {
+    /// The rate of each step, growing by the same factor.
+    pub rates: Vec<f32>,
+    /// The loss of each step, smoothed.
+    pub losses: Vec<f64>,
+}
+
+impl LrRange {
+    /// The rate at which the loss falls fastest, over the logarithm of the rate: a good highest rate for a schedule. `None` when
+    /// the loss never falls.
+    pub fn steepest(&self) -> Option<f32> {
+        let falls = self.losses.windows(2).zip(&self.rates).map(|(pair, rate)| (pair[1] - pair[0], *rate));
+        let (fall, rate) = falls.min_by(|a, b| a.0.total_cmp(&b.0))?;
+        (fall < 0.0).then_some(rate)
+    }
+
+    /// The curve, whose horizontal axis is the logarithm (base 10) of the rate.
+    pub fn panel(&self) -> Panel {
+        let points = self.rates.iter().zip(&self.losses).map(|(rate, loss)| (f64::from(rate.log10()), *loss));
+        Panel::new("Learning-rate range test", "log10 of the rate", "loss").with(Series::new("", points))
+    }
+}
+
+/// Trains for some steps with rates that grow from `from` to `to` by the same factor, or until the loss explodes (Smith 2017,
+/// "Cyclical learning rates for training neural networks"). The model is as before afterwards; the optimizer is used up.
+///
+/// ```
+/// use autograd::Device;
+/// use data::Source;
+/// use models::{Init, Params, Sgd};
+/// use train::{Outcome, Result, Task, lr_range_test};
+///
+/// /// A parabola: every rate below 1 descends, others explode.
+/// struct Parabola(Params);
+///
+/// impl Task for Parabola {
+///     type Batch = ();
+///     fn train(&self, _: &()) -> Result<Outcome> {
+///         Ok(Outcome::new(self.0.get("x").unwrap().value().square()))
+///     }
+/// }
+///
+/// impl Source for Parabola {
+///     type Batch = ();
+///     fn steps(&self) -> usize {
+///         7
+///     }
+///     fn batches(&self, _: usize, skip: usize) -> impl Iterator<Item = ()> {
+///         (skip..7).map(|_| ())
+///     }
+/// }
+///
+/// let params = Params::new(&Device::named("cpu")?, 0);
+/// let x = params.param("x", &[], Init::ONES);
+/// let parabola = Parabola(params.clone());
+/// let found = lr_range_test(&params, Sgd::new(&params), &parabola, &parabola, (1e-4, 1e2), 100)?;
+/// assert!(found.rates.len() < 100, "it explodes");
+/// assert!((0.005..1.0).contains(&found.steepest().unwrap()));
+/// assert_eq!(x.value().item()?, 1.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// Whatever goes wrong on the device or in the task; [`Error::Training`] when the rates are no range or the source is empty.
+pub fn lr_range_test<T: Task>(
+    params: &Params,
+    mut optimizer: impl Optimize,
+    task: &T,
+    source: &impl Source<Batch = T::Batch>,
+    (from, to): (f32, f32),
+    steps: usize,
+) -> Result<LrRange> {
+    if !(from > 0.0 && from < to && to.is_finite() && steps > 1) {
+        return Err(Error::Training(format!("{steps} steps with rates from {from} to {to} are no range")));
+    }
+    let fault = |source| Error::Output { path: std::env::temp_dir(), source };
+    let before = tempfile::NamedTempFile::new().map_err(fault)?;
+    params.save(before.path())?;
+    let draws = params.generator().state();
+    let mut found = LrRange { rates: vec![], losses: vec![] };
+    let mut smoothed = 0.0;
+    let batches = (0..).flat_map(|epoch| source.batches(epoch, 0)).take(steps);
+    for (step, batch) in batches.enumerate() {
+        let lr = f64::from(from) * f64::from(to / from).powf(step as f64 / (steps - 1) as f64);
+        let loss = task.train(&batch)?.loss;
+        let value = f64::from(loss.item()?);
+        smoothed = SMOOTH * smoothed + (1.0 - SMOOTH) * value;
+        let unbiased = smoothed / (1.0 - SMOOTH.powi(step as i32 + 1));
+        let lowest = found.losses.iter().copied().fold(unbiased, f64::min);
+        // Losses of any sign: what counts is how far it climbs from where it began.
+        let first = *found.losses.first().unwrap_or(&unbiased);
+        if !unbiased.is_finite() || unbiased - lowest > CLIMB * first.abs().max(1e-12) {
+            break;
+        }
+        found.rates.push(lr as f32);
+        found.losses.push(unbiased);
+        optimizer.step(loss.backward(), lr as f32)?;
+    }
+    params.load(before.path())?;
+    params.set_generator(Generator::resume(draws));
+    Ok(found)
+}

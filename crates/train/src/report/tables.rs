@@ -1,0 +1,124 @@
+//! Parts that are plain markup: tables, confusion matrices, bars, images with captions.
+
+use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
+
+use super::Report;
+use super::html::{escape, number, png_address};
+use crate::metrics::Confusion;
+use crate::plot::GridImage;
+use crate::{Error, Result};
+
+impl Report {
+    /// The page with one more table of names and values.
+    pub fn table(self, heading: &str, rows: &[(String, String)]) -> Report {
+        let row = |(name, value): &(String, String)| {
+            format!("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escape(name), escape(value))
+        };
+        let rows: String = rows.iter().map(row).collect();
+        self.part(heading, &format!("<div class=\"scroll\"><table class=\"pairs\">\n{rows}</table></div>\n"))
+    }
+
+    /// The page with one more table under the names of its columns; all but the first column are numbers or as short.
+    pub fn columns(self, heading: &str, names: &[&str], rows: &[Vec<String>]) -> Report {
+        let names: String =
+            names.iter().map(|name| format!("<th scope=\"col\">{}</th>", escape(name))).collect();
+        let row = |row: &Vec<String>| {
+            let cells: String = row.iter().map(|cell| format!("<td>{}</td>", escape(cell))).collect();
+            format!("<tr>{cells}</tr>\n")
+        };
+        let rows: String = rows.iter().map(row).collect();
+        let table = format!(
+            "<table class=\"columns\">\n<thead><tr>{names}</tr></thead>\n<tbody>\n{rows}</tbody></table>"
+        );
+        self.part(heading, &format!("<div class=\"scroll\">{table}</div>\n"))
+    }
+
+    /// The page with one more confusion matrix, a row for each label; the colours are the shares of the row. Classes without a
+    /// name have their number.
+    pub fn matrix(self, heading: &str, names: &[String], confusion: &Confusion) -> Report {
+        let classes = confusion.classes();
+        let name = |class: usize| names.get(class).map_or_else(|| class.to_string(), |name| escape(name));
+        let columns: String = (0..classes)
+            .map(|class| format!("<th scope=\"col\"><span>{}</span></th>", name(class)))
+            .collect();
+        let row = |label: usize| {
+            let counts = &confusion.counts()[label * classes..(label + 1) * classes];
+            let all = counts.iter().sum::<u64>().max(1) as f64;
+            let cell = |(predicted, &count): (usize, &u64)| {
+                let share = count as f64 / all;
+                let (label, predicted) = (name(label), name(predicted));
+                format!(
+                    "<td style=\"--v:{share:.3}\"{} title=\"{label} taken for {predicted}: {count} ({:.1} %)\">{count}</td>",
+                    if share > 0.5 { " class=\"much\"" } else { "" },
+                    100.0 * share
+                )
+            };
+            let cells: String = counts.iter().enumerate().map(cell).collect();
+            format!("<tr><th scope=\"row\">{}</th>{cells}</tr>\n", name(label))
+        };
+        let rows: String = (0..classes).map(row).collect();
+        let caption = "<caption>rows: labels, columns: answers</caption>";
+        let table = format!(
+            "<table class=\"matrix\">{caption}<thead><tr><td></td>{columns}</tr></thead>\n<tbody>\n{rows}</tbody></table>"
+        );
+        self.part(heading, &format!("<div class=\"scroll\">{table}</div>\n"))
+    }
+
+    /// The page with one more list of bars from zero, such as the share of time of each kernel. What is negative or not finite has
+    /// no bar, only its number.
+    pub fn bars(self, heading: &str, bars: &[(String, f64)]) -> Report {
+        let longest = bars.iter().map(|bar| bar.1).filter(|value| value.is_finite()).fold(0.0, f64::max);
+        let bar = |(name, value): &(String, f64)| {
+            let share = if longest > 0.0 && value.is_finite() { (value / longest).max(0.0) } else { 0.0 };
+            format!(
+                "<li><span>{}</span><i style=\"--v:{share:.4}\"></i><b>{}</b></li>\n",
+                escape(name),
+                number(*value)
+            )
+        };
+        let bars: String = bars.iter().map(bar).collect();
+        self.part(heading, &format!("<ul class=\"bars\">\n{bars}</ul>\n"))
+    }
+
+    /// The page with one more grid of images over their captions.
+    ///
+    /// # Errors
+    /// [`Error::ImageSize`] for an image whose bytes do not fit its size.
+    pub fn images(self, heading: &str, images: &[GridImage]) -> Result<Report> {
+        let mut figures = String::new();
+        for (index, image) in images.iter().enumerate() {
+            let png = encoded(index, image)?;
+            let (class, mark) = match image.ok {
+                Some(true) => (" class=\"right\"", "\u{2713} "),
+                Some(false) => (" class=\"wrong\"", "\u{2717} "),
+                None => ("", ""),
+            };
+            let (address, label) = (png_address(&png), escape(&image.label));
+            figures.push_str(&format!(
+                "<figure{class}><img src=\"{address}\" alt=\"\" loading=\"lazy\"><figcaption>{mark}{label}</figcaption></figure>\n"
+            ));
+        }
+        Ok(self.part(heading, &format!("<div class=\"images\">\n{figures}</div>\n")))
+    }
+}
+
+/// An image of a grid as a PNG.
+fn encoded(index: usize, image: &GridImage) -> Result<Vec<u8>> {
+    image.check(index)?;
+    let (plane, too_large) = (image.height * image.width, |_| Error::Draw {
+        what: "an image of a report",
+        reason: format!("image {index} is {}x{} pixels", image.height, image.width),
+    });
+    let channels = image.pixels.len() / plane;
+    let interleaved: Vec<u8> = (0..plane)
+        .flat_map(|i| (0..channels).map(move |channel| image.pixels[channel * plane + i]))
+        .collect();
+    let color = if channels == 3 { ExtendedColorType::Rgb8 } else { ExtendedColorType::L8 };
+    let (width, height) =
+        (u32::try_from(image.width).map_err(too_large)?, u32::try_from(image.height).map_err(too_large)?);
+    let mut png = Vec::new();
+    PngEncoder::new(&mut png)
+        .write_image(&interleaved, width, height, color)
+        .map_err(|error| Error::Draw { what: "a PNG", reason: error.to_string() })?;
+    Ok(png)
+}

@@ -1,0 +1,151 @@
+//! The directory of a run.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use autograd::Device;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::history::METRICS;
+use crate::{Error, Result, prepare_output};
+
+const CONFIG: &str = "config.json";
+const ENVIRONMENT: &str = "environment.json";
+
+/// The directory of a run: its configuration (`config.json`), where and how it ran (`environment.json`), and what it measured
+/// (`metrics.jsonl`); beside them the weights, checkpoints and pictures that a training program leaves there.
+///
+/// ```
+/// use autograd::Device;
+/// use train::Run;
+/// # let directory = tempfile::tempdir()?;
+/// # let runs = directory.path();
+/// let device = Device::named("cpu")?;
+/// let run = Run::create(runs.join("first"), &device, &serde_json::json!({ "lr": 0.1 }))?;
+/// assert_eq!(Run::open(run.path())?.config()["lr"], 0.1);
+/// assert!(run.environment()["device"].is_string());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Run {
+    directory: PathBuf,
+    config: Value,
+    environment: Value,
+    /// Where the run that was here before is now.
+    moved: Option<PathBuf>,
+}
+
+impl Run {
+    /// A fresh run. If there is a run in the directory, that one is moved: `out` to `out.1`, or the next number that is free.
+    ///
+    /// # Errors
+    /// [`Error::Output`] when the directory can't be made or written.
+    pub fn create(directory: impl Into<PathBuf>, device: &Device, config: &impl Serialize) -> Result<Run> {
+        let directory = directory.into();
+        let moved = move_away(&directory)?;
+        prepare_output(&directory)?;
+        let config = serde_json::to_value(config).map_err(|e| Error::Task(Box::new(e)))?;
+        let run = Run { directory, config, environment: environment(device), moved };
+        run.write(CONFIG, &run.config)?;
+        run.write(ENVIRONMENT, &run.environment)?;
+        Ok(run)
+    }
+
+    /// A run that is there already.
+    ///
+    /// # Errors
+    /// [`Error::NoRun`] when there is none.
+    pub fn open(directory: impl Into<PathBuf>) -> Result<Run> {
+        let directory = directory.into();
+        let read = |name: &str| {
+            let path = directory.join(name);
+            let fault = |reason: String| Error::NoRun { path: path.clone(), reason };
+            let text = std::fs::read_to_string(&path).map_err(|e| fault(e.to_string()))?;
+            serde_json::from_str(&text).map_err(|e| fault(e.to_string()))
+        };
+        let (config, environment) = (read(CONFIG)?, read(ENVIRONMENT)?);
+        Ok(Run { directory, config, environment, moved: None })
+    }
+
+    /// [`open`](Run::open)s a run to go on with, or [`create`](Run::create)s one.
+    ///
+    /// # Errors
+    /// As those.
+    pub fn resume_or_create(
+        directory: impl Into<PathBuf>,
+        device: &Device,
+        config: &impl Serialize,
+        resume: bool,
+    ) -> Result<Run> {
+        if resume { Run::open(directory) } else { Run::create(directory, device, config) }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The path of a file in the directory.
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// What the run was started with.
+    pub fn config(&self) -> &Value {
+        &self.config
+    }
+
+    /// Device, versions, command line and time of the start.
+    pub fn environment(&self) -> &Value {
+        &self.environment
+    }
+
+    /// Where the run that was in the directory before is now.
+    pub fn moved(&self) -> Option<&Path> {
+        self.moved.as_deref()
+    }
+
+    fn write(&self, name: &str, value: &Value) -> Result<()> {
+        crate::atomic::write(&self.join(name), format!("{value:#}\n").as_bytes())
+    }
+}
+
+/// Moves a run away, if there is one.
+fn move_away(directory: &Path) -> Result<Option<PathBuf>> {
+    if !directory.join(METRICS).exists() && !directory.join(CONFIG).exists() {
+        return Ok(None);
+    }
+    let numbered = |n: usize| {
+        let mut name = directory.as_os_str().to_owned();
+        name.push(format!(".{n}"));
+        PathBuf::from(name)
+    };
+    let free = (1..).map(numbered).find(|path| !path.exists()).expect("numbers go on");
+    std::fs::rename(directory, &free).map_err(|source| Error::Output { path: free.clone(), source })?;
+    Ok(Some(free))
+}
+
+fn environment(device: &Device) -> Value {
+    json!({
+        "started": humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        "command": std::env::args().collect::<Vec<_>>(),
+        "wgrad": env!("CARGO_PKG_VERSION"),
+        "git": git(),
+        "device": device.info().to_string(),
+        "os": std::env::consts::OS,
+        "arch": std::env::consts::ARCH,
+        "threads": std::thread::available_parallelism().map_or(1, usize::from),
+    })
+}
+
+/// The revision of the repository that the program runs in, with a `+` when files in it have changed.
+fn git() -> Option<String> {
+    let git = |args: &[&str]| {
+        let output = Command::new("git").args(args).output().ok().filter(|o| o.status.success())?;
+        String::from_utf8(output.stdout).ok()
+    };
+    let revision = git(&["rev-parse", "HEAD"])?;
+    let changed = git(&["status", "--porcelain", "--untracked-files=no"])?;
+    Some(format!("{}{}", revision.trim(), if changed.is_empty() { "" } else { "+" }))
+}

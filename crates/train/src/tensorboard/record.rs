@@ -1,0 +1,13 @@
+//! TFRecord framing: length, its checksum, the bytes, their checksum, all little-endian.
+
+/// A record of an event file.
+pub(super) fn framed(bytes: &[u8]) -> Vec<u8> {
+    let length = (bytes.len() as u64).to_le_bytes();
+    [&length[..], &masked_crc(&length), bytes, &masked_crc(bytes)].concat()
+}
+
+/// CRC-32C, turned and shifted so that checksums of data that hold checksums stay good ones.
+fn masked_crc(bytes: &[u8]) -> [u8; 4] {
+    let crc = crc32c::crc32c(bytes);
+    crc.rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
+}

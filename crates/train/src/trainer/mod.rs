@@ -1,0 +1,355 @@
+//! Training loops.
+
+mod options;
+mod schedule;
+mod step;
+mod task;
+
+use std::time::Instant;
+
+use autograd::Tensor;
+use data::Source;
+use models::{Average, Optimize, Params};
+
+pub use options::Clip;
+pub use schedule::Rate;
+pub use task::{Outcome, Task};
+
+use crate::best::Best;
+use crate::callback::{Callback, Flow, Moment};
+use crate::{Checkpoints, Error, History, Interrupt, Late, Parts, Result, Run, check_finite};
+use options::Options;
+
+/// Steps between computing a loss and reading it.
+const LAG: usize = 2;
+
+/// The name of the weights with the best figure.
+const BEST: &str = "best.safetensors";
+
+/// The part of a run's directory with checkpoints.
+pub(crate) const CHECKPOINTS: &str = "checkpoints";
+
+/// Trains: takes batches from a [`Source`], steps an optimizer along a schedule, evaluates, logs to a [`Run`]'s directory, keeps
+/// the best weights, and writes checkpoints from which a run goes on bit for bit. What it does can be had one by one for a loop of
+/// one's own: [`History`], [`Late`], [`check_finite`], [`Checkpoints`], [`Interrupt`], [`EarlyStopping`](crate::EarlyStopping).
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use data::{Batch, Loader, LoaderOptions, synthetic};
+/// use models::{Adam, Constant, Mlp, Params};
+/// use train::{Outcome, Result, Run, Task, Trainer, classify};
+///
+/// struct Digits { device: Device, net: Mlp, test: Loader }
+///
+/// impl Digits {
+///     fn logits(&self, images: &Tensor) -> Tensor {
+///         self.net.forward(&images.flatten(1, 3))
+///     }
+/// }
+///
+/// impl Task for Digits {
+///     type Batch = Batch;
+///
+///     fn train(&self, batch: &Batch) -> Result<Outcome> {
+///         let batch = batch.to_device(&self.device)?;
+///         let logits = self.logits(&batch.images);
+///         Ok(Outcome::new(logits.cross_entropy(&batch.labels)).accuracy(&logits, &batch.labels))
+///     }
+///
+///     fn evaluate(&self) -> Result<Vec<(&'static str, f64)>> {
+///         Ok(vec![("test accuracy", classify(&self.test, &self.device, |images| self.logits(images))?.accuracy)])
+///     }
+/// }
+///
+/// # let directory = tempfile::tempdir()?;
+/// # let runs = directory.path();
+/// let (device, digits) = (Device::named("cpu")?, synthetic::digits(600, 100, 0));
+/// let normalize = digits.train.mean_std();
+/// let test = Loader::new(digits.test.into(), LoaderOptions::eval(100, normalize.clone()))?;
+/// let train = Loader::new(digits.train.into(), LoaderOptions::train(20, normalize))?;
+/// let params = Params::new(&device, 0);
+/// let task = Digits { net: Mlp::new(&[784, 32, 10], &params), device: device.clone(), test };
+/// let run = Run::create(runs.join("digits"), &device, &"an example")?;
+/// let mut trainer = Trainer::new(&params, Adam::new(&params), Constant(0.003), run).epochs(2);
+/// trainer.fit(&task, &train)?;
+/// assert_eq!(trainer.history().len(), 60);
+/// assert!(trainer.history().last("test accuracy").unwrap() > 0.5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Trainer<'a> {
+    params: Params,
+    optimizer: Box<dyn Optimize + 'a>,
+    rate: Rate<'a>,
+    run: Run,
+    history: History,
+    options: Options,
+    average: Option<Average>,
+    best: Option<(String, Best)>,
+    checkpoints: Option<Checkpoints>,
+    callbacks: Vec<Box<dyn Callback + 'a>>,
+    interrupt: Interrupt,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ended {
+    /// Optimizer steps of the whole run so far.
+    pub steps: usize,
+    /// Steps of this process.
+    pub new_steps: usize,
+    /// Seconds that this process spent on steps, without evaluations and checkpoints.
+    pub seconds: f64,
+    /// Why training stopped early; `None` when the run is complete.
+    pub stopped: Option<String>,
+}
+
+/// A step under way: its number, rate, and batches.
+type Context<B> = (usize, f32, Vec<B>);
+
+/// What one call of [`Trainer::fit`] knows beside the trainer.
+struct Fit {
+    start: Instant,
+    /// Seconds spent otherwise than on steps.
+    aside: f64,
+    first: usize,
+    total: usize,
+    per_epoch: usize,
+    /// Batches an epoch.
+    batches: usize,
+    /// Names of what is read back from a step, once known.
+    columns: Vec<String>,
+}
+
+impl<'a> Trainer<'a> {
+    /// Trains until the source's epochs, or the given number of steps, are done, or something asks to stop. Called again, it goes on.
+    ///
+    /// # Errors
+    /// [`Error::Diverged`] when the loss is not finite; [`Error::Training`] for a source with too few batches; whatever goes wrong with
+    /// files and on the device, or in the task. The last checkpoint stays.
+    ///
+    /// # Panics
+    /// When the loss doesn't depend on a trainable parameter.
+    #[track_caller]
+    pub fn fit<T: Task>(&mut self, task: &T, source: &impl Source<Batch = T::Batch>) -> Result<Ended> {
+        let mut fit = self.begin(source.steps())?;
+        let mut late = Late::new(LAG);
+        let mut stop = None;
+        while self.optimizer.steps() < fit.total && stop.is_none() {
+            let (epoch, done) =
+                (self.optimizer.steps() / fit.per_epoch, self.optimizer.steps() % fit.per_epoch);
+            let mut batches = source.batches(epoch, done * self.options.accumulate);
+            for _ in done..fit.per_epoch.min(done + fit.total - self.optimizer.steps()) {
+                let taken: Vec<T::Batch> = batches.by_ref().take(self.options.accumulate).collect();
+                if taken.len() < self.options.accumulate {
+                    return Err(Error::Training(format!("the source's epoch {epoch} has too few batches")));
+                }
+                let (step, lr) = (self.optimizer.steps(), self.rate.lr(self.optimizer.steps()));
+                let values = self.step(task, &taken, lr, &mut fit)?;
+                if let Some(known) = late.push((step, lr, taken), &values)? {
+                    stop = self.record(task, known, &fit)?;
+                }
+                stop = stop.or(self.asked_to_stop(&fit));
+                if stop.is_some() || self.pauses(&fit) {
+                    let aside = Instant::now();
+                    while let Some(known) = late.pop()? {
+                        stop = self.record(task, known, &fit)?.or(stop);
+                    }
+                    stop = self.pause(task, &fit, stop.is_some())?.or(stop);
+                    fit.aside += aside.elapsed().as_secs_f64();
+                }
+                if stop.is_some() {
+                    break;
+                }
+            }
+        }
+        self.end(&fit, stop)
+    }
+
+    /// Checks the options, and tells callbacks and the rate what happened before.
+    fn begin(&mut self, batches: usize) -> Result<Fit> {
+        let per_epoch = batches / self.options.accumulate;
+        if per_epoch == 0 {
+            let wanted = self.options.accumulate;
+            return Err(Error::Training(format!("an epoch has {batches} batches, a step takes {wanted}")));
+        }
+        let total = self.options.steps.unwrap_or(self.options.epochs * per_epoch);
+        if self.optimizer.steps() == 0 {
+            if self.options.resume {
+                self.go_on(batches)?
+            } else {
+                self.history = History::create(self.run.path())?
+            }
+        }
+        let first = self.optimizer.steps();
+        if first >= total {
+            let advice = "ask for more epochs or steps";
+            return Err(Error::Training(format!("the run has {first} of {total} steps already; {advice}")));
+        }
+        let fit =
+            Fit { start: Instant::now(), aside: 0.0, first, total, per_epoch, batches, columns: vec![] };
+        let moment = moment(&self.history, first, &fit);
+        self.callbacks.iter_mut().try_for_each(|callback| callback.on_start(&moment))?;
+        Ok(fit)
+    }
+
+    /// Goes on from the newest checkpoint.
+    fn go_on(&mut self, batches: usize) -> Result<()> {
+        let Some(checkpoints) = &mut self.checkpoints else {
+            return Err(Error::Training("without checkpoints there is nothing to go on from".into()));
+        };
+        let average = self.average.as_mut();
+        let mut parts = Parts { params: &self.params, optimizer: self.optimizer.as_mut(), average };
+        let Some(steps) = checkpoints.resume(&mut parts, batches)? else {
+            return Err(Error::NoCheckpoint { path: self.run.path().into() });
+        };
+        self.history = History::resume(self.run.path(), steps)?;
+        for same in self.history.all_evaluations().chunk_by(|a, b| a.steps == b.steps) {
+            let figures: Vec<(&str, f64)> = same.iter().map(|e| (e.name.as_str(), e.value)).collect();
+            self.rate.evaluated(&figures)?;
+            if let Some((name, best)) = &mut self.best
+                && let Some((_, value)) = figures.iter().find(|(n, _)| n == name)
+            {
+                best.improve(*value);
+            }
+            self.callbacks.iter_mut().for_each(|callback| callback.replay(same[0].steps, &figures));
+        }
+        Ok(())
+    }
+
+    /// Takes note of a step's numbers, and stops the run if the loss is not finite.
+    fn record<T: Task>(
+        &mut self,
+        task: &T,
+        known: (Context<T::Batch>, Vec<f32>),
+        fit: &Fit,
+    ) -> Result<Option<String>> {
+        let ((step, lr, batches), values) = known;
+        let names = fit.columns.iter().map(String::as_str);
+        let row: Vec<(&str, f32)> =
+            [("lr", lr)].into_iter().chain(names.zip(values.iter().copied())).collect();
+        self.history.stepped(step, &row)?;
+        let mut fault = None;
+        check_finite(step, values[0], || {
+            let again = |batch| task.train(batch).map(|outcome| outcome.loss);
+            let losses: Result<Vec<Tensor>> = batches.iter().map(again).collect();
+            let found = losses.map_err(|e| fault = Some(e)).ok();
+            let sum = found.and_then(|losses| losses.into_iter().reduce(|a, b| a + b));
+            sum.unwrap_or_else(|| Tensor::zeros(self.params.device(), &[]))
+        })?;
+        fault.map_or(Ok(()), Err)?;
+        let moment = moment(&self.history, self.optimizer.steps(), fit);
+        let flows = self.callbacks.iter_mut().map(|callback| callback.on_step(&moment));
+        first_stop(flows.collect::<Result<_>>()?)
+    }
+
+    /// Whether the run should stop after this step, and why.
+    fn asked_to_stop(&self, fit: &Fit) -> Option<String> {
+        let over = |limit: &std::time::Duration| fit.start.elapsed() >= *limit;
+        let steps = self.optimizer.steps();
+        if self.interrupt.requested() {
+            Some("interrupted".into())
+        } else if self.options.time_limit.as_ref().is_some_and(over) {
+            Some("the time is up".into())
+        } else if self.options.stop_after.is_some_and(|stop| steps >= stop && steps < fit.total) {
+            Some(format!("asked to stop after {steps} steps"))
+        } else {
+            None
+        }
+    }
+
+    /// Whether there is more to do after this step than the next one.
+    fn pauses(&self, fit: &Fit) -> bool {
+        self.evaluates(fit) || self.saves(fit)
+    }
+
+    fn evaluates(&self, fit: &Fit) -> bool {
+        let steps = self.optimizer.steps();
+        steps.is_multiple_of(self.options.evaluate_every.unwrap_or(fit.per_epoch)) || steps == fit.total
+    }
+
+    fn saves(&self, fit: &Fit) -> bool {
+        let steps = self.optimizer.steps();
+        let every = self.options.save_every.unwrap_or(usize::MAX);
+        self.checkpoints.is_some()
+            && (steps.is_multiple_of(every)
+                || steps == fit.total
+                || (self.options.save_every.is_none() && self.evaluates(fit)))
+    }
+
+    /// Evaluates and saves, where it is time to.
+    fn pause<T: Task>(&mut self, task: &T, fit: &Fit, ending: bool) -> Result<Option<String>> {
+        let mut stop = None;
+        if self.evaluates(fit) {
+            stop = self.evaluate(task, fit)?;
+        }
+        let saves = self.saves(fit) || ending || stop.is_some();
+        if let Some(checkpoints) = self.checkpoints.as_mut().filter(|_| saves) {
+            let average = self.average.as_mut();
+            let parts = Parts { params: &self.params, optimizer: self.optimizer.as_mut(), average };
+            checkpoints.save(&parts, fit.batches)?;
+        }
+        Ok(stop)
+    }
+
+    /// Measures with the averaged parameters, if there are any.
+    fn evaluate<T: Task>(&mut self, task: &T, fit: &Fit) -> Result<Option<String>> {
+        let swap = |average: &mut Option<Average>| average.iter_mut().for_each(Average::swap);
+        swap(&mut self.average);
+        let measured = self.measure(task);
+        swap(&mut self.average);
+        let figures = measured?;
+        if figures.is_empty() {
+            return Ok(None); // the task has nothing to measure
+        }
+        self.rate.evaluated(&figures)?;
+        let moment = moment(&self.history, self.optimizer.steps(), fit);
+        let flows = self.callbacks.iter_mut().map(|callback| callback.on_evaluation(&moment, &figures));
+        first_stop(flows.collect::<Result<_>>()?)
+    }
+
+    fn measure<T: Task>(&mut self, task: &T) -> Result<Vec<(&'static str, f64)>> {
+        let figures = task.evaluate()?;
+        if figures.is_empty() {
+            return Ok(figures);
+        }
+        self.history.evaluated(self.optimizer.steps(), &figures)?;
+        if let Some((name, best)) = &mut self.best {
+            let Some((_, value)) = figures.iter().find(|(n, _)| n == name) else {
+                let known = figures.iter().map(|(name, _)| (*name).to_owned()).collect();
+                return Err(Error::NoFigure { name: name.clone(), known });
+            };
+            if best.improve(*value) || !self.run.join(BEST).exists() {
+                self.params.save(self.run.join(BEST))?;
+            }
+        }
+        Ok(figures)
+    }
+
+    fn end(&mut self, fit: &Fit, stopped: Option<String>) -> Result<Ended> {
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.finish()?;
+        }
+        let seconds = fit.start.elapsed().as_secs_f64() - fit.aside;
+        let steps = self.optimizer.steps();
+        let moment = moment(&self.history, steps, fit);
+        let reason = stopped.as_deref().unwrap_or("complete");
+        self.callbacks.iter_mut().try_for_each(|callback| callback.on_end(&moment, reason))?;
+        if self.options.restore_best && self.run.join(BEST).exists() {
+            self.params.load(self.run.join(BEST))?;
+        }
+        Ok(Ended { steps, new_steps: steps - fit.first, seconds, stopped })
+    }
+}
+
+fn moment<'a>(history: &'a History, steps: usize, fit: &Fit) -> Moment<'a> {
+    let seconds = fit.start.elapsed().as_secs_f64();
+    Moment { history, steps, total: fit.total, per_epoch: fit.per_epoch, first: fit.first, seconds }
+}
+
+fn first_stop(flows: Vec<Flow>) -> Result<Option<String>> {
+    let reason = |flow| match flow {
+        Flow::Stop(reason) => Some(reason),
+        Flow::Continue => None,
+    };
+    Ok(flows.into_iter().find_map(reason))
+}

@@ -1,0 +1,186 @@
+//! What can be asked of a trainer.
+
+use std::time::Duration;
+
+use models::{Average, Optimize, Params};
+
+use super::{CHECKPOINTS, Rate, Trainer};
+use crate::best::{Best, Goal};
+use crate::callback::Callback;
+use crate::{Checkpoints, History, Interrupt, Result, Run};
+
+/// How gradients are made smaller.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Clip {
+    /// Scaled down to this joint 2-norm.
+    Norm(f32),
+    /// Cut off at plus and minus this.
+    Value(f32),
+}
+
+pub(super) struct Options {
+    pub epochs: usize,
+    pub steps: Option<usize>,
+    pub stop_after: Option<usize>,
+    pub accumulate: usize,
+    pub clip: Option<Clip>,
+    pub watch_gradients: bool,
+    pub evaluate_every: Option<usize>,
+    pub save_every: Option<usize>,
+    pub restore_best: bool,
+    pub resume: bool,
+    pub time_limit: Option<Duration>,
+}
+
+impl<'a> Trainer<'a> {
+    /// One epoch with the rates of a schedule ([`Rate::Plateau`] for those that follow a figure), logged to a run's directory;
+    /// evaluated at the end of each epoch; no checkpoints.
+    ///
+    pub fn new(
+        params: &Params,
+        optimizer: impl Optimize + 'a,
+        rate: impl Into<Rate<'a>>,
+        run: Run,
+    ) -> Trainer<'a> {
+        let options = Options {
+            epochs: 1,
+            steps: None,
+            stop_after: None,
+            accumulate: 1,
+            clip: None,
+            watch_gradients: false,
+            evaluate_every: None,
+            save_every: None,
+            restore_best: false,
+            resume: false,
+            time_limit: None,
+        };
+        Trainer {
+            params: params.clone(),
+            optimizer: Box::new(optimizer),
+            rate: rate.into(),
+            history: History::unwritten(run.path()),
+            run,
+            options,
+            average: None,
+            best: None,
+            checkpoints: None,
+            callbacks: vec![],
+            interrupt: Interrupt::default(),
+        }
+    }
+
+    /// Trains for this many passes over the source.
+    pub fn epochs(mut self, epochs: usize) -> Self {
+        self.options.epochs = epochs;
+        self
+    }
+
+    /// Trains for this many optimizer steps, whatever they are in epochs.
+    pub fn steps(mut self, steps: usize) -> Self {
+        self.options.steps = Some(steps);
+        self
+    }
+
+    /// Stops after so many steps, in the middle of the run.
+    pub fn stop_after(mut self, steps: Option<usize>) -> Self {
+        self.options.stop_after = steps;
+        self
+    }
+
+    /// Steps on the mean loss of so many batches.
+    pub fn accumulate(mut self, batches: usize) -> Self {
+        self.options.accumulate = batches.max(1);
+        self
+    }
+
+    /// Clips gradients; with [`Clip::Norm`] the log tells their norm before.
+    pub fn clip(mut self, clip: Clip) -> Self {
+        self.options.clip = Some(clip);
+        self
+    }
+
+    /// Logs the norm of every parameter's gradient in the step before each evaluation.
+    pub fn watch_gradients(mut self) -> Self {
+        self.options.watch_gradients = true;
+        self
+    }
+
+    /// Evaluates, and keeps, an exponential moving average of the parameters beside them.
+    pub fn ema(mut self, decay: f32) -> Self {
+        self.average = Some(Average::ema(&self.params, decay));
+        self
+    }
+
+    /// Evaluates after every so many steps instead of every epoch, and after the last one.
+    pub fn evaluate_every(mut self, steps: usize) -> Self {
+        self.options.evaluate_every = Some(steps.max(1));
+        self
+    }
+
+    /// Keeps the weights with the best value of a figure of the evaluation, in `best.safetensors`.
+    pub fn best(mut self, figure: impl Into<String>, goal: Goal) -> Self {
+        self.best = Some((figure.into(), Best::new(goal)));
+        self
+    }
+
+    /// Ends with the best weights instead of the last ones; see [`best`](Trainer::best).
+    pub fn restore_best(mut self) -> Self {
+        self.options.restore_best = true;
+        self
+    }
+
+    /// Writes a checkpoint with every evaluation, and when training stops; the newest `keep` stay in `checkpoints`.
+    ///
+    /// # Errors
+    /// [`Error::Output`](crate::Error::Output) when the directory can't be made or written.
+    pub fn checkpoints(mut self, keep: usize) -> Result<Self> {
+        self.checkpoints = Some(Checkpoints::new(self.run.join(CHECKPOINTS))?.keep(keep));
+        Ok(self)
+    }
+
+    /// Writes checkpoints after every so many steps instead of with every evaluation.
+    pub fn save_every(mut self, steps: usize) -> Self {
+        self.options.save_every = Some(steps.max(1));
+        self
+    }
+
+    /// Goes on from the newest checkpoint, if asked to. The source, the model and the options must be those of the run.
+    pub fn resume(mut self, resume: bool) -> Self {
+        self.options.resume = resume;
+        self
+    }
+
+    /// Stops after the first step that ends later than this.
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.options.time_limit = Some(limit);
+        self
+    }
+
+    /// Stops after the step in which somebody asks for it.
+    pub fn interrupt(mut self, interrupt: Interrupt) -> Self {
+        self.interrupt = interrupt;
+        self
+    }
+
+    /// Tells a callback what happens.
+    pub fn callback(mut self, callback: impl Callback + 'a) -> Self {
+        self.callbacks.push(Box::new(callback));
+        self
+    }
+
+    /// What was measured so far.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// The directory of the run.
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// The best value so far of the figure that [`best`](Trainer::best) names.
+    pub fn best_value(&self) -> Option<f64> {
+        self.best.as_ref()?.1.value
+    }
+}

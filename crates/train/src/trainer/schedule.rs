@@ -1,0 +1,41 @@
+//! Learning rates of a trainer.
+
+use models::{ReduceLrOnPlateau, Schedule};
+
+use crate::{Error, Result};
+
+/// The learning rate of each step: by a schedule, or lowered when a figure gets no better.
+pub enum Rate<'a> {
+    Schedule(Box<dyn Schedule + 'a>),
+    /// Follows the figure of this name.
+    Plateau(String, ReduceLrOnPlateau),
+}
+
+impl<'a, S: Schedule + 'a> From<S> for Rate<'a> {
+    fn from(schedule: S) -> Rate<'a> {
+        Rate::Schedule(Box::new(schedule))
+    }
+}
+
+impl Rate<'_> {
+    /// The rate of step `step`, counted from 0.
+    pub(super) fn lr(&self, step: usize) -> f32 {
+        match self {
+            Rate::Schedule(schedule) => schedule.lr(step),
+            Rate::Plateau(_, plateau) => plateau.lr(),
+        }
+    }
+
+    /// Takes new figures.
+    pub(super) fn evaluated(&mut self, figures: &[(&str, f64)]) -> Result<()> {
+        let Rate::Plateau(name, plateau) = self else { return Ok(()) };
+        match figures.iter().find(|(n, _)| n == name) {
+            Some(&(_, value)) => plateau.step(value),
+            None => {
+                let known = figures.iter().map(|(name, _)| (*name).to_owned()).collect();
+                return Err(Error::NoFigure { name: name.clone(), known });
+            }
+        }
+        Ok(())
+    }
+}

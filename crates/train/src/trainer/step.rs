@@ -1,0 +1,96 @@
+//! One optimizer step: forward, backward, clipping, update, average.
+
+use autograd::{Accumulator, Gradients, Tensor, stack};
+
+use super::{Clip, Fit, Outcome, Task, Trainer};
+use crate::Result;
+
+impl Trainer<'_> {
+    /// Steps on the mean loss of some batches; gives what the log should say of it, beginning with the loss.
+    #[track_caller]
+    pub(super) fn step<T: Task>(
+        &mut self,
+        task: &T,
+        batches: &[T::Batch],
+        lr: f32,
+        fit: &mut Fit,
+    ) -> Result<Tensor> {
+        let (gradients, mut watched) = match batches {
+            [batch] => {
+                let outcome = task.train(batch)?;
+                (outcome.loss.backward(), of(outcome))
+            }
+            several => accumulated(task, several)?,
+        };
+        let gradients = match self.options.clip {
+            Some(Clip::Norm(max)) => {
+                let (clipped, norm) = gradients.clip_norm(max, 2.0);
+                watched.push(("gradient norm", norm.detach()));
+                clipped
+            }
+            Some(Clip::Value(limit)) => gradients.clip_value(limit),
+            None => gradients,
+        };
+        let names = watched.iter().map(|(name, _)| (*name).to_owned());
+        fit.columns = names.collect();
+        let values = stack(&watched.iter().map(|(_, scalar)| scalar).collect::<Vec<_>>(), 0);
+        drop(watched);
+        let norms = self.watches_gradients(fit).then(|| self.gradient_norms(&gradients));
+        self.optimizer.step(gradients, lr)?;
+        if let Some(average) = &mut self.average {
+            average.update()?;
+        }
+        if let Some((names, norms)) = norms {
+            let norms = norms.to_vec::<f32>()?.into_iter().map(f64::from);
+            let parts = names.into_iter().zip(norms).collect();
+            self.history.detailed(self.optimizer.steps(), "gradient norms", parts)?;
+        }
+        Ok(values)
+    }
+
+    /// Whether the next evaluation comes after the step in the making.
+    fn watches_gradients(&self, fit: &Fit) -> bool {
+        let after = self.optimizer.steps() + 1;
+        self.options.watch_gradients
+            && (after.is_multiple_of(self.options.evaluate_every.unwrap_or(fit.per_epoch))
+                || after == fit.total)
+    }
+
+    /// The 2-norm of the gradient of each parameter that has one, and their names.
+    fn gradient_norms(&self, gradients: &Gradients) -> (Vec<String>, Tensor) {
+        let of =
+            |param: models::Param| Some((param.name().to_owned(), gradients.get(&param.value())?.clone()));
+        let (names, gradients): (Vec<String>, Vec<Tensor>) =
+            self.params.trainable().into_iter().filter_map(of).unzip();
+        let norms: Vec<Tensor> = gradients.iter().map(|g| g.square().sum_all().sqrt()).collect();
+        (names, stack(&norms.iter().collect::<Vec<_>>(), 0))
+    }
+}
+
+/// What is read back: the loss, and what else is watched.
+fn of(outcome: Outcome) -> Vec<(&'static str, Tensor)> {
+    std::iter::once(("loss", outcome.loss.detach())).chain(outcome.watched).collect()
+}
+
+/// The gradients of the mean loss of several batches, one after the other, and means of what is watched.
+#[track_caller]
+fn accumulated<T: Task>(task: &T, batches: &[T::Batch]) -> Result<(Gradients, Vec<(&'static str, Tensor)>)> {
+    let share = 1.0 / batches.len() as f32;
+    let (mut sum, mut means) = (Accumulator::default(), vec![]);
+    for batch in batches {
+        let outcome = task.train(batch)?;
+        let loss = &outcome.loss * share;
+        let watched = of(outcome);
+        means = if means.is_empty() {
+            watched.into_iter().map(|(name, scalar)| (name, scalar * share)).collect()
+        } else {
+            means
+                .into_iter()
+                .zip(watched)
+                .map(|((name, a), (_, b)): (_, (_, Tensor))| (name, a + b * share))
+                .collect()
+        };
+        sum.add(loss.backward())?;
+    }
+    Ok((sum.take(), means))
+}
