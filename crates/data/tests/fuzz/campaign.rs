@@ -52,7 +52,7 @@ pub struct File<'a> {
     pub bytes: Vec<u8>,
     /// What is in the wrapping, or was before the damage.
     pub content: Vec<u8>,
-    /// Whether only the content was damaged, so that all checksums are right.
+    /// Whether the content was damaged before it was wrapped, so that checksums are right for it.
     pub rewrapped: bool,
     /// A directory to write to.
     pub directory: &'a Path,
@@ -139,12 +139,12 @@ pub fn run(reader: &Reader, first: u64, cases_wanted: u64, time: Option<Duration
         let mut bytes = (samples[sample].wrap)(&content);
         case.wrapping.iter().for_each(|mutation| mutation.apply(&mut bytes, &files));
         let (directory, memory) = (directory.path(), Memory::default());
-        File { sample, bytes, content, rewrapped: case.wrapping.is_empty(), directory, memory }
+        File { sample, bytes, content, rewrapped: !case.content.is_empty(), directory, memory }
     };
     for sample in 0..samples.len() {
         let (bytes, content) = (files[sample].to_vec(), contents[sample].to_vec());
         let (directory, memory) = (directory.path(), Memory::default());
-        let mut whole = File { sample, bytes, content, rewrapped: true, directory, memory };
+        let mut whole = File { sample, bytes, content, rewrapped: false, directory, memory };
         let verdict = (reader.check)(&mut whole);
         assert!(
             matches!(verdict, Ok(Verdict::Accepted)),
