@@ -7,7 +7,7 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, short};
 
 /// A gzip archive may expand to this many times its size, or to [`EXPANSION_FLOOR`] if that is more.
 /// Images and CIFAR's records hardly shrink at all; gzip's most is about 1000.
@@ -87,15 +87,15 @@ fn collect(
         let mut entry = entry?;
         let raw = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let name = check(&entry, &raw).map_err(|problem| {
-            Problem::Found(Error::UnsafeEntry { archive: path.into(), entry: raw.clone(), problem })
+            Problem::Found(Error::UnsafeEntry { archive: path.into(), entry: short(&raw), problem })
         })?;
-        *after = format!("entry {raw:?}");
+        *after = format!("entry {:?}", short(&raw));
         let Some(name) = name else { continue };
         let Some(most) = limit(&name) else { continue };
         let mut bytes = Vec::new(); // grows by what is read: the header's size is only a claim
         (&mut entry).take(most + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > most {
-            let what = format!("{}: entry {raw:?}", path.display());
+            let what = format!("{}: entry {:?}", path.display(), short(&raw));
             return Err(Problem::Found(Error::TooLarge { what, limit: most }));
         }
         if bytes.len() as u64 != entry.size() {

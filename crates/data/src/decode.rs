@@ -12,6 +12,17 @@ use crate::images::MAX_PIXEL_BYTES;
 /// The most pixels on a side.
 const MAX_SIDE: u32 = 8192;
 
+/// An image may have this many times the bytes of its file, or [`EXPANSION_FLOOR`] if that is more. Deflate's most is 1032; a JPEG of
+/// nothing could go beyond.
+const EXPANSION: u64 = 1100;
+const EXPANSION_FLOOR: u64 = 64 << 20;
+
+/// The most bytes that a decoder may take for an image.
+const MAX_DECODER: u64 = 256 << 20;
+
+/// Images are decoded in parallel in pieces of about this many bytes, so that those behind a header that lies cost nothing.
+const PIECE: usize = 256 << 20;
+
 /// An image file: what to call it in errors, and where its bytes come from.
 pub(crate) struct Item<'a, T> {
     pub(crate) name: String,
@@ -34,8 +45,7 @@ pub(crate) fn decode_all<T: Sync>(
         let what = format!("{} decoded images of {width}x{height} pixels", items.len());
         return Err(Error::TooLarge { what, limit: MAX_PIXEL_BYTES });
     }
-    let mut pixels = vec![0; total as usize];
-    let failure = pixels.par_chunks_exact_mut(size).zip(items).find_map_first(|(out, item)| {
+    let decode = |(out, item): (&mut [u8], &Item<'_, T>)| {
         let mut decode = || {
             let bytes = content(item.image)?;
             let decoder = open(&item.name, &bytes)?;
@@ -61,11 +71,18 @@ pub(crate) fn decode_all<T: Sync>(
             Ok(())
         };
         decode().err()
-    });
-    match failure {
-        Some(error) => Err(error),
-        None => Ok((pixels, [3, height, width])),
+    };
+    let mut pixels = vec![];
+    for piece in items.chunks((PIECE / size).max(1)) {
+        let start = pixels.len();
+        pixels.reserve_exact(piece.len() * size);
+        pixels.resize(start + piece.len() * size, 0);
+        let failure = pixels[start..].par_chunks_exact_mut(size).zip(piece).find_map_first(decode);
+        if let Some(error) = failure {
+            return Err(error);
+        }
     }
+    Ok((pixels, [3, height, width]))
 }
 
 /// A decoder that has read the header and found it within limits.
@@ -81,14 +98,22 @@ fn open<'a>(name: &str, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a> {
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_SIDE);
     limits.max_image_height = Some(MAX_SIDE);
-    limits.max_alloc = Some(256 << 20);
+    limits.max_alloc = Some(MAX_DECODER);
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|error| failed(error.to_string()))?;
     reader.limits(limits);
     let decoder = reader.into_decoder().map_err(|error| failed(error.to_string()))?;
-    if decoder.dimensions().0 == 0 || decoder.dimensions().1 == 0 {
+    let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 {
         return Err(failed("it has no pixels".into()));
+    }
+    let most = EXPANSION_FLOOR.max(bytes.len() as u64 * EXPANSION).min(MAX_DECODER);
+    if decoder.total_bytes() > most {
+        let size = bytes.len();
+        return Err(failed(format!(
+            "{width}x{height} pixels are too much for an image, or for a file of {size} bytes"
+        )));
     }
     Ok(decoder)
 }

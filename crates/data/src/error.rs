@@ -6,6 +6,11 @@ use std::path::PathBuf;
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// The start of a text from a file, which may be as long as the file, for a message.
+pub(crate) fn short(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
 /// What was wrong with a data set, a loader's options or a download.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -117,6 +122,10 @@ pub enum Error {
     #[error("sampler: {0}")]
     Sampler(String),
 
+    /// Examples whose parts do not fit together.
+    #[error("examples: {0}")]
+    Examples(String),
+
     /// A matrix whose parts do not fit together, or with numbers that cannot be worked with.
     #[error("matrix: {0}")]
     Matrix(String),
@@ -124,6 +133,11 @@ pub enum Error {
     /// A CSV file is not the table that it should be.
     #[error("{file}, line {line}{}: {problem}", column.as_ref().map_or(String::new(), |c| format!(", column {c:?}")))]
     Csv { file: String, line: u64, column: Option<String>, problem: String },
+
+    /// A Parquet file is damaged, or holds what is not read here.
+    #[cfg(feature = "parquet")]
+    #[error("{file}{}: {problem}", column.as_ref().map_or(String::new(), |c| format!(", column {c:?}")))]
+    Parquet { file: String, column: Option<String>, problem: String },
 
     /// A table has not the column, or the column not the values, that are asked for.
     #[error("table: {0}")]
@@ -136,6 +150,11 @@ pub enum Error {
     /// A text that no characters can be learned from.
     #[error("text: {0}")]
     Text(String),
+
+    /// A tokenizer's file is damaged, or a tokenizer can't be learned or used as asked.
+    #[cfg(feature = "tokenizers")]
+    #[error("{what}: {problem}")]
+    Tokenizer { what: String, problem: String },
 
     /// A download failed on its way.
     #[cfg(feature = "download")]

@@ -18,6 +18,7 @@
 
 mod archive;
 mod augment;
+mod batches;
 mod cache;
 pub mod cifar;
 mod decode;
@@ -35,20 +36,36 @@ mod matrix;
 pub mod npy;
 mod npy_header;
 mod npz;
+#[cfg(feature = "parquet")]
+mod parquet_cells;
+#[cfg(feature = "parquet")]
+mod parquet_pages;
+#[cfg(feature = "parquet")]
+mod parquet_table;
 mod prefetch;
 mod resample;
 mod rng;
+mod rows;
 mod sampler;
 pub mod scaler;
+mod sequences;
+mod series;
 mod smote;
 mod source;
 pub mod split;
 pub mod synthetic;
 mod table;
+mod targets;
 mod text;
+#[cfg(feature = "tokenizers")]
+mod tokenizer;
 mod upload;
+mod vocabulary;
+#[cfg(feature = "tokenizers")]
+mod word_piece;
 
 pub use augment::{Augment, Crop};
+pub use batches::{BatchOptions, Batches, Examples};
 pub use cache::Cache;
 pub use encoder::{Encoder, Encoding};
 pub use error::{Error, Result};
@@ -57,10 +74,19 @@ pub use images::{Dataset, ImageSet, Normalize};
 pub use load::{load, load_with};
 pub use loader::{Batch, Loader, LoaderOptions};
 pub use matrix::Matrix;
+#[cfg(feature = "parquet")]
+pub use parquet_table::ParquetOptions;
 pub use resample::{class_weights, over_sample, under_sample};
+pub use rows::{DeviceRows, RowBatch, Rows};
 pub use sampler::Sampler;
+pub use sequences::{DevicePadded, Padded, SequenceBatch, Sequences};
+pub use series::{DeviceSeries, SeriesBatch, SeriesOptions, SeriesWindows};
 pub use smote::smote;
 pub use source::{RandomWindows, Source};
 pub use table::{Column, Kind, Table, TableOptions};
+pub use targets::Targets;
 pub use text::{Text, TextBatch, Windows};
+#[cfg(feature = "tokenizers")]
+pub use tokenizer::Tokenizer;
 pub use upload::DeviceBatch;
+pub use vocabulary::Vocabulary;

@@ -68,6 +68,13 @@ impl Matrix {
         Matrix::new(values, self.columns)
     }
 
+    /// As [`select`](Self::select), of rows that are there.
+    pub(crate) fn pick(&self, rows: &[u32]) -> Matrix {
+        let mut values = Vec::with_capacity(rows.len() * self.columns);
+        rows.iter().for_each(|&row| values.extend_from_slice(self.row(row as usize)));
+        Matrix { values, columns: self.columns }
+    }
+
     /// Puts `value` in the place of every missing one. After a standard scaler, 0 is the mean.
     pub fn fill_missing(&mut self, value: f32) {
         self.values.iter_mut().filter(|v| v.is_nan()).for_each(|v| *v = value);

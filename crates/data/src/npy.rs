@@ -5,7 +5,7 @@
 //! `u8`) and truth values (`b1`) become i32. Anything else, and numbers beyond f32 or i32, are errors. Nothing is ever executed:
 //! pickled objects are not read.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -84,7 +84,7 @@ pub fn write(path: impl AsRef<Path>, array: &Array) -> Result<()> {
         Values::F32(values) => values.iter().for_each(|value| bytes.extend(value.to_le_bytes())),
         Values::I32(values) => values.iter().for_each(|value| bytes.extend(value.to_le_bytes())),
     }
-    fs::write(path, bytes).map_err(|source| Error::Write { path: path.into(), source })
+    gpu_core::write_atomically(path, &bytes).map_err(|source| Error::Write { path: path.into(), source })
 }
 
 /// The array in the bytes of a `.npy` file, or what is wrong with them.
@@ -150,7 +150,7 @@ fn whole(bytes: [u8; 8], header: &Header) -> Option<i32> {
 }
 
 /// IEEE 754's half precision: sign, 5 bits of exponent, 10 of fraction.
-fn half(bits: u16) -> f32 {
+pub(crate) fn half(bits: u16) -> f32 {
     let (exponent, fraction) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
     let magnitude = match exponent {
         0 => fraction * 2f32.powi(-24),

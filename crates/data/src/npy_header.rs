@@ -1,5 +1,7 @@
 //! The header of a `.npy` file: magic bytes, version, and a Python dictionary of three entries.
 
+use crate::error::short;
+
 /// Every array begins with this.
 const MAGIC: &[u8] = b"\x93NUMPY";
 
@@ -71,7 +73,7 @@ fn dictionary(text: &str) -> Result<Header, String> {
             "descr" => descr = Some(element(parser.string()?)?),
             "fortran_order" => fortran = Some(parser.truth()?),
             "shape" => shape = Some(parser.tuple()?),
-            _ => return Err(format!("its header has an entry {key:?}")),
+            _ => return Err(format!("its header has an entry {:?}", short(key))),
         }
         if !parser.accept(",") {
             parser.expect("}")?;
@@ -84,15 +86,19 @@ fn dictionary(text: &str) -> Result<Header, String> {
         }
         _ => Err(format!(
             "its header is not 'descr', 'fortran_order' and 'shape' alone: {:?}",
-            text.trim_end()
+            short(text.trim_end())
         )),
     }
 }
 
 /// Kind, size and whether the first byte is the most significant, of an element such as `<f4`.
 fn element(descr: &str) -> Result<(Kind, usize, bool), String> {
-    let unread =
-        || format!("elements {descr:?} are not f2, f4, f8, i1 to i8, u1 to u8 or b1 with '<', '>' or '|'");
+    let unread = || {
+        format!(
+            "elements {:?} are not f2, f4, f8, i1 to i8, u1 to u8 or b1 with '<', '>' or '|'",
+            short(descr)
+        )
+    };
     let big_endian = match descr.as_bytes().first() {
         Some(b'<' | b'|') => false,
         Some(b'>') => true,
@@ -172,7 +178,10 @@ impl<'a> Parser<'a> {
     fn number(&mut self) -> Result<usize, String> {
         let rest = self.rest.trim_ascii_start();
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        let number = rest[..end].parse().map_err(|_| self.fault("an extent"))?;
+        let digits = &rest[..end];
+        // Python has no literals with zeros in front.
+        let number = if digits.len() > 1 && digits.starts_with('0') { None } else { digits.parse().ok() };
+        let number = number.ok_or_else(|| self.fault("an extent"))?;
         self.rest = &rest[end..];
         self.accept("L"); // a long integer of Python 2
         Ok(number)

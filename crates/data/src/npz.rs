@@ -7,7 +7,7 @@ use std::path::Path;
 
 use zip::ZipArchive;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, short};
 use crate::images::MAX_PIXEL_BYTES;
 use crate::npy::{Array, parse};
 
@@ -45,7 +45,7 @@ pub fn read_npz(path: impl AsRef<Path>) -> Result<BTreeMap<String, Array>> {
         let mut entry = archive.by_index(place).map_err(unread)?;
         let name = entry.name().map_err(unread)?.into_owned();
         let name = name.strip_suffix(".npy").unwrap_or(&name).to_string();
-        let inside = format!(", array {name:?}");
+        let inside = format!(", array {:?}", short(&name));
         let mut bytes = vec![]; // grows by what is read: the sizes in the archive are only a claim
         (&mut entry)
             .take(left + 1)

@@ -16,6 +16,7 @@ pub(crate) enum Use {
     Sampler = 8,
     Resample = 9,
     Smote = 10,
+    Buckets = 11,
 }
 
 /// ChaCha8 keyed by all four numbers: the same on every version, platform and thread.

@@ -7,13 +7,13 @@ use std::path::Path;
 
 use csv::{ErrorKind, Position, ReaderBuilder, StringRecord, Trim};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, short};
 
 /// Files may have this many bytes.
-const LIMIT: u64 = 1 << 30;
+pub(crate) const LIMIT: u64 = 1 << 30;
 
 /// Tables may have this many columns.
-const MAX_COLUMNS: usize = 1 << 16;
+pub(crate) const MAX_COLUMNS: usize = 1 << 16;
 
 /// What the cells of a column are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,9 +69,9 @@ pub enum Column {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Table {
-    names: Vec<String>,
-    columns: Vec<Column>,
-    rows: usize,
+    pub(crate) names: Vec<String>,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) rows: usize,
 }
 
 impl Table {
@@ -222,7 +222,7 @@ impl<'a> Source<'a> {
         }
         let mut seen = HashSet::new();
         if let Some(name) = first.iter().find(|name| !seen.insert(*name)) {
-            return Err(self.fault(1, None, &format!("two columns are called {name:?}")));
+            return Err(self.fault(1, None, &format!("two columns are called {:?}", short(name))));
         }
         Ok(first.iter().map(String::from).collect())
     }
@@ -261,7 +261,7 @@ impl<'a> Source<'a> {
     }
 
     fn fault(&self, line: u64, column: Option<usize>, problem: &str) -> Error {
-        let column = column.map(|column| self.names[column].clone());
+        let column = column.map(|column| short(&self.names[column]));
         Error::Csv { file: self.file.into(), line, column, problem: problem.into() }
     }
 
@@ -271,7 +271,7 @@ impl<'a> Source<'a> {
             ErrorKind::Utf8 { err, .. } => Error::Csv {
                 file: self.file.into(),
                 line,
-                column: self.names.get(err.field()).cloned(),
+                column: self.names.get(err.field()).map(|name| short(name)),
                 problem: "the cell is not UTF-8".into(),
             },
             ErrorKind::UnequalLengths { expected_len, len, .. } => {
@@ -283,14 +283,14 @@ impl<'a> Source<'a> {
 }
 
 /// A column while it is read.
-enum Builder {
+pub(crate) enum Builder {
     Numbers(Vec<f32>),
     /// Codes in the order of appearance.
     Categories(Vec<Option<u32>>, HashMap<String, u32>),
 }
 
 impl Builder {
-    fn new(kind: Option<Kind>) -> Builder {
+    pub(crate) fn new(kind: Option<Kind>) -> Builder {
         match kind {
             Some(Kind::Categories) => Builder::Categories(vec![], HashMap::new()),
             Some(Kind::Numbers) | None => Builder::Numbers(vec![]),
@@ -298,13 +298,13 @@ impl Builder {
     }
 
     /// Adds a cell, or a missing one; an error is what is wrong with it.
-    fn push(&mut self, cell: Option<&str>) -> Result<(), String> {
+    pub(crate) fn push(&mut self, cell: Option<&str>) -> Result<(), String> {
         match (self, cell) {
             (Builder::Numbers(values), None) => values.push(f32::NAN),
             (Builder::Numbers(values), Some(cell)) => match cell.parse::<f32>() {
-                Ok(value) if value.is_infinite() => return Err(format!("{cell:?} is not finite")),
+                Ok(value) if value.is_infinite() => return Err(format!("{:?} is not finite", short(cell))),
                 Ok(value) => values.push(value),
-                Err(_) => return Err(format!("{cell:?} is not a number")),
+                Err(_) => return Err(format!("{:?} is not a number", short(cell))),
             },
             (Builder::Categories(codes, _), None) => codes.push(None),
             (Builder::Categories(codes, places), Some(cell)) => {
@@ -319,7 +319,21 @@ impl Builder {
         Ok(())
     }
 
-    fn finish(self) -> Column {
+    /// Adds a number, NaN if it is missing, which a category calls as it is `written`.
+    #[cfg(feature = "parquet")]
+    pub(crate) fn push_number(&mut self, value: f32, written: &impl std::fmt::Display) -> Result<(), String> {
+        match self {
+            Builder::Numbers(_) if value.is_infinite() => Err(format!("{written} is not finite")),
+            Builder::Numbers(values) => {
+                values.push(value);
+                Ok(())
+            }
+            Builder::Categories(..) if value.is_nan() => self.push(None),
+            Builder::Categories(..) => self.push(Some(&written.to_string())),
+        }
+    }
+
+    pub(crate) fn finish(self) -> Column {
         match self {
             Builder::Numbers(values) => Column::Numbers(values),
             Builder::Categories(mut codes, places) => {

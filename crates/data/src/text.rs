@@ -86,24 +86,13 @@ impl Text {
     /// The first part, and the last `share` of the text, as windows of `length` characters with those that follow each.
     ///
     /// # Errors
-    /// [`Error::Text`] when a part is shorter than a window.
+    /// As [`Windows::split`].
     pub fn split(&self, share: f64, length: usize) -> Result<(Windows, Windows)> {
-        let count = self.tokens.len();
-        let first = count - (count as f64 * share).round().clamp(0.0, count as f64) as usize;
-        let part = |start, end| {
-            if end - start <= length {
-                return Err(Error::Text(format!(
-                    "{} characters are too few for windows of {length} and the next; use a longer text or shorter windows",
-                    end - start
-                )));
-            }
-            Ok(Windows { tokens: self.tokens.clone(), start, end, length })
-        };
-        Ok((part(0, first)?, part(first, count)?))
+        Windows::split(self.tokens.clone(), share, length)
     }
 }
 
-/// Windows of a part of a text.
+/// Windows of a part of a sequence of tokens.
 #[derive(Clone, Debug)]
 pub struct Windows {
     tokens: Arc<[i32]>,
@@ -122,6 +111,36 @@ pub struct TextBatch {
 }
 
 impl Windows {
+    /// The first part, and the last `share` of any tokens, as windows of `length` tokens with those that follow each: of a
+    /// [`Text`]'s characters, a [`Vocabulary`](crate::Vocabulary)'s words, or what a tokenizer made.
+    ///
+    /// ```
+    /// use data::{Vocabulary, Windows};
+    /// let text = "the cat and the dog and the bird";
+    /// let vocabulary = Vocabulary::learn(text, 1, &[])?;
+    /// let (train, validation) = Windows::split(vocabulary.encode(text), 0.25, 1)?;
+    /// assert_eq!((train.len(), validation.len()), (5, 1));
+    /// # Ok::<(), data::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Text`] when a part is shorter than a window, or windows have no length.
+    pub fn split(tokens: impl Into<Arc<[i32]>>, share: f64, length: usize) -> Result<(Windows, Windows)> {
+        let tokens = tokens.into();
+        let count = tokens.len();
+        let first = count - (count as f64 * share).round().clamp(0.0, count as f64) as usize;
+        let part = |start, end| {
+            if length == 0 || end - start <= length {
+                return Err(Error::Text(format!(
+                    "{} tokens are too few for windows of {length} and the next; use a longer text or shorter windows",
+                    end - start
+                )));
+            }
+            Ok(Windows { tokens: tokens.clone(), start, end, length })
+        };
+        Ok((part(0, first)?, part(first, count)?))
+    }
+
     /// Number of windows that do not overlap.
     pub fn len(&self) -> usize {
         (self.end - self.start - 1) / self.length

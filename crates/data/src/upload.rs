@@ -2,7 +2,8 @@
 
 use autograd::{Device, Tensor};
 
-use crate::{Batch, TextBatch};
+use crate::npy::{Array, Values};
+use crate::{Batch, Matrix, TextBatch};
 
 /// A batch as tensors.
 #[derive(Clone, Debug)]
@@ -35,5 +36,41 @@ impl TextBatch {
     pub fn to_device(&self, device: &Device) -> autograd::Result<[Tensor; 2]> {
         let tensor = |tokens: &[i32]| Tensor::from_slice(device, tokens, &self.shape);
         Ok([tensor(&self.tokens)?, tensor(&self.next)?])
+    }
+}
+
+impl Matrix {
+    /// Copies the rows to a device, f32 `[N, F]`.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let matrix = data::Matrix::new(vec![1.0, 2.0, 3.0, 4.0], 2)?;
+    /// let tensor = matrix.to_device(&autograd::Device::named("cpu")?)?;
+    /// assert_eq!((tensor.shape(), tensor.to_vec::<f32>()?), (&[2, 2][..], vec![1.0, 2.0, 3.0, 4.0]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn to_device(&self, device: &Device) -> autograd::Result<Tensor> {
+        Tensor::from_slice(device, self.values(), &[self.rows(), self.columns()])
+    }
+}
+
+impl Array {
+    /// Copies the array to a device, f32 or i32 of its shape.
+    ///
+    /// # Errors
+    /// Out of memory.
+    ///
+    /// # Panics
+    /// Where there are not as many values as the shape says; arrays that were read have them.
+    #[track_caller]
+    pub fn to_device(&self, device: &Device) -> autograd::Result<Tensor> {
+        match &self.values {
+            Values::F32(values) => Tensor::from_slice(device, values, &self.shape),
+            Values::I32(values) => Tensor::from_slice(device, values, &self.shape),
+        }
     }
 }

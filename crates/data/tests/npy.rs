@@ -168,6 +168,7 @@ fn headers_that_lie_are_errors() {
         (header("(99999999999999999999,)"), "an extent"),
         (header(&format!("({})", "1,".repeat(65))), "dimensions"),
         (header("(-1,)"), "an extent"),
+        (header("(01,)"), "an extent"),
         (header("(1"), "belongs"),
         (header("(1,)").replace("'shape'", "'other'"), "\"other\""),
         (header("(1,)").replace("False", "Maybe"), "False"),

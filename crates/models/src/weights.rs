@@ -53,7 +53,7 @@ impl Params {
             if let Some(other) = name.strip_prefix(OTHERS) {
                 others.push((other.to_owned(), self.other(path, name, &file)?));
             } else if !known.contains(name) {
-                return Err(Error::Unexpected { path: path.into(), name: name.into() });
+                return Err(Error::Unexpected { path: path.into(), name: short(name) });
             }
         }
         // Everything is checked before anything is changed.
@@ -73,7 +73,7 @@ impl Params {
         let view = file.tensor(name).expect("a name of the file");
         if view.dtype() != Dtype::F32 {
             let (got, want) = (format!("{:?}", view.dtype()), format!("{:?}", Dtype::F32));
-            return Err(Error::Mismatch { path: path.into(), name: name.into(), got, want });
+            return Err(Error::Mismatch { path: path.into(), name: short(name), got, want });
         }
         let values: Vec<f32> = bytemuck::pod_collect_to_vec(view.data());
         Ok(Tensor::from_slice(self.device(), &values, view.shape())?)
@@ -111,6 +111,11 @@ impl Params {
     }
 }
 
+/// The start of a text from a file, which may be as long as the file, for a message.
+fn short(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
 enum Loaded {
     Tensor(Tensor),
     Count(u64),
@@ -132,8 +137,8 @@ impl WeightsFile {
         let path = path.as_ref().to_path_buf();
         let bytes = read_limited(&path, &params.entries())?;
         let fault = |reason: String| Error::Format { path: path.clone(), reason };
-        let tensors = SafeTensors::deserialize(&bytes).map_err(|e| fault(e.to_string()))?;
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| fault(e.to_string()))?;
+        let tensors = SafeTensors::deserialize(&bytes).map_err(|e| fault(short(&e.to_string())))?;
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| fault(short(&e.to_string())))?;
         // Files of other programs have no checksum.
         let note = match header.metadata().as_ref().and_then(|m| m.get(METADATA)) {
             None => String::new(),

@@ -1,0 +1,193 @@
+//! Batches of any examples.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::prefetch::Prefetch;
+use crate::rng::{Use, shuffle, stream};
+use crate::sampler::Sampler;
+use crate::source::Source;
+
+/// Examples by number, and how several of them become a batch: PyTorch's map-style data set with its `collate_fn`.
+///
+/// ```
+/// use std::sync::Arc;
+/// use data::{BatchOptions, Batches, Examples, Source};
+///
+/// /// The numbers below 10, of which a batch is the sum.
+/// struct Sums;
+///
+/// impl Examples for Sums {
+///     type Batch = u32;
+///     fn len(&self) -> usize {
+///         10
+///     }
+///     fn collate(&self, indices: &[u32]) -> u32 {
+///         indices.iter().sum()
+///     }
+/// }
+///
+/// let batches = Batches::new(Arc::new(Sums), BatchOptions::eval(4))?;
+/// assert_eq!(batches.batches(0, 0).collect::<Vec<_>>(), [6, 22, 17]);
+/// # Ok::<(), data::Error>(())
+/// ```
+pub trait Examples {
+    /// Several examples together.
+    type Batch;
+
+    /// How many examples there are, below 2^32.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The batch of the examples with these numbers, all below [`len`](Self::len), in this order.
+    fn collate(&self, indices: &[u32]) -> Self::Batch;
+
+    /// How long an example is, for [`BatchOptions::bucket`].
+    fn length(&self, index: u32) -> usize {
+        let _ = index;
+        1
+    }
+}
+
+/// How examples become batches.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchOptions {
+    /// Examples a batch.
+    pub batch: usize,
+    /// Whether each epoch has an order of its own, if there is no sampler.
+    pub shuffle: bool,
+    /// Which examples an epoch has, and in what order; every one once if not given.
+    pub sampler: Option<Sampler>,
+    /// Whether a last batch with fewer examples is left out.
+    pub drop_last: bool,
+    /// What order is drawn from, together with the epoch.
+    pub seed: u64,
+    /// The examples of this many batches are sorted by length, so that little padding is needed, and cut into batches, which come in
+    /// random order but for one with fewer examples; 0 leaves the order as it is. 50 to 100 keep batches nearly as random as
+    /// without.
+    pub bucket: usize,
+    /// How many batches a thread makes ahead; with 0 each is made when it is asked for, which is faster where that
+    /// takes less than a hand-over, about 7 microseconds.
+    pub prefetch: usize,
+}
+
+impl BatchOptions {
+    /// For training: shuffled, whole batches only, none made ahead, seed 0.
+    pub fn train(batch: usize) -> BatchOptions {
+        BatchOptions { shuffle: true, drop_last: true, ..BatchOptions::eval(batch) }
+    }
+
+    /// For measuring: every example once and in order, so that the last batch may be smaller.
+    pub fn eval(batch: usize) -> BatchOptions {
+        BatchOptions {
+            batch,
+            shuffle: false,
+            sampler: None,
+            drop_last: false,
+            seed: 0,
+            bucket: 0,
+            prefetch: 0,
+        }
+    }
+}
+
+/// Makes examples' batches, epoch after epoch.
+///
+/// ```
+/// use std::sync::Arc;
+/// use data::{BatchOptions, Batches, Matrix, Rows, Source, Targets};
+///
+/// let features = Matrix::new((0..12).map(|x| x as f32).collect(), 2)?;
+/// let rows = Rows::new(features, Targets::Classes(vec![0, 1, 0, 1, 0, 1]))?;
+/// let batches = Batches::new(Arc::new(rows), BatchOptions::eval(4))?;
+/// let shapes: Vec<_> = batches.batches(0, 0).map(|batch| (batch.features.rows(), batch.indices.len())).collect();
+/// assert_eq!((batches.steps(), shapes), (2, vec![(4, 4), (2, 2)]));
+/// # Ok::<(), data::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Batches<E> {
+    examples: Arc<E>,
+    options: BatchOptions,
+    sampler: Sampler,
+}
+
+impl<E: Examples> Batches<E> {
+    /// Batches of `examples`.
+    ///
+    /// # Errors
+    /// [`Error::Options`] where there are no examples, the sampler draws nothing or what is not there, or a batch is 0 or (with
+    /// `drop_last`) more than an epoch's examples.
+    pub fn new(examples: Arc<E>, options: BatchOptions) -> Result<Batches<E>> {
+        let all = 0..examples.len();
+        let sampler = match options.sampler.clone() {
+            Some(sampler) => sampler,
+            None if options.shuffle => Sampler::shuffled(all)?,
+            None => Sampler::in_order(all)?,
+        };
+        let problem = if examples.is_empty() {
+            "there are no examples"
+        } else if sampler.is_empty() {
+            "the sampler draws no examples"
+        } else if sampler.end() > examples.len() {
+            "the sampler draws examples that are not there"
+        } else if options.batch == 0 {
+            "a batch of 0 examples"
+        } else if options.drop_last && options.batch > sampler.len() {
+            "drop_last leaves nothing: a batch is more than an epoch's examples"
+        } else {
+            return Ok(Batches { examples, options, sampler });
+        };
+        Err(Error::Options(problem.into()))
+    }
+
+    /// The examples.
+    pub fn examples(&self) -> &Arc<E> {
+        &self.examples
+    }
+
+    /// The numbers of the examples in each batch of an epoch.
+    fn plan(&self, epoch: usize) -> Vec<Vec<u32>> {
+        let BatchOptions { batch, drop_last, bucket, seed, .. } = self.options;
+        let mut order = self.sampler.epoch(seed, epoch);
+        if drop_last {
+            order.truncate(order.len() / batch * batch);
+        }
+        if bucket == 0 {
+            return order.chunks(batch).map(<[u32]>::to_vec).collect();
+        }
+        for pool in order.chunks_mut(batch.saturating_mul(bucket)) {
+            pool.sort_by_key(|&index| self.examples.length(index));
+        }
+        let mut plan: Vec<Vec<u32>> = order.chunks(batch).map(<[u32]>::to_vec).collect();
+        let whole = order.len() / batch;
+        shuffle(&mut stream(seed, Use::Buckets, epoch as u64, 0), &mut plan[..whole]);
+        plan
+    }
+}
+
+impl<E> Source for Batches<E>
+where
+    E: Examples + Send + Sync + 'static,
+    E::Batch: Send + 'static,
+{
+    type Batch = E::Batch;
+
+    fn steps(&self) -> usize {
+        let (examples, batch) = (self.sampler.len(), self.options.batch);
+        if self.options.drop_last { examples / batch } else { examples.div_ceil(batch) }
+    }
+
+    fn batches(&self, epoch: usize, skip: usize) -> impl Iterator<Item = E::Batch> {
+        let (examples, plan) = (self.examples.clone(), self.plan(epoch));
+        let made = plan.into_iter().skip(skip).map(move |indices| examples.collate(&indices));
+        let batches: Box<dyn Iterator<Item = E::Batch>> = match self.options.prefetch {
+            0 => Box::new(made),
+            ahead => Box::new(Prefetch::new(ahead, made)),
+        };
+        batches
+    }
+}
