@@ -97,7 +97,10 @@ impl<'a> Run<'a> {
         let normalize = dataset.train.mean_std();
         let images = Arc::new(dataset.train.clone());
         let train = |pad| {
-            let augment = (options.augment == Switch::On).then_some(Augment { pad, flip: true });
+            let augment = match options.augment {
+                Switch::On => vec![Augment::pad_crop_flip(pad)],
+                Switch::Off => vec![],
+            };
             let like = LoaderOptions::train(options.batch, normalize.clone());
             Loader::new(images.clone(), LoaderOptions { seed: options.seed, augment, ..like })
         };

@@ -17,12 +17,16 @@
 //! ```
 
 mod archive;
+#[cfg(feature = "audio")]
+pub mod audio;
 mod augment;
 mod cache;
 pub mod cifar;
 mod decode;
 #[cfg(feature = "download")]
 pub mod download;
+mod draws;
+pub mod eda;
 mod encoder;
 mod error;
 pub mod folder;
@@ -31,10 +35,12 @@ pub mod idx;
 mod images;
 mod load;
 mod loader;
+mod mask_tokens;
 mod matrix;
 pub mod npy;
 mod npy_header;
 mod npz;
+pub mod on_device;
 mod prefetch;
 mod resample;
 mod rng;
@@ -47,14 +53,19 @@ mod table;
 mod text;
 mod upload;
 
-pub use augment::{Augment, Crop};
+pub use augment::{
+    Affine, AugMix, Augment, ColorJitter, Crop, Elastic, GaussianBlur, Image, Op, PadCropFlip, RandAugment,
+    RandomAffine, RandomResizedCrop,
+};
 pub use cache::Cache;
+pub use draws::Draws;
 pub use encoder::{Encoder, Encoding};
 pub use error::{Error, Result};
 pub use folds::Fold;
 pub use images::{Dataset, ImageSet, Normalize};
 pub use load::{load, load_with};
 pub use loader::{Batch, Loader, LoaderOptions};
+pub use mask_tokens::MaskTokens;
 pub use matrix::Matrix;
 pub use resample::{class_weights, over_sample, under_sample};
 pub use sampler::Sampler;

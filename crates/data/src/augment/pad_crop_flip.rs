@@ -1,9 +1,8 @@
-//! Pad-crop and flip, on the fly, from bytes to normalised numbers.
+//! Pad-crop and flip, on the way from bytes to normalised numbers.
 
-use rand_chacha::rand_core::Rng;
-
+use super::Image;
+use crate::draws::Draws;
 use crate::images::Normalize;
-use crate::rng::{self, Use};
 
 /// The standard small-image augmentation: pad by `pad` pixels on each side, crop the original size at a random
 /// place, and mirror half of the images if `flip`.
@@ -12,10 +11,11 @@ use crate::rng::{self, Use};
 /// epochs: a network learns more from few epochs than by independent draws (Jordan 2024, "94% on CIFAR-10 in 3.29 seconds
 /// on a single GPU").
 ///
-/// The padding is 0 **after** normalisation, so it has the colour of the mean pixel (as in the ResNet and
-/// DenseNet papers); torchvision's `RandomCrop` before `Normalize` pads with black.
+/// At the end of a pipeline the padding is 0 **after** normalisation, so it has the colour of the mean pixel (as in the
+/// ResNet and DenseNet papers); torchvision's `RandomCrop` before `Normalize` pads with black. What comes after it in a
+/// pipeline sees the mean pixel's nearest bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Augment {
+pub struct PadCropFlip {
     /// Pixels of padding on each side; the image moves by up to as many.
     pub pad: usize,
     /// Whether half of the images are mirrored left to right.
@@ -33,22 +33,23 @@ pub struct Crop {
     pub flip: bool,
 }
 
-impl Augment {
-    /// The draw for image `index` in `epoch`: depends on its arguments alone.
+impl PadCropFlip {
+    /// One item's draw.
     ///
     /// ```
-    /// let augment = data::Augment { pad: 4, flip: true };
-    /// let crop = augment.draw(42, 0, 7);
-    /// assert_eq!(crop, augment.draw(42, 0, 7));
+    /// use data::{Draws, PadCropFlip};
+    /// let crop = PadCropFlip { pad: 4, flip: true }.draw(&mut Draws::new(42, 0, 7));
     /// assert!(crop.dx.abs() <= 4 && crop.dy.abs() <= 4);
     /// ```
-    pub fn draw(&self, seed: u64, epoch: usize, index: u32) -> Crop {
-        let mut rng = rng::stream(seed, Use::Augment, epoch as u64, u64::from(index));
+    pub fn draw(&self, draws: &mut Draws) -> Crop {
         let places = u32::try_from(self.pad.saturating_mul(2).saturating_add(1)).unwrap_or(u32::MAX);
-        let mut offset = || rng::below(&mut rng, places) as isize - self.pad as isize;
+        let mut offset = || draws.below(places) as isize - self.pad as isize;
         let (dy, dx) = (offset(), offset());
-        let first = rng::stream(seed, Use::Flip, 0, u64::from(index)).next_u32() >> 31 == 1;
-        Crop { dy, dx, flip: self.flip && first != (epoch % 2 == 1) }
+        Crop { dy, dx, flip: self.flip && draws.alternates() }
+    }
+
+    pub(super) fn apply(&self, image: &mut Image, draws: &mut Draws) {
+        image.crop(self.draw(draws));
     }
 }
 
@@ -59,32 +60,56 @@ impl Crop {
     /// # Panics
     /// Where `image` or `out` are not of `shape`, or `normalize` has not C channels.
     pub fn apply(self, image: &[u8], shape: [usize; 3], normalize: &Normalize, out: &mut [f32]) {
+        assert!(
+            normalize.mean.len() == shape[0] && normalize.std.len() == shape[0],
+            "normalize needs {} channels",
+            shape[0]
+        );
+        self.rows(image, shape, out, |c, row, columns, source| {
+            let scale = 1.0 / (255.0 * normalize.std[c]);
+            let bias = -normalize.mean[c] / normalize.std[c];
+            row[..columns.start].fill(0.0);
+            row[columns.end..].fill(0.0);
+            for (to, &from) in row[columns].iter_mut().zip(source) {
+                *to = f32::from(from) * scale + bias;
+            }
+        });
+    }
+
+    /// The crop of `image` as bytes, with `fill` `[C]` outside of the image.
+    pub(super) fn bytes(self, image: &[u8], shape: [usize; 3], fill: &[u8]) -> Vec<u8> {
+        let mut out = vec![0; image.len()];
+        self.rows(image, shape, &mut out, |c, row, columns, source| {
+            row[..columns.start].fill(fill[c]);
+            row[columns.end..].fill(fill[c]);
+            row[columns].copy_from_slice(source);
+        });
+        out
+    }
+
+    /// Lets `write` fill each row of `out`, of a channel, from the columns that show the image and their pixels.
+    fn rows<T>(
+        self,
+        image: &[u8],
+        shape: [usize; 3],
+        out: &mut [T],
+        write: impl Fn(usize, &mut [T], std::ops::Range<usize>, &[u8]),
+    ) {
         let [channels, height, width] = shape;
         let size = channels * height * width;
         assert!(image.len() == size && out.len() == size, "image and out must both be {shape:?}");
-        assert!(
-            normalize.mean.len() == channels && normalize.std.len() == channels,
-            "normalize needs {channels} channels"
-        );
-        let columns = visible(self.dx, width);
-        let rows = visible(self.dy, height);
+        let (rows, columns) = (visible(self.dy, height), visible(self.dx, width));
         for c in 0..channels {
-            let scale = 1.0 / (255.0 * normalize.std[c]);
-            let bias = -normalize.mean[c] / normalize.std[c];
             for y in 0..height {
                 let row = &mut out[(c * height + y) * width..][..width];
                 if !rows.contains(&y) || columns.is_empty() {
-                    row.fill(0.0);
+                    write(c, row, 0..0, &[]);
                     continue;
                 }
                 let source_row = (c * height + y.wrapping_add_signed(self.dy)) * width;
                 let source =
                     &image[source_row + columns.start.wrapping_add_signed(self.dx)..][..columns.len()];
-                row[..columns.start].fill(0.0);
-                row[columns.end..].fill(0.0);
-                for (to, &from) in row[columns.clone()].iter_mut().zip(source) {
-                    *to = f32::from(from) * scale + bias;
-                }
+                write(c, row, columns.clone(), source);
                 if self.flip {
                     row.reverse();
                 }
