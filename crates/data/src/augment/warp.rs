@@ -86,7 +86,8 @@ fn sample(image: &mut Image, from: impl Fn(usize, usize) -> (f64, f64)) {
                 let at = |y: usize, x: usize| f64::from(pixels[c * area + y * width + x]);
                 let row = |y| at(y, left) * (1.0 - across) + at(y, right) * across;
                 let value = row(top) * (1.0 - down) + row(bottom) * down;
-                out[c * area + y * width + x] = value as u8;
+                // A whole number stays one, whatever rounding took from it.
+                out[c * area + y * width + x] = (value + 1e-6) as u8;
             }
         }
     }
