@@ -1,5 +1,6 @@
 //! Labelled images for training: reading, caching, augmenting and batching them; texts, cut into windows; tables as features and
-//! targets; NumPy's files; and rows divided, drawn and scaled.
+//! targets; NumPy's files; and rows divided, drawn and scaled. Images, texts and sounds (feature `audio`) are changed at random
+//! for training.
 //!
 //! ```
 //! # fn main() -> data::Result<()> {

@@ -53,7 +53,7 @@ fn resampling_is_scipys() {
         );
     }
     assert_eq!(resample(&signal(), RATE, RATE).unwrap(), signal());
-    assert_eq!(resample(&[], RATE, 4000).unwrap(), []);
+    assert!(resample(&[], RATE, 4000).unwrap().is_empty());
     for (from, to) in [(0, 1), (1, 0), (u32::MAX, u32::MAX - 1)] {
         assert!(matches!(resample(&[0.0], from, to), Err(Error::Audio(_))));
     }

@@ -147,7 +147,12 @@ impl Stft {
     /// The window in the middle of `n_fft` samples.
     fn hann(&self) -> Result<Vec<f64>> {
         let Stft { n_fft, hop, window } = *self;
-        if n_fft == 0 || !n_fft.is_multiple_of(2) || n_fft > 1 << 20 || hop == 0 || !(1..=n_fft).contains(&window) {
+        if n_fft == 0
+            || !n_fft.is_multiple_of(2)
+            || n_fft > 1 << 20
+            || hop == 0
+            || !(1..=n_fft).contains(&window)
+        {
             return Err(Error::Audio(format!(
                 "{self:?}; choose an even n_fft up to 2^20, a hop above 0, and a window of 1 to n_fft samples"
             )));

@@ -2,8 +2,8 @@
 
 use super::{Affine, Image, blur, color, resized_crop, tone, warp};
 
-/// One change of an image. Results are those of Pillow to the byte but for `Hue` and `Blur`, which are rounded once from
-/// real numbers.
+/// One change of an image. Results are those of Pillow to the byte, but for `Hue` and `Blur`, which are rounded once from real
+/// numbers, and for whole numbers that rounding brings below themselves in Pillow's affine maps.
 ///
 /// Pixels that come from outside of the image get its fill colour. `Saturation`, `Hue` and `Grayscale` leave images
 /// without three channels as they are; `Contrast` takes the mean over the channels where they are not three.
