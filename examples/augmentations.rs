@@ -12,7 +12,7 @@ use wgrad::train::plot::{GridImage, image_grid};
 
 const COLUMNS: usize = 10;
 /// Which image of the synthetic set.
-const SHOWN: usize = 0;
+const SHOWN: usize = 2;
 
 fn main() -> Result<()> {
     let path = std::env::args().nth(1).unwrap_or("docs/results/augmentations.png".into());

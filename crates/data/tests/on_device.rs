@@ -267,8 +267,8 @@ fn colours_are_those_of_the_host() {
         let factors = [0.0, 0.4, 1.0, 1.7, 2.5, 0.9];
         let turns = [0.0, 0.1, -0.3, 0.5, -0.5, 0.25];
         let column = |values: [f32; 6]| Tensor::from_slice(device, &values, &[6, 1, 1, 1]).unwrap();
-        type Adjust = fn(&Tensor, &Tensor) -> Tensor;
-        let cases: [(Adjust, fn(f32) -> Op, [f32; 6]); 5] = [
+        type Adjust = (fn(&Tensor, &Tensor) -> Tensor, fn(f32) -> Op, [f32; 6]);
+        let cases: [Adjust; 5] = [
             (adjust_brightness, Op::Brightness, factors),
             (adjust_contrast, Op::Contrast, factors),
             (adjust_saturation, Op::Saturation, factors),
