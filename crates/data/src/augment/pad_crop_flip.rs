@@ -60,59 +60,55 @@ impl Crop {
     /// # Panics
     /// Where `image` or `out` are not of `shape`, or `normalize` has not C channels.
     pub fn apply(self, image: &[u8], shape: [usize; 3], normalize: &Normalize, out: &mut [f32]) {
-        assert!(
-            normalize.mean.len() == shape[0] && normalize.std.len() == shape[0],
-            "normalize needs {} channels",
-            shape[0]
-        );
-        self.rows(image, shape, out, |c, row, columns, source| {
-            let scale = 1.0 / (255.0 * normalize.std[c]);
-            let bias = -normalize.mean[c] / normalize.std[c];
-            row[..columns.start].fill(0.0);
-            row[columns.end..].fill(0.0);
-            for (to, &from) in row[columns].iter_mut().zip(source) {
-                *to = f32::from(from) * scale + bias;
-            }
-        });
-    }
-
-    /// The crop of `image` as bytes, with `fill` `[C]` outside of the image.
-    pub(super) fn bytes(self, image: &[u8], shape: [usize; 3], fill: &[u8]) -> Vec<u8> {
-        let mut out = vec![0; image.len()];
-        self.rows(image, shape, &mut out, |c, row, columns, source| {
-            row[..columns.start].fill(fill[c]);
-            row[columns.end..].fill(fill[c]);
-            row[columns].copy_from_slice(source);
-        });
-        out
-    }
-
-    /// Lets `write` fill each row of `out`, of a channel, from the columns that show the image and their pixels.
-    fn rows<T>(
-        self,
-        image: &[u8],
-        shape: [usize; 3],
-        out: &mut [T],
-        write: impl Fn(usize, &mut [T], std::ops::Range<usize>, &[u8]),
-    ) {
         let [channels, height, width] = shape;
         let size = channels * height * width;
         assert!(image.len() == size && out.len() == size, "image and out must both be {shape:?}");
+        assert!(
+            normalize.mean.len() == channels && normalize.std.len() == channels,
+            "normalize needs {channels} channels"
+        );
+        let area = height * width;
+        for (c, (plane, out)) in image.chunks_exact(area).zip(out.chunks_exact_mut(area)).enumerate() {
+            let scale = 1.0 / (255.0 * normalize.std[c]);
+            let bias = -normalize.mean[c] / normalize.std[c];
+            self.plane(plane, [height, width], out, 0.0, |p| f32::from(p) * scale + bias);
+        }
+    }
+
+    /// The crop of `image` as bytes, with `fill` `[C]` outside of the image.
+    pub(super) fn bytes(self, image: &[u8], [_, height, width]: [usize; 3], fill: &[u8]) -> Vec<u8> {
+        let mut out = vec![0; image.len()];
+        let area = height * width;
+        for ((plane, out), &fill) in image.chunks_exact(area).zip(out.chunks_exact_mut(area)).zip(fill) {
+            self.plane(plane, [height, width], out, fill, |p| p);
+        }
+        out
+    }
+
+    /// Writes the crop of one channel, each pixel by way of `value`, with `fill` outside of the image.
+    fn plane<T: Copy>(
+        self,
+        plane: &[u8],
+        [height, width]: [usize; 2],
+        out: &mut [T],
+        fill: T,
+        value: impl Fn(u8) -> T,
+    ) {
         let (rows, columns) = (visible(self.dy, height), visible(self.dx, width));
-        for c in 0..channels {
-            for y in 0..height {
-                let row = &mut out[(c * height + y) * width..][..width];
-                if !rows.contains(&y) || columns.is_empty() {
-                    write(c, row, 0..0, &[]);
-                    continue;
-                }
-                let source_row = (c * height + y.wrapping_add_signed(self.dy)) * width;
-                let source =
-                    &image[source_row + columns.start.wrapping_add_signed(self.dx)..][..columns.len()];
-                write(c, row, columns.clone(), source);
-                if self.flip {
-                    row.reverse();
-                }
+        for (y, row) in out.chunks_exact_mut(width).enumerate() {
+            if !rows.contains(&y) || columns.is_empty() {
+                row.fill(fill);
+                continue;
+            }
+            let source_row = y.wrapping_add_signed(self.dy) * width;
+            let source = &plane[source_row + columns.start.wrapping_add_signed(self.dx)..][..columns.len()];
+            row[..columns.start].fill(fill);
+            row[columns.end..].fill(fill);
+            for (to, &from) in row[columns.clone()].iter_mut().zip(source) {
+                *to = value(from);
+            }
+            if self.flip {
+                row.reverse();
             }
         }
     }
