@@ -32,7 +32,7 @@ fn main() -> anyhow::Result<()> {
 fn loading(device: &Device) -> anyhow::Result<()> {
     let set = Arc::new(synthetic::shapes(10_000, 0, 42).train);
     let mut options = LoaderOptions::train(BATCH, set.mean_std());
-    options.augment = Some(Augment { pad: 4, flip: true });
+    options.augment = vec![Augment::pad_crop_flip(4)];
     let loader = Loader::new(set, options)?;
     let params = Params::new(device, 1);
     let net = ResNet::cifar(20, 10, &params);
@@ -120,7 +120,7 @@ impl Callback for Memory<'_> {
 fn memory(device: &Device) -> anyhow::Result<()> {
     let set = Arc::new(synthetic::digits(2_000, 0, 42).train);
     let mut options = LoaderOptions::train(32, set.mean_std());
-    options.augment = Some(Augment { pad: 2, flip: false });
+    options.augment = vec![Augment::pad_crop_flip(2)];
     let loader = Loader::new(set, options)?;
     let params = Params::new(device, 1);
     let net = Mlp::new(&[784, 128, 10], &params);

@@ -99,7 +99,10 @@ impl Images {
     fn new(options: &Options, dataset: &Dataset) -> Result<Images> {
         let images = Arc::new(dataset.train.clone());
         let loader = |pad| {
-            let augment = (options.augment == Switch::On).then_some(Augment { pad, flip: true });
+            let augment = match options.augment {
+                Switch::On => vec![Augment::pad_crop_flip(pad)],
+                Switch::Off => vec![],
+            };
             let like = LoaderOptions::train(options.batch, images.mean_std());
             Loader::new(images.clone(), LoaderOptions { seed: options.seed, augment, ..like })
         };

@@ -108,7 +108,7 @@ impl Images {
         let net = config.model.image(dataset.train.shape(), dataset.train.classes().len(), params)?;
         let options = LoaderOptions {
             seed: config.seed,
-            augment: augment.map(Augment::from),
+            augment: augment.map(AugmentConfig::list).unwrap_or_default(),
             ..LoaderOptions::train(config.data.batch(), normalize.clone())
         };
         Ok(Images {

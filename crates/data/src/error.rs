@@ -147,6 +147,16 @@ pub enum Error {
     #[error("{file}: {problem}")]
     Npy { file: String, problem: String },
 
+    /// A WAV file is damaged or holds what is not read here.
+    #[cfg(feature = "audio")]
+    #[error("{file}: {problem}")]
+    Wav { file: String, problem: String },
+
+    /// A signal, or what should be done to it, that no features can be made of.
+    #[cfg(feature = "audio")]
+    #[error("audio: {0}")]
+    Audio(String),
+
     /// A text that no characters can be learned from.
     #[error("text: {0}")]
     Text(String),

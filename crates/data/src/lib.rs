@@ -1,5 +1,6 @@
 //! Labelled images for training: reading, caching, augmenting and batching them; texts, cut into windows; tables as features and
-//! targets; NumPy's files; and rows divided, drawn and scaled.
+//! targets; NumPy's files; and rows divided, drawn and scaled. Images, texts and sounds (feature `audio`) are changed at random
+//! for training.
 //!
 //! ```
 //! # fn main() -> data::Result<()> {
@@ -17,6 +18,8 @@
 //! ```
 
 mod archive;
+#[cfg(feature = "audio")]
+pub mod audio;
 mod augment;
 mod batches;
 mod cache;
@@ -24,6 +27,8 @@ pub mod cifar;
 mod decode;
 #[cfg(feature = "download")]
 pub mod download;
+mod draws;
+pub mod eda;
 mod encoder;
 mod error;
 pub mod folder;
@@ -32,10 +37,12 @@ pub mod idx;
 mod images;
 mod load;
 mod loader;
+mod mask_tokens;
 mod matrix;
 pub mod npy;
 mod npy_header;
 mod npz;
+pub mod on_device;
 #[cfg(feature = "parquet")]
 mod parquet_cells;
 #[cfg(feature = "parquet")]
@@ -64,15 +71,20 @@ mod vocabulary;
 #[cfg(feature = "tokenizers")]
 mod word_piece;
 
-pub use augment::{Augment, Crop};
+pub use augment::{
+    Affine, AugMix, Augment, ColorJitter, Crop, Elastic, GaussianBlur, Image, Op, PadCropFlip, RandAugment,
+    RandomAffine, RandomResizedCrop,
+};
 pub use batches::{BatchOptions, Batches, Examples};
 pub use cache::Cache;
+pub use draws::Draws;
 pub use encoder::{Encoder, Encoding};
 pub use error::{Error, Result};
 pub use folds::Fold;
 pub use images::{Dataset, ImageSet, Normalize};
 pub use load::{load, load_with};
 pub use loader::{Batch, Loader, LoaderOptions};
+pub use mask_tokens::MaskTokens;
 pub use matrix::Matrix;
 #[cfg(feature = "parquet")]
 pub use parquet_table::ParquetOptions;

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::augment::{Augment, Crop};
+use crate::augment::{Augment, Image};
+use crate::draws::Draws;
 use crate::error::{Error, Result};
 use crate::images::{ImageSet, Normalize};
 use crate::prefetch::Prefetch;
@@ -21,8 +22,8 @@ pub struct LoaderOptions {
     pub drop_last: bool,
     /// What order and augmentation are drawn from, together with the epoch.
     pub seed: u64,
-    /// What is done to each image, if anything.
-    pub augment: Option<Augment>,
+    /// What is done to each image, one after the other.
+    pub augment: Vec<Augment>,
     /// What brings the pixels to mean 0 and standard deviation 1.
     pub normalize: Normalize,
     /// How many batches are made ahead.
@@ -43,7 +44,7 @@ impl LoaderOptions {
             sampler: None,
             drop_last: false,
             seed: 0,
-            augment: None,
+            augment: Vec::new(),
             normalize,
             prefetch: 2,
         }
@@ -81,7 +82,7 @@ impl Drop for Batch {
 ///
 /// let train = synthetic::shapes(100, 10, 0).train;
 /// let mut options = LoaderOptions::train(32, train.mean_std());
-/// options.augment = Some(Augment { pad: 4, flip: true });
+/// options.augment = vec![Augment::pad_crop_flip(4)];
 /// let loader = Loader::new(Arc::new(train), options)?;
 /// for epoch in 0..2 {
 ///     for batch in loader.epoch(epoch) {
@@ -96,6 +97,8 @@ pub struct Loader {
     set: Arc<ImageSet>,
     options: Arc<LoaderOptions>,
     sampler: Sampler,
+    /// What augmentation sees outside of an image: the mean pixel, `[C]`.
+    fill: Arc<[u8]>,
     pool: Arc<Pool>,
 }
 
@@ -104,9 +107,10 @@ impl Loader {
     ///
     /// # Errors
     /// [`Error::Options`] where the set is empty, the sampler draws nothing or what is not in it, a batch is 0 or (with `drop_last`) more
-    /// than an epoch's images, the padding is not below the images' sides, or `normalize` is not C finite numbers with `std` above 0.
+    /// than an epoch's images, an augmentation does not fit the images (padding must be below their sides) or has no meaning, or
+    /// `normalize` is not C finite numbers with `std` above 0.
     pub fn new(set: Arc<ImageSet>, options: LoaderOptions) -> Result<Loader> {
-        let [channels, height, width] = set.shape();
+        let channels = set.shape()[0];
         let LoaderOptions { batch, drop_last, normalize: Normalize { mean, std }, .. } = &options;
         let sampler = match &options.sampler {
             Some(sampler) => sampler.clone(),
@@ -126,10 +130,9 @@ impl Loader {
                 "a batch of {batch} with drop_last leaves nothing of {} images; choose a smaller batch",
                 sampler.len()
             ))
-        } else if let Some(Augment { pad, .. }) = options.augment
-            && pad >= height.min(width)
+        } else if let Some(problem) = options.augment.iter().find_map(|augment| augment.problem(set.shape()))
         {
-            Some(format!("padding by {pad} can lose a whole {height}x{width} image; pad by less"))
+            Some(problem)
         } else if mean.len() != channels || std.len() != channels {
             Some(format!(
                 "normalize has {} means and {} standard deviations for {channels} channels",
@@ -147,7 +150,8 @@ impl Loader {
             Some(problem) => Err(Error::Options(problem)),
             None => {
                 let pool = Pool { buffers: Mutex::default(), keep: options.prefetch.saturating_add(2) };
-                Ok(Loader { set, options: Arc::new(options), sampler, pool: Arc::new(pool) })
+                let fill = mean.iter().map(|mean| (255.0 * mean).round() as u8).collect();
+                Ok(Loader { set, options: Arc::new(options), sampler, fill, pool: Arc::new(pool) })
             }
         }
     }
@@ -196,8 +200,11 @@ impl Loader {
         let mut images = self.pool.take();
         images.resize(indices.len() * size, 0.0);
         for (out, &index) in images.chunks_exact_mut(size).zip(indices) {
-            let crop = augment.map_or(Crop::default(), |augment| augment.draw(*seed, epoch, index));
-            crop.apply(self.set.image(index as usize), self.set.shape(), normalize, out);
+            let mut image = Image::new(self.set.image(index as usize), self.set.shape(), &self.fill);
+            for (place, augment) in augment.iter().enumerate() {
+                augment.apply(&mut image, &mut Draws::at(place, *seed, epoch, index));
+            }
+            image.normalize(normalize, out);
         }
         Batch {
             images,

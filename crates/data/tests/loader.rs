@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use data::{Augment, Crop, Error, ImageSet, Loader, LoaderOptions, Normalize, Sampler};
+use data::{Augment, Crop, Draws, Error, ImageSet, Loader, LoaderOptions, Normalize, PadCropFlip, Sampler};
 
 /// `n` images `[1, 2, 3]` whose pixels count up from ten times the image's place.
 fn set(n: usize) -> Arc<ImageSet> {
@@ -58,7 +58,7 @@ fn the_order_is_stable_across_versions() {
     let options = LoaderOptions { shuffle: true, seed: 42, ..LoaderOptions::eval(10, identity()) };
     let loader = Loader::new(set(10), options).unwrap();
     assert_eq!(order(&loader, 0), ORDER_OF_SEED_42);
-    assert_eq!(Augment { pad: 4, flip: true }.draw(42, 1, 3), CROP_OF_SEED_42);
+    assert_eq!(PadCropFlip { pad: 4, flip: true }.draw(&mut Draws::new(42, 1, 3)), CROP_OF_SEED_42);
 }
 
 const ORDER_OF_SEED_42: [u32; 10] = [0, 7, 8, 3, 2, 5, 1, 9, 4, 6];
@@ -130,7 +130,7 @@ fn options_that_cannot_work_say_why() {
     assert!(refuse(set(5), normalize(&[0.0, 0.0], &[1.0])).contains("1 channels"));
     assert!(refuse(set(5), normalize(&[0.0], &[0.0])).contains("above 0"));
     assert!(refuse(set(5), normalize(&[f32::NAN], &[1.0])).contains("finite"));
-    let augment = Some(Augment { pad: 2, flip: false });
+    let augment = vec![Augment::pad_crop_flip(2)];
     assert!(
         refuse(set(5), LoaderOptions { augment, ..LoaderOptions::eval(1, identity()) }).contains("padding")
     );
@@ -156,7 +156,7 @@ fn a_crop_moves_mirrors_and_fills_with_zero() {
 fn augmentation_differs_by_epoch_and_stays_in_range() {
     let set = Arc::new(data::synthetic::shapes(40, 0, 1).train);
     let normalize = set.mean_std();
-    let augment = Some(Augment { pad: 4, flip: true });
+    let augment = vec![Augment::pad_crop_flip(4)];
     let options = LoaderOptions { augment, ..LoaderOptions::eval(40, normalize.clone()) };
     let loader = Loader::new(set, options).unwrap();
     let epoch = |e| loader.epoch(e).next().unwrap().images.clone();
@@ -171,10 +171,10 @@ fn augmentation_differs_by_epoch_and_stays_in_range() {
 
 #[test]
 fn draws_are_even() {
-    let augment = Augment { pad: 2, flip: true };
+    let augment = PadCropFlip { pad: 2, flip: true };
     let (mut places, mut flips) = ([[0; 5]; 5], 0);
     for i in 0..25_000 {
-        let Crop { dy, dx, flip } = augment.draw(3, 1, i);
+        let Crop { dy, dx, flip } = augment.draw(&mut Draws::new(3, 1, i));
         places[(dy + 2) as usize][(dx + 2) as usize] += 1;
         flips += i32::from(flip);
     }

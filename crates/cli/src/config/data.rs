@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use data::Augment;
+use data::{AugMix, Augment, PadCropFlip, RandAugment};
 use serde::{Deserialize, Serialize};
 
 /// `[data]`: images to classify, or a text to go on with.
@@ -53,7 +53,7 @@ pub enum DataConfig {
     },
 }
 
-/// `augment = { pad = 4, flip = true }`
+/// `augment = { pad = 4, flip = true, policy = "trivial" }`
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AugmentConfig {
@@ -61,11 +61,28 @@ pub struct AugmentConfig {
     pub pad: usize,
     #[serde(default)]
     pub flip: bool,
+    /// What is done to colours and shapes first.
+    pub policy: Option<Policy>,
 }
 
-impl From<AugmentConfig> for Augment {
-    fn from(AugmentConfig { pad, flip }: AugmentConfig) -> Augment {
-        Augment { pad, flip }
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    Rand,
+    Trivial,
+    Augmix,
+}
+
+impl AugmentConfig {
+    /// The changes, one after the other.
+    pub fn list(self) -> Vec<Augment> {
+        let policy = self.policy.map(|policy| match policy {
+            Policy::Rand => RandAugment::default().into(),
+            Policy::Trivial => Augment::TrivialAugment,
+            Policy::Augmix => AugMix::default().into(),
+        });
+        let crop = PadCropFlip { pad: self.pad, flip: self.flip };
+        policy.into_iter().chain([crop.into()]).collect()
     }
 }
 

@@ -75,7 +75,7 @@ fn train(device: &str, network: &str, steps: usize, out: &Path) {
                 .with(Sgd::new(&params).momentum(0.9).only(move |p| !is_filter(p)), 1.0);
             let set = synthetic::shapes(24, 0, 1).train;
             let mut options = LoaderOptions::train(4, set.mean_std());
-            options.augment = Some(Augment { pad: 4, flip: true });
+            options.augment = vec![Augment::pad_crop_flip(4)];
             let loader = Loader::new(set.into(), options).unwrap();
             finish(&params, opt, steps, out, &Images { device, net }, &loader);
         }
