@@ -173,6 +173,11 @@ pub trait KernelOp: Any + Key + Debug + Send + Sync {
         None
     }
 
+    /// Whether [`autocast`](crate::autocast()) rounds the operands and the first output.
+    fn takes_halves(&self) -> bool {
+        false
+    }
+
     /// Multiply-adds of products with weights, which summaries of models count; other arithmetic is not.
     fn multiply_adds(&self, inputs: &[Meta]) -> u64 {
         let _ = inputs;

@@ -30,7 +30,7 @@ pub use layers::{
 };
 pub use optim::{
     Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Asgd, Average, Constraint, Lamb, Lars, Lbfgs, Lion,
-    Lookahead, Muon, NAdam, Optimizer, RAdam, RmsProp, Rprop, Rule, Sgd, Update,
+    Lookahead, LossScaler, Muon, NAdam, Optimizer, RAdam, RmsProp, Rprop, Rule, Sgd, Update,
 };
 pub use params::{Param, Params};
 pub use schedule::{

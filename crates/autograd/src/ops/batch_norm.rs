@@ -154,6 +154,10 @@ impl KernelOp for BatchNorm {
         Reach::Place
     }
 
+    fn takes_halves(&self) -> bool {
+        true
+    }
+
     fn gradient(
         &self,
         inputs: &[Tensor],

@@ -56,6 +56,10 @@ impl KernelOp for LayerNorm {
         Reach::Place
     }
 
+    fn takes_halves(&self) -> bool {
+        true
+    }
+
     fn gradient(
         &self,
         inputs: &[Tensor],
