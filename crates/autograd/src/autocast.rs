@@ -67,10 +67,12 @@ pub(crate) fn pause() -> Scope {
 /// The operands of an op as it reads them.
 #[track_caller]
 pub(crate) fn operands(op: &impl KernelOp, inputs: Vec<Tensor>) -> Vec<Tensor> {
-    let Some(half) = ACTIVE.get().filter(|_| op.takes_halves()) else { return inputs };
+    let Some(half) = ACTIVE.get() else { return inputs };
+    // A loop: a closure would hide the caller's line.
     let mut rounded = Vec::with_capacity(inputs.len());
-    for tensor in inputs {
-        rounded.push(if given(&tensor) { tensor } else { tensor.as_half(half) });
+    for (i, tensor) in inputs.into_iter().enumerate() {
+        let stays = !op.takes_halves(i) || given(&tensor);
+        rounded.push(if stays { tensor } else { tensor.as_half(half) });
     }
     rounded
 }

@@ -173,8 +173,9 @@ pub trait KernelOp: Any + Key + Debug + Send + Sync {
         None
     }
 
-    /// Whether [`autocast`](crate::autocast()) rounds the operands and the first output.
-    fn takes_halves(&self) -> bool {
+    /// Whether [`autocast`](crate::autocast()) rounds input `input`; where it rounds the first, it rounds output 0, too.
+    fn takes_halves(&self, input: usize) -> bool {
+        let _ = input;
         false
     }
 

@@ -108,7 +108,7 @@ impl Tensor {
     #[track_caller]
     pub fn record(op: impl KernelOp + 'static, inputs: &[&Tensor], outputs: Vec<Meta>) -> Vec<Tensor> {
         let inputs = autocast::operands(&op, inputs.iter().map(|&t| t.clone()).collect());
-        let (device, takes_halves) = (inputs[0].device().clone(), op.takes_halves());
+        let (device, takes_halves) = (inputs[0].device().clone(), op.takes_halves(0));
         let outputs = Tensor::record_op(&device, Op::Kernel(Arc::new(op)), inputs, outputs);
         autocast::results(takes_halves, outputs)
     }

@@ -83,6 +83,8 @@ impl Fusion<'_> {
     /// The inputs that an element-wise output is computed of, and the number of instructions.
     fn elementwise(&self, node: usize, output: usize) -> Option<(Vec<usize>, usize)> {
         match &self.request.nodes[node].op {
+            // Rounding counts as nothing: where values are to be halves, memory is what is short.
+            Op::Map(MapOp::Unary(Unary::AsHalf(_))) => Some((vec![0], 0)),
             Op::Map(_) => Some(((0..self.wiring.inputs[node].len()).collect(), 1)),
             Op::Kernel(op) => op.elementwise(output),
             _ => None,

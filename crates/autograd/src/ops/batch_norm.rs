@@ -154,8 +154,8 @@ impl KernelOp for BatchNorm {
         Reach::Place
     }
 
-    fn takes_halves(&self) -> bool {
-        true
+    fn takes_halves(&self, input: usize) -> bool {
+        input == 0
     }
 
     fn gradient(

@@ -153,7 +153,7 @@ impl KernelOp for Conv2d {
         Reach::Window { extent: extent(&self.0), stride: self.0.stride }
     }
 
-    fn takes_halves(&self) -> bool {
+    fn takes_halves(&self, _: usize) -> bool {
         true
     }
 
@@ -189,7 +189,7 @@ impl KernelOp for Conv2dInputGrad {
         Reach::Spread { extent: extent(&self.0), stride: self.0.stride }
     }
 
-    fn takes_halves(&self) -> bool {
+    fn takes_halves(&self, _: usize) -> bool {
         true
     }
 

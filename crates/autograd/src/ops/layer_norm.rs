@@ -56,8 +56,8 @@ impl KernelOp for LayerNorm {
         Reach::Place
     }
 
-    fn takes_halves(&self) -> bool {
-        true
+    fn takes_halves(&self, input: usize) -> bool {
+        input == 0
     }
 
     fn gradient(

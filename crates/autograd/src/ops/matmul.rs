@@ -154,7 +154,7 @@ impl KernelOp for MatMul {
         (inputs[0].numel() * inputs[1].shape.last().expect("a matrix")) as u64
     }
 
-    fn takes_halves(&self) -> bool {
+    fn takes_halves(&self, _: usize) -> bool {
         true
     }
 

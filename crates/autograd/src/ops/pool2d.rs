@@ -85,7 +85,7 @@ impl KernelOp for MaxPool2d {
         reach(&self.0)
     }
 
-    fn takes_halves(&self) -> bool {
+    fn takes_halves(&self, _: usize) -> bool {
         true
     }
 
@@ -146,7 +146,7 @@ impl KernelOp for AvgPool2d {
         reach(&self.shape)
     }
 
-    fn takes_halves(&self) -> bool {
+    fn takes_halves(&self, _: usize) -> bool {
         true
     }
 
