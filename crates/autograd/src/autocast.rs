@@ -36,7 +36,7 @@ impl Drop for Scope {
 /// Rounded to the nearest half (ties to even, to infinity beyond the range) are, of 4096 elements or more:
 /// - operands and results of matrix products, convolutions, attention, pooling, batch and layer norms, but not parameters, data
 ///   from outside, or the norms' statistics;
-/// - sums of two tensors of one shape that are halves, as in a residual network.
+/// - sums of two such results, as in a residual network, or of one and something smaller, such as a bias.
 ///
 /// Gradients are rounded where values were, on their way back through the rounding. Everything else is f32: other element-wise
 /// functions, reductions, softmax, losses, and recurrent layers. What f16 rounds to 0 or infinity is what a
@@ -89,8 +89,8 @@ pub(crate) fn results(takes_halves: bool, mut outputs: Vec<Tensor>) -> Vec<Tenso
 /// The result of an element-wise function.
 #[track_caller]
 pub(crate) fn combined(op: Binary, operands: [&Tensor; 2], result: Tensor) -> Tensor {
-    let halves =
-        |half: &Half| operands.iter().all(|t| t.node.half == Some(*half) && t.shape() == result.shape());
+    let whole = || operands.iter().filter(|t| t.numel() == result.numel());
+    let halves = |half: &Half| whole().count() > 0 && whole().all(|t| t.node.half == Some(*half));
     match ACTIVE.get().filter(|_| op == Binary::Add).filter(halves) {
         Some(half) => result.as_half(half),
         None => result,
