@@ -26,7 +26,7 @@ fn pack_f16(bits: u32) -> u32 {
     let rebased = a.wrapping_sub(0x3800_0000);
     let normal = rebased.wrapping_add(0xfff + ((rebased >> 13) & 1)) >> 13;
     // Below 2^-14: a number of steps of 2^-24; below 2^-25 none.
-    let shift = 126u32.wrapping_sub(a >> 23).min(25);
+    let shift = 126u32.wrapping_sub(a >> 23).clamp(1, 25);
     let mantissa = (a & 0x007f_ffff) | 0x0080_0000;
     let steps = (mantissa + (1 << (shift - 1)) - 1 + ((mantissa >> shift) & 1)) >> shift;
     let nan = 0x7e00 | ((a >> 13) & 0x3ff);

@@ -127,7 +127,7 @@ fn checkpoints_and_mixed_precision_compose() {
 }
 
 /// `y = x w` over enough elements to be rounded, and its mean square; a loss of about 3.
-fn product(device: &Device) -> (Params, Param, impl Fn(f32) -> Tensor) {
+fn product(device: &Device) -> (Params, Param, impl Fn(f32) -> Tensor + use<>) {
     let params = Params::new(device, 0);
     let w = params.param("w", &[64, 80], Init::ONES);
     w.set(&numbers(device, 5, &[64, 80]));
