@@ -372,3 +372,49 @@ fn fmod_exact(a: f32, b: f32) -> f32 {
     if (r >= y) { r = r - y; }
     return select(r, -r, a < 0.0);
 }
+
+// Halves by integer arithmetic (crates/gpu-core/src/halves.rs), equal on every device: the nearest one, ties to even.
+fn pack_f16(x: f32) -> u32 {
+    let bits = bitcast<u32>(x);
+    let sign = (bits >> 16u) & 0x8000u;
+    let a = bits & 0x7fffffffu;
+    if (a > 0x7f800000u) { return sign | 0x7e00u | ((a >> 13u) & 0x3ffu); }
+    if (a >= 0x47800000u) { return sign | 0x7c00u; }
+    if (a >= 0x38800000u) {
+        let rebased = a - 0x38000000u;
+        return sign | ((rebased + 0xfffu + ((rebased >> 13u) & 1u)) >> 13u);
+    }
+    // Below 2^-14: a number of steps of 2^-24; below 2^-25 none.
+    let shift = min(126u - (a >> 23u), 25u);
+    let mantissa = (a & 0x7fffffu) | 0x800000u;
+    return sign | ((mantissa + (1u << (shift - 1u)) - 1u + ((mantissa >> shift) & 1u)) >> shift);
+}
+
+// Of the lower half of a word.
+fn unpack_f16(word: u32) -> f32 {
+    let sign = (word & 0x8000u) << 16u;
+    let a = word & 0x7fffu;
+    if (a < 0x400u) { return bitcast<f32>(sign | bitcast<u32>(f32(a) * 5.9604644775390625e-8)); }
+    if (a < 0x7c00u) { return bitcast<f32>(sign | ((a << 13u) + 0x38000000u)); }
+    return bitcast<f32>(sign | 0x7f800000u | ((a & 0x3ffu) << 13u) | select(0u, 0x400000u, a > 0x7c00u));
+}
+
+fn round_f16(x: f32) -> f32 {
+    return unpack_f16(pack_f16(x));
+}
+
+fn pack_bf16(x: f32) -> u32 {
+    let bits = bitcast<u32>(x);
+    if (is_nan(x)) { return (bits >> 16u) | 0x40u; }
+    return (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
+}
+
+// Of the lower half of a word.
+fn unpack_bf16(word: u32) -> f32 {
+    let bits = word & 0xffffu;
+    return bitcast<f32>((bits | select(0u, 0x40u, (bits & 0x7fffu) > 0x7f80u)) << 16u);
+}
+
+fn round_bf16(x: f32) -> f32 {
+    return unpack_bf16(pack_bf16(x));
+}

@@ -32,18 +32,18 @@ pub use autograd::{Error, Result};
 /// What most programs need.
 pub mod prelude {
     pub use autograd::{
-        Accumulator, CrossEntropyTarget, DType, Device, DeviceInfo, DeviceKind, Generator, Gradients,
-        Interpolation, Padding, Pool1d, Pool2d, Pool3d, Reduction, Resize, Tensor, TripletMargin, cat,
-        einsum, elastic_net_penalty, grad, gradient_penalty, l1_penalty, l2_penalty, perceptual_loss, stack,
-        style_loss, vjp, wasserstein_critic_loss,
+        Accumulator, CrossEntropyTarget, DType, Device, DeviceInfo, DeviceKind, Generator, Gradients, Half,
+        Interpolation, Padding, Pool1d, Pool2d, Pool3d, Reduction, Resize, Tensor, TripletMargin, autocast,
+        cat, einsum, elastic_net_penalty, grad, gradient_penalty, l1_penalty, l2_penalty, perceptual_loss,
+        stack, style_loss, vjp, wasserstein_critic_loss,
     };
     pub use models::{
         Adafactor, Adam, AdamW, AlphaDropout, AttentionMask, Average, BatchNorm1d, BatchNorm2d, BatchNorm3d,
         BatchRenorm, BlurPool, Constant, Constraint, Conv1d, Conv2d, Conv3d, ConvTranspose1d,
         ConvTranspose2d, Cosine, Crf, DropConnect, DropPath, Dropout, Dropout2d, Embedding, GhostBatchNorm,
         Gpt, GptOptions, GroupNorm, Gru, Init, InstanceNorm, Lamb, LayerNorm, Lbfgs, Linear, Lion, Lookahead,
-        Lstm, Mode, MultiheadAttention, Muon, OneCycle, PRelu, Param, Params, ReduceLrOnPlateau, ResNet,
-        RmsNorm, RmsProp, Rnn, RnnOptions, Schedule, SeparableConv2d, Sgd, SpectralNorm, SqueezeExcite, Step,
-        VariationalDropout, Vit, VitOptions, Warmup, WeightNorm,
+        LossScaler, Lstm, Mode, MultiheadAttention, Muon, OneCycle, PRelu, Param, Params, ReduceLrOnPlateau,
+        ResNet, RmsNorm, RmsProp, Rnn, RnnOptions, Schedule, SeparableConv2d, Sgd, SpectralNorm,
+        SqueezeExcite, Step, VariationalDropout, Vit, VitOptions, Warmup, WeightNorm,
     };
 }

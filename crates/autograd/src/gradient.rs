@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::Tensor;
+use gpu_core::kernels::Unary;
+
 use crate::checkpoint::Again;
 use crate::node::Node;
-use crate::op::{Op, View};
-use crate::ops;
+use crate::op::{MapOp, Op, View};
+use crate::{Tensor, autocast, ops};
 
 /// Gradients of a scalar with respect to the variables it depends on.
 #[derive(Clone)]
@@ -74,6 +75,12 @@ impl Gradients {
         }
         let root = self.root.as_ref().map(|loss| plus(sum.as_ref().and_then(|s| s.root()), loss));
         Gradients { root, ..Gradients::from_pairs(pairs) }
+    }
+
+    /// The same gradients as those of another scalar, which decides over the step: an optimizer changes nothing where it is not
+    /// finite.
+    pub fn with_root(self, root: Tensor) -> Gradients {
+        Gradients { root: Some(root), ..self }
     }
 
     /// The variables that have gradients, in the order in which they were recorded.
@@ -157,16 +164,23 @@ fn pull(mut nodes: Vec<Arc<Node>>, outputs: &[(&Tensor, &Tensor)], wrt: &[&Tenso
         );
         sums.add(y, (*u).clone());
     }
-    let mut again = Again::default();
+    let _paused = autocast::pause();
+    let (mut again, rounded) = (Again::default(), rounded(&nodes));
     for node in nodes.iter().rev().filter(|n| leads.contains(&Arc::as_ptr(n))) {
-        propagate(node, &mut sums, &leads, &mut again);
+        propagate(node, &mut sums, &leads, &mut again, &rounded);
     }
     wrt.iter().map(|t| sums.of(t)).collect()
 }
 
 /// Adds the gradients of a node's inputs, given those of its outputs.
 #[track_caller]
-fn propagate(node: &Arc<Node>, sums: &mut Sums, leads: &HashSet<*const Node>, again: &mut Again) {
+fn propagate(
+    node: &Arc<Node>,
+    sums: &mut Sums,
+    leads: &HashSet<*const Node>,
+    again: &mut Again,
+    rounded: &HashMap<Place, Tensor>,
+) {
     if node.variable || node.detached {
         return;
     }
@@ -176,7 +190,10 @@ fn propagate(node: &Arc<Node>, sums: &mut Sums, leads: &HashSet<*const Node>, ag
     }
     let targets = node.state().inputs.clone();
     let node = again.of(node);
+    // Rules read the halves: what was rounded to them need not be kept.
+    let half_of = |t: Tensor| rounded.get(&place(&t)).cloned().unwrap_or(t);
     let (inputs, outputs) = (node.state().inputs.clone(), outputs(&node));
+    let outputs: Vec<Tensor> = outputs.into_iter().map(half_of).collect();
     let of_inputs = match &node.op {
         Op::Data | Op::Constant(_) | Op::Literal(_) | Op::Scalars(_) => return,
         &Op::View(View::Slice { dim, start, step: 1, .. }) => {
@@ -208,6 +225,17 @@ fn propagate(node: &Arc<Node>, sums: &mut Sums, leads: &HashSet<*const Node>, ag
 
 fn outputs(node: &Arc<Node>) -> Vec<Tensor> {
     (0..node.outputs.len()).map(|output| Tensor { node: node.clone(), output }).collect()
+}
+
+/// The halves that results were rounded to.
+fn rounded(nodes: &[Arc<Node>]) -> HashMap<Place, Tensor> {
+    let mut rounded = HashMap::new();
+    for node in nodes.iter().filter(|n| n.half.is_some()) {
+        if let (Op::Map(MapOp::Unary(Unary::AsHalf(_))), [input]) = (&node.op, &node.state().inputs[..]) {
+            rounded.insert(place(input), Tensor { node: node.clone(), output: 0 });
+        }
+    }
+    rounded
 }
 
 /// One output of a node.

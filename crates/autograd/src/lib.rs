@@ -17,6 +17,7 @@
 #![recursion_limit = "256"]
 
 mod accumulate;
+mod autocast;
 mod checkpoint;
 mod compile;
 mod gradient;
@@ -30,9 +31,10 @@ mod trace;
 mod uses;
 
 pub use accumulate::Accumulator;
+pub use autocast::autocast;
 pub use checkpoint::checkpoint;
 pub use compile::{Expr, Joined, Lower, Passes, PlanView, plans, set_fusion};
-pub use gpu_core::{DType, Device, DeviceInfo, DeviceKind, Element, Error, Role, Stats};
+pub use gpu_core::{DType, Device, DeviceInfo, DeviceKind, Element, Error, Half, Role, Stats};
 pub use gradient::{Gradients, grad, vjp};
 pub use op::{KernelOp, Meta, Reach};
 pub use ops::{

@@ -4,9 +4,10 @@ use std::panic::Location;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use gpu_core::{Buffer, Device, Role};
+use gpu_core::kernels::Unary;
+use gpu_core::{Buffer, Device, Half, Role};
 
-use crate::op::{Meta, Op};
+use crate::op::{MapOp, Meta, Op};
 use crate::{Result, Tensor, recorder};
 
 /// One recorded operation.
@@ -21,6 +22,8 @@ pub(crate) struct Node {
     pub variable: bool,
     /// Gradients end here without being wanted.
     pub detached: bool,
+    /// All values of the only output are known to be halves of this type; see [`autocast`](crate::autocast()).
+    pub half: Option<Half>,
     pub location: &'static Location<'static>,
     /// The name of the parameter that this tensor is.
     pub name: OnceLock<Arc<str>>,
@@ -61,6 +64,7 @@ impl Node {
         let float = outputs.iter().any(|o| o.dtype.is_float());
         let requires_grad = differentiable && float && inputs.iter().any(|t| t.node.requires_grad);
         let values = vec![None; outputs.len()];
+        let half = if keeps_halves(&op) { inputs[0].node.half } else { None };
         Node {
             id: NEXT.fetch_add(1, Relaxed),
             device: device.clone(),
@@ -69,6 +73,7 @@ impl Node {
             requires_grad,
             variable: false,
             detached: false,
+            half,
             location,
             name: OnceLock::new(),
             checkpoint: OnceLock::new(),
@@ -80,6 +85,7 @@ impl Node {
     pub fn again(&self, inputs: Vec<Tensor>) -> Arc<Node> {
         let mut node = Node::new(&self.device, self.op.clone(), inputs, self.outputs.clone(), self.location);
         node.detached = self.detached;
+        node.half = self.half;
         node.requires_grad &= !self.detached;
         let node = Arc::new(node);
         recorder::pend(&node);
@@ -111,6 +117,15 @@ impl Node {
     /// The values of output `i`, if evaluated.
     pub fn value(&self, i: usize) -> Option<Buffer> {
         self.state().values[i].clone()
+    }
+}
+
+/// Whether an op makes halves of halves without rounding.
+fn keeps_halves(op: &Op) -> bool {
+    match op {
+        Op::View(_) => true,
+        Op::Map(MapOp::Unary(f)) => matches!(f, Unary::Relu | Unary::Neg | Unary::Abs),
+        _ => false,
     }
 }
 

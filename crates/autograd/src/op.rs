@@ -173,6 +173,12 @@ pub trait KernelOp: Any + Key + Debug + Send + Sync {
         None
     }
 
+    /// Whether [`autocast`](crate::autocast()) rounds input `input`; where it rounds the first, it rounds output 0, too.
+    fn takes_halves(&self, input: usize) -> bool {
+        let _ = input;
+        false
+    }
+
     /// Multiply-adds of products with weights, which summaries of models count; other arithmetic is not.
     fn multiply_adds(&self, inputs: &[Meta]) -> u64 {
         let _ = inputs;

@@ -3,12 +3,11 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use gpu_core::{Buffer, DType, Device, Element, Readback, Role};
+use gpu_core::{Buffer, DType, Device, Element, Half, Readback, Role};
 
-use crate::Result;
 use crate::node::Node;
 use crate::op::{KernelOp, Meta, Op, View};
-use crate::recorder;
+use crate::{Result, autocast, recorder};
 
 /// An n-dimensional array on a device whose values may not be computed yet. Clones are the same tensor.
 ///
@@ -108,13 +107,26 @@ impl Tensor {
     /// Records an op with kernels of its own; for ops defined outside of this crate, too.
     #[track_caller]
     pub fn record(op: impl KernelOp + 'static, inputs: &[&Tensor], outputs: Vec<Meta>) -> Vec<Tensor> {
-        let inputs: Vec<Tensor> = inputs.iter().map(|&t| t.clone()).collect();
-        let device = inputs[0].device().clone();
-        Tensor::record_op(&device, Op::Kernel(Arc::new(op)), inputs, outputs)
+        let inputs = autocast::operands(&op, inputs.iter().map(|&t| t.clone()).collect());
+        let (device, takes_halves) = (inputs[0].device().clone(), op.takes_halves(0));
+        let outputs = Tensor::record_op(&device, Op::Kernel(Arc::new(op)), inputs, outputs);
+        autocast::results(takes_halves, outputs)
     }
 
     #[track_caller]
     pub(crate) fn record_op(device: &Device, op: Op, inputs: Vec<Tensor>, outputs: Vec<Meta>) -> Vec<Tensor> {
+        Tensor::record_as(device, op, inputs, outputs, None)
+    }
+
+    /// As [`record_op`](Tensor::record_op) of what gives halves.
+    #[track_caller]
+    pub(crate) fn record_as(
+        device: &Device,
+        op: Op,
+        inputs: Vec<Tensor>,
+        outputs: Vec<Meta>,
+        half: Option<Half>,
+    ) -> Vec<Tensor> {
         if let Some(other) = inputs.iter().find(|t| t.device() != device) {
             panic!(
                 "{}: tensors on different devices, {} and {}",
@@ -128,7 +140,9 @@ impl Tensor {
             assert!(bytes.is_some(), "{}: shape {shape:?} has too many elements", op.name());
         }
         let count = outputs.len();
-        let node = Arc::new(Node::new(device, op, inputs, outputs, Location::caller()));
+        let mut node = Node::new(device, op, inputs, outputs, Location::caller());
+        node.half = half.or(node.half);
+        let node = Arc::new(node);
         recorder::pend(&node);
         (0..count).map(|output| Tensor { node: node.clone(), output }).collect()
     }

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use autograd::{Device, Tensor};
-use data::{
-    Augment, Batch, Dataset, Loader, LoaderOptions, RandomWindows, Text, TextBatch, Windows, synthetic,
-};
+use data::{Batch, Dataset, Loader, LoaderOptions, RandomWindows, Text, TextBatch, Windows, synthetic};
 use models::{Mode, Params};
 use train::{Classified, Goal, Outcome, Task, classify};
 

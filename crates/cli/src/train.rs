@@ -123,6 +123,9 @@ impl Fit<'_> {
         if let Some(steps) = train.steps {
             trainer = trainer.steps(steps);
         }
+        if let Some(half) = train.precision.half() {
+            trainer = trainer.mixed(half);
+        }
         if let Some(norm) = train.clip_norm {
             trainer = trainer.clip(Clip::Norm(norm));
         }

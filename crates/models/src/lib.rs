@@ -31,7 +31,8 @@ pub use layers::{
 };
 pub use optim::{
     Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Asgd, Average, Constraint, Lamb, Lars, Lbfgs, Lion,
-    Lookahead, Muon, NAdam, Optimize, Optimizer, RAdam, RmsProp, Rprop, Rule, Several, Sgd, Update,
+    Lookahead, LossScaler, Muon, NAdam, Optimize, Optimizer, RAdam, RmsProp, Rprop, Rule, Several, Sgd,
+    Update,
 };
 pub use params::{Param, Params};
 pub use schedule::{

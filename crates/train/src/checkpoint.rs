@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 use autograd::{Generator, Tensor};
-use models::{Average, Optimize, Params, WeightsFile};
+use models::{Average, LossScaler, Optimize, Params, WeightsFile};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -17,12 +17,14 @@ const VERSION: u32 = 1;
 
 const OPTIMIZER: &str = "optimizer.";
 const AVERAGE: &str = "average.";
+const SCALER: &str = "scaler.";
 
 /// What a checkpoint consists of.
 pub struct Parts<'a> {
     pub params: &'a Params,
     pub optimizer: &'a mut dyn Optimize,
     pub average: Option<&'a mut Average>,
+    pub scaler: Option<&'a mut LossScaler>,
 }
 
 /// What a checkpoint says beside its tensors.
@@ -51,12 +53,12 @@ struct Note {
 ///     let params = Params::new(&Device::named("cpu")?, 0);
 ///     let (theta, mut opt) = (params.param("theta", &[], Init::ONES), Adam::new(&params));
 ///     let mut checkpoints = Checkpoints::new(directory.join("checkpoints"))?;
-///     let mut parts = Parts { params: &params, optimizer: &mut opt, average: None };
+///     let mut parts = Parts { params: &params, optimizer: &mut opt, average: None, scaler: None };
 ///     let done = if resume { checkpoints.resume(&mut parts, 10)?.unwrap_or(0) } else { 0 };
 ///     for _ in done..steps {
 ///         opt.step(theta.value().square().backward(), 0.1)?;
 ///     }
-///     checkpoints.save(&Parts { params: &params, optimizer: &mut opt, average: None }, 10)?;
+///     checkpoints.save(&Parts { params: &params, optimizer: &mut opt, average: None, scaler: None }, 10)?;
 ///     checkpoints.finish()?;
 ///     Ok(theta.value().item()?)
 /// };
@@ -104,6 +106,7 @@ impl Checkpoints {
         };
         let mut others: Vec<(String, Tensor)> = named(OPTIMIZER, parts.optimizer.state()).collect();
         others.extend(parts.average.iter().flat_map(|average| named(AVERAGE, average.state())));
+        others.extend(parts.scaler.iter().flat_map(|scaler| named(SCALER, scaler.state())));
         let note = Note {
             version: VERSION,
             steps: parts.optimizer.steps(),
@@ -207,6 +210,9 @@ fn restore(path: &Path, file: &WeightsFile, parts: &mut Parts, batches: usize) -
     parts.optimizer.resume(note.steps, &of(OPTIMIZER))?;
     if let Some(average) = &mut parts.average {
         average.resume(note.average_updates, &of(AVERAGE))?;
+    }
+    if let Some(scaler) = &mut parts.scaler {
+        scaler.resume(&of(SCALER))?;
     }
     parts.params.set_generator(Generator::resume(note.generator));
     Ok(note.steps)

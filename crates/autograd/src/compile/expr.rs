@@ -2,8 +2,8 @@
 
 use std::ops::{Add, Mul, Sub};
 
-use gpu_core::kernels::{Binary, Instr, Program, Unary};
-use gpu_core::{Arg, DType, Layout};
+use gpu_core::kernels::{Binary, Instr, Program, Stored, Unary};
+use gpu_core::{Arg, DType, Half, Layout};
 
 use super::place::{Place, bind_together};
 use crate::op::MapOp;
@@ -55,14 +55,14 @@ impl Expr {
         slots
     }
 
-    /// The ranges to bind, one a slot, and for every input the number of its range and the layout inside of that.
-    pub(super) fn bind(&self) -> (Vec<Arg>, Vec<(usize, Layout)>) {
+    /// The ranges to bind, one a slot, and for every input the number of its range and how it lies inside of that.
+    pub(super) fn bind(&self) -> (Vec<Arg>, Vec<(usize, Stored)>) {
         let (mut args, mut inputs) = (vec![], vec![None; self.inputs.len()]);
         for slot in self.slots() {
             let of_slot = || self.inputs.iter().enumerate().filter(|(_, (p, _))| p.slot == slot);
             let places: Vec<&Place> = of_slot().map(|(_, (p, _))| p).collect();
-            let (arg, layouts) = bind_together(&places);
-            of_slot().zip(layouts).for_each(|((i, _), layout)| inputs[i] = Some((args.len(), layout)));
+            let (arg, stored) = bind_together(&places);
+            of_slot().zip(stored).for_each(|((i, _), stored)| inputs[i] = Some((args.len(), stored)));
             args.push(arg);
         }
         (args, inputs.into_iter().map(|i| i.expect("every input lies in a slot")).collect())
@@ -89,11 +89,22 @@ impl Expr {
 
     /// The same elements seen through `view`, if every input can be.
     pub(super) fn view(&self, shape: &[usize], view: impl Fn(&Layout) -> Option<Layout>) -> Option<Expr> {
-        let seen = |(place, t): &(Place, DType)| {
-            Some((Place { slot: place.slot, layout: view(&place.layout)? }, *t))
-        };
+        let seen = |(place, t): &(Place, DType)| Some((Place { layout: view(&place.layout)?, ..*place }, *t));
         let inputs = self.inputs.iter().map(seen).collect::<Option<_>>()?;
         Some(Expr { shape: shape.to_vec(), inputs, ..self.clone() })
+    }
+
+    /// The same values for memory that packs them as `half`, which rounds by itself.
+    pub(super) fn packed_as(mut self, half: Half) -> Expr {
+        for at in 0..self.results.len() {
+            if let Some(Instr::Unary(Unary::AsHalf(h), a)) = self.instr(self.results[at])
+                && h == half
+            {
+                self.results[at] = a;
+            }
+        }
+        self.trim();
+        self
     }
 
     /// Broadcast to `shape` by NumPy's rules.

@@ -7,9 +7,10 @@
 use std::cell::Cell;
 
 use gpu_core::Target;
+use gpu_core::kernels::Unary;
 
 use super::request::{Request, Source, Wiring};
-use crate::op::Op;
+use crate::op::{MapOp, Op};
 
 thread_local! {
     static FUSION: Cell<Option<bool>> = const { Cell::new(None) };
@@ -62,7 +63,8 @@ pub(super) fn stored(request: &Request, wiring: &Wiring, target: Target) -> Vec<
         for output in 0..stored[node].len() {
             let Some((inputs, instructions)) = fusion.elementwise(node, output) else { continue };
             let chain = fusion.chain(node, output, &inputs, instructions, &stored, &chains);
-            stored[node][output] = !on || fusion.pays_to_store(node, output, &chain);
+            stored[node][output] =
+                !on || fusion.frees_operand(node, &stored) || fusion.pays_to_store(node, output, &chain);
             chains[node][output] = chain;
         }
     }
@@ -81,6 +83,8 @@ impl Fusion<'_> {
     /// The inputs that an element-wise output is computed of, and the number of instructions.
     fn elementwise(&self, node: usize, output: usize) -> Option<(Vec<usize>, usize)> {
         match &self.request.nodes[node].op {
+            // Rounding counts as nothing: where values are to be halves, memory is what is short.
+            Op::Map(MapOp::Unary(Unary::AsHalf(_))) => Some((vec![0], 0)),
             Op::Map(_) => Some(((0..self.wiring.inputs[node].len()).collect(), 1)),
             Op::Kernel(op) => op.elementwise(output),
             _ => None,
@@ -110,6 +114,14 @@ impl Fusion<'_> {
             }
         }
         chain
+    }
+
+    /// Whether the result is its operand in half of the memory, which nobody needs to keep then.
+    fn frees_operand(&self, node: usize, stored: &[Vec<bool>]) -> bool {
+        let rounds = matches!(self.request.nodes[node].op, Op::Map(MapOp::Unary(Unary::AsHalf(_))));
+        rounds
+            && self.request.nodes[node].half.is_some()
+            && matches!(self.base(self.wiring.inputs[node][0]), Source::Node(n, o) if stored[n][o])
     }
 
     fn pays_to_store(&self, node: usize, output: usize, chain: &Chain) -> bool {

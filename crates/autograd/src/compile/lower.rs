@@ -6,12 +6,12 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use gpu_core::kernels::{MatMul, Prologue, Reduce};
-use gpu_core::{Access, Arg, DType, Device, Kernel, Launch, Layout, Role, Target, limits};
+use gpu_core::{Access, Arg, DType, Device, Half, Kernel, Launch, Layout, Role, Target, limits};
 
 use super::expr::Expr;
 use super::fuse;
 use super::joins::{self, Part};
-use super::place::{ALIGN, Place, SlotKind, Value, VirtualSlot};
+use super::place::{self, ALIGN, Place, SlotKind, Value, VirtualSlot};
 use super::request::{Request, Source, Wiring};
 use super::steps::{MAX_CODE, MapStep, Step};
 use crate::op::{MapOp, Meta, Op, View};
@@ -108,11 +108,11 @@ impl<'a> Lower<'a> {
                     let layout =
                         Layout::new(leaf.shape().to_vec(), contiguous.strides().to_vec(), scalar * ALIGN);
                     scalar += 1;
-                    Value::Memory(Place { slot, layout })
+                    Value::Memory(Place::new(slot, layout))
                 }
                 _ => {
                     let slot = self.slot(SlotKind::Leaf(i), leaf.numel() * DType::BYTES, Role::Input);
-                    Value::Memory(Place { slot, layout: contiguous })
+                    Value::Memory(Place::new(slot, contiguous))
                 }
             };
             self.leaves.push(value);
@@ -184,10 +184,11 @@ impl<'a> Lower<'a> {
         }
         let place = self.source_memory(source);
         match seen(&place.layout) {
-            Some(layout) => Value::Memory(Place { slot: place.slot, layout }),
+            Some(layout) => Value::Memory(Place { layout, ..place }),
             None => {
-                let arg = self.write_dense(Expr::load(place, meta.dtype));
-                Value::Memory(Place { slot: arg.slot, layout: Layout::contiguous(&meta.shape) })
+                let half = place.half;
+                let copy = self.dense_temp(Expr::load(place, meta.dtype), half);
+                Value::Memory(Place { layout: Layout::contiguous(&meta.shape), ..copy })
             }
         }
     }
@@ -215,7 +216,7 @@ impl<'a> Lower<'a> {
         }
     }
 
-    /// The source in memory; from now on everybody reads it there.
+    /// The source in memory, packed if it may be; from now on everybody reads it there.
     fn source_memory(&mut self, source: Source) -> Place {
         let expr = match self.value(source) {
             Value::Memory(place) => return place.clone(),
@@ -223,10 +224,7 @@ impl<'a> Lower<'a> {
         };
         let place = match expr.place() {
             Some(place) => place.clone(),
-            None => {
-                let layout = Layout::contiguous(expr.shape());
-                Place { slot: self.write_dense(expr).slot, layout }
-            }
+            None => self.dense_temp(expr, self.half(source)),
         };
         let value = Value::Memory(place.clone());
         match source {
@@ -239,12 +237,45 @@ impl<'a> Lower<'a> {
         place
     }
 
+    /// What the values of a source may be packed as.
+    fn half(&self, source: Source) -> Option<Half> {
+        match source {
+            Source::Leaf(_) => None,
+            Source::Node(node, _) => self.request.nodes[node].half,
+        }
+    }
+
     /// Computes an expression into a dense temporary.
     fn write_dense(&mut self, expr: Expr) -> Arg {
-        let out = self.temp(expr.shape().iter().product());
+        let place = self.dense_temp(expr, None);
+        Arg { slot: place.slot, offset: 0, bytes: place.layout.numel() * DType::BYTES }
+    }
+
+    /// As [`write_dense`](Lower::write_dense), packed if it says so.
+    fn dense_temp(&mut self, expr: Expr, half: Option<Half>) -> Place {
         let layout = Layout::contiguous(expr.shape());
-        self.write(expr, Place { slot: out.slot, layout });
-        out
+        let slot = self.slot(SlotKind::Temp, place::bytes(expr.numel(), half), Role::Activation);
+        let place = Place { slot, layout, half };
+        self.write(expr, place.clone());
+        place
+    }
+
+    /// Packed values as a kernel reads them that knows only f32. The copy is for this launch alone, so that nothing but the packed
+    /// values is kept; its elements are in the order in which they lie.
+    fn unpacked(&mut self, packed: Place) -> Place {
+        let layout = &packed.layout;
+        let mut order: Vec<usize> = (0..layout.rank()).collect();
+        order.sort_by_key(|&d| -layout.strides()[d].abs());
+        // Broadcast dimensions are copied once.
+        let once = |d: usize| if layout.strides()[d] == 0 { 1 } else { layout.shape()[d] };
+        let shape: Vec<usize> = order.iter().map(|&d| once(d)).collect();
+        let strides = order.iter().map(|&d| layout.strides()[d]).collect();
+        let lying = Layout::new(shape, strides, layout.offset());
+        let wanted = layout.shape().to_vec();
+        let copy = self.dense_temp(Expr::load(Place { layout: lying, ..packed }, DType::F32), None);
+        let mut back = vec![0; order.len()];
+        order.iter().enumerate().for_each(|(at, &d)| back[d] = at);
+        Place { layout: copy.layout.permute(&back).expand(&wanted), ..copy }
     }
 
     /// Computes an expression into memory.
@@ -254,11 +285,14 @@ impl<'a> Lower<'a> {
         }
         // A buffer can't be bound for reading and for writing at once.
         let expr = if expr.slots().contains(&to.slot) {
-            let (shape, dtype) = (expr.shape().to_vec(), expr.dtype());
-            let layout = Layout::contiguous(&shape);
-            Expr::load(Place { slot: self.write_dense(expr).slot, layout }, dtype)
+            let dtype = expr.dtype();
+            Expr::load(self.dense_temp(expr, None), dtype)
         } else {
             expr
+        };
+        let expr = match to.half {
+            Some(half) => expr.packed_as(half),
+            None => expr,
         };
         self.steps.push(Step::Map(MapStep::new(expr, to)));
     }
@@ -285,7 +319,12 @@ impl<'a> Lower<'a> {
 
     /// Input `i` as it lies: a range to bind and the layout inside of it.
     pub fn input(&mut self, i: usize) -> (Arg, Layout) {
-        self.source_memory(self.wiring.inputs[self.node][i]).bind()
+        let mut place = self.source_memory(self.wiring.inputs[self.node][i]);
+        if place.half.is_some() {
+            place = self.unpacked(place);
+        }
+        let (arg, stored) = place.bind();
+        (arg, stored.layout)
     }
 
     /// Input `i`, dense in row-major order; copied where it is not.
@@ -314,30 +353,33 @@ impl<'a> Lower<'a> {
 
     fn prologue_of(&mut self, mut expr: Expr, buffers: usize) -> (Vec<Arg>, Prologue) {
         if expr.slots().is_empty() || expr.slots().len() > buffers {
-            let (shape, dtype) = (expr.shape().to_vec(), expr.dtype());
-            let place = Place { slot: self.write_dense(expr).slot, layout: Layout::contiguous(&shape) };
-            expr = Expr::load(place, dtype);
+            let dtype = expr.dtype();
+            expr = Expr::load(self.dense_temp(expr, None), dtype);
         }
         let (args, inputs) = expr.bind();
         (args, Prologue::shared(expr.program(), inputs))
     }
 
-    /// Memory for output `i`, dense.
+    /// Memory for output `i`, dense. Only what is computed by an expression is packed.
     pub fn output(&mut self, i: usize) -> Arg {
         let meta = self.output_meta(i).clone();
         let layout = Layout::contiguous(&meta.shape);
         let place = match self.parts.get(&(self.node, i)).copied() {
             Some(part) => {
                 let slot = self.joined(part.whole);
-                Place { slot, layout: Layout::new(meta.shape.clone(), layout.strides().to_vec(), part.start) }
+                Place::new(slot, Layout::new(meta.shape.clone(), layout.strides().to_vec(), part.start))
             }
             None => {
-                let kind = if self.wiring.wanted[self.node] { SlotKind::Output } else { SlotKind::Temp };
-                Place { slot: self.slot(kind, meta.numel() * DType::BYTES, Role::Activation), layout }
+                let (kind, half) = match self.wiring.wanted[self.node] {
+                    true => (SlotKind::Output, None),
+                    false => (SlotKind::Temp, self.request.nodes[self.node].half),
+                };
+                let slot = self.slot(kind, place::bytes(meta.numel(), half), Role::Activation);
+                Place { slot, layout, half }
             }
         };
-        let (offset, bytes) = (place.layout.offset() * DType::BYTES, meta.numel() * DType::BYTES);
-        let arg = Arg { slot: place.slot, offset, bytes };
+        let offset = place.layout.offset() * DType::BYTES;
+        let arg = Arg { slot: place.slot, offset, bytes: place::bytes(meta.numel(), place.half) };
         self.values[self.node][i] = Some(Value::Memory(place));
         arg
     }
@@ -352,7 +394,7 @@ impl<'a> Lower<'a> {
         if joins::joined(self.request, whole).is_some_and(|j| j.gaps) {
             let meta = self.output_meta(0).clone();
             let layout = Layout::contiguous(&meta.shape);
-            self.write(Expr::literal(meta.dtype, 0).expand(&meta.shape), Place { slot: arg.slot, layout });
+            self.write(Expr::literal(meta.dtype, 0).expand(&meta.shape), Place::new(arg.slot, layout));
         }
         self.node = now;
         arg.slot
@@ -397,7 +439,7 @@ impl<'a> Lower<'a> {
         let expr = self.expr(i);
         let arg = self.output(o);
         let layout = Layout::contiguous(expr.shape());
-        self.write(expr, Place { slot: arg.slot, layout });
+        self.write(expr, Place::new(arg.slot, layout));
         arg
     }
 
@@ -423,7 +465,7 @@ impl<'a> Lower<'a> {
 
     /// Temporary memory as an operand of `shape`.
     pub fn temp_expr(&self, arg: Arg, shape: &[usize]) -> Expr {
-        Expr::load(Place { slot: arg.slot, layout: Layout::contiguous(shape) }, DType::F32)
+        Expr::load(Place::new(arg.slot, Layout::contiguous(shape)), DType::F32)
     }
 
     /// Buffers that one launch may bind, scratch memory included.
@@ -460,7 +502,7 @@ impl<'a> Lower<'a> {
             if access[i] == Access::Read && access.iter().zip(&*args).any(written) {
                 let words = args[i].bytes / DType::BYTES;
                 let layout = Layout::new(vec![words], vec![1], args[i].offset / DType::BYTES);
-                args[i] = self.write_dense(Expr::load(Place { slot: args[i].slot, layout }, DType::U32));
+                args[i] = self.write_dense(Expr::load(Place::new(args[i].slot, layout), DType::U32));
             }
         }
     }
@@ -469,10 +511,8 @@ impl<'a> Lower<'a> {
     pub fn write_part(&mut self, i: usize, out: Arg, part: Layout) {
         let expr = self.expr(i).expand(part.shape());
         let offset = part.offset() + out.offset / DType::BYTES;
-        let to = Place {
-            slot: out.slot,
-            layout: Layout::new(part.shape().to_vec(), part.strides().to_vec(), offset),
-        };
+        let layout = Layout::new(part.shape().to_vec(), part.strides().to_vec(), offset);
+        let to = Place::new(out.slot, layout);
         let there = expr.place().is_some_and(|from| {
             from.slot == to.slot && from.layout.offset() == to.layout.offset() && from.layout.is_contiguous()
         });

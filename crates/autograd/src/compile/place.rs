@@ -1,6 +1,7 @@
 //! Where values lie while a plan runs.
 
-use gpu_core::{Arg, DType, Layout, Role, limits};
+use gpu_core::kernels::Stored;
+use gpu_core::{Arg, DType, Half, Layout, Role, limits};
 
 use super::expr::Expr;
 
@@ -12,6 +13,8 @@ pub(super) const ALIGN: usize = limits::BINDING_ALIGN / DType::BYTES;
 pub(crate) struct Place {
     pub slot: usize,
     pub layout: Layout,
+    /// The halves that f32 values are packed as; then everything in the slot is.
+    pub half: Option<Half>,
 }
 
 /// The values of a tensor while a plan is made.
@@ -41,7 +44,22 @@ pub(crate) struct VirtualSlot {
     pub role: Role,
 }
 
+/// Bytes of one element.
+fn width(half: Option<Half>) -> usize {
+    if half.is_some() { Half::BYTES } else { DType::BYTES }
+}
+
+/// Bytes of whole words that so many elements take.
+pub(super) fn bytes(numel: usize, half: Option<Half>) -> usize {
+    (numel * width(half)).next_multiple_of(DType::BYTES)
+}
+
 impl Place {
+    /// Values in memory as they are.
+    pub fn new(slot: usize, layout: Layout) -> Place {
+        Place { slot, layout, half: None }
+    }
+
     /// First and one past the last element of the slot that the layout reaches.
     fn range(&self) -> (usize, usize) {
         let layout = &self.layout;
@@ -56,15 +74,15 @@ impl Place {
         (low as usize, high as usize + 1)
     }
 
-    /// The smallest bindable range that covers the place, and the layout inside of it.
-    pub fn bind(&self) -> (Arg, Layout) {
-        let (arg, mut layouts) = bind_together(&[self]);
-        (arg, layouts.remove(0))
+    /// The smallest bindable range that covers the place, and how it lies inside of that.
+    pub fn bind(&self) -> (Arg, Stored) {
+        let (arg, mut stored) = bind_together(&[self]);
+        (arg, stored.remove(0))
     }
 
-    /// The range of the place itself, if it is dense in row-major order and can be bound.
+    /// The range of the place itself, if it is dense in row-major order, not packed, and can be bound.
     pub fn dense(&self) -> Option<Arg> {
-        let aligned = self.layout.offset().is_multiple_of(ALIGN);
+        let aligned = self.layout.offset().is_multiple_of(ALIGN) && self.half.is_none();
         let dense = self.layout.numel() > 0 && self.layout.is_contiguous() && aligned;
         dense.then(|| Arg {
             slot: self.slot,
@@ -74,17 +92,20 @@ impl Place {
     }
 }
 
-/// The smallest bindable range that covers places of one slot, and their layouts inside of it.
-pub(super) fn bind_together(places: &[&Place]) -> (Arg, Vec<Layout>) {
+/// The smallest bindable range that covers places of one slot, and how they lie inside of it.
+pub(super) fn bind_together(places: &[&Place]) -> (Arg, Vec<Stored>) {
+    let (slot, half) = (places[0].slot, places[0].half);
+    let align = limits::BINDING_ALIGN / width(half);
     let ranges = || places.iter().map(|p| p.range()).filter(|(low, high)| low < high);
-    let low = ranges().map(|r| r.0).min().unwrap_or(0) / ALIGN * ALIGN;
+    let low = ranges().map(|r| r.0).min().unwrap_or(0) / align * align;
     let high = ranges().map(|r| r.1).max().unwrap_or(0);
     let moved = |place: &&Place| {
         let layout = &place.layout;
         // The offset of an empty layout may be the end of the memory.
         let offset = if layout.numel() == 0 { 0 } else { layout.offset() - low };
-        Layout::new(layout.shape().to_vec(), layout.strides().to_vec(), offset)
+        let layout = Layout::new(layout.shape().to_vec(), layout.strides().to_vec(), offset);
+        Stored { layout, half: place.half }
     };
-    let arg = Arg { slot: places[0].slot, offset: low * DType::BYTES, bytes: (high - low) * DType::BYTES };
+    let arg = Arg { slot, offset: low * width(half), bytes: bytes(high - low, half) };
     (arg, places.iter().map(moved).collect())
 }

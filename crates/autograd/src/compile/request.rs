@@ -92,6 +92,7 @@ pub(super) struct Bytes(Vec<u8>);
 impl Bytes {
     fn node(&mut self, node: &Node, inputs: &[Source]) {
         node.op.key(self);
+        node.half.hash(self);
         inputs.hash(self);
         node.outputs.hash(self);
     }

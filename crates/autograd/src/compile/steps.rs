@@ -47,9 +47,9 @@ impl MapStep {
         let (mut args, inputs) = self.expr.bind();
         let mut outputs = vec![];
         for place in &self.to {
-            let (arg, layout) = place.bind();
+            let (arg, stored) = place.bind();
             args.push(arg);
-            outputs.push(layout);
+            outputs.push(stored);
         }
         Launch::new(Arc::new(Map::fused(self.expr.program(), inputs, outputs)), args)
     }

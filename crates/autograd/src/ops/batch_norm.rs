@@ -154,6 +154,10 @@ impl KernelOp for BatchNorm {
         Reach::Place
     }
 
+    fn takes_halves(&self, input: usize) -> bool {
+        input == 0
+    }
+
     fn gradient(
         &self,
         inputs: &[Tensor],

@@ -153,6 +153,10 @@ impl KernelOp for Conv2d {
         Reach::Window { extent: extent(&self.0), stride: self.0.stride }
     }
 
+    fn takes_halves(&self, _: usize) -> bool {
+        true
+    }
+
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
         let (x, weight, dy) = (&inputs[0], &inputs[1], grads[0].as_ref().expect("one output"));
         // The first layer's input needs no gradient: nobody holds the first one then, and it is never evaluated.
@@ -183,6 +187,10 @@ impl KernelOp for Conv2dInputGrad {
 
     fn reach(&self) -> Reach {
         Reach::Spread { extent: extent(&self.0), stride: self.0.stride }
+    }
+
+    fn takes_halves(&self, _: usize) -> bool {
+        true
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

@@ -56,6 +56,10 @@ impl KernelOp for LayerNorm {
         Reach::Place
     }
 
+    fn takes_halves(&self, input: usize) -> bool {
+        input == 0
+    }
+
     fn gradient(
         &self,
         inputs: &[Tensor],

@@ -6,8 +6,8 @@ use std::ops::{Add, Div, Mul, Neg, Sub};
 use gpu_core::DType;
 use gpu_core::kernels::{Binary, Unary};
 
-use crate::Tensor;
 use crate::op::{MapOp, Meta, Op};
+use crate::{Tensor, autocast};
 
 /// NumPy's broadcast of shapes.
 #[track_caller]
@@ -50,7 +50,9 @@ impl Tensor {
         assert!(!matches!(op, Binary::Pow | Binary::Atan2) || a.is_float(), "{name}: of tensors of type {a}");
         let meta = Meta { shape: broadcast(&name, &[self.shape(), other.shape()]), dtype: op.dtype(a) };
         let inputs = vec![self.clone(), other.clone()];
-        Tensor::record_op(self.device(), Op::Map(MapOp::Binary(op)), inputs, vec![meta]).remove(0)
+        let result =
+            Tensor::record_op(self.device(), Op::Map(MapOp::Binary(op)), inputs, vec![meta]).remove(0);
+        autocast::combined(op, [self, other], result)
     }
 
     /// A number as a tensor beside this one: f32 numbers may change between steps without a new plan.
@@ -147,6 +149,7 @@ fn unary_gradient(op: Unary, x: &Tensor, y: &Tensor, g: &Tensor) -> Option<Tenso
         GeluTanhGrad => g * gelu_tanh_curvature(x),
         Sign | Floor | Ceil | Round | Trunc => g.zeros_like(),
         IsNan | IsInf | Not => return None,
+        AsHalf(half) => g.unary(AsHalf(half)),
         Cast(_) if x.dtype().is_float() && g.dtype().is_float() => g.clone(),
         Cast(_) => return None,
     })

@@ -154,6 +154,10 @@ impl KernelOp for MatMul {
         (inputs[0].numel() * inputs[1].shape.last().expect("a matrix")) as u64
     }
 
+    fn takes_halves(&self, _: usize) -> bool {
+        true
+    }
+
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
         let (a, b, g) = (&inputs[0], &inputs[1], grads[0].as_ref().expect("one output"));
         // Of a transposed matrix, as the weight of a linear layer is, in the order of what was transposed.

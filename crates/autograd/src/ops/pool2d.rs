@@ -85,6 +85,10 @@ impl KernelOp for MaxPool2d {
         reach(&self.0)
     }
 
+    fn takes_halves(&self, _: usize) -> bool {
+        true
+    }
+
     fn gradient(
         &self,
         inputs: &[Tensor],
@@ -140,6 +144,10 @@ impl KernelOp for AvgPool2d {
 
     fn reach(&self) -> Reach {
         reach(&self.shape)
+    }
+
+    fn takes_halves(&self, _: usize) -> bool {
+        true
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

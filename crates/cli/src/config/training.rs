@@ -1,5 +1,6 @@
 //! How long, and with what around it.
 
+use autograd::Half;
 use serde::{Deserialize, Serialize};
 
 /// `[train]`
@@ -20,9 +21,30 @@ pub struct TrainConfig {
     /// Checkpoints that are kept.
     pub keep: usize,
     pub label_smoothing: f32,
+    pub precision: Precision,
     pub early_stopping: Option<EarlyStoppingConfig>,
     /// Minutes after which training stops, to go on later.
     pub minutes: Option<f64>,
+}
+
+/// What is kept between the forward and the backward pass.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    F32,
+    F16,
+    Bf16,
+}
+
+impl Precision {
+    /// `None` for f32.
+    pub fn half(self) -> Option<Half> {
+        match self {
+            Precision::F32 => None,
+            Precision::F16 => Some(Half::F16),
+            Precision::Bf16 => Some(Half::BF16),
+        }
+    }
 }
 
 /// `early_stopping = { patience = 3 }`: of the test loss of images, the validation loss of texts.
@@ -46,6 +68,7 @@ impl Default for TrainConfig {
             evaluate_every: None,
             keep: 2,
             label_smoothing: 0.0,
+            precision: Precision::F32,
             early_stopping: None,
             minutes: None,
         }

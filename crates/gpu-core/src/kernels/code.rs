@@ -1,10 +1,33 @@
 //! A program with its inputs: in which argument each lies, and how.
 
 use super::program::Program;
-use crate::{Args, DType, Layout, limits};
+use crate::{Args, DType, Half, Layout, limits};
 
 /// The words of every argument of a [`Code`].
 pub(super) type Memory<'a> = [&'a [u32]; limits::CPU_ARGUMENTS];
+
+/// How the values of an operand lie in an argument.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// In elements.
+    pub layout: Layout,
+    /// What f32 values are packed as, two to a word.
+    pub half: Option<Half>,
+}
+
+impl From<Layout> for Stored {
+    fn from(layout: Layout) -> Stored {
+        Stored { layout, half: None }
+    }
+}
+
+impl Stored {
+    /// Bytes of the elements that are read or written at least once.
+    pub(super) fn bytes(layout: &Layout, half: Option<Half>) -> usize {
+        let touched = layout.shape().iter().zip(layout.strides()).filter(|d| *d.1 != 0).map(|d| d.0);
+        touched.product::<usize>() * if half.is_some() { Half::BYTES } else { DType::BYTES }
+    }
+}
 
 /// Straight-line code over strided inputs. Several inputs may lie in one argument.
 #[derive(Clone, Debug)]
@@ -12,19 +35,25 @@ pub(super) struct Code {
     pub program: Program,
     /// One an input.
     pub layouts: Vec<Layout>,
+    /// What each input is packed as.
+    halves: Vec<Option<Half>>,
     /// The argument of each input.
     arguments: Vec<usize>,
 }
 
 impl Code {
     /// # Panics
-    /// When the number of inputs is not the program's, or arguments are left out.
-    pub fn new(program: Program, inputs: Vec<(usize, Layout)>) -> Code {
+    /// When the number of inputs is not the program's, packed ones are not f32 there, or arguments are left out.
+    pub fn new(program: Program, inputs: Vec<(usize, Stored)>) -> Code {
         assert_eq!(program.inputs().len(), inputs.len(), "one layout an input");
-        let (arguments, layouts): (Vec<usize>, Vec<Layout>) = inputs.into_iter().unzip();
+        let (arguments, stored): (Vec<usize>, Vec<Stored>) = inputs.into_iter().unzip();
+        let (layouts, halves): (Vec<Layout>, Vec<Option<Half>>) =
+            stored.into_iter().map(|s| (s.layout, s.half)).unzip();
+        let fits = |(t, half): (&DType, &Option<Half>)| *t == DType::F32 || half.is_none();
+        assert!(program.inputs().iter().zip(&halves).all(fits), "halves are read as f32");
         let count = arguments.iter().max().map_or(0, |a| a + 1);
         assert!((0..count).all(|a| arguments.contains(&a)), "every argument has an input");
-        Code { program, layouts, arguments }
+        Code { program, layouts, halves, arguments }
     }
 
     /// Number of arguments.
@@ -46,8 +75,31 @@ impl Code {
         self.arguments[i]
     }
 
-    /// The type of an argument: that of its inputs, or words where they differ.
+    /// What input `i` is packed as.
+    pub fn half(&self, i: usize) -> Option<Half> {
+        self.halves[i]
+    }
+
+    /// Whether values are unpacked.
+    pub fn unpacks(&self) -> bool {
+        self.halves.iter().any(Option::is_some)
+    }
+
+    /// Bytes read at least once.
+    pub fn bytes(&self) -> usize {
+        self.layouts.iter().zip(&self.halves).map(|(l, &half)| Stored::bytes(l, half)).sum()
+    }
+
+    /// Whether an argument holds packed values.
+    fn packed(&self, argument: usize) -> bool {
+        self.arguments.iter().zip(&self.halves).any(|(a, half)| *a == argument && half.is_some())
+    }
+
+    /// The type of an argument: that of its inputs, or words where they differ or are packed.
     fn argument_type(&self, argument: usize) -> DType {
+        if self.packed(argument) {
+            return DType::U32;
+        }
         let mut types = self.arguments.iter().zip(self.program.inputs()).filter(|(a, _)| **a == argument);
         let first = *types.next().expect("every argument has an input").1;
         if types.all(|(_, t)| t.wgsl() == first.wgsl()) { first } else { DType::U32 }
@@ -65,7 +117,9 @@ impl Code {
     /// As [`bindings`](Code::bindings), and WGSL that loads an element of each input, or where `vectors` says so four
     /// neighbouring ones, as `vI` from the position `pI`.
     pub fn quads(&self, name: &str, first: usize, vectors: &[bool]) -> (String, String) {
-        let whole = |a: usize| self.arguments.iter().zip(vectors).any(|(b, vector)| *b == a && *vector);
+        let whole = |a: usize| {
+            !self.packed(a) && self.arguments.iter().zip(vectors).any(|(b, vector)| *b == a && *vector)
+        };
         let (mut bindings, mut loads) = (String::new(), String::new());
         for a in 0..self.arguments() {
             let t = self.argument_type(a).wgsl();
@@ -74,6 +128,10 @@ impl Code {
                 &format!("@group(0) @binding({}) var<storage, read> {name}{a}: array<{t}>;\n", first + a);
         }
         for (i, (t, &a)) in self.program.inputs().iter().zip(&self.arguments).enumerate() {
+            if let Some(half) = self.halves[i] {
+                loads += &unpacked_quad(half, i, &format!("{name}{a}"), vectors[i]);
+                continue;
+            }
             let words = match (whole(a), vectors[i]) {
                 (true, true) => format!("{name}{a}[u32(p{i}) / 4u]"),
                 (true, false) => format!("{name}{a}[u32(p{i}) / 4u][u32(p{i}) % 4u]"),
@@ -90,10 +148,30 @@ impl Code {
         let mut text = String::new();
         for (i, (t, &a)) in self.program.inputs().iter().zip(&self.arguments).enumerate() {
             let (word, t) = (format!("{name}{a}[u32(p{i})]"), t.wgsl());
-            let value =
-                if self.argument_type(a).wgsl() == t { word } else { format!("bitcast<{t}>({word})") };
+            let value = match self.halves[i] {
+                Some(half) => unpacked(half, i, &format!("{name}{a}")),
+                None if self.argument_type(a).wgsl() == t => word,
+                None => format!("bitcast<{t}>({word})"),
+            };
             text += &format!("    let r{i}: {t} = {value};\n");
         }
         text + &self.program.wgsl()
     }
+}
+
+/// The packed value of input `i`.
+fn unpacked(half: Half, i: usize, buffer: &str) -> String {
+    format!("unpack_{}({buffer}[u32(p{i}) / 2u] >> (16u * (u32(p{i}) & 1u)))", half.wgsl())
+}
+
+/// WGSL that loads four neighbouring packed values, or one of them, as `vI`.
+fn unpacked_quad(half: Half, i: usize, buffer: &str, vector: bool) -> String {
+    if !vector {
+        return format!("    let v{i} = {};\n", unpacked(half, i, buffer));
+    }
+    let unpack = format!("unpack_{}", half.wgsl());
+    format!(
+        "    let w{i} = u32(p{i}) / 2u;\n    let v{i} = vec4<f32>({unpack}({buffer}[w{i}]), \
+         {unpack}({buffer}[w{i}] >> 16u), {unpack}({buffer}[w{i} + 1u]), {unpack}({buffer}[w{i} + 1u] >> 16u));\n"
+    )
 }

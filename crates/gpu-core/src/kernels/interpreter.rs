@@ -5,7 +5,7 @@ mod functions;
 use super::code::{Code, Memory};
 use super::program::Instr;
 use super::stock::{Lent, stocked};
-use crate::Layout;
+use crate::{Half, Layout};
 
 /// Elements handled at a time: few enough that the results in use stay in the first cache, enough to amortise dispatch.
 pub(super) const BLOCK: usize = 1024;
@@ -81,6 +81,9 @@ impl<'a> Interpreter<'a> {
 
     fn block(&mut self, start: usize, out: &mut [u32]) {
         let Some((last, first)) = self.code.program.code().split_last() else {
+            if let Some(half) = self.code.half(0) {
+                return unpack(half, &self.layouts[0], start, self.memory[self.code.argument(0)], out);
+            }
             return gather(&self.layouts[0], start, self.memory[self.code.argument(0)], out);
         };
         self.registers(start, out.len(), first);
@@ -124,6 +127,9 @@ impl<'a> Interpreter<'a> {
     /// Elements `start..start + len` of input `i`.
     fn input(&mut self, i: usize, start: usize, len: usize) -> Value {
         let (layout, argument) = (&self.layouts[i], self.code.argument(i));
+        if let Some(half) = self.code.half(i) {
+            return self.unpacked(half, i, start, len);
+        }
         if layout.is_contiguous() {
             return Value::Input(argument, layout.offset() + start);
         }
@@ -141,6 +147,20 @@ impl<'a> Interpreter<'a> {
         let slot = self.code.program.slots()[i];
         self.slots[slot].resize(BLOCK, 0);
         gather(layout, start, self.memory[argument], &mut self.slots[slot][..len]);
+        Value::Slot(slot)
+    }
+
+    /// Elements `start..start + len` of the packed input `i`.
+    fn unpacked(&mut self, half: Half, i: usize, start: usize, len: usize) -> Value {
+        let (layout, words) = (&self.layouts[i], self.memory[self.code.argument(i)]);
+        let inner = layout.rank().checked_sub(1).map_or((1, 0), |d| (layout.shape()[d], layout.strides()[d]));
+        if inner.1 == 0 && start % inner.0 + len <= inner.0 {
+            let halves: &[u16] = bytemuck::cast_slice(words);
+            return Value::One(half.unpacked(halves[layout.position(start)]));
+        }
+        let slot = self.code.program.slots()[i];
+        self.slots[slot].resize(BLOCK, 0);
+        unpack(half, layout, start, words, &mut self.slots[slot][..len]);
         Value::Slot(slot)
     }
 
@@ -190,6 +210,25 @@ fn gather(layout: &Layout, start: usize, input: &[u32], out: &mut [u32]) {
             _ => {
                 out.iter_mut().enumerate().for_each(|(j, o)| *o = input[(at + j as isize * stride) as usize])
             }
+        }
+    });
+}
+
+/// As [`gather`] of packed elements.
+fn unpack(half: Half, layout: &Layout, start: usize, input: &[u32], out: &mut [u32]) {
+    let input: &[u16] = bytemuck::cast_slice(input);
+    if layout.is_contiguous() {
+        return half.unpack(&input[layout.offset() + start..][..out.len()], out);
+    }
+    runs(layout, start, out.len(), |first, at, stride, run| {
+        let out = &mut out[first..first + run];
+        match stride {
+            0 => out.fill(half.unpacked(input[at as usize])),
+            1 => half.unpack(&input[at as usize..at as usize + run], out),
+            _ => out
+                .iter_mut()
+                .enumerate()
+                .for_each(|(j, o)| *o = half.unpacked(input[(at + j as isize * stride) as usize])),
         }
     });
 }

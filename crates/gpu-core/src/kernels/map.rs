@@ -2,22 +2,25 @@
 
 use rayon::prelude::*;
 
-use super::code::Code;
+use super::code::{Code, Stored};
 use super::interpreter::{BLOCK, Interpreter, runs};
 use super::program::{Instr, Program};
 use super::stock::{Lent, stocked};
 use crate::layout::simplify;
 use crate::wgsl::{Source, wgsl};
-use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader};
+use crate::{Access, Args, Cost, DType, Half, Kernel, Layout, Shader};
 
 /// `outputs[0][i], .. = program(inputs[0][i], inputs[1][i], ..)` for every index `i` of a common shape.
 ///
 /// Arguments: the inputs, then the outputs. Each is read or written through its own layout, so that broadcasting,
-/// transposing, flipping, slicing and writing into a part of a larger output cost no copy.
+/// transposing, flipping, slicing and writing into a part of a larger output cost no copy. Inputs and outputs may be packed as
+/// halves; what is written is rounded to the nearest one.
 #[derive(Clone, Debug)]
 pub struct Map {
     code: Code,
     outputs: Vec<Layout>,
+    /// What each output is packed as.
+    halves: Vec<Option<Half>>,
 }
 
 /// Elements a task.
@@ -48,17 +51,24 @@ impl Map {
     /// # Panics
     /// When the layouts' shapes or their number do not fit.
     pub fn new(program: Program, inputs: &[Layout], output: Layout) -> Map {
-        Map::fused(program, inputs.iter().cloned().enumerate().collect(), vec![output])
+        let inputs = inputs.iter().cloned().map(Stored::from).enumerate().collect();
+        Map::fused(program, inputs, vec![output.into()])
     }
 
     /// One argument for every result, behind those of the inputs, which are given as the number of the argument they lie in
-    /// and the layout there.
+    /// and how they lie there.
     ///
     /// # Panics
-    /// When the layouts' shapes or their number do not fit, or an argument has no input.
-    pub fn fused(program: Program, inputs: Vec<(usize, Layout)>, outputs: Vec<Layout>) -> Map {
+    /// When the layouts' shapes or their number do not fit, an argument has no input, or a packed output does not fill its
+    /// argument.
+    pub fn fused(program: Program, inputs: Vec<(usize, Stored)>, outputs: Vec<Stored>) -> Map {
         assert_eq!(program.outputs().len(), outputs.len(), "one layout a result");
         let mut code = Code::new(program, inputs);
+        let (outputs, halves): (Vec<Layout>, Vec<Option<Half>>) =
+            outputs.into_iter().map(|s| (s.layout, s.half)).unzip();
+        let whole =
+            |(l, half): (&Layout, &Option<Half>)| half.is_none() || l.is_contiguous() && l.offset() == 0;
+        assert!(outputs.iter().zip(&halves).all(whole), "a packed output fills its argument");
         let layouts: Vec<Layout> = code.layouts.iter().chain(&outputs).cloned().collect();
         assert!(
             layouts.iter().all(|l| l.shape() == outputs[0].shape()),
@@ -68,7 +78,7 @@ impl Map {
         assert!(!outputs.iter().any(overlaps), "elements of an output share a place");
         code.layouts = simplify(&layouts);
         let outputs = code.layouts.split_off(code.layouts.len() - outputs.len());
-        Map { code, outputs }
+        Map { code, outputs, halves }
     }
 
     /// Copies from one layout to another.
@@ -84,6 +94,42 @@ impl Map {
     fn count(&self) -> usize {
         self.outputs[0].numel()
     }
+
+    fn packs(&self) -> bool {
+        self.halves.iter().any(Option::is_some)
+    }
+
+    /// WGSL that computes element `i` and writes it, or where it is packed keeps its bits in `halfO`.
+    fn element(&self) -> String {
+        let (inputs, program) = (self.code.layouts.len(), &self.code.program);
+        let layouts: Vec<Layout> = self.code.layouts.iter().chain(&self.outputs).cloned().collect();
+        let mut body = index_code(&layouts) + &self.code.body("in");
+        for (o, (register, half)) in program.outputs().iter().zip(&self.halves).enumerate() {
+            body += &match half {
+                Some(half) => format!("    half{o} = pack_{}(r{register});\n", half.wgsl()),
+                None => format!("    out{o}[u32(p{})] = r{register};\n", inputs + o),
+            };
+        }
+        body
+    }
+
+    /// The functions and the body of a shader whose invocations compute pairs of elements.
+    fn pairs(&self) -> (String, String) {
+        let packed: Vec<usize> = (0..self.halves.len()).filter(|&o| self.halves[o].is_some()).collect();
+        let each = |f: &dyn Fn(usize) -> String| packed.iter().map(|&o| f(o)).collect::<String>();
+        let functions = format!(
+            "{}\nfn element(i: u32) {{\n{}}}",
+            each(&|o| format!("var<private> half{o}: u32;\n")),
+            self.element()
+        );
+        let body = format!(
+            "    element(2u * i);\n{}    if (2u * i + 1u < {}u) {{\n        element(2u * i + 1u);\n    }}\n{}",
+            each(&|o| format!("    let low{o} = half{o};\n    half{o} = 0u;\n")),
+            self.count(),
+            each(&|o| format!("    out{o}[i] = low{o} | (half{o} << 16u);\n")),
+        );
+        (functions, body)
+    }
 }
 
 impl Kernel for Map {
@@ -93,10 +139,14 @@ impl Kernel for Map {
 
     fn shape(&self) -> String {
         match (&self.code.layouts[..], &self.outputs[..]) {
-            ([input], [output]) if self.code.program.code().is_empty() => {
+            ([input], [output]) if self.code.program.code().is_empty() && !self.packs() => {
                 format!("copy {input:?} to {output:?}")
             }
-            (_, outputs) => format!("{:?} {}", outputs[0].shape(), self.code.program.summary()),
+            (_, outputs) => {
+                let packed =
+                    self.halves.iter().flatten().next().map_or(String::new(), |h| format!(" to {h}"));
+                format!("{:?} {}{packed}", outputs[0].shape(), self.code.program.summary())
+            }
         }
     }
 
@@ -107,17 +157,22 @@ impl Kernel for Map {
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        let (count, program, first) = (self.count(), &self.code.program, self.code.arguments());
+        let (program, first) = (&self.code.program, self.code.arguments());
         let mut bindings = self.code.bindings("in", 0);
-        let layouts: Vec<Layout> = self.code.layouts.iter().chain(&self.outputs).cloned().collect();
-        let mut body = index_code(&layouts) + &self.code.body("in");
         for (o, &register) in program.outputs().iter().enumerate() {
-            let t = program.types()[usize::from(register)].wgsl();
+            let t =
+                if self.halves[o].is_some() { "u32" } else { program.types()[usize::from(register)].wgsl() };
             let binding = first + o;
             bindings +=
                 &format!("@group(0) @binding({binding}) var<storage, read_write> out{o}: array<{t}>;\n");
-            body += &format!("    out{o}[u32(p{})] = r{register};\n", self.code.layouts.len() + o);
         }
+        let (count, body) = if self.packs() {
+            let (functions, body) = self.pairs();
+            bindings += &functions;
+            (self.count().div_ceil(2), body)
+        } else {
+            (self.count(), self.element())
+        };
         let source = Source::new(wgsl!("map")).set("COUNT", count);
         let source = source.block("bindings", bindings.trim_end()).block("body", body.trim_end());
         vec![Shader::linear(source.with(wgsl!("math")).finish(), count, 64)]
@@ -127,7 +182,7 @@ impl Kernel for Map {
         let (count, first) = (self.count(), self.code.arguments());
         let memory = self.code.memory(args, 0);
         let interpreter = || Interpreter::new(&self.code, &self.code.layouts, &memory);
-        if let [layout] = &self.outputs[..]
+        if let ([layout], [None]) = (&self.outputs[..], &self.halves[..])
             && layout.is_contiguous()
         {
             let out = &mut args.write(first)[layout.offset()..layout.offset() + count];
@@ -144,7 +199,12 @@ impl Kernel for Map {
         let task = |t: usize| {
             let (start, put) = (t * TASK, |at, o: usize, values: &[u32]| {
                 // SAFETY: tasks write different elements, and an output's layout gives each its own position.
-                unsafe { scatter(&self.outputs[o], at, values, outputs[o]) }
+                unsafe {
+                    match self.halves[o] {
+                        Some(half) => pack(half, at, values, outputs[o]),
+                        None => scatter(&self.outputs[o], at, values, outputs[o]),
+                    }
+                }
             });
             interpreter().run_all(start, TASK.min(count - start), put);
         };
@@ -158,11 +218,8 @@ impl Kernel for Map {
     fn cost(&self) -> Cost {
         let count = self.count() as u64;
         let flops = count * self.code.program.code().len() as u64;
-        let read = |l: &Layout| -> usize {
-            l.shape().iter().zip(l.strides()).filter(|d| *d.1 != 0).map(|d| d.0).product()
-        };
-        let bytes = self.code.layouts.iter().chain(&self.outputs).map(read).sum::<usize>();
-        Cost { flops, bytes: 4 * bytes as u64 }
+        let written = self.outputs.iter().zip(&self.halves).map(|(l, &half)| Stored::bytes(l, half));
+        Cost { flops, bytes: (self.code.bytes() + written.sum::<usize>()) as u64 }
     }
 }
 
@@ -211,4 +268,15 @@ unsafe fn scatter(layout: &Layout, start: usize, values: &[u32], out: Shared) {
             unsafe { *out.pointer.offset(at + j as isize * stride) = value }
         }
     });
+}
+
+/// Writes elements `start..start + values.len()` of a packed output.
+///
+/// # Safety
+/// Nobody else writes these elements meanwhile.
+unsafe fn pack(half: Half, start: usize, values: &[u32], out: Shared) {
+    assert!(start + values.len() <= 2 * out.len, "out of range");
+    // SAFETY: in range, and by the caller nobody else's.
+    let out = unsafe { std::slice::from_raw_parts_mut(out.pointer.cast::<u16>().add(start), values.len()) };
+    half.pack(values, out);
 }

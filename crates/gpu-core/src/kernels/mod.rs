@@ -29,6 +29,7 @@ mod workgroup_tile;
 
 pub use attention::{Attention, AttentionGrad, AttentionInputs, AttentionStats};
 pub use batch_norm::{ChannelMoments, ChannelSums};
+pub use code::Stored;
 pub use conv2d::{Conv2d, Conv2dShape};
 pub use conv2d_grad::{Conv2dInputGrad, Conv2dWeightGrad};
 pub use cross_entropy::{CrossEntropy, CrossEntropyGrad};

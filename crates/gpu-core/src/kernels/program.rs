@@ -1,6 +1,6 @@
 //! Element-wise programs: the table of scalar functions, and straight-line code made of them.
 
-use crate::DType;
+use crate::{DType, Half};
 
 /// Functions of one element. Results of predicates are [`DType::Bool`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,6 +41,8 @@ pub enum Unary {
     /// To the nearest, halves to even.
     Round,
     Trunc,
+    /// The nearest half, ties to even.
+    AsHalf(Half),
     IsNan,
     IsInf,
     Not,
@@ -166,6 +168,7 @@ impl Unary {
             Ceil => call("ceil"),
             Round => call("round"),
             Trunc => call("trunc"),
+            AsHalf(half) => format!("round_{}({a})", half.wgsl()),
             IsNan => format!("select(0u, 1u, is_nan({a}))"),
             IsInf => format!("select(0u, 1u, is_inf({a}))"),
             Not => format!("1u - {a}"),

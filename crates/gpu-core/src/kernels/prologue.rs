@@ -1,6 +1,6 @@
 //! Operands that are computed as they are read.
 
-use super::code::{Code, Memory};
+use super::code::{Code, Memory, Stored};
 use super::interpreter::Interpreter;
 use super::map::index_code;
 use super::program::Program;
@@ -26,14 +26,14 @@ impl Prologue {
     /// # Panics
     /// When there is no input, or the layouts' shapes or their number do not fit.
     pub fn new(program: Program, layouts: Vec<Layout>) -> Prologue {
-        Prologue::shared(program, layouts.into_iter().enumerate().collect())
+        Prologue::shared(program, layouts.into_iter().map(Stored::from).enumerate().collect())
     }
 
-    /// Of inputs given as the number of the argument they lie in, counted from the operand's first, and the layout there.
+    /// Of inputs given as the number of the argument they lie in, counted from the operand's first, and how they lie there.
     ///
     /// # Panics
     /// When there is no input, the layouts' shapes or their number do not fit, or an argument has no input.
-    pub fn shared(program: Program, inputs: Vec<(usize, Layout)>) -> Prologue {
+    pub fn shared(program: Program, inputs: Vec<(usize, Stored)>) -> Prologue {
         let code = Code::new(program, inputs);
         let layouts = &code.layouts;
         assert!(!layouts.is_empty(), "an operand has an input");
@@ -73,7 +73,7 @@ impl Prologue {
 
     /// Whether it is one buffer, read as it is through any layout.
     pub(super) fn is_identity(&self) -> bool {
-        self.code.program.code().is_empty()
+        self.code.program.code().is_empty() && !self.code.unpacks()
     }
 
     pub(super) fn layouts(&self) -> &[Layout] {
@@ -94,11 +94,8 @@ impl Prologue {
 
     /// Floating-point operations and bytes read for the whole operand.
     pub(super) fn work(&self) -> (u64, u64) {
-        let read = |l: &Layout| -> usize {
-            l.shape().iter().zip(l.strides()).filter(|d| *d.1 != 0).map(|d| d.0).product()
-        };
         let flops = self.numel() * self.code.program.code().len();
-        (flops as u64, 4 * self.code.layouts.iter().map(read).sum::<usize>() as u64)
+        (flops as u64, self.code.bytes() as u64)
     }
 
     /// The operand on the CPU, its inputs bound from argument `first` on.

@@ -7,9 +7,9 @@ mod task;
 
 use std::time::Instant;
 
-use autograd::Tensor;
+use autograd::{Tensor, autocast};
 use data::Source;
-use models::{Average, Optimize, Params};
+use models::{Average, LossScaler, Optimize, Params};
 
 pub use options::Clip;
 pub use schedule::Rate;
@@ -84,6 +84,8 @@ pub struct Trainer<'a> {
     history: History,
     options: Options,
     average: Option<Average>,
+    /// Of the losses of f16.
+    scaler: Option<LossScaler>,
     best: Option<(String, Best)>,
     checkpoints: Option<Checkpoints>,
     callbacks: Vec<Box<dyn Callback + 'a>>,
@@ -197,8 +199,8 @@ impl<'a> Trainer<'a> {
         let Some(checkpoints) = &mut self.checkpoints else {
             return Err(Error::Training("without checkpoints there is nothing to go on from".into()));
         };
-        let average = self.average.as_mut();
-        let mut parts = Parts { params: &self.params, optimizer: self.optimizer.as_mut(), average };
+        let (average, scaler) = (self.average.as_mut(), self.scaler.as_mut());
+        let mut parts = Parts { params: &self.params, optimizer: self.optimizer.as_mut(), average, scaler };
         let Some(steps) = checkpoints.resume(&mut parts, batches)? else {
             return Err(Error::NoCheckpoint { path: self.run.path().into() });
         };
@@ -230,7 +232,7 @@ impl<'a> Trainer<'a> {
         self.history.stepped(step, &row)?;
         let mut fault = None;
         check_finite(step, values[0], || {
-            let again = |batch| task.train(batch).map(|outcome| outcome.loss);
+            let again = |batch| autocast(self.options.half, || task.train(batch)).map(|outcome| outcome.loss);
             let losses: Result<Vec<Tensor>> = batches.iter().map(again).collect();
             let found = losses.map_err(|e| fault = Some(e)).ok();
             let sum = found.and_then(|losses| losses.into_iter().reduce(|a, b| a + b));
@@ -284,8 +286,8 @@ impl<'a> Trainer<'a> {
         }
         let saves = self.saves(fit) || ending || stop.is_some();
         if let Some(checkpoints) = self.checkpoints.as_mut().filter(|_| saves) {
-            let average = self.average.as_mut();
-            let parts = Parts { params: &self.params, optimizer: self.optimizer.as_mut(), average };
+            let (average, scaler) = (self.average.as_mut(), self.scaler.as_mut());
+            let parts = Parts { params: &self.params, optimizer: self.optimizer.as_mut(), average, scaler };
             checkpoints.save(&parts, fit.batches)?;
         }
         Ok(stop)

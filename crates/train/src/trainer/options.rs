@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use models::{Average, Optimize, Params};
+use autograd::Half;
+use models::{Average, LossScaler, Optimize, Params};
 
 use super::{CHECKPOINTS, Rate, Trainer};
 use crate::best::{Best, Goal};
@@ -24,6 +25,7 @@ pub(super) struct Options {
     pub stop_after: Option<usize>,
     pub accumulate: usize,
     pub clip: Option<Clip>,
+    pub half: Option<Half>,
     pub watch_gradients: bool,
     pub evaluate_every: Option<usize>,
     pub save_every: Option<usize>,
@@ -48,6 +50,7 @@ impl<'a> Trainer<'a> {
             stop_after: None,
             accumulate: 1,
             clip: None,
+            half: None,
             watch_gradients: false,
             evaluate_every: None,
             save_every: None,
@@ -63,6 +66,7 @@ impl<'a> Trainer<'a> {
             run,
             options,
             average: None,
+            scaler: None,
             best: None,
             checkpoints: None,
             callbacks: vec![],
@@ -97,6 +101,14 @@ impl<'a> Trainer<'a> {
     /// Clips gradients; with [`Clip::Norm`] the log tells their norm before.
     pub fn clip(mut self, clip: Clip) -> Self {
         self.options.clip = Some(clip);
+        self
+    }
+
+    /// Trains in mixed precision: what is kept between the forward and the backward pass are halves ([`autocast`](autograd::autocast)).
+    /// With f16 the loss is scaled, and a step whose gradients overflow is skipped ([`LossScaler`]).
+    pub fn mixed(mut self, half: Half) -> Self {
+        self.options.half = Some(half);
+        self.scaler = (half == Half::F16).then(|| LossScaler::new(self.params.device()));
         self
     }
 

@@ -1,9 +1,12 @@
 //! One optimizer step: forward, backward, clipping, update, average.
 
-use autograd::{Accumulator, Gradients, Tensor, stack};
+use autograd::{Accumulator, Gradients, Tensor, autocast, stack};
 
 use super::{Clip, Fit, Outcome, Task, Trainer};
 use crate::Result;
+
+/// Scalars and their names.
+type Watched = Vec<(&'static str, Tensor)>;
 
 impl Trainer<'_> {
     /// Steps on the mean loss of some batches; gives what the log should say of it, beginning with the loss.
@@ -17,10 +20,14 @@ impl Trainer<'_> {
     ) -> Result<Tensor> {
         let (gradients, mut watched) = match batches {
             [batch] => {
-                let outcome = task.train(batch)?;
-                (outcome.loss.backward(), of(outcome))
+                let outcome = self.forward(task, batch)?;
+                (self.backward(&outcome.loss), of(outcome))
             }
-            several => accumulated(task, several)?,
+            several => self.accumulated(task, several)?,
+        };
+        let gradients = match &mut self.scaler {
+            Some(scaler) => scaler.unscale(gradients),
+            None => gradients,
         };
         let gradients = match self.options.clip {
             Some(Clip::Norm(max)) => {
@@ -48,6 +55,37 @@ impl Trainer<'_> {
         Ok(values)
     }
 
+    /// A forward pass in the precision asked for.
+    #[track_caller]
+    fn forward<T: Task>(&self, task: &T, batch: &T::Batch) -> Result<Outcome> {
+        autocast(self.options.half, || task.train(batch))
+    }
+
+    /// The gradients of a loss, scaled if there is a scaler.
+    #[track_caller]
+    fn backward(&self, loss: &Tensor) -> Gradients {
+        self.scaler.as_ref().map_or_else(|| loss.backward(), |scaler| scaler.scale(loss).backward())
+    }
+
+    /// The gradients of the mean loss of several batches, one after the other, and means of what is watched.
+    #[track_caller]
+    fn accumulated<T: Task>(&self, task: &T, batches: &[T::Batch]) -> Result<(Gradients, Watched)> {
+        let share = 1.0 / batches.len() as f32;
+        let (mut sum, mut means): (Accumulator, Watched) = (Accumulator::default(), vec![]);
+        for batch in batches {
+            let outcome = self.forward(task, batch)?;
+            let loss = &outcome.loss * share;
+            for (i, (name, scalar)) in of(outcome).into_iter().enumerate() {
+                match means.get_mut(i) {
+                    Some((_, mean)) => *mean = &*mean + scalar * share,
+                    None => means.push((name, scalar * share)),
+                }
+            }
+            sum.add(self.backward(&loss))?;
+        }
+        Ok((sum.take(), means))
+    }
+
     /// Whether the next evaluation comes after the step in the making.
     fn watches_gradients(&self, fit: &Fit) -> bool {
         let after = self.optimizer.steps() + 1;
@@ -68,29 +106,6 @@ impl Trainer<'_> {
 }
 
 /// What is read back: the loss, and what else is watched.
-fn of(outcome: Outcome) -> Vec<(&'static str, Tensor)> {
+fn of(outcome: Outcome) -> Watched {
     std::iter::once(("loss", outcome.loss.detach())).chain(outcome.watched).collect()
-}
-
-/// The gradients of the mean loss of several batches, one after the other, and means of what is watched.
-#[track_caller]
-fn accumulated<T: Task>(task: &T, batches: &[T::Batch]) -> Result<(Gradients, Vec<(&'static str, Tensor)>)> {
-    let share = 1.0 / batches.len() as f32;
-    let (mut sum, mut means) = (Accumulator::default(), vec![]);
-    for batch in batches {
-        let outcome = task.train(batch)?;
-        let loss = &outcome.loss * share;
-        let watched = of(outcome);
-        means = if means.is_empty() {
-            watched.into_iter().map(|(name, scalar)| (name, scalar * share)).collect()
-        } else {
-            means
-                .into_iter()
-                .zip(watched)
-                .map(|((name, a), (_, b)): (_, (_, Tensor))| (name, a + b * share))
-                .collect()
-        };
-        sum.add(loss.backward())?;
-    }
-    Ok((sum.take(), means))
 }

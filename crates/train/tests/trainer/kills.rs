@@ -28,10 +28,14 @@ fn saves_for_ever() {
     let Some(path) = std::env::var_os(CHILD).map(PathBuf::from) else { return };
     let (params, theta, mut opt) = model();
     let mut checkpoints = Checkpoints::new(path).unwrap();
-    checkpoints.resume(&mut Parts { params: &params, optimizer: &mut opt, average: None }, 1).unwrap();
+    checkpoints
+        .resume(&mut Parts { params: &params, optimizer: &mut opt, average: None, scaler: None }, 1)
+        .unwrap();
     loop {
         // Waits for the one before.
-        checkpoints.save(&Parts { params: &params, optimizer: &mut opt, average: None }, 1).unwrap();
+        checkpoints
+            .save(&Parts { params: &params, optimizer: &mut opt, average: None, scaler: None }, 1)
+            .unwrap();
         opt.step((theta.value() - 1.0).square().sum_all().backward(), 1.0).unwrap();
         println!("saved {}", opt.steps().saturating_sub(2));
         std::io::stdout().flush().unwrap();
@@ -72,7 +76,7 @@ fn a_hundred_kills_lose_nothing_that_was_saved() {
         saved = lines.map_while(Result::ok).filter_map(count).last().unwrap_or(saved);
 
         let (params, theta, mut opt) = model();
-        let mut parts = Parts { params: &params, optimizer: &mut opt, average: None };
+        let mut parts = Parts { params: &params, optimizer: &mut opt, average: None, scaler: None };
         let checkpoints = &mut Checkpoints::new(&directory).unwrap();
         for (_, path) in checkpoints.list() {
             // Every one that is there, not only the newest.

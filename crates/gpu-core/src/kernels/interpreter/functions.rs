@@ -108,6 +108,12 @@ fn unary_f32(op: Unary, a: &[u32], out: &mut [u32]) {
         Ceil => map1(a, out, F::ceil),
         Round => map1(a, out, F::round_ties_even),
         Trunc => map1(a, out, F::trunc),
+        AsHalf(half) if a.len() == 1 => {
+            let mut one = [0];
+            half.round(a, &mut one);
+            out.fill(one[0]);
+        }
+        AsHalf(half) => half.round(a, out),
         IsNan => map1(a, out, |x: F| u32::from(x.is_nan())),
         IsInf => map1(a, out, |x: F| u32::from(x.is_infinite())),
         Not | Cast(_) => panic!("{op:?} of f32"),

@@ -1,5 +1,5 @@
 use super::{Case, noise};
-use crate::kernels::{Binary, Instr, Map, Program, Unary};
+use crate::kernels::{Binary, Instr, Map, Program, Stored, Unary};
 use crate::{DType, Layout};
 
 /// Numbers of a function's domain: all, above 0, within -1 and 1, above 1.
@@ -55,7 +55,7 @@ pub(super) fn cases() -> Vec<Case> {
 fn functions(ops: &[Unary], xs: &[f32]) -> Case {
     let code: Vec<Instr> = ops.iter().map(|&op| Instr::Unary(op, 0)).collect();
     let outputs: Vec<u16> = (1..=ops.len() as u16).collect();
-    let layout = Layout::contiguous(&[xs.len()]);
+    let layout = Stored::from(Layout::contiguous(&[xs.len()]));
     let program = Program::with_outputs(&[DType::F32], &code, &outputs);
     let kernel = Map::fused(program, vec![(0, layout.clone())], vec![layout; ops.len()]);
     ops.iter().fold(Case::new(kernel, 1e-6).floats(xs), |case, _| case.writes(xs.len()))
@@ -73,7 +73,7 @@ fn arithmetic() -> Case {
         Instr::Binary(Binary::Max, 0, 1),
     ];
     let count = 1000;
-    let layout = Layout::contiguous(&[count]);
+    let layout = Stored::from(Layout::contiguous(&[count]));
     let program = Program::with_outputs(&[DType::F32; 2], &code, &[7, 8]);
     let kernel = Map::fused(program, vec![(0, layout.clone()), (1, layout.clone())], vec![layout; 2]);
     let [a, b] = [1, 2].map(|seed| noise(count, seed));

@@ -1,0 +1,196 @@
+//! Half precision: types of two bytes that values are stored as. Arithmetic is in f32 everywhere.
+//!
+//! Conversions are integer arithmetic, in WGSL (`shaders/math.wgsl`) as here, so that every device rounds every number to the
+//! same bits: WGSL's own packing leaves overflow open, and a GPU's rounding mode is its own. They are those of the `half` crate.
+
+use std::fmt;
+
+use crate::simd::vectorized;
+
+/// A floating-point type of two bytes, in which pairs of values are packed into words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Half {
+    /// IEEE 754 binary16: 11 bits of precision, up to 65504, from 6e-5 (6e-8 with fewer bits).
+    F16,
+    /// bfloat16, the upper half of an f32: 8 bits of precision, the range of f32.
+    BF16,
+}
+
+/// `2^-24`, the smallest f16.
+const F16_STEP: f32 = 5.960_464_5e-8;
+
+/// The f16 nearest to an f32, ties to even, both as bits.
+#[inline(always)]
+fn pack_f16(bits: u32) -> u32 {
+    let (sign, a) = ((bits >> 16) & 0x8000, bits & 0x7fff_ffff);
+    let rebased = a.wrapping_sub(0x3800_0000);
+    let normal = rebased.wrapping_add(0xfff + ((rebased >> 13) & 1)) >> 13;
+    // Below 2^-14: a number of steps of 2^-24; below 2^-25 none.
+    let shift = 126u32.wrapping_sub(a >> 23).clamp(1, 25);
+    let mantissa = (a & 0x007f_ffff) | 0x0080_0000;
+    let steps = (mantissa + (1 << (shift - 1)) - 1 + ((mantissa >> shift) & 1)) >> shift;
+    let nan = 0x7e00 | ((a >> 13) & 0x3ff);
+    let finite = if a < 0x3880_0000 { steps } else { normal };
+    let large = if a > 0x7f80_0000 { nan } else { 0x7c00 };
+    sign | if a < 0x4780_0000 { finite } else { large }
+}
+
+/// The f32 that an f16 is, both as bits.
+#[inline(always)]
+fn unpack_f16(bits: u32) -> u32 {
+    let (sign, a) = ((bits & 0x8000) << 16, bits & 0x7fff);
+    let small = (a as f32 * F16_STEP).to_bits();
+    let normal = (a << 13) + 0x3800_0000;
+    let quiet = if a > 0x7c00 { 0x0040_0000 } else { 0 };
+    let large = 0x7f80_0000 | ((a & 0x3ff) << 13) | quiet;
+    sign | if a < 0x400 {
+        small
+    } else if a < 0x7c00 {
+        normal
+    } else {
+        large
+    }
+}
+
+/// The bfloat16 nearest to an f32, ties to even, both as bits.
+#[inline(always)]
+fn pack_bf16(bits: u32) -> u32 {
+    let nearest = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;
+    if bits & 0x7fff_ffff > 0x7f80_0000 { (bits >> 16) | 0x40 } else { nearest }
+}
+
+/// The f32 that a bfloat16 is, both as bits.
+#[inline(always)]
+fn unpack_bf16(bits: u32) -> u32 {
+    let quiet = if bits & 0x7fff > 0x7f80 { 0x40 } else { 0 };
+    (bits | quiet) << 16
+}
+
+#[inline(always)]
+fn map<A: Copy, B>(from: &[A], to: &mut [B], f: impl Fn(A) -> B) {
+    vectorized(
+        #[inline(always)]
+        || to.iter_mut().zip(from).for_each(|(to, &from)| *to = f(from)),
+    );
+}
+
+impl Half {
+    /// Bytes of one value.
+    pub const BYTES: usize = 2;
+
+    /// The suffix of its functions in WGSL.
+    pub(crate) fn wgsl(self) -> &'static str {
+        match self {
+            Half::F16 => "f16",
+            Half::BF16 => "bf16",
+        }
+    }
+
+    /// The nearest halves of f32 values, as bits.
+    pub(crate) fn pack(self, from: &[u32], to: &mut [u16]) {
+        match self {
+            Half::F16 => map(from, to, |x| pack_f16(x) as u16),
+            Half::BF16 => map(from, to, |x| pack_bf16(x) as u16),
+        }
+    }
+
+    /// Halves as f32, as bits.
+    pub(crate) fn unpack(self, from: &[u16], to: &mut [u32]) {
+        match self {
+            Half::F16 => map(from, to, |x| unpack_f16(x.into())),
+            Half::BF16 => map(from, to, |x| unpack_bf16(x.into())),
+        }
+    }
+
+    /// One half as f32, as bits.
+    pub(crate) fn unpacked(self, x: u16) -> u32 {
+        match self {
+            Half::F16 => unpack_f16(x.into()),
+            Half::BF16 => unpack_bf16(x.into()),
+        }
+    }
+
+    /// The nearest halves of f32 values, as f32, as bits.
+    pub(crate) fn round(self, from: &[u32], to: &mut [u32]) {
+        match self {
+            Half::F16 => map(from, to, |x| unpack_f16(pack_f16(x))),
+            Half::BF16 => map(from, to, |x| unpack_bf16(pack_bf16(x))),
+        }
+    }
+}
+
+impl fmt::Display for Half {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(self.wgsl())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// f32 values at and around everything that rounding tells apart, and many between.
+    fn edges() -> Vec<u32> {
+        let mut all = vec![];
+        for half in 0..=u16::MAX {
+            for bits in [half::f16::from_bits(half).to_f32().to_bits(), u32::from(half) << 16] {
+                // The half itself, its neighbours in f32, and the ties and their neighbours behind it.
+                let ties = [bits, bits ^ 0x1000, bits ^ 0x8000];
+                all.extend(ties.iter().flat_map(|&x| [x.wrapping_sub(1), x, x.wrapping_add(1)]));
+            }
+        }
+        // Ties of f16's subnormal numbers: odd multiples of 2^-25.
+        let tie = |k: u32| ((2 * k + 1) as f32 * F16_STEP / 2.0).to_bits();
+        all.extend((0..1024).map(tie).flat_map(|x| [x - 1, x, x + 1, x | 1 << 31]));
+        all.extend((0..u32::MAX).step_by(9973));
+        all
+    }
+
+    #[test]
+    fn every_half_is_unpacked_and_packed_again() {
+        let bits: Vec<u16> = (0..=u16::MAX).collect();
+        for half in [Half::F16, Half::BF16] {
+            let (mut words, mut back) = (vec![0; bits.len()], vec![0; bits.len()]);
+            half.unpack(&bits, &mut words);
+            half.pack(&words, &mut back);
+            for ((&bits, &word), &back) in bits.iter().zip(&words).zip(&back) {
+                let (want, nan, quiet) = match half {
+                    Half::F16 => {
+                        let h = half::f16::from_bits(bits);
+                        (h.to_f32(), h.is_nan(), bits | 0x200)
+                    }
+                    Half::BF16 => {
+                        let h = half::bf16::from_bits(bits);
+                        (h.to_f32(), h.is_nan(), bits | 0x40)
+                    }
+                };
+                assert_eq!(word, want.to_bits(), "{half} {bits:#x}");
+                assert_eq!(word, half.unpacked(bits));
+                assert_eq!(back, if nan { quiet } else { bits }, "{half} {bits:#x} there and back");
+            }
+        }
+    }
+
+    #[test]
+    fn rounding_is_to_the_nearest_even() {
+        let from = edges();
+        for half in [Half::F16, Half::BF16] {
+            let (mut packed, mut rounded) = (vec![0; from.len()], vec![0; from.len()]);
+            half.pack(&from, &mut packed);
+            half.round(&from, &mut rounded);
+            for ((&x, &got), &rounded) in from.iter().zip(&packed).zip(&rounded) {
+                let value = f32::from_bits(x);
+                let want = match half {
+                    Half::F16 => half::f16::from_f32_const(value).to_bits(),
+                    Half::BF16 => half::bf16::from_f32_const(value).to_bits(),
+                };
+                assert_eq!(got, want, "{half} of {value:e} ({x:#x})");
+                assert_eq!(rounded, half.unpacked(want), "{half} of {value:e} ({x:#x})");
+            }
+        }
+        let mut packed = [0; 4];
+        let largest = [65519.996f32, 65520.0, -65520.0, 1e9].map(f32::to_bits);
+        Half::F16.pack(&largest, &mut packed);
+        assert_eq!(packed, [0x7bff, 0x7c00, 0xfc00, 0x7c00]);
+    }
+}

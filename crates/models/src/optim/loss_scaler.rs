@@ -1,0 +1,144 @@
+//! Dynamic loss scaling.
+
+use autograd::{Device, Gradients, Tensor};
+
+use super::flat::join;
+use super::optimizer::saved_state;
+
+/// Scales losses up so that small gradients do not vanish in f16, as `torch.amp.GradScaler` (Micikevicius et al. 2018, "Mixed
+/// precision training"). A step in which a gradient overflows changes nothing, and the scale is halved; after 2000 steps without
+/// one it is doubled. All of that happens on the device, in the plan of the step: nothing waits, and no scale makes a new plan.
+///
+/// [`scale`](LossScaler::scale) the loss, differentiate, [`unscale`](LossScaler::unscale) the gradients, and go on as without it:
+/// clip them, give them to any optimizer. Gradients of several losses are added up before they are unscaled.
+///
+/// ```
+/// use autograd::{Device, Half, autocast};
+/// use models::{Init, LossScaler, Params, Sgd};
+/// let device = Device::named("cpu")?;
+/// let params = Params::new(&device, 0);
+/// let theta = params.param("theta", &[], Init::ONES);
+/// let mut opt = Sgd::new(&params);
+/// let mut scaler = LossScaler::new(&device);
+/// let loss = autocast(Half::F16, || theta.value().square());
+/// let gradients = scaler.unscale(scaler.scale(&loss).backward());
+/// opt.step(gradients, 0.25)?;
+/// assert_eq!(theta.value().item()?, 0.5);
+///
+/// let loss = theta.value() * 1e38; // 65536 times its gradient is infinite
+/// let gradients = scaler.unscale(scaler.scale(&loss).backward());
+/// opt.step(gradients, 0.25)?;
+/// assert_eq!(theta.value().item()?, 0.5);
+/// assert_eq!((scaler.get_scale().item()?, scaler.skipped().item()?), (32768.0, 1.0));
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct LossScaler {
+    growth: f32,
+    backoff: f32,
+    interval: usize,
+    /// Scalars, as the other two: numbers of steps since the scale changed, and without effect.
+    scale: Tensor,
+    clean: Tensor,
+    skipped: Tensor,
+}
+
+impl LossScaler {
+    /// torch's defaults: a scale of 65536, doubled after 2000 steps without an overflow, halved after one with.
+    pub fn new(device: &Device) -> LossScaler {
+        let scalar = |value: f32| Tensor::constant(device, &[value], &[]);
+        let [scale, clean, skipped] = [65536.0, 0.0, 0.0].map(scalar);
+        LossScaler { growth: 2.0, backoff: 0.5, interval: 2000, scale, clean, skipped }
+    }
+
+    /// The scale to begin with. Of powers of 2, scaling rounds nothing.
+    pub fn init_scale(self, scale: f32) -> LossScaler {
+        LossScaler { scale: Tensor::constant(self.scale.device(), &[scale], &[]), ..self }
+    }
+
+    /// The factor on the scale after [`growth_interval`](LossScaler::growth_interval) steps.
+    pub fn growth_factor(self, growth: f32) -> LossScaler {
+        LossScaler { growth, ..self }
+    }
+
+    /// The factor on the scale after an overflow.
+    pub fn backoff_factor(self, backoff: f32) -> LossScaler {
+        LossScaler { backoff, ..self }
+    }
+
+    /// Steps without an overflow until the scale grows.
+    pub fn growth_interval(self, interval: usize) -> LossScaler {
+        LossScaler { interval, ..self }
+    }
+
+    /// The loss, a scalar, times the scale: for [`backward`](Tensor::backward).
+    #[track_caller]
+    pub fn scale(&self, loss: &Tensor) -> Tensor {
+        loss * self.scale.reshape(loss.shape())
+    }
+
+    /// The gradients of the loss, given those of the scaled one; once a step. If any is not finite, their
+    /// [root](Gradients::root) is infinite, for which an optimizer changes nothing, and the scale of the next step is smaller.
+    ///
+    /// # Panics
+    /// When there are no gradients.
+    #[track_caller]
+    pub fn unscale(&mut self, gradients: Gradients) -> Gradients {
+        let inverse = self.scale.reciprocal();
+        let gradients = gradients.map(|g| g * &inverse);
+        let all: Vec<Tensor> =
+            gradients.variables().iter().filter_map(|v| gradients.get(v).cloned()).collect();
+        assert!(!all.is_empty(), "LossScaler: no gradients");
+        // In the order in which an optimizer joins them, which then happens once for both.
+        let ok = join(&all).isfinite().all(&[0], false).detach();
+        let loss = match gradients.root() {
+            Some(loss) => loss * inverse.reshape(loss.shape()),
+            None => inverse.ones_like(),
+        };
+        self.update(&ok);
+        let infinite = Tensor::scalar(loss.device(), f32::INFINITY).expand(loss.shape());
+        let decisive = loss.where_(&ok.reshape(loss.shape()), &infinite);
+        gradients.with_root(decisive)
+    }
+
+    fn update(&mut self, ok: &Tensor) {
+        let clean = &self.clean + 1.0;
+        let due = clean.ge(self.interval as f32);
+        let grown = &self.scale * self.growth;
+        let grown = grown.where_(&due.logical_and(grown.isfinite()), &self.scale);
+        self.scale = grown.where_(ok, &(&self.scale * self.backoff));
+        self.clean = clean.where_(&ok.logical_and(due.logical_not()), &self.clean.zeros_like());
+        self.skipped = self.skipped.where_(ok, &(&self.skipped + 1.0));
+    }
+
+    /// The scale of the next loss, a scalar.
+    pub fn get_scale(&self) -> &Tensor {
+        &self.scale
+    }
+
+    /// The number of steps so far that changed nothing, a scalar.
+    pub fn skipped(&self) -> &Tensor {
+        &self.skipped
+    }
+
+    /// What it takes to go on where a run stopped: three scalars and their names.
+    pub fn state(&self) -> Vec<(String, Tensor)> {
+        let all = [("scale", &self.scale), ("clean_steps", &self.clean), ("skipped_steps", &self.skipped)];
+        all.map(|(name, tensor)| (name.to_owned(), tensor.clone())).into()
+    }
+
+    /// Goes on with the [`state`](LossScaler::state) that was saved.
+    ///
+    /// # Errors
+    /// [`Error::OptimizerState`](crate::Error::OptimizerState) when a tensor is missing or is not a scalar.
+    pub fn resume(&mut self, saved: &[(String, Tensor)]) -> crate::Result<()> {
+        let saved = saved.iter().map(|(name, t)| (name.as_str(), t)).collect();
+        for (name, into) in [
+            ("scale", &mut self.scale),
+            ("clean_steps", &mut self.clean),
+            ("skipped_steps", &mut self.skipped),
+        ] {
+            *into = saved_state(&saved, name, &[])?;
+        }
+        Ok(())
+    }
+}

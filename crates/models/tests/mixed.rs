@@ -1,0 +1,313 @@
+//! Mixed precision: halves are stored, gradients agree, overflows are survived, and memory is saved. The tests look at all plans
+//! of a device, so they take turns.
+
+use std::sync::{Mutex, MutexGuard};
+
+use autograd::{Accumulator, Device, Gradients, Half, PlanView, Tensor, autocast, plans};
+use gpu_core::testing;
+use models::{
+    Adam, AdamW, Gpt, GptOptions, Init, Lion, LossScaler, Mode, Optimizer, Param, Params, ResNet, Rule, Sgd,
+};
+
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(|e| e.into_inner())
+}
+
+fn cpu() -> Device {
+    Device::named("cpu").unwrap()
+}
+
+/// Numbers between -1 and 1.
+fn numbers(device: &Device, seed: usize, shape: &[usize]) -> Tensor {
+    let count: usize = shape.iter().product();
+    let values: Vec<f32> =
+        (0..count).map(|i| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1001.0 - 1.0).collect();
+    Tensor::from_slice(device, &values, shape).unwrap()
+}
+
+/// A model with its data: the loss, whose forward pass is in mixed precision.
+type Loss = Box<dyn Fn(Option<Half>) -> Tensor>;
+
+fn residual(params: &Params, depth: usize, batch: usize, size: usize) -> Loss {
+    let device = params.device().clone();
+    let net = ResNet::cifar(depth, 10, params);
+    let images = numbers(&device, 1, &[batch, 3, size, size]);
+    let classes: Vec<i32> = (0..batch as i32).map(|i| i % 10).collect();
+    let classes = Tensor::from_slice(&device, &classes, &[batch]).unwrap();
+    Box::new(move |half| autocast(half, || net.forward(&images, Mode::Train)).cross_entropy(&classes))
+}
+
+fn transformer(params: &Params, depth: usize, batch: usize, context: usize, width: usize) -> Loss {
+    let device = params.device().clone();
+    let net = Gpt::new(GptOptions { vocab: 65, context, width, heads: 4, depth, dropout: 0.0 }, params);
+    let tokens: Vec<i32> = (0..batch * context).map(|i| ((i * i + 3 * i) % 65) as i32).collect();
+    let next: Vec<i32> = tokens.iter().map(|t| (t * 5 + 1) % 65).collect();
+    let tokens = Tensor::from_slice(&device, &tokens, &[batch, context]).unwrap();
+    let next = Tensor::from_slice(&device, &next, &[batch * context]).unwrap();
+    Box::new(move |half| {
+        autocast(half, || net.forward(&tokens, Mode::Train)).flatten(0, 1).cross_entropy(&next)
+    })
+}
+
+/// All gradients of a scaled loss, unscaled.
+fn gradients(loss: &Tensor, scale: f32) -> Vec<f32> {
+    let gradients = (loss * scale).backward();
+    let of = |v: &Tensor| (gradients.get(v).unwrap() * (1.0 / scale)).to_vec::<f32>().unwrap();
+    gradients.variables().iter().flat_map(of).collect()
+}
+
+fn difference(a: &[f32], b: &[f32]) -> f32 {
+    let norm = |x: &mut dyn Iterator<Item = f32>| x.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt();
+    (norm(&mut a.iter().zip(b).map(|(a, b)| a - b)) / norm(&mut b.iter().copied())) as f32
+}
+
+#[test]
+fn losses_and_gradients_agree_with_f32_within_the_precision() {
+    let _alone = alone();
+    for device in testing::devices() {
+        for net in ["resnet", "gpt"] {
+            let params = Params::new(&device, 3);
+            let loss = match net {
+                "resnet" => residual(&params, 8, 8, 16),
+                _ => transformer(&params, 2, 4, 32, 64),
+            };
+            let exact = loss(None);
+            let (value, wanted) = (exact.item().unwrap(), gradients(&exact, 1.0));
+            // Steps of 2^-11 and 2^-8, over some layers.
+            for (half, near) in [(Half::F16, 0.02), (Half::BF16, 0.15)] {
+                let mixed = loss(Some(half));
+                let (got, found) = (mixed.item().unwrap(), gradients(&mixed, 1024.0));
+                assert!((got - value).abs() < 0.1 * near * value, "{net} {half}: loss {got}, not {value}");
+                let off = difference(&found, &wanted);
+                assert!(off < near, "{net} {half}: gradients differ by {off} of their norm");
+                assert!(off > 1e-5, "{net} {half}: nothing was rounded");
+            }
+        }
+    }
+}
+
+/// What is kept is halves: a value that no half has is not there afterwards, whatever reads it.
+#[test]
+fn results_are_halves_and_their_gradients_too() {
+    let _alone = alone();
+    for device in testing::devices() {
+        for half in [Half::F16, Half::BF16] {
+            let a = numbers(&device, 1, &[64, 80]).variable();
+            let (x, w) = (numbers(&device, 2, &[96, 64]), numbers(&device, 3, &[80, 64]));
+            let y = autocast(half, || x.matmul(&a).relu());
+            let step = if half == Half::F16 { 0x1fff } else { 0xffff };
+            let halves = |t: &Tensor| t.to_vec::<f32>().unwrap().iter().all(|v| v.to_bits() & step == 0);
+            // Normal halves have zeros behind their bits.
+            assert!(halves(&y.where_(&y.gt(1e-3), &y.zeros_like())), "{half}");
+            let sharp = x.matmul(&a).relu();
+            assert!(!halves(&sharp), "f32 results are no halves");
+            // A scale that f16's smallest numbers cut off, and bf16's do not.
+            let tiny = (y.matmul(&w) * 1e-10).sum_all();
+            let gradient = tiny.backward().get(&a).unwrap().to_vec::<f32>().unwrap();
+            let vanished = gradient.iter().all(|&g| g == 0.0);
+            assert_eq!(vanished, half == Half::F16, "{half}");
+        }
+    }
+}
+
+#[test]
+fn checkpoints_and_mixed_precision_compose() {
+    let _alone = alone();
+    let params = Params::new(&cpu(), 3);
+    let net = ResNet::cifar(8, 10, &params);
+    let images = numbers(&cpu(), 1, &[8, 3, 16, 16]);
+    let classes = Tensor::from_slice(&cpu(), &[0i32, 1, 2, 3, 4, 5, 6, 7], &[8]).unwrap();
+    let loss =
+        |net: &ResNet| autocast(Half::BF16, || net.forward(&images, Mode::Train)).cross_entropy(&classes);
+    let kept = gradients(&loss(&net), 1.0);
+    let again = gradients(&loss(&net.recompute()), 1.0);
+    let off = difference(&again, &kept);
+    assert!(off < 0.02, "recomputed: {off}");
+}
+
+/// `y = x w` over enough elements to be rounded, and its mean square; a loss of about 3.
+fn product(device: &Device) -> (Params, Param, impl Fn(f32) -> Tensor + use<>) {
+    let params = Params::new(device, 0);
+    let w = params.param("w", &[64, 80], Init::ONES);
+    w.set(&numbers(device, 5, &[64, 80]));
+    let (x, weight) = (numbers(device, 6, &[96, 64]), w.clone());
+    let loss = move |factor: f32| {
+        let y = autocast(Half::F16, || (&x * factor).matmul(&weight.value()));
+        y.square().mean_all()
+    };
+    (params, w, loss)
+}
+
+fn bits(tensors: &[Tensor]) -> Vec<u32> {
+    let of = |t: &Tensor| t.to_vec::<f32>().unwrap();
+    tensors.iter().flat_map(of).map(f32::to_bits).collect()
+}
+
+#[test]
+fn an_overflow_is_survived() {
+    let _alone = alone();
+    for device in testing::devices() {
+        let (params, w, loss) = product(&device);
+        survive(&device, Sgd::new(&params).momentum(0.9), &w, &loss);
+        survive(&device, AdamW::new(&params), &w, &loss);
+        // One whose formula does not look at the loss itself.
+        survive(&device, Lion::new(&params), &w, &loss);
+    }
+}
+
+fn survive<R: Rule>(device: &Device, mut opt: Optimizer<R>, w: &Param, loss: &impl Fn(f32) -> Tensor) {
+    let mut scaler = LossScaler::new(device).init_scale(1024.0).growth_interval(4);
+    let all = |opt: &Optimizer<R>| {
+        let state: Vec<Tensor> = opt.state().into_iter().map(|(_, t)| t).chain([w.value()]).collect();
+        bits(&state)
+    };
+    let step = |opt: &mut Optimizer<R>, scaler: &mut LossScaler, factor: f32| {
+        let loss = loss(factor);
+        let gradients = scaler.unscale(scaler.scale(&loss).backward());
+        let (gradients, _) = gradients.clip_norm(1.0, 2.0);
+        opt.step(gradients, 1e-3).unwrap();
+        loss.item().unwrap()
+    };
+    let scale = |scaler: &LossScaler| scaler.get_scale().item().unwrap();
+    for _ in 0..3 {
+        assert!(step(&mut opt, &mut scaler, 1.0).is_finite());
+    }
+    let before = all(&opt);
+    // The results are beyond 65504, or their gradients are.
+    step(&mut opt, &mut scaler, 1e5);
+    assert_eq!(all(&opt), before, "an overflow changed something");
+    assert_eq!((scale(&scaler), scaler.skipped().item().unwrap()), (512.0, 1.0));
+    for n in 0..4 {
+        assert_eq!(scale(&scaler), 512.0, "after {n} steps");
+        assert!(step(&mut opt, &mut scaler, 1.0).is_finite());
+    }
+    assert_eq!(scale(&scaler), 1024.0, "it grows again");
+    assert_ne!(all(&opt), before, "training goes on");
+}
+
+#[test]
+fn steps_with_a_scaler_replay_one_plan() {
+    let _alone = alone();
+    for device in testing::devices() {
+        let (params, _, loss) = product(&device);
+        let mut opt = Adam::new(&params);
+        let mut scaler = LossScaler::new(&device).growth_interval(2);
+        let mut step = |factor: f32| {
+            let gradients = scaler.unscale(scaler.scale(&loss(factor)).backward());
+            opt.step(gradients, 1e-3).unwrap();
+        };
+        (0..4).for_each(|_| step(1.0));
+        let before = device.stats();
+        [1.0, 1e5, 1.0, 1.0, 1e5, 1.0].into_iter().for_each(&mut step);
+        let after = device.stats();
+        assert_eq!(
+            (after.compiles, after.pipelines, after.allocations),
+            (before.compiles, before.pipelines, before.allocations),
+            "overflows and other scales make no new plan"
+        );
+        assert_eq!(after.submits, before.submits + 6, "one submit a step");
+        assert_eq!(scaler.skipped().item().unwrap(), 2.0);
+    }
+}
+
+/// Scales are powers of 2: in f32 they change no bit of what is learnt, with clipping and over several batches, either.
+#[test]
+fn scaling_rounds_nothing() {
+    let _alone = alone();
+    let run = |scaled: bool| {
+        let device = cpu();
+        let params = Params::new(&device, 0);
+        let w = params.param("w", &[8, 5], Init::ONES);
+        w.set(&numbers(&device, 1, &[8, 5]));
+        let mut opt = Adam::new(&params);
+        let mut scaler = LossScaler::new(&device).growth_interval(2);
+        for step in 0..6 {
+            let mut sum = Accumulator::default();
+            for part in 0..2 {
+                let x = numbers(&device, 10 * step + part, &[12, 8]);
+                let loss = x.matmul(&w.value()).tanh().square().mean_all();
+                let loss = if scaled { scaler.scale(&loss) } else { loss };
+                sum.add(loss.backward()).unwrap();
+            }
+            let gradients: Gradients = if scaled { scaler.unscale(sum.take()) } else { sum.take() };
+            opt.step(gradients.clip_norm(0.1, 2.0).0, 0.01).unwrap();
+        }
+        (bits(&[w.value()]), scaler.get_scale().item().unwrap())
+    };
+    let (plain, scaled) = (run(false), run(true));
+    assert_eq!(plain.0, scaled.0);
+    assert_eq!(scaled.1, 65536.0 * 8.0);
+}
+
+#[test]
+fn a_scaler_goes_on_where_it_stopped() {
+    let _alone = alone();
+    let (params, _, loss) = product(&cpu());
+    let mut opt = Sgd::new(&params);
+    let mut scaler = LossScaler::new(&cpu()).growth_interval(3);
+    let mut step = |scaler: &mut LossScaler, factor: f32| {
+        let gradients = scaler.unscale(scaler.scale(&loss(factor)).backward());
+        opt.step(gradients, 1e-3).unwrap();
+    };
+    for factor in [1e5, 1.0, 1.0] {
+        step(&mut scaler, factor);
+    }
+    let saved: Vec<(String, Tensor)> = scaler
+        .state()
+        .into_iter()
+        .map(|(name, t)| (name, Tensor::from_slice(&cpu(), &t.to_vec::<f32>().unwrap(), &[]).unwrap()))
+        .collect();
+    let mut other = LossScaler::new(&cpu()).growth_interval(3);
+    other.resume(&saved).unwrap();
+    step(&mut other, 1.0);
+    assert_eq!(other.get_scale().item().unwrap(), 65536.0, "the third clean step");
+    assert_eq!(other.skipped().item().unwrap(), 1.0);
+}
+
+#[test]
+fn a_scaler_says_what_is_missing() {
+    let scale = Tensor::constant(&cpu(), &[1f32], &[]);
+    let fault = LossScaler::new(&cpu()).resume(&[("scale".into(), scale)]).unwrap_err();
+    assert!(fault.to_string().contains("no state \"clean_steps\""), "{fault}");
+}
+
+/// The most bytes of temporaries in use at once by a training step.
+fn peak(device: &Device, half: Option<Half>, make: impl Fn(&Params) -> Loss) -> (usize, PlanView) {
+    let params = Params::new(device, 0);
+    let loss = make(&params);
+    let mut opt = Sgd::new(&params).momentum(0.9);
+    let known = plans(device);
+    for _ in 0..2 {
+        opt.step(loss(half).backward(), 0.01).unwrap();
+    }
+    let mut steps = plans(device);
+    steps.retain(|p| !known.iter().any(|q| std::ptr::eq(p.launches(), q.launches())));
+    let step = steps.into_iter().min_by_key(|p| p.launches().len()).unwrap();
+    (step.passes().live_bytes.iter().copied().max().unwrap(), step)
+}
+
+#[test]
+fn memory_is_saved() {
+    let _alone = alone();
+    for device in testing::devices() {
+        // A software adapter is slow, and memory is in proportion to the batch.
+        let cpu = device == cpu();
+        let (depth, images, layers, windows) = if cpu { (20, 128, 4, 16) } else { (8, 4, 2, 2) };
+        let resnet = |p: &Params| residual(p, depth, images, 32);
+        let gpt = |p: &Params| transformer(p, layers, windows, 128, 128);
+        let nets: [(&str, &dyn Fn(&Params) -> Loss); 2] = [("resnet", &resnet), ("gpt", &gpt)];
+        for (name, make) in nets {
+            let (exact, _) = peak(&device, None, make);
+            for half in [Half::F16, Half::BF16] {
+                let (mixed, plan) = peak(&device, Some(half), make);
+                println!("{} {name} {half}: {mixed} of {exact} bytes", device.info());
+                assert!(
+                    10 * mixed <= 7 * exact,
+                    "{name} {half}: {mixed} of {exact} bytes\n{}",
+                    plan.explain()
+                );
+            }
+        }
+    }
+}
