@@ -190,7 +190,7 @@ impl ModelConfig {
                 "patches of {patch} don't fill {height}x{width}"
             );
             ensure!(
-                heads > 0 && self.width.unwrap_or(192) % heads == 0,
+                heads > 0 && self.width.unwrap_or(192).is_multiple_of(heads),
                 "the width can't be divided among {heads} heads"
             );
         }
@@ -208,7 +208,7 @@ impl ModelConfig {
         Ok(match self.kind.as_str() {
             "gpt" => {
                 ensure!(
-                    heads > 0 && width % heads == 0,
+                    heads > 0 && width.is_multiple_of(heads),
                     "a width of {width} can't be divided among {heads} heads"
                 );
                 let sizes = GptOptions { vocab, context, width, heads, depth, dropout: self.dropout };
