@@ -3,7 +3,9 @@
 
 use std::sync::{Mutex, MutexGuard};
 
-use autograd::{Accumulator, Device, Gradients, Half, PlanView, Tensor, autocast, plans};
+use autograd::{
+    Accumulator, Device, Generator, Gradients, Half, PlanView, Tensor, autocast, evaluate, plans,
+};
 use gpu_core::testing;
 use models::{
     Adam, AdamW, Gpt, GptOptions, Init, Lion, LossScaler, Mode, Optimizer, Param, Params, ResNet, Rule, Sgd,
@@ -32,7 +34,9 @@ type Loss = Box<dyn Fn(Option<Half>) -> Tensor>;
 fn residual(params: &Params, depth: usize, batch: usize, size: usize) -> Loss {
     let device = params.device().clone();
     let net = ResNet::cifar(depth, 10, params);
-    let images = numbers(&device, 1, &[batch, 3, size, size]);
+    // Images that are alike would cancel in the norms, which magnifies every rounding.
+    let images = Generator::new(1).normal(&device, &[batch, 3, size, size]);
+    evaluate(&device).unwrap();
     let classes: Vec<i32> = (0..batch as i32).map(|i| i % 10).collect();
     let classes = Tensor::from_slice(&device, &classes, &[batch]).unwrap();
     Box::new(move |half| autocast(half, || net.forward(&images, Mode::Train)).cross_entropy(&classes))
@@ -68,17 +72,17 @@ fn losses_and_gradients_agree_with_f32_within_the_precision() {
     for device in testing::devices() {
         for net in ["resnet", "gpt"] {
             let params = Params::new(&device, 3);
-            let loss = match net {
-                "resnet" => residual(&params, 8, 8, 16),
-                _ => transformer(&params, 2, 4, 32, 64),
+            // In proportion to the steps of 2^-11 and 2^-8, but where they carry values past the bend of a ReLU.
+            let (loss, near) = match net {
+                "resnet" => (residual(&params, 8, 8, 16), [0.06, 0.2]),
+                _ => (transformer(&params, 2, 4, 32, 64), [0.0005, 0.004]),
             };
             let exact = loss(None);
             let (value, wanted) = (exact.item().unwrap(), gradients(&exact, 1.0));
-            // Steps of 2^-11 and 2^-8, over some layers.
-            for (half, near) in [(Half::F16, 0.02), (Half::BF16, 0.15)] {
+            for (half, near) in [Half::F16, Half::BF16].into_iter().zip(near) {
                 let mixed = loss(Some(half));
                 let (got, found) = (mixed.item().unwrap(), gradients(&mixed, 1024.0));
-                assert!((got - value).abs() < 0.1 * near * value, "{net} {half}: loss {got}, not {value}");
+                assert!((got - value).abs() < 1e-3 * value, "{net} {half}: loss {got}, not {value}");
                 let off = difference(&found, &wanted);
                 assert!(off < near, "{net} {half}: gradients differ by {off} of their norm");
                 assert!(off > 1e-5, "{net} {half}: nothing was rounded");
@@ -293,7 +297,7 @@ fn memory_is_saved() {
     for device in testing::devices() {
         // A software adapter is slow, and memory is in proportion to the batch.
         let cpu = device == cpu();
-        let (depth, images, layers, windows) = if cpu { (20, 128, 4, 16) } else { (8, 4, 2, 2) };
+        let (depth, images, layers, windows) = if cpu { (20, 128, 4, 16) } else { (14, 16, 2, 4) };
         let resnet = |p: &Params| residual(p, depth, images, 32);
         let gpt = |p: &Params| transformer(p, layers, windows, 128, 128);
         let nets: [(&str, &dyn Fn(&Params) -> Loss); 2] = [("resnet", &resnet), ("gpt", &gpt)];
