@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use autograd::Half;
 use data::{Loader, LoaderOptions};
 use tempfile::TempDir;
 use train::Error;
@@ -11,17 +12,26 @@ use crate::digits::{Digits, log};
 
 /// A run of `steps` of 20 steps, with a checkpoint after every fifth.
 fn run(out: &Path, steps: Option<usize>, resume: bool) -> train::Result<Vec<f32>> {
+    run_in(None, out, steps, resume)
+}
+
+/// In mixed precision.
+fn run_in(half: Option<Half>, out: &Path, steps: Option<usize>, resume: bool) -> train::Result<Vec<f32>> {
     let task = Digits::new();
     let run = if resume { train::Run::open(out)? } else { task.run(out) };
     let adam = models::Adam::new(&task.params);
-    train::Trainer::new(&task.params, adam, models::Constant(0.003), run)
+    let trainer = train::Trainer::new(&task.params, adam, models::Constant(0.003), run)
         .epochs(2)
         .ema(0.9)
         .stop_after(steps)
         .checkpoints(2)?
         .save_every(5)
-        .resume(resume)
-        .fit(&task, &task.train)?;
+        .resume(resume);
+    let mut trainer = match half {
+        Some(half) => trainer.mixed(half),
+        None => trainer,
+    };
+    trainer.fit(&task, &task.train)?;
     Ok(task.weights())
 }
 
@@ -44,6 +54,26 @@ fn a_stopped_run_goes_on_bit_for_bit() {
     assert_eq!(files(parts.path()).len(), 2);
     let fault = run(parts.path(), None, true).unwrap_err();
     assert!(fault.to_string().contains("has 20 of 20 steps already"), "{fault}");
+}
+
+#[test]
+fn mixed_precision_goes_on_with_its_scale() {
+    let directory = TempDir::new().unwrap();
+    let at = |name: &str| directory.path().join(name);
+    let exact = run(&at("f32"), None, false).unwrap();
+    for half in [Half::F16, Half::BF16] {
+        let [whole, parts] = ["whole", "parts"].map(|name| at(&format!("{name}-{half}")));
+        let straight = run_in(Some(half), &whole, None, false).unwrap();
+        assert!(straight != exact, "{half} rounds");
+        assert!(straight.iter().zip(&exact).all(|(a, b)| (a - b).abs() < 0.05), "{half} is near");
+        run_in(Some(half), &parts, Some(7), false).unwrap();
+        assert_eq!(run_in(Some(half), &parts, None, true).unwrap(), straight);
+        assert_eq!(log(&parts), log(&whole));
+    }
+    // A checkpoint of f32 has no scale.
+    run(&at("plain"), Some(7), false).unwrap();
+    let fault = run_in(Some(Half::F16), &at("plain"), None, true).unwrap_err();
+    assert!(fault.to_string().contains("no state \"scale\""), "{fault}");
 }
 
 #[test]
