@@ -10,6 +10,7 @@ use clap::Parser;
 use wgrad::data::{Augment, Batch, Dataset, Loader, LoaderOptions, Source, synthetic};
 use wgrad::models::{Optimize, Several};
 use wgrad::prelude::*;
+use wgrad::train::report::RunReport;
 use wgrad::train::{Console, Ended, Goal, Interrupt, Outcome, Run, Task, Trainer, classify, plot};
 
 use options::{Options, Switch};
@@ -179,6 +180,7 @@ fn report(options: &Options, task: &Cifar, trainer: &Trainer, ended: &Ended, per
     let (history, run) = (trainer.history(), trainer.run());
     let accuracy = history.last(TEST_ACCURACY).unwrap_or(0.0);
     let title = format!("{}: {:.2} % test accuracy", options.model, 100.0 * accuracy);
+    RunReport::of(run, history).write(run.join("report.html"))?;
     plot::curves(run.join("curves.png"), &title, &history.panels())?;
     // A prime stride mixes the classes, whether images are sorted by class or take turns.
     let (set, count) = (task.test.set(), task.test.set().len());

@@ -9,6 +9,7 @@ use clap::Parser;
 use wgrad::data::{Batch, Dataset, ImageSet, Loader, LoaderOptions, synthetic};
 use wgrad::models::{Mlp, MnistCnn};
 use wgrad::prelude::*;
+use wgrad::train::report::RunReport;
 use wgrad::train::{
     Classified, Console, Ended, Goal, Interrupt, Outcome, Run, Task, Trainer, classify, plot,
 };
@@ -120,6 +121,7 @@ fn report(
     let (history, run) = (trainer.history(), trainer.run());
     let found = digits.classify(test)?;
     let title = format!("{:?}: {:.2} % test accuracy", options.model, 100.0 * found.accuracy);
+    RunReport::of(run, history).write(run.join("report.html"))?;
     plot::curves(run.join("curves.png"), &title, &history.panels())?;
     let (shown, answers) = interesting(test.set(), &found.answers)?;
     plot::answers(run.join("predictions.png"), &shown, &answers)?;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use wgrad::data::{Text, TextBatch, Windows, synthetic};
 use wgrad::prelude::*;
+use wgrad::train::report::RunReport;
 use wgrad::train::{Clip, Console, Ended, Goal, Interrupt, Outcome, Run, Task, Trainer, plot};
 
 use network::Network;
@@ -139,6 +140,7 @@ fn report(options: &Options, params: &Params, trainer: &Trainer, ended: &Ended, 
         params.count(),
         best.unwrap_or(f64::INFINITY)
     );
+    RunReport::of(trainer.run(), history).write(options.out.join("report.html"))?;
     plot::curves(options.out.join("curves.png"), &title, &history.panels())?;
     let figures = serde_json::json!({
         "validation_loss": history.last(VALIDATION),
