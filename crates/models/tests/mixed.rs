@@ -30,6 +30,7 @@ fn numbers(device: &Device, seed: usize, shape: &[usize]) -> Tensor {
 
 /// A model with its data: the loss, whose forward pass is in mixed precision.
 type Loss = Box<dyn Fn(Option<Half>) -> Tensor>;
+type Make<'a> = dyn Fn(&Params) -> Loss + 'a;
 
 fn residual(params: &Params, depth: usize, batch: usize, size: usize) -> Loss {
     let device = params.device().clone();
@@ -300,7 +301,7 @@ fn memory_is_saved() {
         let (depth, images, layers, windows) = if cpu { (20, 128, 4, 16) } else { (14, 16, 2, 4) };
         let resnet = |p: &Params| residual(p, depth, images, 32);
         let gpt = |p: &Params| transformer(p, layers, windows, 128, 128);
-        let nets: [(&str, &dyn Fn(&Params) -> Loss); 2] = [("resnet", &resnet), ("gpt", &gpt)];
+        let nets: [(&str, &Make); 2] = [("resnet", &resnet), ("gpt", &gpt)];
         for (name, make) in nets {
             let (exact, _) = peak(&device, None, make);
             for half in [Half::F16, Half::BF16] {
