@@ -73,7 +73,7 @@ fn rounding_is_the_same_everywhere() {
 #[test]
 fn every_half_is_read_and_written_back() {
     for half in BOTH {
-        let bits: Vec<u32> = (0..32768u32).map(|i| 2 * i | (2 * i + 1) << 16).collect();
+        let bits: Vec<u32> = (0..32768u32).map(|i| (2 * i) | ((2 * i + 1) << 16)).collect();
         let layout = Layout::contiguous(&[65536]);
         let identity = || Program::identity(DType::F32);
         let input = || vec![(0, stored(layout.clone(), Some(half)))];
