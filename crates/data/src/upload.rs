@@ -3,7 +3,8 @@
 use autograd::{Device, Tensor};
 
 use crate::npy::{Array, Values};
-use crate::{Batch, Matrix, TextBatch};
+use crate::synthetic::LabelledPoints;
+use crate::{Batch, ImageSet, Matrix, TextBatch};
 
 /// A batch as tensors.
 #[derive(Clone, Debug)]
@@ -20,12 +21,41 @@ impl Batch {
     /// # Errors
     /// Out of memory.
     pub fn to_device(&self, device: &Device) -> autograd::Result<DeviceBatch> {
-        let labels: Vec<i32> = self.labels.iter().map(|&l| l as i32).collect();
         Ok(DeviceBatch {
             images: Tensor::from_slice(device, &self.images, &self.shape)?,
-            labels: Tensor::from_slice(device, &labels, &[labels.len()])?,
+            labels: class_indices(device, &self.labels)?,
         })
     }
+}
+
+impl ImageSet {
+    /// Copies the whole set to a device, for small ones: pixels from 0 to 1, f32 `[N, C, H, W]`, and class indices, i32 `[N]`.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn to_device(&self, device: &Device) -> autograd::Result<DeviceBatch> {
+        let pixels: Vec<f32> = self.pixels().iter().map(|&p| f32::from(p) / 255.0).collect();
+        let [c, h, w] = self.shape();
+        Ok(DeviceBatch {
+            images: Tensor::from_slice(device, &pixels, &[self.len(), c, h, w])?,
+            labels: class_indices(device, self.labels())?,
+        })
+    }
+}
+
+impl LabelledPoints {
+    /// Copies the points to a device: f32 `[N, 2]`, and class indices, i32 `[N]`.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn to_device(&self, device: &Device) -> autograd::Result<[Tensor; 2]> {
+        Ok([self.x.to_device(device)?, class_indices(device, &self.labels)?])
+    }
+}
+
+fn class_indices(device: &Device, labels: &[u32]) -> autograd::Result<Tensor> {
+    let labels: Vec<i32> = labels.iter().map(|&l| l as i32).collect();
+    Tensor::from_slice(device, &labels, &[labels.len()])
 }
 
 impl TextBatch {

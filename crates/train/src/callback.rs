@@ -1,6 +1,6 @@
 //! Parts of a program that a [`Trainer`](crate::Trainer) tells what happens.
 
-use crate::{History, Result};
+use crate::{Error, History, Result};
 
 /// Where a run is.
 pub struct Moment<'a> {
@@ -56,4 +56,14 @@ pub trait Callback {
         let _ = (moment, reason);
         Ok(())
     }
+}
+
+/// The figure of a name.
+///
+/// # Errors
+/// [`Error::NoFigure`] when there is none.
+pub(crate) fn figure(figures: &[(&str, f64)], name: &str) -> Result<f64> {
+    let found = figures.iter().find(|(n, _)| *n == name).map(|(_, value)| *value);
+    let known = || figures.iter().map(|(name, _)| (*name).to_owned()).collect();
+    found.ok_or_else(|| Error::NoFigure { name: name.to_owned(), known: known() })
 }

@@ -1,8 +1,8 @@
 //! Stopping when a figure gets no better.
 
+use crate::Result;
 use crate::best::{Best, Goal};
-use crate::callback::{Callback, Flow, Moment};
-use crate::{Error, Result};
+use crate::callback::{Callback, Flow, Moment, figure};
 
 /// Stops after a number of evaluations without progress, as Keras's `EarlyStopping`. To keep the best weights, ask the trainer for
 /// [`best`](crate::Trainer::best).
@@ -48,19 +48,19 @@ impl EarlyStopping {
 
 impl Callback for EarlyStopping {
     fn on_evaluation(&mut self, _: &Moment, figures: &[(&str, f64)]) -> Result<Flow> {
-        let Some(&(name, value)) = figures.iter().find(|(name, _)| *name == self.figure) else {
-            let known = figures.iter().map(|(name, _)| (*name).to_owned()).collect();
-            return Err(Error::NoFigure { name: self.figure.clone(), known });
-        };
+        let value = figure(figures, &self.figure)?;
         if !self.is_over(value) {
             return Ok(Flow::Continue);
         }
         let best = self.best.value.unwrap_or(f64::NAN);
-        Ok(Flow::Stop(format!("{name} has not been better than {best} for {} evaluations", self.waited)))
+        Ok(Flow::Stop(format!(
+            "{} has not been better than {best} for {} evaluations",
+            self.figure, self.waited
+        )))
     }
 
     fn replay(&mut self, _: usize, figures: &[(&str, f64)]) {
-        if let Some(&(_, value)) = figures.iter().find(|(name, _)| *name == self.figure) {
+        if let Ok(value) = figure(figures, &self.figure) {
             self.is_over(value);
         }
     }

@@ -247,6 +247,17 @@ impl History {
         &self.evaluations
     }
 
+    /// The names of all figures, in the order in which they first came.
+    pub fn figures(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = vec![];
+        for evaluation in &self.evaluations {
+            if !names.contains(&evaluation.name.as_str()) {
+                names.push(&evaluation.name);
+            }
+        }
+        names
+    }
+
     /// All measurements with parts, in the order in which they were made.
     pub fn details(&self) -> &[Detail] {
         &self.details
@@ -262,7 +273,7 @@ impl History {
             return 0.0;
         }
         let first = self.steps.saturating_sub(steps);
-        self.column(column).skip(first).map(f64::from).sum::<f64>() / (self.steps - first).max(1) as f64
+        self.column(column, first).map(f64::from).sum::<f64>() / (self.steps - first).max(1) as f64
     }
 
     /// The last value of a figure.
@@ -276,7 +287,7 @@ impl History {
     /// When there is no such column.
     #[track_caller]
     pub fn steps(&self, column: &str, name: &str, scale: f64) -> Series {
-        let points = self.column(column).enumerate();
+        let points = self.column(column, 0).enumerate();
         Series::new(name, points.map(|(step, value)| (step as f64, scale * f64::from(value))))
     }
 
@@ -289,13 +300,7 @@ impl History {
     /// Everything as curves: a panel for each column but the rate, with the figures that are named after it (`"test loss"` with
     /// `"loss"`), and one for each other figure.
     pub fn panels(&self) -> Vec<Panel> {
-        let mut names: Vec<&str> = vec![];
-        for evaluation in &self.evaluations {
-            if !names.contains(&evaluation.name.as_str()) {
-                names.push(&evaluation.name);
-            }
-        }
-        let mut panels = vec![];
+        let (mut names, mut panels) = (self.figures(), vec![]);
         for column in self.columns.iter().filter(|column| *column != "lr") {
             let mut panel = Panel::new(column, "step", "").with(self.steps(column, "train", 1.0));
             panel.log_y = column.ends_with("norm");
@@ -312,12 +317,15 @@ impl History {
         panels
     }
 
+    /// A column from step `first` on.
     #[track_caller]
-    fn column(&self, name: &str) -> impl Iterator<Item = f32> + '_ {
+    fn column(&self, name: &str, first: usize) -> impl Iterator<Item = f32> + '_ {
         let found = self.columns.iter().position(|c| c == name);
         let column =
             found.unwrap_or_else(|| panic!("History: no column {name}; there are {:?}", self.columns));
-        self.values.chunks_exact(self.columns.len()).map(move |row| row[column])
+        // Not by skipping steps: a progress bar asks for the last few at every step.
+        let rows = &self.values[first * self.columns.len()..];
+        rows.chunks_exact(self.columns.len()).map(move |row| row[column])
     }
 }
 

@@ -71,8 +71,8 @@ const IMAGE_MODELS: [ImageModel; 24] = [
     model("resnet50", Some(3), 8, resnets!(imagenet_on_cifar, 50)),
     model("resnet101", Some(3), 8, resnets!(imagenet_on_cifar, 101)),
     model("resnet152", Some(3), 8, resnets!(imagenet_on_cifar, 152)),
-    model("resnet18-imagenet", Some(3), 33, resnets!(imagenet, 18)),
-    model("resnet50-imagenet", Some(3), 33, resnets!(imagenet, 50)),
+    model("resnet18-imagenet", Some(3), 32, resnets!(imagenet, 18)),
+    model("resnet50-imagenet", Some(3), 32, resnets!(imagenet, 50)),
     model("preact-resnet20", Some(3), 8, |_, _, classes, params| {
         let net = PreActResNet::cifar(20, classes, params);
         Box::new(move |x, mode| net.forward(x, mode))
@@ -116,7 +116,7 @@ const IMAGE_MODELS: [ImageModel; 24] = [
         mlp(&hidden, shape, classes, params)
     }),
     model("linear", None, 1, |_, shape, classes, params| mlp(&[], shape, classes, params)),
-    model("wide-resnet50", Some(3), 33, resnets!(wide, 50)),
+    model("wide-resnet50", Some(3), 32, resnets!(wide, 50)),
 ];
 
 fn vgg(net: Vgg) -> Network {
@@ -227,4 +227,25 @@ fn unknown(kind: &str, of: &str, known: &[&str]) -> String {
     let like = |name: &&&str| (1000.0 * strsim::normalized_damerau_levenshtein(kind, name)) as u32;
     let nearest = known.iter().max_by_key(like).map_or("", |name| name);
     format!("no model \"{kind}\" for {of}; did you mean \"{nearest}\"? There are {}", known.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use autograd::Device;
+
+    use super::*;
+
+    #[test]
+    fn every_model_reads_images_of_its_smallest_side() {
+        for model in &IMAGE_MODELS {
+            let params = Params::new(&Device::named("cpu").unwrap(), 0);
+            let config: ModelConfig = toml::from_str(&format!("kind = {:?}", model.kind)).unwrap();
+            let shape = [model.channels.unwrap_or(1), model.side, model.side];
+            let net = config.image(shape, 10, &params).unwrap();
+            let images = Tensor::zeros(params.device(), &[&[2], &shape[..]].concat());
+            for mode in [Mode::Train, Mode::Eval] {
+                assert_eq!(net(&images, mode).shape(), [2, 10], "{}", model.kind);
+            }
+        }
+    }
 }

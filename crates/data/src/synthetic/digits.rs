@@ -8,7 +8,7 @@ use super::render::{bell, cover};
 use crate::rng::between;
 
 /// Rows and columns, as MNIST's.
-const SIDE: usize = 28;
+pub(super) const SIDE: usize = 28;
 
 /// `[C, H, W]`
 pub(super) const SHAPE: [usize; 3] = [1, SIDE, SIDE];

@@ -66,8 +66,8 @@ fn flat(value: &Value) -> Vec<(String, String)> {
 
 /// The columns; those that are evaluated, too, as the training's lines.
 fn steps(history: &History) -> Vec<Series> {
-    let evaluated =
-        |column: &String| history.all_evaluations().iter().any(|e| kin(&e.name, column).is_some());
+    let figures = history.figures();
+    let evaluated = |column: &String| figures.iter().any(|figure| kin(figure, column).is_some());
     let named = |column: &String| {
         let name = if evaluated(column) { format!("{column}/train") } else { column.clone() };
         history.steps(column, &name, 1.0)
@@ -77,17 +77,11 @@ fn steps(history: &History) -> Vec<Series> {
 
 /// The figures in the order in which they first came, `"test loss"` as `"loss/test"` where there is a column `"loss"`.
 fn evaluations(history: &History) -> Vec<Series> {
-    let mut names: Vec<&str> = vec![];
-    for evaluation in history.all_evaluations() {
-        if !names.contains(&evaluation.name.as_str()) {
-            names.push(&evaluation.name);
-        }
-    }
     let line = |name: &str| {
         let column = history.columns().iter().find_map(|column| Some((kin(name, column)?, column)));
         column.map_or(name.to_owned(), |(set, column)| format!("{column}/{set}"))
     };
-    names.into_iter().map(|name| history.evaluations(name, &line(name), 1.0)).collect()
+    history.figures().into_iter().map(|name| history.evaluations(name, &line(name), 1.0)).collect()
 }
 
 /// What a figure's name has before the column's name.

@@ -16,7 +16,7 @@ pub use schedule::Rate;
 pub use task::{Outcome, Task};
 
 use crate::best::Best;
-use crate::callback::{Callback, Flow, Moment};
+use crate::callback::{Callback, Flow, Moment, figure};
 use crate::{Checkpoints, Error, History, Interrupt, Late, Parts, Result, Run, check_finite};
 use options::Options;
 
@@ -209,9 +209,9 @@ impl<'a> Trainer<'a> {
             let figures: Vec<(&str, f64)> = same.iter().map(|e| (e.name.as_str(), e.value)).collect();
             self.rate.evaluated(&figures)?;
             if let Some((name, best)) = &mut self.best
-                && let Some((_, value)) = figures.iter().find(|(n, _)| n == name)
+                && let Ok(value) = figure(&figures, name)
             {
-                best.improve(*value);
+                best.improve(value);
             }
             self.callbacks.iter_mut().for_each(|callback| callback.replay(same[0].steps, &figures));
         }
@@ -316,11 +316,7 @@ impl<'a> Trainer<'a> {
         }
         self.history.evaluated(self.optimizer.steps(), &figures)?;
         if let Some((name, best)) = &mut self.best {
-            let Some((_, value)) = figures.iter().find(|(n, _)| n == name) else {
-                let known = figures.iter().map(|(name, _)| (*name).to_owned()).collect();
-                return Err(Error::NoFigure { name: name.clone(), known });
-            };
-            if best.improve(*value) || !self.run.join(BEST).exists() {
+            if best.improve(figure(&figures, name)?) || !self.run.join(BEST).exists() {
                 self.params.save(self.run.join(BEST))?;
             }
         }

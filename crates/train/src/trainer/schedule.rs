@@ -2,7 +2,8 @@
 
 use models::{ReduceLrOnPlateau, Schedule};
 
-use crate::{Error, Result};
+use crate::Result;
+use crate::callback::figure;
 
 /// The learning rate of each step: by a schedule, or lowered when a figure gets no better.
 pub enum Rate<'a> {
@@ -28,13 +29,8 @@ impl Rate<'_> {
 
     /// Takes new figures.
     pub(super) fn evaluated(&mut self, figures: &[(&str, f64)]) -> Result<()> {
-        let Rate::Plateau(name, plateau) = self else { return Ok(()) };
-        match figures.iter().find(|(n, _)| n == name) {
-            Some(&(_, value)) => plateau.step(value),
-            None => {
-                let known = figures.iter().map(|(name, _)| (*name).to_owned()).collect();
-                return Err(Error::NoFigure { name: name.clone(), known });
-            }
+        if let Rate::Plateau(name, plateau) = self {
+            plateau.step(figure(figures, name)?);
         }
         Ok(())
     }

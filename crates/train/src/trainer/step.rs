@@ -38,8 +38,9 @@ impl Trainer<'_> {
             Some(Clip::Value(limit)) => gradients.clip_value(limit),
             None => gradients,
         };
-        let names = watched.iter().map(|(name, _)| (*name).to_owned());
-        fit.columns = names.collect();
+        if fit.columns.is_empty() {
+            fit.columns = watched.iter().map(|(name, _)| (*name).to_owned()).collect();
+        }
         let values = stack(&watched.iter().map(|(_, scalar)| scalar).collect::<Vec<_>>(), 0);
         drop(watched);
         let norms = self.watches_gradients(fit).then(|| self.gradient_norms(&gradients));

@@ -1,0 +1,3 @@
+use studies::Study;
+
+pub const STUDIES: &[&Study] = &[];

@@ -1,0 +1,57 @@
+//! Runs the gallery as a user does.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The program that `cargo test` has built.
+pub fn gallery() -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let profile = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/TEST");
+    profile.join("examples").join(format!("gallery{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// Runs a study, and asserts that every figure is as expected and every picture is there.
+pub fn passes(study: &str, args: &[&str]) {
+    let out = tempfile::tempdir().expect("a temporary directory");
+    let mut command = Command::new(gallery());
+    command.env_remove("WGRAD_DEVICE").args([study, "--json", "--out"]).arg(out.path()).args(args);
+    let output = command.output().expect("cargo test builds the gallery");
+    let (said, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{study} {args:?}: {said}{complained}");
+    let report: serde_json::Value =
+        serde_json::from_str(said.lines().next().unwrap_or_default()).expect("a line of JSON");
+    assert!(!report["expected"].as_object().expect("ranges").is_empty(), "{study} expects nothing");
+    for picture in report["pictures"].as_array().expect("a list") {
+        let path = picture.as_str().expect("a path");
+        assert!(std::fs::metadata(path).is_ok_and(|file| file.len() > 100), "{path}");
+    }
+}
+
+/// Tests of an area: `name` runs on the CPU, `name: gpu` on the CPU and on a GPU adapter, where both must agree, and `name: heavy`
+/// on the CPU when ignored tests are asked for.
+macro_rules! studies {
+    ($($name:ident $(: $mark:ident)?),* $(,)?) => { $(studies!(@ $name $($mark)?);)* };
+    (@ $name:ident) => {
+        #[test]
+        fn $name() {
+            crate::run::passes(stringify!($name), &["--device", "cpu"]);
+        }
+    };
+    (@ $name:ident gpu) => {
+        #[test]
+        fn $name() {
+            if gpu_core::testing::gpu().is_none() {
+                return crate::run::passes(stringify!($name), &["--device", "cpu"]);
+            }
+            crate::run::passes(stringify!($name), &["--device", "cpu", "--against", "software"]);
+        }
+    };
+    (@ $name:ident heavy) => {
+        #[test]
+        #[ignore = "takes a minute"]
+        fn $name() {
+            crate::run::passes(stringify!($name), &["--device", "cpu"]);
+        }
+    };
+}

@@ -1,0 +1,3 @@
+studies! {
+    approximation,
+}

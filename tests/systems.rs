@@ -1,0 +1,106 @@
+//! docs/systems.md is true: no cell is empty, every file is there, every name is in its file, and every program can be run.
+
+use std::path::{Path, PathBuf};
+
+const COLUMNS: usize = 6;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The tables' rows, without their headings.
+fn rows(page: &str) -> Vec<Vec<&str>> {
+    let cells =
+        |line: &'_ str| -> Vec<&str> { line.trim().trim_matches('|').split(" | ").map(str::trim).collect() };
+    let table = page.lines().filter(|line| line.starts_with('|') && !line.starts_with("|---"));
+    table.filter(|line| !line.starts_with("| System |")).map(cells).collect()
+}
+
+/// What stands between backticks.
+fn code(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+/// Every file of the cell is there, and holds the names that follow it; at least one file is asked for.
+fn check_files(row: &[&str], cell: &str, wrong: &mut Vec<String>) {
+    let mut file: Option<(&str, String)> = None;
+    for item in code(cell) {
+        if item.contains('/') || item.ends_with(".md") {
+            let path = root().join(item);
+            if !path.exists() {
+                wrong.push(format!("{}: there is no {item}", row[0]));
+            }
+            file = Some((item, std::fs::read_to_string(path).unwrap_or_default()));
+        } else {
+            match &file {
+                None => wrong.push(format!("{}: `{item}` follows no file", row[0])),
+                Some((name, text)) if !text.contains(item) => {
+                    wrong.push(format!("{}: {name} holds no {item}", row[0]));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    if file.is_none() {
+        wrong.push(format!("{}: a cell names no file: {cell}", row[0]));
+    }
+}
+
+/// The programs that cargo can run: examples, by directory or manifest.
+fn programs() -> Vec<String> {
+    let listed = read("crates/studies/Cargo.toml");
+    let listed = listed.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+    let entries = std::fs::read_dir(root().join("examples")).expect("examples/ is there").flatten();
+    let own = entries.filter_map(|entry| {
+        let path = entry.path();
+        let is_program = path.extension().is_some_and(|e| e == "rs") || path.join("main.rs").exists();
+        is_program.then(|| path.file_stem().expect("a name").to_string_lossy().into_owned())
+    });
+    let gallery = ["gallery".to_string()];
+    listed.map(String::from).chain(own).chain(gallery).collect()
+}
+
+#[test]
+fn every_row_is_whole_and_true() {
+    let page = read("docs/systems.md");
+    let (rows, programs) = (rows(&page), programs());
+    assert!(rows.len() > 100, "{} rows", rows.len());
+    let mut wrong = Vec::new();
+    for row in &rows {
+        if row.len() != COLUMNS || row.iter().any(|cell| cell.is_empty()) {
+            wrong.push(format!("not {COLUMNS} cells: {row:?}"));
+            continue;
+        }
+        check_files(row, row[1], &mut wrong);
+        check_files(row, row[3], &mut wrong);
+        for program in code(row[2]) {
+            let name = program.split_whitespace().next().unwrap_or_default();
+            if name != "wgrad" && !programs.iter().any(|known| known == name) {
+                wrong.push(format!("{}: there is no program {program}", row[0]));
+            }
+        }
+        for link in row[5].split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if !root().join("docs").join(link).exists() {
+                wrong.push(format!("{}: there is no picture {link}", row[0]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "docs/systems.md:\n{}", wrong.join("\n"));
+}
+
+/// Every section of the texts has rows.
+#[test]
+fn every_section_has_rows() {
+    let page = read("docs/systems.md");
+    for part in page.split("\n## ").skip(1) {
+        for section in part.split("\n### ").filter(|section| section.contains("| System |")) {
+            let title = section.lines().next().unwrap_or_default();
+            assert!(!rows(section).is_empty(), "{title} has no row");
+        }
+    }
+}
