@@ -1,10 +1,14 @@
 //! Linear algebra of matrices on the host, in double precision, as `torch.linalg`: read, computed by the crate faer, and put back on
 //! the device as f32. Results carry no gradients.
 
+mod natural;
+
 use faer::linalg::solvers::{DenseSolveCore, LltError, PartialPivLu, Solve};
 use faer::{Mat, Side};
 
 use autograd::{DType, Tensor};
+
+pub use natural::{kfac, low_rank, natural_gradient};
 
 /// What can go wrong: it depends on the values.
 #[derive(Clone, Debug, thiserror::Error)]

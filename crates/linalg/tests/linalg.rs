@@ -100,3 +100,34 @@ fn newton_finds_the_bottom_of_a_bowl_at_once() {
     let found = &x - linalg::solve(&hessian, &gradient).unwrap();
     assert_eq!(found.to_vec::<f32>().unwrap(), [0.0, 0.0]);
 }
+
+#[test]
+fn factors_of_low_rank_miss_what_the_other_singular_values_hold() -> Result<(), LinalgError> {
+    let a = random(6, 5);
+    let s = linalg::svd(&a)?.1.to_vec::<f32>()?;
+    for rank in 1..=5 {
+        let (left, right) = linalg::low_rank(&a, rank)?;
+        assert_eq!((left.shape(), right.shape()), (&[6, rank][..], &[rank, 5][..]));
+        let missed = (&a - left.matmul(&right)).square().sum_all().item()?;
+        let rest: f32 = s[rank..].iter().map(|s| s * s).sum();
+        assert!((missed - rest).abs() < 1e-4, "rank {rank}: {missed}, not {rest}");
+    }
+    Ok(())
+}
+
+/// Where every input meets every output gradient, the Fisher information is the product of both factors.
+#[test]
+fn kronecker_factors_of_independent_parts_are_exact() -> Result<(), LinalgError> {
+    let (x, d) = (random(4, 3), random(5, 2));
+    let row = |t: &Tensor, i: usize| t.narrow(0, i, 1);
+    let pairs: Vec<(usize, usize)> = (0..4).flat_map(|i| (0..5).map(move |j| (i, j))).collect();
+    let stack = |rows: Vec<Tensor>| autograd::cat(&rows.iter().collect::<Vec<_>>(), 0);
+    let inputs = stack(pairs.iter().map(|&(i, _)| row(&x, i)).collect());
+    let outputs = stack(pairs.iter().map(|&(_, j)| row(&d, j)).collect());
+    let scores =
+        stack(pairs.iter().map(|&(i, j)| row(&d, j).t().matmul(&row(&x, i)).reshape(&[1, 6])).collect());
+    let gradient = random(2, 3);
+    let natural = linalg::natural_gradient(&scores, &gradient.reshape(&[6]), 0.0)?;
+    close(&linalg::kfac(&gradient, &inputs, &outputs, 0.0)?, &natural.reshape(&[2, 3]));
+    Ok(())
+}

@@ -3,6 +3,7 @@
 //! A layer is a plain struct with `new(&params.path("name"), ..)` and `forward`; its parameters live in a [`Params`] tree
 //! under PyTorch's names.
 
+pub mod adversarial;
 pub mod distributions;
 mod error;
 mod generate;
@@ -12,6 +13,7 @@ pub mod optim;
 mod params;
 pub mod schedule;
 mod snapshot;
+mod sparse;
 mod summary;
 mod weights;
 mod zoo;
@@ -24,15 +26,17 @@ pub use layers::{
     BatchNorm2d, BatchNorm3d, BatchRenorm, BlurPool, Conv, Conv1d, Conv2d, Conv3d, ConvBuilder,
     ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTransposeBuilder, Crf, DropConnect, DropPath,
     Dropout, Dropout2d, Embedding, GatConv, GcnConv, GhostBatchNorm, GinConv, Graph, GroupNorm, Gru,
-    InstanceNorm, KvCache, LayerNorm, LearnedPositions, Linear, Lstm, Mode, MultiheadAttention, PRelu,
-    RmsNorm, Rnn, RnnOptions, Rotary, SageConv, SeparableConv2d, SinusoidalPositions, Sizes, SpectralNorm,
-    SqueezeExcite, Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder,
-    TransformerEncoderLayer, TransformerMasks, TransformerOptions, VariationalDropout, WeightNorm,
+    InstanceNorm, KvCache, LayerNorm, LearnedPositions, Linear, LowRankLinear, Lstm, Mode,
+    MultiheadAttention, PRelu, RmsNorm, Rnn, RnnOptions, Rotary, SageConv, SeparableConv2d,
+    SinusoidalPositions, Sizes, SpectralNorm, SqueezeExcite, Transformer, TransformerDecoder,
+    TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer, TransformerMasks,
+    TransformerOptions, VariationalDropout, WeightNorm, dilated, local_attention_mask,
+    strided_attention_mask,
 };
 pub use optim::{
     Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Asgd, Average, Constraint, Lamb, Lars, Lbfgs, Lion,
-    Lookahead, LossScaler, Muon, NAdam, Optimize, Optimizer, RAdam, RmsProp, Rprop, Rule, Several, Sgd,
-    Update,
+    Lookahead, LossScaler, Muon, NAdam, Optimize, Optimizer, RAdam, Replicas, RmsProp, Rprop, Rule, Several,
+    Sgd, Update,
 };
 pub use params::{Param, Params};
 pub use schedule::{
@@ -40,6 +44,7 @@ pub use schedule::{
     LinearLr, OneCycle, PolynomialLr, ReduceLrOnPlateau, Schedule, SequentialLr, Step, Warmup,
 };
 pub use snapshot::Snapshot;
+pub use sparse::SparseMatrix;
 pub use summary::{LayerSummary, Summary};
 pub use weights::WeightsFile;
 pub use zoo::{

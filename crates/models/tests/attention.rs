@@ -1,7 +1,7 @@
 //! Multi-head attention against its definition head by head.
 
 use autograd::{DType, Device, Tensor, cat};
-use models::{AttentionMask, Mode, MultiheadAttention, Params};
+use models::{AttentionMask, Mode, MultiheadAttention, Params, local_attention_mask, strided_attention_mask};
 
 const WIDTH: usize = 6;
 const HEADS: usize = 2;
@@ -63,6 +63,26 @@ fn heads_attend_by_themselves() {
         let later = later.to(DType::Bool);
         let mask = AttentionMask { attn: Some(&later), ..all };
         near(&layer.forward(&x, &x, &x, mask, Mode::Eval), &causal);
+    }
+}
+
+/// What a position does not see has no weight, and the rest is a softmax among what it sees.
+#[test]
+fn sparse_masks_leave_what_they_say() {
+    let device = Device::named("cpu").unwrap();
+    let (layer, _) = layer(&device);
+    let x = numbers(&device, &[1, 7, WIDTH], 1.0);
+    let local = |t: usize, s: usize| t.abs_diff(s) <= 2;
+    let strided = |t: usize, s: usize| s <= t && (t - s <= 3 || (t - s) % 3 == 0);
+    let masks: [(Tensor, &dyn Fn(usize, usize) -> bool); 2] =
+        [(local_attention_mask(&device, 7, 2), &local), (strided_attention_mask(&device, 7, 3), &strided)];
+    for (mask, seen) in &masks {
+        let mask = AttentionMask { attn: Some(mask), ..AttentionMask::default() };
+        let (_, weights) = layer.forward_weights(&x, &x, &x, mask, Mode::Eval);
+        for (t, row) in weights.to_vec::<f32>().unwrap().chunks(7).enumerate() {
+            assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{row:?}");
+            assert!((0..7).all(|s| (row[s] > 0.0) == seen(t % 7, s)), "{t}: {row:?}");
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use autograd::{Accumulator, Device, Gradients, Tensor};
 use gpu_core::testing;
 use models::{
     Adam, Average, Constraint, Init, Lamb, Lars, Lbfgs, Linear, Lion, Lookahead, Muon, NAdam, Optimizer,
-    Params, RmsProp, Rule, Sgd,
+    Params, Replicas, RmsProp, Rule, Sgd,
 };
 
 fn cpu() -> Device {
@@ -144,6 +144,39 @@ fn accumulated_batches_are_one_batch() {
             params.all().iter().flat_map(values).collect::<Vec<f32>>()
         };
         close(&run(4), &run(1));
+    }
+}
+
+/// Parts of a batch on models of their own, on all devices at once, are the whole batch on one.
+#[test]
+fn replicas_train_as_one() {
+    let mut devices = testing::devices();
+    devices.push(cpu());
+    let share = 8 / devices.len();
+    let trees: Vec<Params> = (0..).zip(&devices).map(|(seed, device)| Params::new(device, seed)).collect();
+    let layers: Vec<Linear> = trees.iter().map(|params| Linear::new(params, 2, 1)).collect();
+    let loss = |device: &Device, rows: std::ops::Range<usize>, layer: &Linear| {
+        let x: Vec<f32> = rows.flat_map(|row| [row as f32 / 4.0, (row * row % 7) as f32 / 4.0]).collect();
+        let x = Tensor::from_slice(device, &x, &[x.len() / 2, 2]).unwrap();
+        layer.forward(&x).square().mean_all()
+    };
+    let whole = Params::new(&devices[0], 0);
+    let (layer, mut single) = (Linear::new(&whole, 2, 1), Sgd::new(&whole).momentum(0.9));
+    let replicas = Replicas::new(trees.clone()).unwrap();
+    let mut opt = Sgd::new(&trees[0]).momentum(0.9);
+    for _ in 0..3 {
+        let part = |i: usize| loss(&devices[i], i * share..(i + 1) * share, &layers[i]).backward();
+        let parts: Vec<Gradients> = (0..devices.len()).map(part).collect();
+        let gradients = replicas.mean(&parts).unwrap();
+        let all = loss(&devices[0], 0..share * devices.len(), &layer);
+        close(&[gradients.root().unwrap().item().unwrap()], &[all.item().unwrap()]);
+        opt.step(gradients, 0.1).unwrap();
+        replicas.broadcast().unwrap();
+        single.step(all.backward(), 0.1).unwrap();
+    }
+    let wanted: Vec<f32> = whole.all().iter().flat_map(values).collect();
+    for params in &trees {
+        close(&params.all().iter().flat_map(values).collect::<Vec<f32>>(), &wanted);
     }
 }
 

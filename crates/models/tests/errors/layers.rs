@@ -4,8 +4,8 @@ use autograd::{Padding, Reduction};
 use models::{
     AlphaDropout, BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchRenorm, BlurPool, Conv1d, Conv2d, Conv3d,
     ConvTranspose1d, ConvTranspose2d, Crf, DropConnect, DropPath, Dropout, Dropout2d, Embedding,
-    GhostBatchNorm, GroupNorm, Init, InstanceNorm, LayerNorm, Linear, Mode, PRelu, RmsNorm, SeparableConv2d,
-    SpectralNorm, SqueezeExcite, VariationalDropout, WeightNorm,
+    GhostBatchNorm, GroupNorm, Init, InstanceNorm, LayerNorm, Linear, LowRankLinear, Mode, PRelu, RmsNorm,
+    SeparableConv2d, SpectralNorm, SqueezeExcite, VariationalDropout, WeightNorm,
 };
 
 use crate::panics::{Mistake, check};
@@ -18,6 +18,9 @@ pub const MISTAKES: &[Mistake] = &[
         drop(Linear::new(&params(), 3, 2).forward(&ones(&[5, 4])))
     }),
     ("Linear, type", &["linear", "i32"], || drop(Linear::new(&params(), 3, 2).forward(&ints(&[5, 3])))),
+    ("LowRankLinear", &["linear", "[5, 4]", "[2, 3]"], || {
+        drop(LowRankLinear::new(&params(), 3, 2, 2).forward(&ones(&[5, 4])))
+    }),
     ("Linear, scalar", &["linear", "[]"], || drop(Linear::new(&params(), 3, 2).forward(&ones(&[])))),
     ("Embedding, type", &["embedding", "f32"], || drop(Embedding::new(&params(), 3, 2).forward(&ones(&[2])))),
     ("PRelu", &["prelu", "[3]", "[2, 4]"], || drop(PRelu::new(&params(), 3).forward(&ones(&[2, 4])))),

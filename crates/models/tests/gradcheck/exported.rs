@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// What `layers/mod.rs` exports beside layers: options, masks, and what aliases such as `Conv2d` are aliases of.
-const NO_LAYER: [&str; 13] = [
+const NO_LAYER: [&str; 16] = [
     "Aggregation",
     "AttentionMask",
     "AttentionOptions",
@@ -17,6 +17,9 @@ const NO_LAYER: [&str; 13] = [
     "Sizes",
     "TransformerMasks",
     "TransformerOptions",
+    "dilated",
+    "local_attention_mask",
+    "strided_attention_mask",
 ];
 
 /// Names in the `pub use` lines of `layers/mod.rs` that are layers.

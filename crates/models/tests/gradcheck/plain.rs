@@ -4,8 +4,8 @@ use autograd::{Padding, Reduction, Tensor};
 use models::{
     AlphaDropout, BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchRenorm, BlurPool, Conv1d, Conv2d, Conv3d,
     ConvTranspose1d, ConvTranspose2d, Crf, DropConnect, DropPath, Dropout, Dropout2d, Embedding,
-    GhostBatchNorm, GroupNorm, Init, InstanceNorm, LayerNorm, Linear, Mode, PRelu, RmsNorm, SeparableConv2d,
-    SpectralNorm, SqueezeExcite, VariationalDropout, WeightNorm,
+    GhostBatchNorm, GroupNorm, Init, InstanceNorm, LayerNorm, Linear, LowRankLinear, Mode, PRelu, RmsNorm,
+    SeparableConv2d, SpectralNorm, SqueezeExcite, VariationalDropout, WeightNorm,
 };
 
 use super::{Case, check_all, layer};
@@ -19,6 +19,10 @@ fn weights() -> Vec<Case> {
     vec![
         ("Linear", vec![any(&[2, 3])], |p| {
             let l = Linear::new(p, 3, 2);
+            layer(move |x| l.forward(&x[0]))
+        }),
+        ("LowRankLinear", vec![any(&[2, 3])], |p| {
+            let l = LowRankLinear::new(p, 3, 2, 2);
             layer(move |x| l.forward(&x[0]))
         }),
         ("Embedding", vec![], |p| {

@@ -7,6 +7,7 @@ mod energy;
 mod generative;
 mod graphs;
 mod inference;
+mod practice;
 mod production;
 mod reinforcement;
 mod representation;

@@ -18,6 +18,7 @@
 //! of values on the host, in f64.
 
 mod accuracy;
+mod activations;
 mod bleu;
 mod calibration;
 mod chains;
@@ -37,7 +38,8 @@ mod retrieval;
 mod rouge;
 mod sums;
 
-pub use accuracy::Accuracy;
+pub use accuracy::{Accuracy, accuracy};
+pub use activations::{ActivationStatistics, activation_statistics};
 pub use bleu::{Smoothing, bleu};
 pub use calibration::{ReliabilityBin, expected_calibration_error, reliability};
 pub use chains::{effective_sample_size, r_hat};

@@ -4,6 +4,7 @@ mod energy;
 mod generative;
 mod graphs;
 mod inference;
+mod practice;
 mod production;
 mod reinforcement;
 mod representation;
@@ -37,6 +38,7 @@ pub const AREAS: &[Area] = &[
         studies: representation::STUDIES,
     },
     Area { name: "reinforcement", title: "Reinforcement learning", studies: reinforcement::STUDIES },
+    Area { name: "practice", title: "Training practice", studies: practice::STUDIES },
     Area { name: "theory", title: "Theory and diagnostics", studies: theory::STUDIES },
     Area { name: "production", title: "In production", studies: production::STUDIES },
 ];

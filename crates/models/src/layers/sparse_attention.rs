@@ -1,0 +1,45 @@
+//! Masks of attention that sees only some positions.
+
+use autograd::{DType, Device, Tensor};
+
+/// The mask `[T, T]` of local attention, for [`AttentionMask::attn`](super::AttentionMask): true, which means *not* seen, where query
+/// and key lie more than `window` positions apart.
+///
+/// ```
+/// use autograd::{Device, DType};
+/// use models::local_attention_mask;
+/// let mask = local_attention_mask(&Device::named("cpu")?, 3, 1);
+/// assert_eq!(mask.to(DType::I32).to_vec::<i32>()?, [0, 0, 1, 0, 0, 0, 1, 0, 0]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub fn local_attention_mask(device: &Device, positions: usize, window: usize) -> Tensor {
+    mask(device, positions, |query, key| query.abs_diff(key) <= window)
+}
+
+/// The mask `[T, T]` of strided sparse attention (Child et al. 2019): a position sees itself, the `stride` positions before it, and before
+/// those every one that is a multiple of `stride` away. Nothing sees the future.
+///
+/// ```
+/// use autograd::{Device, DType};
+/// use models::strided_attention_mask;
+/// let mask = strided_attention_mask(&Device::named("cpu")?, 5, 2);
+/// let last_row = &mask.to(DType::I32).to_vec::<i32>()?[20..];
+/// assert_eq!(last_row, [0, 1, 0, 0, 0]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+///
+/// # Panics
+/// When the stride is 0.
+#[track_caller]
+pub fn strided_attention_mask(device: &Device, positions: usize, stride: usize) -> Tensor {
+    assert!(stride > 0, "strided_attention_mask: of stride 0");
+    mask(device, positions, |query, key| {
+        key <= query && (query - key <= stride || (query - key).is_multiple_of(stride))
+    })
+}
+
+fn mask(device: &Device, positions: usize, seen: impl Fn(usize, usize) -> bool) -> Tensor {
+    let hidden = |i: usize| i32::from(!seen(i / positions, i % positions));
+    let hidden: Vec<i32> = (0..positions * positions).map(hidden).collect();
+    Tensor::constant(device, &hidden, &[positions, positions]).to(DType::Bool)
+}

@@ -1,0 +1,6 @@
+studies! {
+    adversarial,
+    ensemble,
+    training_checks,
+    transfer,
+}
