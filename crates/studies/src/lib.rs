@@ -1,7 +1,9 @@
 //! What the programs of the gallery share: their command line, the training loop with its progress bar, and figures that are
 //! held against the range they must lie in.
 //!
-//! A program is one [`Study`]: a name, a sentence, and a function that does the work with a [`Lab`].
+//! A program is one [`Study`]: a name, a sentence, and a function that does the work with a [`Lab`]. A new one is a file in
+//! `examples/AREA/`, an `[[example]]` of this crate's manifest, a line in `examples/gallery/areas/AREA.rs`, a line in
+//! `tests/gallery/AREA.rs`, and its rows in `docs/systems.md`. What it needs and others could use goes into the library.
 //!
 //! ```
 //! use studies::prelude::*;
