@@ -19,7 +19,10 @@ mod weights;
 mod zoo;
 
 pub use error::{Error, Result};
-pub use generate::{Hypothesis, LanguageModel, Reader, Sampler, beam_search, generate};
+pub use generate::{
+    BeamSearch, Decoded, Hypothesis, LanguageModel, Next, Reader, Sampler, beam_search, ctc_beam_search,
+    ctc_collapse, ctc_greedy, generate,
+};
 pub use init::Init;
 pub use layers::{
     AdditiveAttention, Aggregation, AlphaDropout, AttentionMask, AttentionOptions, BatchNorm, BatchNorm1d,
@@ -51,5 +54,6 @@ pub use zoo::{
     AlexNet, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder, DenseNet,
     EfficientNet, EfficientNetOptions, Encoded, Gcn, GoogLeNet, GoogLeNetOutput, Gpt, GptOptions, Inception,
     LeNet, Masked, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions,
-    Tagger, TaggerOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions,
+    Tagger, TaggerOptions, Translator, TranslatorOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions, WaveNet,
+    WaveNetOptions,
 };

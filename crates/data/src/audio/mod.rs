@@ -21,6 +21,7 @@
 
 mod features;
 mod mel;
+mod mu_law;
 mod noise;
 mod resample;
 mod spec_augment;
@@ -30,6 +31,7 @@ mod wav;
 
 pub use features::{delta, mfcc, power_to_db};
 pub use mel::{Mel, MelScale};
+pub use mu_law::{mu_law_decode, mu_law_encode};
 pub use noise::{add_noise, add_white_noise};
 pub use resample::resample;
 pub use spec_augment::SpecAugment;

@@ -1,11 +1,12 @@
 //! Data made from nothing, to train on where there is no data set: images of ten classes of shapes and patterns, digits,
-//! a text, and points of the plane.
+//! a text, sounds, and points of the plane.
 
 mod digits;
 mod grammar;
 mod points;
 mod render;
 mod shapes;
+mod spoken;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use crate::rng::{self, Use};
 
 pub use grammar::grammar;
 pub use points::{LabelledPoints, blobs, moons, ring, spirals};
+pub use spoken::spoken;
 
 /// The class names, in the order of their labels.
 const CLASSES: [&str; 10] =

@@ -1,12 +1,17 @@
-//! Writing sequences with a language model: one token after another, drawn or searched for.
+//! Writing sequences: one token after another by a language model, drawn or searched for; by a decoder of another sequence; and labels
+//! from CTC's outputs.
 
 mod beam;
+mod ctc;
 mod sampler;
+mod search;
 
 use autograd::{Device, Result, Tensor};
 
 pub use beam::{Hypothesis, beam_search};
+pub use ctc::{ctc_beam_search, ctc_collapse, ctc_greedy};
 pub use sampler::Sampler;
+pub use search::{BeamSearch, Decoded, Next};
 
 /// A network that predicts the next token of a sequence from a state.
 pub trait LanguageModel {

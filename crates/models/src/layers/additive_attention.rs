@@ -43,6 +43,15 @@ impl AdditiveAttention {
     /// When the shapes do not fit.
     #[track_caller]
     pub fn forward(&self, query: &Tensor, keys: &Tensor, padding: Option<&Tensor>) -> Tensor {
+        self.weights(query, keys, padding).matmul(keys)
+    }
+
+    /// The probabilities `[N, T, S]` with which queries look at keys.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn weights(&self, query: &Tensor, keys: &Tensor, padding: Option<&Tensor>) -> Tensor {
         let (q, k) = (query.shape(), keys.shape());
         let fits = q.len() == 3 && k.len() == 3 && q[0] == k[0];
         assert!(fits, "AdditiveAttention: queries {q:?}, keys {k:?}");
@@ -54,6 +63,6 @@ impl AdditiveAttention {
             assert_eq!(padding.shape(), &k[..2], "AdditiveAttention: mask {:?}, keys {k:?}", padding.shape());
             scores = scores.masked_fill(&padding.unsqueeze(1), -1e30);
         }
-        scores.softmax(-1).matmul(keys)
+        scores.softmax(-1)
     }
 }

@@ -19,6 +19,8 @@ use crate::{Crf, Embedding, Linear, Lstm, Params, RnnOptions};
 /// let lengths = Tensor::from_slice(&device, &[3i32, 1], &[2])?;
 /// let tags = net.decode(&tokens, &lengths);
 /// assert_eq!(tags.shape(), [2, 3]);
+/// let marginals = net.marginals(&tokens, &lengths).sum(&[2], false);
+/// assert!(marginals.to_vec::<f32>()?.iter().zip([1.0, 1.0, 1.0, 1.0, 0.0, 0.0]).all(|(p, sum)| (p - sum).abs() < 1e-5));
 /// // Untrained, all paths of three and of one tag are about as probable.
 /// let loss = net.loss(&tokens, &tags, &lengths).item()?;
 /// assert!((loss - 2.0 * 4f32.ln()).abs() < 1.0);
@@ -87,5 +89,15 @@ impl Tagger {
     pub fn decode(&self, tokens: &Tensor, lengths: &Tensor) -> Tensor {
         let emissions = self.emissions(tokens, lengths).transpose(0, 1);
         self.crf.decode(&emissions, lengths).1.transpose(0, 1)
+    }
+
+    /// How probable each tag is at each token, `[N, T, tags]`; 0 behind a sequence's end.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn marginals(&self, tokens: &Tensor, lengths: &Tensor) -> Tensor {
+        let emissions = self.emissions(tokens, lengths).transpose(0, 1);
+        self.crf.marginals(&emissions, lengths).transpose(0, 1)
     }
 }

@@ -1,1 +1,13 @@
-studies! {}
+studies! {
+    seq2seq,
+    beam_search,
+    speech,
+    ner,
+    time_series,
+    sentiment: gpu,
+    sequence_shapes,
+    translation,
+    masked_lm,
+    wavenet: gpu,
+    char_lm,
+}

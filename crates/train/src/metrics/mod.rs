@@ -9,6 +9,7 @@
 //! | confidence | [`reliability`], [`expected_calibration_error`], [`wilson_interval`] |
 //! | order | [`ndcg`], [`recall_at_k`] |
 //! | texts | [`bleu`], [`chrf`], [`rouge_n`], [`rouge_l`] |
+//! | sequences of labels | [`edit_distance`], [`error_rate`], [`span_scores`] of entities |
 //! | boxes | [`mean_average_precision`], [`box_iou`] |
 //! | clusters | [`silhouette`] |
 //! | samples | [`ks_statistic`], [`population_stability_index`], [`r_hat`], [`effective_sample_size`] |
@@ -30,12 +31,14 @@ mod counts;
 mod curves;
 mod detection;
 mod drift;
+mod edit;
 mod interval;
 mod ngrams;
 mod perplexity;
 mod regression;
 mod retrieval;
 mod rouge;
+mod spans;
 mod sums;
 
 pub use accuracy::{Accuracy, accuracy};
@@ -51,8 +54,10 @@ pub use detection::{
     Corners, Detected, Detection, MeanAveragePrecision, Object, box_iou, mean_average_precision,
 };
 pub use drift::{ks_statistic, population_stability_index};
+pub use edit::{edit_distance, error_rate};
 pub use interval::wilson_interval;
 pub use perplexity::Perplexity;
 pub use regression::{Regression, RegressionScores};
 pub use retrieval::{ndcg, recall_at_k};
 pub use rouge::{RougeScore, rouge_l, rouge_n};
+pub use spans::{Span, SpanScores, bio_spans, span_scores};

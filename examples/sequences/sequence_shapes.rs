@@ -1,0 +1,194 @@
+//! The five shapes of in and out (Karpathy 2015, "The unreasonable effectiveness of recurrent neural networks"): one to one, one to many, many
+//! to one, many to as many, and many to another number, on a small task each. Then backpropagation through time cut into windows (Williams
+//! and Peng 1990): its gradients approach the whole ones as windows get longer: `cargo run --release --example sequence_shapes`.
+
+use studies::prelude::*;
+use wgrad::models::{Attend, CharRnn, CharRnnOptions, Mlp, RnnState, Seq2Seq, Seq2SeqOptions};
+
+pub const STUDY: Study = Study {
+    name: "sequence_shapes",
+    about: "One to one, one to many, many to one, many to many; and truncated backpropagation through time.",
+    on_gpu: false,
+    data: None,
+    run,
+};
+
+fn main() -> ExitCode {
+    studies::main(&STUDY)
+}
+
+const DIGITS: usize = 7;
+const STEPS: usize = 5;
+/// A token behind the digits, where a decoder begins.
+const BEGIN: i32 = DIGITS as i32;
+const HIDDEN: usize = 32;
+
+/// What is given and what is wanted, of one example.
+type Example = (Vec<i32>, Vec<i32>);
+
+fn one_to_one(digits: &[i32]) -> Example {
+    (vec![digits[0]], vec![digits[0] * digits[0] % DIGITS as i32])
+}
+
+/// Counts on from a digit.
+fn one_to_many(digits: &[i32]) -> Example {
+    (vec![digits[0]], (1..=STEPS as i32).map(|step| (digits[0] + step) % DIGITS as i32).collect())
+}
+
+/// What was first?
+fn many_to_one(digits: &[i32]) -> Example {
+    (digits.to_vec(), vec![digits[0]])
+}
+
+/// The largest so far.
+fn many_to_as_many(digits: &[i32]) -> Example {
+    let mut largest = 0;
+    let so_far = |&digit: &i32| {
+        largest = largest.max(digit);
+        largest
+    };
+    (digits.to_vec(), digits.iter().map(so_far).collect())
+}
+
+/// Every digit twice.
+fn many_to_more(digits: &[i32]) -> Example {
+    (digits.to_vec(), digits.iter().flat_map(|&digit| [digit, digit]).collect())
+}
+
+/// Logits `[N, outputs, DIGITS]` for what is given `[N, inputs]`; of a decoder that is trained, after what is wanted `[N, outputs]`.
+enum Network {
+    Plain(Mlp),
+    Recurrent { cell: Gru, out: Linear, outputs: usize },
+    Translating(Seq2Seq),
+}
+
+impl Network {
+    fn new(params: &Params, inputs: usize, outputs: usize) -> Network {
+        if inputs == 1 && outputs == 1 {
+            return Network::Plain(Mlp::new(&[DIGITS, HIDDEN, DIGITS], params));
+        }
+        if inputs > 1 && outputs > inputs {
+            let (vocab, embed) = (DIGITS + 1, HIDDEN / 2);
+            return Network::Translating(Seq2Seq::new(
+                Seq2SeqOptions {
+                    source_vocab: vocab,
+                    target_vocab: vocab,
+                    embed,
+                    hidden: HIDDEN,
+                    attend: Attend::Additive,
+                },
+                params,
+            ));
+        }
+        let rnn = RnnOptions { batch_first: true, ..RnnOptions::default() };
+        let cell = Gru::new(&params.path("cell"), DIGITS, HIDDEN, rnn);
+        Network::Recurrent { cell, out: Linear::new(&params.path("out"), HIDDEN, DIGITS), outputs }
+    }
+
+    fn forward(&self, given: &Tensor, wanted: Option<&Tensor>) -> Tensor {
+        let one_hot = given.one_hot(DIGITS).to(DType::F32);
+        match self {
+            Network::Plain(net) => net.forward(&one_hot),
+            Network::Recurrent { cell, out, outputs } => {
+                // Where there is more to say than was given, nothing is given any more.
+                let steps = given.shape()[1].max(*outputs);
+                let rest = (steps - given.shape()[1]) as isize;
+                let x = one_hot.pad(&[(0, 0), (0, rest)], Padding::Constant(0.0));
+                let (y, _) = cell.forward(&x, None);
+                out.forward(&y.narrow(1, steps - outputs, *outputs))
+            }
+            Network::Translating(net) => {
+                let encoded = net.encode(given);
+                match wanted {
+                    Some(wanted) => {
+                        let begin = wanted.narrow(1, 0, 1).zeros_like() + BEGIN as f32;
+                        let before = cat(&[&begin, &wanted.narrow(1, 0, wanted.shape()[1] - 1)], 1);
+                        net.decode(&before, &encoded.state, &encoded.outputs, None).0
+                    }
+                    None => net.greedy(&encoded, None, BEGIN, 2 * STEPS).one_hot(DIGITS + 1).to(DType::F32),
+                }
+            }
+        }
+    }
+}
+
+fn run(lab: &mut Lab) -> Result<()> {
+    let tasks: [(&str, fn(&[i32]) -> Example); 5] = [
+        ("one to one", one_to_one),
+        ("one to many", one_to_many),
+        ("many to one", many_to_one),
+        ("many to as many", many_to_as_many),
+        ("many to more", many_to_more),
+    ];
+    let (steps, size) = lab.pick((1000, 64), (250, 32));
+    let mut curves = plot::Panel::new("Losses of the five shapes", "step", "cross-entropy").log_y();
+    for (name, task) in tasks {
+        let mut draws = lab.draws(1);
+        let mut batch = |size: usize| -> Result<[Tensor; 2]> {
+            let mut digits = || (0..STEPS).map(|_| draws.below(DIGITS as u32) as i32).collect::<Vec<_>>();
+            let (given, wanted): (Vec<_>, Vec<_>) = (0..size).map(|_| task(&digits())).unzip();
+            let tensor = |rows: &[Vec<i32>]| {
+                Tensor::from_slice(lab.device(), &rows.concat(), &[rows.len(), rows[0].len()])
+            };
+            Ok([tensor(&given)?, tensor(&wanted)?])
+        };
+        let [given, wanted] = batch(500)?;
+        let params = lab.params();
+        let net = Network::new(&params, given.shape()[1], wanted.shape()[1]);
+        let losses = lab.fit(name, steps, &mut Adam::new(&params), Cosine::new(0.01, 0.0, steps), |_| {
+            let [given, wanted] = batch(size)?;
+            let logits = net.forward(&given, Some(&wanted));
+            Ok(logits.flatten(0, 1).cross_entropy(&wanted.flatten(0, 1)))
+        })?;
+        let right = net.forward(&given, None).argmax(-1, false).eq(&wanted).to(DType::F32).mean_all().item()?;
+        lab.expect(format!("accuracy, {name}"), right, 0.98..);
+        let points = losses.iter().enumerate().map(|(step, &loss)| (step as f64, loss));
+        curves = curves.with(plot::Series::new(name, points));
+    }
+    truncated(lab, curves)
+}
+
+/// Gradients of windows of a sequence, whose states are carried over without a gradient, against those of the whole sequence.
+fn truncated(lab: &mut Lab, curves: plot::Panel) -> Result<()> {
+    let (steps, mut draws) = (32, lab.draws(2));
+    let tokens: Vec<i32> = (0..8 * (steps + 1)).map(|_| draws.below(DIGITS as u32) as i32).collect();
+    let tokens = Tensor::from_slice(lab.device(), &tokens, &[8, steps + 1])?;
+    let params = lab.params();
+    let sizes = CharRnnOptions { vocab: DIGITS, embed: 8, hidden: 16, layers: 1 };
+    let net = CharRnn::lstm(sizes, &params);
+    // Weights at which the past matters for long.
+    params.all().iter().for_each(|param| param.set(&(param.value() * 2.0)));
+    let gradient = |window: usize, cut: bool| -> Result<Vec<f32>> {
+        let (mut state, mut sum) = (None::<RnnState>, Tensor::zeros(lab.device(), &[]));
+        for start in (0..steps).step_by(window) {
+            let (logits, last) = net.forward(&tokens.narrow(1, start, window), state.as_ref());
+            state = Some(if cut { last.detach() } else { last });
+            let next = tokens.narrow(1, start + 1, window).flatten(0, 1);
+            let target = CrossEntropyTarget::Classes(&next);
+            sum = sum + logits.flatten(0, 1).cross_entropy_with(target, None, -100, 0.0, Reduction::Sum);
+        }
+        let found = sum.backward();
+        let parts: Vec<Vec<f32>> = params
+            .all()
+            .iter()
+            .map(|param| found.get(&param.value()).context("a gradient")?.to_vec::<f32>().map_err(Into::into))
+            .collect::<Result<_>>()?;
+        Ok(parts.concat())
+    };
+    let whole = gradient(steps, false)?;
+    let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt();
+    let off = |found: &[f32]| {
+        norm(&mut found.iter().zip(&whole).map(|(f, w)| f - w)) / norm(&mut whole.iter().copied())
+    };
+    let passed = off(&gradient(4, false)?);
+    let windows = [1, 2, 4, 8, 16, 32];
+    let errors: Vec<f64> = windows.iter().map(|&w| Ok(off(&gradient(w, true)?))).collect::<Result<_>>()?;
+    lab.expect("gradient error of windows that pass it on", passed, ..1e-4);
+    lab.expect("gradient error of windows of 2", errors[1], 0.03..2.0);
+    lab.expect("gradient error of windows of 16, against 2", errors[4] / errors[1], ..0.6);
+    lab.expect("gradient error of one window", errors[5], ..1e-6);
+    let points = windows.iter().zip(&errors).map(|(&window, &error)| (window as f64, error));
+    let panel = plot::Panel::new("Truncated backpropagation through time", "steps of a window", "relative error")
+        .with(plot::Series::new("gradient", points));
+    lab.picture("sequence_shapes", |path| plot::Figure::new("Shapes of sequences").panel(curves).panel(panel).save(path))
+}
