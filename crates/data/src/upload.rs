@@ -3,7 +3,7 @@
 use autograd::{Device, Tensor};
 
 use crate::npy::{Array, Values};
-use crate::synthetic::LabelledPoints;
+use crate::synthetic::{LabelledGraph, LabelledPoints};
 use crate::{Batch, ImageSet, Matrix, TextBatch};
 
 /// A batch as tensors.
@@ -45,6 +45,16 @@ impl ImageSet {
 
 impl LabelledPoints {
     /// Copies the points to a device: f32 `[N, 2]`, and class indices, i32 `[N]`.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn to_device(&self, device: &Device) -> autograd::Result<[Tensor; 2]> {
+        Ok([self.x.to_device(device)?, class_indices(device, &self.labels)?])
+    }
+}
+
+impl LabelledGraph {
+    /// Copies the nodes to a device: f32 features `[nodes, F]`, and class indices, i32 `[nodes]`.
     ///
     /// # Errors
     /// Out of memory.

@@ -56,4 +56,6 @@ pub use zoo::{
     LeNet, Masked, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions,
     Tagger, TaggerOptions, Translator, TranslatorOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions, WaveNet,
     WaveNetOptions,
+    LeNet, Masked, MatrixFactorization, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions, SkipGram,
+    Tagger, TaggerOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions,
 };

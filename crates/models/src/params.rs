@@ -122,6 +122,8 @@ pub struct Params {
 struct Shared {
     device: Device,
     seed: u64,
+    /// Whether initial values are drawn.
+    drawn: bool,
     entries: Mutex<Vec<Entry>>,
     generator: Mutex<Arc<Generator>>,
 }
@@ -129,9 +131,27 @@ struct Shared {
 impl Params {
     /// An empty tree; initial values are drawn from `seed` and each parameter's name.
     pub fn new(device: &Device, seed: u64) -> Params {
+        Params::build(device, seed, true)
+    }
+
+    /// An empty tree whose parameters are 0 and take no memory until something is computed: for names, shapes and numbers of
+    /// parameters of large networks, as PyTorch's device `meta`, and for networks that weights are loaded into.
+    ///
+    /// ```
+    /// use models::{Params, Vgg};
+    /// let params = Params::undrawn(&autograd::Device::named("cpu")?);
+    /// Vgg::imagenet(19, 1000, &params);
+    /// assert_eq!(params.count(), 143_678_248);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    pub fn undrawn(device: &Device) -> Params {
+        Params::build(device, 0, false)
+    }
+
+    fn build(device: &Device, seed: u64, drawn: bool) -> Params {
         // Of another key, so that a program's own generator of this seed draws other numbers.
         let generator = Mutex::new(Arc::new(Generator::new(seed ^ init::stream("generator"))));
-        let shared = Shared { device: device.clone(), seed, entries: Mutex::default(), generator };
+        let shared = Shared { device: device.clone(), seed, drawn, entries: Mutex::default(), generator };
         Params { shared: Arc::new(shared), prefix: String::new() }
     }
 
@@ -180,8 +200,7 @@ impl Params {
     #[track_caller]
     fn add(&self, name: &str, shape: &[usize], init: Init, parameter: bool) -> Param {
         let name = self.full(name);
-        let values = init.draw(shape, self.shared.seed, &name);
-        let param = Param::new(name, Tensor::constant(self.device(), &values, shape), parameter);
+        let param = Param::new(name.clone(), self.initial(&name, shape, init), parameter);
         self.push(Entry::Tensor(param.clone()));
         param
     }
@@ -271,9 +290,16 @@ impl Params {
     }
 
     pub(crate) fn draw(&self, param: &Param, init: Init) {
-        let shape = param.value().shape().to_vec();
-        let values = init.draw(&shape, self.shared.seed, param.name());
-        param.set(&Tensor::constant(self.device(), &values, &shape));
+        let value = self.initial(param.name(), param.value().shape(), init);
+        param.set(&value);
+    }
+
+    #[track_caller]
+    fn initial(&self, name: &str, shape: &[usize], init: Init) -> Tensor {
+        if !self.shared.drawn {
+            return Tensor::zeros(self.device(), shape);
+        }
+        Tensor::constant(self.device(), &init.draw(shape, self.shared.seed, name), shape)
     }
 
     fn train_matching(&self, pattern: &str, trainable: bool) -> usize {

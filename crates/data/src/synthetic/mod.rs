@@ -1,7 +1,10 @@
 //! Data made from nothing, to train on where there is no data set: images of ten classes of shapes and patterns, digits,
-//! a text, sounds, and points of the plane.
+//! texts, sounds, points of the plane, graphs of communities, and what users chose.
 
+mod blocks;
+mod choices;
 mod digits;
+mod families;
 mod grammar;
 mod points;
 mod render;
@@ -15,6 +18,9 @@ use rayon::prelude::*;
 use crate::images::{Dataset, ImageSet};
 use crate::rng::{self, Use};
 
+pub use blocks::{Blocks, LabelledGraph, blocks};
+pub use choices::{Choices, choices};
+pub use families::{FAMILIES, families};
 pub use grammar::grammar;
 pub use points::{LabelledPoints, blobs, moons, ring, spirals};
 pub use spoken::spoken;

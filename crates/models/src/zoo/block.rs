@@ -48,6 +48,13 @@ impl Block {
         self.finish(x, &attended, mode)
     }
 
+    /// How much every position looks at every other: `[N, heads, T, T]`.
+    #[track_caller]
+    pub fn attention(&self, x: &Tensor) -> Tensor {
+        let [q, k, _] = self.heads_of(x);
+        q.attention_weights(&k, None, false, None)
+    }
+
     /// The next positions of sequences that `cache` holds.
     #[track_caller]
     pub fn forward_cached(&self, x: &Tensor, cache: &mut KvCache) -> Tensor {

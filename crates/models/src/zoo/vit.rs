@@ -101,13 +101,47 @@ impl Vit {
     /// When the images are of another size.
     #[track_caller]
     pub fn forward(&self, images: &Tensor, mode: Mode) -> Tensor {
-        let patches = self.patches.forward(images).flatten(2, 3).transpose(1, 2);
-        let class = self.class.value();
-        let class = class.expand(&[images.shape()[0], 1, class.size(-1)]);
-        let mut x = self.dropout.forward(&(cat(&[&class, &patches], 1) + self.positions.value()), mode);
+        let mut x = self.embed(images, mode);
         for block in &self.blocks {
             x = block.forward(&x, false, mode);
         }
         self.head.forward(&self.norm.forward(&x.select(1, 0)))
+    }
+
+    /// How much every patch, and first the class token, looks at every other: `[N, heads, 1 + patches, 1 + patches]` for each block,
+    /// of images `[N, channels, H, W]`; rows sum to 1.
+    ///
+    /// ```
+    /// use autograd::{Device, Tensor};
+    /// use models::{Params, Vit, VitOptions};
+    /// let device = Device::named("cpu")?;
+    /// let options = VitOptions { width: 8, heads: 2, depth: 3, ..VitOptions::new([8, 8], 4, 10) };
+    /// let attention = Vit::new(options, &Params::new(&device, 1)).attention(&Tensor::ones(&device, &[2, 3, 8, 8]));
+    /// assert_eq!((attention.len(), attention[2].shape()), (3, &[2, 2, 5, 5][..]));
+    /// let sums = attention[2].sum(&[-1], false).to_vec::<f32>()?;
+    /// assert!(sums.iter().all(|sum| (sum - 1.0).abs() < 1e-5));
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When the images are of another size.
+    #[track_caller]
+    pub fn attention(&self, images: &Tensor) -> Vec<Tensor> {
+        let mut x = self.embed(images, Mode::Eval);
+        let of_block = |block: &Block| {
+            let weights = block.attention(&x);
+            x = block.forward(&x, false, Mode::Eval);
+            weights
+        };
+        self.blocks.iter().map(of_block).collect()
+    }
+
+    /// The class token and the patches, each at its position: `[N, 1 + patches, width]`.
+    #[track_caller]
+    fn embed(&self, images: &Tensor, mode: Mode) -> Tensor {
+        let patches = self.patches.forward(images).flatten(2, 3).transpose(1, 2);
+        let class = self.class.value();
+        let class = class.expand(&[images.shape()[0], 1, class.size(-1)]);
+        self.dropout.forward(&(cat(&[&class, &patches], 1) + self.positions.value()), mode)
     }
 }

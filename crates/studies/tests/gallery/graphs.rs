@@ -1,1 +1,5 @@
-studies! {}
+studies! {
+    graph_nodes: gpu,
+    recommender,
+    word2vec: gpu,
+}

@@ -1,3 +1,10 @@
 studies! {
     approximation,
+    architectures,
+    baselines,
+    linear_models: gpu,
+    mlp,
+    perceptron: gpu,
+    svm,
+    vit,
 }

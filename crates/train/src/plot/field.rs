@@ -10,7 +10,6 @@ use super::contour;
 use super::legend::Style;
 use super::text::text_width;
 use super::theme::Theme;
-use crate::Result;
 
 const CELL_TEXT: f64 = 13.0;
 
@@ -85,6 +84,37 @@ impl Field {
         let points = (0..samples * samples).map(|i| (at(x, i % samples), at(y, i / samples)));
         let values = points.map(|(x, y)| f(x, y)).collect();
         Field { x, y, smooth: true, ..Field::matrix(samples, samples, values) }
+    }
+
+    /// [`sample`](Field::sample) of a function that takes all points `[x, y]` at once, such as a network, and gives a value for each.
+    ///
+    /// ```
+    /// use train::plot::Field;
+    /// let sums = |points: &[[f32; 2]]| Ok::<_, train::Error>(points.iter().map(|p| f64::from(p[0] + p[1])).collect());
+    /// assert_eq!(Field::sample_all((0.0, 1.0), (0.0, 2.0), 2, sums)?.values, [0.0, 1.0, 2.0, 3.0]);
+    /// # Ok::<(), train::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of the function.
+    ///
+    /// # Panics
+    /// With fewer than 2 samples, or another number of values than of points.
+    #[track_caller]
+    pub fn sample_all<E>(
+        x: (f64, f64),
+        y: (f64, f64),
+        samples: usize,
+        f: impl FnOnce(&[[f32; 2]]) -> Result<Vec<f64>, E>,
+    ) -> Result<Field, E> {
+        let mut points = Vec::with_capacity(samples * samples);
+        let field = Field::sample(x, y, samples, |x, y| {
+            points.push([x as f32, y as f32]);
+            0.0
+        });
+        let values = f(&points)?;
+        assert_eq!(values.len(), points.len(), "Field: values of points");
+        Ok(Field { values, ..field })
     }
 
     /// The field in other colours.
@@ -173,7 +203,7 @@ impl Field {
         row(top) + down * (row(bottom) - row(top))
     }
 
-    pub(super) fn draw(&self, canvas: &Canvas, axes: &Axes) -> Result<()> {
+    pub(super) fn draw(&self, canvas: &Canvas, axes: &Axes) -> crate::Result<()> {
         let scale = self.scale();
         let (low, high) = (axes.clamped((self.x.0, self.y.0)), axes.clamped((self.x.1, self.y.1)));
         let (left, right) = (low.0.min(high.0).round() as i32, low.0.max(high.0).round() as i32);
@@ -199,7 +229,7 @@ impl Field {
         self.draw_text(canvas, axes, &scale)
     }
 
-    fn draw_contours(&self, canvas: &Canvas, axes: &Axes, scale: &Axis) -> Result<()> {
+    fn draw_contours(&self, canvas: &Canvas, axes: &Axes, scale: &Axis) -> crate::Result<()> {
         let style = Style { color: RGBColor(255, 255, 255), dashed: false };
         for index in 0..self.contours {
             let level = scale.value((index + 1) as f64 / (self.contours + 1) as f64);
@@ -212,7 +242,7 @@ impl Field {
         Ok(())
     }
 
-    fn draw_text(&self, canvas: &Canvas, axes: &Axes, scale: &Axis) -> Result<()> {
+    fn draw_text(&self, canvas: &Canvas, axes: &Axes, scale: &Axis) -> crate::Result<()> {
         let Some(decimals) = self.cell_text else { return Ok(()) };
         let middle = |ends: (f64, f64), i: usize, count: usize| {
             ends.0 + (ends.1 - ends.0) * (i as f64 + 0.5) / count as f64
