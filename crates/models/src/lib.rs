@@ -3,6 +3,7 @@
 //! A layer is a plain struct with `new(&params.path("name"), ..)` and `forward`; its parameters live in a [`Params`] tree
 //! under PyTorch's names.
 
+pub mod compress;
 pub mod distributions;
 mod error;
 mod generate;

@@ -6,6 +6,29 @@ use super::classes::{flat_labels, predictions, rows};
 use super::counts::Counts;
 use crate::Result;
 
+/// The share of right answers among logits `[N, C, ..]` or integer predictions `[N, ..]`, as [`Accuracy`] counts them.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// let device = Device::named("cpu")?;
+/// let logits = Tensor::from_slice(&device, &[0.1f32, 0.7, 0.2, 0.5, 0.2, 0.3], &[2, 3])?;
+/// let labels = Tensor::from_slice(&device, &[1i32, 2], &[2])?;
+/// assert_eq!(train::metrics::accuracy(&logits, &labels)?, 0.5);
+/// # Ok::<(), train::Error>(())
+/// ```
+///
+/// # Errors
+/// Whatever goes wrong on the device.
+///
+/// # Panics
+/// When shapes or types do not fit.
+#[track_caller]
+pub fn accuracy(answers: &Tensor, labels: &Tensor) -> Result<f64> {
+    let mut accuracy = Accuracy::new(labels.device())?;
+    accuracy.update(answers, labels);
+    accuracy.compute()
+}
+
 /// Accuracy and top-k accuracy (`torchmetrics.Accuracy(average="micro")`, `sklearn.metrics.top_k_accuracy_score`), counted
 /// exactly on the device.
 ///
