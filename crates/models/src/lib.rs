@@ -4,6 +4,7 @@
 //! under PyTorch's names.
 
 pub mod adversarial;
+pub mod compress;
 pub mod distributions;
 mod error;
 mod generate;

@@ -65,8 +65,7 @@ impl Snapshot {
     /// # Errors
     /// [`Error::Io`] when the file can't be written, [`Error::Device`] when values can't be read.
     pub fn write(self, path: impl AsRef<Path>, note: &str) -> Result<()> {
-        let path = path.as_ref();
-        let mut tensors: Vec<(String, Vec<usize>, Dtype, Vec<u8>)> = vec![];
+        let mut tensors: Vec<Stored> = vec![];
         for (name, shape, values) in self.tensors {
             let (dtype, bytes) = match values {
                 Values::Pending(pending) => {
@@ -76,18 +75,26 @@ impl Snapshot {
             };
             tensors.push((name, shape, dtype, bytes));
         }
-        let parts = tensors.iter().map(|(name, shape, _, bytes)| (name.as_str(), &shape[..], &bytes[..]));
-        let metadata = HashMap::from([(METADATA.to_owned(), format!("{}\n{note}", checksum(parts, note)))]);
-        let views = tensors.iter().map(|(name, shape, dtype, bytes)| {
-            let view = TensorView::new(*dtype, shape.clone(), bytes).expect("bytes match the shape");
-            (name.as_str(), view)
-        });
-        let file = safetensors::serialize(views, Some(metadata))
-            .map_err(|e| Error::Format { path: path.into(), reason: e.to_string() })?;
-        gpu_core::write_atomically(path, &file).map_err(|source| Error::Io {
-            doing: "write",
-            path: path.into(),
-            source,
-        })
+        write_tensors(path.as_ref(), &tensors, note)
     }
+}
+
+/// Name, shape, type and bytes of a tensor in a file.
+pub(crate) type Stored = (String, Vec<usize>, Dtype, Vec<u8>);
+
+/// Writes a safetensors file with a checksum, whole or not at all.
+pub(crate) fn write_tensors(path: &Path, tensors: &[Stored], note: &str) -> Result<()> {
+    let parts = tensors.iter().map(|(name, shape, _, bytes)| (name.as_str(), &shape[..], &bytes[..]));
+    let metadata = HashMap::from([(METADATA.to_owned(), format!("{}\n{note}", checksum(parts, note)))]);
+    let views = tensors.iter().map(|(name, shape, dtype, bytes)| {
+        let view = TensorView::new(*dtype, shape.clone(), bytes).expect("bytes match the shape");
+        (name.as_str(), view)
+    });
+    let file = safetensors::serialize(views, Some(metadata))
+        .map_err(|e| Error::Format { path: path.into(), reason: e.to_string() })?;
+    gpu_core::write_atomically(path, &file).map_err(|source| Error::Io {
+        doing: "write",
+        path: path.into(),
+        source,
+    })
 }

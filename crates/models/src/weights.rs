@@ -123,7 +123,7 @@ enum Loaded {
 
 /// A safetensors file in memory, whole and undamaged.
 pub struct WeightsFile {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     bytes: Vec<u8>,
     note: String,
 }
@@ -160,7 +160,7 @@ impl WeightsFile {
         &self.note
     }
 
-    fn tensors(&self) -> SafeTensors<'_> {
+    pub(crate) fn tensors(&self) -> SafeTensors<'_> {
         SafeTensors::deserialize(&self.bytes).expect("read before")
     }
 }

@@ -58,6 +58,10 @@ pub enum Error {
     #[error("no run in {}: {reason}; start afresh, or give the directory of a run", path.display())]
     NoRun { path: PathBuf, reason: String },
 
+    /// The versions of a model are not as they are asked for.
+    #[error("models in {}: {reason}", path.display())]
+    Registry { path: PathBuf, reason: String },
+
     /// There is nothing to go on with.
     #[error("{} has no checkpoint to go on from; start afresh", path.display())]
     NoCheckpoint { path: PathBuf },

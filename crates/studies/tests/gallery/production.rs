@@ -1,1 +1,9 @@
-studies! {}
+studies! {
+    calibration,
+    distillation,
+    drift,
+    pruning,
+    quantization,
+    rollback,
+    serving: gpu,
+}

@@ -2,17 +2,17 @@
 //!
 //! | What | Here |
 //! |---|---|
-//! | classes | [`Accuracy`] and top-k, [`ConfusionMatrix`]: precision, recall, F1, IoU, Dice |
+//! | classes | [`accuracy`], [`Accuracy`] and top-k, [`ConfusionMatrix`]: precision, recall, F1, IoU, Dice |
 //! | numbers | [`Regression`]: MSE, RMSE, MAE, R2, explained variance |
 //! | tokens | [`Perplexity`] |
 //! | scores against labels | [`roc_auc`], [`roc_curve`], [`average_precision`], [`precision_recall_curve`] |
-//! | confidence | [`reliability`], [`expected_calibration_error`], [`wilson_interval`] |
+//! | confidence | [`reliability`], [`expected_calibration_error`], [`fit_temperature`], [`accuracy_coverage_curve`], [`wilson_interval`] |
 //! | order | [`ndcg`], [`recall_at_k`] |
 //! | texts | [`bleu`], [`chrf`], [`rouge_n`], [`rouge_l`] |
 //! | sequences of labels | [`edit_distance`], [`error_rate`], [`span_scores`] of entities |
 //! | boxes | [`mean_average_precision`], [`box_iou`] |
 //! | clusters | [`silhouette`] |
-//! | samples | [`ks_statistic`], [`population_stability_index`], [`r_hat`], [`effective_sample_size`] |
+//! | samples | [`ks_statistic`], [`ks_p_value`], [`two_proportion_z`], [`population_stability_index`], [`r_hat`], [`effective_sample_size`] |
 //!
 //! The first three are streamed: an accumulator keeps a few numbers on the device, an update records operations and waits for
 //! nothing, and every update of the same shapes replays the same plan. Counts are integers of 61 bits. The others are functions
@@ -35,11 +35,14 @@ mod edit;
 mod interval;
 mod ngrams;
 mod perplexity;
+mod proportions;
 mod regression;
 mod retrieval;
 mod rouge;
 mod spans;
+mod selective;
 mod sums;
+mod temperature;
 
 pub use accuracy::{Accuracy, accuracy};
 pub use activations::{ActivationStatistics, activation_statistics};
@@ -55,9 +58,13 @@ pub use detection::{
 };
 pub use drift::{ks_statistic, population_stability_index};
 pub use edit::{edit_distance, error_rate};
+pub use drift::{ks_p_value, ks_statistic, population_stability_index};
 pub use interval::wilson_interval;
 pub use perplexity::Perplexity;
+pub use proportions::two_proportion_z;
 pub use regression::{Regression, RegressionScores};
 pub use retrieval::{ndcg, recall_at_k};
 pub use rouge::{RougeScore, rouge_l, rouge_n};
 pub use spans::{Span, SpanScores, bio_spans, span_scores};
+pub use selective::accuracy_coverage_curve;
+pub use temperature::fit_temperature;

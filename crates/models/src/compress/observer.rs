@@ -1,0 +1,47 @@
+//! The ranges of activations.
+
+use autograd::{Result, Tensor};
+
+use super::quantize::{QuantSpec, Quantizer};
+
+/// Sees the activations of calibration batches and remembers their lowest and highest values (`torch.ao.quantization.MinMaxObserver`).
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use models::compress::{Observer, QuantSpec};
+/// let device = Device::named("cpu")?;
+/// let mut observer = Observer::new(QuantSpec::INT8_ACTIVATIONS);
+/// observer.observe(&Tensor::from_slice(&device, &[0.0f32, 1.0], &[2])?)?;
+/// observer.observe(&Tensor::from_slice(&device, &[-0.55f32, 2.0], &[2])?)?;
+/// let scale = observer.quantizer().expect("it has seen something").scale.to_vec::<f32>()?;
+/// assert!((scale[0] - 2.55 / 255.0).abs() < 1e-7);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct Observer {
+    spec: QuantSpec,
+    seen: Option<(Tensor, Tensor)>,
+}
+
+impl Observer {
+    pub fn new(spec: QuantSpec) -> Observer {
+        Observer { spec, seen: None }
+    }
+
+    /// Takes the values of a batch into account.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device.
+    pub fn observe(&mut self, x: &Tensor) -> Result<()> {
+        let (low, high) = self.spec.extremes(&x.detach());
+        self.seen = Some(match self.seen.take() {
+            None => (low, high),
+            Some((lowest, highest)) => (lowest.minimum(&low), highest.maximum(&high)),
+        });
+        autograd::evaluate(x.device())
+    }
+
+    /// The quantizer for everything that was seen; `None` before.
+    pub fn quantizer(&self) -> Option<Quantizer> {
+        self.seen.as_ref().map(|(low, high)| self.spec.over(low, high))
+    }
+}

@@ -1,0 +1,31 @@
+//! Answers that a model may withhold.
+
+use super::curves::Curve;
+
+/// How good the answers are that are kept when those of low confidence are deferred to somebody else (El-Yaniv and Wiener 2010): points
+/// (share kept, accuracy of what is kept) by falling threshold, one for each distinct confidence.
+///
+/// ```
+/// use train::metrics::accuracy_coverage_curve;
+/// let curve = accuracy_coverage_curve(&[0.6, 0.9, 0.8, 0.6], &[false, true, true, true]);
+/// assert_eq!(curve.points, [(0.25, 1.0), (0.5, 1.0), (1.0, 0.75)]);
+/// ```
+///
+/// # Panics
+/// When there are not as many confidences as answers, or one is NaN.
+#[track_caller]
+pub fn accuracy_coverage_curve(confidences: &[f32], right: &[bool]) -> Curve {
+    assert_eq!(confidences.len(), right.len(), "accuracy_coverage_curve: how many confidences and answers");
+    assert!(confidences.iter().all(|c| !c.is_nan()), "accuracy_coverage_curve: a confidence is NaN");
+    let mut order: Vec<usize> = (0..right.len()).collect();
+    order.sort_by(|&a, &b| confidences[b].total_cmp(&confidences[a]));
+    let (mut kept, mut hits) = (0, 0);
+    let mut curve = Curve { points: vec![], thresholds: vec![] };
+    for group in order.chunk_by(|&a, &b| confidences[a] == confidences[b]) {
+        kept += group.len();
+        hits += group.iter().filter(|&&i| right[i]).count();
+        curve.points.push((kept as f64 / right.len() as f64, hits as f64 / kept as f64));
+        curve.thresholds.push(f64::from(confidences[group[0]]));
+    }
+    curve
+}
