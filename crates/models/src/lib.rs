@@ -6,6 +6,7 @@
 pub mod distributions;
 mod error;
 mod generate;
+pub mod generative;
 pub mod init;
 mod layers;
 pub mod optim;

@@ -11,7 +11,7 @@
 //! | texts | [`bleu`], [`chrf`], [`rouge_n`], [`rouge_l`] |
 //! | boxes | [`mean_average_precision`], [`box_iou`] |
 //! | clusters | [`silhouette`] |
-//! | samples | [`ks_statistic`], [`population_stability_index`], [`r_hat`], [`effective_sample_size`] |
+//! | samples | [`ks_statistic`], [`population_stability_index`], [`r_hat`], [`effective_sample_size`], [`mmd_squared`], [`frechet_distance`], [`mode_coverage`] |
 //!
 //! The first three are streamed: an accumulator keeps a few numbers on the device, an update records operations and waits for
 //! nothing, and every update of the same shapes replays the same plan. Counts are integers of 61 bits. The others are functions
@@ -29,7 +29,10 @@ mod counts;
 mod curves;
 mod detection;
 mod drift;
+mod frechet;
 mod interval;
+mod mmd;
+mod modes;
 mod ngrams;
 mod perplexity;
 mod regression;
@@ -49,7 +52,10 @@ pub use detection::{
     Corners, Detected, Detection, MeanAveragePrecision, Object, box_iou, mean_average_precision,
 };
 pub use drift::{ks_statistic, population_stability_index};
+pub use frechet::frechet_distance;
 pub use interval::wilson_interval;
+pub use mmd::mmd_squared;
+pub use modes::{ModeCoverage, mode_coverage};
 pub use perplexity::Perplexity;
 pub use regression::{Regression, RegressionScores};
 pub use retrieval::{ndcg, recall_at_k};
