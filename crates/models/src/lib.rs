@@ -8,6 +8,7 @@ pub mod compress;
 pub mod distributions;
 mod error;
 mod generate;
+pub mod generative;
 pub mod init;
 mod layers;
 pub mod optim;

@@ -31,15 +31,19 @@
 mod fit;
 mod lab;
 mod minibatch;
+mod plane;
 mod program;
 mod report;
 mod steps;
+mod tiny_digits;
 
 pub use lab::{Lab, Setup};
 pub use minibatch::minibatch;
+pub use plane::{Plane, pairs, ring_of_normals};
 pub use program::{Study, main};
 pub use report::{Figure, Report};
 pub use steps::Steps;
+pub use tiny_digits::{Judged, TinyDigits};
 
 /// What a study needs.
 pub mod prelude {

@@ -1,1 +1,12 @@
-studies! {}
+studies! {
+    gan,
+    dcgan,
+    conditional_gan,
+    cyclegan,
+    flow: gpu,
+    autoregressive_flow,
+    neural_ode,
+    diffusion: gpu,
+    score_matching,
+    energy_model,
+}

@@ -13,6 +13,7 @@
 //! | boxes | [`mean_average_precision`], [`box_iou`] |
 //! | clusters | [`silhouette`] |
 //! | samples | [`ks_statistic`], [`ks_p_value`], [`two_proportion_z`], [`population_stability_index`], [`r_hat`], [`effective_sample_size`] |
+//! | samples | [`ks_statistic`], [`population_stability_index`], [`r_hat`], [`effective_sample_size`], [`mmd_squared`], [`frechet_distance`], [`mode_coverage`] |
 //!
 //! The first three are streamed: an accumulator keeps a few numbers on the device, an update records operations and waits for
 //! nothing, and every update of the same shapes replays the same plan. Counts are integers of 61 bits. The others are functions
@@ -32,7 +33,10 @@ mod curves;
 mod detection;
 mod drift;
 mod edit;
+mod frechet;
 mod interval;
+mod mmd;
+mod modes;
 mod ngrams;
 mod perplexity;
 mod proportions;
@@ -59,7 +63,10 @@ pub use detection::{
 pub use drift::{ks_statistic, population_stability_index};
 pub use edit::{edit_distance, error_rate};
 pub use drift::{ks_p_value, ks_statistic, population_stability_index};
+pub use frechet::frechet_distance;
 pub use interval::wilson_interval;
+pub use mmd::mmd_squared;
+pub use modes::{ModeCoverage, mode_coverage};
 pub use perplexity::Perplexity;
 pub use proportions::two_proportion_z;
 pub use regression::{Regression, RegressionScores};

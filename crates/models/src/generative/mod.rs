@@ -1,0 +1,48 @@
+//! Generative models of the texts: what they are made of, their losses and their samplers.
+//!
+//! | Model | Here |
+//! |---|---|
+//! | adversarial networks | [`GanLoss`], [`r1_penalty`], [`DcganGenerator`], [`DcganDiscriminator`], [`with_classes`], [`cycle_loss`] |
+//! | diffusion | [`NoiseSchedule`] with its DDPM and DDIM steps, [`timestep_embedding`], [`classifier_free_guidance`] |
+//! | score matching | [`score_matching_loss`], [`denoising_score_matching_loss`], [`annealed_langevin`] |
+//! | flows | [`NormalizingFlow`] of [`AffineCoupling`] or [`MaskedAutoregressive`] layers ([`Made`]) |
+//! | continuous flows | [`ContinuousFlow`], [`odeint`], [`odeint_adaptive`], [`adjoint`], [`divergence`] |
+//! | energy-based models | [`contrastive_divergence_loss`], [`langevin`] |
+//!
+//! The penalty of a Wasserstein critic's slope is [`autograd::gradient_penalty`].
+
+mod adjoint;
+mod condition;
+mod continuous_flow;
+mod coupling;
+mod cycle;
+mod dcgan;
+mod diffusion;
+mod divergence;
+mod flow;
+mod gan;
+mod langevin;
+mod made;
+mod maf;
+mod noise_schedule;
+mod ode;
+mod score;
+mod smooth_mlp;
+
+pub use adjoint::adjoint;
+pub use condition::with_classes;
+pub use continuous_flow::{ContinuousFlow, Trace};
+pub use coupling::AffineCoupling;
+pub use cycle::{cycle_loss, identity_loss};
+pub use dcgan::{DcganDiscriminator, DcganGenerator};
+pub use diffusion::{classifier_free_guidance, timestep_embedding};
+pub use divergence::{divergence, hutchinson_divergence};
+pub use flow::{Bijection, NormalizingFlow};
+pub use gan::{GanLoss, r1_penalty};
+pub use langevin::{annealed_langevin, langevin};
+pub use made::Made;
+pub use maf::MaskedAutoregressive;
+pub use noise_schedule::NoiseSchedule;
+pub use ode::{OdeMethod, odeint, odeint_adaptive};
+pub use score::{contrastive_divergence_loss, denoising_score_matching_loss, score_matching_loss};
+pub use smooth_mlp::SmoothMlp;
