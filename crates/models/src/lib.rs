@@ -4,8 +4,10 @@
 //! under PyTorch's names.
 
 pub mod distributions;
+pub mod energy;
 mod error;
 mod generate;
+pub mod inference;
 pub mod init;
 mod layers;
 pub mod optim;

@@ -1,6 +1,7 @@
 //! Data made from nothing, to train on where there is no data set: images of ten classes of shapes and patterns, digits,
 //! a text, and points of the plane.
 
+mod bars;
 mod digits;
 mod grammar;
 mod points;
@@ -14,6 +15,7 @@ use rayon::prelude::*;
 use crate::images::{Dataset, ImageSet};
 use crate::rng::{self, Use};
 
+pub use bars::bars_and_stripes;
 pub use grammar::grammar;
 pub use points::{LabelledPoints, blobs, moons, ring, spirals};
 
