@@ -6,9 +6,11 @@
 pub mod adversarial;
 pub mod compress;
 pub mod distributions;
+pub mod energy;
 mod error;
 mod generate;
 pub mod generative;
+pub mod inference;
 pub mod init;
 mod layers;
 pub mod optim;

@@ -3,6 +3,7 @@
 
 mod blocks;
 mod choices;
+mod bars;
 mod digits;
 mod families;
 mod grammar;
@@ -21,6 +22,7 @@ use crate::rng::{self, Use};
 pub use blocks::{Blocks, LabelledGraph, blocks};
 pub use choices::{Choices, choices};
 pub use families::{FAMILIES, families};
+pub use bars::bars_and_stripes;
 pub use grammar::grammar;
 pub use points::{LabelledPoints, blobs, moons, ring, spirals};
 pub use spoken::spoken;

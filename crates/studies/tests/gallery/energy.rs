@@ -1,1 +1,7 @@
-studies! {}
+studies! {
+    boltzmann,
+    deep_belief,
+    hopfield,
+    ising: gpu,
+    rbm,
+}
