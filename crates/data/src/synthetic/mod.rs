@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::images::{Dataset, ImageSet};
 use crate::rng::{self, Use};
 
-pub use grammar::grammar;
+pub use grammar::{grammar, grammar_entropy};
 pub use points::{LabelledPoints, blobs, moons, ring, spirals};
 pub use spoken::spoken;
 
