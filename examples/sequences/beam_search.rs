@@ -62,13 +62,11 @@ fn trained(lab: &Lab) -> Result<Seq2Seq> {
         let sources: Vec<Vec<i32>> = (0..size).map(|_| letters(&mut draws)).collect();
         let answers: Vec<Vec<i32>> = sources.iter().map(|source| answer(source, &mut draws)).collect();
         let given: Vec<Vec<i32>> = answers.iter().map(|a| [&[BEGIN], &a[..a.len() - 1]].concat()).collect();
-        let padded = |rows: &[Vec<i32>], padding: i32| {
-            let rows: Vec<&[i32]> = rows.iter().map(Vec::as_slice).collect();
-            Ok::<_, anyhow::Error>(data::Padded::new(&rows, padding, LENGTH + 2).to_device(lab.device())?.values)
-        };
+        let padded =
+            |rows: &[Vec<i32>], padding| data::Padded::new(rows, padding, LENGTH + 2).to_device(lab.device());
         let source = Tensor::from_slice(lab.device(), &sources.concat(), &[size, LENGTH])?;
-        let logits = net.forward(&source, &padded(&given, END)?, None);
-        Ok(logits.flatten(0, 1).cross_entropy(&padded(&answers, -100)?.flatten(0, 1)))
+        let logits = net.forward(&source, &padded(&given, END)?.values, None);
+        Ok(logits.flatten(0, 1).cross_entropy(&padded(&answers, -100)?.values.flatten(0, 1)))
     })?;
     Ok(net)
 }
@@ -78,8 +76,7 @@ fn best_of_all(lab: &Lab, net: &Seq2Seq, source: &Tensor, most: usize) -> Result
     let count = VOCAB.pow(most as u32);
     let digit = |i: usize, t: usize| (i / VOCAB.pow((most - 1 - t) as u32) % VOCAB) as i32;
     let tokens: Vec<i32> = (0..count).flat_map(|i| (0..most).map(move |t| digit(i, t))).collect();
-    let given: Vec<i32> =
-        tokens.chunks(most).flat_map(|row| [&[BEGIN], &row[..most - 1]].concat()).collect();
+    let given: Vec<i32> = tokens.chunks(most).flat_map(|row| [&[BEGIN], &row[..most - 1]].concat()).collect();
     let given = Tensor::from_slice(lab.device(), &given, &[count, most])?;
     let logs = net.forward(&source.expand(&[count, LENGTH]), &given, None).log_softmax(-1).to_vec::<f32>()?;
     let log_probability = |(i, row): (usize, &[i32])| {

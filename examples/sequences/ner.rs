@@ -3,6 +3,7 @@
 //! itself. Its sums and best paths are held against trying all tags: `cargo run --release --example ner`.
 
 use studies::prelude::*;
+use wgrad::data::Vocabulary;
 use wgrad::models::{Tagger, TaggerOptions};
 
 pub const STUDY: Study = Study {
@@ -64,88 +65,86 @@ struct Batch {
     truth: Vec<Vec<&'static str>>,
 }
 
-struct Corpus {
-    vocabulary: data::Vocabulary,
+fn learned(lab: &Lab) -> Result<Vocabulary> {
+    let mut draws = lab.draws(0);
+    let text: Vec<String> = (0..1000).map(|_| sentence(&mut draws).0.join(" ")).collect();
+    Ok(Vocabulary::learn(&text.join(" "), 1, &["<pad>"])?)
 }
 
-impl Corpus {
-    fn new(lab: &Lab) -> Result<Corpus> {
-        let mut draws = lab.draws(0);
-        let text: Vec<String> = (0..1000).map(|_| sentence(&mut draws).0.join(" ")).collect();
-        Ok(Corpus { vocabulary: data::Vocabulary::learn(&text.join(" "), 1, &["<pad>"])? })
-    }
-
-    fn batch(&self, lab: &Lab, draws: &mut Draws, size: usize) -> Result<Batch> {
-        let (words, truth): (Vec<_>, Vec<_>) = (0..size).map(|_| sentence(draws)).unzip();
-        let tokens: Vec<Vec<i32>> = words.iter().map(|words| self.vocabulary.encode(&words.join(" "))).collect();
-        let number = |tag: &&str| TAGS.iter().position(|t| t == tag).map_or(0, |at| at as i32);
-        let tags: Vec<Vec<i32>> = truth.iter().map(|tags| tags.iter().map(number).collect()).collect();
-        let padded = |rows: &[Vec<i32>], padding| {
-            let rows: Vec<&[i32]> = rows.iter().map(Vec::as_slice).collect();
-            data::Padded::new(&rows, padding, 4).to_device(lab.device())
-        };
-        let tokens = padded(&tokens, 1)?;
-        Ok(Batch { tokens: tokens.values, lengths: tokens.lengths, tags: padded(&tags, -100)?.values, truth })
-    }
+fn batch(lab: &Lab, vocabulary: &Vocabulary, draws: &mut Draws, size: usize) -> Result<Batch> {
+    let (words, truth): (Vec<_>, Vec<_>) = (0..size).map(|_| sentence(draws)).unzip();
+    let tokens: Vec<Vec<i32>> = words.iter().map(|words| vocabulary.encode(&words.join(" "))).collect();
+    let number = |tag: &&str| TAGS.iter().position(|t| t == tag).map_or(0, |at| at as i32);
+    let tags: Vec<Vec<i32>> = truth.iter().map(|tags| tags.iter().map(number).collect()).collect();
+    let padded = |rows: &[Vec<i32>], padding| data::Padded::new(rows, padding, 4).to_device(lab.device());
+    let tokens = padded(&tokens, 1)?;
+    Ok(Batch { tokens: tokens.values, lengths: tokens.lengths, tags: padded(&tags, -100)?.values, truth })
 }
 
-/// What a head makes of emissions: a loss for tags, and tags.
+/// What decides on tags by a network's emissions.
 #[derive(Clone, Copy, PartialEq)]
 enum Head {
     Field,
     Softmax,
 }
 
-fn run(lab: &mut Lab) -> Result<()> {
-    let corpus = Corpus::new(lab)?;
-    let test = corpus.batch(lab, &mut lab.draws(2), lab.pick(1000, 300))?;
+fn trained(lab: &Lab, vocabulary: &Vocabulary, head: Head, params: &Params) -> Result<Tagger> {
     let (steps, size) = lab.pick((600, 64), (120, 32));
-    let mut scores = vec![];
-    for (head, name) in [(Head::Field, "field"), (Head::Softmax, "softmax")] {
-        let params = lab.params();
-        let sizes =
-            TaggerOptions { vocab: corpus.vocabulary.words().len(), embed: 16, hidden: 24, tags: TAGS.len() };
-        let net = Tagger::new(sizes, &params);
-        if head == Head::Softmax {
-            params.freeze("crf.*");
-        }
-        let mut draws = lab.draws(1);
-        lab.fit(name, steps, &mut Adam::new(&params), Cosine::new(0.02, 0.0, steps), |_| {
-            let batch = corpus.batch(lab, &mut draws, size)?;
-            Ok(match head {
-                Head::Field => net.loss(&batch.tokens, &batch.tags, &batch.lengths),
-                Head::Softmax => {
-                    let emissions = net.emissions(&batch.tokens, &batch.lengths);
-                    emissions.flatten(0, 1).cross_entropy(&batch.tags.flatten(0, 1))
-                }
-            })
-        })?;
-        let emissions = net.emissions(&test.tokens, &test.lengths);
-        let found = match head {
-            Head::Field => net.decode(&test.tokens, &test.lengths),
-            Head::Softmax => emissions.argmax(-1, false),
-        };
-        let found = found.to_vec::<i32>()?;
-        let width = test.tokens.shape()[1];
-        let row = |(i, truth): (usize, &Vec<&str>)| {
-            let tags = &found[i * width..][..truth.len()];
-            tags.iter().map(|&tag| TAGS[tag as usize]).collect::<Vec<_>>()
-        };
-        let found: Vec<Vec<&str>> = test.truth.iter().enumerate().map(row).collect();
-        let score = metrics::span_scores(&found, &test.truth);
-        lab.figure(format!("precision, {name}"), score.precision);
-        lab.figure(format!("recall, {name}"), score.recall);
-        scores.push(score.f1);
-        if head == Head::Field {
-            tried(lab, &net, &params, &test.tokens.narrow(0, 0, 1).narrow(1, 0, 4))?;
-            picture(lab, &corpus, &net)?;
-        }
+    let sizes = TaggerOptions { vocab: vocabulary.words().len(), embed: 16, hidden: 24, tags: TAGS.len() };
+    let net = Tagger::new(sizes, params);
+    let name = match head {
+        Head::Field => "field",
+        Head::Softmax => "softmax",
+    };
+    if head == Head::Softmax {
+        params.freeze("crf.*");
     }
-    // Of open names, half are right at best: they are a third of all.
-    lab.expect("entity F1, field", scores[0], 0.78..0.95);
-    lab.expect("entity F1, softmax", scores[1], 0.6..0.95);
-    lab.expect("entity F1, field above softmax", scores[0] - scores[1], -0.02..);
-    Ok(())
+    let mut draws = lab.draws(1);
+    lab.fit(name, steps, &mut Adam::new(params), Cosine::new(0.02, 0.0, steps), |_| {
+        let batch = batch(lab, vocabulary, &mut draws, size)?;
+        Ok(match head {
+            Head::Field => net.loss(&batch.tokens, &batch.tags, &batch.lengths),
+            Head::Softmax => {
+                let emissions = net.emissions(&batch.tokens, &batch.lengths);
+                emissions.flatten(0, 1).cross_entropy(&batch.tags.flatten(0, 1))
+            }
+        })
+    })?;
+    Ok(net)
+}
+
+fn scored(net: &Tagger, head: Head, test: &Batch) -> Result<metrics::SpanScores> {
+    let found = match head {
+        Head::Field => net.decode(&test.tokens, &test.lengths),
+        Head::Softmax => net.emissions(&test.tokens, &test.lengths).argmax(-1, false),
+    };
+    let (found, width) = (found.to_vec::<i32>()?, test.tokens.shape()[1]);
+    let tags = |(i, truth): (usize, &Vec<&str>)| {
+        let own = &found[i * width..][..truth.len()];
+        own.iter().map(|&tag| TAGS[tag as usize]).collect::<Vec<_>>()
+    };
+    let found: Vec<Vec<&str>> = test.truth.iter().enumerate().map(tags).collect();
+    Ok(metrics::span_scores(&found, &test.truth))
+}
+
+fn run(lab: &mut Lab) -> Result<()> {
+    let vocabulary = learned(lab)?;
+    let test = batch(lab, &vocabulary, &mut lab.draws(2), lab.pick(1000, 300))?;
+    let params = lab.params();
+    let net = trained(lab, &vocabulary, Head::Field, &params)?;
+    let field = scored(&net, Head::Field, &test)?;
+    lab.figure("precision, field", field.precision);
+    lab.figure("recall, field", field.recall);
+    let other = trained(lab, &vocabulary, Head::Softmax, &lab.params())?;
+    let softmax = scored(&other, Head::Softmax, &test)?;
+    lab.figure("precision, softmax", softmax.precision);
+    lab.figure("recall, softmax", softmax.recall);
+    // A third of the names are open, and half of those are right at best.
+    lab.expect("entity F1, field", field.f1, 0.77..0.9);
+    lab.expect("entity F1, softmax", softmax.f1, 0.6..0.9);
+    lab.expect("entity F1, field above softmax", field.f1 - softmax.f1, -0.02..);
+    tried(lab, &net, &params, &test.tokens.narrow(0, 0, 1).narrow(1, 0, 4))?;
+    picture(lab, &vocabulary, &net)
 }
 
 /// The field of a trained network, as numbers.
@@ -201,11 +200,13 @@ fn tried(lab: &mut Lab, net: &Tagger, params: &Params, tokens: &Tensor) -> Resul
 }
 
 /// How sure the field is of an open name, and of one that is not.
-fn picture(lab: &mut Lab, corpus: &Corpus, net: &Tagger) -> Result<()> {
+fn picture(lab: &mut Lab, vocabulary: &Vocabulary, net: &Tagger) -> Result<()> {
     let mut figure = plot::Figure::new("Marginals of the tags");
-    for (title, text) in [("The words around tell", "we met Jordan Hill ."), ("They do not", "we know Jordan Hill .")] {
-        let tokens = corpus.vocabulary.encode(text);
-        let words: Vec<&str> = corpus.vocabulary.words().iter().map(String::as_str).collect();
+    for (title, text) in
+        [("The words around tell", "we met Jordan Hill ."), ("They do not", "we know Jordan Hill .")]
+    {
+        let tokens = vocabulary.encode(text);
+        let words: Vec<&str> = vocabulary.words().iter().map(String::as_str).collect();
         let names: Vec<&str> = tokens.iter().map(|&token| words[token as usize]).collect();
         let lengths = Tensor::from_slice(lab.device(), &[tokens.len() as i32], &[1])?;
         let tokens = Tensor::from_slice(lab.device(), &tokens, &[1, names.len()])?;
@@ -213,7 +214,11 @@ fn picture(lab: &mut Lab, corpus: &Corpus, net: &Tagger) -> Result<()> {
         let values = marginals.to_vec::<f32>()?.iter().map(|&p| f64::from(p)).collect();
         let field = plot::Field::matrix(TAGS.len(), names.len(), values).range(0.0, 1.0).cell_text(2);
         figure = figure.panel(
-            plot::Panel::new(title, "", "").layer(field.bar("probability")).x_names(names).y_names(TAGS).y_down(),
+            plot::Panel::new(title, "", "")
+                .layer(field.bar("probability"))
+                .x_names(names)
+                .y_names(TAGS)
+                .y_down(),
         );
     }
     lab.picture("ner", |path| figure.save(path))

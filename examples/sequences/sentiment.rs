@@ -64,7 +64,8 @@ impl Network {
             }
             Network::Bag(words, out) => {
                 let inside = sentences.mask.unsqueeze(2);
-                let mean = (words.forward(&sentences.values) * &inside).sum(&[1], false) / inside.sum(&[1], false);
+                let mean =
+                    (words.forward(&sentences.values) * &inside).sum(&[1], false) / inside.sum(&[1], false);
                 out.forward(&mean)
             }
         }
@@ -82,8 +83,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let train = Sequences::new(sentences, Targets::Classes(labels), pad)?.multiple_of(8)?;
     let batches = Batches::new(Arc::new(train), BatchOptions { bucket: 50, ..BatchOptions::train(32) })?;
     let (tested, labels) = corpus(&vocabulary, &mut lab.draws(2), lab.pick(1000, 300));
-    let rows: Vec<&[i32]> = tested.iter().map(Vec::as_slice).collect();
-    let test = Padded::new(&rows, pad, 1).to_device(lab.device())?;
+    let test = Padded::new(&tested, pad, 1).to_device(lab.device())?;
     let truth = Targets::Classes(labels).to_device(lab.device())?;
 
     let (epochs, hidden) = lab.pick((4, 32), (5, 24));
@@ -113,7 +113,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("accuracy of the bag of words", accuracies[1], 0.35..0.65);
 
     // Further padding, of other words at that.
-    let longer = Padded::new(&rows, pad + 3, test.values.shape()[1] + 9).to_device(lab.device())?;
+    let longer = Padded::new(&tested, pad + 3, test.values.shape()[1] + 9).to_device(lab.device())?;
     let moved = (reader.forward(&longer) - reader.forward(&test)).abs().amax(&[0, 1], false).item()?;
     lab.expect_same("logits moved by padding", moved, ..1e-5, 1e-5);
     picture(lab, &vocabulary, &reader)
@@ -128,7 +128,8 @@ fn picture(lab: &mut Lab, vocabulary: &Vocabulary, net: &Network) -> Result<()> 
         let logits = net.forward(&Padded::new(&parts, 0, 1).to_device(lab.device())?);
         let praise = logits.softmax(-1).select(1, 1).to_vec::<f32>()?;
         let points = praise.iter().enumerate().map(|(i, &p)| (i as f64, f64::from(p)));
-        let panel = plot::Panel::new("", "", "probability of praise").with(plot::Series::new("so far", points));
+        let panel =
+            plot::Panel::new("", "", "probability of praise").with(plot::Series::new("so far", points));
         figure = figure.panel(panel.x_names(text.split(' ')).y_range(0.0, 1.0));
     }
     lab.picture("sentiment", |path| figure.columns(1).save(path))

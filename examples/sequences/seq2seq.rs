@@ -51,8 +51,7 @@ fn batch(lab: &Lab, draws: &mut Draws, size: usize, test: bool, task: Task) -> R
         answer
     };
     let padded = |sequences: &[Vec<i32>], length: u32| {
-        let rows: Vec<&[i32]> = sequences.iter().map(Vec::as_slice).collect();
-        data::Padded::new(&rows, PAD, length as usize).to_device(lab.device())
+        data::Padded::new(sequences, PAD, length as usize).to_device(lab.device())
     };
     let given: Vec<Vec<i32>> = sources.iter().map(|s| [vec![BEGIN], answer(s)].concat()).collect();
     let said: Vec<Vec<i32>> = sources.iter().map(|s| [answer(s), vec![END]].concat()).collect();
@@ -66,7 +65,7 @@ fn batch(lab: &Lab, draws: &mut Draws, size: usize, test: bool, task: Task) -> R
 
 /// A trained network. `own` is the share of tokens, at the end, that it goes on from its own instead of the right ones.
 fn trained(lab: &Lab, what: &str, task: Task, own: f32) -> Result<Seq2Seq> {
-    let (steps, size, hidden) = lab.pick((1500, 64, 64), (350, 48, 32));
+    let (steps, size, hidden) = lab.pick((1500, 64, 64), (260, 48, 32));
     let vocab = FIRST as usize + lab.pick(10, 6);
     let sizes = Seq2SeqOptions {
         source_vocab: vocab,
@@ -157,7 +156,8 @@ fn attention(lab: &mut Lab, net: &Seq2Seq, test: &Batch) -> Result<()> {
     lab.expect("attention on the digit that is written", mass / writings as f64, 0.6..);
     let longest = (0..test.sources.len()).max_by_key(|&i| test.sources[i].len()).context("a sequence")?;
     let n = test.sources[longest].len();
-    let map: Vec<f64> = (0..=n).flat_map(|t| (0..n).map(move |s| (t, s))).map(|(t, s)| at(longest, t, s)).collect();
+    let map: Vec<f64> =
+        (0..=n).flat_map(|t| (0..n).map(move |s| (t, s))).map(|(t, s)| at(longest, t, s)).collect();
     let name = |token: i32| (token - FIRST).to_string();
     let read = test.sources[longest].iter().map(|&token| name(token));
     let wrote = test.sources[longest].iter().rev().map(|&token| name(token)).chain(["end".into()]);
@@ -166,5 +166,7 @@ fn attention(lab: &mut Lab, net: &Seq2Seq, test: &Batch) -> Result<()> {
         .x_names(read)
         .y_names(wrote)
         .y_down();
-    lab.picture("seq2seq", |path| plot::Figure::new("Where the decoder looks while it reverses").panel(panel).save(path))
+    lab.picture("seq2seq", |path| {
+        plot::Figure::new("Where the decoder looks while it reverses").panel(panel).save(path)
+    })
 }

@@ -140,7 +140,8 @@ fn run(lab: &mut Lab) -> Result<()> {
             let logits = net.forward(&given, Some(&wanted));
             Ok(logits.flatten(0, 1).cross_entropy(&wanted.flatten(0, 1)))
         })?;
-        let right = net.forward(&given, None).argmax(-1, false).eq(&wanted).to(DType::F32).mean_all().item()?;
+        let right =
+            net.forward(&given, None).argmax(-1, false).eq(&wanted).to(DType::F32).mean_all().item()?;
         lab.expect(format!("accuracy, {name}"), right, 0.98..);
         let points = losses.iter().enumerate().map(|(step, &loss)| (step as f64, loss));
         curves = curves.with(plot::Series::new(name, points));
@@ -176,7 +177,8 @@ fn truncated(lab: &mut Lab, curves: plot::Panel) -> Result<()> {
         Ok(parts.concat())
     };
     let whole = gradient(steps, false)?;
-    let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt();
+    let norm =
+        |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt();
     let off = |found: &[f32]| {
         norm(&mut found.iter().zip(&whole).map(|(f, w)| f - w)) / norm(&mut whole.iter().copied())
     };
@@ -188,7 +190,10 @@ fn truncated(lab: &mut Lab, curves: plot::Panel) -> Result<()> {
     lab.expect("gradient error of windows of 16, against 2", errors[4] / errors[1], ..0.6);
     lab.expect("gradient error of one window", errors[5], ..1e-6);
     let points = windows.iter().zip(&errors).map(|(&window, &error)| (window as f64, error));
-    let panel = plot::Panel::new("Truncated backpropagation through time", "steps of a window", "relative error")
-        .with(plot::Series::new("gradient", points));
-    lab.picture("sequence_shapes", |path| plot::Figure::new("Shapes of sequences").panel(curves).panel(panel).save(path))
+    let panel =
+        plot::Panel::new("Truncated backpropagation through time", "steps of a window", "relative error")
+            .with(plot::Series::new("gradient", points));
+    lab.picture("sequence_shapes", |path| {
+        plot::Figure::new("Shapes of sequences").panel(curves).panel(panel).save(path)
+    })
 }

@@ -19,6 +19,8 @@ fn main() -> ExitCode {
 }
 
 const RATE: u32 = 8000;
+/// Samples from frame to frame.
+const HOP: usize = 200;
 const BANDS: usize = 20;
 const COEFFICIENTS: usize = 13;
 /// The blank's class; digit `d` has class `d + 1`.
@@ -38,7 +40,7 @@ struct Sounds {
 
 fn sounds(lab: &Lab, count: usize, stream: u32) -> Result<Sounds> {
     let mut draws = lab.draws(stream);
-    let stft = Stft { n_fft: 256, hop: 160, window: 256 };
+    let stft = Stft { n_fft: 256, hop: HOP, window: 256 };
     let mel = Mel { bands: BANDS, ..Mel::new(RATE) };
     let (mut labels, mut log_mels, mut coefficients) = (vec![], vec![], vec![]);
     for _ in 0..count {
@@ -57,12 +59,12 @@ fn sounds(lab: &Lab, count: usize, stream: u32) -> Result<Sounds> {
         for (j, &value) in sound.values().iter().enumerate() {
             // About 0 and 1: loudness is in the first coefficient.
             let (k, t) = (j / frames, j % frames);
-            features[(i * longest + t) * COEFFICIENTS + k] = if k == 0 { value / 50.0 + 2.0 } else { value / 20.0 };
+            features[(i * longest + t) * COEFFICIENTS + k] =
+                if k == 0 { value / 50.0 + 2.0 } else { value / 20.0 };
         }
     }
     let frames: Vec<i32> = coefficients.iter().map(|c| c.shape()[1] as i32).collect();
-    let rows: Vec<&[i32]> = labels.iter().map(Vec::as_slice).collect();
-    let padded = data::Padded::new(&rows, 0, 1).to_device(lab.device())?;
+    let padded = data::Padded::new(&labels, 0, 1).to_device(lab.device())?;
     Ok(Sounds {
         features: Tensor::from_slice(lab.device(), &features, &[count, longest, COEFFICIENTS])?,
         frames: Tensor::from_slice(lab.device(), &frames, &[count])?,
@@ -88,7 +90,7 @@ impl Network {
 
 fn run(lab: &mut Lab) -> Result<()> {
     enumerated(lab)?;
-    let train = sounds(lab, lab.pick(600, 160), 1)?;
+    let train = sounds(lab, lab.pick(1000, 500), 1)?;
     let test = sounds(lab, lab.pick(200, 60), 2)?;
     let hidden = lab.pick(48, 32);
     let params = lab.params();
@@ -111,9 +113,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     let (count, width) = (test.labels.len(), test.features.shape()[1] * CLASSES);
     let said = |i: usize| &logs[i * width..][..test.log_mels[i].shape()[1] * CLASSES];
     let greedy: Vec<Vec<i32>> = (0..count).map(|i| ctc_greedy(said(i), CLASSES, BLANK)).collect();
-    let beam: Vec<Vec<i32>> = (0..count)
-        .map(|i| ctc_beam_search(said(i), CLASSES, BLANK, 8).swap_remove(0).tokens)
-        .collect();
+    let beam: Vec<Vec<i32>> =
+        (0..count).map(|i| ctc_beam_search(said(i), CLASSES, BLANK, 8).swap_remove(0).tokens).collect();
     let [greedy, beam] = [greedy, beam].map(|found| metrics::error_rate(&found, &test.labels));
     lab.expect("label error rate, best path", greedy, ..0.1);
     lab.expect("label error rate, prefix beam search", beam, ..0.1);
@@ -137,7 +138,8 @@ fn enumerated(lab: &mut Lab) -> Result<()> {
         let loss = logs.ctc_loss(&target, &lengths[0], &lengths[1], 0, false, Reduction::Sum).item()?;
         let mut sum = 0.0;
         for code in 0..classes.pow(steps as u32) {
-            let path: Vec<i32> = (0..steps).map(|t| (code / classes.pow(t as u32) % classes) as i32).collect();
+            let path: Vec<i32> =
+                (0..steps).map(|t| (code / classes.pow(t as u32) % classes) as i32).collect();
             if ctc_collapse(&path, 0) == labels {
                 let log = |(t, &class): (usize, &i32)| f64::from(values[t * classes + class as usize]);
                 sum += path.iter().enumerate().map(log).sum::<f64>().exp();
@@ -151,7 +153,7 @@ fn enumerated(lab: &mut Lab) -> Result<()> {
 
 fn picture(lab: &mut Lab, log_mel: &Spectrogram, logs: &[f32], labels: &[i32]) -> Result<()> {
     let [bands, frames] = log_mel.shape();
-    let seconds = |t: usize| t as f64 * 160.0 / f64::from(RATE);
+    let seconds = |t: usize| (t * HOP) as f64 / f64::from(RATE);
     let values = log_mel.values().iter().map(|&v| f64::from(v)).collect();
     let field = plot::Field::matrix(bands, frames, values)
         .over((0.0, seconds(frames)), (-0.5, bands as f64 - 0.5))

@@ -57,7 +57,12 @@ fn run(lab: &mut Lab) -> Result<()> {
     let (steps, hidden) = lab.pick((1200, 32), (400, 24));
     let params = lab.params();
     let net = Forecaster {
-        lstm: Lstm::new(&params.path("lstm"), 1, hidden, RnnOptions { batch_first: true, ..RnnOptions::default() }),
+        lstm: Lstm::new(
+            &params.path("lstm"),
+            1,
+            hidden,
+            RnnOptions { batch_first: true, ..RnnOptions::default() },
+        ),
         out: Linear::new(&params.path("out"), hidden, 1),
     };
     let mut draws = lab.draws(2);

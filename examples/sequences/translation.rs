@@ -1,7 +1,7 @@
-//! Translation by a transformer (Vaswani et al. 2017). In the source language the verb stands between subject and object and adjectives before
-//! nouns; in the other one the verb comes first, adjectives follow nouns, and articles and adjectives agree with the noun's gender. Translating word by
-//! word gets none of that right. Layers normalise at their beginnings or at their ends (Xiong et al. 2020):
-//! `cargo run --release --example translation`.
+//! Translation by a transformer (Vaswani et al. 2017). In the source language the verb stands between subject and object and
+//! adjectives before nouns; in the other one the verb comes first, adjectives follow nouns, and articles and adjectives agree with
+//! the noun's gender. Translating word by word gets none of that right. Layers normalise at their beginnings or at their ends
+//! (Xiong et al. 2020): `cargo run --release --example translation`.
 
 use studies::prelude::*;
 use wgrad::data::{Padded, Vocabulary};
@@ -94,10 +94,7 @@ impl Languages {
 
     /// Words of the source, what the decoder is given, and what it should say.
     fn batch(&self, device: &Device, texts: &[[String; 3]]) -> Result<(data::DevicePadded, Tensor, Tensor)> {
-        let padded = |rows: Vec<Vec<i32>>| {
-            let rows: Vec<&[i32]> = rows.iter().map(Vec::as_slice).collect();
-            Padded::new(&rows, self.pad, LONGEST).to_device(device)
-        };
+        let padded = |rows: Vec<Vec<i32>>| Padded::new(&rows, self.pad, LONGEST).to_device(device);
         let target = |text: &[String; 3]| self.target.encode(&text[1]);
         let source = padded(texts.iter().map(|text| self.source.encode(&text[0])).collect())?;
         let given = padded(texts.iter().map(|text| [vec![self.begin], target(text)].concat()).collect())?;
@@ -127,7 +124,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let literal: Vec<String> = tests.iter().map(|test| test[2].clone()).collect();
     let mut scores = vec![("word by word".to_string(), bleu(&literal))];
 
-    let (steps, size, width) = lab.pick((1500, 64, 64), (450, 32, 32));
+    let (steps, size, width) = lab.pick((1500, 64, 64), (380, 32, 32));
     let mut curves = plot::Panel::new("Training", "step", "cross-entropy").log_y();
     for (name, norm_first) in [("norm first", true), ("norm last", false)] {
         let layers = TransformerOptions {
@@ -152,7 +149,8 @@ fn run(lab: &mut Lab) -> Result<()> {
         let losses = lab.fit(name, steps, &mut Adam::new(&params), rate, |_| {
             // What is tested on is not trained on.
             let fresh = std::iter::repeat_with(|| sentence(&mut draws)).filter(|text| !tests.contains(text));
-            let (source, given, said) = languages.batch(lab.device(), &fresh.take(size).collect::<Vec<_>>())?;
+            let (source, given, said) =
+                languages.batch(lab.device(), &fresh.take(size).collect::<Vec<_>>())?;
             let logits = net.forward(&source.values, &given, Some(&source.padding), Mode::Train);
             let said = said.flatten(0, 1);
             let target = CrossEntropyTarget::Classes(&said);

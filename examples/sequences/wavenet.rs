@@ -40,7 +40,8 @@ fn waves(lab: &Lab, draws: &mut Draws, count: usize, length: usize) -> Result<[T
 fn run(lab: &mut Lab) -> Result<()> {
     let (steps, size, length, channels) = lab.pick((900, 16, 160, 24), (120, 8, 96, 12));
     let test = waves(lab, &mut lab.draws(2), lab.pick(50, 20), length)?;
-    let deep = WaveNetOptions { classes: CLASSES, channels, skip: 2 * channels, kernel: 2, layers: 5, stacks: 1 };
+    let deep =
+        WaveNetOptions { classes: CLASSES, channels, skip: 2 * channels, kernel: 2, layers: 5, stacks: 1 };
     let mut nets = vec![];
     let mut scores = vec![];
     for (name, options) in [("32 samples", deep), ("2 samples", WaveNetOptions { layers: 1, ..deep })] {
@@ -86,10 +87,16 @@ fn reach(lab: &mut Lab, net: &WaveNet) -> Result<()> {
     let all: Vec<Vec<i32>> = (0..length).map(|t| changed(t..t + 1)).collect();
     let last = &own[(length - 1) * CLASSES..];
     let found = logits(&all)?;
-    let seen = found.chunks(length * CLASSES).filter(|logits| logits[(length - 1) * CLASSES..] != *last).count();
+    let seen =
+        found.chunks(length * CLASSES).filter(|logits| logits[(length - 1) * CLASSES..] != *last).count();
     lab.expect("what the future changes", moved, 0.0..=0.0);
     let computed = net.options().receptive_field();
-    lab.expect_same("samples that a prediction depends on", seen as f64, computed as f64..=computed as f64, 0.0);
+    lab.expect_same(
+        "samples that a prediction depends on",
+        seen as f64,
+        computed as f64..=computed as f64,
+        0.0,
+    );
     Ok(())
 }
 

@@ -45,11 +45,12 @@ impl<T: Copy> Padded<T> {
     ///
     /// # Panics
     /// Where `multiple` is 0.
-    pub fn new(sequences: &[&[T]], padding: T, multiple: usize) -> Padded<T> {
+    pub fn new<S: AsRef<[T]>>(sequences: &[S], padding: T, multiple: usize) -> Padded<T> {
+        let sequences: Vec<&[T]> = sequences.iter().map(AsRef::as_ref).collect();
         let longest = sequences.iter().map(|sequence| sequence.len()).max().unwrap_or(0);
         let length = longest.max(1).next_multiple_of(multiple);
         let mut values = vec![padding; sequences.len() * length];
-        for (row, sequence) in values.chunks_exact_mut(length).zip(sequences) {
+        for (row, sequence) in values.chunks_exact_mut(length).zip(&sequences) {
             row[..sequence.len()].copy_from_slice(sequence);
         }
         let lengths = sequences.iter().map(|sequence| sequence.len()).collect();

@@ -62,4 +62,6 @@ pub use zoo::{
     WaveNetOptions,
     LeNet, Masked, MatrixFactorization, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions, SkipGram,
     Tagger, TaggerOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions,
+    Tagger, TaggerOptions, Translator, TranslatorOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions,
+    WaveNet, WaveNetOptions,
 };

@@ -24,6 +24,7 @@ pub use choices::{Choices, choices};
 pub use families::{FAMILIES, families};
 pub use bars::bars_and_stripes;
 pub use grammar::grammar;
+pub use grammar::{grammar, grammar_entropy};
 pub use points::{LabelledPoints, blobs, moons, ring, spirals};
 pub use spoken::spoken;
 

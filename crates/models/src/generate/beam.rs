@@ -21,7 +21,8 @@ struct Beam<'a, M: LanguageModel> {
 }
 
 /// Searches for the most probable `count` tokens after `prompt`: of all continuations of the `beams` best sequences by one more
-/// token, the `beams` best are kept. Gives them, the best first.
+/// token, the `beams` best are kept. Gives them, the best first. Sequences that end by themselves are for a
+/// [`BeamSearch`](crate::BeamSearch).
 ///
 /// ```
 /// use models::{CharRnn, CharRnnOptions, Params, Sampler, beam_search, generate};

@@ -2,9 +2,7 @@
 
 use autograd::{Result, Tensor, cat};
 
-use crate::{
-    AdditiveAttention, BeamSearch, Decoded, Embedding, Gru, Linear, Next, Params, RnnOptions,
-};
+use crate::{AdditiveAttention, BeamSearch, Decoded, Embedding, Gru, Linear, Next, Params, RnnOptions};
 
 /// Translates sequences of tokens: a GRU reads the source, another writes the target, and every state of the second looks at
 /// all outputs of the first: `logits = out(tanh(merge([context, state])))` (Luong et al. 2015, equation 5). Parameters
@@ -225,8 +223,11 @@ impl Seq2Seq {
             let (logits, state, weights) = self.decode_weights(&tokens, &state, &wide, None);
             let logs = logits.log_softmax(-1).to_vec::<f32>()?;
             let (state, weights) = (state.to_vec::<f32>()?, weights.to_vec::<f32>()?);
-            let row = |values: &[f32], i: usize| values[i * values.len() / beams..][..values.len() / beams].to_vec();
-            let next = |i| Next { state: row(&state, i), log_probs: row(&logs, i), attention: row(&weights, i) };
+            let row = |values: &[f32], i: usize| {
+                values[i * values.len() / beams..][..values.len() / beams].to_vec()
+            };
+            let next =
+                |i| Next { state: row(&state, i), log_probs: row(&logs, i), attention: row(&weights, i) };
             Ok((0..beams).map(next).collect())
         })
     }

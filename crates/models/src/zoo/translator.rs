@@ -131,7 +131,8 @@ mod tests {
     use autograd::Device;
 
     fn net(device: &Device) -> Translator {
-        let layers = TransformerOptions { dim_feedforward: 16, dropout: 0.0, ..TransformerOptions::default() };
+        let layers =
+            TransformerOptions { dim_feedforward: 16, dropout: 0.0, ..TransformerOptions::default() };
         let sizes = TranslatorOptions {
             source_vocab: 6,
             target_vocab: 7,

@@ -6,9 +6,9 @@ use crate::{Conv1d, Embedding, LanguageModel, Params};
 
 /// Predicts the next sample of a quantised signal: from classes `[N, T]` to logits `[N, T, classes]`. Layers of causal convolutions,
 /// dilated by 1, 2, 4 and so on and gated, `tanh(a) sigmoid(b)`, each add to the next one's input and to a common sum, which two
-/// 1x1 convolutions make into logits (section 2 of the paper). The signal is taken to be 0, as an embedding, before its beginning. Parameters
-/// `embedding.weight [classes, C]`; `layers.0.dilated.*`, `layers.0.skip.*` and, but for the last layer, `layers.0.residual.*` and so on; `head.0.*`
-/// and `head.1.*`.
+/// 1x1 convolutions make into logits (section 2 of the paper). Before the signal's beginning every layer reads zeros. Parameters
+/// `embedding.weight [classes, C]`; `layers.0.dilated.*`, `layers.0.skip.*` and, but for the last layer, `layers.0.residual.*` and
+/// so on; `head.0.*` and `head.1.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -92,8 +92,7 @@ impl WaveNet {
                 past: options.past(dilation),
                 dilated: dilated.build(&params.path("dilated")),
                 skip: Conv1d::new(channels, skip, 1).build(&params.path("skip")),
-                residual: goes_on
-                    .then(|| Conv1d::new(channels, channels, 1).build(&params.path("residual"))),
+                residual: goes_on.then(|| Conv1d::new(channels, channels, 1).build(&params.path("residual"))),
             });
         }
         let head = params.path("head");

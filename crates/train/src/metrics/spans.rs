@@ -72,7 +72,10 @@ mod tests {
         let score = |tags: [&'static str; 5]| span_scores(&[tags.to_vec()], &truth);
         assert_eq!(score(["B-A", "I-A", "B-A", "O", "B-B"]).f1, 1.0);
         // One entity instead of two, and the other of another kind.
-        assert_eq!(score(["B-A", "I-A", "I-A", "O", "B-A"]), SpanScores { precision: 0.0, recall: 0.0, f1: 0.0 });
+        assert_eq!(
+            score(["B-A", "I-A", "I-A", "O", "B-A"]),
+            SpanScores { precision: 0.0, recall: 0.0, f1: 0.0 }
+        );
         let two = score(["B-A", "I-A", "B-A", "O", "O"]);
         assert_eq!((two.precision, two.recall), (1.0, 2.0 / 3.0));
         assert_eq!(score(["O"; 5]).f1, 0.0);
