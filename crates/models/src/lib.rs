@@ -13,6 +13,7 @@ mod params;
 pub mod schedule;
 mod snapshot;
 mod summary;
+pub mod unsupervised;
 mod weights;
 mod zoo;
 
@@ -43,8 +44,8 @@ pub use snapshot::Snapshot;
 pub use summary::{LayerSummary, Summary};
 pub use weights::WeightsFile;
 pub use zoo::{
-    AlexNet, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder, DenseNet,
-    EfficientNet, EfficientNetOptions, Encoded, Gcn, GoogLeNet, GoogLeNetOutput, Gpt, GptOptions, Inception,
-    LeNet, Masked, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions,
-    Tagger, TaggerOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions,
+    AlexNet, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, ConditionalVae,
+    ConvAutoencoder, DenseNet, EfficientNet, EfficientNetOptions, Encoded, Gcn, GoogLeNet, GoogLeNetOutput,
+    Gpt, GptOptions, Inception, LeNet, Masked, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState,
+    Seq2Seq, Seq2SeqOptions, Tagger, TaggerOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions,
 };

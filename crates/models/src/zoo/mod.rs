@@ -42,6 +42,6 @@ pub use resnet::ResNet;
 pub use seq2seq::{Attend, Encoded, Seq2Seq, Seq2SeqOptions};
 pub use tagger::{Tagger, TaggerOptions};
 pub use unet::UNet;
-pub use vae::{Vae, VaeOutput};
+pub use vae::{ConditionalVae, Vae, VaeOutput};
 pub use vgg::Vgg;
 pub use vit::{Vit, VitOptions};

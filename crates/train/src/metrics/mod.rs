@@ -10,7 +10,7 @@
 //! | order | [`ndcg`], [`recall_at_k`] |
 //! | texts | [`bleu`], [`chrf`], [`rouge_n`], [`rouge_l`] |
 //! | boxes | [`mean_average_precision`], [`box_iou`] |
-//! | clusters | [`silhouette`] |
+//! | clusters, sources | [`silhouette`], [`adjusted_rand_index`], [`amari_distance`] |
 //! | samples | [`ks_statistic`], [`population_stability_index`], [`r_hat`], [`effective_sample_size`] |
 //!
 //! The first three are streamed: an accumulator keeps a few numbers on the device, an update records operations and waits for
@@ -18,6 +18,7 @@
 //! of values on the host, in f64.
 
 mod accuracy;
+mod amari;
 mod bleu;
 mod calibration;
 mod chains;
@@ -32,12 +33,14 @@ mod drift;
 mod interval;
 mod ngrams;
 mod perplexity;
+mod rand_index;
 mod regression;
 mod retrieval;
 mod rouge;
 mod sums;
 
 pub use accuracy::Accuracy;
+pub use amari::amari_distance;
 pub use bleu::{Smoothing, bleu};
 pub use calibration::{ReliabilityBin, expected_calibration_error, reliability};
 pub use chains::{effective_sample_size, r_hat};
@@ -51,6 +54,7 @@ pub use detection::{
 pub use drift::{ks_statistic, population_stability_index};
 pub use interval::wilson_interval;
 pub use perplexity::Perplexity;
+pub use rand_index::adjusted_rand_index;
 pub use regression::{Regression, RegressionScores};
 pub use retrieval::{ndcg, recall_at_k};
 pub use rouge::{RougeScore, rouge_l, rouge_n};
