@@ -2,6 +2,7 @@
 //! the device as f32. Results carry no gradients.
 
 mod natural;
+mod pca;
 
 use faer::linalg::solvers::{DenseSolveCore, LltError, PartialPivLu, Solve};
 use faer::{Mat, Side};
@@ -9,6 +10,7 @@ use faer::{Mat, Side};
 use autograd::{DType, Tensor};
 
 pub use natural::{kfac, low_rank, natural_gradient};
+pub use pca::Pca;
 
 /// What can go wrong: it depends on the values.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -216,6 +218,41 @@ pub fn cond(a: &Tensor) -> Result<f64> {
 #[track_caller]
 pub fn spectral_norm(a: &Tensor) -> Result<f64> {
     Ok(singular_values("spectral_norm", a)?.first().copied().unwrap_or(0.0))
+}
+
+/// The angles between the spaces that the columns of `a [n, j]` and `b [n, k]` span, from the largest to the smallest, in radians, as
+/// `scipy.linalg.subspace_angles`: exact for small ones too (Knyazev and Argentati 2002). As many as the smaller space has dimensions.
+///
+/// ```
+/// # use autograd::{Device, Tensor};
+/// let device = Device::named("cpu")?;
+/// let a = Tensor::from_slice(&device, &[1.0f32, 0.0, 0.0, 1.0, 0.0, 0.0], &[3, 2])?;
+/// let b = Tensor::from_slice(&device, &[1.0f32, 0.0, 0.0, 3.0, 0.0, 4.0], &[3, 2])?;
+/// let angles = linalg::principal_angles(&a, &b)?;
+/// assert!((angles[0] - (4f64 / 3.0).atan()).abs() < 1e-7 && angles[1].abs() < 1e-7);
+/// # Ok::<(), linalg::LinalgError>(())
+/// ```
+///
+/// # Errors
+/// As [`solve`].
+///
+/// # Panics
+/// When the columns are of other lengths, or there are more than rows.
+#[track_caller]
+pub fn principal_angles(a: &Tensor, b: &Tensor) -> Result<Vec<f64>> {
+    let (a, b) = if a.shape().last() < b.shape().last() { (b, a) } else { (a, b) };
+    let op = "principal_angles";
+    let [a, b] = [read(op, a)?, read(op, b)?];
+    let fits = a.nrows() == b.nrows() && a.ncols() <= a.nrows();
+    assert!(fits, "{op}: columns {} x {} and {} x {}", a.nrows(), a.ncols(), b.nrows(), b.ncols());
+    let [a, b] = [a, b].map(|x| x.qr().compute_thin_Q());
+    let inside = a.transpose() * &b;
+    let outside = &b - &a * &inside;
+    let values = |x: &Mat<f64>| x.singular_values().map_err(|_| LinalgError::NoConvergence { op });
+    let (cosines, sines) = (values(&inside)?, values(&outside)?);
+    // Cosines fall while sines, from the largest, belong to the last of them.
+    let angle = |(sine, cosine): (&f64, &f64)| sine.atan2(*cosine);
+    Ok(sines.iter().zip(cosines.iter().rev()).map(angle).collect())
 }
 
 /// The eigenvalue of largest magnitude of a square matrix and its eigenvector of length 1, by `steps` multiplications from `start [n]`;

@@ -131,3 +131,23 @@ fn kronecker_factors_of_independent_parts_are_exact() -> Result<(), LinalgError>
     close(&linalg::kfac(&gradient, &inputs, &outputs, 0.0)?, &natural.reshape(&[2, 3]));
     Ok(())
 }
+
+#[test]
+fn principal_components_explain_the_covariance() -> Result<(), LinalgError> {
+    let x = random(9, 4);
+    let pca = linalg::Pca::fit(&x, 4)?;
+    let centred = &x - x.mean(&[0], false);
+    let covariance = centred.t().matmul(&centred) / 8.0;
+    let (values, vectors) = linalg::eigh(&covariance)?;
+    let mut values = values.to_vec::<f32>()?;
+    values.reverse();
+    assert!(values.iter().zip(&pca.variances).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-5));
+    close(&pca.inverse_transform(&pca.transform(&x)), &x);
+    let white = pca.whiten(&x);
+    close(&(white.t().matmul(&white) / 8.0), &unit(4));
+    // The first two components span what the last two eigenvectors do.
+    let angles = linalg::principal_angles(&pca.components.narrow(0, 0, 2).t(), &vectors.narrow(1, 2, 2))?;
+    assert!(angles.len() == 2 && angles.iter().all(|a| a.abs() < 1e-5), "{angles:?}");
+    assert!((pca.explained_variance_ratio().iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    Ok(())
+}

@@ -19,6 +19,7 @@ pub mod schedule;
 mod snapshot;
 mod sparse;
 mod summary;
+pub mod unsupervised;
 mod weights;
 mod zoo;
 
@@ -64,4 +65,8 @@ pub use zoo::{
     Tagger, TaggerOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions,
     Tagger, TaggerOptions, Translator, TranslatorOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions,
     WaveNet, WaveNetOptions,
+    AlexNet, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, ConditionalVae,
+    ConvAutoencoder, DenseNet, EfficientNet, EfficientNetOptions, Encoded, Gcn, GoogLeNet, GoogLeNetOutput,
+    Gpt, GptOptions, Inception, LeNet, Masked, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState,
+    Seq2Seq, Seq2SeqOptions, Tagger, TaggerOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions,
 };

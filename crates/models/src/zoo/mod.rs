@@ -49,7 +49,7 @@ pub use skip_gram::SkipGram;
 pub use tagger::{Tagger, TaggerOptions};
 pub use translator::{Translator, TranslatorOptions};
 pub use unet::UNet;
-pub use vae::{Vae, VaeOutput};
+pub use vae::{ConditionalVae, Vae, VaeOutput};
 pub use vgg::Vgg;
 pub use vit::{Vit, VitOptions};
 pub use wavenet::{WaveNet, WaveNetOptions};

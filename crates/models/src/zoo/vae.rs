@@ -1,6 +1,6 @@
-//! The variational autoencoder (Kingma and Welling 2014).
+//! The variational autoencoder (Kingma and Welling 2014), also of images whose class is given (Sohn et al. 2015).
 
-use autograd::{Reduction, Tensor};
+use autograd::{Reduction, Tensor, cat};
 
 use crate::{Linear, Params};
 
@@ -58,10 +58,19 @@ impl Vae {
     /// When the shapes do not fit.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, noise: &Tensor) -> VaeOutput {
-        let h = self.enc.forward(x).relu();
-        let (mu, logvar) = (self.mu.forward(&h), self.logvar.forward(&h));
+        let (mu, logvar) = self.encode(x);
         let logits = self.decode(&(&mu + (&logvar * 0.5).exp() * noise));
         VaeOutput { logits, mu, logvar }
+    }
+
+    /// The codes' means and logarithms of variances, both `[N, latent]`, of `x [N, inputs]`.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn encode(&self, x: &Tensor) -> (Tensor, Tensor) {
+        let h = self.enc.forward(x).relu();
+        (self.mu.forward(&h), self.logvar.forward(&h))
     }
 
     /// Logits `[N, inputs]` of codes `[N, latent]`.
@@ -88,5 +97,65 @@ impl VaeOutput {
         let reconstruction = logits.binary_cross_entropy_with_logits(x, None, None, Reduction::Sum);
         let divergence = mu.gaussian_kl(logvar, Reduction::Sum);
         (reconstruction + divergence) / x.shape()[0] as f32
+    }
+}
+
+/// A [`Vae`] of what is left when something is known, such as the class: the condition goes into encoder and decoder (Sohn, Lee and Yan
+/// 2015, "Learning structured output representation using deep conditional generative models"). Parameters as those of a [`Vae`].
+///
+/// ```
+/// use autograd::{Device, Generator, Tensor};
+/// use models::{ConditionalVae, Params};
+/// let device = Device::named("cpu")?;
+/// let net = ConditionalVae::new(49, 10, 32, 4, &Params::new(&device, 42));
+/// let classes = Tensor::from_slice(&device, &[3i32, 7], &[2])?.one_hot(10);
+/// let noise = Generator::new(7).normal(&device, &[2, 4]);
+/// let out = net.forward(&Tensor::zeros(&device, &[2, 49]), &classes, &noise);
+/// assert_eq!((out.logits.shape(), out.mu.shape()), (&[2, 49][..], &[2, 4][..]));
+/// assert_eq!(net.decode(&noise, &classes).shape(), [2, 49]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct ConditionalVae {
+    vae: Vae,
+}
+
+impl ConditionalVae {
+    #[track_caller]
+    pub fn new(
+        inputs: usize,
+        condition: usize,
+        hidden: usize,
+        latent: usize,
+        params: &Params,
+    ) -> ConditionalVae {
+        let layer = |name: &str, from, to| Linear::new(&params.path(name), from, to);
+        let vae = Vae {
+            enc: layer("enc", inputs + condition, hidden),
+            mu: layer("mu", hidden, latent),
+            logvar: layer("logvar", hidden, latent),
+            dec1: layer("dec1", latent + condition, hidden),
+            dec2: layer("dec2", hidden, inputs),
+        };
+        ConditionalVae { vae }
+    }
+
+    /// `x [N, inputs]` of `condition [N, condition]` through a code drawn with standard normal `noise [N, latent]`.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor, condition: &Tensor, noise: &Tensor) -> VaeOutput {
+        let (mu, logvar) = self.vae.encode(&cat(&[x, condition], 1));
+        let logits = self.decode(&(&mu + (&logvar * 0.5).exp() * noise), condition);
+        VaeOutput { logits, mu, logvar }
+    }
+
+    /// Logits `[N, inputs]` of codes `[N, latent]` and conditions `[N, condition]`.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn decode(&self, z: &Tensor, condition: &Tensor) -> Tensor {
+        self.vae.decode(&cat(&[z, condition], 1))
     }
 }

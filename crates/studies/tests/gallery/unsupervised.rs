@@ -1,1 +1,16 @@
-studies! {}
+studies! {
+    pca: gpu,
+    factor_analysis,
+    ica: gpu,
+    sparse_coding,
+    clustering,
+    sparse_autoencoders,
+    autoencoders,
+    stacked_autoencoder,
+    vae,
+    vae_codes,
+    elbo_bounds: gpu,
+    anomaly,
+    self_training,
+    nce,
+}

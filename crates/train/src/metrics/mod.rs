@@ -14,6 +14,8 @@
 //! | clusters | [`silhouette`] |
 //! | samples | [`ks_statistic`], [`ks_p_value`], [`two_proportion_z`], [`population_stability_index`], [`r_hat`], [`effective_sample_size`] |
 //! | samples | [`ks_statistic`], [`population_stability_index`], [`r_hat`], [`effective_sample_size`], [`mmd_squared`], [`frechet_distance`], [`mode_coverage`] |
+//! | clusters, sources | [`silhouette`], [`adjusted_rand_index`], [`amari_distance`] |
+//! | samples | [`ks_statistic`], [`population_stability_index`], [`r_hat`], [`effective_sample_size`] |
 //!
 //! The first three are streamed: an accumulator keeps a few numbers on the device, an update records operations and waits for
 //! nothing, and every update of the same shapes replays the same plan. Counts are integers of 61 bits. The others are functions
@@ -21,6 +23,7 @@
 
 mod accuracy;
 mod activations;
+mod amari;
 mod bleu;
 mod calibration;
 mod chains;
@@ -40,6 +43,7 @@ mod modes;
 mod ngrams;
 mod perplexity;
 mod proportions;
+mod rand_index;
 mod regression;
 mod retrieval;
 mod rouge;
@@ -50,6 +54,8 @@ mod temperature;
 
 pub use accuracy::{Accuracy, accuracy};
 pub use activations::{ActivationStatistics, activation_statistics};
+pub use accuracy::Accuracy;
+pub use amari::amari_distance;
 pub use bleu::{Smoothing, bleu};
 pub use calibration::{ReliabilityBin, expected_calibration_error, reliability};
 pub use chains::{effective_sample_size, r_hat};
@@ -69,6 +75,7 @@ pub use mmd::mmd_squared;
 pub use modes::{ModeCoverage, mode_coverage};
 pub use perplexity::Perplexity;
 pub use proportions::two_proportion_z;
+pub use rand_index::adjusted_rand_index;
 pub use regression::{Regression, RegressionScores};
 pub use retrieval::{ndcg, recall_at_k};
 pub use rouge::{RougeScore, rouge_l, rouge_n};

@@ -11,7 +11,7 @@
 //! | reliability, histograms, scores with errors | [`Bars`] |
 //! | latent space | [`Points`], [`Figure::images`] for interpolations |
 //! | functions of two variables | [`Surface`] |
-//! | filters, feature maps, attributions | [`colored`] and [`overlay`] in [`Figure::images`] |
+//! | filters, feature maps, attributions | [`Tiles`], [`colored`] and [`overlay`] in [`Figure::images`] |
 //! | hyper-parameter search | [`Parallel`] |
 //!
 //! Everything is drawn in memory with a font that is part of the program, so a picture comes out the same
@@ -59,6 +59,7 @@ mod surface;
 mod text;
 mod theme;
 mod ticks;
+mod tiles;
 
 pub use answers::answers;
 pub use axes::PANEL_SIZE;
@@ -75,3 +76,4 @@ pub use parallel::{Dimension, Parallel};
 pub use scatter::Points;
 pub use surface::Surface;
 pub use theme::Theme;
+pub use tiles::Tiles;

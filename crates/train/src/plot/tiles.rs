@@ -1,0 +1,65 @@
+//! Images of numbers, as tensors hold them, for a grid.
+
+use super::color_map::ColorMap;
+use super::grid::GridImage;
+use super::overlay::colored;
+use super::theme::Theme;
+
+/// Images of one size with their captions.
+///
+/// ```
+/// use train::plot::Tiles;
+/// let tiles = Tiles::new(1, 2).grey(&[0.0, 1.0, 0.5, 0.0], |i| format!("image {i}"));
+/// let images = tiles.images();
+/// assert_eq!((images.len(), images[1].label.as_str()), (2, "image 1"));
+/// assert_eq!(images[0].pixels, [0, 255, 0, 255, 0, 255]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Tiles {
+    height: usize,
+    width: usize,
+    images: Vec<(Vec<u8>, String)>,
+}
+
+impl Tiles {
+    /// No images yet, of this size.
+    pub fn new(height: usize, width: usize) -> Tiles {
+        Tiles { height, width, images: Vec::new() }
+    }
+
+    /// More images `[N, height, width]`, black at 0 and white at 1, each with its label.
+    pub fn grey(self, values: &[f32], label: impl Fn(usize) -> String) -> Tiles {
+        self.more(values, (0.0, 1.0), ColorMap::Grey, label)
+    }
+
+    /// More images `[N, height, width]` of numbers on both sides of 0, blue at `-limit` and red at `limit`.
+    pub fn diverging(self, values: &[f32], limit: f32, label: impl Fn(usize) -> String) -> Tiles {
+        self.more(values, (-limit, limit), ColorMap::Diverging, label)
+    }
+
+    fn more(
+        mut self,
+        values: &[f32],
+        (low, high): (f32, f32),
+        colors: ColorMap,
+        label: impl Fn(usize) -> String,
+    ) -> Tiles {
+        let images = values.chunks(self.height * self.width).enumerate();
+        self.images.extend(images.map(|(i, v)| (colored(v, low, high, colors, Theme::Light), label(i))));
+        self
+    }
+
+    /// The images, as [`Figure::images`](super::Figure::images) takes them.
+    pub fn images(&self) -> Vec<GridImage<'_>> {
+        self.images
+            .iter()
+            .map(|(pixels, label)| GridImage {
+                pixels,
+                height: self.height,
+                width: self.width,
+                label: label.clone(),
+                ok: None,
+            })
+            .collect()
+    }
+}
