@@ -3,11 +3,15 @@
 //! A layer is a plain struct with `new(&params.path("name"), ..)` and `forward`; its parameters live in a [`Params`] tree
 //! under PyTorch's names.
 
+pub mod attribution;
+pub mod detection;
 pub mod distributions;
 mod error;
 mod generate;
 pub mod init;
+pub mod landscape;
 mod layers;
+pub mod metric_learning;
 pub mod optim;
 mod params;
 pub mod schedule;
@@ -43,8 +47,8 @@ pub use snapshot::Snapshot;
 pub use summary::{LayerSummary, Summary};
 pub use weights::WeightsFile;
 pub use zoo::{
-    AlexNet, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder, DenseNet,
-    EfficientNet, EfficientNetOptions, Encoded, Gcn, GoogLeNet, GoogLeNetOutput, Gpt, GptOptions, Inception,
-    LeNet, Masked, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions,
+    AlexNet, Attend, Autoencoder, Backbone, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder, DeepLab, DenseNet,
+    EfficientNet, EfficientNetOptions, Encoded, Espcn, Fcn, Gcn, GoogLeNet, GoogLeNetOutput, Gpt, GptOptions, Inception,
+    LeNet, Masked, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions, Srcnn,
     Tagger, TaggerOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions,
 };

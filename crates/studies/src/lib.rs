@@ -32,12 +32,14 @@ mod minibatch;
 mod program;
 mod report;
 mod steps;
+mod tiles;
 
 pub use lab::{Lab, Setup};
 pub use minibatch::minibatch;
 pub use program::{Study, main};
 pub use report::{Figure, Report};
 pub use steps::Steps;
+pub use tiles::Tiles;
 
 /// What a study needs.
 pub mod prelude {
@@ -50,5 +52,5 @@ pub mod prelude {
     pub use wgrad::prelude::*;
     pub use wgrad::train::{metrics, plot};
 
-    pub use crate::{Lab, Study, minibatch};
+    pub use crate::{Lab, Study, Tiles, minibatch};
 }

@@ -10,6 +10,7 @@
 //! | order | [`ndcg`], [`recall_at_k`] |
 //! | texts | [`bleu`], [`chrf`], [`rouge_n`], [`rouge_l`] |
 //! | boxes | [`mean_average_precision`], [`box_iou`] |
+//! | images | [`psnr`], [`ssim`] |
 //! | clusters | [`silhouette`] |
 //! | samples | [`ks_statistic`], [`population_stability_index`], [`r_hat`], [`effective_sample_size`] |
 //!
@@ -29,6 +30,7 @@ mod counts;
 mod curves;
 mod detection;
 mod drift;
+mod images;
 mod interval;
 mod ngrams;
 mod perplexity;
@@ -49,6 +51,7 @@ pub use detection::{
     Corners, Detected, Detection, MeanAveragePrecision, Object, box_iou, mean_average_precision,
 };
 pub use drift::{ks_statistic, population_stability_index};
+pub use images::{psnr, ssim};
 pub use interval::wilson_interval;
 pub use perplexity::Perplexity;
 pub use regression::{Regression, RegressionScores};
