@@ -4,6 +4,7 @@ use std::f32::consts::PI;
 
 use anyhow::Result;
 use wgrad::models::Mlp;
+use wgrad::models::landscape::Landscape;
 use wgrad::prelude::*;
 use wgrad::train::plot::{ColorMap, Field, Figure, Panel, Points};
 
@@ -92,39 +93,13 @@ pub fn landscape(device: &Device) -> Result<Figure<'static>> {
     let mut figure = Figure::new("Loss around a trained network, in filter-normalised directions");
     for (title, steps) in [("After 10 steps", 10), ("After 400 steps", 400)] {
         let (net, params) = set.learned(device, &[2, 16, 16, 2], steps)?;
-        let trained: Vec<(Param, Tensor)> =
-            params.trainable().into_iter().map(|p| (p.clone(), p.value().detach())).collect();
-        let generator = Generator::new(11);
-        let direction = || -> Vec<Tensor> {
-            let scaled = |(_, w): &(Param, Tensor)| {
-                // A bias stays where it is: it is no filter.
-                if w.rank() < 2 {
-                    return Tensor::zeros(device, w.shape());
-                }
-                let d = generator.normal(device, w.shape());
-                let norm = |t: &Tensor| t.square().sum(&[1], true).sqrt();
-                &d * (norm(w) / norm(&d))
-            };
-            trained.iter().map(scaled).collect()
-        };
-        let (a, b) = (direction(), direction());
-        let mut fault = None;
-        let field = Field::sample((-1.5, 1.5), (-1.5, 1.5), 31, |x, y| {
-            for (i, (param, value)) in trained.iter().enumerate() {
-                param.set(&(value + &a[i] * x as f32 + &b[i] * y as f32));
-            }
-            let loss = net.forward(&set.x).cross_entropy(&set.y).item();
-            loss.map_or_else(
-                |error| {
-                    fault = Some(error);
-                    f64::NAN
-                },
-                f64::from,
-            )
+        let plane = Landscape::new(&params, &Generator::new(11));
+        let mut places = Vec::new();
+        let mut field = Field::sample((-1.5, 1.5), (-1.5, 1.5), 31, |x, y| {
+            places.push((x, y));
+            f64::NAN
         });
-        if let Some(error) = fault {
-            return Err(error.into());
-        }
+        field.values = plane.losses(&places, || net.forward(&set.x).cross_entropy(&set.y))?;
         let panel = Panel::new(title, "direction 1", "direction 2").equal();
         figure = figure.panel(
             panel.layer(field.log().contours(12).bar("cross entropy")).layer(Points::new("", [(0.0, 0.0)])),

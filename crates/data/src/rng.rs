@@ -17,6 +17,8 @@ pub(crate) enum Use {
     Resample = 9,
     Smote = 10,
     Buckets = 11,
+    Scenes = 12,
+    Glyphs = 13,
 }
 
 /// ChaCha8 keyed by all four numbers: the same on every version, platform and thread.

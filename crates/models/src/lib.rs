@@ -5,6 +5,8 @@
 
 pub mod adversarial;
 pub mod compress;
+pub mod attribution;
+pub mod detection;
 pub mod distributions;
 pub mod energy;
 mod error;
@@ -12,7 +14,9 @@ mod generate;
 pub mod generative;
 pub mod inference;
 pub mod init;
+pub mod landscape;
 mod layers;
+pub mod metric_learning;
 pub mod optim;
 mod params;
 pub mod schedule;
@@ -62,6 +66,9 @@ pub use zoo::{
     Tagger, TaggerOptions, Translator, TranslatorOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions, WaveNet,
     WaveNetOptions,
     LeNet, Masked, MatrixFactorization, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions, SkipGram,
+    AlexNet, Attend, Autoencoder, Backbone, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder, DeepLab, DenseNet,
+    EfficientNet, EfficientNetOptions, Encoded, Espcn, Fcn, Gcn, GoogLeNet, GoogLeNetOutput, Gpt, GptOptions, Inception,
+    LeNet, Masked, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions, Srcnn,
     Tagger, TaggerOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions,
     Tagger, TaggerOptions, Translator, TranslatorOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions,
     WaveNet, WaveNetOptions,

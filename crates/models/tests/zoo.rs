@@ -2,8 +2,9 @@
 
 use autograd::{Device, Generator, Reduction, Tensor, jacobian_penalty, l1_penalty, stack};
 use models::{
-    Adam, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder, DenseNet,
-    EfficientNet, EfficientNetOptions, GoogLeNet, Gpt, GptOptions, LeNet, Mlp, Mode, Params, PreActResNet,
+    Adam, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder, DeepLab,
+    DenseNet,
+    EfficientNet, EfficientNetOptions, Fcn, GoogLeNet, Gpt, GptOptions, LeNet, Mlp, Mode, Params, PreActResNet,
     ResNet, Seq2Seq, Seq2SeqOptions, Tagger, TaggerOptions, UNet, Vae, Vit, VitOptions,
 };
 
@@ -137,6 +138,12 @@ fn image_networks_learn() {
     let (net, x) = (UNet::new(3, 4, 2, &params), numbers(&device, &[2, 3, 8, 8]));
     let pixels = integers(&device, &[2, 8, 8], 2);
     learns("U-Net", &params, || entropy(&net.forward(&x, Mode::Train).permute(&[0, 2, 3, 1]), &pixels));
+    let params = Params::new(&device, 1);
+    let net = Fcn::new(3, &[4, 8, 8], 2, &params);
+    learns("FCN", &params, || entropy(&net.forward(&x, Mode::Train).permute(&[0, 2, 3, 1]), &pixels));
+    let params = Params::new(&device, 1);
+    let net = DeepLab::new(3, 4, &[1, 2], 2, &params);
+    learns("DeepLab", &params, || entropy(&net.forward(&x, Mode::Train).permute(&[0, 2, 3, 1]), &pixels));
     let params = Params::new(&device, 1);
     let net = Vae::new(12, 16, 2, &params);
     let (x, noise) = (numbers(&device, &[4, 12]).gt(0.5).to(autograd::DType::F32), numbers(&device, &[4, 2]));

@@ -36,6 +36,7 @@ mod program;
 mod report;
 mod steps;
 mod tiny_digits;
+mod tiles;
 
 pub use lab::{Lab, Setup};
 pub use minibatch::minibatch;
@@ -44,6 +45,7 @@ pub use program::{Study, main};
 pub use report::{Figure, Report};
 pub use steps::Steps;
 pub use tiny_digits::{Judged, TinyDigits};
+pub use tiles::Tiles;
 
 /// What a study needs.
 pub mod prelude {
@@ -56,5 +58,5 @@ pub mod prelude {
     pub use wgrad::prelude::*;
     pub use wgrad::train::{metrics, plot};
 
-    pub use crate::{Lab, Study, minibatch};
+    pub use crate::{Lab, Study, Tiles, minibatch};
 }

@@ -5,7 +5,7 @@
 use rand_chacha::rand_core::Rng;
 
 use super::render::{bell, cover};
-use crate::rng::between;
+use crate::rng::{below, between};
 
 /// Rows and columns, as MNIST's.
 pub(super) const SIDE: usize = 28;
@@ -13,7 +13,7 @@ pub(super) const SIDE: usize = 28;
 /// `[C, H, W]`
 pub(super) const SHAPE: [usize; 3] = [1, SIDE, SIDE];
 
-type Point = (f32, f32);
+pub(super) type Point = (f32, f32);
 
 /// Cosines of the multiples of 15 degrees up to 90.
 const COS: [f32; 7] =
@@ -65,6 +65,18 @@ fn strokes(digit: usize, rng: &mut impl Rng) -> Vec<Vec<Point>> {
 
 /// Draws a digit, light on black, to `image` `[1, 28, 28]`.
 pub(super) fn draw(digit: usize, rng: &mut impl Rng, image: &mut [u8]) {
+    write(&|rng: &mut _| strokes(digit, rng), rng, image);
+}
+
+/// The strokes of a character that nobody has seen before: two to three, of three to four points each.
+pub(super) fn invented(rng: &mut impl Rng) -> Vec<Vec<Point>> {
+    let point = |rng: &mut _| (between(rng, -0.7, 0.7), between(rng, -0.95, 0.95));
+    let stroke = |rng: &mut _| (0..3 + below(rng, 2)).map(|_| point(rng)).collect();
+    (0..2 + below(rng, 2)).map(|_| stroke(rng)).collect()
+}
+
+/// Draws strokes by a hand of random habits.
+pub(super) fn write<R: Rng>(strokes: &impl Fn(&mut R) -> Vec<Vec<Point>>, rng: &mut R, image: &mut [u8]) {
     let (scale, stretch) = (between(rng, 7.5, 10.5), between(rng, 0.8, 1.2));
     let (slant, turn) = (between(rng, -0.3, 0.3), between(rng, -0.25, 0.25));
     let length = (1.0 + turn * turn).sqrt();
@@ -77,7 +89,7 @@ pub(super) fn draw(digit: usize, rng: &mut impl Rng, image: &mut [u8]) {
         (x + scale * (cos * u - sin * v), y + scale * (sin * u + cos * v))
     };
     let strokes: Vec<Vec<Point>> =
-        strokes(digit, rng).iter().map(|s| s.iter().map(|&p| place(p, rng)).collect()).collect();
+        strokes(rng).iter().map(|s| s.iter().map(|&p| place(p, rng)).collect()).collect();
     let (half_width, softness) = (between(rng, 0.7, 1.5), between(rng, 1.0, 1.8));
     let (light, noise) = (between(rng, 180.0, 255.0), between(rng, 0.0, 12.0));
     for (i, pixel) in image.iter_mut().enumerate() {

@@ -9,6 +9,7 @@ mod families;
 mod grammar;
 mod points;
 mod render;
+mod scenes;
 mod shapes;
 mod spoken;
 
@@ -27,6 +28,7 @@ pub use grammar::grammar;
 pub use grammar::{grammar, grammar_entropy};
 pub use points::{LabelledPoints, blobs, moons, ring, spirals};
 pub use spoken::spoken;
+pub use scenes::{Scenes, scenes};
 
 /// The class names, in the order of their labels.
 const CLASSES: [&str; 10] =
@@ -87,6 +89,29 @@ pub fn digits(train: usize, test: usize, seed: u64) -> Dataset {
         test: set(1, test),
         source: format!("synthetic digits of seed {seed}: {train} train, {test} test"),
     }
+}
+
+/// Characters of invented alphabets as `[1, 28, 28]` images, light on black: each class has strokes of its own, drawn at random, and each
+/// image another hand's place, size, slant, turn, width and irregularities. For learning to tell apart classes that were not trained
+/// on, as with Omniglot (Lake et al. 2015).
+///
+/// Image `i` has label `i % classes` and depends on the seed and `i` alone; the strokes of a class on the seed and the class.
+///
+/// ```
+/// let set = data::synthetic::glyphs(30, 60, 42);
+/// assert_eq!((set.len(), set.labels()[31], set.shape()), (60, 1, [1, 28, 28]));
+/// ```
+///
+/// # Panics
+/// Without classes, or where the count does not fit in 32 bits.
+pub fn glyphs(classes: usize, count: usize, seed: u64) -> ImageSet {
+    let strokes = |class| digits::invented(&mut rng::stream(seed, Use::Glyphs, 0, class as u64));
+    let strokes: Vec<_> = (0..classes).map(strokes).collect();
+    let names: Arc<[String]> = (0..classes).map(|class| format!("glyph {class}")).collect();
+    set(count, names, digits::SHAPE, |i, image| {
+        let mut rng = rng::stream(seed, Use::Glyphs, 1, i as u64);
+        digits::write(&|_: &mut _| strokes[i % classes].clone(), &mut rng, image);
+    })
 }
 
 /// [`digits`] at a quarter of their side: `[1, 7, 7]`, each pixel the mean of 4 x 4, for models that are to learn in seconds.

@@ -14,12 +14,12 @@ pub(super) const SHAPE: [usize; 3] = [3, SIDE, SIDE];
 /// The background's texture is random at this many points a side, and smooth between.
 const KNOTS: usize = 6;
 
-type Colour = [f32; 3];
+pub(super) type Colour = [f32; 3];
 
 /// Draws an image of class `class` to `image` `[3, 32, 32]`.
 pub(super) fn scene(class: usize, rng: &mut impl Rng, image: &mut [u8]) {
     let mut canvas = [[0.0f32; 3]; SIDE * SIDE];
-    let base = background(rng, &mut canvas);
+    let base = background(SIDE, rng, &mut canvas);
     for _ in 0..2 + rng.next_u32() % 3 {
         distractor(rng, &mut canvas);
     }
@@ -43,7 +43,7 @@ fn colour(rng: &mut impl Rng, low: f32, high: f32) -> Colour {
 }
 
 /// A colour, rather light, that stands out against `other` in one channel or in several.
-fn contrasting(other: Colour, rng: &mut impl Rng) -> Colour {
+pub(super) fn contrasting(other: Colour, rng: &mut impl Rng) -> Colour {
     loop {
         let colour = colour(rng, 95.0, 255.0);
         let squares: f32 = colour.iter().zip(other).map(|(a, b)| (a - b) * (a - b)).sum();
@@ -54,7 +54,7 @@ fn contrasting(other: Colour, rng: &mut impl Rng) -> Colour {
 }
 
 /// A unit vector in any direction.
-fn direction(rng: &mut impl Rng) -> (f32, f32) {
+pub(super) fn direction(rng: &mut impl Rng) -> (f32, f32) {
     loop {
         let (x, y) = (between(rng, -1.0, 1.0), between(rng, -1.0, 1.0));
         let squares = x * x + y * y;
@@ -65,9 +65,9 @@ fn direction(rng: &mut impl Rng) -> (f32, f32) {
     }
 }
 
-/// The centre of pixel `i` in pixels.
-fn centre(i: usize) -> (f32, f32) {
-    ((i % SIDE) as f32 + 0.5, (i / SIDE) as f32 + 0.5)
+/// The centre of pixel `i` of an image of `side` columns, in pixels.
+pub(super) fn centre(i: usize, side: usize) -> (f32, f32) {
+    ((i % side) as f32 + 0.5, (i / side) as f32 + 0.5)
 }
 
 /// How much of a pixel is covered whose `distance` (in pixels) from an edge of the given softness is below 0 inside.
@@ -76,7 +76,7 @@ pub(super) fn cover(distance: f32, softness: f32) -> f32 {
 }
 
 /// Paints `colour` over a pixel as far as it is covered.
-fn paint(pixel: &mut Colour, colour: Colour, distance: f32, softness: f32) {
+pub(super) fn paint(pixel: &mut Colour, colour: Colour, distance: f32, softness: f32) {
     let cover = cover(distance, softness);
     for (to, from) in pixel.iter_mut().zip(colour) {
         *to += cover * (from - *to);
@@ -84,22 +84,23 @@ fn paint(pixel: &mut Colour, colour: Colour, distance: f32, softness: f32) {
 }
 
 /// A gradient of rather dark colours under a smooth texture; returns the colour in the middle.
-fn background(rng: &mut impl Rng, canvas: &mut [Colour]) -> Colour {
+pub(super) fn background(side: usize, rng: &mut impl Rng, canvas: &mut [Colour]) -> Colour {
     let base = colour(rng, 0.0, 150.0);
     let slope: Colour = [(); 3].map(|()| between(rng, -1.8, 1.8));
     let (dx, dy) = direction(rng);
+    let middle = side as f32 / 2.0;
     let strength = between(rng, 5.0, 35.0);
     let knots: [[f32; KNOTS + 1]; KNOTS + 1] =
         [(); KNOTS + 1].map(|()| [(); KNOTS + 1].map(|()| between(rng, -strength, strength)));
     for (i, pixel) in canvas.iter_mut().enumerate() {
-        let (x, y) = centre(i);
-        let (u, v) = (x * KNOTS as f32 / SIDE as f32, y * KNOTS as f32 / SIDE as f32);
+        let (x, y) = centre(i, side);
+        let (u, v) = (x * KNOTS as f32 / side as f32, y * KNOTS as f32 / side as f32);
         let (column, row) = (u as usize, v as usize);
         let (u, v) = (u - column as f32, v - row as f32);
         let mix = |knots: &[f32]| knots[column] + u * (knots[column + 1] - knots[column]);
         let (above, below) = (mix(&knots[row]), mix(&knots[row + 1]));
         let texture = above + v * (below - above);
-        let along = (x - 16.0) * dx + (y - 16.0) * dy;
+        let along = (x - middle) * dx + (y - middle) * dy;
         for (c, value) in pixel.iter_mut().enumerate() {
             *value = base[c] + slope[c] * along + texture;
         }
@@ -114,7 +115,7 @@ fn distractor(rng: &mut impl Rng, canvas: &mut [Colour]) {
     let (dx, dy) = direction(rng);
     let (length, half_width) = (between(rng, 0.0, 10.0), between(rng, 0.6, 1.4));
     for (i, pixel) in canvas.iter_mut().enumerate() {
-        let (px, py) = (centre(i).0 - x, centre(i).1 - y);
+        let (px, py) = (centre(i, SIDE).0 - x, centre(i, SIDE).1 - y);
         let along = (px * dx + py * dy).clamp(0.0, length);
         let (ax, ay) = (px - along * dx, py - along * dy);
         paint(pixel, colour, (ax * ax + ay * ay).sqrt() - half_width, 1.2);
@@ -131,7 +132,7 @@ fn shape(class: usize, base: Colour, rng: &mut impl Rng, canvas: &mut [Colour]) 
     let (cos, sin) = direction(rng);
     let softness = between(rng, 0.8, 2.0);
     for (i, pixel) in canvas.iter_mut().enumerate() {
-        let (px, py) = (centre(i).0 - x, centre(i).1 - y);
+        let (px, py) = (centre(i, SIDE).0 - x, centre(i, SIDE).1 - y);
         let (u, v) = ((px * cos + py * sin) / radius * stretch, (py * cos - px * sin) / radius / stretch);
         let distance = shapes::distance(class, u, v) * radius;
         let mut shaded = colour;

@@ -1,28 +1,12 @@
 //! Mean average precision of object detectors.
 
+pub use models::detection::{Corners, Detection, Object, box_iou};
+
 /// How many detections of a class count in an image: those with the highest scores.
 const MOST: usize = 100;
 
 /// How many recalls, from 0 to 1, precision is taken at.
 const RECALLS: usize = 101;
-
-/// A box by its corners, `[left, top, right, bottom]`.
-pub type Corners = [f32; 4];
-
-/// What a detector found.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Detection {
-    pub corners: Corners,
-    pub class: u32,
-    pub score: f32,
-}
-
-/// What there is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Object {
-    pub corners: Corners,
-    pub class: u32,
-}
 
 /// An image's detections and objects.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -123,18 +107,4 @@ fn matched(image: &Detected, class: u32, threshold: f64) -> Vec<(f32, bool)> {
         best.inspect(|&(i, _)| free[i] = false).is_some()
     };
     detections.iter().map(|detection| (detection.score, take(detection))).collect()
-}
-
-/// Intersection over union of two boxes; 0 when both are empty.
-///
-/// ```
-/// use train::metrics::box_iou;
-/// assert_eq!(box_iou([0.0, 0.0, 2.0, 2.0], [1.0, 0.0, 3.0, 2.0]), 1.0 / 3.0);
-/// ```
-pub fn box_iou(a: Corners, b: Corners) -> f64 {
-    let [a, b] = [a, b].map(|corners| corners.map(f64::from));
-    let area = |c: [f64; 4]| (c[2] - c[0]).max(0.0) * (c[3] - c[1]).max(0.0);
-    let both = area([a[0].max(b[0]), a[1].max(b[1]), a[2].min(b[2]), a[3].min(b[3])]);
-    let union = area(a) + area(b) - both;
-    if union == 0.0 { 0.0 } else { both / union }
 }

@@ -11,6 +11,7 @@
 //! | texts | [`bleu`], [`chrf`], [`rouge_n`], [`rouge_l`] |
 //! | sequences of labels | [`edit_distance`], [`error_rate`], [`span_scores`] of entities |
 //! | boxes | [`mean_average_precision`], [`box_iou`] |
+//! | images | [`psnr`], [`ssim`] |
 //! | clusters | [`silhouette`] |
 //! | samples | [`ks_statistic`], [`ks_p_value`], [`two_proportion_z`], [`population_stability_index`], [`r_hat`], [`effective_sample_size`] |
 //! | samples | [`ks_statistic`], [`population_stability_index`], [`r_hat`], [`effective_sample_size`], [`mmd_squared`], [`frechet_distance`], [`mode_coverage`] |
@@ -37,6 +38,7 @@ mod detection;
 mod drift;
 mod edit;
 mod frechet;
+mod images;
 mod interval;
 mod mmd;
 mod modes;
@@ -70,6 +72,7 @@ pub use drift::{ks_statistic, population_stability_index};
 pub use edit::{edit_distance, error_rate};
 pub use drift::{ks_p_value, ks_statistic, population_stability_index};
 pub use frechet::frechet_distance;
+pub use images::{psnr, ssim};
 pub use interval::wilson_interval;
 pub use mmd::mmd_squared;
 pub use modes::{ModeCoverage, mode_coverage};

@@ -12,6 +12,8 @@
 //! | latent space | [`Points`], [`Figure::images`] for interpolations |
 //! | functions of two variables | [`Surface`] |
 //! | filters, feature maps, attributions | [`Tiles`], [`colored`] and [`overlay`] in [`Figure::images`] |
+//! | filters, feature maps, attributions | [`colored`] and [`overlay`] in [`Figure::images`] |
+//! | detected boxes | [`outlined`] in [`Figure::images`] |
 //! | hyper-parameter search | [`Parallel`] |
 //!
 //! Everything is drawn in memory with a font that is part of the program, so a picture comes out the same
@@ -38,6 +40,7 @@ mod answers;
 mod axes;
 mod axis;
 mod bars;
+mod boxes;
 mod canvas;
 mod color_bar;
 mod color_map;
@@ -64,6 +67,7 @@ mod tiles;
 pub use answers::answers;
 pub use axes::PANEL_SIZE;
 pub use bars::Bars;
+pub use boxes::outlined;
 pub use color_map::ColorMap;
 pub use curves::{Series, curves};
 pub use field::Field;
