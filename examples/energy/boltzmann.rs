@@ -55,7 +55,8 @@ fn exactly(lab: &Lab, target: &Target, hidden: usize, steps: usize) -> Result<Cu
     // Hidden units that start alike would stay alike.
     coupling.set(&(coupling.value() * 50.0));
     let mut opt = Adam::new(&params);
-    let losses = lab.fit("exact", steps, &mut opt, Cosine::new(0.1, 0.001, steps), |_| Ok(target.divergence(&machine)))?;
+    let losses = lab
+        .fit("exact", steps, &mut opt, Cosine::new(0.1, 0.001, steps), |_| Ok(target.divergence(&machine)))?;
     Ok(losses.into_iter().enumerate().map(|(i, loss)| (i as f64, loss)).collect())
 }
 
@@ -121,7 +122,8 @@ fn teacher(lab: &mut Lab) -> Result<plot::Panel> {
     lab.expect("another machine: divergence before", exact[0].1, 0.1..);
     lab.expect("another machine: by exact gradients", last(&exact), ..3e-3);
     lab.expect("another machine: by sampling", last(&sampled), ..0.02);
-    let panel = plot::Panel::new("Five visible units learn another machine", "update", "divergence, nats").log_y();
+    let panel =
+        plot::Panel::new("Five visible units learn another machine", "update", "divergence, nats").log_y();
     Ok(panel.with(plot::Series::new("exact", exact)).with(plot::Series::new("Gibbs sampling", sampled)))
 }
 
@@ -130,7 +132,10 @@ fn exclusive_or(lab: &mut Lab) -> Result<plot::Panel> {
     let v = states(lab, 3)?;
     let even = |i: &u32| if i.count_ones() % 2 == 0 { 0.2 } else { 0.05 };
     let p = Tensor::from_slice(lab.device(), &(0..8u32).map(|i| even(&i)).collect::<Vec<f32>>(), &[8])?;
-    let rows = v.repeat_interleave_each(&(0..8u32).map(|i| (1000.0 * even(&i)).round() as usize).collect::<Vec<_>>(), 0);
+    let rows = v.repeat_interleave_each(
+        &(0..8u32).map(|i| (1000.0 * even(&i)).round() as usize).collect::<Vec<_>>(),
+        0,
+    );
     let target = Target { v, p, rows };
     let steps = lab.pick(1500, 400);
     let visible = exactly(lab, &target, 0, steps)?;
@@ -138,10 +143,15 @@ fn exclusive_or(lab: &mut Lab) -> Result<plot::Panel> {
     let sampled = by_sampling(lab, &target, 4, steps)?;
     // The best it can say is that all eight states are as probable.
     let uniform = 0.8 * 1.6f64.ln() + 0.2 * 0.4f64.ln();
-    lab.expect("exclusive or: visible units alone, against a uniform guess", last(&visible) / uniform, 0.999..1.01);
+    lab.expect(
+        "exclusive or: visible units alone, against a uniform guess",
+        last(&visible) / uniform,
+        0.999..1.01,
+    );
     lab.expect("exclusive or: with 4 hidden units", last(&hidden), ..0.01);
     lab.expect("exclusive or: with 4 hidden units, by sampling", last(&sampled), ..0.06);
-    let panel = plot::Panel::new("Three visible units learn an exclusive or", "update", "divergence, nats").log_y();
+    let panel =
+        plot::Panel::new("Three visible units learn an exclusive or", "update", "divergence, nats").log_y();
     Ok(panel
         .with(plot::Series::new("no hidden units", visible))
         .with(plot::Series::new("4 hidden units", hidden))

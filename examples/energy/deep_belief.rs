@@ -69,12 +69,19 @@ fn likelihood(lab: &mut Lab) -> Result<plot::Panel> {
     let (first, own) = alone(0);
     let mut curve = Vec::new();
     let every = steps / 20;
-    train(lab, &first, &own, (steps, 0.3, true), || Ok(batch.clone()), |step| {
-        if step % every == 0 {
-            curve.push((step as f64, mean(first.log_prob(&v))?));
-        }
-        Ok(())
-    })?;
+    train(
+        lab,
+        &first,
+        &own,
+        (steps, 0.3, true),
+        || Ok(batch.clone()),
+        |step| {
+            if step % every == 0 {
+                curve.push((step as f64, mean(first.log_prob(&v))?));
+            }
+            Ok(())
+        },
+    )?;
     low.weight().set(&first.weight().value());
     low.visible_bias().set(&first.visible_bias().value());
     low.hidden_bias().set(&first.hidden_bias().value());
@@ -95,13 +102,20 @@ fn likelihood(lab: &mut Lab) -> Result<plot::Panel> {
     lab.expect("bound at first less log p", (mean(net.bound(&v))? - before).abs(), ..1e-3);
     let generator = Generator::new(lab.seed());
     let mut bounds = Vec::new();
-    train(lab, &second, &own, (steps, 0.1, true), || Ok(net.draw_up(&batch, 1, &generator)), |step| {
-        if step % every == 0 {
-            share();
-            bounds.push(((steps + step) as f64, mean(net.bound(&v))?));
-        }
-        Ok(())
-    })?;
+    train(
+        lab,
+        &second,
+        &own,
+        (steps, 0.1, true),
+        || Ok(net.draw_up(&batch, 1, &generator)),
+        |step| {
+            if step % every == 0 {
+                share();
+                bounds.push(((steps + step) as f64, mean(net.bound(&v))?));
+            }
+            Ok(())
+        },
+    )?;
     share();
     let (bound, after) = (mean(net.bound(&v))?, mean(net.log_prob(&v))?);
     lab.figure("log p, one machine", before);
@@ -142,7 +156,14 @@ fn classifier(lab: &mut Lab) -> Result<plot::Panel> {
                 machine.visible_bias().set(&(&mean / (1.0 - &mean)).log());
                 let mut draws = lab.draws(i as u32);
                 let budget = (lab.pick(2000, 500), 0.1, false);
-                train(lab, &machine, &own, budget, || Ok(minibatch(&mut draws, 100, [&below])?[0].clone()), |_| Ok(()))?;
+                train(
+                    lab,
+                    &machine,
+                    &own,
+                    budget,
+                    || Ok(minibatch(&mut draws, 100, [&below])?[0].clone()),
+                    |_| Ok(()),
+                )?;
                 rbm.weight().set(&machine.weight().value());
                 rbm.hidden_bias().set(&machine.hidden_bias().value());
             } else {
@@ -157,7 +178,9 @@ fn classifier(lab: &mut Lab) -> Result<plot::Panel> {
         // The visible biases have no part in it.
         let mut opt = Adam::new(&params).only(|p| !p.name().ends_with("visible_bias"));
         let what = if pretrained { "from the stack" } else { "from chance" };
-        lab.fit(what, steps, &mut opt, Cosine::new(0.01, 0.0, steps), |_| Ok(forward(&few_x).cross_entropy(&few_y)))?;
+        lab.fit(what, steps, &mut opt, Cosine::new(0.01, 0.0, steps), |_| {
+            Ok(forward(&few_x).cross_entropy(&few_y))
+        })?;
         let right = forward(&test_x).argmax(1, false).eq(&test.labels).to(DType::F32).mean_all();
         accuracies.push(f64::from(right.item()?));
     }

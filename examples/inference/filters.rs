@@ -110,7 +110,8 @@ fn against_joint(lab: &Lab, seen: &[[f64; 2]], smoothed: &[Gaussian<4>]) -> Resu
             }
         }
     }
-    let covariance = linalg::inv(&Tensor::from_slice(lab.device(), &precision, &[size, size])?)?.to_vec::<f32>()?;
+    let covariance =
+        linalg::inv(&Tensor::from_slice(lab.device(), &precision, &[size, size])?)?.to_vec::<f32>()?;
     let (mut mean_error, mut spread_error) = (0f64, 0f64);
     for (t, state) in smoothed.iter().enumerate() {
         for i in 0..4 {
@@ -143,7 +144,11 @@ fn particles(lab: &Lab, seen: &[[f64; 2]], count: usize) -> Result<Track> {
 
 /// Root mean square distance of the expected places.
 fn gap(track: &Track, filtered: &Filtered<4>) -> f64 {
-    let squares = track.means.iter().zip(&filtered.states).flat_map(|(a, b)| [0, 1].map(|i| (a[i] - b.mean[i]).powi(2)));
+    let squares = track
+        .means
+        .iter()
+        .zip(&filtered.states)
+        .flat_map(|(a, b)| [0, 1].map(|i| (a[i] - b.mean[i]).powi(2)));
     (squares.sum::<f64>() / (2 * STEPS) as f64).sqrt()
 }
 
@@ -203,7 +208,12 @@ fn bent(lab: &mut Lab) -> Result<()> {
 
 type Path<'a> = &'a [Gaussian<4>];
 
-fn picture(lab: &mut Lab, states: &[[f64; 4]], seen: &[[f64; 2]], (filtered, smoothed): (Path, Path)) -> Result<()> {
+fn picture(
+    lab: &mut Lab,
+    states: &[[f64; 4]],
+    seen: &[[f64; 2]],
+    (filtered, smoothed): (Path, Path),
+) -> Result<()> {
     let mean = |path: Path| path.iter().map(|g| (g.mean[0], g.mean[1])).collect::<Vec<_>>();
     let places = plot::Panel::new("Places", "x", "y")
         .layer(plot::Points::new("seen", seen.iter().map(|y| (y[0], y[1]))))

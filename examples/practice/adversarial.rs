@@ -60,24 +60,11 @@ fn run(lab: &mut Lab) -> Result<()> {
 
 /// Some digits, and what misleads each network about them.
 fn draw(lab: &mut Lab, clean: &Tensor, attacked: &[Tensor]) -> Result<()> {
-    let rows = [("clean", clean), ("against plain", &attacked[0]), ("against hardened", &attacked[1])];
-    let mut images = vec![];
-    for (name, x) in rows {
-        let values = x.narrow(0, 0, 10).to_vec::<f32>()?;
-        let pixels: Vec<u8> = values.iter().map(|v| (255.0 * v.clamp(0.0, 1.0)).round() as u8).collect();
-        images.extend(pixels.chunks(49).map(|pixels| (name, pixels.to_vec())));
+    let mut tiles = Tiles::new(7, 7);
+    for (name, x) in [("clean", clean), ("against plain", &attacked[0]), ("against hardened", &attacked[1])] {
+        tiles = tiles.grey(&x.narrow(0, 0, 10).to_vec::<f32>()?, |_| name.into());
     }
-    let grid: Vec<plot::GridImage> = images
-        .iter()
-        .map(|(name, pixels)| plot::GridImage {
-            pixels,
-            height: 7,
-            width: 7,
-            label: (*name).into(),
-            ok: None,
-        })
-        .collect();
     lab.picture("adversarial", |path| {
-        plot::Figure::new("What misleads a classifier of digits").images(&grid, 10).save(path)
+        plot::Figure::new("What misleads a classifier of digits").images(&tiles.images(), 10).save(path)
     })
 }

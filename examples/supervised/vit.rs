@@ -31,7 +31,8 @@ struct Trained {
 fn train(lab: &Lab, set: &data::Dataset, positions: bool) -> Result<Trained> {
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let params = lab.params();
-    let options = VitOptions { channels: 1, width: 32, heads: 4, depth: 2, ..VitOptions::new([SIDE; 2], PATCH, 10) };
+    let options =
+        VitOptions { channels: 1, width: 32, heads: 4, depth: 2, ..VitOptions::new([SIDE; 2], PATCH, 10) };
     let net = Vit::new(VitOptions { mlp_ratio: 2, ..options }, &params);
     if !positions {
         params.redraw("pos_embed", Init::ZEROS);
@@ -66,7 +67,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     let sums = last.sum(&[-1], false);
     lab.expect_same("sums of attention", (sums - 1.0).abs().amax(&[0, 1, 2], false).item()?, ..1e-5, 1e-5);
     let looks = last.mean(&[1], false).select(1, 0).narrow(1, 1, PATCHES * PATCHES);
-    let looks = looks.reshape(&[10, PATCHES, PATCHES]).repeat_interleave(PATCH, 1).repeat_interleave(PATCH, 2);
+    let looks =
+        looks.reshape(&[10, PATCHES, PATCHES]).repeat_interleave(PATCH, 1).repeat_interleave(PATCH, 2);
     let looks = looks.to_vec::<f32>()?;
     let maps = looks.chunks(SIDE * SIDE).enumerate().map(|(i, map)| {
         let most = map.iter().copied().fold(0.0, f32::max);

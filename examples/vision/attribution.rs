@@ -107,7 +107,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     let cam = cam.interpolate(Resize::To(&[SIDE]), Interpolation::Linear { align_corners: false });
     let mut occluded = Vec::new();
     for (i, &label) in test.labels.iter().enumerate().take(lab.pick(40, 6)) {
-        let map = occlusion(&test.x.select(0, i), 5, 0.0, |x| answer(x).log_softmax(1).select(1, label as usize));
+        let map =
+            occlusion(&test.x.select(0, i), 5, 0.0, |x| answer(x).log_softmax(1).select(1, label as usize));
         occluded.push(map.to_vec::<f32>()?);
     }
     let found = [
@@ -149,7 +150,8 @@ fn filters(lab: &mut Lab, params: &Params, net: &Net, test: &Set) -> Result<()> 
         maps.add(format!("map {i}"), colored(map, 0.0, high, ColorMap::Viridis, Theme::Light));
     }
     lab.picture("attribution-filters", |path| {
-        let figure = plot::Figure::new("Filters of the first layer, and what they see in one scene").columns(1);
+        let figure =
+            plot::Figure::new("Filters of the first layer, and what they see in one scene").columns(1);
         figure.images(&filters.images(), 6).images(&maps.images(), 6).save(path)
     })
 }

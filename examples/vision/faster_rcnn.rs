@@ -1,6 +1,7 @@
 //! Detection in two stages (Faster R-CNN, Ren et al. 2015): a network proposes regions, and a second part classifies and corrects what
 //! region-of-interest alignment (He et al. 2017) reads of the same features: `cargo run --release --example faster_rcnn`.
 
+use studies::detection_tiles;
 use studies::prelude::*;
 use wgrad::models::Backbone;
 use wgrad::models::detection::{
@@ -63,10 +64,7 @@ impl Net {
     /// Logits `[N, A, 2]` and corrections `[N, A, 4]` of the anchors.
     fn first(&self, maps: &Tensor) -> [Tensor; 2] {
         let [objectness, place] = &self.proposals;
-        [
-            MultiBox::by_anchor(&[objectness.forward(maps)], 2),
-            MultiBox::by_anchor(&[place.forward(maps)], 4),
-        ]
+        [MultiBox::by_anchor(&[objectness.forward(maps)], 2), MultiBox::by_anchor(&[place.forward(maps)], 4)]
     }
 
     /// As many regions of each image, the best first; in training after the objects themselves.
@@ -162,7 +160,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let found = mean_average_precision(&detected);
     lab.expect("mAP at 0.5", found.map_50, lab.pick(0.8, 0.35)..);
     lab.figure("mAP at 0.5 to 0.95", found.map);
-    let tiles = Tiles::of_detections(&test, &detected, 12);
+    let tiles = detection_tiles(&test, &detected, 12);
     lab.picture("faster_rcnn", |path| {
         plot::Figure::new("What two stages find").images(&tiles.images(), 6).save(path)
     })

@@ -61,7 +61,8 @@ fn grid(samples: usize) -> (Field, Vec<(f64, f64)>) {
 fn roughness(values: &[f64], samples: usize) -> f64 {
     let logs: Vec<f64> = values.iter().map(|v| (v + 1e-3).ln()).collect();
     let bend = |i: usize, step: usize| (logs[i - step] - 2.0 * logs[i] + logs[i + step]).abs();
-    let inside = |&i: &usize| (1..samples - 1).contains(&(i % samples)) && (1..samples - 1).contains(&(i / samples));
+    let inside =
+        |&i: &usize| (1..samples - 1).contains(&(i % samples)) && (1..samples - 1).contains(&(i / samples));
     let bends: Vec<f64> = (0..logs.len()).filter(inside).map(|i| bend(i, 1) + bend(i, samples)).collect();
     let (low, high) = logs.iter().fold((f64::MAX, f64::MIN), |(l, h), &v| (l.min(v), h.max(v)));
     bends.iter().sum::<f64>() / bends.len() as f64 / (high - low)

@@ -2,6 +2,7 @@
 //! hardest of the background; RetinaNet (Lin et al. 2017) has a feature pyramid with one head for all its levels, and the focal loss:
 //! `cargo run --release --example ssd`.
 
+use studies::detection_tiles;
 use studies::prelude::*;
 use wgrad::models::Backbone;
 use wgrad::models::detection::{AnchorGrid, BoxCoder, Matcher, MultiBox};
@@ -45,7 +46,8 @@ fn ssd(params: &Params) -> Net {
     let head = |name: &str, map: usize, values: usize| {
         Conv2d::new(WIDTH, ANCHORS * values, 3).padding(1).build(&params.path(name).path(map))
     };
-    let [class, place] = [("class", 1 + CLASSES), ("place", 4)].map(|(name, n)| [0, 1].map(|i| head(name, i, n)));
+    let [class, place] =
+        [("class", 1 + CLASSES), ("place", 4)].map(|(name, n)| [0, 1].map(|i| head(name, i, n)));
     Box::new(move |x, mode| {
         let maps = maps(x, mode);
         let of = |heads: &[Conv2d; 2], values| {
@@ -71,7 +73,8 @@ fn retina_net(params: &Params) -> Net {
         let coarse = lateral[1].forward(&coarse);
         let fine = lateral[0].forward(&fine) + coarse.interpolate(Resize::By(&[2.0]), Interpolation::Nearest);
         let levels = [fine, coarse].map(|level| tower.forward(&level.relu()).relu());
-        let of = |head: &Conv2d, values| MultiBox::by_anchor(&levels.each_ref().map(|l| head.forward(l)), values);
+        let of =
+            |head: &Conv2d, values| MultiBox::by_anchor(&levels.each_ref().map(|l| head.forward(l)), values);
         [of(&class, CLASSES), of(&place, 4)]
     })
 }
@@ -112,7 +115,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         lab.expect(format!("mAP at 0.5 of {name}"), found.map_50, lab.pick(0.8, 0.35)..);
         lab.figure(format!("mAP at 0.5 to 0.95 of {name}"), found.map);
         let picture = if focal { "ssd-retinanet" } else { "ssd" };
-        let tiles = Tiles::of_detections(&test, &detected, 12);
+        let tiles = detection_tiles(&test, &detected, 12);
         lab.picture(picture, |path| {
             plot::Figure::new(format!("What {name} finds")).images(&tiles.images(), 6).save(path)
         })?;

@@ -50,7 +50,8 @@ fn waves(device: &Device, side: usize) -> Result<Tensor> {
         let (x, y) = ((i % side) as f32, (i / side) as f32);
         ((0.55 * (x + 0.6 * y) + 1.5 * (0.3 * (y - 0.4 * x)).sin()) / 2.1).rem_euclid(3.0) as usize
     };
-    let values: Vec<f32> = (0..3 * side * side).map(|i| COLOURS[band(i % (side * side))][i / (side * side)]).collect();
+    let values: Vec<f32> =
+        (0..3 * side * side).map(|i| COLOURS[band(i % (side * side))][i / (side * side)]).collect();
     Ok(Tensor::from_slice(device, &values, &[1, 3, side, side])?)
 }
 
@@ -104,7 +105,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut tiles = Tiles::new(side, side);
     for (label, image) in [("content", &content), ("style", &style), ("result", &result)] {
         let pixels = image.to_vec::<f32>()?;
-        tiles.add(label, pixels.iter().map(|v| ((v + 1.0) * 127.5).round().clamp(0.0, 255.0) as u8).collect());
+        tiles
+            .add(label, pixels.iter().map(|v| ((v + 1.0) * 127.5).round().clamp(0.0, 255.0) as u8).collect());
     }
     lab.picture("style_transfer", |path| {
         plot::Figure::new("Style transfer").images(&tiles.images(), 3).save(path)

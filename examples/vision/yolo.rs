@@ -1,6 +1,7 @@
 //! Detection in one pass with a grid (YOLO, Redmon et al. 2016 and 2017): each cell gives one box, its confidence and its class; boxes are
 //! trained by generalised intersection over union (Rezatofighi et al. 2019): `cargo run --release --example yolo`.
 
+use studies::detection_tiles;
 use studies::prelude::*;
 use wgrad::models::Backbone;
 use wgrad::models::detection::YoloGrid;
@@ -49,7 +50,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("mAP at 0.5, untrained", before, ..0.05);
     lab.expect("mAP at 0.5", after.map_50, lab.pick(0.85, 0.5)..);
     lab.figure("mAP at 0.5 to 0.95", after.map);
-    let tiles = Tiles::of_detections(&test, &detected, 12);
+    let tiles = detection_tiles(&test, &detected, 12);
     lab.picture("yolo", |path| {
         plot::Figure::new("What a grid of 6x6 cells finds").images(&tiles.images(), 6).save(path)
     })

@@ -4,8 +4,8 @@
 //! under PyTorch's names.
 
 pub mod adversarial;
-pub mod compress;
 pub mod attribution;
+pub mod compress;
 pub mod detection;
 pub mod distributions;
 pub mod energy;
@@ -60,20 +60,10 @@ pub use sparse::SparseMatrix;
 pub use summary::{LayerSummary, Summary};
 pub use weights::WeightsFile;
 pub use zoo::{
-    AlexNet, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder, DenseNet,
-    EfficientNet, EfficientNetOptions, Encoded, Gcn, GoogLeNet, GoogLeNetOutput, Gpt, GptOptions, Inception,
-    LeNet, Masked, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions,
-    Tagger, TaggerOptions, Translator, TranslatorOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions, WaveNet,
+    AlexNet, Attend, Autoencoder, Backbone, Bert, BertOptions, CharRnn, CharRnnOptions, ConditionalVae,
+    ConvAutoencoder, DeepLab, DenseNet, EfficientNet, EfficientNetOptions, Encoded, Espcn, Fcn, Gcn,
+    GoogLeNet, GoogLeNetOutput, Gpt, GptOptions, Inception, LeNet, Masked, MatrixFactorization, Mlp,
+    MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions, SkipGram, Srcnn, Tagger,
+    TaggerOptions, Translator, TranslatorOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions, WaveNet,
     WaveNetOptions,
-    LeNet, Masked, MatrixFactorization, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions, SkipGram,
-    AlexNet, Attend, Autoencoder, Backbone, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder, DeepLab, DenseNet,
-    EfficientNet, EfficientNetOptions, Encoded, Espcn, Fcn, Gcn, GoogLeNet, GoogLeNetOutput, Gpt, GptOptions, Inception,
-    LeNet, Masked, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions, Srcnn,
-    Tagger, TaggerOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions,
-    Tagger, TaggerOptions, Translator, TranslatorOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions,
-    WaveNet, WaveNetOptions,
-    AlexNet, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, ConditionalVae,
-    ConvAutoencoder, DenseNet, EfficientNet, EfficientNetOptions, Encoded, Gcn, GoogLeNet, GoogLeNetOutput,
-    Gpt, GptOptions, Inception, LeNet, Masked, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState,
-    Seq2Seq, Seq2SeqOptions, Tagger, TaggerOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions,
 };

@@ -28,6 +28,7 @@
 //! # Ok::<(), anyhow::Error>(())
 //! ```
 
+mod detection_tiles;
 mod fit;
 mod lab;
 mod minibatch;
@@ -36,8 +37,8 @@ mod program;
 mod report;
 mod steps;
 mod tiny_digits;
-mod tiles;
 
+pub use detection_tiles::detection_tiles;
 pub use lab::{Lab, Setup};
 pub use minibatch::minibatch;
 pub use plane::{Plane, pairs, ring_of_normals};
@@ -45,7 +46,6 @@ pub use program::{Study, main};
 pub use report::{Figure, Report};
 pub use steps::Steps;
 pub use tiny_digits::{Judged, TinyDigits};
-pub use tiles::Tiles;
 
 /// What a study needs.
 pub mod prelude {
@@ -58,5 +58,7 @@ pub mod prelude {
     pub use wgrad::prelude::*;
     pub use wgrad::train::{metrics, plot};
 
-    pub use crate::{Lab, Study, Tiles, minibatch};
+    pub use wgrad::train::plot::Tiles;
+
+    pub use crate::{Lab, Study, minibatch};
 }

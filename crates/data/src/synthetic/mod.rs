@@ -1,9 +1,9 @@
 //! Data made from nothing, to train on where there is no data set: images of ten classes of shapes and patterns, digits,
 //! texts, sounds, points of the plane, graphs of communities, and what users chose.
 
+mod bars;
 mod blocks;
 mod choices;
-mod bars;
 mod digits;
 mod families;
 mod grammar;
@@ -20,15 +20,14 @@ use rayon::prelude::*;
 use crate::images::{Dataset, ImageSet};
 use crate::rng::{self, Use};
 
+pub use bars::bars_and_stripes;
 pub use blocks::{Blocks, LabelledGraph, blocks};
 pub use choices::{Choices, choices};
 pub use families::{FAMILIES, families};
-pub use bars::bars_and_stripes;
-pub use grammar::grammar;
 pub use grammar::{grammar, grammar_entropy};
 pub use points::{LabelledPoints, blobs, moons, ring, spirals};
-pub use spoken::spoken;
 pub use scenes::{Scenes, scenes};
+pub use spoken::spoken;
 
 /// The class names, in the order of their labels.
 const CLASSES: [&str; 10] =

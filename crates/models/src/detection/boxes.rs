@@ -104,7 +104,10 @@ mod tests {
         let boxes = tensor(&a).variable();
         let loss = generalized_box_iou_loss(&boxes, &tensor(&b), Reduction::None);
         for (i, found) in loss.to_vec::<f32>().unwrap().into_iter().enumerate() {
-            assert!((f64::from(found) - (1.0 - generalized_box_iou(a[i], b[i]))).abs() < 1e-5, "{i}: {found}");
+            assert!(
+                (f64::from(found) - (1.0 - generalized_box_iou(a[i], b[i]))).abs() < 1e-5,
+                "{i}: {found}"
+            );
         }
         let gradient = autograd::grad(&loss.sum_all(), &[&boxes]).remove(0).unwrap().to_vec::<f32>().unwrap();
         // The third box lies right of and below its target: moving its left and top edges back helps.

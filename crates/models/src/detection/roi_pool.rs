@@ -54,9 +54,8 @@ fn largest(x: &Tensor, dim: usize, ranges: &[[usize; 2]], bins: usize) -> Tensor
     let regions = x.shape()[0];
     let width = ranges.iter().map(|[from, to]| to.saturating_sub(*from)).max().unwrap_or(0).max(1);
     // Shorter ranges repeat their last cell; empty ones are masked.
-    let cell = |&[from, to]: &[usize; 2], i: usize| {
-        (from + i).min(to.max(1) - 1).min(x.shape()[dim] - 1) as i32
-    };
+    let cell =
+        |&[from, to]: &[usize; 2], i: usize| (from + i).min(to.max(1) - 1).min(x.shape()[dim] - 1) as i32;
     let cells: Vec<i32> = ranges.iter().flat_map(|range| (0..width).map(|i| cell(range, i))).collect();
     let some: Vec<f32> = ranges.iter().map(|[from, to]| f32::from(u8::from(from < to))).collect();
     let mut shape = [regions, 1, 1, 1];
@@ -82,7 +81,8 @@ mod tests {
         let (c, h, w) = (2, 6, 5);
         let values: Vec<f32> = (0..c * h * w).map(|i| ((i * 37) % 61) as f32).collect();
         let features = Tensor::from_slice(&device, &values, &[1, c, h, w]).unwrap();
-        let regions = [(0, [2.0, 2.0, 16.0, 22.0]), (0, [9.0, 3.0, 10.0, 4.0]), (0, [12.0, 16.0, 60.0, 60.0])];
+        let regions =
+            [(0, [2.0, 2.0, 16.0, 22.0]), (0, [9.0, 3.0, 10.0, 4.0]), (0, [12.0, 16.0, 60.0, 60.0])];
         let found = roi_pool(&features, &regions, [2, 3], 0.25).to_vec::<f32>().unwrap();
         let mut at = found.iter();
         for (_, corners) in regions {

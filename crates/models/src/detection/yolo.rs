@@ -67,7 +67,8 @@ impl YoloGrid {
         let mut classes = vec![NONE; objects.len() * cells];
         for (image, object) in objects.iter().enumerate().flat_map(|(i, of)| of.iter().map(move |o| (i, o))) {
             let [left, top, right, bottom] = object.corners;
-            let place = |low: f32, high: f32, most| (((low + high) * 0.5 / self.stride) as usize).min(most - 1);
+            let place =
+                |low: f32, high: f32, most| (((low + high) * 0.5 / self.stride) as usize).min(most - 1);
             let cell = image * cells + place(top, bottom, rows) * columns + place(left, right, columns);
             if classes[cell] == NONE {
                 classes[cell] = object.class as i32;

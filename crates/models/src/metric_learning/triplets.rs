@@ -34,7 +34,8 @@ pub fn semi_hard_triplet_loss(embeddings: &Tensor, labels: &Tensor, margin: f32)
     let of_negative = distance.unsqueeze(1);
     let semi_hard = same.unsqueeze(1).logical_not().logical_and(of_negative.gt(&distance.unsqueeze(2)));
     let none = f32::MAX;
-    let closest = of_negative.expand(&[n, n, n]).masked_fill(&semi_hard.logical_not(), none).amin(&[2], false);
+    let closest =
+        of_negative.expand(&[n, n, n]).masked_fill(&semi_hard.logical_not(), none).amin(&[2], false);
     let farthest = distance.masked_fill(&same, 0.0).amax(&[1], true).expand(&[n, n]);
     let negative = farthest.where_(&closest.ge(none), &closest);
     let other = Tensor::arange(embeddings.device(), n);
@@ -57,7 +58,8 @@ mod tests {
         let labels: Vec<i32> = (0..n).map(|i| (i * i % 4) as i32).collect();
         let x = Tensor::from_slice(&device, &values, &[n, d]).unwrap();
         let found = semi_hard_triplet_loss(&x, &Tensor::from_slice(&device, &labels, &[n]).unwrap(), 0.2);
-        let distance = |a: usize, b: usize| (0..d).map(|k| (values[a * d + k] - values[b * d + k]).powi(2)).sum::<f32>();
+        let distance =
+            |a: usize, b: usize| (0..d).map(|k| (values[a * d + k] - values[b * d + k]).powi(2)).sum::<f32>();
         let mut losses = vec![];
         for (a, p) in (0..n * n).map(|i| (i / n, i % n)).filter(|&(a, p)| a != p && labels[a] == labels[p]) {
             let negatives = (0..n).filter(|&i| labels[i] != labels[a]).map(|i| distance(a, i));

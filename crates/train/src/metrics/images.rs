@@ -34,7 +34,12 @@ pub fn psnr(image: &[f32], target: &[f32], peak: f64) -> f64 {
 pub fn ssim(image: &[f32], target: &[f32], [height, width]: [usize; 2], peak: f64) -> f64 {
     const SIDE: usize = 7;
     let fits = image.len() == target.len() && height >= SIDE && width >= SIDE;
-    assert!(fits && image.len().is_multiple_of(height * width), "ssim: sizes {} and {}", image.len(), target.len());
+    assert!(
+        fits && image.len().is_multiple_of(height * width),
+        "ssim: sizes {} and {}",
+        image.len(),
+        target.len()
+    );
     let (c1, c2) = ((0.01 * peak).powi(2), (0.03 * peak).powi(2));
     let window = |start: usize| {
         let places = (0..SIDE * SIDE).map(|i| start + i / SIDE * width + i % SIDE);

@@ -49,14 +49,13 @@ mod rand_index;
 mod regression;
 mod retrieval;
 mod rouge;
-mod spans;
 mod selective;
+mod spans;
 mod sums;
 mod temperature;
 
 pub use accuracy::{Accuracy, accuracy};
 pub use activations::{ActivationStatistics, activation_statistics};
-pub use accuracy::Accuracy;
 pub use amari::amari_distance;
 pub use bleu::{Smoothing, bleu};
 pub use calibration::{ReliabilityBin, expected_calibration_error, reliability};
@@ -68,9 +67,8 @@ pub use curves::{Curve, average_precision, precision_recall_curve, roc_auc, roc_
 pub use detection::{
     Corners, Detected, Detection, MeanAveragePrecision, Object, box_iou, mean_average_precision,
 };
-pub use drift::{ks_statistic, population_stability_index};
-pub use edit::{edit_distance, error_rate};
 pub use drift::{ks_p_value, ks_statistic, population_stability_index};
+pub use edit::{edit_distance, error_rate};
 pub use frechet::frechet_distance;
 pub use images::{psnr, ssim};
 pub use interval::wilson_interval;
@@ -82,6 +80,6 @@ pub use rand_index::adjusted_rand_index;
 pub use regression::{Regression, RegressionScores};
 pub use retrieval::{ndcg, recall_at_k};
 pub use rouge::{RougeScore, rouge_l, rouge_n};
-pub use spans::{Span, SpanScores, bio_spans, span_scores};
 pub use selective::accuracy_coverage_curve;
+pub use spans::{Span, SpanScores, bio_spans, span_scores};
 pub use temperature::fit_temperature;

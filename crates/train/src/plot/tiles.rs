@@ -18,7 +18,7 @@ use super::theme::Theme;
 pub struct Tiles {
     height: usize,
     width: usize,
-    images: Vec<(Vec<u8>, String)>,
+    images: Vec<(Vec<u8>, String, Option<bool>)>,
 }
 
 impl Tiles {
@@ -45,20 +45,31 @@ impl Tiles {
         label: impl Fn(usize) -> String,
     ) -> Tiles {
         let images = values.chunks(self.height * self.width).enumerate();
-        self.images.extend(images.map(|(i, v)| (colored(v, low, high, colors, Theme::Light), label(i))));
+        let colored = |v: &[f32]| colored(v, low, high, colors, Theme::Light);
+        self.images.extend(images.map(|(i, v)| (colored(v), label(i), None)));
         self
+    }
+
+    /// Adds grey or RGB bytes, `[1, height, width]` or `[3, height, width]`.
+    pub fn add(&mut self, label: impl Into<String>, pixels: Vec<u8>) {
+        self.images.push((pixels, label.into(), None));
+    }
+
+    /// As [`add`](Tiles::add), with whether the caption is right, which the frame shows.
+    pub fn add_judged(&mut self, label: impl Into<String>, pixels: Vec<u8>, right: bool) {
+        self.images.push((pixels, label.into(), Some(right)));
     }
 
     /// The images, as [`Figure::images`](super::Figure::images) takes them.
     pub fn images(&self) -> Vec<GridImage<'_>> {
         self.images
             .iter()
-            .map(|(pixels, label)| GridImage {
+            .map(|(pixels, label, ok)| GridImage {
                 pixels,
                 height: self.height,
                 width: self.width,
                 label: label.clone(),
-                ok: None,
+                ok: *ok,
             })
             .collect()
     }
