@@ -34,7 +34,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     };
     let start = || (draw.uniform(&device, &[CHAINS, 2]) * 2.0 - 1.0) * 3.5;
     let mut chains = start();
-    let steps = lab.pick(1500, 180);
+    let steps = lab.pick(1000, 180);
     let mut opt = Adam::new(&params).betas(0.5, 0.99);
     let rate = Cosine::new(1e-2, 0.0, steps);
     for step in lab.steps("energy", steps) {
