@@ -9,7 +9,7 @@ use wgrad::models::generative::{NoiseSchedule, SmoothMlp, classifier_free_guidan
 pub const STUDY: Study = Study {
     name: "diffusion",
     about: "A diffusion model learns the noise in points of a ring, and makes points and those of a class from noise.",
-    on_gpu: true,
+    on_gpu: false,
     data: None,
     run,
 };
