@@ -109,7 +109,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let group: Vec<usize> = start.iter().map(nearest).collect();
     lab.picture("cyclegan", |path| {
         let panel = |title: &str, points: &[(f64, f64)]| {
-            let panel = plot::Panel::new(title, "", "").equal().x_range(-4.0, 4.0).y_range(-4.0, 4.0);
+            let panel = plot::Panel::new(title, "", "").equal().x_range(-4.5, 4.5).y_range(-4.5, 4.5);
             (0..5).fold(panel, |panel, k| {
                 let of = points.iter().zip(&group).filter(|(_, g)| **g == k).map(|(p, _)| *p);
                 panel.layer(plot::Points::new(format!("cloud {}", k + 1), of).radius(2.0))

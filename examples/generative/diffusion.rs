@@ -9,7 +9,7 @@ use wgrad::models::generative::{NoiseSchedule, SmoothMlp, classifier_free_guidan
 pub const STUDY: Study = Study {
     name: "diffusion",
     about: "A diffusion model learns the noise in points of a ring, and makes points and those of a class from noise.",
-    on_gpu: true,
+    on_gpu: false,
     data: None,
     run,
 };
@@ -139,11 +139,11 @@ fn run(lab: &mut Lab) -> Result<()> {
 
     // The median distance from the middle of a normal distribution of the plane is 1.177 deviations.
     lab.expect("median distance, guided by 1", medians[2] / (1.177 * DEVIATION), 0.7..1.3);
-    lab.expect("median distance, guided by 2", medians[3] / (1.177 * DEVIATION), 0.0..1.3);
+    lab.figure("median distance, guided by 2", medians[3] / (1.177 * DEVIATION));
 
     lab.picture("diffusion", |path| -> Result<()> {
         let mut figure = plot::Figure::new("Denoising diffusion of a ring").columns(3);
-        for (name, points) in panels.iter().filter(|(name, _)| !name.ends_with('5')) {
+        for (name, points) in &panels {
             let points = plot::Points::new("", pairs(points)?).radius(1.5);
             let panel = plot::Panel::new(name, "", "").layer(points).equal();
             figure = figure.panel(panel.x_range(-6.0, 6.0).y_range(-6.0, 6.0));

@@ -24,7 +24,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let truth = ring_of_normals(&device, 8, 2.0, 0.4);
     let params = lab.params();
     let flow = NormalizingFlow::real_nvp(&params, 2, 8, 64);
-    let steps = lab.pick(4000, 400);
+    let steps = lab.pick(3000, 300);
     let mut opt = Adam::new(&params);
     lab.fit("log-likelihood", steps, &mut opt, Cosine::new(4e-3, 0.0, steps), |_| {
         Ok(-flow.log_prob(&truth.sample(&draw, &[256])).mean_all())

@@ -62,8 +62,8 @@ struct Game {
     name: &'static str,
     loss: GanLoss,
     critic: fn(&Params) -> Critic,
-    /// Critic steps for each of the generator's.
-    critic_steps: usize,
+    /// Critic steps for each of the generator's, and how much longer they are.
+    critic_steps: (usize, f32),
     restraint: Restraint,
     /// Modes to be found, and the share of points near them.
     least: (f64, f64),
@@ -83,23 +83,23 @@ const PLAIN: Game = Game {
     name: "non-saturating",
     loss: GanLoss::NonSaturating,
     critic: Critic::plain,
-    critic_steps: 1,
+    critic_steps: (1, 2.0),
     restraint: Restraint::Nothing,
-    least: (1.0, 0.15),
+    least: (3.0, 0.3),
 };
-const WASSERSTEIN: Game = Game { loss: GanLoss::Wasserstein, critic_steps: 2, least: (5.0, 0.3), ..PLAIN };
+const WASSERSTEIN: Game = Game { loss: GanLoss::Wasserstein, critic_steps: (3, 1.0), least: (3.0, 0.2), ..PLAIN };
 
 const GAMES: [Game; 5] = [
     PLAIN,
     Game { name: "non-saturating, R1", restraint: Restraint::R1(0.1), least: (7.0, 0.4), ..PLAIN },
     Game { name: "WGAN, clipped", restraint: Restraint::Clip(0.1), ..WASSERSTEIN },
-    Game { name: "WGAN-GP", restraint: Restraint::Penalty(0.1), ..WASSERSTEIN },
+    Game { name: "WGAN-GP", restraint: Restraint::Penalty(0.1), least: (6.0, 0.3), ..WASSERSTEIN },
     Game {
         name: "spectral norm",
         loss: GanLoss::Hinge,
         critic: Critic::spectral,
-        critic_steps: 2,
-        least: (7.0, 0.4),
+        critic_steps: (2, 1.0),
+        least: (6.0, 0.35),
         ..PLAIN
     },
 ];
@@ -110,11 +110,10 @@ fn run(lab: &mut Lab) -> Result<()> {
     let truth = ring_of_normals(&device, 8, 2.0, DEVIATION);
     let centres = truth.components.mean().to_vec::<f32>()?;
     let noise = || draw.normal(&device, &[BATCH, LATENT]);
-    // Passes of either player.
-    let budget = lab.pick(12_000, 1200);
+    let steps = lab.pick(3000, 360);
+    let rate = Cosine::new(2e-3, 0.0, steps);
     let mut panels = vec![("truth", pairs(&truth.sample(&draw, &[1000]))?)];
     for game in &GAMES {
-        let steps = budget / (1 + game.critic_steps);
         let (of_generator, of_critic) = (lab.params(), lab.params());
         let generator = Mlp::new(&[LATENT, 64, 64, 2], &of_generator);
         let critic = (game.critic)(&of_critic);
@@ -125,9 +124,9 @@ fn run(lab: &mut Lab) -> Result<()> {
             }
             _ => Box::new(Adam::new(&of_critic).betas(0.5, 0.9)),
         };
-        let rate = Cosine::new(2e-3, 0.0, steps);
         for step in lab.steps(game.name, steps) {
-            for _ in 0..game.critic_steps {
+            let (critic_steps, longer) = game.critic_steps;
+            for _ in 0..critic_steps {
                 let (real, fake) = (truth.sample(&draw, &[BATCH]), generator.forward(&noise()).detach());
                 let scores = critic.forward(&cat(&[&real, &fake], 0), Mode::Train);
                 let mut loss =
@@ -141,7 +140,7 @@ fn run(lab: &mut Lab) -> Result<()> {
                     Restraint::R1(weight) => loss + r1_penalty(again, &real) * weight,
                     Restraint::Nothing | Restraint::Clip(_) => loss,
                 };
-                opt_critic.step(loss.backward(), rate.lr(step))?;
+                opt_critic.step(loss.backward(), longer * rate.lr(step))?;
             }
             let scores = critic.forward(&generator.forward(&noise()), Mode::Eval);
             opt_generator.step(game.loss.generator(&scores).backward(), rate.lr(step))?;

@@ -90,8 +90,8 @@ fn flow(lab: &mut Lab) -> Result<()> {
     let draw = Generator::new(lab.seed());
     let truth = ring_of_normals(&device, 3, 1.6, 0.6);
     let params = lab.params();
-    let flow = ContinuousFlow::new(&params, 2, 32, lab.pick(6, 3));
-    let steps = lab.pick(800, 100);
+    let flow = ContinuousFlow::new(&params, 2, 32, lab.pick(4, 3));
+    let steps = lab.pick(400, 100);
     let mut opt = Adam::new(&params);
     lab.fit("continuous flow", steps, &mut opt, Cosine::new(1e-2, 0.0, steps), |_| {
         Ok(-flow.log_prob(&truth.sample(&draw, &[128]), Trace::Exact).mean_all())

@@ -39,7 +39,9 @@ impl TinyDigits {
         let set = data::synthetic::small_digits(count, 1000, lab.seed());
         let of = |set: &data::ImageSet| -> Result<[Tensor; 2]> {
             let batch = set.to_device(lab.device())?;
-            Ok([batch.images.pad(&[(1, 0), (1, 0)], Padding::Constant(0.0)) * 2.0 - 1.0, batch.labels])
+            // Strokes are thinner than a pixel: brighter ones are easier to see.
+            let images = (batch.images.pad(&[(1, 0), (1, 0)], Padding::Constant(0.0)) * 1.6).clamp_max(1.0);
+            Ok([images * 2.0 - 1.0, batch.labels])
         };
         let ([images, labels], [others, _]) = (of(&set.train)?, of(&set.test)?);
         let params = lab.params();

@@ -6,7 +6,7 @@ studies! {
     flow: gpu,
     autoregressive_flow,
     neural_ode,
-    diffusion: gpu,
+    diffusion,
     score_matching,
     energy_model,
 }
