@@ -81,14 +81,16 @@ fn modern(lab: &mut Lab) -> Result<()> {
     let count = lab.pick(20_000, 4_000);
     let mut draws = lab.draws(1);
     let patterns: Vec<f32> = (0..count).flat_map(|_| random(&mut draws, UNITS)).collect();
-    let cues: Vec<f32> = patterns.chunks(UNITS).take(100).flat_map(|p| corrupted(&mut draws, p, 0.1)).collect();
+    let cues: Vec<f32> =
+        patterns.chunks(UNITS).take(100).flat_map(|p| corrupted(&mut draws, p, 0.1)).collect();
     let net = ModernHopfield::new(&Tensor::from_slice(lab.device(), &patterns, &[count, UNITS])?, 1.0);
     let cues = Tensor::from_slice(lab.device(), &cues, &[100, UNITS])?;
     let recalled = net.recall(&cues);
     let rise = (net.energy(&recalled) - net.energy(&cues)).amax(&[0], false).item()?;
     lab.expect("attention: highest rise of energy", rise, ..=1e-3);
     let states = recalled.to_vec::<f32>()?;
-    let mean = states.chunks(UNITS).zip(patterns.chunks(UNITS)).map(|(a, b)| overlap(a, b)).sum::<f64>() / 100.0;
+    let mean =
+        states.chunks(UNITS).zip(patterns.chunks(UNITS)).map(|(a, b)| overlap(a, b)).sum::<f64>() / 100.0;
     lab.expect(format!("attention: overlap, {UNITS} units"), mean, 0.98..=1.001);
     lab.figure("attention: patterns a unit", count as f64 / UNITS as f64);
     Ok(())
@@ -102,7 +104,9 @@ fn pictures(lab: &mut Lab) -> Result<()> {
         ("stripes", |x, _| (5.0 * std::f64::consts::PI * x).sin() > 0.0),
         ("slants", |x, y| (2.0 * std::f64::consts::PI * (x + y)).sin() > 0.0),
         ("bars", |_, y| (3.0 * std::f64::consts::PI * y).sin() > 0.0),
-        ("checks", |x, y| (3.0 * std::f64::consts::PI * x).sin() * (2.0 * std::f64::consts::PI * y).sin() > 0.0),
+        ("checks", |x, y| {
+            (3.0 * std::f64::consts::PI * x).sin() * (2.0 * std::f64::consts::PI * y).sin() > 0.0
+        }),
     ];
     let place = |i: usize| (2 * i + 1) as f64 / SIDE as f64 - 1.0;
     let shape = |inside: fn(f64, f64) -> bool| -> Vec<f32> {
@@ -128,12 +132,20 @@ fn pictures(lab: &mut Lab) -> Result<()> {
     let rows = [("stored", &patterns), ("cue", &cues), ("recalled", &recalled)];
     let tiles: Vec<(Vec<u8>, String)> = rows
         .iter()
-        .flat_map(|(what, states)| states.iter().zip(SHAPES).map(move |(s, (name, _))| (s, format!("{name}, {what}"))))
+        .flat_map(|(what, states)| {
+            states.iter().zip(SHAPES).map(move |(s, (name, _))| (s, format!("{name}, {what}")))
+        })
         .map(|(s, label)| (s.iter().map(|&x| if x > 0.0 { 40 } else { 235 }).collect(), label))
         .collect();
     let images: Vec<_> = tiles
         .iter()
-        .map(|(pixels, label)| plot::GridImage { pixels, height: SIDE, width: SIDE, label: label.clone(), ok: None })
+        .map(|(pixels, label)| plot::GridImage {
+            pixels,
+            height: SIDE,
+            width: SIDE,
+            label: label.clone(),
+            ok: None,
+        })
         .collect();
     let title = "A Hopfield network of 400 units recalls pictures from half of them";
     lab.picture("hopfield", |path| plot::image_grid(path, title, &images, SHAPES.len()))

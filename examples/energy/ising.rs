@@ -59,7 +59,12 @@ fn run(lab: &mut Lab) -> Result<()> {
         // Near the critical point a finite lattice differs from an infinite one.
         if share == 0.7 || share == 1.15 {
             let (energy, size) = (Ising::onsager_energy(beta), Ising::yang_magnetisation(beta));
-            lab.expect_same(format!("{share} critical: energy, error"), means.energy - energy, -0.015..0.015, 0.01);
+            lab.expect_same(
+                format!("{share} critical: energy, error"),
+                means.energy - energy,
+                -0.015..0.015,
+                0.01,
+            );
             if share > 1.0 {
                 let error = means.magnetisation - size;
                 lab.expect_same(format!("{share} critical: magnetisation, error"), error, -0.01..0.01, 0.01);
@@ -77,8 +82,15 @@ fn run(lab: &mut Lab) -> Result<()> {
 
 type Line = Vec<(f64, f64)>;
 
-fn picture(lab: &mut Lab, side: usize, (energies, sizes): (Line, Line), last: &[(f64, Tensor)]) -> Result<()> {
-    let exact = |f: fn(f64) -> f64| (0..=200).map(move |i| 1.35 + 0.0165 * f64::from(i)).map(move |t| (t, f(1.0 / t)));
+fn picture(
+    lab: &mut Lab,
+    side: usize,
+    (energies, sizes): (Line, Line),
+    last: &[(f64, Tensor)],
+) -> Result<()> {
+    let exact = |f: fn(f64) -> f64| {
+        (0..=200).map(move |i| 1.35 + 0.0165 * f64::from(i)).map(move |t| (t, f(1.0 / t)))
+    };
     let measured = |points: Line| plot::Points::new(format!("{side} x {side}"), points);
     let panels = [
         plot::Panel::new("Energy", "temperature", "a spin")

@@ -91,7 +91,13 @@ fn filters(lab: &mut Lab, rbm: &Rbm, samples: &[f32]) -> Result<()> {
     let tiles: Vec<_> = filters.chain(drawn).collect();
     let images: Vec<_> = tiles
         .iter()
-        .map(|(pixels, label)| plot::GridImage { pixels, height: SIDE, width: SIDE, label: label.clone(), ok: None })
+        .map(|(pixels, label)| plot::GridImage {
+            pixels,
+            height: SIDE,
+            width: SIDE,
+            label: label.clone(),
+            ok: None,
+        })
         .collect();
     let title = "What the hidden units look for, and what the machine draws";
     lab.picture("rbm-filters", |path| plot::image_grid(path, title, &images, 6))

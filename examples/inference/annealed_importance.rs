@@ -63,11 +63,20 @@ fn run(lab: &mut Lab) -> Result<()> {
             lab.expect("rmse of log Z at the end", rmse, ..0.45);
             lab.expect("log Z of all samples, error", (all.log_mean() - exact).abs(), ..0.1);
             lab.expect("effective samples of 1000", all.effective_size(), 100.0..);
-            let right: Vec<f64> = ends.mean(&[1], false).to_vec::<f32>()?.iter().map(|x| f64::from(u8::from(*x > 0.0))).collect();
+            let right: Vec<f64> = ends
+                .mean(&[1], false)
+                .to_vec::<f32>()?
+                .iter()
+                .map(|x| f64::from(u8::from(*x > 0.0)))
+                .collect();
             lab.expect("share in the first peak", all.mean(right), 0.4..0.6);
         }
     }
-    lab.expect("error at the end against plain importance sampling", curve[curve.len() - 1].1 / curve[0].1, ..0.25);
+    lab.expect(
+        "error at the end against plain importance sampling",
+        curve[curve.len() - 1].1 / curve[0].1,
+        ..0.25,
+    );
     let falls = curve.windows(2).filter(|pair| pair[1].1 > 1.3 * pair[0].1).count();
     lab.expect("longer ways with a larger error", falls as f64, ..=0.0);
     let panel = plot::Panel::new("", "temperatures", "root mean square error of log Z").log_x().log_y();

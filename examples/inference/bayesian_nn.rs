@@ -86,12 +86,16 @@ fn run(lab: &mut Lab) -> Result<()> {
     let generator = Generator::new(lab.seed());
     let chains = lab.pick(16, 8);
     let start = generator.normal(&device, &[chains, WEIGHTS]);
-    let mut hmc = Hmc::new(log_joint, 20).step(0.01);
+    let mut hmc = Hmc::new(log_joint, 20).initial_step(0.01);
     let (warm_up, length) = (lab.pick(1000, 120), lab.pick(1000, 100));
     let drawn = sample(&mut hmc, &start, warm_up, length, &generator)?;
     // Every few steps of all chains.
-    let thinned: Vec<f32> =
-        drawn.states().enumerate().filter(|(i, _)| i / chains % (length / 50) == 0).flat_map(|(_, w)| w.to_vec()).collect();
+    let thinned: Vec<f32> = drawn
+        .states()
+        .enumerate()
+        .filter(|(i, _)| i / chains % (length / 50) == 0)
+        .flat_map(|(_, w)| w.to_vec())
+        .collect();
     let weights = Tensor::from_slice(&device, &thinned, &[thinned.len() / WEIGHTS, WEIGHTS])?;
     let hmc_answers = Answers::new("Hamiltonian Monte Carlo", &network(&weights, &asked))?;
 
@@ -115,7 +119,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut aways = Vec::new();
     for (answers, (least, gap)) in answers.iter().zip([(3.0, 1.3), (1.2, 0.8), (1.3, 0.8)]) {
         let name = answers.name;
-        let at_data = mean_at(&answers.deviation, &|x| (-1.0..=-0.4).contains(&x) || (0.4..=1.0).contains(&x));
+        let at_data =
+            mean_at(&answers.deviation, &|x| (-1.0..=-0.4).contains(&x) || (0.4..=1.0).contains(&x));
         let away = mean_at(&answers.deviation, &|x| x.abs() > 1.7);
         let between = mean_at(&answers.deviation, &|x| x.abs() < 0.15);
         lab.expect(format!("{name}: spread away from the data against there"), away / at_data, least..);
@@ -127,7 +132,11 @@ fn run(lab: &mut Lab) -> Result<()> {
         });
         aways.push(away);
         let share = covered.count() as f64 / test_y.len() as f64;
-        lab.expect(format!("{name}: test points in 95% intervals"), share, if least > 2.0 { 0.9..0.99 } else { 0.8..1.01 });
+        lab.expect(
+            format!("{name}: test points in 95% intervals"),
+            share,
+            if least > 2.0 { 0.9..0.99 } else { 0.8..1.01 },
+        );
     }
     // Independent weights leave out most of what is possible.
     lab.expect("spread away from the data, variational against HMC", aways[1] / aways[0], ..0.6);
@@ -139,8 +148,11 @@ fn dropout(lab: &Lab, x: &Tensor, y: &Tensor, asked: &Tensor) -> Result<Answers>
     const WIDTH: usize = 64;
     let params = lab.params();
     let layers = [(1, WIDTH), (WIDTH, WIDTH), (WIDTH, 1)];
-    let layers: Vec<Linear> =
-        layers.iter().enumerate().map(|(i, (a, b))| Linear::new(&params.path(format!("fc{i}")), *a, *b)).collect();
+    let layers: Vec<Linear> = layers
+        .iter()
+        .enumerate()
+        .map(|(i, (a, b))| Linear::new(&params.path(format!("fc{i}")), *a, *b))
+        .collect();
     let generator = params.generator();
     let forward = |x: &Tensor| {
         let hidden = layers[0].forward(&(x.unsqueeze(1) * 4.0)).relu().dropout(0.1, &generator);

@@ -24,7 +24,8 @@ fn run(lab: &mut Lab) -> Result<()> {
 
 /// The furthest apart that two beliefs are.
 fn apart(a: &Beliefs, b: &Beliefs) -> f64 {
-    let pairs = a.variables.iter().chain(&a.factors).flatten().zip(b.variables.iter().chain(&b.factors).flatten());
+    let pairs =
+        a.variables.iter().chain(&a.factors).flatten().zip(b.variables.iter().chain(&b.factors).flatten());
     pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
@@ -93,7 +94,8 @@ fn grid(lab: &mut Lab) -> Result<()> {
         for v in 0..side * side {
             let field = 0.5 * draws.normal();
             graph.factor(&[v], &[-field, field]);
-            let beside = [(v % side + 1 < side).then_some(v + 1), (v + side < side * side).then_some(v + side)];
+            let beside =
+                [(v % side + 1 < side).then_some(v + 1), (v + side < side * side).then_some(v + side)];
             for other in beside.into_iter().flatten() {
                 let pull = strength * draws.normal();
                 graph.factor(&[v, other], &[pull, -pull, -pull, pull]);
@@ -134,9 +136,16 @@ fn grid(lab: &mut Lab) -> Result<()> {
         .layer(plot::Points::new("variables", pairs))
         .with(plot::Series::new("exact", [(0.0, 0.0), (1.0, 1.0)]).exact())
         .equal();
-    let curves = plot::Panel::new("Error by strength of the loops", "deviation of couplings", "mean error of marginals")
-        .with(plot::Series::new("loopy belief propagation", errors));
+    let curves = plot::Panel::new(
+        "Error by strength of the loops",
+        "deviation of couplings",
+        "mean error of marginals",
+    )
+    .with(plot::Series::new("loopy belief propagation", errors));
     lab.picture("belief_propagation", |path| {
-        plot::Figure::new("Belief propagation on a grid of random couplings").panel(scatter).panel(curves).save(path)
+        plot::Figure::new("Belief propagation on a grid of random couplings")
+            .panel(scatter)
+            .panel(curves)
+            .save(path)
     })
 }

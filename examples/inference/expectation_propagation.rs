@@ -20,7 +20,10 @@ fn run(lab: &mut Lab) -> Result<()> {
     let clutter = clutter(lab)?;
     let probit = probit(lab)?;
     lab.picture("expectation_propagation", |path| {
-        plot::Figure::new("Expectation propagation and Laplace's approximation").panel(clutter).panel(probit).save(path)
+        plot::Figure::new("Expectation propagation and Laplace's approximation")
+            .panel(clutter)
+            .panel(probit)
+            .save(path)
     })
 }
 
@@ -62,20 +65,22 @@ fn clutter(lab: &mut Lab) -> Result<plot::Panel> {
     let sweeps = ep.run(200, 1e-8).context("expectation propagation does not settle")?;
     lab.figure("clutter: sweeps", sweeps as f64);
 
-    let log_joint = |x: f64| {
-        normal_density(x, 0.0, PRIOR).ln() + ys.iter().map(|&y| likelihood(y, x).ln()).sum::<f64>()
-    };
+    let log_joint =
+        |x: f64| normal_density(x, 0.0, PRIOR).ln() + ys.iter().map(|&y| likelihood(y, x).ln()).sum::<f64>();
     let step = 0.001;
     let grid: Vec<f64> = (-10_000..10_000).map(|i| step * f64::from(i)).collect();
     let masses: Vec<f64> = grid.iter().map(|&x| log_joint(x).exp() * step).collect();
     let evidence: f64 = masses.iter().sum();
-    let moment = |f: &dyn Fn(f64) -> f64| grid.iter().zip(&masses).map(|(x, m)| f(*x) * m).sum::<f64>() / evidence;
+    let moment =
+        |f: &dyn Fn(f64) -> f64| grid.iter().zip(&masses).map(|(x, m)| f(*x) * m).sum::<f64>() / evidence;
     let mean = moment(&|x| x);
     let variance = moment(&|x| (x - mean).powi(2));
 
     // Laplace: the highest point and the curvature there.
-    let peak = grid.iter().zip(&masses).fold((0.0, 0.0), |best, (x, m)| if *m > best.1 { (*x, *m) } else { best }).0;
-    let curvature = -(log_joint(peak + step) - 2.0 * log_joint(peak) + log_joint(peak - step)) / (step * step);
+    let peak =
+        grid.iter().zip(&masses).fold((0.0, 0.0), |best, (x, m)| if *m > best.1 { (*x, *m) } else { best }).0;
+    let curvature =
+        -(log_joint(peak + step) - 2.0 * log_joint(peak) + log_joint(peak - step)) / (step * step);
     let laplace_evidence = log_joint(peak) + 0.5 * (std::f64::consts::TAU / curvature).ln();
 
     let (ep_mean, ep_variance) = (ep.mean()[0], ep.covariance()[0][0]);
@@ -122,7 +127,8 @@ fn probit(lab: &mut Lab) -> Result<plot::Panel> {
     let places = || (0..side * side).map(|i| [at(i % side), at(i / side)]);
     let masses: Vec<f64> = places().map(|w| log_joint(w).exp() * cell).collect();
     let evidence: f64 = masses.iter().sum();
-    let moment = |f: &dyn Fn([f64; 2]) -> f64| places().zip(&masses).map(|(w, m)| f(w) * m).sum::<f64>() / evidence;
+    let moment =
+        |f: &dyn Fn([f64; 2]) -> f64| places().zip(&masses).map(|(w, m)| f(w) * m).sum::<f64>() / evidence;
     let mean = [moment(&|w| w[0]), moment(&|w| w[1])];
     let variance = moment(&|w| (w[1] - mean[1]).powi(2));
 
@@ -146,7 +152,9 @@ fn probit(lab: &mut Lab) -> Result<plot::Panel> {
     });
     let shown = |mean: f64, variance: f64| {
         let step = 2.0 * reach / 400.0;
-        (0..=400).map(move |i| step * f64::from(i) - reach).map(move |x| (x, normal_density(x, mean, variance)))
+        (0..=400)
+            .map(move |i| step * f64::from(i) - reach)
+            .map(move |x| (x, normal_density(x, mean, variance)))
     };
     Ok(plot::Panel::new("Probit regression", "slope", "posterior density")
         .with(plot::Series::new("exact", exact).exact())

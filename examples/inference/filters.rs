@@ -88,29 +88,26 @@ fn against_joint(lab: &Lab, seen: &[[f64; 2]], smoothed: &[Gaussian<4>]) -> Resu
     let size = 4 * seen.len();
     let (mut precision, mut shift) = (vec![0f32; size * size], vec![0f64; size]);
     let mut add = |i: usize, j: usize, value: f64| precision[i * size + j] += value as f32;
-    for (t, y) in seen.iter().enumerate() {
-        for i in 0..4 {
-            let row = 4 * t + i;
-            if t == 0 {
-                add(row, row, 1.0 / DRIFT.start.covariance[i][i]);
-            }
-            if i < 2 {
-                add(row, row, 1.0 / BLUR);
-                shift[row] = y[i] / BLUR;
-            }
-            if t > 0 {
-                // (x_i - x'_i - x'_(i + 2))^2 / push, where x' is the state before.
-                let places: Vec<_> = [(row, 1.0), (row - 4, -1.0)]
-                    .into_iter()
-                    .chain((i < 2).then(|| (row - 2, -1.0)))
-                    .collect();
-                for (a, of_a) in &places {
-                    places.iter().for_each(|(b, of_b)| add(*a, *b, of_a * of_b / PUSH));
-                }
+    for (row, shift) in shift.iter_mut().enumerate() {
+        let (t, i) = (row / 4, row % 4);
+        if t == 0 {
+            add(row, row, 1.0 / DRIFT.start.covariance[i][i]);
+        }
+        if i < 2 {
+            add(row, row, 1.0 / BLUR);
+            *shift = seen[t][i] / BLUR;
+        }
+        if t > 0 {
+            // (x_i - x'_i - x'_(i + 2))^2 / push, where x' is the state before.
+            let before = [(row, 1.0), (row - 4, -1.0)].into_iter().chain((i < 2).then(|| (row - 2, -1.0)));
+            let places: Vec<_> = before.collect();
+            for (a, of_a) in &places {
+                places.iter().for_each(|(b, of_b)| add(*a, *b, of_a * of_b / PUSH));
             }
         }
     }
-    let covariance = linalg::inv(&Tensor::from_slice(lab.device(), &precision, &[size, size])?)?.to_vec::<f32>()?;
+    let covariance =
+        linalg::inv(&Tensor::from_slice(lab.device(), &precision, &[size, size])?)?.to_vec::<f32>()?;
     let (mut mean_error, mut spread_error) = (0f64, 0f64);
     for (t, state) in smoothed.iter().enumerate() {
         for i in 0..4 {
@@ -143,7 +140,11 @@ fn particles(lab: &Lab, seen: &[[f64; 2]], count: usize) -> Result<Track> {
 
 /// Root mean square distance of the expected places.
 fn gap(track: &Track, filtered: &Filtered<4>) -> f64 {
-    let squares = track.means.iter().zip(&filtered.states).flat_map(|(a, b)| [0, 1].map(|i| (a[i] - b.mean[i]).powi(2)));
+    let squares = track
+        .means
+        .iter()
+        .zip(&filtered.states)
+        .flat_map(|(a, b)| [0, 1].map(|i| (a[i] - b.mean[i]).powi(2)));
     (squares.sum::<f64>() / (2 * STEPS) as f64).sqrt()
 }
 
@@ -203,7 +204,12 @@ fn bent(lab: &mut Lab) -> Result<()> {
 
 type Path<'a> = &'a [Gaussian<4>];
 
-fn picture(lab: &mut Lab, states: &[[f64; 4]], seen: &[[f64; 2]], (filtered, smoothed): (Path, Path)) -> Result<()> {
+fn picture(
+    lab: &mut Lab,
+    states: &[[f64; 4]],
+    seen: &[[f64; 2]],
+    (filtered, smoothed): (Path, Path),
+) -> Result<()> {
     let mean = |path: Path| path.iter().map(|g| (g.mean[0], g.mean[1])).collect::<Vec<_>>();
     let places = plot::Panel::new("Places", "x", "y")
         .layer(plot::Points::new("seen", seen.iter().map(|y| (y[0], y[1]))))

@@ -37,8 +37,13 @@ fn banana(x: &Tensor) -> Tensor {
 /// A function of the state and its exact mean.
 type Moment = (fn(&[f32]) -> f32, f64);
 
-const NORMAL: [Moment; 5] =
-    [(|x| x[0], 0.0), (|x| x[1], 0.0), (|x| x[0] * x[0], 1.0), (|x| x[1] * x[1], 1.0), (|x| x[0] * x[1], 0.9)];
+const NORMAL: [Moment; 5] = [
+    (|x| x[0], 0.0),
+    (|x| x[1], 0.0),
+    (|x| x[0] * x[0], 1.0),
+    (|x| x[1] * x[1], 1.0),
+    (|x| x[0] * x[1], 0.9),
+];
 const BANANA: [Moment; 4] =
     [(|x| x[0], 0.0), (|x| x[1], 0.5), (|x| x[0] * x[0], 1.0), (|x| x[0] * x[1], 0.0)];
 
@@ -61,7 +66,8 @@ fn judge(chains: &Chains, moments: &[Moment]) -> Verdict {
         let mean = all.iter().sum::<f64>() / all.len() as f64;
         let variance = all.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / all.len() as f64;
         verdict.error = verdict.error.max((mean - exact).abs());
-        verdict.standard_errors = verdict.standard_errors.max((mean - exact).abs() / (variance / size).sqrt());
+        verdict.standard_errors =
+            verdict.standard_errors.max((mean - exact).abs() / (variance / size).sqrt());
         verdict.r_hat = verdict.r_hat.max(metrics::r_hat(&chains));
         verdict.worth = verdict.worth.min(size / all.len() as f64);
     }
@@ -90,8 +96,11 @@ fn run(lab: &mut Lab) -> Result<()> {
         ("HMC", chains(lab, &mut Hmc::new(correlated, LEAPFROGS), MANY)?),
     ];
     let mut worth = Vec::new();
-    let targets =
-        [("normal", &NORMAL[..], &normal[..]), ("banana", &BANANA, &bent), ("ten normal pairs", &NORMAL, &many)];
+    let targets = [
+        ("normal", &NORMAL[..], &normal[..]),
+        ("banana", &BANANA, &bent),
+        ("ten normal pairs", &NORMAL, &many),
+    ];
     for (on, moments, runs) in targets {
         for (name, chains) in runs {
             let verdict = judge(chains, moments);
@@ -144,8 +153,7 @@ fn picture(lab: &mut Lab, bent: &[(&str, Chains)], worth: &[f64]) -> Result<()> 
     for (name, chains) in bent {
         let density = |a: f64, b: f64| (-0.5 * ((b - 0.5 * a * a).powi(2) + a * a)).exp();
         let field = plot::Field::sample((-3.0, 3.0), (-3.0, 6.0), 90, density).contours(6);
-        let path: Vec<_> =
-            chains.states().step_by(64).take(60).map(|x| (x[0].into(), x[1].into())).collect();
+        let path: Vec<_> = chains.states().step_by(64).take(60).map(|x| (x[0].into(), x[1].into())).collect();
         figure = figure.panel(
             plot::Panel::new(*name, "a", "b")
                 .layer(field)

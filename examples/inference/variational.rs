@@ -71,8 +71,7 @@ impl Line {
         let sum = |f: &dyn Fn(f64, f64) -> f64| {
             self.x.iter().zip(&self.y).map(|(x, y)| f(*x, *y)).sum::<f64>() / self.noise
         };
-        let precision =
-            Symmetric(1.0 + sum(&|_, _| 1.0), sum(&|x, _| x), 1.0 + sum(&|x, _| x * x));
+        let precision = Symmetric(1.0 + sum(&|_, _| 1.0), sum(&|x, _| x), 1.0 + sum(&|x, _| x * x));
         let shift = [sum(&|_, y| y), sum(&|x, y| x * y)];
         (precision, precision.inverse().apply(shift))
     }
@@ -126,7 +125,11 @@ impl Line {
         let [loc, scale] = read(&q)?;
         let evidence = self.log_evidence();
         let gap = evidence - bound - self.divergence(loc, scale);
-        lab.expect("evidence less bound less divergence, of their size", gap / (evidence - bound), -0.02..0.02);
+        lab.expect(
+            "evidence less bound less divergence, of their size",
+            gap / (evidence - bound),
+            -0.02..0.02,
+        );
 
         let steps = lab.pick(3000, 800);
         let mut opt = Adam::new(&params);
@@ -146,7 +149,12 @@ impl Line {
         lab.expect("variance against the posterior's", scale[0] * scale[0] / exact.0, 0.05..0.6);
         // What is left is the divergence of the best: half the logarithm of a ratio of determinants.
         let best = 0.5 * (precision.0 * precision.2 / precision.det()).ln();
-        lab.expect_same("divergence against the least", self.divergence(loc, scale) / best, 0.999..1.05, 0.02);
+        lab.expect_same(
+            "divergence against the least",
+            self.divergence(loc, scale) / best,
+            0.999..1.05,
+            0.02,
+        );
         Ok([self.contours(loc, scale), bound_panel(&losses, evidence, best)])
     }
 
@@ -157,9 +165,9 @@ impl Line {
         let ends = |i: usize| (mean[i] - reach[i], mean[i] + reach[i]);
         let density = |a: f64, b: f64| (-0.5 * precision.square([a - mean[0], b - mean[1]])).exp();
         let ellipse = |deviations: f64| {
-            (0..=100).map(move |i| (0.01 * std::f64::consts::TAU * f64::from(i)).sin_cos()).map(move |(s, c)| {
-                (loc[0] + deviations * scale[0] * c, loc[1] + deviations * scale[1] * s)
-            })
+            (0..=100)
+                .map(move |i| (0.01 * std::f64::consts::TAU * f64::from(i)).sin_cos())
+                .map(move |(s, c)| (loc[0] + deviations * scale[0] * c, loc[1] + deviations * scale[1] * s))
         };
         plot::Panel::new("Posterior and independent approximation", "intercept", "slope")
             .layer(plot::Field::sample(ends(0), ends(1), 90, density).contours(5))
@@ -214,6 +222,7 @@ fn mixture(lab: &mut Lab) -> Result<[plot::Panel; 2]> {
     }
     let means = plot::Points::new("expected means", cavi.means.iter().map(|m| (m[0], m[1]))).radius(8.0);
     let curve = bounds.iter().enumerate().take(30).map(|(i, b)| (i as f64, *b));
-    let rise = plot::Panel::new("Its bound never falls", "update", "nats").with(plot::Series::new("bound of the mixture", curve));
+    let rise = plot::Panel::new("Its bound never falls", "update", "nats")
+        .with(plot::Series::new("bound of the mixture", curve));
     Ok([panel.layer(means), rise])
 }

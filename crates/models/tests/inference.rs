@@ -134,7 +134,8 @@ fn a_restricted_machine_is_a_boltzmann_machine_without_couplings_in_a_layer() {
             .map(|(v, u)| if v < visible && u >= visible { weight[(u - visible) * visible + v] } else { 0.0 })
             .collect();
         other.get("coupling").expect("couplings").set(&Tensor::constant(&cpu(), &coupling, &[units, units]));
-        let biases = [rbm.visible_bias(), rbm.hidden_bias()].map(|b| b.value().to_vec::<f32>().expect("a CPU"));
+        let biases =
+            [rbm.visible_bias(), rbm.hidden_bias()].map(|b| b.value().to_vec::<f32>().expect("a CPU"));
         other.get("bias").expect("biases").set(&Tensor::constant(&cpu(), &biases.concat(), &[units]));
         let v = states(visible);
         let [a, b] = [rbm.log_prob(&v), machine.log_prob(&v)].map(|p| p.to_vec::<f32>().expect("a CPU"));

@@ -110,8 +110,7 @@ impl Rbm {
         }
         let h = states(weight.device(), hidden);
         let inputs = h.matmul(&weight) + &b;
-        let scores =
-            h.matmul(&c.unsqueeze(1)).squeeze(&[1]) + inputs.softplus(1.0, 20.0).sum(&[1], false);
+        let scores = h.matmul(&c.unsqueeze(1)).squeeze(&[1]) + inputs.softplus(1.0, 20.0).sum(&[1], false);
         scores.logsumexp(&[0], false)
     }
 

@@ -73,7 +73,10 @@ impl<'a> ExpectationPropagation<'a> {
     #[track_caller]
     pub fn new(prior: Vec<Vec<f64>>) -> ExpectationPropagation<'a> {
         let dims = prior.len();
-        assert!(prior.iter().all(|row| row.len() == dims), "ExpectationPropagation: a prior that is not square");
+        assert!(
+            prior.iter().all(|row| row.len() == dims),
+            "ExpectationPropagation: a prior that is not square"
+        );
         ExpectationPropagation { terms: vec![], covariance: prior, shift: vec![0.0; dims], log_det: 0.0 }
     }
 

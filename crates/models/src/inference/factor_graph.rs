@@ -84,9 +84,8 @@ impl FactorGraph {
 
     /// The sum of an assignment's scores.
     pub fn score(&self, assignment: &[usize]) -> f64 {
-        let index = |factor: &Factor| {
-            factor.scope.iter().fold(0, |index, &v| index * self.cards[v] + assignment[v])
-        };
+        let index =
+            |factor: &Factor| factor.scope.iter().fold(0, |index, &v| index * self.cards[v] + assignment[v]);
         self.factors.iter().map(|factor| factor.scores[index(factor)]).sum()
     }
 
@@ -102,7 +101,11 @@ impl FactorGraph {
                 + entropy(belief)
         };
         let log_partition = self.factors.iter().zip(&factors).map(energy).sum::<f64>()
-            + variables.iter().zip(&self.around).map(|(b, near)| (1.0 - near.len() as f64) * entropy(b)).sum::<f64>();
+            + variables
+                .iter()
+                .zip(&self.around)
+                .map(|(b, near)| (1.0 - near.len() as f64) * entropy(b))
+                .sum::<f64>();
         Beliefs { variables, factors, log_partition, iterations, converged }
     }
 
@@ -149,7 +152,9 @@ impl FactorGraph {
         let mut messages: Messages = self.factors.iter().map(empty).collect();
         for iteration in 1..=options.max_iterations {
             let mut next: Messages = (0..self.factors.len())
-                .map(|f| (0..self.factors[f].scope.len()).map(|at| self.send(&messages, f, at, join)).collect())
+                .map(|f| {
+                    (0..self.factors[f].scope.len()).map(|at| self.send(&messages, f, at, join)).collect()
+                })
                 .collect();
             let mut moved = 0f64;
             let pairs = next.iter_mut().flatten().flatten().zip(messages.iter().flatten().flatten());

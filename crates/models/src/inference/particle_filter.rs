@@ -48,7 +48,8 @@ pub fn particle_filter(
         track.log_likelihood += log_sum;
         track.effective_sizes.push(importance.effective_size());
         let values = particles.to_vec::<f32>()?;
-        let coordinate = |s: usize| importance.mean(values.iter().skip(s).step_by(dims).map(|&x| f64::from(x)));
+        let coordinate =
+            |s: usize| importance.mean(values.iter().skip(s).step_by(dims).map(|&x| f64::from(x)));
         track.means.push((0..dims).map(coordinate).collect());
         // The uniform number is drawn whether or not it is needed, so that streams do not depend on weights.
         let offset = generator.uniform(start.device(), &[1]);

@@ -14,10 +14,5 @@ mod ising;
 #[path = "../../../../../examples/energy/rbm.rs"]
 mod rbm;
 
-pub const STUDIES: &[&Study] = &[
-    &boltzmann::STUDY,
-    &deep_belief::STUDY,
-    &hopfield::STUDY,
-    &ising::STUDY,
-    &rbm::STUDY,
-];
+pub const STUDIES: &[&Study] =
+    &[&boltzmann::STUDY, &deep_belief::STUDY, &hopfield::STUDY, &ising::STUDY, &rbm::STUDY];
