@@ -86,7 +86,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let generator = Generator::new(lab.seed());
     let chains = lab.pick(16, 8);
     let start = generator.normal(&device, &[chains, WEIGHTS]);
-    let mut hmc = Hmc::new(log_joint, 20).step(0.01);
+    let mut hmc = Hmc::new(log_joint, 20).initial_step(0.01);
     let (warm_up, length) = (lab.pick(1000, 120), lab.pick(1000, 100));
     let drawn = sample(&mut hmc, &start, warm_up, length, &generator)?;
     // Every few steps of all chains.

@@ -88,25 +88,21 @@ fn against_joint(lab: &Lab, seen: &[[f64; 2]], smoothed: &[Gaussian<4>]) -> Resu
     let size = 4 * seen.len();
     let (mut precision, mut shift) = (vec![0f32; size * size], vec![0f64; size]);
     let mut add = |i: usize, j: usize, value: f64| precision[i * size + j] += value as f32;
-    for (t, y) in seen.iter().enumerate() {
-        for i in 0..4 {
-            let row = 4 * t + i;
-            if t == 0 {
-                add(row, row, 1.0 / DRIFT.start.covariance[i][i]);
-            }
-            if i < 2 {
-                add(row, row, 1.0 / BLUR);
-                shift[row] = y[i] / BLUR;
-            }
-            if t > 0 {
-                // (x_i - x'_i - x'_(i + 2))^2 / push, where x' is the state before.
-                let places: Vec<_> = [(row, 1.0), (row - 4, -1.0)]
-                    .into_iter()
-                    .chain((i < 2).then(|| (row - 2, -1.0)))
-                    .collect();
-                for (a, of_a) in &places {
-                    places.iter().for_each(|(b, of_b)| add(*a, *b, of_a * of_b / PUSH));
-                }
+    for (row, shift) in shift.iter_mut().enumerate() {
+        let (t, i) = (row / 4, row % 4);
+        if t == 0 {
+            add(row, row, 1.0 / DRIFT.start.covariance[i][i]);
+        }
+        if i < 2 {
+            add(row, row, 1.0 / BLUR);
+            *shift = seen[t][i] / BLUR;
+        }
+        if t > 0 {
+            // (x_i - x'_i - x'_(i + 2))^2 / push, where x' is the state before.
+            let before = [(row, 1.0), (row - 4, -1.0)].into_iter().chain((i < 2).then(|| (row - 2, -1.0)));
+            let places: Vec<_> = before.collect();
+            for (a, of_a) in &places {
+                places.iter().for_each(|(b, of_b)| add(*a, *b, of_a * of_b / PUSH));
             }
         }
     }

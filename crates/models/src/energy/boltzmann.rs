@@ -60,7 +60,7 @@ impl BoltzmannMachine {
         let columns = Tensor::arange(s.device(), units);
         let mut s = s.detach();
         for i in (0..sweeps).flat_map(|_| from..units) {
-            let input = s.matmul(&weight.narrow(1, i, 1)) + bias.narrow(0, i, 1);
+            let input = (&s * weight.select(0, i)).sum(&[1], true) + bias.narrow(0, i, 1);
             let drawn = draw(&input.sigmoid(), generator);
             s = drawn.where_(&columns.eq(i as f32), &s);
         }

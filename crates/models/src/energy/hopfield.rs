@@ -116,7 +116,7 @@ impl ModernHopfield {
     /// `-logsumexp(beta X x) / beta + x x / 2`, `[B]`, which no step raises (up to constants, equation 2 of the paper).
     #[track_caller]
     pub fn energy(&self, state: &Tensor) -> Tensor {
-        let match_ = (state.matmul(&self.patterns.t()) * self.beta).logsumexp(&[1], false);
-        state.square().sum(&[1], false) * 0.5 - match_ / self.beta
+        let similarity = (state.matmul(&self.patterns.t()) * self.beta).logsumexp(&[1], false);
+        state.square().sum(&[1], false) * 0.5 - similarity / self.beta
     }
 }

@@ -13,13 +13,13 @@ use autograd::{DType, Device, Generator, Tensor};
 /// use models::energy::Ising;
 /// let device = Device::named("cpu")?;
 /// let ising = Ising::new(&device, 8, 0.2);
-/// let mut spins = Tensor::ones(&device, &[100, 8, 8]);
+/// let (mut spins, generator) = (Tensor::ones(&device, &[100, 8, 8]), Generator::new(1));
 /// for _ in 0..30 {
-///     spins = ising.sweep(&spins, &Generator::new(1));
+///     spins = ising.sweep(&spins, &generator);
 /// }
-/// // Half way from order to disorder.
 /// assert_eq!(ising.energy(&Tensor::ones(&device, &[1, 8, 8])).item()?, -2.0);
-/// assert!(ising.energy(&spins).mean_all().item()? > -1.0);
+/// // At a high temperature, neighbours hardly agree.
+/// assert!(ising.energy(&spins).mean_all().item()? > -0.6);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -29,7 +29,7 @@ impl<F: Fn(&Tensor) -> Tensor> Hmc<F> {
     }
 
     /// Starts from another step size than 0.1.
-    pub fn step(mut self, size: f32) -> Hmc<F> {
+    pub fn initial_step(mut self, size: f32) -> Hmc<F> {
         self.step_size = StepSize::new(size, 0.8);
         self
     }

@@ -33,9 +33,9 @@ pub(super) fn plus<const R: usize, const C: usize>(
 #[track_caller]
 pub(super) fn cholesky<const N: usize>(a: &Matrix<N, N>) -> Matrix<N, N> {
     let mut l = [[0.0; N]; N];
-    for i in 0..N {
-        for j in 0..=i {
-            let rest = a[i][j] - (0..j).map(|k| l[i][k] * l[j][k]).sum::<f64>();
+    for (i, row) in a.iter().enumerate() {
+        for (j, a) in row.iter().enumerate().take(i + 1) {
+            let rest = a - (0..j).map(|k| l[i][k] * l[j][k]).sum::<f64>();
             l[i][j] = if i > j { rest / l[j][j] } else { rest.sqrt() };
         }
         assert!(l[i][i] > 0.0, "a covariance is not positive definite");
@@ -47,8 +47,8 @@ pub(super) fn cholesky<const N: usize>(a: &Matrix<N, N>) -> Matrix<N, N> {
 pub(super) fn solve<const N: usize, const C: usize>(l: &Matrix<N, N>, b: &Matrix<N, C>) -> Matrix<N, C> {
     let mut x = *b;
     for c in 0..C {
-        for i in 0..N {
-            x[i][c] = (x[i][c] - (0..i).map(|k| l[i][k] * x[k][c]).sum::<f64>()) / l[i][i];
+        for (i, row) in l.iter().enumerate() {
+            x[i][c] = (x[i][c] - (0..i).map(|k| row[k] * x[k][c]).sum::<f64>()) / row[i];
         }
         for i in (0..N).rev() {
             x[i][c] = (x[i][c] - (i + 1..N).map(|k| l[k][i] * x[k][c]).sum::<f64>()) / l[i][i];
