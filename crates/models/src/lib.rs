@@ -10,6 +10,8 @@ pub mod init;
 mod layers;
 pub mod optim;
 mod params;
+pub mod representation;
+pub mod rl;
 pub mod schedule;
 mod snapshot;
 mod summary;

@@ -13,7 +13,7 @@ pub(super) const SIDE: usize = 28;
 /// `[C, H, W]`
 pub(super) const SHAPE: [usize; 3] = [1, SIDE, SIDE];
 
-type Point = (f32, f32);
+pub(super) type Point = (f32, f32);
 
 /// Cosines of the multiples of 15 degrees up to 90.
 const COS: [f32; 7] =
@@ -90,7 +90,7 @@ pub(super) fn draw(digit: usize, rng: &mut impl Rng, image: &mut [u8]) {
 }
 
 /// From a point to a line between two others.
-fn distance(point: Point, from: Point, to: Point) -> f32 {
+pub(super) fn distance(point: Point, from: Point, to: Point) -> f32 {
     let (dx, dy) = (to.0 - from.0, to.1 - from.1);
     let (px, py) = (point.0 - from.0, point.1 - from.1);
     let along = ((px * dx + py * dy) / (dx * dx + dy * dy).max(f32::MIN_POSITIVE)).clamp(0.0, 1.0);
