@@ -17,8 +17,7 @@ pub(crate) enum Use {
     Resample = 9,
     Smote = 10,
     Buckets = 11,
-    Scenes = 12,
-    Glyphs = 13,
+    Characters = 12,
 }
 
 /// ChaCha8 keyed by all four numbers: the same on every version, platform and thread.

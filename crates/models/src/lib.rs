@@ -19,6 +19,8 @@ mod layers;
 pub mod metric_learning;
 pub mod optim;
 mod params;
+pub mod representation;
+pub mod rl;
 pub mod schedule;
 mod snapshot;
 mod sparse;

@@ -102,7 +102,7 @@ pub(super) fn write<R: Rng>(strokes: &impl Fn(&mut R) -> Vec<Vec<Point>>, rng: &
 }
 
 /// From a point to a line between two others.
-fn distance(point: Point, from: Point, to: Point) -> f32 {
+pub(super) fn distance(point: Point, from: Point, to: Point) -> f32 {
     let (dx, dy) = (to.0 - from.0, to.1 - from.1);
     let (px, py) = (point.0 - from.0, point.1 - from.1);
     let along = ((px * dx + py * dy) / (dx * dx + dy * dy).max(f32::MIN_POSITIVE)).clamp(0.0, 1.0);

@@ -1,1 +1,10 @@
-studies! {}
+studies! {
+    bandits,
+    value_iteration: gpu,
+    q_learning,
+    reinforce,
+    a2c,
+    ppo,
+    mcts,
+    self_play,
+}

@@ -1,0 +1,28 @@
+//! Representations from few labels or none.
+//!
+//! | What | Here |
+//! |---|---|
+//! | two views of an image | [`nt_xent_loss`](autograd::Tensor::nt_xent_loss) (SimCLR), [`info_nce_loss`](autograd::Tensor::info_nce_loss) with a [`NegativeQueue`] (MoCo), [`byol_loss`] |
+//! | momentum encoders | [`update_target`] |
+//! | tasks that images set by themselves | [`rot90`], [`jigsaw`], [`random_mask`] |
+//! | what features are good for | [`linear_probe`], [`spread`] |
+//! | classes known from a few examples | [`prototypical_logits`], [`matching_log_probs`] |
+//! | learning to learn | [`adapt`] |
+//! | other domains | [`reverse_gradient`] |
+
+mod byol;
+mod few_shot;
+mod gradient_reversal;
+mod linear_probe;
+mod maml;
+mod negative_queue;
+mod pretext;
+
+pub use crate::rl::update_target;
+pub use byol::{byol_loss, spread};
+pub use few_shot::{matching_log_probs, prototypical_logits};
+pub use gradient_reversal::reverse_gradient;
+pub use linear_probe::{Labelled, linear_probe};
+pub use maml::{Order, adapt};
+pub use negative_queue::NegativeQueue;
+pub use pretext::{jigsaw, permutations, random_mask, rot90};

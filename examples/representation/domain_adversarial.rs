@@ -1,0 +1,103 @@
+//! Domain-adversarial training (Ganin et al. 2016): labels are known for one pair of moons, but asked for on turned ones. Features from
+//! which a second classifier, behind a gradient reversal, cannot tell the two apart serve both:
+//! `cargo run --release --example domain_adversarial`.
+
+use studies::prelude::*;
+use wgrad::models::Mlp;
+use wgrad::models::representation::reverse_gradient;
+
+pub const STUDY: Study = Study {
+    name: "domain_adversarial",
+    about: "Gradient reversal carries a classifier of moons over to turned moons without labels.",
+    on_gpu: false,
+    data: None,
+    run,
+};
+
+fn main() -> ExitCode {
+    studies::main(&STUDY)
+}
+
+const COUNT: usize = 400;
+/// Degrees.
+const TURN: f64 = 35.0;
+
+/// Moons about the origin, turned by some degrees: `[COUNT, 2]`, and labels.
+fn moons(device: &Device, degrees: f64, seed: u64) -> Result<[Tensor; 2]> {
+    let [x, labels] = data::synthetic::moons(COUNT, 0.05, seed).to_device(device)?;
+    let (sin, cos) = degrees.to_radians().sin_cos();
+    let turn = [cos, sin, -sin, cos].map(|v| v as f32);
+    let centre = Tensor::from_slice(device, &[0.5f32, 0.25], &[2])?;
+    let turn = Tensor::from_slice(device, &turn, &[2, 2])?;
+    Ok([(x - centre).matmul(&turn), labels])
+}
+
+fn run(lab: &mut Lab) -> Result<()> {
+    let device = lab.device().clone();
+    let [source, labels] = moons(&device, 0.0, lab.seed())?;
+    let [target, hidden] = moons(&device, TURN, lab.seed() + 100)?;
+    let domains: Vec<f32> = (0..2 * COUNT).map(|i| f32::from(u8::from(i >= COUNT))).collect();
+    let domains = Tensor::from_slice(&device, &domains, &[2 * COUNT])?;
+    let steps = lab.pick(3000, 900);
+
+    let mut shares = Vec::new();
+    let mut panels = Vec::new();
+    for (name, strength) in [("source only", 0.0), ("domain-adversarial", 1.0)] {
+        let params = lab.params();
+        let features = Mlp::new(&[2, 32, 32], &params.path("features"));
+        let classes = Mlp::new(&[32, 2], &params.path("classes"));
+        let domain = Mlp::new(&[32, 32, 1], &params.path("domain"));
+        let seen = |x: &Tensor| features.forward(x).relu();
+        let mut opt = Adam::new(&params);
+        lab.fit(name, steps, &mut opt, Cosine::new(3e-3, 1e-4, steps), |step| {
+            // The domain classifier learns from the start, its reversed gradient comes in slowly.
+            let progress = step as f32 / steps as f32;
+            let lambda = strength * (2.0 / (1.0 + (-10.0 * progress).exp()) - 1.0);
+            let both = seen(&cat(&[&source, &target], 0));
+            let told = domain.forward(&reverse_gradient(&both, lambda)).squeeze(&[1]);
+            let known = classes.forward(&both.narrow(0, 0, COUNT)).cross_entropy(&labels);
+            Ok(known + told.binary_cross_entropy_with_logits(&domains, None, None, Reduction::Mean))
+        })?;
+        let answers = |x: &Tensor| classes.forward(&seen(x)).argmax(1, false);
+        let share = |x: &Tensor, labels: &Tensor| answers(x).eq(labels).to(DType::F32).mean_all().item();
+        let told = domain.forward(&seen(&cat(&[&source, &target], 0))).squeeze(&[1]).gt(0.0).to(DType::F32);
+        let told = told.eq(&domains).to(DType::F32).mean_all().item()?;
+        lab.expect(format!("{name}: right on the source"), share(&source, &labels)?, 0.97..=1.0);
+        lab.figure(format!("{name}: domains told apart"), told);
+        shares.push(share(&target, &hidden)?);
+        panels.push(panel(&device, name, &answers, [&source, &target], [&labels, &hidden])?);
+    }
+    lab.expect("source only: right on the target", shares[0], 0.6..0.92);
+    lab.expect("domain-adversarial: right on the target", shares[1], 0.93..=1.0);
+    let title = format!("Moons turned by {TURN} degrees");
+    lab.picture("domain_adversarial", |path| {
+        panels.into_iter().fold(plot::Figure::new(title), plot::Figure::panel).save(path)
+    })
+}
+
+/// The decision regions, with the points of both domains.
+fn panel(
+    device: &Device,
+    name: &str,
+    answers: &dyn Fn(&Tensor) -> Tensor,
+    points: [&Tensor; 2],
+    labels: [&Tensor; 2],
+) -> Result<plot::Panel> {
+    const SIDE: usize = 120;
+    let place = |i: usize| i as f32 / (SIDE - 1) as f32 * 4.0 - 2.0;
+    let grid: Vec<f32> = (0..SIDE * SIDE).flat_map(|i| [place(i % SIDE), place(i / SIDE)]).collect();
+    let found = answers(&Tensor::from_slice(device, &grid, &[SIDE * SIDE, 2])?).to_vec::<i32>()?;
+    let regions: Vec<f64> = found.into_iter().map(f64::from).collect();
+    let field = plot::Field::matrix(SIDE, SIDE, regions).over((-2.0, 2.0), (-2.0, 2.0)).range(-1.0, 2.0);
+    let mut panel = plot::Panel::new(name, "", "").layer(field).x_range(-2.0, 2.0).y_range(-2.0, 2.0).equal();
+    let names = [["source, 0", "source, 1"], ["target, 0", "target, 1"]];
+    for domain in 0..2 {
+        let (xs, ys) = (points[domain].to_vec::<f32>()?, labels[domain].to_vec::<i32>()?);
+        for class in 0..2 {
+            let of = xs.chunks_exact(2).zip(&ys).filter(|(_, y)| **y == class as i32);
+            let pairs = of.map(|(x, _)| (f64::from(x[0]), f64::from(x[1])));
+            panel = panel.layer(plot::Points::new(names[domain][class], pairs).radius(2.0));
+        }
+    }
+    Ok(panel)
+}
