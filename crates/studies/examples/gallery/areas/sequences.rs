@@ -23,6 +23,8 @@ mod speech;
 mod time_series;
 #[path = "../../../../../examples/sequences/translation.rs"]
 mod translation;
+#[path = "../../../../../examples/sequences/truncated_bptt.rs"]
+mod truncated_bptt;
 #[path = "../../../../../examples/sequences/wavenet.rs"]
 mod wavenet;
 
@@ -34,6 +36,7 @@ pub const STUDIES: &[&Study] = &[
     &time_series::STUDY,
     &sentiment::STUDY,
     &sequence_shapes::STUDY,
+    &truncated_bptt::STUDY,
     &translation::STUDY,
     &masked_lm::STUDY,
     &wavenet::STUDY,
