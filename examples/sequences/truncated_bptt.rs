@@ -8,7 +8,7 @@ use wgrad::models::{CharRnn, CharRnnOptions, RnnState};
 pub const STUDY: Study = Study {
     name: "truncated_bptt",
     about: "Gradients of windows of a sequence, with carried states, against those of the whole.",
-    on_gpu: true,
+    on_gpu: false,
     data: None,
     run,
 };
@@ -69,7 +69,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         }
         lab.expect(format!("{name}: windows of 1"), errors[0], 0.03..3.0);
         lab.expect(format!("{name}: windows of 16 against 1"), errors[4] / errors[0], ..0.6);
-        lab.expect_same(format!("{name}: one window"), errors[5], ..1e-6, 1e-6);
+        lab.expect(format!("{name}: one window"), errors[5], ..1e-6);
         let points = WINDOWS.iter().zip(&errors).map(|(&window, &error)| (window as f64, error));
         panel = panel.with(plot::Series::new(name, points));
     }
