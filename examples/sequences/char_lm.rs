@@ -74,7 +74,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     };
     let vocab = text.chars().len();
     let (train, validation) = text.split(0.1, CONTEXT)?;
-    let (steps, size, hidden) = lab.pick((800, 32, 96), (200, 16, 32));
+    let (steps, size, hidden) = lab.pick((600, 32, 64), (200, 16, 32));
     let kinds: [(&str, fn(CharRnnOptions, &Params) -> CharRnn); 3] =
         [("plain", CharRnn::rnn), ("GRU", CharRnn::gru), ("LSTM", CharRnn::lstm)];
     let mut nets: Vec<(&str, Params, Network)> = vec![];

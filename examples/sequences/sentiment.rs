@@ -86,7 +86,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let test = Padded::new(&tested, pad, 1).to_device(lab.device())?;
     let truth = Targets::Classes(labels).to_device(lab.device())?;
 
-    let (epochs, hidden) = lab.pick((4, 32), (5, 24));
+    let (epochs, hidden) = lab.pick((4, 32), (4, 24));
     let params = lab.params();
     let table = Embedding::new(&params.path("words"), words, 16);
     let rnn = RnnOptions { batch_first: true, ..RnnOptions::default() };

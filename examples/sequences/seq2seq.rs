@@ -65,7 +65,7 @@ fn batch(lab: &Lab, draws: &mut Draws, size: usize, test: bool, task: Task) -> R
 
 /// A trained network. `own` is the share of tokens, at the end, that it goes on from its own instead of the right ones.
 fn trained(lab: &Lab, what: &str, task: Task, own: f32) -> Result<Seq2Seq> {
-    let (steps, size, hidden) = lab.pick((1500, 64, 64), (260, 48, 32));
+    let (steps, size, hidden) = lab.pick((900, 64, 48), (260, 48, 32));
     let vocab = FIRST as usize + lab.pick(10, 6);
     let sizes = Seq2SeqOptions {
         source_vocab: vocab,

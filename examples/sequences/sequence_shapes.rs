@@ -1,13 +1,13 @@
-//! The five shapes of in and out (Karpathy 2015, "The unreasonable effectiveness of recurrent neural networks"): one to one, one to many, many
-//! to one, many to as many, and many to another number, on a small task each. Then backpropagation through time cut into windows (Williams
-//! and Peng 1990): its gradients approach the whole ones as windows get longer: `cargo run --release --example sequence_shapes`.
+//! The five shapes of in and out (Karpathy 2015, "The unreasonable effectiveness of recurrent neural networks"): one to one, one to
+//! many, many to one, many to as many, and many to another number, on a small task each:
+//! `cargo run --release --example sequence_shapes`.
 
 use studies::prelude::*;
-use wgrad::models::{Attend, CharRnn, CharRnnOptions, Mlp, RnnState, Seq2Seq, Seq2SeqOptions};
+use wgrad::models::{Attend, Mlp, Seq2Seq, Seq2SeqOptions};
 
 pub const STUDY: Study = Study {
     name: "sequence_shapes",
-    about: "One to one, one to many, many to one, many to many; and truncated backpropagation through time.",
+    about: "One to one, one to many, many to one, many to as many, and many to another number.",
     on_gpu: false,
     data: None,
     run,
@@ -55,7 +55,7 @@ fn many_to_more(digits: &[i32]) -> Example {
     (digits.to_vec(), digits.iter().flat_map(|&digit| [digit, digit]).collect())
 }
 
-/// Logits `[N, outputs, DIGITS]` for what is given `[N, inputs]`; of a decoder that is trained, after what is wanted `[N, outputs]`.
+/// Says digits for those that are given, as many as it is made for.
 enum Network {
     Plain(Mlp),
     Recurrent { cell: Gru, out: Linear, outputs: usize },
@@ -85,6 +85,8 @@ impl Network {
         Network::Recurrent { cell, out: Linear::new(&params.path("out"), HIDDEN, DIGITS), outputs }
     }
 
+    /// Logits `[N, outputs, DIGITS]` for what is given `[N, inputs]`. A decoder goes on from what is wanted `[N, outputs]`, if that is
+    /// said, and otherwise from its own digits.
     fn forward(&self, given: &Tensor, wanted: Option<&Tensor>) -> Tensor {
         let one_hot = given.one_hot(DIGITS).to(DType::F32);
         match self {
@@ -121,7 +123,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         ("many to more", many_to_more),
     ];
     let (steps, size) = lab.pick((1000, 64), (250, 32));
-    let mut curves = plot::Panel::new("Losses of the five shapes", "step", "cross-entropy").log_y();
+    let mut curves = plot::Panel::new("", "step", "cross-entropy").log_y();
     for (name, task) in tasks {
         let mut draws = lab.draws(1);
         let mut batch = |size: usize| -> Result<[Tensor; 2]> {
@@ -146,54 +148,5 @@ fn run(lab: &mut Lab) -> Result<()> {
         let points = losses.iter().enumerate().map(|(step, &loss)| (step as f64, loss));
         curves = curves.with(plot::Series::new(name, points));
     }
-    truncated(lab, curves)
-}
-
-/// Gradients of windows of a sequence, whose states are carried over without a gradient, against those of the whole sequence.
-fn truncated(lab: &mut Lab, curves: plot::Panel) -> Result<()> {
-    let (steps, mut draws) = (32, lab.draws(2));
-    let tokens: Vec<i32> = (0..8 * (steps + 1)).map(|_| draws.below(DIGITS as u32) as i32).collect();
-    let tokens = Tensor::from_slice(lab.device(), &tokens, &[8, steps + 1])?;
-    let params = lab.params();
-    let sizes = CharRnnOptions { vocab: DIGITS, embed: 8, hidden: 16, layers: 1 };
-    let net = CharRnn::lstm(sizes, &params);
-    // Weights at which the past matters for long.
-    params.all().iter().for_each(|param| param.set(&(param.value() * 2.0)));
-    let gradient = |window: usize, cut: bool| -> Result<Vec<f32>> {
-        let (mut state, mut sum) = (None::<RnnState>, Tensor::zeros(lab.device(), &[]));
-        for start in (0..steps).step_by(window) {
-            let (logits, last) = net.forward(&tokens.narrow(1, start, window), state.as_ref());
-            state = Some(if cut { last.detach() } else { last });
-            let next = tokens.narrow(1, start + 1, window).flatten(0, 1);
-            let target = CrossEntropyTarget::Classes(&next);
-            sum = sum + logits.flatten(0, 1).cross_entropy_with(target, None, -100, 0.0, Reduction::Sum);
-        }
-        let found = sum.backward();
-        let parts: Vec<Vec<f32>> = params
-            .all()
-            .iter()
-            .map(|param| found.get(&param.value()).context("a gradient")?.to_vec::<f32>().map_err(Into::into))
-            .collect::<Result<_>>()?;
-        Ok(parts.concat())
-    };
-    let whole = gradient(steps, false)?;
-    let norm =
-        |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt();
-    let off = |found: &[f32]| {
-        norm(&mut found.iter().zip(&whole).map(|(f, w)| f - w)) / norm(&mut whole.iter().copied())
-    };
-    let passed = off(&gradient(4, false)?);
-    let windows = [1, 2, 4, 8, 16, 32];
-    let errors: Vec<f64> = windows.iter().map(|&w| Ok(off(&gradient(w, true)?))).collect::<Result<_>>()?;
-    lab.expect("gradient error of windows that pass it on", passed, ..1e-4);
-    lab.expect("gradient error of windows of 2", errors[1], 0.03..2.0);
-    lab.expect("gradient error of windows of 16, against 2", errors[4] / errors[1], ..0.6);
-    lab.expect("gradient error of one window", errors[5], ..1e-6);
-    let points = windows.iter().zip(&errors).map(|(&window, &error)| (window as f64, error));
-    let panel =
-        plot::Panel::new("Truncated backpropagation through time", "steps of a window", "relative error")
-            .with(plot::Series::new("gradient", points));
-    lab.picture("sequence_shapes", |path| {
-        plot::Figure::new("Shapes of sequences").panel(curves).panel(panel).save(path)
-    })
+    lab.picture("sequence_shapes", |path| plot::Figure::new("Shapes of sequences").panel(curves).save(path))
 }

@@ -124,7 +124,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let literal: Vec<String> = tests.iter().map(|test| test[2].clone()).collect();
     let mut scores = vec![("word by word".to_string(), bleu(&literal))];
 
-    let (steps, size, width) = lab.pick((1500, 64, 64), (380, 32, 32));
+    let (steps, size, width) = lab.pick((700, 64, 64), (380, 32, 32));
     let mut curves = plot::Panel::new("Training", "step", "cross-entropy").log_y();
     for (name, norm_first) in [("norm first", true), ("norm last", false)] {
         let layers = TransformerOptions {

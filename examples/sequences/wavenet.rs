@@ -38,7 +38,7 @@ fn waves(lab: &Lab, draws: &mut Draws, count: usize, length: usize) -> Result<[T
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let (steps, size, length, channels) = lab.pick((900, 16, 160, 24), (120, 8, 96, 12));
+    let (steps, size, length, channels) = lab.pick((600, 16, 128, 24), (100, 8, 96, 12));
     let test = waves(lab, &mut lab.draws(2), lab.pick(50, 20), length)?;
     let deep =
         WaveNetOptions { classes: CLASSES, channels, skip: 2 * channels, kernel: 2, layers: 5, stacks: 1 };

@@ -6,6 +6,7 @@ studies! {
     time_series,
     sentiment: gpu,
     sequence_shapes,
+    truncated_bptt,
     translation,
     masked_lm,
     wavenet: gpu,
