@@ -42,23 +42,34 @@ fn factorise(lab: &Lab, set: &Choices) -> Result<Vec<f32>> {
     let (users, items) = (set.train.len(), set.taste.columns());
     let params = lab.params();
     let net = MatrixFactorization::new(users, items, 8, &params);
-    let pairs: Vec<[i32; 2]> =
-        set.train.iter().enumerate().flat_map(|(u, chosen)| chosen.iter().map(move |&i| [u as i32, i as i32])).collect();
+    let pairs: Vec<[i32; 2]> = set
+        .train
+        .iter()
+        .enumerate()
+        .flat_map(|(u, chosen)| chosen.iter().map(move |&i| [u as i32, i as i32]))
+        .collect();
     let mut draws = lab.draws(0);
     let (batch, steps) = (1024, lab.pick(1500, 400));
-    lab.fit("factors", steps, &mut AdamW::new(&params).weight_decay(0.3), Cosine::new(0.03, 0.0, steps), |_| {
-        let (mut of, mut candidates) = (Vec::with_capacity(batch), Vec::with_capacity(batch * (NEGATIVES + 1)));
-        for _ in 0..batch {
-            let [user, item] = pairs[draws.below(pairs.len() as u32) as usize];
-            of.push(user);
-            candidates.push(item);
-            candidates.extend((0..NEGATIVES).map(|_| draws.below(items as u32) as i32));
-        }
-        let of = Tensor::from_slice(lab.device(), &of, &[batch])?;
-        let candidates = Tensor::from_slice(lab.device(), &candidates, &[batch, NEGATIVES + 1])?;
-        let scores = net.forward(&of, &candidates);
-        Ok(scores.select(1, 0).negative_sampling_loss(&scores.narrow(1, 1, NEGATIVES), Reduction::Mean))
-    })?;
+    lab.fit(
+        "factors",
+        steps,
+        &mut AdamW::new(&params).weight_decay(0.3),
+        Cosine::new(0.03, 0.0, steps),
+        |_| {
+            let (mut of, mut candidates) =
+                (Vec::with_capacity(batch), Vec::with_capacity(batch * (NEGATIVES + 1)));
+            for _ in 0..batch {
+                let [user, item] = pairs[draws.below(pairs.len() as u32) as usize];
+                of.push(user);
+                candidates.push(item);
+                candidates.extend((0..NEGATIVES).map(|_| draws.below(items as u32) as i32));
+            }
+            let of = Tensor::from_slice(lab.device(), &of, &[batch])?;
+            let candidates = Tensor::from_slice(lab.device(), &candidates, &[batch, NEGATIVES + 1])?;
+            let scores = net.forward(&of, &candidates);
+            Ok(scores.select(1, 0).negative_sampling_loss(&scores.narrow(1, 1, NEGATIVES), Reduction::Mean))
+        },
+    )?;
     Ok(net.all(&Tensor::arange(lab.device(), users).to(DType::I32)).to_vec::<f32>()?)
 }
 
@@ -108,7 +119,8 @@ fn run(lab: &mut Lab) -> Result<()> {
         .layer(bars(1, "discounted gain"))
         .x_names(ranks.map(|(name, _)| name));
     let points = set.taste.values().iter().zip(&found).step_by(users * items / 2000);
-    let points = plot::Points::new("a user and an item", points.map(|(&t, &f)| (t.into(), f.into()))).radius(2.0);
+    let points =
+        plot::Points::new("a user and an item", points.map(|(&t, &f)| (t.into(), f.into()))).radius(2.0);
     let tastes = plot::Panel::new(format!("Correlation {near:.2}"), "true taste", "score").layer(points);
     lab.picture("recommender", |path| {
         plot::Figure::new("What users will choose").panel(quality).panel(tastes).save(path)

@@ -78,7 +78,11 @@ fn learn(lab: &Lab, corpus: &Corpus) -> Result<[Tensor; 2]> {
         // The context of any pair is drawn by how often it occurs.
         let negatives: Vec<i32> = (0..batch * NEGATIVES).map(|_| pair()[1]).collect();
         let tensor = |values: &[i32], shape: &[usize]| Tensor::from_slice(lab.device(), values, shape);
-        Ok(net.loss(&tensor(&words, &[batch])?, &tensor(&contexts, &[batch])?, &tensor(&negatives, &[batch, NEGATIVES])?))
+        Ok(net.loss(
+            &tensor(&words, &[batch])?,
+            &tensor(&contexts, &[batch])?,
+            &tensor(&negatives, &[batch, NEGATIVES])?,
+        ))
     })?;
     Ok([net.vectors().detach(), net.products().detach()])
 }
@@ -96,7 +100,8 @@ struct Vectors(Vec<Vec<f64>>);
 impl Vectors {
     fn new(corpus: &Corpus, vectors: &Tensor) -> Result<Vectors> {
         let all = vectors.normalize(2.0, 1, 1e-12).to_vec::<f32>()?;
-        let of = |word: &&str| all[corpus.index[*word] * WIDTH..][..WIDTH].iter().map(|&v| v.into()).collect();
+        let of =
+            |word: &&str| all[corpus.index[*word] * WIDTH..][..WIDTH].iter().map(|&v| v.into()).collect();
         Ok(Vectors(FAMILIES.as_flattened().iter().map(of).collect()))
     }
 
@@ -112,7 +117,8 @@ impl Vectors {
     /// The share of the seven nearest words that are of the same kind or role, as seven are.
     fn related(&self) -> f64 {
         let related = |i: usize, j: usize| j / 3 == i / 3 || j % 3 == i % 3;
-        let right = |i: usize| self.nearest(&self.0[i], &[i], 7).into_iter().filter(|&j| related(i, j)).count();
+        let right =
+            |i: usize| self.nearest(&self.0[i], &[i], 7).into_iter().filter(|&j| related(i, j)).count();
         (0..self.0.len()).map(right).sum::<usize>() as f64 / (7 * self.0.len()) as f64
     }
 
@@ -122,7 +128,8 @@ impl Vectors {
         for (a, b) in (0..6).flat_map(|a| (0..6).map(move |b| (a, b))).filter(|(a, b)| a != b) {
             for (r, s) in [(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)] {
                 let (from, less, plus, to) = (3 * a + r, 3 * b + r, 3 * b + s, 3 * a + s);
-                let sum: Vec<f64> = (0..WIDTH).map(|k| self.0[from][k] - self.0[less][k] + self.0[plus][k]).collect();
+                let sum: Vec<f64> =
+                    (0..WIDTH).map(|k| self.0[from][k] - self.0[less][k] + self.0[plus][k]).collect();
                 asked += 1.0;
                 right += f64::from(self.nearest(&sum, &[from, less, plus], 1) == [to]);
             }
@@ -145,7 +152,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("products against shifted information: correlation", correlation(&pairs), 0.9..);
     lab.expect("products against shifted information: root mean square apart", error, ..0.3);
 
-    let mut levy = plot::Panel::new("Levy and Goldberg", "mutual information less log k", "product of vectors");
+    let mut levy =
+        plot::Panel::new("Levy and Goldberg", "mutual information less log k", "product of vectors");
     levy = levy.layer(plot::Points::new("a word and its context", pairs.iter().copied()).radius(2.5));
     levy = levy.with(plot::Series::new("as in theory", [(-2.0, -2.0), (2.5, 2.5)]).exact());
     // The two directions in which vectors of families differ most.

@@ -4,7 +4,8 @@
 use studies::prelude::*;
 use wgrad::data::synthetic::{digits, shapes};
 use wgrad::models::{
-    AlexNet, DenseNet, EfficientNet, EfficientNetOptions, GoogLeNet, LeNet, MnistCnn, MobileNetV2, PreActResNet, Vgg,
+    AlexNet, DenseNet, EfficientNet, EfficientNetOptions, GoogLeNet, LeNet, MnistCnn, MobileNetV2,
+    PreActResNet, Vgg,
 };
 
 pub const STUDY: Study = Study {
@@ -107,12 +108,14 @@ const SMALL: [(&str, fn(&Params) -> Net); 8] = [
         Box::new(move |x| net.forward(x, Mode::Train))
     }),
     ("EfficientNet of a quarter's width", |p| {
-        let options = EfficientNetOptions { width: 0.25, depth: 0.5, drop_path: 0.0, ..EfficientNetOptions::b(0, 10) };
+        let options =
+            EfficientNetOptions { width: 0.25, depth: 0.5, drop_path: 0.0, ..EfficientNetOptions::b(0, 10) };
         let net = EfficientNet::new(EfficientNetOptions { dropout: 0.0, ..options }, p);
         Box::new(move |x| net.forward(x, Mode::Train))
     }),
     ("ViT of 2 blocks", |p| {
-        let net = Vit::new(VitOptions { width: 48, heads: 3, depth: 2, ..VitOptions::new([32; 2], 8, 10) }, p);
+        let net =
+            Vit::new(VitOptions { width: 48, heads: 3, depth: 2, ..VitOptions::new([32; 2], 8, 10) }, p);
         Box::new(move |x| net.forward(x, Mode::Train))
     }),
 ];
@@ -134,9 +137,10 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut panel = plot::Panel::new("Eight images by heart", "step", "cross entropy").log_y();
     let mut learn = |lab: &mut Lab, name: &str, params: &Params, net: Net, x: &Tensor| -> Result<()> {
         let steps = lab.pick(80, 35);
-        let losses = lab.fit(name, steps, &mut Adam::new(params), Cosine::new(0.006, 0.0006, steps), |_| {
-            Ok(net(x).cross_entropy(&classes))
-        })?;
+        let losses =
+            lab.fit(name, steps, &mut Adam::new(params), Cosine::new(0.006, 0.0006, steps), |_| {
+                Ok(net(x).cross_entropy(&classes))
+            })?;
         lab.expect(format!("{name}: loss of eight images"), losses[steps - 1], ..0.3);
         let points = losses.iter().enumerate().map(|(i, &loss)| (i as f64, loss)).collect::<Vec<_>>();
         panel.series.push(plot::Series::new(name, points).exact());

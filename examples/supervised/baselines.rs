@@ -4,7 +4,9 @@
 use linfa::traits::{Fit, Predict};
 use linfa_clustering::GaussianMixtureModel;
 use ndarray::Array2;
-use smartcore::ensemble::random_forest_classifier::{RandomForestClassifier, RandomForestClassifierParameters};
+use smartcore::ensemble::random_forest_classifier::{
+    RandomForestClassifier, RandomForestClassifierParameters,
+};
 use smartcore::linalg::basic::matrix::DenseMatrix;
 use smartcore::naive_bayes::gaussian::GaussianNB;
 use smartcore::neighbors::knn_classifier::{KNNClassifier, KNNClassifierParameters};
@@ -70,7 +72,8 @@ fn answers(lab: &Lab, model: &str, task: &Task, rows: &Rows) -> Result<Vec<u32>>
         }
         "kernel SVM" => {
             let targets: Vec<i32> = y.iter().map(|&class| class as i32).collect();
-            let options = SVCParameters::default().with_c(10.0).with_kernel(Kernels::rbf().with_gamma(task.gamma));
+            let options =
+                SVCParameters::default().with_c(10.0).with_kernel(Kernels::rbf().with_gamma(task.gamma));
             let options = options.with_seed(Some(lab.seed()));
             let found = MultiClassSVC::fit(&x, &targets, &options)?.predict(&asked)?;
             found.into_iter().map(|class| class as u32).collect()
@@ -210,7 +213,8 @@ fn run(lab: &mut Lab) -> Result<()> {
         lab.expect(format!("{}: perceptron behind the best", task.name), best(t) - table[7][t], ..0.07);
     }
     let points = spirals(300, 3, 0.03, lab.seed());
-    let mut figure = plot::Figure::new("What classifiers make of three spirals, with their accuracy").columns(4);
+    let mut figure =
+        plot::Figure::new("What classifiers make of three spirals, with their accuracy").columns(4);
     for panel in panels {
         let class = |c: u32| plot::Points::new(format!("class {c}"), points.pairs(Some(c))).radius(2.5);
         figure = figure.panel((0..3).fold(panel, |panel, c| panel.layer(class(c))));

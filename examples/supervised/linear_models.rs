@@ -104,7 +104,8 @@ fn lasso(lab: &mut Lab, x: &Tensor, y: &Tensor) -> Result<()> {
 /// How weights shrink as the penalty grows: ridge regression in closed form, and the lasso by iterations on the matrix of all.
 fn paths(lab: &mut Lab, x: &Tensor, y: &Tensor, most: f32) -> Result<()> {
     const COUNT: usize = 60;
-    let strengths: Vec<f32> = (0..COUNT).map(|i| most * 10f32.powf(0.1 - 3.0 * i as f32 / COUNT as f32)).collect();
+    let strengths: Vec<f32> =
+        (0..COUNT).map(|i| most * 10f32.powf(0.1 - 3.0 * i as f32 / COUNT as f32)).collect();
     let by = Tensor::from_slice(lab.device(), &strengths, &[1, COUNT])?;
     let (gram, xy) = (x.t().matmul(x) / ROWS as f32, x.t().matmul(y) / ROWS as f32);
     let mut w = Tensor::zeros(lab.device(), &[TRUE.len(), COUNT]);
@@ -122,7 +123,8 @@ fn paths(lab: &mut Lab, x: &Tensor, y: &Tensor, most: f32) -> Result<()> {
         let mut panel = plot::Panel::new(name, "strength of the penalty", "weight").log_x();
         for (i, weights) in path.chunks(COUNT).enumerate() {
             let points = strengths.iter().zip(weights).map(|(&s, &w)| (s.into(), w.into()));
-            panel = panel.with(plot::Series::new(format!("{} in truth", TRUE[i]), points.collect::<Vec<_>>()).exact());
+            panel = panel
+                .with(plot::Series::new(format!("{} in truth", TRUE[i]), points.collect::<Vec<_>>()).exact());
         }
         figure = figure.panel(panel);
     }
@@ -133,7 +135,8 @@ fn paths(lab: &mut Lab, x: &Tensor, y: &Tensor, most: f32) -> Result<()> {
 fn classes(lab: &mut Lab, x: &Tensor, signal: &Tensor) -> Result<()> {
     let mut draws = lab.draws(1);
     let logits = signal.to_vec::<f32>()?;
-    let labels: Vec<f32> = logits.iter().map(|l| f32::from(draws.happens(1.0 / (1.0 + (-l).exp())))).collect();
+    let labels: Vec<f32> =
+        logits.iter().map(|l| f32::from(draws.happens(1.0 / (1.0 + (-l).exp())))).collect();
     let y = Tensor::from_slice(lab.device(), &labels, &[ROWS, 1])?;
     let logistic = minimum(lab, "logistic", &[TRUE.len(), 1], None, |w| {
         x.matmul(w).binary_cross_entropy_with_logits(&y, None, None, Reduction::Mean)

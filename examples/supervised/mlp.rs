@@ -20,7 +20,8 @@ fn main() -> ExitCode {
 }
 
 /// XOR's inputs and targets.
-const XOR: [([f64; 2], f64); 4] = [([0.0, 0.0], 0.0), ([0.0, 1.0], 1.0), ([1.0, 0.0], 1.0), ([1.0, 1.0], 0.0)];
+const XOR: [([f64; 2], f64); 4] =
+    [([0.0, 0.0], 0.0), ([0.0, 1.0], 1.0), ([1.0, 0.0], 1.0), ([1.0, 1.0], 0.0)];
 const HIDDEN: usize = 4;
 
 /// Squared error of sigmoid units and its gradients, by hand: `w1 [4][2]`, `b1 [4]`, `w2 [4]` and `b2`, one after the other.
@@ -48,7 +49,8 @@ fn by_hand(w: &[f64]) -> (f64, Vec<f64>) {
 fn xor(lab: &mut Lab) -> Result<()> {
     let params = lab.params();
     let normal = Init::Normal { mean: 0.0, std: 2.0 };
-    let shapes: [(&str, &[usize]); 4] = [("w1", &[HIDDEN, 2]), ("b1", &[HIDDEN]), ("w2", &[1, HIDDEN]), ("b2", &[1])];
+    let shapes: [(&str, &[usize]); 4] =
+        [("w1", &[HIDDEN, 2]), ("b1", &[HIDDEN]), ("w2", &[1, HIDDEN]), ("b2", &[1])];
     let [w1, b1, w2, b2] = shapes.map(|(name, shape)| params.param(name, shape, normal).value());
     let inputs: Vec<f32> = XOR.iter().flat_map(|(x, _)| x.map(|x| x as f32)).collect();
     let x = Tensor::from_slice(lab.device(), &inputs, &[4, 2])?;
@@ -60,7 +62,8 @@ fn xor(lab: &mut Lab) -> Result<()> {
         w.extend(value.to_vec::<f32>()?.into_iter().map(f64::from));
         automatic.extend(gradients.get(value).context("a gradient of each")?.to_vec::<f32>()?);
     }
-    let apart = by_hand(&w).1.iter().zip(&automatic).map(|(a, &b)| (a - f64::from(b)).abs()).fold(0.0, f64::max);
+    let apart =
+        by_hand(&w).1.iter().zip(&automatic).map(|(a, &b)| (a - f64::from(b)).abs()).fold(0.0, f64::max);
     lab.expect_same("2-4-1: gradients by hand against automatic ones", apart, ..1e-6, 1e-6);
     for _ in 0..lab.pick(20_000, 5000) {
         let (_, gradient) = by_hand(&w);
@@ -88,8 +91,11 @@ fn tables(lab: &mut Lab) -> Result<()> {
     let ([x, y], [test_x, test_y]) = (table(lab, lab.pick(8000, 3000), 0)?, table(lab, 1000, 1)?);
     let steps = lab.pick(1500, 250);
     // The network, the same without hidden layers, and from weights and biases that are all equal.
-    let nets: [(&str, &[usize], bool); 3] =
-        [("10-128-64-32-2", &[10, 128, 64, 32, 2], false), ("10-2", &[10, 2], false), ("equal", &[10, 128, 64, 32, 2], true)];
+    let nets: [(&str, &[usize], bool); 3] = [
+        ("10-128-64-32-2", &[10, 128, 64, 32, 2], false),
+        ("10-2", &[10, 2], false),
+        ("equal", &[10, 128, 64, 32, 2], true),
+    ];
     let mut accuracies = Vec::new();
     for (name, sizes, equal) in nets {
         let params = lab.params();
@@ -106,7 +112,12 @@ fn tables(lab: &mut Lab) -> Result<()> {
         if equal {
             let w = params.get("fc1.weight").context("a first layer")?.value();
             let spread = (w.amax(&[0], false) - w.amin(&[0], false)).abs().amax(&[0], false).item()?;
-            lab.expect_same("equal weights: largest difference of two units after training", spread, ..1e-6, 1e-6);
+            lab.expect_same(
+                "equal weights: largest difference of two units after training",
+                spread,
+                ..1e-6,
+                1e-6,
+            );
             let moved = (w - 0.05).abs().amax(&[0, 1], false).item()?;
             lab.expect("equal weights: how far they have moved", moved, 1e-3..);
         } else if sizes.len() > 2 {
@@ -128,10 +139,11 @@ fn run(lab: &mut Lab) -> Result<()> {
     let net = Mlp::new(&[784, 256, 128, 10], &params);
     let steps = lab.pick(800, 120);
     let mut draws = lab.draws(3);
-    let losses = lab.fit("784-256-128-10", steps, &mut Adam::new(&params), Cosine::new(0.002, 0.0, steps), |_| {
-        let [x, y] = minibatch(&mut draws, 64, [&train.images, &train.labels])?;
-        Ok(net.forward(&x.flatten(1, 3)).cross_entropy(&y))
-    })?;
+    let losses =
+        lab.fit("784-256-128-10", steps, &mut Adam::new(&params), Cosine::new(0.002, 0.0, steps), |_| {
+            let [x, y] = minibatch(&mut draws, 64, [&train.images, &train.labels])?;
+            Ok(net.forward(&x.flatten(1, 3)).cross_entropy(&y))
+        })?;
     lab.expect_same("784-256-128-10: parameters", params.count() as f64, 235_146.0..=235_146.0, 0.0);
     let logits = net.forward(&test.images.flatten(1, 3));
     lab.expect("784-256-128-10: accuracy on digits", accuracy(&logits, &test.labels)?, 0.9..);
@@ -141,12 +153,15 @@ fn run(lab: &mut Lab) -> Result<()> {
     let counts = confusion.counts().iter().map(|&count| count as f64).collect();
     let names = (0..10).map(|digit| digit.to_string()).collect::<Vec<_>>();
     let loss = plot::Panel::new("Cross entropy", "step", "of a batch of 64").log_y();
-    let loss = loss.with(plot::Series::new("training", losses.iter().enumerate().map(|(i, &l)| (i as f64, l))));
+    let loss =
+        loss.with(plot::Series::new("training", losses.iter().enumerate().map(|(i, &l)| (i as f64, l))));
     let matrix = plot::Panel::new("Test digits", "answer", "label")
         .layer(plot::Field::matrix(10, 10, counts).cell_text(0).bar("images"))
         .x_names(names.clone())
         .y_names(names)
         .y_down()
         .equal();
-    lab.picture("mlp", |path| plot::Figure::new("784-256-128-10 units learn digits").panel(loss).panel(matrix).save(path))
+    lab.picture("mlp", |path| {
+        plot::Figure::new("784-256-128-10 units learn digits").panel(loss).panel(matrix).save(path)
+    })
 }

@@ -92,7 +92,11 @@ fn xor_nets(lab: &mut Lab) -> Result<plot::Field> {
         let hidden = (x.matmul(&w1.value()) + b1.value()).tanh();
         (hidden.matmul(&w2.value()) + b2.value()).squeeze(&[-1])
     };
-    let x = Tensor::from_slice(lab.device(), &CORNERS.as_flattened().iter().map(|&x| x as f32).collect::<Vec<_>>(), &[4, 2])?;
+    let x = Tensor::from_slice(
+        lab.device(),
+        &CORNERS.as_flattened().iter().map(|&x| x as f32).collect::<Vec<_>>(),
+        &[4, 2],
+    )?;
     let targets = Tensor::from_slice(lab.device(), &[0.0f32, 1.0, 1.0, 0.0], &[1, 4])?.expand(&[NETS, 4]);
     let steps = lab.pick(1000, 300);
     lab.fit("XOR nets", steps, &mut Adam::new(&params), Constant(0.05), |_| {
@@ -100,7 +104,8 @@ fn xor_nets(lab: &mut Lab) -> Result<plot::Field> {
         Ok(loss / NETS as f32)
     })?;
     let answers = logits(&x).to_vec::<f32>()?;
-    let learned = |net: &[f32]| net.iter().zip([false, true, true, false]).all(|(&logit, t)| (logit > 0.0) == t);
+    let learned =
+        |net: &[f32]| net.iter().zip([false, true, true, false]).all(|(&logit, t)| (logit > 0.0) == t);
     let right: Vec<bool> = answers.chunks(4).map(learned).collect();
     let share = right.iter().filter(|&&r| r).count() as f64 / NETS as f64;
     lab.expect("share of nets with two hidden units that learn XOR", share, 0.25..=1.0);
@@ -166,7 +171,11 @@ fn run(lab: &mut Lab) -> Result<()> {
     let learned = rosenblatt(&cloud);
     lab.expect("500 points: accuracy", learned.accuracy, 1.0..=1.0);
     lab.figure("500 points: mistakes", learned.mistakes as f64);
-    lab.expect("500 points: mistakes against the bound", learned.mistakes as f64 / bound(&line, &cloud), ..=1.0);
+    lab.expect(
+        "500 points: mistakes against the bound",
+        learned.mistakes as f64 / bound(&line, &cloud),
+        ..=1.0,
+    );
 
     let field = xor_nets(lab)?;
     let xor = examples([false, true, true, false]);

@@ -78,7 +78,8 @@ fn primal(lab: &Lab, points: &LabelledPoints, targets: &[i32]) -> Result<Line> {
 
 /// By smartcore, whose linear decision function is read off at three places.
 fn dual(points: &[(f64, f64)], targets: &Vec<i32>, seed: u64) -> Result<Line> {
-    let matrix = |points: &[(f64, f64)]| DenseMatrix::from_2d_vec(&points.iter().map(|p| vec![p.0, p.1]).collect());
+    let matrix =
+        |points: &[(f64, f64)]| DenseMatrix::from_2d_vec(&points.iter().map(|p| vec![p.0, p.1]).collect());
     let options = SVCParameters::default().with_c(C).with_kernel(Kernels::linear()).with_epoch(50);
     let options = options.with_tol(1e-6).with_seed(Some(seed));
     let (x, probes) = (matrix(points)?, matrix(&[(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)])?);
@@ -91,12 +92,15 @@ fn hull_distance(points: &LabelledPoints) -> f64 {
     let [a, b] = [0, 1].map(|class| points.pairs(Some(class)));
     let from_segment = |p: (f64, f64), q: (f64, f64), r: (f64, f64)| {
         let (d, e) = ((r.0 - q.0, r.1 - q.1), (p.0 - q.0, p.1 - q.1));
-        let along = ((d.0 * e.0 + d.1 * e.1) / (d.0 * d.0 + d.1 * d.1).max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
+        let along =
+            ((d.0 * e.0 + d.1 * e.1) / (d.0 * d.0 + d.1 * d.1).max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
         (e.0 - along * d.0).hypot(e.1 - along * d.1)
     };
     let nearest = |from: &[(f64, f64)], to: &[(f64, f64)]| {
         let segments = || to.iter().flat_map(|&q| to.iter().map(move |&r| (q, r)));
-        from.iter().flat_map(|&p| segments().map(move |(q, r)| from_segment(p, q, r))).fold(f64::MAX, f64::min)
+        from.iter()
+            .flat_map(|&p| segments().map(move |(q, r)| from_segment(p, q, r)))
+            .fold(f64::MAX, f64::min)
     };
     nearest(&a, &b).min(nearest(&b, &a))
 }
@@ -138,7 +142,11 @@ fn run(lab: &mut Lab) -> Result<()> {
         let margins = found.margins(&pairs, &targets);
         let outside = margins.iter().filter(|&&m| m < 0.97).count();
         if name == "apart" {
-            lab.expect("apart: margin over half the distance of the hulls", 2.0 * found.margin() / hull_distance(&points), 0.97..1.03);
+            lab.expect(
+                "apart: margin over half the distance of the hulls",
+                2.0 * found.margin() / hull_distance(&points),
+                0.97..1.03,
+            );
             lab.expect("apart: points within the margin", outside as f64, ..=0.0);
         } else {
             lab.expect("overlapping: points within the margin", outside as f64, 8.0..60.0);

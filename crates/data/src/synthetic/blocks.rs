@@ -44,7 +44,12 @@ pub struct Blocks {
 /// When there is no class, or there are more classes than features.
 #[track_caller]
 pub fn blocks(of: Blocks, seed: u64) -> LabelledGraph {
-    assert!((1..=of.features).contains(&of.classes), "blocks: {} classes, {} features", of.classes, of.features);
+    assert!(
+        (1..=of.features).contains(&of.classes),
+        "blocks: {} classes, {} features",
+        of.classes,
+        of.features
+    );
     let (mut noise, mut meet) = (Draws::new(seed, 0, 3), Draws::new(seed, 0, 4));
     let class = |node: usize| node % of.classes;
     let mean = |node, feature| if class(node) == feature { of.signal } else { 0.0 };

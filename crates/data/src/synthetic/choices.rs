@@ -28,7 +28,10 @@ pub struct Choices {
 /// When there are fewer items than are chosen, or no items or factors.
 #[track_caller]
 pub fn choices(users: usize, items: usize, factors: usize, chosen: usize, seed: u64) -> Choices {
-    assert!(chosen <= items && items > 0 && factors > 0, "choices: {chosen} of {items} items, {factors} factors");
+    assert!(
+        chosen <= items && items > 0 && factors > 0,
+        "choices: {chosen} of {items} items, {factors} factors"
+    );
     let mut draws = Draws::new(seed, 0, 5);
     let mut normal = |count: usize| (0..count).map(|_| draws.normal()).collect::<Vec<f64>>();
     let (of_users, of_items, popular) = (normal(users * factors), normal(items * factors), normal(items));

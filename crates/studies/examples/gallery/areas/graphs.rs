@@ -10,8 +10,4 @@ mod recommender;
 #[path = "../../../../../examples/graphs/word2vec.rs"]
 mod word2vec;
 
-pub const STUDIES: &[&Study] = &[
-    &graph_nodes::STUDY,
-    &recommender::STUDY,
-    &word2vec::STUDY,
-];
+pub const STUDIES: &[&Study] = &[&graph_nodes::STUDY, &recommender::STUDY, &word2vec::STUDY];
