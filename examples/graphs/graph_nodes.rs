@@ -10,7 +10,7 @@ use wgrad::models::{Aggregation, Dropout, GatConv, GcnConv, GinConv, Graph, Mlp,
 pub const STUDY: Study = Study {
     name: "graph_nodes",
     about: "GCN, GAT, GraphSAGE and GIN classify the nodes of a block model, better than features or edges alone.",
-    on_gpu: true,
+    on_gpu: false,
     data: None,
     run,
 };

@@ -1,5 +1,5 @@
 studies! {
-    graph_nodes: gpu,
+    graph_nodes,
     recommender,
     word2vec: gpu,
 }
