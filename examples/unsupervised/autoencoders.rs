@@ -1,10 +1,9 @@
 //! Three kinds of autoencoders and what each is for: denoising (Vincent et al. 2008), contractive (Rifai et al. 2011) and convolutional.
 //! `cargo run --release --example autoencoders`.
 
-use autograd::jacobian_penalty;
 use models::{Autoencoder, ConvAutoencoder};
 use studies::prelude::*;
-use wgrad::autograd;
+use wgrad::autograd::{self, jacobian_penalty};
 
 pub const STUDY: Study = Study {
     name: "autoencoders",

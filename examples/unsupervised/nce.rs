@@ -45,7 +45,7 @@ fn normaliser(lab: &mut Lab) -> Result<plot::Panel> {
     };
 
     let mut panel = plot::Panel::new("Minus the learned constant", "step", "log of the normaliser");
-    let mut steps = 0;
+    let steps = 500;
     for ratio in [1, 10] {
         let params = lab.params();
         let precision = params.param("precision", &[3], Init::Constant(0.5));
@@ -59,7 +59,6 @@ fn normaliser(lab: &mut Lab) -> Result<plot::Panel> {
         let noise = generator.normal(lab.device(), &[count, ratio, 2]) * WIDE;
         let loss =
             || model(&data).nce_loss(&by_noise(&data), &model(&noise), &by_noise(&noise), Reduction::Mean);
-        steps = lab.pick(1000, 500);
         let (mut opt, rate, mut path) = (Adam::new(&params), Cosine::new(0.2, 0.0, steps), Vec::new());
         for step in lab.steps("noise-contrastive", steps) {
             opt.step(loss().backward(), rate.lr(step))?;

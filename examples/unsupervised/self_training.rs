@@ -73,7 +73,7 @@ fn run(lab: &mut Lab) -> Result<()> {
                 }
                 Method::Consistency => {
                     let [one, other] = [noisy(&x), noisy(&x)].map(|x| net.forward(&x).softmax(1));
-                    one.mse_loss(&other.detach(), Reduction::Mean) * 10.0
+                    one.mse_loss(&other.detach(), Reduction::Mean) * 4.0
                 }
             };
             Ok(loss + more * trust)
@@ -91,8 +91,8 @@ fn run(lab: &mut Lab) -> Result<()> {
             0.0
         });
         let places = Tensor::from_slice(lab.device(), &places, &[SAMPLES * SAMPLES, 2])?;
-        let right = net.forward(&places).softmax(1).narrow(1, 1, 1).to_vec::<f32>()?;
-        field.values = right.into_iter().map(f64::from).collect();
+        field.values =
+            net.forward(&places).argmax(1, false).to_vec::<i32>()?.into_iter().map(f64::from).collect();
         let given = few.to_vec::<f32>()?;
         let given = |class: usize| {
             (0..LABELS)
@@ -101,10 +101,10 @@ fn run(lab: &mut Lab) -> Result<()> {
                 .collect::<Vec<_>>()
         };
         let panel = plot::Panel::new(format!("{name}: {:.1} %", found[found.len() - 1] * 100.0), "x", "y")
-            .layer(field.colors(plot::ColorMap::Diverging).range(0.0, 1.0))
-            .layer(plot::Points::new("unlabelled", moons.pairs(None)).radius(1.2))
+            .layer(field.colors(plot::ColorMap::Classes))
             .layer(plot::Points::new("labelled 0", given(0)).radius(6.0))
-            .layer(plot::Points::new("labelled 1", given(1)).radius(6.0));
+            .layer(plot::Points::new("labelled 1", given(1)).radius(6.0))
+            .layer(plot::Points::new("unlabelled", moons.pairs(None)).radius(1.2));
         figure = figure.panel(panel);
     }
     lab.expect("accuracy of labels alone", found[0], 0.7..0.97);

@@ -1,5 +1,5 @@
-//! A deep autoencoder of sigmoid units, trained layer by layer (Bengio et al. 2007; Vincent et al. 2010): from random weights it learns no more
-//! than the mean image in the same number of steps. `cargo run --release --example stacked_autoencoder`.
+//! A deep autoencoder of sigmoid units, trained layer by layer (Bengio et al. 2007; Vincent et al. 2010): from random weights it is
+//! long stuck at the mean image. `cargo run --release --example stacked_autoencoder`.
 
 use studies::prelude::*;
 
@@ -66,9 +66,9 @@ fn run(lab: &mut Lab) -> Result<()> {
     let (fresh, trained) = (lab.params(), lab.params());
     let (plain, stack) = (Stack::new(&fresh), Stack::new(&trained));
     let steps = lab.pick(3000, 300);
-    let train = |what: &str, params: &Params, x: &Tensor, error: &dyn Fn(&Tensor) -> Tensor| {
+    let train = |what: &str, rate: f32, params: &Params, x: &Tensor, error: &dyn Fn(&Tensor) -> Tensor| {
         let (mut opt, mut draws) = (Adam::new(params), lab.draws(0));
-        lab.fit(what, steps, &mut opt, Cosine::new(1e-2, 0.0, steps), |_| {
+        lab.fit(what, steps, &mut opt, Cosine::new(rate, 0.0, steps), |_| {
             let [x] = minibatch(&mut draws, 100, [x])?;
             Ok(error(&x))
         })
@@ -76,14 +76,14 @@ fn run(lab: &mut Lab) -> Result<()> {
     // Each layer learns to rebuild the codes of the one below.
     let mut below = x.clone();
     for layer in 0..stack.0.len() {
-        train(&format!("layer {}", layer + 1), &trained.path(layer), &below, &|h| {
+        train(&format!("layer {}", layer + 1), 1e-2, &trained.path(layer), &below, &|h| {
             stack.decode(layer, &stack.encode(layer, h)).mse_loss(h, Reduction::Mean)
         })?;
         below = stack.encode(layer, &below).detach();
     }
     let before = stack.error(&test).item()?;
-    let deep_path = train("from random weights", &fresh, &x, &|x| plain.error(x))?;
-    let tuned_path = train("pre-trained", &trained, &x, &|x| stack.error(x))?;
+    let deep_path = train("from random weights", 5e-3, &fresh, &x, &|x| plain.error(x))?;
+    let tuned_path = train("pre-trained", 5e-3, &trained, &x, &|x| stack.error(x))?;
     let (deep, tuned) = (plain.error(&test).item()?, stack.error(&test).item()?);
     lab.expect("pre-trained: error before fine-tuning, in variances", before, ..0.7);
     lab.expect("pre-trained: error after fine-tuning", tuned, ..0.5);

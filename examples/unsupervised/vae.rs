@@ -93,29 +93,24 @@ fn run(lab: &mut Lab) -> Result<()> {
         0.2..0.9,
     );
 
-    let blank = |_: usize| String::new();
-    let first = |digit: i32| Ok::<Tensor, anyhow::Error>(held_out.narrow(0, digit as usize, 1));
+    let curve = losses.iter().enumerate().map(|(i, loss)| (i as f64, -loss));
+    let panel = plot::Panel::new("Training", "step", "ELBO of a batch, nats")
+        .with(plot::Series::new("ELBO", curve).exact());
+    lab.picture("vae-training", |path| plot::Figure::new("Variational autoencoder").panel(panel).save(path))?;
+    let first = |digit: usize| net.encode(&held_out.narrow(0, digit, 1)).0;
     let mut between = Vec::new();
     for [from, to] in [[0, 1], [3, 8], [4, 7]] {
-        let [(a, _), (b, _)] = [net.encode(&first(from)?), net.encode(&first(to)?)];
-        let codes: Vec<Tensor> = (0..10).map(|i| a.lerp(&b, i as f32 / 9.0)).collect();
-        between.extend(net.decode(&cat(&codes.iter().collect::<Vec<_>>(), 0)).sigmoid().to_vec::<f32>()?);
+        let (a, b) = (first(from), first(to));
+        between.extend((0..10).map(|i| a.lerp(&b, i as f32 / 9.0)));
     }
-    let grid = |values: &[f32]| plot::Tiles::new(SIDE, SIDE).grey(values, blank);
-    let random = grid(&samples.narrow(0, 0, 30).to_vec::<f32>()?);
-    let names = |i: usize| format!("{}", i % 10);
-    let ordered = plot::Tiles::new(SIDE, SIDE).grey(&ordered.narrow(0, 0, 30).to_vec::<f32>()?, names);
-    let (between, curve) = (grid(&between), losses.iter().enumerate().map(|(i, loss)| (i as f64, -loss)));
-    let panel =
-        plot::Panel::new("Training", "step", "ELBO of a batch, nats").with(plot::Series::new("ELBO", curve));
-    let figure = plot::Figure::new("Variational autoencoder").columns(1).panel(panel);
-    lab.picture("vae-training", |path| figure.save(path))?;
-    let images = [random.images(), ordered.images(), between.images()];
-    lab.picture("vae", |path| {
-        plot::image_grid(path, "Samples of a variational autoencoder", &images[0], 10)
-    })?;
-    lab.picture("vae-conditional", |path| plot::image_grid(path, "Digits as ordered", &images[1], 10))?;
-    lab.picture("vae-between", |path| {
-        plot::image_grid(path, "The way from one code to another", &images[2], 10)
-    })
+    let between = net.decode(&cat(&between.iter().collect::<Vec<_>>(), 0)).sigmoid();
+    let blank = |_| String::new();
+    show(lab, "vae", "Samples of a variational autoencoder", &samples.narrow(0, 0, 30), blank)?;
+    show(lab, "vae-between", "The way from one code to another", &between, blank)?;
+    show(lab, "vae-conditional", "Digits as ordered", &ordered.narrow(0, 0, 30), |i| (i % 10).to_string())
+}
+
+fn show(lab: &mut Lab, name: &str, title: &str, images: &Tensor, label: fn(usize) -> String) -> Result<()> {
+    let tiles = plot::Tiles::new(SIDE, SIDE).grey(&images.to_vec::<f32>()?, label);
+    lab.picture(name, |path| plot::image_grid(path, title, &tiles.images(), 10))
 }
