@@ -16,30 +16,25 @@ fn main() -> ExitCode {
     studies::main(&STUDY)
 }
 
+/// Of both layers.
+const MAPS: usize = 48;
 /// Weight of the style loss beside the content loss.
-const STYLE: f32 = 1e4;
+const STYLE: f32 = 1e6;
 /// Weight of the differences between neighbours, without which some pixels are noise that the network does not see.
-const SMOOTH: f32 = 0.05;
+const SMOOTH: f32 = 0.03;
 
-/// Three convolutions with ReLU, halved between them, with their first weights: the features of every layer.
-fn features(params: &Params) -> impl Fn(&Tensor) -> Vec<Tensor> + use<> {
-    let layers = [(3, 24), (24, 32), (32, 48)];
-    let conv = |(i, &(from, to)): (usize, &(usize, usize))| {
-        let conv = Conv2d::new(from, to, 5).padding(2).padding_mode(Padding::Reflect);
-        conv.init(Init::HE_FAN_OUT).build(&params.path(i))
-    };
-    let layers: Vec<Conv2d> = layers.iter().enumerate().map(conv).collect();
+/// Two convolutions with ReLU, halved between them, with their first weights; their kernels are wide, as untrained ones have to be. The
+/// features of both layers.
+fn features(params: &Params) -> impl Fn(&Tensor) -> [Tensor; 2] + use<> {
+    let [fine, coarse] = [("fine", 3, 7), ("coarse", MAPS, 5)].map(|(name, from, kernel)| {
+        let conv = Conv2d::new(from, MAPS, kernel).padding(kernel / 2).padding_mode(Padding::Reflect);
+        conv.init(Init::HE_FAN_OUT).build(&params.path(name))
+    });
     params.freeze("*");
     move |image| {
-        let mut maps: Vec<Tensor> = Vec::new();
-        for (i, conv) in layers.iter().enumerate() {
-            let x = match i {
-                0 => image.clone(),
-                _ => maps[i - 1].avg_pool2d(Pool2d::new(2), true, None),
-            };
-            maps.push(conv.forward(&x).relu());
-        }
-        maps
+        let first = fine.forward(image).relu();
+        let second = coarse.forward(&first.avg_pool2d(Pool2d::new(2), true, None)).relu();
+        [first, second]
     }
 }
 
@@ -65,12 +60,12 @@ fn variation(image: &Tensor) -> Tensor {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let (side, steps) = (lab.pick(64, 24), lab.pick(400, 120));
+    let (side, steps) = (lab.pick(48, 24), lab.pick(400, 150));
     let [scenes, _] = data::synthetic::scenes(1, 0, side, 4);
     let (content, style) = (scenes.to_device(lab.device())?[0].clone(), waves(lab.device(), side)?);
     let features = features(&lab.params());
     // Evaluated once, not with every step.
-    let fixed = |image: &Tensor| -> Result<Vec<Tensor>> {
+    let fixed = |image: &Tensor| -> Result<[Tensor; 2]> {
         let maps = features(image);
         for map in &maps {
             map.fetch()?;
@@ -78,8 +73,8 @@ fn run(lab: &mut Lab) -> Result<()> {
         Ok(maps)
     };
     let (of_content, of_style) = (fixed(&content)?, fixed(&style)?);
-    let losses = |maps: &[Tensor]| {
-        let content = perceptual_loss(&maps[2..], &of_content[2..]);
+    let losses = |maps: &[Tensor; 2]| {
+        let content = perceptual_loss(&maps[1..], &of_content[1..]);
         (content, style_loss(maps, &of_style))
     };
 
@@ -99,8 +94,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     let [of_content, of_style, of_result] = [loss(&content)?, loss(&style)?, loss(&result)?];
     lab.expect("content loss of the content", of_content[0], ..1e-9);
     lab.expect("style loss of the style", of_style[1], ..1e-9);
-    lab.expect("style loss of the result against the content's", of_result[1] / of_content[1], ..0.05);
-    lab.expect("content loss of the result against the style's", of_result[0] / of_style[0], ..0.5);
+    lab.expect("style loss of the result against the content's", of_result[1] / of_content[1], ..0.15);
+    lab.expect("content loss of the result against the style's", of_result[0] / of_style[0], ..0.75);
 
     let mut tiles = Tiles::new(side, side);
     for (label, image) in [("content", &content), ("style", &style), ("result", &result)] {
