@@ -57,10 +57,16 @@ fn run(lab: &mut Lab) -> Result<()> {
         let params = lab.params();
         let net = Mlp::new(&[49, 128, 10], &params);
         let mut draws = lab.draws(0);
-        lab.fit(&format!("smoothing {smoothing}"), lab.pick(1500, 800), &mut Adam::new(&params), Constant(3e-3), |_| {
-            let [x, y] = minibatch(&mut draws, 64, [&seen, &train.labels])?;
-            Ok(net.forward(&x).cross_entropy_smoothed(&y, smoothing))
-        })?;
+        lab.fit(
+            &format!("smoothing {smoothing}"),
+            lab.pick(1500, 800),
+            &mut Adam::new(&params),
+            Constant(3e-3),
+            |_| {
+                let [x, y] = minibatch(&mut draws, 64, [&seen, &train.labels])?;
+                Ok(net.forward(&x).cross_entropy_smoothed(&y, smoothing))
+            },
+        )?;
         logits.push([&unseen, &shifted].map(|x| net.forward(x).to_vec::<f32>()));
     }
     let [[plain, shifted], [smooth, _]] = <[_; 2]>::try_from(logits).ok().context("two nets")?;
@@ -79,7 +85,9 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("ECE with the temperature", error(&scaled), ..0.05);
     lab.expect("their ratio", error(&scaled) / error(&before), ..0.5);
     lab.figure("ECE of label smoothing", error(&smoothed));
-    let sure = |(confidences, right): &Answers| confidences.iter().map(|&c| f64::from(c)).sum::<f64>() / right.len() as f64 - share(right);
+    let sure = |(confidences, right): &Answers| {
+        confidences.iter().map(|&c| f64::from(c)).sum::<f64>() / right.len() as f64 - share(right)
+    };
     lab.expect("overconfidence", sure(&before), 0.03..);
     lab.expect("overconfidence with label smoothing", sure(&smoothed) - sure(&before), ..-0.03);
     lab.expect("surprise where nothing has changed", surprise(&scaled), -4.5..4.5);
@@ -101,7 +109,11 @@ fn run(lab: &mut Lab) -> Result<()> {
         let bins = metrics::reliability(&found.0, &found.1, 10);
         let bars = bins.iter().enumerate().filter(|(_, bin)| bin.count > 9);
         let bars = bars.map(|(i, bin)| (0.05 + 0.1 * i as f64, bin.accuracy)).collect();
-        let panel = plot::Panel::new(format!("{title}, ECE {:.3}", error(found)), "confidence", "share of right answers");
+        let panel = plot::Panel::new(
+            format!("{title}, ECE {:.3}", error(found)),
+            "confidence",
+            "share of right answers",
+        );
         let panel = panel.layer(plot::Bars { name: "accuracy".into(), bars, width: 0.1, errors: vec![] });
         let panel = panel.with(plot::Series::new("as promised", [(0.0, 0.0), (1.0, 1.0)]).exact());
         figure = figure.panel(panel.x_range(0.0, 1.0).y_range(0.0, 1.02));

@@ -34,14 +34,15 @@ fn run(lab: &mut Lab) -> Result<()> {
         Ok(teacher.forward(&x).cross_entropy(&y))
     })?;
     let answers = teacher.forward(&seen).detach();
-    let mut learn = |what: &str, loss: &dyn Fn(&mut Draws, &Mlp) -> Result<Tensor>| -> Result<(f64, Params)> {
-        let params = lab.params();
-        let student = Mlp::new(&[49, 16, 10], &params);
-        lab.fit(what, steps, &mut Adam::new(&params), Cosine::new(1e-2, 0.0, steps), |_| {
-            loss(&mut draws, &student)
-        })?;
-        Ok((metrics::accuracy(&student.forward(&x), &test.labels)?, params))
-    };
+    let mut learn =
+        |what: &str, loss: &dyn Fn(&mut Draws, &Mlp) -> Result<Tensor>| -> Result<(f64, Params)> {
+            let params = lab.params();
+            let student = Mlp::new(&[49, 16, 10], &params);
+            lab.fit(what, steps, &mut Adam::new(&params), Cosine::new(1e-2, 0.0, steps), |_| {
+                loss(&mut draws, &student)
+            })?;
+            Ok((metrics::accuracy(&student.forward(&x), &test.labels)?, params))
+        };
     let (few, labels) = (seen.narrow(0, 0, LABELS), train.labels.narrow(0, 0, LABELS));
     let (alone, small) = learn("alone", &|draws, student| {
         let [x, y] = minibatch(draws, 64, [&few, &labels])?;

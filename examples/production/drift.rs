@@ -17,7 +17,8 @@ fn main() -> ExitCode {
 
 const FEATURES: usize = 4;
 const SAMPLE: usize = 200;
-const SHIFTS: [(&str, f64, f64); 3] = [("no shift", 0.0, 0.0), ("a mean", 0.6, 0.0), ("a correlation", 0.0, 0.7)];
+const SHIFTS: [(&str, f64, f64); 3] =
+    [("no shift", 0.0, 0.0), ("a mean", 0.6, 0.0), ("a correlation", 0.0, 0.7)];
 
 /// `[rows, FEATURES]` of standard normal numbers; the first feature's mean is moved, and the second is correlated with the third.
 fn sample(draws: &mut Draws, rows: usize, mean: f64, correlation: f64) -> Vec<f32> {
@@ -88,7 +89,8 @@ fn domain_scores(lab: &Lab, name: &str, pairs: &[[Vec<f32>; 2]]) -> Result<Vec<f
     const HALF: usize = SAMPLE / 2;
     let columns = FEATURES + FEATURES * (FEATURES + 1) / 2;
     let row = |x: &[f32]| -> Vec<f32> {
-        let products = (0..FEATURES).flat_map(|i| (i..FEATURES).map(move |j| (i, j))).map(|(i, j)| x[i] * x[j] / 2.0);
+        let products =
+            (0..FEATURES).flat_map(|i| (i..FEATURES).map(move |j| (i, j))).map(|(i, j)| x[i] * x[j] / 2.0);
         x.iter().copied().chain(products).collect()
     };
     let half = |from: usize| -> Result<Tensor> {
@@ -100,7 +102,8 @@ fn domain_scores(lab: &Lab, name: &str, pairs: &[[Vec<f32>; 2]]) -> Result<Vec<f
     };
     let (seen, unseen) = (half(0)?, half(HALF)?);
     let is_new: Vec<f32> = (0..2 * HALF).map(|i| f32::from(u8::from(i >= HALF))).collect();
-    let target = Tensor::from_slice(lab.device(), &is_new, &[1, 2 * HALF, 1])?.expand(&[pairs.len(), 2 * HALF, 1]);
+    let target =
+        Tensor::from_slice(lab.device(), &is_new, &[1, 2 * HALF, 1])?.expand(&[pairs.len(), 2 * HALF, 1]);
     let params = lab.params();
     let weight = params.param("weight", &[pairs.len(), columns, 1], Init::ZEROS);
     let bias = params.param("bias", &[pairs.len(), 1, 1], Init::ZEROS);

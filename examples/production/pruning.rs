@@ -89,7 +89,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     let lines = [("smallest, in rounds", tuned), ("random", random), ("smallest, no fine-tuning", cut)];
     let panel = plot::Panel::new("", "share of weights removed", "test accuracy");
     let panel = panel.with(plot::Series::new("dense", [(0.5, full), (0.98, full)]).exact());
-    let panel = lines.into_iter().fold(panel, |panel, (name, line)| panel.with(plot::Series::new(name, line)));
+    let panel =
+        lines.into_iter().fold(panel, |panel, (name, line)| panel.with(plot::Series::new(name, line)));
     lab.picture("pruning", |path| plot::Figure::new("Pruning").panel(panel).save(path))
 }
 

@@ -26,7 +26,12 @@ fn run(lab: &mut Lab) -> Result<()> {
     let params = lab.params();
     let net = Mlp::new(&SIZES, &params);
     let mut draws = lab.draws(0);
-    let mut learn = |lab: &Lab, what: &str, params: &Params, steps: usize, lr: f32, forward: &dyn Fn(&Tensor) -> Tensor| {
+    let mut learn = |lab: &Lab,
+                     what: &str,
+                     params: &Params,
+                     steps: usize,
+                     lr: f32,
+                     forward: &dyn Fn(&Tensor) -> Tensor| {
         lab.fit(what, steps, &mut Adam::new(params), Cosine::new(lr, 0.0, steps), |_| {
             let [x, y] = minibatch(&mut draws, 64, [&seen, &train.labels])?;
             Ok(forward(&x).cross_entropy(&y))
@@ -71,8 +76,13 @@ fn run(lab: &mut Lab) -> Result<()> {
     let restored = lab.params();
     let served = Mlp::new(&SIZES, &restored);
     load_quantized(&restored, &small)?;
-    let same = forward(&params, &x, &|_, w| QuantSpec::INT8_WEIGHTS.fit(w).fake_quantize(w), &mut |_, x| x.clone());
-    lab.expect("loaded against simulated", (served.forward(&x) - same).abs().amax(&[0, 1], false).item()?, ..1e-4);
+    let same =
+        forward(&params, &x, &|_, w| QuantSpec::INT8_WEIGHTS.fit(w).fake_quantize(w), &mut |_, x| x.clone());
+    lab.expect(
+        "loaded against simulated",
+        (served.forward(&x) - same).abs().amax(&[0, 1], false).item()?,
+        ..1e-4,
+    );
 
     // Fewer bits: rounding after training, and training on with rounded weights.
     let (mut after, mut aware) = (Vec::new(), Vec::new());
@@ -83,7 +93,9 @@ fn run(lab: &mut Lab) -> Result<()> {
             let tuned = lab.params();
             Mlp::new(&SIZES, &tuned);
             tuned.load(&full)?;
-            learn(lab, &format!("{bits} bits"), &tuned, lab.pick(1000, 150), 1e-3, &|x| rounded(&tuned, spec, x))?;
+            learn(lab, &format!("{bits} bits"), &tuned, lab.pick(1000, 150), 1e-3, &|x| {
+                rounded(&tuned, spec, x)
+            })?;
             aware.push((f64::from(bits), metrics::accuracy(&rounded(&tuned, spec, &x), &test.labels)?));
         }
     }
@@ -93,7 +105,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     let lines = [("rounded after training", after), ("trained with rounding", aware)];
     let f32s = plot::Series::new("f32", [(2.0, exact), (8.0, exact)]).exact();
     let panel = plot::Panel::new("", "bits of a weight", "test accuracy").with(f32s);
-    let panel = lines.into_iter().fold(panel, |panel, (name, line)| panel.with(plot::Series::new(name, line)));
+    let panel =
+        lines.into_iter().fold(panel, |panel, (name, line)| panel.with(plot::Series::new(name, line)));
     lab.picture("quantization", |path| plot::Figure::new("Quantised weights").panel(panel).save(path))
 }
 

@@ -104,7 +104,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("a better canary goes", share(0, 1), ..0.005);
     lab.expect("a faulty canary goes", share(1, 2), 0.98..);
     let equal = trial(&mut draws, &errors[1], &errors[1]);
-    let mut panel = plot::Panel::new("", "requests", "z of the canary's errors against the current version's");
+    let mut panel =
+        plot::Panel::new("", "requests", "z of the canary's errors against the current version's");
     for (name, trial) in [("better", better), ("equal", equal), ("faulty", faulty)] {
         let points = trial.iter().enumerate().map(|(i, &z)| (((i + 1) * EVERY) as f64, z));
         panel = panel.with(plot::Series::new(name, points.collect::<Vec<_>>()));

@@ -3,7 +3,10 @@
 //! A layer is a plain struct with `new(&params.path("name"), ..)` and `forward`; its parameters live in a [`Params`] tree
 //! under PyTorch's names.
 
+pub mod adversarial;
+pub mod biological;
 pub mod compress;
+pub mod curvature;
 pub mod distributions;
 mod error;
 mod generate;

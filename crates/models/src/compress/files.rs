@@ -172,7 +172,8 @@ impl Reader<'_> {
     }
 
     fn float(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
-        let values = bytemuck::pod_collect_to_vec::<u8, f32>(self.view(name, Dtype::F32, Some(shape))?.data());
+        let values =
+            bytemuck::pod_collect_to_vec::<u8, f32>(self.view(name, Dtype::F32, Some(shape))?.data());
         Ok(Tensor::from_slice(self.params.device(), &values, shape)?)
     }
 }

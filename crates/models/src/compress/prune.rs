@@ -179,7 +179,8 @@ mod tests {
         let mut opt = Sgd::new(&params).momentum(0.9);
         for _ in 0..3 {
             masks.apply();
-            let loss = x.linear(&weight.value(), Some(&params.get("a.bias").unwrap().value())).square().sum_all();
+            let loss =
+                x.linear(&weight.value(), Some(&params.get("a.bias").unwrap().value())).square().sum_all();
             opt.step(loss.backward(), 0.01).unwrap();
         }
         masks.apply();

@@ -168,7 +168,8 @@ mod tests {
             for scheme in [QuantScheme::Symmetric, QuantScheme::Affine] {
                 for axis in [None, Some(0), Some(1)] {
                     let quantizer = QuantSpec { bits, scheme, axis }.fit(&x);
-                    let off = ((quantizer.fake_quantize(&x) - &x).abs() / &quantizer.scale).amax(&[0, 1], false);
+                    let off =
+                        ((quantizer.fake_quantize(&x) - &x).abs() / &quantizer.scale).amax(&[0, 1], false);
                     // An affine range ends up to half a code beyond, as its zero point is a whole number.
                     let bound = if scheme == QuantScheme::Affine { 1.0001 } else { 0.5001 };
                     assert!(off.item().unwrap() <= bound, "{bits} {scheme:?} {axis:?}");
