@@ -74,7 +74,7 @@ fn run(lab: &mut Lab) -> Result<()> {
                 (false, _) => lab.figure(format!("training loss, {name}"), loss),
                 (true, _) => lab.expect(format!("training loss, {name}"), loss, ..0.4),
             }
-            if depth == 2 || depth == 20 {
+            if depth == 20 || (depth == 2 && !residual) {
                 let means = losses.chunks(25).enumerate();
                 let means =
                     means.map(|(i, part)| (25.0 * i as f64, part.iter().sum::<f64>() / part.len() as f64));

@@ -47,9 +47,9 @@ fn run(lab: &mut Lab) -> Result<()> {
     let points = data::synthetic::moons(200, 0.1, lab.seed());
     let [x, y] = points.to_device(lab.device())?;
     let steps = lab.pick(300, 100);
-    let mut race = plot::Panel::new("Each at its best rate", "step", "loss").log_y();
+    let mut race = plot::Panel::new("Each at its best rate", "step", "loss").log_y().y_range(1e-6, 2.0);
     let mut sweep =
-        plot::Panel::new("Loss in the end", "learning rate", "loss").log_x().log_y().y_range(1e-3, 2.0);
+        plot::Panel::new("Loss in the end", "learning rate", "loss").log_x().log_y().y_range(1e-6, 2.0);
     let mut good = HashMap::new();
     for (name, make) in OPTIMIZERS {
         let mut runs: Vec<(f32, Vec<f64>)> = Vec::new();

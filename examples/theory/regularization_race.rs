@@ -37,7 +37,7 @@ impl Net {
 }
 
 const RACERS: [&str; 9] =
-    ["none", "L2", "L1", "decoupled decay", "dropout", "early stopping", "noise", "mixup", "label smoothing"];
+    ["none", "L2", "L1", "AdamW", "dropout", "early stopping", "noise", "mixup", "label smoothing"];
 
 fn run(lab: &mut Lab) -> Result<()> {
     let half = lab.pick(2000, 500);
@@ -59,7 +59,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let net = Net::new(&params, if racer == "dropout" { 0.6 } else { 0.0 });
         let generator = Generator::new(lab.seed());
         let weights = || params.matching("*.weight").iter().map(Param::value).collect::<Vec<_>>();
-        let mut opt = AdamW::new(&params).weight_decay(if racer == "decoupled decay" { 3.0 } else { 0.0 });
+        let mut opt = AdamW::new(&params).weight_decay(if racer == "AdamW" { 3.0 } else { 0.0 });
         let (mut found, mut watched) = (vec![], vec![]);
         lab.fit(racer, steps, &mut opt, Constant(3e-3), |step| {
             if step % EVERY == 0 {

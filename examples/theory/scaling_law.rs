@@ -16,14 +16,26 @@ fn main() -> ExitCode {
     studies::main(&STUDY)
 }
 
-/// Slope and R2 of the line through the logarithms of points.
-fn power_law(points: &[(f64, f64)]) -> (f64, f64) {
-    let logs: Vec<(f64, f64)> = points.iter().map(|(x, y)| (x.ln(), y.ln())).collect();
-    let n = logs.len() as f64;
-    let (mx, my) = logs.iter().fold((0.0, 0.0), |(a, b), (x, y)| (a + x / n, b + y / n));
-    let sum = |f: &dyn Fn(f64, f64) -> f64| logs.iter().map(|&(x, y)| f(x - mx, y - my)).sum::<f64>();
-    let (xx, xy, yy) = (sum(&|x, _| x * x), sum(&|x, y| x * y), sum(&|_, y| y * y));
-    (xy / xx, xy * xy / (xx * yy))
+/// The line through the logarithms of points.
+struct PowerLaw {
+    slope: f64,
+    intercept: f64,
+    r2: f64,
+}
+
+impl PowerLaw {
+    fn fit(points: &[(f64, f64)]) -> PowerLaw {
+        let logs: Vec<(f64, f64)> = points.iter().map(|(x, y)| (x.ln(), y.ln())).collect();
+        let n = logs.len() as f64;
+        let (mx, my) = logs.iter().fold((0.0, 0.0), |(a, b), (x, y)| (a + x / n, b + y / n));
+        let sum = |f: &dyn Fn(f64, f64) -> f64| logs.iter().map(|&(x, y)| f(x - mx, y - my)).sum::<f64>();
+        let (xx, xy, yy) = (sum(&|x, _| x * x), sum(&|x, y| x * y), sum(&|_, y| y * y));
+        PowerLaw { slope: xy / xx, intercept: my - mx * xy / xx, r2: xy * xy / (xx * yy) }
+    }
+
+    fn at(&self, x: f64) -> f64 {
+        (self.intercept + self.slope * x.ln()).exp()
+    }
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
@@ -45,16 +57,13 @@ fn run(lab: &mut Lab) -> Result<()> {
         })?;
         errors.push((size as f64, 1.0 - metrics::accuracy(&net.forward(&unseen), &test.labels)?));
     }
-    let (slope, fit) = power_law(&errors);
-    lab.expect("digits: exponent of the data", -slope, 0.3..0.9);
-    lab.expect("digits: R2 of the power law", fit, 0.85..);
-    let line = |points: &[(f64, f64)], slope: f64| {
-        let middle = points[points.len() / 2];
-        points.iter().map(|&(x, _)| (x, middle.1 * (x / middle.0).powf(slope))).collect::<Vec<_>>()
-    };
+    let law = PowerLaw::fit(&errors);
+    lab.expect("digits: exponent of the data", -law.slope, 0.3..0.9);
+    lab.expect("digits: R2 of the power law", law.r2, 0.85..);
+    let line: Vec<(f64, f64)> = errors.iter().map(|&(x, _)| (x, law.at(x))).collect();
     let digits = plot::Panel::new("A digit classifier", "labelled digits", "test error").log_x().log_y();
     let digits = digits
-        .with(plot::Series::new(format!("power {slope:.2}"), line(&errors, slope)).exact())
+        .with(plot::Series::new(format!("power {:.2}", law.slope), line).exact())
         .layer(plot::Points::new("error", errors));
     lab.picture("scaling_law", |path| plot::Figure::new("Scaling laws").panel(known).panel(digits).save(path))
 }
@@ -86,9 +95,9 @@ fn features(lab: &mut Lab) -> Result<plot::Panel> {
             by_size.push((size as f64, (size..FEATURES).map(variance).sum()));
         }
         for (name, points) in [("examples", by_data), ("features", by_size)] {
-            let (slope, fit) = power_law(&points);
+            let PowerLaw { slope, r2, .. } = PowerLaw::fit(&points);
             lab.expect(format!("exponent of {name} over {power}"), -slope / power, 0.8..1.3);
-            lab.expect(format!("R2 for {name}, {power}"), fit, 0.95..);
+            lab.expect(format!("R2 for {name}, {power}"), r2, 0.95..);
             panel = panel.with(plot::Series::new(format!("{name}, a = {power}, fit {slope:.2}"), points));
         }
     }
