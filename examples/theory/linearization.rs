@@ -41,83 +41,105 @@ fn linear_training(kernel: &[f32], start: &[f32], target: &[f32], rate: f64, ste
     now
 }
 
-fn run(lab: &mut Lab) -> Result<()> {
+/// What training has made of one network.
+struct Trained {
+    /// Answers at all places, what the linearisation says of them, and what they were.
+    found: Vec<f32>,
+    predicted: Vec<f64>,
+    start: Vec<f32>,
+    /// Relative changes.
+    weights: f64,
+    kernel: f64,
+}
+
+impl Trained {
+    /// How far the prediction is off at unseen places, over how far training has moved the answers there.
+    fn miss(&self) -> f64 {
+        let distance = |to: &dyn Fn(usize) -> f64| {
+            (EXAMPLES..self.found.len())
+                .map(|i| (f64::from(self.found[i]) - to(i)).powi(2))
+                .sum::<f64>()
+                .sqrt()
+        };
+        distance(&|i| self.predicted[i]) / distance(&|i| self.start[i].into())
+    }
+}
+
+fn norm(values: &Tensor) -> Result<f64> {
+    Ok(f64::from(values.square().sum_all().item()?).sqrt())
+}
+
+/// Trains the `net`-th network of a width on the first of the places `x`.
+fn trained(lab: &Lab, width: usize, net: u64, x: &Tensor, target: &[f32]) -> Result<Trained> {
     let steps = lab.pick(1000, 200);
-    let at: Vec<f32> = (0..UNSEEN).map(|i| 4.0 * i as f32 / (UNSEEN - 1) as f32 - 2.0).collect();
+    let params = Params::new(lab.device(), 100 * lab.seed() + net);
+    let normal = Init::Normal { mean: 0.0, std: 1.0 };
+    let made = [("w", vec![width, 1]), ("b", vec![width]), ("a", vec![width])]
+        .map(|(name, shape)| params.param(name, &shape, normal));
+    let flat = || {
+        let values = made.each_ref().map(|p| p.value().detach().reshape(&[width]));
+        cat(&values.each_ref(), 0)
+    };
+    let kernel = || -> Result<Tensor> {
+        let values = made.each_ref().map(Param::value);
+        let slopes = jacobian(&answer(&params, x)?, &values.each_ref());
+        Ok(slopes.matmul(&slopes.t()).detach())
+    };
+    let (start, first, before) = (answer(&params, x)?.to_vec::<f32>()?, flat(), kernel()?);
+    let rate = 1.0 / linalg::spectral_norm(&before.narrow(0, 0, EXAMPLES).narrow(1, 0, EXAMPLES))?;
+    let predicted = linear_training(&before.to_vec::<f32>()?, &start, target, rate, steps);
+    let (seen, y) = (x.narrow(0, 0, EXAMPLES), Tensor::from_slice(lab.device(), target, &[EXAMPLES])?);
+    lab.fit(&format!("width {width}"), steps, &mut Sgd::new(&params), Constant(rate as f32), |_| {
+        Ok((answer(&params, &seen)? - &y).square().sum_all() * 0.5)
+    })?;
+    Ok(Trained {
+        found: answer(&params, x)?.to_vec::<f32>()?,
+        predicted,
+        start,
+        weights: norm(&(flat() - &first))? / norm(&first)?,
+        kernel: norm(&(kernel()? - &before))? / norm(&before)?,
+    })
+}
+
+fn run(lab: &mut Lab) -> Result<()> {
     let mut draws = lab.draws(0);
-    let inputs: Vec<f32> =
-        (0..EXAMPLES).map(|_| draws.between(-2.0, 2.0)).chain(at.iter().copied()).collect();
+    let seen = (0..EXAMPLES).map(|_| draws.between(-2.0, 2.0));
+    let unseen = (0..UNSEEN).map(|i| 4.0 * i as f32 / (UNSEEN - 1) as f32 - 2.0);
+    let inputs: Vec<f32> = seen.chain(unseen).collect();
     let target: Vec<f32> = inputs[..EXAMPLES].iter().map(|x| (2.0 * x).sin()).collect();
-    let x = Tensor::from_slice(lab.device(), &inputs, &[EXAMPLES + UNSEEN, 1])?;
-    let y = Tensor::from_slice(lab.device(), &target, &[EXAMPLES])?;
-    let seen = x.narrow(0, 0, EXAMPLES);
-    let (mut changes, mut ways, mut misses, mut panels) = (vec![], vec![], vec![], vec![]);
+    let x = Tensor::from_slice(lab.device(), &inputs, &[inputs.len(), 1])?;
+    let mut figure = plot::Figure::new("Wide networks are linear").columns(3);
+    let [mut weights, mut kernels, mut misses] = [vec![], vec![], vec![]];
     for width in [16, 64, 256, 1024] {
-        // The mean over some networks.
-        let nets = 3;
-        let (mut change, mut miss, mut way) = (0.0, 0.0, 0.0);
-        for net in 0..nets {
-            let params = Params::new(lab.device(), 100 * lab.seed() + net);
-            let normal = Init::Normal { mean: 0.0, std: 1.0 };
-            let made = [("w", vec![width, 1]), ("b", vec![width]), ("a", vec![width])]
-                .map(|(name, shape)| params.param(name, &shape, normal));
-            let kernel = || -> Result<Tensor> {
-                let values = made.each_ref().map(Param::value);
-                let slopes = jacobian(&answer(&params, &x)?, &values.each_ref());
-                Ok(slopes.matmul(&slopes.t()))
+        let nets: Vec<Trained> =
+            (0..3).map(|net| trained(lab, width, net, &x, &target)).collect::<Result<_>>()?;
+        let mean = |of: &dyn Fn(&Trained) -> f64| (width as f64, nets.iter().map(of).sum::<f64>() / 3.0);
+        weights.push(mean(&|net| net.weights));
+        kernels.push(mean(&|net| net.kernel));
+        misses.push(mean(&Trained::miss));
+        if width == 16 || width == 1024 {
+            let line = |values: &dyn Fn(usize) -> f64| {
+                (EXAMPLES..inputs.len()).map(|i| (inputs[i].into(), values(i))).collect::<Vec<(f64, f64)>>()
             };
-            let weights = made.each_ref().map(|p| p.value().detach());
-            let (start, before) = (answer(&params, &x)?.to_vec::<f32>()?, kernel()?.detach());
-            let rate = 1.0 / linalg::spectral_norm(&before.narrow(0, 0, EXAMPLES).narrow(1, 0, EXAMPLES))?;
-            let before_values = before.to_vec::<f32>()?;
-            lab.fit(&format!("width {width}"), steps, &mut Sgd::new(&params), Constant(rate as f32), |_| {
-                Ok((answer(&params, &seen)? - &y).square().sum_all() * 0.5)
-            })?;
-            let norm = |t: Tensor| Ok::<_, anyhow::Error>(f64::from(t.square().sum_all().item()?).sqrt());
-            change += norm(kernel()? - &before)? / norm(before)? / nets as f64;
-            let squares = |values: [Tensor; 3]| {
-                values.iter().map(Tensor::square).map(|s| s.sum_all()).reduce(|a, b| a + b).expect("three")
-            };
-            let moved = [0, 1, 2].map(|i| made[i].value() - &weights[i]);
-            way += f64::from((squares(moved) / squares(weights)).sqrt().item()?) / nets as f64;
-            let predicted = linear_training(&before_values, &start, &target, rate, steps);
-            let found = answer(&params, &x)?.to_vec::<f32>()?;
-            let rows = EXAMPLES..EXAMPLES + UNSEEN;
-            let distance = |to: &dyn Fn(usize) -> f64| {
-                rows.clone().map(|i| (f64::from(found[i]) - to(i)).powi(2)).sum::<f64>().sqrt()
-            };
-            // Over how far training has moved the answers.
-            miss += distance(&|i| predicted[i]) / distance(&|i| start[i].into()) / nets as f64;
-            if net == 0 && (width == 16 || width == 1024) {
-                let line = |values: &dyn Fn(usize) -> f64| {
-                    rows.clone().map(|i| (inputs[i].into(), values(i))).collect::<Vec<(f64, f64)>>()
-                };
-                let points = inputs.iter().zip(&target).map(|(&x, &y)| (x.into(), y.into()));
-                let panel = plot::Panel::new(format!("Width {width}"), "x", "y")
-                    .layer(plot::Points::new("examples", points));
-                let panel = panel.with(plot::Series::new("network", line(&|i| found[i].into())).exact());
-                panels.push(panel.with(plot::Series::new("tangent kernel", line(&|i| predicted[i])).exact()));
-            }
+            let points = inputs.iter().zip(&target).map(|(&x, &y)| (x.into(), y.into()));
+            let panel = plot::Panel::new(format!("Width {width}"), "x", "y");
+            let panel = panel
+                .layer(plot::Points::new("examples", points))
+                .with(plot::Series::new("network", line(&|i| nets[0].found[i].into())).exact())
+                .with(plot::Series::new("tangent kernel", line(&|i| nets[0].predicted[i])).exact());
+            figure = figure.panel(panel);
         }
-        lab.figure(format!("change of the kernel, width {width}"), change);
-        lab.figure(format!("miss of the prediction, width {width}"), miss);
-        changes.push((width as f64, change));
-        ways.push((width as f64, way));
-        misses.push((width as f64, miss));
     }
     let power = |points: &[(f64, f64)]| (points[3].1 / points[0].1).ln() / (points[3].0 / points[0].0).ln();
-    lab.expect("power of the width in the weights' change", power(&ways), -0.6..-0.42);
+    lab.expect("power of the width in the weights' change", power(&weights), -0.6..-0.42);
     // At most the root in the bounds (Lee et al. 2019), one over the width to leading order (Dyer and Gur-Ari 2020).
-    lab.expect("power of the width in the kernel's change", power(&changes), -1.2..-0.5);
+    lab.expect("power of the width in the kernel's change", power(&kernels), -1.2..-0.5);
     lab.expect("miss of the prediction, widest", misses[3].1, ..0.05);
     lab.expect("miss, narrowest over widest", misses[0].1 / misses[3].1, 5.0..);
     let sizes = plot::Panel::new("Distance to the linearisation", "width", "relative").log_x().log_y();
     let sizes = sizes
-        .with(plot::Series::new("change of the weights", ways))
-        .with(plot::Series::new("change of the kernel", changes))
+        .with(plot::Series::new("change of the weights", weights))
+        .with(plot::Series::new("change of the kernel", kernels))
         .with(plot::Series::new("miss of the prediction", misses));
-    let figure = panels
-        .into_iter()
-        .fold(plot::Figure::new("Wide networks are linear").columns(3), plot::Figure::panel);
     lab.picture("linearization", |path| figure.panel(sizes).save(path))
 }
