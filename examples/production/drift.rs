@@ -6,7 +6,7 @@ use studies::prelude::*;
 pub const STUDY: Study = Study {
     name: "drift",
     about: "Three alarms notice a shift and keep quiet without one; only the classifier notices that two features came to depend on each other.",
-    on_gpu: false,
+    on_gpu: true,
     data: None,
     run,
 };
@@ -79,7 +79,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     for (i, (name, rates)) in groups.into_iter().enumerate() {
         panel = panel.layer(plot::Bars::new(name, rates).group(i, 3));
     }
-    let panel = panel.x_names(["Kolmogorov-Smirnov", "PSI > 0.25", "classifier"]);
+    let panel = panel.x_names(["KS test", "PSI > 0.25", "classifier"]);
     lab.picture("drift", |path| plot::Figure::new("Alarms by shift").panel(panel).save(path))
 }
 

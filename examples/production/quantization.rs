@@ -1,6 +1,8 @@
 //! Quantisation: int8 codes with calibrated ranges (Jacob et al. 2018) and training through the rounding (straight-through
 //! estimator, Bengio et al. 2013): `cargo run --release --example quantization`.
 
+use std::path::Path;
+
 use studies::prelude::*;
 use wgrad::models::Mlp;
 use wgrad::models::compress::{Observer, QuantScheme, QuantSpec, Quantizer, load_quantized, save_quantized};
@@ -40,15 +42,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     learn(lab, "f32", &params, lab.pick(1500, 300), 3e-3, &|x| net.forward(x))?;
     let exact = metrics::accuracy(&net.forward(&x), &test.labels)?;
 
-    // Calibration: the ranges of what each layer reads, from some of the training images.
-    let mut observers = [0; 3].map(|_| Observer::new(QuantSpec::INT8_ACTIVATIONS));
-    let mut fault = Ok(());
-    forward(&params, &seen.narrow(0, 0, 500), &|_, w| w.clone(), &mut |layer, x| {
-        fault = fault.clone().and(observers[layer].observe(x));
-        x.clone()
-    });
-    fault?;
-    let inputs: Vec<Quantizer> = observers.iter().filter_map(Observer::quantizer).collect();
+    let inputs = calibrated(&params, &seen.narrow(0, 0, 500))?;
     let rounded = |params: &Params, spec: QuantSpec, x: &Tensor| {
         let weights = |_, w: &Tensor| spec.fit(w).fake_quantize(w);
         forward(params, x, &weights, &mut |layer, x| inputs[layer].fake_quantize(x))
@@ -57,32 +51,10 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("accuracy in f32", exact, 0.9..);
     lab.expect("accuracy lost in int8", exact - int8, -0.006..0.006);
 
-    let weight = params.get("fc2.weight").context("the second layer")?.value();
-    let per_tensor = QuantSpec { axis: None, ..QuantSpec::INT8_WEIGHTS };
-    let [by_tensor, by_channel] = [per_tensor, QuantSpec::INT8_WEIGHTS].map(|spec| spec.fit(&weight));
-    let off = |by: &Quantizer| (by.fake_quantize(&weight) - &weight) / &by.scale;
-    lab.expect("largest error, in steps", off(&by_channel).abs().amax(&[0, 1], false).item()?, 0.49..0.5001);
-    // Errors that are uniform over a step have a deviation of 1 / sqrt(12) steps.
-    let uniform = off(&by_tensor).square().mean_all().item()?.sqrt() * 12f32.sqrt();
-    lab.expect("rms error against a uniform one", uniform, 0.97..1.03);
-    let rms = |by: &Quantizer| (by.fake_quantize(&weight) - &weight).square().mean_all().item();
-    lab.expect("error by channel against by tensor", (rms(&by_channel)? / rms(&by_tensor)?).sqrt(), ..0.9);
-
-    let [full, small] = ["f32", "int8"].map(|name| lab.out().join(format!("{name}.safetensors")));
-    params.save(&full)?;
-    save_quantized(&params, &small, QuantSpec::INT8_WEIGHTS)?;
-    let bytes = |path: &std::path::Path| Ok::<_, std::io::Error>(std::fs::metadata(path)?.len() as f64);
-    lab.expect("file in int8 against f32", bytes(&small)? / bytes(&full)?, 0.25..0.285);
-    let restored = lab.params();
-    let served = Mlp::new(&SIZES, &restored);
-    load_quantized(&restored, &small)?;
-    let same =
-        forward(&params, &x, &|_, w| QuantSpec::INT8_WEIGHTS.fit(w).fake_quantize(w), &mut |_, x| x.clone());
-    lab.expect(
-        "loaded against simulated",
-        (served.forward(&x) - same).abs().amax(&[0, 1], false).item()?,
-        ..1e-4,
-    );
+    errors(lab, &params.get("fc2.weight").context("the second layer")?.value())?;
+    let file = lab.out().join("f32.safetensors");
+    params.save(&file)?;
+    files(lab, &params, &file, &x)?;
 
     // Fewer bits: rounding after training, and training on with rounded weights.
     let (mut after, mut aware) = (Vec::new(), Vec::new());
@@ -92,7 +64,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         if bits <= lab.pick(4, 3) {
             let tuned = lab.params();
             Mlp::new(&SIZES, &tuned);
-            tuned.load(&full)?;
+            tuned.load(&file)?;
             learn(lab, &format!("{bits} bits"), &tuned, lab.pick(1000, 150), 1e-3, &|x| {
                 rounded(&tuned, spec, x)
             })?;
@@ -124,4 +96,49 @@ fn forward(
         x = read.linear(&weights(i, &layer[0]), Some(&layer[1]));
     }
     x
+}
+
+/// The ranges of what each layer reads, from some images.
+fn calibrated(params: &Params, images: &Tensor) -> Result<Vec<Quantizer>> {
+    let mut observers = [0; 3].map(|_| Observer::new(QuantSpec::INT8_ACTIVATIONS));
+    let mut fault = Ok(());
+    forward(params, images, &|_, w| w.clone(), &mut |layer, x| {
+        fault = fault.clone().and(observers[layer].observe(x));
+        x.clone()
+    });
+    fault?;
+    Ok(observers.iter().filter_map(Observer::quantizer).collect())
+}
+
+/// What rounding does to a layer's weights.
+fn errors(lab: &mut Lab, weight: &Tensor) -> Result<()> {
+    let per_tensor = QuantSpec { axis: None, ..QuantSpec::INT8_WEIGHTS };
+    let [by_tensor, by_channel] = [per_tensor, QuantSpec::INT8_WEIGHTS].map(|spec| spec.fit(weight));
+    let off = |by: &Quantizer| (by.fake_quantize(weight) - weight) / &by.scale;
+    lab.expect("largest error, in steps", off(&by_channel).abs().amax(&[0, 1], false).item()?, 0.49..0.5001);
+    // Errors that are uniform over a step have a deviation of 1 / sqrt(12) steps.
+    let uniform = off(&by_tensor).square().mean_all().item()?.sqrt() * 12f32.sqrt();
+    lab.expect("rms error against a uniform one", uniform, 0.97..1.03);
+    let rms = |by: &Quantizer| (by.fake_quantize(weight) - weight).square().mean_all().item();
+    lab.expect("error by channel against by tensor", (rms(&by_channel)? / rms(&by_tensor)?).sqrt(), ..0.9);
+    Ok(())
+}
+
+/// A file of int8 against the file of f32: its size, and what a net that has read it answers.
+fn files(lab: &mut Lab, params: &Params, full: &Path, x: &Tensor) -> Result<()> {
+    let small = lab.out().join("int8.safetensors");
+    save_quantized(params, &small, QuantSpec::INT8_WEIGHTS)?;
+    let bytes = |path: &Path| Ok::<_, std::io::Error>(std::fs::metadata(path)?.len() as f64);
+    lab.expect("file in int8 against f32", bytes(&small)? / bytes(full)?, 0.25..0.285);
+    let restored = lab.params();
+    let served = Mlp::new(&SIZES, &restored);
+    load_quantized(&restored, &small)?;
+    let same =
+        forward(params, x, &|_, w| QuantSpec::INT8_WEIGHTS.fit(w).fake_quantize(w), &mut |_, x| x.clone());
+    lab.expect(
+        "loaded against simulated",
+        (served.forward(x) - same).abs().amax(&[0, 1], false).item()?,
+        ..1e-4,
+    );
+    Ok(())
 }

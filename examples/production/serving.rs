@@ -9,7 +9,7 @@ use wgrad::models::{Mlp, Snapshot};
 pub const STUDY: Study = Study {
     name: "serving",
     about: "A model answers the same after a round trip through a file, alone and in batches, and how fast.",
-    on_gpu: true,
+    on_gpu: false,
     data: None,
     run,
 };

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard};
 
-use autograd::{Device, Generator, Reduction, SgdStep, Tensor, cat, first_non_finite, plans};
+use autograd::{DType, Device, Generator, Reduction, SgdStep, Tensor, cat, first_non_finite, plans};
 use gpu_core::testing;
 
 fn alone() -> MutexGuard<'static, ()> {
@@ -301,5 +301,21 @@ fn the_first_number_that_is_not_finite() {
         assert_eq!(found.parameter.as_deref(), Some("w"));
         assert!(found.location.file().ends_with("plans.rs"), "{found}");
         assert!(first_non_finite(&x.square().sum_all()).unwrap().is_none());
+    }
+}
+
+/// Parts are written into a join in place, and so are those of a join that is itself a part, wherever that begins.
+#[test]
+fn joins_of_joins() {
+    let _alone = alone();
+    for device in testing::devices() {
+        // A row of 48 begins at a place where memory can be bound when it is the first, the fifth and so on.
+        let x = Tensor::arange(&device, 8 * 48).to(DType::F32).reshape(&[8, 3, 16]);
+        let part = |i: usize, j: usize| (x.select(0, i).select(0, j) * 2.0).reshape(&[1, 16]);
+        let row = |i: usize| cat(&[&part(i, 0), &part(i, 1), &part(i, 2)], 1);
+        let rows = |rows: Vec<Tensor>| cat(&rows.iter().collect::<Vec<_>>(), 0);
+        let joined = rows((0..8).map(row).collect());
+        let wanted: Vec<f32> = (0..8 * 48).map(|i| 2.0 * i as f32).collect();
+        assert_eq!(joined.to_vec::<f32>().unwrap(), wanted);
     }
 }

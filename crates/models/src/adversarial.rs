@@ -1,62 +1,57 @@
-//! Inputs that mislead a model although hardly anything about them has changed.
+//! Inputs that are changed a little to mislead a model.
 
-use autograd::{Tensor, grad};
+use autograd::{Generator, Result, Tensor, grad};
 
-/// The fast gradient sign method (Goodfellow et al. 2015): every input of `x` moves by `epsilon` in the direction in which `loss`, a
-/// scalar, rises.
+/// The fast gradient sign method (Goodfellow, Shlens and Szegedy 2015): `x + epsilon sign(d loss / d x)`, the step that a linear model with
+/// changes of at most `epsilon` an element suffers most from. `loss` makes a scalar of inputs like `x`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
 /// use models::adversarial::fgsm;
-/// let x = Tensor::from_slice(&Device::named("cpu")?, &[0.5f32, -0.5], &[2])?;
-/// assert_eq!(fgsm(&x, 0.25, |x| x.square().sum_all()).to_vec::<f32>()?, [0.75, -0.75]);
+/// let x = Tensor::from_slice(&Device::named("cpu")?, &[1.0f32, -2.0], &[2])?;
+/// assert_eq!(fgsm(&x, 0.5, |x| x.square().sum_all()).to_vec::<f32>()?, [1.5, -2.5]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 ///
 /// # Panics
-/// When the loss is no scalar that depends on its argument.
+/// When the loss is no scalar, or does not depend on its argument.
 #[track_caller]
 pub fn fgsm(x: &Tensor, epsilon: f32, loss: impl Fn(&Tensor) -> Tensor) -> Tensor {
-    (x + gradient_sign(x, &loss) * epsilon).detach()
+    let x = x.detach().variable();
+    let gradient = grad(&loss(&x), &[&x]).remove(0).expect("fgsm: the loss depends on its argument");
+    (&x + gradient.sign() * epsilon).detach()
 }
 
-/// Projected gradient descent on the inputs (Madry et al. 2018), from `start`: `steps` moves of `step` each in the direction of the
-/// gradient's sign, with every input kept within `epsilon` of `x`. Start at `x`, or at a random point within `epsilon` of it.
+/// Projected gradient descent (Madry et al. 2018): `steps` steps of [`fgsm`] of size `step` from a random place, each put back to within
+/// `epsilon` of `x` in every element.
 ///
 /// ```
-/// use autograd::{Device, Tensor};
+/// use autograd::{Device, Generator, Tensor};
 /// use models::adversarial::pgd;
-/// let x = Tensor::from_slice(&Device::named("cpu")?, &[0.5f32, -0.5], &[2])?;
-/// let found = pgd(&x, &x, 0.25, 0.1, 5, |x| x.square().sum_all()).to_vec::<f32>()?;
-/// assert_eq!(found, [0.75, -0.75]);
+/// let x = Tensor::from_slice(&Device::named("cpu")?, &[1.0f32, -2.0], &[2])?;
+/// let found = pgd(&x, 0.5, (0.2, 10), &Generator::new(0), |x| x.square().sum_all())?;
+/// assert_eq!(found.to_vec::<f32>()?, [1.5, -2.5]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 ///
+/// # Errors
+/// Whatever goes wrong on the device.
+///
 /// # Panics
-/// When shapes differ, or the loss is no scalar that depends on its argument.
+/// As [`fgsm`].
 #[track_caller]
 pub fn pgd(
     x: &Tensor,
-    start: &Tensor,
     epsilon: f32,
-    step: f32,
-    steps: usize,
+    (step, steps): (f32, usize),
+    generator: &Generator,
     loss: impl Fn(&Tensor) -> Tensor,
-) -> Tensor {
-    assert_eq!(x.shape(), start.shape(), "pgd: a start of another shape");
-    let (low, high) = (x - epsilon, x + epsilon);
-    let mut at = start.detach();
+) -> Result<Tensor> {
+    let mut found = x + (generator.uniform(x.device(), x.shape()) * 2.0 - 1.0) * epsilon;
     for _ in 0..steps {
-        at = (&at + gradient_sign(&at, &loss) * step).maximum(&low).minimum(&high).detach();
+        let off = fgsm(&found, step, &loss) - x;
+        found = x + off.clamp(-epsilon, epsilon);
+        autograd::evaluate(x.device())?;
     }
-    at
-}
-
-#[track_caller]
-fn gradient_sign(x: &Tensor, loss: &impl Fn(&Tensor) -> Tensor) -> Tensor {
-    let x = x.variable();
-    let [Some(gradient)] = &grad(&loss(&x), &[&x])[..] else {
-        panic!("adversarial: the loss does not depend on the inputs")
-    };
-    gradient.sign()
+    Ok(found.detach())
 }

@@ -366,8 +366,11 @@ impl<'a> Lower<'a> {
         let layout = Layout::contiguous(&meta.shape);
         let place = match self.parts.get(&(self.node, i)).copied() {
             Some(part) => {
-                let slot = self.joined(part.whole);
-                Place::new(slot, Layout::new(meta.shape.clone(), layout.strides().to_vec(), part.start))
+                let (slot, start) = self.joined(part.whole);
+                Place::new(
+                    slot,
+                    Layout::new(meta.shape.clone(), layout.strides().to_vec(), start + part.start),
+                )
             }
             None => {
                 let (kind, half) = match self.wiring.wanted[self.node] {
@@ -384,20 +387,22 @@ impl<'a> Lower<'a> {
         arg
     }
 
-    /// The memory of a node that joins its inputs, made when the first of them is written.
-    fn joined(&mut self, whole: usize) -> usize {
+    /// The memory of a node that joins its inputs, made when the first of them is written: a slot, and the first element there, as
+    /// the node may be a part of another.
+    fn joined(&mut self, whole: usize) -> (usize, usize) {
         if let Some(Value::Memory(place)) = &self.values[whole][0] {
-            return place.slot;
+            return (place.slot, place.layout.offset());
         }
         let now = std::mem::replace(&mut self.node, whole);
         let arg = self.output(0);
         if joins::joined(self.request, whole).is_some_and(|j| j.gaps) {
             let meta = self.output_meta(0).clone();
-            let layout = Layout::contiguous(&meta.shape);
+            let dense = Layout::contiguous(&meta.shape);
+            let layout = Layout::new(meta.shape.clone(), dense.strides().to_vec(), arg.offset / DType::BYTES);
             self.write(Expr::literal(meta.dtype, 0).expand(&meta.shape), Place::new(arg.slot, layout));
         }
         self.node = now;
-        arg.slot
+        (arg.slot, arg.offset / DType::BYTES)
     }
 
     /// Makes `expr` output `o`: by a launch if it is worth the memory, else by the launches that read it.
@@ -421,8 +426,8 @@ impl<'a> Lower<'a> {
 
     /// Output 0 of an op whose inputs may have been written into it already.
     pub fn joined_output(&mut self) -> Arg {
-        let slot = self.joined(self.node);
-        Arg { slot, offset: 0, bytes: self.output_meta(0).numel() * DType::BYTES }
+        let (slot, start) = self.joined(self.node);
+        Arg { slot, offset: start * DType::BYTES, bytes: self.output_meta(0).numel() * DType::BYTES }
     }
 
     /// Memory that holds input `i` and becomes output `o`: the input's own where nobody else needs it, else a copy. To

@@ -1,9 +1,9 @@
 studies! {
     calibration,
     distillation,
-    drift,
+    drift: gpu,
     pruning,
     quantization,
     rollback,
-    serving: gpu,
+    serving,
 }
