@@ -27,13 +27,25 @@ struct Agent {
 impl Agent {
     fn new(lab: &Lab) -> Agent {
         let params = lab.params();
-        Agent { net: Mlp::new(&[4, std::env::var("W").ok().and_then(|v| v.parse().ok()).unwrap_or(64), std::env::var("W").ok().and_then(|v| v.parse().ok()).unwrap_or(64), 2], &params), params }
+        Agent {
+            net: Mlp::new(
+                &[
+                    4,
+                    std::env::var("W").ok().and_then(|v| v.parse().ok()).unwrap_or(64),
+                    std::env::var("W").ok().and_then(|v| v.parse().ok()).unwrap_or(64),
+                    2,
+                ],
+                &params,
+            ),
+            params,
+        }
     }
 
     /// Values of the actions `[N, 2]`, at most 100 with a discount of 0.99.
     fn values(&self, seen: &Tensor) -> Tensor {
         let scale = Tensor::constant(seen.device(), &[0.5f32, 0.5, 5.0, 0.5], &[4]);
-        self.net.forward(&(seen * scale)) * std::env::var("SCALE").ok().and_then(|v| v.parse().ok()).unwrap_or(1.0)
+        self.net.forward(&(seen * scale))
+            * std::env::var("SCALE").ok().and_then(|v| v.parse().ok()).unwrap_or(1.0)
     }
 }
 
@@ -68,8 +80,17 @@ fn train(lab: &Lab, double: bool, steps: usize) -> Result<(Agent, Vec<(f64, f64)
         let batch = buffer.sample(BATCH, &mut random, device)?;
         let by_online = double.then(|| online.values(&batch.next).detach());
         let by_target = target.values(&batch.next);
-        let targets = rl::td_targets(&batch.rewards, &batch.terminated, &by_target, by_online.as_ref(), gamma);
-        let loss = online.values(&batch.observations).gather(1, &batch.actions.unsqueeze(1)).squeeze(&[1]).huber_loss(&targets, std::env::var("DELTA").ok().and_then(|v| v.parse().ok()).unwrap_or(100.0), Reduction::Mean);
+        let targets =
+            rl::td_targets(&batch.rewards, &batch.terminated, &by_target, by_online.as_ref(), gamma);
+        let loss = online
+            .values(&batch.observations)
+            .gather(1, &batch.actions.unsqueeze(1))
+            .squeeze(&[1])
+            .huber_loss(
+                &targets,
+                std::env::var("DELTA").ok().and_then(|v| v.parse().ok()).unwrap_or(100.0),
+                Reduction::Mean,
+            );
         opt.step(loss.backward().clip_norm(10.0, 2.0).0, rate * (1.0 - step as f32 / steps as f32))?;
         rl::update_target(&target.params, &online.params, tau)?;
         if step % 100 == 99 {
@@ -82,11 +103,15 @@ fn train(lab: &Lab, double: bool, steps: usize) -> Result<(Agent, Vec<(f64, f64)
 fn run(lab: &mut Lab) -> Result<()> {
     let steps = lab.pick(std::env::var("STEPS").ok().and_then(|v| v.parse().ok()).unwrap_or(20000), 2500);
     let mut panel = plot::Panel::new("", "step of the environments", "mean return of the last 100 episodes");
-    for (name, double) in [("DQN", false), ("double DQN", true)].into_iter().skip(std::env::var("SKIP").ok().and_then(|v| v.parse().ok()).unwrap_or(0)) {
+    for (name, double) in [("DQN", false), ("double DQN", true)]
+        .into_iter()
+        .skip(std::env::var("SKIP").ok().and_then(|v| v.parse().ok()).unwrap_or(0))
+    {
         let (agent, curve) = train(lab, double, steps)?;
         let mut envs = VecEnv::new(100, lab.seed() + 1, CartPole::new);
         let mut random = Random::new(lab.seed(), 2);
-        let best = envs.play(lab.device(), |seen| rl::epsilon_greedy_actions(&agent.values(seen), 0.0, &mut random))?;
+        let best = envs
+            .play(lab.device(), |seen| rl::epsilon_greedy_actions(&agent.values(seen), 0.0, &mut random))?;
         let best = f64::from(best.iter().map(rl::Episode::sum).sum::<f32>()) / 100.0;
         let last = curve.last().map_or(f64::NAN, |point| point.1);
         lab.figure(format!("{name}: last 100 episodes while learning"), last);

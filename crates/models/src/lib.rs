@@ -5,11 +5,10 @@
 
 pub mod adversarial;
 pub mod attribution;
-pub mod compress;
-pub mod detection;
 pub mod biological;
 pub mod compress;
 pub mod curvature;
+pub mod detection;
 pub mod distributions;
 pub mod energy;
 mod error;
@@ -71,8 +70,4 @@ pub use zoo::{
     MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions, SkipGram, Srcnn, Tagger,
     TaggerOptions, Translator, TranslatorOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions, WaveNet,
     WaveNetOptions,
-    AlexNet, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder, DenseNet,
-    EfficientNet, EfficientNetOptions, Encoded, Gcn, GoogLeNet, GoogLeNetOutput, Gpt, GptOptions, Inception,
-    LeNet, Masked, MatrixFactorization, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq,
-    Seq2SeqOptions, SkipGram, Tagger, TaggerOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions,
 };

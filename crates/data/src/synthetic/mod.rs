@@ -1,12 +1,10 @@
 //! Data made from nothing, to train on where there is no data set: images of ten classes of shapes and patterns, digits,
-//! texts, sounds, points of the plane, graphs of communities, and what users chose.
+//! characters of made-up alphabets, scenes, texts, sounds, points of the plane, graphs of communities, and what users chose.
 
 mod bars;
 mod blocks;
-mod choices;
-//! characters of made-up alphabets, a text, and points of the plane.
-
 mod characters;
+mod choices;
 mod digits;
 mod families;
 mod grammar;

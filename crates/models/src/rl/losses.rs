@@ -49,7 +49,11 @@ pub fn policy_gradient_loss(logits: &Tensor, actions: &Tensor, advantages: &Tens
 #[track_caller]
 pub fn ppo_loss(log_probs: &Tensor, old: &Tensor, advantages: &Tensor, clip: f32) -> Tensor {
     let (now, then) = (log_probs.shape(), old.shape());
-    assert!(now == then && now == advantages.shape(), "ppo_loss: {now:?}, {then:?}, {:?}", advantages.shape());
+    assert!(
+        now == then && now == advantages.shape(),
+        "ppo_loss: {now:?}, {then:?}, {:?}",
+        advantages.shape()
+    );
     let ratio = (log_probs - old).exp();
     let clipped = ratio.clamp(1.0 - clip, 1.0 + clip);
     -(ratio * advantages).minimum(clipped * advantages).mean_all()

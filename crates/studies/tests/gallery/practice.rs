@@ -1,5 +1,4 @@
 studies! {
-    adversarial,
     ensemble,
     training_checks,
     transfer,

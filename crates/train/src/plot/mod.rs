@@ -12,7 +12,6 @@
 //! | latent space | [`Points`], [`Figure::images`] for interpolations |
 //! | functions of two variables | [`Surface`] |
 //! | filters, feature maps, attributions | [`Tiles`], [`colored`] and [`overlay`] in [`Figure::images`] |
-//! | filters, feature maps, attributions | [`colored`] and [`overlay`] in [`Figure::images`] |
 //! | detected boxes | [`outlined`] in [`Figure::images`] |
 //! | hyper-parameter search | [`Parallel`] |
 //!

@@ -3,8 +3,6 @@
 
 use studies::Study;
 
-#[path = "../../../../../examples/practice/adversarial.rs"]
-mod adversarial;
 #[path = "../../../../../examples/practice/ensemble.rs"]
 mod ensemble;
 #[path = "../../../../../examples/practice/training_checks.rs"]
@@ -12,5 +10,4 @@ mod training_checks;
 #[path = "../../../../../examples/practice/transfer.rs"]
 mod transfer;
 
-pub const STUDIES: &[&Study] =
-    &[&adversarial::STUDY, &ensemble::STUDY, &training_checks::STUDY, &transfer::STUDY];
+pub const STUDIES: &[&Study] = &[&ensemble::STUDY, &training_checks::STUDY, &transfer::STUDY];
