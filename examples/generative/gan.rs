@@ -87,7 +87,8 @@ const PLAIN: Game = Game {
     restraint: Restraint::Nothing,
     least: (3.0, 0.3),
 };
-const WASSERSTEIN: Game = Game { loss: GanLoss::Wasserstein, critic_steps: (3, 1.0), least: (3.0, 0.2), ..PLAIN };
+const WASSERSTEIN: Game =
+    Game { loss: GanLoss::Wasserstein, critic_steps: (3, 1.0), least: (3.0, 0.2), ..PLAIN };
 
 const GAMES: [Game; 5] = [
     PLAIN,
