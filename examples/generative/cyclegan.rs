@@ -96,10 +96,10 @@ fn run(lab: &mut Lab) -> Result<()> {
         found.push((off, round, mmd));
         panels.push((name, pairs(&y)?));
     }
-    lab.expect("distance from the known map, with", found[1].0, ..0.7);
-    lab.expect("the same against without", found[1].0 / found[0].0, ..0.5);
+    lab.expect("distance from the known map, with", found[1].0, ..0.4);
+    lab.expect("the same against without", found[1].0 / found[0].0, ..0.25);
     lab.expect("distance after there and back, with", found[1].1, ..0.3);
-    lab.expect("MMD^2, with", found[1].2, ..0.1);
+    lab.expect("MMD^2, with", found[1].2, ..0.05);
 
     let (start, truth) = (pairs(&x)?, pairs(&known(&x))?);
     let nearest = |p: &(f64, f64)| {

@@ -34,13 +34,13 @@ fn run(lab: &mut Lab) -> Result<()> {
     };
     let start = || (draw.uniform(&device, &[CHAINS, 2]) * 2.0 - 1.0) * 3.5;
     let mut chains = start();
-    let steps = lab.pick(1000, 240);
+    let steps = lab.pick(600, 240);
     let mut opt = Adam::new(&params).betas(0.5, 0.99);
     let rate = Cosine::new(7e-3, 0.0, steps);
     for step in lab.steps("energy", steps) {
         // Chains go on where they were (Tieleman 2008), and some start anew.
         let anew = draw.bernoulli(&device, 0.05, &[CHAINS, 1]).to(DType::Bool);
-        chains = langevin(score, start().where_(&anew, &chains).detach(), 0.05, lab.pick(20, 10), &draw)?;
+        chains = langevin(score, start().where_(&anew, &chains).detach(), 0.05, lab.pick(15, 10), &draw)?;
         let real = truth.sample(&draw, &[CHAINS]);
         let loss = contrastive_divergence_loss(&energy(&real), &energy(&chains), 1e-3);
         opt.step(loss.backward(), rate.lr(step))?;
@@ -57,7 +57,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let normal = ring_of_normals(&device, 1, 0.0, (1.5f32 * 1.5 / 2.0 + 0.45 * 0.45).sqrt());
     let normal = plane.values(&device, |x| Ok(normal.log_prob(x)))?;
     lab.expect("divergence of the best normal distribution", plane.kl(&known, &normal), 0.3..);
-    let long = langevin(score, start(), 0.02, lab.pick(1000, 150), &draw)?;
+    let long = langevin(score, start(), 0.02, lab.pick(500, 150), &draw)?;
     let samples = (long.to_vec::<f32>()?, truth.sample(&draw, &[1000]).to_vec::<f32>()?);
     lab.expect("MMD^2 of Langevin samples", metrics::mmd_squared(&samples.0, &samples.1, 2, &[0.5]), ..0.02);
 

@@ -111,7 +111,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let truth = ring_of_normals(&device, 8, 2.0, DEVIATION);
     let centres = truth.components.mean().to_vec::<f32>()?;
     let noise = || draw.normal(&device, &[BATCH, LATENT]);
-    let steps = lab.pick(3000, 360);
+    let steps = lab.pick(2500, 450);
     let rate = Cosine::new(2e-3, 0.0, steps);
     let mut panels = vec![("truth", pairs(&truth.sample(&draw, &[1000]))?)];
     for game in &GAMES {

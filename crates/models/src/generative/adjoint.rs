@@ -30,7 +30,6 @@ use super::ode::integrate;
 /// # Panics
 /// When the slope is not of the end's shape.
 #[track_caller]
-#[expect(clippy::too_many_arguments, reason = "odeint's arguments, and what is to be differentiated")]
 pub fn adjoint(
     f: impl Fn(f32, &Tensor) -> Tensor,
     end: &Tensor,

@@ -57,7 +57,8 @@ impl NoiseSchedule {
     }
 
     /// `abar_t = f(t + 1) / f(0)` with `f(t) = cos^2((t / steps + 0.008) / 1.008 * pi / 2)`, and variances of at most 0.999
-    /// (Nichol and Dhariwal 2021, equation 17).
+    /// (Nichol and Dhariwal 2021, equation 17). The last of many steps leave next to no signal: what a model of noise says of the start
+    /// there has to be kept within the bounds of the data.
     ///
     /// # Panics
     /// With 0 steps.

@@ -19,7 +19,7 @@ pub fn frechet_distance(a: &[f32], b: &[f32], width: usize) -> f64 {
     let apart: f64 = mean_a.iter().zip(&mean_b).map(|(a, b)| (a - b) * (a - b)).sum();
     let trace = |c: &[f64]| (0..width).map(|i| c[i * width + i]).sum::<f64>();
     // A B = L L^T B has the eigenvalues of the symmetric L^T B L.
-    let l = factor(cov_a.clone(), width);
+    let l = factor(&cov_a, width);
     let product = |a: &dyn Fn(usize, usize) -> f64, b: &dyn Fn(usize, usize) -> f64| -> Vec<f64> {
         let at = |i: usize| (i / width, i % width);
         (0..width * width).map(at).map(|(i, j)| (0..width).map(|k| a(i, k) * b(k, j)).sum()).collect()
@@ -52,7 +52,7 @@ fn moments(sample: &[f32], width: usize) -> (Vec<f64>, Vec<f64>) {
 }
 
 /// `L` with `A = L L^T`, lower triangular, of a matrix that may be singular.
-fn factor(a: Vec<f64>, n: usize) -> Vec<f64> {
+fn factor(a: &[f64], n: usize) -> Vec<f64> {
     let largest = (0..n).map(|i| a[i * n + i]).fold(0.0, f64::max);
     let mut l = vec![0.0; n * n];
     for j in 0..n {
