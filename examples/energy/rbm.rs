@@ -39,7 +39,8 @@ fn run(lab: &mut Lab) -> Result<()> {
         let generator = params.generator();
         let mut opt = Sgd::new(&params).momentum(0.5);
         let mut chains = batch.clone();
-        let rate = Cosine::new(0.3, 0.01, steps);
+        // Chains that go on from update to update cannot follow large steps for long.
+        let rate = Cosine::new(lab.pick(0.1, 0.3), 0.0, steps);
         let mut curve = vec![(0.0, divergence(&rbm)?)];
         for step in lab.steps(name, steps) {
             let model = match gibbs {

@@ -81,6 +81,6 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("longer ways with a larger error", falls as f64, ..=0.0);
     let panel = plot::Panel::new("", "temperatures", "root mean square error of log Z").log_x().log_y();
     let panel = panel.with(plot::Series::new("50 samples", curve));
-    let title = "Annealed importance sampling of two peaks in eight dimensions";
+    let title = "Two peaks in eight dimensions by annealing";
     lab.picture("annealed_importance", |path| plot::Figure::new(title).panel(panel).save(path))
 }
