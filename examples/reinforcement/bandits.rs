@@ -47,12 +47,20 @@ fn run(lab: &mut Lab) -> Result<()> {
     let last = |regret: &[f64]| regret[rounds - 1];
     // Exploring alone costs epsilon times what random pulls do.
     let half = rounds / 2;
-    lab.expect("epsilon-greedy: regret a round, against exploring", (last(&greedy) - greedy[half]) / (half as f64 * 0.1 * random), 0.95..1.6);
+    lab.expect(
+        "epsilon-greedy: regret a round, against exploring",
+        (last(&greedy) - greedy[half]) / (half as f64 * 0.1 * random),
+        0.95..1.6,
+    );
     lab.expect("UCB1: regret over its bound", last(&ucb1) / bandit.ucb1_bound(rounds), 0.01..1.0);
     lab.expect("UCB1: regret over that of random pulls", last(&ucb1) / (random * rounds as f64), ..0.6);
     // From a tenth of the rounds on, in which constants are spent: what a tenfold of rounds adds.
     let added = last(&thompson) - thompson[rounds / 10 - 1];
-    lab.expect("Thompson: growth over that of Lai and Robbins", added / (bandit.lai_robbins() * 10f64.ln()), 0.6..1.4);
+    lab.expect(
+        "Thompson: growth over that of Lai and Robbins",
+        added / (bandit.lai_robbins() * 10f64.ln()),
+        0.6..1.4,
+    );
     lab.expect("Thompson: regret over UCB1's", last(&thompson) / last(&ucb1), ..0.4);
 
     let line = |name: &str, regret: &[f64]| {

@@ -96,7 +96,11 @@ fn run(lab: &mut Lab) -> Result<()> {
         moves[random.below(moves.len())]
     };
     let ends: Vec<f64> = (0..games).map(|i| play(i % 2 == 0, most, &mut random, anything)).collect();
-    lab.expect("mean outcome against a random player", ends.iter().sum::<f64>() / ends.len() as f64, 0.6..=1.0);
+    lab.expect(
+        "mean outcome against a random player",
+        ends.iter().sum::<f64>() / ends.len() as f64,
+        0.6..=1.0,
+    );
 
     let line = |name: &str, of: fn(&(f64, f64, f64)) -> f64| {
         plot::Series::new(name, curve.iter().map(|point| (point.0, of(point))))

@@ -57,7 +57,8 @@ fn run(lab: &mut Lab) -> Result<()> {
                 let policy = Categorical::new(&actor.forward(&part(&seen)));
                 let log_probs = policy.log_prob(&part(&actions));
                 let gain = rl::ppo_loss(&log_probs, &part(&old), &part(&advantages), CLIP);
-                let surprise = (value(&part(&seen)) / 20.0).mse_loss(&(part(&targets) / 20.0), Reduction::Mean);
+                let surprise =
+                    (value(&part(&seen)) / 20.0).mse_loss(&(part(&targets) / 20.0), Reduction::Mean);
                 let loss = gain + surprise * 0.5 - policy.entropy().mean_all() * 0.01;
                 opt.step(loss.backward().clip_norm(0.5, 2.0).0, lr)?;
             }
@@ -68,12 +69,17 @@ fn run(lab: &mut Lab) -> Result<()> {
     }
 
     let mut fresh = VecEnv::new(100, seed + 1, CartPole::new);
-    let best = fresh.play(&device, |seen| rl::epsilon_greedy_actions(&actor.forward(seen), 0.0, &mut random))?;
+    let best =
+        fresh.play(&device, |seen| rl::epsilon_greedy_actions(&actor.forward(seen), 0.0, &mut random))?;
     let best = f64::from(best.iter().map(rl::Episode::sum).sum::<f32>()) / 100.0;
     lab.expect("last 100 episodes: mean return", envs.mean_return(100), lab.pick(475.0, 100.0)..=500.0);
     lab.expect("100 new episodes, most probable actions: mean return", best, lab.pick(475.0, 150.0)..=500.0);
     // Probabilities of actions after an iteration over those before.
-    lab.expect("mean distance of the ratio from 1", kept.iter().sum::<f64>() / kept.len() as f64, 0.005..0.15);
+    lab.expect(
+        "mean distance of the ratio from 1",
+        kept.iter().sum::<f64>() / kept.len() as f64,
+        0.005..0.15,
+    );
 
     let panel = plot::Panel::new("", "step of the environments", "mean return of the last 100 episodes")
         .with(plot::Series::new("PPO", curve).exact());

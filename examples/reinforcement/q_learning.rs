@@ -111,10 +111,13 @@ fn run(lab: &mut Lab) -> Result<()> {
         .y_range(-120.0, 0.0);
     let way = |wanted: usize| {
         let ends = |path: &Vec<usize>| path.last() == Some(&47);
-        let path = paths.iter().find(|(which, path)| *which == wanted && ends(path)).map(|(_, path)| path.clone());
+        let path =
+            paths.iter().find(|(which, path)| *which == wanted && ends(path)).map(|(_, path)| path.clone());
         // Side by side where both go the same way.
         let aside = 0.08 * (wanted as f64 - 0.5);
-        path.unwrap_or_default().into_iter().map(move |state| ((state % 12) as f64 + aside, (state / 12) as f64 + aside))
+        path.unwrap_or_default()
+            .into_iter()
+            .map(move |state| ((state % 12) as f64 + aside, (state / 12) as f64 + aside))
     };
     let mut ground = vec![0.0; 48];
     ground[37..47].fill(1.0);

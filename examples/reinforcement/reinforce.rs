@@ -24,7 +24,8 @@ const ROWS: usize = ENVS * CartPole::LIMIT;
 fn batch(device: &Device, episodes: &[rl::Episode]) -> Result<[Tensor; 4]> {
     let mut seen: Vec<f32> = episodes.iter().flat_map(|episode| episode.observations.clone()).collect();
     let mut actions: Vec<i32> = episodes.iter().flat_map(|episode| episode.actions.clone()).collect();
-    let mut returns: Vec<f32> = episodes.iter().flat_map(|episode| rl::returns(&episode.rewards, 0.99)).collect();
+    let mut returns: Vec<f32> =
+        episodes.iter().flat_map(|episode| rl::returns(&episode.rewards, 0.99)).collect();
     let mut weights = vec![ROWS as f32 / actions.len() as f32; actions.len()];
     seen.resize(4 * ROWS, 0.0);
     actions.resize(ROWS, 0);
@@ -53,7 +54,8 @@ fn run(lab: &mut Lab) -> Result<()> {
         // In units of the value's scale, so that one learning rate suits both networks.
         let advantages = (&returns - expected.detach()) * &weights / 20.0;
         let surprise = ((expected - returns) / 50.0).square() * &weights;
-        let loss = rl::policy_gradient_loss(&policy.forward(&seen), &actions, &advantages) + surprise.mean_all();
+        let loss =
+            rl::policy_gradient_loss(&policy.forward(&seen), &actions, &advantages) + surprise.mean_all();
         opt.step(loss.backward(), 0.01 * (1.0 - update as f32 / updates as f32))?;
     }
 
@@ -65,6 +67,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("last 100 episodes: mean return", learned, lab.pick(400.0, 100.0)..=500.0);
 
     let returns = envs.returns().iter().enumerate().map(|(i, &sum)| (i as f64, f64::from(sum)));
-    let panel = plot::Panel::new("", "episode", "steps before it falls").with(plot::Series::new("REINFORCE", returns));
+    let panel = plot::Panel::new("", "episode", "steps before it falls")
+        .with(plot::Series::new("REINFORCE", returns));
     lab.picture("reinforce", |path| plot::Figure::new("CartPole").panel(panel).save(path))
 }

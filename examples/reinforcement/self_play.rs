@@ -98,7 +98,9 @@ fn play(device: &Device, net: &Net, random: &mut Random) -> Result<Vec<Example>>
             let visits = tree.visits();
             let counts: Vec<f64> = visits.iter().map(|(_, count)| *count).collect();
             let mut shares = [0.0; 9];
-            visits.iter().for_each(|(action, count)| shares[*action] = (count / counts.iter().sum::<f64>()) as f32);
+            visits
+                .iter()
+                .for_each(|(action, count)| shares[*action] = (count / counts.iter().sum::<f64>()) as f32);
             on[i].push((games[i], shares, tree.value() as f32));
             let action = match on[i].len() {
                 // Whatever the network thinks of it, all openings are seen.
@@ -152,7 +154,8 @@ fn perfect(game: &TicTacToe, random: &mut Random) -> usize {
         moves => moves.into_iter().map(|action| (action, -minimax(&game.play(action)))).collect(),
     };
     let best = values.iter().map(|(_, value)| *value).fold(f64::NEG_INFINITY, f64::max);
-    let moves: Vec<usize> = values.iter().filter(|(_, value)| *value == best).map(|(action, _)| *action).collect();
+    let moves: Vec<usize> =
+        values.iter().filter(|(_, value)| *value == best).map(|(action, _)| *action).collect();
     moves[random.below(moves.len())]
 }
 
@@ -212,5 +215,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let panel = plot::Panel::new("", "games against itself", "share lost against a perfect player")
         .with(plot::Series::new("25 simulations a move", curve))
         .y_range(-0.02, 1.0);
-    lab.picture("self_play", |path| plot::Figure::new("AlphaZero in small: tic-tac-toe").panel(panel).save(path))
+    lab.picture("self_play", |path| {
+        plot::Figure::new("AlphaZero in small: tic-tac-toe").panel(panel).save(path)
+    })
 }

@@ -17,16 +17,15 @@ fn main() -> ExitCode {
 }
 
 /// Values of the book, to one decimal.
-const RANDOM_4X4: [f64; 16] = [
-    0., -14., -20., -22., -14., -18., -20., -20., -20., -20., -18., -14., -22., -20., -14., 0.,
-];
+const RANDOM_4X4: [f64; 16] =
+    [0., -14., -20., -22., -14., -18., -20., -20., -20., -20., -18., -14., -22., -20., -14., 0.];
 const RANDOM_5X5: [f64; 25] = [
     3.3, 8.8, 4.4, 5.3, 1.5, 1.5, 3.0, 2.3, 1.9, 0.5, 0.1, 0.7, 0.7, 0.4, -0.4, -1.0, -0.4, -0.4, -0.6, -1.2,
     -1.9, -1.3, -1.2, -1.4, -2.0,
 ];
 const BEST_5X5: [f64; 25] = [
-    22.0, 24.4, 22.0, 19.4, 17.5, 19.8, 22.0, 19.8, 17.8, 16.0, 17.8, 19.8, 17.8, 16.0, 14.4, 16.0, 17.8, 16.0,
-    14.4, 13.0, 14.4, 16.0, 14.4, 13.0, 11.7,
+    22.0, 24.4, 22.0, 19.4, 17.5, 19.8, 22.0, 19.8, 17.8, 16.0, 17.8, 19.8, 17.8, 16.0, 14.4, 16.0, 17.8,
+    16.0, 14.4, 13.0, 14.4, 16.0, 14.4, 13.0, 11.7,
 ];
 
 fn apart(a: &[f64], b: &[f64]) -> f64 {
@@ -51,8 +50,18 @@ fn run(lab: &mut Lab) -> Result<()> {
     let random = grid.mdp.evaluate(&uniform);
     // Half a unit of the book's last decimal.
     let of_small = small.mdp.evaluate(&small.mdp.uniform_policy());
-    lab.expect_same("4 x 4, random policy: furthest from the book", apart(&of_small, &RANDOM_4X4), ..1e-6, 1e-9);
-    lab.expect_same("5 x 5, random policy: furthest from the book", apart(&random, &RANDOM_5X5), ..0.0501, 1e-9);
+    lab.expect_same(
+        "4 x 4, random policy: furthest from the book",
+        apart(&of_small, &RANDOM_4X4),
+        ..1e-6,
+        1e-9,
+    );
+    lab.expect_same(
+        "5 x 5, random policy: furthest from the book",
+        apart(&random, &RANDOM_5X5),
+        ..0.0501,
+        1e-9,
+    );
     let (best, changes) = grid.mdp.value_iteration(1e-10);
     lab.expect_same("5 x 5, best policy: furthest from the book", apart(&best, &BEST_5X5), ..0.0501, 1e-9);
 
@@ -61,20 +70,34 @@ fn run(lab: &mut Lab) -> Result<()> {
     let linear = solved(lab, &grid.mdp, &grid.mdp.epsilon_greedy_policy(&greedy, 0.0))?;
     lab.expect("value iteration and policy iteration apart", apart(&best, &by_policies), ..1e-8);
     lab.expect_same("value iteration and the linear solve apart", apart(&best, &linear), ..1e-4, 1e-4);
-    lab.expect_same("linear solve, random policy: furthest from exact", apart(&solved(lab, &grid.mdp, &uniform)?, &random), ..1e-4, 1e-4);
+    lab.expect_same(
+        "linear solve, random policy: furthest from exact",
+        apart(&solved(lab, &grid.mdp, &uniform)?, &random),
+        ..1e-4,
+        1e-4,
+    );
     lab.expect("policies that policy iteration went through", policies.len() as f64, 2.0..=10.0);
     // Each sweep brings values nearer to each other by the discount at least: here exactly, in the long run.
-    let errors: Vec<f64> = sweeps(&grid.mdp, changes.len()).iter().map(|values| apart(values, &best)).collect();
+    let errors: Vec<f64> =
+        sweeps(&grid.mdp, changes.len()).iter().map(|values| apart(values, &best)).collect();
     let ratios: Vec<f64> = errors[..100].windows(2).map(|pair| pair[1] / pair[0]).collect();
-    lab.expect("largest ratio of errors from sweep to sweep", ratios.iter().copied().fold(0.0, f64::max), 0.85..=0.9 + 1e-9);
+    lab.expect(
+        "largest ratio of errors from sweep to sweep",
+        ratios.iter().copied().fold(0.0, f64::max),
+        0.85..=0.9 + 1e-9,
+    );
 
     let field = |values: &[f64]| plot::Field::matrix(5, 5, values.to_vec()).cell_text(1);
     let board = |title: &str| plot::Panel::new(title, "", "").y_down().equal();
     let arrows = (0..25).fold(board("Best actions"), |panel, state| {
         let found = grid.mdp.action_values(state, &best);
         let signs = ["up", "right", "down", "left"];
-        let text: Vec<&str> =
-            signs.into_iter().zip(&found).filter(|(_, value)| best[state] - **value < 1e-6).map(|(sign, _)| sign).collect();
+        let text: Vec<&str> = signs
+            .into_iter()
+            .zip(&found)
+            .filter(|(_, value)| best[state] - **value < 1e-6)
+            .map(|(sign, _)| sign)
+            .collect();
         let text = if text.len() == 4 { "any".into() } else { text.join("/") };
         panel.layer(plot::Note::new(((state % 5) as f64, (state / 5) as f64), text))
     });

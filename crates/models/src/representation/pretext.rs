@@ -91,7 +91,10 @@ pub fn permutations(n: usize) -> Vec<Vec<usize>> {
 #[track_caller]
 pub fn random_mask(images: &Tensor, patch: usize, share: f32, generator: &Generator) -> Tensor {
     let [n, _, h, w] = extents("random_mask", images);
-    assert!(h.is_multiple_of(patch) && w.is_multiple_of(patch), "random_mask: {h} x {w} in pieces of {patch}");
+    assert!(
+        h.is_multiple_of(patch) && w.is_multiple_of(patch),
+        "random_mask: {h} x {w} in pieces of {patch}"
+    );
     let hit = generator.bernoulli(images.device(), share, &[n, 1, h / patch, w / patch]);
     hit.repeat_interleave(patch, 2).repeat_interleave(patch, 3)
 }

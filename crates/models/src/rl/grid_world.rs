@@ -63,20 +63,32 @@ impl GridWorld {
     /// Example 3.5: 5 x 5, discount 0.9. Every action in A `[0, 1]` pays 10 and leads to `[4, 1]`, in B `[0, 3]` it pays 5 and leads to
     /// `[2, 3]`; a step against the wall costs 1. It never ends.
     pub fn jumps() -> GridWorld {
-        GridWorld::new([5, 5], [0, 0], 0.9, |_| false, |from, to, inside| match from {
-            [0, 1] => ([4, 1], 10.0),
-            [0, 3] => ([2, 3], 5.0),
-            _ => (to, if inside { 0.0 } else { -1.0 }),
-        })
+        GridWorld::new(
+            [5, 5],
+            [0, 0],
+            0.9,
+            |_| false,
+            |from, to, inside| match from {
+                [0, 1] => ([4, 1], 10.0),
+                [0, 3] => ([2, 3], 5.0),
+                _ => (to, if inside { 0.0 } else { -1.0 }),
+            },
+        )
     }
 
     /// Example 6.6: 4 x 12, from the lower left to the lower right corner at -1 a step. Between them is a cliff: a step into it costs
     /// 100 and leads back to the start. No discount.
     pub fn cliff() -> GridWorld {
         let cliff = |[row, column]: Cell| row == 3 && (1..11).contains(&column);
-        GridWorld::new([4, 12], [3, 0], 1.0, |cell| cell == [3, 11], |_, to, _| {
-            if cliff(to) { ([3, 0], -100.0) } else { (to, -1.0) }
-        })
+        GridWorld::new(
+            [4, 12],
+            [3, 0],
+            1.0,
+            |cell| cell == [3, 11],
+            |_, to, _| {
+                if cliff(to) { ([3, 0], -100.0) } else { (to, -1.0) }
+            },
+        )
     }
 
     /// The states from the start on that a policy (an action for each state) leads through, to the end or to where they repeat.

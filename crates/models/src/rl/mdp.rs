@@ -70,7 +70,8 @@ impl Mdp {
 
     /// The expected reward of every action of a state and, discounted, of the values of what follows: `Q(state, ..)`.
     pub fn action_values(&self, state: usize, values: &[f64]) -> Vec<f64> {
-        let of = |outcome: &Outcome| outcome.probability * (outcome.reward + self.gamma * values[outcome.next]);
+        let of =
+            |outcome: &Outcome| outcome.probability * (outcome.reward + self.gamma * values[outcome.next]);
         self.outcomes[state].iter().map(|outcomes| outcomes.iter().map(of).sum()).collect()
     }
 
@@ -176,7 +177,11 @@ impl Mdp {
             let improve = |state: usize| {
                 let found = self.action_values(state, &values);
                 let best = first_of_best(&found);
-                if found.is_empty() || found[best] - found[policy[state]] < 1e-9 { policy[state] } else { best }
+                if found.is_empty() || found[best] - found[policy[state]] < 1e-9 {
+                    policy[state]
+                } else {
+                    best
+                }
             };
             let next: Vec<usize> = (0..self.states()).map(improve).collect();
             if next == *policy {
