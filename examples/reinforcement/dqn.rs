@@ -18,7 +18,7 @@ fn main() -> ExitCode {
 }
 
 const ENVS: usize = 8;
-const BATCH: usize = 128;
+const BATCH: usize = 64;
 const GAMMA: f32 = 0.98;
 
 struct Agent {
@@ -91,16 +91,16 @@ fn train(lab: &Lab, double: bool, steps: usize) -> Result<(Agent, Vec<(f64, f64)
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let steps = lab.pick(10_000, 1800);
+    let steps = lab.pick(8000, 1000);
     let mut panel = plot::Panel::new("", "step of the environments", "mean return of 20 episodes");
     for (name, double) in [("DQN", false), ("double DQN", true)] {
         let (agent, curve) = train(lab, double, steps)?;
         let found = agent.judge(lab, 100, lab.seed() + 2)?;
-        lab.expect(format!("{name}: mean return of 100 new episodes"), found, lab.pick(300.0, 100.0)..=500.0);
+        lab.expect(format!("{name}: mean return of 100 new episodes"), found, lab.pick(450.0, 150.0)..=500.0);
         // With a discount of 0.98 a reward of 1 for ever is worth 50.
         let upright = Tensor::zeros(lab.device(), &[1, 4]);
         let value = agent.values(&upright).amax(&[1], false).item()?;
-        lab.expect(format!("{name}: value of standing upright"), value, lab.pick(25.0, 8.0)..55.0);
+        lab.expect(format!("{name}: value of standing upright, at most 50"), value, 1.0..52.0);
         panel = panel.with(plot::Series::new(name, curve));
     }
     lab.picture("dqn", |path| plot::Figure::new("CartPole").panel(panel).save(path))

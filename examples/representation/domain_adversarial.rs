@@ -34,18 +34,19 @@ fn run(lab: &mut Lab) -> Result<()> {
     let [target, hidden] = clouds(&device, SHIFT, lab.seed() + 100)?;
     let domains: Vec<f32> = (0..2 * COUNT).map(|i| f32::from(u8::from(i >= COUNT))).collect();
     let domains = Tensor::from_slice(&device, &domains, &[2 * COUNT])?;
-    let steps = lab.pick(2000, 700);
+    let steps = lab.pick(4000, 1500);
 
     let mut shares = Vec::new();
     let mut panels = Vec::new();
     for (name, strength) in [("source only", 0.0), ("domain-adversarial", 1.0)] {
         let params = lab.params();
-        let features = Linear::new(&params.path("features"), 2, 8);
-        let classes = Linear::new(&params.path("classes"), 8, 2);
-        let domain = Mlp::new(&[8, 32, 1], &params.path("domain"));
-        let seen = |x: &Tensor| features.forward(x);
-        let mut opt = Adam::new(&params);
-        lab.fit(name, steps, &mut opt, Cosine::new(3e-3, 1e-4, steps), |step| {
+        let features = Linear::new(&params.path("features"), 2, 4);
+        let classes = Linear::new(&params.path("classes"), 4, 2);
+        let domain = Mlp::new(&[4, 32, 1], &params.path("domain"));
+        let seen = |x: &Tensor| features.forward(x).tanh();
+        // Decay dampens the game, which otherwise goes round in circles.
+        let mut opt = Adam::new(&params).weight_decay(0.03);
+        lab.fit(name, steps, &mut opt, Cosine::new(3e-3, 1e-3, steps), |step| {
             // The domain classifier learns from the start, its reversed gradient comes in slowly.
             let progress = step as f32 / steps as f32;
             let lambda = strength * (2.0 / (1.0 + (-10.0 * progress).exp()) - 1.0);
@@ -63,8 +64,8 @@ fn run(lab: &mut Lab) -> Result<()> {
         shares.push(share(&target, &hidden)?);
         panels.push(panel(&device, name, &answers, [&source, &target], [&labels, &hidden])?);
     }
-    lab.expect("source only: right on the target", shares[0], 0.4..0.75);
-    lab.expect("domain-adversarial: right on the target", shares[1], 0.95..=1.0);
+    lab.expect("source only: right on the target", shares[0], 0.4..0.7);
+    lab.expect("domain-adversarial: right on the target", shares[1], 0.93..=1.0);
     let title = "Labels above, questions below";
     lab.picture("domain_adversarial", |path| {
         panels.into_iter().fold(plot::Figure::new(title), plot::Figure::panel).save(path)
