@@ -31,7 +31,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut envs = VecEnv::new(ENVS, seed, CartPole::new);
     let mut random = Random::new(seed, 1);
 
-    let updates = lab.pick(4000, 700);
+    let updates = lab.pick(4000, 1000);
     let mut curve = Vec::new();
     for update in lab.steps("A2C", updates) {
         let rollout = Rollout::collect(&mut envs, &device, STEPS, |seen| {

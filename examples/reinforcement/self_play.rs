@@ -175,7 +175,6 @@ fn run(lab: &mut Lab) -> Result<()> {
     let iterations = lab.pick(60, 20);
     let mut examples: Vec<Example> = Vec::new();
     let mut curve = vec![(0.0, untrained[1])];
-    let mut losses = Vec::new();
     for iteration in lab.steps("self-play", iterations) {
         examples.extend(play(&device, &net, &mut random)?);
         let old = examples.len().saturating_sub(8000);
@@ -197,7 +196,6 @@ fn run(lab: &mut Lab) -> Result<()> {
             let surprise = -(logits.log_softmax(1) * shares).sum(&[1], false).mean_all();
             let loss = surprise + values.mse_loss(&outcomes, Reduction::Mean);
             opt.step(loss.backward(), rate)?;
-            losses.push(loss.item()?);
         }
         if iteration % lab.pick(5, 3) == 2 {
             let games = ((iteration + 1) * GAMES) as f64;

@@ -1,5 +1,5 @@
-//! Domain-adversarial training (Ganin et al. 2016): labels are known for one pair of moons, but asked for on turned ones. Features from
-//! which a second classifier, behind a gradient reversal, cannot tell the two apart serve both:
+//! Domain-adversarial training (Ganin et al. 2016): labels are known for two clouds of points, but asked for on clouds that lie lower.
+//! Features from which a second classifier, behind a gradient reversal, cannot tell the two domains apart serve both:
 //! `cargo run --release --example domain_adversarial`.
 
 use studies::prelude::*;
@@ -8,7 +8,7 @@ use wgrad::models::representation::reverse_gradient;
 
 pub const STUDY: Study = Study {
     name: "domain_adversarial",
-    about: "Gradient reversal carries a classifier of moons over to turned moons without labels.",
+    about: "Gradient reversal carries a classifier over to moved data without labels.",
     on_gpu: false,
     data: None,
     run,
@@ -18,38 +18,35 @@ fn main() -> ExitCode {
     studies::main(&STUDY)
 }
 
-const COUNT: usize = 400;
-/// Degrees.
-const TURN: f64 = 35.0;
+const COUNT: usize = 200;
+/// How far the target lies below the source.
+const SHIFT: f64 = 3.0;
 
-/// Moons about the origin, turned by some degrees: `[COUNT, 2]`, and labels.
-fn moons(device: &Device, degrees: f64, seed: u64) -> Result<[Tensor; 2]> {
-    let [x, labels] = data::synthetic::moons(COUNT, 0.05, seed).to_device(device)?;
-    let (sin, cos) = degrees.to_radians().sin_cos();
-    let turn = [cos, sin, -sin, cos].map(|v| v as f32);
-    let centre = Tensor::from_slice(device, &[0.5f32, 0.25], &[2])?;
-    let turn = Tensor::from_slice(device, &turn, &[2, 2])?;
-    Ok([(x - centre).matmul(&turn), labels])
+/// Two clouds of points, apart in both coordinates, moved down: `[COUNT, 2]`, and labels.
+fn clouds(device: &Device, down: f64, seed: u64) -> Result<[Tensor; 2]> {
+    let centres = [[-1.0, -1.0 - down], [1.0, 1.0 - down]];
+    Ok(data::synthetic::blobs(COUNT, &centres, 0.4, seed).to_device(device)?)
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
     let device = lab.device().clone();
-    let [source, labels] = moons(&device, 0.0, lab.seed())?;
-    let [target, hidden] = moons(&device, TURN, lab.seed() + 100)?;
+    let [source, labels] = clouds(&device, 0.0, lab.seed())?;
+    let [target, hidden] = clouds(&device, SHIFT, lab.seed() + 100)?;
     let domains: Vec<f32> = (0..2 * COUNT).map(|i| f32::from(u8::from(i >= COUNT))).collect();
     let domains = Tensor::from_slice(&device, &domains, &[2 * COUNT])?;
-    let steps = lab.pick(3000, 900);
+    let steps = lab.pick(4000, 1500);
 
     let mut shares = Vec::new();
     let mut panels = Vec::new();
     for (name, strength) in [("source only", 0.0), ("domain-adversarial", 1.0)] {
         let params = lab.params();
-        let features = Mlp::new(&[2, 32, 32], &params.path("features"));
-        let classes = Mlp::new(&[32, 2], &params.path("classes"));
-        let domain = Mlp::new(&[32, 32, 1], &params.path("domain"));
-        let seen = |x: &Tensor| features.forward(x).relu();
-        let mut opt = Adam::new(&params);
-        lab.fit(name, steps, &mut opt, Cosine::new(3e-3, 1e-4, steps), |step| {
+        let features = Linear::new(&params.path("features"), 2, 4);
+        let classes = Linear::new(&params.path("classes"), 4, 2);
+        let domain = Mlp::new(&[4, 32, 1], &params.path("domain"));
+        let seen = |x: &Tensor| features.forward(x).tanh();
+        // Decay dampens the game, which otherwise goes round in circles.
+        let mut opt = Adam::new(&params).weight_decay(0.03);
+        lab.fit(name, steps, &mut opt, Cosine::new(3e-3, 1e-3, steps), |step| {
             // The domain classifier learns from the start, its reversed gradient comes in slowly.
             let progress = step as f32 / steps as f32;
             let lambda = strength * (2.0 / (1.0 + (-10.0 * progress).exp()) - 1.0);
@@ -67,9 +64,9 @@ fn run(lab: &mut Lab) -> Result<()> {
         shares.push(share(&target, &hidden)?);
         panels.push(panel(&device, name, &answers, [&source, &target], [&labels, &hidden])?);
     }
-    lab.expect("source only: right on the target", shares[0], 0.6..0.92);
+    lab.expect("source only: right on the target", shares[0], 0.4..0.7);
     lab.expect("domain-adversarial: right on the target", shares[1], 0.93..=1.0);
-    let title = format!("Moons turned by {TURN} degrees");
+    let title = "Labels above, questions below";
     lab.picture("domain_adversarial", |path| {
         panels.into_iter().fold(plot::Figure::new(title), plot::Figure::panel).save(path)
     })
@@ -84,12 +81,12 @@ fn panel(
     labels: [&Tensor; 2],
 ) -> Result<plot::Panel> {
     const SIDE: usize = 120;
-    let place = |i: usize| i as f32 / (SIDE - 1) as f32 * 4.0 - 2.0;
-    let grid: Vec<f32> = (0..SIDE * SIDE).flat_map(|i| [place(i % SIDE), place(i / SIDE)]).collect();
+    let place = |i: usize| i as f32 / (SIDE - 1) as f32 * 8.0 - 5.5;
+    let grid: Vec<f32> = (0..SIDE * SIDE).flat_map(|i| [place(i % SIDE) + 1.5, place(i / SIDE)]).collect();
     let found = answers(&Tensor::from_slice(device, &grid, &[SIDE * SIDE, 2])?).to_vec::<i32>()?;
     let regions: Vec<f64> = found.into_iter().map(f64::from).collect();
-    let field = plot::Field::matrix(SIDE, SIDE, regions).over((-2.0, 2.0), (-2.0, 2.0)).range(-1.0, 2.0);
-    let mut panel = plot::Panel::new(name, "", "").layer(field).x_range(-2.0, 2.0).y_range(-2.0, 2.0).equal();
+    let field = plot::Field::matrix(SIDE, SIDE, regions).over((-4.0, 4.0), (-5.5, 2.5)).range(-1.0, 2.0);
+    let mut panel = plot::Panel::new(name, "", "").layer(field).x_range(-4.0, 4.0).y_range(-5.5, 2.5).equal();
     let names = [["source, 0", "source, 1"], ["target, 0", "target, 1"]];
     for domain in 0..2 {
         let (xs, ys) = (points[domain].to_vec::<f32>()?, labels[domain].to_vec::<i32>()?);

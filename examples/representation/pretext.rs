@@ -150,8 +150,8 @@ fn run(lab: &mut Lab) -> Result<()> {
         ("jigsaw", Task::Jigsaw, lab.pick(0.85, 0.7)..=1.0, lab.pick(0.05, 0.02)),
         ("colours", Task::Colours, 0.0..=lab.pick(0.35, 0.55), lab.pick(0.2, 0.05)),
         // Neighbours are enough to fill in pixels: that need not teach what digit it is.
-        ("inpainting", Task::Inpainting, 0.0..=lab.pick(0.65, 0.8), -0.1),
-        ("masked", Task::Masked, 0.0..=lab.pick(0.7, 0.85), -0.1),
+        ("inpainting", Task::Inpainting, 0.0..=lab.pick(0.65, 0.8), -0.2),
+        ("masked", Task::Masked, 0.0..=lab.pick(0.7, 0.85), -0.15),
     ] {
         let params = lab.params();
         let encoder = encoder(&params);
@@ -228,5 +228,5 @@ fn picture(
     lab.picture("pretext", |path| {
         plot::Figure::new("What encoders learn from tasks without labels").panel(panel).save(path)
     })?;
-    lab.picture("pretext-answers", |path| tasks.save(path))
+    lab.picture("answers", |path| tasks.save(path))
 }

@@ -59,14 +59,26 @@ pub fn ppo_loss(log_probs: &Tensor, old: &Tensor, advantages: &Tensor, clip: f32
     -(ratio * advantages).minimum(clipped * advantages).mean_all()
 }
 
-/// The Huber loss between the values `[N, A]` of the actions taken, `actions [N]` (i32), and their `targets [N]` (Mnih et al. 2015).
+/// The Huber loss between the values `[N, A]` of the actions taken, `actions [N]` (i32), and their `targets [N]`. Mnih et al. (2015) cut
+/// errors off at a `delta` of 1; where rare targets are far from the others, as at the end of episodes, a large one lets them count
+/// in full.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// let device = Device::named("cpu")?;
+/// let values = Tensor::from_slice(&device, &[0.0f32, 5.0, 1.0, 0.0], &[2, 2])?;
+/// let (actions, targets) = (Tensor::constant(&device, &[1i32, 0], &[2]), Tensor::ones(&device, &[2]));
+/// assert_eq!(models::rl::td_loss(&values, &actions, &targets, 10.0).item()?, 4.0); // half of 16, and 0
+/// assert_eq!(models::rl::td_loss(&values, &actions, &targets, 1.0).item()?, 1.75);
+/// # Ok::<(), autograd::Error>(())
+/// ```
 ///
 /// # Panics
 /// When the shapes do not fit.
 #[track_caller]
-pub fn td_loss(values: &Tensor, actions: &Tensor, targets: &Tensor) -> Tensor {
+pub fn td_loss(values: &Tensor, actions: &Tensor, targets: &Tensor, delta: f32) -> Tensor {
     let taken = values.gather(1, &actions.unsqueeze(1)).squeeze(&[1]);
-    taken.huber_loss(&targets.detach(), 1.0, Reduction::Mean)
+    taken.huber_loss(&targets.detach(), delta, Reduction::Mean)
 }
 
 /// What Q-learning wants the values of the actions taken to be: `rewards + gamma value(next)`, and the rewards alone where

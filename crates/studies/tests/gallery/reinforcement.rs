@@ -5,6 +5,7 @@ studies! {
     reinforce,
     a2c,
     ppo,
+    dqn,
     mcts,
     self_play,
 }

@@ -1,1 +1,7 @@
-studies! {}
+studies! {
+    contrastive,
+    pretext,
+    few_shot: gpu,
+    maml,
+    domain_adversarial,
+}

@@ -7,6 +7,8 @@ use studies::Study;
 mod a2c;
 #[path = "../../../../../examples/reinforcement/bandits.rs"]
 mod bandits;
+#[path = "../../../../../examples/reinforcement/dqn.rs"]
+mod dqn;
 #[path = "../../../../../examples/reinforcement/mcts.rs"]
 mod mcts;
 #[path = "../../../../../examples/reinforcement/ppo.rs"]
@@ -27,6 +29,7 @@ pub const STUDIES: &[&Study] = &[
     &reinforce::STUDY,
     &a2c::STUDY,
     &ppo::STUDY,
+    &dqn::STUDY,
     &mcts::STUDY,
     &self_play::STUDY,
 ];
