@@ -3,30 +3,30 @@
 
 use studies::Study;
 
-#[path = "../../../../../examples/sequences/seq2seq.rs"]
-mod seq2seq;
 #[path = "../../../../../examples/sequences/beam_search.rs"]
 mod beam_search;
-#[path = "../../../../../examples/sequences/speech.rs"]
-mod speech;
-#[path = "../../../../../examples/sequences/ner.rs"]
-mod ner;
-#[path = "../../../../../examples/sequences/time_series.rs"]
-mod time_series;
-#[path = "../../../../../examples/sequences/sentiment.rs"]
-mod sentiment;
-#[path = "../../../../../examples/sequences/sequence_shapes.rs"]
-mod sequence_shapes;
-#[path = "../../../../../examples/sequences/truncated_bptt.rs"]
-mod truncated_bptt;
-#[path = "../../../../../examples/sequences/translation.rs"]
-mod translation;
-#[path = "../../../../../examples/sequences/masked_lm.rs"]
-mod masked_lm;
-#[path = "../../../../../examples/sequences/wavenet.rs"]
-mod wavenet;
 #[path = "../../../../../examples/sequences/char_lm.rs"]
 mod char_lm;
+#[path = "../../../../../examples/sequences/masked_lm.rs"]
+mod masked_lm;
+#[path = "../../../../../examples/sequences/ner.rs"]
+mod ner;
+#[path = "../../../../../examples/sequences/sentiment.rs"]
+mod sentiment;
+#[path = "../../../../../examples/sequences/seq2seq.rs"]
+mod seq2seq;
+#[path = "../../../../../examples/sequences/sequence_shapes.rs"]
+mod sequence_shapes;
+#[path = "../../../../../examples/sequences/speech.rs"]
+mod speech;
+#[path = "../../../../../examples/sequences/time_series.rs"]
+mod time_series;
+#[path = "../../../../../examples/sequences/translation.rs"]
+mod translation;
+#[path = "../../../../../examples/sequences/truncated_bptt.rs"]
+mod truncated_bptt;
+#[path = "../../../../../examples/sequences/wavenet.rs"]
+mod wavenet;
 
 pub const STUDIES: &[&Study] = &[
     &seq2seq::STUDY,
