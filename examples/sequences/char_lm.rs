@@ -10,7 +10,7 @@ pub const STUDY: Study = Study {
     name: "char_lm",
     about: "Plain, gated and attending networks predict the next character of a text.",
     on_gpu: false,
-    data: Some("a text file"),
+    data: None,
     run,
 };
 
@@ -68,10 +68,7 @@ fn pairs(windows: &Windows, vocab: usize) -> f64 {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let text = match lab.data() {
-        Some(path) => Text::read(path)?,
-        None => Text::new(&data::synthetic::grammar(lab.pick(200_000, 60_000), lab.seed()))?,
-    };
+    let text = Text::new(&data::synthetic::grammar(lab.pick(200_000, 60_000), lab.seed()))?;
     let vocab = text.chars().len();
     let (train, validation) = text.split(0.1, CONTEXT)?;
     let (steps, size, hidden) = lab.pick((600, 32, 64), (200, 16, 32));

@@ -29,9 +29,9 @@ const BEFORE: [&str; 4] = ["yesterday", "today", "then", "perhaps"];
 fn sentence(draws: &mut Draws) -> (Vec<&'static str>, Vec<&'static str>) {
     let mut all: Vec<(&str, &str)> = vec![];
     for _ in 0..draws.below(3) {
-        all.push((pick(&BEFORE, draws), "O"));
+        all.push((*draws.pick(&BEFORE), "O"));
     }
-    let kind = ["PER", "LOC", "ORG"][draws.below(3) as usize];
+    let kind = *draws.pick(&["PER", "LOC", "ORG"]);
     let open = kind != "ORG" && draws.happens(0.5);
     let verb = match (open, kind) {
         (true, _) => ["we", "know"],
@@ -41,8 +41,8 @@ fn sentence(draws: &mut Draws) -> (Vec<&'static str>, Vec<&'static str>) {
     };
     all.extend(verb.map(|word| (word, "O")));
     let name = match kind {
-        "ORG" => vec![pick(&FIRMS, draws), "and", pick(&NAMES, draws)],
-        _ => vec![pick(&NAMES, draws), pick(&SECOND, draws), pick(&SECOND, draws)],
+        "ORG" => vec![*draws.pick(&FIRMS), "and", *draws.pick(&NAMES)],
+        _ => vec![*draws.pick(&NAMES), *draws.pick(&SECOND), *draws.pick(&SECOND)],
     };
     let length = if kind == "ORG" { 3 } else { 1 + draws.below(3) as usize };
     for (i, word) in name.into_iter().take(length).enumerate() {
@@ -51,10 +51,6 @@ fn sentence(draws: &mut Draws) -> (Vec<&'static str>, Vec<&'static str>) {
     }
     all.push((".", "O"));
     all.into_iter().unzip()
-}
-
-fn pick(words: &[&'static str], draws: &mut Draws) -> &'static str {
-    words[draws.below(words.len() as u32) as usize]
 }
 
 /// Sentences as tensors, and their tags as they are.

@@ -29,18 +29,14 @@ fn sentence(draws: &mut Draws) -> (String, u32) {
     let good_first = draws.happens(0.5);
     let praise = draws.below(2);
     let clause = |good: bool, draws: &mut Draws| {
-        let thing = pick(&THINGS, draws);
-        let quality = if good { pick(&GOOD, draws) } else { pick(&BAD, draws) };
+        let thing = *draws.pick(&THINGS);
+        let quality = if good { *draws.pick(&GOOD) } else { *draws.pick(&BAD) };
         let denied = if good == (praise == 0) { "not " } else { "" };
         format!("the {thing} was {denied}{quality}")
     };
     let (first, second) = (clause(good_first, draws), clause(!good_first, draws));
-    let mut fill = || if draws.happens(0.5) { pick(&FILL, draws) } else { "" };
+    let mut fill = || if draws.happens(0.5) { *draws.pick(&FILL) } else { "" };
     (format!("{} {first} and {} {second} {}", fill(), fill(), fill()), praise)
-}
-
-fn pick(words: &[&'static str], draws: &mut Draws) -> &'static str {
-    words[draws.below(words.len() as u32) as usize]
 }
 
 /// Sentences as tokens, and which of them are praise.

@@ -59,7 +59,7 @@ fn many_to_more(digits: &[i32]) -> Example {
 enum Network {
     Plain(Mlp),
     Recurrent { cell: Gru, out: Linear, outputs: usize },
-    Translating(Seq2Seq),
+    Translating(Box<Seq2Seq>),
 }
 
 impl Network {
@@ -68,17 +68,11 @@ impl Network {
             return Network::Plain(Mlp::new(&[DIGITS, HIDDEN, DIGITS], params));
         }
         if inputs > 1 && outputs > inputs {
-            let (vocab, embed) = (DIGITS + 1, HIDDEN / 2);
-            return Network::Translating(Seq2Seq::new(
-                Seq2SeqOptions {
-                    source_vocab: vocab,
-                    target_vocab: vocab,
-                    embed,
-                    hidden: HIDDEN,
-                    attend: Attend::Additive,
-                },
-                params,
-            ));
+            let (source_vocab, target_vocab) = (DIGITS + 1, DIGITS + 1);
+            let attend = Attend::Additive;
+            let sizes =
+                Seq2SeqOptions { source_vocab, target_vocab, embed: HIDDEN / 2, hidden: HIDDEN, attend };
+            return Network::Translating(Box::new(Seq2Seq::new(sizes, params)));
         }
         let rnn = RnnOptions { batch_first: true, ..RnnOptions::default() };
         let cell = Gru::new(&params.path("cell"), DIGITS, HIDDEN, rnn);

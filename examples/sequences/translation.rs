@@ -36,20 +36,15 @@ const VERBS: [(&str, &str); 5] =
     [("sees", "mira"), ("likes", "ama"), ("hears", "oye"), ("follows", "sigue"), ("paints", "pinta")];
 const ARTICLES: [(&str, &str); 2] = [("the", "l"), ("a", "un")];
 
-fn below(count: usize, draws: &mut Draws) -> usize {
-    draws.below(count as u32) as usize
-}
-
 /// A noun with its article and perhaps an adjective, in both languages and, the other way round, word by word.
 fn phrase(draws: &mut Draws) -> [String; 3] {
-    let ((article, its), (noun, other, feminine)) =
-        (ARTICLES[below(2, draws)], NOUNS[below(NOUNS.len(), draws)]);
+    let ((article, its), (noun, other, feminine)) = (*draws.pick(&ARTICLES), *draws.pick(&NOUNS));
     let ending = if feminine { "a" } else { "o" };
     let (article, its, literal) = (article.to_string(), format!("{its}{ending}"), format!("{its}o"));
     if draws.happens(0.4) {
         return [format!("{article} {noun}"), format!("{its} {other}"), format!("{literal} {other}")];
     }
-    let (adjective, stem) = ADJECTIVES[below(ADJECTIVES.len(), draws)];
+    let (adjective, stem) = *draws.pick(&ADJECTIVES);
     [
         format!("{article} {adjective} {noun}"),
         format!("{its} {other} {stem}{ending}"),
@@ -60,7 +55,7 @@ fn phrase(draws: &mut Draws) -> [String; 3] {
 /// A sentence, its translation, and what a dictionary makes of it.
 fn sentence(draws: &mut Draws) -> [String; 3] {
     let (subject, object) = (phrase(draws), phrase(draws));
-    let (verb, its) = VERBS[below(VERBS.len(), draws)];
+    let (verb, its) = *draws.pick(&VERBS);
     let [[subject, first, one], [object, second, two]] = [subject, object];
     [format!("{subject} {verb} {object}"), format!("{its} {first} {second}"), format!("{one} {its} {two}")]
 }

@@ -68,6 +68,21 @@ impl Draws {
         radius * (std::f64::consts::TAU * self.unit()).cos()
     }
 
+    /// One of the items, fewer than 2^32, all equally probable.
+    ///
+    /// ```
+    /// let mut draws = data::Draws::new(42, 0, 7);
+    /// let picked: Vec<&str> = (0..100).map(|_| *draws.pick(&["a", "b"])).collect();
+    /// assert!(picked.contains(&"a") && picked.contains(&"b"));
+    /// ```
+    ///
+    /// # Panics
+    /// Where there are none.
+    #[track_caller]
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len() as u32) as usize]
+    }
+
     /// Brings the items, fewer than 2^32, into a random order.
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         rng::shuffle(&mut self.rng, items);

@@ -210,6 +210,7 @@ impl Seq2Seq {
     ///
     /// # Panics
     /// When there are several sources.
+    #[track_caller]
     pub fn search(&self, source: &Tensor, begin: i32, search: &BeamSearch) -> Result<Vec<Decoded>> {
         assert_eq!(source.shape()[0], 1, "Seq2Seq: a search for sources {:?}", source.shape());
         let encoded = self.encode(source);
@@ -233,6 +234,7 @@ impl Seq2Seq {
     }
 
     /// Logits of what the attention found beside the states.
+    #[track_caller]
     fn say(&self, context: &Tensor, y: &Tensor) -> Tensor {
         self.out.forward(&self.merge.forward(&cat(&[context, y], -1)).tanh())
     }
