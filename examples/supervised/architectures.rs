@@ -136,7 +136,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let images = shapes(8, 0, lab.seed()).train.to_device(lab.device())?.images * 2.0 - 1.0;
     let mut panel = plot::Panel::new("Eight images by heart", "step", "cross entropy").log_y();
     let mut learn = |lab: &mut Lab, name: &str, params: &Params, net: Net, x: &Tensor| -> Result<()> {
-        let steps = lab.pick(80, 35);
+        let steps = lab.pick(50, 35);
         let losses =
             lab.fit(name, steps, &mut Adam::new(params), Cosine::new(0.006, 0.0006, steps), |_| {
                 Ok(net(x).cross_entropy(&classes))

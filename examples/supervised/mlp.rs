@@ -35,9 +35,9 @@ fn by_hand(w: &[f64]) -> (f64, Vec<f64>) {
         loss += (out - t).powi(2) / 4.0;
         let delta = 2.0 * (out - t) / 4.0 * out * (1.0 - out);
         gradient[4 * HIDDEN] += delta;
-        for j in 0..HIDDEN {
-            gradient[3 * HIDDEN + j] += delta * hidden[j];
-            let delta = delta * w[3 * HIDDEN + j] * hidden[j] * (1.0 - hidden[j]);
+        for (j, h) in hidden.into_iter().enumerate() {
+            gradient[3 * HIDDEN + j] += delta * h;
+            let delta = delta * w[3 * HIDDEN + j] * h * (1.0 - h);
             gradient[2 * HIDDEN + j] += delta;
             (0..2).for_each(|i| gradient[2 * j + i] += delta * x[i]);
         }

@@ -77,13 +77,14 @@ fn primal(lab: &Lab, points: &LabelledPoints, targets: &[i32]) -> Result<Line> {
 }
 
 /// By smartcore, whose linear decision function is read off at three places.
-fn dual(points: &[(f64, f64)], targets: &Vec<i32>, seed: u64) -> Result<Line> {
+fn dual(points: &[(f64, f64)], targets: &[i32], seed: u64) -> Result<Line> {
     let matrix =
         |points: &[(f64, f64)]| DenseMatrix::from_2d_vec(&points.iter().map(|p| vec![p.0, p.1]).collect());
     let options = SVCParameters::default().with_c(C).with_kernel(Kernels::linear()).with_epoch(50);
     let options = options.with_tol(1e-6).with_seed(Some(seed));
     let (x, probes) = (matrix(points)?, matrix(&[(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)])?);
-    let found = SVC::fit(&x, targets, &options)?.decision_function(&probes)?;
+    let targets = targets.to_vec();
+    let found = SVC::fit(&x, &targets, &options)?.decision_function(&probes)?;
     Ok(Line { w: [found[1] - found[0], found[2] - found[0]], b: found[0] })
 }
 

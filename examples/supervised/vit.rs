@@ -6,7 +6,7 @@ use wgrad::data::synthetic::digits;
 
 pub const STUDY: Study = Study {
     name: "vit",
-    about: "A vision transformer reads digits, and cannot without learned positions.",
+    about: "A vision transformer reads digits, with several times the errors where it has no positions.",
     on_gpu: false,
     data: None,
     run,
@@ -63,8 +63,9 @@ fn run(lab: &mut Lab) -> Result<()> {
     let set = digits(lab.pick(6000, 2000), lab.pick(1000, 300), lab.seed());
     let (with, without) = (train(lab, &set, true)?, train(lab, &set, false)?);
     lab.expect("accuracy", with.accuracy, 0.8..=1.0);
-    lab.expect("accuracy without positions", without.accuracy, 0.3..0.9);
-    lab.expect("what positions add", with.accuracy - without.accuracy, 0.04..);
+    lab.expect("accuracy without positions", without.accuracy, 0.3..0.98);
+    let errors = (1.0 - without.accuracy) / (1.0 - with.accuracy).max(1e-3);
+    lab.expect("errors without positions over those with", errors, 2.0..);
     lab.expect_same("without positions: logits of rolled digits apart", without.moved, ..1e-3, 1e-3);
     lab.expect("with positions: logits of rolled digits apart", with.moved, 1.0..);
 
