@@ -1,6 +1,6 @@
-//! What a classifier's answer depends on: gradients (Simonyan et al. 2014), integrated gradients (Sundararajan et al. 2017), occlusion (Zeiler and
-//! Fergus 2014) and Grad-CAM (Selvaraju et al. 2017) point at the shape that a network names; and what its filters see:
-//! `cargo run --release --example attribution`.
+//! What a classifier's answer depends on: gradients (Simonyan et al. 2014), integrated gradients (Sundararajan et al.
+//! 2017), occlusion (Zeiler and Fergus 2014) and Grad-CAM (Selvaraju et al. 2017) point at the shape that a network
+//! names; and what its filters see: `cargo run --release --example attribution`.
 
 use studies::prelude::*;
 use wgrad::models::Backbone;
@@ -10,7 +10,7 @@ use wgrad::train::plot::{ColorMap, Theme, colored, overlay};
 pub const STUDY: Study = Study {
     name: "attribution",
     about: "Gradients, integrated gradients, occlusion and Grad-CAM find the shape that an answer is about.",
-    on_gpu: true,
+    on_gpu: false,
     data: None,
     run,
 };
@@ -46,7 +46,8 @@ impl Set {
     }
 }
 
-/// A convolutional network of whose last maps, at a quarter of the resolution, the largest values count (Oquab et al. 2015).
+/// A convolutional network of whose last maps, at a quarter of the resolution, the largest values count (Oquab et al.
+/// 2015).
 struct Net {
     backbone: Backbone,
     out: Linear,
@@ -107,7 +108,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     let cam = cam.interpolate(Resize::To(&[SIDE]), Interpolation::Linear { align_corners: false });
     let mut occluded = Vec::new();
     for (i, &label) in test.labels.iter().enumerate().take(lab.pick(40, 6)) {
-        let map = occlusion(&test.x.select(0, i), 5, 0.0, |x| answer(x).log_softmax(1).select(1, label as usize));
+        let map =
+            occlusion(&test.x.select(0, i), 5, 0.0, |x| answer(x).log_softmax(1).select(1, label as usize));
         occluded.push(map.to_vec::<f32>()?);
     }
     let found = [
@@ -149,7 +151,8 @@ fn filters(lab: &mut Lab, params: &Params, net: &Net, test: &Set) -> Result<()> 
         maps.add(format!("map {i}"), colored(map, 0.0, high, ColorMap::Viridis, Theme::Light));
     }
     lab.picture("attribution-filters", |path| {
-        let figure = plot::Figure::new("Filters of the first layer, and what they see in one scene").columns(1);
+        let figure =
+            plot::Figure::new("Filters of the first layer, and what they see in one scene").columns(1);
         figure.images(&filters.images(), 6).images(&maps.images(), 6).save(path)
     })
 }

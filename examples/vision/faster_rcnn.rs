@@ -1,5 +1,6 @@
-//! Detection in two stages (Faster R-CNN, Ren et al. 2015): a network proposes regions, and a second part classifies and corrects what
-//! region-of-interest alignment (He et al. 2017) reads of the same features: `cargo run --release --example faster_rcnn`.
+//! Detection in two stages (Faster R-CNN, Ren et al. 2015): a network proposes regions, and a second part classifies and
+//! corrects what region-of-interest alignment (He et al. 2017) reads of the same features: `cargo run --release --example
+//! faster_rcnn`.
 
 use studies::prelude::*;
 use wgrad::models::Backbone;
@@ -63,10 +64,7 @@ impl Net {
     /// Logits `[N, A, 2]` and corrections `[N, A, 4]` of the anchors.
     fn first(&self, maps: &Tensor) -> [Tensor; 2] {
         let [objectness, place] = &self.proposals;
-        [
-            MultiBox::by_anchor(&[objectness.forward(maps)], 2),
-            MultiBox::by_anchor(&[place.forward(maps)], 4),
-        ]
+        [MultiBox::by_anchor(&[objectness.forward(maps)], 2), MultiBox::by_anchor(&[place.forward(maps)], 4)]
     }
 
     /// As many regions of each image, the best first; in training after the objects themselves.

@@ -1,6 +1,6 @@
-//! Detection in one pass with anchors: SSD (Liu et al. 2016) classifies and corrects the anchors of two feature maps, trained with the
-//! hardest of the background; RetinaNet (Lin et al. 2017) has a feature pyramid with one head for all its levels, and the focal loss:
-//! `cargo run --release --example ssd`.
+//! Detection in one pass with anchors: SSD (Liu et al. 2016) classifies and corrects the anchors of two feature maps,
+//! trained with the hardest of the background; RetinaNet (Lin et al. 2017) has a feature pyramid with one head for all
+//! its levels, and the focal loss: `cargo run --release --example ssd`.
 
 use studies::prelude::*;
 use wgrad::models::Backbone;
@@ -45,7 +45,8 @@ fn ssd(params: &Params) -> Net {
     let head = |name: &str, map: usize, values: usize| {
         Conv2d::new(WIDTH, ANCHORS * values, 3).padding(1).build(&params.path(name).path(map))
     };
-    let [class, place] = [("class", 1 + CLASSES), ("place", 4)].map(|(name, n)| [0, 1].map(|i| head(name, i, n)));
+    let [class, place] =
+        [("class", 1 + CLASSES), ("place", 4)].map(|(name, n)| [0, 1].map(|i| head(name, i, n)));
     Box::new(move |x, mode| {
         let maps = maps(x, mode);
         let of = |heads: &[Conv2d; 2], values| {
@@ -71,7 +72,8 @@ fn retina_net(params: &Params) -> Net {
         let coarse = lateral[1].forward(&coarse);
         let fine = lateral[0].forward(&fine) + coarse.interpolate(Resize::By(&[2.0]), Interpolation::Nearest);
         let levels = [fine, coarse].map(|level| tower.forward(&level.relu()).relu());
-        let of = |head: &Conv2d, values| MultiBox::by_anchor(&levels.each_ref().map(|l| head.forward(l)), values);
+        let of =
+            |head: &Conv2d, values| MultiBox::by_anchor(&levels.each_ref().map(|l| head.forward(l)), values);
         [of(&class, CLASSES), of(&place, 4)]
     })
 }

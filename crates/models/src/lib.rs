@@ -47,8 +47,9 @@ pub use snapshot::Snapshot;
 pub use summary::{LayerSummary, Summary};
 pub use weights::WeightsFile;
 pub use zoo::{
-    AlexNet, Attend, Autoencoder, Backbone, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder, DeepLab, DenseNet,
-    EfficientNet, EfficientNetOptions, Encoded, Espcn, Fcn, Gcn, GoogLeNet, GoogLeNetOutput, Gpt, GptOptions, Inception,
-    LeNet, Masked, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions, Srcnn,
-    Tagger, TaggerOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions,
+    AlexNet, Attend, Autoencoder, Backbone, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder,
+    DeepLab, DenseNet, EfficientNet, EfficientNetOptions, Encoded, Espcn, Fcn, Gcn, GoogLeNet,
+    GoogLeNetOutput, Gpt, GptOptions, Inception, LeNet, Masked, Mlp, MnistCnn, MobileNetV2, PreActResNet,
+    ResNet, RnnState, Seq2Seq, Seq2SeqOptions, Srcnn, Tagger, TaggerOptions, UNet, Vae, VaeOutput, Vgg, Vit,
+    VitOptions,
 };

@@ -3,9 +3,8 @@
 use autograd::{Device, Generator, Reduction, Tensor, jacobian_penalty, l1_penalty, stack};
 use models::{
     Adam, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder, DeepLab,
-    DenseNet,
-    EfficientNet, EfficientNetOptions, Fcn, GoogLeNet, Gpt, GptOptions, LeNet, Mlp, Mode, Params, PreActResNet,
-    ResNet, Seq2Seq, Seq2SeqOptions, Tagger, TaggerOptions, UNet, Vae, Vit, VitOptions,
+    DenseNet, EfficientNet, EfficientNetOptions, Fcn, GoogLeNet, Gpt, GptOptions, LeNet, Mlp, Mode, Params,
+    PreActResNet, ResNet, Seq2Seq, Seq2SeqOptions, Tagger, TaggerOptions, UNet, Vae, Vit, VitOptions,
 };
 
 fn integers(device: &Device, shape: &[usize], below: usize) -> Tensor {

@@ -46,8 +46,8 @@ impl Tiles {
             .collect()
     }
 
-    /// The first scenes with the boxes that were found in them, in the colours of their classes, named in the caption; whether
-    /// these are the classes that are there is shown by the frame.
+    /// The first scenes with the boxes that were found in them, in the colours of their classes, named in the caption;
+    /// whether these are the classes that are there is shown by the frame.
     pub fn of_detections(scenes: &Scenes, detected: &[Detected], count: usize) -> Tiles {
         let side = scenes.side;
         let mut tiles = Tiles::new(ZOOM * side, ZOOM * side);

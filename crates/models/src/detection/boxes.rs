@@ -44,7 +44,8 @@ pub fn box_iou(a: Corners, b: Corners) -> f64 {
     if union == 0.0 { 0.0 } else { both / union }
 }
 
-/// Intersection over union, less the share of the smallest box around both that neither covers (Rezatofighi et al. 2019): from
+/// Intersection over union, less the share of the smallest box around both that neither covers (Rezatofighi et al. 2019):
+/// from
 /// -1, far apart, to 1, the same; 0 when both are empty.
 ///
 /// ```
@@ -104,7 +105,10 @@ mod tests {
         let boxes = tensor(&a).variable();
         let loss = generalized_box_iou_loss(&boxes, &tensor(&b), Reduction::None);
         for (i, found) in loss.to_vec::<f32>().unwrap().into_iter().enumerate() {
-            assert!((f64::from(found) - (1.0 - generalized_box_iou(a[i], b[i]))).abs() < 1e-5, "{i}: {found}");
+            assert!(
+                (f64::from(found) - (1.0 - generalized_box_iou(a[i], b[i]))).abs() < 1e-5,
+                "{i}: {found}"
+            );
         }
         let gradient = autograd::grad(&loss.sum_all(), &[&boxes]).remove(0).unwrap().to_vec::<f32>().unwrap();
         // The third box lies right of and below its target: moving its left and top edges back helps.

@@ -5,15 +5,15 @@ use autograd::Tensor;
 use super::Corners;
 use super::roi_align::of_images;
 
-/// Features of `regions`, each of an image of the batch, as `[regions, C, rows, columns]`: regions are rounded to cells of the
-/// features `[N, C, H, W]` and divided into bins of whole cells, and of each bin the largest value is taken, or 0 of one outside of
-/// the map (Girshick 2015, `torchvision.ops.roi_pool`). `scale` is cells to a pixel.
+/// Features of `regions`, each of an image of the batch, as `[regions, C, rows, columns]`: regions are rounded to cells
+/// of the features `[N, C, H, W]` and divided into bins of whole cells, and of each bin the largest value is taken, or 0
+/// of one outside of the map (Girshick 2015, `torchvision.ops.roi_pool`). `scale` is cells to a pixel.
 ///
 /// ```
-/// use autograd::{Device, Tensor};
+/// use autograd::{DType, Device, Tensor};
 /// use models::detection::roi_pool;
 /// let device = Device::named("cpu")?;
-/// let features = Tensor::arange(&device, 16).reshape(&[1, 1, 4, 4]);
+/// let features = Tensor::arange(&device, 16).to(DType::F32).reshape(&[1, 1, 4, 4]);
 /// let y = roi_pool(&features, &[(0, [0.0, 0.0, 2.0, 3.0])], [2, 1], 1.0);
 /// // Columns 0 to 2 and rows 0 to 3, as torchvision counts the last cell in.
 /// assert_eq!(y.to_vec::<f32>()?, [6.0, 14.0]);
@@ -54,9 +54,8 @@ fn largest(x: &Tensor, dim: usize, ranges: &[[usize; 2]], bins: usize) -> Tensor
     let regions = x.shape()[0];
     let width = ranges.iter().map(|[from, to]| to.saturating_sub(*from)).max().unwrap_or(0).max(1);
     // Shorter ranges repeat their last cell; empty ones are masked.
-    let cell = |&[from, to]: &[usize; 2], i: usize| {
-        (from + i).min(to.max(1) - 1).min(x.shape()[dim] - 1) as i32
-    };
+    let cell =
+        |&[from, to]: &[usize; 2], i: usize| (from + i).min(to.max(1) - 1).min(x.shape()[dim] - 1) as i32;
     let cells: Vec<i32> = ranges.iter().flat_map(|range| (0..width).map(|i| cell(range, i))).collect();
     let some: Vec<f32> = ranges.iter().map(|[from, to]| f32::from(u8::from(from < to))).collect();
     let mut shape = [regions, 1, 1, 1];
@@ -82,7 +81,8 @@ mod tests {
         let (c, h, w) = (2, 6, 5);
         let values: Vec<f32> = (0..c * h * w).map(|i| ((i * 37) % 61) as f32).collect();
         let features = Tensor::from_slice(&device, &values, &[1, c, h, w]).unwrap();
-        let regions = [(0, [2.0, 2.0, 16.0, 22.0]), (0, [9.0, 3.0, 10.0, 4.0]), (0, [12.0, 16.0, 60.0, 60.0])];
+        let regions =
+            [(0, [2.0, 2.0, 16.0, 22.0]), (0, [9.0, 3.0, 10.0, 4.0]), (0, [12.0, 16.0, 60.0, 60.0])];
         let found = roi_pool(&features, &regions, [2, 3], 0.25).to_vec::<f32>().unwrap();
         let mut at = found.iter();
         for (_, corners) in regions {

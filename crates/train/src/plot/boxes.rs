@@ -4,8 +4,8 @@ use models::detection::Corners;
 
 use super::theme::Theme;
 
-/// An image, grey `[height, width]` or RGB `[3, height, width]`, enlarged `zoom` times without smoothing, with the outlines of boxes
-/// in the colours of their numbers: RGB `[3, zoom * height, zoom * width]`.
+/// An image, grey `[height, width]` or RGB `[3, height, width]`, enlarged `zoom` times without smoothing, with the
+/// outlines of boxes in the colours of their numbers: RGB `[3, zoom * height, zoom * width]`.
 ///
 /// ```
 /// use train::plot::outlined;
@@ -18,14 +18,13 @@ use super::theme::Theme;
 /// # Panics
 /// When the image has another size.
 #[track_caller]
-pub fn outlined(
-    image: &[u8],
-    [height, width]: [usize; 2],
-    zoom: usize,
-    boxes: &[(Corners, u32)],
-) -> Vec<u8> {
+pub fn outlined(image: &[u8], [height, width]: [usize; 2], zoom: usize, boxes: &[(Corners, u32)]) -> Vec<u8> {
     let area = height * width;
-    assert!(image.len() == area || image.len() == 3 * area, "outlined: {} bytes of {height}x{width}", image.len());
+    assert!(
+        image.len() == area || image.len() == 3 * area,
+        "outlined: {} bytes of {height}x{width}",
+        image.len()
+    );
     let last = if image.len() == area { 0 } else { 2 };
     let (rows, columns) = (height * zoom, width * zoom);
     let pixel = |channel: usize, at: usize| {
