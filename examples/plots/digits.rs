@@ -1,9 +1,9 @@
 //! A convolutional network on handwritten digits: what it learns, sees and answers.
 
 use anyhow::Result;
-use wgrad::autograd::grad;
 use wgrad::data::{ImageSet, Normalize, synthetic};
 use wgrad::models::MnistCnn;
+use wgrad::models::attribution::{input_gradient, occlusion};
 use wgrad::prelude::*;
 use wgrad::train::metrics::Confusion;
 use wgrad::train::plot::{Bars, ColorMap, Field, Figure, GridImage, Panel, Series, Theme, colored, overlay};
@@ -200,11 +200,12 @@ impl Digits {
         for i in 0..4 {
             let label = self.test.labels()[i] as usize;
             let pixels = self.test.image(i);
-            let x = self.images(&self.test, &[i])?.variable();
-            let score = self.net.forward(&x).narrow(1, label, 1).sum_all();
-            let gradient = grad(&score, &[&x]).remove(0).expect("the score depends on the image");
-            let saliency: Vec<f32> = gradient.to_vec::<f32>()?.iter().map(|g| g.abs()).collect();
-            let occlusion = self.occlusion(i, label)?;
+            let x = self.images(&self.test, &[i])?;
+            let saliency =
+                input_gradient(&x, |x| self.net.forward(x).select(1, label)).abs().to_vec::<f32>()?;
+            let ground = x.amin(&[0, 1, 2, 3], false).item()?;
+            let probability = |x: &Tensor| self.net.forward(x).softmax(1).select(1, label);
+            let occlusion = occlusion(&x.select(0, 0), 7, ground, probability).relu().to_vec::<f32>()?;
             let high = |values: &[f32]| values.iter().copied().fold(1e-6, f32::max);
             cells.push((format!("a {label}"), pixels.to_vec()));
             cells.push(("gradient".into(), overlay(pixels, &saliency, 0.0, high(&saliency), 0.9)));
@@ -221,27 +222,6 @@ impl Digits {
             })
             .collect();
         album.save("attributions", theme, Figure::new("What an answer depends on").images(&images, 6))
-    }
-
-    /// How much the label's probability falls when the 7x7 pixels around each pixel are covered.
-    fn occlusion(&self, index: usize, label: usize) -> Result<Vec<f32>> {
-        let image = self.images(&self.test, &[index])?.to_vec::<f32>()?;
-        let ground = image.iter().copied().fold(f32::MAX, f32::min);
-        let covered: Vec<f32> = (0..SIDE * SIDE)
-            .flat_map(|at| {
-                let (y, x) = (at / SIDE, at % SIDE);
-                let image = &image;
-                (0..SIDE * SIDE).map(move |i| {
-                    let near = (i / SIDE).abs_diff(y) <= 3 && (i % SIDE).abs_diff(x) <= 3;
-                    if near { ground } else { image[i] }
-                })
-            })
-            .collect();
-        let covered = Tensor::from_slice(&self.device, &covered, &[SIDE * SIDE, 1, SIDE, SIDE])?;
-        let whole = Tensor::from_slice(&self.device, &image, &[1, 1, SIDE, SIDE])?;
-        let probability = |x: &Tensor| self.net.forward(x).softmax(1).narrow(1, label, 1).to_vec::<f32>();
-        let before = probability(&whole)?[0];
-        Ok(probability(&covered)?.into_iter().map(|after| (before - after).max(0.0)).collect())
     }
 }
 

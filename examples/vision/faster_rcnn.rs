@@ -1,5 +1,6 @@
-//! Detection in two stages (Faster R-CNN, Ren et al. 2015): a network proposes regions, and a second part classifies and corrects what
-//! region-of-interest alignment (He et al. 2017) reads of the same features: `cargo run --release --example faster_rcnn`.
+//! Detection in two stages (Faster R-CNN, Ren et al. 2015): a network proposes regions, and a second part classifies and
+//! corrects what region-of-interest alignment (He et al. 2017) reads of the same features: `cargo run --release --example
+//! faster_rcnn`.
 
 use studies::detection_tiles;
 use studies::prelude::*;

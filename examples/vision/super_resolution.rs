@@ -1,5 +1,6 @@
-//! Super-resolution: SRCNN (Dong et al. 2014) sharpens enlarged digits, ESPCN (Shi et al. 2016) enlarges them itself by pixel shuffling;
-//! both are held against bilinear and bicubic interpolation: `cargo run --release --example super_resolution`.
+//! Super-resolution: SRCNN (Dong et al. 2014) sharpens enlarged digits, ESPCN (Shi et al. 2016) enlarges them itself by
+//! pixel shuffling; both are held against bilinear and bicubic interpolation: `cargo run --release --example
+//! super_resolution`.
 
 use studies::prelude::*;
 use wgrad::models::{Espcn, Srcnn};

@@ -1,5 +1,6 @@
-//! Detection in one pass with a grid (YOLO, Redmon et al. 2016 and 2017): each cell gives one box, its confidence and its class; boxes are
-//! trained by generalised intersection over union (Rezatofighi et al. 2019): `cargo run --release --example yolo`.
+//! Detection in one pass with a grid (YOLO, Redmon et al. 2016 and 2017): each cell gives one box, its confidence and its
+//! class; boxes are trained by generalised intersection over union (Rezatofighi et al. 2019): `cargo run --release
+//! --example yolo`.
 
 use studies::detection_tiles;
 use studies::prelude::*;

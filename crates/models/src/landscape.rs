@@ -4,9 +4,9 @@ use autograd::{Generator, Result, Tensor};
 
 use crate::{Param, Params};
 
-/// A plane through a network's parameters, along two random directions that are as long as the weights filter by filter, so that networks
-/// of other scales can be compared ("filter normalisation", Li et al. 2018, "Visualizing the loss landscape of neural nets"). Biases and
-/// the parameters of batch norm stay where they are.
+/// A plane through a network's parameters, along two random directions that are as long as the weights filter by filter,
+/// so that networks of other scales can be compared ("filter normalisation", Li et al. 2018, "Visualizing the loss
+/// landscape of neural nets"). Biases and the parameters of batch norm stay where they are.
 ///
 /// ```
 /// use autograd::{Device, Generator, Tensor};

@@ -91,11 +91,12 @@ pub fn digits(train: usize, test: usize, seed: u64) -> Dataset {
     }
 }
 
-/// Characters of invented alphabets as `[1, 28, 28]` images, light on black: each class has strokes of its own, drawn at random, and each
-/// image another hand's place, size, slant, turn, width and irregularities. For learning to tell apart classes that were not trained
-/// on, as with Omniglot (Lake et al. 2015).
+/// Characters of invented alphabets as `[1, 28, 28]` images, light on black: each class has strokes of its own, drawn at
+/// random, and each image another hand's place, size, slant, turn, width and irregularities. For learning to tell apart
+/// classes that were not trained on, as with Omniglot (Lake et al. 2015).
 ///
-/// Image `i` has label `i % classes` and depends on the seed and `i` alone; the strokes of a class on the seed and the class.
+/// Image `i` has label `i % classes` and depends on the seed and `i` alone; the strokes of a class on the seed and the
+/// class.
 ///
 /// ```
 /// let set = data::synthetic::glyphs(30, 60, 42);
@@ -114,7 +115,8 @@ pub fn glyphs(classes: usize, count: usize, seed: u64) -> ImageSet {
     })
 }
 
-/// [`digits`] at a quarter of their side: `[1, 7, 7]`, each pixel the mean of 4 x 4, for models that are to learn in seconds.
+/// [`digits`] at a quarter of their side: `[1, 7, 7]`, each pixel the mean of 4 x 4, for models that are to learn in
+/// seconds.
 ///
 /// ```
 /// let dataset = data::synthetic::small_digits(20, 10, 42);

@@ -66,8 +66,8 @@ impl Scenes {
     }
 }
 
-/// A training and a test set of scenes: one to three circles, squares and triangles that hardly overlap, light on a darker, textured
-/// background, of any colour, size and turn. A pixel's colour tells nothing of the class.
+/// A training and a test set of scenes: one to three circles, squares and triangles that hardly overlap, light on a
+/// darker, textured background, of any colour, size and turn. A pixel's colour tells nothing of the class.
 ///
 /// Scene `i` depends on the seed, the split, the side and `i` alone.
 ///

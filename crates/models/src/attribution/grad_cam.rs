@@ -2,9 +2,10 @@
 
 use autograd::{Tensor, grad};
 
-/// Grad-CAM (Selvaraju et al. 2017): the feature maps `[N, C, h, w]` that the scores `[N]` were computed from, added up with the
-/// mean gradients of the scores in them as weights, and what is negative left out: `[N, h, w]`. With global average pooling before
-/// a linear layer this is that layer's class activation map (Zhou et al. 2016), up to a factor of `h * w`.
+/// Grad-CAM (Selvaraju et al. 2017): the feature maps `[N, C, h, w]` that the scores `[N]` were computed from, added up
+/// with the mean gradients of the scores in them as weights, and what is negative left out: `[N, h, w]`. With global
+/// average pooling before a linear layer this is that layer's class activation map (Zhou et al. 2016), up to a factor of
+/// `h * w`.
 ///
 /// Maps and scores have to be of one graph that leads back to a [`variable`](Tensor::variable), and not evaluated before.
 ///

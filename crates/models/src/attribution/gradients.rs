@@ -2,8 +2,8 @@
 
 use autograd::{Tensor, grad};
 
-/// The gradient of each image's score in its pixels, `[N, C, H, W]` (Simonyan, Vedaldi and Zisserman 2014); of images that the score
-/// does not depend on, 0.
+/// The gradient of each image's score in its pixels, `[N, C, H, W]` (Simonyan, Vedaldi and Zisserman 2014); of images
+/// that the score does not depend on, 0.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -20,9 +20,9 @@ pub fn input_gradient(images: &Tensor, score: impl Fn(&Tensor) -> Tensor) -> Ten
     gradient.unwrap_or_else(|| images.zeros_like())
 }
 
-/// Integrated gradients (Sundararajan, Taly and Yan 2017): the difference from a `baseline` times the mean gradient on the straight way
-/// from there, by the midpoint rule with `steps` points. `[N, C, H, W]`; an image's attributions add up to the difference of its
-/// score from the baseline's ("completeness"), as far as the sum is the integral.
+/// Integrated gradients (Sundararajan, Taly and Yan 2017): the difference from a `baseline` times the mean gradient on
+/// the straight way from there, by the midpoint rule with `steps` points. `[N, C, H, W]`; an image's attributions add up
+/// to the difference of its score from the baseline's ("completeness"), as far as the sum is the integral.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

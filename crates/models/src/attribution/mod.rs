@@ -1,7 +1,7 @@
 //! What of an image an answer depends on.
 //!
-//! A score is a function from images `[N, C, H, W]` to a number for each, `[N]`, such as a class's logit; the maps are one value
-//! a pixel.
+//! A score is a function from images `[N, C, H, W]` to a number for each, `[N]`, such as a class's logit; the maps are
+//! one value a pixel.
 
 mod grad_cam;
 mod gradients;

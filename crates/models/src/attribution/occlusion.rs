@@ -2,8 +2,8 @@
 
 use autograd::{Tensor, cat};
 
-/// How much the score of an image `[C, H, W]` falls when a square of `patch` pixels about each pixel becomes `value`: `[H, W]`
-/// (Zeiler and Fergus 2014).
+/// How much the score of an image `[C, H, W]` falls when a square of `patch` pixels about each pixel becomes `value`:
+/// `[H, W]` (Zeiler and Fergus 2014).
 ///
 /// ```
 /// use autograd::{Device, Tensor};

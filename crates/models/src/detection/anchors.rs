@@ -26,8 +26,8 @@ impl AnchorGrid {
         self.sizes.len() * self.ratios.len()
     }
 
-    /// The anchors of a map of `[rows, columns]`, row by row, a cell's beside each other by size and then ratio: those of a head
-    /// whose output `[N, A * K, H, W]` is brought to `[N, H * W * A, K]`.
+    /// The anchors of a map of `[rows, columns]`, row by row, a cell's beside each other by size and then ratio: those of
+    /// a head whose output `[N, A * K, H, W]` is brought to `[N, H * W * A, K]`.
     pub fn anchors(&self, [rows, columns]: [usize; 2]) -> Vec<Corners> {
         let mut anchors = Vec::with_capacity(rows * columns * self.per_cell());
         for row in 0..rows {

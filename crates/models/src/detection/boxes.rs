@@ -44,7 +44,8 @@ pub fn box_iou(a: Corners, b: Corners) -> f64 {
     if union == 0.0 { 0.0 } else { both / union }
 }
 
-/// Intersection over union, less the share of the smallest box around both that neither covers (Rezatofighi et al. 2019): from
+/// Intersection over union, less the share of the smallest box around both that neither covers (Rezatofighi et al. 2019):
+/// from
 /// -1, far apart, to 1, the same; 0 when both are empty.
 ///
 /// ```

@@ -2,12 +2,13 @@
 
 use autograd::{Tensor, cat};
 
-/// How far the logarithm of a ratio of sizes goes when decoding: Detectron's limit, a box of 1000 pixels of an anchor of 16.
+/// How far the logarithm of a ratio of sizes goes when decoding: Detectron's limit, a box of 1000 pixels of an anchor of
+/// 16.
 const MOST: f32 = 4.135_166_6;
 
-/// Boxes as differences from anchors (Girshick et al. 2014): the way from centre to centre in sizes of the anchor, and the logarithms
-/// of the ratios of the sizes, `(dx, dy, dw, dh)`, each times a weight. Faster R-CNN takes 1 for anchors and `[10, 10, 5, 5]` for
-/// proposals, SSD `[10, 10, 5, 5]`.
+/// Boxes as differences from anchors (Girshick et al. 2014): the way from centre to centre in sizes of the anchor, and
+/// the logarithms of the ratios of the sizes, `(dx, dy, dw, dh)`, each times a weight. Faster R-CNN takes 1 for anchors
+/// and `[10, 10, 5, 5]` for proposals, SSD `[10, 10, 5, 5]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

@@ -7,8 +7,8 @@ use super::{BoxCoder, Corners, Detection, Match, Matcher, Object, detections};
 /// The label of anchors that learn nothing.
 const IGNORED: i32 = -1;
 
-/// The targets, losses and boxes of detectors that classify and correct anchors: SSD (Liu et al. 2016), RetinaNet (Lin et al. 2017), and
-/// the proposals of Faster R-CNN (Ren et al. 2015).
+/// The targets, losses and boxes of detectors that classify and correct anchors: SSD (Liu et al. 2016), RetinaNet (Lin et
+/// al. 2017), and the proposals of Faster R-CNN (Ren et al. 2015).
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -61,7 +61,8 @@ impl MultiBoxTargets {
 }
 
 impl MultiBox {
-    /// A head's outputs `[N, A * K, H, W]` for some feature maps, by anchor: `[N, sum of H * W * A, K]`, with `K` values each.
+    /// A head's outputs `[N, A * K, H, W]` for some feature maps, by anchor: `[N, sum of H * W * A, K]`, with `K` values
+    /// each.
     ///
     /// # Panics
     /// When there are none, or they do not fit.
@@ -104,8 +105,8 @@ impl MultiBox {
         Tensor::constant(device, self.anchors.as_flattened(), &[self.anchors.len(), 4])
     }
 
-    /// RetinaNet's: the focal loss of a sigmoid for every class, `logits [N, A, classes]`, and the smooth L1 loss of the corrections
-    /// `deltas [N, A, 4]` of the anchors of objects; both by the number of these.
+    /// RetinaNet's: the focal loss of a sigmoid for every class, `logits [N, A, classes]`, and the smooth L1 loss of the
+    /// corrections `deltas [N, A, 4]` of the anchors of objects; both by the number of these.
     #[track_caller]
     pub fn retina_loss(&self, logits: &Tensor, deltas: &Tensor, targets: &MultiBoxTargets) -> Tensor {
         let classes = Tensor::arange(logits.device(), logits.shape()[2]) + 1.0;
@@ -115,8 +116,9 @@ impl MultiBox {
         class.sum_all() / targets.positive().1 + self.place_loss(deltas, targets)
     }
 
-    /// SSD's: the cross-entropy of `logits [N, A, 1 + classes]`, the background first, of the anchors of objects and of the three times
-    /// as many others of the image that are farthest off, and the smooth L1 loss of the corrections `deltas [N, A, 4]`.
+    /// SSD's: the cross-entropy of `logits [N, A, 1 + classes]`, the background first, of the anchors of objects and of
+    /// the three times as many others of the image that are farthest off, and the smooth L1 loss of the corrections
+    /// `deltas [N, A, 4]`.
     #[track_caller]
     pub fn ssd_loss(&self, logits: &Tensor, deltas: &Tensor, targets: &MultiBoxTargets) -> Tensor {
         let classes = CrossEntropyTarget::Classes(&targets.labels);
@@ -137,8 +139,8 @@ impl MultiBox {
         (loss * positive.unsqueeze(2)).sum_all() / count
     }
 
-    /// What is found in each image: every anchor as its most probable class by `scores [N, A, classes]`, where that is at least
-    /// `least`, corrected by `deltas [N, A, 4]`; without those that [`batched_nms`](super::batched_nms) suppresses.
+    /// What is found in each image: every anchor as its most probable class by `scores [N, A, classes]`, where that is at
+    /// least `least`, corrected by `deltas [N, A, 4]`; without those that [`batched_nms`](super::batched_nms) suppresses.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.

@@ -46,9 +46,9 @@ pub fn batched_nms(boxes: &[Corners], scores: &[f32], classes: &[u32], threshold
     kept
 }
 
-/// Non-maximum suppression that lowers scores instead of dropping boxes (Bodla et al. 2017): each box taken, by falling score,
-/// multiplies those of the others by `exp(-iou^2 / sigma)`. Gives indices and their scores in the order taken, until those are below
-/// `least`.
+/// Non-maximum suppression that lowers scores instead of dropping boxes (Bodla et al. 2017): each box taken, by falling
+/// score, multiplies those of the others by `exp(-iou^2 / sigma)`. Gives indices and their scores in the order taken,
+/// until those are below `least`.
 ///
 /// ```
 /// use models::detection::soft_nms;
@@ -79,8 +79,8 @@ pub fn soft_nms(boxes: &[Corners], scores: &[f32], sigma: f64, least: f32) -> Ve
     kept
 }
 
-/// The best class of each of the boxes `[N, A, 4]` by `scores [N, A, classes]`, where that is at least `least`, without those that
-/// [`batched_nms`] suppresses; image by image, by falling score.
+/// The best class of each of the boxes `[N, A, 4]` by `scores [N, A, classes]`, where that is at least `least`, without
+/// those that [`batched_nms`] suppresses; image by image, by falling score.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

@@ -13,13 +13,14 @@ pub struct RoiAlign {
     pub scale: f32,
     /// Points a side that a bin is the mean of.
     pub sampling: usize,
-    /// Whether coordinates are shifted by half a cell, so that values stand at the centres of cells; the first Mask R-CNN did not.
+    /// Whether coordinates are shifted by half a cell, so that values stand at the centres of cells; the first Mask R-CNN
+    /// did not.
     pub aligned: bool,
 }
 
-/// Features of `regions`, each of an image of the batch, as `[regions, C, rows, columns]`: the mean of bilinearly interpolated points
-/// in every bin, which is differentiable in the features `[N, C, H, W]` (He et al. 2017, `torchvision.ops.roi_align`). Points more
-/// than a cell outside of the map are 0.
+/// Features of `regions`, each of an image of the batch, as `[regions, C, rows, columns]`: the mean of bilinearly
+/// interpolated points in every bin, which is differentiable in the features `[N, C, H, W]` (He et al. 2017,
+/// `torchvision.ops.roi_align`). Points more than a cell outside of the map are 0.
 ///
 /// Interpolation is linear and separable: a matrix of weights for the rows and one for the columns of each region.
 ///

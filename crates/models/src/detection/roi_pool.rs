@@ -5,15 +5,15 @@ use autograd::Tensor;
 use super::Corners;
 use super::roi_align::of_images;
 
-/// Features of `regions`, each of an image of the batch, as `[regions, C, rows, columns]`: regions are rounded to cells of the
-/// features `[N, C, H, W]` and divided into bins of whole cells, and of each bin the largest value is taken, or 0 of one outside of
-/// the map (Girshick 2015, `torchvision.ops.roi_pool`). `scale` is cells to a pixel.
+/// Features of `regions`, each of an image of the batch, as `[regions, C, rows, columns]`: regions are rounded to cells
+/// of the features `[N, C, H, W]` and divided into bins of whole cells, and of each bin the largest value is taken, or 0
+/// of one outside of the map (Girshick 2015, `torchvision.ops.roi_pool`). `scale` is cells to a pixel.
 ///
 /// ```
-/// use autograd::{Device, Tensor};
+/// use autograd::{DType, Device, Tensor};
 /// use models::detection::roi_pool;
 /// let device = Device::named("cpu")?;
-/// let features = Tensor::arange(&device, 16).reshape(&[1, 1, 4, 4]);
+/// let features = Tensor::arange(&device, 16).to(DType::F32).reshape(&[1, 1, 4, 4]);
 /// let y = roi_pool(&features, &[(0, [0.0, 0.0, 2.0, 3.0])], [2, 1], 1.0);
 /// // Columns 0 to 2 and rows 0 to 3, as torchvision counts the last cell in.
 /// assert_eq!(y.to_vec::<f32>()?, [6.0, 14.0]);

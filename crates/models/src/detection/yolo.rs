@@ -7,9 +7,9 @@ use super::{Detection, Object, detections, generalized_box_iou_loss};
 /// The class of cells without an object, which the class loss leaves out.
 const NONE: i32 = -100;
 
-/// A detector's output as one box, its confidence and its class in each cell of a grid (YOLO, Redmon et al. 2016): the cell that an
-/// object's centre lies in has to find it. From the output `[N, 5 + classes, rows, columns]`, as in YOLO v2, the centre is
-/// `(cell + sigmoid(x, y)) * stride`, the size `prior * exp(w, h)` and the confidence `sigmoid(o)`.
+/// A detector's output as one box, its confidence and its class in each cell of a grid (YOLO, Redmon et al. 2016): the
+/// cell that an object's centre lies in has to find it. From the output `[N, 5 + classes, rows, columns]`, as in YOLO v2,
+/// the centre is `(cell + sigmoid(x, y)) * stride`, the size `prior * exp(w, h)` and the confidence `sigmoid(o)`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -100,8 +100,8 @@ impl YoloGrid {
         cat(&[&(&centre - &half), &(&centre + &half)], 3)
     }
 
-    /// The mean over images of five times the boxes' [`generalized_box_iou_loss`] and the classes' cross-entropy, where there are
-    /// objects, and of the confidence's cross-entropy everywhere, half of it where there is none.
+    /// The mean over images of five times the boxes' [`generalized_box_iou_loss`] and the classes' cross-entropy, where
+    /// there are objects, and of the confidence's cross-entropy everywhere, half of it where there is none.
     #[track_caller]
     pub fn loss(&self, output: &Tensor, targets: &YoloTargets) -> Tensor {
         let YoloTargets { boxes, present, classes } = targets;
@@ -119,8 +119,8 @@ impl YoloGrid {
         (place.sum_all() * 5.0 + confidence + class) / output.shape()[0] as f32
     }
 
-    /// What is found in each image: a cell's box as its most probable class, with confidence times probability as the score, where
-    /// that is at least `least`; without those that [`batched_nms`](super::batched_nms) suppresses.
+    /// What is found in each image: a cell's box as its most probable class, with confidence times probability as the
+    /// score, where that is at least `least`; without those that [`batched_nms`](super::batched_nms) suppresses.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.

@@ -7,9 +7,10 @@ use crate::{Init, Param, Params};
 /// The cosine of no angle in f32, so that the gradient of the arc cosine stays finite.
 const NEARLY_ONE: f32 = 1.0 - 1e-6;
 
-/// A classifier's last layer that asks for a margin between angles (ArcFace, Deng et al. 2019): embeddings and classes' weights are
-/// unit vectors, and the logits are `scale * cos(angle)`, with `margin` radians added to the angle to the own class. What it is trained
-/// with is thrown away, and embeddings are compared by their cosines. Parameter `weight [classes, features]`.
+/// A classifier's last layer that asks for a margin between angles (ArcFace, Deng et al. 2019): embeddings and classes'
+/// weights are unit vectors, and the logits are `scale * cos(angle)`, with `margin` radians added to the angle to the own
+/// class. What it is trained with is thrown away, and embeddings are compared by their cosines. Parameter `weight
+/// [classes, features]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -50,8 +51,8 @@ impl ArcFace {
 
     /// Logits `[N, classes]` of embeddings `[N, features]` of these classes, i32 `[N]`, for a cross-entropy.
     ///
-    /// Angles beyond `pi - margin` would become closer with the margin; as in the paper's code, the logit falls on in a straight line
-    /// from there.
+    /// Angles beyond `pi - margin` would become closer with the margin; as in the paper's code, the logit falls on in a
+    /// straight line from there.
     #[track_caller]
     pub fn forward(&self, embeddings: &Tensor, classes: &Tensor) -> Tensor {
         let weight = self.weight.value();

@@ -5,8 +5,8 @@ use autograd::Tensor;
 use super::conv_norm::ConvNorm;
 use crate::{Mode, Params};
 
-/// Stages of a 3x3 convolution, batch norm and ReLU, each with its own stride: what small detectors and embeddings begin with. The
-/// results of all stages are kept, from images `[N, channels, H, W]`. Parameters `0.*`, `1.*` and so on.
+/// Stages of a 3x3 convolution, batch norm and ReLU, each with its own stride: what small detectors and embeddings begin
+/// with. The results of all stages are kept, from images `[N, channels, H, W]`. Parameters `0.*`, `1.*` and so on.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

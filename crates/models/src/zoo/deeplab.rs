@@ -5,10 +5,11 @@ use autograd::{Interpolation, Pool2d, Resize, Tensor, cat};
 use super::conv_norm::ConvNorm;
 use crate::{BatchNorm2d, Conv2d, Init, Mode, Params};
 
-/// A small DeepLab from images `[N, channels, H, W]` to logits `[N, classes, H, W]` of every pixel: a convolution, halved once; dilated
-/// convolutions, which see far without losing resolution; atrous spatial pyramid pooling, where convolutions of several
-/// dilations and the mean of the image see the same features; and bilinear enlargement. Parameters `stem.*`, `dilated1.*` and `dilated2.*`,
-/// `aspp.point.*`, `aspp.0.*` and so on for the rates, `aspp.image.*`, `aspp.project.*` and `head.*`.
+/// A small DeepLab from images `[N, channels, H, W]` to logits `[N, classes, H, W]` of every pixel: a convolution, halved
+/// once; dilated convolutions, which see far without losing resolution; atrous spatial pyramid pooling, where
+/// convolutions of several dilations and the mean of the image see the same features; and bilinear enlargement.
+/// Parameters `stem.*`, `dilated1.*` and `dilated2.*`, `aspp.point.*`, `aspp.0.*` and so on for the rates,
+/// `aspp.image.*`, `aspp.project.*` and `head.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -34,7 +35,8 @@ pub struct DeepLab {
 }
 
 impl DeepLab {
-    /// `base` feature maps in the stem and twice as many behind it; a branch of the pyramid for each of the dilation `rates`.
+    /// `base` feature maps in the stem and twice as many behind it; a branch of the pyramid for each of the dilation
+    /// `rates`.
     #[track_caller]
     pub fn new(channels: usize, base: usize, rates: &[usize], classes: usize, params: &Params) -> DeepLab {
         let wide = 2 * base;

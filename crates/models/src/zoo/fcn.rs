@@ -5,10 +5,10 @@ use autograd::{Interpolation, Pool2d, Resize, Tensor};
 use super::conv_norm::ConvNorm;
 use crate::{Conv2d, Mode, Params};
 
-/// A classifier without its linear layers, from images `[N, channels, H, W]` to logits `[N, classes, H, W]` of every pixel: stages of
-/// a 3x3 convolution, batch norm and ReLU, each halved by max pooling; 1x1 convolutions score the result of every stage, and scores
-/// are enlarged bilinearly and added to those of the stage before (the "skips" of FCN-16s and FCN-8s). Parameters `stage1.*` and so on
-/// and `score1.*` and so on.
+/// A classifier without its linear layers, from images `[N, channels, H, W]` to logits `[N, classes, H, W]` of every
+/// pixel: stages of a 3x3 convolution, batch norm and ReLU, each halved by max pooling; 1x1 convolutions score the result
+/// of every stage, and scores are enlarged bilinearly and added to those of the stage before (the "skips" of FCN-16s and
+/// FCN-8s). Parameters `stage1.*` and so on and `score1.*` and so on.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

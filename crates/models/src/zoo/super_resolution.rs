@@ -4,8 +4,9 @@ use autograd::{Interpolation, Resize, Tensor};
 
 use crate::{Conv2d, Params};
 
-/// Three convolutions that sharpen an image that has been enlarged before (SRCNN, Dong et al. 2014): of patches, of their features, and to
-/// the image; from `[N, channels, H, W]` to the same shape. Parameters `conv1.*`, `conv2.*` and `conv3.*`.
+/// Three convolutions that sharpen an image that has been enlarged before (SRCNN, Dong et al. 2014): of patches, of their
+/// features, and to the image; from `[N, channels, H, W]` to the same shape. Parameters `conv1.*`, `conv2.*` and
+/// `conv3.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -47,9 +48,9 @@ impl Srcnn {
     }
 }
 
-/// Convolutions of the small image, whose last result's channels become pixels (ESPCN, Shi et al. 2016): from `[N, channels, H, W]` to
-/// `[N, channels, scale * H, scale * W]`. What is learned is the difference from bicubic interpolation (as in VDSR, Kim et al. 2016).
-/// Parameters `conv1.*`, `conv2.*` and `conv3.*`.
+/// Convolutions of the small image, whose last result's channels become pixels (ESPCN, Shi et al. 2016): from `[N,
+/// channels, H, W]` to `[N, channels, scale * H, scale * W]`. What is learned is the difference from bicubic
+/// interpolation (as in VDSR, Kim et al. 2016). Parameters `conv1.*`, `conv2.*` and `conv3.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

@@ -3,9 +3,9 @@ studies! {
     yolo,
     ssd,
     faster_rcnn,
-    metric_learning: gpu,
-    style_transfer,
+    metric_learning,
+    style_transfer: gpu,
     super_resolution,
-    attribution: gpu,
-    loss_landscape,
+    attribution,
+    loss_landscape: gpu,
 }

@@ -1,7 +1,7 @@
 //! How alike two images are.
 
-/// The peak signal-to-noise ratio in decibels, `10 log10(peak^2 / MSE)`, of values from 0 to `peak`; infinite where there is no
-/// difference.
+/// The peak signal-to-noise ratio in decibels, `10 log10(peak^2 / MSE)`, of values from 0 to `peak`; infinite where there
+/// is no difference.
 ///
 /// ```
 /// use train::metrics::psnr;
@@ -17,8 +17,9 @@ pub fn psnr(image: &[f32], target: &[f32], peak: f64) -> f64 {
     10.0 * (peak * peak * image.len() as f64 / squares.sum::<f64>()).log10()
 }
 
-/// The mean structural similarity of planes `[.., height, width]` of values from 0 to `peak` (Wang et al. 2004), by uniform windows of
-/// 7x7 with unbiased variances, as `skimage.metrics.structural_similarity`: 1 of the same images, about 0 of unrelated ones.
+/// The mean structural similarity of planes `[.., height, width]` of values from 0 to `peak` (Wang et al. 2004), by
+/// uniform windows of 7x7 with unbiased variances, as `skimage.metrics.structural_similarity`: 1 of the same images,
+/// about 0 of unrelated ones.
 ///
 /// ```
 /// use train::metrics::ssim;

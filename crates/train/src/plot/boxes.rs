@@ -4,8 +4,8 @@ use models::detection::Corners;
 
 use super::theme::Theme;
 
-/// An image, grey `[height, width]` or RGB `[3, height, width]`, enlarged `zoom` times without smoothing, with the outlines of boxes
-/// in the colours of their numbers: RGB `[3, zoom * height, zoom * width]`.
+/// An image, grey `[height, width]` or RGB `[3, height, width]`, enlarged `zoom` times without smoothing, with the
+/// outlines of boxes in the colours of their numbers: RGB `[3, zoom * height, zoom * width]`.
 ///
 /// ```
 /// use train::plot::outlined;
