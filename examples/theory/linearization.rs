@@ -135,7 +135,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     // At most the root in the bounds (Lee et al. 2019), one over the width to leading order (Dyer and Gur-Ari 2020).
     lab.expect("power of the width in the kernel's change", power(&kernels), -1.2..-0.5);
     lab.expect("miss of the prediction, widest", misses[3].1, ..0.05);
-    lab.expect("miss, narrowest over widest", misses[0].1 / misses[3].1, 5.0..);
+    lab.expect("miss, narrowest over widest", misses[0].1 / misses[3].1, 3.0..);
     let sizes = plot::Panel::new("Distance to the linearisation", "width", "relative").log_x().log_y();
     let sizes = sizes
         .with(plot::Series::new("change of the weights", weights))

@@ -60,10 +60,12 @@ fn run(lab: &mut Lab) -> Result<()> {
         let generator = Generator::new(lab.seed());
         let weights = || params.matching("*.weight").iter().map(Param::value).collect::<Vec<_>>();
         let mut opt = AdamW::new(&params).weight_decay(if racer == "AdamW" { 3.0 } else { 0.0 });
-        let (mut found, mut watched) = (vec![], vec![]);
+        let (mut found, mut right, mut watched) = (vec![], vec![], vec![]);
         lab.fit(racer, steps, &mut opt, Constant(3e-3), |step| {
             if step % EVERY == 0 {
-                found.push(net.forward(&unseen, Mode::Eval).cross_entropy(&labels));
+                let answers = net.forward(&unseen, Mode::Eval);
+                found.push(answers.cross_entropy(&labels));
+                right.push(answers.argmax(1, false).eq(&labels).to(DType::F32).mean_all());
                 watched.push(net.forward(&valid, Mode::Eval).cross_entropy(&valid_labels));
             }
             let answers = net.forward(&seen, Mode::Train);
@@ -89,11 +91,11 @@ fn run(lab: &mut Lab) -> Result<()> {
             })
         })?;
         let read = |tensors: &[Tensor]| stack(&tensors.iter().collect::<Vec<_>>(), 0).to_vec::<f32>();
-        let (found, watched) = (read(&found)?, read(&watched)?);
+        let (found, right, watched) = (read(&found)?, read(&right)?, read(&watched)?);
         let best = (0..watched.len()).fold(0, |best, i| if watched[i] < watched[best] { i } else { best });
         let end = if racer == "early stopping" { best } else { found.len() - 1 };
         losses.push(f64::from(found[end]));
-        accuracies.push(metrics::accuracy(&net.forward(&unseen, Mode::Eval), &labels)?);
+        accuracies.push(f64::from(right[end]));
         let points = found[..=end].iter().enumerate().map(|(i, &loss)| ((i * EVERY) as f64, loss.into()));
         panel = panel.with(plot::Series::new(racer, points.collect::<Vec<(f64, f64)>>()).exact());
     }
