@@ -21,6 +21,10 @@ fn rows(page: &str) -> Vec<Vec<&str>> {
     table.filter(|line| !line.starts_with("| System |")).map(cells).collect()
 }
 
+fn cells(line: &str) -> Vec<&str> {
+    line.trim().trim_matches('|').split(" | ").map(str::trim).collect()
+}
+
 /// What stands between backticks.
 fn code(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)

@@ -171,7 +171,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     }
     for (role, name) in ["male", "female", "young"].into_iter().enumerate() {
         let mean = |of: fn((f64, f64)) -> f64| (0..6).map(|kind| of(at(3 * kind + role))).sum::<f64>() / 6.0;
-        map = map.layer(plot::Layer::Note(plot::Note::new((1.35 * mean(|p| p.0), 1.35 * mean(|p| p.1)), name)));
+        map =
+            map.layer(plot::Layer::Note(plot::Note::new((1.35 * mean(|p| p.0), 1.35 * mean(|p| p.1)), name)));
     }
     lab.picture("word2vec", |path| plot::Figure::new("Vectors of words").panel(map).panel(levy).save(path))
 }

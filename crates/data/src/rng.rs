@@ -17,7 +17,9 @@ pub(crate) enum Use {
     Resample = 9,
     Smote = 10,
     Buckets = 11,
-    Characters = 12,
+    Scenes = 12,
+    Glyphs = 13,
+    Characters = 14,
 }
 
 /// ChaCha8 keyed by all four numbers: the same on every version, platform and thread.

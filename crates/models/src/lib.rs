@@ -70,9 +70,4 @@ pub use zoo::{
     MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions, SkipGram, Srcnn, Tagger,
     TaggerOptions, Translator, TranslatorOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions, WaveNet,
     WaveNetOptions,
-    AlexNet, Attend, Autoencoder, Backbone, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder,
-    DeepLab, DenseNet, EfficientNet, EfficientNetOptions, Encoded, Espcn, Fcn, Gcn, GoogLeNet,
-    GoogLeNetOutput, Gpt, GptOptions, Inception, LeNet, Masked, Mlp, MnistCnn, MobileNetV2, PreActResNet,
-    ResNet, RnnState, Seq2Seq, Seq2SeqOptions, Srcnn, Tagger, TaggerOptions, UNet, Vae, VaeOutput, Vgg, Vit,
-    VitOptions,
 };
