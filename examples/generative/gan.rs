@@ -85,16 +85,21 @@ const PLAIN: Game = Game {
     critic: Critic::plain,
     critic_steps: (1, 2.0),
     restraint: Restraint::Nothing,
-    least: (3.0, 0.3),
+    least: (6.0, 0.4),
 };
-const WASSERSTEIN: Game =
-    Game { loss: GanLoss::Wasserstein, critic_steps: (3, 1.0), least: (3.0, 0.2), ..PLAIN };
+const WASSERSTEIN: Game = Game { loss: GanLoss::Wasserstein, critic_steps: (3, 1.0), ..PLAIN };
 
 const GAMES: [Game; 5] = [
     PLAIN,
-    Game { name: "non-saturating, R1", restraint: Restraint::R1(0.1), least: (7.0, 0.4), ..PLAIN },
-    Game { name: "WGAN, clipped", restraint: Restraint::Clip(0.1), ..WASSERSTEIN },
-    Game { name: "WGAN-GP", restraint: Restraint::Penalty(0.1), least: (6.0, 0.3), ..WASSERSTEIN },
+    Game { name: "non-saturating, R1", restraint: Restraint::R1(0.1), least: (7.0, 0.45), ..PLAIN },
+    Game {
+        name: "WGAN, clipped",
+        restraint: Restraint::Clip(0.05),
+        critic_steps: (5, 0.5),
+        least: (5.0, 0.3),
+        ..WASSERSTEIN
+    },
+    Game { name: "WGAN-GP", restraint: Restraint::Penalty(0.1), least: (7.0, 0.35), ..WASSERSTEIN },
     Game {
         name: "spectral norm",
         loss: GanLoss::Hinge,
