@@ -91,7 +91,7 @@ fn train(lab: &Lab, double: bool, steps: usize) -> Result<(Agent, Vec<(f64, f64)
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let steps = lab.pick(8000, 1000);
+    let steps = lab.pick(8000, 800);
     let mut panel = plot::Panel::new("", "step of the environments", "mean return of 20 episodes");
     for (name, double) in [("DQN", false), ("double DQN", true)] {
         let (agent, curve) = train(lab, double, steps)?;

@@ -101,7 +101,7 @@ fn judge(lab: &Lab, start: &Start) -> Result<Vec<f64>> {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let meta = lab.pick(5000, 700);
+    let meta = lab.pick(5000, 550);
     let mut curves = vec![("fresh", judge(lab, &Start::new(&lab.params()))?)];
     let mut lines = Vec::new();
     for (name, order) in
