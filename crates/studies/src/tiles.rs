@@ -8,7 +8,7 @@ use wgrad::train::plot::{GridImage, outlined};
 const ZOOM: usize = 4;
 
 /// Detections below this score are not drawn.
-const SHOWN: f32 = 0.5;
+const SHOWN: f32 = 0.4;
 
 /// Images of one size with their captions, which [`Figure::images`](wgrad::train::plot::Figure::images) borrows.
 ///
