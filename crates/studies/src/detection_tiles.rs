@@ -8,7 +8,7 @@ use wgrad::train::plot::{Tiles, outlined};
 const ZOOM: usize = 4;
 
 /// Detections below this score are not drawn.
-const SHOWN: f32 = 0.5;
+const SHOWN: f32 = 0.4;
 
 /// The first scenes with the boxes that were found in them, in the colours of their classes, named in the caption; whether these are
 /// the classes that are there is shown by the frame.
