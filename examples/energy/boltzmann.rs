@@ -27,7 +27,7 @@ fn run(lab: &mut Lab) -> Result<()> {
 
 /// All states `[2^units, units]`.
 fn states(lab: &Lab, units: usize) -> Result<Tensor> {
-    let bits: Vec<f32> = (0..units << units).map(|i| (i / units >> (i % units) & 1) as f32).collect();
+    let bits: Vec<f32> = (0..units << units).map(|i| ((i / units) >> (i % units) & 1) as f32).collect();
     Ok(Tensor::from_slice(lab.device(), &bits, &[1 << units, units])?)
 }
 
@@ -134,7 +134,7 @@ fn teacher(lab: &mut Lab) -> Result<plot::Panel> {
 /// Three units of which mostly an even number is on.
 fn exclusive_or(lab: &mut Lab) -> Result<plot::Panel> {
     let v = states(lab, 3)?;
-    let even = |i: &u32| if i.count_ones() % 2 == 0 { 0.2 } else { 0.05 };
+    let even = |i: &u32| if i.count_ones().is_multiple_of(2) { 0.2 } else { 0.05 };
     let p = Tensor::from_slice(lab.device(), &(0..8u32).map(|i| even(&i)).collect::<Vec<f32>>(), &[8])?;
     let rows = v.repeat_interleave_each(
         &(0..8u32).map(|i| (1000.0 * even(&i)).round() as usize).collect::<Vec<_>>(),

@@ -99,7 +99,8 @@ fn modern(lab: &mut Lab) -> Result<()> {
 /// Five pictures of 20 x 20 units, from half of each and noise.
 fn pictures(lab: &mut Lab) -> Result<()> {
     const SIDE: usize = 20;
-    const SHAPES: [(&str, fn(f64, f64) -> bool); 5] = [
+    type Inside = fn(f64, f64) -> bool;
+    const SHAPES: [(&str, Inside); 5] = [
         ("disc", |x, y| x.hypot(y) < 0.8),
         ("stripes", |x, _| (5.0 * std::f64::consts::PI * x).sin() > 0.0),
         ("slants", |x, y| (2.0 * std::f64::consts::PI * (x + y)).sin() > 0.0),

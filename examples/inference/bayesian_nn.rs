@@ -93,7 +93,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let thinned: Vec<f32> = drawn
         .states()
         .enumerate()
-        .filter(|(i, _)| i / chains % (length / 50) == 0)
+        .filter(|(i, _)| (i / chains).is_multiple_of(length / 50))
         .flat_map(|(_, w)| w.to_vec())
         .collect();
     let weights = Tensor::from_slice(&device, &thinned, &[thinned.len() / WEIGHTS, WEIGHTS])?;

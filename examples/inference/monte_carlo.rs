@@ -46,8 +46,11 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.picture("monte_carlo", |path| plot::Figure::new(title).panel(panel).save(path))
 }
 
+/// From uniform numbers to an estimate.
+type Estimator = fn(&[f64]) -> f64;
+
 /// Estimates of the integral of `exp` from uniform numbers, with one evaluation each.
-const ESTIMATORS: [(&str, fn(&[f64]) -> f64); 3] = [
+const ESTIMATORS: [(&str, Estimator); 3] = [
     ("plain", |us| us.iter().map(|u| u.exp()).sum::<f64>() / us.len() as f64),
     ("antithetic pairs", |us| {
         // Half as many numbers, each used twice.

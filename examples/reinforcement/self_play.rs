@@ -140,7 +140,7 @@ fn matched(
     // Whoever would be next has lost: as many stones as turns were taken.
     let end = |(i, game): (usize, &TicTacToe)| {
         let stones = game.features().iter().sum::<f32>() as usize;
-        let own = (stones + i) % 2 == 0;
+        let own = (stones + i).is_multiple_of(2);
         game.outcome().map_or(0.0, |outcome| if own { outcome } else { -outcome })
     };
     let ends: Vec<f64> = games.iter().enumerate().map(end).collect();

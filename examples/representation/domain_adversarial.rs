@@ -90,10 +90,10 @@ fn panel(
     let names = [["source, 0", "source, 1"], ["target, 0", "target, 1"]];
     for domain in 0..2 {
         let (xs, ys) = (points[domain].to_vec::<f32>()?, labels[domain].to_vec::<i32>()?);
-        for class in 0..2 {
-            let of = xs.chunks_exact(2).zip(&ys).filter(|(_, y)| **y == class as i32);
+        for (class, name) in (0..).zip(names[domain]) {
+            let of = xs.chunks_exact(2).zip(&ys).filter(|(_, y)| **y == class);
             let pairs = of.map(|(x, _)| (f64::from(x[0]), f64::from(x[1])));
-            panel = panel.layer(plot::Points::new(names[domain][class], pairs).radius(2.0));
+            panel = panel.layer(plot::Points::new(name, pairs).radius(2.0));
         }
     }
     Ok(panel)

@@ -67,13 +67,14 @@ fn pairs(windows: &Windows, vocab: usize) -> f64 {
     counts.chunks(vocab).map(nats).sum::<f64>() / total
 }
 
+type Build = fn(CharRnnOptions, &Params) -> CharRnn;
+
 fn run(lab: &mut Lab) -> Result<()> {
     let text = Text::new(&data::synthetic::grammar(lab.pick(200_000, 60_000), lab.seed()))?;
     let vocab = text.chars().len();
     let (train, validation) = text.split(0.1, CONTEXT)?;
     let (steps, size, hidden) = lab.pick((600, 32, 64), (200, 16, 32));
-    let kinds: [(&str, fn(CharRnnOptions, &Params) -> CharRnn); 3] =
-        [("plain", CharRnn::rnn), ("GRU", CharRnn::gru), ("LSTM", CharRnn::lstm)];
+    let kinds: [(&str, Build); 3] = [("plain", CharRnn::rnn), ("GRU", CharRnn::gru), ("LSTM", CharRnn::lstm)];
     let mut nets: Vec<(&str, Params, Network)> = vec![];
     for (name, build) in kinds {
         let params = lab.params();

@@ -108,8 +108,11 @@ impl Network {
     }
 }
 
+/// Makes an example of some digits.
+type Task = fn(&[i32]) -> Example;
+
 fn run(lab: &mut Lab) -> Result<()> {
-    let tasks: [(&str, fn(&[i32]) -> Example); 5] = [
+    let tasks: [(&str, Task); 5] = [
         ("one to one", one_to_one),
         ("one to many", one_to_many),
         ("many to one", many_to_one),

@@ -46,14 +46,15 @@ fn off(found: &[f32], whole: &[f32]) -> f64 {
     (difference / squares(&mut whole.iter().copied())).sqrt()
 }
 
+type Build = fn(CharRnnOptions, &Params) -> CharRnn;
+
 fn run(lab: &mut Lab) -> Result<()> {
     let mut draws = lab.draws(1);
     let count = lab.pick(32, 8);
     let tokens: Vec<i32> = (0..count * (STEPS + 1)).map(|_| draws.below(VOCAB as u32) as i32).collect();
     let tokens = Tensor::from_slice(lab.device(), &tokens, &[count, STEPS + 1])?;
     let sizes = CharRnnOptions { vocab: VOCAB, embed: 8, hidden: lab.pick(32, 16), layers: 1 };
-    let kinds: [(&str, fn(CharRnnOptions, &Params) -> CharRnn); 3] =
-        [("plain", CharRnn::rnn), ("GRU", CharRnn::gru), ("LSTM", CharRnn::lstm)];
+    let kinds: [(&str, Build); 3] = [("plain", CharRnn::rnn), ("GRU", CharRnn::gru), ("LSTM", CharRnn::lstm)];
     let mut panel = plot::Panel::new("", "steps of a window", "relative error of the gradient");
     for (name, build) in kinds {
         let params = lab.params();

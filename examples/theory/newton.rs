@@ -142,7 +142,7 @@ fn natural_gradient(lab: &mut Lab) -> Result<()> {
     let generator = Generator::new(lab.seed());
     let x = generator.normal(lab.device(), &[200, 3]);
     let truth = Tensor::from_slice(lab.device(), &[1.0f32, -1.0, 0.5], &[3])?;
-    let y = generator.uniform(lab.device(), &[200]).lt(&x.matmul(&truth).sigmoid()).to(DType::F32);
+    let y = generator.uniform(lab.device(), &[200]).lt(x.matmul(&truth).sigmoid()).to(DType::F32);
     let units = Tensor::from_slice(lab.device(), &[100.0f32, 1.0, 0.03], &[3])?;
     let mut found = Vec::new();
     for scale in [units.ones_like(), units.clone()] {

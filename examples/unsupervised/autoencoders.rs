@@ -3,7 +3,7 @@
 
 use models::{Autoencoder, ConvAutoencoder};
 use studies::prelude::*;
-use wgrad::autograd::{self, jacobian_penalty};
+use wgrad::autograd::jacobian_penalty;
 
 pub const STUDY: Study = Study {
     name: "autoencoders",
@@ -74,7 +74,7 @@ fn denoising(lab: &mut Lab, digits: &Digits) -> Result<()> {
         .collect::<Result<_>>()?;
     let test = &digits.test;
     let corrupted = noisy(test);
-    let error = |of: &Tensor| Ok::<f32, autograd::Error>(of.mse_loss(test, Reduction::Mean).item()?);
+    let error = |of: &Tensor| of.mse_loss(test, Reduction::Mean).item();
     let (plain, denoised) = (nets[0].forward(&corrupted), nets[1].forward(&corrupted));
     lab.expect("plain: error on clean images, in variances", error(&nets[0].forward(test))?, ..0.25);
     lab.expect("denoising: what is left of the noise", error(&denoised)? / error(&corrupted)?, ..0.45);

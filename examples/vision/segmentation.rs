@@ -23,6 +23,7 @@ const CLASSES: usize = 4;
 
 /// From images and mode to logits `[N, CLASSES, H, W]`.
 type Net = Box<dyn Fn(&Tensor, Mode) -> Tensor>;
+type Build = fn(&Params) -> Net;
 
 /// Each pixel by its own colour alone.
 fn pixels(params: &Params) -> Net {
@@ -47,7 +48,7 @@ fn deep_lab(params: &Params) -> Net {
 }
 
 /// The networks with the steps of the small budget.
-const NETS: [(&str, fn(&Params) -> Net, usize); 4] =
+const NETS: [(&str, Build, usize); 4] =
     [("pixels alone", pixels, 50), ("U-Net", u_net, 240), ("FCN", fcn, 140), ("DeepLab", deep_lab, 140)];
 
 fn run(lab: &mut Lab) -> Result<()> {

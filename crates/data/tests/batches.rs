@@ -106,7 +106,7 @@ fn padding_stands_behind_the_ends() {
     assert_eq!(padded.mask(), [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0]);
     let floats = Padded::new(&[&[0.5f32][..]], f32::NAN, 4);
     assert!(floats.shape == [1, 4] && floats.values[0] == 0.5 && floats.values[3].is_nan());
-    assert_eq!(Padded::<i32>::new(&[], 0, 1).shape, [0, 1]);
+    assert_eq!(Padded::<i32>::new::<&[i32]>(&[], 0, 1).shape, [0, 1]);
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl Ising {
     /// When `side` is odd: the edges would not fit together.
     #[track_caller]
     pub fn new(device: &Device, side: usize, beta: f32) -> Ising {
-        assert!(side > 0 && side % 2 == 0, "Ising: a side of {side} spins is odd");
+        assert!(side > 0 && side.is_multiple_of(2), "Ising: a side of {side} spins is odd");
         let field = |i: usize| ((i / side + i % side) % 2) as f32;
         let black: Vec<f32> = (0..side * side).map(field).collect();
         Ising { beta, black: Tensor::constant(device, &black, &[side, side]) }

@@ -45,14 +45,14 @@ pub(super) fn cholesky<const N: usize>(a: &Matrix<N, N>) -> Matrix<N, N> {
 
 /// `a^-1 b` for `a` of Cholesky factor `l`.
 pub(super) fn solve<const N: usize, const C: usize>(l: &Matrix<N, N>, b: &Matrix<N, C>) -> Matrix<N, C> {
-    let mut x = *b;
-    for c in 0..C {
+    let mut columns = transpose(b);
+    for x in &mut columns {
         for (i, row) in l.iter().enumerate() {
-            x[i][c] = (x[i][c] - (0..i).map(|k| row[k] * x[k][c]).sum::<f64>()) / row[i];
+            x[i] = (x[i] - (0..i).map(|k| row[k] * x[k]).sum::<f64>()) / row[i];
         }
         for i in (0..N).rev() {
-            x[i][c] = (x[i][c] - (i + 1..N).map(|k| l[k][i] * x[k][c]).sum::<f64>()) / l[i][i];
+            x[i] = (x[i] - (i + 1..N).map(|k| l[k][i] * x[k]).sum::<f64>()) / l[i][i];
         }
     }
-    x
+    transpose(&columns)
 }

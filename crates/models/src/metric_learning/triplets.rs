@@ -29,17 +29,17 @@ pub fn semi_hard_triplet_loss(embeddings: &Tensor, labels: &Tensor, margin: f32)
     let squares = embeddings.square().sum(&[1], true);
     let products = embeddings.matmul(&embeddings.t());
     let distance = (&squares + squares.t() - products * 2.0).clamp_min(0.0);
-    let same = labels.unsqueeze(0).eq(&labels.unsqueeze(1));
+    let same = labels.unsqueeze(0).eq(labels.unsqueeze(1));
     // [anchor, positive, negative]
     let of_negative = distance.unsqueeze(1);
-    let semi_hard = same.unsqueeze(1).logical_not().logical_and(of_negative.gt(&distance.unsqueeze(2)));
+    let semi_hard = same.unsqueeze(1).logical_not().logical_and(of_negative.gt(distance.unsqueeze(2)));
     let none = f32::MAX;
     let closest =
         of_negative.expand(&[n, n, n]).masked_fill(&semi_hard.logical_not(), none).amin(&[2], false);
     let farthest = distance.masked_fill(&same, 0.0).amax(&[1], true).expand(&[n, n]);
     let negative = farthest.where_(&closest.ge(none), &closest);
     let other = Tensor::arange(embeddings.device(), n);
-    let pairs = same.logical_and(other.unsqueeze(0).ne(&other.unsqueeze(1))).to(DType::F32);
+    let pairs = same.logical_and(other.unsqueeze(0).ne(other.unsqueeze(1))).to(DType::F32);
     let losses = (distance - negative + margin).clamp_min(0.0) * &pairs;
     losses.sum_all() / pairs.sum_all().clamp_min(1.0)
 }

@@ -16,7 +16,10 @@ use crate::areas::Area;
 pub fn write(path: &Path, reports: &[(&Area, &Study, Report)]) -> Result<()> {
     let directory = path.with_extension("");
     std::fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
-    let mut page = String::from("# The gallery\n\nEvery study of the texts' systems, with what it found. ");
+    let mut page = String::from(
+        "# The gallery\n\nEvery study of the texts' systems, with what it found with its small budget of a few seconds; a program that is run by itself takes \
+                        longer and finds better. ",
+    );
     if let Some((_, _, first)) = reports.first() {
         writeln!(
             page,
@@ -47,7 +50,7 @@ fn describe(page: &mut String, area: &Area, study: &Study, report: &Report) -> R
     writeln!(page, "\n### {}\n\n{}", study.name, study.about)?;
     writeln!(
         page,
-        "`cargo run --release --example {0}` ([source](../examples/{1}/{0}.rs)), {2:.0} s\n",
+        "`cargo run --release --example {0}` ([source](../examples/{1}/{0}.rs)), {2:.1} s\n",
         study.name, area.name, report.seconds
     )?;
     writeln!(page, "| figure | | expected |\n|---|---|---|")?;

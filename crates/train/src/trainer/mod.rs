@@ -315,10 +315,10 @@ impl<'a> Trainer<'a> {
             return Ok(figures);
         }
         self.history.evaluated(self.optimizer.steps(), &figures)?;
-        if let Some((name, best)) = &mut self.best {
-            if best.improve(figure(&figures, name)?) || !self.run.join(BEST).exists() {
-                self.params.save(self.run.join(BEST))?;
-            }
+        if let Some((name, best)) = &mut self.best
+            && (best.improve(figure(&figures, name)?) || !self.run.join(BEST).exists())
+        {
+            self.params.save(self.run.join(BEST))?;
         }
         Ok(figures)
     }
