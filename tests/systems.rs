@@ -15,8 +15,6 @@ fn read(path: impl AsRef<Path>) -> String {
 
 /// The tables' rows, without their headings.
 fn rows(page: &str) -> Vec<Vec<&str>> {
-    let cells =
-        |line: &'_ str| -> Vec<&str> { line.trim().trim_matches('|').split(" | ").map(str::trim).collect() };
     let table = page.lines().filter(|line| line.starts_with('|') && !line.starts_with("|---"));
     table.filter(|line| !line.starts_with("| System |")).map(cells).collect()
 }

@@ -80,10 +80,10 @@ const SHOWN: [&str; 14] = [
 
 /// Logits of images.
 type Net = Box<dyn Fn(&Tensor) -> Tensor>;
-type Build = fn(&Params) -> Net;
+type BuildNet = fn(&Params) -> Net;
 
 /// Small members of the families, for images of 32 x 32 and ten classes.
-const SMALL: [(&str, Build); 8] = [
+const SMALL: [(&str, BuildNet); 8] = [
     ("VGG-11", |p| {
         let net = Vgg::cifar(11, 10, p);
         Box::new(move |x| net.forward(x, Mode::Train))

@@ -73,10 +73,10 @@ fn sparse_masks_leave_what_they_say() {
     let (layer, _) = layer(&device);
     let x = numbers(&device, &[1, 7, WIDTH], 1.0);
     let local = |t: usize, s: usize| t.abs_diff(s) <= 2;
-    let strided = |t: usize, s: usize| s <= t && (t - s <= 3 || (t - s) % 3 == 0);
-    let masks: [(Tensor, &dyn Fn(usize, usize) -> bool); 2] =
-        [(local_attention_mask(&device, 7, 2), &local), (strided_attention_mask(&device, 7, 3), &strided)];
-    for (mask, seen) in &masks {
+    let strided = |t: usize, s: usize| s <= t && (t - s <= 3 || (t - s).is_multiple_of(3));
+    let seen: [&dyn Fn(usize, usize) -> bool; 2] = [&local, &strided];
+    let masks = [local_attention_mask(&device, 7, 2), strided_attention_mask(&device, 7, 3)];
+    for (mask, seen) in masks.iter().zip(seen) {
         let mask = AttentionMask { attn: Some(mask), ..AttentionMask::default() };
         let (_, weights) = layer.forward_weights(&x, &x, &x, mask, Mode::Eval);
         for (t, row) in weights.to_vec::<f32>().unwrap().chunks(7).enumerate() {

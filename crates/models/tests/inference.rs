@@ -20,7 +20,7 @@ fn close(a: f64, b: f64, tolerance: f64) {
 
 /// All states of `units` binary units.
 fn states(units: usize) -> Tensor {
-    let bits: Vec<f32> = (0..units << units).map(|i| (i / units >> (i % units) & 1) as f32).collect();
+    let bits: Vec<f32> = (0..units << units).map(|i| (((i / units) >> (i % units)) & 1) as f32).collect();
     Tensor::constant(&cpu(), &bits, &[1 << units, units])
 }
 

@@ -133,11 +133,10 @@ pub(super) mod tests {
                 det = -det;
             }
             det *= a[k][k];
-            for i in k + 1..a.len() {
-                let factor = a[i][k] / a[k][k];
-                for j in k..a.len() {
-                    a[i][j] -= factor * a[k][j];
-                }
+            let (above, below) = a.split_at_mut(k + 1);
+            for row in below {
+                let factor = row[k] / above[k][k];
+                row.iter_mut().zip(&above[k]).for_each(|(value, pivot)| *value -= factor * pivot);
             }
         }
         det

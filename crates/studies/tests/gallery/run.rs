@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use wgrad::prelude::DeviceKind;
+
 /// The program that `cargo test` has built.
 pub fn gallery() -> PathBuf {
     let test = std::env::current_exe().expect("a test has a path");
@@ -28,8 +30,19 @@ pub fn passes(study: &str, args: &[&str]) {
     }
 }
 
-/// Tests of an area: `name` runs on the CPU, `name: gpu` on the CPU and on a GPU adapter, where both must agree, and `name: heavy`
-/// on the CPU when ignored tests are asked for.
+/// Runs a study on the CPU and on a GPU adapter, if there is one, where both must agree.
+pub fn agrees(study: &str) {
+    let gpu = gpu_core::testing::gpu().map(|gpu| match gpu.info().kind {
+        DeviceKind::Software => "software",
+        _ => gpu.info().backend,
+    });
+    match gpu {
+        Some(gpu) => passes(study, &["--device", "cpu", "--against", gpu]),
+        None => passes(study, &["--device", "cpu"]),
+    }
+}
+
+/// Tests of an area: `name` runs on the CPU, `name: gpu` on the CPU and on a GPU adapter.
 macro_rules! studies {
     ($($name:ident $(: $mark:ident)?),* $(,)?) => { $(studies!(@ $name $($mark)?);)* };
     (@ $name:ident) => {
@@ -41,17 +54,7 @@ macro_rules! studies {
     (@ $name:ident gpu) => {
         #[test]
         fn $name() {
-            if gpu_core::testing::gpu().is_none() {
-                return crate::run::passes(stringify!($name), &["--device", "cpu"]);
-            }
-            crate::run::passes(stringify!($name), &["--device", "cpu", "--against", "software"]);
-        }
-    };
-    (@ $name:ident heavy) => {
-        #[test]
-        #[ignore = "takes a minute"]
-        fn $name() {
-            crate::run::passes(stringify!($name), &["--device", "cpu"]);
+            crate::run::agrees(stringify!($name));
         }
     };
 }
