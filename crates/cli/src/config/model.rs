@@ -41,11 +41,17 @@ struct ImageModel {
     channels: Option<usize>,
     /// The smallest side of an image.
     side: usize,
+    /// Whether both sides must be just that.
+    fixed: bool,
     build: Build,
 }
 
 const fn model(kind: &'static str, channels: Option<usize>, side: usize, build: Build) -> ImageModel {
-    ImageModel { kind, channels, side, build }
+    ImageModel { kind, channels, side, fixed: false, build }
+}
+
+const fn fixed(kind: &'static str, channels: Option<usize>, side: usize, build: Build) -> ImageModel {
+    ImageModel { kind, channels, side, fixed: true, build }
 }
 
 fn resnet(net: ResNet, config: &ModelConfig) -> Network {
@@ -103,11 +109,11 @@ const IMAGE_MODELS: [ImageModel; 24] = [
         let net = Vit::new(options, params);
         Box::new(move |x, mode| net.forward(x, mode))
     }),
-    model("lenet", None, 32, |_, [channels, ..], classes, params| {
+    fixed("lenet", None, 28, |_, [channels, ..], classes, params| {
         let net = LeNet::new(channels, classes, params);
         Box::new(move |x, _| net.forward(x))
     }),
-    model("mnist-cnn", Some(1), 28, |_, _, classes, params| {
+    fixed("mnist-cnn", Some(1), 28, |_, _, classes, params| {
         let net = MnistCnn::new(classes, params);
         Box::new(move |x, _| net.forward(x))
     }),
@@ -183,6 +189,12 @@ impl ModelConfig {
             model.side,
             model.side
         );
+        ensure!(
+            !model.fixed || (height, width) == (model.side, model.side),
+            "{} reads images of {side}x{side}, these have {height}x{width}",
+            self.kind,
+            side = model.side
+        );
         let (heads, patch) = (self.heads.unwrap_or(3), self.patch.unwrap_or(4));
         if self.kind == "vit" {
             ensure!(
@@ -246,6 +258,8 @@ mod tests {
             for mode in [Mode::Train, Mode::Eval] {
                 assert_eq!(net(&images, mode).shape(), [2, 10], "{}", model.kind);
             }
+            let larger = config.image([shape[0], 4 * model.side, 5 * model.side], 10, &params);
+            assert_eq!(larger.is_err(), model.fixed, "{}", model.kind);
         }
     }
 }

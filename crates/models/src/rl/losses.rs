@@ -40,7 +40,8 @@ pub fn policy_gradient_loss(logits: &Tensor, actions: &Tensor, advantages: &Tens
 /// assert!((loss.item()? - (-1.2 + 1.5 - 0.5 + 0.8) / 4.0).abs() < 1e-6);
 /// // Where the ratio has gone far enough in the advantage's direction, there is no gradient any more.
 /// let gradient = loss.backward().get(&log_probs).unwrap().to_vec::<f32>()?;
-/// assert_eq!(gradient.map(|g| g != 0.0), [false, true, true, false]);
+/// let moves: Vec<bool> = gradient.iter().map(|g| *g != 0.0).collect();
+/// assert_eq!(moves, [false, true, true, false]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 ///

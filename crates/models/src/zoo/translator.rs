@@ -20,7 +20,13 @@ use crate::{
 /// let net = Translator::new(options, &Params::new(&device, 42));
 /// let source = Tensor::from_slice(&device, &[1i32, 2, 3, 4, 5, 6], &[2, 3])?;
 /// let target = Tensor::from_slice(&device, &[1i32, 2, 3, 4], &[2, 2])?;
-/// assert_eq!(net.forward(&source, &target, None, Mode::Eval).shape(), [2, 2, 12]);
+/// let logits = net.forward(&source, &target, None, Mode::Eval);
+/// assert_eq!(logits.shape(), [2, 2, 12]);
+/// // What comes after a token does not change what is expected to follow it.
+/// let other = Tensor::from_slice(&device, &[1i32, 7, 3, 9], &[2, 2])?;
+/// let apart = net.forward(&source, &other, None, Mode::Eval) - logits;
+/// assert!(apart.narrow(1, 0, 1).abs().amax(&[0, 1, 2], false).item()? < 1e-6);
+/// assert!(apart.narrow(1, 1, 1).abs().amax(&[0, 1, 2], false).item()? > 1e-3);
 /// assert_eq!(net.greedy(&source, None, 1, 5).shape(), [2, 5]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
