@@ -9,7 +9,7 @@ pub const STUDY: Study = Study {
     name: "conditional_gan",
     about: "A generator makes the digit it is asked for, as a classifier of real digits finds.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 

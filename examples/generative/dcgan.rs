@@ -9,7 +9,7 @@ pub const STUDY: Study = Study {
     name: "dcgan",
     about: "Transposed convolutions make digits of noise, of all ten classes and close to real ones.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 

@@ -8,7 +8,7 @@ pub const STUDY: Study = Study {
     name: "ensemble",
     about: "The mean of five networks' probabilities is right more often, likelier and better calibrated than one network.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -29,7 +29,7 @@ fn scores(probabilities: &Tensor, labels: &Tensor) -> Result<[f64; 3]> {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let set = data::synthetic::small_digits(300, 2000, lab.seed());
+    let set = lab.small_digits(300, 2000)?;
     let noise = Generator::new(lab.seed());
     let noisy = |set: &data::ImageSet| {
         let set = set.to_device(lab.device())?;

@@ -9,7 +9,7 @@ pub const STUDY: Study = Study {
     name: "training_checks",
     about: "A healthy network overfits ten examples, learns nothing general from shuffled labels, and keeps its units alive.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -21,7 +21,7 @@ const DEPTH: usize = 8;
 const WIDTH: usize = 64;
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let set = data::synthetic::small_digits(1000, 500, lab.seed());
+    let set = lab.small_digits(1000, 500)?;
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let (x, test_x) = (train.images.flatten(1, -1), test.images.flatten(1, -1));
 

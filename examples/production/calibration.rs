@@ -8,7 +8,7 @@ pub const STUDY: Study = Study {
     name: "calibration",
     about: "A temperature makes confidences honest without changing an answer; a shift of the data is noticed by their falling short.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -46,7 +46,7 @@ fn share(right: &[bool]) -> f64 {
 fn run(lab: &mut Lab) -> Result<()> {
     // Few images and many steps make a classifier that is too sure of itself.
     let (half, noise) = (lab.pick(4000, 2500), Generator::new(lab.seed()));
-    let set = data::synthetic::small_digits(600, 2 * half, lab.seed());
+    let set = lab.small_digits(600, 2 * half)?;
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let noisy = |x: &Tensor, by: f32| x.flatten(1, -1) + noise.normal(lab.device(), &[x.shape()[0], 49]) * by;
     let (seen, unseen) = (noisy(&train.images, 0.1), noisy(&test.images, 0.1));

@@ -9,7 +9,7 @@ pub const STUDY: Study = Study {
     name: "distillation",
     about: "A student of a fiftieth of its teacher's size learns more from the teacher's answers than from fifty labels.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -21,7 +21,7 @@ const LABELS: usize = 50;
 const TEMPERATURES: [f32; 4] = [1.0, 2.0, 4.0, 8.0];
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let set = data::synthetic::small_digits(lab.pick(8000, 2000), lab.pick(2000, 1000), lab.seed());
+    let set = lab.small_digits(lab.pick(8000, 2000), lab.pick(2000, 1000))?;
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let (x, seen) = (test.images.flatten(1, -1), train.images.flatten(1, -1));
     let mut draws = lab.draws(0);

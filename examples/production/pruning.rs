@@ -9,7 +9,7 @@ pub const STUDY: Study = Study {
     name: "pruning",
     about: "A digit classifier keeps its accuracy with a fifth of its weights, if they are the largest, and with half of its channels.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -21,7 +21,7 @@ const SIZES: [usize; 4] = [49, 128, 64, 10];
 const SPARSITIES: [f64; 5] = [0.5, 0.8, 0.9, 0.95, 0.98];
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let set = data::synthetic::small_digits(lab.pick(6000, 2000), lab.pick(2000, 1000), lab.seed());
+    let set = lab.small_digits(lab.pick(6000, 2000), lab.pick(2000, 1000))?;
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let (x, seen) = (test.images.flatten(1, -1), train.images.flatten(1, -1));
     let dense = lab.out().join("dense.safetensors");

@@ -11,7 +11,7 @@ pub const STUDY: Study = Study {
     name: "quantization",
     about: "A digit classifier in int8 is as good at a quarter of the size; with 2 or 3 bits, it has to train with them.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
 const SIZES: [usize; 4] = [49, 256, 128, 10];
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let set = data::synthetic::small_digits(lab.pick(6000, 2000), lab.pick(2000, 1000), lab.seed());
+    let set = lab.small_digits(lab.pick(6000, 2000), lab.pick(2000, 1000))?;
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let (x, seen) = (test.images.flatten(1, -1), train.images.flatten(1, -1));
     let params = lab.params();

@@ -9,7 +9,7 @@ pub const STUDY: Study = Study {
     name: "rollback",
     about: "A registry of versions whose current one changes in one step: a better canary stays, a broken one is taken back.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -47,7 +47,7 @@ fn goes(trial: &[f64]) -> bool {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let set = data::synthetic::small_digits(2000, 2000, lab.seed());
+    let set = lab.small_digits(2000, 2000)?;
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let (x, seen) = (test.images.flatten(1, -1), train.images.flatten(1, -1));
     let params = lab.params();

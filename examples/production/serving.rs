@@ -10,7 +10,7 @@ pub const STUDY: Study = Study {
     name: "serving",
     about: "A model answers the same after a round trip through a file, alone and in batches, and how fast.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -22,7 +22,7 @@ const SIZES: [usize; 4] = [49, 128, 64, 10];
 const BATCHES: [usize; 4] = [1, 8, 64, 256];
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let set = data::synthetic::small_digits(2000, 512, lab.seed());
+    let set = lab.small_digits(2000, 512)?;
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let (x, seen) = (test.images.flatten(1, -1), train.images.flatten(1, -1));
     let params = lab.params();

@@ -10,7 +10,7 @@ pub const STUDY: Study = Study {
     name: "contrastive",
     about: "SimCLR, MoCo and BYOL on digits: features learned without labels, judged by a linear probe.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -131,7 +131,7 @@ impl Learner {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let digits = data::synthetic::small_digits(lab.pick(4000, 2000), 1000, lab.seed());
+    let digits = lab.small_digits(lab.pick(4000, 2000), 1000)?;
     let (train, test) = (digits.train.to_device(lab.device())?, digits.test.to_device(lab.device())?);
     let few = 500;
     // Moved by a pixel at most: what counts is form, not place.

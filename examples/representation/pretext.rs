@@ -10,7 +10,7 @@ pub const STUDY: Study = Study {
     name: "pretext",
     about: "Rotation, jigsaw, colourisation, inpainting and masked modelling teach an encoder without labels.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -131,7 +131,7 @@ fn squared(answers: &Tensor, wanted: &Tensor, counts: &Tensor) -> Tensor {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let sets = data::synthetic::digits(lab.pick(4000, 2000), 1008, lab.seed());
+    let sets = lab.digits(lab.pick(4000, 2000), 1008)?;
     let (train, test) = (Digits::new(lab.device(), &sets.train)?, Digits::new(lab.device(), &sets.test)?);
     let (shown, labels) = (train.grey.narrow(0, 0, 500).flatten(1, -1), train.labels.narrow(0, 0, 500));
     let probe = |encoder: &Mlp| {

@@ -3,7 +3,6 @@
 //! units stay the same: `cargo run --release --example mlp`.
 
 use studies::prelude::*;
-use wgrad::data::synthetic::digits;
 use wgrad::models::Mlp;
 use wgrad::train::metrics::Confusion;
 
@@ -11,7 +10,7 @@ pub const STUDY: Study = Study {
     name: "mlp",
     about: "Networks of 2-4-1, 10-128-64-32-2 and 784-256-128-10 units; equal initial weights stay equal.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -133,7 +132,7 @@ fn tables(lab: &mut Lab) -> Result<()> {
 fn run(lab: &mut Lab) -> Result<()> {
     xor(lab)?;
     tables(lab)?;
-    let set = digits(lab.pick(6000, 1500), 500, lab.seed());
+    let set = lab.digits(lab.pick(6000, 1500), 500)?;
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let params = lab.params();
     let net = Mlp::new(&[784, 256, 128, 10], &params);

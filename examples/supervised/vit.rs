@@ -2,13 +2,12 @@
 //! it sees a bag of patches, and any order of these gives the same answer: `cargo run --release --example vit`.
 
 use studies::prelude::*;
-use wgrad::data::synthetic::digits;
 
 pub const STUDY: Study = Study {
     name: "vit",
     about: "A vision transformer reads digits, with several times the errors where it has no positions.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -60,7 +59,7 @@ fn train(lab: &Lab, set: &data::Dataset, positions: bool) -> Result<Trained> {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let set = digits(lab.pick(6000, 2000), lab.pick(1000, 300), lab.seed());
+    let set = lab.digits(lab.pick(6000, 2000), lab.pick(1000, 300))?;
     let (with, without) = (train(lab, &set, true)?, train(lab, &set, false)?);
     lab.expect("accuracy", with.accuracy, 0.8..=1.0);
     lab.expect("accuracy without positions", without.accuracy, 0.3..0.98);

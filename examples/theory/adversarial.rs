@@ -9,7 +9,7 @@ pub const STUDY: Study = Study {
     name: "adversarial",
     about: "Changes that noise of the same size hides mislead a digit classifier, unless it was trained with them.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
 const EPSILON: f32 = 0.08;
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let set = data::synthetic::small_digits(2000, lab.pick(2000, 500), lab.seed());
+    let set = lab.small_digits(2000, lab.pick(2000, 500))?;
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let (x, seen) = (test.images.flatten(1, -1), train.images.flatten(1, -1));
     let (generator, steps) = (Generator::new(lab.seed()), lab.pick(1500, 300));

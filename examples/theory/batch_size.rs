@@ -7,7 +7,7 @@ pub const STUDY: Study = Study {
     name: "batch_size",
     about: "The variance of a minibatch's gradient is that of one example over B; four times the batch wants four times the rate.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
 const SIZES: [usize; 5] = [1, 4, 16, 64, 256];
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let set = data::synthetic::small_digits(1024, 0, lab.seed()).train.to_device(lab.device())?;
+    let set = lab.small_digits(1024, 0)?.train.to_device(lab.device())?;
     let x = set.images.flatten(1, -1);
     let noise = noise(lab, &x, &set.labels)?;
 

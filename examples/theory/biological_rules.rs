@@ -9,7 +9,7 @@ pub const STUDY: Study = Study {
     name: "biological_rules",
     about: "Oja's rule finds principal components, random feedback learns by aligning, and predictive coding settles on backpropagation.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -69,7 +69,7 @@ fn hebbian(lab: &mut Lab) -> Result<plot::Panel> {
 
 /// A digit classifier whose errors come back through random weights.
 fn feedback(lab: &mut Lab) -> Result<plot::Panel> {
-    let set = data::synthetic::small_digits(2000, 1000, lab.seed());
+    let set = lab.small_digits(2000, 1000)?;
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let (x, seen) = (test.images.flatten(1, -1), train.images.flatten(1, -1));
     let (params, steps) = (lab.params(), lab.pick(2000, 500));

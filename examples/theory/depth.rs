@@ -7,7 +7,7 @@ pub const STUDY: Study = Study {
     name: "depth",
     about: "Digit classifiers of 2, 5, 10 and 20 layers: without residual connections the deep ones do not even fit the training set.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -46,7 +46,7 @@ impl Net {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let set = data::synthetic::small_digits(1000, 1000, lab.seed());
+    let set = lab.small_digits(1000, 1000)?;
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let (seen, unseen) = (train.images.flatten(1, -1), test.images.flatten(1, -1));
     let steps = lab.pick(1000, 250);

@@ -8,7 +8,7 @@ pub const STUDY: Study = Study {
     name: "random_labels",
     about: "A network learns 300 digits by heart, whether their labels are true, half of them, or none; only truth generalises.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -19,7 +19,7 @@ fn main() -> ExitCode {
 const EXAMPLES: usize = 300;
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let set = data::synthetic::small_digits(EXAMPLES, 1000, lab.seed());
+    let set = lab.small_digits(EXAMPLES, 1000)?;
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let (seen, unseen) = (train.images.flatten(1, -1), test.images.flatten(1, -1));
     let steps = lab.pick(600, 300);

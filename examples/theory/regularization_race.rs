@@ -7,7 +7,7 @@ pub const STUDY: Study = Study {
     name: "regularization_race",
     about: "With a hundred labels, some of them wrong, regularisers help a network that would else learn them by heart.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -41,7 +41,7 @@ const RACERS: [&str; 9] =
 
 fn run(lab: &mut Lab) -> Result<()> {
     let half = lab.pick(2000, 500);
-    let set = data::synthetic::small_digits(EXAMPLES, 2 * half, lab.seed());
+    let set = lab.small_digits(EXAMPLES, 2 * half)?;
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let (seen, others) = (train.images.flatten(1, -1), test.images.flatten(1, -1));
     // One half decides when to stop, the other half measures.

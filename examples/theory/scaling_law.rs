@@ -8,7 +8,7 @@ pub const STUDY: Study = Study {
     name: "scaling_law",
     about: "Power laws of loss against data and model size: fits of known exponents, and of a digit classifier.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -41,7 +41,7 @@ impl PowerLaw {
 fn run(lab: &mut Lab) -> Result<()> {
     let known = features(lab)?;
     let sizes = [25, 50, 100, 200, 400, 800];
-    let set = data::synthetic::small_digits(800, 2000, lab.seed());
+    let set = lab.small_digits(800, 2000)?;
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let (seen, unseen) = (train.images.flatten(1, -1), test.images.flatten(1, -1));
     let steps = lab.pick(1000, 300);

@@ -9,7 +9,7 @@ pub const STUDY: Study = Study {
     name: "anomaly",
     about: "Anomaly detection by reconstruction error, against PCA and Mahalanobis's distance.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -24,7 +24,7 @@ const CODE: usize = 6;
 const KNOWN: [u32; 3] = [0, 1, 7];
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let digits = data::synthetic::small_digits(lab.pick(10_000, 2500), lab.pick(1000, 500), lab.seed());
+    let digits = lab.small_digits(lab.pick(10_000, 2500), lab.pick(1000, 500))?;
     let known = (0..digits.train.len()).filter(|&i| KNOWN.contains(&digits.train.labels()[i]));
     let normal = digits.train.subset(known)?;
     let flat = |set: &data::ImageSet| -> Result<Tensor> {

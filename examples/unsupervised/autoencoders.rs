@@ -9,7 +9,7 @@ pub const STUDY: Study = Study {
     name: "autoencoders",
     about: "Plain, denoising, contractive and convolutional autoencoders of digits.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -32,7 +32,7 @@ struct Digits {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let digits = data::synthetic::digits(lab.pick(4000, 1000), 500, lab.seed());
+    let digits = lab.digits(lab.pick(4000, 1000), 500)?;
     let half = |set: &data::ImageSet| -> Result<Tensor> {
         let images = set.to_device(lab.device())?.images;
         Ok(images.avg_pool2d(Pool2d::new(2), false, None).flatten(1, -1))

@@ -8,7 +8,7 @@ pub const STUDY: Study = Study {
     name: "pca",
     about: "PCA by a singular value decomposition, and a linear autoencoder that learns the same subspace.",
     on_gpu: true,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -61,7 +61,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     // Nothing makes the autoencoder prefer the principal axes within their space.
     lab.figure("cosine of its axes and the principal ones", cosines.mean_all().item()?);
 
-    let digits = data::synthetic::small_digits(1000, 0, lab.seed()).train.to_device(lab.device())?;
+    let digits = lab.small_digits(1000, 0)?.train.to_device(lab.device())?;
     let eigen = Pca::fit(&digits.images.reshape(&[1000, SIDE * SIDE]), 10)?;
     draw(lab, &pca, &losses, scores.mse, &eigen)
 }

@@ -9,7 +9,7 @@ pub const STUDY: Study = Study {
     name: "sparse_autoencoders",
     about: "Sparse codes of digits: L1, a target rate, k-sparse and winner-take-all, against a plain autoencoder.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -64,7 +64,7 @@ impl Kind {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let digits = data::synthetic::digits(lab.pick(4000, 1000), 500, lab.seed());
+    let digits = lab.digits(lab.pick(4000, 1000), 500)?;
     let half = |set: &data::ImageSet| -> Result<Tensor> {
         let images = set.to_device(lab.device())?.images;
         Ok(images.avg_pool2d(Pool2d::new(2), false, None).flatten(1, -1))

@@ -7,7 +7,7 @@ pub const STUDY: Study = Study {
     name: "stacked_autoencoder",
     about: "Layer-wise pre-training gets a deep autoencoder going that random weights do not.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -52,7 +52,7 @@ impl Stack {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let digits = data::synthetic::digits(lab.pick(4000, 1000), 500, lab.seed());
+    let digits = lab.digits(lab.pick(4000, 1000), 500)?;
     let half = |set: &data::ImageSet| -> Result<Tensor> {
         let images = set.to_device(lab.device())?.images;
         Ok(images.avg_pool2d(Pool2d::new(2), false, None).flatten(1, -1))

@@ -9,7 +9,7 @@ pub const STUDY: Study = Study {
     name: "vae",
     about: "A variational autoencoder and a conditional one: bounds, samples and interpolations.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -23,7 +23,7 @@ const LATENT: usize = 6;
 const BATCH: usize = 100;
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let digits = data::synthetic::digits(lab.pick(6000, 1500), 500, lab.seed());
+    let digits = lab.digits(lab.pick(6000, 1500), 500)?;
     let [train, test] = [digits.train.to_device(lab.device())?, digits.test.to_device(lab.device())?];
     // Black and white, so that likelihoods are those of images.
     let [x, held_out] = [&train, &test].map(|set| {

@@ -10,7 +10,7 @@ pub const STUDY: Study = Study {
     name: "vae_codes",
     about: "beta-VAE, free bits and KL annealing: how many nats the code of a digit has.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -53,7 +53,7 @@ impl Trained {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let digits = data::synthetic::digits(lab.pick(4000, 1000), 500, lab.seed());
+    let digits = lab.digits(lab.pick(4000, 1000), 500)?;
     // Black and white, so that likelihoods are those of images.
     let binary = |set: &data::ImageSet| -> Result<Tensor> {
         let half = set.to_device(lab.device())?.images.avg_pool2d(Pool2d::new(2), false, None);

@@ -9,7 +9,7 @@ pub const STUDY: Study = Study {
     name: "super_resolution",
     about: "SRCNN and ESPCN double the resolution of digits better than interpolation does.",
     on_gpu: false,
-    data: None,
+    data: Some(DIGITS),
     run,
 };
 
@@ -45,7 +45,7 @@ fn espcn(params: &Params) -> Net {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let digits = data::synthetic::digits(lab.pick(2000, 500), lab.pick(200, 60), lab.seed());
+    let digits = lab.digits(lab.pick(2000, 500), lab.pick(200, 60))?;
     let [large, test] = [&digits.train, &digits.test].map(|set| set.to_device(lab.device()));
     let (large, test) = (large?.images, test?.images);
     let halved = |x: &Tensor| x.avg_pool2d(Pool2d::new(2), true, None);

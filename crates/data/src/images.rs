@@ -128,6 +128,36 @@ impl ImageSet {
         ImageSet::new(pixels, labels, self.classes.clone(), self.shape)
     }
 
+    /// The images at a smaller size: each pixel the mean of `factor` x `factor`, rounded up. What is left over at the right and below is cut
+    /// off.
+    ///
+    /// ```
+    /// use data::ImageSet;
+    /// let set = ImageSet::new(vec![1, 3, 5, 7, 0, 0, 255, 255], vec![0], vec!["a".to_string()].into(), [1, 2, 4])?;
+    /// let small = set.average_pooled(2)?;
+    /// assert_eq!((small.shape(), small.pixels()), ([1, 1, 2], &[1, 134][..]));
+    /// # Ok::<(), data::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::ImageSet`] where nothing would be left.
+    pub fn average_pooled(&self, factor: usize) -> Result<ImageSet> {
+        let [channels, height, width] = self.shape;
+        if factor == 0 || height < factor || width < factor {
+            return Err(Error::ImageSet(format!("{height}x{width} pixels by {factor}x{factor} are none")));
+        }
+        let (rows, columns, area) = (height / factor, width / factor, (factor * factor) as u32);
+        let mut pixels = Vec::with_capacity(self.len() * channels * rows * columns);
+        for plane in self.pixels.chunks_exact(height * width) {
+            for i in 0..rows * columns {
+                let corner = (i / columns * width + i % columns) * factor;
+                let row = |y: usize| plane[corner + y * width..][..factor].iter().map(|&p| u32::from(p));
+                pixels.push((0..factor).flat_map(row).sum::<u32>().div_ceil(area) as u8);
+            }
+        }
+        ImageSet::new(pixels, self.labels.clone(), self.classes.clone(), [channels, rows, columns])
+    }
+
     /// Each channel's mean and standard deviation over all images, of pixels scaled to 0..1.
     ///
     /// The sums are exact integers, so the result does not depend on the order of the images.

@@ -36,7 +36,7 @@ impl TinyDigits {
     /// # Errors
     /// Those of the device.
     pub fn new(lab: &Lab, count: usize) -> Result<TinyDigits> {
-        let set = data::synthetic::small_digits(count, 1000, lab.seed());
+        let set = lab.small_digits(count, 1000)?;
         let of = |set: &data::ImageSet| -> Result<[Tensor; 2]> {
             let batch = set.to_device(lab.device())?;
             // Strokes are thinner than a pixel: brighter ones are easier to see.

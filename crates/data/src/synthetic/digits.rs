@@ -8,7 +8,7 @@ use super::render::{bell, cover};
 use crate::rng::{below, between};
 
 /// Rows and columns, as MNIST's.
-pub(super) const SIDE: usize = 28;
+const SIDE: usize = 28;
 
 /// `[C, H, W]`
 pub(super) const SHAPE: [usize; 3] = [1, SIDE, SIDE];

@@ -127,17 +127,7 @@ pub fn glyphs(classes: usize, count: usize, seed: u64) -> ImageSet {
 /// Where a count does not fit in 32 bits.
 pub fn small_digits(train: usize, test: usize, seed: u64) -> Dataset {
     let Dataset { train, test, source } = digits(train, test, seed);
-    let small = |set: &ImageSet| {
-        let side = digits::SIDE / 4;
-        let mean = |image: &[u8], i: usize| {
-            let corner = 4 * (i / side) * digits::SIDE + 4 * (i % side);
-            let row = |y: usize| image[corner + y * digits::SIDE..][..4].iter().map(|&p| u32::from(p));
-            (0..4).flat_map(row).sum::<u32>().div_ceil(16) as u8
-        };
-        let pixels = (0..set.len()).flat_map(|n| (0..side * side).map(move |i| mean(set.image(n), i)));
-        ImageSet::new(pixels.collect(), set.labels().to_vec(), set.classes().clone(), [1, side, side])
-            .expect("as many labels of the same classes, and pixels of the shape")
-    };
+    let small = |set: &ImageSet| set.average_pooled(4).expect("28 pixels a side");
     Dataset { train: small(&train), test: small(&test), source: format!("small {source}") }
 }
 

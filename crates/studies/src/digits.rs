@@ -1,0 +1,33 @@
+//! Digits to learn: drawn ones, or those of the user.
+
+use anyhow::{Result, ensure};
+use wgrad::data::{self, Dataset, ImageSet};
+
+use crate::Lab;
+
+/// What `--data` is for studies of digits.
+pub const DIGITS: &str =
+    "a directory with MNIST's four files, or anything in their format with images of 28x28";
+
+impl Lab {
+    /// `train` and `test` digits `[1, 28, 28]`: [drawn ones](data::synthetic::digits), or the first of `--data`.
+    ///
+    /// # Errors
+    /// Data that cannot be read, or of another size.
+    pub fn digits(&self, train: usize, test: usize) -> Result<Dataset> {
+        let Some(path) = self.data() else { return Ok(data::synthetic::digits(train, test, self.seed())) };
+        let set = data::load(path)?;
+        ensure!(set.train.shape() == [1, 28, 28], "images of {:?}; these are {DIGITS}", set.train.shape());
+        let first = |set: &ImageSet, count: usize| set.subset(0..count.min(set.len()));
+        Ok(Dataset { train: first(&set.train, train)?, test: first(&set.test, test)?, source: set.source })
+    }
+
+    /// [`digits`](Lab::digits) at a quarter of their side, `[1, 7, 7]`.
+    ///
+    /// # Errors
+    /// As [`digits`](Lab::digits).
+    pub fn small_digits(&self, train: usize, test: usize) -> Result<Dataset> {
+        let Dataset { train, test, source } = self.digits(train, test)?;
+        Ok(Dataset { train: train.average_pooled(4)?, test: test.average_pooled(4)?, source })
+    }
+}
