@@ -66,7 +66,7 @@ impl Task {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let characters = data::synthetic::characters(ALL, EACH, lab.seed());
+    let characters = data::synthetic::glyphs(ALL, ALL * EACH, lab.seed()).average_pooled(2)?;
     let images = characters.to_device(lab.device())?.images.flatten(1, -1);
     let net = |params: &Params| Mlp::new(&[images.size(1), 128, 64], params);
     let tasks = lab.pick(200, 50);

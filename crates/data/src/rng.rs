@@ -19,7 +19,6 @@ pub(crate) enum Use {
     Buckets = 11,
     Scenes = 12,
     Glyphs = 13,
-    Characters = 14,
 }
 
 /// ChaCha8 keyed by all four numbers: the same on every version, platform and thread.

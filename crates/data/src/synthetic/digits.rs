@@ -13,7 +13,7 @@ const SIDE: usize = 28;
 /// `[C, H, W]`
 pub(super) const SHAPE: [usize; 3] = [1, SIDE, SIDE];
 
-pub(super) type Point = (f32, f32);
+type Point = (f32, f32);
 
 /// Cosines of the multiples of 15 degrees up to 90.
 const COS: [f32; 7] =
@@ -102,7 +102,7 @@ pub(super) fn write<R: Rng>(strokes: &impl Fn(&mut R) -> Vec<Vec<Point>>, rng: &
 }
 
 /// From a point to a line between two others.
-pub(super) fn distance(point: Point, from: Point, to: Point) -> f32 {
+fn distance(point: Point, from: Point, to: Point) -> f32 {
     let (dx, dy) = (to.0 - from.0, to.1 - from.1);
     let (px, py) = (point.0 - from.0, point.1 - from.1);
     let along = ((px * dx + py * dy) / (dx * dx + dy * dy).max(f32::MIN_POSITIVE)).clamp(0.0, 1.0);

@@ -1,9 +1,8 @@
 //! Data made from nothing, to train on where there is no data set: images of ten classes of shapes and patterns, digits,
-//! characters of made-up alphabets, scenes, texts, sounds, points of the plane, graphs of communities, and what users chose.
+//! characters of invented alphabets, scenes, texts, sounds, points of the plane, graphs of communities, and what users chose.
 
 mod bars;
 mod blocks;
-mod characters;
 mod choices;
 mod digits;
 mod families;
@@ -129,31 +128,6 @@ pub fn small_digits(train: usize, test: usize, seed: u64) -> Dataset {
     let Dataset { train, test, source } = digits(train, test, seed);
     let small = |set: &ImageSet| set.average_pooled(4).expect("28 pixels a side");
     Dataset { train: small(&train), test: small(&test), source: format!("small {source}") }
-}
-
-/// `classes` characters of a made-up alphabet, each written `each` times: `[1, 14, 14]`, light on black, strokes with place, size,
-/// slant, turn, width and small irregularities drawn anew for each image. For learning from few examples, as Omniglot is.
-///
-/// Image `i` has label `i % classes`. Class `c` looks the same for any number of classes of a seed.
-///
-/// ```
-/// let set = data::synthetic::characters(30, 4, 42);
-/// assert_eq!((set.len(), set.shape()), (120, [1, 14, 14]));
-/// assert_eq!(set.labels()[31], 1);
-/// ```
-///
-/// # Panics
-/// Where a count does not fit in 32 bits.
-pub fn characters(classes: usize, each: usize, seed: u64) -> ImageSet {
-    let alphabet: Vec<_> = (0..classes as u64)
-        .map(|class| characters::strokes(&mut rng::stream(seed, Use::Characters, 0, class)))
-        .collect();
-    let names: Arc<[String]> = (0..classes).map(|class| format!("character {class}")).collect();
-    set(classes * each, names, characters::SHAPE, |i, image| {
-        let (class, time) = (i % classes, i / classes);
-        let mut rng = rng::stream(seed, Use::Characters, 1 + class as u64, time as u64);
-        characters::draw(&alphabet[class], &mut rng, image);
-    })
 }
 
 /// `count` images, whose classes take turns.
