@@ -1,5 +1,5 @@
 studies! {
-    approximation,
+    approximation: gpu,
     architectures,
     baselines,
     linear_models: gpu,
