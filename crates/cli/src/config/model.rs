@@ -258,6 +258,7 @@ mod tests {
             for mode in [Mode::Train, Mode::Eval] {
                 assert_eq!(net(&images, mode).shape(), [2, 10], "{}", model.kind);
             }
+            let params = Params::new(params.device(), 0);
             let larger = config.image([shape[0], 4 * model.side, 5 * model.side], 10, &params);
             assert_eq!(larger.is_err(), model.fixed, "{}", model.kind);
         }
