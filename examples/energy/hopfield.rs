@@ -131,23 +131,13 @@ fn pictures(lab: &mut Lab) -> Result<()> {
     let worst = recalled.iter().zip(&patterns).map(|(a, b)| overlap(a, b)).fold(1.0, f64::min);
     lab.expect("pictures: worst overlap", worst, 0.95..);
     let rows = [("stored", &patterns), ("cue", &cues), ("recalled", &recalled)];
-    let tiles: Vec<(Vec<u8>, String)> = rows
-        .iter()
-        .flat_map(|(what, states)| {
-            states.iter().zip(SHAPES).map(move |(s, (name, _))| (s, format!("{name}, {what}")))
-        })
-        .map(|(s, label)| (s.iter().map(|&x| if x > 0.0 { 40 } else { 235 }).collect(), label))
-        .collect();
-    let images: Vec<_> = tiles
-        .iter()
-        .map(|(pixels, label)| plot::GridImage {
-            pixels,
-            height: SIDE,
-            width: SIDE,
-            label: label.clone(),
-            ok: None,
-        })
-        .collect();
+    let mut tiles = Tiles::new(SIDE, SIDE);
+    for (what, states) in rows {
+        for (state, (name, _)) in states.iter().zip(SHAPES) {
+            let pixels = state.iter().map(|&x| if x > 0.0 { 40 } else { 235 }).collect();
+            tiles.add(format!("{name}, {what}"), pixels);
+        }
+    }
     let title = "A Hopfield network of 400 units recalls pictures from half of them";
-    lab.picture("hopfield", |path| plot::image_grid(path, title, &images, SHAPES.len()))
+    lab.picture("hopfield", |path| plot::image_grid(path, title, &tiles.images(), SHAPES.len()))
 }

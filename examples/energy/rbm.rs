@@ -82,24 +82,10 @@ fn filters(lab: &mut Lab, rbm: &Rbm, samples: &[f32]) -> Result<()> {
     let weight = rbm.weight().value().to_vec::<f32>()?;
     let pixels = SIDE * SIDE;
     let most = weight.iter().fold(0f32, |most, w| most.max(w.abs()));
-    let filters = weight.chunks(pixels).enumerate().map(|(i, w)| {
-        let label = format!("weights of hidden {i}");
-        (plot::colored(w, -most, most, plot::ColorMap::Diverging, plot::Theme::Light), label)
-    });
-    let drawn = samples.chunks(pixels).take(12).enumerate().map(|(i, x)| {
-        (plot::colored(x, 0.0, 1.0, plot::ColorMap::Grey, plot::Theme::Light), format!("sample {i}"))
-    });
-    let tiles: Vec<_> = filters.chain(drawn).collect();
-    let images: Vec<_> = tiles
-        .iter()
-        .map(|(pixels, label)| plot::GridImage {
-            pixels,
-            height: SIDE,
-            width: SIDE,
-            label: label.clone(),
-            ok: None,
-        })
-        .collect();
+    let shown = &samples[..12 * pixels];
+    let tiles = Tiles::new(SIDE, SIDE)
+        .diverging(&weight, most, |i| format!("weights of hidden {i}"))
+        .grey(shown, |i| format!("sample {i}"));
     let title = "What the hidden units look for, and what the machine draws";
-    lab.picture("rbm-filters", |path| plot::image_grid(path, title, &images, 6))
+    lab.picture("rbm-filters", |path| plot::image_grid(path, title, &tiles.images(), 6))
 }

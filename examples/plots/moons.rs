@@ -94,12 +94,9 @@ pub fn landscape(device: &Device) -> Result<Figure<'static>> {
     for (title, steps) in [("After 10 steps", 10), ("After 400 steps", 400)] {
         let (net, params) = set.learned(device, &[2, 16, 16, 2], steps)?;
         let plane = Landscape::new(&params, &Generator::new(11));
-        let mut places = Vec::new();
-        let mut field = Field::sample((-1.5, 1.5), (-1.5, 1.5), 31, |x, y| {
-            places.push((x, y));
-            f64::NAN
-        });
-        field.values = plane.losses(&places, || net.forward(&set.x).cross_entropy(&set.y))?;
+        let field = Field::sample_all((-1.5, 1.5), (-1.5, 1.5), 31, |places| {
+            plane.losses(places, || net.forward(&set.x).cross_entropy(&set.y))
+        })?;
         let panel = Panel::new(title, "direction 1", "direction 2").equal();
         figure = figure.panel(
             panel.layer(field.log().contours(12).bar("cross entropy")).layer(Points::new("", [(0.0, 0.0)])),

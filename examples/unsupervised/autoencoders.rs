@@ -23,25 +23,8 @@ const BATCH: usize = 100;
 /// In deviations of the pixels.
 const NOISE: f32 = 1.0;
 
-/// Images around their mean, and of variance 1 over all pixels, so that an error of 1 is that of the mean image.
-struct Digits {
-    train: Tensor,
-    test: Tensor,
-    mean: Tensor,
-    scale: Tensor,
-}
-
 fn run(lab: &mut Lab) -> Result<()> {
-    let digits = lab.digits(lab.pick(4000, 1000), 500)?;
-    let half = |set: &data::ImageSet| -> Result<Tensor> {
-        let images = set.to_device(lab.device())?.images;
-        Ok(images.avg_pool2d(Pool2d::new(2), false, None).flatten(1, -1))
-    };
-    let (train, test) = (half(&digits.train)?, half(&digits.test)?);
-    let mean = train.mean(&[0], true);
-    let scale = (&train - &mean).square().mean_all().sqrt();
-    let [train, test] = [train, test].map(|x| ((x - &mean) / &scale).detach());
-    let digits = Digits { train, test, mean, scale };
+    let digits = lab.standardized_digits(lab.pick(4000, 1000), 500)?;
     denoising(lab, &digits)?;
     contractive(lab, &digits)?;
     convolutional(lab, &digits)
@@ -57,7 +40,7 @@ fn train(lab: &Lab, what: &str, params: &Params, x: &Tensor, loss: impl Fn(&Tens
     Ok(())
 }
 
-fn denoising(lab: &mut Lab, digits: &Digits) -> Result<()> {
+fn denoising(lab: &mut Lab, digits: &StandardizedDigits) -> Result<()> {
     let generator = Generator::new(lab.seed());
     let noisy = |x: &Tensor| x + generator.normal(x.device(), x.shape()) * NOISE;
     let nets: Vec<Autoencoder> = ["plain", "denoising"]
@@ -97,7 +80,7 @@ fn denoising(lab: &mut Lab, digits: &Digits) -> Result<()> {
 }
 
 /// The penalty in closed form: sigmoid units have the slopes `h (1 - h)` times their weights.
-fn contractive(lab: &mut Lab, digits: &Digits) -> Result<()> {
+fn contractive(lab: &mut Lab, digits: &StandardizedDigits) -> Result<()> {
     let mut found = Vec::new();
     for (name, strength) in [("sigmoid", 0.0), ("contractive", 0.2)] {
         let params = lab.params();
@@ -128,7 +111,7 @@ fn contractive(lab: &mut Lab, digits: &Digits) -> Result<()> {
     Ok(())
 }
 
-fn convolutional(lab: &mut Lab, digits: &Digits) -> Result<()> {
+fn convolutional(lab: &mut Lab, digits: &StandardizedDigits) -> Result<()> {
     // To 16 x 16, which can be halved twice.
     let square =
         |x: &Tensor| x.reshape(&[x.shape()[0], 1, SIDE, SIDE]).pad(&[(1, 1), (1, 1)], Padding::Constant(0.0));

@@ -64,16 +64,7 @@ impl Kind {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let digits = lab.digits(lab.pick(4000, 1000), 500)?;
-    let half = |set: &data::ImageSet| -> Result<Tensor> {
-        let images = set.to_device(lab.device())?.images;
-        Ok(images.avg_pool2d(Pool2d::new(2), false, None).flatten(1, -1))
-    };
-    // Around their mean, and of variance 1 over all pixels, so that an error of 1 is that of the mean image.
-    let (train, test) = (half(&digits.train)?, half(&digits.test)?);
-    let mean = train.mean(&[0], true);
-    let scale = (&train - &mean).square().mean_all().sqrt();
-    let [train, test] = [train, test].map(|x| ((x - &mean) / &scale).detach());
+    let StandardizedDigits { train, test, .. } = lab.standardized_digits(lab.pick(4000, 1000), 500)?;
     let steps = lab.pick(4000, 300);
     let mut tiles = plot::Tiles::new(SIDE, SIDE);
     let mut shares = Vec::new();

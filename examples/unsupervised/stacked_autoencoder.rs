@@ -52,16 +52,8 @@ impl Stack {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let digits = lab.digits(lab.pick(4000, 1000), 500)?;
-    let half = |set: &data::ImageSet| -> Result<Tensor> {
-        let images = set.to_device(lab.device())?.images;
-        Ok(images.avg_pool2d(Pool2d::new(2), false, None).flatten(1, -1))
-    };
-    // Around their mean, and of variance 1 over all pixels, so that an error of 1 is that of the mean image.
-    let (x, test) = (half(&digits.train)?, half(&digits.test)?);
-    let mean = x.mean(&[0], true);
-    let scale = (&x - &mean).square().mean_all().sqrt();
-    let [x, test] = [x, test].map(|x| ((x - &mean) / &scale).detach());
+    let StandardizedDigits { train: x, test, mean, scale } =
+        lab.standardized_digits(lab.pick(4000, 1000), 500)?;
 
     let (fresh, trained) = (lab.params(), lab.params());
     let (plain, stack) = (Stack::new(&fresh), Stack::new(&trained));

@@ -48,14 +48,9 @@ impl Net {
     }
 }
 
-/// A square field about the origin, and its places.
-fn grid(samples: usize) -> (Field, Vec<(f64, f64)>) {
-    let mut places = Vec::new();
-    let field = Field::sample((-1.0, 1.0), (-1.0, 1.0), samples, |x, y| {
-        places.push((x, y));
-        f64::NAN
-    });
-    (field, places)
+/// The losses in a square about the trained network.
+fn losses(plane: &Landscape, samples: usize, loss: impl FnMut() -> Tensor) -> Result<Field> {
+    Ok(Field::sample_all((-1.0, 1.0), (-1.0, 1.0), samples, |places| plane.losses(places, loss))?)
 }
 
 /// How much a field bends from sample to sample, by how much it varies.
@@ -72,7 +67,6 @@ fn roughness(values: &[f64], samples: usize) -> f64 {
 fn run(lab: &mut Lab) -> Result<()> {
     let [x, y] = data::synthetic::moons(200, 0.15, lab.seed()).to_device(lab.device())?;
     let (depth, steps, samples) = (lab.pick(24, 16), lab.pick(600, 200), lab.pick(41, 15));
-    let (field, places) = grid(samples);
     let mut figure = Figure::new("Loss around a trained network, in filter-normalised directions");
     let mut rough = Vec::new();
     for (name, residual) in [("without residuals", false), ("with residuals", true)] {
@@ -82,15 +76,15 @@ fn run(lab: &mut Lab) -> Result<()> {
         lab.fit(name, steps, &mut Adam::new(&params), Cosine::new(0.003, 0.0, steps), |_| Ok(loss()))?;
         let trained = f64::from(loss().item()?);
         let plane = Landscape::new(&params, &Generator::new(lab.seed()));
-        let values = plane.losses(&places, loss)?;
-        let centre = values[values.len() / 2];
+        let field = losses(&plane, samples, loss)?;
+        let centre = field.values[field.values.len() / 2];
         lab.figure(format!("loss {name}"), trained);
         lab.expect(format!("centre less the loss, {name}"), centre - trained, -1e-6..=1e-6);
         lab.expect(format!("loss put back, {name}"), f64::from(loss().item()?) - trained, -1e-6..=1e-6);
-        rough.push(roughness(&values, samples));
+        rough.push(roughness(&field.values, samples));
         lab.figure(format!("roughness {name}"), rough[rough.len() - 1]);
-        let values = values.iter().map(|v| (v + 1e-3).log10()).collect();
-        let field = Field { values, ..field.clone() };
+        let values = field.values.iter().map(|v| (v + 1e-3).log10()).collect();
+        let field = Field { values, ..field };
         figure = figure.surface(Surface::new(name, ["direction 1", "direction 2", "log10 loss"], field));
     }
     lab.expect("roughness with residuals against without", rough[1] / rough[0], ..1.0);
@@ -101,7 +95,6 @@ fn run(lab: &mut Lab) -> Result<()> {
 /// The largest relative difference between the landscapes of a network and of one whose first layer is ten times as large
 /// and whose second a tenth, which computes the same.
 fn scale_invariance(lab: &Lab, x: &Tensor, y: &Tensor) -> Result<f64> {
-    let (_, places) = grid(5);
     let mut landscapes = Vec::new();
     for scale in [1.0, 10.0] {
         let params = lab.params();
@@ -111,7 +104,7 @@ fn scale_invariance(lab: &Lab, x: &Tensor, y: &Tensor) -> Result<f64> {
             param.set(&(param.value() * factor));
         }
         let plane = Landscape::new(&params, &Generator::new(lab.seed()));
-        landscapes.push(plane.losses(&places, || net.forward(x).cross_entropy(y))?);
+        landscapes.push(losses(&plane, 5, || net.forward(x).cross_entropy(y))?.values);
     }
     let apart = landscapes[0].iter().zip(&landscapes[1]).map(|(a, b)| (a - b).abs() / a);
     Ok(apart.fold(0.0, f64::max))

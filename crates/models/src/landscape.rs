@@ -15,7 +15,7 @@ use crate::{Param, Params};
 /// let weight = params.param("weight", &[1, 2], Init::Constant(3.0));
 /// let plane = Landscape::new(&params, &Generator::new(1));
 /// let loss = || weight.value().square().sum_all();
-/// let losses = plane.losses(&[(0.0, 0.0), (1.0, 0.0), (0.0, -1.0)], loss)?;
+/// let losses = plane.losses(&[[0.0, 0.0], [1.0, 0.0], [0.0, -1.0]], loss)?;
 /// assert_eq!(losses[0], 18.0);
 /// // |w + d| where d is as long as w: at most twice as long.
 /// assert!(losses[1..].iter().all(|&loss| loss > 0.0 && loss < 72.0));
@@ -36,13 +36,13 @@ impl Landscape {
         Landscape { directions: [0, 1].map(direction), trained }
     }
 
-    /// The losses at places `(a, b)` of the plane, whose origin is the trained network; what it is put back to.
+    /// The losses at places `[a, b]` of the plane, whose origin is the trained network; what it is put back to.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
-    pub fn losses(&self, places: &[(f64, f64)], mut loss: impl FnMut() -> Tensor) -> Result<Vec<f64>> {
+    pub fn losses(&self, places: &[[f32; 2]], mut loss: impl FnMut() -> Tensor) -> Result<Vec<f64>> {
         let mut losses = Vec::with_capacity(places.len());
-        for &(a, b) in places {
+        for &[a, b] in places {
             self.go_to(a, b);
             losses.push(loss().item().map(f64::from));
         }
@@ -50,13 +50,13 @@ impl Landscape {
         losses.into_iter().collect()
     }
 
-    fn go_to(&self, a: f64, b: f64) {
+    fn go_to(&self, a: f32, b: f32) {
         let [first, second] = &self.directions;
         for (i, (param, trained)) in self.trained.iter().enumerate() {
             if (a, b) == (0.0, 0.0) {
                 param.set(trained);
             } else {
-                param.set(&(trained + &first[i] * a as f32 + &second[i] * b as f32));
+                param.set(&(trained + &first[i] * a + &second[i] * b));
             }
         }
     }

@@ -40,7 +40,7 @@ mod steps;
 mod tiny_digits;
 
 pub use detection_tiles::detection_tiles;
-pub use digits::DIGITS;
+pub use digits::{DIGITS, StandardizedDigits};
 pub use lab::{Lab, Setup};
 pub use minibatch::minibatch;
 pub use plane::{Plane, pairs, ring_of_normals};
@@ -62,5 +62,5 @@ pub mod prelude {
 
     pub use wgrad::train::plot::Tiles;
 
-    pub use crate::{DIGITS, Lab, Study, minibatch};
+    pub use crate::{DIGITS, Lab, StandardizedDigits, Study, minibatch};
 }

@@ -103,7 +103,7 @@ pub(super) fn standard_normal(z: &Tensor) -> Tensor {
 /// What the tests of the flows share.
 #[cfg(test)]
 pub(super) mod tests {
-    use autograd::{Device, Generator, Tensor, vjp};
+    use autograd::{Device, Generator, Tensor};
 
     use super::Bijection;
     use crate::{Init, Params};
@@ -116,12 +116,8 @@ pub(super) mod tests {
     /// The derivative of `f` at one row `[1, D]`, by rows.
     pub fn jacobian(f: &dyn Bijection, x: &Tensor) -> autograd::Result<Vec<Vec<f64>>> {
         let x = x.variable();
-        let z = f.forward(&x).0;
-        let row = |z: Tensor| -> autograd::Result<Vec<f64>> {
-            let slopes = vjp(&[(&z, &z.ones_like())], &[&x]).remove(0).expect("depends on x");
-            Ok(slopes.to_vec::<f32>()?.into_iter().map(f64::from).collect())
-        };
-        z.unbind(1).into_iter().map(row).collect()
+        let slopes = crate::curvature::jacobian(&f.forward(&x).0, &[&x]).to_vec::<f32>()?;
+        Ok(slopes.chunks(x.numel()).map(|row| row.iter().map(|&v| v.into()).collect()).collect())
     }
 
     pub fn determinant(mut a: Vec<Vec<f64>>) -> f64 {

@@ -36,7 +36,8 @@ pub fn write(path: &Path, reports: &[(&Area, &Study, Report)]) -> Result<()> {
         describe(&mut page, area, study, report)?;
         for picture in &report.pictures {
             let name = picture.file_name().context("a picture without a name")?.to_string_lossy();
-            let file = format!("{}-{name}", study.name).replace(&format!("{0}-{0}", study.name), study.name);
+            let own = name.strip_suffix(".png") == Some(study.name);
+            let file = if own { name.into_owned() } else { format!("{}-{name}", study.name) };
             std::fs::copy(picture, directory.join(&file))
                 .with_context(|| format!("cannot copy {}", picture.display()))?;
             let folder = directory.file_name().context("a page without a name")?.to_string_lossy();
