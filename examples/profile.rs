@@ -16,7 +16,7 @@ fn main() -> anyhow::Result<()> {
     let images = Generator::new(1).normal(&device, &[batch, 3, 32, 32]);
     let classes: Vec<i32> = (0..batch as i32).map(|i| i % 10).collect();
     let classes = Tensor::from_slice(&device, &classes, &[batch])?;
-    wgrad::autograd::evaluate(&device)?;
+    wgrad::autograd::evaluate(&[&images])?;
     let mut step = || -> wgrad::Result<f32> {
         let loss = net.forward(&images, Mode::Train).cross_entropy(&classes);
         opt.step(loss.backward(), 0.1)?;

@@ -36,7 +36,7 @@ fn measure(lab: &Lab, side: usize, chains: usize, beta: f64, sweeps: usize) -> R
             let sizes = ising.magnetisation(&spins).abs();
             sums = sums + stack(&[&ising.energy(&spins).mean_all(), &sizes.mean_all()], 0);
         }
-        wgrad::autograd::evaluate(lab.device())?;
+        wgrad::autograd::evaluate(&[&spins, &sums])?;
     }
     let count = (sweeps - warm_up).div_ceil(every) as f64;
     let sums = sums.to_vec::<f32>()?;

@@ -112,7 +112,7 @@ fn paths(lab: &mut Lab, x: &Tensor, y: &Tensor, most: f32) -> Result<()> {
     for _ in lab.steps("paths", lab.pick(400, 100)) {
         let next = &w - (gram.matmul(&w) - &xy) * 0.3;
         w = next.sign() * (next.abs() - &by * 0.3).relu();
-        wgrad::autograd::evaluate(lab.device())?;
+        wgrad::autograd::evaluate(&[&w])?;
     }
     let (values, vectors) = linalg::eigh(&gram)?;
     // V (D + strength)^-1 V' X'y / n

@@ -1,6 +1,6 @@
 //! Gradients of several batches for one optimizer step.
 
-use crate::{Gradients, Result};
+use crate::{Gradients, Result, Transaction};
 
 /// Adds up gradients, so that an optimizer's step can be over more examples than fit into memory at once.
 ///
@@ -22,16 +22,20 @@ pub struct Accumulator {
 }
 
 impl Accumulator {
-    /// Adds the gradients of one loss; evaluates everything that is pending, and frees the loss's graph.
+    /// Adds the gradients of one loss, which is computed with its outputs, and frees the loss's graph.
     ///
     /// # Errors
-    /// Whatever goes wrong on the device.
+    /// Whatever goes wrong on the device. The sums are as they were then.
     #[track_caller]
     pub fn add(&mut self, gradients: Gradients) -> Result<()> {
-        let Some(device) = gradients.variables().first().map(|v| v.device().clone()) else { return Ok(()) };
-        let loss = gradients.root().cloned();
-        self.sum = Some(gradients.added_to(self.sum.take()));
-        crate::step(&device, loss.as_ref())
+        let mut step = Transaction::default();
+        if let Some(loss) = gradients.root() {
+            step = step.loss(loss);
+        }
+        let sum = gradients.added_to(self.sum.as_ref());
+        sum.all().fold(step, Transaction::output).hold_updates().run()?;
+        self.sum = Some(sum);
+        Ok(())
     }
 
     /// The sums so far, of the gradients and of the losses; the next ones start from nothing.

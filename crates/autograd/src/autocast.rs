@@ -105,10 +105,7 @@ fn given(tensor: &Tensor) -> bool {
         if node.variable || node.detached || node.is_leaf() {
             return true;
         }
-        if !node.is_view() {
-            return false;
-        }
-        let next = node.state().inputs[0].clone();
+        let Some(next) = node.viewed() else { return node.is_view() };
         tensor = next;
     }
 }

@@ -41,13 +41,13 @@ pub fn checkpoint(f: impl FnOnce() -> Tensor) -> Tensor {
 
 /// The nodes of checkpoints that one backward pass computes again.
 #[derive(Default)]
-pub(crate) struct Again {
+pub(crate) struct Recompute {
     copies: HashMap<*const Node, Arc<Node>>,
     /// Keeps the pointers in the map from being reused.
     originals: Vec<Arc<Node>>,
 }
 
-impl Again {
+impl Recompute {
     /// The node to take a gradient rule's inputs and outputs from: a copy if it is part of a checkpoint.
     pub fn of(&mut self, node: &Arc<Node>) -> Arc<Node> {
         let Some(&number) = node.checkpoint.get() else { return node.clone() };
@@ -76,7 +76,7 @@ impl Again {
             _ if t.node.variable => t.clone(),
             _ => again(t),
         });
-        node.again(inputs.collect())
+        node.recomputed(inputs.collect())
     }
 }
 

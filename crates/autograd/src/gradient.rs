@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use gpu_core::kernels::Unary;
 
-use crate::checkpoint::Again;
+use crate::checkpoint::Recompute;
 use crate::node::Node;
 use crate::op::{MapOp, Op, View};
-use crate::{Tensor, autocast, ops};
+use crate::{Tensor, Transaction, autocast, ops};
 
 /// Gradients of a scalar with respect to the variables it depends on.
 #[derive(Clone)]
@@ -17,6 +17,8 @@ pub struct Gradients {
     /// Keeps the pointers in the map from being reused.
     variables: Vec<Tensor>,
     root: Option<Tensor>,
+    /// Tensors to compute with the step.
+    outputs: Vec<Tensor>,
 }
 
 impl Gradients {
@@ -33,7 +35,7 @@ impl Gradients {
             by_variable.insert(Arc::as_ptr(&variable.node), gradient);
             variables.push(variable);
         }
-        Gradients { by_variable, variables, root: None }
+        Gradients { by_variable, variables, root: None, outputs: vec![] }
     }
 
     /// The gradient for a variable; `None` if the scalar does not depend on it.
@@ -59,22 +61,56 @@ impl Gradients {
 
     /// The sums with those of other losses, as values without a graph.
     #[track_caller]
-    pub(crate) fn added_to(self, sum: Option<Gradients>) -> Gradients {
+    pub(crate) fn added_to(self, sum: Option<&Gradients>) -> Gradients {
         let plus = |before: Option<&Tensor>, new: &Tensor| {
             // A result of its own, which does not keep the graph of the gradient.
             before.cloned().unwrap_or_else(|| new.zeros_like()) + new.detach()
         };
         let mut pairs: Vec<(Tensor, Tensor)> = vec![];
         for v in &self.variables {
-            let before = sum.as_ref().and_then(|s| s.get(v));
+            let before = sum.and_then(|s| s.get(v));
             pairs.push((v.clone(), plus(before, &self.by_variable[&Arc::as_ptr(&v.node)])));
         }
-        if let Some(s) = &sum {
+        if let Some(s) = sum {
             let others = s.variables.iter().filter(|v| self.get(v).is_none());
             pairs.extend(others.map(|v| (v.clone(), s.by_variable[&Arc::as_ptr(&v.node)].clone())));
         }
-        let root = self.root.as_ref().map(|loss| plus(sum.as_ref().and_then(|s| s.root()), loss));
-        Gradients { root, ..Gradients::from_pairs(pairs) }
+        let root = self.root.as_ref().map(|loss| plus(sum.and_then(|s| s.root()), loss));
+        Gradients { root, outputs: self.outputs, ..Gradients::from_pairs(pairs) }
+    }
+
+    /// All gradients, the scalar, and the outputs.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Tensor> {
+        self.by_variable.values().chain(&self.root).chain(&self.outputs)
+    }
+
+    /// With tensors that a step shall compute beside the loss and the parameters, such as an accuracy: reading them later costs nothing
+    /// more. Others that depend on the same intermediate results are right, too, but are computed when they are read.
+    ///
+    /// ```
+    /// # use autograd::{Device, Tensor};
+    /// # let device = Device::named("cpu")?;
+    /// let w = Tensor::ones(&device, &[2]).variable();
+    /// let scores = &w * 2.0;
+    /// let largest = scores.detach().amax(&[0], false);
+    /// let gradients = scores.sum_all().backward().with_output(&largest); // for an optimizer's step
+    /// assert_eq!(gradients.outputs()[0].item()?, 2.0);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    pub fn with_output(mut self, tensor: &Tensor) -> Gradients {
+        self.outputs.push(tensor.clone());
+        self
+    }
+
+    /// The step that these gradients are for: it computes the loss and the outputs.
+    pub fn transaction(&self) -> Transaction {
+        let step = self.outputs.iter().fold(Transaction::default(), Transaction::output);
+        self.root.iter().fold(step, Transaction::loss)
+    }
+
+    /// What [`with_output`](Gradients::with_output) has added.
+    pub fn outputs(&self) -> &[Tensor] {
+        &self.outputs
     }
 
     /// The same gradients as those of another scalar, which decides over the step: an optimizer changes nothing where it is not
@@ -165,9 +201,9 @@ fn pull(mut nodes: Vec<Arc<Node>>, outputs: &[(&Tensor, &Tensor)], wrt: &[&Tenso
         sums.add(y, (*u).clone());
     }
     let _paused = autocast::pause();
-    let (mut again, rounded) = (Again::default(), rounded(&nodes));
+    let (mut recompute, rounded) = (Recompute::default(), rounded(&nodes));
     for node in nodes.iter().rev().filter(|n| leads.contains(&Arc::as_ptr(n))) {
-        propagate(node, &mut sums, &leads, &mut again, &rounded);
+        propagate(node, &mut sums, &leads, &mut recompute, &rounded);
     }
     wrt.iter().map(|t| sums.of(t)).collect()
 }
@@ -178,7 +214,7 @@ fn propagate(
     node: &Arc<Node>,
     sums: &mut Sums,
     leads: &HashSet<*const Node>,
-    again: &mut Again,
+    recompute: &mut Recompute,
     rounded: &HashMap<Place, Tensor>,
 ) {
     if node.variable || node.detached {
@@ -189,7 +225,7 @@ fn propagate(
         return;
     }
     let targets = node.state().inputs.clone();
-    let node = again.of(node);
+    let node = recompute.of(node);
     // Rules read the halves: what was rounded to them need not be kept.
     let half_of = |t: Tensor| rounded.get(&place(&t)).cloned().unwrap_or(t);
     let (inputs, outputs) = (node.state().inputs.clone(), outputs(&node));

@@ -20,14 +20,19 @@ mod accumulate;
 mod autocast;
 mod checkpoint;
 mod compile;
+mod donation;
 mod gradient;
+mod history;
 mod node;
 mod op;
 mod ops;
 mod receptive_field;
-mod recorder;
+mod record;
+mod snapshot;
+mod state;
 mod tensor;
 mod trace;
+mod transaction;
 mod uses;
 
 pub use accumulate::Accumulator;
@@ -45,9 +50,10 @@ pub use ops::{
     stack, style_loss, wasserstein_critic_loss,
 };
 pub use receptive_field::receptive_field;
-pub use recorder::{evaluate, step};
+pub use state::{Part, State};
 pub use tensor::{Pending, Tensor};
 pub use trace::{NonFinite, first_non_finite};
+pub use transaction::{Transaction, evaluate};
 pub use uses::{Use, uses};
 
 /// A result of evaluating tensors.

@@ -8,7 +8,7 @@ use gpu_core::kernels::Unary;
 use gpu_core::{Buffer, Device, Half, Role};
 
 use crate::op::{MapOp, Meta, Op};
-use crate::{Result, Tensor, recorder};
+use crate::{Error, Result, Tensor, record};
 
 /// One recorded operation.
 pub(crate) struct Node {
@@ -29,17 +29,32 @@ pub(crate) struct Node {
     pub name: OnceLock<Arc<str>>,
     /// The number of the [`checkpoint`](crate::checkpoint()) that it is part of.
     pub checkpoint: OnceLock<u64>,
-    state: Mutex<State>,
+    state: Mutex<NodeState>,
 }
 
+/// What changes about a node after it was recorded.
 #[derive(Default)]
-pub(crate) struct State {
-    /// Empty once the values are known and no gradient can be asked for.
-    pub inputs: Vec<Tensor>,
+pub(crate) struct NodeState {
+    /// Shared, so that an evaluation reads the same inputs to its end, whatever other threads clear meanwhile. Empty once the
+    /// values are known and no gradient can be asked for.
+    pub inputs: Arc<Vec<Tensor>>,
     /// The values of each output, once evaluated.
-    pub values: Vec<Option<Buffer>>,
-    /// An optimizer step has freed the inputs.
+    pub values: Vec<Option<Stored>>,
+    /// A step has freed the graph behind it.
     pub released: bool,
+}
+
+/// Values in memory: dense, in row-major order, from element `offset` of a buffer on.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    pub buffer: Buffer,
+    pub offset: usize,
+}
+
+impl From<Buffer> for Stored {
+    fn from(buffer: Buffer) -> Stored {
+        Stored { buffer, offset: 0 }
+    }
 }
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -77,22 +92,21 @@ impl Node {
             location,
             name: OnceLock::new(),
             checkpoint: OnceLock::new(),
-            state: Mutex::new(State { inputs, values, released: false }),
+            state: Mutex::new(NodeState { inputs: Arc::new(inputs), values, released: false }),
         }
     }
 
     /// The same operation on other inputs of the same shapes.
-    pub fn again(&self, inputs: Vec<Tensor>) -> Arc<Node> {
+    pub fn recomputed(&self, inputs: Vec<Tensor>) -> Arc<Node> {
         let mut node = Node::new(&self.device, self.op.clone(), inputs, self.outputs.clone(), self.location);
         node.detached = self.detached;
         node.half = self.half;
         node.requires_grad &= !self.detached;
-        let node = Arc::new(node);
-        recorder::pend(&node);
-        node
+        record::note(&node.device);
+        Arc::new(node)
     }
 
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    pub fn state(&self) -> MutexGuard<'_, NodeState> {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
@@ -100,23 +114,46 @@ impl Node {
         matches!(self.op, Op::View(_))
     }
 
+    /// What a view shows; `None` for others, and for views that have their values and no history.
+    pub fn viewed(&self) -> Option<Tensor> {
+        if self.is_view() { self.inputs().first().cloned() } else { None }
+    }
+
     /// Whether the values were not computed from other tensors.
     pub fn is_leaf(&self) -> bool {
         matches!(self.op, Op::Data | Op::Constant(_) | Op::Literal(_) | Op::Scalars(_))
     }
 
-    /// The values of output `i` of an evaluated node; a constant is uploaded when it is first used.
-    pub fn buffer(&self, i: usize) -> Result<Buffer> {
-        let value = &mut self.state().values[i];
-        if let (None, Op::Constant(words)) = (&value, &self.op) {
-            *value = Some(self.device.upload(bytemuck::cast_slice(words), Role::Input)?);
-        }
-        Ok(value.clone().expect("an evaluated node has values"))
+    /// What it was recorded from; empty where that was freed.
+    pub fn inputs(&self) -> Arc<Vec<Tensor>> {
+        self.state().inputs.clone()
     }
 
-    /// The values of output `i`, if evaluated.
-    pub fn value(&self, i: usize) -> Option<Buffer> {
+    /// The values of output `i`, if known.
+    pub fn value(&self, i: usize) -> Option<Stored> {
         self.state().values[i].clone()
+    }
+
+    /// The values of output `i` of an evaluated node; a constant is uploaded when it is first used.
+    ///
+    /// # Errors
+    /// Out of memory; [`Error::Freed`] where a step has overwritten the values in place.
+    pub fn stored(&self, i: usize) -> Result<Stored> {
+        let mut state = self.state();
+        match (&state.values[i], &self.op) {
+            (Some(stored), _) => Ok(stored.clone()),
+            (None, Op::Constant(words)) => {
+                let stored = Stored::from(self.device.upload(bytemuck::cast_slice(words), Role::Input)?);
+                state.values[i] = Some(stored.clone());
+                Ok(stored)
+            }
+            (None, _) => Err(self.freed()),
+        }
+    }
+
+    /// The error for values that were freed with the graph of a step.
+    pub fn freed(&self) -> Error {
+        Error::Freed { op: self.op.name(), location: self.location.to_string() }
     }
 }
 
@@ -132,10 +169,12 @@ fn keeps_halves(op: &Op) -> bool {
 impl Drop for Node {
     /// Takes long chains apart in a loop: the compiler's own recursion would overflow the stack.
     fn drop(&mut self) {
-        let mut left = std::mem::take(&mut self.state().inputs);
+        let take =
+            |node: &Node| Arc::into_inner(std::mem::take(&mut node.state().inputs)).unwrap_or_default();
+        let mut left = take(self);
         while let Some(tensor) = left.pop() {
             if let Some(node) = Arc::into_inner(tensor.node) {
-                left.append(&mut node.state().inputs);
+                left.append(&mut take(&node));
             }
         }
     }

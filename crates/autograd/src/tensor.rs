@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use gpu_core::{Buffer, DType, Device, Element, Half, Readback, Role};
 
-use crate::node::Node;
+use crate::node::{Node, Stored};
 use crate::op::{KernelOp, Meta, Op, View};
-use crate::{Result, autocast, recorder};
+use crate::{Result, autocast, record, transaction};
 
 /// An n-dimensional array on a device whose values may not be computed yet. Clones are the same tensor.
 ///
@@ -41,9 +41,40 @@ impl Tensor {
 
     #[track_caller]
     pub(crate) fn from_buffer(device: &Device, buffer: Buffer, meta: Meta) -> Tensor {
-        let node = Node::new(device, Op::Data, vec![], vec![meta], Location::caller());
-        node.state().values[0] = Some(buffer);
+        Tensor::from_stored(device, buffer.into(), &meta.shape, meta.dtype, false)
+    }
+
+    /// Values in memory, as a variable or without a gradient.
+    #[track_caller]
+    pub(crate) fn from_stored(
+        device: &Device,
+        stored: Stored,
+        shape: &[usize],
+        dtype: DType,
+        variable: bool,
+    ) -> Tensor {
+        let meta = Meta::new(shape, dtype);
+        let mut node = Node::new(device, Op::Data, vec![], vec![meta], Location::caller());
+        (node.variable, node.requires_grad) = (variable, variable);
+        node.state().values[0] = Some(stored);
         Tensor { node: Arc::new(node), output: 0 }
+    }
+
+    /// The tensor of which this is an alias or another shape, or itself.
+    pub(crate) fn in_order(&self) -> Tensor {
+        let mut tensor = self.clone();
+        while let Op::View(View::Alias | View::Reshape) = tensor.node.op
+            && let Some(base) = tensor.node.viewed()
+        {
+            tensor = base;
+        }
+        tensor
+    }
+
+    /// Where the values lie, if they are known: its own, or those that it is another shape of.
+    pub(crate) fn memory(&self) -> Option<Stored> {
+        let base = self.in_order();
+        base.node.value(base.output)
     }
 
     /// A scalar (shape `[]`). Its value may change from step to step without a new plan.
@@ -142,8 +173,8 @@ impl Tensor {
         let count = outputs.len();
         let mut node = Node::new(device, op, inputs, outputs, Location::caller());
         node.half = half.or(node.half);
+        record::note(&node.device);
         let node = Arc::new(node);
-        recorder::pend(&node);
         (0..count).map(|output| Tensor { node: node.clone(), output }).collect()
     }
 
@@ -167,9 +198,8 @@ impl Tensor {
         let mut node =
             Node::new(self.device(), op, vec![self.clone()], vec![self.meta().clone()], Location::caller());
         change(&mut node);
-        let node = Arc::new(node);
-        recorder::pend(&node);
-        Tensor { node, output: 0 }
+        record::note(&node.device);
+        Tensor { node: Arc::new(node), output: 0 }
     }
 
     /// Names the tensor, as in `"layer1.0.conv1.weight"`, for messages. A name once given stays.
@@ -258,9 +288,8 @@ impl Tensor {
     /// # Errors
     /// Whatever goes wrong on the device: out of memory, device lost, a shader that does not compile.
     pub fn fetch(&self) -> Result<Pending> {
-        let dense = recorder::materialize(self)?;
-        let buffer = dense.node.buffer(dense.output)?;
-        let readback = self.device().read(&buffer, 0, self.numel() * DType::BYTES);
+        let Stored { buffer, offset } = transaction::materialize(self)?;
+        let readback = self.device().read(&buffer, offset * DType::BYTES, self.numel() * DType::BYTES);
         Ok(Pending { readback, dtype: self.dtype() })
     }
 

@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::node::Node;
-use crate::recorder::base;
+
 use crate::{Result, Tensor};
 
 /// The first tensor of a graph with a NaN or an infinity in it.
@@ -81,11 +81,7 @@ pub(crate) fn parameter_behind(tensor: &Tensor) -> Option<Arc<str>> {
         if let Some(name) = tensor.node.name.get() {
             return Some(name.clone());
         }
-        if !tensor.node.is_view() {
-            return None;
-        }
-        let next = tensor.node.state().inputs[0].clone();
-        tensor = next;
+        tensor = tensor.node.viewed()?;
     }
 }
 
@@ -102,4 +98,13 @@ pub(crate) fn ancestors(y: &Tensor) -> Vec<Arc<Node>> {
     }
     found.sort_by_key(|n| n.id);
     found
+}
+
+/// The tensor that a chain of views looks at.
+pub(crate) fn base(tensor: &Tensor) -> Tensor {
+    let mut base = tensor.clone();
+    while let Some(next) = base.node.viewed() {
+        base = next;
+    }
+    base
 }

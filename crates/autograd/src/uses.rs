@@ -41,7 +41,7 @@ pub fn uses(y: &Tensor) -> Vec<Use> {
     let fields = Fields::new(&nodes);
     let mut users: HashMap<*const Node, Vec<&Arc<Node>>> = HashMap::new();
     for node in &nodes {
-        for input in &node.state().inputs {
+        for input in node.inputs().iter() {
             users.entry(Arc::as_ptr(&input.node)).or_default().push(node);
         }
     }

@@ -2,7 +2,10 @@
 
 use std::sync::{Mutex, MutexGuard};
 
-use autograd::{DType, Device, Generator, Reduction, SgdStep, Tensor, cat, first_non_finite, plans};
+use autograd::{
+    DType, Device, Generator, Reduction, Role, SgdStep, State, Tensor, Transaction, cat, first_non_finite,
+    plans,
+};
 use gpu_core::testing;
 
 fn alone() -> MutexGuard<'static, ()> {
@@ -37,20 +40,19 @@ fn a_tensor_is_evaluated_once_and_only_when_read() {
 }
 
 #[test]
-fn what_nobody_holds_is_not_computed() {
+fn a_read_computes_ancestors_and_nothing_else() {
     let _alone = alone();
     let device = cpu();
     let x = values(&device, &[1.0, 2.0]).variable();
     let loss = x.square().sum_all();
     let before = device.stats().launches;
     drop(loss.backward());
-    drop(x.exp());
-    autograd::evaluate(&device).unwrap();
+    let exp = x.exp();
+    assert_eq!(loss.item().unwrap(), 5.0);
     let loss_alone = device.stats().launches - before;
-    let again = x.square().sum_all();
-    autograd::evaluate(&device).unwrap();
+    assert_eq!(x.square().sum_all().item().unwrap(), 5.0);
     assert_eq!(device.stats().launches - before, 2 * loss_alone);
-    assert_eq!((loss.item().unwrap(), again.item().unwrap()), (5.0, 5.0));
+    assert_eq!(exp.to_vec::<f32>().unwrap(), [1f32.exp(), 2f32.exp()]);
 }
 
 #[test]
@@ -65,8 +67,7 @@ fn ctc_of_a_longer_sequence_takes_no_more_launches() {
         let before = device.stats().launches;
         let loss = logits.log_softmax(-1).ctc_loss(&targets, &inputs, &lengths, 0, false, Reduction::Mean);
         let gradient = loss.backward().get(&logits).unwrap().clone();
-        autograd::evaluate(&device).unwrap();
-        drop((loss, gradient));
+        autograd::evaluate(&[&loss, &gradient]).unwrap();
         device.stats().launches - before
     };
     let short = launches(8);
@@ -208,31 +209,54 @@ fn many_paths() {
     let sgd = SgdStep { momentum: false, nesterov: false, maximize: false };
     let new = sgd.apply(&hyper, &ok, gradients.get(&x).unwrap(), &[flat]);
     drop(gradients);
-    autograd::step(&device, Some(&loss)).unwrap();
+    Transaction::default().loss(&loss).output(&new[0]).run().unwrap();
     assert!(new[0].to_vec::<f32>().unwrap().iter().all(|v| v.is_finite()));
+}
+
+/// One step of SGD at rate 1 on a flat state, with a gradient of the values; gives the new version.
+fn descend(flat: &State, rate: f32, gradient: impl Fn(&Tensor) -> Tensor) -> autograd::Result<()> {
+    let old = flat.value();
+    let hyper = Tensor::scalars(old.device(), &[rate, 0.0, 0.0, 0.0, 1.0]);
+    let ok = Tensor::scalars(old.device(), &[1u32]);
+    let sgd = SgdStep { momentum: false, nesterov: false, maximize: false };
+    let new = sgd.apply(&hyper, &ok, &gradient(&old), &[old]).remove(0);
+    Transaction::default().write(flat, new).run()
 }
 
 #[test]
 fn an_update_may_read_its_own_parameter() {
     let _alone = alone();
     for device in testing::devices() {
-        let hyper = Tensor::scalars(&device, &[0.5f32, 0.0, 0.0, 0.0, 1.0]);
-        let ok = Tensor::scalars(&device, &[1u32]);
-        let sgd = SgdStep { momentum: false, nesterov: false, maximize: false };
-        let flat = values(&device, &[2.0; 64]);
-        let new = sgd.apply(&hyper, &ok, &flat.flip(&[0]).detach(), &[flat]);
-        autograd::step(&device, None).unwrap();
-        assert_eq!(new[0].to_vec::<f32>().unwrap(), [1.0; 64]);
-        let flat = values(&device, &[2.0; 64]);
-        let new = sgd.apply(&hyper, &ok, &flat.reshape(&[8, 8]).reshape(&[64]), &[flat]);
-        autograd::step(&device, None).unwrap();
-        assert_eq!(new[0].to_vec::<f32>().unwrap(), [1.0; 64]);
+        for gradient in [|t: &Tensor| t.flip(&[0]).detach(), |t: &Tensor| t.reshape(&[8, 8]).reshape(&[64])] {
+            let flat = State::new(&values(&device, &[2.0; 64]), Role::Parameter);
+            descend(&flat, 0.5, gradient).unwrap();
+            assert_eq!(flat.value().to_vec::<f32>().unwrap(), [1.0; 64]);
+        }
+    }
+}
+
+#[test]
+fn a_state_without_other_handles_is_overwritten_in_place() {
+    let _alone = alone();
+    for device in testing::devices() {
+        let flat = State::new(&values(&device, &[2.0; 64]), Role::Parameter);
+        let step = || descend(&flat, 1.0, Tensor::ones_like).unwrap();
+        step();
+        let allocated = device.stats().allocations;
+        (0..5).for_each(|_| step());
+        assert_eq!(flat.value().to_vec::<f32>().unwrap(), [-4.0; 64]);
+        let held = flat.value();
+        step();
+        assert_eq!(held.to_vec::<f32>().unwrap(), [-4.0; 64]);
+        assert_eq!(flat.value().to_vec::<f32>().unwrap(), [-5.0; 64]);
+        let readback = 1;
+        assert!(device.stats().allocations <= allocated + 1 + readback, "only the copy needs memory");
     }
 }
 
 /// Whatever still reads the old values, directly or through a view, keeps the update out of place.
 #[test]
-fn memory_that_is_held_is_not_overwritten() {
+fn versions_with_handles_keep_their_values() {
     let _alone = alone();
     type Keep = fn(&Tensor) -> Tensor;
     let holders: [(&str, Keep); 5] = [
@@ -244,16 +268,12 @@ fn memory_that_is_held_is_not_overwritten() {
     ];
     for device in testing::devices() {
         for (name, keep) in holders {
-            let flat = values(&device, &[1.0, 2.0, 3.0, 4.0]);
-            let held = keep(&flat);
+            let flat = State::new(&values(&device, &[1.0, 2.0, 3.0, 4.0]), Role::Parameter);
+            let held = keep(&flat.value());
             let wanted = keep(&values(&device, &[1.0, 2.0, 3.0, 4.0])).to_vec::<f32>().unwrap();
-            let hyper = Tensor::scalars(&device, &[1f32, 0.0, 0.0, 0.0, 1.0]);
-            let ok = Tensor::scalars(&device, &[1u32]);
-            let sgd = SgdStep { momentum: false, nesterov: false, maximize: false };
-            let new = sgd.apply(&hyper, &ok, &Tensor::ones(&device, &[4]), &[flat]);
-            let later = cat(&[&held.reshape(&[held.numel()]), &new[0]], 0);
-            autograd::step(&device, None).unwrap();
-            assert_eq!(new[0].to_vec::<f32>().unwrap(), [0.0, 1.0, 2.0, 3.0], "{name}");
+            descend(&flat, 1.0, Tensor::ones_like).unwrap();
+            let later = cat(&[&held.reshape(&[held.numel()]), &flat.value()], 0);
+            assert_eq!(flat.value().to_vec::<f32>().unwrap(), [0.0, 1.0, 2.0, 3.0], "{name}");
             assert_eq!(held.to_vec::<f32>().unwrap(), wanted, "{name}");
             assert_eq!(later.to_vec::<f32>().unwrap()[..wanted.len()], wanted, "{name}");
         }

@@ -69,6 +69,11 @@ impl Buffer {
         self.block().id
     }
 
+    /// Number of handles on the buffer.
+    pub fn owners(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
     /// Whether both are the same buffer.
     pub fn same(&self, other: &Buffer) -> bool {
         Arc::ptr_eq(&self.0, &other.0)

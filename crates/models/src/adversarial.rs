@@ -51,7 +51,7 @@ pub fn pgd(
     for _ in 0..steps {
         let off = fgsm(&found, step, &loss) - x;
         found = x + off.clamp(-epsilon, epsilon);
-        autograd::evaluate(x.device())?;
+        autograd::evaluate(&[&found])?;
     }
     Ok(found.detach())
 }

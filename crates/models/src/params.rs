@@ -1,9 +1,9 @@
 //! The tree of named tensors that a model consists of.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use autograd::{Device, Generator, Tensor};
+use autograd::{Device, Generator, Part, Role, State, Tensor, Transaction};
 
 use crate::Init;
 use crate::init;
@@ -15,18 +15,46 @@ pub struct Param(Arc<Inner>);
 
 struct Inner {
     name: String,
-    value: Mutex<Tensor>,
+    place: Mutex<Place>,
     trainable: AtomicBool,
     /// A parameter by nature, whether frozen or not; buffers are not.
     parameter: bool,
 }
 
+/// Where the values of a parameter are: a state of its own, or a part of the flat one of an optimizer.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub state: State,
+    /// First element of the flat state.
+    pub start: usize,
+    shape: Vec<usize>,
+}
+
+impl Place {
+    pub fn part(state: &State, start: usize, shape: &[usize]) -> Place {
+        Place { state: state.clone(), start, shape: shape.to_vec() }
+    }
+
+    /// In a state of its own.
+    pub fn own(state: &State) -> Place {
+        let value = state.value();
+        Place::part(state, 0, value.shape())
+    }
+
+    fn is_own(&self) -> bool {
+        self.state.value().shape() == self.shape
+    }
+
+    pub fn same(&self, other: &Place) -> bool {
+        self.state.same(&other.state) && self.start == other.start
+    }
+}
+
 impl Param {
-    fn new(name: String, value: Tensor, parameter: bool) -> Param {
-        let trainable = AtomicBool::new(parameter);
-        let param = Param(Arc::new(Inner { name, value: Mutex::new(value.clone()), trainable, parameter }));
-        param.set(&value);
-        param
+    fn new(name: String, value: &Tensor, parameter: bool) -> Param {
+        let role = if parameter { Role::Parameter } else { Role::State };
+        let place = Mutex::new(Place::own(&State::new(value, role)));
+        Param(Arc::new(Inner { name, place, trainable: AtomicBool::new(parameter), parameter }))
     }
 
     /// The full name, as in `"layer1.0.conv1.weight"`.
@@ -34,32 +62,74 @@ impl Param {
         &self.0.name
     }
 
-    /// The current value. A trainable parameter's is a [`variable`](Tensor::variable).
+    /// The current value, which later steps leave as it is. A trainable parameter's is a [`variable`](Tensor::variable).
     pub fn value(&self) -> Tensor {
-        self.lock().clone()
+        let place = self.lock();
+        let Place { state, start, shape } = &*place;
+        state.part(Part { start: *start, shape, variable: self.is_trainable(), name: self.name() })
     }
 
-    /// Replaces the value. Gradients do not flow into it.
+    /// Replaces the value at once. Gradients do not flow into it.
     ///
     /// # Panics
     /// When the shape or type differs.
     #[track_caller]
     pub fn set(&self, value: &Tensor) {
-        let mut current = self.lock();
-        let (old, new) = (current.shape(), value.shape());
+        let mut place = self.lock();
+        let (old, new) = (&place.shape, value.shape());
+        let dtype = place.state.value().dtype();
         assert!(
-            old == new && current.dtype() == value.dtype(),
+            old == new && dtype == value.dtype(),
             "{}: {new:?} set to a parameter of {old:?}",
             self.name()
         );
-        let trainable = self.is_trainable();
-        *current =
-            if trainable { value.variable().named(self.name()) } else { value.detach().named(self.name()) };
+        if place.is_own() {
+            place.state.set(value);
+        } else {
+            *place = Place::own(&State::new(value, Role::Parameter));
+        }
     }
 
-    /// Makes a tensor that was this parameter's value before its value again.
-    pub(crate) fn put_back(&self, value: Tensor) {
-        *self.lock() = value;
+    /// Records a new value that a forward pass computes, such as a running mean: what is recorded from now on sees it, but it only
+    /// counts once the optimizer's step has succeeded; see [`State::update`].
+    ///
+    /// # Panics
+    /// When the shape or type differs, or an optimizer updates the parameter.
+    #[track_caller]
+    pub fn update(&self, value: &Tensor) {
+        let place = self.lock();
+        assert!(place.is_own(), "{}: update of what an optimizer updates", self.name());
+        place.state.update(value);
+    }
+
+    /// Replaces the value when a transaction succeeds.
+    ///
+    /// # Panics
+    /// When the shape or type differs, or an optimizer updates the parameter.
+    #[track_caller]
+    pub fn write(&self, value: &Tensor, step: Transaction) -> Transaction {
+        let place = self.lock();
+        assert!(place.is_own(), "{}: written beside the optimizer that updates it", self.name());
+        step.write(&place.state, value.detach())
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        self.lock().clone()
+    }
+
+    /// Puts the values elsewhere; gives where they were.
+    pub(crate) fn put(&self, place: Place) -> Place {
+        std::mem::replace(&mut *self.lock(), place)
+    }
+
+    /// The value after a transaction, without a gradient.
+    pub(crate) fn value_after(&self, step: &Transaction) -> Tensor {
+        let Place { state, start, shape } = self.place();
+        let value = step.value(&state).detach();
+        if value.shape() == shape {
+            return value;
+        }
+        value.narrow(0, start, shape.iter().product()).reshape(&shape)
     }
 
     /// Whether gradients are computed for it.
@@ -74,18 +144,28 @@ impl Param {
 
     fn set_trainable(&self, trainable: bool) {
         self.0.trainable.store(trainable, Relaxed);
-        let value = self.value();
-        self.set(&value);
+        let place = self.lock();
+        place.state.forget_part(place.start);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Tensor> {
-        self.0.value.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn lock(&self) -> MutexGuard<'_, Place> {
+        self.0.place.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
-/// A count that is saved with the weights, such as `num_batches_tracked`.
+/// How often a buffer was updated, saved with the weights, such as `num_batches_tracked`.
 #[derive(Clone)]
-pub(crate) struct Counter(pub Arc<AtomicU64>);
+pub(crate) struct Counter(Param);
+
+impl Counter {
+    pub fn get(&self) -> u64 {
+        self.0.place().state.updates()
+    }
+
+    pub fn set(&self, updates: u64) {
+        self.0.place().state.set_updates(updates);
+    }
+}
 
 #[derive(Clone)]
 pub(crate) enum Entry {
@@ -200,16 +280,21 @@ impl Params {
     #[track_caller]
     fn add(&self, name: &str, shape: &[usize], init: Init, parameter: bool) -> Param {
         let name = self.full(name);
-        let param = Param::new(name.clone(), self.initial(&name, shape, init), parameter);
+        let param = Param::new(name.clone(), &self.initial(&name, shape, init), parameter);
         self.push(Entry::Tensor(param.clone()));
         param
     }
 
+    /// Saves the number of a buffer's updates beside it.
     #[track_caller]
-    pub(crate) fn counter(&self, name: &str) -> Counter {
-        let counter = Counter(Arc::default());
-        self.push(Entry::Counter(self.full(name), counter.clone()));
-        counter
+    pub(crate) fn count_updates(&self, name: &str, of: &Param) {
+        self.push(Entry::Counter(self.full(name), Counter(of.clone())));
+    }
+
+    /// Drops what forward passes have [recorded](Param::update) since the last step that succeeded. For loops of one's own that go on after a
+    /// failure; [`Generator::resume`] puts the random numbers back.
+    pub fn discard_updates(&self) {
+        self.all().iter().for_each(|param| param.place().state.discard_update());
     }
 
     #[track_caller]

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::Ordering::Relaxed;
 
 use autograd::{Pending, Tensor};
 use safetensors::tensor::{Dtype, TensorView};
@@ -51,7 +50,7 @@ impl Params {
         };
         let own = self.entries().into_iter().map(|entry| match entry {
             Entry::Tensor(param) => float(param.name().into(), &param.value()),
-            Entry::Counter(name, counter) => Ok((name, vec![], Values::Count(counter.0.load(Relaxed)))),
+            Entry::Counter(name, counter) => Ok((name, vec![], Values::Count(counter.get()))),
         });
         let others = others.iter().map(|(name, value)| float(format!("{OTHERS}{name}"), value));
         Ok(Snapshot { tensors: own.chain(others).collect::<Result<_>>()? })

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering::Relaxed;
 
 use autograd::Tensor;
 use safetensors::tensor::{Dtype, SafeTensors};
@@ -61,7 +60,7 @@ impl Params {
         for (entry, loaded) in entries.iter().zip(loaded) {
             match (entry, loaded) {
                 (Entry::Tensor(param), Loaded::Tensor(value)) => param.set(&value),
-                (Entry::Counter(_, counter), Loaded::Count(n)) => counter.0.store(n, Relaxed),
+                (Entry::Counter(_, counter), Loaded::Count(n)) => counter.set(n),
                 _ => unreachable!("each entry is loaded as its kind"),
             }
         }

@@ -39,7 +39,7 @@ fn residual(params: &Params, depth: usize, batch: usize, size: usize) -> Loss {
     let net = ResNet::cifar(depth, 10, params);
     // Images that are alike would cancel in the norms, which magnifies every rounding.
     let images = Generator::new(1).normal(&device, &[batch, 3, size, size]);
-    evaluate(&device).unwrap();
+    evaluate(&[&images]).unwrap();
     let classes: Vec<i32> = (0..batch as i32).map(|i| i % 10).collect();
     let classes = Tensor::from_slice(&device, &classes, &[batch]).unwrap();
     Box::new(move |half| autocast(half, || net.forward(&images, Mode::Train)).cross_entropy(&classes))
@@ -199,7 +199,7 @@ fn steps_with_a_scaler_replay_one_plan() {
     for device in testing::devices() {
         let (params, _, loss) = product(&device);
         let mut opt = Adam::new(&params);
-        let mut scaler = LossScaler::new(&device).growth_interval(2);
+        let scaler = LossScaler::new(&device).growth_interval(2);
         let mut step = |factor: f32| {
             let gradients = scaler.unscale(scaler.scale(&loss(factor)).backward());
             opt.step(gradients, 1e-3).unwrap();
@@ -228,7 +228,7 @@ fn scaling_rounds_nothing() {
         let w = params.param("w", &[8, 5], Init::ONES);
         w.set(&numbers(&device, 1, &[8, 5]));
         let mut opt = Adam::new(&params);
-        let mut scaler = LossScaler::new(&device).growth_interval(2);
+        let scaler = LossScaler::new(&device).growth_interval(2);
         for step in 0..6 {
             let mut sum = Accumulator::default();
             for part in 0..2 {

@@ -24,9 +24,10 @@ pub(super) struct Part {
 }
 
 /// How a node joins its inputs, if it does.
-pub(super) fn joined(request: &Request, node: usize) -> Option<Joined> {
+pub(super) fn joined(request: &Request, wiring: &Wiring, node: usize) -> Option<Joined> {
     let Op::Kernel(op) = &request.nodes[node].op else { return None };
-    let metas: Vec<Meta> = request.nodes[node].state().inputs.iter().map(|t| t.meta().clone()).collect();
+    let metas: Vec<Meta> =
+        wiring.inputs[node].iter().map(|&source| wiring.meta(request, source).clone()).collect();
     op.joins(&metas)
 }
 
@@ -34,7 +35,7 @@ pub(super) fn joined(request: &Request, node: usize) -> Option<Joined> {
 pub(super) fn parts(request: &Request, wiring: &Wiring) -> HashMap<(usize, usize), Part> {
     let mut parts = HashMap::new();
     for whole in (0..request.nodes.len()).filter(|&n| wiring.live[n]) {
-        let Some(joined) = joined(request, whole) else { continue };
+        let Some(joined) = joined(request, wiring, whole) else { continue };
         for (&source, start) in wiring.inputs[whole].iter().zip(joined.starts) {
             let Source::Node(node, output) = base(request, wiring, source) else { continue };
             let fixed = match &request.nodes[node].op {

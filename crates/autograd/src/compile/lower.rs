@@ -98,21 +98,23 @@ impl<'a> Lower<'a> {
         let scalars = leaves.iter().filter(|l| matches!(l.node.op, Op::Scalars(_))).count();
         let scalar_slot =
             (scalars > 0).then(|| self.slot(SlotKind::Scalars, scalars * limits::BINDING_ALIGN, Role::State));
+        let bytes = self.wiring.buffer_bytes().into_iter().enumerate();
+        let slots: Vec<usize> =
+            bytes.map(|(i, bytes)| self.slot(SlotKind::Leaf(i), bytes, Role::Input)).collect();
         let mut scalar = 0;
-        for (i, leaf) in leaves.iter().enumerate() {
+        for (leaf, place) in leaves.iter().zip(&self.wiring.places) {
             let contiguous = Layout::contiguous(leaf.shape());
-            let value = match (&leaf.node.op, scalar_slot) {
-                (Op::Literal(bits), _) => Value::Computed(Expr::literal(leaf.dtype(), *bits)),
-                (Op::Scalars(values), Some(slot)) => {
+            let at = |offset| Layout::new(leaf.shape().to_vec(), contiguous.strides().to_vec(), offset);
+            let value = match (&leaf.node.op, place, scalar_slot) {
+                (Op::Literal(bits), ..) => Value::Computed(Expr::literal(leaf.dtype(), *bits)),
+                (Op::Scalars(values), _, Some(slot)) => {
                     assert!(values.len() <= ALIGN, "at most {ALIGN} step-varying numbers a tensor");
-                    let layout =
-                        Layout::new(leaf.shape().to_vec(), contiguous.strides().to_vec(), scalar * ALIGN);
                     scalar += 1;
-                    Value::Memory(Place::new(slot, layout))
+                    Value::Memory(Place::new(slot, at((scalar - 1) * ALIGN)))
                 }
-                _ => {
-                    let slot = self.slot(SlotKind::Leaf(i), leaf.numel() * DType::BYTES, Role::Input);
-                    Value::Memory(Place::new(slot, contiguous))
+                (_, place, _) => {
+                    let (buffer, offset) = place.expect("data lies in memory");
+                    Value::Memory(Place::new(slots[buffer], at(offset)))
                 }
             };
             self.leaves.push(value);
@@ -304,7 +306,7 @@ impl<'a> Lower<'a> {
 
     /// Shape and type of input `i`.
     pub fn input_meta(&self, i: usize) -> Meta {
-        self.request.nodes[self.node].state().inputs[i].meta().clone()
+        self.wiring.meta(self.request, self.wiring.inputs[self.node][i]).clone()
     }
 
     /// Number of inputs.
@@ -395,7 +397,7 @@ impl<'a> Lower<'a> {
         }
         let now = std::mem::replace(&mut self.node, whole);
         let arg = self.output(0);
-        if joins::joined(self.request, whole).is_some_and(|j| j.gaps) {
+        if joins::joined(self.request, self.wiring, whole).is_some_and(|j| j.gaps) {
             let meta = self.output_meta(0).clone();
             let dense = Layout::contiguous(&meta.shape);
             let layout = Layout::new(meta.shape.clone(), dense.strides().to_vec(), arg.offset / DType::BYTES);

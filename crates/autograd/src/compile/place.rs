@@ -28,7 +28,7 @@ pub(super) enum Value {
 /// What a slot is before memory is planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SlotKind {
-    /// A leaf of the wiring.
+    /// A buffer with leaves of the wiring.
     Leaf(usize),
     /// The step-varying numbers.
     Scalars,

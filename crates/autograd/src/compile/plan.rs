@@ -23,16 +23,18 @@ struct Plan {
     external: Vec<External>,
     /// External slot of every output of every wanted node.
     results: Vec<Vec<usize>>,
-    /// Step-varying numbers, one aligned row a leaf.
-    scalars: Mutex<Option<Buffer>>,
-    scalar_bytes: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum External {
+    /// A buffer with leaves.
     Leaf(usize),
+    /// Step-varying numbers, one aligned row a leaf.
     Scalars,
-    Output { bytes: usize, role: Role },
+    Output {
+        bytes: usize,
+        role: Role,
+    },
 }
 
 /// Plans by key, with the time of their last use.
@@ -47,18 +49,20 @@ const MAX_PLANS: usize = 256;
 
 static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
 
-/// Evaluates a request: the values of its wanted nodes are known afterwards.
-pub(crate) fn run(device: &Device, request: &Request) -> Result<()> {
-    let wiring = Wiring::new(request);
+/// Evaluates a request: the values of its wanted nodes, in order.
+///
+/// # Errors
+/// Whatever goes wrong on the device. Nothing was overwritten then, unless the error says that a kernel failed.
+pub(crate) fn run(device: &Device, request: &Request, wiring: &Wiring) -> Result<Vec<Vec<Buffer>>> {
     let key = wiring.key(device, request);
     let known = CACHE.lock().unwrap_or_else(|e| e.into_inner()).get(&key);
     let plan = known.unwrap_or_else(|| {
         let _span = device.span("compile");
-        let plan = Arc::new(Plan::compile(device, request, &wiring));
+        let plan = Arc::new(Plan::compile(device, request, wiring));
         CACHE.lock().unwrap_or_else(|e| e.into_inner()).insert(key, plan.clone());
         plan
     });
-    plan.run(device, request, &wiring)
+    plan.run(wiring)
 }
 
 /// The plans kept for `device`, for looking at their launches, shaders, memory and cost.
@@ -110,7 +114,7 @@ impl Plan {
         for (v, slot) in lowered.slots.iter().enumerate() {
             let kind = match slot.kind {
                 SlotKind::Temp => continue,
-                SlotKind::Leaf(leaf) => External::Leaf(leaf),
+                SlotKind::Leaf(slot) => External::Leaf(slot),
                 SlotKind::Scalars => External::Scalars,
                 SlotKind::Output => External::Output { bytes: slot.bytes, role: slot.role },
             };
@@ -118,52 +122,33 @@ impl Plan {
             external.push(kind);
         }
         let wanted = (0..request.nodes.len()).filter(|&n| wiring.wanted[n]);
-        let results = wanted
+        let results: Vec<Vec<usize>> = wanted
             .map(|n| lowered.places(n).iter().map(|place| numbered[&numbers[place.slot]]).collect())
             .collect();
-        let scalars = wiring.leaves.iter().filter(|l| matches!(l.node.op, Op::Scalars(_))).count();
+        for &((node, output), role) in &wiring.roles {
+            let slot = numbered[&numbers[lowered.places(node)[output].slot]];
+            if let External::Output { role: of, .. } = &mut external[slot] {
+                *of = role;
+            }
+        }
         let graph = Arc::new(CommandGraph::new(device.target(), slots, launches));
         let view = PlanView { graph, passes: Arc::new(passes) };
         if std::env::var_os("WGRAD_EXPLAIN").is_some_and(|v| v != "0") {
             eprintln!("{view}");
         }
-        Plan {
-            view,
-            device: device.clone(),
-            external,
-            results,
-            scalars: Mutex::default(),
-            scalar_bytes: scalars * limits::BINDING_ALIGN,
-        }
+        Plan { view, device: device.clone(), external, results }
     }
 
-    fn run(&self, device: &Device, request: &Request, wiring: &Wiring) -> Result<()> {
-        // Held for the whole run: two threads that replay one plan take turns.
-        let mut scalars = self.scalars.lock().unwrap_or_else(|e| e.into_inner());
-        if self.scalar_bytes > 0 {
-            if scalars.is_none() {
-                *scalars = Some(device.alloc(self.scalar_bytes, Role::State)?);
-            }
-            device.write(scalars.as_ref().expect("set above"), &scalar_rows(wiring));
-        }
-        let buffers: Vec<Buffer> = self
-            .external
-            .iter()
-            .map(|external| match *external {
-                External::Leaf(leaf) => {
-                    let tensor = &wiring.leaves[leaf];
-                    tensor.node.buffer(tensor.output)
-                }
-                External::Scalars => Ok(scalars.clone().expect("set above")),
-                External::Output { bytes, role } => device.alloc(bytes, role),
-            })
-            .collect::<Result<_>>()?;
-        self.view.graph.run(device, &buffers)?;
-        let wanted = request.nodes.iter().zip(&wiring.wanted).filter(|(_, w)| **w).map(|(n, _)| n);
-        for (node, slots) in wanted.zip(&self.results) {
-            node.state().values = slots.iter().map(|&s| Some(buffers[s].clone())).collect();
-        }
-        Ok(())
+    fn run(&self, wiring: &Wiring) -> Result<Vec<Vec<Buffer>>> {
+        let bind = |external: &External| match *external {
+            External::Leaf(slot) => Ok(wiring.buffers[slot].clone()),
+            External::Scalars => self.device.upload(&scalar_rows(wiring), Role::State),
+            External::Output { bytes, role } => self.device.alloc(bytes, role),
+        };
+        let buffers: Vec<Buffer> = self.external.iter().map(bind).collect::<Result<_>>()?;
+        self.view.graph.run(&self.device, &buffers)?;
+        let of = |slots: &Vec<usize>| slots.iter().map(|&slot| buffers[slot].clone()).collect();
+        Ok(self.results.iter().map(of).collect())
     }
 }
 

@@ -4,18 +4,17 @@ use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use gpu_core::Device;
+use gpu_core::{Buffer, DType, Device, Role};
 
 use crate::Tensor;
-use crate::node::Node;
-use crate::op::Op;
+use crate::node::{Node, Stored};
+use crate::op::{Meta, Op};
+use crate::snapshot::Snapshot;
 
 /// Nodes to evaluate.
 pub(crate) struct Request {
     /// In an order in which inputs come first.
     pub nodes: Vec<Arc<Node>>,
-    /// Those whose values are kept.
-    pub wanted: Vec<Arc<Node>>,
     /// For every in-place pair of every node, in order: whether the input's memory may be overwritten.
     pub donated: Vec<bool>,
 }
@@ -35,35 +34,70 @@ pub(crate) struct Wiring {
     pub inputs: Vec<Vec<Source>>,
     /// Evaluated tensors and step-varying numbers that nodes read.
     pub leaves: Vec<Tensor>,
+    /// Where each leaf lies: a number in [`Wiring::buffers`], and its first element there; `None` for numbers.
+    pub places: Vec<Option<(usize, usize)>>,
+    /// The memory behind the leaves, each once.
+    pub buffers: Vec<Buffer>,
+    /// Live-out nodes, whose values are kept.
     pub wanted: Vec<bool>,
+    /// Kept outputs that are no activations: node and output, and what they are.
+    pub roles: Vec<((usize, usize), Role)>,
     /// Whether a wanted node depends on it.
     pub live: Vec<bool>,
 }
 
+impl Request {
+    pub fn new(snapshot: &Snapshot, donated: Vec<bool>) -> Request {
+        Request { nodes: snapshot.nodes.iter().map(|entry| entry.node.clone()).collect(), donated }
+    }
+}
+
 impl Wiring {
-    pub fn new(request: &Request) -> Wiring {
-        let mut nodes: HashMap<*const Node, usize> = HashMap::new();
-        let mut leaf_index: HashMap<(*const Node, usize), usize> = HashMap::new();
-        let mut leaves: Vec<Tensor> = vec![];
-        let mut inputs = vec![];
-        for (i, node) in request.nodes.iter().enumerate() {
-            let state = node.state();
-            let sources = state.inputs.iter().map(|tensor| match nodes.get(&Arc::as_ptr(&tensor.node)) {
-                Some(&n) => Source::Node(n, tensor.output),
-                None => Source::Leaf(
-                    *leaf_index.entry((Arc::as_ptr(&tensor.node), tensor.output)).or_insert_with(|| {
-                        leaves.push(tensor.clone());
-                        leaves.len() - 1
-                    }),
-                ),
+    /// Of a snapshot whose leaves are `stored`, and the nodes to keep.
+    pub fn new(
+        snapshot: &Snapshot,
+        stored: Vec<Option<Stored>>,
+        wanted: Vec<bool>,
+        roles: Vec<((usize, usize), Role)>,
+    ) -> Wiring {
+        let (mut known, mut buffers) = (HashMap::new(), vec![]);
+        let place = |stored: Option<Stored>| {
+            let Stored { buffer, offset } = stored?;
+            let slot = *known.entry(buffer.id()).or_insert_with(|| {
+                buffers.push(buffer);
+                buffers.len() - 1
             });
-            inputs.push(sources.collect());
-            nodes.insert(Arc::as_ptr(node), i);
+            Some((slot, offset))
+        };
+        let places = stored.into_iter().map(place).collect();
+        Wiring {
+            inputs: snapshot.nodes.iter().map(|entry| entry.sources.clone()).collect(),
+            leaves: snapshot.leaves.clone(),
+            places,
+            buffers,
+            wanted,
+            roles,
+            live: vec![true; snapshot.nodes.len()],
         }
-        let mut wanted = vec![false; request.nodes.len()];
-        request.wanted.iter().for_each(|n| wanted[nodes[&Arc::as_ptr(n)]] = true);
-        let live = vec![true; request.nodes.len()];
-        Wiring { inputs, leaves, wanted, live }
+    }
+
+    /// Shape and type of what a node reads.
+    pub fn meta<'a>(&'a self, request: &'a Request, source: Source) -> &'a Meta {
+        match source {
+            Source::Leaf(leaf) => self.leaves[leaf].meta(),
+            Source::Node(node, output) => &request.nodes[node].outputs[output],
+        }
+    }
+
+    /// Bytes that leaves take of each buffer, counted from its start.
+    pub fn buffer_bytes(&self) -> Vec<usize> {
+        let mut bytes = vec![0; self.buffers.len()];
+        for (leaf, place) in self.leaves.iter().zip(&self.places) {
+            if let Some((slot, offset)) = *place {
+                bytes[slot] = bytes[slot].max((offset + leaf.numel()) * DType::BYTES);
+            }
+        }
+        bytes
     }
 
     /// Everything that a plan depends on, as bytes: equal keys mean the same plan.
@@ -81,7 +115,7 @@ impl Wiring {
                 _ => 0u8.hash(&mut bytes),
             }
         }
-        (&self.wanted, &request.donated).hash(&mut bytes);
+        (&self.places, &self.wanted, &self.roles, &request.donated).hash(&mut bytes);
         bytes.0
     }
 }

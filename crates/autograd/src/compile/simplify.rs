@@ -37,5 +37,13 @@ pub(super) fn simplify(request: &Request, wiring: &Wiring) -> Wiring {
             read.for_each(|n| live[n] = true);
         }
     }
-    Wiring { inputs, leaves: wiring.leaves.clone(), wanted: wiring.wanted.clone(), live }
+    Wiring {
+        inputs,
+        live,
+        leaves: wiring.leaves.clone(),
+        places: wiring.places.clone(),
+        buffers: wiring.buffers.clone(),
+        wanted: wiring.wanted.clone(),
+        roles: wiring.roles.clone(),
+    }
 }

@@ -24,7 +24,7 @@ pub const MISTAKES: &[Mistake] = &[
     ("backward of a freed graph", &["backward", "freed", "tensors.rs"], || {
         let x = f32s(&[2]).variable();
         let loss = x.square().sum_all();
-        autograd::step(&cpu(), Some(&loss)).unwrap();
+        Transaction::default().loss(&loss).run().unwrap();
         drop(loss.backward());
     }),
     ("SgdStep", &["sgd_step", "[3]"], || {

@@ -53,10 +53,10 @@ fn graphs() -> impl Strategy<Value = Graph> {
 
 /// What a graph evaluates to: held results, the loss, and gradients of all variables.
 fn values(graph: &Graph, device: &Device) -> Vec<(String, Vec<f32>)> {
-    let mut wanted = outputs(graph, device);
-    // In one plan: only what is held now exists.
-    evaluate(device).unwrap();
-    wanted.drain(..).map(|(name, t)| (name, t.to_vec().unwrap())).collect()
+    let wanted = outputs(graph, device);
+    // In one plan.
+    evaluate(&wanted.iter().map(|(_, t)| t).collect::<Vec<_>>()).unwrap();
+    wanted.into_iter().map(|(name, t)| (name, t.to_vec().unwrap())).collect()
 }
 
 fn outputs(graph: &Graph, device: &Device) -> Vec<(String, Tensor)> {

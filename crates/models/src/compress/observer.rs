@@ -33,11 +33,13 @@ impl Observer {
     /// Whatever goes wrong on the device.
     pub fn observe(&mut self, x: &Tensor) -> Result<()> {
         let (low, high) = self.spec.extremes(&x.detach());
-        self.seen = Some(match self.seen.take() {
+        let (low, high) = match &self.seen {
             None => (low, high),
             Some((lowest, highest)) => (lowest.minimum(&low), highest.maximum(&high)),
-        });
-        autograd::evaluate(x.device())
+        };
+        autograd::evaluate(&[&low, &high])?;
+        self.seen = Some((low, high));
+        Ok(())
     }
 
     /// The quantizer for everything that was seen; `None` before.

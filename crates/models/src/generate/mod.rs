@@ -6,7 +6,7 @@ mod ctc;
 mod sampler;
 mod search;
 
-use autograd::{Device, Result, Tensor};
+use autograd::{Device, Result, Tensor, Transaction};
 
 pub use beam::{Hypothesis, beam_search};
 pub use ctc::{ctc_beam_search, ctc_collapse, ctc_greedy};
@@ -70,8 +70,8 @@ impl<'a, M: LanguageModel> Reader<'a, M> {
         let tokens = Tensor::scalars(device, &[token]).reshape(&[1, 1]);
         let logits = self.model.next(&tokens, &mut self.state);
         self.tokens.push(token);
-        // Nobody will ask for gradients: without this the states would keep each other for ever.
-        autograd::step(device, Some(&logits))?;
+        // Frees the token's graph: otherwise every state would keep the one before.
+        Transaction::default().loss(&logits).run()?;
         logits.to_vec()
     }
 

@@ -53,7 +53,7 @@ pub fn adjoint(
     let mut fault = Ok(());
     let after = |x: &[Tensor]| {
         if fault.is_ok() {
-            fault = autograd::evaluate(x[0].device());
+            fault = autograd::evaluate(&x.iter().collect::<Vec<_>>());
         }
     };
     let mut state = integrate(&field, state, (to, from), steps, method, after).into_iter().skip(1);

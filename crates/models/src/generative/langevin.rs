@@ -29,7 +29,7 @@ pub fn langevin(
     for _ in 0..count {
         let noise = generator.normal(x.device(), x.shape());
         x = (&x + score(&x) * step + noise * (2.0 * step).sqrt()).detach();
-        autograd::evaluate(x.device())?;
+        autograd::evaluate(&[&x])?;
     }
     Ok(x)
 }

@@ -163,7 +163,7 @@ impl NoiseSchedule {
             let t = time(i);
             let noise = generator.normal(x.device(), x.shape());
             x = self.ddim_step(&x, &eps(&x, t), t, (i > 1).then(|| time(i - 1)), eta, &noise).detach();
-            autograd::evaluate(x.device())?;
+            autograd::evaluate(&[&x])?;
         }
         Ok(x)
     }

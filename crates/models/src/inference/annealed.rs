@@ -31,7 +31,7 @@ pub fn annealed_importance(
     for pair in schedule.windows(2) {
         log_weights = (log_weights + log_density(&state, pair[1]) - log_density(&state, pair[0])).detach();
         state = transition(&state, pair[1], generator).detach();
-        autograd::evaluate(start.device())?;
+        autograd::evaluate(&[&state, &log_weights])?;
     }
     let log_weights = log_weights.to_vec::<f32>()?.into_iter().map(f64::from).collect();
     Ok((Importance::new(log_weights), state))

@@ -105,8 +105,7 @@ pub fn sample(
         match kernel.step_size() {
             Some(size) => size.update(acceptance.mean_all().item()?),
             None => {
-                drop(acceptance);
-                autograd::evaluate(start.device())?;
+                autograd::evaluate(&[&state])?;
             }
         }
     }

@@ -1,10 +1,7 @@
 //! Batch normalisation with running statistics (Ioffe and Szegedy 2015).
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use autograd::{BatchNormOutput, Tensor, batch_norm_train};
 
-use crate::params::Counter;
 use crate::{Init, Mode, Param, Params};
 
 /// A batch normalisation layer of inputs with `D` dimensions beside batch and channels: [`BatchNorm1d`], [`BatchNorm2d`] or
@@ -14,7 +11,6 @@ pub struct BatchNorm<const D: usize> {
     pub(super) bias: Param,
     pub(super) running_mean: Param,
     pub(super) running_var: Param,
-    batches: Counter,
     pub(super) eps: f32,
     momentum: f32,
 }
@@ -73,15 +69,16 @@ impl<const D: usize> BatchNorm<D> {
     /// A weight that starts otherwise than at 1, such as 0 at the end of a residual branch (Goyal et al. 2017).
     #[track_caller]
     pub fn with_weight(params: &Params, channels: usize, weight: Init) -> BatchNorm<D> {
-        BatchNorm {
+        let layer = BatchNorm {
             weight: params.param("weight", &[channels], weight),
             bias: params.param("bias", &[channels], Init::ZEROS),
             running_mean: params.buffer("running_mean", &[channels], Init::ZEROS),
             running_var: params.buffer("running_var", &[channels], Init::ONES),
-            batches: params.counter("num_batches_tracked"),
             eps: 1e-5,
             momentum: 0.1,
-        }
+        };
+        params.count_updates("num_batches_tracked", &layer.running_mean);
+        layer
     }
 
     pub(crate) fn weight(&self) -> &Param {
@@ -124,8 +121,7 @@ impl<const D: usize> BatchNorm<D> {
     pub(super) fn track(&self, batch: &BatchNormOutput) {
         let (mean, var) = (self.running_mean.value(), self.running_var.value());
         let (mean, var) = batch.running(&mean, &var, self.momentum);
-        self.running_mean.set(&mean);
-        self.running_var.set(&var);
-        self.batches.0.fetch_add(1, Relaxed);
+        self.running_mean.update(&mean);
+        self.running_var.update(&var);
     }
 }

@@ -42,7 +42,9 @@ impl SpectralNorm {
             u: path.path(0).buffer("_u", &[shape[0]], normal),
             v: path.path(0).buffer("_v", &[shape[1..].iter().product()], normal),
         };
-        layer.iterate(FIRST_STEPS);
+        let (u, v) = layer.iterate(FIRST_STEPS);
+        layer.u.set(&u);
+        layer.v.set(&v);
         layer
     }
 
@@ -50,15 +52,15 @@ impl SpectralNorm {
     #[track_caller]
     pub fn forward(&self, mode: Mode) -> Tensor {
         if mode == Mode::Train {
-            self.iterate(1);
+            let (u, v) = self.iterate(1);
+            self.u.update(&u);
+            self.v.update(&v);
         }
         self.weight.value().spectral_norm(&self.u.value(), &self.v.value(), 0)
     }
 
     #[track_caller]
-    fn iterate(&self, steps: usize) {
-        let (u, v) = self.weight.value().singular_vectors(&self.u.value(), 0, steps, EPS);
-        self.u.set(&u);
-        self.v.set(&v);
+    fn iterate(&self, steps: usize) -> (Tensor, Tensor) {
+        self.weight.value().singular_vectors(&self.u.value(), 0, steps, EPS)
     }
 }

@@ -1,8 +1,9 @@
 //! Averages of parameters over steps.
 
-use autograd::{Result, Tensor};
+use autograd::{Result, Role, State, Tensor, Transaction};
 
 use super::optimizer::saved_state;
+use crate::params::Place;
 use crate::{Param, Params};
 
 /// An average of a model's parameters beside the ones that are trained: exponential (EMA), or of equal weights (Polyak and Juditsky
@@ -29,9 +30,9 @@ use crate::{Param, Params};
 pub struct Average {
     /// How much stays at an update; `None` for equal weights.
     decay: Option<f32>,
-    values: Vec<(Param, Tensor)>,
-    /// What the parameters were before the averages took their places.
-    aside: Option<Vec<Tensor>>,
+    values: Vec<(Param, State)>,
+    /// Where the parameters were before the averages took their places.
+    aside: Option<Vec<Place>>,
     updates: usize,
 }
 
@@ -47,38 +48,56 @@ impl Average {
     }
 
     fn new(params: &Params, decay: Option<f32>) -> Average {
-        let values = params.trainable().into_iter().map(|p| (p.clone(), p.value().detach())).collect();
+        let values = params.trainable().into_iter().map(|param| {
+            let start = State::new(&param.value(), Role::State);
+            (param, start)
+        });
+        let values = values.collect();
         Average { decay, values, aside: None, updates: 0 }
     }
 
     /// Takes in the parameters as they are now, usually after an optimizer's step.
     ///
     /// # Errors
-    /// Whatever goes wrong on the device.
+    /// Whatever goes wrong on the device. The averages are as they were then.
     pub fn update(&mut self) -> Result<()> {
+        let mut step = Transaction::default();
+        self.record(&mut step);
+        step.run()?;
+        self.succeeded();
+        Ok(())
+    }
+
+    /// Records the update as a part of an optimizer's step, with the parameters after it. Only if that succeeds the update
+    /// [counts](Average::succeeded).
+    pub fn record(&self, step: &mut Transaction) {
         let share = match self.decay {
             Some(decay) => 1.0 - decay,
             None => 1.0 / (self.updates + 1) as f32,
         };
-        for (param, average) in &mut self.values {
-            let value = param.value().detach();
-            // A copy: to hold the parameters' own memory would keep the optimizer from overwriting it.
-            *average = if self.updates == 0 { value * 1.0 } else { average.lerp(&value, share) };
+        for (param, average) in &self.values {
+            let value = param.value_after(step);
+            // A copy: the average's memory is its own.
+            let new = if self.updates == 0 { value * 1.0 } else { average.value().lerp(&value, share) };
+            step.set(average, new);
         }
+    }
+
+    /// The update that was recorded last has been computed.
+    pub fn succeeded(&mut self) {
         self.updates += 1;
-        // Before the next step: the optimizer overwrites parameters in place where nobody waits for them.
-        self.values.first().map_or(Ok(()), |(_, average)| autograd::evaluate(average.device()))
     }
 
     /// Puts the averages in the parameters' places; a second call puts the parameters back.
     pub fn swap(&mut self) {
-        match self.aside.take() {
-            None => {
-                self.aside = Some(self.values.iter().map(|(param, _)| param.value()).collect());
-                self.values.iter().for_each(|(param, average)| param.set(average));
-            }
-            // The very same tensors, in which the optimizer knows its own.
-            Some(aside) => self.values.iter().zip(aside).for_each(|((param, _), own)| param.put_back(own)),
+        let back = self.aside.take();
+        let places = match &back {
+            None => self.values.iter().map(|(_, average)| Place::own(average)).collect(),
+            Some(aside) => aside.clone(),
+        };
+        let aside = self.values.iter().zip(places).map(|((param, _), place)| param.put(place)).collect();
+        if back.is_none() {
+            self.aside = Some(aside);
         }
     }
 
@@ -89,7 +108,7 @@ impl Average {
 
     /// The averages by the names of their parameters; with [`updates`](Average::updates) all it takes to go on.
     pub fn state(&self) -> Vec<(String, Tensor)> {
-        self.values.iter().map(|(param, average)| (param.name().to_owned(), average.clone())).collect()
+        self.values.iter().map(|(param, average)| (param.name().to_owned(), average.value())).collect()
     }
 
     /// Goes on after `updates` updates with the [`state`](Average::state) of that time.
@@ -98,8 +117,8 @@ impl Average {
     /// [`Error::OptimizerState`](crate::Error::OptimizerState) when an average is missing or has another shape.
     pub fn resume(&mut self, updates: usize, saved: &[(String, Tensor)]) -> crate::Result<()> {
         let saved = saved.iter().map(|(name, t)| (name.as_str(), t)).collect();
-        for (param, average) in &mut self.values {
-            *average = saved_state(&saved, param.name(), average.shape())?;
+        for (param, average) in &self.values {
+            average.set(&saved_state(&saved, param.name(), average.value().shape())?);
         }
         self.updates = updates;
         Ok(())

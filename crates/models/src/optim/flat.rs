@@ -1,8 +1,9 @@
 //! Parameters of one group in one flat tensor, so that an update is a single launch.
 
-use autograd::{Device, Gradients, Result, Tensor, flatten_all};
+use autograd::{Device, Gradients, Result, Role, State, Tensor, flatten_all};
 
 use crate::Param;
+use crate::params::Place;
 
 /// Each parameter starts at a multiple of this many elements, so that kernels can bind it by itself.
 const ALIGN: usize = gpu_core::limits::BINDING_ALIGN / gpu_core::DType::BYTES;
@@ -43,24 +44,31 @@ pub(super) struct Group {
     pub params: Vec<Param>,
     pub shapes: Vec<Vec<usize>>,
     /// All values `[len]`, with zeros between the parameters.
-    pub flat: Tensor,
-    /// The parameters' values as this group last set or saw them.
-    seen: Vec<Tensor>,
+    pub flat: State,
 }
 
 impl Group {
     fn new(options: GroupOptions, params: Vec<Param>) -> Group {
-        let seen: Vec<Tensor> = params.iter().map(Param::value).collect();
-        let shapes = seen.iter().map(|t| t.shape().to_vec()).collect();
-        let flat = join(&detached(&seen));
-        Group { options, params, shapes, flat, seen }
+        let values: Vec<Tensor> = params.iter().map(Param::value).collect();
+        let shapes = values.iter().map(|t| t.shape().to_vec()).collect();
+        let flat = State::new(&join(&detached(&values)), Role::Parameter);
+        Group { options, params, shapes, flat }
     }
 
-    /// Takes over values that somebody else has set since the last step, such as loaded weights.
-    pub fn refresh(&mut self) {
-        if self.params.iter().zip(&self.seen).any(|(param, seen)| !param.value().same(seen)) {
-            self.seen = self.params.iter().map(Param::value).collect();
-            self.flat = join(&detached(&self.seen));
+    /// Makes every parameter a part of the flat tensor, with the value that it has now: at first, and where somebody else has set one
+    /// since, such as loaded weights.
+    pub fn gather(&self) {
+        let mut start = 0;
+        let mut places = vec![];
+        for shape in &self.shapes {
+            places.push(Place::part(&self.flat, start, shape));
+            start += padded(shape);
+        }
+        let elsewhere = |(param, place): (&Param, &Place)| !param.place().same(place);
+        if self.params.iter().zip(&places).any(elsewhere) {
+            let values: Vec<Tensor> = self.params.iter().map(Param::value).collect();
+            self.flat.set(&join(&detached(&values)));
+            self.params.iter().zip(places).for_each(|(param, place)| _ = param.put(place));
         }
     }
 
@@ -82,16 +90,6 @@ impl Group {
         }
         join(&found)
     }
-
-    /// Takes new values for all parameters: each becomes a view on the flat tensor.
-    pub fn set(&mut self, flat: Tensor) {
-        self.flat = flat;
-        self.seen.clear();
-        for (param, value) in self.params.iter().zip(split(&self.flat, &self.shapes)) {
-            param.set(&value);
-            self.seen.push(param.value());
-        }
-    }
 }
 
 fn detached(tensors: &[Tensor]) -> Vec<Tensor> {
@@ -109,14 +107,19 @@ pub(super) fn split(flat: &Tensor, shapes: &[Vec<usize>]) -> Vec<Tensor> {
     let part = |shape: &Vec<usize>| {
         let count: usize = shape.iter().product();
         let part = flat.narrow(0, start, count).reshape(shape);
-        start += count.next_multiple_of(ALIGN);
+        start += padded(shape);
         part
     };
     shapes.iter().map(part).collect()
 }
 
-/// Zeros in memory of their own for joined tensors of the given shapes.
-pub(super) fn zeros(device: &Device, shapes: &[Vec<usize>]) -> Result<Tensor> {
-    let len = shapes.iter().map(|s| s.iter().product::<usize>().next_multiple_of(ALIGN)).sum();
-    Tensor::from_slice(device, &vec![0f32; len], &[len])
+/// Elements from the start of a part to that of the next.
+fn padded(shape: &[usize]) -> usize {
+    shape.iter().product::<usize>().next_multiple_of(ALIGN)
+}
+
+/// Zeros beside joined tensors of the given shapes.
+pub(super) fn zeros(device: &Device, shapes: &[Vec<usize>]) -> Result<State> {
+    let len = shapes.iter().map(|shape| padded(shape)).sum();
+    Ok(State::new(&Tensor::from_slice(device, &vec![0f32; len], &[len])?, Role::State))
 }

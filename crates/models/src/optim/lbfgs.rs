@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use autograd::{Result, Tensor};
+use autograd::{Result, Tensor, Transaction};
 
 use self::search::{Point, Search};
 use crate::{Param, Params};
@@ -238,8 +238,7 @@ impl Place {
         let loss = loss();
         let gradients = loss.backward();
         let found: Vec<Option<Tensor>> = self.0.iter().map(|p| gradients.get(&p.value()).cloned()).collect();
-        drop(gradients);
-        autograd::step(loss.device(), Some(&loss))?;
+        found.iter().flatten().fold(gradients.transaction(), Transaction::output).run()?;
         let mut gradient = vec![];
         for (param, found) in self.0.iter().zip(&found) {
             match found {

@@ -1,10 +1,11 @@
 //! Lookahead.
 
-use autograd::{Gradients, Result, Tensor};
+use autograd::{Gradients, Result, Role, State, Tensor, Transaction};
 
+use super::flat::{Group, join, split};
+use super::optimize::Optimize;
 use super::optimizer::{Optimizer, saved_state};
 use super::rule::Rule;
-use crate::Param;
 
 /// Lookahead (Zhang et al. 2019, "Lookahead optimizer: k steps forward, 1 step back") around any optimizer: after every `k` steps
 /// the parameters go back to `slow + alpha (p - slow)`, which is then the new `slow`.
@@ -25,8 +26,8 @@ pub struct Lookahead<R> {
     inner: Optimizer<R>,
     k: usize,
     alpha: f32,
-    /// Parameters and where they were `k` steps ago; filled at the first step.
-    slow: Vec<(Param, Tensor)>,
+    /// Where the flat parameters of every group were `k` steps ago; filled at the first step.
+    slow: Vec<State>,
 }
 
 impl<R: Rule> Lookahead<R> {
@@ -48,29 +49,21 @@ impl<R: Rule> Lookahead<R> {
     /// One step of the inner optimizer, and after every `k` of them the step back.
     ///
     /// # Errors
-    /// Whatever goes wrong on the device.
+    /// As [`Optimizer::step`].
     ///
     /// # Panics
     /// When a trainable parameter has no gradient.
     #[track_caller]
     pub fn step(&mut self, gradients: Gradients, lr: f32) -> Result<()> {
-        if self.slow.is_empty() {
-            self.slow = self.inner.updated().into_iter().map(|p| (p.clone(), p.value().detach())).collect();
-        }
-        self.inner.step(gradients, lr)?;
-        if !self.inner.steps().is_multiple_of(self.k) {
-            return Ok(());
-        }
-        for (param, slow) in &mut self.slow {
-            *slow = slow.lerp(&param.value().detach(), self.alpha);
-            param.set(slow);
-        }
-        self.inner.adopt()
+        Optimize::step(self, gradients, lr)
     }
 
     /// The inner optimizer's state, and the slow parameters as `"NAME.slow"`.
     pub fn state(&self) -> Vec<(String, Tensor)> {
-        let slow = self.slow.iter().map(|(param, slow)| (format!("{}.slow", param.name()), slow.clone()));
+        let slow = self.inner.groups().zip(&self.slow).flat_map(|(group, slow)| {
+            let parts = split(&slow.value(), &group.shapes);
+            names(group).zip(parts).collect::<Vec<_>>()
+        });
         self.inner.state().into_iter().chain(slow).collect()
     }
 
@@ -84,11 +77,52 @@ impl<R: Rule> Lookahead<R> {
             return Ok(());
         }
         let saved = saved.iter().map(|(name, t)| (name.as_str(), t)).collect();
-        let slow = |p: Param| {
-            let shape = p.value().shape().to_vec();
-            Ok((p.clone(), saved_state(&saved, &format!("{}.slow", p.name()), &shape)?))
+        let slow = |group: &Group| {
+            let parts =
+                names(group).zip(&group.shapes).map(|(name, shape)| saved_state(&saved, &name, shape));
+            Ok(State::new(&join(&parts.collect::<crate::Result<Vec<_>>>()?), Role::State))
         };
-        self.slow = self.inner.updated().into_iter().map(slow).collect::<crate::Result<_>>()?;
+        self.slow = self.inner.groups().map(slow).collect::<crate::Result<_>>()?;
         Ok(())
     }
+}
+
+impl<R: Rule> Optimize for Lookahead<R> {
+    fn record(&mut self, gradients: &Gradients, lr: f32, step: &mut Transaction) -> Result<()> {
+        if self.slow.is_empty() {
+            self.inner.open()?;
+            let start = |group: &Group| State::new(&group.flat.value(), Role::State);
+            self.slow = self.inner.groups().map(start).collect();
+        }
+        self.inner.record(gradients, lr, step)?;
+        if (self.steps() + 1).is_multiple_of(self.k) {
+            for (group, slow) in self.inner.groups().zip(&self.slow) {
+                let back = slow.value().lerp(&step.value(&group.flat), self.alpha);
+                step.set(&group.flat, back.clone());
+                step.set(slow, back);
+            }
+        }
+        Ok(())
+    }
+
+    fn succeeded(&mut self) {
+        self.inner.succeeded();
+    }
+
+    fn steps(&self) -> usize {
+        Lookahead::steps(self)
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        Lookahead::state(self)
+    }
+
+    fn resume(&mut self, steps: usize, state: &[(String, Tensor)]) -> crate::Result<()> {
+        Lookahead::resume(self, steps, state)
+    }
+}
+
+/// What the slow parameters of a group are saved as.
+fn names(group: &Group) -> impl Iterator<Item = String> {
+    group.params.iter().map(|param| format!("{}.slow", param.name()))
 }

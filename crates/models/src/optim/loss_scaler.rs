@@ -1,6 +1,6 @@
 //! Dynamic loss scaling.
 
-use autograd::{Device, Gradients, Tensor};
+use autograd::{Device, Gradients, Role, State, Tensor};
 
 use super::flat::join;
 use super::optimizer::saved_state;
@@ -37,22 +37,23 @@ pub struct LossScaler {
     backoff: f32,
     interval: usize,
     /// Scalars, as the other two: numbers of steps since the scale changed, and without effect.
-    scale: Tensor,
-    clean: Tensor,
-    skipped: Tensor,
+    scale: State,
+    clean: State,
+    skipped: State,
 }
 
 impl LossScaler {
     /// torch's defaults: a scale of 65536, doubled after 2000 steps without an overflow, halved after one with.
     pub fn new(device: &Device) -> LossScaler {
-        let scalar = |value: f32| Tensor::constant(device, &[value], &[]);
+        let scalar = |value: f32| State::new(&Tensor::constant(device, &[value], &[]), Role::State);
         let [scale, clean, skipped] = [65536.0, 0.0, 0.0].map(scalar);
         LossScaler { growth: 2.0, backoff: 0.5, interval: 2000, scale, clean, skipped }
     }
 
     /// The scale to begin with. Of powers of 2, scaling rounds nothing.
     pub fn init_scale(self, scale: f32) -> LossScaler {
-        LossScaler { scale: Tensor::constant(self.scale.device(), &[scale], &[]), ..self }
+        self.scale.set(&Tensor::constant(self.scale.value().device(), &[scale], &[]));
+        self
     }
 
     /// The factor on the scale after [`growth_interval`](LossScaler::growth_interval) steps.
@@ -73,7 +74,7 @@ impl LossScaler {
     /// The loss, a scalar, times the scale: for [`backward`](Tensor::backward).
     #[track_caller]
     pub fn scale(&self, loss: &Tensor) -> Tensor {
-        loss * self.scale.reshape(loss.shape())
+        loss * self.scale.value().reshape(loss.shape())
     }
 
     /// The gradients of the loss, given those of the scaled one; once a step. If any is not finite, their
@@ -82,8 +83,8 @@ impl LossScaler {
     /// # Panics
     /// When there are no gradients.
     #[track_caller]
-    pub fn unscale(&mut self, gradients: Gradients) -> Gradients {
-        let inverse = self.scale.reciprocal();
+    pub fn unscale(&self, gradients: Gradients) -> Gradients {
+        let inverse = self.scale.value().reciprocal();
         let gradients = gradients.map(|g| g * &inverse);
         let all: Vec<Tensor> =
             gradients.variables().iter().filter_map(|v| gradients.get(v).cloned()).collect();
@@ -100,30 +101,37 @@ impl LossScaler {
         gradients.with_root(decisive)
     }
 
-    fn update(&mut self, ok: &Tensor) {
-        let clean = &self.clean + 1.0;
-        let due = clean.ge(self.interval as f32);
-        let grown = &self.scale * self.growth;
-        let grown = grown.where_(&due.logical_and(grown.isfinite()), &self.scale);
-        self.scale = grown.where_(ok, &(&self.scale * self.backoff));
-        self.clean = clean.where_(&ok.logical_and(due.logical_not()), &self.clean.zeros_like());
-        self.skipped = self.skipped.where_(ok, &(&self.skipped + 1.0));
+    /// Counts with the step that the gradients are for.
+    fn update(&self, ok: &Tensor) {
+        let [scale, clean, skipped] = [&self.scale, &self.clean, &self.skipped].map(State::value);
+        let ended = clean + 1.0;
+        let due = ended.ge(self.interval as f32);
+        let grown = &scale * self.growth;
+        let grown = grown.where_(&due.logical_and(grown.isfinite()), &scale);
+        self.scale.update(&grown.where_(ok, &(&scale * self.backoff)));
+        self.clean.update(&ended.where_(&ok.logical_and(due.logical_not()), &ended.zeros_like()));
+        self.skipped.update(&skipped.where_(ok, &(&skipped + 1.0)));
     }
 
     /// The scale of the next loss, a scalar.
-    pub fn get_scale(&self) -> &Tensor {
-        &self.scale
+    pub fn get_scale(&self) -> Tensor {
+        self.scale.value()
     }
 
     /// The number of steps so far that changed nothing, a scalar.
-    pub fn skipped(&self) -> &Tensor {
-        &self.skipped
+    pub fn skipped(&self) -> Tensor {
+        self.skipped.value()
+    }
+
+    /// Drops what [`unscale`](LossScaler::unscale) has recorded for a step that failed.
+    pub fn discard_updates(&self) {
+        [&self.scale, &self.clean, &self.skipped].into_iter().for_each(State::discard_update);
     }
 
     /// What it takes to go on where a run stopped: three scalars and their names.
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let all = [("scale", &self.scale), ("clean_steps", &self.clean), ("skipped_steps", &self.skipped)];
-        all.map(|(name, tensor)| (name.to_owned(), tensor.clone())).into()
+        all.map(|(name, state)| (name.to_owned(), state.value())).into()
     }
 
     /// Goes on with the [`state`](LossScaler::state) that was saved.
@@ -132,12 +140,10 @@ impl LossScaler {
     /// [`Error::OptimizerState`](crate::Error::OptimizerState) when a tensor is missing or is not a scalar.
     pub fn resume(&mut self, saved: &[(String, Tensor)]) -> crate::Result<()> {
         let saved = saved.iter().map(|(name, t)| (name.as_str(), t)).collect();
-        for (name, into) in [
-            ("scale", &mut self.scale),
-            ("clean_steps", &mut self.clean),
-            ("skipped_steps", &mut self.skipped),
-        ] {
-            *into = saved_state(&saved, name, &[])?;
+        for (name, state) in
+            [("scale", &self.scale), ("clean_steps", &self.clean), ("skipped_steps", &self.skipped)]
+        {
+            state.set(&saved_state(&saved, name, &[])?);
         }
         Ok(())
     }

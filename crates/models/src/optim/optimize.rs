@@ -1,23 +1,43 @@
 //! What a training loop asks of any optimizer, and several optimizers as one.
 
-use autograd::{Gradients, Tensor};
+use autograd::{Gradients, Tensor, Transaction};
 
-use super::lookahead::Lookahead;
-use super::optimizer::Optimizer;
-use super::rule::Rule;
 use crate::Result;
 
 /// An optimizer, whatever its rule: what a training loop and a checkpoint need of it.
 pub trait Optimize {
-    /// One update with learning rate `lr`; evaluates everything that is pending, and frees the loss's graph.
+    /// Records an update with learning rate `lr` as a part of `step`, of the gradients' [transaction](Gradients::transaction). Only if
+    /// that succeeds the update [counts](Optimize::succeeded).
     ///
     /// # Errors
-    /// Whatever goes wrong on the device.
+    /// Out of memory for the first step's state.
     ///
     /// # Panics
     /// When a trainable parameter has no gradient.
     #[track_caller]
-    fn step(&mut self, gradients: Gradients, lr: f32) -> autograd::Result<()>;
+    fn record(&mut self, gradients: &Gradients, lr: f32, step: &mut Transaction) -> autograd::Result<()>;
+
+    /// The update that was recorded last has been computed.
+    fn succeeded(&mut self);
+
+    /// One update with learning rate `lr`: computes the loss and what else the [gradients](Gradients::with_output) name, and frees
+    /// the loss's graph.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device. Parameters and state are as they were then.
+    ///
+    /// # Panics
+    /// When a trainable parameter has no gradient.
+    #[track_caller]
+    fn step(&mut self, gradients: Gradients, lr: f32) -> autograd::Result<()> {
+        let mut step = gradients.transaction();
+        self.record(&gradients, lr, &mut step)?;
+        // Handles on the old values keep their memory.
+        drop(gradients);
+        step.run()?;
+        self.succeeded();
+        Ok(())
+    }
 
     /// Steps taken so far.
     fn steps(&self) -> usize;
@@ -33,45 +53,13 @@ pub trait Optimize {
     fn resume(&mut self, steps: usize, state: &[(String, Tensor)]) -> Result<()>;
 }
 
-impl<R: Rule> Optimize for Optimizer<R> {
-    fn step(&mut self, gradients: Gradients, lr: f32) -> autograd::Result<()> {
-        Optimizer::step(self, gradients, lr)
-    }
-
-    fn steps(&self) -> usize {
-        Optimizer::steps(self)
-    }
-
-    fn state(&self) -> Vec<(String, Tensor)> {
-        Optimizer::state(self)
-    }
-
-    fn resume(&mut self, steps: usize, state: &[(String, Tensor)]) -> Result<()> {
-        Optimizer::resume(self, steps, state)
-    }
-}
-
-impl<R: Rule> Optimize for Lookahead<R> {
-    fn step(&mut self, gradients: Gradients, lr: f32) -> autograd::Result<()> {
-        Lookahead::step(self, gradients, lr)
-    }
-
-    fn steps(&self) -> usize {
-        Lookahead::steps(self)
-    }
-
-    fn state(&self) -> Vec<(String, Tensor)> {
-        Lookahead::state(self)
-    }
-
-    fn resume(&mut self, steps: usize, state: &[(String, Tensor)]) -> Result<()> {
-        Lookahead::resume(self, steps, state)
-    }
-}
-
 impl<O: Optimize + ?Sized> Optimize for Box<O> {
-    fn step(&mut self, gradients: Gradients, lr: f32) -> autograd::Result<()> {
-        (**self).step(gradients, lr)
+    fn record(&mut self, gradients: &Gradients, lr: f32, step: &mut Transaction) -> autograd::Result<()> {
+        (**self).record(gradients, lr, step)
+    }
+
+    fn succeeded(&mut self) {
+        (**self).succeeded();
     }
 
     fn steps(&self) -> usize {
@@ -117,8 +105,12 @@ impl Several {
 }
 
 impl Optimize for Several {
-    fn step(&mut self, gradients: Gradients, lr: f32) -> autograd::Result<()> {
-        self.parts.iter_mut().try_for_each(|(part, scale)| part.step(gradients.clone(), lr * *scale))
+    fn record(&mut self, gradients: &Gradients, lr: f32, step: &mut Transaction) -> autograd::Result<()> {
+        self.parts.iter_mut().try_for_each(|(part, scale)| part.record(gradients, lr * *scale, step))
+    }
+
+    fn succeeded(&mut self) {
+        self.parts.iter_mut().for_each(|(part, _)| part.succeeded());
     }
 
     fn steps(&self) -> usize {

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use autograd::{DType, Device, Gradients, Result, Tensor};
+use autograd::{DType, Device, Gradients, Result, State, Tensor, Transaction};
 
 use super::constraint::Constraint;
 use super::flat::{Group, GroupOptions, Groups, join, split, zeros};
+use super::optimize::Optimize;
 use super::rule::{Rule, Update};
 use crate::{Error, Param, Params};
 
@@ -24,7 +25,7 @@ pub struct Optimizer<R> {
     constraints: Vec<(String, Constraint)>,
     groups: Groups,
     /// Made at the first step: groups and their state tensors.
-    open: Option<Vec<(Group, Vec<Tensor>)>>,
+    open: Option<Vec<(Group, Vec<State>)>>,
     steps: usize,
 }
 
@@ -77,55 +78,56 @@ impl<R: Rule> Optimizer<R> {
         self.steps
     }
 
-    /// One update with learning rate `lr`; evaluates everything that is pending, and frees the loss's graph.
+    /// One update with learning rate `lr`: computes the loss and what else the [gradients](Gradients::with_output) name, and frees
+    /// the loss's graph.
     ///
     /// # Errors
-    /// Whatever goes wrong on the device.
+    /// Whatever goes wrong on the device. Parameters and state are as they were then.
     ///
     /// # Panics
     /// When a trainable parameter has no gradient.
     #[track_caller]
     pub fn step(&mut self, gradients: Gradients, lr: f32) -> Result<()> {
-        self.open()?;
-        let step = self.steps + 1;
-        self.rule.begin(step);
-        let ok = finite(self.params.device(), &gradients);
-        let groups = self.open.as_mut().expect("opened above");
-        for (group, state) in groups {
-            group.refresh();
-            let grad = group.gradient(&gradients);
-            let update = Update {
-                step,
-                lr: lr * group.options.lr_scale,
-                weight_decay: group.options.weight_decay,
-                maximize: self.maximize,
-                ok: &ok,
-                param: &group.flat,
-                grad: &grad,
-                state,
-                names: group.params.iter().map(Param::name).collect(),
-                shapes: &group.shapes,
-            };
-            let mut after = self.rule.update(&update);
-            let checked = self.rule.checks_loss();
-            if let Some(within) = constrained(&self.constraints, &update, &after[0]) {
-                after[0] = if checked { within.where_(&ok.to(DType::Bool), &after[0]) } else { within };
-            }
-            if !checked {
-                let before = std::iter::once(update.param).chain(update.state);
-                let keep = |(new, old): (&Tensor, &Tensor)| new.where_(&ok.to(DType::Bool), old);
-                after = after.iter().zip(before).map(keep).collect();
-            }
-            let mut after = after.into_iter();
-            group.set(after.next().expect("new parameters"));
-            *state = after.collect();
+        Optimize::step(self, gradients, lr)
+    }
+
+    /// Records the update of a group; the new values are those of `step`.
+    #[track_caller]
+    fn record_group(&self, at: usize, gradients: &Gradients, lr: f32, ok: &Tensor, step: &mut Transaction) {
+        let (group, state) = &self.open.as_ref().expect("opened before")[at];
+        // By the values that the loss was computed from.
+        let grad = group.gradient(gradients);
+        group.gather();
+        let param = group.flat.value();
+        let values: Vec<Tensor> = state.iter().map(State::value).collect();
+        let update = Update {
+            step: self.steps + 1,
+            lr: lr * group.options.lr_scale,
+            weight_decay: group.options.weight_decay,
+            maximize: self.maximize,
+            ok,
+            param: &param,
+            grad: &grad,
+            state: &values,
+            names: group.params.iter().map(Param::name).collect(),
+            shapes: &group.shapes,
+        };
+        let mut after = self.rule.update(&update);
+        let checked = self.rule.checks_loss();
+        if let Some(within) = constrained(&self.constraints, &update, &after[0]) {
+            after[0] = if checked { within.where_(&ok.to(DType::Bool), &after[0]) } else { within };
         }
-        let loss = gradients.root().cloned();
-        // The gradients must not look as if somebody wanted to keep them.
-        drop(gradients);
-        autograd::step(self.params.device(), loss.as_ref())?;
-        self.steps = step;
-        Ok(())
+        if !checked {
+            let before = std::iter::once(update.param).chain(update.state);
+            let keep = |(new, old): (&Tensor, &Tensor)| new.where_(&ok.to(DType::Bool), old);
+            after = after.iter().zip(before).map(keep).collect();
+        }
+        std::iter::once(&group.flat).chain(state).zip(after).for_each(|(state, new)| step.set(state, new));
+    }
+
+    /// The flat parameters of the groups, once there was a step.
+    pub(super) fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.open.iter().flatten().map(|(group, _)| group)
     }
 
     /// The parameters that a first step now would update.
@@ -135,7 +137,7 @@ impl<R: Rule> Optimizer<R> {
     }
 
     /// Collects the groups and makes their state, if that has not happened yet.
-    fn open(&mut self) -> Result<()> {
+    pub(super) fn open(&mut self) -> Result<()> {
         if self.open.is_none() {
             let default = GroupOptions { weight_decay: self.weight_decay, lr_scale: 1.0 };
             let groups = self.groups.collect(self.updated(), default).into_iter();
@@ -151,7 +153,7 @@ impl<R: Rule> Optimizer<R> {
         let mut found = vec![];
         for (group, state) in self.open.iter().flatten() {
             for (i, flat) in state.iter().enumerate() {
-                let parts = split(flat, &shapes_of(&self.rule, group, i));
+                let parts = split(&flat.value(), &shapes_of(&self.rule, group, i));
                 let names = group.params.iter().map(|p| format!("{}.{i}", p.name()));
                 found.extend(names.zip(parts));
             }
@@ -170,29 +172,52 @@ impl<R: Rule> Optimizer<R> {
         }
         self.open()?;
         let saved: HashMap<&str, &Tensor> = saved.iter().map(|(name, t)| (name.as_str(), t)).collect();
-        for (group, state) in self.open.iter_mut().flatten() {
-            for (i, flat) in state.iter_mut().enumerate() {
+        let mut read = vec![];
+        for (group, state) in self.open.iter().flatten() {
+            for (i, flat) in state.iter().enumerate() {
                 let shapes = shapes_of(&self.rule, group, i);
                 let parts = group
                     .params
                     .iter()
                     .zip(&shapes)
                     .map(|(param, shape)| saved_state(&saved, &format!("{}.{i}", param.name()), shape));
-                *flat = join(&parts.collect::<crate::Result<Vec<_>>>()?);
+                read.push((flat, join(&parts.collect::<crate::Result<Vec<_>>>()?)));
             }
         }
+        // As a step leaves them: one on another layout is another plan, whose results may differ in the last bit.
+        self.groups().for_each(Group::gather);
+        let all = self.groups().map(|group| (&group.flat, group.flat.value())).chain(read);
+        all.fold(Transaction::default(), |step, (state, value)| step.write(state, value)).run()?;
         self.steps = steps;
-        Ok(self.adopt()?)
+        Ok(())
+    }
+}
+
+impl<R: Rule> Optimize for Optimizer<R> {
+    fn record(&mut self, gradients: &Gradients, lr: f32, step: &mut Transaction) -> Result<()> {
+        self.open()?;
+        self.rule.begin(self.steps + 1);
+        let ok = finite(self.params.device(), gradients);
+        for at in 0..self.groups().count() {
+            self.record_group(at, gradients, lr, &ok, step);
+        }
+        Ok(())
     }
 
-    /// Takes over values that somebody else has set, and lays the parameters out as a step does. A step on another layout is another
-    /// plan, whose results may differ in the last bit.
-    pub(super) fn adopt(&mut self) -> Result<()> {
-        for (group, _) in self.open.iter_mut().flatten() {
-            group.refresh();
-            group.set(group.flat.clone());
-        }
-        autograd::evaluate(self.params.device())
+    fn succeeded(&mut self) {
+        self.steps += 1;
+    }
+
+    fn steps(&self) -> usize {
+        Optimizer::steps(self)
+    }
+
+    fn state(&self) -> Vec<(String, Tensor)> {
+        Optimizer::state(self)
+    }
+
+    fn resume(&mut self, steps: usize, state: &[(String, Tensor)]) -> crate::Result<()> {
+        Optimizer::resume(self, steps, state)
     }
 }
 
@@ -212,9 +237,9 @@ fn shapes_of(rule: &impl Rule, group: &Group, i: usize) -> Vec<Vec<usize>> {
     group.shapes.iter().map(|shape| rule.state(shape).swap_remove(i)).collect()
 }
 
-fn state_of(rule: &impl Rule, group: &Group) -> Result<Vec<Tensor>> {
+fn state_of(rule: &impl Rule, group: &Group) -> Result<Vec<State>> {
     let count = group.shapes.first().map_or(0, |shape| rule.state(shape).len());
-    (0..count).map(|i| zeros(group.flat.device(), &shapes_of(rule, group, i))).collect()
+    (0..count).map(|i| zeros(group.flat.value().device(), &shapes_of(rule, group, i))).collect()
 }
 
 /// New parameters within their constraints; `None` where there are none.

@@ -42,7 +42,9 @@ impl NegativeQueue {
     pub fn push(&mut self, keys: &Tensor) -> Result<()> {
         let (length, new) = (self.keys.size(0), keys.size(0));
         assert!(new <= length, "NegativeQueue: {new} keys for a queue of {length}");
-        self.keys = cat(&[&self.keys.narrow(0, new, length - new), &keys.detach()], 0);
-        autograd::evaluate(self.keys.device())
+        let pushed = cat(&[&self.keys.narrow(0, new, length - new), &keys.detach()], 0);
+        autograd::evaluate(&[&pushed])?;
+        self.keys = pushed;
+        Ok(())
     }
 }

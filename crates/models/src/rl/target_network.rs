@@ -1,6 +1,6 @@
 //! A second network that follows the first.
 
-use autograd::Result;
+use autograd::{Result, Transaction};
 
 use crate::Params;
 
@@ -23,19 +23,20 @@ use crate::Params;
 /// ```
 ///
 /// # Errors
-/// Whatever goes wrong on the device.
+/// Whatever goes wrong on the device; the target is as it was then.
 ///
 /// # Panics
 /// When `source` lacks a name of the target, or has it in another shape.
 #[track_caller]
 pub fn update_target(target: &Params, source: &Params, tau: f32) -> Result<()> {
+    let mut step = Transaction::default();
     for param in target.all() {
         let from = source.get(param.name());
         let from = from.unwrap_or_else(|| panic!("update_target: the source has no {}", param.name()));
         let value = from.value().detach();
-        // A copy: to hold the source's own memory would keep the optimizer from overwriting it.
-        param.set(&if tau == 1.0 { value * 1.0 } else { param.value().detach().lerp(&value, tau) });
+        // A copy: a handle on the source's own memory would keep the optimizer from overwriting it.
+        let moved = if tau == 1.0 { value * 1.0 } else { param.value().detach().lerp(&value, tau) };
+        step = param.write(&moved, step);
     }
-    // Before the next step: the optimizer overwrites parameters in place where nobody waits for them.
-    autograd::evaluate(target.device())
+    step.run()
 }

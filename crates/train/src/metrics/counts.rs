@@ -2,6 +2,7 @@
 
 use autograd::{DType, Device, Tensor};
 
+use super::streamed::Streamed;
 use crate::Result;
 
 /// Where a count is carried over into its high word.
@@ -10,33 +11,33 @@ const WORD: u64 = 1 << 30;
 /// Counters that are exact up to 2^61: f32 loses ones from 2^24 on, and one i32 overflows at 2^31, so each is two i32 words
 /// of base 2^30.
 pub(super) struct Counts {
-    low: Tensor,
-    high: Tensor,
+    low: Streamed,
+    high: Streamed,
 }
 
 impl Counts {
     pub fn new(device: &Device, len: usize) -> Result<Counts> {
-        // Uploaded zeros, not constants: the first step's plan is that of all others.
-        let zeros = || Tensor::from_slice(device, &vec![0i32; len], &[len]);
+        let zeros = || Streamed::new(device, &vec![0i32; len]);
         Ok(Counts { low: zeros()?, high: zeros()? })
     }
 
     /// Adds i32 counts `[len]`, each below 2^30.
     pub fn add(&mut self, batch: &Tensor) {
-        let low = &self.low + batch;
+        let low = self.low.value() + batch;
         let carry = low.ge(WORD as f32).to(DType::I32);
-        self.high = &self.high + &carry;
-        self.low = low - carry * WORD as f32;
+        self.high.update(&(self.high.value() + &carry));
+        self.low.update(&(low - carry * WORD as f32));
     }
 
     pub fn read(&self) -> Result<Vec<u64>> {
-        let (low, high) = (self.low.fetch()?, self.high.fetch()?);
+        let (low, high) = (self.low.value().fetch()?, self.high.value().fetch()?);
         let (low, high) = (low.to_vec::<i32>()?, high.to_vec::<i32>()?);
         Ok(low.iter().zip(high).map(|(&low, high)| high as u64 * WORD + low as u64).collect())
     }
 
     pub fn reset(&mut self) -> Result<()> {
-        *self = Counts::new(self.low.device(), self.low.numel())?;
+        let low = self.low.value();
+        *self = Counts::new(low.device(), low.numel())?;
         Ok(())
     }
 }

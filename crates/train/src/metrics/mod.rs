@@ -51,6 +51,7 @@ mod retrieval;
 mod rouge;
 mod selective;
 mod spans;
+mod streamed;
 mod sums;
 mod temperature;
 

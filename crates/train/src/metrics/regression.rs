@@ -2,6 +2,7 @@
 
 use autograd::{Device, Tensor, cat, stack};
 
+use super::streamed::Streamed;
 use super::sums::Sums;
 use crate::Result;
 
@@ -24,10 +25,9 @@ use crate::Result;
 /// # Ok::<(), train::Error>(())
 /// ```
 pub struct Regression {
-    count: u64,
     /// What targets and residuals `[2]` are measured from.
-    origin: Tensor,
-    /// Of targets, their squares, residuals, their squares, and the residuals' absolute values.
+    origin: Streamed,
+    /// Of targets, their squares, residuals, their squares, the residuals' absolute values, and ones.
     sums: Sums,
 }
 
@@ -51,8 +51,7 @@ impl Regression {
     /// # Errors
     /// Whatever goes wrong on the device.
     pub fn new(device: &Device) -> Result<Regression> {
-        let origin = Tensor::from_slice(device, &[0f32; 2], &[2])?;
-        Ok(Regression { count: 0, origin, sums: Sums::new(device, 5)? })
+        Ok(Regression { origin: Streamed::new(device, &[0f32; 2])?, sums: Sums::new(device, 6)? })
     }
 
     /// Adds a batch of f32 predictions and targets of one shape; nothing when they are empty.
@@ -71,15 +70,16 @@ impl Regression {
         let residuals = &targets - predictions;
         let first = |x: &Tensor| x.reshape(&[x.numel()]).narrow(0, 0, 1);
         let firsts = cat(&[&first(&targets), &first(&residuals)], 0);
-        // A number, not a branch: the first step's plan is that of all others.
-        let fresh = Tensor::scalar(firsts.device(), f32::from(u8::from(self.count == 0))).gt(0.5);
-        self.origin = firsts.where_(&fresh, &self.origin);
-        let t = targets - self.origin.select(0, 0);
-        let r = &residuals - self.origin.select(0, 1);
-        let terms =
-            [t.sum_all(), t.square().sum_all(), r.sum_all(), r.square().sum_all(), residuals.abs().sum_all()];
+        // A value, not a branch: the first step's plan is that of all others.
+        let fresh = self.sums.value().select(0, 5).eq(0.0);
+        let origin = firsts.where_(&fresh, &self.origin.value());
+        let t = targets - origin.select(0, 0);
+        let r = &residuals - origin.select(0, 1);
+        let count = Tensor::scalar(r.device(), r.numel() as f32);
+        let [squares, others] = [&t, &r].map(|x| x.square().sum_all());
+        let terms = [t.sum_all(), squares, r.sum_all(), others, residuals.abs().sum_all(), count];
         self.sums.add(&stack(&terms.each_ref(), 0));
-        self.count += residuals.numel() as u64;
+        self.origin.update(&origin);
     }
 
     /// The errors since the start or the last reset; NaN of no numbers.
@@ -87,8 +87,9 @@ impl Regression {
     /// # Errors
     /// Whatever goes wrong on the device.
     pub fn compute(&self) -> Result<RegressionScores> {
-        let (sums, origin) = (self.sums.read()?, self.origin.to_vec::<f32>()?);
-        let mean = |i: usize| sums[i] / self.count as f64;
+        let (sums, origin) = (self.sums.read()?, self.origin.value().to_vec::<f32>()?);
+        let count = sums[5];
+        let mean = |i: usize| sums[i] / count;
         // Not max, which would hide NaN.
         let variance = |i: usize| (mean(i + 1) - mean(i).powi(2)).clamp(0.0, f64::INFINITY);
         let (target_variance, residual_variance) = (variance(0), variance(2));
@@ -97,7 +98,7 @@ impl Regression {
             mse,
             rmse: mse.sqrt(),
             mae: mean(4),
-            r2: if self.count < 2 { f64::NAN } else { explained(mse, target_variance) },
+            r2: if count < 2.0 { f64::NAN } else { explained(mse, target_variance) },
             explained_variance: explained(residual_variance, target_variance),
         })
     }
@@ -107,7 +108,7 @@ impl Regression {
     /// # Errors
     /// Whatever goes wrong on the device.
     pub fn reset(&mut self) -> Result<()> {
-        *self = Regression::new(self.origin.device())?;
+        *self = Regression::new(self.origin.value().device())?;
         Ok(())
     }
 }

@@ -2,38 +2,46 @@
 
 use autograd::{Device, Tensor};
 
+use super::streamed::Streamed;
 use crate::Result;
 
 /// f32 sums with what rounding took from them (Knuth's two-sum): together about twice the digits. A driver that reorders
 /// floating-point operations leaves the digits of f32.
 pub(super) struct Sums {
-    sum: Tensor,
-    lost: Tensor,
+    sum: Streamed,
+    lost: Streamed,
 }
 
 impl Sums {
     pub fn new(device: &Device, len: usize) -> Result<Sums> {
-        let zeros = || Tensor::from_slice(device, &vec![0f32; len], &[len]);
+        let zeros = || Streamed::new(device, &vec![0f32; len]);
         Ok(Sums { sum: zeros()?, lost: zeros()? })
     }
 
     /// Adds f32 numbers `[len]`.
     pub fn add(&mut self, batch: &Tensor) {
-        let sum = &self.sum + batch;
-        let added = &sum - &self.sum;
-        let lost = (&self.sum - (&sum - &added)) + (batch - &added);
-        self.lost = &self.lost + lost;
-        self.sum = sum;
+        let before = self.sum.value();
+        let sum = &before + batch;
+        let added = &sum - &before;
+        let lost = (before - (&sum - &added)) + (batch - &added);
+        self.lost.update(&(self.lost.value() + lost));
+        self.sum.update(&sum);
+    }
+
+    /// The sums `[len]` in the precision of f32.
+    pub fn value(&self) -> Tensor {
+        self.sum.value()
     }
 
     pub fn read(&self) -> Result<Vec<f64>> {
-        let (sum, lost) = (self.sum.fetch()?, self.lost.fetch()?);
+        let (sum, lost) = (self.sum.value().fetch()?, self.lost.value().fetch()?);
         let (sum, lost) = (sum.to_vec::<f32>()?, lost.to_vec::<f32>()?);
         Ok(sum.iter().zip(lost).map(|(&sum, lost)| f64::from(sum) + f64::from(lost)).collect())
     }
 
     pub fn reset(&mut self) -> Result<()> {
-        *self = Sums::new(self.sum.device(), self.sum.numel())?;
+        let sum = self.sum.value();
+        *self = Sums::new(sum.device(), sum.numel())?;
         Ok(())
     }
 }

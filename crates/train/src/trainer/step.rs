@@ -1,6 +1,7 @@
 //! One optimizer step: forward, backward, clipping, update, average.
 
-use autograd::{Accumulator, Gradients, Tensor, autocast, stack};
+use autograd::{Accumulator, Generator, Gradients, Tensor, Transaction, autocast, stack};
+use models::{Average, LossScaler};
 
 use super::{Clip, Fit, Outcome, Task, Trainer};
 use crate::Result;
@@ -9,9 +10,28 @@ use crate::Result;
 type Watched = Vec<(&'static str, Tensor)>;
 
 impl Trainer<'_> {
-    /// Steps on the mean loss of some batches; gives what the log should say of it, beginning with the loss.
+    /// Steps on the mean loss of some batches; gives what the log should say of it, beginning with the loss. After an error
+    /// everything is as it was before the step.
     #[track_caller]
     pub(super) fn step<T: Task>(
+        &mut self,
+        task: &T,
+        batches: &[T::Batch],
+        lr: f32,
+        fit: &mut Fit,
+    ) -> Result<Tensor> {
+        let random = self.params.generator().state();
+        let done = self.try_step(task, batches, lr, fit);
+        if done.is_err() {
+            self.params.set_generator(Generator::resume(random));
+            self.params.discard_updates();
+            self.scaler.iter().for_each(LossScaler::discard_updates);
+        }
+        done
+    }
+
+    #[track_caller]
+    fn try_step<T: Task>(
         &mut self,
         task: &T,
         batches: &[T::Batch],
@@ -25,7 +45,7 @@ impl Trainer<'_> {
             }
             several => self.accumulated(task, several)?,
         };
-        let gradients = match &mut self.scaler {
+        let gradients = match &self.scaler {
             Some(scaler) => scaler.unscale(gradients),
             None => gradients,
         };
@@ -44,10 +64,15 @@ impl Trainer<'_> {
         let values = stack(&watched.iter().map(|(_, scalar)| scalar).collect::<Vec<_>>(), 0);
         drop(watched);
         let norms = self.watches_gradients(fit).then(|| self.gradient_norms(&gradients));
-        self.optimizer.step(gradients, lr)?;
-        if let Some(average) = &mut self.average {
-            average.update()?;
-        }
+        let watched = norms.iter().map(|(_, norms)| norms).chain([&values]);
+        let mut step = watched.fold(gradients.transaction(), Transaction::output);
+        self.optimizer.record(&gradients, lr, &mut step)?;
+        self.average.iter().for_each(|average| average.record(&mut step));
+        // Handles on the old values keep their memory.
+        drop(gradients);
+        step.run()?;
+        self.optimizer.succeeded();
+        self.average.iter_mut().for_each(Average::succeeded);
         if let Some((names, norms)) = norms {
             let norms = norms.to_vec::<f32>()?.into_iter().map(f64::from);
             let parts = names.into_iter().zip(norms).collect();

@@ -1,0 +1,260 @@
+//! Tensors that change over time: parameters, optimizer state, running statistics.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Weak};
+
+use gpu_core::{Device, Role};
+
+use crate::node::Stored;
+use crate::{Tensor, transaction};
+
+/// A tensor that steps replace. Its versions are tensors, which never change: one that was taken before a step keeps its values.
+///
+/// A new version comes from [`Transaction::write`](crate::Transaction::write), after the work that computes it has succeeded; at
+/// once by [`set`](State::set); or by [`update`](State::update), which the forward passes of training record, with the next
+/// transaction that computes what the update depends on. Clones are the same state, and any number of threads may use it: a read
+/// during a step waits for its end.
+///
+/// ```
+/// # use autograd::{Device, Role, State, Tensor, Transaction};
+/// let device = Device::named("cpu")?;
+/// let count = State::new(&Tensor::zeros(&device, &[2]), Role::State);
+/// let before = count.value();
+/// Transaction::default().write(&count, before.clone() + 1.0).run()?;
+/// assert_eq!(count.value().to_vec::<f32>()?, [1.0, 1.0]);
+/// assert_eq!(before.to_vec::<f32>()?, [0.0, 0.0]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct State(Arc<Shared>);
+
+struct Shared {
+    device: Device,
+    role: Role,
+    versions: Mutex<Versions>,
+}
+
+/// The versions of a state.
+pub(crate) struct Versions {
+    /// The one that counts.
+    pub current: Tensor,
+    /// What a forward pass has recorded and no transaction has computed yet.
+    update: Option<Tensor>,
+    /// Parts of the newest version by their first element.
+    pub parts: HashMap<usize, Tensor>,
+    /// Updates that count, and those recorded since.
+    updates: u64,
+    recorded: u64,
+}
+
+/// How a part of a state is seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// First element of the flat state.
+    pub start: usize,
+    pub shape: &'a [usize],
+    /// Whether it is a [`variable`](Tensor::variable).
+    pub variable: bool,
+    pub name: &'a str,
+}
+
+/// States with recorded updates.
+static RECORDED: LazyLock<Mutex<Vec<Weak<Shared>>>> = LazyLock::new(Mutex::default);
+
+/// Updates recorded without a transaction after which the newest is computed, so that their graphs do not pile up.
+const MOST_RECORDED: u64 = 16;
+
+impl State {
+    /// A state whose first version is `value`; `role` is what its memory counts as.
+    pub fn new(value: &Tensor, role: Role) -> State {
+        let versions = Versions {
+            current: without_gradient(value),
+            update: None,
+            parts: HashMap::new(),
+            updates: 0,
+            recorded: 0,
+        };
+        State(Arc::new(Shared { device: value.device().clone(), role, versions: Mutex::new(versions) }))
+    }
+
+    /// The newest version, with what has been recorded.
+    pub fn value(&self) -> Tensor {
+        self.lock().newest().clone()
+    }
+
+    /// A part of the newest version, the same tensor as long as that is the newest. A state has one part at a place.
+    #[track_caller]
+    pub fn part(&self, part: Part) -> Tensor {
+        let mut versions = self.lock();
+        if let Some(known) = versions.parts.get(&part.start) {
+            return known.clone();
+        }
+        let seen = part.of(versions.newest());
+        versions.parts.insert(part.start, seen.clone());
+        seen
+    }
+
+    /// Forgets the [part](State::part) at a place, to see it differently from now on.
+    pub fn forget_part(&self, start: usize) {
+        self.lock().parts.remove(&start);
+    }
+
+    /// Whether both are the same state.
+    pub fn same(&self, other: &State) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Replaces the value at once, and drops what was recorded. Gradients do not flow into it.
+    ///
+    /// # Panics
+    /// When the shape or type differs.
+    #[track_caller]
+    pub fn set(&self, value: &Tensor) {
+        let mut versions = self.lock();
+        check(&versions.current, value);
+        versions.replace(without_gradient(value));
+    }
+
+    /// Records a new version, such as a running mean: what reads the state from now on in this or another thread sees it, but it only
+    /// counts once a [`Transaction`](crate::Transaction) that computes something it depends on has succeeded. If that fails the update is
+    /// dropped.
+    ///
+    /// # Panics
+    /// When the shape or type differs.
+    #[track_caller]
+    pub fn update(&self, value: &Tensor) {
+        let value = transaction::dense(&value.detach());
+        let piled_up = {
+            let mut versions = self.lock();
+            check(&versions.current, &value);
+            versions.update = Some(value.clone());
+            versions.parts.clear();
+            versions.recorded += 1;
+            if versions.recorded == 1 {
+                recorded().push(Arc::downgrade(&self.0));
+            }
+            versions.recorded.is_multiple_of(MOST_RECORDED)
+        };
+        if piled_up {
+            // A failure shows when the value is read.
+            let _ = crate::evaluate(&[&value]);
+        }
+    }
+
+    /// What has been [recorded](State::update) and does not count yet.
+    pub fn recorded(&self) -> Option<Tensor> {
+        self.lock().update.clone()
+    }
+
+    /// Drops what has been [recorded](State::update).
+    pub fn discard_update(&self) {
+        self.lock().discard();
+    }
+
+    /// Number of updates, those recorded included.
+    pub fn updates(&self) -> u64 {
+        let versions = self.lock();
+        versions.updates + versions.recorded
+    }
+
+    /// Makes [`updates`](State::updates) count on from a number.
+    pub fn set_updates(&self, updates: u64) {
+        self.lock().updates = updates;
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        self.0.role
+    }
+
+    /// Number that orders states, so that transactions lock several of them in one order.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Versions> {
+        self.0.versions.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// The states of a device with recorded updates, and the updates.
+    pub(crate) fn all_recorded(device: &Device) -> Vec<(State, Tensor)> {
+        let states: Vec<State> = {
+            let mut recorded = recorded();
+            recorded.retain(|state| state.strong_count() > 0);
+            recorded.sort_by_key(|state| state.as_ptr());
+            recorded.dedup_by_key(|state| state.as_ptr());
+            recorded.iter().filter_map(Weak::upgrade).map(State).collect()
+        };
+        let of_device = states.into_iter().filter(|state| state.0.device == *device);
+        of_device.filter_map(|state| Some((state.clone(), state.lock().update.clone()?))).collect()
+    }
+
+    /// Takes states whose updates count or were dropped off the list of those with recorded ones.
+    pub(crate) fn settled() {
+        let known: Vec<Weak<Shared>> = std::mem::take(&mut *recorded());
+        let open =
+            |state: &Weak<Shared>| state.upgrade().is_some_and(|state| State(state).lock().update.is_some());
+        let open: Vec<Weak<Shared>> = known.into_iter().filter(open).collect();
+        recorded().extend(open);
+    }
+}
+
+impl Versions {
+    fn newest(&self) -> &Tensor {
+        self.update.as_ref().unwrap_or(&self.current)
+    }
+
+    fn replace(&mut self, value: Tensor) {
+        self.current = value;
+        self.discard();
+    }
+
+    /// Makes `value` the version that counts.
+    pub fn commit(&mut self, value: Tensor) {
+        self.updates += self.recorded;
+        self.replace(value);
+    }
+
+    pub fn discard(&mut self) {
+        self.update = None;
+        self.recorded = 0;
+        self.parts.clear();
+    }
+}
+
+impl Part<'_> {
+    /// The part of a flat tensor, or a whole tensor under the part's name.
+    #[track_caller]
+    fn of(&self, value: &Tensor) -> Tensor {
+        let part = match value.memory() {
+            // Values in memory of their own: no view that would keep another node.
+            Some(Stored { buffer, offset }) => {
+                let stored = Stored { buffer, offset: offset + self.start };
+                Tensor::from_stored(value.device(), stored, self.shape, value.dtype(), self.variable)
+            }
+            None => {
+                let count = self.shape.iter().product();
+                let same = value.shape() == self.shape;
+                let part =
+                    if same { value.clone() } else { value.narrow(0, self.start, count).reshape(self.shape) };
+                if self.variable { part.variable() } else { part.detach() }
+            }
+        };
+        part.named(self.name)
+    }
+}
+
+/// The tensor itself, where no gradient flows through it.
+#[track_caller]
+fn without_gradient(value: &Tensor) -> Tensor {
+    if value.requires_grad() { value.detach() } else { value.clone() }
+}
+
+#[track_caller]
+fn check(current: &Tensor, value: &Tensor) {
+    let (old, new) = (current.shape(), value.shape());
+    assert!(old == new && current.dtype() == value.dtype(), "State: {new:?} for a state of shape {old:?}");
+}
+
+fn recorded() -> MutexGuard<'static, Vec<Weak<Shared>>> {
+    RECORDED.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}

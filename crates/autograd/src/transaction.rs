@@ -1,0 +1,265 @@
+//! Evaluating: what is computed, what is kept of it, and what it changes.
+
+use std::sync::MutexGuard;
+
+use gpu_core::kernels::Unary;
+use gpu_core::{Buffer, Device};
+
+use crate::compile::{self, Request, Wiring};
+use crate::donation::Donations;
+use crate::history::History;
+use crate::node::Stored;
+use crate::op::{MapOp, Op};
+use crate::snapshot::Snapshot;
+use crate::state::Versions;
+use crate::{Result, State, Tensor, record};
+
+/// Live element-wise results of up to so many elements are kept by a read; larger ones cost less to compute again than to write.
+const SMALL: usize = 64 * 1024;
+
+/// A step: tensors to compute, and new versions of states, which count when all of it has succeeded and not otherwise.
+///
+/// It computes the loss, the outputs, the written values and their ancestors, and nothing else. Intermediate results that have a
+/// handle are kept. It also takes in the [updates](State::update) that depend on something it computes. The memory of a written
+/// state's old version is overwritten where an optimizer's kernel can and nothing else refers to that version; then a state is the
+/// same memory for ever.
+///
+/// ```
+/// # use autograd::{Device, Role, State, Tensor, Transaction};
+/// let device = Device::named("cpu")?;
+/// let weight = State::new(&Tensor::ones(&device, &[3]), Role::Parameter);
+/// let w = weight.value().variable();
+/// let loss = w.square().sum_all();
+/// let gradient = loss.backward().get(&w).unwrap().clone();
+/// let new = w.detach() - gradient * 0.25;
+/// drop(w);
+/// Transaction::default().loss(&loss).write(&weight, new).run()?;
+/// assert_eq!(weight.value().to_vec::<f32>()?, [0.5; 3]);
+/// assert_eq!(loss.item()?, 3.0);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+#[derive(Default)]
+pub struct Transaction {
+    loss: Option<Tensor>,
+    outputs: Vec<Tensor>,
+    writes: Vec<(State, Tensor)>,
+    /// Recorded updates are computed, but do not count yet.
+    holds_updates: bool,
+}
+
+/// Computes tensors, and keeps the graph for gradients.
+///
+/// # Errors
+/// Whatever goes wrong on the device; [`Error::Freed`] for tensors whose graph a step has freed.
+pub fn evaluate(tensors: &[&Tensor]) -> Result<()> {
+    let roots: Vec<Tensor> = tensors.iter().map(|&t| t.clone()).collect();
+    let snapshot = Snapshot::of(roots.iter())?;
+    let Some(device) = snapshot.device().cloned() else { return Ok(()) };
+    record::end(&device);
+    let _span = device.span("evaluate");
+    let mut wanted: Vec<bool> = snapshot.live(roots.iter(), &History::default());
+    let recomputable = |n: usize| {
+        let node = &snapshot.nodes[n].node;
+        let element_wise = match &node.op {
+            Op::Map(_) => true,
+            Op::Kernel(op) => (0..node.outputs.len()).all(|o| op.elementwise(o).is_some()),
+            _ => false,
+        };
+        element_wise && node.outputs[0].numel() > SMALL
+    };
+    (0..wanted.len()).filter(|&n| recomputable(n)).for_each(|n| wanted[n] = false);
+    mark_roots(&snapshot, roots.iter(), &mut wanted);
+    let kept = keep(&snapshot, &wanted);
+    let wiring = Wiring::new(&snapshot, snapshot.stored(|_| None)?, kept, vec![]);
+    let values = compile::run(&device, &Request::new(&snapshot, no_donations(&snapshot)), &wiring)?;
+    set_values(&snapshot, &wiring, values);
+    Ok(())
+}
+
+/// The values of a tensor in memory, dense.
+pub(crate) fn materialize(tensor: &Tensor) -> Result<Stored> {
+    let dense = dense(tensor);
+    evaluate(&[&dense])?;
+    stored(&dense)
+}
+
+/// Where the values of an evaluated dense tensor lie.
+fn stored(tensor: &Tensor) -> Result<Stored> {
+    let base = tensor.in_order();
+    base.node.stored(base.output)
+}
+
+/// The tensor, or a copy of what has no [memory](Tensor::memory) once it is evaluated: numbers, and views that are not dense.
+pub(crate) fn dense(tensor: &Tensor) -> Tensor {
+    let base = tensor.in_order().node;
+    if base.viewed().is_none() && !matches!(base.op, Op::Scalars(_) | Op::Literal(_)) {
+        return tensor.clone();
+    }
+    let copy = Op::Map(MapOp::Unary(Unary::Cast(tensor.dtype())));
+    Tensor::record_op(tensor.device(), copy, vec![tensor.detach()], vec![tensor.meta().clone()]).remove(0)
+}
+
+impl Transaction {
+    /// The loss of the step, which is computed. Its graph is freed: it can't be differentiated again. Intermediate results lose their
+    /// histories.
+    pub fn loss(mut self, loss: &Tensor) -> Transaction {
+        self.loss = Some(loss.clone());
+        self
+    }
+
+    /// One more tensor to compute.
+    pub fn output(mut self, tensor: &Tensor) -> Transaction {
+        self.outputs.push(tensor.clone());
+        self
+    }
+
+    /// A new version of a state, without a gradient. Of several for one state the last counts.
+    ///
+    /// # Panics
+    /// When the shape or type differs.
+    #[track_caller]
+    pub fn write(mut self, state: &State, value: Tensor) -> Transaction {
+        self.set(state, value);
+        self
+    }
+
+    /// As [`write`](Transaction::write).
+    #[track_caller]
+    pub fn set(&mut self, state: &State, value: Tensor) {
+        let old = state.value();
+        assert!(
+            old.shape() == value.shape() && old.dtype() == value.dtype(),
+            "Transaction: {:?} for a state of shape {:?}",
+            value.shape(),
+            old.shape()
+        );
+        self.writes.retain(|(written, _)| !written.same(state));
+        self.writes.push((state.clone(), dense(&value)));
+    }
+
+    /// Leaves [updates](State::update) to a later transaction: this one computes only a part of a step.
+    pub(crate) fn hold_updates(mut self) -> Transaction {
+        self.holds_updates = true;
+        self
+    }
+
+    /// The version of a state that the transaction would make, or the newest.
+    pub fn value(&self, state: &State) -> Tensor {
+        let written = self.writes.iter().find(|(written, _)| written.same(state));
+        written.map_or_else(|| state.value(), |(_, value)| value.clone())
+    }
+
+    /// Computes everything, and makes the new versions count.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device. Everything is as it was then, but for recorded updates that depend on what failed,
+    /// which are dropped. If a CPU kernel panicked while a state was overwritten, that state is lost: reading it gives
+    /// [`Error::Freed`], and setting it, such as from a checkpoint, helps.
+    pub fn run(mut self) -> Result<()> {
+        let Some(device) = self.device() else { return Ok(()) };
+        record::end(&device);
+        let _span = device.span("evaluate");
+        let mut snapshot = Snapshot::of(self.roots())?;
+        let history = History::of(self.loss.as_ref());
+        let updates = snapshot.take_in(State::all_recorded(&device), &history);
+        let (states, updates): (Vec<State>, Vec<Tensor>) = updates.into_iter().unzip();
+        if self.holds_updates {
+            self.outputs.extend(updates);
+        } else {
+            states.iter().zip(updates).for_each(|(state, update)| self.set_unless_written(state, update));
+        }
+        let done = self.compute(&device, &snapshot, history);
+        if done.is_err() {
+            states.iter().for_each(State::discard_update);
+        }
+        State::settled();
+        done
+    }
+
+    fn device(&self) -> Option<Device> {
+        self.roots().next().map(|t| t.device().clone())
+    }
+
+    fn roots(&self) -> impl Iterator<Item = &Tensor> {
+        self.loss.iter().chain(&self.outputs).chain(self.writes.iter().map(|(_, value)| value))
+    }
+
+    fn set_unless_written(&mut self, state: &State, update: Tensor) {
+        if self.writes.iter().all(|(written, _)| !written.same(state)) {
+            self.writes.push((state.clone(), update));
+        }
+    }
+
+    fn compute(mut self, device: &Device, snapshot: &Snapshot, history: History) -> Result<()> {
+        self.writes.sort_by_key(|(state, _)| state.address());
+        let mut wanted = snapshot.live(self.roots(), &history);
+        mark_roots(snapshot, self.roots(), &mut wanted);
+        let dying = history.dying(snapshot, &wanted, self.roots());
+        let mut locked: Vec<MutexGuard<Versions>> =
+            self.writes.iter().map(|(state, _)| state.lock()).collect();
+        let donations = Donations::decide(snapshot, &mut locked, &dying);
+        let computed = self.launch(device, snapshot, &wanted, &donations);
+        let values = match computed {
+            Ok(values) => values,
+            Err(error) => {
+                donations.take_back(&error);
+                return Err(error);
+            }
+        };
+        values.into_iter().for_each(|(n, buffers)| snapshot.set_values(n, buffers));
+        snapshot.detach_views();
+        history.free();
+        for ((_, value), versions) in self.writes.iter().zip(&mut locked) {
+            versions.commit(committed(value)?);
+        }
+        Ok(())
+    }
+
+    /// The values of the wanted nodes.
+    fn launch(
+        &self,
+        device: &Device,
+        snapshot: &Snapshot,
+        wanted: &[bool],
+        donations: &Donations,
+    ) -> Result<Vec<(usize, Vec<Buffer>)>> {
+        if snapshot.nodes.is_empty() {
+            return Ok(vec![]);
+        }
+        let kept = keep(snapshot, wanted);
+        let roles =
+            self.writes.iter().filter_map(|(state, value)| Some((snapshot.base(value)?, state.role())));
+        let stored = donations.stored(snapshot)?;
+        let wiring = Wiring::new(snapshot, stored, kept, roles.collect());
+        let values = compile::run(device, &Request::new(snapshot, donations.pairs.clone()), &wiring)?;
+        let nodes = (0..wiring.wanted.len()).filter(|&n| wiring.wanted[n]);
+        Ok(nodes.zip(values).collect())
+    }
+}
+
+/// A leaf with the values of a computed tensor, which keeps no graph.
+fn committed(value: &Tensor) -> Result<Tensor> {
+    Ok(Tensor::from_stored(value.device(), stored(value)?, value.shape(), value.dtype(), false))
+}
+
+/// Marks the roots, or what they are views of.
+fn mark_roots<'a>(snapshot: &Snapshot, roots: impl Iterator<Item = &'a Tensor>, wanted: &mut [bool]) {
+    roots.filter_map(|root| snapshot.find(root)).for_each(|n| wanted[n] = true);
+    snapshot.mark_bases(wanted);
+}
+
+/// Nodes whose values are kept: views have none.
+fn keep(snapshot: &Snapshot, wanted: &[bool]) -> Vec<bool> {
+    snapshot.nodes.iter().zip(wanted).map(|(entry, &wanted)| wanted && !entry.node.is_view()).collect()
+}
+
+fn set_values(snapshot: &Snapshot, wiring: &Wiring, values: Vec<Vec<Buffer>>) {
+    let kept = (0..wiring.wanted.len()).filter(|&n| wiring.wanted[n]);
+    kept.zip(values).for_each(|(n, buffers)| snapshot.set_values(n, buffers));
+    snapshot.detach_views();
+}
+
+/// For every in-place pair of every node: its input stays.
+fn no_donations(snapshot: &Snapshot) -> Vec<bool> {
+    vec![false; crate::donation::pairs(snapshot).count()]
+}
