@@ -59,6 +59,11 @@ pub fn autocast<R>(half: impl Into<Option<Half>>, f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// The precision asked for.
+pub(crate) fn active() -> Option<Half> {
+    ACTIVE.get()
+}
+
 /// Gradient rules are recorded as they are, even if asked for inside of an [`autocast`].
 pub(crate) fn pause() -> Scope {
     Scope(ACTIVE.replace(None))

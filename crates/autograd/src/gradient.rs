@@ -231,7 +231,9 @@ fn propagate(
     let (inputs, outputs) = (node.state().inputs.clone(), outputs(&node));
     let outputs: Vec<Tensor> = outputs.into_iter().map(half_of).collect();
     let of_inputs = match &node.op {
-        Op::Data | Op::Constant(_) | Op::Literal(_) | Op::Scalars(_) => return,
+        Op::Data | Op::Constant(_) | Op::Literal(_) | Op::Scalars(_) | Op::Call(_) | Op::Returned(_) => {
+            return;
+        }
         &Op::View(View::Slice { dim, start, step: 1, .. }) => {
             let gradient = grads[0].clone().expect("views have one output");
             if leads.contains(&Arc::as_ptr(&targets[0].node)) {

@@ -18,6 +18,8 @@
 
 mod accumulate;
 mod autocast;
+mod capture;
+mod capture_log;
 mod checkpoint;
 mod compile;
 mod donation;
@@ -37,6 +39,8 @@ mod uses;
 
 pub use accumulate::Accumulator;
 pub use autocast::autocast;
+pub use capture::Captured;
+pub use capture_log::{note_read, note_update};
 pub use checkpoint::checkpoint;
 pub use compile::{Expr, Joined, Lower, Passes, PlanView, plans, set_fusion};
 pub use gpu_core::{DType, Device, DeviceInfo, DeviceKind, Element, Error, Half, Role, Stats};

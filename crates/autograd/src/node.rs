@@ -74,6 +74,7 @@ impl Node {
     ) -> Node {
         let differentiable = match &op {
             Op::Kernel(op) => op.differentiable(),
+            Op::Call(_) | Op::Returned(_) => false,
             _ => true,
         };
         let float = outputs.iter().any(|o| o.dtype.is_float());
@@ -112,6 +113,11 @@ impl Node {
 
     pub fn is_view(&self) -> bool {
         matches!(self.op, Op::View(_))
+    }
+
+    /// Whether it stands for what a captured pass has recorded; its values are those of what it returns.
+    pub fn is_call(&self) -> bool {
+        matches!(self.op, Op::Call(_))
     }
 
     /// What a view shows; `None` for others, and for views that have their values and no history.

@@ -9,6 +9,7 @@ use gpu_core::kernels::{Binary, ReduceOp, Unary};
 use gpu_core::{DType, Target};
 
 use crate::Tensor;
+use crate::capture::Recording;
 use crate::compile::{Joined, Lower};
 
 /// Shape and type of a tensor.
@@ -46,6 +47,10 @@ pub(crate) enum Op {
     /// Over the given dimensions, which are dropped.
     Reduce(ReduceOp, Vec<usize>),
     Kernel(Arc<dyn KernelOp>),
+    /// What a captured pass has recorded.
+    Call(Arc<Recording>),
+    /// One result of a call.
+    Returned(usize),
 }
 
 /// The same elements, seen differently; costs nothing unless a kernel needs them dense.
@@ -87,6 +92,8 @@ impl Op {
             Op::Map(MapOp::Select) => "where".into(),
             Op::Reduce(op, _) => format!("{op:?}").to_lowercase(),
             Op::Kernel(op) => op.name().into(),
+            Op::Call(_) => "captured".into(),
+            Op::Returned(_) => "result of a captured pass".into(),
         }
     }
 
@@ -102,6 +109,8 @@ impl Op {
             Op::Map(op) => op.hash(&mut hasher),
             Op::Reduce(op, dims) => (op, dims).hash(&mut hasher),
             Op::Kernel(op) => op.key(hasher),
+            Op::Call(recording) => recording.id.hash(&mut hasher),
+            Op::Returned(k) => k.hash(&mut hasher),
         }
     }
 }

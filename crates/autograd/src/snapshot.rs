@@ -35,7 +35,15 @@ impl Snapshot {
     /// # Errors
     /// [`Error::Freed`](crate::Error::Freed) where an ancestor has neither values nor inputs any more.
     pub fn of<'a>(roots: impl Iterator<Item = &'a Tensor>) -> Result<Snapshot> {
-        let (nodes, _) = pending(roots, |_| false)?;
+        Snapshot::within(roots, |_| false)
+    }
+
+    /// As [`of`](Snapshot::of), as if the tensors of `known` nodes had values.
+    pub fn within<'a>(
+        roots: impl Iterator<Item = &'a Tensor>,
+        known: impl Fn(&Arc<Node>) -> bool,
+    ) -> Result<Snapshot> {
+        let (nodes, _) = pending(roots, known)?;
         let mut snapshot = Snapshot { nodes, leaves: vec![], index: HashMap::new() };
         snapshot.wire();
         Ok(snapshot)
@@ -165,6 +173,18 @@ impl Snapshot {
                 drop(freed);
             }
         }
+    }
+
+    /// Where a tensor comes from; a new leaf if it is none of the nodes.
+    pub fn source(&mut self, tensor: &Tensor) -> Source {
+        if let Some(n) = self.find(tensor) {
+            return Source::Node(n, tensor.output);
+        }
+        let leaf = self.leaves.iter().position(|leaf| leaf.same(tensor)).unwrap_or_else(|| {
+            self.leaves.push(tensor.clone());
+            self.leaves.len() - 1
+        });
+        Source::Leaf(leaf)
     }
 
     pub fn device(&self) -> Option<&Device> {

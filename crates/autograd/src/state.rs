@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Weak};
 use gpu_core::{Device, Role};
 
 use crate::node::Stored;
-use crate::{Tensor, transaction};
+use crate::{Tensor, note_read, note_update, transaction};
 
 /// A tensor that steps replace. Its versions are tensors, which never change: one that was taken before a step keeps its values.
 ///
@@ -79,7 +79,12 @@ impl State {
 
     /// The newest version, with what has been recorded.
     pub fn value(&self) -> Tensor {
-        self.lock().newest().clone()
+        let value = self.lock().newest().clone();
+        note_read(&value, self.address(), || {
+            let state = self.clone();
+            Arc::new(move || state.value())
+        });
+        value
     }
 
     /// A part of the newest version, the same tensor as long as that is the newest. A state has one part at a place.
@@ -123,6 +128,16 @@ impl State {
     /// When the shape or type differs.
     #[track_caller]
     pub fn update(&self, value: &Tensor) {
+        let value = self.record_update(value);
+        note_update(&value, self.address(), || {
+            let state = self.clone();
+            Arc::new(move |value| _ = state.record_update(value))
+        });
+    }
+
+    /// As [`update`](State::update), for owners that tell [captures](crate::Captured) themselves; gives the value as it will be.
+    #[track_caller]
+    pub fn record_update(&self, value: &Tensor) -> Tensor {
         let value = transaction::dense(&value.detach());
         let piled_up = {
             let mut versions = self.lock();
@@ -139,6 +154,7 @@ impl State {
             // A failure shows when the value is read.
             let _ = crate::evaluate(&[&value]);
         }
+        value
     }
 
     /// What has been [recorded](State::update) and does not count yet.

@@ -5,12 +5,12 @@ use std::sync::MutexGuard;
 use gpu_core::kernels::Unary;
 use gpu_core::{Buffer, Device};
 
-use crate::compile::{self, Request, Wiring};
+use crate::compile::{self, Evaluation};
 use crate::donation::Donations;
 use crate::history::History;
 use crate::node::Stored;
 use crate::op::{MapOp, Op};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Entry, Snapshot};
 use crate::state::Versions;
 use crate::{Result, State, Tensor, record};
 
@@ -70,9 +70,11 @@ pub fn evaluate(tensors: &[&Tensor]) -> Result<()> {
     (0..wanted.len()).filter(|&n| recomputable(n)).for_each(|n| wanted[n] = false);
     mark_roots(&snapshot, roots.iter(), &mut wanted);
     let kept = keep(&snapshot, &wanted);
-    let wiring = Wiring::new(&snapshot, snapshot.stored(|_| None)?, kept, vec![]);
-    let values = compile::run(&device, &Request::new(&snapshot, no_donations(&snapshot)), &wiring)?;
-    set_values(&snapshot, &wiring, values);
+    let stored = snapshot.stored(|_| None)?;
+    let evaluation = Evaluation::new(&snapshot, stored, kept, vec![], no_donations(&snapshot));
+    let values = compile::run(&device, &evaluation)?;
+    evaluation.kept().zip(values).for_each(|(n, buffers)| snapshot.set_values(n, buffers));
+    snapshot.detach_views();
     Ok(())
 }
 
@@ -230,10 +232,9 @@ impl Transaction {
         let roles =
             self.writes.iter().filter_map(|(state, value)| Some((snapshot.base(value)?, state.role())));
         let stored = donations.stored(snapshot)?;
-        let wiring = Wiring::new(snapshot, stored, kept, roles.collect());
-        let values = compile::run(device, &Request::new(snapshot, donations.pairs.clone()), &wiring)?;
-        let nodes = (0..wiring.wanted.len()).filter(|&n| wiring.wanted[n]);
-        Ok(nodes.zip(values).collect())
+        let evaluation = Evaluation::new(snapshot, stored, kept, roles.collect(), donations.pairs.clone());
+        let values = compile::run(device, &evaluation)?;
+        Ok(evaluation.kept().zip(values).collect())
     }
 }
 
@@ -248,15 +249,10 @@ fn mark_roots<'a>(snapshot: &Snapshot, roots: impl Iterator<Item = &'a Tensor>, 
     snapshot.mark_bases(wanted);
 }
 
-/// Nodes whose values are kept: views have none.
+/// Nodes whose values are kept: views have none, and those of calls are what they return.
 fn keep(snapshot: &Snapshot, wanted: &[bool]) -> Vec<bool> {
-    snapshot.nodes.iter().zip(wanted).map(|(entry, &wanted)| wanted && !entry.node.is_view()).collect()
-}
-
-fn set_values(snapshot: &Snapshot, wiring: &Wiring, values: Vec<Vec<Buffer>>) {
-    let kept = (0..wiring.wanted.len()).filter(|&n| wiring.wanted[n]);
-    kept.zip(values).for_each(|(n, buffers)| snapshot.set_values(n, buffers));
-    snapshot.detach_views();
+    let kept = |(entry, &wanted): (&Entry, &bool)| wanted && !entry.node.is_view() && !entry.node.is_call();
+    snapshot.nodes.iter().zip(wanted).map(kept).collect()
 }
 
 /// For every in-place pair of every node: its input stays.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use autograd::{Device, Generator, Part, Role, State, Tensor, Transaction};
+use autograd::{Device, Generator, Part, Role, State, Tensor, Transaction, note_read, note_update};
 
 use crate::Init;
 use crate::init;
@@ -66,7 +66,18 @@ impl Param {
     pub fn value(&self) -> Tensor {
         let place = self.lock();
         let Place { state, start, shape } = &*place;
-        state.part(Part { start: *start, shape, variable: self.is_trainable(), name: self.name() })
+        let value =
+            state.part(Part { start: *start, shape, variable: self.is_trainable(), name: self.name() });
+        drop(place);
+        note_read(&value, self.address(), || {
+            let param = self.clone();
+            Arc::new(move || param.value())
+        });
+        value
+    }
+
+    fn address(&self) -> usize {
+        Arc::as_ptr(&self.0) as usize
     }
 
     /// Replaces the value at once. Gradients do not flow into it.
@@ -99,7 +110,12 @@ impl Param {
     pub fn update(&self, value: &Tensor) {
         let place = self.lock();
         assert!(place.is_own(), "{}: update of what an optimizer updates", self.name());
-        place.state.update(value);
+        let value = place.state.record_update(value);
+        drop(place);
+        note_update(&value, self.address(), || {
+            let param = self.clone();
+            Arc::new(move |value| param.update(value))
+        });
     }
 
     /// Replaces the value when a transaction succeeds.
@@ -205,7 +221,7 @@ struct Shared {
     /// Whether initial values are drawn.
     drawn: bool,
     entries: Mutex<Vec<Entry>>,
-    generator: Mutex<Arc<Generator>>,
+    generator: Generator,
 }
 
 impl Params {
@@ -230,7 +246,7 @@ impl Params {
 
     fn build(device: &Device, seed: u64, drawn: bool) -> Params {
         // Of another key, so that a program's own generator of this seed draws other numbers.
-        let generator = Mutex::new(Arc::new(Generator::new(seed ^ init::stream("generator"))));
+        let generator = Generator::new(seed ^ init::stream("generator"));
         let shared = Shared { device: device.clone(), seed, drawn, entries: Mutex::default(), generator };
         Params { shared: Arc::new(shared), prefix: String::new() }
     }
@@ -249,14 +265,8 @@ impl Params {
     }
 
     /// What the layers of this tree draw random numbers from, such as those of dropout. Its state belongs into a checkpoint.
-    pub fn generator(&self) -> Arc<Generator> {
-        self.shared.generator.lock().unwrap_or_else(|e| e.into_inner()).clone()
-    }
-
-    /// Replaces the generator, such as by one in the state of a checkpoint:
-    /// `params.set_generator(Generator::resume(state))`.
-    pub fn set_generator(&self, generator: Generator) {
-        *self.shared.generator.lock().unwrap_or_else(|e| e.into_inner()) = Arc::new(generator);
+    pub fn generator(&self) -> &Generator {
+        &self.shared.generator
     }
 
     /// Adds a trainable parameter.

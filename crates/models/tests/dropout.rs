@@ -139,6 +139,6 @@ fn a_run_resumes_with_the_numbers_that_come_next() {
 
     let resumed = Params::new(&device, 7);
     let dropout = Dropout::new(&resumed.path("drop"), 0.5);
-    resumed.set_generator(Generator::resume(state));
+    resumed.generator().set_state(state);
     assert_eq!(values(&dropout.forward(&x, Mode::Train)), second);
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
-use autograd::{Generator, Tensor};
+use autograd::Tensor;
 use models::{Average, LossScaler, Optimize, Params, WeightsFile};
 use serde::{Deserialize, Serialize};
 
@@ -214,6 +214,6 @@ fn restore(path: &Path, file: &WeightsFile, parts: &mut Parts, batches: usize) -
     if let Some(scaler) = &mut parts.scaler {
         scaler.resume(&of(SCALER))?;
     }
-    parts.params.set_generator(Generator::resume(note.generator));
+    parts.params.generator().set_state(note.generator);
     Ok(note.steps)
 }

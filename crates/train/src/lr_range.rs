@@ -1,6 +1,5 @@
 //! Which learning rates a network learns with.
 
-use autograd::Generator;
 use data::Source;
 use models::{Optimize, Params};
 
@@ -114,6 +113,6 @@ pub fn lr_range_test<T: Task>(
         optimizer.step(loss.backward(), lr as f32)?;
     }
     params.load(before.path())?;
-    params.set_generator(Generator::resume(draws));
+    params.generator().set_state(draws);
     Ok(found)
 }

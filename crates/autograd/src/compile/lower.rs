@@ -129,8 +129,8 @@ impl<'a> Lower<'a> {
     fn lower_node(&mut self) {
         let node = &self.request.nodes[self.node];
         match &node.op {
-            Op::Data | Op::Constant(_) | Op::Literal(_) | Op::Scalars(_) => {
-                unreachable!("leaves are not lowered")
+            Op::Data | Op::Constant(_) | Op::Literal(_) | Op::Scalars(_) | Op::Call(_) | Op::Returned(_) => {
+                unreachable!("leaves are not lowered, calls are expanded")
             }
             Op::View(view) => {
                 let value = self.view(view, &node.outputs[0]);

@@ -20,4 +20,4 @@ pub use joins::Joined;
 pub use lower::Lower;
 pub use plan::plans;
 pub(crate) use plan::run;
-pub(crate) use request::{Request, Source, Wiring};
+pub(crate) use request::{Bytes, Evaluation, Source};

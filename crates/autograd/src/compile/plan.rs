@@ -9,11 +9,11 @@ use super::explain::{Passes, PlanView};
 use super::lower::Lower;
 use super::memory::{self, Temp};
 use super::place::SlotKind;
-use super::request::{Request, Wiring};
+use super::request::Evaluation;
 use super::simplify::simplify;
 use super::steps;
-use crate::Result;
 use crate::op::Op;
+use crate::{Result, Tensor};
 
 /// A compiled request.
 struct Plan {
@@ -49,20 +49,20 @@ const MAX_PLANS: usize = 256;
 
 static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
 
-/// Evaluates a request: the values of its wanted nodes, in order.
+/// Evaluates: the values of the kept nodes, in order.
 ///
 /// # Errors
 /// Whatever goes wrong on the device. Nothing was overwritten then, unless the error says that a kernel failed.
-pub(crate) fn run(device: &Device, request: &Request, wiring: &Wiring) -> Result<Vec<Vec<Buffer>>> {
-    let key = wiring.key(device, request);
+pub(crate) fn run(device: &Device, evaluation: &Evaluation) -> Result<Vec<Vec<Buffer>>> {
+    let key = evaluation.key(device);
     let known = CACHE.lock().unwrap_or_else(|e| e.into_inner()).get(&key);
     let plan = known.unwrap_or_else(|| {
         let _span = device.span("compile");
-        let plan = Arc::new(Plan::compile(device, request, wiring));
+        let plan = Arc::new(Plan::compile(device, evaluation));
         CACHE.lock().unwrap_or_else(|e| e.into_inner()).insert(key, plan.clone());
         plan
     });
-    plan.run(wiring)
+    plan.run(evaluation)
 }
 
 /// The plans kept for `device`, for looking at their launches, shaders, memory and cost.
@@ -94,9 +94,10 @@ impl Cache {
 }
 
 impl Plan {
-    fn compile(device: &Device, request: &Request, wiring: &Wiring) -> Plan {
-        let wiring = &simplify(request, wiring);
-        let mut lowered = Lower::run(device, request, wiring);
+    fn compile(device: &Device, evaluation: &Evaluation) -> Plan {
+        let (request, wiring, results) = evaluation.expand();
+        let wiring = simplify(&request, &wiring);
+        let mut lowered = Lower::run(device, &request, &wiring);
         let steps = std::mem::take(&mut lowered.steps);
         let emitted = steps.len();
         let launches = steps::join(steps, device.target());
@@ -121,12 +122,11 @@ impl Plan {
             numbered.insert(numbers[v], external.len());
             external.push(kind);
         }
-        let wanted = (0..request.nodes.len()).filter(|&n| wiring.wanted[n]);
-        let results: Vec<Vec<usize>> = wanted
-            .map(|n| lowered.places(n).iter().map(|place| numbered[&numbers[place.slot]]).collect())
-            .collect();
-        for &((node, output), role) in &wiring.roles {
-            let slot = numbered[&numbers[lowered.places(node)[output].slot]];
+        let slot = |&(node, output): &(usize, usize)| numbered[&numbers[lowered.places(node)[output].slot]];
+        let results: Vec<Vec<usize>> = results.iter().map(|of| of.iter().map(slot).collect()).collect();
+        let kept: HashMap<usize, usize> = evaluation.kept().zip(0..).collect();
+        for &((node, output), role) in &evaluation.roles {
+            let slot = results[kept[&node]][output];
             if let External::Output { role: of, .. } = &mut external[slot] {
                 *of = role;
             }
@@ -139,10 +139,10 @@ impl Plan {
         Plan { view, device: device.clone(), external, results }
     }
 
-    fn run(&self, wiring: &Wiring) -> Result<Vec<Vec<Buffer>>> {
+    fn run(&self, evaluation: &Evaluation) -> Result<Vec<Vec<Buffer>>> {
         let bind = |external: &External| match *external {
-            External::Leaf(slot) => Ok(wiring.buffers[slot].clone()),
-            External::Scalars => self.device.upload(&scalar_rows(wiring), Role::State),
+            External::Leaf(slot) => Ok(evaluation.buffers[slot].clone()),
+            External::Scalars => self.device.upload(&scalar_rows(&evaluation.snapshot.leaves), Role::State),
             External::Output { bytes, role } => self.device.alloc(bytes, role),
         };
         let buffers: Vec<Buffer> = self.external.iter().map(bind).collect::<Result<_>>()?;
@@ -153,9 +153,9 @@ impl Plan {
 }
 
 /// The bytes of all step-varying numbers, each leaf's at an aligned position.
-fn scalar_rows(wiring: &Wiring) -> Vec<u8> {
+fn scalar_rows(leaves: &[Tensor]) -> Vec<u8> {
     let mut rows = vec![];
-    for leaf in &wiring.leaves {
+    for leaf in leaves {
         if let Op::Scalars(values) = &leaf.node.op {
             let start = rows.len();
             rows.extend_from_slice(bytemuck::cast_slice(values));

@@ -7,11 +7,27 @@ use std::sync::Arc;
 use gpu_core::{Buffer, DType, Device, Role};
 
 use crate::Tensor;
+use crate::capture::Recording;
 use crate::node::{Node, Stored};
 use crate::op::{Meta, Op};
 use crate::snapshot::Snapshot;
 
-/// Nodes to evaluate.
+/// One evaluation: a snapshot, the memory of its leaves, and what is kept.
+pub(crate) struct Evaluation<'a> {
+    pub snapshot: &'a Snapshot,
+    /// Where each leaf lies: a number in `buffers`, and its first element there; `None` for numbers.
+    pub places: Vec<Option<(usize, usize)>>,
+    /// The memory behind the leaves, each once.
+    pub buffers: Vec<Buffer>,
+    /// Live-out nodes, whose values are kept.
+    pub wanted: Vec<bool>,
+    /// Kept outputs that are no activations: node and output, and what they are.
+    pub roles: Vec<((usize, usize), Role)>,
+    /// For every in-place pair of every node, in order: whether the input's memory may be overwritten.
+    pub donated: Vec<bool>,
+}
+
+/// Nodes to compile.
 pub(crate) struct Request {
     /// In an order in which inputs come first.
     pub nodes: Vec<Arc<Node>>,
@@ -34,32 +50,26 @@ pub(crate) struct Wiring {
     pub inputs: Vec<Vec<Source>>,
     /// Evaluated tensors and step-varying numbers that nodes read.
     pub leaves: Vec<Tensor>,
-    /// Where each leaf lies: a number in [`Wiring::buffers`], and its first element there; `None` for numbers.
+    /// As [`Evaluation::places`].
     pub places: Vec<Option<(usize, usize)>>,
-    /// The memory behind the leaves, each once.
-    pub buffers: Vec<Buffer>,
-    /// Live-out nodes, whose values are kept.
+    /// Live-out nodes.
     pub wanted: Vec<bool>,
-    /// Kept outputs that are no activations: node and output, and what they are.
-    pub roles: Vec<((usize, usize), Role)>,
     /// Whether a wanted node depends on it.
     pub live: Vec<bool>,
 }
 
-impl Request {
-    pub fn new(snapshot: &Snapshot, donated: Vec<bool>) -> Request {
-        Request { nodes: snapshot.nodes.iter().map(|entry| entry.node.clone()).collect(), donated }
-    }
-}
+/// The nodes and outputs that the outputs of each kept node of an evaluation are.
+pub(crate) type Results = Vec<Vec<(usize, usize)>>;
 
-impl Wiring {
-    /// Of a snapshot whose leaves are `stored`, and the nodes to keep.
+impl<'a> Evaluation<'a> {
+    /// Of a snapshot whose leaves are `stored`.
     pub fn new(
-        snapshot: &Snapshot,
+        snapshot: &'a Snapshot,
         stored: Vec<Option<Stored>>,
         wanted: Vec<bool>,
         roles: Vec<((usize, usize), Role)>,
-    ) -> Wiring {
+        donated: Vec<bool>,
+    ) -> Evaluation<'a> {
         let (mut known, mut buffers) = (HashMap::new(), vec![]);
         let place = |stored: Option<Stored>| {
             let Stored { buffer, offset } = stored?;
@@ -70,17 +80,126 @@ impl Wiring {
             Some((slot, offset))
         };
         let places = stored.into_iter().map(place).collect();
-        Wiring {
-            inputs: snapshot.nodes.iter().map(|entry| entry.sources.clone()).collect(),
-            leaves: snapshot.leaves.clone(),
-            places,
-            buffers,
+        Evaluation { snapshot, places, buffers, wanted, roles, donated }
+    }
+
+    /// The kept nodes.
+    pub fn kept(&self) -> impl Iterator<Item = usize> {
+        (0..self.wanted.len()).filter(|&n| self.wanted[n])
+    }
+
+    /// Everything that a plan depends on, as bytes: equal keys mean the same plan.
+    pub fn key(&self, device: &Device) -> Vec<u8> {
+        let mut bytes = Bytes(Vec::with_capacity(64 * self.snapshot.nodes.len()));
+        (device.id(), super::fuse::enabled()).hash(&mut bytes);
+        for entry in &self.snapshot.nodes {
+            bytes.node(&entry.node, &entry.sources);
+        }
+        for leaf in &self.snapshot.leaves {
+            leaf.meta().hash(&mut bytes);
+            match leaf.node.op {
+                Op::Literal(bits) => (1u8, bits).hash(&mut bytes),
+                Op::Scalars(_) => 2u8.hash(&mut bytes),
+                _ => 0u8.hash(&mut bytes),
+            }
+        }
+        (&self.places, &self.wanted, &self.roles, &self.donated).hash(&mut bytes);
+        bytes.0
+    }
+
+    /// What is compiled: the nodes, with what captured passes have recorded in the place of their calls.
+    pub fn expand(&self) -> (Request, Wiring, Results) {
+        let mut flat =
+            Flat { evaluation: self, nodes: vec![], inputs: vec![], donated: vec![], seen: vec![] };
+        let mut donated = self.donated.iter().copied();
+        for entry in &self.snapshot.nodes {
+            flat.add(&entry.node, &entry.sources, &mut donated);
+        }
+        let mut wanted = vec![false; flat.nodes.len()];
+        let mut results = vec![];
+        for n in self.kept() {
+            let of: Vec<(usize, usize)> = flat.seen[n].iter().map(|source| flat.output(*source)).collect();
+            of.iter().for_each(|&(node, _)| wanted[node] = true);
+            results.push(of);
+        }
+        let wiring = Wiring {
+            live: vec![true; flat.nodes.len()],
+            inputs: flat.inputs,
+            leaves: self.snapshot.leaves.clone(),
+            places: self.places.clone(),
             wanted,
-            roles,
-            live: vec![true; snapshot.nodes.len()],
+        };
+        (Request { nodes: flat.nodes, donated: flat.donated }, wiring, results)
+    }
+}
+
+/// Nodes without calls, as they are collected.
+struct Flat<'a> {
+    evaluation: &'a Evaluation<'a>,
+    nodes: Vec<Arc<Node>>,
+    inputs: Vec<Vec<Source>>,
+    donated: Vec<bool>,
+    /// What the outputs of every node of the snapshot are here.
+    seen: Vec<Vec<Source>>,
+}
+
+impl Flat<'_> {
+    fn add(&mut self, node: &Arc<Node>, sources: &[Source], donated: &mut impl Iterator<Item = bool>) {
+        let inputs: Vec<Source> = sources.iter().map(|&source| self.source(source)).collect();
+        let seen = match &node.op {
+            Op::Call(recording) => self.splice(recording, &inputs),
+            Op::Returned(_) => inputs,
+            op => {
+                if let Op::Kernel(op) = op {
+                    self.donated.extend(donated.take(op.in_place().len()));
+                }
+                self.push(node, inputs)
+            }
+        };
+        self.seen.push(seen);
+    }
+
+    fn push(&mut self, node: &Arc<Node>, inputs: Vec<Source>) -> Vec<Source> {
+        self.nodes.push(node.clone());
+        self.inputs.push(inputs);
+        let n = self.nodes.len() - 1;
+        (0..node.outputs.len()).map(|output| Source::Node(n, output)).collect()
+    }
+
+    /// Appends what a captured pass has recorded; its results.
+    fn splice(&mut self, recording: &Recording, inputs: &[Source]) -> Vec<Source> {
+        let first = self.nodes.len();
+        let moved = |source: &Source| match *source {
+            Source::Leaf(leaf) => inputs[leaf],
+            Source::Node(n, output) => Source::Node(first + n, output),
+        };
+        for (node, sources) in recording.nodes.iter().zip(&recording.sources) {
+            if let Op::Kernel(op) = &node.op {
+                self.donated.extend(op.in_place().iter().map(|_| false));
+            }
+            self.push(node, sources.iter().map(moved).collect());
+        }
+        recording.results.iter().map(moved).collect()
+    }
+
+    fn source(&self, source: Source) -> Source {
+        match source {
+            Source::Leaf(_) => source,
+            Source::Node(n, output) => self.seen[n][output],
         }
     }
 
+    fn output(&self, source: Source) -> (usize, usize) {
+        match source {
+            Source::Node(n, output) => (n, output),
+            Source::Leaf(_) => {
+                unreachable!("what is kept of {:?} is computed", self.evaluation.snapshot.device())
+            }
+        }
+    }
+}
+
+impl Wiring {
     /// Shape and type of what a node reads.
     pub fn meta<'a>(&'a self, request: &'a Request, source: Source) -> &'a Meta {
         match source {
@@ -89,9 +208,10 @@ impl Wiring {
         }
     }
 
-    /// Bytes that leaves take of each buffer, counted from its start.
+    /// Bytes that leaves take of each of their buffers, counted from its start.
     pub fn buffer_bytes(&self) -> Vec<usize> {
-        let mut bytes = vec![0; self.buffers.len()];
+        let buffers = self.places.iter().flatten().map(|(slot, _)| slot + 1).max().unwrap_or(0);
+        let mut bytes = vec![0; buffers];
         for (leaf, place) in self.leaves.iter().zip(&self.places) {
             if let Some((slot, offset)) = *place {
                 bytes[slot] = bytes[slot].max((offset + leaf.numel()) * DType::BYTES);
@@ -99,29 +219,10 @@ impl Wiring {
         }
         bytes
     }
-
-    /// Everything that a plan depends on, as bytes: equal keys mean the same plan.
-    pub fn key(&self, device: &Device, request: &Request) -> Vec<u8> {
-        let mut bytes = Bytes(Vec::with_capacity(64 * request.nodes.len()));
-        (device.id(), super::fuse::enabled()).hash(&mut bytes);
-        for (node, inputs) in request.nodes.iter().zip(&self.inputs) {
-            bytes.node(node, inputs);
-        }
-        for leaf in &self.leaves {
-            leaf.meta().hash(&mut bytes);
-            match leaf.node.op {
-                Op::Literal(bits) => (1u8, bits).hash(&mut bytes),
-                Op::Scalars(_) => 2u8.hash(&mut bytes),
-                _ => 0u8.hash(&mut bytes),
-            }
-        }
-        (&self.places, &self.wanted, &self.roles, &request.donated).hash(&mut bytes);
-        bytes.0
-    }
 }
 
 /// A "hasher" that keeps every byte, so that keys compare exactly.
-pub(super) struct Bytes(Vec<u8>);
+pub(crate) struct Bytes(Vec<u8>);
 
 impl Bytes {
     fn node(&mut self, node: &Node, inputs: &[Source]) {

@@ -42,8 +42,6 @@ pub(super) fn simplify(request: &Request, wiring: &Wiring) -> Wiring {
         live,
         leaves: wiring.leaves.clone(),
         places: wiring.places.clone(),
-        buffers: wiring.buffers.clone(),
         wanted: wiring.wanted.clone(),
-        roles: wiring.roles.clone(),
     }
 }

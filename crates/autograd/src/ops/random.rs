@@ -1,15 +1,16 @@
 //! Random tensors from a counter-based generator: the same numbers on every device.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use gpu_core::kernels::{self, RandomKind};
 use gpu_core::{DType, Device};
 
-use crate::Tensor;
 use crate::compile::Lower;
 use crate::op::{KernelOp, Meta};
+use crate::{Tensor, capture_log};
 
-/// A source of random tensors. Each draw has its own stream of Philox 4x32-10, numbered from 0, so that draws do not
+/// A source of random tensors; clones draw from the same one. Each draw has its own stream of Philox 4x32-10, numbered from 0, so that draws do not
 /// depend on each other's sizes, and drawing at every step never makes a new plan.
 ///
 /// ```
@@ -20,25 +21,34 @@ use crate::op::{KernelOp, Meta};
 /// assert_eq!(first, again);
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[derive(Clone, Debug)]
+pub struct Generator(Arc<Position>);
+
 #[derive(Debug)]
-pub struct Generator {
-    seed: u64,
+struct Position {
+    seed: AtomicU64,
     stream: AtomicU64,
 }
 
 impl Generator {
     pub fn new(seed: u64) -> Generator {
-        Generator { seed, stream: AtomicU64::new(0) }
+        Generator::resume((seed, 0))
     }
 
     /// Seed and number of draws so far: with [`Generator::resume`], the way to go on where a run stopped.
     pub fn state(&self) -> (u64, u64) {
-        (self.seed, self.stream.load(Relaxed))
+        (self.0.seed.load(Relaxed), self.0.stream.load(Relaxed))
     }
 
     /// A generator in a given [`state`](Generator::state).
     pub fn resume((seed, draws): (u64, u64)) -> Generator {
-        Generator { seed, stream: AtomicU64::new(draws) }
+        Generator(Arc::new(Position { seed: AtomicU64::new(seed), stream: AtomicU64::new(draws) }))
+    }
+
+    /// Puts the generator, and all clones of it, into a [`state`](Generator::state).
+    pub fn set_state(&self, (seed, draws): (u64, u64)) {
+        self.0.seed.store(seed, Relaxed);
+        self.0.stream.store(draws, Relaxed);
     }
 
     /// Uniform in `[0, 1)`.
@@ -59,11 +69,19 @@ impl Generator {
         self.draw(RandomKind::Bernoulli, device, Some(Tensor::scalars(device, &[p])), shape)
     }
 
+    /// The key of the next draw: seed and stream, u32 `[4]`.
+    #[track_caller]
+    pub(crate) fn next(&self, device: &Device) -> Tensor {
+        let (seed, stream) = (self.0.seed.load(Relaxed), self.0.stream.fetch_add(1, Relaxed));
+        let words = [seed as u32, (seed >> 32) as u32, stream as u32, (stream >> 32) as u32];
+        let key = Tensor::scalars(device, &words);
+        capture_log::note_draw(&key, self);
+        key
+    }
+
     #[track_caller]
     fn draw(&self, kind: RandomKind, device: &Device, p: Option<Tensor>, shape: &[usize]) -> Tensor {
-        let stream = self.stream.fetch_add(1, Relaxed);
-        let words = [self.seed as u32, (self.seed >> 32) as u32, stream as u32, (stream >> 32) as u32];
-        let seed = Tensor::scalars(device, &words);
+        let seed = self.next(device);
         let inputs: Vec<&Tensor> = [&seed].into_iter().chain(p.as_ref()).collect();
         Tensor::record(Random(kind), &inputs, vec![Meta::new(shape, DType::F32)]).remove(0)
     }

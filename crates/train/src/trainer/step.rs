@@ -1,6 +1,6 @@
 //! One optimizer step: forward, backward, clipping, update, average.
 
-use autograd::{Accumulator, Generator, Gradients, Tensor, Transaction, autocast, stack};
+use autograd::{Accumulator, Gradients, Tensor, Transaction, autocast, stack};
 use models::{Average, LossScaler};
 
 use super::{Clip, Fit, Outcome, Task, Trainer};
@@ -23,7 +23,7 @@ impl Trainer<'_> {
         let random = self.params.generator().state();
         let done = self.try_step(task, batches, lr, fit);
         if done.is_err() {
-            self.params.set_generator(Generator::resume(random));
+            self.params.generator().set_state(random);
             self.params.discard_updates();
             self.scaler.iter().for_each(LossScaler::discard_updates);
         }

@@ -1,0 +1,284 @@
+//! Functions of tensors that are recorded once and replayed: the way to a training step that costs the host almost nothing.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use gpu_core::Half;
+
+use crate::capture_log::{Draws, Log, Reader, Writer};
+use crate::compile::{Bytes, Source};
+use crate::node::Node;
+use crate::op::{Meta, Op};
+use crate::snapshot::Snapshot;
+use crate::{Gradients, Result, Tensor, autocast, transaction};
+
+/// A training pass that is recorded once for each structure of its inputs, and replayed after that with host work in proportion to its
+/// inputs and outputs, not to its operations.
+///
+/// The function gets a batch and gives the gradients of a loss, with [outputs](Gradients::with_output). It must be pure: what it
+/// computes follows from the batch, from parameters and other [states](crate::State), and from numbers drawn from
+/// [generators](crate::Generator). This is checked: the first calls with inputs of one structure are recorded and compared. If they
+/// differ (the function uploads data, or uses a number that changes from call to call), every call is recorded from then on, and
+/// [`impure`](Captured::impure) says why. Results are those of the function itself, to the bit.
+///
+/// ```
+/// # use std::cell::Cell;
+/// # use autograd::{Captured, Device, Part, Role, State, Tensor};
+/// let device = Device::named("cpu")?;
+/// let scale = State::new(&Tensor::ones(&device, &[3]), Role::State);
+/// let passes = Cell::new(0);
+/// let mut step = Captured::new(|batch: &[Tensor]| {
+///     passes.set(passes.get() + 1);
+///     (scale.value() * &batch[0]).sum_all().backward()
+/// });
+/// for i in 0..4 {
+///     let batch = Tensor::from_slice(&device, &[i as f32, 1.0, 2.0], &[3])?;
+///     let gradients = step.call(&[batch])?;
+///     assert_eq!(gradients.root().unwrap().item()?, i as f32 + 3.0);
+/// }
+/// assert_eq!((step.impure(), passes.get()), (None, 2));
+/// # Ok::<(), autograd::Error>(())
+/// ```
+pub struct Captured<F> {
+    f: F,
+    known: HashMap<Signature, Known>,
+    impure: Option<String>,
+}
+
+/// Shapes and types of the inputs, and the precision.
+type Signature = (Vec<Meta>, Option<Half>);
+
+/// What is known of the calls with one signature.
+struct Known {
+    recording: Arc<Recording>,
+    /// Two calls have recorded the same.
+    pure: bool,
+    /// Calls that recorded something else than the one before.
+    differences: usize,
+}
+
+/// The first steps of a training may differ: an optimizer gathers the parameters in flat memory.
+const DIFFERENCES: usize = 3;
+/// Structures kept; beyond them, all are recorded anew.
+const STRUCTURES: usize = 256;
+
+impl<F: FnMut(&[Tensor]) -> Gradients> Captured<F> {
+    pub fn new(f: F) -> Captured<F> {
+        Captured { f, known: HashMap::new(), impure: None }
+    }
+
+    /// Why calls are recorded one by one; `None` while nothing speaks against replaying them.
+    pub fn impure(&self) -> Option<&str> {
+        self.impure.as_deref()
+    }
+
+    /// The gradients for a batch.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device.
+    ///
+    /// # Panics
+    /// Where the function does.
+    #[track_caller]
+    pub fn call(&mut self, inputs: &[Tensor]) -> Result<Gradients> {
+        if self.impure.is_some() || inputs.is_empty() {
+            return Ok((self.f)(inputs));
+        }
+        let signature = (inputs.iter().map(|t| t.meta().clone()).collect(), autocast::active());
+        if let Some(known) = self.known.get(&signature).filter(|known| known.pure) {
+            return Ok(Recording::replay(&known.recording, inputs));
+        }
+        let (recording, gradients) = Recording::of(&mut self.f, inputs)?;
+        let recording = Arc::new(recording);
+        let Some(known) = self.known.get_mut(&signature) else {
+            if self.known.len() == STRUCTURES {
+                self.known.clear();
+            }
+            self.known.insert(signature, Known { recording, pure: false, differences: 0 });
+            return Ok(gradients);
+        };
+        match known.recording.difference(&recording) {
+            None => known.pure = true,
+            Some(difference) => {
+                known.differences += 1;
+                if known.differences == DIFFERENCES {
+                    self.impure = Some(difference);
+                }
+            }
+        }
+        known.recording = recording;
+        Ok(gradients)
+    }
+}
+
+/// What a call of the function has recorded.
+pub(crate) struct Recording {
+    /// Tells recordings apart in the keys of plans.
+    pub id: u64,
+    /// In an order in which inputs come first.
+    pub nodes: Vec<Arc<Node>>,
+    pub sources: Vec<Vec<Source>>,
+    /// The gradients, the loss if there is one, the outputs, and the updates.
+    pub results: Vec<Source>,
+    metas: Vec<Meta>,
+    leaves: Vec<Leaf>,
+    /// All draws in order, and the leaf that each is.
+    draws: Vec<(Draws, Option<usize>)>,
+    /// The variable of each gradient.
+    variables: Vec<Reader>,
+    has_loss: bool,
+    updates: Vec<Writer>,
+}
+
+/// Where a tensor that the function read comes from.
+enum Leaf {
+    /// A number among the inputs.
+    Input(usize),
+    Read(Reader),
+    /// A number among the draws.
+    Draw(usize),
+    /// The same at every call.
+    Constant(Tensor),
+}
+
+impl Recording {
+    #[track_caller]
+    fn of(f: &mut impl FnMut(&[Tensor]) -> Gradients, inputs: &[Tensor]) -> Result<(Recording, Gradients)> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        // Aliases, so that an input is told from the same tensor read otherwise.
+        let inputs: Vec<Tensor> = inputs.iter().map(|t| t.alias(|_| ())).collect();
+        let (gradients, log) = Log::during(|| f(&inputs));
+        let reader = |v: &Tensor| Some((log.reader(v)?.clone(), transaction::dense(gradients.get(v)?)));
+        let (variables, slopes): (Vec<Reader>, Vec<Tensor>) =
+            gradients.variables().iter().filter_map(reader).unzip();
+        let updates: Vec<Tensor> = log.updates.iter().map(|(_, value)| value.clone()).collect();
+        let others = gradients.root().into_iter().chain(gradients.outputs()).chain(&updates);
+        let results: Vec<Tensor> = slopes.into_iter().chain(others.map(transaction::dense)).collect();
+        let known: HashSet<*const Node> =
+            inputs.iter().chain(log.read_tensors()).map(|t| Arc::as_ptr(&t.node)).collect();
+        let mut snapshot = Snapshot::within(results.iter(), |node| known.contains(&Arc::as_ptr(node)))?;
+        let sources: Vec<Source> = results.iter().map(|t| snapshot.source(t)).collect();
+        let leaf = |t: &Tensor| log.leaf(&inputs, t);
+        let leaves: Vec<Leaf> = snapshot.leaves.iter().map(leaf).collect();
+        let leaf_of = |draw: usize| leaves.iter().position(|l| matches!(l, Leaf::Draw(d) if *d == draw));
+        let draws = log.draws.iter().enumerate().map(|(i, (_, draws))| (draws.clone(), leaf_of(i))).collect();
+        let recording = Recording {
+            id: NEXT.fetch_add(1, Relaxed),
+            nodes: snapshot.nodes.iter().map(|entry| entry.node.clone()).collect(),
+            sources: snapshot.nodes.iter().map(|entry| entry.sources.clone()).collect(),
+            results: sources,
+            metas: results.iter().map(|t| t.meta().clone()).collect(),
+            leaves,
+            draws,
+            variables,
+            has_loss: gradients.root().is_some(),
+            updates: log.updates.into_iter().map(|(writer, _)| writer).collect(),
+        };
+        Ok((recording, gradients))
+    }
+
+    /// Why another call has recorded something else; `None` if it has recorded the same.
+    fn difference(&self, other: &Recording) -> Option<String> {
+        for ((a, b), (sa, sb)) in
+            self.nodes.iter().zip(&other.nodes).zip(self.sources.iter().zip(&other.sources))
+        {
+            if Bytes::of_node(a, sa) != Bytes::of_node(b, sb) {
+                return Some(format!("{} at {} is another operation than before", b.op.name(), b.location));
+            }
+        }
+        let leaves = self.leaves.iter().zip(&other.leaves).find_map(|(a, b)| a.difference(b));
+        let counts = |r: &Recording| (r.nodes.len(), r.leaves.len(), r.draws.len(), r.updates.len());
+        let same = counts(self) == counts(other)
+            && self.results == other.results
+            && self.variables.iter().map(Reader::id).eq(other.variables.iter().map(Reader::id));
+        leaves.or_else(|| (!same).then(|| "another number of operations than before".into()))
+    }
+
+    /// What the function would give.
+    #[track_caller]
+    fn replay(this: &Arc<Recording>, inputs: &[Tensor]) -> Gradients {
+        let mut drawn: Vec<Option<Tensor>> = vec![None; this.leaves.len()];
+        for (draws, leaf) in &this.draws {
+            let numbers = draws.next(inputs[0].device());
+            if let Some(leaf) = leaf {
+                drawn[*leaf] = Some(numbers);
+            }
+        }
+        let read = |(leaf, drawn): (&Leaf, Option<Tensor>)| match leaf {
+            Leaf::Input(i) => inputs[*i].clone(),
+            Leaf::Read(reader) => reader.read(),
+            Leaf::Draw(_) => drawn.expect("drawn above"),
+            Leaf::Constant(tensor) => tensor.clone(),
+        };
+        let leaves: Vec<Tensor> = this.leaves.iter().zip(drawn).map(read).collect();
+        let device = inputs[0].device();
+        let call = Tensor::record_op(device, Op::Call(this.clone()), leaves.clone(), this.metas.clone());
+        let result = |(k, source): (usize, &Source)| match *source {
+            Source::Leaf(leaf) => leaves[leaf].clone(),
+            Source::Node(..) => {
+                let op = Op::Returned(k);
+                Tensor::record_op(device, op, vec![call[k].clone()], vec![this.metas[k].clone()]).remove(0)
+            }
+        };
+        let mut results = this.results.iter().enumerate().map(result);
+        let slopes: Vec<Tensor> = results.by_ref().take(this.variables.len()).collect();
+        let mut gradients = Gradients::from_pairs(this.variables.iter().map(Reader::read).zip(slopes));
+        if this.has_loss {
+            gradients = gradients.with_root(results.next().expect("a loss"));
+        }
+        let mut others: Vec<Tensor> = results.collect();
+        let updates = others.split_off(others.len() - this.updates.len());
+        this.updates.iter().zip(updates).for_each(|(writer, value)| writer.write(&value));
+        others.iter().fold(gradients, |gradients, output| gradients.with_output(output))
+    }
+}
+
+impl std::fmt::Debug for Recording {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "{} operations on {} tensors", self.nodes.len(), self.leaves.len())
+    }
+}
+
+impl Log {
+    fn leaf(&self, inputs: &[Tensor], tensor: &Tensor) -> Leaf {
+        if let Some(i) = inputs.iter().position(|input| input.same(tensor)) {
+            return Leaf::Input(i);
+        }
+        if let Some(reader) = self.reader(tensor) {
+            return Leaf::Read(reader.clone());
+        }
+        let draw = self.draws.iter().position(|(drawn, _)| drawn.same(tensor));
+        draw.map_or_else(|| Leaf::Constant(tensor.clone()), Leaf::Draw)
+    }
+}
+
+impl Leaf {
+    fn difference(&self, other: &Leaf) -> Option<String> {
+        let same = match (self, other) {
+            (Leaf::Input(a), Leaf::Input(b)) | (Leaf::Draw(a), Leaf::Draw(b)) => a == b,
+            (Leaf::Read(a), Leaf::Read(b)) => a.id() == b.id(),
+            (Leaf::Constant(a), Leaf::Constant(b)) => {
+                a.same(b)
+                    || (a.meta() == b.meta()
+                        && match (&a.node.op, &b.node.op) {
+                            (Op::Literal(a), Op::Literal(b)) => a == b,
+                            (Op::Scalars(a), Op::Scalars(b)) => a == b,
+                            (Op::Constant(a), Op::Constant(b)) => a == b,
+                            _ => false,
+                        })
+            }
+            _ => false,
+        };
+        let Leaf::Constant(tensor) = other else {
+            return (!same).then(|| "another parameter is read".into());
+        };
+        let what = match tensor.node.op {
+            Op::Scalars(_) => "a number differs from call to call",
+            _ => "data is uploaded, or values are read, at every call",
+        };
+        (!same).then(|| {
+            format!("{what}: {} {:?} at {}", tensor.node.op.name(), tensor.shape(), tensor.node.location)
+        })
+    }
+}
