@@ -2,6 +2,8 @@
 
 mod adapters;
 mod bind_groups;
+mod errors;
+mod pace;
 mod pipelines;
 mod prepare;
 mod readback;
@@ -12,13 +14,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use wgpu::{BufferUsages, ErrorFilter, Features};
 
-pub(crate) use adapters::{adapters, best_adapter, find_adapter, info};
+pub(crate) use adapters::{adapters, best_adapter, find_adapter, forget_adapters, info};
 pub(crate) use prepare::Prepared;
 pub(crate) use readback::PendingMap;
 
 use crate::buffer::{Buffer, Memory};
+use crate::faults::Faults;
 use crate::tune::Tuner;
 use crate::{Error, Result};
+use errors::Failure;
+use pace::Pace;
 use pipelines::Pipelines;
 
 /// An opened GPU.
@@ -28,10 +33,13 @@ pub(crate) struct Gpu {
     queue: wgpu::Queue,
     pipelines: Pipelines,
     tuner: Tuner,
+    pace: Pace,
     /// Buffers that values were read through, for the next readbacks.
     staging: Mutex<Vec<wgpu::Buffer>>,
-    /// The first error since the last wait; a lost device stays.
-    failure: Arc<Mutex<Option<Error>>>,
+    /// Held while work is given to the queue, so that the parts of one graph follow each other.
+    order: Mutex<()>,
+    failure: Failure,
+    faults: Faults,
 }
 
 impl Gpu {
@@ -47,18 +55,21 @@ impl Gpu {
         });
         let (device, queue) = pollster::block_on(request)
             .map_err(|e| Error::OpenDevice { adapter: name.clone(), reason: e.to_string() })?;
-        let failure: Arc<Mutex<Option<Error>>> = Arc::default();
-        let (on_error, on_lost) = (failure.clone(), failure.clone());
-        let (error_name, lost_name) = (name.clone(), name.clone());
-        device.on_uncaptured_error(Arc::new(move |error| {
-            lock(&on_error).get_or_insert(typed(&error_name, error));
-        }));
-        device.set_device_lost_callback(move |reason, message| {
-            let reason = format!("{reason:?} {message}");
-            *lock(&on_lost) = Some(Error::DeviceLost { device: lost_name.clone(), reason });
-        });
+        let failure = Failure::default();
+        failure.watch(&device, &name);
         let (pipelines, tuner) = (Pipelines::new(adapter, &device, &name), Tuner::new(adapter));
-        Ok(Arc::new(Gpu { name, device, queue, pipelines, tuner, staging: Mutex::default(), failure }))
+        Ok(Arc::new(Gpu {
+            name,
+            device,
+            queue,
+            pipelines,
+            tuner,
+            pace: Pace::new(),
+            staging: Mutex::default(),
+            order: Mutex::default(),
+            failure,
+            faults: Faults::default(),
+        }))
     }
 
     pub fn alloc(&self, bytes: usize) -> Option<wgpu::Buffer> {
@@ -77,46 +88,22 @@ impl Gpu {
         failed.is_none().then_some(buffer)
     }
 
-    pub fn write(&self, buffer: &Buffer, data: &[u8]) {
-        self.queue.write_buffer(memory(buffer), 0, data);
+    /// Overwrites the start of `buffer`, which has room for `data`.
+    pub fn write(&self, buffer: &Buffer, data: &[u8]) -> Result<()> {
+        let _order = lock(&self.order);
+        self.caught(|| self.queue.write_buffer(memory(buffer), 0, data))
     }
 
     pub fn synchronize(&self) -> Result<()> {
-        self.wait(None)
-    }
-
-    fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
-        let poll = self.device.poll(wgpu::PollType::Wait { submission_index, timeout: None });
-        self.check()?;
-        poll.map(drop).map_err(|e| Error::DeviceLost { device: self.name.clone(), reason: e.to_string() })
+        self.poll(wgpu::PollType::wait_indefinitely())
     }
 
     pub fn tuner(&self) -> &Tuner {
         &self.tuner
     }
 
-    /// Does work whose errors are its own affair, when all queued work is done: unless the device is lost, later checks
-    /// report what they would have reported without it.
-    pub fn undisturbed<T>(&self, work: impl FnOnce() -> T) -> T {
-        let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
-        let before = lock(&self.failure).take();
-        let done = work();
-        let mut failure = lock(&self.failure);
-        if !matches!(*failure, Some(Error::DeviceLost { .. })) {
-            *failure = before;
-        }
-        drop(failure);
-        done
-    }
-
-    /// Reports the first error since the last check.
-    fn check(&self) -> Result<()> {
-        let mut failure = lock(&self.failure);
-        match &*failure {
-            None => Ok(()),
-            Some(lost @ Error::DeviceLost { .. }) => Err(lost.clone()),
-            Some(_) => Err(failure.take().expect("checked above")),
-        }
+    pub fn faults(&self) -> &Faults {
+        &self.faults
     }
 }
 
@@ -124,14 +111,6 @@ fn memory(buffer: &Buffer) -> &wgpu::Buffer {
     match buffer.memory() {
         Memory::Gpu(buffer) => buffer,
         Memory::Host(_) => unreachable!("a host buffer on a GPU device"),
-    }
-}
-
-fn typed(device: &str, error: wgpu::Error) -> Error {
-    let device = device.to_owned();
-    match error {
-        wgpu::Error::OutOfMemory { .. } => Error::OutOfMemory { device, bytes: 0, role: "the GPU's queue" },
-        other => Error::Command { device, reason: other.to_string() },
     }
 }
 

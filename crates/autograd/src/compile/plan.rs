@@ -144,7 +144,7 @@ impl Plan {
             if scalars.is_none() {
                 *scalars = Some(device.alloc(self.scalar_bytes, Role::State)?);
             }
-            device.write(scalars.as_ref().expect("set above"), &scalar_rows(wiring));
+            device.write(scalars.as_ref().expect("set above"), &scalar_rows(wiring))?;
         }
         let buffers: Vec<Buffer> = self
             .external

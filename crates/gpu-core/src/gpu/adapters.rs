@@ -1,23 +1,31 @@
 //! The adapters of this machine, and finding one by name.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, Mutex};
 
+use super::lock;
 use crate::device::{DeviceInfo, DeviceKind};
 use crate::{Error, Result};
 
-static ADAPTERS: LazyLock<Vec<wgpu::Adapter>> = LazyLock::new(|| {
+static ADAPTERS: Mutex<Option<Arc<[wgpu::Adapter]>>> = Mutex::new(None);
+
+/// The adapters of this machine, in the order of their indices.
+pub(crate) fn adapters() -> Arc<[wgpu::Adapter]> {
+    lock(&ADAPTERS).get_or_insert_with(enumerate).clone()
+}
+
+/// Looks anew at the next call of [`adapters`]: after a loss, an adapter may be gone, or open no more devices.
+pub(crate) fn forget_adapters() {
+    *lock(&ADAPTERS) = None;
+}
+
+fn enumerate() -> Arc<[wgpu::Adapter]> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends: wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12,
         // No driver debugging: it switches shader optimisation off on some drivers.
         flags: wgpu::InstanceFlags::empty(),
         ..wgpu::InstanceDescriptor::new_without_display_handle()
     });
-    pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()))
-});
-
-/// The adapters of this machine, in the order of their indices.
-pub(crate) fn adapters() -> &'static [wgpu::Adapter] {
-    &ADAPTERS
+    pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all())).into()
 }
 
 fn kind(adapter: &wgpu::Adapter) -> DeviceKind {
@@ -52,7 +60,8 @@ pub(crate) fn best_adapter() -> Option<wgpu::Adapter> {
         DeviceKind::Other => Some(3),
         DeviceKind::Software | DeviceKind::Cpu => None,
     };
-    let ranked = adapters().iter().filter_map(|a| Some((rank(kind(a))?, a)));
+    let all = adapters();
+    let ranked = all.iter().filter_map(|a| Some((rank(kind(a))?, a)));
     ranked.min_by_key(|&(rank, _)| rank).map(|(_, adapter)| adapter.clone())
 }
 

@@ -7,6 +7,7 @@ use wgpu::BufferUsages;
 
 use super::{Gpu, lock, memory};
 use crate::buffer::Buffer;
+use crate::faults::Point;
 use crate::stats::Counters;
 use crate::{Error, Result};
 
@@ -31,17 +32,26 @@ impl Gpu {
         })
     }
 
+    /// Starts copying `bytes` bytes from `offset`, which lie in `buffer`.
     pub fn read(
         self: &Arc<Gpu>,
         buffer: &Buffer,
         offset: usize,
         bytes: usize,
         counters: &Counters,
-    ) -> PendingMap {
-        let staging = self.staging(bytes, counters);
-        let mut encoder = self.device.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(memory(buffer), offset as u64, &staging, 0, bytes as u64);
-        let submission = self.queue.submit([encoder.finish()]);
+    ) -> Result<PendingMap> {
+        let _order = lock(&self.order);
+        if self.passes(Point::Readback)? {
+            let device = self.name.clone();
+            return Err(Error::OutOfMemory { device, bytes, role: "values on the host" });
+        }
+        let (staging, copy) = self.caught(|| {
+            let staging = self.staging(bytes, counters);
+            let mut encoder = self.device.create_command_encoder(&Default::default());
+            encoder.copy_buffer_to_buffer(memory(buffer), offset as u64, &staging, 0, bytes as u64);
+            (staging, encoder.finish())
+        })?;
+        let submission = self.queue.submit([copy]);
         let (send, done) = mpsc::channel();
         let mapped = Arc::new(AtomicBool::new(false));
         let on_mapped = mapped.clone();
@@ -49,7 +59,7 @@ impl Gpu {
             on_mapped.store(true, Ordering::Release);
             let _ = send.send(result.map_err(|e| e.to_string()));
         });
-        PendingMap { gpu: self.clone(), staging, submission, mapped, done, bytes }
+        Ok(PendingMap { gpu: self.clone(), staging, submission, mapped, done, bytes })
     }
 }
 
@@ -65,13 +75,13 @@ pub(crate) struct PendingMap {
 
 impl PendingMap {
     pub fn is_ready(&self) -> bool {
-        // Later work may still be queued: only this copy's own callback counts.
-        let _ = self.gpu.device.poll(wgpu::PollType::Poll);
-        self.mapped.load(Ordering::Acquire)
+        // Later work may still be queued: only this copy's own callback counts. On a lost device, the wait fails at once.
+        let polled = self.gpu.poll(wgpu::PollType::Poll);
+        self.mapped.load(Ordering::Acquire) || (polled.is_err() && self.gpu.is_lost())
     }
 
     pub fn wait(self) -> Result<Vec<u8>> {
-        self.gpu.wait(Some(self.submission))?;
+        self.gpu.poll(wgpu::PollType::Wait { submission_index: Some(self.submission), timeout: None })?;
         let failed = |reason| Error::Command { device: self.gpu.name.clone(), reason };
         self.done.recv().map_err(|e| failed(e.to_string()))?.map_err(failed)?;
         let mapped = self.staging.get_mapped_range(..self.bytes as u64);
