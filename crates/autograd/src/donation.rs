@@ -65,7 +65,7 @@ impl Donations {
 
     /// Puts the memory back after a failure, unless it may be half overwritten.
     pub fn take_back(self, error: &Error) {
-        if !matches!(error, Error::KernelPanic { .. }) {
+        if !matches!(error, Error::Kernel { .. }) {
             put_back(self.taken);
         }
     }

@@ -79,6 +79,11 @@ impl Buffer {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
+    /// Whether the buffer is of the device with that pool.
+    pub(crate) fn is_of(&self, pool: &Arc<Pool>) -> bool {
+        Arc::ptr_eq(&self.0.pool, pool)
+    }
+
     pub(crate) fn memory(&self) -> &Memory {
         &self.block().memory
     }

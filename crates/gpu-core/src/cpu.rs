@@ -1,28 +1,36 @@
 //! The CPU device: the same command graph, run by the kernels' CPU twins.
 
+mod executor;
+
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::sync::Arc;
+use std::any::Any;
 use std::time::Instant;
 
 use crate::buffer::{Buffer, Memory};
+use crate::faults::{Faults, Point, Strike};
 use crate::graph::{Bindings, CommandGraph, Launch};
 use crate::kernel::{Args, RawArg};
 use crate::profile::{LaunchTime, Profiler};
+use crate::{Error, Result};
+use executor::{Executor, Turn};
 
-/// Zeroed host memory, aligned to a cache line.
+/// Bytes that host memory is aligned to: a cache line.
+pub(crate) const HOST_ALIGN: usize = 64;
+
+/// Zeroed host memory, aligned to [`HOST_ALIGN`].
 pub(crate) struct HostMemory {
     pointer: *mut u8,
     layout: Layout,
 }
 
-// SAFETY: plain owned memory; the execution lock of the device orders all accesses.
+// SAFETY: plain owned memory; the turns of the device's executor order all accesses.
 unsafe impl Send for HostMemory {}
 unsafe impl Sync for HostMemory {}
 
 impl HostMemory {
     /// `None` when the system has no such amount of memory.
     pub fn new(bytes: usize) -> Option<HostMemory> {
-        let layout = Layout::from_size_align(bytes, 64).ok()?;
+        let layout = Layout::from_size_align(bytes, HOST_ALIGN).ok()?;
         // SAFETY: the layout's size is not 0 (the pool rounds up).
         let pointer = unsafe { alloc_zeroed(layout) };
         (!pointer.is_null()).then_some(HostMemory { pointer, layout })
@@ -47,18 +55,86 @@ fn host(buffer: &Buffer) -> *mut u8 {
     }
 }
 
-/// Runs every launch. The caller holds the device's execution lock. `warm` as in [`Profiler::launch`].
-pub(crate) fn run(graph: &CommandGraph, bindings: &Bindings, profiler: Option<&Profiler>, warm: bool) {
-    // Within the thread pool: from outside, every parallel loop would have to wake it first.
-    rayon::scope(|_| {
-        for launch in graph.launches() {
-            let start = profiler.map(|_| Instant::now());
-            run_launch(launch, bindings);
-            if let (Some(profiler), Some(start)) = (profiler, start) {
-                profiler.launch(launch.kernel(), LaunchTime { start, time: start.elapsed() }, warm);
+/// An opened CPU device.
+pub(crate) struct Cpu {
+    name: String,
+    executor: Executor,
+    pub faults: Faults,
+}
+
+impl Cpu {
+    /// With so many threads, or as many as rayon's own pool would have.
+    ///
+    /// # Errors
+    /// [`Error::OpenDevice`] when the operating system refuses the threads.
+    pub fn open(threads: Option<usize>) -> Result<Cpu> {
+        let refused = |reason: rayon::ThreadPoolBuildError| Error::OpenDevice {
+            adapter: "cpu".into(),
+            reason: reason.to_string(),
+        };
+        let executor = Executor::new(threads).map_err(refused)?;
+        let name = format!("CPU ({} threads)", executor.threads());
+        Ok(Cpu { name, executor, faults: Faults::default() })
+    }
+
+    /// The name to show.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs every launch, and returns when that is done. `warm` as in [`Profiler::launch`].
+    pub fn run(
+        &self,
+        graph: &CommandGraph,
+        bindings: &Bindings,
+        profiler: Option<&Profiler>,
+        warm: bool,
+    ) -> Result<()> {
+        let mut under_way = None;
+        let outcome = self.turn()?.run(|| {
+            for launch in graph.launches() {
+                under_way = Some(launch);
+                let start = profiler.map(|_| Instant::now());
+                assert!(self.faults.pass(Point::Launch) != Some(Strike::Fail), "a fault on purpose");
+                run_launch(launch, bindings);
+                if let (Some(profiler), Some(start)) = (profiler, start) {
+                    profiler.launch(launch.kernel(), LaunchTime { start, time: start.elapsed() }, warm);
+                }
             }
+        });
+        outcome.map_err(|panic| Error::Kernel {
+            kernel: under_way.map_or_else(String::new, |launch| launch.kernel().name().into()),
+            device: self.name.clone(),
+            reason: message(&*panic),
+        })
+    }
+
+    /// Copies `data` to the start of `buffer`, which has room for it.
+    pub fn write(&self, buffer: &Buffer, data: &[u8]) -> Result<()> {
+        assert!(data.len() <= buffer.bytes());
+        let _turn = self.turn()?;
+        // SAFETY: in range; the turn keeps every other user out.
+        unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), host(buffer), data.len()) };
+        Ok(())
+    }
+
+    /// A copy of `bytes` bytes from `offset`, which lie in `buffer`.
+    pub fn read(&self, buffer: &Buffer, offset: usize, bytes: usize) -> Result<Vec<u8>> {
+        assert!(offset + bytes <= buffer.bytes());
+        let _turn = self.turn()?;
+        if self.faults.pass(Point::Readback) == Some(Strike::Fail) {
+            return Err(Error::OutOfMemory { device: self.name.clone(), bytes, role: "values on the host" });
         }
-    });
+        // SAFETY: in range; the turn keeps every writer out.
+        Ok(unsafe { std::slice::from_raw_parts(host(buffer).add(offset), bytes) }.to_vec())
+    }
+
+    fn turn(&self) -> Result<Turn<'_>> {
+        self.executor.turn().map_err(|executor::Nested| Error::Command {
+            device: self.name.clone(),
+            reason: "a kernel's CPU twin uses the device that runs it".into(),
+        })
+    }
 }
 
 fn run_launch(launch: &Launch, bindings: &Bindings) {
@@ -71,26 +147,13 @@ fn run_launch(launch: &Launch, bindings: &Bindings) {
         RawArg { pointer, bytes: arg.bytes, access }
     });
     // SAFETY: offsets are aligned and written ranges disjoint (checked when the graph was made and when its external
-    // buffers were bound), and the execution lock keeps every other user out.
+    // buffers were bound), and the turn of the executor keeps every other user out.
     let args = unsafe { Args::new(raw) };
     launch.kernel().run(&args);
 }
 
-/// Copies `data` to the start of `buffer`.
-pub(crate) fn upload(buffer: &Buffer, data: &[u8]) {
-    assert!(data.len() <= buffer.bytes());
-    // SAFETY: in range; the execution lock keeps every other user out.
-    unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), host(buffer), data.len()) }
-}
-
-/// A copy of `bytes` bytes from `offset`.
-pub(crate) fn download(buffer: &Buffer, offset: usize, bytes: usize) -> Vec<u8> {
-    assert!(offset + bytes <= buffer.bytes());
-    // SAFETY: in range; the execution lock keeps every writer out.
-    unsafe { std::slice::from_raw_parts(host(buffer).add(offset), bytes).to_vec() }
-}
-
-/// The name to show.
-pub(crate) fn name() -> Arc<str> {
-    format!("CPU ({} threads)", rayon::current_num_threads()).into()
+/// What a panic says.
+pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panicked".into())
 }

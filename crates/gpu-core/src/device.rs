@@ -1,6 +1,7 @@
 //! Choosing and using a device.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Instant;
@@ -8,6 +9,9 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::buffer::{Buffer, Memory, Pool, Role};
+use crate::cpu::{self, Cpu};
+use crate::faults::{Faults, Point, Strike};
+use crate::gpu::{self, Gpu};
 use crate::graph::{Bindings, CommandGraph};
 use crate::kernel::{Kernel, Target};
 use crate::profile::{self, HostSpan, Profile, Profiler};
@@ -15,7 +19,7 @@ use crate::readback::{Readback, Source};
 use crate::selftest::DeviceReport;
 use crate::stats::{Counters, Stats};
 use crate::tune::GpuProfile;
-use crate::{Error, Result, cpu, gpu};
+use crate::{Error, Result};
 
 /// What sort of processor a device is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -55,7 +59,10 @@ impl fmt::Display for DeviceInfo {
 }
 
 /// A place to compute: a GPU through Vulkan, Metal or DX12, or the CPU. Clones are the same device, and there is one
-/// device an adapter in a process.
+/// device an adapter in a process, until it is lost.
+///
+/// Devices may be used from any thread. The CPU device does one thing at a time, on threads of its own: who submits while it
+/// works, waits for its turn.
 ///
 /// ```
 /// let device = gpu_core::Device::named("cpu")?;
@@ -67,12 +74,14 @@ pub struct Device(Arc<Inner>);
 
 struct Inner {
     info: DeviceInfo,
-    /// `None` on the CPU.
-    gpu: Option<Arc<gpu::Gpu>>,
+    processor: Processor,
     pool: Arc<Pool>,
     profiler: Arc<Profiler>,
-    /// Held while memory is read or written on the CPU and while a submit is encoded on a GPU.
-    execution: Mutex<()>,
+}
+
+enum Processor {
+    Cpu(Cpu),
+    Gpu(Arc<Gpu>),
 }
 
 static OPEN: LazyLock<Mutex<HashMap<String, Device>>> = LazyLock::new(Mutex::default);
@@ -83,6 +92,7 @@ impl Device {
     /// # Errors
     /// As [`Device::named`], when `WGRAD_DEVICE` is set.
     pub fn best() -> Result<Device> {
+        forget_lost();
         match std::env::var("WGRAD_DEVICE") {
             Ok(name) if !name.is_empty() && name != "auto" => Device::named(&name),
             _ => match gpu::best_adapter() {
@@ -96,46 +106,80 @@ impl Device {
     ///
     /// # Errors
     /// [`Error::UnknownDevice`], [`Error::NoAdapter`], or [`Error::OpenDevice`].
+    ///
+    /// After the loss of a device, its name opens a new one. Work on the old one goes on failing with [`Error::DeviceLost`].
     pub fn named(name: &str) -> Result<Device> {
+        forget_lost();
         match name {
             "auto" => Device::best(),
-            "cpu" => Ok(opened().entry("cpu".into()).or_insert_with(Device::new_cpu).clone()),
+            "cpu" => Device::open_as("cpu".into(), || Device::cpu(None)),
             _ => Device::open(&gpu::find_adapter(name)?),
         }
     }
 
     /// All GPU adapters of this machine, software adapters included.
     pub fn list() -> Vec<DeviceReport> {
+        forget_lost();
         let report = |(index, adapter)| DeviceReport::new(index, gpu::info(adapter), adapter);
         gpu::adapters().iter().enumerate().map(report).collect()
     }
 
-    fn new_cpu() -> Device {
+    /// A CPU device with so many threads, or as many as rayon's own pool would have.
+    pub(crate) fn cpu(threads: Option<usize>) -> Result<Device> {
+        let cpu = Cpu::open(threads)?;
         let info = DeviceInfo {
-            name: cpu::name(),
+            name: cpu.name().into(),
             kind: DeviceKind::Cpu,
             backend: "cpu",
             max_binding_bytes: usize::MAX,
         };
-        Device::new(info, None)
+        Ok(Device::new(info, Processor::Cpu(cpu)))
     }
 
     fn open(adapter: &wgpu::Adapter) -> Result<Device> {
         let info = gpu::info(adapter);
-        let mut open = opened();
-        let key = info.to_string();
-        if let Some(device) = open.get(&key) {
-            return Ok(device.clone());
-        }
-        let gpu = gpu::Gpu::open(adapter)?;
-        let device = Device::new(info, Some(gpu));
-        open.insert(key, device.clone());
-        Ok(device)
+        let open = || Ok(Device::new(info.clone(), Processor::Gpu(Gpu::open(adapter)?)));
+        Device::open_as(info.to_string(), open)
     }
 
-    fn new(info: DeviceInfo, gpu: Option<Arc<gpu::Gpu>>) -> Device {
+    /// The open device of that key, or a new one.
+    fn open_as(key: String, open: impl FnOnce() -> Result<Device>) -> Result<Device> {
+        match opened().entry(key) {
+            Entry::Occupied(known) => Ok(known.get().clone()),
+            Entry::Vacant(place) => Ok(place.insert(open()?).clone()),
+        }
+    }
+
+    fn new(info: DeviceInfo, processor: Processor) -> Device {
         let profiler = profile::open(&info);
-        Device(Arc::new(Inner { info, gpu, pool: Arc::default(), profiler, execution: Mutex::default() }))
+        Device(Arc::new(Inner { info, processor, pool: Arc::default(), profiler }))
+    }
+
+    fn gpu(&self) -> Option<&Arc<Gpu>> {
+        match &self.0.processor {
+            Processor::Cpu(_) => None,
+            Processor::Gpu(gpu) => Some(gpu),
+        }
+    }
+
+    pub(crate) fn faults(&self) -> &Faults {
+        match &self.0.processor {
+            Processor::Cpu(cpu) => &cpu.faults,
+            Processor::Gpu(gpu) => gpu.faults(),
+        }
+    }
+
+    /// Whether the device is gone: after a driver's reset, for one. Name it again to open a new one.
+    pub fn is_lost(&self) -> bool {
+        self.gpu().is_some_and(|gpu| gpu.is_lost())
+    }
+
+    /// Loses a GPU, as a driver's reset would; without effect on the CPU.
+    #[cfg(feature = "testing")]
+    pub(crate) fn lose(&self) {
+        if let Some(gpu) = self.gpu() {
+            gpu.lose();
+        }
     }
 
     pub fn info(&self) -> &DeviceInfo {
@@ -149,7 +193,7 @@ impl Device {
 
     /// Whether kernels run as CPU twins or as shaders here.
     pub fn target(&self) -> Target {
-        if self.0.gpu.is_some() { Target::Gpu } else { Target::Cpu }
+        if self.gpu().is_some() { Target::Gpu } else { Target::Cpu }
     }
 
     /// Counters since the device was opened.
@@ -186,50 +230,76 @@ impl Device {
     /// A buffer of at least `bytes` with undefined contents.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`].
+    /// [`Error::OutOfMemory`], or [`Error::DeviceLost`].
     pub fn alloc(&self, bytes: usize, role: Role) -> Result<Buffer> {
         let failed = || Error::OutOfMemory { device: self.info().to_string(), bytes, role: role.name() };
-        if bytes > isize::MAX as usize / 2 {
+        if self.passes(Point::Allocation)? || bytes > isize::MAX as usize / 2 {
             return Err(failed());
         }
-        self.0.pool.take(bytes, role, |capacity| match &self.0.gpu {
-            Some(gpu) => gpu.alloc(capacity).map(Memory::Gpu).ok_or_else(failed),
-            None => cpu::HostMemory::new(capacity).map(Memory::Host).ok_or_else(failed),
+        self.0.pool.take(bytes, role, |capacity| match &self.0.processor {
+            Processor::Gpu(gpu) => gpu.alloc(capacity).map(Memory::Gpu).ok_or_else(failed),
+            Processor::Cpu(_) => cpu::HostMemory::new(capacity).map(Memory::Host).ok_or_else(failed),
         })
+    }
+
+    /// Passes a point at which the work can fail; whether it shall.
+    fn passes(&self, point: Point) -> Result<bool> {
+        match self.gpu() {
+            Some(gpu) => gpu.passes(point),
+            None => Ok(self.faults().pass(point) == Some(Strike::Fail)),
+        }
     }
 
     /// A new buffer with the given contents.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`].
+    /// As [`alloc`](Device::alloc) and [`write`](Device::write).
     pub fn upload(&self, data: &[u8], role: Role) -> Result<Buffer> {
         let buffer = self.alloc(data.len(), role)?;
-        self.write(&buffer, data);
+        self.write(&buffer, data)?;
         Ok(buffer)
     }
 
     /// Overwrites the start of `buffer`, after all work queued so far.
-    pub fn write(&self, buffer: &Buffer, data: &[u8]) {
+    ///
+    /// # Errors
+    /// [`Error::Buffer`] when the buffer is shorter than `data` or of another device, [`Error::DeviceLost`], or an error of
+    /// earlier work.
+    pub fn write(&self, buffer: &Buffer, data: &[u8]) -> Result<()> {
         let _span = self.span("upload");
-        match &self.0.gpu {
-            Some(gpu) => gpu.write(buffer, data),
-            None => {
-                let _lock = self.lock();
-                cpu::upload(buffer, data);
-            }
+        self.check_range(buffer, 0, data.len())?;
+        match &self.0.processor {
+            Processor::Gpu(gpu) => gpu.write(buffer, data),
+            Processor::Cpu(cpu) => cpu.write(buffer, data),
         }
     }
 
-    /// Starts copying `bytes` bytes from `offset` to the host, behind all work queued so far.
+    /// Starts copying `bytes` bytes from `offset` to the host, behind all work queued so far. A range outside of the buffer, a
+    /// buffer of another device and a lost device are errors of [`Readback::wait`].
     pub fn read(&self, buffer: &Buffer, offset: usize, bytes: usize) -> Readback {
-        let _lock = self.lock();
-        Readback {
-            device: self.clone(),
-            source: match &self.0.gpu {
-                Some(gpu) => Source::Gpu(gpu.read(buffer, offset, bytes, &self.0.pool.counters)),
-                None => Source::Ready(cpu::download(buffer, offset, bytes)),
-            },
+        let source = self.check_range(buffer, offset, bytes).and_then(|()| match &self.0.processor {
+            Processor::Gpu(gpu) => gpu.read(buffer, offset, bytes, &self.0.pool.counters).map(Source::Gpu),
+            Processor::Cpu(cpu) => cpu.read(buffer, offset, bytes).map(Source::Ready),
+        });
+        Readback { device: self.clone(), source: source.unwrap_or_else(Source::Failed) }
+    }
+
+    fn check_range(&self, buffer: &Buffer, offset: usize, bytes: usize) -> Result<()> {
+        let refused = |reason| {
+            Err(Error::Buffer { buffer: format!("{buffer:?}"), device: self.info().to_string(), reason })
+        };
+        if !self.owns(buffer) {
+            return refused("it belongs to another device".into());
         }
+        match offset.checked_add(bytes) {
+            Some(end) if end <= buffer.bytes() => Ok(()),
+            _ => refused(format!("{bytes} bytes from {offset} are not in it")),
+        }
+    }
+
+    /// Whether the buffer was made by this device.
+    pub(crate) fn owns(&self, buffer: &Buffer) -> bool {
+        buffer.is_of(&self.0.pool)
     }
 
     /// Waits until all queued work is done.
@@ -238,13 +308,13 @@ impl Device {
     /// Whatever went wrong on the device since the last wait.
     pub fn synchronize(&self) -> Result<()> {
         let _span = self.span("wait");
-        self.0.gpu.as_ref().map_or(Ok(()), |gpu| gpu.synchronize())
+        self.gpu().map_or(Ok(()), |gpu| gpu.synchronize())
     }
 
     /// The variant of `kernel` that is fastest here, for arguments of `args` bytes (without scratch memory). Variants of
     /// shapes not met before are raced, unless `WGRAD_TUNE=off`; on the CPU the kernel is returned as it is.
     pub fn tuned(&self, kernel: Arc<dyn Kernel>, args: &[usize]) -> Arc<dyn Kernel> {
-        match &self.0.gpu {
+        match self.gpu() {
             Some(gpu) => gpu.tuner().choose(self, kernel, args),
             None => kernel,
         }
@@ -252,12 +322,12 @@ impl Device {
 
     /// What variants of kernels depend on; `None` on the CPU.
     pub(crate) fn gpu_profile(&self) -> Option<GpuProfile> {
-        self.0.gpu.as_ref().map(|gpu| gpu.tuner().profile())
+        self.gpu().map(|gpu| gpu.tuner().profile())
     }
 
     /// Does work whose errors are its own affair, when all queued work is done.
     pub(crate) fn undisturbed<T>(&self, work: impl FnOnce() -> T) -> T {
-        match &self.0.gpu {
+        match self.gpu() {
             Some(gpu) => gpu.undisturbed(work),
             None => work(),
         }
@@ -266,32 +336,39 @@ impl Device {
     /// `warm`: the graph ran before.
     pub(crate) fn execute(&self, graph: &CommandGraph, bindings: &Bindings, warm: bool) -> Result<()> {
         let (counters, profiler) = (&self.0.pool.counters, self.0.profiler.get());
-        if let Some(gpu) = &self.0.gpu {
-            let prepared = graph.prepared(|| {
-                let _span = self.span("compile");
-                gpu.prepare(graph, counters)
-            })?;
-            let _lock = self.lock();
-            let _span = self.span("submit");
-            gpu.run(graph, prepared, bindings, counters, profiler.map(|p| (p, warm)))?;
-        } else {
-            let _lock = self.lock();
-            let _span = self.span("submit");
-            cpu::run(graph, bindings, profiler, warm);
+        match &self.0.processor {
+            Processor::Gpu(gpu) => {
+                let prepared = graph.prepared(|| {
+                    let _span = self.span("compile");
+                    gpu.prepare(graph, counters)
+                })?;
+                let _span = self.span("submit");
+                gpu.run(graph, prepared, bindings, counters, profiler.map(|p| (p, warm)))?;
+            }
+            Processor::Cpu(cpu) => {
+                let _span = self.span("submit");
+                cpu.run(graph, bindings, profiler, warm)?;
+            }
         }
         Counters::add(&counters.submits, 1);
         Counters::add(&counters.compiles, usize::from(!warm));
         Counters::add(&counters.launches, graph.launches().len());
         Ok(())
     }
-
-    fn lock(&self) -> MutexGuard<'_, ()> {
-        self.0.execution.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
 }
 
 fn opened() -> MutexGuard<'static, HashMap<String, Device>> {
     OPEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Takes lost devices out of the table of open ones.
+fn forget_lost() {
+    let mut open = opened();
+    let before = open.len();
+    open.retain(|_, device| !device.is_lost());
+    if open.len() < before {
+        gpu::forget_adapters();
+    }
 }
 
 impl PartialEq for Device {

@@ -34,14 +34,19 @@ pub enum Error {
         "shader of kernel {kernel} was refused by {device}: {reason}. This is a bug in wgrad or the driver"
     )]
     Shader { kernel: String, device: String, reason: String },
-    /// A kernel of the CPU device panicked; what it was writing is lost.
-    #[error("kernel {kernel} failed on {device}: {reason}. This is a bug in wgrad or in that kernel")]
-    KernelPanic { kernel: String, device: String, reason: String },
     /// The values were needed after a step had freed or overwritten what they are computed from.
     #[error(
         "the graph of {op} recorded at {location} was freed by a step. Read it before the step, or name it as an output of the step"
     )]
     Freed { op: String, location: String },
+    /// A kernel's CPU twin panicked, or a kernel could not make its shaders. What it should have written is undefined.
+    #[error(
+        "kernel {kernel} failed on {device}: {reason}. This is a bug of the kernel; restart from the last checkpoint"
+    )]
+    Kernel { kernel: String, device: String, reason: String },
+    /// A buffer that does not fit the use asked for. Nothing was done.
+    #[error("{buffer} can't be used on {device}: {reason}")]
+    Buffer { buffer: String, device: String, reason: String },
     /// The GPU interface refused a command.
     #[error("{device} refused a command: {reason}. This is a bug in wgrad or the driver")]
     Command { device: String, reason: String },

@@ -1,10 +1,13 @@
 //! The command graph: kernel launches over buffers, recorded once and replayed with one submit.
 
+mod check;
+
 use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::buffer::{Buffer, Role};
 use crate::kernel::{Access, Cost, Kernel, Target};
 use crate::{Device, Result, gpu, limits};
+use check::Check;
 
 /// A buffer that the launches of a graph use.
 #[derive(Clone, Debug)]
@@ -89,6 +92,7 @@ pub struct CommandGraph {
     places: Vec<Place>,
     launches: Vec<Launch>,
     temps: Mutex<Option<Arc<[Buffer]>>>,
+    check: Check,
     prepared: OnceLock<gpu::Prepared>,
 }
 
@@ -107,8 +111,9 @@ impl CommandGraph {
             assert!(wanted <= target.arguments(), "{name}: more than {} arguments", target.arguments());
             for (i, arg) in launch.args.iter().enumerate() {
                 assert!(arg.offset % limits::BINDING_ALIGN == 0, "{name}: argument {i} is not aligned");
+                let end = arg.offset.checked_add(arg.bytes);
                 assert!(
-                    arg.offset + arg.bytes <= slots[arg.slot].bytes(),
+                    end.is_some_and(|end| end <= slots[arg.slot].bytes()),
                     "{name}: argument {i} is out of range"
                 );
                 // A GPU can't bind a buffer for reading and writing at once; writes must not meet.
@@ -130,7 +135,8 @@ impl CommandGraph {
             Slot::Temp { .. } => temps.next().map(Place::Temp),
         };
         let places = slots.iter().filter_map(place).collect();
-        CommandGraph { slots, places, launches, temps: Mutex::default(), prepared: OnceLock::new() }
+        let check = Check::new(target, &slots, &launches);
+        CommandGraph { slots, places, launches, temps: Mutex::default(), check, prepared: OnceLock::new() }
     }
 
     pub fn launches(&self) -> &[Launch] {
@@ -154,17 +160,18 @@ impl CommandGraph {
             .fold(Cost::default(), |a, b| Cost { flops: a.flops + b.flops, bytes: a.bytes + b.bytes })
     }
 
-    /// Runs the graph over the external buffers, in the order of the external slots. On a GPU this queues one submit and
-    /// returns; on the CPU it returns when the work is done. Different external slots must be different buffers.
+    /// Runs the graph over the external buffers, in the order of the external slots. On a GPU this queues the work and
+    /// returns; on the CPU it returns when the work is done. A graph runs on one device only.
     ///
     /// # Errors
-    /// Out of memory for temporaries, a shader that does not compile, a lost device, or an error of earlier work.
+    /// [`Error::Buffer`](crate::Error::Buffer), before anything is done, for a wrong number of buffers, one that is too
+    /// small, one of another device, or the same memory in two slots of which a launch writes one; out of memory for
+    /// temporaries, a shader that does not compile, a kernel that panics, a lost device, or an error of earlier work. After a
+    /// panic of a CPU twin, everything that the graph writes is undefined; other errors leave all buffers as they were.
     pub fn run(&self, device: &Device, external: &[Buffer]) -> Result<()> {
+        self.check.run(device, external)?;
         let (temps, warm) = self.temps(device)?;
         let bindings = Bindings { places: &self.places, external, temps: &temps };
-        for (i, slot) in self.slots.iter().enumerate() {
-            assert!(bindings.buffer(i).bytes() >= slot.bytes(), "buffer of slot {i} is too small");
-        }
         device.execute(self, &bindings, warm)
     }
 

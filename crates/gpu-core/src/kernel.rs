@@ -4,8 +4,10 @@ use std::cell::Cell;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use crate::cpu::HOST_ALIGN;
 use crate::limits;
 use crate::tune::{GpuProfile, Variants};
+use crate::wgsl::Source;
 
 /// How a kernel uses one of its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,18 +47,51 @@ pub struct Cost {
 /// One dispatch: a whole WGSL module with entry point `main`, and its number of workgroups.
 #[derive(Clone, Debug)]
 pub struct Shader {
-    pub source: String,
-    pub workgroups: [u32; 3],
+    source: String,
+    workgroups: [u32; 3],
+    trusted: bool,
 }
 
 impl Shader {
-    /// A dispatch of at least `invocations` invocations in workgroups of `size`, folded into two dimensions when one
-    /// is too short. The shader finds its number by
-    /// `gid.x + gid.y * groups.x * size` (`groups` is `@builtin(num_workgroups)`) and checks it against the count.
-    pub fn linear(source: String, invocations: usize, size: u32) -> Shader {
+    /// A dispatch of `workgroups`. Whatever the module does, indices are kept inside of the bindings, and loops end.
+    pub fn new(source: String, workgroups: [u32; 3]) -> Shader {
+        Shader { source, workgroups, trusted: false }
+    }
+
+    /// A dispatch of this crate's own code, of at least `invocations` invocations in workgroups of `size`. In release
+    /// builds it runs unchecked: every index lies inside of its binding and every loop ends, for arguments of the
+    /// kernel's sizes.
+    pub(crate) fn linear(source: String, invocations: usize, size: u32) -> Shader {
+        Shader { source, workgroups: Shader::workgroups_for(invocations, size), trusted: true }
+    }
+
+    /// At least `invocations` invocations in workgroups of `size`, folded into two dimensions when one is too short. The
+    /// shader finds its number by `gid.x + gid.y * groups.x * size` (`groups` is `@builtin(num_workgroups)`) and checks
+    /// it against the count.
+    pub fn workgroups_for(invocations: usize, size: u32) -> [u32; 3] {
         let groups = invocations.div_ceil(size as usize).max(1);
         let rows = groups.div_ceil(limits::WORKGROUPS as usize);
-        Shader { source, workgroups: [groups.div_ceil(rows) as u32, rows as u32, 1] }
+        [groups.div_ceil(rows) as u32, rows as u32, 1]
+    }
+
+    /// The WGSL module.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Workgroups along each dimension.
+    pub fn workgroups(&self) -> [u32; 3] {
+        self.workgroups
+    }
+
+    /// Sets a `const` of the module.
+    pub(crate) fn set(&mut self, name: &str, value: impl std::fmt::Display) {
+        self.source = Source::new(&self.source).set(name, value).finish();
+    }
+
+    /// Whether the module may be compiled without checks of bounds and loops.
+    pub(crate) fn trusted(&self) -> bool {
+        self.trusted
     }
 }
 
@@ -122,7 +157,7 @@ pub struct Args {
 
 impl Args {
     /// # Safety
-    /// Every range is valid for the life of the `Args`, aligned to 4 bytes, and no written range overlaps another.
+    /// Every range is valid for the life of the `Args`, aligned to [`HOST_ALIGN`], and no written range overlaps another.
     pub(crate) unsafe fn new(args: impl Iterator<Item = RawArg>) -> Args {
         let mut bound = Args { args: [const { None }; limits::CPU_ARGUMENTS] };
         for (i, arg) in args.enumerate() {
@@ -131,13 +166,14 @@ impl Args {
         bound
     }
 
-    fn get(&self, i: usize) -> &(RawArg, Cell<bool>) {
+    fn get<T>(&self, i: usize) -> &(RawArg, Cell<bool>) {
+        const { assert!(align_of::<T>() <= HOST_ALIGN, "elements need no more than the memory's alignment") };
         self.args[i].as_ref().expect("an argument of the kernel")
     }
 
     /// Argument `i`, which the kernel reads.
     pub fn read<T: bytemuck::Pod>(&self, i: usize) -> &[T] {
-        let arg = self.get(i).0;
+        let arg = self.get::<T>(i).0;
         assert!(arg.access == Access::Read, "argument {i} is not read-only");
         // SAFETY: in range and aligned by `new`; nothing written overlaps it.
         unsafe { std::slice::from_raw_parts(arg.pointer.cast(), arg.bytes / size_of::<T>()) }
@@ -146,7 +182,7 @@ impl Args {
     /// Argument `i`, which the kernel writes. Each written argument can be taken once a run.
     #[allow(clippy::mut_from_ref)] // disjoint by `new`, handed out once
     pub fn write<T: bytemuck::Pod>(&self, i: usize) -> &mut [T] {
-        let (arg, taken) = self.get(i);
+        let (arg, taken) = self.get::<T>(i);
         assert!(arg.access != Access::Read, "argument {i} is read-only");
         assert!(!taken.replace(true), "argument {i} is already taken");
         // SAFETY: in range and aligned by `new`; overlaps nothing and is handed out once.

@@ -10,6 +10,7 @@ mod cpu;
 mod device;
 mod dtype;
 mod error;
+mod faults;
 mod gpu;
 mod graph;
 mod halves;

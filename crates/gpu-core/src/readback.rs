@@ -1,6 +1,6 @@
 //! Values on their way from a device to the host.
 
-use crate::{Device, Element, Result};
+use crate::{Device, Element, Error, Result};
 
 /// Bytes being copied to the host. The copy was queued behind the work that produces them; [`wait`](Readback::wait)
 /// blocks until that work is done, later work does not matter.
@@ -11,6 +11,7 @@ pub struct Readback {
 
 pub(crate) enum Source {
     Ready(Vec<u8>),
+    Failed(Error),
     Gpu(crate::gpu::PendingMap),
 }
 
@@ -18,7 +19,7 @@ impl Readback {
     /// Whether [`wait`](Readback::wait) would return at once.
     pub fn is_ready(&self) -> bool {
         match &self.source {
-            Source::Ready(_) => true,
+            Source::Ready(_) | Source::Failed(_) => true,
             Source::Gpu(pending) => pending.is_ready(),
         }
     }
@@ -26,10 +27,12 @@ impl Readback {
     /// The values.
     ///
     /// # Errors
-    /// Whatever went wrong on the device since the last wait: out of memory, device lost, a refused command.
+    /// Whatever went wrong on the device since the last wait: out of memory, device lost, a refused command, or a range outside of
+    /// the buffer.
     pub fn wait<T: Element>(self) -> Result<Vec<T>> {
         let bytes = match self.source {
             Source::Ready(bytes) => bytes,
+            Source::Failed(error) => return Err(error),
             Source::Gpu(pending) => {
                 let _span = self.device.span("wait");
                 pending.wait()?

@@ -310,10 +310,8 @@ fn results_do_not_depend_on_threads() {
     let case = Case::new(&[2], [150, 700, 16, 16], true);
     let [q, k, v, dy] = case.data();
     let on = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let run = |kernel: Arc<dyn Kernel>, args: &[Vec<u32>]| {
-            pool.install(|| run_kernel(&Device::named("cpu").unwrap(), kernel, args))
-        };
+        let cpu = gpu_core::testing::cpu(threads);
+        let run = |kernel: Arc<dyn Kernel>, args: &[Vec<u32>]| run_kernel(&cpu, kernel, args);
         let args = [words(&q), words(&k), words(&v), vec![0; room(&case.y)], vec![0; 300]];
         let forward = run(Arc::new(Attention::new(&case.inputs, &case.y)), &args);
         let stats = [forward[4].clone(), vec![0; 300]].concat();

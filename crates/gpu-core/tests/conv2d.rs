@@ -336,13 +336,12 @@ fn long_sums_are_complete() {
 
 #[test]
 fn results_do_not_depend_on_threads() {
-    let cpu = Device::named("cpu").unwrap();
     let direct = shape((37, 6, 9, 1, [16, 16], [3, 3], [1, 1], [1, 1], [1, 1]));
     for (kernel, inputs, want) in [direct, shape(WINOGRAD[2])].into_iter().flat_map(|s| passes(s, true)) {
         let args = arguments(&inputs, want.len());
         let run = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| run_kernel(&cpu, kernel.clone(), &args))
+            let cpu = gpu_core::testing::cpu(threads);
+            run_kernel(&cpu, kernel.clone(), &args)
         };
         assert!(run(1) == run(3), "{kernel:?}");
     }

@@ -156,9 +156,9 @@ fn results_do_not_depend_on_threads() {
     for (m, n, k) in [(300, 200, 100), (16, 24, 50_000), (5000, 8, 33), (1, 5000, 70), (5000, 1, 300)] {
         let kernel = Arc::new(MatMul::new(c(&[m, k]), c(&[k, n])));
         let run = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let cpu = gpu_core::testing::cpu(threads);
             let args = [floats(m * k, 1), floats(k * n, 2), vec![0; m * n]];
-            pool.install(|| run_kernel(&Device::named("cpu").unwrap(), kernel.clone(), &args))[2].clone()
+            run_kernel(&cpu, kernel.clone(), &args)[2].clone()
         };
         assert_eq!(run(1), run(3), "{kernel:?}");
     }

@@ -139,10 +139,8 @@ fn channel_statistics_are_the_same_for_every_number_of_threads() {
         let [x, dy] = [1, 2].map(|seed| words(&values(batch * channels * spatial, seed)));
         let (mean, empty) = (words(&vec![0.5; channels]), vec![0; channels]);
         let on = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let run = |kernel: Arc<dyn Kernel>, args: &[Vec<u32>]| {
-                pool.install(|| run_kernel(&Device::named("cpu").unwrap(), kernel, args))
-            };
+            let cpu = gpu_core::testing::cpu(threads);
+            let run = |kernel: Arc<dyn Kernel>, args: &[Vec<u32>]| run_kernel(&cpu, kernel, args);
             let moments = ChannelMoments { batch, channels, spatial, x: plain(shape) };
             let moments = run(Arc::new(moments), &[x.clone(), empty.clone(), empty.clone()]);
             let sums = ChannelSums { batch, channels, spatial, x: plain(shape), dy: plain(shape) };

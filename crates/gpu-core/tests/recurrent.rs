@@ -234,18 +234,15 @@ fn results_do_not_depend_on_threads() {
     let s = Sequence { steps: 5, batch: 29, hidden: 40 };
     let p = Problem::new(Cell::Lstm, s);
     let on = |threads: usize| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
-            let [w, bias, h0, c0, a] = [&p.w, &p.bias, &p.h0, &p.c0, &p.a].map(|v| Problem::words(v));
-            let (state, dy) = (vec![0u32; p.m.len()], words(&p.dy()));
-            let args = [w.clone(), bias, h0, c0, a, state.clone(), state];
-            let cpu = Device::named("cpu").unwrap();
-            let out = run_kernel(&cpu, Arc::new(Lstm::new(s)), &args);
-            let (gates, cells) = (out[4].clone(), out[5].clone());
-            let args = [w, gates, cells, dy, vec![0; out[4].len()], vec![0; 2 * s.batch * s.hidden]];
-            let back = run_kernel(&cpu, Arc::new(LstmGrad::new(s, false)), &args);
-            (out, back)
-        })
+        let cpu = gpu_core::testing::cpu(threads);
+        let [w, bias, h0, c0, a] = [&p.w, &p.bias, &p.h0, &p.c0, &p.a].map(|v| Problem::words(v));
+        let (state, dy) = (vec![0u32; p.m.len()], words(&p.dy()));
+        let args = [w.clone(), bias, h0, c0, a, state.clone(), state];
+        let out = run_kernel(&cpu, Arc::new(Lstm::new(s)), &args);
+        let (gates, cells) = (out[4].clone(), out[5].clone());
+        let args = [w, gates, cells, dy, vec![0; out[4].len()], vec![0; 2 * s.batch * s.hidden]];
+        let back = run_kernel(&cpu, Arc::new(LstmGrad::new(s, false)), &args);
+        (out, back)
     };
     let one = on(1);
     assert_eq!(one, on(2));

@@ -196,9 +196,9 @@ fn results_do_not_depend_on_threads() {
     for (layout, keep) in [(Layout::contiguous(&[480_176]), 0), (transposed, 1)] {
         let kernel = Arc::new(Reduce::new(Sum, Prologue::plain(DType::F32, layout), keep));
         let run = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let cpu = gpu_core::testing::cpu(threads);
             let args = [floats(480_176), vec![0; 16]];
-            pool.install(|| run_kernel(&Device::named("cpu").unwrap(), kernel.clone(), &args))
+            run_kernel(&cpu, kernel.clone(), &args)
         };
         assert_eq!(run(1), run(3));
     }

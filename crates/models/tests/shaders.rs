@@ -33,7 +33,7 @@ fn shaders_of_training_steps() {
     for plan in plans(&device) {
         for launch in plan.launches() {
             kernels.insert(launch.kernel().name());
-            sources.extend(launch.kernel().shaders().into_iter().map(|s| s.source));
+            sources.extend(launch.kernel().shaders().iter().map(|s| s.source().to_owned()));
         }
     }
     for wanted in

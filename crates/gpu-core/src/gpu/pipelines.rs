@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use wgpu::{ErrorFilter, Features};
+use wgpu::Features;
 
-use super::lock;
+use super::{Gpu, lock};
 use crate::cache::CacheFile;
+use crate::faults::Point;
 use crate::graph::Launch;
 use crate::kernel::{Access, Shader};
 use crate::stats::Counters;
@@ -17,13 +18,23 @@ pub(super) struct Pipeline {
     pub layout: wgpu::BindGroupLayout,
 }
 
+/// What tells pipelines apart.
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    source: String,
+    access: Vec<Access>,
+    /// Whether bounds and loops are checked.
+    checked: bool,
+}
+
 /// The pipelines of a device.
 pub(super) struct Pipelines {
     device: wgpu::Device,
     device_name: String,
-    known: Mutex<HashMap<String, Arc<Pipeline>>>,
+    known: Mutex<HashMap<Key, Arc<Pipeline>>>,
     /// Where the driver can hand out its compiled code.
     kept: Option<(wgpu::PipelineCache, CacheFile)>,
+    /// Whether this crate's own shaders are checked, too.
     checked: bool,
 }
 
@@ -36,31 +47,44 @@ impl Pipelines {
     }
 
     /// The pipeline of one of the launch's shaders.
-    pub fn get(&self, launch: &Launch, shader: &Shader, counters: &Counters) -> Result<Arc<Pipeline>> {
-        if let Some(known) = lock(&self.known).get(&shader.source) {
+    pub fn get(
+        &self,
+        gpu: &Gpu,
+        launch: &Launch,
+        shader: &Shader,
+        counters: &Counters,
+    ) -> Result<Arc<Pipeline>> {
+        let name = launch.kernel().name();
+        let refused =
+            |reason| Err(Error::Shader { kernel: name.into(), device: self.device_name.clone(), reason });
+        if gpu.passes(Point::Pipeline)? {
+            return refused("a fault on purpose".into());
+        }
+        let checked = self.checked || !shader.trusted();
+        let key = Key { source: shader.source().into(), access: launch.access().into(), checked };
+        if let Some(known) = lock(&self.known).get(&key) {
             return Ok(known.clone());
         }
-        let name = launch.kernel().name();
-        let scope = self.device.push_error_scope(ErrorFilter::Validation);
-        let internal = self.device.push_error_scope(ErrorFilter::Internal);
-        let pipeline = Arc::new(self.compile(name, launch.access(), &shader.source));
-        if let Some(error) = pollster::block_on(internal.pop()).or(pollster::block_on(scope.pop())) {
-            let reason = format!("{error}\n{}", shader.source);
-            return Err(Error::Shader { kernel: name.into(), device: self.device_name.clone(), reason });
+        match gpu.caught(|| self.compile(name, &key)) {
+            Ok(pipeline) => {
+                Counters::add(&counters.pipelines, 1);
+                Ok(lock(&self.known).entry(key).or_insert(Arc::new(pipeline)).clone())
+            }
+            Err(Error::Command { reason, .. }) => refused(format!("{reason}\n{}", key.source)),
+            Err(other) => Err(other),
         }
-        Counters::add(&counters.pipelines, 1);
-        Ok(lock(&self.known).entry(shader.source.clone()).or_insert(pipeline).clone())
     }
 
-    fn compile(&self, name: &str, access: &[Access], source: &str) -> Pipeline {
+    fn compile(&self, name: &str, Key { source, access, checked }: &Key) -> Pipeline {
         let desc = wgpu::ShaderModuleDescriptor {
             label: Some(name),
             source: wgpu::ShaderSource::Wgsl(source.into()),
         };
-        let module = if self.checked {
+        let module = if *checked {
             self.device.create_shader_module(desc)
         } else {
-            // SAFETY: every kernel keeps its indices inside its bindings and its loops finite; the tests run checked.
+            // SAFETY: the shader is one of this crate's, whose kernels keep their indices inside of their bindings and their
+            // loops finite; the tests run checked.
             unsafe { self.device.create_shader_module_trusted(desc, wgpu::ShaderRuntimeChecks::unchecked()) }
         };
         let entry = |(binding, &access): (usize, &Access)| wgpu::BindGroupLayoutEntry {

@@ -4,6 +4,7 @@
 //! tables away from under them, and is aborted ("LLVM ERROR"). The main thread's locals are dropped before any of that.
 
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The devices that a thread submitted to.
 struct Unfinished(RefCell<Vec<wgpu::Device>>);
@@ -11,8 +12,9 @@ struct Unfinished(RefCell<Vec<wgpu::Device>>);
 impl Drop for Unfinished {
     fn drop(&mut self) {
         for device in self.0.take() {
-            // A lost device has nothing left to wait for.
-            let _ = device.poll(wgpu::PollType::wait_indefinitely());
+            // A lost device has nothing left to wait for; wgpu panics when it hears of the loss here.
+            let wait = || device.poll(wgpu::PollType::wait_indefinitely());
+            let _ = catch_unwind(AssertUnwindSafe(wait));
         }
     }
 }

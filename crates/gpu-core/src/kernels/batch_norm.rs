@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::layer_norm::{Moments, RUN, centered_column_sums, column_moments, long_sums, row_moments};
 use super::prologue::{Operand, Prologue, with_math};
-use super::stock::{Lent, Stocked};
+use super::scratch::{Pooled, ScratchVec};
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
 
@@ -245,12 +245,12 @@ impl Planes {
     }
 
     /// Count, mean and squared deviations of every channel.
-    pub fn moments(&self, x: &Operand) -> Lent<Moments> {
+    pub fn moments(&self, x: &Operand) -> ScratchVec<Moments> {
         let Some(columns) = self.columns() else {
             let planes = self.by_planes([x], |m: &mut Moments, _, [x]| m.merge(row_moments(x)));
             return self.merged(&planes);
         };
-        let mut channels = Lent::filled(Moments::default(), self.channels);
+        let mut channels = ScratchVec::filled(Moments::default(), self.channels);
         let blocks = self.by_columns(columns, [x], |out, [x]| column_moments(x, out));
         let columns = blocks.iter().enumerate();
         columns.for_each(|(i, m)| channels[i / self.spatial % self.channels].merge(*m));
@@ -258,21 +258,22 @@ impl Planes {
     }
 
     /// Moments of every channel from those of every plane.
-    pub fn merged(&self, planes: &[Moments]) -> Lent<Moments> {
-        let mut channels = Lent::filled(Moments::default(), self.channels);
+    pub fn merged(&self, planes: &[Moments]) -> ScratchVec<Moments> {
+        let mut channels = ScratchVec::filled(Moments::default(), self.channels);
         planes.iter().enumerate().for_each(|(i, m)| channels[i % self.channels].merge(*m));
         channels
     }
 
     /// Sums of `dy` and `dy (x - mean)` of every channel.
-    fn sums(&self, x: &Operand, dy: &Operand, mean: &[f32]) -> Lent<[f64; 2]> {
-        let mut channels = Lent::filled([0.0; 2], self.channels);
+    fn sums(&self, x: &Operand, dy: &Operand, mean: &[f32]) -> ScratchVec<[f64; 2]> {
+        let mut channels = ScratchVec::filled([0.0; 2], self.channels);
         let mut add = |c: usize, [a, b]: [f64; 2]| {
             channels[c][0] += a;
             channels[c][1] += b;
         };
         if let Some(columns) = self.columns() {
-            let mean: Lent<f32> = mean.iter().flat_map(|&v| std::iter::repeat_n(v, self.spatial)).collect();
+            let mean: ScratchVec<f32> =
+                mean.iter().flat_map(|&v| std::iter::repeat_n(v, self.spatial)).collect();
             let block = |out: &mut [_], [x, dy]: [&[f32]; 2]| centered_column_sums(x, dy, &mean, out);
             let blocks = self.by_columns(columns, [x, dy], block);
             let columns = blocks.iter().enumerate();
@@ -298,15 +299,15 @@ impl Planes {
     }
 
     /// `[block][column]`: `f(results, block)` of blocks of rows, as many as fit the second cache.
-    fn by_columns<const K: usize, R: Stocked + Clone + Default + Send>(
+    fn by_columns<const K: usize, R: Pooled + Clone + Default + Send>(
         &self,
         columns: usize,
         operands: [&Operand; K],
         f: impl Fn(&mut [R], [&[f32]; K]) + Sync,
-    ) -> Lent<R> {
+    ) -> ScratchVec<R> {
         let block = columns * (TASK / columns.max(1)).clamp(8, 256);
         let count = self.batch * columns;
-        let mut results = Lent::filled(R::default(), count.div_ceil(block) * columns);
+        let mut results = ScratchVec::filled(R::default(), count.div_ceil(block) * columns);
         results.par_chunks_mut(columns.max(1)).enumerate().for_each(|(b, results)| {
             let mut readers = operands.map(|o| o.reader::<f32>());
             let rows = readers.each_mut().map(|r| r.read(b * block, block.min(count - b * block)));
@@ -316,15 +317,15 @@ impl Planes {
     }
 
     /// Calls `f(result, plane, runs of the plane's elements)` on every plane, several times in order for long planes.
-    fn by_planes<const K: usize, R: Stocked + Clone + Default + Send>(
+    fn by_planes<const K: usize, R: Pooled + Clone + Default + Send>(
         &self,
         operands: [&Operand; K],
         f: impl Fn(&mut R, usize, [&[f32]; K]) + Sync,
-    ) -> Lent<R> {
+    ) -> ScratchVec<R> {
         let spatial = self.spatial;
         // Planes a task, and planes read together.
         let (task, together) = (TASK.div_ceil(spatial), (RUN / spatial).max(1));
-        let mut results = Lent::filled(R::default(), self.batch * self.channels);
+        let mut results = ScratchVec::filled(R::default(), self.batch * self.channels);
         results.par_chunks_mut(task).enumerate().for_each(|(t, results)| {
             let mut readers = operands.map(|o| o.reader::<f32>());
             for (g, results) in results.chunks_mut(together).enumerate() {

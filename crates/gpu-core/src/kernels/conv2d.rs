@@ -8,7 +8,7 @@ use super::conv2d_cpu::Engine;
 use super::conv2d_gpu::{self, Correlate, Variant, correlation};
 use super::layer_norm::Moments;
 use super::prologue::{Prologue, with_math};
-use super::stock::Lent;
+use super::scratch::ScratchVec;
 use crate::tune::{GpuProfile, Variants};
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
@@ -197,7 +197,7 @@ impl Kernel for Conv2d {
             return self.engine.run(&self.x, args, None);
         }
         let planes = self.planes();
-        let mut moments = Lent::filled(Moments::default(), planes.batch * planes.channels);
+        let mut moments = ScratchVec::filled(Moments::default(), planes.batch * planes.channels);
         self.engine.run(&self.x, args, Some(&mut moments));
         let first = self.x.arity() + 2;
         put_moments(&planes.merged(&moments), args.write(first), args.write(first + 1));

@@ -4,7 +4,7 @@ mod functions;
 
 use super::code::{Code, Memory};
 use super::program::Instr;
-use super::stock::{Lent, stocked};
+use super::scratch::{ScratchVec, pooled};
 use crate::{Half, Layout};
 
 /// Elements handled at a time: few enough that the results in use stay in the first cache, enough to amortise dispatch.
@@ -18,9 +18,9 @@ pub(super) struct Interpreter<'a> {
     layouts: &'a [Layout],
     memory: &'a Memory<'a>,
     /// Blocks of results; see [`Program::slots`](super::program::Program::slots).
-    slots: Lent<Vec<u32>>,
+    slots: ScratchVec<Vec<u32>>,
     /// Values of the registers of the current block.
-    values: Lent<Value>,
+    values: ScratchVec<Value>,
 }
 
 #[derive(Clone, Copy)]
@@ -32,13 +32,13 @@ enum Value {
     One(u32),
 }
 
-stocked!(Value);
+pooled!(Value);
 
 impl<'a> Interpreter<'a> {
     /// `layouts` of one shape, one an input; fewest dimensions are fastest (see [`simplify`](crate::layout::simplify)).
     pub fn new(code: &'a Code, layouts: &'a [Layout], memory: &'a Memory<'a>) -> Interpreter<'a> {
         let slots = code.program.slots().iter().max().map_or(0, |s| s + 1);
-        Interpreter { code, layouts, memory, slots: Lent::at_least(slots), values: Lent::empty() }
+        Interpreter { code, layouts, memory, slots: ScratchVec::at_least(slots), values: ScratchVec::empty() }
     }
 
     /// The only result of elements `start..start + out.len()` in row-major order.

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::batch_norm::{MOMENT_WORDS, levels, moment_stages, scratch_bytes, tree, typed, width};
 use super::prologue::Prologue;
-use super::stock::{Lent, stocked};
+use super::scratch::{ScratchVec, pooled};
 use crate::simd::vectorized;
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader, Target};
@@ -212,7 +212,7 @@ impl Kernel for LayerNormGradParams {
         let rows = (TASK / self.cols).clamp(8, 256);
         let blocks = x.par_chunks(rows * self.cols).zip(dy.par_chunks(rows * self.cols));
         let blocks = blocks.zip(mean.par_chunks(rows).zip(rstd.par_chunks(rows)));
-        let mut sums = Lent::filled(0.0, self.rows.div_ceil(rows) * 2 * self.cols);
+        let mut sums = ScratchVec::filled(0.0, self.rows.div_ceil(rows) * 2 * self.cols);
         let block = |(((x, dy), (mean, rstd)), sums)| column_sums(x, dy, mean, rstd, sums);
         blocks.zip(sums.par_chunks_mut(2 * self.cols)).for_each(block);
         for (k, out) in [(1, args.write::<f32>(4)), (0, args.write::<f32>(5))] {
@@ -255,7 +255,7 @@ pub(super) struct Moments {
     pub squares: f64,
 }
 
-stocked!(Moments);
+pooled!(Moments);
 
 impl Moments {
     /// Of `count` elements, from the sums of their deviations from `guess` and of the squares of these.
@@ -287,7 +287,7 @@ impl Moments {
 pub(super) fn column_moments(x: &[f32], out: &mut [Moments]) {
     let columns = out.len();
     let rows = (x.len() / columns) as f32;
-    let [mut mean, mut first, mut second] = [0; 3].map(|_| Lent::filled(0.0f32, columns));
+    let [mut mean, mut first, mut second] = [0; 3].map(|_| ScratchVec::filled(0.0f32, columns));
     vectorized(
         #[inline(always)]
         || {
@@ -310,7 +310,7 @@ pub(super) fn column_moments(x: &[f32], out: &mut [Moments]) {
 /// Sums of `dy` and of `dy (x - mean)` of every column, with a mean a column.
 pub(super) fn centered_column_sums(x: &[f32], dy: &[f32], mean: &[f32], out: &mut [[f32; 2]]) {
     let columns = mean.len();
-    let [mut sums, mut products] = [0; 2].map(|_| Lent::filled(0.0f32, columns));
+    let [mut sums, mut products] = [0; 2].map(|_| ScratchVec::filled(0.0f32, columns));
     vectorized(
         #[inline(always)]
         || {

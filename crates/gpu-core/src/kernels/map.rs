@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::code::{Code, Stored};
 use super::interpreter::{BLOCK, Interpreter, runs};
 use super::program::{Instr, Program};
-use super::stock::{Lent, stocked};
+use super::scratch::{ScratchVec, pooled};
 use crate::layout::simplify;
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, DType, Half, Kernel, Layout, Shader};
@@ -37,7 +37,7 @@ struct Shared {
 unsafe impl Send for Shared {}
 unsafe impl Sync for Shared {}
 
-stocked!(Shared);
+pooled!(Shared);
 
 impl From<&mut [u32]> for Shared {
     fn from(values: &mut [u32]) -> Shared {
@@ -194,7 +194,7 @@ impl Kernel for Map {
             }
             return;
         }
-        let outputs: Lent<Shared> =
+        let outputs: ScratchVec<Shared> =
             (first..first + self.outputs.len()).map(|o| args.write(o).into()).collect();
         let task = |t: usize| {
             let (start, put) = (t * TASK, |at, o: usize, values: &[u32]| {

@@ -22,9 +22,9 @@ mod random;
 mod recurrent;
 mod reduce;
 mod scan;
+pub(crate) mod scratch;
 mod softmax;
 mod sort;
-mod stock;
 mod workgroup_tile;
 
 pub use attention::{Attention, AttentionGrad, AttentionInputs, AttentionStats};

@@ -4,7 +4,7 @@ use super::code::{Code, Memory, Stored};
 use super::interpreter::Interpreter;
 use super::map::index_code;
 use super::program::Program;
-use super::stock::{Lent, Stocked};
+use super::scratch::{Pooled, ScratchVec};
 use crate::layout::simplify;
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, DType, Layout};
@@ -177,8 +177,8 @@ pub(super) fn with_math(source: Source, operands: &[&Prologue]) -> Source {
 }
 
 /// What a [`Prologue`] is read as.
-pub(super) trait Element: bytemuck::Pod + Default + Stocked {}
-impl<T: bytemuck::Pod + Default + Stocked> Element for T {}
+pub(super) trait Element: bytemuck::Pod + Default + Pooled {}
+impl<T: bytemuck::Pod + Default + Pooled> Element for T {}
 
 /// A [`Prologue`] bound to memory.
 pub(super) struct Operand<'a> {
@@ -200,7 +200,7 @@ impl<'a> Operand<'a> {
             Some(values) => Reader::Plain(values),
             None => {
                 let interpreter = Interpreter::new(&self.of.code, &self.of.simple, &self.memory);
-                Reader::Computed(interpreter, Lent::at_least(0))
+                Reader::Computed(interpreter, ScratchVec::at_least(0))
             }
         }
     }
@@ -210,7 +210,7 @@ impl<'a> Operand<'a> {
 pub(super) enum Reader<'a, T: Element> {
     Plain(&'a [T]),
     /// What computes the elements, and memory for them.
-    Computed(Interpreter<'a>, Lent<T>),
+    Computed(Interpreter<'a>, ScratchVec<T>),
 }
 
 impl<'a, T: Element> Reader<'a, T> {

@@ -93,7 +93,7 @@ impl Sequence {
         let products = tile.backward(self.hidden, gates, gradients);
         let source = source.block("products", &products).with(wgsl!("math")).finish();
         let mut shaders = self.turns(source.clone(), self.steps + 1, tile);
-        shaders[0].source = Source::new(&shaders[0].source).set("FIRST", true).finish();
+        shaders[0].set("FIRST", true);
         shaders
     }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::LaunchTime;
+use crate::Result;
 
 /// Launches a query set: two queries each, of the 4096 that one may hold.
 const LAUNCHES: usize = 2048;
@@ -70,21 +71,21 @@ impl Timestamps {
         encoder.copy_buffer_to_buffer(&self.resolved, 0, &self.readable, 0, self.resolved.size());
     }
 
-    /// Waits for the run that was submitted at `start`. The first launch counts as beginning then. Nothing when the
-    /// device was lost.
-    pub fn read(self, device: &wgpu::Device, start: Instant) -> Vec<LaunchTime> {
+    /// The times of the run that was submitted at `start`, after a `wait` for its end. The first launch counts as beginning then.
+    ///
+    /// # Errors
+    /// Those of the wait.
+    pub fn read(self, start: Instant, wait: impl FnOnce() -> Result<()>) -> Result<Vec<LaunchTime>> {
         let slice = self.readable.slice(..);
         slice.map_async(wgpu::MapMode::Read, drop);
-        let waited = device.poll(wgpu::PollType::Wait { submission_index: None, timeout: None });
-        let Ok(mapped) = waited.map_err(drop).and_then(|_| slice.get_mapped_range().map_err(drop)) else {
-            return vec![];
-        };
+        wait()?;
+        let Ok(mapped) = slice.get_mapped_range() else { return Ok(vec![]) };
         let ticks: Vec<u64> = bytemuck::pod_collect_to_vec(&mapped[..]);
         let after = |ticks: u64| Duration::from_nanos((ticks as f64 * self.period) as u64);
         let launch = |pair: &[u64]| LaunchTime {
             start: start + after(pair[0].saturating_sub(ticks[0])),
             time: after(pair[1].saturating_sub(pair[0])),
         };
-        ticks.chunks_exact(2).map(launch).collect()
+        Ok(ticks.chunks_exact(2).map(launch).collect())
     }
 }

@@ -124,13 +124,8 @@ impl Case {
 
 /// The CPU twin's results, which do not depend on the number of threads.
 fn on_one_thread(kernel: Arc<dyn Kernel>, args: &[Vec<u32>]) -> Result<Vec<Vec<u32>>> {
-    static ONE: LazyLock<Option<rayon::ThreadPool>> =
-        LazyLock::new(|| rayon::ThreadPoolBuilder::new().num_threads(1).build().ok());
-    let cpu = Device::named("cpu")?;
-    match &*ONE {
-        Some(pool) => pool.install(|| run_kernel(&cpu, kernel, args)),
-        None => run_kernel(&cpu, kernel, args),
-    }
+    static ONE: LazyLock<Result<Device>> = LazyLock::new(|| Device::cpu(Some(1)));
+    run_kernel(ONE.as_ref().map_err(Clone::clone)?, kernel, args)
 }
 
 /// Runs `kernel` on `device`. `args` are the initial words of every argument (for written ones, too); the result is the

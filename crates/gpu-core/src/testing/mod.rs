@@ -1,5 +1,6 @@
 //! Help for tests: devices to test on, running one kernel, comparing its twins, and validating shaders.
 
+pub mod faults;
 #[cfg(feature = "validation")]
 mod twin;
 #[cfg(feature = "validation")]
@@ -29,6 +30,19 @@ pub fn gpu() -> Option<Device> {
 /// The CPU, and the GPU to test on where there is one.
 pub fn devices() -> Vec<Device> {
     [Device::named("cpu").ok(), gpu()].into_iter().flatten().collect()
+}
+
+/// A CPU device of its own, with so many threads.
+///
+/// # Panics
+/// When the operating system refuses the threads.
+pub fn cpu(threads: usize) -> Device {
+    Device::cpu(Some(threads)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Loses a GPU device, as a driver's reset would; without effect on the CPU.
+pub fn lose(device: &Device) {
+    device.lose();
 }
 
 /// Runs `kernel` on `device`. `args` are the initial words of every argument (for written ones, too); the result is the

@@ -70,27 +70,29 @@ impl Mode {
 pub(crate) struct Tuner {
     profile: GpuProfile,
     /// `None` when tuning is off.
-    state: Option<Mutex<State>>,
+    tuning: Option<Tuning>,
 }
 
-struct State {
-    choices: Choices,
-    left: Duration,
+struct Tuning {
+    /// Locked for a look or a change only, so that known choices need not wait for a race.
+    choices: Mutex<Choices>,
+    /// The time left for races; locked during a race, so that there is one at a time.
+    left: Mutex<Duration>,
 }
 
 impl Tuner {
     pub fn new(adapter: &wgpu::Adapter) -> Tuner {
         let about = adapter.get_info();
         let mode = Mode::from(std::env::var("WGRAD_TUNE").ok().as_deref());
-        let state = (mode != Mode::Off).then(|| {
+        let tuning = (mode != Mode::Off).then(|| {
             let owner = [about.name.as_str(), about.backend.to_str(), &about.driver, &about.driver_info];
             let mut choices = Choices::load(&owner.join(" "));
             if mode == Mode::Reset {
                 choices.forget();
             }
-            Mutex::new(State { choices, left: BUDGET })
+            Tuning { choices: Mutex::new(choices), left: Mutex::new(BUDGET) }
         });
-        Tuner { profile: profile(adapter), state }
+        Tuner { profile: profile(adapter), tuning }
     }
 
     pub fn profile(&self) -> GpuProfile {
@@ -101,18 +103,26 @@ impl Tuner {
     pub fn choose(&self, device: &Device, kernel: Arc<dyn Kernel>, args: &[usize]) -> Arc<dyn Kernel> {
         let Some(Variants { class, options }) = kernel.variants(&self.profile) else { return kernel };
         let first = || options[0].1.clone();
-        let Some(state) = &self.state else { return first() };
+        let Some(tuning) = &self.tuning else { return first() };
         if options.len() == 1 {
             return first();
         }
-        let mut state = lock(state);
-        let known = state.choices.get(&class).and_then(|name| options.iter().find(|(n, _)| n == name));
-        if let Some((_, kernel)) = known {
-            return kernel.clone();
+        let known = || {
+            let choices = lock(&tuning.choices);
+            let name = choices.get(&class)?;
+            options.iter().find(|(option, _)| option == name).map(|(_, kernel)| kernel.clone())
+        };
+        if let Some(kernel) = known() {
+            return kernel;
         }
-        match race::fastest(device, &options, args, &mut state.left) {
+        let mut left = lock(&tuning.left);
+        // Another thread may have raced the class meanwhile.
+        if let Some(kernel) = known() {
+            return kernel;
+        }
+        match race::fastest(device, &options, args, &mut left) {
             Some(winner) => {
-                state.choices.keep(&class, &options[winner].0);
+                lock(&tuning.choices).keep(&class, &options[winner].0);
                 options[winner].1.clone()
             }
             None => first(),

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::cpu::{KEYS, LANES, Lanes, Shared, TASKS, Tile, neighbours, pack, with_buffer};
 use super::product::{Matrix, product};
 use super::{AttentionGrad, Problem};
-use crate::kernels::stock::Lent;
+use crate::kernels::scratch::ScratchVec;
 use crate::vecmath::exp;
 
 pub(super) fn run(of: &AttentionGrad, inputs: [&[f32]; 5], mask: &[u32], dq: &mut [f32], dkv: &mut [f32]) {
@@ -28,7 +28,7 @@ pub(super) fn run(of: &AttentionGrad, inputs: [&[f32]; 5], mask: &[u32], dq: &mu
     let blocks = p.keys.div_ceil(KEYS);
     let parts = TASKS.div_ceil(p.batches().max(1)).min(blocks).max(1);
     let part = blocks.div_ceil(parts) * KEYS;
-    let mut sums = Lent::filled(0.0f32, if parts > 1 { parts * own } else { 0 });
+    let mut sums = ScratchVec::filled(0.0f32, if parts > 1 { parts * own } else { 0 });
     let shared = [dq.as_mut_ptr(), dkv.as_mut_ptr(), sums.as_mut_ptr()].map(Shared);
     let copies = [p.k.copied(part, p.features), p.q.copied(LANES, p.features), of.dy.copied(LANES, p.values)];
     let size = LANES * (p.features + p.values + 2 * KEYS) + copies.iter().sum::<usize>();

@@ -9,7 +9,7 @@ use crate::Args;
 use crate::kernels::Conv2dShape;
 use crate::kernels::interpreter::BLOCK;
 use crate::kernels::prologue::{Prologue, Reader};
-use crate::kernels::stock::Lent;
+use crate::kernels::scratch::ScratchVec;
 
 /// The weight gradient on the CPU: sums over pixels with vectors along them. The images are cut into chunks, by the
 /// shape alone; partial sums of the chunks are added in order.
@@ -143,7 +143,7 @@ impl Task<'_> {
         // Positions of the vectors of an image.
         let place = |i: usize| i / cols * of.planes.pitch + i % cols;
         let starts = (0..padded).step_by(S::F32_LANES);
-        let position: Lent<usize> = if direct { starts.map(place).collect() } else { starts.collect() };
+        let position: ScratchVec<usize> = if direct { starts.map(place).collect() } else { starts.collect() };
         let [planes, panel, copy] = std::mem::take(&mut self.buffers);
         let dy = self.gradient(padded, copy);
         for first in self.channels.clone().step_by(of.channels) {

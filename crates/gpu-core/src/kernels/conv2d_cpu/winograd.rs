@@ -22,7 +22,7 @@ use crate::kernels::Conv2dShape;
 use crate::kernels::interpreter::BLOCK;
 use crate::kernels::layer_norm::Moments;
 use crate::kernels::prologue::Prologue;
-use crate::kernels::stock::{Lent, stocked};
+use crate::kernels::scratch::{ScratchVec, pooled};
 use task::Task;
 pub(in crate::kernels) use weight_grad::WinogradWeightGrad;
 
@@ -181,11 +181,11 @@ struct Segment {
     at: usize,
 }
 
-stocked!(Segment);
+pooled!(Segment);
 
 /// Tiles of all images, `area` each, by image.
-fn segments(area: usize, tiles: Range<usize>) -> Lent<Segment> {
-    let mut segments = Lent::empty();
+fn segments(area: usize, tiles: Range<usize>) -> ScratchVec<Segment> {
+    let mut segments = ScratchVec::empty();
     let mut next = tiles.start;
     while next < tiles.end {
         let (image, first) = (next / area, next % area);

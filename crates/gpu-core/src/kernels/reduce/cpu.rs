@@ -5,13 +5,13 @@ use rayon::prelude::*;
 use super::{Reduce, ReduceOp, by_columns, inner};
 use crate::Layout;
 use crate::kernels::prologue::{Element, Operand, Prologue, Reader};
-use crate::kernels::stock::{Lent, Stocked};
+use crate::kernels::scratch::{Pooled, ScratchVec};
 use crate::simd::vectorized;
 
 /// An associative operation on elements `T`: blocks are folded in `T`, and the blocks' results in `Wide`.
 pub(in crate::kernels) trait Fold {
     type T: Element + Send + Sync;
-    type Wide: Copy + Stocked + Send + Sync;
+    type Wide: Copy + Pooled + Send + Sync;
     const START: Self::T;
     const WIDE: Self::Wide;
     fn step(a: Self::T, b: Self::T) -> Self::T;
@@ -218,7 +218,7 @@ impl Reduce {
         // Few outputs: parts of the reduced elements, each for all outputs.
         let splits = (kept * reduced / GRAIN).clamp(1, 16).min(reduced);
         let len = reduced.div_ceil(splits);
-        let mut parts = Lent::filled(F::WIDE, splits * kept);
+        let mut parts = ScratchVec::filled(F::WIDE, splits * kept);
         for_blocks(&mut parts, kept, true, |first, wide| {
             let start = (first / kept * len).min(reduced);
             let end = (start + len).min(reduced);
@@ -351,7 +351,7 @@ impl Reduce {
     /// Positions of the extremes that `F` finds: first the extremes, then where they are, both in vectors.
     pub(super) fn positions<F: Fold>(&self, x: &Operand, out: &mut [i32]) {
         let (kept, reduced) = (self.kept.numel(), self.reduced.numel());
-        let mut values = Lent::filled(F::START, kept);
+        let mut values = ScratchVec::filled(F::START, kept);
         self.extremes().values::<F>(x, &mut values);
         let block = (GRAIN / reduced.max(1)).clamp(1, 1024);
         for_blocks(&mut out[..kept], block, kept * reduced > GRAIN, |first, out| {

@@ -1,0 +1,85 @@
+//! The adapters of this machine, and finding one by name.
+
+use std::sync::{Arc, Mutex};
+
+use super::lock;
+use crate::device::{DeviceInfo, DeviceKind};
+use crate::{Error, Result};
+
+static ADAPTERS: Mutex<Option<Arc<[wgpu::Adapter]>>> = Mutex::new(None);
+
+/// The adapters of this machine, in the order of their indices.
+pub(crate) fn adapters() -> Arc<[wgpu::Adapter]> {
+    lock(&ADAPTERS).get_or_insert_with(enumerate).clone()
+}
+
+/// Looks anew at the next call of [`adapters`]: after a loss, an adapter may be gone, or open no more devices.
+pub(crate) fn forget_adapters() {
+    *lock(&ADAPTERS) = None;
+}
+
+fn enumerate() -> Arc<[wgpu::Adapter]> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends: wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12,
+        // No driver debugging: it switches shader optimisation off on some drivers.
+        flags: wgpu::InstanceFlags::empty(),
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all())).into()
+}
+
+fn kind(adapter: &wgpu::Adapter) -> DeviceKind {
+    match adapter.get_info().device_type {
+        wgpu::DeviceType::DiscreteGpu => DeviceKind::DiscreteGpu,
+        wgpu::DeviceType::IntegratedGpu => DeviceKind::IntegratedGpu,
+        wgpu::DeviceType::VirtualGpu => DeviceKind::VirtualGpu,
+        wgpu::DeviceType::Cpu => DeviceKind::Software,
+        wgpu::DeviceType::Other => DeviceKind::Other,
+    }
+}
+
+fn backend(adapter: &wgpu::Adapter) -> &'static str {
+    adapter.get_info().backend.to_str()
+}
+
+pub(crate) fn info(adapter: &wgpu::Adapter) -> DeviceInfo {
+    DeviceInfo {
+        name: adapter.get_info().name.into(),
+        kind: kind(adapter),
+        backend: backend(adapter),
+        max_binding_bytes: adapter.limits().max_storage_buffer_binding_size as usize,
+    }
+}
+
+/// Real GPUs, the most capable kind first.
+pub(crate) fn best_adapter() -> Option<wgpu::Adapter> {
+    let rank = |kind| match kind {
+        DeviceKind::DiscreteGpu => Some(0),
+        DeviceKind::IntegratedGpu => Some(1),
+        DeviceKind::VirtualGpu => Some(2),
+        DeviceKind::Other => Some(3),
+        DeviceKind::Software | DeviceKind::Cpu => None,
+    };
+    let all = adapters();
+    let ranked = all.iter().filter_map(|a| Some((rank(kind(a))?, a)));
+    ranked.min_by_key(|&(rank, _)| rank).map(|(_, adapter)| adapter.clone())
+}
+
+pub(crate) fn find_adapter(name: &str) -> Result<wgpu::Adapter> {
+    let all = adapters();
+    let found = match name {
+        "vulkan" | "metal" | "dx12" => {
+            all.iter().find(|a| backend(a) == name && kind(a) != DeviceKind::Software)
+        }
+        "software" => all.iter().find(|a| kind(a) == DeviceKind::Software),
+        _ => {
+            let unknown = || Error::UnknownDevice { name: name.into(), adapters: all.len() };
+            all.get(name.parse::<usize>().map_err(|_| unknown())?)
+        }
+    };
+    found.cloned().ok_or_else(|| {
+        let names: Vec<String> = all.iter().map(|a| info(a).to_string()).collect();
+        let found = if names.is_empty() { "none".into() } else { names.join(", ") };
+        Error::NoAdapter { wanted: name.into(), found }
+    })
+}

@@ -1,0 +1,115 @@
+//! What goes wrong on a GPU: errors of one's own calls, errors that come late, and the loss of the device.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+
+use wgpu::ErrorFilter;
+
+use super::{Gpu, lock};
+use crate::faults::{Point, Strike};
+use crate::{Error, Result};
+
+/// The first error since the last check that no call got as its own; the loss of the device stays.
+#[derive(Clone, Default)]
+pub(super) struct Failure(Arc<Mutex<Option<Error>>>);
+
+impl Failure {
+    /// Takes down what `device`, called `name`, reports from now on.
+    pub fn watch(&self, device: &wgpu::Device, name: &str) {
+        let (on_error, on_lost) = (self.clone(), self.clone());
+        let (error_name, lost_name) = (name.to_owned(), name.to_owned());
+        device.on_uncaptured_error(Arc::new(move |error| {
+            lock(&on_error.0).get_or_insert(typed(&error_name, error));
+        }));
+        device.set_device_lost_callback(move |reason, message| {
+            on_lost.lost(&lost_name, format!("{reason:?} {message}"));
+        });
+    }
+
+    fn lost(&self, device: &str, reason: String) {
+        *lock(&self.0) = Some(Error::DeviceLost { device: device.to_owned(), reason });
+    }
+}
+
+impl Gpu {
+    /// Reports the first error since the last check.
+    pub(super) fn check(&self) -> Result<()> {
+        self.alive()?;
+        lock(&self.failure.0).take().map_or(Ok(()), Err)
+    }
+
+    /// Reports the loss of the device.
+    fn alive(&self) -> Result<()> {
+        match &*lock(&self.failure.0) {
+            Some(lost @ Error::DeviceLost { .. }) => Err(lost.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    pub fn is_lost(&self) -> bool {
+        self.alive().is_err()
+    }
+
+    /// Loses the device.
+    pub fn lose(&self) {
+        self.device.destroy();
+        // The loss is reported when the queue is empty.
+        let _ = self.poll(wgpu::PollType::wait_indefinitely());
+    }
+
+    /// Passes a point at which the work can fail; whether it shall.
+    pub fn passes(&self, point: Point) -> Result<bool> {
+        let strike = self.faults.pass(point);
+        if strike == Some(Strike::Lose) {
+            self.lose();
+        }
+        self.alive()?;
+        Ok(strike == Some(Strike::Fail))
+    }
+
+    /// Calls the device, and reports what it refuses of that: not what it refuses other threads meanwhile.
+    pub(super) fn caught<T>(&self, call: impl FnOnce() -> T) -> Result<T> {
+        let filters = [ErrorFilter::Validation, ErrorFilter::OutOfMemory, ErrorFilter::Internal];
+        let scopes = filters.map(|filter| self.device.push_error_scope(filter));
+        let done = call();
+        let errors = scopes.into_iter().rev().filter_map(|scope| pollster::block_on(scope.pop()));
+        let refused = errors.last();
+        self.check()?;
+        refused.map_or(Ok(done), |error| Err(typed(&self.name, error)))
+    }
+
+    /// Waits, or looks, for the end of submitted work.
+    pub(super) fn poll(&self, until: wgpu::PollType) -> Result<()> {
+        self.alive()?;
+        // wgpu panics when the driver reports a loss while it waits.
+        let reason = match catch_unwind(AssertUnwindSafe(|| self.device.poll(until))) {
+            Ok(Ok(_)) => return self.check(),
+            Ok(Err(error)) => error.to_string(),
+            Err(panic) => crate::cpu::message(&*panic),
+        };
+        self.check()?;
+        self.failure.lost(&self.name, reason);
+        self.check()
+    }
+
+    /// Does work whose errors are its own affair, when all queued work is done: unless the device is lost, later checks
+    /// report what they would have reported without it.
+    pub fn undisturbed<T>(&self, work: impl FnOnce() -> T) -> T {
+        let before = self.poll(wgpu::PollType::wait_indefinitely());
+        let done = work();
+        let mut failure = lock(&self.failure.0);
+        if !matches!(*failure, Some(Error::DeviceLost { .. })) {
+            *failure = before.err();
+        }
+        drop(failure);
+        done
+    }
+}
+
+fn typed(device: &str, error: wgpu::Error) -> Error {
+    let device = device.to_owned();
+    match error {
+        wgpu::Error::OutOfMemory { .. } => Error::OutOfMemory { device, bytes: 0, role: "the GPU's queue" },
+        other => Error::Command { device, reason: other.to_string() },
+    }
+}

@@ -1,0 +1,121 @@
+//! What a graph needs before it can run on a GPU: its pipelines, compiled on all cores.
+
+use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Gpu;
+use super::pace;
+use super::pipelines::Pipeline;
+use crate::graph::{CommandGraph, Launch};
+use crate::stats::Counters;
+use crate::{Error, Result, cpu};
+
+/// A graph's pipelines and bind groups on a GPU.
+pub(crate) struct Prepared {
+    pub(super) launches: Vec<PreparedLaunch>,
+    /// Launch and stage of every dispatch.
+    pub(super) dispatches: Vec<(usize, usize)>,
+    /// The work of every dispatch, as [`pace::work`].
+    pub(super) work: Vec<f64>,
+}
+
+pub(super) struct PreparedLaunch {
+    pub stages: Vec<(Arc<Pipeline>, [u32; 3])>,
+    /// Bind groups by the identities of the bound memory; few, because the pool hands the same memory out again.
+    pub bind_groups: Mutex<Vec<(Vec<u64>, wgpu::BindGroup)>>,
+}
+
+/// Compilations that took longer are kept on disk.
+const WORTH_KEEPING: Duration = Duration::from_millis(100);
+
+impl Gpu {
+    /// Compiles all pipelines of a graph.
+    pub fn prepare(&self, graph: &CommandGraph, counters: &Counters) -> Result<Prepared> {
+        let start = Instant::now();
+        let launches = graph.launches();
+        let prepared = on_all_cores(launches.len(), |i| self.prepare_launch(&launches[i], counters));
+        let prepared: Vec<PreparedLaunch> = prepared.into_iter().collect::<Result<_>>()?;
+        self.check()?;
+        if start.elapsed() > WORTH_KEEPING {
+            self.pipelines.keep();
+        }
+        let stages = |(i, launch): (usize, &PreparedLaunch)| (0..launch.stages.len()).map(move |s| (i, s));
+        let dispatches: Vec<(usize, usize)> = prepared.iter().enumerate().flat_map(stages).collect();
+        let work = |&(i, _): &(usize, usize)| {
+            pace::work(launches[i].kernel().cost()) / prepared[i].stages.len() as f64
+        };
+        let work = dispatches.iter().map(work).collect();
+        Ok(Prepared { launches: prepared, dispatches, work })
+    }
+
+    fn prepare_launch(&self, launch: &Launch, counters: &Counters) -> Result<PreparedLaunch> {
+        self.check_bindings(launch)?;
+        let shaders = catch_unwind(AssertUnwindSafe(|| launch.kernel().shaders()));
+        let shaders = shaders.map_err(|panic| Error::Kernel {
+            kernel: launch.kernel().name().into(),
+            device: self.name.clone(),
+            reason: cpu::message(&*panic),
+        })?;
+        let stages = shaders.into_iter().map(|shader| {
+            let pipeline = self.pipelines.get(self, launch, &shader, counters)?;
+            Ok((pipeline, shader.workgroups()))
+        });
+        Ok(PreparedLaunch { stages: stages.collect::<Result<_>>()?, bind_groups: Mutex::default() })
+    }
+
+    fn check_bindings(&self, launch: &Launch) -> Result<()> {
+        let limit = self.device.limits().max_storage_buffer_binding_size as usize;
+        match launch.args().iter().map(|arg| arg.bytes).find(|&bytes| bytes > limit) {
+            Some(bytes) => {
+                let (kernel, device) = (launch.kernel().name().to_owned(), self.name.clone());
+                Err(Error::TooLarge { kernel, device, bytes, limit })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// `work` for every number below `count`, on threads of its own: the caller may be a rayon worker, which would take up other
+/// tasks of the program while it waits.
+fn on_all_cores<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let some = || {
+        let mut done = vec![];
+        loop {
+            let i = next.fetch_add(1, Relaxed);
+            if i >= count {
+                return done;
+            }
+            done.push((i, work(i)));
+        }
+    };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(count);
+    let mut done = thread::scope(|scope| {
+        // Without a thread more, this one does everything.
+        let start = |_| thread::Builder::new().spawn_scoped(scope, some).ok();
+        let others: Vec<_> = (1..threads).filter_map(start).collect();
+        let mut done = some();
+        for other in others {
+            done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_by_key(|(i, _)| *i);
+    done.into_iter().map(|(_, done)| done).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::on_all_cores;
+
+    #[test]
+    fn everything_is_done_once_and_in_order() {
+        for count in [0, 1, 2, 100] {
+            assert_eq!(on_all_cores(count, |i| i * i), (0..count).map(|i| i * i).collect::<Vec<_>>());
+        }
+    }
+}
