@@ -7,9 +7,12 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::buffer::{Buffer, Memory, Pool, Role};
+use crate::arena::Arena;
+use crate::buffer::{Buffer, Class, Memory, Role};
 use crate::graph::{Bindings, CommandGraph};
 use crate::kernel::{Kernel, Target};
+use crate::memory::{self, MemoryUse};
+use crate::pool::Pool;
 use crate::profile::{self, HostSpan, Profile, Profiler};
 use crate::readback::{Readback, Source};
 use crate::selftest::DeviceReport;
@@ -70,6 +73,7 @@ struct Inner {
     /// `None` on the CPU.
     gpu: Option<Arc<gpu::Gpu>>,
     pool: Arc<Pool>,
+    arena: Arena,
     profiler: Arc<Profiler>,
     /// Held while memory is read or written on the CPU and while a submit is encoded on a GPU.
     execution: Mutex<()>,
@@ -95,11 +99,11 @@ impl Device {
     /// The device called `auto`, `cpu`, `vulkan`, `metal`, `dx12`, `software`, or by an index, which is the place in [`Device::list`].
     ///
     /// # Errors
-    /// [`Error::UnknownDevice`], [`Error::NoAdapter`], or [`Error::OpenDevice`].
+    /// [`Error::UnknownDevice`], [`Error::NoAdapter`], [`Error::OpenDevice`], or [`Error::MemoryLimit`].
     pub fn named(name: &str) -> Result<Device> {
         match name {
             "auto" => Device::best(),
-            "cpu" => Ok(opened().entry("cpu".into()).or_insert_with(Device::new_cpu).clone()),
+            "cpu" => Device::open_cpu(),
             _ => Device::open(&gpu::find_adapter(name)?),
         }
     }
@@ -110,14 +114,20 @@ impl Device {
         gpu::adapters().iter().enumerate().map(report).collect()
     }
 
-    fn new_cpu() -> Device {
+    fn open_cpu() -> Result<Device> {
+        let mut open = opened();
+        if let Some(device) = open.get("cpu") {
+            return Ok(device.clone());
+        }
         let info = DeviceInfo {
             name: cpu::name(),
             kind: DeviceKind::Cpu,
             backend: "cpu",
             max_binding_bytes: usize::MAX,
         };
-        Device::new(info, None)
+        let device = Device::new(info, None)?;
+        open.insert("cpu".into(), device.clone());
+        Ok(device)
     }
 
     fn open(adapter: &wgpu::Adapter) -> Result<Device> {
@@ -128,14 +138,16 @@ impl Device {
             return Ok(device.clone());
         }
         let gpu = gpu::Gpu::open(adapter)?;
-        let device = Device::new(info, Some(gpu));
+        let device = Device::new(info, Some(gpu))?;
         open.insert(key, device.clone());
         Ok(device)
     }
 
-    fn new(info: DeviceInfo, gpu: Option<Arc<gpu::Gpu>>) -> Device {
-        let profiler = profile::open(&info);
-        Device(Arc::new(Inner { info, gpu, pool: Arc::default(), profiler, execution: Mutex::default() }))
+    fn new(info: DeviceInfo, gpu: Option<Arc<gpu::Gpu>>) -> Result<Device> {
+        let (pool, profiler) = (Arc::<Pool>::default(), profile::open(&info));
+        pool.set_limit(memory::limit_from_environment()?);
+        let (arena, execution) = (Arena::default(), Mutex::default());
+        Ok(Device(Arc::new(Inner { info, gpu, pool, arena, profiler, execution })))
     }
 
     pub fn info(&self) -> &DeviceInfo {
@@ -154,7 +166,35 @@ impl Device {
 
     /// Counters since the device was opened.
     pub fn stats(&self) -> Stats {
-        self.0.pool.counters.snapshot()
+        let memory = self.memory();
+        Stats { bytes: memory.in_use + memory.cached, ..self.0.pool.counters.snapshot() }
+    }
+
+    /// The memory of the device: what is in use, by role, and what is kept for reuse. Free memory is kept up to an
+    /// eighth of [`peak`](MemoryUse::peak), 8 MiB at least, beyond that peak.
+    pub fn memory(&self) -> MemoryUse {
+        self.0.pool.balance().into()
+    }
+
+    /// Limits the memory of this device to `bytes`, free memory included; `None` lifts the limit. What is in use already stays. The
+    /// limit at the start is what `WGRAD_MEMORY_LIMIT` says: a number of bytes, or a size such as `500MB` or `4GiB`.
+    pub fn set_memory_limit(&self, bytes: Option<u64>) {
+        self.0.pool.set_limit(bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)));
+    }
+
+    /// Gives all memory that is not in use back to the system, temporaries included, and lets
+    /// [`peak`](MemoryUse::peak) begin anew. Waits for queued work. Later runs allocate what they need again.
+    pub fn trim(&self) {
+        self.reclaim();
+        self.0.pool.reset_peak();
+    }
+
+    fn reclaim(&self) {
+        self.0.arena.release();
+        self.0.pool.clear();
+        if let Some(gpu) = &self.0.gpu {
+            gpu.finish_queued();
+        }
     }
 
     /// Switches profiling on or off. It is on from the start where `WGRAD_PROFILE` is `table` or a path that ends in
@@ -186,16 +226,36 @@ impl Device {
     /// A buffer of at least `bytes` with undefined contents.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`].
+    /// [`Error::OutOfMemory`], after all memory that is not in use was given back.
     pub fn alloc(&self, bytes: usize, role: Role) -> Result<Buffer> {
-        let failed = || Error::OutOfMemory { device: self.info().to_string(), bytes, role: role.name() };
-        if bytes > isize::MAX as usize / 2 {
-            return Err(failed());
-        }
-        self.0.pool.take(bytes, role, |capacity| match &self.0.gpu {
-            Some(gpu) => gpu.alloc(capacity).map(Memory::Gpu).ok_or_else(failed),
-            None => cpu::HostMemory::new(capacity).map(Memory::Host).ok_or_else(failed),
+        self.alloc_class(bytes, Class::Values(role))
+    }
+
+    fn alloc_class(&self, bytes: usize, class: Class) -> Result<Buffer> {
+        let allocate = |capacity| match &self.0.gpu {
+            Some(gpu) => gpu.alloc(capacity, class).map(Memory::Gpu),
+            None => cpu::HostMemory::new(capacity).map(Memory::Host),
+        };
+        let take = || self.0.pool.take(bytes, class, allocate);
+        let retry = || {
+            self.reclaim();
+            take()
+        };
+        let buffer = if bytes > isize::MAX as usize / 2 { None } else { take().or_else(retry) };
+        buffer.ok_or_else(|| {
+            let MemoryUse { in_use, limit, .. } = self.memory();
+            Error::OutOfMemory { device: self.info().to_string(), bytes, role: class.name(), in_use, limit }
         })
+    }
+
+    /// Memory for the temporaries of a run, as [`Arena::reserve`].
+    pub(crate) fn temporaries(&self, sizes: &[usize]) -> Result<Arc<[Buffer]>> {
+        self.0.arena.reserve(sizes, |bytes| self.alloc_class(bytes, Class::Temporary))
+    }
+
+    /// Gives the memory for temporaries back, after runs that needed more of it than those to come.
+    pub(crate) fn release_temporaries(&self) {
+        self.0.arena.release();
     }
 
     /// A new buffer with the given contents.
@@ -222,14 +282,20 @@ impl Device {
 
     /// Starts copying `bytes` bytes from `offset` to the host, behind all work queued so far.
     pub fn read(&self, buffer: &Buffer, offset: usize, bytes: usize) -> Readback {
-        let _lock = self.lock();
-        Readback {
-            device: self.clone(),
-            source: match &self.0.gpu {
-                Some(gpu) => Source::Gpu(gpu.read(buffer, offset, bytes, &self.0.pool.counters)),
-                None => Source::Ready(cpu::download(buffer, offset, bytes)),
+        let source = match &self.0.gpu {
+            Some(gpu) => match self.alloc_class(bytes, Class::Staging) {
+                Ok(staging) => {
+                    let _lock = self.lock();
+                    Source::Gpu(gpu.read(buffer, offset, bytes, staging))
+                }
+                Err(error) => Source::Failed(error),
             },
-        }
+            None => {
+                let _lock = self.lock();
+                Source::Ready(cpu::download(buffer, offset, bytes))
+            }
+        };
+        Readback { device: self.clone(), source }
     }
 
     /// Waits until all queued work is done.

@@ -16,7 +16,7 @@ pub(crate) use adapters::{adapters, best_adapter, find_adapter, info};
 pub(crate) use prepare::Prepared;
 pub(crate) use readback::PendingMap;
 
-use crate::buffer::{Buffer, Memory};
+use crate::buffer::{Buffer, Class, Memory};
 use crate::tune::Tuner;
 use crate::{Error, Result};
 use pipelines::Pipelines;
@@ -28,8 +28,6 @@ pub(crate) struct Gpu {
     queue: wgpu::Queue,
     pipelines: Pipelines,
     tuner: Tuner,
-    /// Buffers that values were read through, for the next readbacks.
-    staging: Mutex<Vec<wgpu::Buffer>>,
     /// The first error since the last wait; a lost device stays.
     failure: Arc<Mutex<Option<Error>>>,
 }
@@ -58,19 +56,23 @@ impl Gpu {
             *lock(&on_lost) = Some(Error::DeviceLost { device: lost_name.clone(), reason });
         });
         let (pipelines, tuner) = (Pipelines::new(adapter, &device, &name), Tuner::new(adapter));
-        Ok(Arc::new(Gpu { name, device, queue, pipelines, tuner, staging: Mutex::default(), failure }))
+        Ok(Arc::new(Gpu { name, device, queue, pipelines, tuner, failure }))
     }
 
-    pub fn alloc(&self, bytes: usize) -> Option<wgpu::Buffer> {
+    pub fn alloc(&self, bytes: usize, class: Class) -> Option<wgpu::Buffer> {
         if bytes as u64 > self.device.limits().max_buffer_size {
             return None;
         }
+        let usage = match class {
+            Class::Staging => BufferUsages::MAP_READ | BufferUsages::COPY_DST,
+            _ => BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
+        };
         let memory = self.device.push_error_scope(ErrorFilter::OutOfMemory);
         let internal = self.device.push_error_scope(ErrorFilter::Internal);
         let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: None,
             size: bytes as u64,
-            usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
+            usage,
             mapped_at_creation: false,
         });
         let failed = pollster::block_on(internal.pop()).or(pollster::block_on(memory.pop()));
@@ -79,6 +81,11 @@ impl Gpu {
 
     pub fn write(&self, buffer: &Buffer, data: &[u8]) {
         self.queue.write_buffer(memory(buffer), 0, data);
+    }
+
+    /// Waits for queued work and leaves its errors to the next check.
+    pub fn finish_queued(&self) {
+        let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
     }
 
     pub fn synchronize(&self) -> Result<()> {
@@ -98,7 +105,7 @@ impl Gpu {
     /// Does work whose errors are its own affair, when all queued work is done: unless the device is lost, later checks
     /// report what they would have reported without it.
     pub fn undisturbed<T>(&self, work: impl FnOnce() -> T) -> T {
-        let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
+        self.finish_queued();
         let before = lock(&self.failure).take();
         let done = work();
         let mut failure = lock(&self.failure);
@@ -130,7 +137,9 @@ fn memory(buffer: &Buffer) -> &wgpu::Buffer {
 fn typed(device: &str, error: wgpu::Error) -> Error {
     let device = device.to_owned();
     match error {
-        wgpu::Error::OutOfMemory { .. } => Error::OutOfMemory { device, bytes: 0, role: "the GPU's queue" },
+        wgpu::Error::OutOfMemory { .. } => {
+            Error::OutOfMemory { device, bytes: 0, role: "the GPU's queue", in_use: 0, limit: None }
+        }
         other => Error::Command { device, reason: other.to_string() },
     }
 }

@@ -1,6 +1,7 @@
 //! The command graph: kernel launches over buffers, recorded once and replayed with one submit.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use crate::buffer::{Buffer, Role};
 use crate::kernel::{Access, Cost, Kernel, Target};
@@ -11,7 +12,7 @@ use crate::{Device, Result, gpu, limits};
 pub enum Slot {
     /// Given at each run, in order.
     External { bytes: usize },
-    /// Owned by the graph, kept between runs; its contents are undefined at the start of a run.
+    /// Memory that all graphs of the device share; its contents are undefined at the start of a run.
     Temp { bytes: usize, role: Role },
 }
 
@@ -67,7 +68,7 @@ pub(crate) struct Bindings<'a> {
     temps: &'a [Buffer],
 }
 
-/// A slot's number among the external ones or the temporaries.
+/// A slot's number among the external ones, or among the temporaries by falling size.
 #[derive(Clone, Copy)]
 enum Place {
     External(usize),
@@ -88,7 +89,9 @@ pub struct CommandGraph {
     slots: Vec<Slot>,
     places: Vec<Place>,
     launches: Vec<Launch>,
-    temps: Mutex<Option<Arc<[Buffer]>>>,
+    /// Bytes of the temporaries, which fall.
+    temps: Vec<usize>,
+    ran: AtomicBool,
     prepared: OnceLock<gpu::Prepared>,
 }
 
@@ -124,13 +127,15 @@ impl CommandGraph {
                 );
             }
         }
-        let (mut external, mut temps) = (0.., 0..);
-        let place = |slot: &Slot| match slot {
-            Slot::External { .. } => external.next().map(Place::External),
-            Slot::Temp { .. } => temps.next().map(Place::Temp),
-        };
-        let places = slots.iter().filter_map(place).collect();
-        CommandGraph { slots, places, launches, temps: Mutex::default(), prepared: OnceLock::new() }
+        let (places, temps) = place(&slots);
+        CommandGraph {
+            slots,
+            places,
+            launches,
+            temps,
+            ran: AtomicBool::new(false),
+            prepared: OnceLock::new(),
+        }
     }
 
     pub fn launches(&self) -> &[Launch] {
@@ -143,7 +148,7 @@ impl CommandGraph {
 
     /// Bytes of temporary memory.
     pub fn temp_bytes(&self) -> usize {
-        self.slots.iter().map(|s| if let Slot::Temp { bytes, .. } = s { *bytes } else { 0 }).sum()
+        self.temps.iter().sum()
     }
 
     /// Work of one run.
@@ -160,12 +165,15 @@ impl CommandGraph {
     /// # Errors
     /// Out of memory for temporaries, a shader that does not compile, a lost device, or an error of earlier work.
     pub fn run(&self, device: &Device, external: &[Buffer]) -> Result<()> {
-        let (temps, warm) = self.temps(device)?;
+        // Held until the run is submitted: the arena may give its blocks up meanwhile.
+        let temps = device.temporaries(&self.temps)?;
         let bindings = Bindings { places: &self.places, external, temps: &temps };
         for (i, slot) in self.slots.iter().enumerate() {
             assert!(bindings.buffer(i).bytes() >= slot.bytes(), "buffer of slot {i} is too small");
         }
-        device.execute(self, &bindings, warm)
+        device.execute(self, &bindings, self.ran.load(Relaxed))?;
+        self.ran.store(true, Relaxed);
+        Ok(())
     }
 
     pub(crate) fn prepared(&self, make: impl FnOnce() -> Result<gpu::Prepared>) -> Result<&gpu::Prepared> {
@@ -174,20 +182,17 @@ impl CommandGraph {
         }
         Ok(self.prepared.get().expect("set above"))
     }
+}
 
-    /// The graph's own buffers, and whether they were there before.
-    fn temps(&self, device: &Device) -> Result<(Arc<[Buffer]>, bool)> {
-        let mut temps = self.temps.lock().unwrap_or_else(|e| e.into_inner());
-        let warm = temps.is_some();
-        if !warm {
-            let wanted = self.slots.iter().filter_map(|s| match *s {
-                Slot::Temp { bytes, role } => Some((bytes, role)),
-                Slot::External { .. } => None,
-            });
-            *temps = Some(wanted.map(|(bytes, role)| device.alloc(bytes, role)).collect::<Result<_>>()?);
-        }
-        Ok((temps.clone().expect("set above"), warm))
-    }
+/// The place of every slot, and the bytes of the temporaries in the order of their places.
+fn place(slots: &[Slot]) -> (Vec<Place>, Vec<usize>) {
+    let is_temp = |&i: &usize| matches!(slots[i], Slot::Temp { .. });
+    let (mut temps, external): (Vec<usize>, Vec<usize>) = (0..slots.len()).partition(is_temp);
+    temps.sort_by_key(|&i| std::cmp::Reverse(slots[i].bytes()));
+    let mut places = vec![Place::External(0); slots.len()];
+    external.iter().enumerate().for_each(|(n, &i)| places[i] = Place::External(n));
+    temps.iter().enumerate().for_each(|(n, &i)| places[i] = Place::Temp(n));
+    (places, temps.iter().map(|&i| slots[i].bytes()).collect())
 }
 
 impl std::fmt::Debug for CommandGraph {

@@ -1,6 +1,6 @@
 //! Values on their way from a device to the host.
 
-use crate::{Device, Element, Result};
+use crate::{Device, Element, Error, Result};
 
 /// Bytes being copied to the host. The copy was queued behind the work that produces them; [`wait`](Readback::wait)
 /// blocks until that work is done, later work does not matter.
@@ -12,13 +12,15 @@ pub struct Readback {
 pub(crate) enum Source {
     Ready(Vec<u8>),
     Gpu(crate::gpu::PendingMap),
+    /// There was no memory to read it through.
+    Failed(Error),
 }
 
 impl Readback {
     /// Whether [`wait`](Readback::wait) would return at once.
     pub fn is_ready(&self) -> bool {
         match &self.source {
-            Source::Ready(_) => true,
+            Source::Ready(_) | Source::Failed(_) => true,
             Source::Gpu(pending) => pending.is_ready(),
         }
     }
@@ -30,6 +32,7 @@ impl Readback {
     pub fn wait<T: Element>(self) -> Result<Vec<T>> {
         let bytes = match self.source {
             Source::Ready(bytes) => bytes,
+            Source::Failed(error) => return Err(error),
             Source::Gpu(pending) => {
                 let _span = self.device.span("wait");
                 pending.wait()?
