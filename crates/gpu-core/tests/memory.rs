@@ -199,7 +199,7 @@ fn abandoned_readbacks() {
         for _ in 0..20 {
             drop(device.read(&buffer, 0, 4096));
         }
-        assert_eq!(device.read(&buffer, 0, 4096).wait::<u8>().unwrap(), [7; 4096]);
+        assert_eq!(device.read(&buffer, 0, 4096).wait::<u32>().unwrap(), [0x0707_0707; 1024]);
         device.synchronize().unwrap();
         assert_eq!((device.stats().allocations, device.memory().staging), (before.allocations, 0));
     }
