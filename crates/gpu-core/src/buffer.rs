@@ -1,13 +1,11 @@
-//! Device memory, handed out by role and reused through a pool.
+//! Device memory, handed out by role.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::cpu::HostMemory;
-use crate::stats::Counters;
+use crate::pool::Pool;
 
-/// What a buffer is for. Roles keep memory apart, so that a buffer is never bound for reading and writing at once.
+/// What a buffer is for. Memory is accounted and reused by role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
     Parameter,
@@ -19,14 +17,36 @@ pub enum Role {
     Input,
 }
 
-impl Role {
-    pub(crate) fn name(self) -> &'static str {
+/// Kinds of memory that never replace each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Class {
+    Values(Role),
+    /// A block of the arena.
+    Temporary,
+    /// What the host reads values through; a GPU's kernels can't use it.
+    Staging,
+}
+
+impl Class {
+    pub const COUNT: usize = 7;
+
+    pub fn index(self) -> usize {
         match self {
-            Role::Parameter => "parameters",
-            Role::Gradient => "gradients",
-            Role::State => "optimizer state",
-            Role::Activation => "activations",
-            Role::Input => "input data",
+            Class::Values(role) => role as usize,
+            Class::Temporary => 5,
+            Class::Staging => 6,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Class::Values(Role::Parameter) => "parameters",
+            Class::Values(Role::Gradient) => "gradients",
+            Class::Values(Role::State) => "optimizer state",
+            Class::Values(Role::Activation) => "activations",
+            Class::Values(Role::Input) => "input data",
+            Class::Temporary => "temporaries",
+            Class::Staging => "reading values back",
         }
     }
 }
@@ -36,10 +56,21 @@ pub(crate) enum Memory {
     Gpu(wgpu::Buffer),
 }
 
-struct Block {
-    /// Stays with the memory while it is pooled, so that bind groups made for it stay valid.
-    id: u64,
-    memory: Memory,
+impl Drop for Memory {
+    fn drop(&mut self) {
+        if let Memory::Gpu(buffer) = self {
+            // Bind groups refer to the buffer, too, and would keep its memory. Submitted work still finds it.
+            buffer.destroy();
+        }
+    }
+}
+
+/// Memory with a number of its own, which it keeps while it is pooled, so that bind groups made for it stay valid.
+pub(crate) struct Block {
+    pub id: u64,
+    pub capacity: usize,
+    pub class: Class,
+    pub memory: Memory,
 }
 
 /// A range of device memory. Clones share it; when the last one goes, the memory returns to the device's pool.
@@ -47,31 +78,25 @@ struct Block {
 pub struct Buffer(Arc<Inner>);
 
 struct Inner {
+    /// `None` only while it is dropped.
     block: Option<Block>,
     bytes: usize,
-    capacity: usize,
-    role: Role,
     pool: Arc<Pool>,
 }
 
 impl Buffer {
+    pub(crate) fn new(block: Block, bytes: usize, pool: Arc<Pool>) -> Buffer {
+        Buffer(Arc::new(Inner { block: Some(block), bytes, pool }))
+    }
+
     /// Bytes that were asked for.
     pub fn bytes(&self) -> usize {
         self.0.bytes
     }
 
-    pub fn role(&self) -> Role {
-        self.0.role
-    }
-
     /// Identifies the memory. A later buffer that reuses the memory has the same number.
     pub fn id(&self) -> u64 {
         self.block().id
-    }
-
-    /// Number of handles on the buffer.
-    pub fn owners(&self) -> usize {
-        Arc::strong_count(&self.0)
     }
 
     /// Whether both are the same buffer.
@@ -82,6 +107,12 @@ impl Buffer {
     /// Whether the buffer is of the device with that pool.
     pub(crate) fn is_of(&self, pool: &Arc<Pool>) -> bool {
         Arc::ptr_eq(&self.0.pool, pool)
+    }
+
+    /// Number of clones of this buffer, itself included. Where it is 1, the caller may write in place: no other handle can
+    /// appear meanwhile.
+    pub fn owners(&self) -> usize {
+        Arc::strong_count(&self.0)
     }
 
     pub(crate) fn memory(&self) -> &Memory {
@@ -95,72 +126,14 @@ impl Buffer {
 
 impl std::fmt::Debug for Buffer {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        write!(f, "Buffer({} bytes, {})", self.bytes(), self.role().name())
+        write!(f, "Buffer({} bytes, {})", self.bytes(), self.block().class.name())
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         if let Some(block) = self.block.take() {
-            self.pool.give((self.role, self.capacity), block);
+            self.pool.give(block);
         }
     }
-}
-
-/// Free memory by role and size.
-type Free = BTreeMap<(Role, usize), BTreeMap<u64, Memory>>;
-
-/// Memory for reuse. The block with the smallest number goes first: which one a buffer gets depends on which are free,
-/// not on the order in which they came back, so that the steps of a training loop soon use the same blocks again and
-/// need no new bind groups.
-#[derive(Default)]
-pub(crate) struct Pool {
-    free: Mutex<Free>,
-    pub counters: Counters,
-}
-
-impl Pool {
-    /// A buffer of at least `bytes`, from the pool or by `allocate(capacity)`.
-    pub fn take<E>(
-        self: &Arc<Pool>,
-        bytes: usize,
-        role: Role,
-        allocate: impl Fn(usize) -> Result<Memory, E>,
-    ) -> Result<Buffer, E> {
-        let capacity = round_up(bytes);
-        let pooled = self.lock().get_mut(&(role, capacity)).and_then(BTreeMap::pop_first);
-        let block = match pooled {
-            Some((id, memory)) => Block { id, memory },
-            None => {
-                let memory = allocate(capacity).or_else(|_| {
-                    self.clear();
-                    allocate(capacity)
-                })?;
-                Counters::add(&self.counters.bytes, capacity);
-                Block { id: self.counters.allocations.fetch_add(1, Relaxed), memory }
-            }
-        };
-        Ok(Buffer(Arc::new(Inner { block: Some(block), bytes, capacity, role, pool: self.clone() })))
-    }
-
-    fn give(&self, key: (Role, usize), block: Block) {
-        self.lock().entry(key).or_default().insert(block.id, block.memory);
-    }
-
-    /// Frees all pooled memory.
-    pub fn clear(&self) {
-        let free = std::mem::take(&mut *self.lock());
-        let bytes: usize = free.iter().map(|((_, size), blocks)| size * blocks.len()).sum();
-        self.counters.bytes.fetch_sub(bytes as u64, Relaxed);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Free> {
-        self.free.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-}
-
-/// Sizes are rounded so that nearly equal buffers share pool entries: to 256 bytes, then to 1/8 of the power of two.
-fn round_up(bytes: usize) -> usize {
-    let step = (bytes.next_power_of_two() / 16).max(256);
-    bytes.max(1).div_ceil(step) * step
 }

@@ -8,12 +8,15 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::buffer::{Buffer, Memory, Pool, Role};
+use crate::arena::Arena;
+use crate::buffer::{Buffer, Class, Memory, Role};
 use crate::cpu::{self, Cpu};
 use crate::faults::{Faults, Point, Strike};
 use crate::gpu::{self, Gpu};
 use crate::graph::{Bindings, CommandGraph};
 use crate::kernel::{Kernel, Target};
+use crate::memory::{self, MemoryUse};
+use crate::pool::Pool;
 use crate::profile::{self, HostSpan, Profile, Profiler};
 use crate::readback::{Readback, Source};
 use crate::selftest::DeviceReport;
@@ -76,6 +79,7 @@ struct Inner {
     info: DeviceInfo,
     processor: Processor,
     pool: Arc<Pool>,
+    arena: Arena,
     profiler: Arc<Profiler>,
 }
 
@@ -105,7 +109,7 @@ impl Device {
     /// The device called `auto`, `cpu`, `vulkan`, `metal`, `dx12`, `software`, or by an index, which is the place in [`Device::list`].
     ///
     /// # Errors
-    /// [`Error::UnknownDevice`], [`Error::NoAdapter`], or [`Error::OpenDevice`].
+    /// [`Error::UnknownDevice`], [`Error::NoAdapter`], [`Error::OpenDevice`], or [`Error::MemoryLimit`].
     ///
     /// After the loss of a device, its name opens a new one. Work on the old one goes on failing with [`Error::DeviceLost`].
     pub fn named(name: &str) -> Result<Device> {
@@ -133,12 +137,12 @@ impl Device {
             backend: "cpu",
             max_binding_bytes: usize::MAX,
         };
-        Ok(Device::new(info, Processor::Cpu(cpu)))
+        Device::new(info, Processor::Cpu(cpu))
     }
 
     fn open(adapter: &wgpu::Adapter) -> Result<Device> {
         let info = gpu::info(adapter);
-        let open = || Ok(Device::new(info.clone(), Processor::Gpu(Gpu::open(adapter)?)));
+        let open = || Device::new(info.clone(), Processor::Gpu(Gpu::open(adapter)?));
         Device::open_as(info.to_string(), open)
     }
 
@@ -150,9 +154,10 @@ impl Device {
         }
     }
 
-    fn new(info: DeviceInfo, processor: Processor) -> Device {
-        let profiler = profile::open(&info);
-        Device(Arc::new(Inner { info, processor, pool: Arc::default(), profiler }))
+    fn new(info: DeviceInfo, processor: Processor) -> Result<Device> {
+        let (pool, profiler) = (Arc::<Pool>::default(), profile::open(&info));
+        pool.set_limit(memory::limit_from_environment()?);
+        Ok(Device(Arc::new(Inner { info, processor, pool, arena: Arena::default(), profiler })))
     }
 
     fn gpu(&self) -> Option<&Arc<Gpu>> {
@@ -198,7 +203,35 @@ impl Device {
 
     /// Counters since the device was opened.
     pub fn stats(&self) -> Stats {
-        self.0.pool.counters.snapshot()
+        let memory = self.memory();
+        Stats { bytes: memory.in_use + memory.cached, ..self.0.pool.counters.snapshot() }
+    }
+
+    /// The memory of the device: what is in use, by role, and what is kept for reuse. Free memory is kept up to an
+    /// eighth of [`peak`](MemoryUse::peak), 8 MiB at least, beyond that peak.
+    pub fn memory(&self) -> MemoryUse {
+        self.0.pool.balance().into()
+    }
+
+    /// Limits the memory of this device to `bytes`, free memory included; `None` lifts the limit. What is in use already stays. The
+    /// limit at the start is what `WGRAD_MEMORY_LIMIT` says: a number of bytes, or a size such as `500MB` or `4GiB`.
+    pub fn set_memory_limit(&self, bytes: Option<u64>) {
+        self.0.pool.set_limit(bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)));
+    }
+
+    /// Gives all memory that is not in use back to the system, temporaries included, and lets
+    /// [`peak`](MemoryUse::peak) begin anew. Waits for queued work. Later runs allocate what they need again.
+    pub fn trim(&self) {
+        self.reclaim();
+        self.0.pool.reset_peak();
+    }
+
+    fn reclaim(&self) {
+        self.0.arena.release();
+        self.0.pool.clear();
+        if let Some(gpu) = self.gpu() {
+            gpu.finish_queued();
+        }
     }
 
     /// Switches profiling on or off. It is on from the start where `WGRAD_PROFILE` is `table` or a path that ends in
@@ -230,16 +263,37 @@ impl Device {
     /// A buffer of at least `bytes` with undefined contents.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`], or [`Error::DeviceLost`].
+    /// [`Error::OutOfMemory`], after all memory that is not in use was given back; [`Error::DeviceLost`].
     pub fn alloc(&self, bytes: usize, role: Role) -> Result<Buffer> {
-        let failed = || Error::OutOfMemory { device: self.info().to_string(), bytes, role: role.name() };
-        if self.passes(Point::Allocation)? || bytes > isize::MAX as usize / 2 {
-            return Err(failed());
-        }
-        self.0.pool.take(bytes, role, |capacity| match &self.0.processor {
-            Processor::Gpu(gpu) => gpu.alloc(capacity).map(Memory::Gpu).ok_or_else(failed),
-            Processor::Cpu(_) => cpu::HostMemory::new(capacity).map(Memory::Host).ok_or_else(failed),
+        self.alloc_class(bytes, Class::Values(role))
+    }
+
+    fn alloc_class(&self, bytes: usize, class: Class) -> Result<Buffer> {
+        let allocate = |capacity| match &self.0.processor {
+            Processor::Gpu(gpu) => gpu.alloc(capacity, class).map(Memory::Gpu),
+            Processor::Cpu(_) => cpu::HostMemory::new(capacity).map(Memory::Host),
+        };
+        let take = || self.0.pool.take(bytes, class, allocate);
+        let retry = || {
+            self.reclaim();
+            take()
+        };
+        let fails = self.passes(Point::Allocation)? || bytes > isize::MAX as usize / 2;
+        let buffer = if fails { None } else { take().or_else(retry) };
+        buffer.ok_or_else(|| {
+            let MemoryUse { in_use, limit, .. } = self.memory();
+            Error::OutOfMemory { device: self.info().to_string(), bytes, role: class.name(), in_use, limit }
         })
+    }
+
+    /// Memory for the temporaries of a run, as [`Arena::reserve`].
+    pub(crate) fn temporaries(&self, sizes: &[usize]) -> Result<Arc<[Buffer]>> {
+        self.0.arena.reserve(sizes, |bytes| self.alloc_class(bytes, Class::Temporary))
+    }
+
+    /// Gives the memory for temporaries back, after runs that needed more of it than those to come.
+    pub(crate) fn release_temporaries(&self) {
+        self.0.arena.release();
     }
 
     /// Passes a point at which the work can fail; whether it shall.
@@ -278,7 +332,10 @@ impl Device {
     /// buffer of another device and a lost device are errors of [`Readback::wait`].
     pub fn read(&self, buffer: &Buffer, offset: usize, bytes: usize) -> Readback {
         let source = self.check_range(buffer, offset, bytes).and_then(|()| match &self.0.processor {
-            Processor::Gpu(gpu) => gpu.read(buffer, offset, bytes, &self.0.pool.counters).map(Source::Gpu),
+            Processor::Gpu(gpu) => {
+                let staging = self.alloc_class(bytes, Class::Staging)?;
+                gpu.read(buffer, offset, bytes, staging).map(Source::Gpu)
+            }
             Processor::Cpu(cpu) => cpu.read(buffer, offset, bytes).map(Source::Ready),
         });
         Readback { device: self.clone(), source: source.unwrap_or_else(Source::Failed) }

@@ -16,11 +16,18 @@ pub enum Error {
     /// The adapter refused to open a device.
     #[error("cannot open {adapter}: {reason}. Update the driver, or use WGRAD_DEVICE=cpu")]
     OpenDevice { adapter: String, reason: String },
-    /// An allocation failed.
+    /// An allocation failed, or would have exceeded the limit, after all free memory had been given back. `bytes` were asked
+    /// for `role`, beside `in_use` bytes.
     #[error(
-        "out of memory on {device}: {bytes} bytes more are needed for {role}. Use a smaller batch or model"
+        "out of memory on {device}: {bytes} bytes more are needed for {role}, beside {in_use} bytes in use{}. \
+         Use a smaller batch or model{}",
+        limit.map_or(String::new(), |limit| format!(", and the limit is {limit} bytes")),
+        if limit.is_some() { ", or raise WGRAD_MEMORY_LIMIT" } else { "" },
     )]
-    OutOfMemory { device: String, bytes: usize, role: &'static str },
+    OutOfMemory { device: String, bytes: usize, role: &'static str, in_use: u64, limit: Option<u64> },
+    /// `WGRAD_MEMORY_LIMIT` can't be understood.
+    #[error("WGRAD_MEMORY_LIMIT is \"{value}\"; use a number of bytes, or a size such as 500MB or 4GiB")]
+    MemoryLimit { value: String },
     /// A tensor is larger than what the GPU can bind at once.
     #[error(
         "{kernel} needs {bytes} bytes in one piece, {device} binds at most {limit}. Use a smaller batch, or WGRAD_DEVICE=cpu"

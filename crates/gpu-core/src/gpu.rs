@@ -18,7 +18,7 @@ pub(crate) use adapters::{adapters, best_adapter, find_adapter, forget_adapters,
 pub(crate) use prepare::Prepared;
 pub(crate) use readback::PendingMap;
 
-use crate::buffer::{Buffer, Memory};
+use crate::buffer::{Buffer, Class, Memory};
 use crate::faults::Faults;
 use crate::tune::Tuner;
 use crate::{Error, Result};
@@ -34,8 +34,6 @@ pub(crate) struct Gpu {
     pipelines: Pipelines,
     tuner: Tuner,
     pace: Pace,
-    /// Buffers that values were read through, for the next readbacks.
-    staging: Mutex<Vec<wgpu::Buffer>>,
     /// Held while work is given to the queue, so that the parts of one graph follow each other.
     order: Mutex<()>,
     failure: Failure,
@@ -65,23 +63,26 @@ impl Gpu {
             pipelines,
             tuner,
             pace: Pace::new(),
-            staging: Mutex::default(),
             order: Mutex::default(),
             failure,
             faults: Faults::default(),
         }))
     }
 
-    pub fn alloc(&self, bytes: usize) -> Option<wgpu::Buffer> {
+    pub fn alloc(&self, bytes: usize, class: Class) -> Option<wgpu::Buffer> {
         if bytes as u64 > self.device.limits().max_buffer_size {
             return None;
         }
+        let usage = match class {
+            Class::Staging => BufferUsages::MAP_READ | BufferUsages::COPY_DST,
+            _ => BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
+        };
         let memory = self.device.push_error_scope(ErrorFilter::OutOfMemory);
         let internal = self.device.push_error_scope(ErrorFilter::Internal);
         let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: None,
             size: bytes as u64,
-            usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
+            usage,
             mapped_at_creation: false,
         });
         let failed = pollster::block_on(internal.pop()).or(pollster::block_on(memory.pop()));
@@ -92,6 +93,11 @@ impl Gpu {
     pub fn write(&self, buffer: &Buffer, data: &[u8]) -> Result<()> {
         let _order = lock(&self.order);
         self.caught(|| self.queue.write_buffer(memory(buffer), 0, data))
+    }
+
+    /// Waits for queued work and leaves its errors to the next check.
+    pub fn finish_queued(&self) {
+        let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
     }
 
     pub fn synchronize(&self) -> Result<()> {

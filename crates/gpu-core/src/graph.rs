@@ -2,7 +2,8 @@
 
 mod check;
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use crate::buffer::{Buffer, Role};
 use crate::kernel::{Access, Cost, Kernel, Target};
@@ -14,7 +15,7 @@ use check::Check;
 pub enum Slot {
     /// Given at each run, in order.
     External { bytes: usize },
-    /// Owned by the graph, kept between runs; its contents are undefined at the start of a run.
+    /// Memory that all graphs of the device share; its contents are undefined at the start of a run.
     Temp { bytes: usize, role: Role },
 }
 
@@ -70,7 +71,7 @@ pub(crate) struct Bindings<'a> {
     temps: &'a [Buffer],
 }
 
-/// A slot's number among the external ones or the temporaries.
+/// A slot's number among the external ones, or among the temporaries by falling size.
 #[derive(Clone, Copy)]
 enum Place {
     External(usize),
@@ -91,8 +92,10 @@ pub struct CommandGraph {
     slots: Vec<Slot>,
     places: Vec<Place>,
     launches: Vec<Launch>,
-    temps: Mutex<Option<Arc<[Buffer]>>>,
+    /// Bytes of the temporaries, which fall.
+    temps: Vec<usize>,
     check: Check,
+    ran: AtomicBool,
     prepared: OnceLock<gpu::Prepared>,
 }
 
@@ -129,14 +132,17 @@ impl CommandGraph {
                 );
             }
         }
-        let (mut external, mut temps) = (0.., 0..);
-        let place = |slot: &Slot| match slot {
-            Slot::External { .. } => external.next().map(Place::External),
-            Slot::Temp { .. } => temps.next().map(Place::Temp),
-        };
-        let places = slots.iter().filter_map(place).collect();
+        let (places, temps) = place(&slots);
         let check = Check::new(target, &slots, &launches);
-        CommandGraph { slots, places, launches, temps: Mutex::default(), check, prepared: OnceLock::new() }
+        CommandGraph {
+            slots,
+            places,
+            launches,
+            temps,
+            check,
+            ran: AtomicBool::new(false),
+            prepared: OnceLock::new(),
+        }
     }
 
     pub fn launches(&self) -> &[Launch] {
@@ -149,7 +155,7 @@ impl CommandGraph {
 
     /// Bytes of temporary memory.
     pub fn temp_bytes(&self) -> usize {
-        self.slots.iter().map(|s| if let Slot::Temp { bytes, .. } = s { *bytes } else { 0 }).sum()
+        self.temps.iter().sum()
     }
 
     /// Work of one run.
@@ -170,9 +176,12 @@ impl CommandGraph {
     /// panic of a CPU twin, everything that the graph writes is undefined; other errors leave all buffers as they were.
     pub fn run(&self, device: &Device, external: &[Buffer]) -> Result<()> {
         self.check.run(device, external)?;
-        let (temps, warm) = self.temps(device)?;
+        // Held until the run is submitted: the arena may give its blocks up meanwhile.
+        let temps = device.temporaries(&self.temps)?;
         let bindings = Bindings { places: &self.places, external, temps: &temps };
-        device.execute(self, &bindings, warm)
+        device.execute(self, &bindings, self.ran.load(Relaxed))?;
+        self.ran.store(true, Relaxed);
+        Ok(())
     }
 
     pub(crate) fn prepared(&self, make: impl FnOnce() -> Result<gpu::Prepared>) -> Result<&gpu::Prepared> {
@@ -181,20 +190,17 @@ impl CommandGraph {
         }
         Ok(self.prepared.get().expect("set above"))
     }
+}
 
-    /// The graph's own buffers, and whether they were there before.
-    fn temps(&self, device: &Device) -> Result<(Arc<[Buffer]>, bool)> {
-        let mut temps = self.temps.lock().unwrap_or_else(|e| e.into_inner());
-        let warm = temps.is_some();
-        if !warm {
-            let wanted = self.slots.iter().filter_map(|s| match *s {
-                Slot::Temp { bytes, role } => Some((bytes, role)),
-                Slot::External { .. } => None,
-            });
-            *temps = Some(wanted.map(|(bytes, role)| device.alloc(bytes, role)).collect::<Result<_>>()?);
-        }
-        Ok((temps.clone().expect("set above"), warm))
-    }
+/// The place of every slot, and the bytes of the temporaries in the order of their places.
+fn place(slots: &[Slot]) -> (Vec<Place>, Vec<usize>) {
+    let is_temp = |&i: &usize| matches!(slots[i], Slot::Temp { .. });
+    let (mut temps, external): (Vec<usize>, Vec<usize>) = (0..slots.len()).partition(is_temp);
+    temps.sort_by_key(|&i| std::cmp::Reverse(slots[i].bytes()));
+    let mut places = vec![Place::External(0); slots.len()];
+    external.iter().enumerate().for_each(|(n, &i)| places[i] = Place::External(n));
+    temps.iter().enumerate().for_each(|(n, &i)| places[i] = Place::Temp(n));
+    (places, temps.iter().map(|&i| slots[i].bytes()).collect())
 }
 
 impl std::fmt::Debug for CommandGraph {

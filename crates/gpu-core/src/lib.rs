@@ -3,6 +3,7 @@
 //! Every kernel exists twice: as WGSL for any GPU that WebGPU reaches, and as a CPU twin that is both the fallback
 //! device and the reference that the WGSL is tested against. This crate knows nothing of gradients.
 
+mod arena;
 mod atomic;
 mod buffer;
 mod cache;
@@ -17,7 +18,9 @@ mod halves;
 mod kernel;
 pub mod kernels;
 mod layout;
+mod memory;
 pub mod philox;
+mod pool;
 mod profile;
 mod readback;
 pub mod selftest;
@@ -39,6 +42,7 @@ pub use graph::{Arg, CommandGraph, Launch, Slot};
 pub use halves::Half;
 pub use kernel::{Access, Args, Cost, Kernel, Shader, Target};
 pub use layout::Layout;
+pub use memory::MemoryUse;
 pub use profile::{HostSpan, Profile, ProfileRow};
 pub use readback::Readback;
 pub use stats::Stats;

@@ -11,6 +11,7 @@ pub struct Readback {
 
 pub(crate) enum Source {
     Ready(Vec<u8>),
+    /// The copy could not be started.
     Failed(Error),
     Gpu(crate::gpu::PendingMap),
 }

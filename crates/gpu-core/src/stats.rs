@@ -36,7 +36,6 @@ pub(crate) struct Counters {
     pub pipelines: AtomicU64,
     pub bind_groups: AtomicU64,
     pub allocations: AtomicU64,
-    pub bytes: AtomicU64,
 }
 
 impl Counters {
@@ -52,7 +51,7 @@ impl Counters {
             pipelines: self.pipelines.load(Relaxed),
             bind_groups: self.bind_groups.load(Relaxed),
             allocations: self.allocations.load(Relaxed),
-            bytes: self.bytes.load(Relaxed),
+            bytes: 0,
         }
     }
 }

@@ -109,7 +109,9 @@ impl Gpu {
 fn typed(device: &str, error: wgpu::Error) -> Error {
     let device = device.to_owned();
     match error {
-        wgpu::Error::OutOfMemory { .. } => Error::OutOfMemory { device, bytes: 0, role: "the GPU's queue" },
+        wgpu::Error::OutOfMemory { .. } => {
+            Error::OutOfMemory { device, bytes: 0, role: "the GPU's queue", in_use: 0, limit: None }
+        }
         other => Error::Command { device, reason: other.to_string() },
     }
 }
