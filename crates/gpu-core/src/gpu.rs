@@ -16,7 +16,7 @@ use crate::graph::{Bindings, CommandGraph, Launch};
 use crate::profile::{Profiler, Timestamps};
 use crate::stats::Counters;
 use crate::tune::Tuner;
-use crate::{Error, Result};
+use crate::{Error, Result, limits};
 use pipelines::{Pipeline, Pipelines};
 
 static ADAPTERS: LazyLock<Vec<wgpu::Adapter>> = LazyLock::new(|| {
@@ -53,8 +53,13 @@ pub(crate) fn info(adapter: &wgpu::Adapter) -> DeviceInfo {
         name: adapter.get_info().name.into(),
         kind: kind(adapter),
         backend: backend(adapter),
-        max_binding_bytes: adapter.limits().max_storage_buffer_binding_size as usize,
+        max_binding_bytes: max_binding_bytes(&adapter.limits()),
     }
+}
+
+/// Largest argument of a kernel. Shaders index it in 32 bits, whatever the device could bind.
+fn max_binding_bytes(limits: &wgpu::Limits) -> usize {
+    (limits.max_storage_buffer_binding_size as usize).min(u32::MAX as usize)
 }
 
 /// Real GPUs, the most capable kind first.
@@ -248,8 +253,9 @@ impl Gpu {
     /// Compiles all pipelines of a graph, on all cores.
     pub fn prepare(&self, graph: &CommandGraph, counters: &Counters) -> Result<Prepared> {
         let compile = |launch: &Launch| {
-            self.check_bindings(launch)?;
+            self.check_sizes(launch)?;
             let stages = launch.kernel().shaders().into_iter().map(|shader| {
+                self.check_count(launch, shader.numbers)?;
                 let pipeline = self.pipelines.get(launch, &shader, counters)?;
                 Ok((pipeline, shader.workgroups))
             });
@@ -263,15 +269,24 @@ impl Gpu {
         Ok(Prepared { launches })
     }
 
-    fn check_bindings(&self, launch: &Launch) -> Result<()> {
-        let limit = self.device.limits().max_storage_buffer_binding_size as usize;
-        match launch.args().iter().map(|arg| arg.bytes).find(|&bytes| bytes > limit) {
-            Some(bytes) => {
-                let (kernel, device) = (launch.kernel().name().to_owned(), self.name.clone());
-                Err(Error::TooLarge { kernel, device, bytes, limit })
-            }
-            None => Ok(()),
+    /// Whether the device can bind all arguments and shaders can count all elements.
+    fn check_sizes(&self, launch: &Launch) -> Result<()> {
+        let (kernel, limit) = (launch.kernel(), max_binding_bytes(&self.device.limits()));
+        if let Some(bytes) = launch.args().iter().map(|arg| arg.bytes).find(|&bytes| bytes > limit) {
+            let (kernel, device) = (kernel.name().to_owned(), self.name.clone());
+            return Err(Error::TooLarge { kernel, device, bytes, limit });
         }
+        self.check_count(launch, kernel.operand_elements())
+    }
+
+    /// Whether a shader can count so many elements.
+    fn check_count(&self, launch: &Launch, elements: usize) -> Result<()> {
+        let (kernel, limit) = (launch.kernel(), limits::ELEMENTS);
+        if elements <= limit {
+            return Ok(());
+        }
+        let (name, shape, device) = (kernel.name().to_owned(), kernel.shape(), self.name.clone());
+        Err(Error::TooManyElements { kernel: name, shape, device, elements, limit })
     }
 
     /// Encodes every launch into one pass and submits it. While it is profiled (with `warm` as in [`Profiler::launch`]) each

@@ -47,16 +47,19 @@ pub struct Cost {
 pub struct Shader {
     pub source: String,
     pub workgroups: [u32; 3],
+    /// Invocations, or workgroups, that the shader numbers in 32 bits; more than [`limits::ELEMENTS`] are refused.
+    pub numbers: usize,
 }
 
 impl Shader {
     /// A dispatch of at least `invocations` invocations in workgroups of `size`, folded into two dimensions when one
     /// is too short. The shader finds its number by
     /// `gid.x + gid.y * groups.x * size` (`groups` is `@builtin(num_workgroups)`) and checks it against the count.
+    /// A size of 1 counts workgroups, which a shader numbers by `group.x + group.y * groups.x`.
     pub fn linear(source: String, invocations: usize, size: u32) -> Shader {
-        let groups = invocations.div_ceil(size as usize).max(1);
+        let groups = invocations.min(limits::ELEMENTS).div_ceil(size as usize).max(1);
         let rows = groups.div_ceil(limits::WORKGROUPS as usize);
-        Shader { source, workgroups: [groups.div_ceil(rows) as u32, rows as u32, 1] }
+        Shader { source, workgroups: [groups.div_ceil(rows) as u32, rows as u32, 1], numbers: invocations }
     }
 }
 
@@ -87,6 +90,12 @@ pub trait Kernel: Debug + Send + Sync {
 
     /// The dispatches that make up the kernel on a GPU, run in order over the same bindings.
     fn shaders(&self) -> Vec<Shader>;
+
+    /// Elements of the kernel's largest operand, where it may have more than its argument: one that is broadcast, or
+    /// computed as it is read. Shaders count them in 32 bits; on a GPU more than [`limits::ELEMENTS`] are refused.
+    fn operand_elements(&self) -> usize {
+        0
+    }
 
     /// The ways to compute the kernel on such a GPU, when there is a choice.
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {

@@ -52,12 +52,15 @@ pub(crate) fn run(device: &Device, request: &Request) -> Result<()> {
     let wiring = Wiring::new(request);
     let key = wiring.key(device, request);
     let known = CACHE.lock().unwrap_or_else(|e| e.into_inner()).get(&key);
-    let plan = known.unwrap_or_else(|| {
-        let _span = device.span("compile");
-        let plan = Arc::new(Plan::compile(device, request, &wiring));
-        CACHE.lock().unwrap_or_else(|e| e.into_inner()).insert(key, plan.clone());
-        plan
-    });
+    let plan = match known {
+        Some(plan) => plan,
+        None => {
+            let _span = device.span("compile");
+            let plan = Arc::new(Plan::compile(device, request, &wiring)?);
+            CACHE.lock().unwrap_or_else(|e| e.into_inner()).insert(key, plan.clone());
+            plan
+        }
+    };
     plan.run(device, request, &wiring)
 }
 
@@ -90,7 +93,9 @@ impl Cache {
 }
 
 impl Plan {
-    fn compile(device: &Device, request: &Request, wiring: &Wiring) -> Plan {
+    /// # Errors
+    /// What [`CommandGraph::prepare`] refuses: nothing has been allocated or run by then.
+    fn compile(device: &Device, request: &Request, wiring: &Wiring) -> Result<Plan> {
         let wiring = &simplify(request, wiring);
         let mut lowered = Lower::run(device, request, wiring);
         let steps = std::mem::take(&mut lowered.steps);
@@ -123,18 +128,19 @@ impl Plan {
             .collect();
         let scalars = wiring.leaves.iter().filter(|l| matches!(l.node.op, Op::Scalars(_))).count();
         let graph = Arc::new(CommandGraph::new(device.target(), slots, launches));
+        graph.prepare(device)?;
         let view = PlanView { graph, passes: Arc::new(passes) };
         if std::env::var_os("WGRAD_EXPLAIN").is_some_and(|v| v != "0") {
             eprintln!("{view}");
         }
-        Plan {
+        Ok(Plan {
             view,
             device: device.clone(),
             external,
             results,
             scalars: Mutex::default(),
             scalar_bytes: scalars * limits::BINDING_ALIGN,
-        }
+        })
     }
 
     fn run(&self, device: &Device, request: &Request, wiring: &Wiring) -> Result<()> {
