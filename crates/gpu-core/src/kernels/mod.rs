@@ -25,6 +25,8 @@ mod scan;
 mod softmax;
 mod sort;
 mod stock;
+#[cfg(test)]
+mod threads;
 mod workgroup_tile;
 
 pub use attention::{Attention, AttentionGrad, AttentionInputs, AttentionStats};
