@@ -390,6 +390,13 @@ impl Device {
         }
     }
 
+    pub(crate) fn prepare(&self, graph: &CommandGraph) -> Result<()> {
+        match self.gpu() {
+            Some(gpu) => graph.prepared(|| gpu.prepare(graph, &self.0.pool.counters)).map(drop),
+            None => Ok(()),
+        }
+    }
+
     /// `warm`: the graph ran before.
     pub(crate) fn execute(&self, graph: &CommandGraph, bindings: &Bindings, warm: bool) -> Result<()> {
         let (counters, profiler) = (&self.0.pool.counters, self.0.profiler.get());

@@ -33,6 +33,11 @@ pub enum Error {
         "{kernel} needs {bytes} bytes in one piece, {device} binds at most {limit}. Use a smaller batch, or WGRAD_DEVICE=cpu"
     )]
     TooLarge { kernel: String, device: String, bytes: usize, limit: usize },
+    /// An operand that is broadcast, or computed as it is read, has more elements than shaders can count.
+    #[error(
+        "{kernel} ({shape}) goes over {elements} elements, on {device} it counts at most {limit} in 32 bits. Split the operation, use a smaller batch, or WGRAD_DEVICE=cpu"
+    )]
+    TooManyElements { kernel: String, shape: String, device: String, elements: usize, limit: usize },
     /// The device is gone (driver reset, unplugged, killed by a watchdog).
     #[error("device {device} was lost: {reason}. Restart from the last checkpoint")]
     DeviceLost { device: String, reason: String },

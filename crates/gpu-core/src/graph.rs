@@ -184,6 +184,15 @@ impl CommandGraph {
         Ok(())
     }
 
+    /// Compiles the graph for `device`, which else happens at the first run.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`](crate::Error::TooLarge) or [`Error::TooManyElements`](crate::Error::TooManyElements) when the device cannot
+    /// bind an argument or count an operand of a launch, and a shader that does not compile.
+    pub fn prepare(&self, device: &Device) -> Result<()> {
+        device.prepare(self)
+    }
+
     pub(crate) fn prepared(&self, make: impl FnOnce() -> Result<gpu::Prepared>) -> Result<&gpu::Prepared> {
         if self.prepared.get().is_none() {
             let _ = self.prepared.set(make()?);

@@ -49,27 +49,29 @@ pub struct Cost {
 pub struct Shader {
     source: String,
     workgroups: [u32; 3],
+    numbers: usize,
     trusted: bool,
 }
 
 impl Shader {
     /// A dispatch of `workgroups`. Whatever the module does, indices are kept inside of the bindings, and loops end.
     pub fn new(source: String, workgroups: [u32; 3]) -> Shader {
-        Shader { source, workgroups, trusted: false }
+        Shader { source, workgroups, numbers: 0, trusted: false }
     }
 
     /// A dispatch of this crate's own code, of at least `invocations` invocations in workgroups of `size`. In release
     /// builds it runs unchecked: every index lies inside of its binding and every loop ends, for arguments of the
-    /// kernel's sizes.
+    /// kernel's sizes. A size of 1 counts workgroups, which a shader numbers by `group.x + group.y * groups.x`.
     pub(crate) fn linear(source: String, invocations: usize, size: u32) -> Shader {
-        Shader { source, workgroups: Shader::workgroups_for(invocations, size), trusted: true }
+        let workgroups = Shader::workgroups_for(invocations, size);
+        Shader { source, workgroups, numbers: invocations, trusted: true }
     }
 
     /// At least `invocations` invocations in workgroups of `size`, folded into two dimensions when one is too short. The
     /// shader finds its number by `gid.x + gid.y * groups.x * size` (`groups` is `@builtin(num_workgroups)`) and checks
     /// it against the count.
     pub fn workgroups_for(invocations: usize, size: u32) -> [u32; 3] {
-        let groups = invocations.div_ceil(size as usize).max(1);
+        let groups = invocations.min(limits::ELEMENTS).div_ceil(size as usize).max(1);
         let rows = groups.div_ceil(limits::WORKGROUPS as usize);
         [groups.div_ceil(rows) as u32, rows as u32, 1]
     }
@@ -82,6 +84,11 @@ impl Shader {
     /// Workgroups along each dimension.
     pub fn workgroups(&self) -> [u32; 3] {
         self.workgroups
+    }
+
+    /// Invocations, or workgroups, that the shader numbers in 32 bits; more than [`limits::ELEMENTS`] are refused.
+    pub(crate) fn numbers(&self) -> usize {
+        self.numbers
     }
 
     /// Sets a `const` of the module.
@@ -122,6 +129,12 @@ pub trait Kernel: Debug + Send + Sync {
 
     /// The dispatches that make up the kernel on a GPU, run in order over the same bindings.
     fn shaders(&self) -> Vec<Shader>;
+
+    /// Elements of the kernel's largest operand, where it may have more than its argument: one that is broadcast, or
+    /// computed as it is read. Shaders count them in 32 bits; on a GPU more than [`limits::ELEMENTS`] are refused.
+    fn operand_elements(&self) -> usize {
+        0
+    }
 
     /// The ways to compute the kernel on such a GPU, when there is a choice.
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {

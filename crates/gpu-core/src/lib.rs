@@ -60,6 +60,8 @@ pub mod limits {
     pub const WORKGROUP_BYTES: u32 = 16 * 1024;
     /// Workgroups along one dimension of a dispatch.
     pub const WORKGROUPS: u32 = 65_535;
+    /// Elements that a shader counts: their numbers and positions are 32-bit integers, with room for rounding up.
+    pub const ELEMENTS: usize = 1 << 31;
     /// Byte alignment of a buffer range that is bound by itself.
     pub const BINDING_ALIGN: usize = 256;
 }

@@ -56,12 +56,15 @@ static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
 pub(crate) fn run(device: &Device, evaluation: &Evaluation) -> Result<Vec<Vec<Buffer>>> {
     let key = evaluation.key(device);
     let known = CACHE.lock().unwrap_or_else(|e| e.into_inner()).get(&key);
-    let plan = known.unwrap_or_else(|| {
-        let _span = device.span("compile");
-        let plan = Arc::new(Plan::compile(device, evaluation));
-        CACHE.lock().unwrap_or_else(|e| e.into_inner()).insert(key, plan.clone());
-        plan
-    });
+    let plan = match known {
+        Some(plan) => plan,
+        None => {
+            let _span = device.span("compile");
+            let plan = Arc::new(Plan::compile(device, evaluation)?);
+            CACHE.lock().unwrap_or_else(|e| e.into_inner()).insert(key, plan.clone());
+            plan
+        }
+    };
     plan.run(evaluation)
 }
 
@@ -94,7 +97,9 @@ impl Cache {
 }
 
 impl Plan {
-    fn compile(device: &Device, evaluation: &Evaluation) -> Plan {
+    /// # Errors
+    /// What [`CommandGraph::prepare`] refuses: nothing has been allocated or run by then.
+    fn compile(device: &Device, evaluation: &Evaluation) -> Result<Plan> {
         let (request, wiring, results) = evaluation.expand();
         let wiring = simplify(&request, &wiring);
         let mut lowered = Lower::run(device, &request, &wiring);
@@ -132,11 +137,12 @@ impl Plan {
             }
         }
         let graph = Arc::new(CommandGraph::new(device.target(), slots, launches));
+        graph.prepare(device)?;
         let view = PlanView { graph, passes: Arc::new(passes) };
         if std::env::var_os("WGRAD_EXPLAIN").is_some_and(|v| v != "0") {
             eprintln!("{view}");
         }
-        Plan { view, device: device.clone(), external, results }
+        Ok(Plan { view, device: device.clone(), external, results })
     }
 
     fn run(&self, evaluation: &Evaluation) -> Result<Vec<Vec<Buffer>>> {

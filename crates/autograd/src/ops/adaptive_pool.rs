@@ -1,6 +1,7 @@
 //! Pooling to a given size: window `i` of `m` over `n` elements covers `floor(i n / m) .. ceil((i + 1) n / m)`, so that
 //! windows may overlap and differ in size.
 
+use super::gather::position;
 use super::pool::Pool;
 use crate::Tensor;
 
@@ -89,6 +90,7 @@ impl Tensor {
     pub fn adaptive_max_pool2d(&self, output: [usize; 2]) -> (Tensor, Tensor) {
         self.check_adaptive("adaptive_max_pool2d", &output);
         let (dim, width) = (self.rank() - 2, self.size(-1));
+        position("adaptive_max_pool2d", self.size(-2) * width);
         let [rows, columns] = [0, 1].map(|d| Side::new(self.shape()[dim + d], output[d]));
         // Windows of one size, side by side: short ones end with their last element again, which is never the first maximum.
         let apart = self.picked(dim + 1, &columns.places).picked(dim, &rows.places);

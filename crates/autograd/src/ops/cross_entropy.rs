@@ -92,7 +92,7 @@ impl Tensor {
                 let target = target.to(DType::I32).reshape(&[rows.shape()[0]]);
                 let (loss, share) = match weight {
                     None => {
-                        let counted = target.ne(ignore_index as f32).to(DType::F32);
+                        let counted = target.ne(ignore_index).to(DType::F32);
                         (rows.fused(&target, smoothing, ignore_index), counted)
                     }
                     Some(weight) => rows.weighted(&target, weight, smoothing, ignore_index),
@@ -137,7 +137,7 @@ impl Tensor {
         let logs = self.log_softmax(-1);
         let (nll, share) = logs.by_class(target, Some(weight), ignore_index);
         let smooth = -(logs * weight).sum(&[-1], false) / self.size(-1) as f32;
-        let smooth = smooth.where_(&target.ne(ignore_index as f32), &self.number(0.0));
+        let smooth = smooth.where_(&target.ne(ignore_index), &self.number(0.0));
         (nll * (1.0 - smoothing) + smooth * smoothing, share)
     }
 }
@@ -189,7 +189,7 @@ impl KernelOp for CrossEntropyGrad {
         decomposed(inputs, grads, |inputs| {
             let (logits, target, dloss) = (&inputs[0], &inputs[1], &inputs[2]);
             let (cols, e) = (logits.size(-1), self.0.smoothing());
-            let counted = target.ne(self.0.ignore_index as f32).to(DType::F32);
+            let counted = target.ne(self.0.ignore_index).to(DType::F32);
             let wanted = target.one_hot(cols) * (1.0 - e) + e / cols as f32;
             vec![(logits.softmax(-1) - wanted) * (dloss * counted).unsqueeze(-1)]
         })

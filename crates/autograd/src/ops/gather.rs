@@ -75,7 +75,8 @@ impl Tensor {
         let rows = self.shape().first().copied().unwrap_or(0);
         let fits = self.rank() == 2 && padding < rows;
         assert!(fits, "embedding_padded: padding row {padding} of {:?}", self.shape());
-        let fixed = Tensor::arange(self.device(), rows).eq(padding as f32).unsqueeze(1);
+        let fixed =
+            Tensor::arange(self.device(), rows).eq(position("embedding_padded", padding)).unsqueeze(1);
         self.detach().where_(&fixed, self).embedding(index)
     }
 
@@ -93,7 +94,8 @@ impl Tensor {
     /// ```
     ///
     /// # Panics
-    /// When there are no indices or more than dimensions, they do not broadcast, or they are of no integer type.
+    /// When there are no indices or more than dimensions, they do not broadcast, they are of no integer type, or the
+    /// dimensions have more than 2^31 - 1 positions together.
     #[track_caller]
     pub fn index(&self, indices: &[&Tensor]) -> Tensor {
         let k = indices.len();
@@ -101,15 +103,18 @@ impl Tensor {
         let (front, rest) = self.shape().split_at(k);
         broadcast("index", &indices.iter().map(|i| i.shape()).collect::<Vec<_>>());
         let mut flat = Tensor::constant(self.device(), &[0i32], &[]);
-        for (i, &n) in indices.iter().zip(front) {
-            check_index("index", i);
-            let i = i.to(DType::I32);
-            let i = (&i + n as f32).where_(&i.lt(0.0), &i);
+        let count = front.iter().product();
+        position("index", count);
+        for (index, n) in indices.iter().zip(front.iter().map(|&n| n as i32)) {
+            check_index("index", index);
+            let i = index.to(DType::I32);
+            // What is negative as an i32 is far outside as a u32.
+            let i = if index.dtype() == DType::I32 { (&i + n).where_(&i.lt(0), &i) } else { i };
             // Once outside of one dimension, it stays outside of all rows.
-            let inside = i.ge(0.0).logical_and(i.lt(n as f32)).logical_and(flat.ge(0.0));
-            flat = (flat * n as f32 + &i).where_(&inside, &i.number(-1.0));
+            let inside = i.ge(0).logical_and(i.lt(n)).logical_and(flat.ge(0));
+            flat = (flat * n + &i).where_(&inside, &i.integer(-1));
         }
-        let rows = self.reshape(&[&[front.iter().product()], rest].concat());
+        let rows = self.reshape(&[&[count], rest].concat());
         rows.index_select(0, &flat.reshape(&[flat.numel()])).reshape(&[flat.shape(), rest].concat())
     }
 
@@ -126,6 +131,7 @@ impl Tensor {
         assert_eq!(mask.dtype(), DType::Bool, "masked_select: a mask of type {}", mask.dtype());
         let shape = broadcast("masked_select", &[self.shape(), mask.shape()]);
         let mask = mask.expand(&shape).to_vec::<u32>()?;
+        position("masked_select", mask.len());
         let hits: Vec<i32> =
             mask.iter().enumerate().filter(|(_, m)| **m != 0).map(|(i, _)| i as i32).collect();
         let index = Tensor::from_slice(self.device(), &hits, &[hits.len()])?;
@@ -231,6 +237,15 @@ impl Tensor {
 #[track_caller]
 pub(super) fn check_index(op: &str, index: &Tensor) {
     assert!(matches!(index.dtype(), DType::I32 | DType::U32), "{op}: an index of type {}", index.dtype());
+}
+
+/// A position as indices are.
+///
+/// # Panics
+/// When it is not below 2^31.
+#[track_caller]
+pub(super) fn position(op: &str, at: usize) -> i32 {
+    i32::try_from(at).unwrap_or_else(|_| panic!("{op}: {at} positions, of at most {} in an i32", i32::MAX))
 }
 
 /// Sizes before, of, and after a dimension.

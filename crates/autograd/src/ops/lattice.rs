@@ -122,7 +122,7 @@ impl Lattice {
             let before = &scores[t - 1];
             let arcs = self.sources(before, w.size(1)) + w;
             let joined = if self.best { arcs.amax(&[1], false) } else { arcs.logsumexp(&[1], false) };
-            scores.push((joined + e).where_(&lengths.gt(t as f32).unsqueeze(1), before));
+            scores.push((joined + e).where_(&lengths.gt(t as i32).unsqueeze(1), before));
         }
         stack(&scores.iter().collect::<Vec<_>>(), 1)
     }

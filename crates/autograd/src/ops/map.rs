@@ -68,6 +68,16 @@ impl Tensor {
         }
     }
 
+    /// An integer as a tensor beside this one: exact beside integers, where an f32 is not above 2^24.
+    #[track_caller]
+    pub(crate) fn integer(&self, value: i32) -> Tensor {
+        match self.dtype() {
+            DType::I32 => Tensor::scalars(self.device(), &[value]).reshape(&[]),
+            DType::U32 => Tensor::scalars(self.device(), &[value as u32]).reshape(&[]),
+            DType::F32 | DType::Bool => self.number(value as f32),
+        }
+    }
+
     /// Elements of `self` where `condition` is true, of `other` elsewhere; all three broadcast.
     ///
     /// # Panics
@@ -206,7 +216,8 @@ fn binary_gradient(
     }
 }
 
-/// A tensor or a number beside a tensor.
+/// A tensor or a number beside a tensor. The number takes the tensor's type; beside integers an `i32` is exact, and an
+/// `f32` is cut to an integer.
 pub trait Operand {
     #[doc(hidden)]
     fn beside(&self, other: &Tensor) -> Tensor;
@@ -235,6 +246,12 @@ impl Operand for f32 {
     #[track_caller]
     fn beside(&self, other: &Tensor) -> Tensor {
         other.number(*self)
+    }
+}
+impl Operand for i32 {
+    #[track_caller]
+    fn beside(&self, other: &Tensor) -> Tensor {
+        other.integer(*self)
     }
 }
 

@@ -3,6 +3,7 @@
 use gpu_core::DType;
 use gpu_core::kernels::{self, Pool2dShape};
 
+use super::gather::position;
 use super::pool::Pool2d;
 use crate::Tensor;
 use crate::compile::Lower;
@@ -45,6 +46,7 @@ impl Tensor {
             return (y.squeeze(&[0]), index.squeeze(&[0]));
         }
         let shape = pool.shape("max_pool2d", self);
+        position("max_pool2d", self.size(-2) * self.size(-1));
         let outputs = vec![output_meta(self, &shape, DType::F32), output_meta(self, &shape, DType::I32)];
         let [y, index] =
             <[Tensor; 2]>::try_from(Tensor::record(MaxPool2d(shape), &[self], outputs)).expect("two outputs");

@@ -1,5 +1,6 @@
 //! Max and average pooling over windows of `[N, C, D, H, W]`: over planes, then over depth.
 
+use super::gather::position;
 use super::pool::Pool3d;
 use crate::Tensor;
 
@@ -33,6 +34,7 @@ impl Tensor {
         let at = at.reshape(&[n * c, depth * height * width]);
         let inside = inside.reshape(&[n * c, d * height * width]).gather(1, &at);
         let plane = self.shape()[3] * self.shape()[4];
+        position("max_pool3d", d * plane);
         let starts: Vec<i32> =
             (0..d * height * width).map(|i| (i / (height * width) * plane) as i32).collect();
         let starts = Tensor::constant(self.device(), &starts, &[starts.len()]);

@@ -3,6 +3,7 @@
 use gpu_core::DType;
 use gpu_core::kernels::ReduceOp;
 
+use super::gather::position;
 use crate::Tensor;
 use crate::op::{Meta, Op};
 
@@ -20,8 +21,10 @@ impl Tensor {
             self.shape()
         );
         let kept: Vec<usize> = (0..self.rank()).filter(|d| !dims.contains(d)).collect();
-        let index = matches!(op, ReduceOp::ArgMax | ReduceOp::ArgMin);
-        let dtype = if index { DType::I32 } else { self.dtype() };
+        let (index, dtype) = (op.is_arg(), op.dtype(self.dtype()));
+        if index {
+            position(&name, dims.iter().map(|&d| self.shape()[d]).product());
+        }
         let shape: Vec<usize> = kept.iter().map(|&d| self.shape()[d]).collect();
         let with_ones: Vec<usize> =
             (0..self.rank()).map(|d| if dims.contains(&d) { 1 } else { self.shape()[d] }).collect();

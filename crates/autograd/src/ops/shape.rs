@@ -2,7 +2,7 @@
 
 use gpu_core::DType;
 
-use super::gather::check_index;
+use super::gather::{check_index, position};
 use crate::{Padding, Tensor, cat};
 
 impl Tensor {
@@ -185,6 +185,7 @@ impl Tensor {
     #[track_caller]
     pub fn repeat_interleave_each(&self, times: &[usize], dim: isize) -> Tensor {
         let n = self.shape()[self.dim("repeat_interleave_each", dim)];
+        position("repeat_interleave_each", n);
         assert_eq!(times.len(), n, "repeat_interleave_each: dimension {dim} of {:?}", self.shape());
         let slices = times.iter().enumerate().flat_map(|(i, &times)| std::iter::repeat_n(i as i32, times));
         let index: Vec<i32> = slices.collect();
@@ -192,8 +193,12 @@ impl Tensor {
     }
 
     /// `0, 1, .. n - 1` as i32.
+    ///
+    /// # Panics
+    /// When there are more than 2^31 - 1.
+    #[track_caller]
     pub fn arange(device: &crate::Device, n: usize) -> Tensor {
-        let values: Vec<i32> = (0..n as i32).collect();
+        let values: Vec<i32> = (0..position("arange", n)).collect();
         Tensor::constant(device, &values, &[n])
     }
 
@@ -219,14 +224,14 @@ impl Tensor {
     /// elsewhere.
     #[track_caller]
     pub fn tril(&self, diagonal: isize) -> Tensor {
-        let above = self.diagonals().gt(diagonal as f32);
+        let above = self.diagonals().gt(nearest(diagonal));
         self.masked_fill(&above, 0.0)
     }
 
     /// The upper triangle of the last two dimensions, from diagonal `diagonal` on; 0 elsewhere.
     #[track_caller]
     pub fn triu(&self, diagonal: isize) -> Tensor {
-        let below = self.diagonals().lt(diagonal as f32);
+        let below = self.diagonals().lt(nearest(diagonal));
         self.masked_fill(&below, 0.0)
     }
 
@@ -271,7 +276,12 @@ impl Tensor {
         // A row above the main diagonal, a column below it.
         let along = self.pad(&[aside], Padding::Constant(0.0)).unsqueeze(if offset < 0 { -2 } else { -1 });
         let square = along.expand(&[&self.shape()[..self.rank() - 1], &[m, m]].concat());
-        let elsewhere = square.diagonals().ne(offset as f32);
+        let elsewhere = square.diagonals().ne(nearest(offset));
         square.masked_fill(&elsewhere, 0.0)
     }
+}
+
+/// The number of a diagonal as an i32; those of any tensor are within its range.
+fn nearest(diagonal: isize) -> i32 {
+    diagonal.clamp(i32::MIN as isize, i32::MAX as isize) as i32
 }

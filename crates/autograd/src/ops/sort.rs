@@ -2,6 +2,7 @@
 
 use gpu_core::{DType, kernels};
 
+use super::gather::position;
 use crate::Tensor;
 use crate::compile::Lower;
 use crate::op::{KernelOp, Meta};
@@ -28,6 +29,7 @@ impl Tensor {
         if self.numel() == 0 {
             return Tensor::constant::<i32>(self.device(), &[], self.shape());
         }
+        position("argsort", self.size(d));
         let rows = self.movedim(d, -1);
         let order = Meta::new(rows.shape(), DType::I32);
         Tensor::record(ArgSort { descending }, &[&rows], vec![order]).remove(0).movedim(-1, d)

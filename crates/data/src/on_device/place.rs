@@ -46,12 +46,12 @@ pub fn random_crop(images: &Tensor, pad: usize, generator: &Generator) -> Tensor
     });
     let mut inside = Tensor::constant(device, &[1u32], &[]).to(DType::Bool);
     for (extent, place) in &mut places {
-        inside = inside.logical_and(place.ge(0.0)).logical_and(place.lt(*extent as f32));
-        *place = place.clamp(0.0, extent.saturating_sub(1) as f32);
+        inside = inside.logical_and(place.ge(0)).logical_and(place.lt(*extent as i32));
+        *place = place.clamp(0, extent.saturating_sub(1) as i32);
     }
     let [(_, y), (_, x)] = places;
-    let plane = Tensor::arange(device, n * c).reshape(&[n, c, 1, 1]) * (h * w) as f32;
-    let from = plane + y * w as f32 + x;
+    let plane = Tensor::arange(device, n * c).reshape(&[n, c, 1, 1]) * (h * w) as i32;
+    let from = plane + y * w as i32 + x;
     let moved = images.reshape(&[images.numel()]).index_select(0, &from.reshape(&[images.numel()]));
     let moved = moved.reshape(images.shape());
     moved.where_(&inside, &moved.zeros_like())

@@ -47,8 +47,13 @@ pub(crate) fn info(adapter: &wgpu::Adapter) -> DeviceInfo {
         name: adapter.get_info().name.into(),
         kind: kind(adapter),
         backend: backend(adapter),
-        max_binding_bytes: adapter.limits().max_storage_buffer_binding_size as usize,
+        max_binding_bytes: max_binding_bytes(&adapter.limits()),
     }
+}
+
+/// Largest argument of a kernel. Shaders index it in 32 bits, whatever the device could bind.
+pub(super) fn max_binding_bytes(limits: &wgpu::Limits) -> usize {
+    (limits.max_storage_buffer_binding_size as usize).min(u32::MAX as usize)
 }
 
 /// Real GPUs, the most capable kind first.

@@ -8,11 +8,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Gpu;
+use super::adapters::max_binding_bytes;
 use super::pace;
 use super::pipelines::Pipeline;
 use crate::graph::{CommandGraph, Launch};
 use crate::stats::Counters;
-use crate::{Error, Result, cpu};
+use crate::{Error, Result, cpu, limits};
 
 /// A graph's pipelines and bind groups on a GPU.
 pub(crate) struct Prepared {
@@ -53,7 +54,7 @@ impl Gpu {
     }
 
     fn prepare_launch(&self, launch: &Launch, counters: &Counters) -> Result<PreparedLaunch> {
-        self.check_bindings(launch)?;
+        self.check_sizes(launch)?;
         let shaders = catch_unwind(AssertUnwindSafe(|| launch.kernel().shaders()));
         let shaders = shaders.map_err(|panic| Error::Kernel {
             kernel: launch.kernel().name().into(),
@@ -61,21 +62,31 @@ impl Gpu {
             reason: cpu::message(&*panic),
         })?;
         let stages = shaders.into_iter().map(|shader| {
+            self.check_count(launch, shader.numbers())?;
             let pipeline = self.pipelines.get(self, launch, &shader, counters)?;
             Ok((pipeline, shader.workgroups()))
         });
         Ok(PreparedLaunch { stages: stages.collect::<Result<_>>()?, bind_groups: Mutex::default() })
     }
 
-    fn check_bindings(&self, launch: &Launch) -> Result<()> {
-        let limit = self.device.limits().max_storage_buffer_binding_size as usize;
-        match launch.args().iter().map(|arg| arg.bytes).find(|&bytes| bytes > limit) {
-            Some(bytes) => {
-                let (kernel, device) = (launch.kernel().name().to_owned(), self.name.clone());
-                Err(Error::TooLarge { kernel, device, bytes, limit })
-            }
-            None => Ok(()),
+    /// Whether the device can bind all arguments and shaders can count all elements.
+    fn check_sizes(&self, launch: &Launch) -> Result<()> {
+        let (kernel, limit) = (launch.kernel(), max_binding_bytes(&self.device.limits()));
+        if let Some(bytes) = launch.args().iter().map(|arg| arg.bytes).find(|&bytes| bytes > limit) {
+            let (kernel, device) = (kernel.name().to_owned(), self.name.clone());
+            return Err(Error::TooLarge { kernel, device, bytes, limit });
         }
+        self.check_count(launch, kernel.operand_elements())
+    }
+
+    /// Whether a shader can count so many elements.
+    fn check_count(&self, launch: &Launch, elements: usize) -> Result<()> {
+        let (kernel, limit) = (launch.kernel(), limits::ELEMENTS);
+        if elements <= limit {
+            return Ok(());
+        }
+        let (name, shape, device) = (kernel.name().to_owned(), kernel.shape(), self.name.clone());
+        Err(Error::TooManyElements { kernel: name, shape, device, elements, limit })
     }
 }
 

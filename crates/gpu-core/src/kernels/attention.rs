@@ -196,6 +196,10 @@ impl Kernel for Attention {
         vec![shader::forward(self)]
     }
 
+    fn operand_elements(&self) -> usize {
+        self.problem.keys
+    }
+
     fn run(&self, args: &Args) {
         let reads = 3 + usize::from(self.problem.mask.is_some());
         let mask: &[u32] = if reads == 4 { args.read(3) } else { &[] };

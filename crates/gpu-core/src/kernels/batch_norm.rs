@@ -161,6 +161,10 @@ impl Kernel for ChannelMoments {
         moment_stages(&self.x, sizes, (self.x.arity(), store))
     }
 
+    fn operand_elements(&self) -> usize {
+        self.x.numel()
+    }
+
     fn run(&self, args: &Args) {
         let first = self.x.arity();
         let planes = Planes { batch: self.batch, channels: self.channels, spatial: self.spatial };
@@ -201,6 +205,10 @@ impl Kernel for ChannelSums {
         let sums = Shader::linear(source.finish(), self.channels * levels[0], 64);
         let store = (mean + 1, "    result0[c] = first;\n    result1[c] = second;");
         [vec![sums], tree(wgsl!("batch_norm_add"), self.channels, &levels, 2, store)].concat()
+    }
+
+    fn operand_elements(&self) -> usize {
+        self.x.numel().max(self.dy.numel())
     }
 
     fn run(&self, args: &Args) {

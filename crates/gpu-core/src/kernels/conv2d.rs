@@ -186,6 +186,10 @@ impl Kernel for Conv2d {
         }
     }
 
+    fn operand_elements(&self) -> usize {
+        self.x.numel()
+    }
+
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
         let variants = conv2d_gpu::correlations(&self.shape, false, gpu);
         let make = |variant| Conv2d { variant, ..self.clone() };

@@ -57,8 +57,15 @@ impl fmt::Display for Variant {
 /// Output phases of an input gradient that are worth a dispatch each.
 const PHASES: usize = 4;
 
+/// Pixels of the first tile of a subgroup that is offered, and most of its runs of channels. The iterations of all tiles are as long as
+/// those of the first.
+const FIRST_TILE: [usize; 2] = [32, 2];
+
 /// Variants of the convolution or, with `transposed`, its input gradient. Only the order for software adapters was
 /// measured; that for real GPUs is a guess, and what the tuner is for.
+///
+/// The direct form adds taps before channels, tiles of a workgroup channels before taps, and those of a subgroup some channels at a
+/// time, so that they never race: the family and the number of channels decide between them.
 pub(super) fn correlations(shape: &Conv2dShape, transposed: bool, gpu: &GpuProfile) -> Vec<Variant> {
     let channels = if transposed { shape.in_channels } else { shape.out_channels } / shape.groups;
     let phases = if transposed { shape.stride[0] * shape.stride[1] } else { 1 };
@@ -71,14 +78,16 @@ pub(super) fn correlations(shape: &Conv2dShape, transposed: bool, gpu: &GpuProfi
         _ => return hardware(channels),
     };
     let tile = |pixels, runs| Variant::Subgroup(Tile { lanes, pixels, runs });
+    let [pixels, most] = FIRST_TILE;
     match channels.div_ceil(lanes) {
-        1 => vec![tile(32, 1), Variant::Direct],
-        2 => vec![tile(32, 2), tile(16, 2)],
-        _ => vec![tile(32, 2), tile(16, 4)],
+        1 => vec![tile(pixels, 1)],
+        2 => vec![tile(pixels, most), tile(16, 2)],
+        _ => vec![tile(pixels, most), tile(16, 4)],
     }
 }
 
-/// Variants of the weight gradient.
+/// Variants of the weight gradient. As for the convolution, the family and the number of channels decide between the forms, which cut
+/// and add the pixels in other ways.
 pub(super) fn weight_gradients(shape: &Conv2dShape, gpu: &GpuProfile) -> Vec<Variant> {
     let (inner, outer) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
     if inner.min(outer) <= 2 {
@@ -86,20 +95,27 @@ pub(super) fn weight_gradients(shape: &Conv2dShape, gpu: &GpuProfile) -> Vec<Var
     }
     match (gpu.family, gpu.subgroup) {
         (GpuFamily::Software, Some(lanes)) => {
-            vec![Variant::Subgroup(Tile { lanes: lanes as usize, pixels: 1, runs: 1 }), Variant::Direct]
+            vec![Variant::Subgroup(Tile { lanes: lanes as usize, pixels: 1, runs: 1 })]
         }
         (GpuFamily::Software, None) => vec![Variant::Direct],
         _ => hardware(outer),
     }
 }
 
-/// Variants for real GPUs, by the number of output channels of a group.
+/// Variants for real GPUs, by the number of output channels of a group: of few, most of a workgroup's tile would be empty.
 fn hardware(channels: usize) -> Vec<Variant> {
-    let shared = |rows, cols, micro| Variant::Shared(WorkgroupTile { rows, cols, micro });
+    if channels < 16 {
+        return vec![Variant::Direct];
+    }
+    workgroup_tiles(channels).into_iter().map(Variant::Shared).collect()
+}
+
+/// Tiles of a workgroup, by the number of output channels of a group, the expected best first.
+fn workgroup_tiles(channels: usize) -> Vec<WorkgroupTile> {
+    let tile = |rows, cols, micro| WorkgroupTile { rows, cols, micro };
     match channels {
-        ..16 => vec![Variant::Direct, shared(16, 64, 4)],
-        16..64 => vec![shared(32, 64, 4), shared(16, 128, 4), Variant::Direct],
-        _ => vec![shared(64, 64, 8), shared(64, 64, 4), shared(32, 64, 4), Variant::Direct],
+        ..64 => vec![tile(32, 64, 4), tile(16, 128, 4)],
+        _ => vec![tile(64, 64, 8), tile(64, 64, 4), tile(32, 64, 4)],
     }
 }
 

@@ -66,6 +66,10 @@ impl Kernel for Conv2dInputGrad {
         }
     }
 
+    fn operand_elements(&self) -> usize {
+        self.dy.numel()
+    }
+
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
         let variants = conv2d_gpu::correlations(&self.shape, true, gpu);
         let make = |variant| Conv2dInputGrad { variant, ..self.clone() };
@@ -140,6 +144,10 @@ impl Kernel for Conv2dWeightGrad {
             shaders.push(Shader::linear(source.finish(), size, 64));
         }
         shaders
+    }
+
+    fn operand_elements(&self) -> usize {
+        self.x.numel().max(self.dy.numel())
     }
 
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {

@@ -57,7 +57,7 @@ impl Lattice {
         let part = |first: usize| {
             let end = (first + chunk).min(self.steps);
             let source = Source::new(&source).set("FIRST", first).set("END", end).finish();
-            Shader::linear(source, self.batch * self.lanes(), self.lanes() as u32)
+            Shader::linear(source, self.batch, 1)
         };
         let mut parts: Vec<Shader> = (0..self.steps).step_by(chunk).map(part).collect();
         if !forward {

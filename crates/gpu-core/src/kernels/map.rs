@@ -225,29 +225,36 @@ impl Kernel for Map {
 
 /// WGSL that turns the element number `i` into the position `pK` of every layout.
 pub(super) fn index_code(layouts: &[Layout]) -> String {
+    positions("i", "p", layouts)
+}
+
+/// WGSL that turns the element number `from` into the position `toK` of every layout; the coordinates are `fromD`.
+pub(super) fn positions(from: &str, to: &str, layouts: &[Layout]) -> String {
     let shape = layouts[0].shape();
     let mut text = String::new();
     if layouts.iter().any(|l| !l.is_contiguous()) {
-        text += "    var rest = i;\n";
+        text += &format!("    var rest_{from} = {from};\n");
         for (d, &size) in shape.iter().enumerate().rev() {
             // Of no elements, nothing is read, but a division by 0 would not compile.
             let size = size.max(1);
             if d == 0 {
-                text += "    let i0 = i32(rest);\n";
+                text += &format!("    let {from}0 = i32(rest_{from});\n");
             } else {
-                text += &format!("    let i{d} = i32(rest % {size}u);\n    rest = rest / {size}u;\n");
+                text += &format!(
+                    "    let {from}{d} = i32(rest_{from} % {size}u);\n    rest_{from} = rest_{from} / {size}u;\n"
+                );
             }
         }
     }
     for (k, layout) in layouts.iter().enumerate() {
         let offset = layout.offset();
         if layout.is_contiguous() {
-            text += &format!("    let p{k} = i32(i) + {offset};\n");
+            text += &format!("    let {to}{k} = i32({from}) + {offset};\n");
             continue;
         }
         let terms = layout.strides().iter().enumerate().filter(|&(_, &s)| s != 0);
-        let sum: String = terms.map(|(d, s)| format!(" + i{d} * ({s})")).collect();
-        text += &format!("    let p{k} = {offset}{sum};\n");
+        let sum: String = terms.map(|(d, s)| format!(" + {from}{d} * ({s})")).collect();
+        text += &format!("    let {to}{k} = {offset}{sum};\n");
     }
     text
 }

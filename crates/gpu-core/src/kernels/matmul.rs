@@ -87,7 +87,7 @@ impl MatMul {
 
     /// Parts of K on a GPU.
     fn splits(&self) -> usize {
-        self.variant.splits(self)
+        self.variant.splits
     }
 
     /// Parts of K on the CPU: where the outputs are too few to cut, the inner dimension is.
@@ -170,6 +170,10 @@ impl Kernel for MatMul {
             shaders.push(sum.shader());
         }
         shaders
+    }
+
+    fn operand_elements(&self) -> usize {
+        self.m.max(self.n).max(self.k)
     }
 
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {

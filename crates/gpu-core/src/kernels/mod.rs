@@ -25,6 +25,8 @@ mod scan;
 pub(crate) mod scratch;
 mod softmax;
 mod sort;
+#[cfg(test)]
+mod threads;
 mod workgroup_tile;
 
 pub use attention::{Attention, AttentionGrad, AttentionInputs, AttentionStats};

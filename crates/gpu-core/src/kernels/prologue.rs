@@ -2,7 +2,7 @@
 
 use super::code::{Code, Memory, Stored};
 use super::interpreter::Interpreter;
-use super::map::index_code;
+use super::map::{index_code, positions};
 use super::program::Program;
 use super::scratch::{Pooled, ScratchVec};
 use crate::layout::simplify;
@@ -18,6 +18,15 @@ pub struct Prologue {
     code: Code,
     /// Layouts of the inputs, for the order of elements.
     simple: Vec<Layout>,
+}
+
+/// The dimensions of an operand in two groups, whose elements are numbered apart.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Split {
+    /// Number of outer dimensions.
+    pub outer: usize,
+    /// Whether these are the last dimensions, not the first.
+    pub outer_last: bool,
 }
 
 impl Prologue {
@@ -132,6 +141,33 @@ impl Prologue {
             );
         }
         text
+    }
+
+    /// WGSL that binds the inputs from binding `first` on as `NAME0..` and defines `fn load_NAME(o: u32, e: u32) -> T`: the element
+    /// with number `o` in the outer dimensions and `e` in the others. One number of both would overflow where the operand has more
+    /// than 2^32 elements.
+    pub(super) fn wgsl_split(&self, name: &str, first: usize, Split { outer, outer_last }: Split) -> String {
+        let rank = self.shape().len();
+        let at = if outer_last { rank - outer } else { outer };
+        let part = |dims: std::ops::Range<usize>, offset: bool| {
+            let part = |l: &Layout| {
+                let offset = if offset { l.offset() } else { 0 };
+                Layout::new(l.shape()[dims.clone()].to_vec(), l.strides()[dims.clone()].to_vec(), offset)
+            };
+            simplify(&self.code.layouts.iter().map(part).collect::<Vec<_>>())
+        };
+        let (front, back) = (part(0..at, true), part(at..rank, false));
+        let (o, e) = if outer_last { (back, front) } else { (front, back) };
+        let sums: String = (0..o.len()).map(|k| format!("    let p{k} = outer{k} + inner{k};\n")).collect();
+        format!(
+            "{}\nfn load_{name}(o: u32, e: u32) -> {} {{\n{}{}{sums}{}    return r{};\n}}\n",
+            self.code.bindings(name, first),
+            self.dtype().wgsl(),
+            positions("o", "outer", &o),
+            positions("e", "inner", &e),
+            self.code.body(name),
+            self.code.program.types().len() - 1,
+        )
     }
 
     /// As [`wgsl`](Prologue::wgsl) of width 4, where four neighbouring elements are a vector or a single element of each input.

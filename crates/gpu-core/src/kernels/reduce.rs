@@ -6,7 +6,7 @@ mod shader;
 pub(super) use cpu::{Fold, MaxF32, SumF32, fold_slice};
 pub(super) use shader::{Stage, position_fn};
 
-use super::prologue::Prologue;
+use super::prologue::{Prologue, Split};
 use crate::layout::simplify;
 use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader, Target};
 use cpu::{MaxI32, MaxU32, MinF32, MinI32, MinU32, ProdF32, ProdU32, SumU32};
@@ -52,6 +52,8 @@ pub struct Reduce {
     /// At offset 0; for operations without positions reordered so that the smallest stride is last, and without
     /// negative strides.
     reduced: Layout,
+    /// Of a computed input: which of its dimensions are kept.
+    split: Option<Split>,
 }
 
 impl Reduce {
@@ -66,7 +68,7 @@ impl Reduce {
         let (kept, reduced) = split(op, lead, keep);
         if input.is_identity() {
             let memory = Layout::contiguous(&[span(&kept, &reduced)]);
-            return Reduce { op, input: Prologue::plain(input.dtype(), memory), kept, reduced };
+            return Reduce { op, input: Prologue::plain(input.dtype(), memory), kept, reduced, split: None };
         }
         let (outputs, elements) = (kept.numel(), reduced.numel());
         let mut order: Vec<usize> = (keep..rank).collect();
@@ -85,6 +87,7 @@ impl Reduce {
             input: input.relayout(|l| l.permute(&order)),
             kept: merged(Layout::new(vec![outputs], vec![step as isize], 0)),
             reduced: merged(Layout::new(vec![elements], vec![stride as isize], 0)),
+            split: Some(Split { outer: keep, outer_last: columns }),
         }
     }
 
@@ -176,7 +179,7 @@ impl Kernel for Reduce {
             dtype: self.input.dtype(),
             kept: self.kept.clone(),
             reduced: self.reduced.clone(),
-            input: Some(self.input.clone()),
+            input: Some((self.input.clone(), self.split)),
             first: 0,
             splits: 1,
             output: self.input.arity(),
@@ -193,6 +196,11 @@ impl Kernel for Reduce {
             stage.reduced = Layout::new(vec![splits], vec![step as isize], 0);
         }
         shaders
+    }
+
+    fn operand_elements(&self) -> usize {
+        // Both are counted apart: their product may be larger.
+        self.kept.numel().max(self.reduced.numel())
     }
 
     fn run(&self, args: &Args) {

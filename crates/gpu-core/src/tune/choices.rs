@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cache::CacheFile;
 
 /// Changes whenever classes or names of variants mean something else.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// Names of variants by class. A file that is missing, damaged, of another format or of another driver counts as empty.
 pub(super) struct Choices {
@@ -76,8 +76,8 @@ mod tests {
             "{}",
             "\"x\"",
             r#"{"format": 0, "device": "x", "choices": {}}"#,
-            r#"{"format": 1, "device": "x", "choices": []}"#,
-            r#"{"format": 1, "device": "x", "choices": {"a": 1}}"#,
+            r#"{"format": 2, "device": "x", "choices": []}"#,
+            r#"{"format": 2, "device": "x", "choices": {"a": 1}}"#,
             &"[".repeat(100_000),
         ] {
             assert_eq!(parse(text.as_bytes(), "x"), None, "{text}");

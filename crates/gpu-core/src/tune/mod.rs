@@ -4,9 +4,28 @@
 //! met, its variants are raced, and the choice is kept for the adapter and its driver in [`crate::cache_directory`].
 //! `WGRAD_TUNE` decides: `on` (the default in release builds), `off` (the default in debug builds) for the first variant,
 //! which is what the kernel expects to be best on the family of the adapter, or `reset` to forget what was kept.
+//!
+//! # The clock decides about time, never about bits
+//!
+//! The same seed on the same device gives the same bits in a new process, with whatever choices are kept: all variants
+//! that race for a class of shapes add the same products in the same order. What changes the order is no choice of the
+//! race but a pure function of the shape and the adapter's profile:
+//!
+//! - *Matrix products* ([`MatMul`](crate::kernels::MatMul)): the number of parts that K is split into. Within a part every form and
+//!   tile adds by fused multiply-adds in the order of K.
+//! - *Convolutions and their input gradients*: the form (in registers, of a subgroup, of a workgroup), and for subgroups the channels of
+//!   an iteration. Tiles race.
+//! - *Weight gradients of convolutions*: the form, and the chunks of pixels. Tiles race.
+//! - *Recurrent cells*: nothing; every row adds in the order of its inputs. Rows of a tile race.
+//!
+//! A race checks this on its own arguments, to the bit: a variant that differs from the first one that runs is out. Tests run all
+//! variants of several shapes. Where the first variant itself does not compile for want of memory, the next one takes its place.
+//! Another adapter, driver or `GpuFamily` may give other bits.
 
 mod choices;
 mod race;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -34,8 +53,8 @@ pub struct GpuProfile {
     pub subgroup: Option<u32>,
 }
 
-/// The ways to compute a kernel on a GPU. They take the same arguments, but for the scratch memory, and give the same
-/// results within the kernel's tolerance.
+/// The ways to compute a kernel on a GPU. They take the same arguments, but for the scratch memory, and give the same bits: a
+/// choice by the clock must not change results. What adds in another order is not among the options of one class.
 pub struct Variants {
     /// Shapes that share a choice, as in `matmul 1024 1024 512`.
     pub class: String,
@@ -147,18 +166,4 @@ fn profile(adapter: &wgpu::Adapter) -> GpuProfile {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Mode;
-
-    #[test]
-    fn the_environment_decides() {
-        assert_eq!(Mode::from(Some("on")), Mode::On);
-        assert_eq!(Mode::from(Some("off")), Mode::Off);
-        assert_eq!(Mode::from(Some("reset")), Mode::Reset);
-        let default = if cfg!(debug_assertions) { Mode::Off } else { Mode::On };
-        assert_eq!((Mode::from(None), Mode::from(Some("maybe"))), (default, default));
-    }
 }

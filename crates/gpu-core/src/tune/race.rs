@@ -1,5 +1,6 @@
 //! The timed race between the variants of a kernel.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,14 +14,26 @@ const RUN: Duration = Duration::from_millis(2);
 const MOST_LAUNCHES: usize = 64;
 /// A variant slower than the best by this factor in the first round is out; later ones by the second.
 const OUT: [f64; 2] = [1.5, 1.1];
-/// What a variant's results may differ from the first's, relative to the largest. More is a driver that is wrong.
-const TOLERANCE: f32 = 1e-3;
+
+/// What a race asks of the device.
+trait Course {
+    /// Seconds of one launch of an option, after one to warm up; `None` where it can't run, or its results are not those of the first
+    /// option that can, to the bit.
+    fn enter(&mut self, option: usize) -> Option<f64>;
+
+    /// Seconds of one launch, from a run of `launches`.
+    fn time(&mut self, option: usize, launches: usize) -> Option<f64>;
+
+    /// Whether the time for races is used up.
+    fn late(&self) -> bool;
+}
 
 /// A variant in the race.
 struct Runner {
     /// Its place among the options.
     option: usize,
-    graph: CommandGraph,
+    /// Launches of a timed run.
+    launches: usize,
     /// Seconds of one launch, the least so far.
     best: f64,
 }
@@ -37,69 +50,101 @@ pub(super) fn fastest(
         return None;
     }
     let start = Instant::now();
-    let winner = device.undisturbed(|| run(device, options, args, start + *left));
+    let winner = device.undisturbed(|| {
+        let upload = |&bytes: &usize| device.upload(&noise(bytes), Role::Activation);
+        let buffers = args.iter().map(upload).collect::<Result<_>>().ok()?;
+        let (graphs, expected, deadline) = (HashMap::new(), None, start + *left);
+        run(options.len(), &mut OnDevice { device, options, args, buffers, graphs, expected, deadline })
+    });
     // The losers may have needed more.
     device.release_temporaries();
     *left = left.saturating_sub(start.elapsed());
     winner
 }
 
-fn run(
-    device: &Device,
-    options: &[(String, Arc<dyn Kernel>)],
-    args: &[usize],
-    deadline: Instant,
-) -> Option<usize> {
-    let buffers: Vec<Buffer> = args.iter().map(|&bytes| fill(device, bytes)).collect::<Result<_>>().ok()?;
+fn run(options: usize, course: &mut impl Course) -> Option<usize> {
     let mut runners: Vec<Runner> = vec![];
-    let mut expected = None;
-    for (option, (_, kernel)) in options.iter().enumerate() {
-        if Instant::now() > deadline {
+    for option in 0..options {
+        if course.late() {
             return None;
         }
-        // A variant that does not compile, or does not fit the memory, is out.
-        let Ok(runner) = first_round(device, &buffers, option, kernel, args) else { continue };
-        let Ok(got) = written(device, &buffers, &**kernel) else { continue };
-        if agrees(expected.get_or_insert_with(|| got.clone()), &got) {
-            runners.push(runner);
+        if let Some(best) = course.enter(option) {
+            let launches = (RUN.as_secs_f64() / best).ceil().clamp(1.0, MOST_LAUNCHES as f64) as usize;
+            runners.push(Runner { option, launches, best });
         }
     }
     drop_slow(&mut runners, OUT[0]);
-    for runner in &mut runners {
-        let launches = (RUN.as_secs_f64() / runner.best).ceil().clamp(1.0, MOST_LAUNCHES as f64);
-        let kernel = &options[runner.option].1;
-        runner.graph = graph(device, kernel, args, launches as usize);
-    }
     for _ in 0..ROUNDS {
-        if runners.len() < 2 || Instant::now() > deadline {
+        if runners.len() < 2 || course.late() {
             break;
         }
         for runner in &mut runners {
-            let seconds = time(device, &buffers, runner).ok()?;
-            runner.best = runner.best.min(seconds / runner.graph.launches().len() as f64);
+            runner.best = runner.best.min(course.time(runner.option, runner.launches)?);
         }
         drop_slow(&mut runners, OUT[1]);
     }
     runners.into_iter().min_by(|a, b| a.best.total_cmp(&b.best)).map(|r| r.option)
 }
 
-/// Compiles a variant and runs it twice: once to warm up, once for a first figure.
-fn first_round(
-    device: &Device,
-    buffers: &[Buffer],
-    option: usize,
-    kernel: &Arc<dyn Kernel>,
-    args: &[usize],
-) -> Result<Runner> {
-    let mut runner = Runner { option, graph: graph(device, kernel, args, 1), best: f64::INFINITY };
-    time(device, buffers, &runner)?;
-    runner.best = time(device, buffers, &runner)?;
-    Ok(runner)
-}
-
 fn drop_slow(runners: &mut Vec<Runner>, factor: f64) {
     let best = runners.iter().map(|r| r.best).fold(f64::INFINITY, f64::min);
     runners.retain(|r| r.best <= best * factor);
+}
+
+/// The race as it is run.
+struct OnDevice<'a> {
+    device: &'a Device,
+    options: &'a [(String, Arc<dyn Kernel>)],
+    /// Bytes of the arguments.
+    args: &'a [usize],
+    buffers: Vec<Buffer>,
+    /// What is timed of each option.
+    graphs: HashMap<usize, CommandGraph>,
+    /// What the first option wrote.
+    expected: Option<Vec<Vec<u32>>>,
+    deadline: Instant,
+}
+
+impl Course for OnDevice<'_> {
+    fn enter(&mut self, option: usize) -> Option<f64> {
+        let graph = graph(self.device, &self.options[option].1, self.args, 1);
+        let got = self.written(&graph).ok()?;
+        let same = *self.expected.get_or_insert_with(|| got.clone()) == got;
+        if same { self.seconds(&graph).ok() } else { None }
+    }
+
+    fn time(&mut self, option: usize, launches: usize) -> Option<f64> {
+        if !self.graphs.contains_key(&option) {
+            self.graphs.insert(option, graph(self.device, &self.options[option].1, self.args, launches));
+        }
+        Some(self.seconds(&self.graphs[&option]).ok()? / launches as f64)
+    }
+
+    fn late(&self) -> bool {
+        Instant::now() > self.deadline
+    }
+}
+
+impl OnDevice<'_> {
+    /// The words of all arguments that a run writes, from the same contents for every option.
+    fn written(&self, graph: &CommandGraph) -> Result<Vec<Vec<u32>>> {
+        let access = graph.launches()[0].kernel().access();
+        let used = || self.buffers.iter().zip(&access);
+        for (buffer, _) in used().filter(|(_, access)| **access == Access::ReadWrite) {
+            self.device.write(buffer, &noise(buffer.bytes()));
+        }
+        graph.run(self.device, &self.buffers)?;
+        let outputs = used().filter(|(_, access)| **access != Access::Read);
+        outputs.map(|(buffer, _)| self.device.read(buffer, 0, buffer.bytes() / 4 * 4).wait()).collect()
+    }
+
+    /// Seconds of one run.
+    fn seconds(&self, graph: &CommandGraph) -> Result<f64> {
+        let start = Instant::now();
+        graph.run(self.device, &self.buffers)?;
+        self.device.synchronize()?;
+        Ok(start.elapsed().as_secs_f64())
+    }
 }
 
 /// `launches` launches of a kernel over external arguments.
@@ -116,30 +161,62 @@ fn graph(device: &Device, kernel: &Arc<dyn Kernel>, args: &[usize], launches: us
     CommandGraph::new(device.target(), slots, vec![launch; launches])
 }
 
-/// Seconds of one run.
-fn time(device: &Device, buffers: &[Buffer], runner: &Runner) -> Result<f64> {
-    let start = Instant::now();
-    runner.graph.run(device, buffers)?;
-    device.synchronize()?;
-    Ok(start.elapsed().as_secs_f64())
-}
-
-/// A buffer of floats between -1 and 1.
-fn fill(device: &Device, bytes: usize) -> Result<Buffer> {
+/// Floats between -1 and 1, as many as `bytes` have room for.
+fn noise(bytes: usize) -> Vec<u8> {
     let value = |i: u32| (i.wrapping_mul(0x9e37_79b9) >> 8) as f32 / (1 << 23) as f32 - 1.0;
-    let values: Vec<f32> = (0..bytes.div_ceil(4) as u32).map(value).collect();
-    device.upload(bytemuck::cast_slice(&values), Role::Activation)
+    (0..bytes as u32 / 4).flat_map(|i| value(i).to_le_bytes()).collect()
 }
 
-/// What the kernel wrote.
-fn written(device: &Device, buffers: &[Buffer], kernel: &dyn Kernel) -> Result<Vec<Vec<f32>>> {
-    let outputs = buffers.iter().zip(kernel.access()).filter(|(_, access)| *access != Access::Read);
-    outputs.map(|(buffer, _)| device.read(buffer, 0, buffer.bytes() / 4 * 4).wait()).collect()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::philox::philox;
 
-fn agrees(expected: &[Vec<f32>], got: &[Vec<f32>]) -> bool {
-    expected.iter().zip(got).all(|(expected, got)| {
-        let largest = expected.iter().fold(0.0f32, |m, x| m.max(x.abs()));
-        expected.iter().zip(got).all(|(e, g)| (e - g).abs() <= TOLERANCE * largest)
-    })
+    /// A race by a clock that shows anything.
+    struct Noise {
+        seed: u64,
+        draws: u64,
+        /// What each option writes; `None` where it does not compile.
+        bits: Vec<Option<u32>>,
+        expected: Option<u32>,
+    }
+
+    impl Noise {
+        fn new(seed: u64, bits: &[Option<u32>]) -> Noise {
+            Noise { seed, draws: 0, bits: bits.to_vec(), expected: None }
+        }
+
+        fn seconds(&mut self) -> f64 {
+            self.draws += 1;
+            f64::from(philox(self.seed, self.draws, 0)[0] % 1000 + 1) * 1e-6
+        }
+    }
+
+    impl Course for Noise {
+        fn enter(&mut self, option: usize) -> Option<f64> {
+            let got = self.bits[option]?;
+            (*self.expected.get_or_insert(got) == got).then(|| self.seconds())
+        }
+
+        fn time(&mut self, _: usize, _: usize) -> Option<f64> {
+            Some(self.seconds())
+        }
+
+        fn late(&self) -> bool {
+            false
+        }
+    }
+
+    #[test]
+    fn whatever_the_clock_says_the_bits_are_those_of_the_first_option() {
+        let bits = [None, Some(7), Some(8), Some(7), Some(9), Some(7)];
+        let mut wins = [0; 6];
+        for seed in 0..1000 {
+            wins[run(bits.len(), &mut Noise::new(seed, &bits)).expect("some option runs")] += 1;
+        }
+        assert_eq!([wins[0], wins[2], wins[4]], [0; 3]);
+        // The clock does decide between the others.
+        assert!([wins[1], wins[3], wins[5]].iter().all(|&n| n > 200), "{wins:?}");
+        assert_eq!(run(1, &mut Noise::new(1, &[None])), None);
+    }
 }

@@ -127,8 +127,8 @@ impl MultiBox {
         let (positive, count) = targets.positive();
         // Ranks among the background's losses, by sorting twice.
         let worst = class.detach().masked_fill(&targets.labels.ne(0.0), -1.0);
-        let rank = worst.argsort(1, true).to(DType::F32).argsort(1, false).to(DType::F32);
-        let hard = rank.lt(positive.sum(&[1], true) * 3.0).logical_and(targets.labels.eq(0.0));
+        let rank = worst.argsort(1, true).argsort(1, false);
+        let hard = rank.lt(positive.to(DType::I32).sum(&[1], true) * 3).logical_and(targets.labels.eq(0.0));
         let class = class * (&positive + hard.to(DType::F32));
         class.sum_all() / count + self.place_loss(deltas, targets)
     }

@@ -62,7 +62,7 @@ impl BoltzmannMachine {
         for i in (0..sweeps).flat_map(|_| from..units) {
             let input = (&s * weight.select(0, i)).sum(&[1], true) + bias.narrow(0, i, 1);
             let drawn = draw(&input.sigmoid(), generator);
-            s = drawn.where_(&columns.eq(i as f32), &s);
+            s = drawn.where_(&columns.eq(i as i32), &s);
         }
         s
     }

@@ -38,7 +38,7 @@ impl<F: Fn(usize, &Tensor, &Generator) -> Tensor> Transition for Gibbs<F> {
         let mut state = state.clone();
         for i in 0..dims {
             let drawn = (self.conditional)(i, &state, generator).unsqueeze(1);
-            state = drawn.where_(&columns.eq(i as f32), &state);
+            state = drawn.where_(&columns.eq(i as i32), &state);
         }
         let acceptance = Tensor::ones(state.device(), &[chains]);
         (state, acceptance)

@@ -144,7 +144,7 @@ impl Crf {
         let fits = e.len() == 3 && e[0] > 0 && e[2] == tags && l == [e[1]];
         assert!(fits, "crf: emissions {e:?} and lengths {l:?} for {tags} tags");
         assert!(!lengths.dtype().is_float(), "crf: lengths of type {}", lengths.dtype());
-        lengths.to(DType::I32).clamp(1.0, e[0] as f32)
+        lengths.to(DType::I32).clamp(1, e[0] as i32)
     }
 }
 

@@ -63,11 +63,11 @@ impl KvCache {
         assert!(start + count <= room, "KvCache: positions {start}..{} of {room}", start + count);
         // Position of each row among the new ones.
         let row = Tensor::arange(k.device(), room);
-        let place = &row - start as f32;
+        let place = &row - start as i32;
         self.keys = written(&self.keys, k, &place);
         self.values = written(&self.values, v, &place);
         self.len += count;
-        let query = Tensor::arange(k.device(), count) + start as f32;
+        let query = Tensor::arange(k.device(), count) + start as i32;
         let seen = row.le(query.unsqueeze(1));
         q.scaled_dot_product_attention(&self.keys, &self.values, Some(&seen), false, None)
     }
@@ -76,7 +76,7 @@ impl KvCache {
 /// `kept` with row `place` of `new` wherever there is one.
 fn written(kept: &Tensor, new: &Tensor, place: &Tensor) -> Tensor {
     let count = new.size(2);
-    let inside = place.ge(0.0).logical_and(place.lt(count as f32)).unsqueeze(1);
-    let nearest = place.clamp(0.0, (count - 1) as f32).to(DType::I32);
+    let inside = place.ge(0).logical_and(place.lt(count as i32)).unsqueeze(1);
+    let nearest = place.clamp(0, (count - 1) as i32);
     new.detach().index_select(2, &nearest).where_(&inside, kept)
 }

@@ -105,5 +105,5 @@ pub(super) fn places(op: &str, table: &Tensor, start: usize, count: usize) -> Te
     if start == 0 {
         return table.narrow(0, 0, count);
     }
-    table.embedding(&(Tensor::arange(table.device(), count) + start as f32))
+    table.embedding(&(Tensor::arange(table.device(), count) + start as i32))
 }

@@ -193,7 +193,7 @@ impl Extent {
     #[track_caller]
     fn new(x: &Tensor, lengths: Option<&Tensor>) -> Extent {
         let steps = x.shape()[0];
-        let within = |l: &Tensor| l.clamp(1.0, steps as f32).reshape(&[1, l.numel(), 1]);
+        let within = |l: &Tensor| l.clamp(1, steps as i32).reshape(&[1, l.numel(), 1]);
         Extent { steps, lengths: lengths.map(within) }
     }
 

@@ -95,7 +95,7 @@ impl Accuracy {
             predictions("Accuracy", answers, labels).eq(&flat)
         };
         let counted = match self.ignored {
-            Some(label) => flat.ne(label as f32),
+            Some(label) => flat.ne(label),
             None => flat.eq(&flat), // all
         };
         let count = |hits: &Tensor| hits.to(DType::I32).sum_all();
@@ -130,5 +130,5 @@ fn among_top(k: usize, rows: &Tensor, labels: &Tensor) -> Tensor {
     let larger = rows.le(&own).logical_not();
     let before = larger.logical_or(rows.eq(&own).logical_and(first));
     let known = own.isnan().logical_not().squeeze(&[1]);
-    before.to(DType::I32).sum(&[1], false).lt(k as f32).logical_and(known)
+    before.to(DType::I32).sum(&[1], false).lt(k as i32).logical_and(known)
 }

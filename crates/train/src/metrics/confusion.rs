@@ -50,15 +50,15 @@ impl ConfusionMatrix {
     #[track_caller]
     pub fn update(&mut self, answers: &Tensor, labels: &Tensor) {
         assert!(labels.numel() <= MOST, "ConfusionMatrix: {} labels in one update", labels.numel());
-        let classes = self.classes as f32;
-        let inside = |x: &Tensor| x.ge(0.0).logical_and(x.lt(classes));
+        let classes = self.classes as i32;
+        let inside = |x: &Tensor| x.ge(0).logical_and(x.lt(classes));
         let answers = predictions("ConfusionMatrix", answers, labels);
         let labels = flat_labels("ConfusionMatrix", labels);
-        let cell = &labels * classes + &answers + 1.0;
+        let cell = &labels * classes + &answers + 1;
         let outside = inside(&labels).logical_and(inside(&answers)).logical_not();
         let mut cell = cell.masked_fill(&outside, 0.0);
         if let Some(label) = self.ignored {
-            cell = cell.masked_fill(&labels.eq(label as f32), -1.0);
+            cell = cell.masked_fill(&labels.eq(label), -1.0);
         }
         let ones = Tensor::ones(cell.device(), cell.shape());
         let batch = ones.segment_sum(&cell, self.classes * self.classes + 1);

@@ -24,9 +24,9 @@ impl Counts {
     /// Adds i32 counts `[len]`, each below 2^30.
     pub fn add(&mut self, batch: &Tensor) {
         let low = self.low.value() + batch;
-        let carry = low.ge(WORD as f32).to(DType::I32);
+        let carry = low.ge(WORD as i32).to(DType::I32);
         self.high.update(&(self.high.value() + &carry));
-        self.low.update(&(low - carry * WORD as f32));
+        self.low.update(&(low - carry * WORD as i32));
     }
 
     pub fn read(&self) -> Result<Vec<u64>> {

@@ -51,7 +51,7 @@ impl Perplexity {
         let (flat, target) = (flat_labels("Perplexity", tokens), CrossEntropyTarget::Classes(tokens));
         let loss = logits.detach().cross_entropy_with(target, None, self.ignored, 0.0, Reduction::Sum);
         self.loss.add(&loss.reshape(&[1]));
-        self.tokens.add(&flat.ne(self.ignored as f32).to(DType::I32).sum(&[0], true));
+        self.tokens.add(&flat.ne(self.ignored).to(DType::I32).sum(&[0], true));
     }
 
     /// The perplexity since the start or the last reset; NaN of no tokens.

@@ -90,7 +90,7 @@ impl Tensor {
         let (steps, batch, states) = (self.shape()[0], self.shape()[1], 2 * targets.shape()[1] + 1);
         let index = Tensor::arange(self.device(), states);
         let last = (lengths * 2.0).unsqueeze(1);
-        let blanks = targets.number(blank as f32);
+        let blanks = targets.integer(blank as i32);
         let of_states = |f: fn(i32) -> i32| {
             let values: Vec<i32> = (0..states as i32).map(f).collect();
             Tensor::constant(self.device(), &values, &[states])
@@ -119,6 +119,6 @@ fn apart(targets: &Tensor, lengths: &Tensor) -> Tensor {
     let (count, items) = (targets.numel(), Tensor::arange(targets.device(), lengths.numel()));
     let before = items.lt(items.unsqueeze(1)).to(DType::I32);
     let starts = (before * lengths).sum(&[1], true);
-    let index = (starts + Tensor::arange(targets.device(), count)).clamp_max(count as f32 - 1.0);
+    let index = (starts + Tensor::arange(targets.device(), count)).clamp_max(count as i32 - 1);
     targets.index_select(0, &index.flatten(0, 1)).reshape(index.shape())
 }

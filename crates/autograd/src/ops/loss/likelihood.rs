@@ -53,7 +53,7 @@ impl Tensor {
         weight: Option<&Tensor>,
         ignore_index: i32,
     ) -> (Tensor, Tensor) {
-        let counted = classes.ne(ignore_index as f32);
+        let counted = classes.ne(ignore_index);
         let safe = classes.where_(&counted, &classes.number(0.0));
         let logs = self.gather(-1, &safe.unsqueeze(-1)).squeeze(&[-1]);
         let share = match weight {

@@ -1,8 +1,8 @@
 //! Correlations by tiles of a subgroup: the lanes lie along the output channels and hand the source's pixels round, so
 //! that each pixel is loaded once for all of them.
 
-use super::Tile;
 use super::taps::{Taps, phases};
+use super::{FIRST_TILE, Tile};
 use crate::Shader;
 use crate::kernels::conv2d::Conv2dShape;
 use crate::kernels::prologue::{Prologue, with_math};
@@ -74,10 +74,13 @@ impl<'a> Correlate<'a> {
         phases(self.grid().0).map(phase).collect()
     }
 
-    /// Source channels of an iteration: a power of two that divides the lanes.
+    /// Source channels of an iteration: a power of two that divides the lanes, and fits the first tile that is offered. As it decides in
+    /// which order products are added, it is the same for all tiles.
     fn step(&self, phase: &Phase) -> usize {
-        let [high, wide] = self.tile();
-        let products = |step: usize| high * wide * self.runs * phase.taps[1].count * step;
+        let [pixels, runs] = FIRST_TILE;
+        let first = Correlate { pixels, runs: runs.min(self.channels()[1].div_ceil(self.lanes)), ..*self };
+        let [high, wide] = first.tile();
+        let products = |step: usize| high * wide * first.runs * phase.taps[1].count * step;
         let most = self.channels()[0].next_power_of_two().min(self.lanes);
         let mut step = most;
         while step > 1 && products(step) > PRODUCTS {

@@ -133,10 +133,11 @@ impl<'a> WeightGradProduct<'a> {
         [groups, out_channels / groups, in_channels / groups * kernel[0] * kernel[1], batch * oh * ow]
     }
 
-    /// Pixels of a chunk.
+    /// Pixels of a chunk: by the first tile that is offered, so that all tiles add up the same chunks.
     fn chunk(&self) -> usize {
         let [groups, m, n, k] = self.size();
-        let tiles = groups * m.div_ceil(self.tile.rows) * n.div_ceil(self.tile.cols);
+        let first = super::workgroup_tiles(m)[0];
+        let tiles = groups * m.div_ceil(first.rows) * n.div_ceil(first.cols);
         let chunks = (WORKGROUPS / tiles).min(k / FEWEST).max(1);
         k.div_ceil(chunks).next_multiple_of(16)
     }

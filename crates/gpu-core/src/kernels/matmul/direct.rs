@@ -114,7 +114,7 @@ pub(super) fn shader(p: &MatMul) -> Shader {
         .block("setup", &setup)
         .block("loops", &loops(p.k, &tiling, &a, &b))
         .block("store", &store(p, &tiling));
-    Shader::linear(source.finish(), groups * 64, 64)
+    Shader::linear(source.finish(), groups, 1)
 }
 
 impl MatMul {

@@ -98,6 +98,11 @@ impl Tile<'_> {
         format!("subgroupBroadcast(r{from}.{}, {lane}u)", part(component))
     }
 
+    /// A scalar in the columns' type.
+    fn splat(&self, scalar: &str) -> String {
+        if self.groups().1 == 4 { format!("vec4<f32>({scalar})") } else { scalar.to_owned() }
+    }
+
     /// Loads of the columns for a whole step.
     fn col_loads(&self) -> String {
         let (name, deep) = (self.cols.name, self.cols.operand.deep);
@@ -139,8 +144,7 @@ impl Tile<'_> {
             }
             for g in 0..groups {
                 let sum = (0..self.step()).fold(format!("sum{r}_{g}"), |sum, q| {
-                    let product = format!("e{r}_{q} * {}", self.col_element(g, q));
-                    if q == 0 { format!("{sum} + {product}") } else { format!("({sum}) + {product}") }
+                    format!("fma({}, {}, {sum})", self.splat(&format!("e{r}_{q}")), self.col_element(g, q))
                 });
                 text += &format!("        sum{r}_{g} = {sum};\n");
             }
@@ -167,7 +171,8 @@ impl Tile<'_> {
         }
         for (r, g) in self.sums() {
             let (from, lane) = (r / self.lanes * self.lanes, r % self.lanes);
-            text += &format!("        sum{r}_{g} += subgroupBroadcast(r{from}, {lane}u) * c{g};\n");
+            let row = self.splat(&format!("subgroupBroadcast(r{from}, {lane}u)"));
+            text += &format!("        sum{r}_{g} = fma({row}, c{g}, sum{r}_{g});\n");
         }
         text
     }

@@ -27,8 +27,9 @@ pub(super) struct Variant {
     /// Outputs of a tile along M and N (along N and M when swapped).
     pub rows: usize,
     pub cols: usize,
-    /// Tiles to be reached by splitting K, if possible.
-    pub tiles: usize,
+    /// Parts of K, each of [`chunk`] elements. Within a part, products are added in the order of K by fused multiply-adds whatever
+    /// the form and the tile are, so that variants with equal parts give the same bits.
+    pub splits: usize,
 }
 
 /// Most of K that one split covers: some drivers end loops after 65,535 iterations.
@@ -38,34 +39,39 @@ const SHALLOWEST: usize = 128;
 const MOST_SPLITS: usize = 256;
 
 impl Variant {
-    /// Valid for every product, but good for none in particular.
-    pub const ANY: Variant = Variant { form: Form::Direct, rows: 4, cols: 4, tiles: 0 };
+    /// Valid for every product whose K is not too deep, but good for none in particular.
+    pub const ANY: Variant = Variant { form: Form::Direct, rows: 4, cols: 4, splits: 1 };
 
     /// The variant of a kernel that was not tuned: it needs neither subgroups nor workgroup memory.
     pub fn portable(p: &MatMul) -> Variant {
-        Variant::direct(p.m.clamp(1, 4), if p.n > 4 { 8 } else { 4 }, 8192)
+        let thin = Variant::thin(p);
+        Variant { splits: thin.splits_for(8192, p), ..thin }
     }
 
-    fn direct(rows: usize, cols: usize, tiles: usize) -> Variant {
-        Variant { form: Form::Direct, rows, cols, tiles }
+    fn thin(p: &MatMul) -> Variant {
+        Variant::direct(p.m.clamp(1, 4), if p.n > 4 { 8 } else { 4 })
     }
 
-    fn shared(rows: usize, cols: usize, micro: usize, tiles: usize) -> Variant {
-        Variant { form: Form::Shared { micro }, rows, cols, tiles }
+    fn direct(rows: usize, cols: usize) -> Variant {
+        Variant { form: Form::Direct, rows, cols, splits: 1 }
     }
 
-    fn subgroup(lanes: usize, swap: bool, rows: usize, cols: usize, tiles: usize) -> Variant {
-        Variant { form: Form::Subgroup { lanes, swap }, rows, cols, tiles }
+    fn shared(rows: usize, cols: usize, micro: usize) -> Variant {
+        Variant { form: Form::Shared { micro }, rows, cols, splits: 1 }
     }
 
-    /// Splits of K, each of which [`chunk`] elements long.
-    pub fn splits(&self, p: &MatMul) -> usize {
+    fn subgroup(lanes: usize, swap: bool, rows: usize, cols: usize) -> Variant {
+        Variant { form: Form::Subgroup { lanes, swap }, rows, cols, splits: 1 }
+    }
+
+    /// Splits of K for `wanted` tiles of this variant, if possible.
+    fn splits_for(&self, wanted: usize, p: &MatMul) -> usize {
         let (m, n) = match self.form {
             Form::Subgroup { swap: true, .. } => (p.n, p.m),
             _ => (p.m, p.n),
         };
         let tiles = (p.batches() * m.div_ceil(self.rows) * n.div_ceil(self.cols)).max(1);
-        let wanted = (self.tiles / tiles).min(p.k / SHALLOWEST).min(MOST_SPLITS);
+        let wanted = (wanted / tiles).min(p.k / SHALLOWEST).min(MOST_SPLITS);
         let splits = wanted.max(p.k.div_ceil(DEEPEST)).max(1);
         p.k.div_ceil(chunk(p.k, splits)).max(1)
     }
@@ -78,29 +84,34 @@ pub(super) fn chunk(k: usize, splits: usize) -> usize {
 
 impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let (rows, cols, tiles) = (self.rows, self.cols, self.tiles);
+        let (rows, cols) = (self.rows, self.cols);
         match self.form {
-            Form::Direct => write!(f, "direct {rows}x{cols}")?,
-            Form::Shared { micro } => write!(f, "shared {rows}x{cols} by {micro}")?,
+            Form::Direct => write!(f, "direct {rows}x{cols}"),
+            Form::Shared { micro } => write!(f, "shared {rows}x{cols} by {micro}"),
             Form::Subgroup { lanes, swap } => {
                 let swapped = if swap { " swapped" } else { "" };
-                write!(f, "subgroup of {lanes} {rows}x{cols}{swapped}")?;
+                write!(f, "subgroup of {lanes} {rows}x{cols}{swapped}")
             }
         }
-        write!(f, " for {tiles}")
     }
 }
 
 /// The variants of a product on a GPU, the expected best first. Only those of software adapters were measured; the
 /// order on real GPUs is a guess from published figures, and what the tuner is for.
+///
+/// The tuner chooses the form and the tile. How K is split changes the order of the sums, so that it is no choice of the tuner's:
+/// it is what fills the family's GPUs with tiles of the first variant.
 pub(super) fn variants(p: &MatMul, gpu: &GpuProfile) -> Variants {
-    let options = match (gpu.family, gpu.subgroup) {
+    let (mut options, tiles) = match (gpu.family, gpu.subgroup) {
         (GpuFamily::Software, Some(lanes)) => software(p, lanes as usize),
-        (GpuFamily::Software, None) => vec![Variant::portable(p), Variant::direct(8, 8, 64)],
+        (GpuFamily::Software, None) => (vec![Variant::thin(p), Variant::direct(8, 8)], 64),
         _ => hardware(p),
     };
+    options.dedup();
+    let splits = options[0].splits_for(tiles, p);
     let name = |variant: Variant| {
-        let kernel: Arc<dyn Kernel> = Arc::new(MatMul { variant, ..p.clone() });
+        let kernel: Arc<dyn Kernel> =
+            Arc::new(MatMul { variant: Variant { splits, ..variant }, ..p.clone() });
         (variant.to_string(), kernel)
     };
     Variants { class: class(p), options: options.into_iter().map(name).collect() }
@@ -118,8 +129,9 @@ fn class(p: &MatMul) -> String {
     format!("matmul {batches} x {m} x {n} x {k}, a {a}, b {b}")
 }
 
-/// CPUs have few threads and large caches: the cost is that of loads, and of compiling long shaders.
-fn software(p: &MatMul, lanes: usize) -> Vec<Variant> {
+/// CPUs have few threads and large caches: the cost is that of loads, and of compiling long shaders. The variants, and the
+/// tiles that keep such a device busy.
+fn software(p: &MatMul, lanes: usize) -> (Vec<Variant>, usize) {
     let (fewer, more) = (p.m.min(p.n), p.m.max(p.n));
     let swap = p.m > p.n && p.n < 8 * lanes;
     // Rows in equal tiles of at most 16, lanes along the longer side unless both are long.
@@ -129,44 +141,30 @@ fn software(p: &MatMul, lanes: usize) -> Vec<Variant> {
         if side.is_multiple_of(4) { rows.next_multiple_of(4) } else { rows }
     };
     let cols = if more >= 8 * lanes { 8 * lanes } else { 4 * lanes };
-    let small = Variant::direct(p.m.clamp(1, 4), if p.n > 4 { 8 } else { 4 }, 64);
+    let small = Variant::thin(p);
     if p.outputs() * p.k < 1 << 14 {
-        return vec![small];
+        return (vec![small], 64);
     }
-    let mut options = vec![Variant::subgroup(lanes, swap, rows(16), cols, 16)];
+    let mut options = vec![Variant::subgroup(lanes, swap, rows(16), cols)];
     if fewer >= 64 && p.k >= 64 {
-        options.push(Variant::subgroup(lanes, swap, rows(32), cols, 16));
+        options.push(Variant::subgroup(lanes, swap, rows(32), cols));
     }
     options.push(small);
-    options
+    (options, 16)
 }
 
-/// Real GPUs: workgroup memory for large tiles, registers alone for thin products.
-fn hardware(p: &MatMul) -> Vec<Variant> {
-    let thin = Variant::portable(p);
-    let fewer = p.m.min(p.n);
+/// Real GPUs: workgroup memory for large tiles, registers alone for thin products. The variants, and the tiles of the first one that
+/// fill a GPU.
+fn hardware(p: &MatMul) -> (Vec<Variant>, usize) {
+    let (thin, fewer) = (Variant::thin(p), p.m.min(p.n));
     if fewer < 16 || p.k < 16 || p.outputs() == 0 {
-        return vec![
-            thin,
-            Variant::direct(p.m.clamp(1, 8), 4, 16_384),
-            Variant::direct(p.m.clamp(1, 4), 4, 0),
-        ];
+        return (vec![thin, Variant::direct(p.m.clamp(1, 8), 4)], 8192);
     }
-    let medium = [Variant::shared(64, 64, 8, 512), Variant::shared(32, 32, 4, 1024)];
-    let large = [
-        Variant::shared(128, 64, 8, 256),
-        Variant::shared(64, 128, 8, 256),
-        Variant::shared(128, 128, 8, 256),
-        Variant::shared(64, 64, 4, 512),
-    ];
-    let mut options = vec![];
-    if fewer >= 64 {
-        options.extend(medium);
-        options.extend(large);
-    } else {
-        options.extend(medium.into_iter().rev());
+    let [medium, small] = [Variant::shared(64, 64, 8), Variant::shared(32, 32, 4)];
+    if fewer < 64 {
+        return (vec![small, medium, thin], 1024);
     }
-    options.push(Variant::shared(64, 64, 8, 0));
-    options.push(thin);
-    options
+    let large = [(128, 64, 8), (64, 128, 8), (128, 128, 8), (64, 64, 4)];
+    let large = large.map(|(rows, cols, micro)| Variant::shared(rows, cols, micro));
+    ([vec![medium, small], large.to_vec(), vec![thin]].concat(), 512)
 }

@@ -1,7 +1,7 @@
 //! The WGSL of a reduction's stages.
 
 use super::ReduceOp;
-use crate::kernels::prologue::Prologue;
+use crate::kernels::prologue::{Prologue, Split};
 use crate::wgsl::{Source, wgsl};
 use crate::{DType, Layout, Shader};
 
@@ -12,8 +12,9 @@ pub(in crate::kernels) struct Stage {
     /// In elements of the input, or in items of the scratch memory.
     pub kept: Layout,
     pub reduced: Layout,
-    /// The input, bound from 0 on; `None` when the items of an earlier stage are read.
-    pub input: Option<Prologue>,
+    /// The input, bound from 0 on; `None` when the items of an earlier stage are read. The elements of a computed one are found by
+    /// the numbers of output and item, those of another one by their position in memory.
+    pub input: Option<(Prologue, Option<Split>)>,
     /// Where the items read begin in the scratch memory; those written follow them.
     pub first: usize,
     pub splits: usize,
@@ -38,8 +39,15 @@ impl Stage {
     fn accessors(&self) -> String {
         let (t, arg) = (self.dtype.wgsl(), self.op.is_arg());
         let mut text = String::new();
-        if let Some(input) = &self.input {
-            text += &input.wgsl("x", 0, 1);
+        let mut kept = &self.kept;
+        let number = Layout::contiguous(&[kept.numel()]);
+        match &self.input {
+            Some((input, Some(split))) => {
+                text += &input.wgsl_split("x", 0, *split);
+                kept = &number;
+            }
+            Some((input, None)) => text += &input.wgsl("x", 0, 1),
+            None => {}
         }
         let last = self.splits == 1;
         if last {
@@ -50,7 +58,7 @@ impl Stage {
             let binding = self.output + 1;
             text += &format!("@group(0) @binding({binding}) var<storage, read_write> scratch: array<u32>;\n");
         }
-        text += &position_fn("kept_at", &self.kept);
+        text += &position_fn("kept_at", kept);
         text += &position_fn("reduced_at", &self.reduced);
         text += &match (self.op.is_arg(), self.op) {
             (true, _) => format!("struct Item {{ value: {t}, index: u32 }}\n"),
@@ -78,14 +86,19 @@ impl Stage {
 
     fn load(&self) -> String {
         let (t, first) = (self.dtype.wgsl(), self.first);
-        let body = match (self.input.is_some(), self.op.is_arg()) {
-            (true, true) => "Item(load_x(u32(base + reduced_at(r))), r)".to_owned(),
-            (true, false) => "load_x(u32(base + reduced_at(r)))".to_owned(),
-            (false, true) => {
+        let element = match &self.input {
+            Some((_, Some(_))) => Some("load_x(u32(base), r)"),
+            Some((_, None)) => Some("load_x(u32(base + reduced_at(r)))"),
+            None => None,
+        };
+        let body = match (element, self.op.is_arg()) {
+            (Some(element), true) => format!("Item({element}, r)"),
+            (Some(element), false) => element.to_owned(),
+            (None, true) => {
                 let p = format!("({first}u + u32(base + reduced_at(r))) * 2u");
                 format!("Item(bitcast<{t}>(scratch[{p}]), scratch[{p} + 1u])")
             }
-            (false, false) => format!("bitcast<{t}>(scratch[{first}u + u32(base + reduced_at(r))])"),
+            (None, false) => format!("bitcast<{t}>(scratch[{first}u + u32(base + reduced_at(r))])"),
         };
         format!("fn load(base: i32, r: u32) -> Item {{\n    return {body};\n}}\n")
     }
