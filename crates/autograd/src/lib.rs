@@ -38,7 +38,7 @@ mod uses;
 pub use accumulate::Accumulator;
 pub use autocast::autocast;
 pub use checkpoint::checkpoint;
-pub use compile::{Expr, Joined, Lower, Passes, PlanView, plans, set_fusion};
+pub use compile::{Expr, Lower, Passes, PlanView, plans, set_fusion};
 pub use gpu_core::{DType, Device, DeviceInfo, DeviceKind, Element, Error, Half, Role, Stats};
 pub use gradient::{Gradients, grad, vjp};
 pub use op::{KernelOp, Meta, Reach};

@@ -6,10 +6,10 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use gpu_core::kernels::{Binary, ReduceOp, Unary};
-use gpu_core::{DType, Target};
+use gpu_core::{DType, Layout, Target};
 
 use crate::Tensor;
-use crate::compile::{Joined, Lower};
+use crate::compile::Lower;
 
 /// Shape and type of a tensor.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -167,10 +167,18 @@ pub trait KernelOp: Any + Key + Debug + Send + Sync {
         false
     }
 
-    /// Where the inputs lie in output 0, for ops that do nothing but join them.
-    fn joins(&self, inputs: &[Meta]) -> Option<Joined> {
+    /// For ops whose output 0 holds their inputs one after the other, each dense in row-major order: the first element of each.
+    /// They are lowered with [`Lower::concatenated_output`] and [`Lower::write_part`], and copy what is not produced in place.
+    fn concatenates(&self, inputs: &[Meta]) -> Option<Vec<usize>> {
         let _ = inputs;
         None
+    }
+
+    /// Whether [`lower`](KernelOp::lower) can produce output `output` with its elements in the order of `layout`, a permutation of
+    /// a dense one: then it asks for [`Lower::output_layout`]. Element-wise outputs can have any order.
+    fn produces(&self, output: usize, layout: &Layout) -> bool {
+        let _ = output;
+        layout.is_contiguous()
     }
 
     /// Whether [`autocast`](crate::autocast()) rounds input `input`; where it rounds the first, it rounds output 0, too.

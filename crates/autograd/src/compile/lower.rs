@@ -8,9 +8,9 @@ use std::sync::Arc;
 use gpu_core::kernels::{MatMul, Prologue, Reduce};
 use gpu_core::{Access, Arg, DType, Device, Half, Kernel, Launch, Layout, Role, Target, limits};
 
+use super::concat_in_place::{self, Part};
 use super::expr::Expr;
 use super::fuse;
-use super::joins::{self, Part};
 use super::place::{self, ALIGN, Place, SlotKind, Value, VirtualSlot};
 use super::request::{Request, Source, Wiring};
 use super::steps::{MAX_CODE, MapStep, Step};
@@ -28,7 +28,7 @@ pub struct Lower<'a> {
     leaves: Vec<Value>,
     /// For every output of every node, whether it gets memory.
     stored: Vec<Vec<bool>>,
-    /// Outputs that are written into a joined one.
+    /// Outputs that are produced as parts of concatenated tensors.
     parts: HashMap<(usize, usize), Part>,
     donated: VecDeque<bool>,
     /// How often each output will still be read. What is computed is forgotten after that: the code of a long chain would
@@ -51,7 +51,7 @@ impl<'a> Lower<'a> {
             steps: vec![],
             values: request.nodes.iter().map(|n| vec![None; n.outputs.len()]).collect(),
             leaves: vec![],
-            parts: joins::parts(request, wiring),
+            parts: concat_in_place::parts(request, wiring),
             stored,
             donated: request.donated.iter().copied().collect(),
             reads: reads(request, wiring),
@@ -104,17 +104,16 @@ impl<'a> Lower<'a> {
         let mut scalar = 0;
         for (leaf, place) in leaves.iter().zip(&self.wiring.places) {
             let contiguous = Layout::contiguous(leaf.shape());
-            let at = |offset| Layout::new(leaf.shape().to_vec(), contiguous.strides().to_vec(), offset);
             let value = match (&leaf.node.op, place, scalar_slot) {
                 (Op::Literal(bits), ..) => Value::Computed(Expr::literal(leaf.dtype(), *bits)),
                 (Op::Scalars(values), _, Some(slot)) => {
                     assert!(values.len() <= ALIGN, "at most {ALIGN} step-varying numbers a tensor");
                     scalar += 1;
-                    Value::Memory(Place::new(slot, at((scalar - 1) * ALIGN)))
+                    Value::Memory(Place::new(slot, contiguous.at((scalar - 1) * ALIGN)))
                 }
                 (_, place, _) => {
                     let (buffer, offset) = place.expect("data lies in memory");
-                    Value::Memory(Place::new(slots[buffer], at(offset)))
+                    Value::Memory(Place::new(slots[buffer], contiguous.at(offset)))
                 }
             };
             self.leaves.push(value);
@@ -362,19 +361,23 @@ impl<'a> Lower<'a> {
         (args, Prologue::shared(expr.program(), inputs))
     }
 
-    /// Memory for output `i`, dense. Only what is computed by an expression is packed.
+    /// Memory for output `i`, dense in row-major order.
     pub fn output(&mut self, i: usize) -> Arg {
+        self.output_layout(i).0
+    }
+
+    /// Memory for output `i`, and the order of its elements there: a permutation of a dense layout that the op
+    /// [`produces`](crate::KernelOp::produces). Only what is computed by an expression is packed.
+    pub fn output_layout(&mut self, i: usize) -> (Arg, Layout) {
         let meta = self.output_meta(i).clone();
-        let layout = Layout::contiguous(&meta.shape);
-        let place = match self.parts.get(&(self.node, i)).copied() {
+        let place = match self.parts.get(&(self.node, i)).cloned() {
             Some(part) => {
-                let (slot, start) = self.joined(part.whole);
-                Place::new(
-                    slot,
-                    Layout::new(meta.shape.clone(), layout.strides().to_vec(), start + part.start),
-                )
+                let (slot, start) = self.concatenated(part.whole);
+                let offset = start + part.layout.offset();
+                Place::new(slot, part.layout.at(offset))
             }
             None => {
+                let layout = Layout::contiguous(&meta.shape);
                 let (kind, half) = match self.wiring.wanted[self.node] {
                     true => (SlotKind::Output, None),
                     false => (SlotKind::Temp, self.request.nodes[self.node].half),
@@ -385,24 +388,19 @@ impl<'a> Lower<'a> {
         };
         let offset = place.layout.offset() * DType::BYTES;
         let arg = Arg { slot: place.slot, offset, bytes: place::bytes(meta.numel(), place.half) };
+        let order = place.layout.at(0);
         self.values[self.node][i] = Some(Value::Memory(place));
-        arg
+        (arg, order)
     }
 
-    /// The memory of a node that joins its inputs, made when the first of them is written: a slot, and the first element there, as
-    /// the node may be a part of another.
-    fn joined(&mut self, whole: usize) -> (usize, usize) {
+    /// The memory of a node that concatenates its inputs, made when the first of them is produced: a slot, and the first element
+    /// there, as the node may be a part of another.
+    fn concatenated(&mut self, whole: usize) -> (usize, usize) {
         if let Some(Value::Memory(place)) = &self.values[whole][0] {
             return (place.slot, place.layout.offset());
         }
         let now = std::mem::replace(&mut self.node, whole);
         let arg = self.output(0);
-        if joins::joined(self.request, self.wiring, whole).is_some_and(|j| j.gaps) {
-            let meta = self.output_meta(0).clone();
-            let dense = Layout::contiguous(&meta.shape);
-            let layout = Layout::new(meta.shape.clone(), dense.strides().to_vec(), arg.offset / DType::BYTES);
-            self.write(Expr::literal(meta.dtype, 0).expand(&meta.shape), Place::new(arg.slot, layout));
-        }
         self.node = now;
         (arg.slot, arg.offset / DType::BYTES)
     }
@@ -426,9 +424,9 @@ impl<'a> Lower<'a> {
         self.source_expr(Source::Node(self.node, o))
     }
 
-    /// Output 0 of an op whose inputs may have been written into it already.
-    pub fn joined_output(&mut self) -> Arg {
-        let (slot, start) = self.joined(self.node);
+    /// Output 0 of an op that [concatenates](crate::KernelOp::concatenates) its inputs, some of which may lie in it already.
+    pub fn concatenated_output(&mut self) -> Arg {
+        let (slot, start) = self.concatenated(self.node);
         Arg { slot, offset: start * DType::BYTES, bytes: self.output_meta(0).numel() * DType::BYTES }
     }
 
@@ -514,12 +512,11 @@ impl<'a> Lower<'a> {
         }
     }
 
-    /// Puts input `i` into a part of an output, if its own launch has not written it there.
+    /// Copies input `i` into a part of an output, unless it was produced there.
     pub fn write_part(&mut self, i: usize, out: Arg, part: Layout) {
         let expr = self.expr(i).expand(part.shape());
         let offset = part.offset() + out.offset / DType::BYTES;
-        let layout = Layout::new(part.shape().to_vec(), part.strides().to_vec(), offset);
-        let to = Place::new(out.slot, layout);
+        let to = Place::new(out.slot, part.at(offset));
         let there = expr.place().is_some_and(|from| {
             from.slot == to.slot && from.layout.offset() == to.layout.offset() && from.layout.is_contiguous()
         });
@@ -528,7 +525,7 @@ impl<'a> Lower<'a> {
         }
     }
 
-    /// A matrix product of strided operands.
+    /// A matrix product of strided operands into dense memory.
     pub(crate) fn matmul(&mut self, a: (Arg, Layout), b: (Arg, Layout), out: Arg) {
         self.launch(MatMul::new(a.1, b.1), &[a.0, b.0, out]);
     }

@@ -103,8 +103,7 @@ pub(super) fn bind_together(places: &[&Place]) -> (Arg, Vec<Stored>) {
         let layout = &place.layout;
         // The offset of an empty layout may be the end of the memory.
         let offset = if layout.numel() == 0 { 0 } else { layout.offset() - low };
-        let layout = Layout::new(layout.shape().to_vec(), layout.strides().to_vec(), offset);
-        Stored { layout, half: place.half }
+        Stored { layout: layout.at(offset), half: place.half }
     };
     let arg = Arg { slot, offset: low * width(half), bytes: bytes(high - low, half) };
     (arg, places.iter().map(moved).collect())

@@ -1,5 +1,7 @@
 //! Matrix products.
 
+use gpu_core::Layout;
+
 use crate::Tensor;
 use crate::compile::Lower;
 use crate::op::{KernelOp, Meta, Op, View};
@@ -140,14 +142,30 @@ impl Tensor {
     }
 }
 
+/// With the last two dimensions exchanged.
+fn transposed(layout: &Layout) -> Layout {
+    let mut order: Vec<usize> = (0..layout.rank()).collect();
+    order.swap(layout.rank() - 2, layout.rank() - 1);
+    layout.permute(&order)
+}
+
 impl KernelOp for MatMul {
     fn name(&self) -> &'static str {
         "matmul"
     }
 
     fn lower(&self, cx: &mut Lower) {
-        let (a, b, out) = (cx.input(0), cx.input(1), cx.output(0));
-        cx.matmul(a, b, out);
+        let ((a, b), (out, order)) = ((cx.input(0), cx.input(1)), cx.output_layout(0));
+        if order.is_contiguous() {
+            cx.matmul(a, b, out);
+        } else {
+            // (A B)^T = B^T A^T
+            cx.matmul((b.0, transposed(&b.1)), (a.0, transposed(&a.1)), out);
+        }
+    }
+
+    fn produces(&self, _: usize, layout: &Layout) -> bool {
+        layout.is_contiguous() || transposed(layout).is_contiguous()
     }
 
     fn multiply_adds(&self, inputs: &[Meta]) -> u64 {

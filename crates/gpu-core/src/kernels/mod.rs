@@ -26,6 +26,7 @@ mod softmax;
 mod sort;
 mod stock;
 mod workgroup_tile;
+mod zero_ranges;
 
 pub use attention::{Attention, AttentionGrad, AttentionInputs, AttentionStats};
 pub use batch_norm::{ChannelMoments, ChannelSums};
@@ -48,3 +49,4 @@ pub use reduce::{Reduce, ReduceOp};
 pub use scan::{Scan, ScanOp};
 pub use softmax::{Softmax, SoftmaxGrad};
 pub use sort::ArgSort;
+pub use zero_ranges::ZeroRanges;
