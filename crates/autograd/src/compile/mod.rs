@@ -1,7 +1,8 @@
-//! From a recorded graph to a plan: merge what is equal, decide what is fused, lower nodes to launches, join neighbouring launches, plan
-//! memory, cache by structure.
+//! From a recorded graph to a plan: merge what is equal, decide what is fused and what is concatenated in place, lower nodes to launches,
+//! schedule them, plan memory, cache by structure.
 
 mod concat_in_place;
+mod conv_moments;
 mod explain;
 mod expr;
 mod fuse;
@@ -10,8 +11,8 @@ mod memory;
 mod place;
 mod plan;
 mod request;
+mod schedule;
 mod simplify;
-mod steps;
 
 pub use explain::{Passes, PlanView};
 pub use expr::Expr;
