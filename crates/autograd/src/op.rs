@@ -54,7 +54,7 @@ pub(crate) enum View {
     /// The same tensor, as a place of its own in the graph: a variable, detached, or an input of a decomposed op.
     Alias,
     /// The same tensor, read by what is computed again; equal nodes behind it are not merged with earlier ones.
-    Again,
+    Recompute,
     Reshape,
     Permute(Vec<usize>),
     Expand,
@@ -119,19 +119,6 @@ impl<T: Hash + Any> Key for T {
     }
 }
 
-/// Which elements of its inputs' planes (the last two dimensions) an element of an op's first output is computed from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// All of them.
-    All,
-    /// Those at the same place. What normalisations take from all places does not count.
-    Place,
-    /// Of the first input, those in a window of `extent` from one end to the other, where neighbours' windows are `stride` apart.
-    Window { extent: [usize; 2], stride: [usize; 2] },
-    /// The other way round: each element of the first input reaches a window of the output.
-    Spread { extent: [usize; 2], stride: [usize; 2] },
-}
-
 /// An op with kernels of its own: how it is lowered to launches, and how gradients flow through it. Its shape rule is
 /// in the `Tensor` method that records it.
 pub trait KernelOp: Any + Key + Debug + Send + Sync {
@@ -185,17 +172,6 @@ pub trait KernelOp: Any + Key + Debug + Send + Sync {
     fn takes_halves(&self, input: usize) -> bool {
         let _ = input;
         false
-    }
-
-    /// Multiply-adds of products with weights, which summaries of models count; other arithmetic is not.
-    fn multiply_adds(&self, inputs: &[Meta]) -> u64 {
-        let _ = inputs;
-        0
-    }
-
-    /// For the receptive fields of what follows.
-    fn reach(&self) -> Reach {
-        Reach::All
     }
 
     /// Inputs that the op overwrites: `(input, output)` pairs whose memory is one when nobody else holds the input.

@@ -54,7 +54,7 @@ fn producer(
         let Op::View(view) = &request.nodes[node].op else { return Some(((node, output), layout)) };
         source = wiring.inputs[node][0];
         layout = match view {
-            View::Alias | View::Again => layout,
+            View::Alias | View::Recompute => layout,
             View::Reshape => layout.reshape(&wiring.meta(request, source).shape)?,
             View::Permute(order) => {
                 let mut inverse = vec![0; order.len()];

@@ -6,7 +6,7 @@ use gpu_core::{DType, Target};
 use crate::Tensor;
 use crate::compile::{Expr, Lower};
 use crate::gradient::decomposed;
-use crate::op::{KernelOp, Meta, Reach};
+use crate::op::{KernelOp, Meta};
 
 /// Results of [`batch_norm_train`].
 pub struct BatchNormOutput {
@@ -97,7 +97,7 @@ impl Tensor {
 }
 
 #[derive(Clone, Copy, Debug, Hash)]
-struct BatchNorm {
+pub(super) struct BatchNorm {
     eps_bits: u32,
 }
 
@@ -145,10 +145,6 @@ impl KernelOp for BatchNorm {
 
     fn absorbs(&self, input: usize, _: Target) -> bool {
         input == 0
-    }
-
-    fn reach(&self) -> Reach {
-        Reach::Place
     }
 
     fn takes_halves(&self, input: usize) -> bool {

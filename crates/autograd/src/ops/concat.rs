@@ -5,10 +5,10 @@ use gpu_core::{Layout, Target};
 
 use crate::Tensor;
 use crate::compile::Lower;
-use crate::op::{KernelOp, Meta, Reach};
+use crate::op::{KernelOp, Meta};
 
 #[derive(Debug, Hash)]
-struct Concat {
+pub(super) struct Concat {
     dim: usize,
 }
 
@@ -87,10 +87,6 @@ impl KernelOp for Concat {
     fn concatenates(&self, inputs: &[Meta]) -> Option<Vec<usize>> {
         let leading: usize = inputs[0].shape[..self.dim].iter().product();
         (leading == 1).then(|| starts(inputs, 1))
-    }
-
-    fn reach(&self) -> Reach {
-        Reach::Place
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

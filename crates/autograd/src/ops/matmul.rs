@@ -9,7 +9,7 @@ use crate::ops::map::broadcast;
 
 /// `[.., M, K] x [.., K, N]` with equal leading dimensions.
 #[derive(Debug, Hash)]
-struct MatMul;
+pub(super) struct MatMul;
 
 impl Tensor {
     /// Matrix product as `torch.matmul`: vectors are rows or columns, leading dimensions broadcast.
@@ -166,10 +166,6 @@ impl KernelOp for MatMul {
 
     fn produces(&self, _: usize, layout: &Layout) -> bool {
         layout.is_contiguous() || transposed(layout).is_contiguous()
-    }
-
-    fn multiply_adds(&self, inputs: &[Meta]) -> u64 {
-        (inputs[0].numel() * inputs[1].shape.last().expect("a matrix")) as u64
     }
 
     fn takes_halves(&self, _: usize) -> bool {

@@ -11,7 +11,7 @@ impl Lower<'_> {
     pub(super) fn view(&mut self, view: &View, meta: &Meta) -> Value {
         let source = self.wiring.inputs[self.node][0];
         let seen = |layout: &Layout| match view {
-            View::Alias | View::Again => Some(layout.clone()),
+            View::Alias | View::Recompute => Some(layout.clone()),
             View::Permute(order) => Some(layout.permute(order)),
             View::Expand => Some(layout.expand(&meta.shape)),
             View::Slice { dim, start, len, step } => Some(layout.slice(*dim, *start, *len, *step)),
