@@ -1,7 +1,7 @@
 //! Correlations by tiles of a subgroup: the lanes lie along the output channels and hand the source's pixels round, so
 //! that each pixel is loaded once for all of them.
 
-use super::Tile;
+use super::PixelTile;
 use super::taps::{Taps, phases};
 use crate::Shader;
 use crate::kernels::conv2d::Conv2dShape;
@@ -32,13 +32,13 @@ struct Phase {
 const PRODUCTS: usize = 800;
 
 impl<'a> Correlate<'a> {
-    pub fn forward(shape: &'a Conv2dShape, x: &'a Prologue, tile: Tile) -> Correlate<'a> {
-        let Tile { lanes, pixels, runs } = tile;
+    pub fn forward(shape: &'a Conv2dShape, x: &'a Prologue, tile: PixelTile) -> Correlate<'a> {
+        let PixelTile { lanes, pixels, runs } = tile;
         Correlate { shape, operand: x, transposed: false, lanes, pixels, runs }
     }
 
-    pub fn input_grad(shape: &'a Conv2dShape, dy: &'a Prologue, tile: Tile) -> Correlate<'a> {
-        let Tile { lanes, pixels, runs } = tile;
+    pub fn input_grad(shape: &'a Conv2dShape, dy: &'a Prologue, tile: PixelTile) -> Correlate<'a> {
+        let PixelTile { lanes, pixels, runs } = tile;
         Correlate { shape, operand: dy, transposed: true, lanes, pixels, runs }
     }
 
