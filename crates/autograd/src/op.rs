@@ -174,7 +174,7 @@ pub trait KernelOp: Any + Key + Debug + Send + Sync {
         false
     }
 
-    /// Inputs that the op overwrites: `(input, output)` pairs whose memory is one when nobody else holds the input.
+    /// Inputs that the op overwrites: `(input, output)` pairs whose memory is one where the old value has no other reference or consumer.
     fn in_place(&self) -> &[(usize, usize)] {
         &[]
     }

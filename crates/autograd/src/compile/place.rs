@@ -60,6 +60,13 @@ impl Place {
         Place { slot, layout, half: None }
     }
 
+    /// The dimensions in the order in which the elements lie, those with the largest steps first.
+    pub fn memory_order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.layout.rank()).collect();
+        order.sort_by_key(|&d| -self.layout.strides()[d].abs());
+        order
+    }
+
     /// First and one past the last element of the slot that the layout reaches.
     fn range(&self) -> (usize, usize) {
         let layout = &self.layout;

@@ -1,10 +1,11 @@
 //! Matrix products.
 
 use gpu_core::Layout;
+use gpu_core::kernels::Unary;
 
 use crate::Tensor;
 use crate::compile::Lower;
-use crate::op::{KernelOp, Meta, Op, View};
+use crate::op::{KernelOp, MapOp, Meta, Op, View};
 use crate::ops::map::broadcast;
 
 /// `[.., M, K] x [.., K, N]` with equal leading dimensions.
@@ -149,6 +150,17 @@ fn transposed(layout: &Layout) -> Layout {
     layout.permute(&order)
 }
 
+/// Whether a matrix is a transposed one, or one rounded after that.
+fn is_transposed(matrix: &Tensor) -> bool {
+    match &matrix.node.op {
+        Op::View(View::Permute(order)) => order[..] == [1, 0],
+        Op::Map(MapOp::Unary(Unary::AsHalf(_))) => {
+            matrix.node.state().inputs.first().is_some_and(is_transposed)
+        }
+        _ => false,
+    }
+}
+
 impl KernelOp for MatMul {
     fn name(&self) -> &'static str {
         "matmul"
@@ -175,8 +187,7 @@ impl KernelOp for MatMul {
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
         let (a, b, g) = (&inputs[0], &inputs[1], grads[0].as_ref().expect("one output"));
         // Of a transposed matrix, as the weight of a linear layer is, in the order of what was transposed.
-        let turned = matches!(&b.node.op, Op::View(View::Permute(order)) if order[..] == [1, 0]);
-        let db = if turned {
+        let db = if is_transposed(b) {
             g.transpose(-1, -2).product(a).transpose(-1, -2)
         } else {
             a.transpose(-1, -2).product(g)

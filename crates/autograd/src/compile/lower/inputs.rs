@@ -65,9 +65,7 @@ impl Lower<'_> {
     /// Packed values as a kernel reads them that knows only f32. The copy is for this launch alone, so that nothing but the packed
     /// values is kept; its elements are in the order in which they lie.
     fn unpacked(&mut self, packed: Place) -> Place {
-        let layout = &packed.layout;
-        let mut order: Vec<usize> = (0..layout.rank()).collect();
-        order.sort_by_key(|&d| -layout.strides()[d].abs());
+        let (layout, order) = (&packed.layout, packed.memory_order());
         // Broadcast dimensions are copied once.
         let once = |d: usize| if layout.strides()[d] == 0 { 1 } else { layout.shape()[d] };
         let shape: Vec<usize> = order.iter().map(|&d| once(d)).collect();

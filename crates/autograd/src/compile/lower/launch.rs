@@ -88,6 +88,11 @@ impl Lower<'_> {
             Some(half) => expr.packed_as(half),
             None => expr,
         };
+        // Neighbouring invocations write neighbouring elements.
+        let order = to.memory_order();
+        let layout = to.layout.permute(&order);
+        let expr = expr.view(layout.shape(), |l| Some(l.permute(&order))).expect("permuting always works");
+        let to = Place { layout, ..to };
         self.steps.push(Step::Map(MapStep::new(expr, to)));
     }
 

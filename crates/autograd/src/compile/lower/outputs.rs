@@ -16,47 +16,58 @@ impl Lower<'_> {
 
     /// Memory for output `i`, dense in row-major order.
     pub fn output(&mut self, i: usize) -> Arg {
-        self.output_layout(i).0
+        let (arg, layout) = self.output_layout(i);
+        debug_assert!(layout.is_contiguous(), "an op that produces {layout:?} asks for output_layout");
+        arg
     }
 
     /// Memory for output `i`, and the order of its elements there: a permutation of a dense layout that the op
-    /// [`produces`](crate::KernelOp::produces). Only what is computed by an expression is packed.
+    /// [`produces`](crate::KernelOp::produces).
     pub fn output_layout(&mut self, i: usize) -> (Arg, Layout) {
-        let meta = self.output_meta(i).clone();
-        let place = match self.parts.get(&(self.node, i)).cloned() {
-            Some(part) => {
-                let (slot, start) = self.concatenated(part.whole);
-                let offset = start + part.layout.offset();
-                Place::new(slot, part.layout.at(offset))
-            }
-            None => {
-                let layout = Layout::contiguous(&meta.shape);
-                let (kind, half) = match self.wiring.wanted[self.node] {
-                    true => (SlotKind::Output, None),
-                    false => (SlotKind::Temp, self.request.nodes[self.node].half),
-                };
-                let slot = self.slot(kind, place::bytes(meta.numel(), half), Role::Activation);
-                Place { slot, layout, half }
-            }
-        };
+        let place = self.place_output(self.node, i);
         let offset = place.layout.offset() * DType::BYTES;
-        let arg = Arg { slot: place.slot, offset, bytes: place::bytes(meta.numel(), place.half) };
-        let order = place.layout.at(0);
-        self.values[self.node][i] = Some(Value::Memory(place));
-        (arg, order)
+        let bytes = place::bytes(place.layout.numel(), place.half);
+        (Arg { slot: place.slot, offset, bytes }, place.layout.at(0))
     }
 
     /// Makes `expr` output `o`: by a launch if it is worth the memory, else by the launches that read it.
     pub fn computed(&mut self, o: usize, expr: Expr) {
         if self.stored[self.node][o] {
-            self.output(o);
-            let Some(Value::Memory(place)) = self.values[self.node][o].clone() else {
-                unreachable!("outputs lie in memory")
-            };
+            let place = self.place_output(self.node, o);
             self.write(expr, place);
         } else {
             self.inlined += 1;
             self.values[self.node][o] = Some(Value::Computed(expr));
+        }
+    }
+
+    /// Decides where an output lies: in the tensor that it is a part of, or in a slot of its own.
+    fn place_output(&mut self, node: usize, output: usize) -> Place {
+        let place = match self.parts.get(&(node, output)).cloned() {
+            Some(part) => {
+                let whole = self.place_concatenated(part.whole);
+                let offset = whole.layout.offset() + part.layout.offset();
+                Place::new(whole.slot, part.layout.at(offset))
+            }
+            None => {
+                let layout = Layout::contiguous(&self.request.nodes[node].outputs[output].shape);
+                let (kind, half) = match self.wiring.wanted[node] {
+                    true => (SlotKind::Output, None),
+                    false => (SlotKind::Temp, self.request.nodes[node].half),
+                };
+                let slot = self.slot(kind, place::bytes(layout.numel(), half), Role::Activation);
+                Place { slot, layout, half }
+            }
+        };
+        self.values[node][output] = Some(Value::Memory(place.clone()));
+        place
+    }
+
+    /// The memory of a node that concatenates its inputs: made when the first of them is produced.
+    fn place_concatenated(&mut self, node: usize) -> Place {
+        match &self.values[node][0] {
+            Some(Value::Memory(place)) => place.clone(),
+            _ => self.place_output(node, 0),
         }
     }
 
@@ -65,22 +76,11 @@ impl Lower<'_> {
         self.source_expr(Source::Node(self.node, o))
     }
 
-    /// The memory of a node that concatenates its inputs, made when the first of them is produced: a slot, and the first element
-    /// there, as the node may be a part of another.
-    fn concatenated(&mut self, whole: usize) -> (usize, usize) {
-        if let Some(Value::Memory(place)) = &self.values[whole][0] {
-            return (place.slot, place.layout.offset());
-        }
-        let now = std::mem::replace(&mut self.node, whole);
-        let arg = self.output(0);
-        self.node = now;
-        (arg.slot, arg.offset / DType::BYTES)
-    }
-
     /// Output 0 of an op that [concatenates](crate::KernelOp::concatenates) its inputs, some of which may lie in it already.
     pub fn concatenated_output(&mut self) -> Arg {
-        let (slot, start) = self.concatenated(self.node);
-        Arg { slot, offset: start * DType::BYTES, bytes: self.output_meta(0).numel() * DType::BYTES }
+        let place = self.place_concatenated(self.node);
+        let (offset, bytes) = (place.layout.offset() * DType::BYTES, place.layout.numel() * DType::BYTES);
+        Arg { slot: place.slot, offset, bytes }
     }
 
     /// Copies input `i` into a part of an output, unless it was produced there.
