@@ -3,8 +3,8 @@
 use std::sync::{Mutex, MutexGuard};
 
 use autograd::{
-    DType, Device, Generator, PlanView, Reduction, Role, SgdStep, State, Tensor, Transaction, batch_norm_train,
-    cat, first_non_finite, flatten_all, plans,
+    DType, Device, Generator, PlanView, Reduction, Role, SgdStep, State, Tensor, Transaction,
+    batch_norm_train, cat, first_non_finite, flatten_all, plans,
 };
 use gpu_core::{Target, testing};
 

@@ -41,11 +41,8 @@ impl Kernel for ZeroRanges {
         let shader = |ranges: &[Range<usize>]| {
             let rows: Vec<String> =
                 ranges.iter().map(|r| format!("vec2<u32>({}u, {}u)", r.start, r.end)).collect();
-            let table = format!(
-                "const RANGES: array<vec2<u32>, {}> = array({});",
-                rows.len(),
-                rows.join(", ")
-            );
+            let table =
+                format!("const RANGES: array<vec2<u32>, {}> = array({});", rows.len(), rows.join(", "));
             let source = Source::new(wgsl!("zero_ranges")).block("ranges", &table).finish();
             Shader { source, workgroups: [ranges.len() as u32, 1, 1] }
         };

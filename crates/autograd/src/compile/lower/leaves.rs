@@ -1,6 +1,6 @@
 //! Where the values lie that a plan begins with.
 
-use gpu_core::{DType, Layout, Role, limits};
+use gpu_core::{Layout, Role, limits};
 
 use super::Lower;
 use crate::compile::expr::Expr;
