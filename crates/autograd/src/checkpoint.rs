@@ -74,7 +74,7 @@ impl Recompute {
         let inputs = inputs.iter().map(|t| match self.copies.get(&Arc::as_ptr(&t.node)) {
             Some(copy) if part_of(&t.node, number) => Tensor { node: copy.clone(), output: t.output },
             _ if t.node.variable => t.clone(),
-            _ => again(t),
+            _ => recompute(t),
         });
         node.recomputed(inputs.collect())
     }
@@ -87,7 +87,7 @@ fn part_of(node: &Node, number: u64) -> bool {
 
 /// The same tensor, from which results that are known already are computed once more.
 #[track_caller]
-fn again(tensor: &Tensor) -> Tensor {
-    let op = Op::View(View::Again);
+fn recompute(tensor: &Tensor) -> Tensor {
+    let op = Op::View(View::Recompute);
     Tensor::record_op(tensor.device(), op, vec![tensor.clone()], vec![tensor.meta().clone()]).remove(0)
 }

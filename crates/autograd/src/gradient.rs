@@ -215,7 +215,7 @@ fn propagate(
     sums: &mut Sums,
     leads: &HashSet<*const Node>,
     recompute: &mut Recompute,
-    rounded: &HashMap<Place, Tensor>,
+    rounded: &HashMap<Output, Tensor>,
 ) {
     if node.variable || node.detached {
         return;
@@ -227,7 +227,7 @@ fn propagate(
     let targets = node.state().inputs.clone();
     let node = recompute.of(node);
     // Rules read the halves: what was rounded to them need not be kept.
-    let half_of = |t: Tensor| rounded.get(&place(&t)).cloned().unwrap_or(t);
+    let half_of = |t: Tensor| rounded.get(&output(&t)).cloned().unwrap_or(t);
     let (inputs, outputs) = (node.state().inputs.clone(), outputs(&node));
     let outputs: Vec<Tensor> = outputs.into_iter().map(half_of).collect();
     let of_inputs = match &node.op {
@@ -266,20 +266,20 @@ fn outputs(node: &Arc<Node>) -> Vec<Tensor> {
 }
 
 /// The halves that results were rounded to.
-fn rounded(nodes: &[Arc<Node>]) -> HashMap<Place, Tensor> {
+fn rounded(nodes: &[Arc<Node>]) -> HashMap<Output, Tensor> {
     let mut rounded = HashMap::new();
     for node in nodes.iter().filter(|n| n.half.is_some()) {
         if let (Op::Map(MapOp::Unary(Unary::AsHalf(_))), [input]) = (&node.op, &node.state().inputs[..]) {
-            rounded.insert(place(input), Tensor { node: node.clone(), output: 0 });
+            rounded.insert(output(input), Tensor { node: node.clone(), output: 0 });
         }
     }
     rounded
 }
 
 /// One output of a node.
-type Place = (*const Node, usize);
+type Output = (*const Node, usize);
 
-fn place(tensor: &Tensor) -> Place {
+fn output(tensor: &Tensor) -> Output {
     (Arc::as_ptr(&tensor.node), tensor.output)
 }
 
@@ -300,28 +300,28 @@ impl Slice {
 /// such as the parts of a fused projection, are joined and not padded and added.
 #[derive(Default)]
 struct Sums {
-    whole: HashMap<Place, Tensor>,
-    slices: HashMap<Place, Vec<Slice>>,
+    whole: HashMap<Output, Tensor>,
+    slices: HashMap<Output, Vec<Slice>>,
 }
 
 impl Sums {
     #[track_caller]
     fn add(&mut self, tensor: &Tensor, gradient: Tensor) {
-        let sum = match self.whole.remove(&place(tensor)) {
+        let sum = match self.whole.remove(&output(tensor)) {
             Some(before) => before + gradient,
             None => gradient,
         };
-        self.whole.insert(place(tensor), sum);
+        self.whole.insert(output(tensor), sum);
     }
 
     fn add_slice(&mut self, tensor: &Tensor, slice: Slice) {
-        self.slices.entry(place(tensor)).or_default().push(slice);
+        self.slices.entry(output(tensor)).or_default().push(slice);
     }
 
     /// The whole gradient of a tensor.
     #[track_caller]
     fn of(&mut self, tensor: &Tensor) -> Option<Tensor> {
-        let mut slices = self.slices.remove(&place(tensor)).unwrap_or_default();
+        let mut slices = self.slices.remove(&output(tensor)).unwrap_or_default();
         slices.sort_by_key(|s| s.start);
         let (dim, shape) = (slices.first().map_or(0, |s| s.dim), tensor.shape());
         let adjoin = slices.windows(2).all(|s| s[0].end() == s[1].start && s[1].dim == dim);
@@ -336,7 +336,7 @@ impl Sums {
                 self.add(tensor, padded.expect("of a slice"));
             }
         }
-        self.whole.get(&place(tensor)).cloned()
+        self.whole.get(&output(tensor)).cloned()
     }
 }
 

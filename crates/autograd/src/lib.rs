@@ -42,10 +42,10 @@ pub use autocast::autocast;
 pub use capture::Captured;
 pub use capture_log::{note_read, note_update};
 pub use checkpoint::checkpoint;
-pub use compile::{Expr, Joined, Lower, Passes, PlanView, plans, set_fusion};
+pub use compile::{Expr, Lower, Passes, PlanView, plans, set_fusion};
 pub use gpu_core::{DType, Device, DeviceInfo, DeviceKind, Element, Error, Half, Role, Stats};
 pub use gradient::{Gradients, grad, vjp};
-pub use op::{KernelOp, Meta, Reach};
+pub use op::{KernelOp, Meta};
 pub use ops::{
     AdamStep, Arcs, BatchNormOutput, CrossEntropyTarget, Generator, Interpolation, LstmOutput, Operand,
     Padding, Paths, Pool, Pool1d, Pool2d, Pool3d, Reduction, Resize, RnnNonlinearity, RnnOutput, SgdStep,

@@ -6,11 +6,11 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use gpu_core::kernels::{Binary, ReduceOp, Unary};
-use gpu_core::{DType, Target};
+use gpu_core::{DType, Layout, Target};
 
 use crate::Tensor;
 use crate::capture::Recording;
-use crate::compile::{Joined, Lower};
+use crate::compile::Lower;
 
 /// Shape and type of a tensor.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -59,7 +59,7 @@ pub(crate) enum View {
     /// The same tensor, as a place of its own in the graph: a variable, detached, or an input of a decomposed op.
     Alias,
     /// The same tensor, read by what is computed again; equal nodes behind it are not merged with earlier ones.
-    Again,
+    Recompute,
     Reshape,
     Permute(Vec<usize>),
     Expand,
@@ -128,19 +128,6 @@ impl<T: Hash + Any> Key for T {
     }
 }
 
-/// Which elements of its inputs' planes (the last two dimensions) an element of an op's first output is computed from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// All of them.
-    All,
-    /// Those at the same place. What normalisations take from all places does not count.
-    Place,
-    /// Of the first input, those in a window of `extent` from one end to the other, where neighbours' windows are `stride` apart.
-    Window { extent: [usize; 2], stride: [usize; 2] },
-    /// The other way round: each element of the first input reaches a window of the output.
-    Spread { extent: [usize; 2], stride: [usize; 2] },
-}
-
 /// An op with kernels of its own: how it is lowered to launches, and how gradients flow through it. Its shape rule is
 /// in the `Tensor` method that records it.
 pub trait KernelOp: Any + Key + Debug + Send + Sync {
@@ -176,10 +163,18 @@ pub trait KernelOp: Any + Key + Debug + Send + Sync {
         false
     }
 
-    /// Where the inputs lie in output 0, for ops that do nothing but join them.
-    fn joins(&self, inputs: &[Meta]) -> Option<Joined> {
+    /// For ops whose output 0 holds their inputs one after the other, each dense in row-major order: the first element of each.
+    /// They are lowered with [`Lower::concatenated_output`] and [`Lower::write_part`], and copy what is not produced in place.
+    fn concatenates(&self, inputs: &[Meta]) -> Option<Vec<usize>> {
         let _ = inputs;
         None
+    }
+
+    /// Whether [`lower`](KernelOp::lower) can produce output `output` with its elements in the order of `layout`, a permutation of
+    /// a dense one: then it asks for [`Lower::output_layout`]. Element-wise outputs can have any order.
+    fn produces(&self, output: usize, layout: &Layout) -> bool {
+        let _ = output;
+        layout.is_contiguous()
     }
 
     /// Whether [`autocast`](crate::autocast()) rounds input `input`; where it rounds the first, it rounds output 0, too.
@@ -188,18 +183,7 @@ pub trait KernelOp: Any + Key + Debug + Send + Sync {
         false
     }
 
-    /// Multiply-adds of products with weights, which summaries of models count; other arithmetic is not.
-    fn multiply_adds(&self, inputs: &[Meta]) -> u64 {
-        let _ = inputs;
-        0
-    }
-
-    /// For the receptive fields of what follows.
-    fn reach(&self) -> Reach {
-        Reach::All
-    }
-
-    /// Inputs that the op overwrites: `(input, output)` pairs whose memory is one when nobody else holds the input.
+    /// Inputs that the op overwrites: `(input, output)` pairs whose memory is one where the old value has no other reference or consumer.
     fn in_place(&self) -> &[(usize, usize)] {
         &[]
     }

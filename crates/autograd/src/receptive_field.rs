@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::Tensor;
 use crate::node::Node;
-use crate::op::{Op, Reach, View};
+use crate::op::{Op, View};
+use crate::ops::{Reach, reach};
 use crate::trace::ancestors;
 
 /// Height and width of the window of the input `[.., H, W]` that an element of `y` is computed from, where it is not cut off at the
@@ -71,7 +72,7 @@ impl Fields {
             // Factors of whole planes, as squeeze and excitation has them, are left out.
             Op::Map(_) => self.joined(inputs.iter().filter(|t| t.shape() == node.outputs[0].shape)),
             Op::Reduce(_, dims) if dims.iter().all(|d| d + 2 < inputs[0].rank()) => first,
-            Op::Kernel(op) => match op.reach() {
+            Op::Kernel(op) => match reach(&**op) {
                 Reach::All => Field::All,
                 Reach::Place => self.joined(inputs.iter()),
                 Reach::Window { extent, stride } => first.window(extent, stride),

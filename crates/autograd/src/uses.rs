@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::Tensor;
 use crate::node::Node;
 use crate::op::{Op, View};
+use crate::ops;
 use crate::receptive_field::Fields;
 use crate::trace::ancestors;
 
@@ -67,7 +68,7 @@ pub fn uses(y: &Tensor) -> Vec<Use> {
 
 fn multiply_adds(node: &Node, inputs: &[Tensor]) -> u64 {
     let Op::Kernel(op) = &node.op else { return 0 };
-    op.multiply_adds(&inputs.iter().map(|t| t.meta().clone()).collect::<Vec<_>>())
+    ops::multiply_adds(&**op, &inputs.iter().map(|t| t.meta().clone()).collect::<Vec<_>>())
 }
 
 /// What a node is computed from.

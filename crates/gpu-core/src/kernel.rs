@@ -1,8 +1,8 @@
 //! What a kernel is: WGSL and a CPU twin behind one interface.
 
+use std::any::Any;
 use std::cell::Cell;
 use std::fmt::Debug;
-use std::sync::Arc;
 
 use crate::cpu::HOST_ALIGN;
 use crate::limits;
@@ -107,7 +107,7 @@ impl Shader {
 /// Arguments are bound in the order of [`access`](Kernel::access) as storage buffers `@group(0) @binding(0..)`; when
 /// [`scratch`](Kernel::scratch) is not 0, a read-write scratch buffer follows as the last one. Written and
 /// read-write arguments never overlap any other argument.
-pub trait Kernel: Debug + Send + Sync {
+pub trait Kernel: Any + Debug + Send + Sync {
     /// The kernel family's name, as in `conv2d_weight_grad`.
     fn name(&self) -> &'static str;
 
@@ -144,12 +144,6 @@ pub trait Kernel: Debug + Send + Sync {
 
     /// The CPU twin.
     fn run(&self, args: &Args);
-
-    /// The kernel with two more outputs, behind its only one `[N, C, ..]`: mean and biased variance of every channel. `None` where the
-    /// CPU does not take them while the output is in its cache.
-    fn with_channel_moments(&self) -> Option<Arc<dyn Kernel>> {
-        None
-    }
 
     /// Work of one run.
     fn cost(&self) -> Cost;

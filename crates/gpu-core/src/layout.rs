@@ -80,6 +80,11 @@ impl Layout {
         true
     }
 
+    /// The same layout with its first element at `offset`.
+    pub fn at(&self, offset: usize) -> Layout {
+        Layout { offset, ..self.clone() }
+    }
+
     /// Dimension `i` of the result is dimension `order[i]` of `self`.
     pub fn permute(&self, order: &[usize]) -> Layout {
         Layout {

@@ -1,5 +1,6 @@
 //! Convolution and its gradients: CPU twin against a plain f64 loop nest, and WGSL against the CPU twin.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use gpu_core::kernels::{Binary, Instr, Program, Prologue, Unary};
@@ -282,15 +283,20 @@ fn channel_moments_can_come_along() {
     for (case, _) in cases() {
         let s = shape(case);
         let (kernel, inputs, want) = passes(s, true).swap_remove(0);
-        let Some(both) = kernel.with_channel_moments() else { continue };
-        assert!(both.with_channel_moments().is_none(), "once is enough");
+        let [height, width] = s.output();
+        let x = Prologue::plain(DType::F32, Layout::contiguous(&[want.len()]));
+        let alone = ChannelMoments { batch: s.batch, channels: s.out_channels, spatial: height * width, x };
+        let conv: &Conv2d = (&*kernel as &dyn Any).downcast_ref().expect("the first pass");
+        let Some(both) = conv.with_moments(&alone) else { continue };
+        assert!(both.with_moments(&alone).is_none(), "once is enough");
+        let others =
+            ChannelMoments { channels: 2 * s.out_channels, spatial: height * width / 2, ..alone.clone() };
+        assert!(conv.with_moments(&others).is_none(), "of other channels");
         let junk = vec![f32::NAN.to_bits(); s.out_channels];
         let args = arguments(&inputs, want.len());
-        let got = run_kernel(&cpu, both, &[args.clone(), vec![junk.clone(), junk.clone()]].concat());
+        let got =
+            run_kernel(&cpu, Arc::new(both), &[args.clone(), vec![junk.clone(), junk.clone()]].concat());
         let y = run_kernel(&cpu, kernel, &args).pop().unwrap();
-        let [height, width] = s.output();
-        let x = Prologue::plain(DType::F32, Layout::contiguous(&[y.len()]));
-        let alone = ChannelMoments { batch: s.batch, channels: s.out_channels, spatial: height * width, x };
         let want = run_kernel(&cpu, Arc::new(alone), &[y, junk.clone(), junk]);
         assert!(got[inputs.len()..] == want, "{case:?}");
         with += 1;

@@ -11,14 +11,14 @@ use gpu_core::CommandGraph;
 pub struct Passes {
     /// Nodes that were recorded.
     pub recorded: usize,
-    /// Nodes that repeated others, or were needed by none after that.
+    /// Nodes that repeated others, or are dead after that.
     pub merged: usize,
     /// Views, which cost nothing.
     pub views: usize,
     /// Element-wise results that never get memory: they are computed by the launches that read them.
     pub inlined: usize,
-    /// Launches saved by joining element-wise ones of one shape.
-    pub joined: usize,
+    /// Launches saved by horizontal fusion: element-wise ones of one shape become one.
+    pub horizontal: usize,
     /// Bytes of temporary memory in use at every launch, before buffers are shared out.
     pub live_bytes: Vec<usize>,
 }
@@ -63,13 +63,13 @@ impl Deref for PlanView {
 
 impl fmt::Display for PlanView {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Passes { recorded, merged, views, inlined, joined, live_bytes } = &*self.passes;
+        let Passes { recorded, merged, views, inlined, horizontal, live_bytes } = &*self.passes;
         let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
         let (launches, cost) = (self.graph.launches(), self.graph.cost());
         writeln!(
             f,
-            "{recorded} nodes: {merged} merged or dead, {views} views, {inlined} computed where they are read; {joined} \
-             launches joined to others, {} left",
+            "{recorded} nodes: {merged} merged or dead, {views} views, {inlined} computed where they are read; {horizontal} \
+             launches fused horizontally, {} left",
             launches.len()
         )?;
         writeln!(

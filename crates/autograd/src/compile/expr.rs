@@ -8,7 +8,7 @@ use gpu_core::{Arg, DType, Half, Layout};
 use super::place::{Place, bind_together};
 use crate::op::MapOp;
 
-/// Values of `shape` computed from tensors in memory: one, or in launches that were joined several. Registers are numbered
+/// Values of `shape` computed from tensors in memory: one, or several in launches that were fused horizontally. Registers are numbered
 /// as in a [`Program`].
 #[derive(Clone, Debug)]
 pub struct Expr {

@@ -116,7 +116,7 @@ impl Fusion<'_> {
         chain
     }
 
-    /// Whether the result is its operand in half of the memory, which nobody needs to keep then.
+    /// Whether the result is its operand in half of the memory, so that the operand's own dies.
     fn frees_operand(&self, node: usize, stored: &[Vec<bool>]) -> bool {
         let rounds = matches!(self.request.nodes[node].op, Op::Map(MapOp::Unary(Unary::AsHalf(_))));
         rounds

@@ -1,22 +1,22 @@
-//! From a recorded graph to a plan: merge what is equal, decide what is fused, lower nodes to launches, join neighbouring launches, plan
-//! memory, cache by structure.
+//! From a recorded graph to a plan: merge what is equal, decide what is fused and what is concatenated in place, lower nodes to launches,
+//! schedule them, plan memory, cache by structure.
 
+mod concat_in_place;
+mod conv_moments;
 mod explain;
 mod expr;
 mod fuse;
-mod joins;
 mod lower;
 mod memory;
 mod place;
 mod plan;
 mod request;
+mod schedule;
 mod simplify;
-mod steps;
 
 pub use explain::{Passes, PlanView};
 pub use expr::Expr;
 pub use fuse::set_fusion;
-pub use joins::Joined;
 pub use lower::Lower;
 pub use plan::plans;
 pub(crate) use plan::run;

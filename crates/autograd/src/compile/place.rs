@@ -60,6 +60,13 @@ impl Place {
         Place { slot, layout, half: None }
     }
 
+    /// The dimensions in the order in which the elements lie, those with the largest steps first.
+    pub fn memory_order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.layout.rank()).collect();
+        order.sort_by_key(|&d| -self.layout.strides()[d].abs());
+        order
+    }
+
     /// First and one past the last element of the slot that the layout reaches.
     fn range(&self) -> (usize, usize) {
         let layout = &self.layout;
@@ -103,8 +110,7 @@ pub(super) fn bind_together(places: &[&Place]) -> (Arg, Vec<Stored>) {
         let layout = &place.layout;
         // The offset of an empty layout may be the end of the memory.
         let offset = if layout.numel() == 0 { 0 } else { layout.offset() - low };
-        let layout = Layout::new(layout.shape().to_vec(), layout.strides().to_vec(), offset);
-        Stored { layout, half: place.half }
+        Stored { layout: layout.at(offset), half: place.half }
     };
     let arg = Arg { slot, offset: low * width(half), bytes: bytes(high - low, half) };
     (arg, places.iter().map(moved).collect())

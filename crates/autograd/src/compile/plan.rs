@@ -5,13 +5,14 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use gpu_core::{Arg, Buffer, CommandGraph, DType, Device, Launch, Role, Slot, limits};
 
+use super::conv_moments::fuse_moments;
 use super::explain::{Passes, PlanView};
 use super::lower::Lower;
 use super::memory::{self, Temp};
 use super::place::SlotKind;
 use super::request::Evaluation;
+use super::schedule::schedule;
 use super::simplify::simplify;
-use super::steps;
 use crate::op::Op;
 use crate::{Result, Tensor};
 
@@ -103,15 +104,16 @@ impl Plan {
         let (request, wiring, results) = evaluation.expand();
         let wiring = simplify(&request, &wiring);
         let mut lowered = Lower::run(device, &request, &wiring);
-        let steps = std::mem::take(&mut lowered.steps);
+        let mut steps = std::mem::take(&mut lowered.steps);
+        fuse_moments(&mut steps, device.target());
         let emitted = steps.len();
-        let launches = steps::join(steps, device.target());
+        let launches = schedule(steps, device.target());
         let passes = Passes {
             recorded: request.nodes.len(),
             merged: wiring.live.iter().filter(|&&l| !l).count(),
             views: request.nodes.iter().zip(&wiring.live).filter(|(n, live)| **live && n.is_view()).count(),
             inlined: lowered.inlined,
-            joined: emitted - launches.len(),
+            horizontal: emitted - launches.len(),
             live_bytes: live_bytes(&lowered, &launches),
         };
         let (slots, launches, numbers) = assign_memory(&lowered, launches);

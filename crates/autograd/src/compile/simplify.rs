@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::request::{Bytes, Request, Source, Wiring};
 use crate::op::Op;
 
-/// The wiring with equal nodes merged: users of a node that repeats an earlier one read that instead. Nodes whose results
-/// nobody reads any more are not live.
+/// The wiring with equal nodes merged: users of a node that repeats an earlier one read that instead. Nodes without
+/// a consumer on the way to a wanted one are dead.
 pub(super) fn simplify(request: &Request, wiring: &Wiring) -> Wiring {
     let mut inputs = wiring.inputs.clone();
     let mut first: HashMap<Vec<u8>, usize> = HashMap::new();

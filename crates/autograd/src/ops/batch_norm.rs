@@ -6,7 +6,7 @@ use gpu_core::{DType, Target};
 use crate::Tensor;
 use crate::compile::{Expr, Lower};
 use crate::gradient::decomposed;
-use crate::op::{KernelOp, Meta, Reach};
+use crate::op::{KernelOp, Meta};
 
 /// Results of [`batch_norm_train`].
 pub struct BatchNormOutput {
@@ -97,7 +97,7 @@ impl Tensor {
 }
 
 #[derive(Clone, Copy, Debug, Hash)]
-struct BatchNorm {
+pub(super) struct BatchNorm {
     eps_bits: u32,
 }
 
@@ -127,11 +127,8 @@ impl KernelOp for BatchNorm {
         let shape = cx.input_meta(0).shape;
         let (batch, channels, spatial) = BatchNorm::sizes(&shape);
         let (mut args, x) = cx.prologue(0, cx.buffers() - 3);
-        let moments = [cx.output(1), cx.output(2)];
-        if cx.target() == Target::Gpu || !cx.extend(0, |kernel| kernel.with_channel_moments(), &moments) {
-            args.extend(moments);
-            cx.launch(kernels::ChannelMoments { batch, channels, spatial, x }, &args);
-        }
+        args.extend([cx.output(1), cx.output(2)]);
+        cx.launch(kernels::ChannelMoments { batch, channels, spatial, x }, &args);
         let [weight, bias] = [1, 2].map(|i| cx.expr(i).channels(shape.len()));
         let [mean, var] = [1, 2].map(|o| cx.output_expr(o).channels(shape.len()));
         let scale = weight * (var + Expr::number(self.eps())).unary(Unary::Rsqrt);
@@ -148,10 +145,6 @@ impl KernelOp for BatchNorm {
 
     fn absorbs(&self, input: usize, _: Target) -> bool {
         input == 0
-    }
-
-    fn reach(&self) -> Reach {
-        Reach::Place
     }
 
     fn takes_halves(&self, input: usize) -> bool {

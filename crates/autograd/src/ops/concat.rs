@@ -1,13 +1,14 @@
 //! Joining tensors.
 
+use gpu_core::kernels::ZeroRanges;
 use gpu_core::{Layout, Target};
 
 use crate::Tensor;
-use crate::compile::{Joined, Lower};
-use crate::op::{KernelOp, Meta, Reach};
+use crate::compile::Lower;
+use crate::op::{KernelOp, Meta};
 
 #[derive(Debug, Hash)]
-struct Concat {
+pub(super) struct Concat {
     dim: usize,
 }
 
@@ -69,7 +70,7 @@ impl KernelOp for Concat {
 
     fn lower(&self, cx: &mut Lower) {
         let whole = Layout::contiguous(&cx.output_meta(0).shape);
-        let out = cx.joined_output();
+        let out = cx.concatenated_output();
         let mut start = 0;
         for i in 0..cx.inputs() {
             let len = cx.input_meta(i).shape[self.dim];
@@ -83,13 +84,9 @@ impl KernelOp for Concat {
         true
     }
 
-    fn joins(&self, inputs: &[Meta]) -> Option<Joined> {
+    fn concatenates(&self, inputs: &[Meta]) -> Option<Vec<usize>> {
         let leading: usize = inputs[0].shape[..self.dim].iter().product();
-        (leading == 1).then(|| Joined { starts: starts(inputs, 1), gaps: false })
-    }
-
-    fn reach(&self) -> Reach {
-        Reach::Place
+        (leading == 1).then(|| starts(inputs, 1))
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
@@ -144,11 +141,17 @@ impl KernelOp for FlattenAll {
     }
 
     fn lower(&self, cx: &mut Lower) {
-        let out = cx.joined_output();
+        let out = cx.concatenated_output();
         let inputs: Vec<Meta> = (0..cx.inputs()).map(|i| cx.input_meta(i)).collect();
+        let mut padding = vec![];
         for (i, start) in starts(&inputs, self.align).into_iter().enumerate() {
-            let dense = Layout::contiguous(&inputs[i].shape);
-            cx.write_part(i, out, Layout::new(dense.shape().to_vec(), dense.strides().to_vec(), start));
+            cx.write_part(i, out, Layout::contiguous(&inputs[i].shape).at(start));
+            let end = start + inputs[i].numel();
+            padding.push(end..end.next_multiple_of(self.align));
+        }
+        padding.retain(|range| !range.is_empty());
+        if !padding.is_empty() {
+            cx.launch(ZeroRanges { ranges: padding }, &[out]);
         }
     }
 
@@ -156,9 +159,8 @@ impl KernelOp for FlattenAll {
         true
     }
 
-    fn joins(&self, inputs: &[Meta]) -> Option<Joined> {
-        let gaps = inputs.iter().any(|m| !m.numel().is_multiple_of(self.align));
-        Some(Joined { starts: starts(inputs, self.align), gaps })
+    fn concatenates(&self, inputs: &[Meta]) -> Option<Vec<usize>> {
+        Some(starts(inputs, self.align))
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], _: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

@@ -5,13 +5,13 @@ use gpu_core::{Arg, DType, Layout, Target};
 
 use super::conv::{self, Steps, add_bias};
 use crate::compile::Lower;
-use crate::op::{KernelOp, Meta, Reach};
+use crate::op::{KernelOp, Meta};
 use crate::{Padding, Tensor};
 
 #[derive(Debug, Hash)]
-struct Conv2d(Conv2dShape);
+pub(super) struct Conv2d(pub(super) Conv2dShape);
 #[derive(Debug, Hash)]
-struct Conv2dInputGrad(Conv2dShape);
+pub(super) struct Conv2dInputGrad(pub(super) Conv2dShape);
 #[derive(Debug, Hash)]
 struct Conv2dWeightGrad(Conv2dShape);
 
@@ -100,11 +100,6 @@ fn weight_grad(shape: Conv2dShape, x: &Tensor, dy: &Tensor) -> Tensor {
     Tensor::record(Conv2dWeightGrad(shape), &[x, dy], vec![out]).remove(0)
 }
 
-/// How far the kernel reaches from one end to the other.
-fn extent(shape: &Conv2dShape) -> [usize; 2] {
-    [0, 1].map(|d| shape.dilation[d] * (shape.kernel[d].max(1) - 1) + 1)
-}
-
 /// Fills the output with zeros where it is a sum of nothing.
 fn is_empty(cx: &mut Lower) -> bool {
     let empty = cx.input_meta(0).numel() == 0 || cx.input_meta(1).numel() == 0;
@@ -145,14 +140,6 @@ impl KernelOp for Conv2d {
         input == 0 && target == Target::Cpu
     }
 
-    fn multiply_adds(&self, _: &[Meta]) -> u64 {
-        self.0.macs()
-    }
-
-    fn reach(&self) -> Reach {
-        Reach::Window { extent: extent(&self.0), stride: self.0.stride }
-    }
-
     fn takes_halves(&self, _: usize) -> bool {
         true
     }
@@ -179,14 +166,6 @@ impl KernelOp for Conv2dInputGrad {
 
     fn absorbs(&self, input: usize, target: Target) -> bool {
         input == 0 && target == Target::Cpu
-    }
-
-    fn multiply_adds(&self, _: &[Meta]) -> u64 {
-        self.0.macs()
-    }
-
-    fn reach(&self) -> Reach {
-        Reach::Spread { extent: extent(&self.0), stride: self.0.stride }
     }
 
     fn takes_halves(&self, _: usize) -> bool {

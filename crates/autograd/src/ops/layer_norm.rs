@@ -6,7 +6,7 @@ use gpu_core::kernels;
 use crate::Tensor;
 use crate::compile::Lower;
 use crate::gradient::decomposed;
-use crate::op::{KernelOp, Meta, Reach};
+use crate::op::{KernelOp, Meta};
 
 impl Tensor {
     /// Normalises over the last dimensions, which `weight` and `bias` have the shape of:
@@ -34,7 +34,7 @@ impl Tensor {
 
 /// From `[rows, cols]` to the normalised rows, their means and reciprocal deviations.
 #[derive(Clone, Copy, Debug, Hash)]
-struct LayerNorm {
+pub(super) struct LayerNorm {
     eps_bits: u32,
 }
 
@@ -50,10 +50,6 @@ impl KernelOp for LayerNorm {
             kernels::LayerNorm { rows: shape[0], cols: shape[1], eps: f32::from_bits(self.eps_bits) },
             &args,
         );
-    }
-
-    fn reach(&self) -> Reach {
-        Reach::Place
     }
 
     fn takes_halves(&self, input: usize) -> bool {

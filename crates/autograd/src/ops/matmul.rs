@@ -1,13 +1,16 @@
 //! Matrix products.
 
+use gpu_core::Layout;
+use gpu_core::kernels::Unary;
+
 use crate::Tensor;
 use crate::compile::Lower;
-use crate::op::{KernelOp, Meta, Op, View};
+use crate::op::{KernelOp, MapOp, Meta, Op, View};
 use crate::ops::map::broadcast;
 
 /// `[.., M, K] x [.., K, N]` with equal leading dimensions.
 #[derive(Debug, Hash)]
-struct MatMul;
+pub(super) struct MatMul;
 
 impl Tensor {
     /// Matrix product as `torch.matmul`: vectors are rows or columns, leading dimensions broadcast.
@@ -140,18 +143,41 @@ impl Tensor {
     }
 }
 
+/// With the last two dimensions exchanged.
+fn transposed(layout: &Layout) -> Layout {
+    let mut order: Vec<usize> = (0..layout.rank()).collect();
+    order.swap(layout.rank() - 2, layout.rank() - 1);
+    layout.permute(&order)
+}
+
+/// Whether a matrix is a transposed one, or one rounded after that.
+fn is_transposed(matrix: &Tensor) -> bool {
+    match &matrix.node.op {
+        Op::View(View::Permute(order)) => order[..] == [1, 0],
+        Op::Map(MapOp::Unary(Unary::AsHalf(_))) => {
+            matrix.node.state().inputs.first().is_some_and(is_transposed)
+        }
+        _ => false,
+    }
+}
+
 impl KernelOp for MatMul {
     fn name(&self) -> &'static str {
         "matmul"
     }
 
     fn lower(&self, cx: &mut Lower) {
-        let (a, b, out) = (cx.input(0), cx.input(1), cx.output(0));
-        cx.matmul(a, b, out);
+        let ((a, b), (out, order)) = ((cx.input(0), cx.input(1)), cx.output_layout(0));
+        if order.is_contiguous() {
+            cx.matmul(a, b, out);
+        } else {
+            // (A B)^T = B^T A^T
+            cx.matmul((b.0, transposed(&b.1)), (a.0, transposed(&a.1)), out);
+        }
     }
 
-    fn multiply_adds(&self, inputs: &[Meta]) -> u64 {
-        (inputs[0].numel() * inputs[1].shape.last().expect("a matrix")) as u64
+    fn produces(&self, _: usize, layout: &Layout) -> bool {
+        layout.is_contiguous() || transposed(layout).is_contiguous()
     }
 
     fn takes_halves(&self, _: usize) -> bool {
@@ -161,8 +187,7 @@ impl KernelOp for MatMul {
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
         let (a, b, g) = (&inputs[0], &inputs[1], grads[0].as_ref().expect("one output"));
         // Of a transposed matrix, as the weight of a linear layer is, in the order of what was transposed.
-        let turned = matches!(&b.node.op, Op::View(View::Permute(order)) if order[..] == [1, 0]);
-        let db = if turned {
+        let db = if is_transposed(b) {
             g.transpose(-1, -2).product(a).transpose(-1, -2)
         } else {
             a.transpose(-1, -2).product(g)

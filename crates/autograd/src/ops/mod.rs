@@ -43,6 +43,7 @@ mod softmax;
 mod sort;
 mod special;
 mod statistics;
+mod summary;
 mod unary;
 mod unfold;
 mod view;
@@ -68,4 +69,5 @@ pub use view::broadcast_tensors;
 
 pub(crate) use map::{broadcast, map_gradient};
 pub(crate) use reduce::reduce_gradient;
+pub(crate) use summary::{Reach, multiply_adds, reach};
 pub(crate) use view::view_gradient;

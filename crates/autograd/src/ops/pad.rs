@@ -6,7 +6,7 @@ use gpu_core::kernels::Map;
 use gpu_core::{Layout, Target};
 
 use crate::compile::Lower;
-use crate::op::{KernelOp, Meta, Op, Reach};
+use crate::op::{KernelOp, Meta, Op};
 use crate::{Tensor, cat};
 
 /// What padding is filled with.
@@ -23,7 +23,7 @@ pub enum Padding {
 
 /// The input among zeros: along dimension `d`, its element `i` comes to `at[d].0 + i * at[d].1`.
 #[derive(Debug, Hash)]
-struct Embed {
+pub(super) struct Embed {
     at: Vec<(usize, isize)>,
 }
 
@@ -145,10 +145,6 @@ impl KernelOp for Embed {
 
     fn absorbs(&self, _: usize, _: Target) -> bool {
         true
-    }
-
-    fn reach(&self) -> Reach {
-        Reach::Place
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

@@ -7,7 +7,7 @@ use super::gather::position;
 use super::pool::Pool2d;
 use crate::Tensor;
 use crate::compile::Lower;
-use crate::op::{KernelOp, Meta, Reach};
+use crate::op::{KernelOp, Meta};
 
 impl Pool2d {
     #[track_caller]
@@ -23,11 +23,6 @@ impl Pool2d {
             dilation: self.dilation,
         }
     }
-}
-
-fn reach(shape: &Pool2dShape) -> Reach {
-    let extent = [0, 1].map(|d| shape.dilation[d] * (shape.kernel[d] - 1) + 1);
-    Reach::Window { extent, stride: shape.stride }
 }
 
 fn output_meta(x: &Tensor, shape: &Pool2dShape, dtype: DType) -> Meta {
@@ -71,7 +66,7 @@ impl Tensor {
 }
 
 #[derive(Debug, Hash)]
-struct MaxPool2d(Pool2dShape);
+pub(super) struct MaxPool2d(pub(super) Pool2dShape);
 
 impl KernelOp for MaxPool2d {
     fn name(&self) -> &'static str {
@@ -81,10 +76,6 @@ impl KernelOp for MaxPool2d {
     fn lower(&self, cx: &mut Lower) {
         let args = [cx.dense(0), cx.output(0), cx.output(1)];
         cx.launch(kernels::MaxPool2d { shape: self.0 }, &args);
-    }
-
-    fn reach(&self) -> Reach {
-        reach(&self.0)
     }
 
     fn takes_halves(&self, _: usize) -> bool {
@@ -127,8 +118,8 @@ impl KernelOp for MaxPool2dGrad {
 }
 
 #[derive(Clone, Copy, Debug, Hash)]
-struct AvgPool2d {
-    shape: Pool2dShape,
+pub(super) struct AvgPool2d {
+    pub(super) shape: Pool2dShape,
     count_include_pad: bool,
     divisor: Option<usize>,
 }
@@ -142,10 +133,6 @@ impl KernelOp for AvgPool2d {
         let AvgPool2d { shape, count_include_pad, divisor } = *self;
         let args = [cx.dense(0), cx.output(0)];
         cx.launch(kernels::AvgPool2d { shape, count_include_pad, divisor }, &args);
-    }
-
-    fn reach(&self) -> Reach {
-        reach(&self.shape)
     }
 
     fn takes_halves(&self, _: usize) -> bool {

@@ -11,6 +11,8 @@ pub use gru::gru;
 pub use lstm::{LstmOutput, lstm};
 pub use rnn::{RnnNonlinearity, rnn};
 
+use std::any::Any;
+
 use gpu_core::kernels::Sequence;
 use gpu_core::{Arg, DType, Layout};
 
@@ -104,10 +106,9 @@ fn sequence(cx: &Lower) -> Sequence {
     Sequence { steps: shape[0], batch: shape[1], hidden: shape[2] }
 }
 
-/// Every step of every sequence multiplies with all weights; `inputs` begin with `x [T, N, I]` and both of them.
-fn multiply_adds(inputs: &[Meta]) -> u64 {
-    let [x, w_ih, w_hh, ..] = inputs else { unreachable!("a cell has two weights") };
-    (x.shape[0] * x.shape[1] * (w_ih.numel() + w_hh.numel())) as u64
+/// Whether an op is one of the cells.
+pub(super) fn is_cell(op: &dyn Any) -> bool {
+    op.is::<rnn::Rnn>() || op.is::<gru::Gru>() || op.is::<lstm::Lstm>()
 }
 
 /// Writes the products of input 0 `[T, N, I]` with input 1 `[G, I]` to `out` `[T, N, G]`.

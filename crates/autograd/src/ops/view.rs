@@ -129,7 +129,7 @@ pub fn broadcast_tensors<const N: usize>(tensors: [&Tensor; N]) -> [Tensor; N] {
 
 pub(crate) fn view_gradient(view: &View, input: &Tensor, grad: &Tensor) -> Vec<Option<Tensor>> {
     vec![Some(match view {
-        View::Alias | View::Again => grad.clone(),
+        View::Alias | View::Recompute => grad.clone(),
         View::Reshape => grad.reshape(input.shape()),
         View::Permute(order) => {
             let mut inverse = vec![0isize; order.len()];

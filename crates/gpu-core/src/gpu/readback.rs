@@ -19,7 +19,10 @@ impl Gpu {
     ) -> Result<PendingMap> {
         let _order = lock(&self.order);
         if self.passes(Point::Readback)? {
-            return Err(Error::Command { device: self.name.clone(), reason: "a copy to the host failed".into() });
+            return Err(Error::Command {
+                device: self.name.clone(),
+                reason: "a copy to the host failed".into(),
+            });
         }
         let copy = self.caught(|| {
             let mut encoder = self.device.create_command_encoder(&Default::default());
@@ -56,7 +59,8 @@ impl PendingMap {
     }
 
     pub fn wait(self) -> Result<Vec<u8>> {
-        self.gpu.poll(wgpu::PollType::Wait { submission_index: Some(self.submission.clone()), timeout: None })?;
+        self.gpu
+            .poll(wgpu::PollType::Wait { submission_index: Some(self.submission.clone()), timeout: None })?;
         let failed = |reason| Error::Command { device: self.gpu.name.clone(), reason };
         self.done.recv().map_err(|e| failed(e.to_string()))?.map_err(failed)?;
         let mapped = memory(&self.staging).get_mapped_range(..self.bytes as u64);

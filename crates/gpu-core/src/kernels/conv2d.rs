@@ -1,9 +1,8 @@
 //! Two-dimensional convolution.
 
 use std::fmt;
-use std::sync::Arc;
 
-use super::batch_norm::{Planes, put_moments};
+use super::batch_norm::{ChannelMoments, Planes, put_moments};
 use super::conv2d_cpu::Engine;
 use super::conv2d_gpu::{self, Correlate, Variant, correlation};
 use super::layer_norm::Moments;
@@ -142,9 +141,17 @@ impl Conv2d {
         shape.check_input(&x);
         Conv2d { shape, x, variant: Variant::default(), engine: Engine::forward(&shape), moments: false }
     }
-}
 
-impl Conv2d {
+    /// The convolution with the outputs of `moments` behind its own: what a launch of `moments` over its output writes, to the bit. `None`
+    /// where they are of other planes, or the CPU does not take them while a plane is in the cache.
+    pub fn with_moments(&self, moments: &ChannelMoments) -> Option<Conv2d> {
+        let planes = self.planes();
+        let same = [moments.batch, moments.channels, moments.spatial]
+            == [planes.batch, planes.channels, planes.spatial];
+        let pays = !self.moments && self.engine.whole_planes() && planes.columns().is_none();
+        (same && moments.x.is_plain() && pays).then(|| Conv2d { moments: true, ..self.clone() })
+    }
+
     fn planes(&self) -> Planes {
         let [height, width] = self.shape.output();
         Planes { batch: self.shape.batch, channels: self.shape.out_channels, spatial: height * width }
@@ -205,11 +212,6 @@ impl Kernel for Conv2d {
         self.engine.run(&self.x, args, Some(&mut moments));
         let first = self.x.arity() + 2;
         put_moments(&planes.merged(&moments), args.write(first), args.write(first + 1));
-    }
-
-    fn with_channel_moments(&self) -> Option<Arc<dyn Kernel>> {
-        let pays = !self.moments && self.engine.whole_planes() && self.planes().columns().is_none();
-        pays.then(|| Arc::new(Conv2d { moments: true, ..self.clone() }) as Arc<dyn Kernel>)
     }
 
     fn cost(&self) -> Cost {

@@ -25,14 +25,14 @@ pub(super) enum Variant {
     #[default]
     Direct,
     /// Tiles of a subgroup of `lanes` invocations.
-    Subgroup(Tile),
+    Subgroup(PixelTile),
     /// Tiles of a workgroup.
     Shared(WorkgroupTile),
 }
 
 /// A subgroup and what it computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Tile {
+pub(super) struct PixelTile {
     pub lanes: usize,
     /// Pixels, about; the weight gradient has no use for them.
     pub pixels: usize,
@@ -44,7 +44,7 @@ impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Variant::Direct => write!(f, "direct"),
-            Variant::Subgroup(Tile { lanes, pixels, runs }) => {
+            Variant::Subgroup(PixelTile { lanes, pixels, runs }) => {
                 write!(f, "subgroup of {lanes}, {pixels} pixels, {runs} runs")
             }
             Variant::Shared(WorkgroupTile { rows, cols, micro }) => {
@@ -77,7 +77,7 @@ pub(super) fn correlations(shape: &Conv2dShape, transposed: bool, gpu: &GpuProfi
         (GpuFamily::Software, None) => return vec![Variant::Direct],
         _ => return hardware(channels),
     };
-    let tile = |pixels, runs| Variant::Subgroup(Tile { lanes, pixels, runs });
+    let tile = |pixels, runs| Variant::Subgroup(PixelTile { lanes, pixels, runs });
     let [pixels, most] = FIRST_TILE;
     match channels.div_ceil(lanes) {
         1 => vec![tile(pixels, 1)],
@@ -95,7 +95,7 @@ pub(super) fn weight_gradients(shape: &Conv2dShape, gpu: &GpuProfile) -> Vec<Var
     }
     match (gpu.family, gpu.subgroup) {
         (GpuFamily::Software, Some(lanes)) => {
-            vec![Variant::Subgroup(Tile { lanes: lanes as usize, pixels: 1, runs: 1 })]
+            vec![Variant::Subgroup(PixelTile { lanes: lanes as usize, pixels: 1, runs: 1 })]
         }
         (GpuFamily::Software, None) => vec![Variant::Direct],
         _ => hardware(outer),

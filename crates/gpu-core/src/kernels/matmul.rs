@@ -24,15 +24,15 @@ pub struct MatMul {
     m: usize,
     n: usize,
     k: usize,
-    a: Operand,
-    b: Operand,
+    a: Factor,
+    b: Factor,
     /// How a GPU computes it.
     variant: Variant,
 }
 
 /// One factor: the layout of its batch dimensions, with the offset, and its strides along M or N and along K.
 #[derive(Clone, Debug)]
-struct Operand {
+struct Factor {
     batch: Layout,
     step: isize,
     deep: isize,
@@ -57,8 +57,8 @@ impl MatMul {
             m,
             n,
             k,
-            a: Operand { batch: a_batch, step: a_steps[0], deep: a_steps[1], end: end(&a) },
-            b: Operand { batch: b_batch, step: b_steps[1], deep: b_steps[0], end: end(&b) },
+            a: Factor { batch: a_batch, step: a_steps[0], deep: a_steps[1], end: end(&a) },
+            b: Factor { batch: b_batch, step: b_steps[1], deep: b_steps[0], end: end(&b) },
             variant: Variant::ANY,
         };
         product.merge();
@@ -219,7 +219,7 @@ impl MatMul {
             let (row, rest) = (t % row_tasks * rows, t / row_tasks);
             let (batch, k) = (rest % batches, rest / batches * depth);
             let size = [rows.min(self.m - row), self.n, depth.min(self.k - k)];
-            let at = |o: &Operand, step: usize| {
+            let at = |o: &Factor, step: usize| {
                 o.batch.position(batch) as isize + step as isize * o.step + k as isize * o.deep
             };
             let (a_at, b_at) = (at(&self.a, row), at(&self.b, 0));

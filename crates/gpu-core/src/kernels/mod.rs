@@ -28,6 +28,7 @@ mod sort;
 #[cfg(test)]
 mod threads;
 mod workgroup_tile;
+mod zero_ranges;
 
 pub use attention::{Attention, AttentionGrad, AttentionInputs, AttentionStats};
 pub use batch_norm::{ChannelMoments, ChannelSums};
@@ -50,3 +51,4 @@ pub use reduce::{Reduce, ReduceOp};
 pub use scan::{Scan, ScanOp};
 pub use softmax::{Softmax, SoftmaxGrad};
 pub use sort::ArgSort;
+pub use zero_ranges::ZeroRanges;

@@ -21,7 +21,7 @@ use crate::simd::vectorized;
 use crate::tune::{GpuFamily, GpuProfile, Variants};
 use crate::wgsl::{Source, wgsl};
 use crate::{Cost, Kernel, Shader};
-use tile::Tile;
+use tile::RowTile;
 
 /// Sizes of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,7 +75,13 @@ impl Sequence {
     }
 
     /// A forward pass: packing the weights of `gates` gates into the scratch memory, bound last, then every step.
-    fn forward_shaders(&self, text: &str, gates: usize, scratch_binding: usize, tile: Tile) -> Vec<Shader> {
+    fn forward_shaders(
+        &self,
+        text: &str,
+        gates: usize,
+        scratch_binding: usize,
+        tile: RowTile,
+    ) -> Vec<Shader> {
         let binding = format!(
             "@group(0) @binding({scratch_binding}) var<storage, read_write> scratch: array<vec4<f32>>;"
         );
@@ -89,7 +95,7 @@ impl Sequence {
 
     /// A backward pass: every step, and one more for the initial state. The last `gates` of `gradients` gradients a unit belong to
     /// the products with the state.
-    fn backward_shaders(&self, source: Source, gates: usize, gradients: usize, tile: Tile) -> Vec<Shader> {
+    fn backward_shaders(&self, source: Source, gates: usize, gradients: usize, tile: RowTile) -> Vec<Shader> {
         let products = tile.backward(self.hidden, gates, gradients);
         let source = source.block("products", &products).with(wgsl!("math")).finish();
         let mut shaders = self.turns(source.clone(), self.steps + 1, tile);
@@ -98,7 +104,7 @@ impl Sequence {
     }
 
     /// `count` dispatches that take turns in which of the step numbers they read.
-    fn turns(&self, source: String, count: usize, tile: Tile) -> Vec<Shader> {
+    fn turns(&self, source: String, count: usize, tile: RowTile) -> Vec<Shader> {
         let invocations = self.batch.div_ceil(tile.rows) * self.hidden;
         let turn = |k: usize| Source::new(&source).set("TURN", k % 2).set("ROWS", tile.rows).finish();
         let two = [0, 1].map(|k| Shader::linear(turn(k), invocations, 64));
@@ -110,14 +116,14 @@ impl Sequence {
         &self,
         name: &str,
         gpu: &GpuProfile,
-        make: impl Fn(Tile) -> K,
+        make: impl Fn(RowTile) -> K,
     ) -> Option<Variants> {
         let rows: &[usize] = if gpu.family == GpuFamily::Software { &[8, 4, 16] } else { &[1, 2, 4, 8] };
         let mut options: Vec<(String, Arc<dyn Kernel>)> = vec![];
         for rows in rows.iter().map(|&r| r.min(self.batch)) {
             let name = format!("{rows} rows");
             if options.iter().all(|(known, _)| *known != name) {
-                options.push((name, Arc::new(make(Tile { rows }))));
+                options.push((name, Arc::new(make(RowTile { rows }))));
             }
         }
         Some(Variants { class: format!("{name} {} {}", self.batch, self.hidden), options })

@@ -131,7 +131,7 @@ impl OnDevice<'_> {
         let access = graph.launches()[0].kernel().access();
         let used = || self.buffers.iter().zip(&access);
         for (buffer, _) in used().filter(|(_, access)| **access == Access::ReadWrite) {
-            self.device.write(buffer, &noise(buffer.bytes()));
+            self.device.write(buffer, &noise(buffer.bytes()))?;
         }
         graph.run(self.device, &self.buffers)?;
         let outputs = used().filter(|(_, access)| **access != Access::Read);

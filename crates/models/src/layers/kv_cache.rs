@@ -1,6 +1,6 @@
 //! Keys and values of earlier positions, kept while a sequence is generated.
 
-use autograd::{DType, Device, Tensor};
+use autograd::{Device, Tensor};
 
 /// Keys and values `[N, heads, S, E]` of up to `S` positions, of which the first [`len`](KvCache::len) are filled. With it, a
 /// new position costs one row of attention instead of the whole sequence. All sizes are fixed, and where to write is a

@@ -2,13 +2,10 @@
 
 use gpu_core::kernels;
 
-use super::{
-    RnnOutput, Sizes, all, arrays, input_gradients, last, multiply_adds, project, sequence,
-    state_weight_gradient,
-};
+use super::{RnnOutput, Sizes, all, arrays, input_gradients, last, project, sequence, state_weight_gradient};
 use crate::compile::Lower;
 use crate::gradient::decomposed;
-use crate::op::{KernelOp, Meta};
+use crate::op::KernelOp;
 use crate::{Tensor, cat};
 
 /// A GRU over the sequence `x [T, N, I]` from state `h0 [N, H]`, with `w_ih [3H, I]`, `w_hh [3H, H]` and biases `[3H]`, all
@@ -49,7 +46,7 @@ pub fn gru(
 /// From `x`, `w_ih`, `w_hh`, the bias of r, z, n and of what r resets, and `h0` to the states and the gates of all steps,
 /// and what r resets.
 #[derive(Debug, Hash)]
-struct Gru;
+pub(super) struct Gru;
 
 impl KernelOp for Gru {
     fn name(&self) -> &'static str {
@@ -62,10 +59,6 @@ impl KernelOp for Gru {
         project(cx, gates);
         let [w_hh, bias, h0] = [2, 3, 4].map(|i| cx.dense(i));
         cx.launch(kernels::Gru::new(sequence), &[w_hh, bias, h0, gates, m, y]);
-    }
-
-    fn multiply_adds(&self, inputs: &[Meta]) -> u64 {
-        multiply_adds(inputs)
     }
 
     fn gradient(

@@ -3,9 +3,7 @@
 use gpu_core::DType;
 use gpu_core::kernels;
 
-use super::{
-    Sizes, all, arrays, input_gradients, last, multiply_adds, project, sequence, state_weight_gradient,
-};
+use super::{Sizes, all, arrays, input_gradients, last, project, sequence, state_weight_gradient};
 use crate::compile::Lower;
 use crate::gradient::decomposed;
 use crate::op::{KernelOp, Meta};
@@ -62,7 +60,7 @@ pub fn lstm(
 
 /// From `x`, `w_ih`, `w_hh`, the bias, `h0` and `c0` to the states, the gates and the cells of all steps.
 #[derive(Debug, Hash)]
-struct Lstm;
+pub(super) struct Lstm;
 
 impl KernelOp for Lstm {
     fn name(&self) -> &'static str {
@@ -75,10 +73,6 @@ impl KernelOp for Lstm {
         project(cx, gates);
         let [w_hh, bias, h0, c0] = [2, 3, 4, 5].map(|i| cx.dense(i));
         cx.launch(kernels::Lstm::new(sequence), &[w_hh, bias, h0, c0, gates, cells, y]);
-    }
-
-    fn multiply_adds(&self, inputs: &[Meta]) -> u64 {
-        multiply_adds(inputs)
     }
 
     fn gradient(

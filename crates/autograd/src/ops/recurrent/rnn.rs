@@ -2,14 +2,11 @@
 
 use gpu_core::kernels;
 
-use super::{
-    RnnOutput, Sizes, all, arrays, input_gradients, last, multiply_adds, project, sequence,
-    state_weight_gradient,
-};
+use super::{RnnOutput, Sizes, all, arrays, input_gradients, last, project, sequence, state_weight_gradient};
 use crate::Tensor;
 use crate::compile::Lower;
 use crate::gradient::decomposed;
-use crate::op::{KernelOp, Meta};
+use crate::op::KernelOp;
 
 /// What a plain recurrent cell applies to its sums.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -53,7 +50,7 @@ pub fn rnn(
 
 /// From `x`, `w_ih`, `w_hh`, the bias and `h0` to the states of all steps.
 #[derive(Clone, Copy, Debug, Hash)]
-struct Rnn(RnnNonlinearity);
+pub(super) struct Rnn(RnnNonlinearity);
 
 impl Rnn {
     fn relu(self) -> bool {
@@ -73,10 +70,6 @@ impl KernelOp for Rnn {
         let [w_hh, bias, h0] = [2, 3, 4].map(|i| cx.dense(i));
         let y = cx.output(0);
         cx.launch(kernels::Rnn::new(sequence, self.relu()), &[w_hh, bias, h0, a, y]);
-    }
-
-    fn multiply_adds(&self, inputs: &[Meta]) -> u64 {
-        multiply_adds(inputs)
     }
 
     fn gradient(

@@ -6,7 +6,7 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::cpu::{KEYS, LANES, Lanes, Shared, TASKS, Tile, neighbours, pack, with_buffer};
+use super::cpu::{KEYS, LANES, Lanes, ScoreTile, Shared, TASKS, neighbours, pack, with_buffer};
 use super::product::{Matrix, product};
 use super::{AttentionGrad, Problem};
 use crate::kernels::scratch::ScratchVec;
@@ -129,7 +129,7 @@ impl WithSimd for Task<'_> {
                     product(simd, [rows, LANES, p.features], k.rows(key), q_lanes, s_tile, false);
                     product(simd, [rows, LANES, p.values], v.rows(key), dy_lanes, d_tile, false);
                     let (scores, slopes) = (&mut scores[..rows], &mut slopes[..rows]);
-                    p.mask(self.mask, Tile { batch, query, count: queries, key }, scores);
+                    p.mask(self.mask, ScoreTile { batch, query, count: queries, key }, scores);
                     differentiate(scores, slopes, &log_sums, &deltas);
                     product(simd, [rows, p.values, queries], s_tile, dy_rows, dv.rows(key), true);
                     product(simd, [rows, p.features, queries], d_tile, q_rows, dk.rows(key), true);

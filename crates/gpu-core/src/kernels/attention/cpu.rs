@@ -96,7 +96,7 @@ pub(super) unsafe fn pack(x: Matrix, count: usize, scale: f32, out: &mut [Lanes]
 
 /// A tile of scores: its first query and key, and the queries in it.
 #[derive(Clone, Copy)]
-pub(super) struct Tile {
+pub(super) struct ScoreTile {
     pub batch: usize,
     pub query: usize,
     pub count: usize,
@@ -106,7 +106,7 @@ pub(super) struct Tile {
 impl Problem {
     /// Applies the mask, and minus infinity to what a query does not see.
     #[inline(always)]
-    pub(super) fn mask(&self, mask: &[u32], tile: Tile, scores: &mut [Lanes]) {
+    pub(super) fn mask(&self, mask: &[u32], tile: ScoreTile, scores: &mut [Lanes]) {
         if let Some((dtype, rows)) = &self.mask {
             let base = rows.batch.position(tile.batch) as isize + tile.query as isize * rows.row;
             for (j, scores) in scores.iter_mut().enumerate() {

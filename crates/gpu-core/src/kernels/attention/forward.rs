@@ -6,7 +6,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::Attention;
-use super::cpu::{KEYS, LANES, Lanes, Shared, TASKS, Tile, neighbours, pack, with_buffer};
+use super::cpu::{KEYS, LANES, Lanes, ScoreTile, Shared, TASKS, neighbours, pack, with_buffer};
 use super::product::{Matrix, product};
 use crate::vecmath::exp;
 
@@ -81,7 +81,11 @@ impl WithSimd for Task<'_> {
                     let tile = Matrix::dense(scores.as_mut_ptr().cast(), LANES);
                     let size = [rows, LANES, p.features];
                     product(simd, size, k.rows(key), packed_rows, tile, false);
-                    p.mask(self.mask, Tile { batch: self.batch, query, count, key }, &mut scores[..rows]);
+                    p.mask(
+                        self.mask,
+                        ScoreTile { batch: self.batch, query, count, key },
+                        &mut scores[..rows],
+                    );
                     let fade = running.add(&mut scores[..rows]);
                     if key > 0 {
                         scale(sums, [count, p.values], &fade);

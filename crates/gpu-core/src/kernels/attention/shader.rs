@@ -9,14 +9,14 @@ use crate::{DType, Shader};
 const WIDTH: usize = 64;
 
 /// Rows of one argument that the shader reads as `NAME_at(row, column)`, from `NAME_row(batch, row)`.
-struct Operand<'a> {
+struct Argument<'a> {
     name: &'static str,
     binding: usize,
     rows: &'a Rows,
     cols: usize,
 }
 
-impl Operand<'_> {
+impl Argument<'_> {
     /// Whether vectors of four columns are aligned in memory.
     fn vectors(&self) -> bool {
         let Rows { batch, row, col, .. } = self.rows;
@@ -73,7 +73,7 @@ impl Operand<'_> {
 }
 
 /// `let NAME = ` the dot product of the invocation's own row of `a` with the row `b_other` of `b`.
-fn dot(name: &str, a: &Operand, b: &Operand) -> String {
+fn dot(name: &str, a: &Argument, b: &Argument) -> String {
     let mut text = format!("        var {name}_sums = vec4<f32>(0.0);\n");
     for c in a.columns() {
         let (own, b) = (a.own(c), b.name);
@@ -180,8 +180,8 @@ impl Problem {
             .with(wgsl!("math"))
     }
 
-    fn operands(&self) -> [Operand<'_>; 3] {
-        let operand = |name, binding, rows, cols| Operand { name, binding, rows, cols };
+    fn operands(&self) -> [Argument<'_>; 3] {
+        let operand = |name, binding, rows, cols| Argument { name, binding, rows, cols };
         [
             operand("q", 0, &self.q, self.features),
             operand("k", 1, &self.k, self.features),
@@ -208,7 +208,7 @@ pub(super) fn forward(of: &Attention) -> Shader {
 
 impl AttentionGrad {
     /// The accessors of all arguments.
-    fn accessors(&self, dy: &Operand) -> String {
+    fn accessors(&self, dy: &Argument) -> String {
         let p = &self.problem;
         let operands: String = p.operands().iter().chain([dy]).map(|o| o.accessors("read")).collect();
         let stats = "@group(0) @binding(4) var<storage, read> stats: array<f32>;\n";
@@ -216,8 +216,8 @@ impl AttentionGrad {
         operands + stats + &p.mask_fn(5) + &output(next, "dq_result") + &output(next + 1, "dkv_result")
     }
 
-    fn upstream(&self) -> Operand<'_> {
-        Operand { name: "dy", binding: 3, rows: &self.dy, cols: self.problem.values }
+    fn upstream(&self) -> Argument<'_> {
+        Argument { name: "dy", binding: 3, rows: &self.dy, cols: self.problem.values }
     }
 }
 
@@ -262,7 +262,7 @@ pub(super) fn grad_key(of: &AttentionGrad) -> Shader {
 }
 
 pub(super) fn stats(of: &AttentionStats) -> Shader {
-    let operand = |name, binding, rows| Operand { name, binding, rows, cols: of.values };
+    let operand = |name, binding, rows| Argument { name, binding, rows, cols: of.values };
     let [y, dy] = [operand("y", 0, &of.y), operand("dy", 1, &of.dy)];
     let source = Source::new(wgsl!("attention_stats"))
         .set("ROWS", of.rows())

@@ -35,7 +35,7 @@ impl WithSimd for Task<'_> {
 }
 
 /// The grid that a tile is part of, and where its operands lie.
-struct Place<'a> {
+struct TileInput<'a> {
     grid: &'a Grid,
     offsets: &'a [usize],
     group: usize,
@@ -63,7 +63,7 @@ impl Task<'_> {
                 let stride = of.blocks() * offsets.len() * of.block();
                 let own = weights[group * stride..].as_ptr();
                 weights = &weights[of.groups * stride..];
-                let place = Place { grid, offsets, group, source, image, panel, weights: own, direct };
+                let place = TileInput { grid, offsets, group, source, image, panel, weights: own, direct };
                 self.grid::<S, R, V>(simd, &place);
             }
         }
@@ -90,7 +90,7 @@ impl Task<'_> {
     }
 
     #[inline(always)]
-    fn grid<S: Simd, const R: usize, const V: usize>(&self, simd: S, place: &Place) {
+    fn grid<S: Simd, const R: usize, const V: usize>(&self, simd: S, place: &TileInput) {
         let pixels = place.grid.rows * place.grid.cols * self.images.len();
         let vectors = pixels.div_ceil(S::F32_LANES);
         let mut at = 0;
@@ -110,7 +110,7 @@ impl Task<'_> {
     fn tile<S: Simd, const R: usize, const V: usize>(
         &self,
         simd: S,
-        place: &Place,
+        place: &TileInput,
         at: usize,
         pixels: usize,
     ) -> usize {
@@ -176,7 +176,7 @@ impl Task<'_> {
 
     /// Position in the source and in the output of every `step`-th pixel from `first` on.
     #[inline(always)]
-    fn walk(&self, place: &Place, first: usize, step: usize, out: &mut [(usize, usize)]) {
+    fn walk(&self, place: &TileInput, first: usize, step: usize, out: &mut [(usize, usize)]) {
         let (of, grid) = (self.of, place.grid);
         let area = grid.rows * grid.cols;
         let (mut image, mut row, mut col) = (first / area, first % area / grid.cols, first % grid.cols);
@@ -201,7 +201,7 @@ impl Task<'_> {
 /// # Safety
 /// The panel holds `width` floats for every offset, and the slack.
 #[inline(always)]
-unsafe fn gather<S: Simd>(place: &Place, walk: &[(usize, usize)], width: usize) {
+unsafe fn gather<S: Simd>(place: &TileInput, walk: &[(usize, usize)], width: usize) {
     // Runs of neighbours, cut into vectors. What a vector copies beyond its run is overwritten by the next one.
     let mut runs = [(0, 0); TILE];
     let mut count = 0;

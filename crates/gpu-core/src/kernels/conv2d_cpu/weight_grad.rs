@@ -124,7 +124,7 @@ impl WithSimd for Task<'_> {
 
 /// One operand of the sums: rows of pixels of several images.
 #[derive(Clone, Copy)]
-struct Operand {
+struct StridedRows {
     start: *const f32,
     /// Floats from one image to the next.
     image: usize,
@@ -149,11 +149,11 @@ impl Task<'_> {
         for first in self.channels.clone().step_by(of.channels) {
             let channels = of.channels.min(self.channels.end - first);
             self.fill(first, channels, planes);
-            let mut x = Operand { start: planes.as_ptr(), image: of.channels * len, row: 0 };
+            let mut x = StridedRows { start: planes.as_ptr(), image: of.channels * len, row: 0 };
             if !direct {
                 // SAFETY: the buffers were sized for this.
                 unsafe { self.panel::<S>(planes, channels, padded, panel.as_mut_ptr()) };
-                x = Operand { start: panel.as_ptr(), image: padded, row: 0 };
+                x = StridedRows { start: panel.as_ptr(), image: padded, row: 0 };
             }
             let offset = |k: usize| match direct {
                 true => k / taps * len + of.grid.taps[k % taps].1,
@@ -183,7 +183,7 @@ impl Task<'_> {
 
     /// The output gradient of the task's images: in place, or copied with zeros where a row is no multiple of a vector.
     #[inline(always)]
-    fn gradient(&mut self, padded: usize, copy: &mut [f32]) -> Operand {
+    fn gradient(&mut self, padded: usize, copy: &mut [f32]) -> StridedRows {
         let of = self.of;
         let (rows, pixels) = (of.outer, of.grid.rows * of.grid.cols);
         let first = |n: usize| (n * of.shape.groups + self.group) * rows * pixels;
@@ -191,7 +191,7 @@ impl Task<'_> {
             && let Some(dy) = self.dy.plain()
         {
             let start = dy[first(self.images.start)..].as_ptr();
-            return Operand { start, image: of.shape.groups * rows * pixels, row: pixels };
+            return StridedRows { start, image: of.shape.groups * rows * pixels, row: pixels };
         }
         let together = (BLOCK / pixels).max(1);
         for (n, out) in self.images.clone().zip(copy.chunks_exact_mut(rows * padded)) {
@@ -205,7 +205,7 @@ impl Task<'_> {
                 }
             }
         }
-        Operand { start: copy.as_ptr(), image: rows * padded, row: padded }
+        StridedRows { start: copy.as_ptr(), image: rows * padded, row: padded }
     }
 
     /// Planes `[image][channel]` of some channels.
@@ -258,9 +258,9 @@ impl Task<'_> {
 #[allow(clippy::needless_range_loop)] // constant bounds, which unroll
 unsafe fn sums<S: Simd, const R: usize, const V: usize>(
     simd: S,
-    dy: Operand,
+    dy: StridedRows,
     rows: &[usize; R],
-    x: Operand,
+    x: StridedRows,
     offsets: &[usize; V],
     position: &[usize],
     images: usize,

@@ -2,7 +2,7 @@
 //! that each pixel is loaded once for all of them.
 
 use super::taps::{Taps, phases};
-use super::{FIRST_TILE, Tile};
+use super::{FIRST_TILE, PixelTile};
 use crate::Shader;
 use crate::kernels::conv2d::Conv2dShape;
 use crate::kernels::prologue::{Prologue, with_math};
@@ -32,13 +32,13 @@ struct Phase {
 const PRODUCTS: usize = 800;
 
 impl<'a> Correlate<'a> {
-    pub fn forward(shape: &'a Conv2dShape, x: &'a Prologue, tile: Tile) -> Correlate<'a> {
-        let Tile { lanes, pixels, runs } = tile;
+    pub fn forward(shape: &'a Conv2dShape, x: &'a Prologue, tile: PixelTile) -> Correlate<'a> {
+        let PixelTile { lanes, pixels, runs } = tile;
         Correlate { shape, operand: x, transposed: false, lanes, pixels, runs }
     }
 
-    pub fn input_grad(shape: &'a Conv2dShape, dy: &'a Prologue, tile: Tile) -> Correlate<'a> {
-        let Tile { lanes, pixels, runs } = tile;
+    pub fn input_grad(shape: &'a Conv2dShape, dy: &'a Prologue, tile: PixelTile) -> Correlate<'a> {
+        let PixelTile { lanes, pixels, runs } = tile;
         Correlate { shape, operand: dy, transposed: true, lanes, pixels, runs }
     }
 

@@ -1,6 +1,6 @@
 //! How shaders load an operand of a product.
 
-use super::{MatMul, Operand};
+use super::{Factor, MatMul};
 
 /// Which elements of an operand lie side by side, so that four can be loaded at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(super) enum Load {
 pub(super) struct Side<'a> {
     /// `a` or `b`, the name of its buffer.
     pub name: char,
-    pub operand: &'a Operand,
+    pub operand: &'a Factor,
     pub load: Load,
     pub tile: usize,
     /// M or N.
@@ -32,7 +32,7 @@ impl<'a> Side<'a> {
         Side::new('b', &p.b, tile, p.n, p)
     }
 
-    fn new(name: char, operand: &'a Operand, tile: usize, size: usize, p: &MatMul) -> Side<'a> {
+    fn new(name: char, operand: &'a Factor, tile: usize, size: usize, p: &MatMul) -> Side<'a> {
         let whole = |x: isize| x % 4 == 0;
         let (batch, k) = (&operand.batch, p.k);
         let empty = size == 0 || k == 0 || batch.numel() == 0;

@@ -8,7 +8,7 @@ use crate::Shader;
 use crate::wgsl::{Source, wgsl};
 
 /// The tile: `rows` from an operand that is handed round, `cols` from one that the lanes keep to themselves.
-struct Tile<'a> {
+struct TileCode<'a> {
     lanes: usize,
     rows: Side<'a>,
     cols: Side<'a>,
@@ -16,7 +16,7 @@ struct Tile<'a> {
     swap: bool,
 }
 
-impl Tile<'_> {
+impl TileCode<'_> {
     /// Elements of K that an iteration handles.
     fn step(&self) -> usize {
         if self.rows.load == Load::Across { self.lanes } else { 4 }
@@ -215,7 +215,7 @@ pub(super) fn shader(p: &MatMul, lanes: usize, swap: bool) -> Shader {
     let vectors = p.whole_vectors() && !swap && b.load == Load::Across;
     let accessors = p.accessors(&a, &b, vectors);
     let (rows, cols) = if swap { (b, a) } else { (a, b) };
-    let tile = Tile { lanes, rows, cols, swap };
+    let tile = TileCode { lanes, rows, cols, swap };
     let (down, along) = (tile.rows.size.div_ceil(tile.rows.tile), tile.cols.size.div_ceil(tile.cols.tile));
     let splits = p.splits();
     let source = Source::new(wgsl!("matmul_subgroup"))

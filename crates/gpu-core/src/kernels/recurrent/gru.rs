@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use super::product::Panels;
-use super::tile::Tile;
+use super::tile::RowTile;
 use super::{Sequence, add, before_and_at};
 use crate::simd::vectorized;
 use crate::tune::{GpuProfile, Variants};
@@ -25,12 +25,12 @@ use crate::{Access, Args, Cost, Kernel, Shader, Target};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gru {
     sequence: Sequence,
-    tile: Tile,
+    tile: RowTile,
 }
 
 impl Gru {
     pub fn new(sequence: Sequence) -> Gru {
-        Gru { sequence, tile: Tile::default() }
+        Gru { sequence, tile: RowTile::default() }
     }
 }
 
@@ -144,12 +144,12 @@ fn step(
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GruGrad {
     sequence: Sequence,
-    tile: Tile,
+    tile: RowTile,
 }
 
 impl GruGrad {
     pub fn new(sequence: Sequence) -> GruGrad {
-        GruGrad { sequence, tile: Tile::default() }
+        GruGrad { sequence, tile: RowTile::default() }
     }
 }
 

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::product::Panels;
-use super::tile::Tile;
+use super::tile::RowTile;
 use super::{Sequence, add, before_and_at};
 use crate::simd::vectorized;
 use crate::tune::{GpuProfile, Variants};
@@ -24,12 +24,12 @@ use crate::{Access, Args, Cost, Kernel, Shader, Target};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lstm {
     sequence: Sequence,
-    tile: Tile,
+    tile: RowTile,
 }
 
 impl Lstm {
     pub fn new(sequence: Sequence) -> Lstm {
-        Lstm { sequence, tile: Tile::default() }
+        Lstm { sequence, tile: RowTile::default() }
     }
 }
 
@@ -141,12 +141,12 @@ pub struct LstmGrad {
     sequence: Sequence,
     /// Whether gradients come from the cells, too, and not only from the outputs.
     cells: bool,
-    tile: Tile,
+    tile: RowTile,
 }
 
 impl LstmGrad {
     pub fn new(sequence: Sequence, cells: bool) -> LstmGrad {
-        LstmGrad { sequence, cells, tile: Tile::default() }
+        LstmGrad { sequence, cells, tile: RowTile::default() }
     }
 }
 

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::product::Panels;
-use super::tile::Tile;
+use super::tile::RowTile;
 use super::{Sequence, add, before_and_at};
 use crate::simd::vectorized;
 use crate::tune::{GpuProfile, Variants};
@@ -19,12 +19,12 @@ use crate::{Access, Args, Cost, Kernel, Shader, Target};
 pub struct Rnn {
     sequence: Sequence,
     relu: bool,
-    tile: Tile,
+    tile: RowTile,
 }
 
 impl Rnn {
     pub fn new(sequence: Sequence, relu: bool) -> Rnn {
-        Rnn { sequence, relu, tile: Tile::default() }
+        Rnn { sequence, relu, tile: RowTile::default() }
     }
 }
 
@@ -99,12 +99,12 @@ impl Rnn {
 pub struct RnnGrad {
     sequence: Sequence,
     relu: bool,
-    tile: Tile,
+    tile: RowTile,
 }
 
 impl RnnGrad {
     pub fn new(sequence: Sequence, relu: bool) -> RnnGrad {
-        RnnGrad { sequence, relu, tile: Tile::default() }
+        RnnGrad { sequence, relu, tile: RowTile::default() }
     }
 }
 

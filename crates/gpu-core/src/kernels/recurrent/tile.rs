@@ -4,18 +4,18 @@ use std::fmt::Write;
 
 /// What an invocation computes of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tile {
+pub(super) struct RowTile {
     /// Rows of the batch; a unit of each.
     pub rows: usize,
 }
 
-impl Default for Tile {
-    fn default() -> Tile {
-        Tile { rows: 1 }
+impl Default for RowTile {
+    fn default() -> RowTile {
+        RowTile { rows: 1 }
     }
 }
 
-impl Tile {
+impl RowTile {
     /// The products with the packed weights of `gates` gates, and the units.
     pub fn forward(self, hidden: usize, gates: usize) -> String {
         let (zero, part) = if gates == 1 { ("0.0", ".x") } else { ("vec4<f32>(0.0)", "") };

@@ -17,6 +17,7 @@ mod reduce;
 mod scan;
 mod softmax;
 mod sort;
+mod zero_ranges;
 
 use super::twin::Case;
 use crate::philox::{philox, uniform};
@@ -41,6 +42,7 @@ pub(super) fn all() -> Vec<Case> {
         scan::cases(),
         softmax::cases(),
         sort::cases(),
+        zero_ranges::cases(),
     ]
     .concat()
 }

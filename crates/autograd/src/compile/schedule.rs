@@ -1,4 +1,4 @@
-//! What lowering emits: launches, and element-wise code that may still be joined with its neighbours.
+//! The schedule: the steps that lowering emits, put in order, and element-wise steps of one shape fused horizontally.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) struct MapStep {
     to: Vec<Place>,
 }
 
-/// Results of fewer elements are joined only to save launches.
+/// Results of fewer elements are fused only to save launches.
 const SMALL: usize = 16 * 1024;
 /// How far a step may be moved ahead.
 const FAR: usize = 64;
@@ -107,8 +107,8 @@ impl Touched {
     }
 }
 
-/// Moves small element-wise steps behind everything that does not need them, so that those of many layers meet: updates of
-/// running statistics and gradients of scales.
+/// Moves small element-wise steps behind everything that does not depend on them, so that those of many layers become neighbours:
+/// updates of running statistics and gradients of scales.
 fn sink(steps: Vec<Step>) -> Vec<Step> {
     let mut later: Vec<(Step, Touched)> = vec![];
     // From the last step on; `later` holds what follows, in reverse.
@@ -122,18 +122,18 @@ fn sink(steps: Vec<Step>) -> Vec<Step> {
     later.into_iter().rev().map(|(step, _)| step).collect()
 }
 
-/// Joins element-wise steps of one shape that do not need each other: small ones to save launches, large ones where they
-/// read the same tensor.
-pub(super) fn join(steps: Vec<Step>, target: Target) -> Vec<Launch> {
+/// The launches in order. Element-wise steps of one shape that do not depend on each other are fused: small ones to save launches,
+/// large ones where they read the same tensor.
+pub(super) fn schedule(steps: Vec<Step>, target: Target) -> Vec<Launch> {
     let mut done: Vec<(Step, Touched)> = vec![];
     for step in sink(steps) {
         let touched = Touched::by(&step);
         if let Step::Map(map) = &step
-            && let Some((at, joined)) = partner(&done, map, &touched, target)
+            && let Some((at, fused)) = partner(&done, map, &touched, target)
         {
-            let joined = Step::Map(joined);
-            let touched = Touched::by(&joined);
-            done[at] = (joined, touched);
+            let fused = Step::Map(fused);
+            let touched = Touched::by(&fused);
+            done[at] = (fused, touched);
             continue;
         }
         done.push((step, touched));
@@ -145,7 +145,7 @@ pub(super) fn join(steps: Vec<Step>, target: Target) -> Vec<Launch> {
     done.into_iter().map(launch).collect()
 }
 
-/// The nearest step before that `map` can be joined with, and the joined one.
+/// The nearest earlier step that `map` can be fused with, and the fused one.
 fn partner(
     done: &[(Step, Touched)],
     map: &MapStep,
@@ -159,9 +159,9 @@ fn partner(
             return None;
         }
         if let Step::Map(before) = step
-            && let Some(joined) = before.with(map, target)
+            && let Some(fused) = before.fused_with(map, target)
         {
-            return Some((at, joined));
+            return Some((at, fused));
         }
     }
     None
@@ -169,7 +169,7 @@ fn partner(
 
 impl MapStep {
     /// Both steps as one, if that pays and fits.
-    fn with(&self, other: &MapStep, target: Target) -> Option<MapStep> {
+    fn fused_with(&self, other: &MapStep, target: Target) -> Option<MapStep> {
         if self.expr.shape() != other.expr.shape() {
             return None;
         }
@@ -183,13 +183,13 @@ impl MapStep {
         if numel > SMALL && !shared {
             return None;
         }
-        let joined = MapStep {
+        let fused = MapStep {
             expr: Expr::side_by_side(&[&self.expr, &other.expr]),
             to: self.to.iter().chain(&other.to).cloned().collect(),
         };
-        let reads = joined.expr.slots();
-        let apart = joined.to.iter().all(|place| !reads.contains(&place.slot));
-        let fits = apart && joined.buffers() <= target.arguments() && joined.expr.len() <= MAX_CODE;
-        fits.then_some(joined)
+        let reads = fused.expr.slots();
+        let apart = fused.to.iter().all(|place| !reads.contains(&place.slot));
+        let fits = apart && fused.buffers() <= target.arguments() && fused.expr.len() <= MAX_CODE;
+        fits.then_some(fused)
     }
 }

@@ -1,0 +1,43 @@
+//! On the CPU a convolution takes mean and variance of its output's channels while a plane is in the cache: the reduction of a batch
+//! norm behind it needs no launch of its own.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use gpu_core::kernels::{ChannelMoments, Conv2d};
+use gpu_core::{Launch, Target};
+
+use super::fuse;
+use super::schedule::{Step, overlap};
+
+/// Removes the reductions that convolutions before them can take over.
+pub(super) fn fuse_moments(steps: &mut Vec<Step>, target: Target) {
+    if target == Target::Gpu || !fuse::enabled() {
+        return;
+    }
+    let mut at = 0;
+    while at < steps.len() {
+        match taken_over(&steps[..at], &steps[at]) {
+            Some((producer, both)) => {
+                steps[producer] = Step::Kernel(both);
+                steps.remove(at);
+            }
+            None => at += 1,
+        }
+    }
+}
+
+/// Where `step` is the reduction of a convolution's output: the step of that, and a launch that does both.
+fn taken_over(before: &[Step], step: &Step) -> Option<(usize, Launch)> {
+    let Step::Kernel(reduction) = step else { return None };
+    let moments: &ChannelMoments = (&**reduction.kernel() as &dyn Any).downcast_ref()?;
+    let &[x, mean, var, ..] = reduction.args() else { return None };
+    let producer = before.iter().rposition(|s| overlap(&s.ranges().1, &[x]))?;
+    let Step::Kernel(launch) = &before[producer] else { return None };
+    let conv: &Conv2d = (&**launch.kernel() as &dyn Any).downcast_ref()?;
+    let output = launch.args().iter().position(|arg| *arg == x)?;
+    let apart = launch.args().iter().all(|arg| arg.slot != mean.slot && arg.slot != var.slot);
+    let both = apart.then(|| conv.with_moments(moments)).flatten()?;
+    let (own, scratch) = launch.args().split_at(output + 1);
+    Some((producer, Launch::new(Arc::new(both), [own, &[mean, var], scratch].concat())))
+}

@@ -1,0 +1,113 @@
+//! Emitting launches, and element-wise code with places for its results.
+
+use std::sync::Arc;
+
+use gpu_core::kernels::MatMul;
+use gpu_core::{Access, Arg, DType, Half, Kernel, Launch, Layout, Role, Target};
+
+use super::Lower;
+use crate::compile::expr::Expr;
+use crate::compile::place::{self, Place, SlotKind};
+use crate::compile::schedule::{MAX_CODE, MapStep, Step};
+
+impl Lower<'_> {
+    /// Whether the plan is for the CPU or a GPU.
+    pub fn target(&self) -> Target {
+        self.device.target()
+    }
+
+    /// Buffers that one launch may bind, scratch memory included.
+    pub fn buffers(&self) -> usize {
+        self.target().arguments()
+    }
+
+    /// Whether one launch can compute an expression.
+    pub fn fits(&self, expr: &Expr) -> bool {
+        expr.slots().len() < self.buffers() && expr.len() <= MAX_CODE
+    }
+
+    /// Temporary memory for `numel` elements, alive from its first to its last launch.
+    pub fn temp(&mut self, numel: usize) -> Arg {
+        let bytes = numel * DType::BYTES;
+        let slot = self.slot(SlotKind::Temp, bytes, Role::Activation);
+        Arg { slot, offset: 0, bytes }
+    }
+
+    /// Temporary memory as an operand of `shape`.
+    pub fn temp_expr(&self, arg: Arg, shape: &[usize]) -> Expr {
+        Expr::load(Place::new(arg.slot, Layout::contiguous(shape)), DType::F32)
+    }
+
+    /// Appends a launch; scratch memory that the kernel asks for is added. A launch that writes nothing is left out.
+    pub fn launch(&mut self, kernel: impl Kernel + 'static, args: &[Arg]) {
+        let access = kernel.access();
+        if access.iter().zip(args).all(|(a, arg)| *a == Access::Read || arg.bytes == 0) {
+            return;
+        }
+        let sizes: Vec<usize> = args.iter().map(|arg| arg.bytes).collect();
+        let kernel = self.device.tuned(Arc::new(kernel), &sizes);
+        let mut args = args.to_vec();
+        self.copy_reads_of_written_slots(&access, &mut args);
+        let scratch = kernel.scratch(self.target());
+        if scratch > 0 {
+            args.push(self.temp(scratch.div_ceil(DType::BYTES)));
+        }
+        self.steps.push(Step::Kernel(Launch::new(kernel, args)));
+    }
+
+    /// A buffer can't be bound for reading and for writing at once, not even at different ranges: copies what is read.
+    fn copy_reads_of_written_slots(&mut self, access: &[Access], args: &mut [Arg]) {
+        for i in 0..args.len() {
+            let written = |(a, arg): (&Access, &Arg)| *a != Access::Read && arg.slot == args[i].slot;
+            if access[i] == Access::Read && access.iter().zip(&*args).any(written) {
+                let words = args[i].bytes / DType::BYTES;
+                let layout = Layout::new(vec![words], vec![1], args[i].offset / DType::BYTES);
+                args[i] = self.write_dense(Expr::load(Place::new(args[i].slot, layout), DType::U32));
+            }
+        }
+    }
+
+    /// A matrix product of strided operands into dense memory.
+    pub(crate) fn matmul(&mut self, a: (Arg, Layout), b: (Arg, Layout), out: Arg) {
+        self.launch(MatMul::new(a.1, b.1), &[a.0, b.0, out]);
+    }
+
+    /// Computes an expression into memory.
+    pub(super) fn write(&mut self, expr: Expr, to: Place) {
+        if to.layout.numel() == 0 {
+            return;
+        }
+        // A buffer can't be bound for reading and for writing at once.
+        let expr = if expr.slots().contains(&to.slot) {
+            let dtype = expr.dtype();
+            Expr::load(self.dense_temp(expr, None), dtype)
+        } else {
+            expr
+        };
+        let expr = match to.half {
+            Some(half) => expr.packed_as(half),
+            None => expr,
+        };
+        // Neighbouring invocations write neighbouring elements.
+        let order = to.memory_order();
+        let layout = to.layout.permute(&order);
+        let expr = expr.view(layout.shape(), |l| Some(l.permute(&order))).expect("permuting always works");
+        let to = Place { layout, ..to };
+        self.steps.push(Step::Map(MapStep::new(expr, to)));
+    }
+
+    /// As [`write_dense`](Lower::write_dense), packed if `half` says as what.
+    pub(super) fn dense_temp(&mut self, expr: Expr, half: Option<Half>) -> Place {
+        let layout = Layout::contiguous(expr.shape());
+        let slot = self.slot(SlotKind::Temp, place::bytes(expr.numel(), half), Role::Activation);
+        let place = Place { slot, layout, half };
+        self.write(expr, place.clone());
+        place
+    }
+
+    /// Computes an expression into a dense temporary.
+    pub(super) fn write_dense(&mut self, expr: Expr) -> Arg {
+        let place = self.dense_temp(expr, None);
+        Arg { slot: place.slot, offset: 0, bytes: place.layout.numel() * DType::BYTES }
+    }
+}

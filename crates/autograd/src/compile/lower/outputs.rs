@@ -1,0 +1,98 @@
+//! Memory for the outputs of the node that is lowered, and the parts of concatenated tensors among them.
+
+use gpu_core::{Arg, DType, Layout, Role};
+
+use super::Lower;
+use crate::compile::expr::Expr;
+use crate::compile::place::{self, Place, SlotKind, Value};
+use crate::compile::request::Source;
+use crate::op::Meta;
+
+impl Lower<'_> {
+    /// Shape and type of output `i`.
+    pub fn output_meta(&self, i: usize) -> &Meta {
+        &self.request.nodes[self.node].outputs[i]
+    }
+
+    /// Memory for output `i`, dense in row-major order.
+    pub fn output(&mut self, i: usize) -> Arg {
+        let (arg, layout) = self.output_layout(i);
+        debug_assert!(layout.is_contiguous(), "an op that produces {layout:?} asks for output_layout");
+        arg
+    }
+
+    /// Memory for output `i`, and the order of its elements there: a permutation of a dense layout that the op
+    /// [`produces`](crate::KernelOp::produces).
+    pub fn output_layout(&mut self, i: usize) -> (Arg, Layout) {
+        let place = self.place_output(self.node, i);
+        let offset = place.layout.offset() * DType::BYTES;
+        let bytes = place::bytes(place.layout.numel(), place.half);
+        (Arg { slot: place.slot, offset, bytes }, place.layout.at(0))
+    }
+
+    /// Makes `expr` output `o`: by a launch if it is worth the memory, else by the launches that read it.
+    pub fn computed(&mut self, o: usize, expr: Expr) {
+        if self.stored[self.node][o] {
+            let place = self.place_output(self.node, o);
+            self.write(expr, place);
+        } else {
+            self.inlined += 1;
+            self.values[self.node][o] = Some(Value::Computed(expr));
+        }
+    }
+
+    /// Decides where an output lies: in the tensor that it is a part of, or in a slot of its own.
+    fn place_output(&mut self, node: usize, output: usize) -> Place {
+        let place = match self.parts.get(&(node, output)).cloned() {
+            Some(part) => {
+                let whole = self.place_concatenated(part.whole);
+                let offset = whole.layout.offset() + part.layout.offset();
+                Place::new(whole.slot, part.layout.at(offset))
+            }
+            None => {
+                let layout = Layout::contiguous(&self.request.nodes[node].outputs[output].shape);
+                let (kind, half) = match self.wiring.wanted[node] {
+                    true => (SlotKind::Output, None),
+                    false => (SlotKind::Temp, self.request.nodes[node].half),
+                };
+                let slot = self.slot(kind, place::bytes(layout.numel(), half), Role::Activation);
+                Place { slot, layout, half }
+            }
+        };
+        self.values[node][output] = Some(Value::Memory(place.clone()));
+        place
+    }
+
+    /// The memory of a node that concatenates its inputs: made when the first of them is produced.
+    fn place_concatenated(&mut self, node: usize) -> Place {
+        match &self.values[node][0] {
+            Some(Value::Memory(place)) => place.clone(),
+            _ => self.place_output(node, 0),
+        }
+    }
+
+    /// Output `o`, already computed, as an operand.
+    pub fn output_expr(&self, o: usize) -> Expr {
+        self.source_expr(Source::Node(self.node, o))
+    }
+
+    /// Output 0 of an op that [concatenates](crate::KernelOp::concatenates) its inputs, some of which may lie in it already.
+    pub fn concatenated_output(&mut self) -> Arg {
+        let place = self.place_concatenated(self.node);
+        let (offset, bytes) = (place.layout.offset() * DType::BYTES, place.layout.numel() * DType::BYTES);
+        Arg { slot: place.slot, offset, bytes }
+    }
+
+    /// Copies input `i` into a part of an output, unless it was produced there.
+    pub fn write_part(&mut self, i: usize, out: Arg, part: Layout) {
+        let expr = self.expr(i).expand(part.shape());
+        let offset = part.offset() + out.offset / DType::BYTES;
+        let to = Place::new(out.slot, part.at(offset));
+        let there = expr.place().is_some_and(|from| {
+            from.slot == to.slot && from.layout.offset() == to.layout.offset() && from.layout.is_contiguous()
+        });
+        if !there {
+            self.write(expr, to);
+        }
+    }
+}
