@@ -135,11 +135,15 @@ struct Cifar {
 impl Task for Cifar {
     type Batch = Batch;
 
-    fn train(&self, batch: &Batch) -> wgrad::train::Result<Outcome> {
+    fn inputs(&self, batch: &Batch) -> wgrad::train::Result<Option<Vec<Tensor>>> {
         let batch = batch.to_device(&self.device)?;
-        let logits = self.net.forward(&batch.images, Mode::Train);
-        let loss = logits.cross_entropy_smoothed(&batch.labels, SMOOTHING);
-        Ok(Outcome::new(loss).accuracy(&logits, &batch.labels))
+        Ok(Some(vec![batch.images, batch.labels]))
+    }
+
+    fn forward(&self, inputs: &[Tensor]) -> Outcome {
+        let (images, labels) = (&inputs[0], &inputs[1]);
+        let logits = self.net.forward(images, Mode::Train);
+        Outcome::new(logits.cross_entropy_smoothed(labels, SMOOTHING)).accuracy(&logits, labels)
     }
 
     fn evaluate(&self) -> wgrad::train::Result<Vec<(&'static str, f64)>> {

@@ -97,10 +97,14 @@ impl Digits {
 impl Task for Digits {
     type Batch = Batch;
 
-    fn train(&self, batch: &Batch) -> wgrad::train::Result<Outcome> {
+    fn inputs(&self, batch: &Batch) -> wgrad::train::Result<Option<Vec<Tensor>>> {
         let batch = batch.to_device(&self.device)?;
-        let logits = self.logits(&batch.images);
-        Ok(Outcome::new(logits.cross_entropy(&batch.labels)).accuracy(&logits, &batch.labels))
+        Ok(Some(vec![batch.images, batch.labels]))
+    }
+
+    fn forward(&self, inputs: &[Tensor]) -> Outcome {
+        let (logits, labels) = (self.logits(&inputs[0]), &inputs[1]);
+        Outcome::new(logits.cross_entropy(labels)).accuracy(&logits, labels)
     }
 
     fn evaluate(&self) -> wgrad::train::Result<Vec<(&'static str, f64)>> {

@@ -115,9 +115,12 @@ struct Language {
 impl Task for Language {
     type Batch = TextBatch;
 
-    fn train(&self, batch: &TextBatch) -> wgrad::train::Result<Outcome> {
-        let [tokens, next] = batch.to_device(&self.device)?;
-        Ok(Outcome::new(self.net.loss(&tokens, &next, Mode::Train)))
+    fn inputs(&self, batch: &TextBatch) -> wgrad::train::Result<Option<Vec<Tensor>>> {
+        Ok(Some(batch.to_device(&self.device)?.into()))
+    }
+
+    fn forward(&self, inputs: &[Tensor]) -> Outcome {
+        Outcome::new(self.net.loss(&inputs[0], &inputs[1], Mode::Train))
     }
 
     fn evaluate(&self) -> wgrad::train::Result<Vec<(&'static str, f64)>> {

@@ -154,11 +154,22 @@ impl Recording {
             gradients.variables().iter().filter_map(reader).unzip();
         let updates: Vec<Tensor> = log.updates.iter().map(|(_, value)| value.clone()).collect();
         let others = gradients.root().into_iter().chain(gradients.outputs()).chain(&updates);
-        let results: Vec<Tensor> = slopes.into_iter().chain(others.map(transaction::dense)).collect();
         let known: HashSet<*const Node> =
             inputs.iter().chain(log.read_tensors()).map(|t| Arc::as_ptr(&t.node)).collect();
-        let mut snapshot = Snapshot::within(results.iter(), |node| known.contains(&Arc::as_ptr(node)))?;
-        let sources: Vec<Source> = results.iter().map(|t| snapshot.source(t)).collect();
+        // Each computed by the pass, in memory of its own.
+        let own = |t: Tensor| {
+            let base = t.in_order().node;
+            let given = base.is_leaf() || known.contains(&Arc::as_ptr(&base));
+            if given { transaction::copy(&t) } else { t }
+        };
+        let results: Vec<Tensor> =
+            slopes.into_iter().chain(others.map(transaction::dense)).map(own).collect();
+        let snapshot = Snapshot::within(results.iter(), |node| known.contains(&Arc::as_ptr(node)))?;
+        let of = |t: &Tensor| {
+            let n = snapshot.find(t).expect("results are computed by the pass");
+            Source::Node(n, t.output)
+        };
+        let sources: Vec<Source> = results.iter().map(of).collect();
         let leaf = |t: &Tensor| log.leaf(&inputs, t);
         let leaves: Vec<Leaf> = snapshot.leaves.iter().map(leaf).collect();
         let leaf_of = |draw: usize| leaves.iter().position(|l| matches!(l, Leaf::Draw(d) if *d == draw));
@@ -213,15 +224,11 @@ impl Recording {
         };
         let leaves: Vec<Tensor> = this.leaves.iter().zip(drawn).map(read).collect();
         let device = inputs[0].device();
-        let call = Tensor::record_op(device, Op::Call(this.clone()), leaves.clone(), this.metas.clone());
-        let result = |(k, source): (usize, &Source)| match *source {
-            Source::Leaf(leaf) => leaves[leaf].clone(),
-            Source::Node(..) => {
-                let op = Op::Returned(k);
-                Tensor::record_op(device, op, vec![call[k].clone()], vec![this.metas[k].clone()]).remove(0)
-            }
+        let call = Tensor::record_op(device, Op::Call(this.clone()), leaves, this.metas.clone());
+        let result = |(k, (call, meta)): (usize, (Tensor, &Meta))| {
+            Tensor::record_op(device, Op::Returned(k), vec![call], vec![meta.clone()]).remove(0)
         };
-        let mut results = this.results.iter().enumerate().map(result);
+        let mut results = call.into_iter().zip(&this.metas).enumerate().map(result);
         let slopes: Vec<Tensor> = results.by_ref().take(this.variables.len()).collect();
         let mut gradients = Gradients::from_pairs(this.variables.iter().map(Reader::read).zip(slopes));
         if this.has_loss {

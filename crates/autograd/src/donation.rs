@@ -7,13 +7,13 @@
 
 use std::sync::{Arc, MutexGuard};
 
-use crate::compile::Source;
+use crate::compile::{Failure, Source};
 use crate::history::Dying;
 use crate::node::Stored;
 use crate::op::Op;
 use crate::snapshot::Snapshot;
 use crate::state::Versions;
-use crate::{Error, Result, Tensor};
+use crate::{Result, Tensor};
 
 /// The in-place pairs of a snapshot, and the memory that was taken for them.
 pub(crate) struct Donations {
@@ -64,8 +64,8 @@ impl Donations {
     }
 
     /// Puts the memory back after a failure, unless it may be half overwritten.
-    pub fn take_back(self, error: &Error) {
-        if !matches!(error, Error::Kernel { .. }) {
+    pub fn take_back(self, failure: &Failure) {
+        if !failure.overwrote {
             put_back(self.taken);
         }
     }

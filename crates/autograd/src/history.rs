@@ -33,7 +33,7 @@ impl History {
         let mut found = vec![];
         let mut left: Vec<Arc<Node>> = loss.map(|t| t.node.clone()).into_iter().collect();
         while let Some(node) = left.pop() {
-            if !seen.insert(Arc::as_ptr(&node)) {
+            if node.is_leaf() || !seen.insert(Arc::as_ptr(&node)) {
                 continue;
             }
             let inputs = node.inputs();
@@ -86,7 +86,7 @@ impl History {
             let severed = wanted && !entry.node.is_view() && (freed || !entry.node.requires_grad);
             Member { node: &entry.node, inputs: &entry.inputs, known: 1 + usize::from(freed), severed }
         });
-        let known = self.nodes.iter().filter(|(node, _)| !node.is_leaf() && !snapshot.contains(node));
+        let known = self.nodes.iter().filter(|(node, _)| !snapshot.contains(node));
         let known = known.map(|(node, inputs)| {
             let severed = !node.is_view() && node.state().values.iter().all(Option::is_some);
             Member { node, inputs, known: 1, severed }

@@ -11,7 +11,7 @@ use gpu_core::{Buffer, Device};
 use crate::compile::Source;
 use crate::history::History;
 use crate::node::{Node, Stored};
-use crate::op::Op;
+use crate::op::{Op, View};
 use crate::{Result, Tensor};
 
 /// Pending nodes in the order of recording, in which inputs come first, and the tensors in memory that they read.
@@ -163,9 +163,10 @@ impl Snapshot {
 
     /// Gives aliases without a gradient the values of what they show, so that they do not keep its history.
     pub fn detach_views(&self) {
-        let views = self.nodes.iter().map(|entry| &entry.node);
-        for node in views.filter(|node| node.is_view() && !node.requires_grad) {
-            if let Some(stored) = (Tensor { node: node.clone(), output: 0 }).memory() {
+        // In order, so that each view looks no further than at the one before.
+        let in_order = |node: &Node| matches!(node.op, Op::View(View::Alias | View::Reshape));
+        for Entry { node, inputs, .. } in self.nodes.iter().filter(|entry| in_order(&entry.node)) {
+            if let Some(stored) = inputs[0].node.value(inputs[0].output).filter(|_| !node.requires_grad) {
                 let mut state = node.state();
                 state.values[0] = Some(stored);
                 let freed = std::mem::take(&mut state.inputs);
@@ -173,18 +174,6 @@ impl Snapshot {
                 drop(freed);
             }
         }
-    }
-
-    /// Where a tensor comes from; a new leaf if it is none of the nodes.
-    pub fn source(&mut self, tensor: &Tensor) -> Source {
-        if let Some(n) = self.find(tensor) {
-            return Source::Node(n, tensor.output);
-        }
-        let leaf = self.leaves.iter().position(|leaf| leaf.same(tensor)).unwrap_or_else(|| {
-            self.leaves.push(tensor.clone());
-            self.leaves.len() - 1
-        });
-        Source::Leaf(leaf)
     }
 
     pub fn device(&self) -> Option<&Device> {

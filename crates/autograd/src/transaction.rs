@@ -5,7 +5,7 @@ use std::sync::MutexGuard;
 use gpu_core::kernels::Unary;
 use gpu_core::{Buffer, Device};
 
-use crate::compile::{self, Evaluation};
+use crate::compile::{self, Evaluation, Failure};
 use crate::donation::Donations;
 use crate::history::History;
 use crate::node::Stored;
@@ -72,7 +72,7 @@ pub fn evaluate(tensors: &[&Tensor]) -> Result<()> {
     let kept = keep(&snapshot, &wanted);
     let stored = snapshot.stored(|_| None)?;
     let evaluation = Evaluation::new(&snapshot, stored, kept, vec![], no_donations(&snapshot));
-    let values = compile::run(&device, &evaluation)?;
+    let values = compile::run(&device, &evaluation).map_err(|failure| failure.error)?;
     evaluation.kept().zip(values).for_each(|(n, buffers)| snapshot.set_values(n, buffers));
     snapshot.detach_views();
     Ok(())
@@ -97,6 +97,11 @@ pub(crate) fn dense(tensor: &Tensor) -> Tensor {
     if base.viewed().is_none() && !matches!(base.op, Op::Scalars(_) | Op::Literal(_)) {
         return tensor.clone();
     }
+    copy(tensor)
+}
+
+/// A copy without a gradient.
+pub(crate) fn copy(tensor: &Tensor) -> Tensor {
     let copy = Op::Map(MapOp::Unary(Unary::Cast(tensor.dtype())));
     Tensor::record_op(tensor.device(), copy, vec![tensor.detach()], vec![tensor.meta().clone()]).remove(0)
 }
@@ -203,9 +208,9 @@ impl Transaction {
         let computed = self.launch(device, snapshot, &wanted, &donations);
         let values = match computed {
             Ok(values) => values,
-            Err(error) => {
-                donations.take_back(&error);
-                return Err(error);
+            Err(failure) => {
+                donations.take_back(&failure);
+                return Err(failure.error);
             }
         };
         values.into_iter().for_each(|(n, buffers)| snapshot.set_values(n, buffers));
@@ -224,7 +229,7 @@ impl Transaction {
         snapshot: &Snapshot,
         wanted: &[bool],
         donations: &Donations,
-    ) -> Result<Vec<(usize, Vec<Buffer>)>> {
+    ) -> std::result::Result<Vec<(usize, Vec<Buffer>)>, Failure> {
         if snapshot.nodes.is_empty() {
             return Ok(vec![]);
         }

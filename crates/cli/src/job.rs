@@ -128,11 +128,15 @@ impl Images {
 impl Task for Images {
     type Batch = Batch;
 
-    fn train(&self, batch: &Batch) -> train::Result<Outcome> {
+    fn inputs(&self, batch: &Batch) -> train::Result<Option<Vec<Tensor>>> {
         let batch = batch.to_device(&self.device)?;
-        let logits = (self.net)(&batch.images, Mode::Train);
-        let loss = logits.cross_entropy_smoothed(&batch.labels, self.label_smoothing);
-        Ok(Outcome::new(loss).accuracy(&logits, &batch.labels))
+        Ok(Some(vec![batch.images, batch.labels]))
+    }
+
+    fn forward(&self, inputs: &[Tensor]) -> Outcome {
+        let (images, labels) = (&inputs[0], &inputs[1]);
+        let logits = (self.net)(images, Mode::Train);
+        Outcome::new(logits.cross_entropy_smoothed(labels, self.label_smoothing)).accuracy(&logits, labels)
     }
 
     fn evaluate(&self) -> train::Result<Vec<(&'static str, f64)>> {
@@ -157,23 +161,27 @@ impl Language {
         Ok(Language { device: params.device().clone(), net, text, train, validation, batch: *batch })
     }
 
-    fn loss(&self, batch: &TextBatch, mode: Mode) -> train::Result<Tensor> {
-        let [tokens, next] = batch.to_device(&self.device)?;
-        Ok(self.net.logits(&tokens, mode).flatten(0, 1).cross_entropy(&next.flatten(0, 1)))
+    fn loss(&self, tokens: &Tensor, next: &Tensor, mode: Mode) -> Tensor {
+        self.net.logits(tokens, mode).flatten(0, 1).cross_entropy(&next.flatten(0, 1))
     }
 }
 
 impl Task for Language {
     type Batch = TextBatch;
 
-    fn train(&self, batch: &TextBatch) -> train::Result<Outcome> {
-        Ok(Outcome::new(self.loss(batch, Mode::Train)?))
+    fn inputs(&self, batch: &TextBatch) -> train::Result<Option<Vec<Tensor>>> {
+        Ok(Some(batch.to_device(&self.device)?.into()))
+    }
+
+    fn forward(&self, inputs: &[Tensor]) -> Outcome {
+        Outcome::new(self.loss(&inputs[0], &inputs[1], Mode::Train))
     }
 
     fn evaluate(&self) -> train::Result<Vec<(&'static str, f64)>> {
         let (mut sum, mut count) = (0.0, 0);
         for batch in self.validation.all(self.batch) {
-            sum += f64::from(self.loss(&batch, Mode::Eval)?.item()?) * batch.tokens.len() as f64;
+            let [tokens, next] = batch.to_device(&self.device)?;
+            sum += f64::from(self.loss(&tokens, &next, Mode::Eval).item()?) * batch.tokens.len() as f64;
             count += batch.tokens.len();
         }
         let loss = sum / count as f64;

@@ -90,13 +90,14 @@ impl Cpu {
         profiler: Option<&Profiler>,
         warm: bool,
     ) -> Result<()> {
-        let mut under_way = None;
+        let (mut under_way, mut done) = (None, 0);
         let outcome = self.turn()?.run(|| {
             for launch in graph.launches() {
                 under_way = Some(launch);
                 let start = profiler.map(|_| Instant::now());
                 assert!(self.faults.pass(Point::Launch) != Some(Strike::Fail), "a fault on purpose");
                 run_launch(launch, bindings);
+                done += 1;
                 if let (Some(profiler), Some(start)) = (profiler, start) {
                     profiler.launch(launch.kernel(), LaunchTime { start, time: start.elapsed() }, warm);
                 }
@@ -106,6 +107,7 @@ impl Cpu {
             kernel: under_way.map_or_else(String::new, |launch| launch.kernel().name().into()),
             device: self.name.clone(),
             reason: message(&*panic),
+            launches: done,
         })
     }
 
@@ -123,10 +125,8 @@ impl Cpu {
         assert!(offset + bytes <= buffer.bytes());
         let _turn = self.turn()?;
         if self.faults.pass(Point::Readback) == Some(Strike::Fail) {
-            return Err(Error::Command {
-                device: self.name.clone(),
-                reason: "a copy to the host failed".into(),
-            });
+            let (device, role) = (self.name.clone(), "values on the host");
+            return Err(Error::OutOfMemory { device, bytes, role, in_use: 0, limit: None });
         }
         // SAFETY: in range; the turn keeps every writer out.
         Ok(unsafe { std::slice::from_raw_parts(host(buffer).add(offset), bytes) }.to_vec())

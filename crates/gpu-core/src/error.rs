@@ -51,11 +51,12 @@ pub enum Error {
         "the graph of {op} recorded at {location} was freed by a step. Read it before the step, or name it as an output of the step"
     )]
     Freed { op: String, location: String },
-    /// A kernel's CPU twin panicked, or a kernel could not make its shaders. What it should have written is undefined.
+    /// A kernel's CPU twin panicked, or a kernel could not make its shaders. What it should have written is undefined; `launches` of its
+    /// graph were done before it.
     #[error(
         "kernel {kernel} failed on {device}: {reason}. This is a bug of the kernel; restart from the last checkpoint"
     )]
-    Kernel { kernel: String, device: String, reason: String },
+    Kernel { kernel: String, device: String, reason: String, launches: usize },
     /// A buffer that does not fit the use asked for. Nothing was done.
     #[error("{buffer} can't be used on {device}: {reason}")]
     Buffer { buffer: String, device: String, reason: String },

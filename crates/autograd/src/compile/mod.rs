@@ -19,5 +19,5 @@ pub use expr::Expr;
 pub use fuse::set_fusion;
 pub use lower::Lower;
 pub use plan::plans;
-pub(crate) use plan::run;
+pub(crate) use plan::{Failure, run};
 pub(crate) use request::{Bytes, Evaluation, Source};

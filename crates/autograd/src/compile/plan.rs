@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use gpu_core::{Arg, Buffer, CommandGraph, DType, Device, Launch, Role, Slot, limits};
+use gpu_core::{Access, Arg, Buffer, CommandGraph, DType, Device, Launch, Role, Slot, limits};
 
 use super::conv_moments::fuse_moments;
 use super::explain::{Passes, PlanView};
@@ -14,7 +14,7 @@ use super::request::Evaluation;
 use super::schedule::schedule;
 use super::simplify::simplify;
 use crate::op::Op;
-use crate::{Result, Tensor};
+use crate::{Error, Result, Tensor};
 
 /// A compiled request.
 struct Plan {
@@ -53,8 +53,11 @@ static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
 /// Evaluates: the values of the kept nodes, in order.
 ///
 /// # Errors
-/// Whatever goes wrong on the device. Nothing was overwritten then, unless the error says that a kernel failed.
-pub(crate) fn run(device: &Device, evaluation: &Evaluation) -> Result<Vec<Vec<Buffer>>> {
+/// Whatever goes wrong on the device.
+pub(crate) fn run(
+    device: &Device,
+    evaluation: &Evaluation,
+) -> std::result::Result<Vec<Vec<Buffer>>, Failure> {
     let key = evaluation.key(device);
     let known = CACHE.lock().unwrap_or_else(|e| e.into_inner()).get(&key);
     let plan = match known {
@@ -66,7 +69,20 @@ pub(crate) fn run(device: &Device, evaluation: &Evaluation) -> Result<Vec<Vec<Bu
             plan
         }
     };
-    plan.run(evaluation)
+    plan.run(evaluation).map_err(|error| plan.failure(error))
+}
+
+/// Why there are no values.
+pub(crate) struct Failure {
+    pub error: Error,
+    /// Whether memory that was to be overwritten in place may be half written.
+    pub overwrote: bool,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure { error, overwrote: false }
+    }
 }
 
 /// The plans kept for `device`, for looking at their launches, shaders, memory and cost.
@@ -145,6 +161,20 @@ impl Plan {
             eprintln!("{view}");
         }
         Ok(Plan { view, device: device.clone(), external, results })
+    }
+
+    /// A kernel that panics does so before or after a launch that writes in place; other errors come before all launches.
+    fn failure(&self, error: Error) -> Failure {
+        let writes_leaf = |launch: &Launch| {
+            let access = launch.kernel().access();
+            launch.args().iter().zip(access).any(|(arg, access)| {
+                let leaf = matches!(self.external.get(arg.slot), Some(External::Leaf(_)));
+                leaf && access != Access::Read
+            })
+        };
+        let first = self.view.graph.launches().iter().position(writes_leaf).unwrap_or(usize::MAX);
+        let overwrote = matches!(error, Error::Kernel { launches, .. } if launches >= first);
+        Failure { error, overwrote }
     }
 
     fn run(&self, evaluation: &Evaluation) -> Result<Vec<Vec<Buffer>>> {

@@ -109,8 +109,7 @@ impl<'a> Evaluation<'a> {
 
     /// What is compiled: the nodes, with what captured passes have recorded in the place of their calls.
     pub fn expand(&self) -> (Request, Wiring, Results) {
-        let mut flat =
-            Flat { evaluation: self, nodes: vec![], inputs: vec![], donated: vec![], seen: vec![] };
+        let mut flat = Flat::default();
         let mut donated = self.donated.iter().copied();
         for entry in &self.snapshot.nodes {
             flat.add(&entry.node, &entry.sources, &mut donated);
@@ -118,7 +117,7 @@ impl<'a> Evaluation<'a> {
         let mut wanted = vec![false; flat.nodes.len()];
         let mut results = vec![];
         for n in self.kept() {
-            let of: Vec<(usize, usize)> = flat.seen[n].iter().map(|source| flat.output(*source)).collect();
+            let of: Vec<(usize, usize)> = flat.seen[n].iter().map(|source| flat.memory(*source)).collect();
             of.iter().for_each(|&(node, _)| wanted[node] = true);
             results.push(of);
         }
@@ -134,8 +133,8 @@ impl<'a> Evaluation<'a> {
 }
 
 /// Nodes without calls, as they are collected.
-struct Flat<'a> {
-    evaluation: &'a Evaluation<'a>,
+#[derive(Default)]
+struct Flat {
     nodes: Vec<Arc<Node>>,
     inputs: Vec<Vec<Source>>,
     donated: Vec<bool>,
@@ -143,7 +142,7 @@ struct Flat<'a> {
     seen: Vec<Vec<Source>>,
 }
 
-impl Flat<'_> {
+impl Flat {
     fn add(&mut self, node: &Arc<Node>, sources: &[Source], donated: &mut impl Iterator<Item = bool>) {
         let inputs: Vec<Source> = sources.iter().map(|&source| self.source(source)).collect();
         let seen = match &node.op {
@@ -189,12 +188,12 @@ impl Flat<'_> {
         }
     }
 
-    fn output(&self, source: Source) -> (usize, usize) {
+    /// The node and output whose memory a kept tensor is: that of a view lies where its values do.
+    fn memory(&self, source: Source) -> (usize, usize) {
         match source {
+            Source::Node(n, _) if self.nodes[n].is_view() => self.memory(self.inputs[n][0]),
             Source::Node(n, output) => (n, output),
-            Source::Leaf(_) => {
-                unreachable!("what is kept of {:?} is computed", self.evaluation.snapshot.device())
-            }
+            Source::Leaf(_) => unreachable!("what is kept is computed"),
         }
     }
 }

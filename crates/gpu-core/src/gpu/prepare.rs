@@ -60,6 +60,7 @@ impl Gpu {
             kernel: launch.kernel().name().into(),
             device: self.name.clone(),
             reason: cpu::message(&*panic),
+            launches: 0,
         })?;
         let stages = shaders.into_iter().map(|shader| {
             self.check_count(launch, shader.numbers())?;

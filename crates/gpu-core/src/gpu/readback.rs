@@ -19,10 +19,8 @@ impl Gpu {
     ) -> Result<PendingMap> {
         let _order = lock(&self.order);
         if self.passes(Point::Readback)? {
-            return Err(Error::Command {
-                device: self.name.clone(),
-                reason: "a copy to the host failed".into(),
-            });
+            let (device, role) = (self.name.clone(), "values on the host");
+            return Err(Error::OutOfMemory { device, bytes, role, in_use: 0, limit: None });
         }
         let copy = self.caught(|| {
             let mut encoder = self.device.create_command_encoder(&Default::default());

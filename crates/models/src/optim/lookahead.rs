@@ -60,7 +60,8 @@ impl<R: Rule> Lookahead<R> {
 
     /// The inner optimizer's state, and the slow parameters as `"NAME.slow"`.
     pub fn state(&self) -> Vec<(String, Tensor)> {
-        let slow = self.inner.groups().zip(&self.slow).flat_map(|(group, slow)| {
+        let started = self.inner.groups().zip(&self.slow).filter(|_| self.steps() > 0);
+        let slow = started.flat_map(|(group, slow)| {
             let parts = split(&slow.value(), &group.shapes);
             names(group).zip(parts).collect::<Vec<_>>()
         });

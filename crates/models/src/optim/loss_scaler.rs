@@ -32,6 +32,7 @@ use super::optimizer::saved_state;
 /// assert_eq!((scaler.get_scale().item()?, scaler.skipped().item()?), (32768.0, 1.0));
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[derive(Clone)]
 pub struct LossScaler {
     growth: f32,
     backoff: f32,

@@ -151,7 +151,8 @@ impl<R: Rule> Optimizer<R> {
     /// [`steps`](Optimizer::steps) what it takes to go on where a run stopped.
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let mut found = vec![];
-        for (group, state) in self.open.iter().flatten() {
+        // A first step that failed leaves no trace.
+        for (group, state) in self.open.iter().flatten().filter(|_| self.steps > 0) {
             for (i, flat) in state.iter().enumerate() {
                 let parts = split(&flat.value(), &shapes_of(&self.rule, group, i));
                 let names = group.params.iter().map(|p| format!("{}.{i}", p.name()));

@@ -1,6 +1,7 @@
 //! Training loops.
 
 mod options;
+mod pass;
 mod schedule;
 mod step;
 mod task;
@@ -19,6 +20,7 @@ use crate::best::Best;
 use crate::callback::{Callback, Flow, Moment, figure};
 use crate::{Checkpoints, Error, History, Interrupt, Late, Parts, Result, Run, check_finite};
 use options::Options;
+use pass::Pass;
 
 /// Steps between computing a loss and reading it.
 const LAG: usize = 2;
@@ -50,10 +52,14 @@ pub(crate) const CHECKPOINTS: &str = "checkpoints";
 /// impl Task for Digits {
 ///     type Batch = Batch;
 ///
-///     fn train(&self, batch: &Batch) -> Result<Outcome> {
+///     fn inputs(&self, batch: &Batch) -> Result<Option<Vec<Tensor>>> {
 ///         let batch = batch.to_device(&self.device)?;
-///         let logits = self.logits(&batch.images);
-///         Ok(Outcome::new(logits.cross_entropy(&batch.labels)).accuracy(&logits, &batch.labels))
+///         Ok(Some(vec![batch.images, batch.labels]))
+///     }
+///
+///     fn forward(&self, inputs: &[Tensor]) -> Outcome {
+///         let logits = self.logits(&inputs[0]);
+///         Outcome::new(logits.cross_entropy(&inputs[1])).accuracy(&logits, &inputs[1])
 ///     }
 ///
 ///     fn evaluate(&self) -> Result<Vec<(&'static str, f64)>> {
@@ -134,6 +140,7 @@ impl<'a> Trainer<'a> {
     #[track_caller]
     pub fn fit<T: Task>(&mut self, task: &T, source: &impl Source<Batch = T::Batch>) -> Result<Ended> {
         let mut fit = self.begin(source.steps())?;
+        let mut pass = Pass::new(task, &self.options, self.scaler.as_ref());
         let mut late = Late::new(LAG);
         let mut stop = None;
         while self.optimizer.steps() < fit.total && stop.is_none() {
@@ -146,7 +153,7 @@ impl<'a> Trainer<'a> {
                     return Err(Error::Training(format!("the source's epoch {epoch} has too few batches")));
                 }
                 let (step, lr) = (self.optimizer.steps(), self.rate.lr(self.optimizer.steps()));
-                let values = self.step(task, &taken, lr, &mut fit)?;
+                let values = self.step(&mut pass, &taken, lr, &mut fit)?;
                 if let Some(known) = late.push((step, lr, taken), &values)? {
                     stop = self.record(task, known, &fit)?;
                 }

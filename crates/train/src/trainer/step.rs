@@ -1,13 +1,11 @@
-//! One optimizer step: forward, backward, clipping, update, average.
+//! One optimizer step: gradients, update, average, as one transaction.
 
-use autograd::{Accumulator, Gradients, Tensor, Transaction, autocast, stack};
+use autograd::{Accumulator, Gradients, Tensor, Transaction, stack};
 use models::{Average, LossScaler};
 
-use super::{Clip, Fit, Outcome, Task, Trainer};
+use super::pass::Pass;
+use super::{Fit, Task, Trainer};
 use crate::Result;
-
-/// Scalars and their names.
-type Watched = Vec<(&'static str, Tensor)>;
 
 impl Trainer<'_> {
     /// Steps on the mean loss of some batches; gives what the log should say of it, beginning with the loss. After an error
@@ -15,13 +13,13 @@ impl Trainer<'_> {
     #[track_caller]
     pub(super) fn step<T: Task>(
         &mut self,
-        task: &T,
+        pass: &mut Pass<T>,
         batches: &[T::Batch],
         lr: f32,
         fit: &mut Fit,
     ) -> Result<Tensor> {
         let random = self.params.generator().state();
-        let done = self.try_step(task, batches, lr, fit);
+        let done = self.try_step(pass, batches, lr, fit);
         if done.is_err() {
             self.params.generator().set_state(random);
             self.params.discard_updates();
@@ -33,36 +31,22 @@ impl Trainer<'_> {
     #[track_caller]
     fn try_step<T: Task>(
         &mut self,
-        task: &T,
+        pass: &mut Pass<T>,
         batches: &[T::Batch],
         lr: f32,
         fit: &mut Fit,
     ) -> Result<Tensor> {
-        let (gradients, mut watched) = match batches {
+        let (gradients, values) = match batches {
             [batch] => {
-                let outcome = self.forward(task, batch)?;
-                (self.backward(&outcome.loss), of(outcome))
+                let gradients = pass.of(batch)?;
+                let values = gradients.outputs()[0].clone();
+                (gradients, values)
             }
-            several => self.accumulated(task, several)?,
-        };
-        let gradients = match &self.scaler {
-            Some(scaler) => scaler.unscale(gradients),
-            None => gradients,
-        };
-        let gradients = match self.options.clip {
-            Some(Clip::Norm(max)) => {
-                let (clipped, norm) = gradients.clip_norm(max, 2.0);
-                watched.push(("gradient norm", norm.detach()));
-                clipped
-            }
-            Some(Clip::Value(limit)) => gradients.clip_value(limit),
-            None => gradients,
+            several => accumulated(pass, several)?,
         };
         if fit.columns.is_empty() {
-            fit.columns = watched.iter().map(|(name, _)| (*name).to_owned()).collect();
+            fit.columns = pass.names();
         }
-        let values = stack(&watched.iter().map(|(_, scalar)| scalar).collect::<Vec<_>>(), 0);
-        drop(watched);
         let norms = self.watches_gradients(fit).then(|| self.gradient_norms(&gradients));
         let watched = norms.iter().map(|(_, norms)| norms).chain([&values]);
         let mut step = watched.fold(gradients.transaction(), Transaction::output);
@@ -79,37 +63,6 @@ impl Trainer<'_> {
             self.history.detailed(self.optimizer.steps(), "gradient norms", parts)?;
         }
         Ok(values)
-    }
-
-    /// A forward pass in the precision asked for.
-    #[track_caller]
-    fn forward<T: Task>(&self, task: &T, batch: &T::Batch) -> Result<Outcome> {
-        autocast(self.options.half, || task.train(batch))
-    }
-
-    /// The gradients of a loss, scaled if there is a scaler.
-    #[track_caller]
-    fn backward(&self, loss: &Tensor) -> Gradients {
-        self.scaler.as_ref().map_or_else(|| loss.backward(), |scaler| scaler.scale(loss).backward())
-    }
-
-    /// The gradients of the mean loss of several batches, one after the other, and means of what is watched.
-    #[track_caller]
-    fn accumulated<T: Task>(&self, task: &T, batches: &[T::Batch]) -> Result<(Gradients, Watched)> {
-        let share = 1.0 / batches.len() as f32;
-        let (mut sum, mut means): (Accumulator, Watched) = (Accumulator::default(), vec![]);
-        for batch in batches {
-            let outcome = self.forward(task, batch)?;
-            let loss = &outcome.loss * share;
-            for (i, (name, scalar)) in of(outcome).into_iter().enumerate() {
-                match means.get_mut(i) {
-                    Some((_, mean)) => *mean = &*mean + scalar * share,
-                    None => means.push((name, scalar * share)),
-                }
-            }
-            sum.add(self.backward(&loss))?;
-        }
-        Ok((sum.take(), means))
     }
 
     /// Whether the next evaluation comes after the step in the making.
@@ -131,7 +84,16 @@ impl Trainer<'_> {
     }
 }
 
-/// What is read back: the loss, and what else is watched.
-fn of(outcome: Outcome) -> Watched {
-    std::iter::once(("loss", outcome.loss.detach())).chain(outcome.watched).collect()
+/// The gradients of the mean loss of several batches, one after the other, and means of what is watched.
+#[track_caller]
+fn accumulated<T: Task>(pass: &mut Pass<T>, batches: &[T::Batch]) -> Result<(Gradients, Tensor)> {
+    let (mut sum, mut means) = (Accumulator::default(), None);
+    for batch in batches {
+        let gradients = pass.of(batch)?;
+        let values = gradients.outputs()[0].clone();
+        sum.add(gradients)?;
+        means = Some(means.map_or_else(|| values.clone(), |mean| mean + &values));
+    }
+    let means = means.expect("a step has a batch");
+    Ok(pass.finish(sum.take(), means))
 }

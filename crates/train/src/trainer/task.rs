@@ -4,16 +4,45 @@ use autograd::Tensor;
 
 use crate::Result;
 
-/// What a trainer trains: how a batch becomes a loss, and how good it is on other data.
+/// What a trainer trains: how a batch becomes a loss ([`inputs`](Task::inputs) and [`forward`](Task::forward), or
+/// [`train`](Task::train)), and how good it is on other data.
 pub trait Task {
     /// What a step trains on, as its source gives it.
     type Batch;
 
-    /// The forward pass of a training step. The loss is the mean over the batch.
+    /// The tensors of a batch, for a task whose training pass is a function of them, [`forward`](Task::forward). The trainer records that
+    /// once for each structure of the tensors and [replays](autograd::Captured) it after that. `None` for a task that gives
+    /// [`train`](Task::train).
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
-    fn train(&self, batch: &Self::Batch) -> Result<Outcome>;
+    fn inputs(&self, batch: &Self::Batch) -> Result<Option<Vec<Tensor>>> {
+        let _ = batch;
+        Ok(None)
+    }
+
+    /// The forward pass of a training step on the tensors of a batch. The loss is the mean over the batch. What is read beside them
+    /// are parameters, buffers and generators, which may change from step to step.
+    ///
+    /// # Panics
+    /// In a task that gives `inputs` without this.
+    #[track_caller]
+    fn forward(&self, inputs: &[Tensor]) -> Outcome {
+        panic!("the task has {} inputs, but no forward pass", inputs.len())
+    }
+
+    /// The forward pass of a training step on a batch: [`forward`](Task::forward), or any other, which is recorded at every step.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device.
+    ///
+    /// # Panics
+    /// In a task that gives neither this nor `inputs`.
+    #[track_caller]
+    fn train(&self, batch: &Self::Batch) -> Result<Outcome> {
+        let inputs = self.inputs(batch)?.expect("a task gives `train`, or `inputs` and `forward`");
+        Ok(self.forward(&inputs))
+    }
 
     /// Figures on data that is not trained on, by their names.
     ///

@@ -31,10 +31,14 @@ struct Images {
 impl Task for Images {
     type Batch = Batch;
 
-    fn train(&self, batch: &Batch) -> Result<Outcome> {
+    fn inputs(&self, batch: &Batch) -> Result<Option<Vec<Tensor>>> {
         let batch = batch.to_device(&self.device)?;
-        let logits = self.net.forward(&batch.images, Mode::Train);
-        Ok(Outcome::new(logits.cross_entropy(&batch.labels)).accuracy(&logits, &batch.labels))
+        Ok(Some(vec![batch.images, batch.labels]))
+    }
+
+    fn forward(&self, inputs: &[Tensor]) -> Outcome {
+        let logits = self.net.forward(&inputs[0], Mode::Train);
+        Outcome::new(logits.cross_entropy(&inputs[1])).accuracy(&logits, &inputs[1])
     }
 }
 
@@ -46,9 +50,12 @@ struct Language<F> {
 impl<F: Fn(&Tensor) -> Tensor> Task for Language<F> {
     type Batch = TextBatch;
 
-    fn train(&self, batch: &TextBatch) -> Result<Outcome> {
-        let [tokens, next] = batch.to_device(&self.device)?;
-        Ok(Outcome::new((self.logits)(&tokens).flatten(0, 1).cross_entropy(&next.flatten(0, 1))))
+    fn inputs(&self, batch: &TextBatch) -> Result<Option<Vec<Tensor>>> {
+        Ok(Some(batch.to_device(&self.device)?.into()))
+    }
+
+    fn forward(&self, inputs: &[Tensor]) -> Outcome {
+        Outcome::new((self.logits)(&inputs[0]).flatten(0, 1).cross_entropy(&inputs[1].flatten(0, 1)))
     }
 }
 

@@ -1,0 +1,113 @@
+//! Forward and backward passes of a step, captured where the task allows it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use autograd::{Captured, Gradients, Half, Tensor, autocast, stack};
+use models::LossScaler;
+
+use super::options::Options;
+use super::{Clip, Outcome, Task};
+use crate::Result;
+
+type Replayed<'t> = Captured<Box<dyn FnMut(&[Tensor]) -> Gradients + 't>>;
+
+/// The pass of one batch: its gradients, and with them, as the only [output](Gradients::outputs), the loss and what else is watched.
+pub(super) struct Pass<'t, T> {
+    task: &'t T,
+    made: Rc<Made>,
+    captured: Replayed<'t>,
+    told: bool,
+}
+
+/// How gradients and figures are made of an outcome.
+struct Made {
+    half: Option<Half>,
+    scaler: Option<LossScaler>,
+    clip: Option<Clip>,
+    /// Batches a step.
+    accumulate: usize,
+    /// Names of the figures, once known.
+    names: RefCell<Vec<String>>,
+}
+
+impl<'t, T: Task> Pass<'t, T> {
+    pub fn new(task: &'t T, options: &Options, scaler: Option<&LossScaler>) -> Pass<'t, T> {
+        let made = Rc::new(Made {
+            half: options.half,
+            scaler: scaler.cloned(),
+            clip: options.clip,
+            accumulate: options.accumulate,
+            names: RefCell::default(),
+        });
+        let own = made.clone();
+        let pass = move |inputs: &[Tensor]| own.gradients(autocast(own.half, || task.forward(inputs)));
+        Pass { task, made, captured: Captured::new(Box::new(pass)), told: false }
+    }
+
+    /// Names of the figures, once there was a pass.
+    pub fn names(&self) -> Vec<String> {
+        self.made.names.borrow().clone()
+    }
+
+    /// The gradients of a batch's share in a step. If it is the only batch they are ready for the optimizer.
+    #[track_caller]
+    pub fn of(&mut self, batch: &T::Batch) -> Result<Gradients> {
+        let Some(inputs) = self.task.inputs(batch)? else {
+            return Ok(self.made.gradients(autocast(self.made.half, || self.task.train(batch))?));
+        };
+        let gradients = self.captured.call(&inputs)?;
+        if let Some(reason) = self.captured.impure().filter(|_| !self.told) {
+            eprintln!(
+                "The training pass is recorded at every step, because it is no function of its inputs: {reason}"
+            );
+            self.told = true;
+        }
+        Ok(gradients)
+    }
+
+    /// Gradients that were added up, ready for the optimizer, and what was watched.
+    #[track_caller]
+    pub fn finish(&self, gradients: Gradients, watched: Tensor) -> (Gradients, Tensor) {
+        self.made.finished(gradients, watched)
+    }
+}
+
+impl Made {
+    #[track_caller]
+    fn gradients(&self, outcome: Outcome) -> Gradients {
+        let share = 1.0 / self.accumulate as f32;
+        let loss = if self.accumulate == 1 { outcome.loss.clone() } else { &outcome.loss * share };
+        let gradients = self.scaler.as_ref().map_or_else(|| loss.backward(), |s| s.scale(&loss).backward());
+        let mut scalars = vec![outcome.loss.detach()];
+        scalars.extend(outcome.watched.iter().map(|(_, scalar)| scalar.clone()));
+        let mut names: Vec<String> = vec!["loss".into()];
+        names.extend(outcome.watched.iter().map(|(name, _)| (*name).to_owned()));
+        if let Some(Clip::Norm(_)) = self.clip {
+            names.push("gradient norm".into());
+        }
+        *self.names.borrow_mut() = names;
+        let watched = stack(&scalars.iter().collect::<Vec<_>>(), 0);
+        if self.accumulate > 1 {
+            return gradients.with_output(&(watched * share));
+        }
+        let (gradients, watched) = self.finished(gradients, watched);
+        gradients.with_output(&watched)
+    }
+
+    #[track_caller]
+    fn finished(&self, gradients: Gradients, watched: Tensor) -> (Gradients, Tensor) {
+        let gradients = match &self.scaler {
+            Some(scaler) => scaler.unscale(gradients),
+            None => gradients,
+        };
+        match self.clip {
+            Some(Clip::Norm(max)) => {
+                let (clipped, norm) = gradients.clip_norm(max, 2.0);
+                (clipped, autograd::cat(&[&watched, &norm.detach().reshape(&[1])], 0))
+            }
+            Some(Clip::Value(limit)) => (gradients.clip_value(limit), watched),
+            None => (gradients, watched),
+        }
+    }
+}
