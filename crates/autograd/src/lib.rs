@@ -43,7 +43,7 @@ pub use capture::Captured;
 pub use capture_log::{note_read, note_update};
 pub use checkpoint::checkpoint;
 pub use compile::{Expr, Lower, Passes, PlanView, plans, set_fusion};
-pub use gpu_core::{DType, Device, DeviceInfo, DeviceKind, Element, Error, Half, Role, Stats};
+pub use gpu_core::{DType, Device, DeviceInfo, DeviceKind, Element, Error, Half, MemoryUse, Role, Stats};
 pub use gradient::{Gradients, grad, vjp};
 pub use op::{KernelOp, Meta};
 pub use ops::{

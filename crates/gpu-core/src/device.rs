@@ -219,19 +219,22 @@ impl Device {
         self.0.pool.set_limit(bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)));
     }
 
-    /// Gives all memory that is not in use back to the system, temporaries included, and lets
-    /// [`peak`](MemoryUse::peak) begin anew. Waits for queued work. Later runs allocate what they need again.
-    pub fn trim(&self) {
-        self.reclaim();
+    /// Waits for queued work, gives all memory that is not in use back to the system, temporaries included, and lets
+    /// [`peak`](MemoryUse::peak) begin anew. Later runs allocate what they need again.
+    ///
+    /// # Errors
+    /// As [`synchronize`](Device::synchronize); the memory is given back all the same.
+    pub fn trim(&self) -> Result<()> {
+        let done = self.reclaim();
         self.0.pool.reset_peak();
+        done
     }
 
-    fn reclaim(&self) {
+    fn reclaim(&self) -> Result<()> {
         self.0.arena.release();
         self.0.pool.clear();
-        if let Some(gpu) = self.gpu() {
-            gpu.finish_queued();
-        }
+        // A GPU frees what its queue still uses when that is done.
+        self.synchronize()
     }
 
     /// Switches profiling on or off. It is on from the start where `WGRAD_PROFILE` is `table` or a path that ends in
@@ -263,27 +266,31 @@ impl Device {
     /// A buffer of at least `bytes` with undefined contents.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`], after all memory that is not in use was given back; [`Error::DeviceLost`].
+    /// [`Error::OutOfMemory`], when all memory that is not in use was given back and there still is not enough;
+    /// [`Error::DeviceLost`], or an error of earlier work.
     pub fn alloc(&self, bytes: usize, role: Role) -> Result<Buffer> {
         self.alloc_class(bytes, Class::Values(role))
     }
 
     fn alloc_class(&self, bytes: usize, class: Class) -> Result<Buffer> {
+        let point = if class == Class::Staging { Point::Readback } else { Point::Allocation };
+        if self.passes(point)? || bytes > isize::MAX as usize / 2 {
+            return Err(self.out_of_memory(bytes, class));
+        }
         let allocate = |capacity| match &self.0.processor {
             Processor::Gpu(gpu) => gpu.alloc(capacity, class).map(Memory::Gpu),
             Processor::Cpu(_) => cpu::HostMemory::new(capacity).map(Memory::Host),
         };
-        let take = || self.0.pool.take(bytes, class, allocate);
-        let retry = || {
-            self.reclaim();
-            take()
-        };
-        let fails = self.passes(Point::Allocation)? || bytes > isize::MAX as usize / 2;
-        let buffer = if fails { None } else { take().or_else(retry) };
-        buffer.ok_or_else(|| {
-            let MemoryUse { in_use, limit, .. } = self.memory();
-            Error::OutOfMemory { device: self.info().to_string(), bytes, role: class.name(), in_use, limit }
-        })
+        if let Some(buffer) = self.0.pool.take(bytes, class, allocate) {
+            return Ok(buffer);
+        }
+        self.reclaim()?;
+        self.0.pool.take(bytes, class, allocate).ok_or_else(|| self.out_of_memory(bytes, class))
+    }
+
+    fn out_of_memory(&self, bytes: usize, class: Class) -> Error {
+        let MemoryUse { in_use, limit, .. } = self.memory();
+        Error::OutOfMemory { device: self.info().to_string(), bytes, role: class.name(), in_use, limit }
     }
 
     /// Memory for the temporaries of a run, as [`Arena::reserve`].
@@ -335,6 +342,9 @@ impl Device {
             Processor::Gpu(gpu) => {
                 let staging = self.alloc_class(bytes, Class::Staging)?;
                 gpu.read(buffer, offset, bytes, staging).map(Source::Gpu)
+            }
+            Processor::Cpu(_) if self.passes(Point::Readback)? => {
+                Err(self.out_of_memory(bytes, Class::Staging))
             }
             Processor::Cpu(cpu) => cpu.read(buffer, offset, bytes).map(Source::Ready),
         });

@@ -95,11 +95,6 @@ impl Gpu {
         self.caught(|| self.queue.write_buffer(memory(buffer), 0, data))
     }
 
-    /// Waits for queued work and leaves its errors to the next check.
-    pub fn finish_queued(&self) {
-        let _ = self.device.poll(wgpu::PollType::wait_indefinitely());
-    }
-
     pub fn synchronize(&self) -> Result<()> {
         self.poll(wgpu::PollType::wait_indefinitely())
     }

@@ -87,6 +87,10 @@ impl Bindings<'_> {
     }
 }
 
+/// Estimated host memory of a launch: its description, and on a GPU its pipeline and bind groups.
+const LAUNCH_BYTES: usize = 2 << 10;
+const GPU_LAUNCH_BYTES: usize = 32 << 10;
+
 /// Launches in order, over external and temporary buffers.
 pub struct CommandGraph {
     slots: Vec<Slot>,
@@ -156,6 +160,15 @@ impl CommandGraph {
     /// Bytes of temporary memory.
     pub fn temp_bytes(&self) -> usize {
         self.temps.iter().sum()
+    }
+
+    /// An estimate of the host memory that the graph takes once it has run.
+    pub fn host_bytes(&self) -> usize {
+        let launch = match self.check.target {
+            Target::Cpu => LAUNCH_BYTES,
+            Target::Gpu => GPU_LAUNCH_BYTES,
+        };
+        self.launches.len() * launch
     }
 
     /// Work of one run.

@@ -50,7 +50,7 @@ fn bytes(floats: usize) -> u64 {
 fn graphs_share_their_temporaries() {
     let _alone = alone();
     for device in testing::devices() {
-        device.trim();
+        device.trim().unwrap();
         assert_eq!(device.memory().temporaries, 0, "{}", device.info());
         let (small, large) = (sixfold(&device, 1024, 0), sixfold(&device, 4096, 4096));
         run(&device, &small, 1024, 1.0);
@@ -67,7 +67,7 @@ fn graphs_share_their_temporaries() {
         assert_eq!((after.bind_groups, after.bytes), (settled.bind_groups, settled.bytes));
         assert_eq!(device.memory().temporaries, bytes(8192) + bytes(4096));
         drop((small, large));
-        device.trim();
+        device.trim().unwrap();
         assert_eq!(device.memory().temporaries, 0);
     }
 }
@@ -76,7 +76,7 @@ fn graphs_share_their_temporaries() {
 fn threads_grow_and_trim_the_arena() {
     let _alone = alone();
     for device in testing::devices() {
-        device.trim();
+        device.trim().unwrap();
         std::thread::scope(|scope| {
             for t in 0..4 {
                 let device = &device;
@@ -86,14 +86,14 @@ fn threads_grow_and_trim_the_arena() {
                         let graph = sixfold(device, n, 64 * t);
                         run(device, &graph, n, (t * 12 + i) as f32);
                         if i % 4 == t {
-                            device.trim();
+                            device.trim().unwrap();
                         }
                         run(device, &graph, n, (t + i) as f32);
                     }
                 });
             }
         });
-        device.trim();
+        device.trim().unwrap();
         assert_eq!(device.memory().temporaries, 0);
     }
 }
@@ -102,7 +102,7 @@ fn threads_grow_and_trim_the_arena() {
 fn accounts_by_role() {
     let _alone = alone();
     for device in testing::devices() {
-        device.trim();
+        device.trim().unwrap();
         let before = device.memory();
         let alloc = |kib: usize, role| device.alloc(kib << 10, role).unwrap();
         let held = [
@@ -128,7 +128,7 @@ fn accounts_by_role() {
         let after = device.memory();
         assert_eq!((after.in_use, after.cached >> 10), (before.in_use, 496));
         assert_eq!(after.peak, during.peak);
-        device.trim();
+        device.trim().unwrap();
         assert_eq!((device.memory().cached, device.memory().peak), (0, before.in_use));
     }
 }
@@ -138,7 +138,7 @@ fn accounts_by_role() {
 fn sixty_four_sizes() {
     let _alone = alone();
     for device in testing::devices() {
-        device.trim();
+        device.trim().unwrap();
         let sizes = (1..=64).map(|i| 16_384 * i);
         let largest = 64 * 16_384;
         run(&device, &sixfold(&device, largest, 0), largest, 1.0);
@@ -151,7 +151,7 @@ fn sixty_four_sizes() {
         }
         let peak = device.memory().peak;
         assert!(peak <= one, "{peak} bytes at once, {one} for the largest size on {}", device.info());
-        device.trim();
+        device.trim().unwrap();
     }
 }
 
@@ -159,7 +159,7 @@ fn sixty_four_sizes() {
 fn beyond_the_limit() {
     let _alone = alone();
     for device in testing::devices() {
-        device.trim();
+        device.trim().unwrap();
         let base = device.memory().in_use;
         let limit = base + (1 << 20);
         device.set_memory_limit(Some(limit));

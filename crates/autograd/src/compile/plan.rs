@@ -38,15 +38,25 @@ enum External {
     },
 }
 
-/// Plans by key, with the time of their last use.
+/// Plans by key.
 #[derive(Default)]
 struct Cache {
-    plans: HashMap<Vec<u8>, (Arc<Plan>, u64)>,
+    plans: HashMap<Vec<u8>, Cached>,
+    /// Host memory of all plans.
+    bytes: usize,
     clock: u64,
 }
 
-/// Plans kept; the one not used for longest goes first.
+struct Cached {
+    plan: Arc<Plan>,
+    bytes: usize,
+    /// When it was used last.
+    used: u64,
+}
+
+/// Plans kept, and their host memory; the one not used for longest goes first.
 const MAX_PLANS: usize = 256;
+const MAX_BYTES: usize = 128 << 20;
 
 static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
 
@@ -91,25 +101,34 @@ pub fn plans(device: &Device) -> Vec<PlanView> {
     cache
         .plans
         .values()
-        .filter(|(plan, _)| plan.device == *device)
-        .map(|(plan, _)| plan.view.clone())
+        .filter(|cached| cached.plan.device == *device)
+        .map(|cached| cached.plan.view.clone())
         .collect()
 }
 
 impl Cache {
     fn get(&mut self, key: &[u8]) -> Option<Arc<Plan>> {
         self.clock += 1;
-        let (plan, used) = self.plans.get_mut(key)?;
-        *used = self.clock;
-        Some(plan.clone())
+        let cached = self.plans.get_mut(key)?;
+        cached.used = self.clock;
+        Some(cached.plan.clone())
     }
 
     fn insert(&mut self, key: Vec<u8>, plan: Arc<Plan>) {
-        if self.plans.len() >= MAX_PLANS {
-            let oldest = self.plans.iter().min_by_key(|(_, (_, used))| *used).map(|(k, _)| k.clone());
-            oldest.map(|k| self.plans.remove(&k));
+        let bytes = key.len() + plan.view.graph.host_bytes();
+        while !self.plans.is_empty() && (self.plans.len() >= MAX_PLANS || self.bytes + bytes > MAX_BYTES) {
+            self.remove_oldest();
         }
-        self.plans.insert(key, (plan, self.clock));
+        self.bytes += bytes;
+        let replaced = self.plans.insert(key, Cached { plan, bytes, used: self.clock });
+        // Two threads may compile the same plan at once.
+        self.bytes -= replaced.map_or(0, |cached| cached.bytes);
+    }
+
+    fn remove_oldest(&mut self) {
+        let oldest = self.plans.iter().min_by_key(|(_, cached)| cached.used).map(|(key, _)| key.clone());
+        let removed = oldest.and_then(|key| self.plans.remove(&key));
+        self.bytes -= removed.map_or(0, |cached| cached.bytes);
     }
 }
 

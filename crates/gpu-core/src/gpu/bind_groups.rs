@@ -18,8 +18,10 @@ impl Gpu {
     ) -> wgpu::BindGroup {
         let ids: Vec<u64> = launch.args().iter().map(|arg| bindings.buffer(arg.slot).id()).collect();
         let mut known = lock(&prepared.bind_groups);
-        if let Some((_, group)) = known.iter().find(|(key, _)| *key == ids) {
-            return group.clone();
+        if let Some(i) = known.iter().position(|(key, _)| *key == ids) {
+            // The least recently used one is the last.
+            known[..=i].rotate_right(1);
+            return known[0].1.clone();
         }
         let entry = |(binding, arg): (usize, &crate::Arg)| wgpu::BindGroupEntry {
             binding: binding as u32,
@@ -36,10 +38,8 @@ impl Gpu {
             entries: &entries,
         });
         Counters::add(&counters.bind_groups, 1);
-        if known.len() == BIND_GROUPS {
-            known.remove(0);
-        }
-        known.push((ids, group.clone()));
+        known.truncate(BIND_GROUPS - 1);
+        known.insert(0, (ids, group.clone()));
         group
     }
 }

@@ -27,11 +27,56 @@ struct Key {
     checked: bool,
 }
 
+/// Pipelines by what tells them apart.
+#[derive(Default)]
+struct Known {
+    pipelines: HashMap<Key, Used>,
+    /// Look-ups so far.
+    clock: u64,
+}
+
+struct Used {
+    pipeline: Arc<Pipeline>,
+    /// When it was looked up last.
+    last: u64,
+}
+
+/// Pipelines kept. Beyond that, those that no graph refers to go, the one not looked up for longest first.
+const PIPELINES: usize = 512;
+
+impl Known {
+    fn get(&mut self, key: &Key) -> Option<Arc<Pipeline>> {
+        self.clock += 1;
+        let used = self.pipelines.get_mut(key)?;
+        used.last = self.clock;
+        Some(used.pipeline.clone())
+    }
+
+    /// Keeps `pipeline`, unless another thread was faster: the one that is kept.
+    fn insert(&mut self, key: Key, pipeline: Pipeline) -> Arc<Pipeline> {
+        self.make_room();
+        let new = Used { pipeline: Arc::new(pipeline), last: self.clock };
+        self.pipelines.entry(key).or_insert(new).pipeline.clone()
+    }
+
+    fn make_room(&mut self) {
+        let excess = (self.pipelines.len() + 1).saturating_sub(PIPELINES);
+        if excess == 0 {
+            return;
+        }
+        let unused = |used: &Used| Arc::strong_count(&used.pipeline) == 1;
+        let mut times: Vec<u64> = self.pipelines.values().filter(|u| unused(u)).map(|u| u.last).collect();
+        times.sort_unstable();
+        let Some(&newest) = times.get(..excess.min(times.len())).and_then(<[u64]>::last) else { return };
+        self.pipelines.retain(|_, used| !unused(used) || used.last > newest);
+    }
+}
+
 /// The pipelines of a device.
 pub(super) struct Pipelines {
     device: wgpu::Device,
     device_name: String,
-    known: Mutex<HashMap<Key, Arc<Pipeline>>>,
+    known: Mutex<Known>,
     /// Where the driver can hand out its compiled code.
     kept: Option<(wgpu::PipelineCache, CacheFile)>,
     /// Whether this crate's own shaders are checked, too.
@@ -63,12 +108,12 @@ impl Pipelines {
         let checked = self.checked || !shader.trusted();
         let key = Key { source: shader.source().into(), access: launch.access().into(), checked };
         if let Some(known) = lock(&self.known).get(&key) {
-            return Ok(known.clone());
+            return Ok(known);
         }
         match gpu.caught(|| self.compile(name, &key)) {
             Ok(pipeline) => {
                 Counters::add(&counters.pipelines, 1);
-                Ok(lock(&self.known).entry(key).or_insert(Arc::new(pipeline)).clone())
+                Ok(lock(&self.known).insert(key, pipeline))
             }
             Err(Error::Command { reason, .. }) => refused(format!("{reason}\n{}", key.source)),
             Err(other) => Err(other),

@@ -9,7 +9,7 @@ use crate::kernels::scratch::ScratchVec;
 use crate::{Device, Error, Result};
 
 pub(super) struct Check {
-    target: Target,
+    pub target: Target,
     external: Vec<External>,
     /// The device of the first run, for which pipelines were compiled.
     device: OnceLock<Device>,
