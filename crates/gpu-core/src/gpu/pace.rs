@@ -99,7 +99,7 @@ mod tests {
         let mut state = State { speed: 1.0, idle: start };
         // Ten slow seconds' work in a second, again and again, of which half were waited for the one before.
         for i in 0..8 {
-            state.done(10.0, after(f64::from(i) - 0.5).max(start), after(f64::from(i + 1)));
+            state.done(10.0, after((f64::from(i) - 0.5).max(0.0)), after(f64::from(i + 1)));
         }
         assert!((state.speed - 10.0).abs() < 1e-6, "{}", state.speed);
         // One late look halves it at most.
