@@ -44,8 +44,8 @@ fn run(lab: &mut Lab) -> Result<()> {
         let mut curve = vec![(0.0, divergence(&rbm)?)];
         for step in lab.steps(name, steps) {
             let model = match gibbs {
-                0 => rbm.gibbs(&chains, 1, &generator),
-                steps => rbm.gibbs(&batch, steps, &generator),
+                0 => rbm.gibbs(&chains, 1, generator),
+                steps => rbm.gibbs(&batch, steps, generator),
             };
             opt.step(rbm.contrastive_loss(&batch, &model).backward(), rate.lr(step))?;
             chains = model;

@@ -84,7 +84,8 @@ fn captured_passes_give_the_same_bits() {
         for half in [None, Some(Half::F16)] {
             let (captured, recorded) = train(&device, true, half);
             let (wanted, each) = train(&device, false, half);
-            assert_eq!(captured, wanted, "{} {half:?}", device.info());
+            let differs = captured.iter().zip(&wanted).position(|(a, b)| a != b);
+            assert_eq!(differs, None, "{} {half:?}, of {}", device.info(), wanted.len());
             assert_eq!(each, 12);
             assert!(recorded <= 6, "{recorded} passes recorded for two sizes of batches");
         }

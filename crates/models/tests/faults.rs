@@ -123,7 +123,8 @@ fn a_failed_step_changes_nothing() {
             }
             assert_eq!(run.bits(), wanted[done], "{}: after the fault at {:?} {n}", device.info(), points[n]);
             for i in done..STEPS {
-                assert!(run.step(i).1.is_none(), "{}: a step after the fault at {n}", device.info());
+                let failed = run.step(i).1;
+                assert!(failed.is_none(), "{}: after {:?} {n}: {failed:?}", device.info(), points[n]);
             }
             assert_eq!(run.bits(), wanted[STEPS], "{}: going on after {:?} {n}", device.info(), points[n]);
         }

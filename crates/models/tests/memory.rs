@@ -4,7 +4,6 @@
 use std::sync::{Mutex, MutexGuard};
 
 use autograd::{Device, Tensor, plans};
-use gpu_core::testing;
 use models::{AdamW, CharRnn, CharRnnOptions, Linear, Mode, Params, ResNet, Sgd};
 
 fn alone() -> MutexGuard<'static, ()> {

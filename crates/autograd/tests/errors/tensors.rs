@@ -1,6 +1,6 @@
 //! Tensors, gradients and steps of optimizers.
 
-use autograd::{AdamStep, Gradients, SgdStep, Tensor, grad, vjp};
+use autograd::{AdamStep, Gradients, SgdStep, Tensor, Transaction, grad, vjp};
 
 use crate::panics::{Mistake, check};
 use crate::{cpu, f32s, i32s};

@@ -1,4 +1,5 @@
-//! Fused plans against unfused ones: random graphs, forward and backward, on every device.
+//! Random graphs, forward and backward, computed in several ways that must agree: fused, unfused, on every device, with new data by the
+//! plan that is known, by two threads at once, and captured.
 //!
 //! `PROPTEST_CASES` and `PROPTEST_RNG_SEED` ask for more graphs, or others.
 
@@ -8,11 +9,12 @@ mod ops;
 
 use std::fmt;
 
-use autograd::{Device, Tensor, evaluate, set_fusion};
+use autograd::{Captured, Device, Gradients, Tensor, evaluate, set_fusion};
 use gpu_core::testing;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 
+use numbers::{Numbers, Values};
 use ops::{Context, OPS};
 
 /// A program: every step applies an op to tensors made before.
@@ -43,25 +45,72 @@ impl fmt::Debug for Step {
 }
 
 fn graphs() -> impl Strategy<Value = Graph> {
-    let size = prop_oneof![Just(1usize), Just(2), Just(3), Just(5)];
-    let shape = prop::collection::vec(size, 0..=4);
+    let size = || prop_oneof![Just(1usize), Just(2), Just(3), Just(5)];
+    let small = prop::collection::vec(size(), 0..=4);
+    // Sizes that reach vectors, splits and several workgroups.
+    let long = prop_oneof![Just(64usize), Just(257), Just(1031), Just(5000)];
+    let large = (prop::collection::vec(size(), 0..=2), long, 0..3usize).prop_map(|(mut shape, long, at)| {
+        shape.insert(at.min(shape.len()), long);
+        shape
+    });
+    let shape = prop_oneof![5 => small, 1 => large];
     let step = (0..OPS.len(), [0..4usize, 0..4usize], 0..60usize, prop::bool::weighted(0.25));
     let step = step.prop_map(|(op, operands, detail, held)| Step { op, operands, detail, held });
     (prop::collection::vec(shape, 1..=3), prop::collection::vec(step, 1..=10))
         .prop_map(|(inputs, steps)| Graph { inputs, steps })
 }
 
-/// What a graph evaluates to: held results, the loss, and gradients of all variables.
-fn values(graph: &Graph, device: &Device) -> Vec<(String, Vec<f32>)> {
-    let wanted = outputs(graph, device);
-    // In one plan.
+/// The data that a graph starts with, between -1 and 1.
+fn inputs(graph: &Graph, device: &Device, seed: u64) -> Vec<Tensor> {
+    let input = |(i, shape): (usize, &Vec<usize>)| {
+        let mut numbers = Numbers::new(1 + i as u64 + 10 * seed);
+        let values = numbers.draw(Values::Between(-1.0, 1.0), shape.iter().product());
+        Tensor::from_slice(device, &values, shape).unwrap()
+    };
+    graph.inputs.iter().enumerate().map(input).collect()
+}
+
+type Named = Vec<(String, Vec<f32>)>;
+
+/// What a graph evaluates to: held results, the loss, and gradients of all variables, in one plan.
+fn values(graph: &Graph, device: &Device, seed: u64) -> Named {
+    let wanted = outputs(graph, device, &inputs(graph, device, seed));
     evaluate(&wanted.iter().map(|(_, t)| t).collect::<Vec<_>>()).unwrap();
     wanted.into_iter().map(|(name, t)| (name, t.to_vec().unwrap())).collect()
 }
 
-fn outputs(graph: &Graph, device: &Device) -> Vec<(String, Tensor)> {
+/// The same, read one by one by two threads at once, from both ends.
+fn by_two_threads(graph: &Graph, device: &Device, seed: u64) -> [Named; 2] {
+    let wanted = outputs(graph, device, &inputs(graph, device, seed));
+    let read = |(name, t): &(String, Tensor)| (name.clone(), t.to_vec().unwrap());
+    std::thread::scope(|scope| {
+        let forwards = scope.spawn(|| wanted.iter().map(read).collect());
+        let backwards = scope.spawn(|| wanted.iter().rev().map(read).collect::<Named>());
+        let mut backwards = backwards.join().unwrap();
+        backwards.reverse();
+        [forwards.join().unwrap(), backwards]
+    })
+}
+
+/// The same, captured with other data.
+fn captured(graph: &Graph, device: &Device, seed: u64) -> Named {
+    let mut names = vec![];
+    let mut pass = Captured::new(|inputs: &[Tensor]| {
+        let (own, tensors): (Vec<String>, Vec<Tensor>) = outputs(graph, device, inputs).into_iter().unzip();
+        names = own;
+        tensors.iter().fold(Gradients::from_pairs([]), Gradients::with_output)
+    });
+    let mut call = |seed| pass.call(&inputs(graph, device, seed)).unwrap().outputs().to_vec();
+    (seed + 1..seed + 3).for_each(|seed| _ = call(seed));
+    let tensors = call(seed);
+    assert_eq!(pass.impure(), None);
+    let values = tensors.into_iter().map(|t| t.to_vec().unwrap());
+    names.into_iter().zip(values).collect()
+}
+
+fn outputs(graph: &Graph, device: &Device, inputs: &[Tensor]) -> Vec<(String, Tensor)> {
     let mut cx = Context::new(device);
-    let mut tensors: Vec<Tensor> = graph.inputs.iter().map(|shape| cx.variable(shape)).collect();
+    let mut tensors: Vec<Tensor> = inputs.iter().map(|data| cx.input(data)).collect();
     let mut outputs = vec![];
     for (i, step) in graph.steps.iter().enumerate() {
         let [a, b] = step.operands.map(|back| tensors[tensors.len() - 1 - back % tensors.len()].clone());
@@ -87,21 +136,41 @@ fn outputs(graph: &Graph, device: &Device) -> Vec<(String, Tensor)> {
     outputs
 }
 
-/// Relative to the largest value of a tensor, or to 1. Fusing changes where products are rounded, no more.
+/// Relative to the largest value of a tensor, or to 1. Fusing changes where products are rounded, a GPU the order of sums.
 const TOLERANCE: f32 = 5e-4;
 
 fn compare(graph: &Graph, device: &Device) -> Result<(), TestCaseError> {
-    set_fusion(false);
-    let unfused = values(graph, device);
-    set_fusion(true);
-    let fused = values(graph, device);
-    for ((name, fused), (_, unfused)) in fused.iter().zip(&unfused) {
-        let scale = unfused.iter().fold(1f32, |m, x| m.max(x.abs()));
-        prop_assert!(scale.is_finite(), "{name} on {}: {unfused:?}", device.info());
-        let close = |(f, u): (&f32, &f32)| (f - u).abs() <= TOLERANCE * scale;
+    let cpu = Device::named("cpu").unwrap();
+    for seed in [0, 1] {
+        set_fusion(false);
+        let reference = values(graph, &cpu, seed);
+        let unfused = values(graph, device, seed);
+        set_fusion(true);
+        agree("unfused", device, &unfused, &reference)?;
+        agree("fused", device, &values(graph, device, seed), &reference)?;
+    }
+    // Every plan of a GPU is some shaders to compile: only a part of the graphs.
+    if *device == cpu || graph.steps.len() % 5 == 0 {
+        set_fusion(false);
+        let reference = values(graph, &cpu, 0);
+        set_fusion(true);
+        agree("captured", device, &captured(graph, device, 0), &reference)?;
+        for read in by_two_threads(graph, device, 0) {
+            agree("by two threads", device, &read, &reference)?;
+        }
+    }
+    Ok(())
+}
+
+fn agree(how: &str, device: &Device, got: &Named, reference: &Named) -> Result<(), TestCaseError> {
+    prop_assert_eq!(got.len(), reference.len());
+    for ((name, got), (_, wanted)) in got.iter().zip(reference) {
+        let scale = wanted.iter().fold(1f32, |m, x| m.max(x.abs()));
+        prop_assert!(scale.is_finite(), "{name}: {wanted:?}");
+        let close = |(g, w): (&f32, &f32)| (g - w).abs() <= TOLERANCE * scale;
         prop_assert!(
-            fused.len() == unfused.len() && fused.iter().zip(unfused).all(close),
-            "{name} on {}:\n  fused {fused:?}\nunfused {unfused:?}",
+            got.len() == wanted.len() && got.iter().zip(wanted).all(close),
+            "{name}, {how} on {}:\n   got {got:?}\nwanted {wanted:?}",
             device.info()
         );
     }
@@ -109,7 +178,7 @@ fn compare(graph: &Graph, device: &Device) -> Result<(), TestCaseError> {
 }
 
 #[test]
-fn fused_and_unfused_plans_agree() {
+fn all_ways_to_compute_a_graph_agree() {
     let mut config = Config { failure_persistence: None, ..Config::default() };
     if matches!(config.rng_seed, RngSeed::Random) {
         config.rng_seed = RngSeed::Fixed(1);

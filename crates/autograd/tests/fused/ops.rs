@@ -22,7 +22,12 @@ impl Context {
     pub fn variable(&mut self, shape: &[usize]) -> Tensor {
         let mut numbers = Numbers::new(1 + self.variables.len() as u64);
         let values = numbers.draw(Values::Between(-1.0, 1.0), shape.iter().product());
-        let variable = Tensor::from_slice(&self.device, &values, shape).unwrap().variable();
+        self.input(&Tensor::constant(&self.device, &values, shape))
+    }
+
+    /// A new variable with the values of `data`.
+    pub fn input(&mut self, data: &Tensor) -> Tensor {
+        let variable = data.variable();
         self.variables.push(variable.clone());
         variable
     }
@@ -30,13 +35,13 @@ impl Context {
     /// The same for every shape, between 0.3 and 1 with either sign.
     pub fn constant(&self, shape: &[usize]) -> Tensor {
         let values = Numbers::new(99).draw(Values::Signed(0.3, 1.0), shape.iter().product());
-        Tensor::from_slice(&self.device, &values, shape).unwrap()
+        Tensor::constant(&self.device, &values, shape)
     }
 
     /// `x` with differences between its elements that no rounding turns around.
     fn distinct(&self, x: &Tensor) -> Tensor {
         let values = Numbers::new(7).draw(Values::Distinct, x.numel());
-        x.tanh() * 0.05 + Tensor::from_slice(&self.device, &values, x.shape()).unwrap()
+        x.tanh() * 0.05 + Tensor::constant(&self.device, &values, x.shape())
     }
 
     pub fn variables(&self) -> &[Tensor] {

@@ -34,7 +34,7 @@ impl AlphaDropout {
     #[track_caller]
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         if mode.drops() && self.p > 0.0 {
-            x.alpha_dropout(self.p, &self.params.generator())
+            x.alpha_dropout(self.p, self.params.generator())
         } else {
             x.clone()
         }

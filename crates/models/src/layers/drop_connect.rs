@@ -49,7 +49,7 @@ impl DropConnect {
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         let weight = self.weight.value();
         let drops = mode.drops() && self.p > 0.0;
-        let weight = if drops { weight.dropout(self.p, &self.params.generator()) } else { weight };
+        let weight = if drops { weight.dropout(self.p, self.params.generator()) } else { weight };
         x.linear(&weight, Some(&self.bias.value()))
     }
 }

@@ -39,6 +39,6 @@ impl DropPath {
             return x.clone();
         }
         let rest: Vec<isize> = (1..x.rank() as isize).collect();
-        x.dropout_along(self.p, &rest, &self.params.generator())
+        x.dropout_along(self.p, &rest, self.params.generator())
     }
 }

@@ -41,6 +41,6 @@ impl Dropout {
 
     #[track_caller]
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        if self.drops(mode) { x.dropout(self.p, &self.params.generator()) } else { x.clone() }
+        if self.drops(mode) { x.dropout(self.p, self.params.generator()) } else { x.clone() }
     }
 }

@@ -39,6 +39,6 @@ impl Dropout2d {
             return x.clone();
         }
         let positions: Vec<isize> = (2..x.rank() as isize).collect();
-        x.dropout_along(self.p, &positions, &self.params.generator())
+        x.dropout_along(self.p, &positions, self.params.generator())
     }
 }

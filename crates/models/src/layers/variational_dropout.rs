@@ -38,6 +38,6 @@ impl VariationalDropout {
         if !mode.drops() || self.p == 0.0 {
             return x.clone();
         }
-        x.dropout_along(self.p, &[1], &self.params.generator())
+        x.dropout_along(self.p, &[1], self.params.generator())
     }
 }

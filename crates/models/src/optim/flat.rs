@@ -1,6 +1,6 @@
 //! Parameters of one group in one flat tensor, so that an update is a single launch.
 
-use autograd::{Device, Gradients, Result, Role, State, Tensor, flatten_all};
+use autograd::{DType, Device, Gradients, Result, Role, State, Tensor, flatten_all};
 
 use crate::Param;
 use crate::params::Place;
@@ -25,17 +25,39 @@ impl Groups {
         self.0.push((pattern.to_owned(), options));
     }
 
-    /// Parameters by group, those of no pattern first.
+    /// Parameters by group, those of no pattern first. What a kernel can't bind in one piece is several groups.
     pub fn collect(&self, params: Vec<Param>, default: GroupOptions) -> Vec<Group> {
+        let most = params.first().map_or(0, |p| p.value().device().info().max_binding_bytes) / DType::BYTES;
         let mut groups: Vec<(GroupOptions, Vec<Param>)> = vec![(default, vec![])];
         groups.extend(self.0.iter().map(|(_, options)| (*options, vec![])));
         for param in params {
             let first = self.0.iter().position(|(p, _)| wildmatch::WildMatch::new(p).matches(param.name()));
             groups[first.map_or(0, |g| g + 1)].1.push(param);
         }
-        let filled = groups.into_iter().filter(|(_, params)| !params.is_empty());
-        filled.map(|(options, params)| Group::new(options, params)).collect()
+        let pieces = groups.into_iter().flat_map(|(options, params)| {
+            within(most, params).into_iter().map(move |params| Group::new(options, params))
+        });
+        pieces.collect()
     }
+}
+
+/// Parameters in pieces of at most so many elements, as far as single ones are not larger.
+fn within(most: usize, params: Vec<Param>) -> Vec<Vec<Param>> {
+    let (mut pieces, mut len): (Vec<Vec<Param>>, usize) = (vec![], 0);
+    for param in params {
+        let own = padded(param.value().shape());
+        match pieces.last_mut().filter(|_| len + own <= most) {
+            Some(piece) => {
+                len += own;
+                piece.push(param);
+            }
+            None => {
+                len = own;
+                pieces.push(vec![param]);
+            }
+        }
+    }
+    pieces
 }
 
 /// Parameters that share options and memory.
@@ -122,4 +144,27 @@ fn padded(shape: &[usize]) -> usize {
 pub(super) fn zeros(device: &Device, shapes: &[Vec<usize>]) -> Result<State> {
     let len = shapes.iter().map(|shape| padded(shape)).sum();
     Ok(State::new(&Tensor::from_slice(device, &vec![0f32; len], &[len])?, Role::State))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::within;
+    use crate::{Init, Params};
+    use autograd::Device;
+
+    #[test]
+    fn pieces_fit_one_binding() {
+        let params = Params::new(&Device::named("cpu").unwrap(), 0);
+        let sizes = [100, 30, 64, 300, 1];
+        let all = sizes.map(|n| params.param(&n.to_string(), &[n], Init::ZEROS));
+        let names = |most: usize| -> Vec<Vec<String>> {
+            let pieces = within(most, all.to_vec());
+            pieces.iter().map(|piece| piece.iter().map(|p| p.name().to_owned()).collect()).collect()
+        };
+        // 128, 64, 64, 320 and 64 elements with what lies between them.
+        assert_eq!(names(256), [vec!["100", "30", "64"], vec!["300"], vec!["1"]]);
+        assert_eq!(names(usize::MAX).len(), 1);
+        assert_eq!(names(0).len(), 5);
+        assert!(within(10, vec![]).is_empty());
+    }
 }
