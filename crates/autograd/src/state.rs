@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Weak};
 use gpu_core::{Device, Role};
 
 use crate::node::Stored;
+use crate::op::Meta;
 use crate::{Tensor, note_read, note_update, transaction};
 
 /// A tensor that steps replace. Its versions are tensors, which never change: one that was taken before a step keeps its values.
@@ -85,6 +86,15 @@ impl State {
             Arc::new(move || state.value())
         });
         value
+    }
+
+    /// Shape and type of all versions.
+    pub fn meta(&self) -> Meta {
+        self.lock().current.meta().clone()
+    }
+
+    pub fn device(&self) -> &Device {
+        &self.0.device
     }
 
     /// A part of the newest version, the same tensor as long as that is the newest. A state has one part at a place.

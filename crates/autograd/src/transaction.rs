@@ -133,13 +133,8 @@ impl Transaction {
     /// As [`write`](Transaction::write).
     #[track_caller]
     pub fn set(&mut self, state: &State, value: Tensor) {
-        let old = state.value();
-        assert!(
-            old.shape() == value.shape() && old.dtype() == value.dtype(),
-            "Transaction: {:?} for a state of shape {:?}",
-            value.shape(),
-            old.shape()
-        );
+        let (old, new) = (state.meta(), value.meta());
+        assert!(old == *new, "Transaction: {new:?} for a state of {old:?}");
         self.writes.retain(|(written, _)| !written.same(state));
         self.writes.push((state.clone(), dense(&value)));
     }

@@ -37,12 +37,11 @@ impl Place {
 
     /// In a state of its own.
     pub fn own(state: &State) -> Place {
-        let value = state.value();
-        Place::part(state, 0, value.shape())
+        Place::part(state, 0, &state.meta().shape)
     }
 
     fn is_own(&self) -> bool {
-        self.state.value().shape() == self.shape
+        self.state.meta().shape == self.shape
     }
 
     pub fn same(&self, other: &Place) -> bool {
@@ -88,7 +87,7 @@ impl Param {
     pub fn set(&self, value: &Tensor) {
         let mut place = self.lock();
         let (old, new) = (&place.shape, value.shape());
-        let dtype = place.state.value().dtype();
+        let dtype = place.state.meta().dtype;
         assert!(
             old == new && dtype == value.dtype(),
             "{}: {new:?} set to a parameter of {old:?}",

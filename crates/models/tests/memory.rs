@@ -3,7 +3,8 @@
 
 use std::sync::{Mutex, MutexGuard};
 
-use autograd::{Device, Tensor, plans};
+use autograd::{Device, Tensor};
+use gpu_core::testing;
 use models::{AdamW, CharRnn, CharRnnOptions, Linear, Mode, Params, ResNet, Sgd};
 
 fn alone() -> MutexGuard<'static, ()> {
@@ -70,42 +71,51 @@ fn resident() -> Option<usize> {
     line.split_whitespace().nth(1)?.parse::<usize>().ok().map(|kib| kib << 10)
 }
 
-#[test]
-fn probe() {
-    let _alone = alone();
-    let which = std::env::var("PROBE").unwrap_or_default();
-    let (name, model) = which.split_once(' ').unwrap_or(("cpu", "dense"));
-    let device = Device::named(name).unwrap();
-    let mut step = match model {
-        "dense" => dense(&device),
-        "residual" => residual(&device),
-        _ => recurrent(&device),
-    };
-    let show = |what: &str| {
-        let (m, s) = (device.memory(), device.stats());
-        eprintln!(
-            "{what}: in use {} temps {} cached {} peak {} KiB, RSS {} KiB, plans {} pipelines {} bind groups {}",
-            m.in_use >> 10,
-            m.temporaries >> 10,
-            m.cached >> 10,
-            m.peak >> 10,
-            resident().unwrap() >> 10,
-            plans(&device).len(),
-            s.pipelines,
-            s.bind_groups,
-        );
-    };
-    show("start");
+/// In use and kept for reuse.
+fn held(device: &Device) -> u64 {
+    device.memory().in_use + device.memory().cached
+}
+
+/// Steps of 64 sizes, against those of the largest alone.
+fn stays_within_the_largest(device: &Device, name: &str, model: fn(&Device) -> Step) {
+    device.trim().unwrap();
+    let mut step = model(device);
     (0..3).for_each(|_| step(64));
-    show("largest");
+    let largest = held(device);
     for i in 0..64 {
+        // Up and down, each size once.
         step(1 + i * 37 % 64);
-        if i % 16 == 15 {
-            show("sizes");
+        let now = held(device);
+        let most = (largest + largest / 5).max(largest + (8 << 20));
+        assert!(now <= most, "{name} on {}: {now} bytes after {i} sizes, {largest} for one", device.info());
+    }
+    let peak = device.memory().peak;
+    assert!(peak <= largest + largest / 5, "{name} on {}: {peak} bytes at once", device.info());
+}
+
+#[test]
+fn sixty_four_sizes() {
+    let _alone = alone();
+    for device in testing::devices() {
+        stays_within_the_largest(&device, "dense", dense);
+        stays_within_the_largest(&device, "recurrent", recurrent);
+    }
+    // A software adapter would compile its shaders for minutes.
+    stays_within_the_largest(&Device::named("cpu").unwrap(), "residual", residual);
+}
+
+#[test]
+fn five_thousand_steps() {
+    let _alone = alone();
+    for device in testing::devices() {
+        let mut step = dense(&device);
+        (0..1000).for_each(|_| step(8));
+        let (before, resident_before) = (held(&device), resident());
+        (0..4000).for_each(|_| step(8));
+        assert_eq!(held(&device), before, "{}", device.info());
+        if let (Some(before), Some(after)) = (resident_before, resident()) {
+            let grown = after.saturating_sub(before);
+            assert!(grown <= 4 << 20, "{grown} bytes in 4000 steps on {}", device.info());
         }
     }
-    for _ in 0..200 {
-        step(64);
-    }
-    show("settled");
 }

@@ -240,7 +240,7 @@ fn shapes_of(rule: &impl Rule, group: &Group, i: usize) -> Vec<Vec<usize>> {
 
 fn state_of(rule: &impl Rule, group: &Group) -> Result<Vec<State>> {
     let count = group.shapes.first().map_or(0, |shape| rule.state(shape).len());
-    (0..count).map(|i| zeros(group.flat.value().device(), &shapes_of(rule, group, i))).collect()
+    (0..count).map(|i| zeros(group.flat.device(), &shapes_of(rule, group, i))).collect()
 }
 
 /// New parameters within their constraints; `None` where there are none.
