@@ -1,10 +1,17 @@
-//! Captured training passes: the same bits as recording every step, and what makes a pass impure.
+//! Captured training passes: the same bits as recording every step, and what makes a pass impure. A test counts what the devices do, so
+//! they take turns.
 
 use std::cell::Cell;
+use std::sync::{Mutex, MutexGuard};
 
 use autograd::{Captured, Device, Gradients, Half, Tensor, autocast};
 use gpu_core::testing;
 use models::{Adam, Average, BatchNorm2d, Conv2d, Dropout, Init, Linear, LossScaler, Mode, Params, Sgd};
+
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(|e| e.into_inner())
+}
 
 /// A network with everything that a pass may read and change beside its inputs.
 struct Net {
@@ -80,6 +87,7 @@ fn train(device: &Device, captured: bool, half: Option<Half>) -> (Vec<u32>, usiz
 
 #[test]
 fn captured_passes_give_the_same_bits() {
+    let _alone = alone();
     for device in testing::devices() {
         for half in [None, Some(Half::F16)] {
             let (captured, recorded) = train(&device, true, half);
@@ -94,6 +102,7 @@ fn captured_passes_give_the_same_bits() {
 
 #[test]
 fn a_replayed_step_is_one_submit_and_makes_nothing_new() {
+    let _alone = alone();
     for device in testing::devices() {
         let params = Params::new(&device, 1);
         let net = Net::new(&params);
@@ -106,7 +115,7 @@ fn a_replayed_step_is_one_submit_and_makes_nothing_new() {
             seen.push(device.stats());
         }
         let (before, after) = (seen[6], seen[9]);
-        assert_eq!(after.submits - before.submits, 3);
+        assert_eq!(after.submits - before.submits, 3, "{}: {seen:?}", device.info());
         assert_eq!(
             (after.compiles, after.pipelines, after.allocations),
             (before.compiles, before.pipelines, before.allocations),
@@ -118,6 +127,7 @@ fn a_replayed_step_is_one_submit_and_makes_nothing_new() {
 
 #[test]
 fn impure_passes_are_found_and_recorded_one_by_one() {
+    let _alone = alone();
     let device = Device::named("cpu").unwrap();
     let params = Params::new(&device, 0);
     let weight = params.param("weight", &[2], Init::ONES);

@@ -1,12 +1,13 @@
 //! Views, joins and padding.
 
-use autograd::{Padding, broadcast_tensors, cat, flatten_all, stack};
+use autograd::{Padding, Tensor, broadcast_tensors, cat, flatten_all, stack};
 
 use crate::panics::{Mistake, check};
-use crate::{f32s, i32s};
+use crate::{cpu, f32s, i32s};
 
 pub const MISTAKES: &[Mistake] = &[
     ("reshape", &["reshape", "[2, 3]", "[7]"], || drop(f32s(&[2, 3]).reshape(&[7]))),
+    ("arange", &["arange"], || drop(Tensor::arange(&cpu(), 1 << 32))),
     ("permute", &["permute", "[0, 0]", "[2, 3]"], || drop(f32s(&[2, 3]).permute(&[0, 0]))),
     ("permute, dimension", &["permute", "dimension 2"], || drop(f32s(&[2, 3]).permute(&[0, 2]))),
     ("expand", &["expand", "[2, 3]", "[4, 3]"], || drop(f32s(&[2, 3]).expand(&[4, 3]))),
