@@ -1,4 +1,4 @@
-//! Optimizer updates as graph nodes that overwrite parameters and state in place where nobody else holds them.
+//! Optimizer updates as graph nodes, which write in place where the step donates the memory of the old versions.
 
 use gpu_core::kernels;
 
