@@ -247,12 +247,15 @@ fn gpu_equals_cpu_for_computed_operands() {
     gpu_equals_cpu(true);
 }
 
+/// Many input channels, for which workgroups have tiles of the input gradient, too.
+const WIDE: Case = (2, 66, 20, 1, [8, 9], [3, 3], [2, 2], [1, 1], [1, 1]);
+
 /// Checks the variants that a family of GPUs is offered, `every` so many cases.
 fn variants_equal_cpu(family: GpuFamily, every: usize, least: usize) {
     let gpu = GpuProfile { family, subgroup: Some(8) };
     let mut seen = std::collections::BTreeSet::new();
-    for (i, case) in CASES.into_iter().enumerate().step_by(every) {
-        for (kernel, inputs, want) in passes(shape(case), i % 4 == 0) {
+    for (i, case) in CASES.into_iter().step_by(every).chain([WIDE]).enumerate() {
+        for (kernel, inputs, want) in passes(shape(case), i * every % 4 == 0) {
             let args = arguments(&inputs, want.len());
             for (name, variant) in kernel.variants(&gpu).expect("convolutions have variants").options {
                 if name != "direct" {
@@ -272,7 +275,7 @@ fn variants_for_software_adapters_equal_cpu() {
 
 #[test]
 fn variants_for_real_gpus_equal_cpu() {
-    variants_equal_cpu(GpuFamily::Other, 2, 6);
+    variants_equal_cpu(GpuFamily::Other, 2, 7);
 }
 
 /// As a kernel of its own takes them from the output, to the bit.
