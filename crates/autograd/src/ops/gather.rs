@@ -245,7 +245,11 @@ pub(super) fn check_index(op: &str, index: &Tensor) {
 /// When it is not below 2^31.
 #[track_caller]
 pub(super) fn position(op: &str, at: usize) -> i32 {
-    i32::try_from(at).unwrap_or_else(|_| panic!("{op}: {at} positions, of at most {} in an i32", i32::MAX))
+    // Not by a closure, which would hide the caller's line.
+    match i32::try_from(at) {
+        Ok(position) => position,
+        Err(_) => panic!("{op}: {at} positions, of at most {} in an i32", i32::MAX),
+    }
 }
 
 /// Sizes before, of, and after a dimension.

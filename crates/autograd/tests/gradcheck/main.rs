@@ -73,7 +73,7 @@ const NO_GRADIENT: [&str; 24] = [
     "zeros_like",
 ];
 /// Functions of other things than tensors, or of gradients.
-const NO_OPERATION: [&str; 10] = [
+const NO_OPERATION: [&str; 11] = [
     "apply",
     "bernoulli",
     "clip_norm",
@@ -82,6 +82,7 @@ const NO_OPERATION: [&str; 10] = [
     "normal",
     "resume",
     "running",
+    "set_state",
     "state",
     "uniform",
 ];
