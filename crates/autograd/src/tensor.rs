@@ -74,7 +74,11 @@ impl Tensor {
     /// Where the values lie, if they are known: its own, or those that it is another shape of.
     pub(crate) fn memory(&self) -> Option<Stored> {
         let base = self.in_order();
-        base.node.value(base.output)
+        match base.node.op {
+            // Out of memory shows when it is evaluated.
+            Op::Constant(_) => base.node.stored(base.output).ok(),
+            _ => base.node.value(base.output),
+        }
     }
 
     /// A scalar (shape `[]`). Its value may change from step to step without a new plan.
