@@ -116,7 +116,7 @@ impl<F: FnMut(&[Tensor]) -> Gradients> Captured<F> {
 pub(crate) struct Recording {
     /// Tells recordings apart in the keys of plans.
     pub id: u64,
-    /// In an order in which inputs come first.
+    /// Copies without inputs, in an order in which inputs come first: the pass's own nodes would all count as live.
     pub nodes: Vec<Arc<Node>>,
     pub sources: Vec<Vec<Source>>,
     /// The gradients, the loss if there is one, the outputs, and the updates.
@@ -176,7 +176,7 @@ impl Recording {
         let draws = log.draws.iter().enumerate().map(|(i, (_, draws))| (draws.clone(), leaf_of(i))).collect();
         let recording = Recording {
             id: NEXT.fetch_add(1, Relaxed),
-            nodes: snapshot.nodes.iter().map(|entry| entry.node.clone()).collect(),
+            nodes: snapshot.nodes.iter().map(|entry| Arc::new(entry.node.template())).collect(),
             sources: snapshot.nodes.iter().map(|entry| entry.sources.clone()).collect(),
             results: sources,
             metas: results.iter().map(|t| t.meta().clone()).collect(),

@@ -119,7 +119,7 @@ impl Gradients {
         Gradients { root: Some(root), ..self }
     }
 
-    /// The variables that have gradients, in the order in which they were recorded.
+    /// The variables that have gradients, in the order of their first use.
     pub fn variables(&self) -> &[Tensor] {
         &self.variables
     }
@@ -133,12 +133,18 @@ impl Tensor {
     /// When this is not a scalar, or an optimizer step has freed its graph.
     #[track_caller]
     pub fn backward(&self) -> Gradients {
-        let mut variables: Vec<Tensor> = history(std::slice::from_ref(self))
-            .into_iter()
-            .filter(|n| n.variable)
-            .map(|node| Tensor { node, output: 0 })
-            .collect();
-        variables.sort_by_key(|t| t.node.id);
+        let (ends, nodes): (Vec<Arc<Node>>, Vec<Arc<Node>>) =
+            history(std::slice::from_ref(self)).into_iter().partition(|node| node.variable);
+        // In the order of their first use, which is that of the forward pass whenever the variables were made.
+        let mut first: HashMap<*const Node, (u64, usize)> = HashMap::new();
+        for node in &nodes {
+            for (i, input) in node.inputs().iter().enumerate().filter(|(_, t)| t.node.variable) {
+                let at = first.entry(Arc::as_ptr(&input.node)).or_insert((node.id, i));
+                *at = (node.id, i).min(*at);
+            }
+        }
+        let mut variables: Vec<Tensor> = ends.into_iter().map(|node| Tensor { node, output: 0 }).collect();
+        variables.sort_by_key(|t| first.get(&Arc::as_ptr(&t.node)).copied().unwrap_or((t.node.id, 0)));
         let gradients = grad(self, &variables.iter().collect::<Vec<_>>());
         let pairs = variables.into_iter().zip(gradients).filter_map(|(v, g)| Some((v, g?)));
         Gradients { root: Some(self.clone()), ..Gradients::from_pairs(pairs) }

@@ -80,7 +80,7 @@ impl Node {
         let float = outputs.iter().any(|o| o.dtype.is_float());
         let requires_grad = differentiable && float && inputs.iter().any(|t| t.node.requires_grad);
         let values = vec![None; outputs.len()];
-        let half = if keeps_halves(&op) { inputs[0].node.half } else { None };
+        let half = inputs.first().filter(|_| keeps_halves(&op)).and_then(|t| t.node.half);
         Node {
             id: NEXT.fetch_add(1, Relaxed),
             device: device.clone(),
@@ -105,6 +105,13 @@ impl Node {
         node.requires_grad &= !self.detached;
         record::note(&node.device);
         Arc::new(node)
+    }
+
+    /// The same operation without inputs.
+    pub fn template(&self) -> Node {
+        let mut node = Node::new(&self.device, self.op.clone(), vec![], self.outputs.clone(), self.location);
+        node.half = self.half;
+        node
     }
 
     pub fn state(&self) -> MutexGuard<'_, NodeState> {
