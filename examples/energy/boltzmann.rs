@@ -69,7 +69,7 @@ fn by_sampling(lab: &Lab, target: &Target, steps: usize) -> Result<Curve> {
     let mut dreams = generator.bernoulli(lab.device(), 0.5, target.rows.shape());
     let mut curve = Vec::new();
     for step in lab.steps("Gibbs", steps) {
-        dreams = machine.gibbs(&dreams, 0, 1, &generator);
+        dreams = machine.gibbs(&dreams, 0, 1, generator);
         opt.step(machine.contrastive_loss(&target.rows, &dreams).backward(), rate.lr(step))?;
         if step % (steps / 50) == 0 || step + 1 == steps {
             curve.push((step as f64, target.divergence(&machine).item()?.into()));

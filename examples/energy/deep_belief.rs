@@ -34,7 +34,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut opt = Sgd::new(&params).momentum(0.5).only(|p| p.name().starts_with("0."));
     lab.fit("first, by CD-1", steps, &mut opt, Cosine::new(0.3, 0.0, steps), |_| {
         first.push(-low.log_prob(&v).mean_all().item()?);
-        Ok(low.contrastive_loss(&batch, &low.gibbs(&batch, 1, &generator)))
+        Ok(low.contrastive_loss(&batch, &low.gibbs(&batch, 1, generator)))
     })?;
 
     // Turned round, the second machine says of the hidden units just what the first does.

@@ -155,8 +155,8 @@ fn dropout(lab: &Lab, x: &Tensor, y: &Tensor, asked: &Tensor) -> Result<Answers>
         .collect();
     let generator = params.generator();
     let forward = |x: &Tensor| {
-        let hidden = layers[0].forward(&(x.unsqueeze(1) * 4.0)).relu().dropout(0.1, &generator);
-        let hidden = layers[1].forward(&hidden).relu().dropout(0.1, &generator);
+        let hidden = layers[0].forward(&(x.unsqueeze(1) * 4.0)).relu().dropout(0.1, generator);
+        let hidden = layers[1].forward(&hidden).relu().dropout(0.1, generator);
         layers[2].forward(&hidden).squeeze(&[1])
     };
     let steps = lab.pick(4000, 600);

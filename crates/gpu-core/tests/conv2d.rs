@@ -255,7 +255,7 @@ fn variants_equal_cpu(family: GpuFamily, every: usize, least: usize) {
     let gpu = GpuProfile { family, subgroup: Some(8) };
     let mut seen = std::collections::BTreeSet::new();
     for (i, case) in CASES.into_iter().step_by(every).chain([WIDE]).enumerate() {
-        for (kernel, inputs, want) in passes(shape(case), i * every % 4 == 0) {
+        for (kernel, inputs, want) in passes(shape(case), (i * every).is_multiple_of(4)) {
             let args = arguments(&inputs, want.len());
             for (name, variant) in kernel.variants(&gpu).expect("convolutions have variants").options {
                 if name != "direct" {

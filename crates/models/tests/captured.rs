@@ -151,7 +151,8 @@ fn impure_passes_are_found_and_recorded_one_by_one() {
             "another operation",
             Box::new(|i: &[Tensor]| {
                 let y = weight.value() * &i[0];
-                if next() as usize % 2 == 0 { y.exp().sum_all() } else { y.sin().sum_all() }.backward()
+                if (next() as usize).is_multiple_of(2) { y.exp().sum_all() } else { y.sin().sum_all() }
+                    .backward()
             }),
         ),
     ];

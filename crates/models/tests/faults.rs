@@ -100,7 +100,7 @@ fn a_failed_step_changes_nothing() {
         });
         assert!(points.len() > 20, "{points:?}");
         let mut failures = 0;
-        'points: for n in 0..points.len() {
+        'points: for (n, &point) in points.iter().enumerate() {
             let mut run = Run::new(&device);
             faults::fail(&device, n, || {
                 for i in 0..STEPS {
@@ -112,18 +112,18 @@ fn a_failed_step_changes_nothing() {
                 }
             });
             let done = run.optimizer.steps();
-            if points[n] != faults::Point::Launch {
-                assert_eq!(run.bits(), wanted[done], "{}: after {:?} {n}", device.info(), points[n]);
+            if point != faults::Point::Launch {
+                assert_eq!(run.bits(), wanted[done], "{}: after {:?} {n}", device.info(), point);
             }
             for i in done..STEPS {
                 let failed = run.step(i).1;
                 // A kernel panicked when the optimizer's had begun to write in place: nothing is silently wrong.
-                if points[n] == faults::Point::Launch && matches!(failed, Some(Error::Freed { .. })) {
+                if point == faults::Point::Launch && matches!(failed, Some(Error::Freed { .. })) {
                     continue 'points;
                 }
-                assert!(failed.is_none(), "{}: after {:?} {n}: {failed:?}", device.info(), points[n]);
+                assert!(failed.is_none(), "{}: after {:?} {n}: {failed:?}", device.info(), point);
             }
-            assert_eq!(run.bits(), wanted[STEPS], "{}: going on after {:?} {n}", device.info(), points[n]);
+            assert_eq!(run.bits(), wanted[STEPS], "{}: going on after {:?} {n}", device.info(), point);
         }
         println!("{}: {} points, {failures} failed steps", device.info(), points.len());
         assert!(failures > 10);

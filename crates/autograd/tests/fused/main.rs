@@ -150,7 +150,7 @@ fn compare(graph: &Graph, device: &Device) -> Result<(), TestCaseError> {
         agree("fused", device, &values(graph, device, seed), &reference)?;
     }
     // Every plan of a GPU is some shaders to compile: only a part of the graphs.
-    if *device == cpu || graph.steps.len() % 5 == 0 {
+    if *device == cpu || graph.steps.len().is_multiple_of(5) {
         set_fusion(false);
         let reference = values(graph, &cpu, 0);
         set_fusion(true);
