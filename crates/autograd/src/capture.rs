@@ -1,9 +1,9 @@
 //! Functions of tensors that are recorded once and replayed: the way to a training step that costs the host almost nothing.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use foldhash::{HashMap, HashSet};
 use gpu_core::Half;
 
 use crate::capture_log::{Draws, Log, Reader, Writer};
@@ -65,7 +65,7 @@ const STRUCTURES: usize = 256;
 
 impl<F: FnMut(&[Tensor]) -> Gradients> Captured<F> {
     pub fn new(f: F) -> Captured<F> {
-        Captured { f, known: HashMap::new(), impure: None }
+        Captured { f, known: HashMap::default(), impure: None }
     }
 
     /// Why calls are recorded one by one; `None` while nothing speaks against replaying them.
@@ -125,8 +125,8 @@ pub(crate) struct Recording {
     leaves: Vec<Leaf>,
     /// All draws in order, and the leaf that each is.
     draws: Vec<(Draws, Option<usize>)>,
-    /// The variable of each gradient.
-    variables: Vec<Reader>,
+    /// The leaf that is the variable of each gradient.
+    variables: Vec<usize>,
     has_loss: bool,
     updates: Vec<Writer>,
 }
@@ -149,9 +149,12 @@ impl Recording {
         // Aliases, so that an input is told from the same tensor read otherwise.
         let inputs: Vec<Tensor> = inputs.iter().map(|t| t.alias(|_| ())).collect();
         let (gradients, log) = Log::during(|| f(&inputs));
-        let reader = |v: &Tensor| Some((log.reader(v)?.clone(), transaction::dense(gradients.get(v)?)));
-        let (variables, slopes): (Vec<Reader>, Vec<Tensor>) =
-            gradients.variables().iter().filter_map(reader).unzip();
+        let read = |v: &Tensor| {
+            log.reader(v)?;
+            Some((v.clone(), transaction::dense(gradients.get(v)?)))
+        };
+        let (variables, slopes): (Vec<Tensor>, Vec<Tensor>) =
+            gradients.variables().iter().filter_map(read).unzip();
         let updates: Vec<Tensor> = log.updates.iter().map(|(_, value)| value.clone()).collect();
         let others = gradients.root().into_iter().chain(gradients.outputs()).chain(&updates);
         let known: HashSet<*const Node> =
@@ -170,8 +173,16 @@ impl Recording {
             Source::Node(n, t.output)
         };
         let sources: Vec<Source> = results.iter().map(of).collect();
-        let leaf = |t: &Tensor| log.leaf(&inputs, t);
-        let leaves: Vec<Leaf> = snapshot.leaves.iter().map(leaf).collect();
+        let mut read = snapshot.leaves.clone();
+        let place = |v: &Tensor| {
+            read.iter().position(|t| t.same(v)).unwrap_or_else(|| {
+                // Its gradient does not depend on its value.
+                read.push(v.clone());
+                read.len() - 1
+            })
+        };
+        let variables = variables.iter().map(place).collect();
+        let leaves: Vec<Leaf> = read.iter().map(|t| log.leaf(&inputs, t)).collect();
         let leaf_of = |draw: usize| leaves.iter().position(|l| matches!(l, Leaf::Draw(d) if *d == draw));
         let draws = log.draws.iter().enumerate().map(|(i, (_, draws))| (draws.clone(), leaf_of(i))).collect();
         let recording = Recording {
@@ -202,7 +213,7 @@ impl Recording {
         let counts = |r: &Recording| (r.nodes.len(), r.leaves.len(), r.draws.len(), r.updates.len());
         let same = counts(self) == counts(other)
             && self.results == other.results
-            && self.variables.iter().map(Reader::id).eq(other.variables.iter().map(Reader::id));
+            && self.variables == other.variables;
         leaves.or_else(|| (!same).then(|| "another number of operations than before".into()))
     }
 
@@ -223,14 +234,12 @@ impl Recording {
             Leaf::Constant(tensor) => tensor.clone(),
         };
         let leaves: Vec<Tensor> = this.leaves.iter().zip(drawn).map(read).collect();
+        let variables: Vec<Tensor> = this.variables.iter().map(|&leaf| leaves[leaf].clone()).collect();
         let device = inputs[0].device();
         let call = Tensor::record_op(device, Op::Call(this.clone()), leaves, this.metas.clone());
-        let result = |(k, (call, meta)): (usize, (Tensor, &Meta))| {
-            Tensor::record_op(device, Op::Returned(k), vec![call], vec![meta.clone()]).remove(0)
-        };
-        let mut results = call.into_iter().zip(&this.metas).enumerate().map(result);
-        let slopes: Vec<Tensor> = results.by_ref().take(this.variables.len()).collect();
-        let mut gradients = Gradients::from_pairs(this.variables.iter().map(Reader::read).zip(slopes));
+        let mut outputs = call.into_iter();
+        let mut gradients = Gradients::returned(variables.into_iter().zip(outputs.by_ref()));
+        let mut results = outputs.map(|output| output.returned());
         if this.has_loss {
             gradients = gradients.with_root(results.next().expect("a loss"));
         }

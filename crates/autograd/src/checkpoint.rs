@@ -4,9 +4,10 @@
 //! outputs that are computed again from what the part began with. So nothing but the part's inputs is kept from the forward to
 //! the backward pass.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use foldhash::HashMap;
 
 use crate::Tensor;
 use crate::node::{self, Node};

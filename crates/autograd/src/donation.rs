@@ -3,11 +3,12 @@
 //! An optimizer's kernel may write the new version of a state over the old one if nothing else can read the old one any more. That
 //! is proven, not guessed: the state is locked, so that it hands out no further handle; all handles on the old version are the state's
 //! own or go with the step; and the buffer is taken out of all of them, which leaves no other owner. An evaluation in another
-//! thread that holds the buffer makes the step write to new memory. If the step fails, the buffer is put back.
+//! thread that holds the buffer makes the step write to new memory. After the step the buffer is put back: since nothing else has them, the
+//! handles of the old version become those of the new one.
 
 use std::sync::{Arc, MutexGuard};
 
-use crate::compile::{Failure, Source};
+use crate::compile::Source;
 use crate::history::Dying;
 use crate::node::Stored;
 use crate::op::Op;
@@ -63,11 +64,10 @@ impl Donations {
             .stored(|leaf| self.taken.iter().find(|(t, _)| t.same(leaf)).map(|(_, stored)| stored.clone()))
     }
 
-    /// Puts the memory back after a failure, unless it may be half overwritten.
-    pub fn take_back(self, failure: &Failure) {
-        if !failure.overwrote {
-            put_back(self.taken);
-        }
+    /// Puts the memory back: after success, when it holds the new versions of what was overwritten, or after a failure, if nothing
+    /// was overwritten by then.
+    pub fn put_back(self) {
+        put_back(self.taken);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Reverse-mode differentiation: gradients as new nodes of the same graph.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use foldhash::{HashMap, HashSet};
 use gpu_core::kernels::Unary;
 
 use crate::checkpoint::Recompute;
@@ -13,12 +13,37 @@ use crate::{Tensor, Transaction, autocast, ops};
 /// Gradients of a scalar with respect to the variables it depends on.
 #[derive(Clone)]
 pub struct Gradients {
-    by_variable: HashMap<*const Node, Tensor>,
+    by_variable: HashMap<*const Node, Slope>,
     /// Keeps the pointers in the map from being reused.
     variables: Vec<Tensor>,
     root: Option<Tensor>,
     /// Tensors to compute with the step.
     outputs: Vec<Tensor>,
+}
+
+/// The gradient of one variable.
+#[derive(Clone)]
+enum Slope {
+    Known(Tensor),
+    /// A result of a captured pass: an output of its call, and the tensor with values of its own, once that was asked for.
+    Returned(Tensor, OnceLock<Tensor>),
+}
+
+impl Slope {
+    fn tensor(&self) -> &Tensor {
+        match self {
+            Slope::Known(tensor) => tensor,
+            Slope::Returned(output, tensor) => tensor.get_or_init(|| output.returned()),
+        }
+    }
+
+    /// As other operations may read it.
+    fn operand(&self) -> &Tensor {
+        match self {
+            Slope::Known(tensor) => tensor,
+            Slope::Returned(output, tensor) => tensor.get().unwrap_or(output),
+        }
+    }
 }
 
 impl Gradients {
@@ -28,19 +53,42 @@ impl Gradients {
     /// When shapes differ.
     #[track_caller]
     pub fn from_pairs(pairs: impl IntoIterator<Item = (Tensor, Tensor)>) -> Gradients {
-        let (mut by_variable, mut variables) = (HashMap::new(), vec![]);
+        let (mut by_variable, mut variables) = (HashMap::default(), vec![]);
         for (variable, gradient) in pairs {
             let (want, got) = (variable.shape(), gradient.shape());
             assert_eq!(want, got, "gradient of shape {got:?} for a variable of shape {want:?}");
-            by_variable.insert(Arc::as_ptr(&variable.node), gradient);
+            by_variable.insert(Arc::as_ptr(&variable.node), Slope::Known(gradient));
             variables.push(variable);
         }
         Gradients { by_variable, variables, root: None, outputs: vec![] }
     }
 
+    /// Variables, and outputs of a call of a captured pass.
+    pub(crate) fn returned(pairs: impl IntoIterator<Item = (Tensor, Tensor)>) -> Gradients {
+        let of = |(variable, output): (Tensor, Tensor)| {
+            ((Arc::as_ptr(&variable.node), Slope::Returned(output, OnceLock::new())), variable)
+        };
+        let (by_variable, variables) = pairs.into_iter().map(of).unzip();
+        Gradients { by_variable, variables, root: None, outputs: vec![] }
+    }
+
     /// The gradient for a variable; `None` if the scalar does not depend on it.
     pub fn get(&self, variable: &Tensor) -> Option<&Tensor> {
-        self.by_variable.get(&Arc::as_ptr(&variable.node))
+        self.by_variable.get(&Arc::as_ptr(&variable.node)).map(Slope::tensor)
+    }
+
+    /// The gradients for variables (at least one) as by [`flatten_all`](crate::flatten_all), `[elements]`.
+    ///
+    /// # Errors
+    /// The number of the first variable without a gradient.
+    #[track_caller]
+    pub fn flattened(&self, variables: &[Tensor], align: usize) -> std::result::Result<Tensor, usize> {
+        let of = |(i, variable): (usize, &Tensor)| {
+            self.by_variable.get(&Arc::as_ptr(&variable.node)).map(Slope::operand).ok_or(i)
+        };
+        let all: Vec<&Tensor> =
+            variables.iter().enumerate().map(of).collect::<std::result::Result<_, _>>()?;
+        Ok(ops::flatten_all(&all, align))
     }
 
     /// The scalar that was differentiated.
@@ -53,7 +101,7 @@ impl Gradients {
         // Not in the map's order, which differs from step to step and would make a new plan each time.
         for variable in &self.variables {
             if let Some(gradient) = self.by_variable.get_mut(&Arc::as_ptr(&variable.node)) {
-                *gradient = f(gradient);
+                *gradient = Slope::Known(f(gradient.tensor()));
             }
         }
         self
@@ -69,11 +117,11 @@ impl Gradients {
         let mut pairs: Vec<(Tensor, Tensor)> = vec![];
         for v in &self.variables {
             let before = sum.and_then(|s| s.get(v));
-            pairs.push((v.clone(), plus(before, &self.by_variable[&Arc::as_ptr(&v.node)])));
+            pairs.push((v.clone(), plus(before, self.by_variable[&Arc::as_ptr(&v.node)].tensor())));
         }
         if let Some(s) = sum {
             let others = s.variables.iter().filter(|v| self.get(v).is_none());
-            pairs.extend(others.map(|v| (v.clone(), s.by_variable[&Arc::as_ptr(&v.node)].clone())));
+            pairs.extend(others.map(|v| (v.clone(), s.by_variable[&Arc::as_ptr(&v.node)].tensor().clone())));
         }
         let root = self.root.as_ref().map(|loss| plus(sum.and_then(|s| s.root()), loss));
         Gradients { root, outputs: self.outputs, ..Gradients::from_pairs(pairs) }
@@ -81,7 +129,7 @@ impl Gradients {
 
     /// All gradients, the scalar, and the outputs.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Tensor> {
-        self.by_variable.values().chain(&self.root).chain(&self.outputs)
+        self.by_variable.values().map(Slope::tensor).chain(&self.root).chain(&self.outputs)
     }
 
     /// With tensors that a step shall compute beside the loss and the parameters, such as an accuracy: reading them later costs nothing
@@ -136,7 +184,7 @@ impl Tensor {
         let (ends, nodes): (Vec<Arc<Node>>, Vec<Arc<Node>>) =
             history(std::slice::from_ref(self)).into_iter().partition(|node| node.variable);
         // In the order of their first use, which is that of the forward pass whenever the variables were made.
-        let mut first: HashMap<*const Node, (u64, usize)> = HashMap::new();
+        let mut first: HashMap<*const Node, (u64, usize)> = HashMap::default();
         for node in &nodes {
             for (i, input) in node.inputs().iter().enumerate().filter(|(_, t)| t.node.variable) {
                 let at = first.entry(Arc::as_ptr(&input.node)).or_insert((node.id, i));
@@ -273,7 +321,7 @@ fn outputs(node: &Arc<Node>) -> Vec<Tensor> {
 
 /// The halves that results were rounded to.
 fn rounded(nodes: &[Arc<Node>]) -> HashMap<Output, Tensor> {
-    let mut rounded = HashMap::new();
+    let mut rounded = HashMap::default();
     for node in nodes.iter().filter(|n| n.half.is_some()) {
         if let (Op::Map(MapOp::Unary(Unary::AsHalf(_))), [input]) = (&node.op, &node.state().inputs[..]) {
             rounded.insert(output(input), Tensor { node: node.clone(), output: 0 });
@@ -352,7 +400,7 @@ fn history(roots: &[Tensor]) -> Vec<Arc<Node>> {
 }
 
 fn walk(roots: &[Tensor], enter: impl Fn(&Tensor) -> bool, stop: impl Fn(&Node) -> bool) -> Vec<Arc<Node>> {
-    let mut seen: HashSet<*const Node> = HashSet::new();
+    let mut seen: HashSet<*const Node> = HashSet::default();
     let mut found = vec![];
     let mut left: Vec<Arc<Node>> = roots.iter().map(|t| t.node.clone()).collect();
     while let Some(node) = left.pop() {

@@ -1,7 +1,8 @@
 //! The graph behind a loss, which a step frees, and which references go with it.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashSet};
 
 use crate::Tensor;
 use crate::node::Node;
@@ -29,7 +30,7 @@ struct Member<'a> {
 
 impl History {
     pub fn of(loss: Option<&Tensor>) -> History {
-        let mut seen: HashSet<*const Node> = HashSet::new();
+        let mut seen: HashSet<*const Node> = HashSet::default();
         let mut found = vec![];
         let mut left: Vec<Arc<Node>> = loss.map(|t| t.node.clone()).into_iter().collect();
         while let Some(node) = left.pop() {
@@ -71,7 +72,7 @@ impl History {
                 member.inputs.iter().filter_map(find).for_each(|input| survives[input] = true);
             }
         }
-        let mut references = HashMap::new();
+        let mut references = HashMap::default();
         for (member, _) in members.iter().zip(&survives).filter(|(_, survives)| !**survives) {
             for input in member.inputs.iter().filter(|t| find(t).is_none()) {
                 *references.entry(Arc::as_ptr(&input.node)).or_insert(0) += 1;

@@ -51,6 +51,12 @@ pub(crate) struct Stored {
     pub offset: usize,
 }
 
+impl Stored {
+    pub fn same(&self, other: &Stored) -> bool {
+        self.buffer.same(&other.buffer) && self.offset == other.offset
+    }
+}
+
 impl From<Buffer> for Stored {
     fn from(buffer: Buffer) -> Stored {
         Stored { buffer, offset: 0 }

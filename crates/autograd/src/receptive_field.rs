@@ -1,7 +1,8 @@
 //! How much of an image an element is computed from.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use crate::Tensor;
 use crate::node::Node;
@@ -46,7 +47,7 @@ enum Field {
 impl Fields {
     /// Of nodes in the order of recording.
     pub fn new(nodes: &[Arc<Node>]) -> Fields {
-        let mut fields = Fields(HashMap::new());
+        let mut fields = Fields(HashMap::default());
         for node in nodes {
             let field = fields.field(node);
             fields.0.insert(Arc::as_ptr(node), field);

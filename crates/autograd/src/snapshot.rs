@@ -3,9 +3,9 @@
 //! Other threads may evaluate, differentiate or free the same graph meanwhile. They change what a node refers to, never the
 //! list that a snapshot has taken from it.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashSet};
 use gpu_core::{Buffer, Device};
 
 use crate::compile::Source;
@@ -44,7 +44,7 @@ impl Snapshot {
         known: impl Fn(&Arc<Node>) -> bool,
     ) -> Result<Snapshot> {
         let (nodes, _) = pending(roots, known)?;
-        let mut snapshot = Snapshot { nodes, leaves: vec![], index: HashMap::new() };
+        let mut snapshot = Snapshot { nodes, leaves: vec![], index: HashMap::default() };
         snapshot.wire();
         Ok(snapshot)
     }
@@ -80,7 +80,7 @@ impl Snapshot {
         self.nodes.sort_unstable_by_key(|entry| entry.node.id);
         self.index = self.nodes.iter().enumerate().map(|(i, entry)| (Arc::as_ptr(&entry.node), i)).collect();
         self.leaves.clear();
-        let mut known: HashMap<(*const Node, usize), usize> = HashMap::new();
+        let mut known: HashMap<(*const Node, usize), usize> = HashMap::default();
         for entry in &mut self.nodes {
             let source = |tensor: &Tensor| match self.index.get(&Arc::as_ptr(&tensor.node)) {
                 Some(&n) => Source::Node(n, tensor.output),
@@ -201,7 +201,7 @@ fn pending<'a>(
     roots: impl Iterator<Item = &'a Tensor>,
     known: impl Fn(&Arc<Node>) -> bool,
 ) -> Result<(Vec<Entry>, bool)> {
-    let mut seen: HashSet<*const Node> = HashSet::new();
+    let mut seen: HashSet<*const Node> = HashSet::default();
     let (mut found, mut meets): (Vec<Entry>, bool) = (vec![], false);
     let mut left: Vec<Arc<Node>> = roots.map(|t| t.node.clone()).collect();
     while let Some(node) = left.pop() {

@@ -1,8 +1,8 @@
 //! Tensors that change over time: parameters, optimizer state, running statistics.
 
-use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Weak};
 
+use foldhash::HashMap;
 use gpu_core::{Device, Role};
 
 use crate::node::Stored;
@@ -71,7 +71,7 @@ impl State {
         let versions = Versions {
             current: without_gradient(value),
             update: None,
-            parts: HashMap::new(),
+            parts: HashMap::default(),
             updates: 0,
             recorded: 0,
         };
@@ -148,7 +148,7 @@ impl State {
     /// As [`update`](State::update), for owners that tell [captures](crate::Captured) themselves; gives the value as it will be.
     #[track_caller]
     pub fn record_update(&self, value: &Tensor) -> Tensor {
-        let value = transaction::dense(&value.detach());
+        let value = transaction::dense(&without_gradient(value));
         let piled_up = {
             let mut versions = self.lock();
             check(&versions.current, &value);
@@ -234,9 +234,13 @@ impl Versions {
         self.discard();
     }
 
-    /// Makes `value` the version that counts.
+    /// Makes `value` the version that counts. Where it has overwritten the one before, that one's handles show it.
     pub fn commit(&mut self, value: Tensor) {
         self.updates += self.recorded;
+        let overwritten = self.current.memory().zip(value.memory()).is_some_and(|(old, new)| old.same(&new));
+        if overwritten && self.update.is_none() {
+            return;
+        }
         self.replace(value);
     }
 

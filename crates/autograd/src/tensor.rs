@@ -153,6 +153,12 @@ impl Tensor {
         Tensor::record_as(device, op, inputs, outputs, None)
     }
 
+    /// Of an output of a captured pass's call, a tensor that keeps its values.
+    pub(crate) fn returned(&self) -> Tensor {
+        let returned = Op::Returned(self.output);
+        Tensor::record_op(self.device(), returned, vec![self.clone()], vec![self.meta().clone()]).remove(0)
+    }
+
     /// As [`record_op`](Tensor::record_op) of what gives halves.
     #[track_caller]
     pub(crate) fn record_as(

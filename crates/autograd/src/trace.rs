@@ -1,8 +1,9 @@
 //! Finding where numbers went wrong.
 
-use std::collections::HashSet;
 use std::panic::Location;
 use std::sync::Arc;
+
+use foldhash::HashSet;
 
 use crate::node::Node;
 
@@ -87,7 +88,7 @@ pub(crate) fn parameter_behind(tensor: &Tensor) -> Option<Arc<str>> {
 
 /// All nodes that `y` depends on, and its own, in the order of recording.
 pub(crate) fn ancestors(y: &Tensor) -> Vec<Arc<Node>> {
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     let mut found = vec![];
     let mut left = vec![y.node.clone()];
     while let Some(node) = left.pop() {

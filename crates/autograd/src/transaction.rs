@@ -204,13 +204,16 @@ impl Transaction {
         let values = match computed {
             Ok(values) => values,
             Err(failure) => {
-                donations.take_back(&failure);
+                if !failure.overwrote {
+                    donations.put_back();
+                }
                 return Err(failure.error);
             }
         };
         values.into_iter().for_each(|(n, buffers)| snapshot.set_values(n, buffers));
         snapshot.detach_views();
         history.free();
+        donations.put_back();
         for ((_, value), versions) in self.writes.iter().zip(&mut locked) {
             versions.commit(committed(value)?);
         }

@@ -1,7 +1,8 @@
 //! Where the parameters of a model come in.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use crate::Tensor;
 use crate::node::Node;
@@ -40,13 +41,13 @@ pub struct Use {
 pub fn uses(y: &Tensor) -> Vec<Use> {
     let nodes = ancestors(y);
     let fields = Fields::new(&nodes);
-    let mut users: HashMap<*const Node, Vec<&Arc<Node>>> = HashMap::new();
+    let mut users: HashMap<*const Node, Vec<&Arc<Node>>> = HashMap::default();
     for node in &nodes {
         for input in node.inputs().iter() {
             users.entry(Arc::as_ptr(&input.node)).or_default().push(node);
         }
     }
-    let (mut origins, mut found) = (HashMap::new(), vec![]);
+    let (mut origins, mut found) = (HashMap::default(), vec![]);
     for node in &nodes {
         let inputs = node.state().inputs.clone();
         let (origin, read) = origin(node, &inputs, &origins);

@@ -132,6 +132,10 @@ impl Param {
         self.lock().clone()
     }
 
+    pub(crate) fn is_at(&self, place: &Place) -> bool {
+        self.lock().same(place)
+    }
+
     /// Puts the values elsewhere; gives where they were.
     pub(crate) fn put(&self, place: Place) -> Place {
         std::mem::replace(&mut *self.lock(), place)

@@ -4,8 +4,7 @@
 //! Between producer and concatenation may lie reshapes and permutations. They decide in which order the producer has to write:
 //! permutations that cancel leave row-major order, and a matrix product can be produced transposed.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use gpu_core::Layout;
 
 use super::place::ALIGN;
@@ -22,7 +21,7 @@ pub(super) struct Part {
 
 /// The outputs that are produced as parts of concatenated tensors.
 pub(super) fn parts(request: &Request, wiring: &Wiring) -> HashMap<(usize, usize), Part> {
-    let mut parts = HashMap::new();
+    let mut parts = HashMap::default();
     for whole in (0..request.nodes.len()).filter(|&n| wiring.live[n]) {
         let Op::Kernel(op) = &request.nodes[whole].op else { continue };
         let inputs: Vec<Meta> =

@@ -8,8 +8,9 @@ mod outputs;
 mod sources;
 mod views;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
+use foldhash::HashMap;
 use gpu_core::kernels::Reduce;
 use gpu_core::{Device, Role};
 

@@ -1,8 +1,8 @@
 //! Plans: compiled once for each structure of graph, then replayed.
 
-use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
+use foldhash::HashMap;
 use gpu_core::{Access, Arg, Buffer, CommandGraph, DType, Device, Launch, Role, Slot, limits};
 
 use super::conv_moments::fuse_moments;
@@ -153,7 +153,7 @@ impl Plan {
         };
         let (slots, launches, numbers) = assign_memory(&lowered, launches);
         let mut external = vec![];
-        let mut numbered = HashMap::new();
+        let mut numbered = HashMap::default();
         for (v, slot) in lowered.slots.iter().enumerate() {
             let kind = match slot.kind {
                 SlotKind::Temp => continue,

@@ -1,9 +1,9 @@
 //! What is to be evaluated, and the key under which its plan is cached.
 
-use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use gpu_core::{Buffer, DType, Device, Role};
 
 use crate::Tensor;
@@ -70,7 +70,7 @@ impl<'a> Evaluation<'a> {
         roles: Vec<((usize, usize), Role)>,
         donated: Vec<bool>,
     ) -> Evaluation<'a> {
-        let (mut known, mut buffers) = (HashMap::new(), vec![]);
+        let (mut known, mut buffers) = (HashMap::default(), vec![]);
         let place = |stored: Option<Stored>| {
             let Stored { buffer, offset } = stored?;
             let slot = *known.entry(buffer.id()).or_insert_with(|| {
@@ -90,7 +90,8 @@ impl<'a> Evaluation<'a> {
 
     /// Everything that a plan depends on, as bytes: equal keys mean the same plan.
     pub fn key(&self, device: &Device) -> Vec<u8> {
-        let mut bytes = Bytes(Vec::with_capacity(64 * self.snapshot.nodes.len()));
+        let mut bytes =
+            Bytes(Vec::with_capacity(128 * (self.snapshot.nodes.len() + self.snapshot.leaves.len())));
         (device.id(), super::fuse::enabled()).hash(&mut bytes);
         for entry in &self.snapshot.nodes {
             bytes.node(&entry.node, &entry.sources);

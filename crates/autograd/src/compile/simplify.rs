@@ -1,15 +1,15 @@
 //! Common subexpressions and dead code, by the graph's structure.
 
-use std::collections::HashMap;
-
 use super::request::{Bytes, Request, Source, Wiring};
+use foldhash::HashMap;
+
 use crate::op::Op;
 
 /// The wiring with equal nodes merged: users of a node that repeats an earlier one read that instead. Nodes without
 /// a consumer on the way to a wanted one are dead.
 pub(super) fn simplify(request: &Request, wiring: &Wiring) -> Wiring {
     let mut inputs = wiring.inputs.clone();
-    let mut first: HashMap<Vec<u8>, usize> = HashMap::new();
+    let mut first: HashMap<Vec<u8>, usize> = HashMap::default();
     let mut same: Vec<usize> = (0..request.nodes.len()).collect();
     for (i, node) in request.nodes.iter().enumerate() {
         for source in &mut inputs[i] {

@@ -67,30 +67,26 @@ pub(super) struct Group {
     pub shapes: Vec<Vec<usize>>,
     /// All values `[len]`, with zeros between the parameters.
     pub flat: State,
+    /// Where each parameter is in it.
+    places: Vec<Place>,
 }
 
 impl Group {
     fn new(options: GroupOptions, params: Vec<Param>) -> Group {
         let values: Vec<Tensor> = params.iter().map(Param::value).collect();
-        let shapes = values.iter().map(|t| t.shape().to_vec()).collect();
+        let shapes: Vec<Vec<usize>> = values.iter().map(|t| t.shape().to_vec()).collect();
         let flat = State::new(&join(&detached(&values)), Role::Parameter);
-        Group { options, params, shapes, flat }
+        let places = starts(&shapes).map(|(start, shape)| Place::part(&flat, start, shape)).collect();
+        Group { options, params, shapes, flat, places }
     }
 
     /// Makes every parameter a part of the flat tensor, with the value that it has now: at first, and where somebody else has set one
     /// since, such as loaded weights.
     pub fn gather(&self) {
-        let mut start = 0;
-        let mut places = vec![];
-        for shape in &self.shapes {
-            places.push(Place::part(&self.flat, start, shape));
-            start += padded(shape);
-        }
-        let elsewhere = |(param, place): (&Param, &Place)| !param.place().same(place);
-        if self.params.iter().zip(&places).any(elsewhere) {
+        if self.params.iter().zip(&self.places).any(|(param, place)| !param.is_at(place)) {
             let values: Vec<Tensor> = self.params.iter().map(Param::value).collect();
             self.flat.set(&join(&detached(&values)));
-            self.params.iter().zip(places).for_each(|(param, place)| _ = param.put(place));
+            self.params.iter().zip(&self.places).for_each(|(param, place)| _ = param.put(place.clone()));
         }
     }
 
@@ -100,17 +96,11 @@ impl Group {
     /// When a parameter has none.
     #[track_caller]
     pub fn gradient(&self, gradients: &Gradients) -> Tensor {
-        let mut found = vec![];
-        for param in &self.params {
-            match gradients.get(&param.value()) {
-                Some(gradient) => found.push(gradient.clone()),
-                None => panic!(
-                    "optimizer step: no gradient for {}; freeze it, or use it in the loss",
-                    param.name()
-                ),
-            }
-        }
-        join(&found)
+        let values: Vec<Tensor> = self.params.iter().map(Param::value).collect();
+        gradients.flattened(&values, ALIGN).unwrap_or_else(|i| {
+            let name = self.params[i].name();
+            panic!("optimizer step: no gradient for {name}; freeze it, or use it in the loss")
+        })
     }
 }
 
@@ -125,14 +115,18 @@ pub(super) fn join(tensors: &[Tensor]) -> Tensor {
 
 /// The tensors of given shapes that [`join`] put together.
 pub(super) fn split(flat: &Tensor, shapes: &[Vec<usize>]) -> Vec<Tensor> {
-    let mut start = 0;
-    let part = |shape: &Vec<usize>| {
-        let count: usize = shape.iter().product();
-        let part = flat.narrow(0, start, count).reshape(shape);
-        start += padded(shape);
-        part
-    };
-    shapes.iter().map(part).collect()
+    let part =
+        |(start, shape): (usize, &Vec<usize>)| flat.narrow(0, start, shape.iter().product()).reshape(shape);
+    starts(shapes).map(part).collect()
+}
+
+/// Where each part starts.
+fn starts(shapes: &[Vec<usize>]) -> impl Iterator<Item = (usize, &Vec<usize>)> {
+    shapes.iter().scan(0, |next, shape| {
+        let start = *next;
+        *next += padded(shape);
+        Some((start, shape))
+    })
 }
 
 /// Elements from the start of a part to that of the next.
