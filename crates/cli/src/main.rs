@@ -12,6 +12,7 @@ mod profile;
 mod report;
 mod run;
 mod say;
+mod shaders;
 mod summary;
 mod train;
 mod tune;
@@ -47,6 +48,8 @@ enum Command {
     Summary(summary::Arguments),
     /// Where a training step spends its time and memory
     Profile(profile::Arguments),
+    /// Print the shaders of a training step as another adapter would get them, a line of JSON a dispatch
+    Shaders(shaders::Arguments),
     /// Draw the curves of runs
     Plot(plot::Arguments),
     /// Search for the hyper-parameters that make a program's objective best
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Predict(arguments) => predict::run(arguments, &say),
         Command::Summary(arguments) => summary::run(arguments, &say),
         Command::Profile(arguments) => profile::run(arguments, &say),
+        Command::Shaders(arguments) => shaders::run(arguments),
         Command::Plot(arguments) => plot::run(arguments, &say),
         Command::Tune(arguments) => tune::run(arguments, &say),
         Command::Convert(arguments) => convert::run(arguments, &say),

@@ -52,6 +52,8 @@ impl Class {
 }
 
 pub(crate) enum Memory {
+    /// Of a dry run.
+    None,
     Host(HostMemory),
     Gpu(wgpu::Buffer),
 }

@@ -51,7 +51,7 @@ impl Drop for HostMemory {
 fn host(buffer: &Buffer) -> *mut u8 {
     match buffer.memory() {
         Memory::Host(memory) => memory.pointer(),
-        Memory::Gpu(_) => unreachable!("a GPU buffer on the CPU device"),
+        Memory::Gpu(_) | Memory::None => unreachable!("another device's buffer on the CPU"),
     }
 }
 

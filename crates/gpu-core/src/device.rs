@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::arena::Arena;
 use crate::buffer::{Buffer, Class, Memory, Role};
 use crate::cpu::{self, Cpu};
+use crate::dry::Dry;
 use crate::faults::{Faults, Point, Strike};
 use crate::gpu::{self, Gpu};
 use crate::graph::{Bindings, CommandGraph};
@@ -21,7 +22,7 @@ use crate::profile::{self, HostSpan, Profile, Profiler};
 use crate::readback::{Readback, Source};
 use crate::selftest::DeviceReport;
 use crate::stats::{Counters, Stats};
-use crate::tune::GpuProfile;
+use crate::tune::{GpuFamily, GpuProfile};
 use crate::{Error, Result};
 
 /// What sort of processor a device is.
@@ -86,6 +87,7 @@ struct Inner {
 enum Processor {
     Cpu(Cpu),
     Gpu(Arc<Gpu>),
+    Dry(Dry),
 }
 
 static OPEN: LazyLock<Mutex<HashMap<String, Device>>> = LazyLock::new(Mutex::default);
@@ -107,6 +109,7 @@ impl Device {
     }
 
     /// The device called `auto`, `cpu`, `vulkan`, `metal`, `dx12`, `software`, or by an index, which is the place in [`Device::list`].
+    /// `dry:nvidia`, `dry:amd`, `dry:intel`, `dry:apple` and `dry:other` are [dry runs](Device::dry).
     ///
     /// # Errors
     /// [`Error::UnknownDevice`], [`Error::NoAdapter`], [`Error::OpenDevice`], or [`Error::MemoryLimit`].
@@ -117,6 +120,13 @@ impl Device {
         match name {
             "auto" => Device::best(),
             "cpu" => Device::open_as("cpu".into(), || Device::cpu(None)),
+            _ if name.starts_with("dry:") => {
+                let family =
+                    GpuFamily::ALL.into_iter().find(|family| name["dry:".len()..] == family.to_string());
+                let unknown = || Error::UnknownDevice { name: name.into(), adapters: gpu::adapters().len() };
+                let profile = GpuProfile::of(family.ok_or_else(unknown)?);
+                Device::open_as(name.into(), || Device::dry(profile))
+            }
             _ => Device::open(&gpu::find_adapter(name)?),
         }
     }
@@ -138,6 +148,16 @@ impl Device {
             max_binding_bytes: usize::MAX,
         };
         Device::new(info, Processor::Cpu(cpu))
+    }
+
+    /// A device that records and compiles as a GPU of that profile would, and computes nothing: its memory is counted and does not
+    /// exist, and every value that is read is 0. The launches of its plans, with their shaders, are those of such a GPU.
+    ///
+    /// # Errors
+    /// [`Error::MemoryLimit`].
+    pub fn dry(profile: GpuProfile) -> Result<Device> {
+        let dry = Dry::new(profile);
+        Device::new(dry.info(), Processor::Dry(dry))
     }
 
     fn open(adapter: &wgpu::Adapter) -> Result<Device> {
@@ -162,7 +182,7 @@ impl Device {
 
     fn gpu(&self) -> Option<&Arc<Gpu>> {
         match &self.0.processor {
-            Processor::Cpu(_) => None,
+            Processor::Cpu(_) | Processor::Dry(_) => None,
             Processor::Gpu(gpu) => Some(gpu),
         }
     }
@@ -171,6 +191,7 @@ impl Device {
         match &self.0.processor {
             Processor::Cpu(cpu) => &cpu.faults,
             Processor::Gpu(gpu) => gpu.faults(),
+            Processor::Dry(dry) => &dry.faults,
         }
     }
 
@@ -198,7 +219,10 @@ impl Device {
 
     /// Whether kernels run as CPU twins or as shaders here.
     pub fn target(&self) -> Target {
-        if self.gpu().is_some() { Target::Gpu } else { Target::Cpu }
+        match self.0.processor {
+            Processor::Cpu(_) => Target::Cpu,
+            Processor::Gpu(_) | Processor::Dry(_) => Target::Gpu,
+        }
     }
 
     /// Counters since the device was opened.
@@ -280,6 +304,7 @@ impl Device {
         let allocate = |capacity| match &self.0.processor {
             Processor::Gpu(gpu) => gpu.alloc(capacity, class).map(Memory::Gpu),
             Processor::Cpu(_) => cpu::HostMemory::new(capacity).map(Memory::Host),
+            Processor::Dry(_) => Some(Memory::None),
         };
         if let Some(buffer) = self.0.pool.take(bytes, class, allocate) {
             return Ok(buffer);
@@ -332,6 +357,7 @@ impl Device {
         match &self.0.processor {
             Processor::Gpu(gpu) => gpu.write(buffer, data),
             Processor::Cpu(cpu) => cpu.write(buffer, data),
+            Processor::Dry(_) => Ok(()),
         }
     }
 
@@ -347,6 +373,7 @@ impl Device {
                 Err(self.out_of_memory(bytes, Class::Staging))
             }
             Processor::Cpu(cpu) => cpu.read(buffer, offset, bytes).map(Source::Ready),
+            Processor::Dry(_) => Ok(Source::Ready(vec![0; bytes])),
         });
         Readback { device: self.clone(), source: source.unwrap_or_else(Source::Failed) }
     }
@@ -381,15 +408,23 @@ impl Device {
     /// The variant of `kernel` that is fastest here, for arguments of `args` bytes (without scratch memory). Variants of
     /// shapes not met before are raced, unless `WGRAD_TUNE=off`; on the CPU the kernel is returned as it is.
     pub fn tuned(&self, kernel: Arc<dyn Kernel>, args: &[usize]) -> Arc<dyn Kernel> {
-        match self.gpu() {
-            Some(gpu) => gpu.tuner().choose(self, kernel, args),
-            None => kernel,
+        match &self.0.processor {
+            Processor::Gpu(gpu) => gpu.tuner().choose(self, kernel, args),
+            Processor::Dry(dry) => match kernel.variants(&dry.profile) {
+                Some(variants) => variants.options[0].1.clone(),
+                None => kernel,
+            },
+            Processor::Cpu(_) => kernel,
         }
     }
 
     /// What variants of kernels depend on; `None` on the CPU.
-    pub(crate) fn gpu_profile(&self) -> Option<GpuProfile> {
-        self.gpu().map(|gpu| gpu.tuner().profile())
+    pub fn gpu_profile(&self) -> Option<GpuProfile> {
+        match &self.0.processor {
+            Processor::Gpu(gpu) => Some(gpu.tuner().profile()),
+            Processor::Dry(dry) => Some(dry.profile),
+            Processor::Cpu(_) => None,
+        }
     }
 
     /// Does work whose errors are its own affair, when all queued work is done.
@@ -423,6 +458,7 @@ impl Device {
                 let _span = self.span("submit");
                 cpu.run(graph, bindings, profiler, warm)?;
             }
+            Processor::Dry(_) => {}
         }
         Counters::add(&counters.submits, 1);
         Counters::add(&counters.compiles, usize::from(!warm));

@@ -111,7 +111,7 @@ impl Gpu {
 fn memory(buffer: &Buffer) -> &wgpu::Buffer {
     match buffer.memory() {
         Memory::Gpu(buffer) => buffer,
-        Memory::Host(_) => unreachable!("a host buffer on a GPU device"),
+        Memory::Host(_) | Memory::None => unreachable!("another device's buffer on a GPU"),
     }
 }
 

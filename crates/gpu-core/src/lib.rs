@@ -9,6 +9,7 @@ mod buffer;
 mod cache;
 mod cpu;
 mod device;
+mod dry;
 mod dtype;
 mod error;
 mod faults;

@@ -95,15 +95,13 @@ impl From<Error> for Failure {
     }
 }
 
-/// The plans kept for `device`, for looking at their launches, shaders, memory and cost.
+/// The plans kept for `device`, in the order of their last use, for looking at their launches, shaders, memory and cost.
 pub fn plans(device: &Device) -> Vec<PlanView> {
     let cache = CACHE.lock().unwrap_or_else(|e| e.into_inner());
-    cache
-        .plans
-        .values()
-        .filter(|cached| cached.plan.device == *device)
-        .map(|cached| cached.plan.view.clone())
-        .collect()
+    let mut found: Vec<&Cached> =
+        cache.plans.values().filter(|cached| cached.plan.device == *device).collect();
+    found.sort_by_key(|cached| cached.used);
+    found.into_iter().map(|cached| cached.plan.view.clone()).collect()
 }
 
 impl Cache {

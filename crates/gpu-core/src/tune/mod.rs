@@ -27,6 +27,7 @@ mod race;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -43,6 +44,24 @@ pub enum GpuFamily {
     Intel,
     Apple,
     Other,
+}
+
+impl GpuFamily {
+    pub const ALL: [GpuFamily; 6] = [
+        GpuFamily::Software,
+        GpuFamily::Nvidia,
+        GpuFamily::Amd,
+        GpuFamily::Intel,
+        GpuFamily::Apple,
+        GpuFamily::Other,
+    ];
+}
+
+impl fmt::Display for GpuFamily {
+    /// The name in lower case.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&format!("{self:?}").to_lowercase())
+    }
 }
 
 /// What the variants of a kernel depend on.
