@@ -1,46 +1,62 @@
-// Combines (count, mean, squared deviations) of 32 parts of a channel into one (Chan et al. 1979), in fixed order. Means
-// are kept as shift + offset, so that only the last is rounded to the precision of data far from 0. The host replaces
-// the store of the last level.
+// Combines the partial results of every channel, in a fixed order (crates/gpu-core/src/kernels/batch_norm.rs). One workgroup a channel:
+// invocation j takes the parts j, j + 64, .., and then they combine in pairs. The host replaces what a part is, and the store.
 
 const CHANNELS: u32 = 2u;
 const COUNT: u32 = 64u;
-const GROUPS: u32 = 2u;
-const FROM: u32 = 0u;
-const TO: u32 = 512u;
+
+//!begin part
+// Count, mean as shift + offset, so that only the result is rounded to the precision of data far from 0, and squared
+// deviations (Chan et al. 1979).
+alias Part = vec4<f32>;
+
+fn merge(a: Part, b: Part) -> Part {
+    if (b.x == 0.0) {
+        return a;
+    }
+    if (a.x == 0.0) {
+        return b;
+    }
+    let share = b.x / (a.x + b.x);
+    let d = (b.y - a.y) + (b.z - a.z);
+    return Part(a.x + b.x, a.y, a.z + d * share, a.w + b.w + d * d * a.x * share);
+}
+//!end part
 
 //!begin bindings
 @group(0) @binding(4) var<storage, read_write> result0: array<f32>;
 @group(0) @binding(5) var<storage, read_write> result1: array<f32>;
-@group(0) @binding(6) var<storage, read_write> parts: array<f32>;
+@group(0) @binding(6) var<storage, read_write> parts: array<Part>;
 //!end bindings
 
+var<workgroup> shared_parts: array<Part, 64>;
+
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = gid.x + gid.y * groups.x * 64u;
-    if (i >= CHANNELS * GROUPS) {
+fn main(
+    @builtin(local_invocation_index) local: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let c = group.x + group.y * groups.x;
+    if (c >= CHANNELS) {
         return;
     }
-    let c = i / GROUPS;
-    let begin = (i % GROUPS) * 32u;
-    let end = min(begin + 32u, COUNT);
-    let shift = parts[FROM + (c * COUNT + begin) * 4u + 1u];
-    var weight = 0.0;
-    var first = 0.0;
-    var second = 0.0;
-    for (var j = begin; j < end; j++) {
-        let at = FROM + (c * COUNT + j) * 4u;
-        let d = (parts[at + 1u] - shift) + parts[at + 2u];
-        weight = weight + parts[at];
-        first = first + parts[at] * d;
-        second = second + parts[at + 3u] + parts[at] * d * d;
+    var own = Part();
+    for (var j = local; j < COUNT; j += 64u) {
+        own = merge(own, parts[c * COUNT + j]);
     }
-    let offset = first / weight;
-    var squares = second - weight * offset * offset;
-    squares = select(squares, 0.0, squares < 0.0);
-    //!begin store
-    parts[TO + i * 4u] = weight;
-    parts[TO + i * 4u + 1u] = shift;
-    parts[TO + i * 4u + 2u] = offset;
-    parts[TO + i * 4u + 3u] = squares;
-    //!end store
+    shared_parts[local] = own;
+    workgroupBarrier();
+    for (var half = 32u; half > 0u; half = half >> 1u) {
+        if (local < half) {
+            own = merge(own, shared_parts[local + half]);
+            shared_parts[local] = own;
+        }
+        workgroupBarrier();
+    }
+    if (local == 0u) {
+        //!begin store
+        result0[c] = own.y + own.z;
+        result1[c] = own.w / own.x;
+        //!end store
+    }
 }

@@ -19,7 +19,7 @@ fn total(v: T) -> f32 { return v; }
 fn load_x(i: u32) -> T {
     return x0[i];
 }
-@group(0) @binding(3) var<storage, read_write> parts: array<f32>;
+@group(0) @binding(3) var<storage, read_write> parts: array<vec4<f32>>;
 //!end bindings
 
 @compute @workgroup_size(64)
@@ -56,8 +56,6 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     }
     let weight = f32(count * WIDTH);
     let offset = total(first) / weight;
-    parts[i * 4u] = weight;
-    parts[i * 4u + 1u] = shift;
-    parts[i * 4u + 2u] = offset;
-    parts[i * 4u + 3u] = total(second) - weight * offset * offset;
+    let squares = total(second) - weight * offset * offset;
+    parts[i] = vec4<f32>(weight, shift, offset, select(squares, 0.0, squares < 0.0));
 }

@@ -14,7 +14,7 @@ fn total(v: T) -> f32 { return v; }
 @group(0) @binding(0) var<storage, read> x0: array<T>;
 @group(0) @binding(1) var<storage, read> dy0: array<T>;
 @group(0) @binding(2) var<storage, read> mean: array<f32>;
-@group(0) @binding(5) var<storage, read_write> parts: array<f32>;
+@group(0) @binding(5) var<storage, read_write> parts: array<vec2<f32>>;
 
 fn load_x(i: u32) -> T {
     return x0[i];
@@ -51,6 +51,5 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
             n = n + 1u;
         }
     }
-    parts[i * 2u] = total(first);
-    parts[i * 2u + 1u] = total(second);
+    parts[i] = vec2<f32>(total(first), total(second));
 }

@@ -1,5 +1,5 @@
 // Softmax cross-entropy of rows with class numbers as targets (crates/gpu-core/src/kernels/cross_entropy.rs). Uses
-// softmax_rows.wgsl, of which x are the logits.
+// softmax_rows.wgsl and rows.wgsl, of which x are the logits.
 
 const ROWS: u32 = 4u;
 const LAST: u32 = 3u;
@@ -28,7 +28,7 @@ fn main(
         for (var j = row.lane; j < COLS; j = j + LANES) {
             part = part + ((m - x[row.base + j]) + log_sum);
         }
-        spread = all_sum(row.lane, part) * (SMOOTHING / f32(COLS));
+        spread = all_sum(row, part) * (SMOOTHING / f32(COLS));
     }
     if (!row.inside || row.lane != 0u) {
         return;

@@ -1,13 +1,15 @@
-// dx = rstd (g - sum g / SIZE - xhat sum(g xhat) / SIZE) with g = dy gamma, xhat = (x - mean) rstd, and the sums of
-// every row at SUMS in the scratch buffer. One invocation an item of type T; COLS and COUNT count items.
+// dx = rstd (g - mean(g) - xhat mean(g xhat)) with g = dy gamma, xhat = (x - mean) rstd, and means over rows. COLS counts items of type T,
+// SIZE floats. Uses rows.wgsl.
 
-const COUNT: u32 = 128u;
+const ROWS: u32 = 4u;
+const LAST: u32 = 3u;
 const COLS: u32 = 16u;
+const LANES: u32 = 1u;
 const SIZE: f32 = 16.0;
-const SUMS: u32 = 0u;
 
 //!begin type
 alias T = f32;
+fn total(v: T) -> f32 { return v; }
 //!end type
 
 @group(0) @binding(0) var<storage, read> x: array<T>;
@@ -16,17 +18,29 @@ alias T = f32;
 @group(0) @binding(3) var<storage, read> rstd: array<f32>;
 @group(0) @binding(4) var<storage, read> dy: array<T>;
 @group(0) @binding(5) var<storage, read_write> dx: array<T>;
-@group(0) @binding(6) var<storage, read_write> parts: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let i = gid.x + gid.y * groups.x * 64u;
-    if (i >= COUNT) {
+fn main(
+    @builtin(local_invocation_index) local: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let row = find_row(group.x + group.y * groups.x, local);
+    let center = mean[row.index];
+    let r = rstd[row.index];
+    var first = T(0.0);
+    var second = T(0.0);
+    for (var j = row.lane; j < COLS; j = j + LANES) {
+        let g = dy[row.base + j] * gamma[j];
+        first = first + g;
+        second = second + g * (x[row.base + j] - center);
+    }
+    let a = all_sum(row, total(first)) / SIZE;
+    let b = all_sum(row, total(second)) / SIZE * r * r;
+    if (!row.inside) {
         return;
     }
-    let row = i / COLS;
-    let r = rstd[row];
-    let first = parts[SUMS + row * 2u] / SIZE;
-    let second = parts[SUMS + row * 2u + 1u] / SIZE;
-    dx[i] = r * (dy[i] * gamma[i % COLS] - first - (x[i] - mean[row]) * (r * second));
+    for (var j = row.lane; j < COLS; j = j + LANES) {
+        dx[row.base + j] = r * (dy[row.base + j] * gamma[j] - a - (x[row.base + j] - center) * b);
+    }
 }

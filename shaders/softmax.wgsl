@@ -1,5 +1,5 @@
 // Softmax of rows: y = exp(x - max) / sum, or its logarithm (crates/gpu-core/src/kernels/softmax.rs). Uses
-// softmax_rows.wgsl.
+// softmax_rows.wgsl and rows.wgsl.
 
 const ROWS: u32 = 4u;
 const LAST: u32 = 3u;

@@ -1,51 +1,4 @@
-// Reductions over one row of [ROWS, COLS], for softmax.wgsl and cross_entropy.wgsl, which declare the constants. LANES
-// invocations of a workgroup share a row, each taking every LANES-th element; or an invocation takes a row alone.
-
-struct Row {
-    inside: bool,
-    index: u32,
-    base: u32,
-    lane: u32,
-}
-
-// Invocations outside of the last row follow along there without storing, so that all reach the barriers.
-fn find_row(group: u32, local: u32) -> Row {
-    let i = group * 64u + local;
-    let row = min(i / LANES, LAST);
-    return Row(i / LANES < ROWS, row, row * COLS, i % LANES);
-}
-
-//!begin lanes
-var<workgroup> shared_lanes: array<f32, 64>;
-
-fn all_max(lane: u32, x: f32) -> f32 {
-    shared_lanes[lane] = x;
-    workgroupBarrier();
-    for (var half = 32u; half > 0u; half = half >> 1u) {
-        if (lane < half) {
-            shared_lanes[lane] = max_nan(shared_lanes[lane], shared_lanes[lane + half]);
-        }
-        workgroupBarrier();
-    }
-    let y = shared_lanes[0];
-    workgroupBarrier();
-    return y;
-}
-
-fn all_sum(lane: u32, x: f32) -> f32 {
-    shared_lanes[lane] = x;
-    workgroupBarrier();
-    for (var half = 32u; half > 0u; half = half >> 1u) {
-        if (lane < half) {
-            shared_lanes[lane] = shared_lanes[lane] + shared_lanes[lane + half];
-        }
-        workgroupBarrier();
-    }
-    let y = shared_lanes[0];
-    workgroupBarrier();
-    return y;
-}
-//!end lanes
+// What softmax.wgsl and cross_entropy.wgsl compute of a row. Uses rows.wgsl.
 
 // The largest element of a row.
 fn row_max(row: Row) -> f32 {
@@ -53,7 +6,7 @@ fn row_max(row: Row) -> f32 {
     for (var j = row.lane + LANES; j < COLS; j = j + LANES) {
         m = max_nan(m, x[row.base + j]);
     }
-    return all_max(row.lane, m);
+    return all_max(row, m);
 }
 
 // Sum of exp(x - m) over a row.
@@ -62,5 +15,5 @@ fn row_exp_sum(row: Row, m: f32) -> f32 {
     for (var j = row.lane; j < COLS; j = j + LANES) {
         sum = sum + exp_exact(x[row.base + j] - m);
     }
-    return all_sum(row.lane, sum);
+    return all_sum(row, sum);
 }

@@ -41,28 +41,23 @@ pub struct ChannelSums {
     pub dy: Prologue,
 }
 
-/// Items that one invocation reduces at the first level.
-const ITEMS: usize = 64;
-/// Partial results that one invocation combines at every further level (32 in the shaders).
-const RADIX: usize = 32;
-/// Words of a partial result of [`moment_stages`].
-pub(super) const MOMENT_WORDS: usize = 4;
+/// Items that one invocation reduces at least, and those it can: some drivers end loops of 65,535 iterations.
+const ITEMS: usize = 32;
+const MOST_ITEMS: usize = 32 * 1024;
+/// Parts that the items of a channel are split into, as far as that is enough.
+const PARTS: usize = 4096;
+/// Words of a partial result of [`moment_stages`], and of two sums.
+const MOMENT_WORDS: usize = 4;
+pub(super) const SUM_WORDS: usize = 2;
 
-/// Partial results a channel at every level, down to 1, for `items` items.
-pub(super) fn levels(items: usize) -> Vec<usize> {
-    let mut levels = vec![items.div_ceil(ITEMS).max(1)];
-    loop {
-        let next = levels[levels.len() - 1].div_ceil(RADIX);
-        levels.push(next);
-        if next == 1 {
-            return levels;
-        }
-    }
+/// Parts that `items` items of a channel are split into.
+pub(super) fn splits(items: usize) -> usize {
+    items.div_ceil(ITEMS).clamp(1, PARTS).max(items.div_ceil(MOST_ITEMS))
 }
 
 /// Bytes of partial results of `words` words each.
-pub(super) fn scratch_bytes(channels: usize, levels: &[usize], words: usize) -> usize {
-    channels * words * 4 * levels.iter().sum::<usize>()
+pub(super) fn scratch_bytes(channels: usize, items: usize, words: usize) -> usize {
+    channels * splits(items) * words * 4
 }
 
 /// Floats an item: 4 where rows of `spatial` floats allow.
@@ -82,63 +77,43 @@ pub(super) fn typed(text: &str, width: usize) -> Source {
     }
 }
 
-/// Bindings of the two results, from binding `first` on where there are any, and of the partial results behind them.
-fn bindings(first: usize, results: bool) -> String {
-    let parts = format!("@group(0) @binding({}) var<storage, read_write> parts: array<f32>;", first + 2);
-    if !results {
-        return parts;
-    }
-    format!(
-        "@group(0) @binding({first}) var<storage, read_write> result0: array<f32>;\n\
-         @group(0) @binding({}) var<storage, read_write> result1: array<f32>;\n{parts}",
-        first + 1
-    )
+/// The binding of partial results of type `part`.
+fn parts(binding: usize, part: &str) -> String {
+    format!("@group(0) @binding({binding}) var<storage, read_write> parts: array<{part}>;\n")
 }
 
-/// The dispatches that combine partial results of `words` words level by level with `text`; the last one runs `store`.
-/// The results are bound from `first` on, the partial results behind them.
-pub(super) fn tree(
-    text: &str,
+/// The dispatch that combines the partial results of every channel, those of moments or two sums. Two results are bound from
+/// `first` on, the partial results behind them.
+fn combine(
     channels: usize,
-    levels: &[usize],
-    words: usize,
-    (first, store): (usize, &str),
-) -> Vec<Shader> {
-    let mut from = 0;
-    let stage = |pair: &[usize]| {
-        let to = from + channels * pair[0] * words;
-        let mut source = Source::new(text).set("CHANNELS", channels).set("COUNT", pair[0]);
-        source = source.set("GROUPS", pair[1]).set("FROM", from).set("TO", to);
-        let last = pair[1] == 1 && !store.is_empty();
-        source = source.block("bindings", &bindings(first, last));
-        source = if last { source.block("store", store) } else { source };
-        from = to;
-        Shader::linear(source.finish(), channels * pair[1], 64)
+    items: usize,
+    first: usize,
+    part: &str,
+    merge: Option<&str>,
+    store: &str,
+) -> Shader {
+    let result = |i: usize| {
+        format!("@group(0) @binding({}) var<storage, read_write> result{i}: array<f32>;\n", first + i)
     };
-    levels.windows(2).map(stage).collect()
+    let mut source =
+        Source::new(wgsl!("batch_norm_combine")).set("CHANNELS", channels).set("COUNT", splits(items));
+    if let Some(merge) = merge {
+        source = source.block("part", merge);
+    }
+    let bindings = result(0) + &result(1) + &parts(first + 2, part);
+    Shader::linear(source.block("bindings", &bindings).block("store", store).finish(), channels, 1)
 }
 
-/// The dispatches for mean and squared deviations of every channel of `x [batch, channels, spatial]`; the last one runs
-/// `store`. The results are bound from `first` on, the partial results behind them.
-pub(super) fn moment_stages(
-    x: &Prologue,
-    [batch, channels, spatial]: [usize; 3],
-    (first, store): (usize, &str),
-) -> Vec<Shader> {
-    let levels = levels(batch * spatial / width(spatial));
-    let source = split(typed(wgsl!("batch_norm_stats"), width(spatial)), batch, channels, spatial);
-    let source = source.set("WIDTH", width(spatial));
-    let text = x.wgsl("x", 0, width(spatial)) + &bindings(first, false);
-    let source = with_math(source.block("bindings", &text), &[x]);
-    let stats = Shader::linear(source.finish(), channels * levels[0], 64);
-    let tree = tree(wgsl!("batch_norm_combine"), channels, &levels, MOMENT_WORDS, (first, store));
-    [vec![stats], tree].concat()
+/// As [`combine`], of two sums, the first of which is `own.x` in `store`.
+pub(super) fn combine_sums(channels: usize, items: usize, first: usize, store: &str) -> Shader {
+    let merge = "alias Part = vec2<f32>;\nfn merge(a: Part, b: Part) -> Part { return a + b; }";
+    combine(channels, items, first, "Part", Some(merge), store)
 }
 
 /// Sets how a first stage splits its channels.
 fn split(source: Source, batch: usize, channels: usize, spatial: usize) -> Source {
     let (row, items) = (spatial / width(spatial), batch * spatial / width(spatial));
-    source.set("CHANNELS", channels).set("SPATIAL", row).set("ITEMS", items).set("SPLITS", levels(items)[0])
+    source.set("CHANNELS", channels).set("SPATIAL", row).set("ITEMS", items).set("SPLITS", splits(items))
 }
 
 impl Kernel for ChannelMoments {
@@ -152,13 +127,20 @@ impl Kernel for ChannelMoments {
 
     fn scratch(&self, target: Target) -> usize {
         let items = self.batch * self.spatial / width(self.spatial);
-        if target == Target::Gpu { scratch_bytes(self.channels, &levels(items), MOMENT_WORDS) } else { 0 }
+        if target == Target::Gpu { scratch_bytes(self.channels, items, MOMENT_WORDS) } else { 0 }
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        let store = "    result0[c] = shift + offset;\n    result1[c] = squares / weight;";
-        let sizes = [self.batch, self.channels, self.spatial];
-        moment_stages(&self.x, sizes, (self.x.arity(), store))
+        let (width, first) = (width(self.spatial), self.x.arity());
+        let items = self.batch * self.spatial / width;
+        let source = split(typed(wgsl!("batch_norm_stats"), width), self.batch, self.channels, self.spatial);
+        let text = self.x.wgsl("x", 0, width) + &parts(first + 2, "vec4<f32>");
+        let source = with_math(source.set("WIDTH", width).block("bindings", &text), &[&self.x]);
+        let store = "        result0[c] = own.y + own.z;\n        result1[c] = own.w / own.x;";
+        vec![
+            Shader::linear(source.finish(), self.channels * splits(items), 64),
+            combine(self.channels, items, first, "Part", None, store),
+        ]
     }
 
     fn operand_elements(&self) -> usize {
@@ -189,22 +171,24 @@ impl Kernel for ChannelSums {
 
     fn scratch(&self, target: Target) -> usize {
         let items = self.batch * self.spatial / width(self.spatial);
-        if target == Target::Gpu { scratch_bytes(self.channels, &levels(items), 2) } else { 0 }
+        if target == Target::Gpu { scratch_bytes(self.channels, items, SUM_WORDS) } else { 0 }
     }
 
     fn shaders(&self) -> Vec<Shader> {
         let width = width(self.spatial);
-        let levels = levels(self.batch * self.spatial / width);
+        let items = self.batch * self.spatial / width;
         let mean = self.x.arity() + self.dy.arity();
         let text = self.x.wgsl("x", 0, width)
             + &self.dy.wgsl("dy", self.x.arity(), width)
             + &format!("@group(0) @binding({mean}) var<storage, read> mean: array<f32>;\n")
-            + &bindings(mean + 1, false);
+            + &parts(mean + 3, "vec2<f32>");
         let source = split(typed(wgsl!("batch_norm_sums"), width), self.batch, self.channels, self.spatial);
         let source = with_math(source.block("bindings", &text), &[&self.x, &self.dy]);
-        let sums = Shader::linear(source.finish(), self.channels * levels[0], 64);
-        let store = (mean + 1, "    result0[c] = first;\n    result1[c] = second;");
-        [vec![sums], tree(wgsl!("batch_norm_add"), self.channels, &levels, 2, store)].concat()
+        let store = "        result0[c] = own.x;\n        result1[c] = own.y;";
+        vec![
+            Shader::linear(source.finish(), self.channels * splits(items), 64),
+            combine_sums(self.channels, items, mean + 1, store),
+        ]
     }
 
     fn operand_elements(&self) -> usize {

@@ -1,6 +1,6 @@
 //! Softmax cross-entropy with class numbers as targets, fused, and its gradient.
 
-use super::softmax::{for_rows, log_sum_exp, max_and_exps, row_shader, sum_of};
+use super::softmax::{for_rows, log_sum_exp, max_and_exps, softmax_shader, sum_of};
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, Kernel, Shader};
 
@@ -28,7 +28,7 @@ impl Kernel for CrossEntropy {
 
     fn shaders(&self) -> Vec<Shader> {
         let set = constants(self.smoothing, self.ignore_index);
-        vec![row_shader(wgsl!("cross_entropy"), self.rows, self.cols, set)]
+        vec![softmax_shader(wgsl!("cross_entropy"), self.rows, self.cols, set)]
     }
 
     fn run(&self, args: &Args) {
@@ -96,7 +96,7 @@ impl Kernel for CrossEntropyGrad {
 
     fn shaders(&self) -> Vec<Shader> {
         let set = constants(self.smoothing, self.ignore_index);
-        vec![row_shader(wgsl!("cross_entropy_grad"), self.rows, self.cols, set)]
+        vec![softmax_shader(wgsl!("cross_entropy_grad"), self.rows, self.cols, set)]
     }
 
     fn run(&self, args: &Args) {

@@ -3,12 +3,12 @@
 
 use rayon::prelude::*;
 
-use super::batch_norm::{MOMENT_WORDS, levels, moment_stages, scratch_bytes, tree, typed, width};
-use super::prologue::Prologue;
+use super::batch_norm::{SUM_WORDS, combine_sums, scratch_bytes, splits, typed, width};
+use super::rows::row_shader;
 use super::scratch::{ScratchVec, pooled};
 use crate::simd::vectorized;
 use crate::wgsl::{Source, wgsl};
-use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader, Target};
+use crate::{Access, Args, Cost, Kernel, Shader, Target};
 
 /// Forward pass: `y = gamma (x - mean) rstd + beta` with `rstd = 1 / sqrt(var + eps)`, mean and (biased) variance of
 /// every row.
@@ -53,25 +53,10 @@ impl Kernel for LayerNorm {
         vec![Read, Read, Read, Write, Write, Write]
     }
 
-    fn scratch(&self, target: Target) -> usize {
-        let levels = levels(self.cols / width(self.cols));
-        if target == Target::Gpu { scratch_bytes(self.rows, &levels, MOMENT_WORDS) } else { 0 }
-    }
-
     fn shaders(&self) -> Vec<Shader> {
-        let store = format!(
-            "    result0[c] = shift + offset;\n    result1[c] = 1.0 / sqrt(squares / weight + {:?});",
-            self.eps
-        );
-        // A row is a channel of one image.
-        let x = Prologue::plain(DType::F32, Layout::contiguous(&[self.rows, self.cols]));
-        let mut stages = moment_stages(&x, [1, self.rows, self.cols], (4, &store));
         let width = width(self.cols);
-        let count = self.rows * self.cols / width;
-        let apply =
-            typed(wgsl!("layer_norm_apply"), width).set("COUNT", count).set("COLS", self.cols / width);
-        stages.push(Shader::linear(apply.finish(), count, 64));
-        stages
+        let source = typed(wgsl!("layer_norm"), width).set("SIZE", self.cols).set("EPS", self.eps);
+        vec![row_shader(source, self.rows, self.cols / width)]
     }
 
     fn run(&self, args: &Args) {
@@ -144,22 +129,10 @@ impl Kernel for LayerNormGradInput {
         vec![Read, Read, Read, Read, Read, Write]
     }
 
-    fn scratch(&self, target: Target) -> usize {
-        let levels = levels(self.cols / width(self.cols));
-        if target == Target::Gpu { scratch_bytes(self.rows, &levels, 2) } else { 0 }
-    }
-
     fn shaders(&self) -> Vec<Shader> {
         let width = width(self.cols);
-        let (cols, count) = (self.cols / width, self.rows * self.cols / width);
-        let levels = levels(cols);
-        let first = typed(wgsl!("layer_norm_row_sums"), width).set("ROWS", self.rows).set("COLS", cols);
-        let first = Shader::linear(first.set("SPLITS", levels[0]).finish(), self.rows * levels[0], 64);
-        let apply = typed(wgsl!("layer_norm_grad_input"), width).set("COUNT", count).set("COLS", cols);
-        let sums = self.rows * 2 * levels[..levels.len() - 1].iter().sum::<usize>();
-        let apply = apply.set("SIZE", self.cols).set("SUMS", sums);
-        let tree = tree(wgsl!("batch_norm_add"), self.rows, &levels, 2, (4, ""));
-        [vec![first], tree, vec![Shader::linear(apply.finish(), count, 64)]].concat()
+        let source = typed(wgsl!("layer_norm_grad_input"), width).set("SIZE", self.cols);
+        vec![row_shader(source, self.rows, self.cols / width)]
     }
 
     fn run(&self, args: &Args) {
@@ -194,16 +167,21 @@ impl Kernel for LayerNormGradParams {
     }
 
     fn scratch(&self, target: Target) -> usize {
-        if target == Target::Gpu { scratch_bytes(self.cols, &levels(self.rows), 2) } else { 0 }
+        if target == Target::Gpu { scratch_bytes(self.cols, self.rows, SUM_WORDS) } else { 0 }
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        let levels = levels(self.rows);
-        let first =
-            Source::new(wgsl!("layer_norm_column_sums")).set("ROWS", self.rows).set("COLS", self.cols);
-        let first = Shader::linear(first.set("SPLITS", levels[0]).finish(), self.cols * levels[0], 64);
-        let store = "    result0[c] = second;\n    result1[c] = first;";
-        [vec![first], tree(wgsl!("batch_norm_add"), self.cols, &levels, 2, (4, store))].concat()
+        let splits = splits(self.rows);
+        let source = Source::new(wgsl!("layer_norm_column_sums"))
+            .set("ROWS", self.rows)
+            .set("COLS", self.cols)
+            .set("SPLITS", splits)
+            .set("EACH", self.rows.div_ceil(splits));
+        let store = "        result0[c] = own.y;\n        result1[c] = own.x;";
+        vec![
+            Shader::linear(source.finish(), self.cols * splits, 64),
+            combine_sums(self.cols, self.rows, 4, store),
+        ]
     }
 
     fn run(&self, args: &Args) {

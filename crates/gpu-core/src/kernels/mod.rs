@@ -21,6 +21,7 @@ mod prologue;
 mod random;
 mod recurrent;
 mod reduce;
+mod rows;
 mod scan;
 pub(crate) mod scratch;
 mod softmax;

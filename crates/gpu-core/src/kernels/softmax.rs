@@ -2,7 +2,7 @@
 
 mod rows;
 
-pub(super) use rows::{for_rows, log_sum_exp, max_and_exps, row_shader, sum_of};
+pub(super) use rows::{for_rows, log_sum_exp, max_and_exps, softmax_shader, sum_of};
 
 use crate::vecmath::exp;
 use crate::wgsl::wgsl;
@@ -29,7 +29,7 @@ impl Kernel for Softmax {
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        vec![row_shader(wgsl!("softmax"), self.rows, self.cols, |s| s.set("LOG", self.log))]
+        vec![softmax_shader(wgsl!("softmax"), self.rows, self.cols, |s| s.set("LOG", self.log))]
     }
 
     fn run(&self, args: &Args) {
@@ -83,7 +83,7 @@ impl Kernel for SoftmaxGrad {
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        vec![row_shader(wgsl!("softmax_grad"), self.rows, self.cols, |s| s.set("LOG", self.log))]
+        vec![softmax_shader(wgsl!("softmax_grad"), self.rows, self.cols, |s| s.set("LOG", self.log))]
     }
 
     fn run(&self, args: &Args) {

@@ -3,35 +3,20 @@
 use rayon::prelude::*;
 
 use super::super::reduce::{Fold, MaxF32, SumF32, fold_slice};
+use super::super::rows::row_shader;
 use crate::Shader;
 use crate::simd::vectorized;
 use crate::vecmath::exp;
 use crate::wgsl::{Source, wgsl};
 
-/// Columns up to which one invocation of a GPU handles a row by itself.
-const ALONE: usize = 128;
-
-/// A shader that handles a row by one invocation, or by a workgroup when there are many columns. `set` sets the other
-/// constants of `text`.
-pub(in crate::kernels) fn row_shader(
+/// A shader of the softmax family. `set` sets the constants of `text` that are its own.
+pub(in crate::kernels) fn softmax_shader(
     text: &str,
     rows: usize,
     cols: usize,
     set: impl FnOnce(Source) -> Source,
 ) -> Shader {
-    let lanes = if cols <= ALONE { 1 } else { 64 };
-    let mut library = Source::new(wgsl!("softmax_rows"));
-    if lanes == 1 {
-        let alone = |name| format!("fn {name}(lane: u32, x: f32) -> f32 {{\n    return x;\n}}\n");
-        library = library.block("lanes", &(alone("all_max") + &alone("all_sum")));
-    }
-    let source = Source::new(text)
-        .set("ROWS", rows)
-        .set("LAST", rows.saturating_sub(1))
-        .set("COLS", cols.max(1))
-        .set("LANES", lanes);
-    let source = set(source).with(&library.finish()).with(wgsl!("math"));
-    Shader::linear(source.finish(), rows * lanes, 64)
+    row_shader(set(Source::new(text)).with(wgsl!("softmax_rows")), rows, cols)
 }
 
 /// Runs `f(first row, rows of out)` on blocks of rows of `width` elements, each handling rows of `cols`.
