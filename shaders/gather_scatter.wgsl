@@ -1,11 +1,10 @@
 // y[o, d, i] = sum of src[o, j, i] over the j with index[o, j, i] = d, in increasing j
 // (crates/gpu-core/src/kernels/gather.rs). One invocation an output item of type T and split of CHUNK indices, which it
-// scans; INNER and OUTPUTS count items. The host replaces what the sum starts from and where it goes.
+// scans; INNER and OUTPUTS count items. The host replaces where the sum goes.
 
 const OUTPUTS: u32 = 64u;
 const SPLITS: u32 = 1u;
 const CHUNK: u32 = 64u;
-const START: u32 = 0u;
 const DIM: u32 = 8u;
 const COUNT: u32 = 8u;
 const INNER: u32 = 8u;
@@ -33,12 +32,10 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let inner = e % INNER;
     let d = (e / INNER) % DIM;
     let o = e / (INNER * DIM);
-    let begin = START + (i / OUTPUTS) * CHUNK;
+    let begin = (i / OUTPUTS) * CHUNK;
     let end = min(begin + CHUNK, COUNT);
     let row = select(0u, o * COUNT, INDEX_OUTER);
-    //!begin load
     var sum = T(0.0);
-    //!end load
     for (var j = begin; j < end; j++) {
         let at = select(row + j, (row + j) * INNER + inner, INDEX_INNER);
         if (index[at] == d) {

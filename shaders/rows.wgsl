@@ -18,18 +18,30 @@ fn find_row(group: u32, local: u32) -> Row {
 }
 
 //!begin lanes
+const WIDTH: u32 = min(LANES, 8u);
 var<workgroup> shared_lanes: array<f32, 64>;
+var<workgroup> shared_eights: array<f32, 64>;
 
 fn all_max(row: Row, x: f32) -> f32 {
     shared_lanes[row.local] = x;
     workgroupBarrier();
-    for (var half = LANES / 2u; half > 0u; half = half >> 1u) {
-        if (row.lane < half) {
-            shared_lanes[row.local] = max_nan(shared_lanes[row.local], shared_lanes[row.local + half]);
+    // By eights: two steps do for 64 lanes, with few barriers.
+    let eight = row.local - row.lane % WIDTH;
+    var y = shared_lanes[eight];
+    for (var k = 1u; k < WIDTH; k++) {
+        y = max_nan(y, shared_lanes[eight + k]);
+    }
+    if (LANES > WIDTH) {
+        if (row.lane % WIDTH == 0u) {
+            shared_eights[row.local / WIDTH] = y;
         }
         workgroupBarrier();
+        let first = (row.local - row.lane) / WIDTH;
+        y = shared_eights[first];
+        for (var k = 1u; k < LANES / WIDTH; k++) {
+            y = max_nan(y, shared_eights[first + k]);
+        }
     }
-    let y = shared_lanes[row.local - row.lane];
     workgroupBarrier();
     return y;
 }
@@ -37,13 +49,23 @@ fn all_max(row: Row, x: f32) -> f32 {
 fn all_sum(row: Row, x: f32) -> f32 {
     shared_lanes[row.local] = x;
     workgroupBarrier();
-    for (var half = LANES / 2u; half > 0u; half = half >> 1u) {
-        if (row.lane < half) {
-            shared_lanes[row.local] = shared_lanes[row.local] + shared_lanes[row.local + half];
+    // By eights: two steps do for 64 lanes, with few barriers.
+    let eight = row.local - row.lane % WIDTH;
+    var y = shared_lanes[eight];
+    for (var k = 1u; k < WIDTH; k++) {
+        y = y + shared_lanes[eight + k];
+    }
+    if (LANES > WIDTH) {
+        if (row.lane % WIDTH == 0u) {
+            shared_eights[row.local / WIDTH] = y;
         }
         workgroupBarrier();
+        let first = (row.local - row.lane) / WIDTH;
+        y = shared_eights[first];
+        for (var k = 1u; k < LANES / WIDTH; k++) {
+            y = y + shared_eights[first + k];
+        }
     }
-    let y = shared_lanes[row.local - row.lane];
     workgroupBarrier();
     return y;
 }

@@ -4,21 +4,22 @@
 const ROWS: u32 = 4u;
 const COLS: u32 = 16u;
 const WIDTH: u32 = 32u;
-const DESCENDING: bool = false;
-
-@group(0) @binding(0) var<storage, read> x: array<u32>;
-@group(0) @binding(1) var<storage, read_write> order: array<u32>;
 
 //!begin key
-fn ascending(word: u32) -> u32 {
-    return word;
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+
+fn key(at: u32) -> u32 {
+    return x[at];
 }
 //!end key
 
-fn key(at: u32) -> u32 {
-    let k = ascending(x[at]);
-    return select(k, ~k, DESCENDING);
+//!begin arrays
+@group(0) @binding(1) var<storage, read_write> to_order: array<u32>;
+
+fn put(at: u32, value: u32) {
+    to_order[at] = value;
 }
+//!end arrays
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -36,5 +37,5 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
         let other = key(row + j);
         rank = rank + select(0u, 1u, other < k || (other == k && j < own));
     }
-    order[row + rank] = own;
+    put(row + rank, own);
 }

@@ -4,24 +4,27 @@
 const ROWS: u32 = 4u;
 const COLS: u32 = 64u;
 const WIDTH: u32 = 32u;
-const DESCENDING: bool = false;
-
-@group(0) @binding(0) var<storage, read> x: array<u32>;
-//!begin arrays
-@group(0) @binding(1) var<storage, read_write> from_order: array<u32>;
-@group(0) @binding(2) var<storage, read_write> to_order: array<u32>;
-//!end arrays
 
 //!begin key
-fn ascending(word: u32) -> u32 {
-    return word;
+@group(0) @binding(0) var<storage, read> x: array<u32>;
+
+fn key(at: u32) -> u32 {
+    return x[at];
 }
 //!end key
 
-fn key(at: u32) -> u32 {
-    let k = ascending(x[at]);
-    return select(k, ~k, DESCENDING);
+//!begin arrays
+@group(0) @binding(1) var<storage, read_write> from_order: array<u32>;
+@group(0) @binding(2) var<storage, read_write> to_order: array<u32>;
+
+fn before(at: u32) -> u32 {
+    return from_order[at];
 }
+
+fn put(at: u32, value: u32) {
+    to_order[at] = value;
+}
+//!end arrays
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
@@ -36,13 +39,13 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let later = run % 2u == 1u;
     let begin = select(min(pair + WIDTH, COLS), pair, later);
     let end = select(min(pair + 2u * WIDTH, COLS), pair + WIDTH, later);
-    let own = from_order[i];
+    let own = before(i);
     let k = key(row + own);
     var low = begin;
     var high = end;
     while (low < high) {
         let middle = (low + high) / 2u;
-        let other = key(row + from_order[row + middle]);
+        let other = key(row + before(row + middle));
         // Of equal elements those of the earlier run come first.
         if (other < k || (other == k && later)) {
             low = middle + 1u;
@@ -50,6 +53,6 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
             high = middle;
         }
     }
-    let before = pair + (place - run * WIDTH) + (low - begin);
-    to_order[row + before] = own;
+    let place_after = pair + (place - run * WIDTH) + (low - begin);
+    put(row + place_after, own);
 }

@@ -74,15 +74,42 @@ fn gather_and_scatter_follow_the_definition() {
 #[test]
 fn long_scatters_cross_chunks() {
     // Few outputs: partial sums. Many outputs: several rounds.
-    for [dim, count, inner] in [[4, 100_000, 1], [4, 20_000, 4], [33_000, 20_000, 1]] {
+    // Sorted: evenly spread, one position everywhere, and rows of 4.
+    let sizes =
+        [[4, 100_000, 1, 4], [4, 20_000, 4, 4], [33_000, 3_000, 1, 33_000], [33_000, 20_000, 1, 33_000]];
+    for [dim, count, inner, used] in [&sizes[..], &[[9_000, 20_000, 1, 2], [9_000, 3_000, 8, 3]]].concat() {
         let kernel = ScatterAdd { outer: 1, dim, count, inner, index_outer: false, index_inner: false };
-        let index: Vec<u32> = (0..count).map(|i| (i * 131 % dim) as u32).collect();
+        let index: Vec<u32> = (0..count).map(|i| (i * 131 % used) as u32).collect();
         // Whole numbers, so that the order does not matter.
         let src: Vec<u32> = (0..count * inner).map(|i| ((i % 13) as f32).to_bits()).collect();
         let y = run(kernel, &[src.clone(), index.clone(), vec![1; dim * inner]], false);
         let mut want = vec![0.0f32; dim * inner];
         for (k, src) in src.iter().enumerate() {
             want[index[k / inner] as usize * inner + k % inner] += f32::from_bits(*src);
+        }
+        assert_eq!(y, want.into_iter().map(f32::to_bits).collect::<Vec<_>>(), "{kernel:?}");
+    }
+}
+
+/// Sorted with an index of its own for every plane and item, some of them out of range.
+#[test]
+fn sorted_scatters_of_every_kind() {
+    for flags in 0..4 {
+        let (index_outer, index_inner) = (flags & 1 != 0, flags & 2 != 0);
+        let (outer, dim, count, inner) = (2, 3000, 1500, if flags == 0 { 8 } else { 3 });
+        let (many, wide) = (if index_outer { outer } else { 1 }, if index_inner { inner } else { 1 });
+        let kernel = ScatterAdd { outer, dim, count, inner, index_outer, index_inner };
+        let index = indices(many * count * wide, dim);
+        let src: Vec<u32> = (0..outer * count * inner).map(|i| ((i % 13) as f32).to_bits()).collect();
+        let y = run(kernel, &[src.clone(), index.clone(), vec![1; outer * dim * inner]], false);
+        let mut want = vec![0.0f32; y.len()];
+        for (k, src) in src.iter().enumerate() {
+            let (o, j, i) = (k / inner / count, k / inner % count, k % inner);
+            let (at_o, at_i) = (if index_outer { o } else { 0 }, if index_inner { i } else { 0 });
+            let d = index[(at_o * count + j) * wide + at_i] as usize;
+            if d < dim {
+                want[(o * dim + d) * inner + i] += f32::from_bits(*src);
+            }
         }
         assert_eq!(y, want.into_iter().map(f32::to_bits).collect::<Vec<_>>(), "{kernel:?}");
     }

@@ -1,9 +1,12 @@
 //! Reading rows by index and its adjoint: `torch.gather`, `index_select` and embedding.
 
+mod sorted;
+
 use rayon::prelude::*;
 
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, DType, Kernel, Shader, Target};
+use sorted::Sorted;
 
 /// `y[o, j, i] = x[o, index[o, j, i], i]`. An index outside of `0..dim` gives NaN, or 0 for integers.
 ///
@@ -108,11 +111,18 @@ impl Gather {
 const CHUNKS: [usize; 2] = [256, 16_384];
 /// Invocations that keep a GPU busy.
 const ENOUGH: usize = 64 * 1024;
+/// Indices that are scanned for all outputs together, at most; beyond that they are sorted.
+const SCANS: usize = 1 << 24;
 
 impl ScatterAdd {
     /// Output items.
     fn outputs(&self) -> usize {
         self.outer * self.dim * self.inner / width(self.inner, self.index_inner)
+    }
+
+    /// Whether a GPU sorts the indices, rather than scanning them for every output.
+    fn sorts(&self) -> bool {
+        self.outputs().saturating_mul(self.count) > SCANS
     }
 
     /// How many partial sums an output is split into, when there are too few outputs to keep a GPU busy.
@@ -133,10 +143,10 @@ impl ScatterAdd {
         }
     }
 
-    /// The scan of `chunk` indices from `start` for every split.
-    fn scan(&self, start: usize, chunk: usize) -> Source {
+    /// The scan of `chunk` indices for every split.
+    fn scan(&self, chunk: usize) -> Source {
         let inner = self.inner / width(self.inner, self.index_inner);
-        let source = self.source(wgsl!("gather_scatter")).set("START", start).set("CHUNK", chunk);
+        let source = self.source(wgsl!("gather_scatter")).set("CHUNK", chunk);
         let source = source.set("DIM", self.dim).set("COUNT", self.count).set("INNER", inner);
         source.set("INDEX_OUTER", self.index_outer).set("INDEX_INNER", self.index_inner)
     }
@@ -172,28 +182,29 @@ impl Kernel for ScatterAdd {
     }
 
     fn scratch(&self, target: Target) -> usize {
+        if target == Target::Gpu && self.sorts() {
+            return Sorted::new(self).scratch_bytes();
+        }
         let splits = self.splits();
         let words = self.outputs() * width(self.inner, self.index_inner);
         if target == Target::Gpu && splits > 1 { splits * words * 4 } else { 0 }
     }
 
     fn shaders(&self) -> Vec<Shader> {
+        if self.sorts() {
+            return Sorted::new(self).shaders();
+        }
         let (outputs, splits) = (self.outputs(), self.splits());
         if splits > 1 {
-            let scan = self.scan(0, self.count.div_ceil(splits)).set("SPLITS", splits);
+            let scan = self.scan(self.count.div_ceil(splits)).set("SPLITS", splits);
             let add = self.source(wgsl!("gather_add")).set("SPLITS", splits);
             return vec![
                 Shader::linear(scan.finish(), outputs * splits, 64),
                 Shader::linear(add.finish(), outputs, 64),
             ];
         }
-        // Many outputs: one dispatch a chunk, each going on from the last.
-        let round = |start: usize| {
-            let source = self.scan(start, CHUNKS[1]).block("scratch", "").block("store", "    y[e] = sum;");
-            let source = if start == 0 { source } else { source.block("load", "    var sum = y[e];") };
-            Shader::linear(source.finish(), outputs, 64)
-        };
-        (0..self.count.max(1)).step_by(CHUNKS[1]).map(round).collect()
+        let scan = self.scan(self.count).block("scratch", "").block("store", "    y[e] = sum;");
+        vec![Shader::linear(scan.finish(), outputs, 64)]
     }
 
     fn run(&self, args: &Args) {

@@ -4,7 +4,7 @@ use crate::Shader;
 use crate::wgsl::{Source, wgsl};
 
 /// Items that an invocation takes at least, where it is not alone.
-const ITEMS: usize = 2;
+const ITEMS: usize = 4;
 /// Invocations of a workgroup, which share the longest rows.
 const MOST: usize = 64;
 

@@ -49,24 +49,37 @@ fn code(dtype: DType) -> &'static str {
     }
 }
 
-impl ArgSort {
-    /// Widths of the runs that are merged.
-    fn merges(&self) -> Vec<usize> {
-        std::iter::successors(Some(BLOCK), |width| Some(2 * width)).take_while(|&w| w < self.cols).collect()
-    }
-
-    fn source(&self, text: &str, width: usize) -> Source {
-        let source = Source::new(text).set("ROWS", self.rows).set("COLS", self.cols).set("WIDTH", width);
-        source.set("DESCENDING", self.descending).block("key", code(self.dtype))
-    }
+/// Where a dispatch of a sort finds an order, or puts it: WGSL with a binding, and an expression for the element `at`.
+pub(super) struct Side {
+    pub binding: String,
+    pub element: String,
 }
 
-/// The binding of the order that is read (1 is the result, 2 scratch) and of the one that is written.
-fn arrays(from: usize, to: usize) -> String {
-    let array = |binding: usize, name: &str| {
-        format!("@group(0) @binding({binding}) var<storage, read_write> {name}: array<u32>;")
+/// Widths of the runs of `cols` elements that are merged.
+pub(super) fn merges(cols: usize) -> Vec<usize> {
+    std::iter::successors(Some(BLOCK), |width| Some(2 * width)).take_while(|&w| w < cols).collect()
+}
+
+/// The dispatches that sort rows by `key`, which is WGSL with `fn key(at: u32) -> u32`. Every merge reads one side and writes the
+/// other; the result is on the first.
+pub(super) fn sort_stages([rows, cols]: [usize; 2], key: &str, sides: [&Side; 2]) -> Vec<Shader> {
+    let merges = merges(cols);
+    let stage = |text: &str, width: usize, arrays: &str| {
+        let source = Source::new(text).set("ROWS", rows).set("COLS", cols).set("WIDTH", width);
+        Shader::linear(source.block("key", key).block("arrays", arrays).finish(), rows * cols, 64)
     };
-    format!("{}\n{}", array(from, "from_order"), array(to, "to_order"))
+    let put = |side: &Side| format!("fn put(at: u32, value: u32) {{\n    {} = value;\n}}\n", side.element);
+    let first = sides[merges.len() % 2];
+    let mut shaders = vec![stage(wgsl!("sort_blocks"), BLOCK, &(first.binding.clone() + &put(first)))];
+    for (k, &width) in merges.iter().enumerate() {
+        let left = merges.len() - k;
+        let [from, to] = [sides[left % 2], sides[(left - 1) % 2]];
+        let both = if from.binding == to.binding { String::new() } else { to.binding.clone() };
+        let before = format!("fn before(at: u32) -> u32 {{\n    return {};\n}}\n", from.element);
+        let arrays = from.binding.clone() + &both + &before + &put(to);
+        shaders.push(stage(wgsl!("sort_merge"), width, &arrays));
+    }
+    shaders
 }
 
 impl Kernel for ArgSort {
@@ -79,25 +92,22 @@ impl Kernel for ArgSort {
     }
 
     fn scratch(&self, target: Target) -> usize {
-        let needed = target == Target::Gpu && !self.merges().is_empty();
+        let needed = target == Target::Gpu && !merges(self.cols).is_empty();
         if needed { self.rows * self.cols * 4 } else { 0 }
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        let merges = self.merges();
-        // Every merge changes sides, and the last one ends in the result.
-        let side = |left: usize| if left.is_multiple_of(2) { 1 } else { 2 };
-        let count = self.rows * self.cols;
-        let first = self.source(wgsl!("sort_blocks"), BLOCK).finish();
-        let first = first.replace("@binding(1)", &format!("@binding({})", side(merges.len())));
-        let mut shaders = vec![Shader::linear(first, count, 64)];
-        for (k, &width) in merges.iter().enumerate() {
-            let left = merges.len() - k;
-            let source = self.source(wgsl!("sort_merge"), width);
-            let source = source.block("arrays", &arrays(side(left), side(left - 1)));
-            shaders.push(Shader::linear(source.finish(), count, 64));
-        }
-        shaders
+        let invert = if self.descending { "~" } else { "" };
+        let key = format!(
+            "@group(0) @binding(0) var<storage, read> x: array<u32>;\n{}\n\
+             fn key(at: u32) -> u32 {{\n    return {invert}ascending(x[at]);\n}}\n",
+            code(self.dtype)
+        );
+        let side = |binding: usize, name: &str| Side {
+            binding: format!("@group(0) @binding({binding}) var<storage, read_write> {name}: array<u32>;\n"),
+            element: format!("{name}[at]"),
+        };
+        sort_stages([self.rows, self.cols], &key, [&side(1, "order"), &side(2, "spare")])
     }
 
     fn run(&self, args: &Args) {
@@ -115,6 +125,6 @@ impl Kernel for ArgSort {
 
     fn cost(&self) -> Cost {
         let count = (self.rows * self.cols) as u64;
-        Cost { flops: 0, bytes: 8 * count * (1 + self.merges().len() as u64) }
+        Cost { flops: 0, bytes: 8 * count * (1 + merges(self.cols).len() as u64) }
     }
 }
