@@ -247,8 +247,8 @@ fn gpu_equals_cpu_for_computed_operands() {
     gpu_equals_cpu(true);
 }
 
-/// Many input channels, for which workgroups have tiles of the input gradient, too.
-const WIDE: Case = (2, 66, 20, 1, [8, 9], [3, 3], [2, 2], [1, 1], [1, 1]);
+/// Many channels, for which workgroups have tiles of all passes.
+const WIDE: Case = (2, 130, 132, 1, [5, 6], [3, 3], [2, 2], [1, 1], [1, 1]);
 
 /// Checks the variants that a family of GPUs is offered, `every` so many cases.
 fn variants_equal_cpu(family: GpuFamily, every: usize, least: usize) {

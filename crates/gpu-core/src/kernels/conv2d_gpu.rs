@@ -75,6 +75,8 @@ pub(super) fn correlations(shape: &Conv2dShape, transposed: bool, gpu: &GpuProfi
     let lanes = match (gpu.family, gpu.subgroup) {
         (GpuFamily::Software, Some(lanes)) => lanes as usize,
         (GpuFamily::Software, None) => return vec![Variant::Direct],
+        // In registers: no index is computed in the inner loop, and small planes give twice as many workgroups as tiles.
+        _ if channels < 128 => return vec![Variant::Direct],
         _ => return hardware(channels),
     };
     let tile = |pixels, runs| Variant::Subgroup(PixelTile { lanes, pixels, runs });

@@ -111,7 +111,8 @@ impl Gather {
 const CHUNKS: [usize; 2] = [256, 16_384];
 /// Invocations that keep a GPU busy.
 const ENOUGH: usize = 64 * 1024;
-/// Indices that are scanned for all outputs together, at most; beyond that they are sorted.
+/// Outputs for which indices are scanned whatever their number, and scans for all outputs together; beyond both they are sorted.
+const FEW_OUTPUTS: usize = 256;
 const SCANS: usize = 1 << 24;
 
 impl ScatterAdd {
@@ -122,7 +123,7 @@ impl ScatterAdd {
 
     /// Whether a GPU sorts the indices, rather than scanning them for every output.
     fn sorts(&self) -> bool {
-        self.outputs().saturating_mul(self.count) > SCANS
+        self.outputs() > FEW_OUTPUTS && self.outputs().saturating_mul(self.count) > SCANS
     }
 
     /// How many partial sums an output is split into, when there are too few outputs to keep a GPU busy.

@@ -97,10 +97,14 @@ impl Group {
     #[track_caller]
     pub fn gradient(&self, gradients: &Gradients) -> Tensor {
         let values: Vec<Tensor> = self.params.iter().map(Param::value).collect();
-        gradients.flattened(&values, ALIGN).unwrap_or_else(|i| {
-            let name = self.params[i].name();
-            panic!("optimizer step: no gradient for {name}; freeze it, or use it in the loss")
-        })
+        // Not by a closure, which would hide the caller's line.
+        match gradients.flattened(&values, ALIGN) {
+            Ok(gradient) => gradient,
+            Err(i) => panic!(
+                "optimizer step: no gradient for {}; freeze it, or use it in the loss",
+                self.params[i].name()
+            ),
+        }
     }
 }
 
