@@ -16,18 +16,9 @@ NETWORKS = ["resnet20", "gpt-mini", "lstm", "resnet50", "gpt-2"]
 
 
 def dispatches(wgrad, network):
-    command = [wgrad, "shaders", network, "--adapter", "amd"]
+    command = [wgrad, "shaders", network, "--adapter", "amd", "--once"]
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return [json.loads(line) for line in out.splitlines()]
-
-
-def once(lines):
-    """Each shader with the number of its dispatches."""
-    found = {}
-    for line in lines:
-        key = (line["source"], tuple(line["workgroups"]))
-        found.setdefault(key, [line, 0])[1] += 1
-    return [tuple(pair) for pair in found.values()]
 
 
 def compiled(isa, family, lines):
@@ -45,16 +36,16 @@ def shape(line):
 
 
 def table(isa, network, lines):
-    groups = [math.prod(line["workgroups"]) for line in lines]
-    moved = sum(line["bytes"] for line in lines if line["stage"] == 0) / 1e6
-    print(f"\n## {network}\n\n{len(lines)} dispatches, {sum(g <= 8 for g in groups)} of them of at most 8 workgroups; {moved:.0f} MB\n")
-    own = once(lines)
-    stats = {family: compiled(isa, family, [line for line, _ in own]) for family in FAMILIES}
+    every = sum(line["dispatches"] for line in lines)
+    few = sum(line["dispatches"] for line in lines if math.prod(line["workgroups"]) <= 8)
+    moved = sum(line["bytes"] * line["dispatches"] for line in lines if line["stage"] == 0) / 1e6
+    print(f"\n## {network}\n\n{every} dispatches, {few} of them of at most 8 workgroups; {moved:.0f} MB\n")
+    stats = {family: compiled(isa, family, lines) for family in FAMILIES}
     print("| kernel | shape | variant | n | workgroups x invocations |", *(f" {f}: registers, spilled, waves, FMA, peak % |" for f in FAMILIES), sep="")
     print("|---|---|---|---|---|" + "---|" * len(FAMILIES))
-    for i, (line, count) in enumerate(own):
+    for i, line in enumerate(lines):
         size = math.prod(stats[FAMILIES[0]][i]["workgroup"])
-        cells = [line["kernel"] + (f" ({line['stage'] + 1})" if line["stages"] > 1 else ""), shape(line), line["variant"], count]
+        cells = [line["kernel"] + (f" ({line['stage'] + 1})" if line["stages"] > 1 else ""), shape(line), line["variant"], line["dispatches"]]
         cells.append(f"{math.prod(line['workgroups'])} x {size}")
         for family in FAMILIES:
             s, outer = stats[family][i]["statistics"], stats[family][i].get("outer") or {}

@@ -1,6 +1,6 @@
 //! `wgrad shaders`
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -44,13 +44,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let plan = step(&arguments.what, &arguments.adapter, &device)?;
     let mut lines = dispatches(&plan, &device, arguments.variants);
     if arguments.once {
-        let mut seen = HashSet::new();
-        let all: Vec<String> = lines.iter().map(key).collect();
-        lines.retain(|line| seen.insert(key(line)));
-        for line in &mut lines {
-            let own = key(line);
-            line["dispatches"] = all.iter().filter(|key| **key == own).count().into();
-        }
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        lines.iter().for_each(|line| *counts.entry(key(line)).or_default() += 1);
+        // What is taken out was met before.
+        lines.retain_mut(|line| {
+            let count = counts.remove(&key(line));
+            line["dispatches"] = count.into();
+            count.is_some()
+        });
     }
     lines.iter().for_each(|line| println!("{line}"));
     Ok(())

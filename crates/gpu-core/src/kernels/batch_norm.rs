@@ -46,7 +46,7 @@ const ITEMS: usize = 32;
 const MOST_ITEMS: usize = 32 * 1024;
 /// Parts that the items of a channel are split into, as far as that is enough.
 const PARTS: usize = 4096;
-/// Words of a partial result of [`moment_stages`], and of two sums.
+/// Words of a partial result of moments, and of two sums.
 const MOMENT_WORDS: usize = 4;
 pub(super) const SUM_WORDS: usize = 2;
 
@@ -84,14 +84,7 @@ fn parts(binding: usize, part: &str) -> String {
 
 /// The dispatch that combines the partial results of every channel, those of moments or two sums. Two results are bound from
 /// `first` on, the partial results behind them.
-fn combine(
-    channels: usize,
-    items: usize,
-    first: usize,
-    part: &str,
-    merge: Option<&str>,
-    store: &str,
-) -> Shader {
+fn combine(channels: usize, items: usize, first: usize, merge: Option<&str>, store: &str) -> Shader {
     let result = |i: usize| {
         format!("@group(0) @binding({}) var<storage, read_write> result{i}: array<f32>;\n", first + i)
     };
@@ -100,14 +93,14 @@ fn combine(
     if let Some(merge) = merge {
         source = source.block("part", merge);
     }
-    let bindings = result(0) + &result(1) + &parts(first + 2, part);
+    let bindings = result(0) + &result(1) + &parts(first + 2, "Part");
     Shader::linear(source.block("bindings", &bindings).block("store", store).finish(), channels, 1)
 }
 
 /// As [`combine`], of two sums, the first of which is `own.x` in `store`.
 pub(super) fn combine_sums(channels: usize, items: usize, first: usize, store: &str) -> Shader {
     let merge = "alias Part = vec2<f32>;\nfn merge(a: Part, b: Part) -> Part { return a + b; }";
-    combine(channels, items, first, "Part", Some(merge), store)
+    combine(channels, items, first, Some(merge), store)
 }
 
 /// Sets how a first stage splits its channels.
@@ -139,7 +132,7 @@ impl Kernel for ChannelMoments {
         let store = "        result0[c] = own.y + own.z;\n        result1[c] = own.w / own.x;";
         vec![
             Shader::linear(source.finish(), self.channels * splits(items), 64),
-            combine(self.channels, items, first, "Part", None, store),
+            combine(self.channels, items, first, None, store),
         ]
     }
 
