@@ -34,22 +34,28 @@ const STEP_W: i32 = 1;
 const TILES: u32 = 16u;
 const BLOCKS: u32 = 1u;
 const BLOCK: u32 = 4u;
-// Source channels that this dispatch adds up, and whether an earlier dispatch has begun.
+// Source channels that this dispatch adds up.
 const FIRST: u32 = 0u;
 const LAST: u32 = 4u;
 const UNROLL: u32 = 1u;
-const ADD: bool = false;
 
 // weights [group][block][tap][source channel][BLOCK]; load_x is an element of the source.
 //!begin bindings
 @group(0) @binding(0) var<storage, read> x0: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
 @group(0) @binding(3) var<storage, read_write> weights: array<vec4<f32>>;
 
 fn load_x(i: u32) -> f32 {
     return x0[i];
 }
 //!end bindings
+
+//!begin results
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+fn emit(i: u32, value: f32) {
+    y[i] = value;
+}
+//!end results
 
 fn load4(at: vec4<u32>) -> vec4<f32> {
     return vec4<f32>(load_x(at.x), load_x(at.y), load_x(at.z), load_x(at.w));
@@ -79,11 +85,7 @@ fn source(at: vec4<i32>, phase: i32, tap: i32, stride: i32, padding: i32, dilati
 fn put(at: vec4<u32>, live: vec4<bool>, value: vec4<f32>) {
     for (var i = 0u; i < 4u; i++) {
         if (live[i]) {
-            if (ADD) {
-                y[at[i]] += value[i];
-            } else {
-                y[at[i]] = value[i];
-            }
+            emit(at[i], value[i]);
         }
     }
 }

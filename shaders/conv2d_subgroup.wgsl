@@ -40,13 +40,20 @@ const ROW_STEP: i32 = 1;
 
 //!begin bindings
 @group(0) @binding(0) var<storage, read> x0: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
 @group(0) @binding(3) var<storage, read_write> weights: array<vec4<f32>>;
 
 fn load_x(i: u32) -> f32 {
     return x0[i];
 }
 //!end bindings
+
+//!begin results
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+fn emit(i: u32, value: f32) {
+    y[i] = value;
+}
+//!end results
 
 // Where an output lies, by its coordinates within the phase.
 fn position(image: u32, group: u32, channel: u32, row: u32, col: u32) -> u32 {
@@ -97,7 +104,7 @@ fn main(
     //!begin store
     let channel0 = block_out * RUNS * LANES + lane;
     if (channel0 < OUTER) {
-        y[position(image, group, channel0, tile_row, tile_col)] = sum0_0;
+        emit(position(image, group, channel0, tile_row, tile_col), sum0_0);
     }
     //!end store
 }

@@ -20,11 +20,18 @@ const CHUNK: u32 = 64u;
 //!begin accessors
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
 fn a_batch(i: u32) -> i32 { return i32(i) * 4096; }
 fn b_batch(i: u32) -> i32 { return i32(i) * 4096; }
 //!end accessors
+
+//!begin results
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+
+fn emit4(i: u32, value: vec4<f32>) {
+    y[i / 4u] = value;
+}
+//!end results
 
 @compute @workgroup_size(64)
 fn main(
@@ -59,6 +66,6 @@ fn main(
     }
     //!end loops
     //!begin store
-    y[((split * BATCHES + batch) * M * N + row * N + col) / 4u] = sum0_0;
+    emit4((split * BATCHES + batch) * M * N + row * N + col, sum0_0);
     //!end store
 }

@@ -20,11 +20,18 @@ const CHUNK: u32 = 64u;
 //!begin accessors
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
 fn a_batch(i: u32) -> i32 { return i32(i) * 4096; }
 fn b_batch(i: u32) -> i32 { return i32(i) * 4096; }
 //!end accessors
+
+//!begin results
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+
+fn emit4(i: u32, value: vec4<f32>) {
+    y[i / 4u] = value;
+}
+//!end results
 
 // [DEPTH][ROWS / 4] and [DEPTH][COLS / 4] vectors along M and N.
 var<workgroup> a_tile: array<vec4<f32>, DEPTH * ROWS / 4u>;
@@ -85,9 +92,9 @@ fn main(
     }
     //!begin store
     let at = ((split * BATCHES + batch) * M + row + down * 4u) * N + col + along * 4u;
-    y[at / 4u] = sum0_0;
-    y[(at + N) / 4u] = sum1_0;
-    y[(at + 2u * N) / 4u] = sum2_0;
-    y[(at + 3u * N) / 4u] = sum3_0;
+    emit4(at, sum0_0);
+    emit4(at + N, sum1_0);
+    emit4(at + 2u * N, sum2_0);
+    emit4(at + 3u * N, sum3_0);
     //!end store
 }

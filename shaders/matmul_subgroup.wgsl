@@ -19,11 +19,18 @@ const CHUNK: u32 = 64u;
 //!begin accessors
 @group(0) @binding(0) var<storage, read> a: array<f32>;
 @group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 fn a_batch(i: u32) -> i32 { return i32(i) * 4096; }
 fn b_batch(i: u32) -> i32 { return i32(i) * 4096; }
 //!end accessors
+
+//!begin results
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+fn emit(i: u32, value: f32) {
+    y[i] = value;
+}
+//!end results
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -56,6 +63,6 @@ fn main(
     }
     //!end loops
     //!begin store
-    y[(split * BATCHES + batch) * M * N + row * N + col + lane] = sum0_0;
+    emit((split * BATCHES + batch) * M * N + row * N + col + lane, sum0_0);
     //!end store
 }

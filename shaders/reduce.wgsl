@@ -11,7 +11,6 @@ const KEPT_FAST: bool = false;
 
 //!begin accessors
 @group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
 
 alias Item = f32;
 
@@ -32,9 +31,17 @@ fn combine(a: Item, b: Item) -> Item {
 }
 
 fn store(i: u32, item: Item) {
-    out[i] = item;
+    emit(i, item);
 }
 //!end accessors
+
+//!begin results
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+
+fn emit(i: u32, value: f32) {
+    y[i] = value;
+}
+//!end results
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {

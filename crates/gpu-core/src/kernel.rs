@@ -51,12 +51,13 @@ pub struct Shader {
     workgroups: [u32; 3],
     numbers: usize,
     trusted: bool,
+    emits: Option<usize>,
 }
 
 impl Shader {
     /// A dispatch of `workgroups`. Whatever the module does, indices are kept inside of the bindings, and loops end.
     pub fn new(source: String, workgroups: [u32; 3]) -> Shader {
-        Shader { source, workgroups, numbers: 0, trusted: false }
+        Shader { source, workgroups, numbers: 0, trusted: false, emits: None }
     }
 
     /// A dispatch of this crate's own code, of at least `invocations` invocations in workgroups of `size`. In release
@@ -64,7 +65,7 @@ impl Shader {
     /// kernel's sizes. A size of 1 counts workgroups, which a shader numbers by `group.x + group.y * groups.x`.
     pub(crate) fn linear(source: String, invocations: usize, size: u32) -> Shader {
         let workgroups = Shader::workgroups_for(invocations, size);
-        Shader { source, workgroups, numbers: invocations, trusted: true }
+        Shader { source, workgroups, numbers: invocations, trusted: true, emits: None }
     }
 
     /// At least `invocations` invocations in workgroups of `size`, folded into two dimensions when one is too short. The
@@ -94,6 +95,30 @@ impl Shader {
     /// Sets a `const` of the module.
     pub(crate) fn set(&mut self, name: &str, value: impl std::fmt::Display) {
         self.source = Source::new(&self.source).set(name, value).finish();
+    }
+
+    /// The same, which stores results of the kernel by its block `results`, `width` elements at a time; see
+    /// [`Fused`](crate::kernels::Fused).
+    pub(crate) fn emitting(mut self, width: usize) -> Shader {
+        self.emits = Some(width);
+        self
+    }
+
+    /// How many elements of the results it [emits](Shader::emitting) at a time, if it does.
+    pub(crate) fn emits(&self) -> Option<usize> {
+        self.emits
+    }
+
+    /// Renames a binding.
+    pub(crate) fn rebind(&mut self, from: usize, to: usize) {
+        self.source = self.source.replace(&format!("@binding({from})"), &format!("@binding({to})"));
+    }
+
+    /// Replaces a block of the module, and appends a library that it needs, unless that is there already.
+    pub(crate) fn block(&mut self, name: &str, text: &str, library: &str) {
+        let source = Source::new(&self.source).block(name, text);
+        let there = self.source.contains(library);
+        self.source = if there { source.finish() } else { source.with(library).finish() };
     }
 
     /// Whether the module may be compiled without checks of bounds and loops.
@@ -134,6 +159,12 @@ pub trait Kernel: Any + Debug + Send + Sync {
     /// computed as it is read. Shaders count them in 32 bits; on a GPU more than [`limits::ELEMENTS`] are refused.
     fn operand_elements(&self) -> usize {
         0
+    }
+
+    /// Whether element-wise code can use the results before they are stored, as [`Fused`](crate::kernels::Fused) does: each element
+    /// is emitted once, by shaders that say so.
+    fn emits(&self) -> bool {
+        false
     }
 
     /// The ways to compute the kernel on such a GPU, when there is a choice.
@@ -194,6 +225,11 @@ impl Args {
         assert!(!taken.replace(true), "argument {i} is already taken");
         // SAFETY: in range and aligned by `new`; overlaps nothing and is handed out once.
         unsafe { std::slice::from_raw_parts_mut(arg.pointer.cast(), arg.bytes / size_of::<T>()) }
+    }
+
+    /// Where argument `i` lies, without taking it.
+    pub(crate) fn raw(&self, i: usize) -> RawArg {
+        self.args[i].as_ref().expect("an argument of the kernel").0
     }
 
     /// Number of arguments, scratch included.

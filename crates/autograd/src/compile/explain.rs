@@ -17,6 +17,8 @@ pub struct Passes {
     pub views: usize,
     /// Element-wise results that never get memory: they are computed by the launches that read them.
     pub inlined: usize,
+    /// Element-wise launches that have become a part of the launch before them.
+    pub epilogues: usize,
     /// Launches saved by horizontal fusion: element-wise ones of one shape become one.
     pub horizontal: usize,
     /// Bytes of temporary memory in use at every launch, before buffers are shared out.
@@ -63,13 +65,13 @@ impl Deref for PlanView {
 
 impl fmt::Display for PlanView {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Passes { recorded, merged, views, inlined, horizontal, live_bytes } = &*self.passes;
+        let Passes { recorded, merged, views, inlined, epilogues, horizontal, live_bytes } = &*self.passes;
         let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
         let (launches, cost) = (self.graph.launches(), self.graph.cost());
         writeln!(
             f,
-            "{recorded} nodes: {merged} merged or dead, {views} views, {inlined} computed where they are read; {horizontal} \
-             launches fused horizontally, {} left",
+            "{recorded} nodes: {merged} merged or dead, {views} views, {inlined} computed where they are read; {epilogues} \
+             epilogues, {horizontal} launches fused horizontally, {} left",
             launches.len()
         )?;
         writeln!(

@@ -3,6 +3,7 @@
 
 mod concat_in_place;
 mod conv_moments;
+mod epilogue;
 mod explain;
 mod expr;
 mod fuse;

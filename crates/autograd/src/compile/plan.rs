@@ -6,6 +6,7 @@ use foldhash::HashMap;
 use gpu_core::{Access, Arg, Buffer, CommandGraph, DType, Device, Launch, Role, Slot, limits};
 
 use super::conv_moments::fuse_moments;
+use super::epilogue::fuse_epilogues;
 use super::explain::{Passes, PlanView};
 use super::lower::Lower;
 use super::memory::{self, Temp};
@@ -139,6 +140,8 @@ impl Plan {
         let mut lowered = Lower::run(device, &request, &wiring);
         let mut steps = std::mem::take(&mut lowered.steps);
         fuse_moments(&mut steps, device.target());
+        let lowered_steps = steps.len();
+        let steps = fuse_epilogues(steps, &lowered.slots, device.target());
         let emitted = steps.len();
         let launches = schedule(steps, device.target());
         let passes = Passes {
@@ -146,6 +149,7 @@ impl Plan {
             merged: wiring.live.iter().filter(|&&l| !l).count(),
             views: request.nodes.iter().zip(&wiring.live).filter(|(n, live)| **live && n.is_view()).count(),
             inlined: lowered.inlined,
+            epilogues: lowered_steps - emitted,
             horizontal: emitted - launches.len(),
             live_bytes: live_bytes(&lowered, &launches),
         };

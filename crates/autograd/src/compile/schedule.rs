@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gpu_core::kernels::Map;
-use gpu_core::{Access, Arg, Launch, Target};
+use gpu_core::{Access, Arg, DType, Launch, Target};
 
 use super::expr::Expr;
 use super::place::Place;
@@ -43,7 +43,18 @@ impl MapStep {
         self.expr.slots().len() + self.to.len()
     }
 
-    fn launch(&self) -> Launch {
+    /// Number of instructions.
+    pub fn len(&self) -> usize {
+        self.expr.len()
+    }
+
+    /// Bytes of a result in memory.
+    pub fn bytes(&self) -> usize {
+        self.expr.numel() * DType::BYTES
+    }
+
+    /// The kernel and its arguments.
+    pub fn kernel(&self) -> (Map, Vec<Arg>) {
         let (mut args, inputs) = self.expr.bind();
         let mut outputs = vec![];
         for place in &self.to {
@@ -51,7 +62,12 @@ impl MapStep {
             args.push(arg);
             outputs.push(stored);
         }
-        Launch::new(Arc::new(Map::fused(self.expr.program(), inputs, outputs)), args)
+        (Map::fused(self.expr.program(), inputs, outputs), args)
+    }
+
+    fn launch(&self) -> Launch {
+        let (map, args) = self.kernel();
+        Launch::new(Arc::new(map), args)
     }
 }
 
@@ -88,19 +104,19 @@ pub(super) fn overlap(a: &[Arg], b: &[Arg]) -> bool {
 }
 
 /// What a step reads and writes.
-struct Touched {
-    reads: Vec<Arg>,
-    writes: Vec<Arg>,
+pub(super) struct Touched {
+    pub reads: Vec<Arg>,
+    pub writes: Vec<Arg>,
 }
 
 impl Touched {
-    fn by(step: &Step) -> Touched {
+    pub fn by(step: &Step) -> Touched {
         let (reads, writes) = step.ranges();
         Touched { reads, writes }
     }
 
     /// Whether the order of the two steps matters.
-    fn meets(&self, other: &Touched) -> bool {
+    pub fn meets(&self, other: &Touched) -> bool {
         overlap(&self.writes, &other.reads)
             || overlap(&self.reads, &other.writes)
             || overlap(&self.writes, &other.writes)

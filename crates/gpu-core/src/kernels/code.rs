@@ -105,57 +105,60 @@ impl Code {
         if types.all(|(_, t)| t.wgsl() == first.wgsl()) { first } else { DType::U32 }
     }
 
-    /// WGSL that binds the arguments from binding `first` on as `NAME0..`.
-    pub fn bindings(&self, name: &str, first: usize) -> String {
-        let binding = |a: usize| {
-            let t = self.argument_type(a).wgsl();
-            format!("@group(0) @binding({}) var<storage, read> {name}{a}: array<{t}>;\n", first + a)
-        };
-        (0..self.arguments()).map(binding).collect()
+    /// WGSL that binds argument `a` at `binding` as `NAMEa`.
+    pub fn binding(&self, name: &str, a: usize, binding: usize) -> String {
+        let t = self.argument_type(a).wgsl();
+        format!("@group(0) @binding({binding}) var<storage, read> {name}{a}: array<{t}>;\n")
     }
 
-    /// As [`bindings`](Code::bindings), and WGSL that loads an element of each input, or where `vectors` says so four
-    /// neighbouring ones, as `vI` from the position `pI`.
-    pub fn quads(&self, name: &str, first: usize, vectors: &[bool]) -> (String, String) {
-        let whole = |a: usize| {
-            !self.packed(a) && self.arguments.iter().zip(vectors).any(|(b, vector)| *b == a && *vector)
+    /// WGSL that binds the arguments from binding `first` on as `NAME0..`.
+    pub fn bindings(&self, name: &str, first: usize) -> String {
+        (0..self.arguments()).map(|a| self.binding(name, a, first + a)).collect()
+    }
+
+    /// Whether argument `a` is bound as vectors, where `vectors` says so of some inputs.
+    fn whole(&self, a: usize, vectors: &[bool]) -> bool {
+        !self.packed(a) && self.arguments.iter().zip(vectors).any(|(b, vector)| *b == a && *vector)
+    }
+
+    /// As [`binding`](Code::binding), for [`load_quad`](Code::load_quad).
+    pub fn binding_quad(&self, name: &str, a: usize, binding: usize, vectors: &[bool]) -> String {
+        let t = self.argument_type(a).wgsl();
+        let t = if self.whole(a, vectors) { format!("vec4<{t}>") } else { t.to_owned() };
+        format!("@group(0) @binding({binding}) var<storage, read> {name}{a}: array<{t}>;\n")
+    }
+
+    /// WGSL that loads an element of input `i`, or where `vectors` says so four neighbouring ones, as `vI` from the position `pI`.
+    pub fn load_quad(&self, name: &str, i: usize, vectors: &[bool]) -> String {
+        let (t, a) = (self.program.inputs()[i].wgsl(), self.arguments[i]);
+        if let Some(half) = self.halves[i] {
+            return unpacked_quad(half, i, &format!("{name}{a}"), vectors[i]);
+        }
+        let words = match (self.whole(a, vectors), vectors[i]) {
+            (true, true) => format!("{name}{a}[u32(p{i}) / 4u]"),
+            (true, false) => format!("{name}{a}[u32(p{i}) / 4u][u32(p{i}) % 4u]"),
+            (false, _) => format!("{name}{a}[u32(p{i})]"),
         };
-        let (mut bindings, mut loads) = (String::new(), String::new());
-        for a in 0..self.arguments() {
-            let t = self.argument_type(a).wgsl();
-            let t = if whole(a) { format!("vec4<{t}>") } else { t.to_owned() };
-            bindings +=
-                &format!("@group(0) @binding({}) var<storage, read> {name}{a}: array<{t}>;\n", first + a);
-        }
-        for (i, (t, &a)) in self.program.inputs().iter().zip(&self.arguments).enumerate() {
-            if let Some(half) = self.halves[i] {
-                loads += &unpacked_quad(half, i, &format!("{name}{a}"), vectors[i]);
-                continue;
-            }
-            let words = match (whole(a), vectors[i]) {
-                (true, true) => format!("{name}{a}[u32(p{i}) / 4u]"),
-                (true, false) => format!("{name}{a}[u32(p{i}) / 4u][u32(p{i}) % 4u]"),
-                (false, _) => format!("{name}{a}[u32(p{i})]"),
-            };
-            let t = if vectors[i] { format!("vec4<{}>", t.wgsl()) } else { t.wgsl().to_owned() };
-            loads += &format!("    let v{i} = bitcast<{t}>({words});\n");
-        }
-        (bindings, loads)
+        let t = if vectors[i] { format!("vec4<{t}>") } else { t.to_owned() };
+        format!("    let v{i} = bitcast<{t}>({words});\n")
+    }
+
+    /// WGSL that loads input `i` as `rI` from its position `pI`.
+    pub fn load(&self, name: &str, i: usize) -> String {
+        let (t, a) = (self.program.inputs()[i].wgsl(), self.arguments[i]);
+        let word = format!("{name}{a}[u32(p{i})]");
+        let value = match self.halves[i] {
+            Some(half) => unpacked(half, i, &format!("{name}{a}")),
+            None if self.argument_type(a).wgsl() == t => word,
+            None => format!("bitcast<{t}>({word})"),
+        };
+        format!("    let r{i}: {t} = {value};\n")
     }
 
     /// WGSL that computes all registers `rI` from the positions `pI` of the inputs.
     pub fn body(&self, name: &str) -> String {
-        let mut text = String::new();
-        for (i, (t, &a)) in self.program.inputs().iter().zip(&self.arguments).enumerate() {
-            let (word, t) = (format!("{name}{a}[u32(p{i})]"), t.wgsl());
-            let value = match self.halves[i] {
-                Some(half) => unpacked(half, i, &format!("{name}{a}")),
-                None if self.argument_type(a).wgsl() == t => word,
-                None => format!("bitcast<{t}>({word})"),
-            };
-            text += &format!("    let r{i}: {t} = {value};\n");
-        }
-        text + &self.program.wgsl()
+        let loads: String = (0..self.layouts.len()).map(|i| self.load(name, i)).collect();
+        loads + &self.program.wgsl()
     }
 }
 

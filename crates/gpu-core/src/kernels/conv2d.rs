@@ -5,6 +5,7 @@ use std::fmt;
 use super::batch_norm::{ChannelMoments, Planes, put_moments};
 use super::conv2d_cpu::Engine;
 use super::conv2d_gpu::{self, Correlate, Variant, correlation};
+use super::epilogue::plain_result;
 use super::layer_norm::Moments;
 use super::prologue::{Prologue, with_math};
 use super::scratch::ScratchVec;
@@ -193,6 +194,10 @@ impl Kernel for Conv2d {
         }
     }
 
+    fn emits(&self) -> bool {
+        self.variant != Variant::Direct || Gather::forward(&self.shape).whole()
+    }
+
     fn operand_elements(&self) -> usize {
         self.x.numel()
     }
@@ -264,14 +269,24 @@ impl Gather {
         self.shape.groups * self.blocks() * self.block() * self.inner * self.area()
     }
 
+    /// Source channels of a dispatch, which are added up four, two or one in an iteration.
+    fn step(&self) -> (usize, usize) {
+        let unroll = [4, 2, 1].into_iter().find(|u| self.inner.is_multiple_of(*u)).unwrap_or(1);
+        ((ITERATIONS / self.area().max(1)).max(1) * unroll, unroll)
+    }
+
+    /// Whether one dispatch adds up all channels.
+    pub fn whole(&self) -> bool {
+        self.inner <= self.step().0
+    }
+
     /// Packing the weights, then one dispatch for every run of source channels that fits the iterations.
     ///
     /// # Panics
     /// When the kernel has more than 16,384 elements.
     pub fn shaders(&self, source: &Prologue) -> Vec<Shader> {
         assert!(self.area() <= ITERATIONS, "a kernel of {:?} is too large", self.shape.kernel);
-        let unroll = [4, 2, 1].into_iter().find(|u| self.inner.is_multiple_of(*u)).unwrap_or(1);
-        let channels = (ITERATIONS / self.area()).max(1) * unroll;
+        let (channels, unroll) = self.step();
         let first = (0..self.inner).step_by(channels);
         let main = first.map(|c| self.main(source, c, (c + channels).min(self.inner), unroll));
         [self.pack(source.arity())].into_iter().chain(main).collect()
@@ -317,17 +332,19 @@ impl Gather {
         }
         source = shape.set(source).set("INNER", self.inner).set("OUTER", self.outer);
         source = source.set("TILES", tiles).set("BLOCKS", self.blocks()).set("BLOCK", self.block());
-        source = source.set("FIRST", first).set("LAST", last).set("UNROLL", unroll).set("ADD", first > 0);
+        source = source.set("FIRST", first).set("LAST", last).set("UNROLL", unroll);
         let bindings = format!(
-            "@group(0) @binding({}) var<storage, read_write> y: array<f32>;\n\
-             @group(0) @binding({}) var<storage, read_write> weights: array<vec4<f32>>;\n{}",
-            operand.arity() + 1,
+            "@group(0) @binding({}) var<storage, read_write> weights: array<vec4<f32>>;\n{}",
             operand.arity() + 2,
             operand.wgsl("x", 0, 1)
         );
-        let source = self.body(source, unroll).block("bindings", bindings.trim_end());
+        let result = plain_result(operand.arity() + 1, "f32", 1);
+        // What an earlier dispatch has begun.
+        let result = if first > 0 { result.replace("y[i] =", "y[i] +=") } else { result };
+        let source =
+            self.body(source, unroll).block("bindings", bindings.trim_end()).block("results", &result);
         let source = with_math(source, &[operand]).finish();
-        Shader::linear(source, tiles * phases[0] * phases[1] * self.blocks() * shape.groups, 64)
+        Shader::linear(source, tiles * phases[0] * phases[1] * self.blocks() * shape.groups, 64).emitting(1)
     }
 
     /// The lines for the accumulators of the block: as many as there are output channels.

@@ -66,6 +66,10 @@ impl Kernel for Conv2dInputGrad {
         }
     }
 
+    fn emits(&self) -> bool {
+        self.variant != Variant::Direct || Gather::input_grad(&self.shape).whole()
+    }
+
     fn operand_elements(&self) -> usize {
         self.dy.numel()
     }

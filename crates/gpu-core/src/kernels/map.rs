@@ -17,10 +17,10 @@ use crate::{Access, Args, Cost, DType, Half, Kernel, Layout, Shader};
 /// halves; what is written is rounded to the nearest one.
 #[derive(Clone, Debug)]
 pub struct Map {
-    code: Code,
-    outputs: Vec<Layout>,
+    pub(super) code: Code,
+    pub(super) outputs: Vec<Layout>,
     /// What each output is packed as.
-    halves: Vec<Option<Half>>,
+    pub(super) halves: Vec<Option<Half>>,
 }
 
 /// Elements a task.
@@ -91,7 +91,7 @@ impl Map {
         Map::new(Program::new(&[], &[Instr::Const(dtype, bits)]), &[], output)
     }
 
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.outputs[0].numel()
     }
 

@@ -172,6 +172,10 @@ impl Kernel for MatMul {
         shaders
     }
 
+    fn emits(&self) -> bool {
+        self.outputs() > 0
+    }
+
     fn operand_elements(&self) -> usize {
         self.m.max(self.n).max(self.k)
     }

@@ -172,19 +172,10 @@ impl Prologue {
 
     /// As [`wgsl`](Prologue::wgsl) of width 4, where four neighbouring elements are a vector or a single element of each input.
     fn wgsl_quads(&self, name: &str, first: usize) -> Option<String> {
-        let (last, outer) = self.simple[0].shape().split_last()?;
-        if !last.is_multiple_of(4) {
-            return None;
-        }
-        let whole = |n: isize| n % 4 == 0;
-        let vector = |l: &Layout| match l.strides()[outer.len()] {
-            0 => Some(false),
-            1 => (whole(l.offset() as isize) && l.strides()[..outer.len()].iter().all(|&s| whole(s)))
-                .then_some(true),
-            _ => None,
-        };
-        let vectors: Vec<bool> = self.simple.iter().map(vector).collect::<Option<_>>()?;
-        let (bindings, loads) = self.code.quads(name, first, &vectors);
+        let vectors = vectors(&self.simple)?;
+        let bindings: String =
+            (0..self.arity()).map(|a| self.code.binding_quad(name, a, first + a, &vectors)).collect();
+        let loads: String = (0..vectors.len()).map(|i| self.code.load_quad(name, i, &vectors)).collect();
         let (t, result) = (self.dtype().wgsl(), self.code.program.types().len() - 1);
         let inputs = self.code.program.inputs();
         let parameters: Vec<String> =
@@ -205,6 +196,23 @@ impl Prologue {
             ["x", "y", "z", "w"].map(element).join(", "),
         ))
     }
+}
+
+/// For every layout of one shape, whether four neighbouring elements from a multiple of four on are an aligned vector rather than one
+/// element; `None` where they are neither.
+pub(super) fn vectors(layouts: &[Layout]) -> Option<Vec<bool>> {
+    let (last, outer) = layouts[0].shape().split_last()?;
+    if !last.is_multiple_of(4) {
+        return None;
+    }
+    let whole = |n: isize| n % 4 == 0;
+    let vector = |l: &Layout| match l.strides()[outer.len()] {
+        0 => Some(false),
+        1 => (whole(l.offset() as isize) && l.strides()[..outer.len()].iter().all(|&s| whole(s)))
+            .then_some(true),
+        _ => None,
+    };
+    layouts.iter().map(vector).collect()
 }
 
 /// Appends `math.wgsl` where an operand needs it.

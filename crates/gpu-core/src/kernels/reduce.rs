@@ -198,6 +198,10 @@ impl Kernel for Reduce {
         shaders
     }
 
+    fn emits(&self) -> bool {
+        true
+    }
+
     fn operand_elements(&self) -> usize {
         // Both are counted apart: their product may be larger.
         self.kept.numel().max(self.reduced.numel())

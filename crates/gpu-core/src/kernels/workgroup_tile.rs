@@ -30,6 +30,8 @@ pub(super) struct TileProduct<'a> {
     pub chunk: usize,
     /// The bindings, and `fn a_batch(i: u32) -> i32` and `fn b_batch`, whose values `a_base` and `b_base` the loads may use.
     pub accessors: String,
+    /// The block `results`, which `store` may call.
+    pub results: String,
     pub a: BlockLoad,
     pub b: BlockLoad,
     /// WGSL that stores a vector, given expressions for its row, its first column and itself, as far as it is inside.
@@ -59,6 +61,7 @@ impl WorkgroupTile {
             .set("SPLITS", splits)
             .set("CHUNK", product.chunk)
             .block("accessors", &product.accessors)
+            .block("results", &product.results)
             .block("sums", &sums)
             .block("loads", &loads)
             .block("products", &self.products())

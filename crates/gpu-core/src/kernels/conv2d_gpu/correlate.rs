@@ -5,6 +5,7 @@ use super::taps::{Taps, phases};
 use super::{FIRST_TILE, PixelTile};
 use crate::Shader;
 use crate::kernels::conv2d::Conv2dShape;
+use crate::kernels::epilogue::plain_result;
 use crate::kernels::prologue::{Prologue, with_math};
 use crate::wgsl::{Source, wgsl};
 
@@ -200,21 +201,19 @@ impl<'a> Correlate<'a> {
             .set("ROW_OFFSET", rows.offset)
             .set("ROW_STEP", rows.step)
             .block("bindings", self.bindings(&window).trim_end())
+            .block("results", &plain_result(self.operand.arity() + 1, "f32", window.width_stored()))
             .block("setup", &window.setup())
             .block("body", &(window.loads() + &window.products()))
             .block("store", &window.store());
         let source = with_math(source, &[self.operand]).finish();
         let groups = self.shape.batch * tiles[0] * tiles[1] * blocks * self.shape.groups;
-        Shader::linear(source, groups, 1)
+        Shader::linear(source, groups, 1).emitting(window.width_stored())
     }
 
     fn bindings(&self, window: &Window) -> String {
-        let y = self.operand.arity() + 1;
         format!(
-            "@group(0) @binding({y}) var<storage, read_write> y: array<{}>;\n\
-             @group(0) @binding({}) var<storage, read_write> weights: array<vec4<f32>>;\n{}",
-            if window.stores_vectors() { "vec4<f32>" } else { "f32" },
-            y + 1,
+            "@group(0) @binding({}) var<storage, read_write> weights: array<vec4<f32>>;\n{}",
+            self.operand.arity() + 2,
             self.operand.wgsl("x", 0, window.width)
         )
     }
@@ -345,14 +344,14 @@ impl Window<'_> {
         text
     }
 
-    /// Whether rows of the output and of a tile are made of whole vectors.
-    fn stores_vectors(&self) -> bool {
+    /// Elements that are stored at a time: 4 where rows of the output and of a tile are made of whole vectors.
+    fn width_stored(&self) -> usize {
         let wide = self.of.output()[1].is_multiple_of(4) && self.tile[1].is_multiple_of(4);
-        wide && self.of.grid().0 == [1, 1]
+        if wide && self.of.grid().0 == [1, 1] { 4 } else { 1 }
     }
 
     fn store(&self) -> String {
-        let (cols, width) = (self.tile[1], if self.stores_vectors() { 4 } else { 1 });
+        let (cols, width) = (self.tile[1], self.width_stored());
         let mut text = String::new();
         for run in 0..self.of.runs {
             text += &format!("    let channel{run} = (block_out * RUNS + {run}u) * LANES + lane;\n");
@@ -366,9 +365,9 @@ impl Window<'_> {
                 text += &match width {
                     4 => {
                         let all: Vec<String> = (col..col + 4).map(sum).collect();
-                        format!("    if ({inside}) {{ y[{at} / 4u] = vec4<f32>({}); }}\n", all.join(", "))
+                        format!("    if ({inside}) {{ emit4({at}, vec4<f32>({})); }}\n", all.join(", "))
                     }
-                    _ => format!("    if ({inside}) {{ y[{at}] = {}; }}\n", sum(col)),
+                    _ => format!("    if ({inside}) {{ emit({at}, {}); }}\n", sum(col)),
                 };
             }
         }

@@ -4,6 +4,7 @@
 use super::taps::{Taps, phases};
 use crate::Shader;
 use crate::kernels::conv2d::Conv2dShape;
+use crate::kernels::epilogue::plain_result;
 use crate::kernels::prologue::Prologue;
 use crate::kernels::workgroup_tile::{BlockLoad, TileProduct, WorkgroupTile};
 use crate::wgsl::wgsl;
@@ -47,8 +48,7 @@ pub(in crate::kernels) fn correlation(
         let taps = (rows.count * cols.count).max(1);
         let (gh, gw, [h, w], [oh, ow]) = (grid[0], grid[1], source, output);
         let accessors = format!(
-            "{}@group(0) @binding({weight}) var<storage, read> weight: array<f32>;\n\
-             @group(0) @binding({y}) var<storage, read_write> y: array<f32>;\n{BATCHES}\
+            "{}@group(0) @binding({weight}) var<storage, read> weight: array<f32>;\n{BATCHES}\
              fn load_a(group: u32, m: u32, k: u32, end: u32) -> f32 {{\n    \
              let tap = k % {taps}u;\n    \
              let at = group * {}u + m * {stride_out}u + k / {taps}u * {stride_in}u + {}u + tap / {tc}u * {}u + tap % {tc}u * {}u;\n    \
@@ -66,7 +66,7 @@ pub(in crate::kernels) fn correlation(
              let row = n / {gw}u % {gh}u * {}u + {}u;\n    \
              let col = n % {gw}u * {}u + {}u;\n    \
              if (m < M && n < N && row < {oh}u && col < {ow}u) {{\n        \
-             y[(((n / {}u * BATCHES + group) * M + m) * {oh}u + row) * {ow}u + col] = value;\n    }}\n}}\n{}",
+             emit((((n / {}u * BATCHES + group) * M + m) * {oh}u + row) * {ow}u + col, value);\n    }}\n}}\n{}",
             operand.wgsl("x", 0, 1),
             inner * outer * area,
             rows.first * shape.kernel[1] + cols.first,
@@ -88,14 +88,16 @@ pub(in crate::kernels) fn correlation(
             tc = cols.count.max(1),
         );
         let k = inner * rows.count * cols.count;
-        tile.shader(&TileProduct {
+        let shader = tile.shader(&TileProduct {
             size: [shape.groups, outer, shape.batch * gh * gw, k],
             chunk: k.next_multiple_of(16).max(16),
             accessors,
+            results: plain_result(y, "f32", 1),
             a: block('a', true),
             b: block('b', false),
             store: &|row, col, value| put_vector(row, col, value),
-        })
+        });
+        shader.emitting(1)
     };
     phases(steps).map(dispatch).collect()
 }
@@ -153,7 +155,7 @@ impl<'a> WeightGradProduct<'a> {
             *self.shape;
         let ([h, w], [oh, ow]) = (self.shape.input, self.shape.output());
         let accessors = format!(
-            "{}{}@group(0) @binding({out}) var<storage, read_write> y: array<f32>;\n{BATCHES}\
+            "{}{}{BATCHES}\
              fn load_a(group: u32, m: u32, k: u32, end: u32) -> f32 {{\n    \
              let at = ((k / {area}u * BATCHES + group) * M + m) * {area}u + k % {area}u;\n    \
              let inside = m < M && k < end;\n    \
@@ -181,7 +183,7 @@ impl<'a> WeightGradProduct<'a> {
         let put = |row: &str, col: &str, value: &str| {
             let one = |(c, part): (usize, &str)| {
                 let inside = format!("{row} < M && {col} + {c}u < N");
-                format!("    if ({inside}) {{ y[first + ({row}) * N + {col} + {c}u] = {value}.{part}; }}\n")
+                format!("    if ({inside}) {{ emit(first + ({row}) * N + {col} + {c}u, {value}.{part}); }}\n")
             };
             ["x", "y", "z", "w"].into_iter().enumerate().map(one).collect()
         };
@@ -189,6 +191,7 @@ impl<'a> WeightGradProduct<'a> {
             size: self.size(),
             chunk: self.chunk(),
             accessors,
+            results: plain_result(out, "f32", 1),
             a: block('a', true),
             b: block('b', true),
             store: &put,

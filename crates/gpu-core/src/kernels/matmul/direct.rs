@@ -4,6 +4,7 @@ use super::side::{Load, Side, part};
 use super::variant::chunk;
 use super::{MatMul, position_fn};
 use crate::Shader;
+use crate::kernels::epilogue::plain_result;
 use crate::wgsl::{Source, wgsl};
 
 /// How the tiles of invocations make a workgroup.
@@ -110,23 +111,20 @@ pub(super) fn shader(p: &MatMul) -> Shader {
         .set("BATCHES", p.batches().max(1))
         .set("SPLITS", if groups == 0 { 0 } else { tiling.splits })
         .set("CHUNK", chunk(p.k, tiling.splits))
-        .block("accessors", &p.accessors(&a, &b, p.whole_vectors()))
+        .block("accessors", &p.accessors(&a, &b))
+        .block("results", &p.results(p.width()))
         .block("setup", &setup)
         .block("loops", &loops(p.k, &tiling, &a, &b))
         .block("store", &store(p, &tiling));
-    Shader::linear(source.finish(), groups, 1)
+    p.tiles(Shader::linear(source.finish(), groups, 1), p.width())
 }
 
 impl MatMul {
-    /// The bindings, and functions from the number of a batch to the position of its operands. The output is called
-    /// `y`, in vectors or scalars.
-    pub(super) fn accessors(&self, a: &Side, b: &Side, vectors: bool) -> String {
-        let y = if vectors { "vec4<f32>" } else { "f32" };
-        let binding = if self.splits() > 1 { 3 } else { 2 };
+    /// The bindings of the operands, and functions from the number of a batch to their positions.
+    pub(super) fn accessors(&self, a: &Side, b: &Side) -> String {
         format!(
             "@group(0) @binding(0) var<storage, read> a: array<{}>;\n\
-             @group(0) @binding(1) var<storage, read> b: array<{}>;\n\
-             @group(0) @binding({binding}) var<storage, read_write> y: array<{y}>;\n{}{}",
+             @group(0) @binding(1) var<storage, read> b: array<{}>;\n{}{}",
             a.wgsl_type(),
             b.wgsl_type(),
             position_fn("a_batch", &self.a.batch),
@@ -134,17 +132,27 @@ impl MatMul {
         )
     }
 
-    /// Whether rows of the output are made of whole vectors.
-    pub(super) fn whole_vectors(&self) -> bool {
-        self.n.is_multiple_of(4) && self.outputs() > 0
+    /// The block `results` of a dispatch that computes tiles: of `y`, or with splits of the partial products in the scratch memory.
+    pub(super) fn results(&self, width: usize) -> String {
+        plain_result(if self.splits() > 1 { 3 } else { 2 }, "f32", width)
     }
 
-    /// WGSL that stores the vector `value` at `row` and `col..col + 4` of `y`, as far as these are inside; `y` is of vectors
-    /// where rows are. `first` is the shader's variable for the position of the product's element [0, 0].
+    /// Such a dispatch, which emits the results unless they are partial.
+    pub(super) fn tiles(&self, shader: Shader, width: usize) -> Shader {
+        if self.splits() > 1 { shader } else { shader.emitting(width) }
+    }
+
+    /// Elements that are stored at a time: 4 where rows of the output are made of whole vectors.
+    pub(super) fn width(&self) -> usize {
+        if self.n.is_multiple_of(4) && self.outputs() > 0 { 4 } else { 1 }
+    }
+
+    /// WGSL that stores the vector `value` at `row` and `col..col + 4`, as far as these are inside. `first` is the shader's variable for
+    /// the position of the product's element [0, 0].
     pub(super) fn store_vector(&self, row: &str, col: &str, value: &str) -> String {
-        if self.whole_vectors() {
-            let at = format!("(first + ({row}) * N + {col}) / 4u");
-            return format!("    if ({row} < M && {col} < N) {{ y[{at}] = {value}; }}\n");
+        if self.width() == 4 {
+            let at = format!("first + ({row}) * N + {col}");
+            return format!("    if ({row} < M && {col} < N) {{ emit4({at}, {value}); }}\n");
         }
         (0..4)
             .map(|c| self.store_scalar(row, &format!("{col} + {c}u"), &format!("{value}.{}", part(c))))
@@ -153,7 +161,7 @@ impl MatMul {
 
     /// WGSL that stores a scalar at `row` and `col`, if that is inside.
     pub(super) fn store_scalar(&self, row: &str, col: &str, value: &str) -> String {
-        format!("    if ({row} < M && {col} < N) {{ y[first + ({row}) * N + {col}] = {value}; }}\n")
+        format!("    if ({row} < M && {col} < N) {{ emit(first + ({row}) * N + {col}, {value}); }}\n")
     }
 }
 

@@ -10,14 +10,16 @@ use crate::kernels::workgroup_tile::{BlockLoad, TileProduct, WorkgroupTile};
 pub(super) fn shader(p: &MatMul, micro: usize) -> Shader {
     let tile = WorkgroupTile { rows: p.variant.rows, cols: p.variant.cols, micro };
     let (a, b) = (Side::a(p, tile.rows), Side::b(p, tile.cols));
-    tile.shader(&TileProduct {
+    let shader = tile.shader(&TileProduct {
         size: [p.batches(), p.m, p.n, p.k],
         chunk: chunk(p.k, p.splits()),
-        accessors: p.accessors(&a, &b, p.whole_vectors()),
+        accessors: p.accessors(&a, &b),
+        results: p.results(p.width()),
         a: block(&a),
         b: block(&b),
         store: &|row, col, value| p.store_vector(row, col, value),
-    })
+    });
+    p.tiles(shader, p.width())
 }
 
 fn block(side: &Side) -> BlockLoad {

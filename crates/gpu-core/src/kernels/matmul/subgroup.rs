@@ -187,12 +187,17 @@ impl TileCode<'_> {
         text
     }
 
+    /// Elements that are stored at a time.
+    fn width(&self, p: &MatMul) -> usize {
+        if !self.swap && self.cols.load == Load::Across { p.width() } else { 1 }
+    }
+
     fn store(&self, p: &MatMul) -> String {
         let mut text = "    let first = (split * BATCHES + batch) * M * N;\n".to_owned();
         let (_, width) = self.groups();
         for (r, g) in self.sums() {
             let (row, col, sum) = (format!("row + {r}u"), self.col(g), format!("sum{r}_{g}"));
-            if width == 4 && !self.swap && p.whole_vectors() {
+            if width == 4 && self.width(p) == 4 {
                 text += &p.store_vector(&row, &col, &sum);
                 continue;
             }
@@ -212,8 +217,7 @@ pub(super) fn shader(p: &MatMul, lanes: usize, swap: bool) -> Shader {
     let (rows, cols) = (p.variant.rows, p.variant.cols);
     let (a, b) = if swap { (cols, rows) } else { (rows, cols) };
     let (a, b) = (Side::a(p, a), Side::b(p, b));
-    let vectors = p.whole_vectors() && !swap && b.load == Load::Across;
-    let accessors = p.accessors(&a, &b, vectors);
+    let accessors = p.accessors(&a, &b);
     let (rows, cols) = if swap { (b, a) } else { (a, b) };
     let tile = TileCode { lanes, rows, cols, swap };
     let (down, along) = (tile.rows.size.div_ceil(tile.rows.tile), tile.cols.size.div_ceil(tile.cols.tile));
@@ -231,8 +235,9 @@ pub(super) fn shader(p: &MatMul, lanes: usize, swap: bool) -> Shader {
         .set("SPLITS", splits)
         .set("CHUNK", chunk(p.k, splits))
         .block("accessors", &accessors)
+        .block("results", &p.results(tile.width(p)))
         .block("setup", &tile.setup())
         .block("loops", &tile.loops(p.k))
         .block("store", &tile.store(p));
-    Shader::linear(source.finish(), down * along * p.batches() * splits, 1)
+    p.tiles(Shader::linear(source.finish(), down * along * p.batches() * splits, 1), tile.width(p))
 }

@@ -1,6 +1,7 @@
 //! The WGSL of a reduction's stages.
 
 use super::ReduceOp;
+use crate::kernels::epilogue::plain_result;
 use crate::kernels::prologue::{Prologue, Split};
 use crate::wgsl::{Source, wgsl};
 use crate::{DType, Layout, Shader};
@@ -33,7 +34,15 @@ impl Stage {
             .set("REDUCED", reduced)
             .set("KEPT_FAST", self.kept_fast)
             .block("accessors", &self.accessors());
-        Shader::linear(source.with(wgsl!("math")).finish(), kept * self.splits, 64)
+        let last = self.splits == 1;
+        let to = self.op.dtype(self.dtype).wgsl();
+        let source = if last {
+            source.block("results", &plain_result(self.output, to, 1))
+        } else {
+            source.block("results", "")
+        };
+        let shader = Shader::linear(source.with(wgsl!("math")).finish(), kept * self.splits, 64);
+        if last { shader.emitting(1) } else { shader }
     }
 
     fn accessors(&self) -> String {
@@ -50,10 +59,6 @@ impl Stage {
             None => {}
         }
         let last = self.splits == 1;
-        if last {
-            let (to, binding) = (self.op.dtype(self.dtype).wgsl(), self.output);
-            text += &format!("@group(0) @binding({binding}) var<storage, read_write> out: array<{to}>;\n");
-        }
         if self.input.is_none() || !last {
             let binding = self.output + 1;
             text += &format!("@group(0) @binding({binding}) var<storage, read_write> scratch: array<u32>;\n");
@@ -68,8 +73,8 @@ impl Stage {
         text += &self.combine();
         let (next, words) = (self.written(), if arg { 2 } else { 1 });
         let body = match (last, arg) {
-            (true, true) => "out[i] = i32(item.index);".to_owned(),
-            (true, false) => "out[i] = item;".to_owned(),
+            (true, true) => "emit(i, i32(item.index));".to_owned(),
+            (true, false) => "emit(i, item);".to_owned(),
             (false, true) => format!(
                 "let p = ({next}u + i) * {words}u;\n    scratch[p] = bitcast<u32>(item.value);\n    \
                  scratch[p + 1u] = item.index;"

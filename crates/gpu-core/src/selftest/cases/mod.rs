@@ -4,6 +4,7 @@ mod attention;
 mod batch_norm;
 mod conv2d;
 mod cross_entropy;
+mod epilogue;
 mod gather;
 mod lattice;
 mod layer_norm;
@@ -29,6 +30,7 @@ pub(super) fn all() -> Vec<Case> {
         batch_norm::cases(),
         conv2d::cases(),
         cross_entropy::cases(),
+        epilogue::cases(),
         gather::cases(),
         lattice::cases(),
         layer_norm::cases(),

@@ -1,0 +1,110 @@
+//! On a GPU, element-wise code behind a product, a convolution or a reduction becomes a part of that launch: its results are used while
+//! they are in registers, and get no memory where nothing else reads them.
+
+use std::sync::Arc;
+
+use gpu_core::kernels::Fused;
+use gpu_core::{Access, Arg, Kernel, Launch, Target};
+
+use super::fuse;
+use super::place::{SlotKind, VirtualSlot};
+use super::schedule::{MapStep, Step, Touched, overlap};
+
+/// Instructions of an epilogue: every output of a tile in registers repeats them.
+const MAX_CODE: usize = 48;
+
+/// A step in order, and what it touches; `None` where it has become a part of another one.
+type Steps = Vec<Option<(Step, Touched)>>;
+
+/// Fuses element-wise steps with the launches whose results they read.
+pub(super) fn fuse_epilogues(steps: Vec<Step>, slots: &[VirtualSlot], target: Target) -> Vec<Step> {
+    if target == Target::Cpu || !fuse::enabled() {
+        return steps;
+    }
+    let mut readers = vec![vec![]; slots.len()];
+    let mut all: Steps = vec![];
+    for step in steps {
+        let touched = Touched::by(&step);
+        touched.reads.iter().for_each(|arg| readers[arg.slot].push(all.len()));
+        all.push(Some((step, touched)));
+    }
+    for at in 0..all.len() {
+        if let Some((reader, to, launch)) = fused(&all, at, &readers, slots, target) {
+            (all[at], all[reader]) = (None, None);
+            let step = Step::Kernel(launch);
+            let touched = Touched::by(&step);
+            all[to] = Some((step, touched));
+        }
+    }
+    all.into_iter().flatten().map(|(step, _)| step).collect()
+}
+
+/// The element-wise step that the launch at `at` can take in, where the fused launch goes, and the launch.
+fn fused(
+    all: &Steps,
+    at: usize,
+    readers: &[Vec<usize>],
+    slots: &[VirtualSlot],
+    target: Target,
+) -> Option<(usize, usize, Launch)> {
+    let Some((Step::Kernel(launch), own)) = &all[at] else { return None };
+    if !launch.kernel().emits() {
+        return None;
+    }
+    let reads = |n: usize, arg: &Arg| all[n].as_ref().is_some_and(|(_, t)| overlap(&t.reads, &[*arg]));
+    let results = &own.writes[..launch.kernel().access().iter().filter(|a| **a == Access::Write).count()];
+    let of = |arg: &Arg| {
+        readers[arg.slot].iter().copied().filter(|&n| n > at && reads(n, arg)).collect::<Vec<_>>()
+    };
+    let readers: Vec<Vec<usize>> = results.iter().map(of).collect();
+    let reader = *readers.iter().flatten().min()?;
+    let Some((Step::Map(map), touched)) = &all[reader] else { return None };
+    // The code moves ahead to the launch, or the launch behind to the code.
+    let between = || all[at + 1..reader].iter().flatten().map(|(_, other)| other);
+    let to = match () {
+        () if !between().any(|other| other.meets(touched)) => at,
+        () if !between().any(|other| other.meets(own)) => reader,
+        () => return None,
+    };
+    let kept = |(arg, readers): (&Arg, &Vec<usize>)| {
+        slots[arg.slot].kind != SlotKind::Temp || readers.iter().any(|&n| n != reader)
+    };
+    let kept = results.iter().zip(&readers).map(kept).collect();
+    Some((reader, to, with_epilogue(launch, map, results, kept, target)?))
+}
+
+/// The launch with the code behind it, if one launch can do that.
+fn with_epilogue(
+    launch: &Launch,
+    map: &MapStep,
+    results: &[Arg],
+    kept: Vec<bool>,
+    target: Target,
+) -> Option<Launch> {
+    let (code, args) = map.kernel();
+    let inputs = code.access().iter().filter(|a| **a == Access::Read).count();
+    let taken: Vec<Option<usize>> =
+        args[..inputs].iter().map(|arg| results.iter().position(|result| result == arg)).collect();
+    let whole = map.bytes() == results[0].bytes && taken.iter().any(Option::is_some);
+    if !whole || map.len() > MAX_CODE {
+        return None;
+    }
+    let fused = Fused::new(launch.kernel().clone(), code, taken, kept)?;
+    let args = fused.arguments(launch.args(), &args);
+    let launch = Launch::new(Arc::new(fused), args);
+    (launch.args().len() <= target.arguments() && apart(&launch)).then_some(launch)
+}
+
+/// Whether no buffer is bound for reading and for writing at once, and nothing is written twice.
+fn apart(launch: &Launch) -> bool {
+    let mut access = launch.kernel().access();
+    access.resize(launch.args().len(), Access::ReadWrite);
+    let args: Vec<(&Arg, Access)> = launch.args().iter().zip(access).collect();
+    let clash = |a: &(&Arg, Access), b: &(&Arg, Access)| {
+        a.0.slot == b.0.slot && (b.1 == Access::Read || overlap(&[*a.0], &[*b.0]))
+    };
+    let written = |i: usize| args[i].1 != Access::Read;
+    (0..args.len())
+        .filter(|&i| written(i))
+        .all(|i| (0..args.len()).all(|j| i == j || !clash(&args[i], &args[j])))
+}
