@@ -17,7 +17,18 @@ fn total(v: T) -> f32 { return v; }
 @group(0) @binding(2) var<storage, read> mean: array<f32>;
 @group(0) @binding(3) var<storage, read> rstd: array<f32>;
 @group(0) @binding(4) var<storage, read> dy: array<T>;
-@group(0) @binding(5) var<storage, read_write> dx: array<T>;
+
+//!begin results
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+
+fn emit(i: u32, value: f32) {
+    y[i] = value;
+}
+//!end results
+
+//!begin put
+fn put(i: u32, value: T) { emit(i, value); }
+//!end put
 
 @compute @workgroup_size(64)
 fn main(
@@ -41,6 +52,6 @@ fn main(
         return;
     }
     for (var j = row.lane; j < COLS; j = j + LANES) {
-        dx[row.base + j] = r * (dy[row.base + j] * gamma[j] - a - (x[row.base + j] - center) * b);
+        put(row.base + j, r * (dy[row.base + j] * gamma[j] - a - (x[row.base + j] - center) * b));
     }
 }

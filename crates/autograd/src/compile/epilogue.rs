@@ -57,7 +57,8 @@ fn fused(
         readers[arg.slot].iter().copied().filter(|&n| n > at && reads(n, arg)).collect::<Vec<_>>()
     };
     let readers: Vec<Vec<usize>> = results.iter().map(of).collect();
-    let reader = *readers.iter().flatten().min()?;
+    let is_map = |&&n: &&usize| matches!(all[n], Some((Step::Map(_), _)));
+    let reader = *readers.iter().flatten().filter(is_map).min()?;
     let Some((Step::Map(map), touched)) = &all[reader] else { return None };
     // The code moves ahead to the launch, or the launch behind to the code.
     let between = || all[at + 1..reader].iter().flatten().map(|(_, other)| other);

@@ -4,6 +4,7 @@
 use rayon::prelude::*;
 
 use super::batch_norm::{SUM_WORDS, combine_sums, scratch_bytes, splits, typed, width};
+use super::epilogue::plain_result;
 use super::rows::row_shader;
 use super::scratch::{ScratchVec, pooled};
 use crate::simd::vectorized;
@@ -131,8 +132,17 @@ impl Kernel for LayerNormGradInput {
 
     fn shaders(&self) -> Vec<Shader> {
         let width = width(self.cols);
-        let source = typed(wgsl!("layer_norm_grad_input"), width).set("SIZE", self.cols);
-        vec![row_shader(source, self.rows, self.cols / width)]
+        let t = if width == 4 { "vec4<f32>" } else { "f32" };
+        let call = if width == 4 { "emit4(4u * i, value)" } else { "emit(i, value)" };
+        let source = typed(wgsl!("layer_norm_grad_input"), width)
+            .set("SIZE", self.cols)
+            .block("results", &plain_result(5, "f32", width))
+            .block("put", &format!("fn put(i: u32, value: {t}) {{ {call}; }}"));
+        vec![row_shader(source, self.rows, self.cols / width).emitting(width)]
+    }
+
+    fn emits(&self) -> bool {
+        true
     }
 
     fn run(&self, args: &Args) {

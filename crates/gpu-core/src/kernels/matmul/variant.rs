@@ -37,6 +37,8 @@ const DEEPEST: usize = 49_152;
 /// Least of K that splitting leaves.
 const SHALLOWEST: usize = 128;
 const MOST_SPLITS: usize = 256;
+/// Workgroups of one subgroup that keep a large GPU busy.
+const FILLED: usize = 192;
 
 impl Variant {
     /// Valid for every product whose K is not too deep, but good for none in particular.
@@ -64,14 +66,18 @@ impl Variant {
         Variant { form: Form::Subgroup { lanes, swap }, rows, cols, splits: 1 }
     }
 
-    /// Splits of K for `wanted` tiles of this variant, if possible.
-    fn splits_for(&self, wanted: usize, p: &MatMul) -> usize {
+    /// Tiles of all outputs.
+    fn tiles(&self, p: &MatMul) -> usize {
         let (m, n) = match self.form {
             Form::Subgroup { swap: true, .. } => (p.n, p.m),
             _ => (p.m, p.n),
         };
-        let tiles = (p.batches() * m.div_ceil(self.rows) * n.div_ceil(self.cols)).max(1);
-        let wanted = (wanted / tiles).min(p.k / SHALLOWEST).min(MOST_SPLITS);
+        p.batches() * m.div_ceil(self.rows) * n.div_ceil(self.cols)
+    }
+
+    /// Splits of K for `wanted` tiles of this variant, if possible.
+    fn splits_for(&self, wanted: usize, p: &MatMul) -> usize {
+        let wanted = (wanted / self.tiles(p).max(1)).min(p.k / SHALLOWEST).min(MOST_SPLITS);
         let splits = wanted.max(p.k.div_ceil(DEEPEST)).max(1);
         p.k.div_ceil(chunk(p.k, splits)).max(1)
     }
@@ -163,6 +169,10 @@ fn hardware(p: &MatMul) -> (Vec<Variant>, usize) {
     let [medium, small] = [Variant::shared(64, 64, 8), Variant::shared(32, 32, 4)];
     if fewer < 64 {
         return (vec![small, medium, thin], 1024);
+    }
+    // Smaller tiles rather than a split, which costs a pass over the partial products.
+    if medium.tiles(p) < FILLED && small.tiles(p) >= FILLED {
+        return (vec![small, medium, thin], FILLED);
     }
     let large = [(128, 64, 8), (64, 128, 8), (128, 128, 8), (64, 64, 4)];
     let large = large.map(|(rows, cols, micro)| Variant::shared(rows, cols, micro));
