@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gpu_core::kernels::{Attention, AttentionGrad, AttentionInputs, AttentionStats};
 use gpu_core::testing::{check_twin, run_kernel};
-use gpu_core::{DType, Device, Kernel, Layout};
+use gpu_core::{DType, Device, GpuFamily, GpuProfile, Kernel, Layout};
 
 /// Pseudo-random floats between -1 and 1.
 fn floats(n: usize, seed: u32) -> Vec<f32> {
@@ -169,7 +169,24 @@ impl Case {
         out
     }
 
+    /// Checks a row an invocation, on every device.
     fn check(&self) {
+        self.check_with(twin);
+    }
+
+    /// Checks tiles of a workgroup, too, which take long to compile.
+    fn check_tiles(&self) {
+        self.check_with(|kernel, args| {
+            let variants = kernel.variants(&GpuProfile::of(GpuFamily::Amd)).map_or(vec![], |v| v.options);
+            for (_, variant) in variants {
+                check_twin(variant, args, &vec![true; args.len()], 5e-6);
+            }
+            twin(kernel, args)
+        });
+    }
+
+    /// `twin` compares the twins of a kernel and gives the CPU's results.
+    fn check_with(&self, twin: impl Fn(Arc<dyn Kernel>, &[Vec<u32>]) -> Vec<Vec<u32>>) {
         let data = self.data();
         let want = self.reference(&data);
         let [q, k, v, dy] = &data;
@@ -181,19 +198,19 @@ impl Case {
         let reads = args.len();
         args.extend([output, vec![7; batches * t]]);
         let forward = Attention::new(&self.inputs, &self.y);
-        let out = twin(forward, &args);
+        let out = twin(Arc::new(forward), &args);
         let y = values(&out[reads]);
         near("y", &self.y, &y, &want.y);
 
         let args = [words(&y), words(dy), out[reads + 1].clone(), vec![7; 2 * batches * t]];
-        let stats = twin(AttentionStats::new(&self.y, &self.y), &args).remove(3);
+        let stats = twin(Arc::new(AttentionStats::new(&self.y, &self.y)), &args).remove(3);
 
         let [dq, dk, dv] = &self.gradients;
         let mut args = vec![words(q), words(k), words(v), words(dy), stats];
         args.extend(mask);
         let reads = args.len();
         args.extend([vec![7; room(dq)], vec![7; room(dk).max(room(dv))]]);
-        let out = twin(AttentionGrad::new(&self.inputs, &self.y, [dq, dk, dv]), &args);
+        let out = twin(Arc::new(AttentionGrad::new(&self.inputs, &self.y, [dq, dk, dv])), &args);
         let (dq_got, dkv) = (values(&out[reads]), values(&out[reads + 1]));
         let [dq_want, dk_want, dv_want] = self.gradients(&data, &want);
         near("dq", dq, &dq_got, &dq_want);
@@ -203,8 +220,7 @@ impl Case {
 }
 
 /// Compares the twins; the CPU's results.
-fn twin(kernel: impl Kernel + 'static, args: &[Vec<u32>]) -> Vec<Vec<u32>> {
-    let kernel: Arc<dyn Kernel> = Arc::new(kernel);
+fn twin(kernel: Arc<dyn Kernel>, args: &[Vec<u32>]) -> Vec<Vec<u32>> {
     check_twin(kernel.clone(), args, &vec![true; args.len()], 3e-6);
     run_kernel(&Device::named("cpu").unwrap(), kernel, args)
 }
@@ -227,6 +243,14 @@ fn sizes_agree() {
     Case::new(&[], [40, 50, 8, 8], true).check();
     Case::new(&[3, 2], [5, 6, 100, 72], false).check();
     Case::new(&[1], [5, 6, 4, 132], false).check();
+}
+
+/// Tiles of a workgroup: several blocks of both, with all numbers of rows and columns of an invocation.
+#[test]
+fn blocks_of_rows_agree() {
+    Case::new(&[2], [70, 130, 64, 64], true).check_tiles();
+    Case::new(&[1], [33, 70, 128, 100], false).check_tiles();
+    Case::new(&[7, 28], [65, 40, 24, 16], true).check_tiles();
 }
 
 /// Queries, keys and values as views of one projection `[N, T, 3, H, E]`, as a transformer has them.
@@ -271,6 +295,7 @@ fn masks_hide_and_add() {
             case().masked(dtype, c(&[35, 140]).expand(&[2, 2, 35, 140])).check();
             case().masked(dtype, c(&[2, 1, 1, 140]).expand(&[2, 2, 35, 140])).check();
         }
+        Case::new(&[1], [40, 70, 16, 32], dtype == DType::Bool).masked(dtype, c(&[1, 40, 70])).check_tiles();
     }
 }
 
@@ -293,15 +318,17 @@ fn large_scores_do_not_overflow() {
 
 #[test]
 fn not_a_number_is_not_hidden() {
-    let case = Case::new(&[1], [3, 2, 4, 4], false);
+    let case = Case::new(&[1], [3, 2, 16, 16], false);
     let [mut q, k, v, _] = case.data();
-    q[4] = f32::NAN;
-    let args = [words(&q), words(&k), words(&v), vec![0; 12], vec![0; 3]];
+    q[20] = f32::NAN;
+    let args = [words(&q), words(&k), words(&v), vec![0; 48], vec![0; 3]];
     let kernel: Arc<dyn Kernel> = Arc::new(Attention::new(&case.inputs, &case.y));
-    for device in gpu_core::testing::devices() {
-        let y = values(&run_kernel(&device, kernel.clone(), &args)[3]);
-        let nan: Vec<bool> = y.iter().map(|y| y.is_nan()).collect();
-        assert_eq!(nan, [false, false, false, false, true, true, true, true, false, false, false, false]);
+    let tiles = kernel.variants(&GpuProfile::of(GpuFamily::Amd)).expect("tiles").options;
+    for kernel in std::iter::once(kernel).chain(tiles.into_iter().map(|(_, kernel)| kernel)) {
+        for device in gpu_core::testing::devices() {
+            let y = values(&run_kernel(&device, kernel.clone(), &args)[3]);
+            assert!((0..48).all(|i| y[i].is_nan() == (i / 16 == 1)), "{y:?}");
+        }
     }
 }
 

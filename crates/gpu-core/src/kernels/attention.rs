@@ -5,12 +5,16 @@ mod cpu;
 mod forward;
 mod product;
 mod shader;
+mod tiles;
+
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::matmul::end;
 use crate::layout::simplify;
 use crate::simd::vectorized;
+use crate::tune::{GpuFamily, GpuProfile, Variants};
 use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader};
 
 /// Queries `[.., T, E]`, keys `[.., S, E]`, values `[.., S, V]` and a mask `[.., T, S]` with equal leading dimensions, read
@@ -37,6 +41,8 @@ pub struct AttentionInputs {
 pub struct Attention {
     problem: Problem,
     y: Rows,
+    /// Whether a GPU computes it by tiles of a workgroup rather than a row an invocation.
+    tiles: bool,
 }
 
 /// Gradients of [`Attention`]: with `p` the softmax, `dv = p^T dy`, and with `ds = p (dy v^T - delta)`, `dq = scale ds k` and
@@ -52,6 +58,8 @@ pub struct AttentionGrad {
     dq: Rows,
     dk: Rows,
     dv: Rows,
+    /// As for [`Attention`].
+    tiles: bool,
 }
 
 /// What the gradient needs of every query: the logarithm of its sum of exponentials, and `delta = sum(dy y)`.
@@ -155,6 +163,15 @@ impl Problem {
         if self.causal { self.keys.min(end) } else { self.keys }
     }
 
+    /// Real GPUs get tiles of a workgroup, in which every operand that is loaded is used many times.
+    fn variants<K: Kernel>(&self, name: &str, gpu: &GpuProfile, tiles: impl Fn() -> K) -> Option<Variants> {
+        let suits = gpu.family != GpuFamily::Software && self.suits_tiles();
+        suits.then(|| Variants {
+            class: format!("{name} {} x {} x {} x {}", self.queries, self.keys, self.features, self.values),
+            options: vec![("tiles".into(), Arc::new(tiles()))],
+        })
+    }
+
     /// Pairs of a query and a key.
     fn pairs(&self) -> u64 {
         let all = (self.batches() * self.queries * self.keys) as u64;
@@ -178,7 +195,7 @@ impl Attention {
     pub fn new(inputs: &AttentionInputs, y: &Layout) -> Attention {
         let (problem, mut others) = inputs.problem(&[y]);
         assert_eq!(size(y), [problem.queries, problem.values], "attention: output {:?}", y.shape());
-        Attention { problem, y: others.remove(0) }
+        Attention { problem, y: others.remove(0), tiles: false }
     }
 }
 
@@ -193,7 +210,11 @@ impl Kernel for Attention {
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        vec![shader::forward(self)]
+        vec![if self.tiles { tiles::forward(self) } else { shader::forward(self) }]
+    }
+
+    fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
+        self.problem.variants(self.name(), gpu, || Attention { tiles: true, ..self.clone() })
     }
 
     fn operand_elements(&self) -> usize {
@@ -226,7 +247,7 @@ impl AttentionGrad {
         }
         assert!(others[1..].iter().all(|rows| rows.col == 1), "attention: gradients of other strides");
         let [dy, dq, dk, dv] = others.try_into().expect("four");
-        AttentionGrad { problem, dy, dq, dk, dv }
+        AttentionGrad { problem, dy, dq, dk, dv, tiles: false }
     }
 }
 
@@ -241,7 +262,14 @@ impl Kernel for AttentionGrad {
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        vec![shader::grad_query(self), shader::grad_key(self)]
+        match self.tiles {
+            true => vec![tiles::grad_query(self), tiles::grad_key(self)],
+            false => vec![shader::grad_query(self), shader::grad_key(self)],
+        }
+    }
+
+    fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
+        self.problem.variants(self.name(), gpu, || AttentionGrad { tiles: true, ..self.clone() })
     }
 
     fn run(&self, args: &Args) {

@@ -9,11 +9,11 @@ use crate::{DType, Shader};
 const WIDTH: usize = 64;
 
 /// Rows of one argument that the shader reads as `NAME_at(row, column)`, from `NAME_row(batch, row)`.
-struct Argument<'a> {
-    name: &'static str,
+pub(super) struct Argument<'a> {
+    pub name: &'static str,
     binding: usize,
-    rows: &'a Rows,
-    cols: usize,
+    pub rows: &'a Rows,
+    pub cols: usize,
 }
 
 impl Argument<'_> {
@@ -28,7 +28,7 @@ impl Argument<'_> {
             && steps.into_iter().all(|s| s % 4 == 0)
     }
 
-    fn accessors(&self, access: &str) -> String {
+    pub fn accessors(&self, access: &str) -> String {
         let (name, binding, cols, col) = (self.name, self.binding, self.cols, self.rows.col);
         let (t, body) = if self.vectors() {
             ("vec4<f32>", format!("    return {name}[u32(row + i32(c)) / 4u];\n"))
@@ -147,13 +147,13 @@ impl Output<'_> {
     }
 }
 
-fn output(binding: usize, name: &str) -> String {
+pub(super) fn output(binding: usize, name: &str) -> String {
     format!("@group(0) @binding({binding}) var<storage, read_write> {name}: array<f32>;\n")
 }
 
 impl Problem {
     /// `masked(batch, query, key, score)`.
-    fn mask_fn(&self, binding: usize) -> String {
+    pub(super) fn mask_fn(&self, binding: usize) -> String {
         let head = "fn masked(batch: u32, query: u32, key: u32, score: f32) -> f32 {\n";
         let Some((dtype, rows)) = &self.mask else { return format!("{head}    return score;\n}}\n") };
         let at = format!("u32(mask_batch(batch) + i32(query) * ({}) + i32(key) * ({}))", rows.row, rows.col);
@@ -180,7 +180,7 @@ impl Problem {
             .with(wgsl!("math"))
     }
 
-    fn operands(&self) -> [Argument<'_>; 3] {
+    pub(super) fn operands(&self) -> [Argument<'_>; 3] {
         let operand = |name, binding, rows, cols| Argument { name, binding, rows, cols };
         [
             operand("q", 0, &self.q, self.features),
@@ -208,7 +208,7 @@ pub(super) fn forward(of: &Attention) -> Shader {
 
 impl AttentionGrad {
     /// The accessors of all arguments.
-    fn accessors(&self, dy: &Argument) -> String {
+    pub(super) fn accessors(&self, dy: &Argument) -> String {
         let p = &self.problem;
         let operands: String = p.operands().iter().chain([dy]).map(|o| o.accessors("read")).collect();
         let stats = "@group(0) @binding(4) var<storage, read> stats: array<f32>;\n";
@@ -216,7 +216,7 @@ impl AttentionGrad {
         operands + stats + &p.mask_fn(5) + &output(next, "dq_result") + &output(next + 1, "dkv_result")
     }
 
-    fn upstream(&self) -> Argument<'_> {
+    pub(super) fn upstream(&self) -> Argument<'_> {
         Argument { name: "dy", binding: 3, rows: &self.dy, cols: self.problem.values }
     }
 }
