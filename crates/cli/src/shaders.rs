@@ -22,8 +22,8 @@ pub struct Arguments {
     /// A configuration, the directory of a run, or one of mlp, resnet20, resnet18, resnet50, lstm, gpt-mini, gpt-2
     what: String,
 
-    /// The maker of the adapter: nvidia, amd, intel, apple, software, or other
-    #[arg(long, default_value = "amd")]
+    /// The maker of the adapter
+    #[arg(long, default_value = "amd", value_parser = ["nvidia", "amd", "intel", "apple", "software", "other"])]
     adapter: String,
 
     /// Also the other variants that such an adapter would race
@@ -146,7 +146,11 @@ fn step(what: &str, adapter: &str, device: &Device) -> Result<PlanView> {
 /// A residual network over small images for depths of 6 n + 2, and one over 224 x 224 pixels for 18, 34, 50, 101 and 152.
 fn of_images(depth: usize, params: &Params) -> Result<()> {
     let large = [18, 34, 50, 101, 152].contains(&depth);
-    ensure!(large || depth % 6 == 2, "there is no residual network of depth {depth}");
+    let known = large || depth > 2 && depth % 6 == 2;
+    ensure!(
+        known,
+        "there is no residual network of depth {depth}, but resnet20, resnet32, .., and resnet18 to resnet152"
+    );
     let [batch, side, count] = if large { [32, 224, 1000] } else { [128, 32, 10] };
     let net =
         if large { ResNet::imagenet(depth, count, params) } else { ResNet::cifar(depth, count, params) };
