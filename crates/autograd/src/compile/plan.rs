@@ -273,3 +273,30 @@ fn assign_memory(lowered: &Lower, launches: Vec<Launch>) -> (Vec<Slot>, Vec<Laun
         .collect();
     (slots, launches, numbers)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Device, Tensor, plans};
+
+    /// The least recently used plan goes, one that is used again stays, and a plan that is gone is made anew.
+    #[test]
+    fn old_plans_are_evicted() {
+        let device = Device::cpu(Some(1)).unwrap();
+        let run = |n: usize| {
+            let x = Tensor::from_slice(&device, &vec![0.5f32; n], &[n]).unwrap();
+            assert_eq!((x.square() + 1.0).sum_all().item().unwrap(), 1.25 * n as f32);
+        };
+        run(1);
+        for n in 2..=super::MAX_PLANS + 20 {
+            run(n);
+            run(1);
+        }
+        let compiled = || device.stats().compiles;
+        let before = compiled();
+        assert!(plans(&device).len() <= super::MAX_PLANS);
+        run(1);
+        assert_eq!(compiled(), before, "the plan in use is kept");
+        run(2);
+        assert_eq!(compiled(), before + 1, "the oldest one was dropped");
+    }
+}

@@ -1,0 +1,88 @@
+//! A GPU that is lost under the trainer: the run ends with an error that says so, and goes on in the same process from its last
+//! checkpoint, on the device that its name opens then. Alone in its file: the loss hits whoever uses the device.
+
+use std::path::Path;
+
+use autograd::{Device, Error, Tensor};
+use data::{Loader, LoaderOptions, synthetic};
+use gpu_core::testing;
+use models::{Adam, Constant, Dropout, Mlp, Mode, Params};
+use train::{Callback, Flow, Moment, Outcome, Result, Run, Task, Trainer};
+
+const STEPS: usize = 12;
+
+struct Digits {
+    device: Device,
+    net: Mlp,
+    dropout: Dropout,
+}
+
+impl Task for Digits {
+    type Batch = data::Batch;
+
+    fn inputs(&self, batch: &data::Batch) -> Result<Option<Vec<Tensor>>> {
+        let batch = batch.to_device(&self.device)?;
+        Ok(Some(vec![batch.images, batch.labels]))
+    }
+
+    fn forward(&self, inputs: &[Tensor]) -> Outcome {
+        let hidden = self.dropout.forward(&inputs[0].flatten(1, 3), Mode::Train);
+        Outcome::new(self.net.forward(&hidden).cross_entropy(&inputs[1]))
+    }
+}
+
+/// Loses the device after a step.
+struct Lose {
+    device: Device,
+    after: Option<usize>,
+}
+
+impl Callback for Lose {
+    fn on_step(&mut self, moment: &Moment) -> Result<Flow> {
+        if self.after == Some(moment.history.len()) {
+            testing::lose(&self.device);
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+/// Trains in `directory` up to `STEPS`, from the last checkpoint there if there is one; the weights.
+fn train(directory: &Path, lose_after: Option<usize>) -> Result<Vec<f32>> {
+    let device = testing::gpu().expect("a GPU, which was there before");
+    let params = Params::new(&device, 1);
+    let net = Mlp::new(&[784, 16, 10], &params);
+    let dropout = Dropout::new(&params.path("dropout"), 0.2);
+    let digits = synthetic::digits(80, 10, 3);
+    let options = LoaderOptions::train(20, digits.train.mean_std());
+    let source = Loader::new(digits.train.into(), options).unwrap();
+    let resume = directory.join("checkpoints").exists();
+    let run = Run::resume_or_create(directory, &device, &"a test", resume)?;
+    let trainer = Trainer::new(&params, Adam::new(&params), Constant(0.003), run).steps(STEPS);
+    let trainer = trainer.checkpoints(2)?.save_every(3).resume(resume);
+    let lose = Lose { device: device.clone(), after: lose_after };
+    trainer.callback(lose).fit(&Digits { device, net, dropout }, &source)?;
+    let values = params.all().into_iter().map(|p| p.value().to_vec::<f32>());
+    Ok(values.collect::<std::result::Result<Vec<_>, _>>()?.concat())
+}
+
+#[test]
+fn a_run_goes_on_from_its_last_checkpoint() {
+    if testing::gpu().is_none() {
+        return;
+    }
+    let folders = tempfile::tempdir().unwrap();
+    let [straight, lost] = ["straight", "lost"].map(|name| folders.path().join(name));
+    let wanted = train(&straight, None).unwrap();
+    for after in [5, 8] {
+        let error = train(&lost, Some(after)).expect_err("the device is lost");
+        assert!(error.to_string().contains("was lost"), "{error}");
+        assert!(error.to_string().contains("last checkpoint"), "{error}");
+    }
+    assert_eq!(train(&lost, None).unwrap(), wanted);
+    let log = |directory: &Path| std::fs::read_to_string(directory.join("metrics.jsonl")).unwrap();
+    assert!(log(&lost) == log(&straight), "the losses differ");
+    // The old device says the same whatever is asked.
+    let device = testing::gpu().unwrap();
+    testing::lose(&device);
+    assert!(matches!(Tensor::ones(&device, &[2]).exp().to_vec::<f32>(), Err(Error::DeviceLost { .. })));
+}
