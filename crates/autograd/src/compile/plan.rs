@@ -276,12 +276,14 @@ fn assign_memory(lowered: &Lower, launches: Vec<Launch>) -> (Vec<Slot>, Vec<Laun
 
 #[cfg(test)]
 mod tests {
-    use crate::{Device, Tensor, plans};
+    use gpu_core::testing;
+
+    use crate::{Tensor, plans};
 
     /// The least recently used plan goes, one that is used again stays, and a plan that is gone is made anew.
     #[test]
     fn old_plans_are_evicted() {
-        let device = Device::cpu(Some(1)).unwrap();
+        let device = testing::cpu(1);
         let run = |n: usize| {
             let x = Tensor::from_slice(&device, &vec![0.5f32; n], &[n]).unwrap();
             assert_eq!((x.square() + 1.0).sum_all().item().unwrap(), 1.25 * n as f32);
