@@ -195,7 +195,7 @@ impl Kernel for Conv2d {
     }
 
     fn emits(&self) -> bool {
-        self.variant != Variant::Direct || Gather::forward(&self.shape).whole()
+        self.shape.macs() > 0 && (self.variant != Variant::Direct || Gather::forward(&self.shape).whole())
     }
 
     fn operand_elements(&self) -> usize {

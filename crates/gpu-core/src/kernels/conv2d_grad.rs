@@ -67,7 +67,7 @@ impl Kernel for Conv2dInputGrad {
     }
 
     fn emits(&self) -> bool {
-        self.variant != Variant::Direct || Gather::input_grad(&self.shape).whole()
+        self.shape.macs() > 0 && (self.variant != Variant::Direct || Gather::input_grad(&self.shape).whole())
     }
 
     fn operand_elements(&self) -> usize {

@@ -172,8 +172,9 @@ impl Kernel for MatMul {
         shaders
     }
 
+    /// Not of nothing, as a reduction.
     fn emits(&self) -> bool {
-        self.outputs() > 0
+        self.outputs() > 0 && self.k > 0
     }
 
     fn operand_elements(&self) -> usize {
