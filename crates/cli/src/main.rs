@@ -1,11 +1,13 @@
 //! `wgrad`: trains, evaluates and looks into networks from the command line.
 
+mod bench;
 mod config;
 mod convert;
 mod devices;
 mod doctor;
 mod eval;
 mod job;
+mod networks;
 mod plot;
 mod predict;
 mod profile;
@@ -56,6 +58,8 @@ enum Command {
     Tune(tune::Arguments),
     /// List, rename, select and convert the tensors of a safetensors file
     Convert(convert::Arguments),
+    /// Test a device, and time kernels and training steps on it
+    Bench(bench::Arguments),
     /// List what there is to compute on, and which device is taken
     Devices,
     /// Run every kernel on every device against the CPU's, and say what to do about it
@@ -77,6 +81,7 @@ fn main() -> ExitCode {
         Command::Plot(arguments) => plot::run(arguments, &say),
         Command::Tune(arguments) => tune::run(arguments, &say),
         Command::Convert(arguments) => convert::run(arguments, &say),
+        Command::Bench(arguments) => bench::run(arguments, &say),
         Command::Devices => devices::run(&say),
         Command::Doctor(arguments) => doctor::run(arguments, &say),
         Command::Completions { shell } => {
