@@ -12,6 +12,7 @@ use autograd::Device;
 use clap::Args;
 use gpu_core::selftest::{self, DeviceReport, SelfTest};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::say::Say;
 use kernels::Rate;
@@ -70,8 +71,9 @@ pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
         left_out,
         seconds: clock.passed(),
     };
-    write(arguments, &report, say)?;
-    say.result(&serde_json::to_value(&report)?);
+    let json = serde_json::to_value(&report)?;
+    write(arguments, &report, &json, say)?;
+    say.result(&json);
     ensure!(report.test.passed(), "the device gives wrong results; see `wgrad doctor`");
     for step in &report.steps {
         let (loss, cpu) = (step.losses, step.cpu_losses);
@@ -153,13 +155,13 @@ fn time_steps(device: &Device, clock: &Clock, say: &Say, left_out: &mut Vec<Stri
     steps
 }
 
-fn write(arguments: &Arguments, report: &Report, say: &Say) -> Result<()> {
+fn write(arguments: &Arguments, report: &Report, json: &Value, say: &Say) -> Result<()> {
     let out = &arguments.out;
     std::fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
-    let (json, png) = (out.join("bench.json"), out.join("bench.png"));
-    std::fs::write(&json, serde_json::to_string_pretty(report)?)
-        .with_context(|| format!("writing {}", json.display()))?;
+    let (file, png) = (out.join("bench.json"), out.join("bench.png"));
+    std::fs::write(&file, serde_json::to_string_pretty(json)?)
+        .with_context(|| format!("writing {}", file.display()))?;
     picture::draw(&png, &report.device.info.to_string(), &report.kernels, &report.steps)?;
-    say.text(format!("{} and {}", json.display(), png.display()));
+    say.text(format!("{} and {}", file.display(), png.display()));
     Ok(())
 }
