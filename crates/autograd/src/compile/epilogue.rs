@@ -13,6 +13,11 @@ use super::schedule::{MapStep, Step, Touched, overlap};
 /// Instructions of an epilogue: every output of a tile in registers repeats them.
 const MAX_CODE: usize = 48;
 
+/// How many steps may lie between a launch and the code.
+const NEAR: usize = 8;
+/// Bytes of a result for which that does not matter.
+const SMALL: usize = 64 * 1024;
+
 /// A step in order, and what it touches; `None` where it has become a part of another one.
 type Steps = Vec<Option<(Step, Touched)>>;
 
@@ -70,7 +75,12 @@ fn fused(
     let kept = |(arg, readers): (&Arg, &Vec<usize>)| {
         slots[arg.slot].kind != SlotKind::Temp || readers.iter().any(|&n| n != reader)
     };
-    let kept = results.iter().zip(&readers).map(kept).collect();
+    let kept: Vec<bool> = results.iter().zip(&readers).map(kept).collect();
+    // From far away only what takes a result's memory over, or little: all else would be in use for longer.
+    let replaces = to == at && !kept.contains(&true);
+    if reader - at > NEAR && !replaces && map.bytes() > SMALL {
+        return None;
+    }
     Some((reader, to, with_epilogue(launch, map, results, kept, target)?))
 }
 
