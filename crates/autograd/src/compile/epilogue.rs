@@ -78,7 +78,9 @@ fn fused(
     let kept: Vec<bool> = results.iter().zip(&readers).map(kept).collect();
     // From far away only what takes a result's memory over, or little: all else would be in use for longer.
     let replaces = to == at && !kept.contains(&true);
-    if reader - at > NEAR && !replaces && map.bytes() > SMALL {
+    let far = reader - at > NEAR;
+    // Where values are rounded to halves, memory is what is short: operands, result and code's own would be in use at once.
+    if (far || map.rounds()) && !replaces && map.bytes() > SMALL {
         return None;
     }
     Some((reader, to, with_epilogue(launch, map, results, kept, target)?))

@@ -73,6 +73,11 @@ impl Expr {
         self.code.len()
     }
 
+    /// Whether an instruction rounds to halves.
+    pub(super) fn rounds(&self) -> bool {
+        self.code.iter().any(|instr| matches!(instr, Instr::Unary(Unary::AsHalf(_), _)))
+    }
+
     pub(super) fn program(&self) -> Program {
         let types: Vec<DType> = self.inputs.iter().map(|(_, t)| *t).collect();
         Program::with_outputs(&types, &self.code, &self.results)

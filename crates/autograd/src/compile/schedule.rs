@@ -48,6 +48,11 @@ impl MapStep {
         self.expr.len()
     }
 
+    /// Whether it rounds to halves.
+    pub fn rounds(&self) -> bool {
+        self.expr.rounds()
+    }
+
     /// Bytes of a result in memory.
     pub fn bytes(&self) -> usize {
         self.expr.numel() * DType::BYTES
