@@ -155,7 +155,7 @@ impl Recording {
         };
         let (variables, slopes): (Vec<Tensor>, Vec<Tensor>) =
             gradients.variables().iter().filter_map(read).unzip();
-        let updates: Vec<Tensor> = log.updates.iter().map(|(_, value)| value.clone()).collect();
+        let (writers, updates): (Vec<Writer>, Vec<Tensor>) = log.updates().into_iter().unzip();
         let others = gradients.root().into_iter().chain(gradients.outputs()).chain(&updates);
         let known: HashSet<*const Node> =
             inputs.iter().chain(log.read_tensors()).map(|t| Arc::as_ptr(&t.node)).collect();
@@ -195,7 +195,7 @@ impl Recording {
             draws,
             variables,
             has_loss: gradients.root().is_some(),
-            updates: log.updates.into_iter().map(|(writer, _)| writer).collect(),
+            updates: writers,
         };
         Ok((recording, gradients))
     }
@@ -210,8 +210,9 @@ impl Recording {
             }
         }
         let leaves = self.leaves.iter().zip(&other.leaves).find_map(|(a, b)| a.difference(b));
-        let counts = |r: &Recording| (r.nodes.len(), r.leaves.len(), r.draws.len(), r.updates.len());
+        let counts = |r: &Recording| (r.nodes.len(), r.leaves.len(), r.draws.len());
         let same = counts(self) == counts(other)
+            && self.updates == other.updates
             && self.results == other.results
             && self.variables == other.variables;
         leaves.or_else(|| (!same).then(|| "another number of operations than before".into()))

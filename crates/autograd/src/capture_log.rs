@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use gpu_core::Device;
 
-use crate::{Generator, Tensor};
+use crate::{Generator, State, Tensor};
 
 /// Something whose value changes from step to step, such as a parameter.
 #[derive(Clone)]
@@ -14,8 +15,12 @@ pub(crate) struct Reader {
     read: Arc<dyn Fn() -> Tensor + Send + Sync>,
 }
 
-/// Something that a forward pass updates, such as a running mean.
-pub(crate) struct Writer(Arc<dyn Fn(&Tensor) + Send + Sync>);
+/// A state that a forward pass updates, such as running means, and how often it does, by parts.
+#[derive(PartialEq)]
+pub(crate) struct Writer {
+    state: State,
+    times: Vec<(usize, u64)>,
+}
 
 /// A generator that numbers are drawn from.
 #[derive(Clone)]
@@ -26,22 +31,26 @@ pub(crate) struct Draws(pub Generator);
 pub(crate) struct Log {
     reads: Vec<(Tensor, Reader)>,
     pub draws: Vec<(Tensor, Draws)>,
-    /// The last value of everything that was updated.
-    pub updates: Vec<(Writer, Tensor)>,
-    /// What it was.
-    updated: Vec<usize>,
+    /// Updated states, and how often their parts had been before.
+    updated: Vec<(State, HashMap<usize, u64>)>,
 }
 
 thread_local! {
     static LOG: RefCell<Option<Log>> = const { RefCell::new(None) };
 }
 
-/// Tells a [capture](crate::Captured) of this thread, if there is one, that `tensor` is the present value of something, numbered
-/// `id` within the process, whose value at a later step `read` gives.
-pub fn note_read(tensor: &Tensor, id: usize, read: impl FnOnce() -> Arc<dyn Fn() -> Tensor + Send + Sync>) {
+/// Tells a [capture](crate::Captured) of this thread, if there is one, that `tensor` is the present value of something in a state,
+/// numbered `id` within the process, whose value at a later step `read` gives.
+pub fn note_read(
+    tensor: &Tensor,
+    id: usize,
+    state: &State,
+    read: impl FnOnce() -> Arc<dyn Fn() -> Tensor + Send + Sync>,
+) {
     LOG.with_borrow_mut(|log| {
-        // What the function itself has updated is computed by it.
-        if let Some(log) = log.as_mut().filter(|log| !log.updated.contains(&id))
+        // What the function itself has updated is computed by it; other parts of that state are in memory still.
+        let given = |log: &&mut Log| tensor.memory().is_some() || !log.has_updated(state);
+        if let Some(log) = log.as_mut().filter(given)
             && log.reader(tensor).is_none()
         {
             log.reads.push((tensor.clone(), Reader { id, read: read() }));
@@ -49,19 +58,14 @@ pub fn note_read(tensor: &Tensor, id: usize, read: impl FnOnce() -> Arc<dyn Fn()
     });
 }
 
-/// Tells a capture that the thing numbered `id` was updated to `value`; `write` does so at a later step.
-pub fn note_update(value: &Tensor, id: usize, write: impl FnOnce() -> Arc<dyn Fn(&Tensor) + Send + Sync>) {
-    LOG.with_borrow_mut(|log| {
-        if let Some(log) = log {
-            match log.updated.iter().position(|known| *known == id) {
-                Some(at) => log.updates[at].1 = value.clone(),
-                None => {
-                    log.updated.push(id);
-                    log.updates.push((Writer(write()), value.clone()));
-                }
-            }
-        }
-    });
+/// Tells a capture that a state will be updated. Its present value is what the updates go on from.
+pub(crate) fn note_update(state: &State) {
+    let first = LOG.with_borrow(|log| log.as_ref().is_some_and(|log| !log.has_updated(state)));
+    if first {
+        state.value();
+        let before = (state.clone(), state.all_updates());
+        LOG.with_borrow_mut(|log| log.iter_mut().for_each(|log| log.updated.push(before.clone())));
+    }
 }
 
 /// Numbers were drawn.
@@ -89,6 +93,22 @@ impl Log {
         (result, log)
     }
 
+    fn has_updated(&self, state: &State) -> bool {
+        self.updated.iter().any(|(updated, _)| updated.same(state))
+    }
+
+    /// The states that were updated, and their values now.
+    pub fn updates(&self) -> Vec<(Writer, Tensor)> {
+        let update = |(state, before): &(State, HashMap<usize, u64>)| {
+            let since = |(start, all): (usize, u64)| (start, all - before.get(&start).copied().unwrap_or(0));
+            let mut times: Vec<(usize, u64)> = state.all_updates().into_iter().map(since).collect();
+            times.retain(|(_, times)| *times > 0);
+            times.sort_unstable();
+            (Writer { state: state.clone(), times }, state.newest())
+        };
+        self.updated.iter().map(update).collect()
+    }
+
     pub fn reader(&self, tensor: &Tensor) -> Option<&Reader> {
         self.reads.iter().find(|(t, _)| t.same(tensor)).map(|(_, reader)| reader)
     }
@@ -110,7 +130,7 @@ impl Reader {
 
 impl Writer {
     pub fn write(&self, value: &Tensor) {
-        (self.0)(value);
+        self.state.record_update(value, &self.times);
     }
 }
 

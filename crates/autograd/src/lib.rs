@@ -18,6 +18,7 @@
 
 mod accumulate;
 mod autocast;
+mod blend;
 mod capture;
 mod capture_log;
 mod checkpoint;
@@ -40,7 +41,7 @@ mod uses;
 pub use accumulate::Accumulator;
 pub use autocast::autocast;
 pub use capture::Captured;
-pub use capture_log::{note_read, note_update};
+pub use capture_log::note_read;
 pub use checkpoint::checkpoint;
 pub use compile::{Expr, Lower, Passes, PlanView, plans, set_fusion};
 pub use gpu_core::{DType, Device, DeviceInfo, DeviceKind, Element, Error, Half, MemoryUse, Role, Stats};

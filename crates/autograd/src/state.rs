@@ -5,9 +5,11 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Weak};
 use foldhash::HashMap;
 use gpu_core::{Device, Role};
 
+use crate::blend::{self, Blend, Factors};
+use crate::capture_log::note_update;
 use crate::node::Stored;
 use crate::op::Meta;
-use crate::{Tensor, note_read, note_update, transaction};
+use crate::{Tensor, note_read, transaction};
 
 /// A tensor that steps replace. Its versions are tensors, which never change: one that was taken before a step keeps its values.
 ///
@@ -43,7 +45,18 @@ pub(crate) struct Versions {
     update: Option<Tensor>,
     /// Parts of the newest version by their first element.
     pub parts: HashMap<usize, Tensor>,
-    /// Updates that count, and those recorded since.
+    /// Values that parts of the current version have been set to since it was made.
+    set: Vec<Blend>,
+    /// Parts that a forward pass has blended since `update`, in order.
+    blends: Vec<Blend>,
+    factors: Option<Factors>,
+    /// By the first element of the part, or 0.
+    counts: HashMap<usize, Count>,
+}
+
+/// Updates that count, and those recorded since.
+#[derive(Clone, Copy, Default)]
+struct Count {
     updates: u64,
     recorded: u64,
 }
@@ -72,16 +85,18 @@ impl State {
             current: without_gradient(value),
             update: None,
             parts: HashMap::default(),
-            updates: 0,
-            recorded: 0,
+            set: vec![],
+            blends: vec![],
+            factors: None,
+            counts: HashMap::default(),
         };
         State(Arc::new(Shared { device: value.device().clone(), role, versions: Mutex::new(versions) }))
     }
 
     /// The newest version, with what has been recorded.
     pub fn value(&self) -> Tensor {
-        let value = self.lock().newest().clone();
-        note_read(&value, self.address(), || {
+        let value = self.newest();
+        note_read(&value, self.address(), self, || {
             let state = self.clone();
             Arc::new(move || state.value())
         });
@@ -104,7 +119,8 @@ impl State {
         if let Some(known) = versions.parts.get(&part.start) {
             return known.clone();
         }
-        let seen = part.of(versions.newest());
+        let open = versions.blends.iter().any(|blend| blend.start == part.start);
+        let seen = part.of(if open { versions.newest() } else { versions.whole() });
         versions.parts.insert(part.start, seen.clone());
         seen
     }
@@ -130,7 +146,20 @@ impl State {
         versions.replace(without_gradient(value));
     }
 
-    /// Records a new version, such as a running mean: what reads the state from now on in this or another thread sees it, but it only
+    /// As [`set`](State::set) for the part of a flat state that begins at an element.
+    ///
+    /// # Panics
+    /// When it does not fit.
+    #[track_caller]
+    pub fn set_part(&self, start: usize, value: &Tensor) {
+        let mut versions = self.lock();
+        let set = Blend::new(start, without_gradient(value), 0.0, 1.0);
+        set.check(&versions.current);
+        versions.discard();
+        blend::insert(&mut versions.set, set, |_, set| set);
+    }
+
+    /// Records a new version, such as a counter: what reads the state from now on in this or another thread sees it, but it only
     /// counts once a [`Transaction`](crate::Transaction) that computes something it depends on has succeeded. If that fails the update is
     /// dropped.
     ///
@@ -138,38 +167,73 @@ impl State {
     /// When the shape or type differs.
     #[track_caller]
     pub fn update(&self, value: &Tensor) {
-        let value = self.record_update(value);
-        note_update(&value, self.address(), || {
-            let state = self.clone();
-            Arc::new(move |value| _ = state.record_update(value))
-        });
+        note_update(self);
+        self.record_update(value, &[(0, 1)]);
     }
 
-    /// As [`update`](State::update), for owners that tell [captures](crate::Captured) themselves; gives the value as it will be.
+    /// As [`update`](State::update) for a part of a flat state, such as a running mean, which becomes `keep * old + share * value`. All
+    /// parts that a step blends are one launch. The part begins at element `start`, a multiple of 64.
+    ///
+    /// ```
+    /// # use autograd::{Device, Role, State, Tensor, Transaction};
+    /// let device = Device::named("cpu")?;
+    /// let means = State::new(&Tensor::zeros(&device, &[128]), Role::State);
+    /// let batch = Tensor::from_slice(&device, &[2.0f32, 4.0], &[2])?;
+    /// means.blend(64, &batch, 0.75, 0.25);
+    /// Transaction::default().output(&batch.sum_all()).run()?;
+    /// assert_eq!(means.value().to_vec::<f32>()?[63..67], [0.0, 0.5, 1.0, 0.0]);
+    /// assert_eq!((means.updates(64), means.updates(0)), (1, 0));
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When it does not fit.
     #[track_caller]
-    pub fn record_update(&self, value: &Tensor) -> Tensor {
+    pub fn blend(&self, start: usize, value: &Tensor, keep: f32, share: f32) {
+        note_update(self);
+        let blend = Blend::new(start, without_gradient(value), keep, share);
+        let mut versions = self.lock();
+        blend.check(&versions.current);
+        self.note_recorded(&versions);
+        blend::insert(&mut versions.blends, blend, Blend::then);
+        versions.parts.remove(&start);
+        let piled_up = versions.count(start, 1);
+        drop(versions);
+        self.compute_piled(piled_up);
+    }
+
+    /// Records a new version, and how often it was updated since the one before, by parts.
+    #[track_caller]
+    pub(crate) fn record_update(&self, value: &Tensor, times: &[(usize, u64)]) {
         let value = transaction::dense(&without_gradient(value));
-        let piled_up = {
-            let mut versions = self.lock();
-            check(&versions.current, &value);
-            versions.update = Some(value.clone());
-            versions.parts.clear();
-            versions.recorded += 1;
-            if versions.recorded == 1 {
-                recorded().push(Arc::downgrade(&self.0));
-            }
-            versions.recorded.is_multiple_of(MOST_RECORDED)
-        };
+        let mut versions = self.lock();
+        check(&versions.current, &value);
+        self.note_recorded(&versions);
+        versions.update = Some(value);
+        versions.blends.clear();
+        versions.parts.clear();
+        let piled_up = times.iter().fold(false, |any, &(start, times)| versions.count(start, times) || any);
+        drop(versions);
+        self.compute_piled(piled_up);
+    }
+
+    /// Puts the state on the list of those with something recorded, before that is.
+    fn note_recorded(&self, versions: &Versions) {
+        if versions.update.is_none() && versions.blends.is_empty() {
+            recorded().push(Arc::downgrade(&self.0));
+        }
+    }
+
+    fn compute_piled(&self, piled_up: bool) {
         if piled_up {
             // A failure shows when the value is read.
-            let _ = crate::evaluate(&[&value]);
+            let _ = crate::evaluate(&[&self.newest()]);
         }
-        value
     }
 
     /// What has been [recorded](State::update) and does not count yet.
     pub fn recorded(&self) -> Option<Tensor> {
-        self.lock().update.clone()
+        self.lock().recorded()
     }
 
     /// Drops what has been [recorded](State::update).
@@ -177,15 +241,24 @@ impl State {
         self.lock().discard();
     }
 
-    /// Number of updates, those recorded included.
-    pub fn updates(&self) -> u64 {
-        let versions = self.lock();
-        versions.updates + versions.recorded
+    /// Number of updates of the part that begins at an element, those recorded included; 0 is also the whole.
+    pub fn updates(&self, start: usize) -> u64 {
+        self.lock().counts.get(&start).map_or(0, Count::all)
     }
 
     /// Makes [`updates`](State::updates) count on from a number.
-    pub fn set_updates(&self, updates: u64) {
-        self.lock().updates = updates;
+    pub fn set_updates(&self, start: usize, updates: u64) {
+        self.lock().counts.entry(start).or_default().updates = updates;
+    }
+
+    /// [`updates`](State::updates) of all parts.
+    pub(crate) fn all_updates(&self) -> HashMap<usize, u64> {
+        self.lock().counts.iter().map(|(&start, count)| (start, count.all())).collect()
+    }
+
+    /// The newest version, without telling a capture.
+    pub(crate) fn newest(&self) -> Tensor {
+        self.lock().newest().clone()
     }
 
     pub(crate) fn role(&self) -> Role {
@@ -211,34 +284,65 @@ impl State {
             recorded.iter().filter_map(Weak::upgrade).map(State).collect()
         };
         let of_device = states.into_iter().filter(|state| state.0.device == *device);
-        of_device.filter_map(|state| Some((state.clone(), state.lock().update.clone()?))).collect()
+        of_device.filter_map(|state| Some((state.clone(), state.recorded()?))).collect()
     }
 
     /// Takes states whose updates count or were dropped off the list of those with recorded ones.
     pub(crate) fn settled() {
         let known: Vec<Weak<Shared>> = std::mem::take(&mut *recorded());
         let open =
-            |state: &Weak<Shared>| state.upgrade().is_some_and(|state| State(state).lock().update.is_some());
+            |state: &Weak<Shared>| state.upgrade().is_some_and(|state| State(state).lock().has_recorded());
         let open: Vec<Weak<Shared>> = known.into_iter().filter(open).collect();
         recorded().extend(open);
     }
 }
 
 impl Versions {
-    fn newest(&self) -> &Tensor {
+    /// The newest version but for open blends.
+    fn whole(&mut self) -> &Tensor {
+        if !self.set.is_empty() {
+            self.current = blend::replaced(&self.current, &std::mem::take(&mut self.set));
+        }
         self.update.as_ref().unwrap_or(&self.current)
+    }
+
+    fn newest(&mut self) -> &Tensor {
+        if !self.blends.is_empty() {
+            let blends = std::mem::take(&mut self.blends);
+            let old = self.whole().clone();
+            self.update = Some(blend::blended(&old, &blends, &mut self.factors));
+            self.parts.clear();
+        }
+        self.whole()
+    }
+
+    fn recorded(&mut self) -> Option<Tensor> {
+        self.newest();
+        self.update.clone()
+    }
+
+    fn has_recorded(&self) -> bool {
+        self.update.is_some() || !self.blends.is_empty()
+    }
+
+    /// Counts recorded updates of a part; whether it is time to compute them.
+    fn count(&mut self, start: usize, times: u64) -> bool {
+        let count = self.counts.entry(start).or_default();
+        count.recorded += times;
+        count.recorded.is_multiple_of(MOST_RECORDED)
     }
 
     fn replace(&mut self, value: Tensor) {
         self.current = value;
+        self.set.clear();
         self.discard();
     }
 
     /// Makes `value` the version that counts. Where it has overwritten the one before, that one's handles show it.
     pub fn commit(&mut self, value: Tensor) {
-        self.updates += self.recorded;
+        self.counts.values_mut().for_each(|count| count.updates += count.recorded);
         let overwritten = self.current.memory().zip(value.memory()).is_some_and(|(old, new)| old.same(&new));
-        if overwritten && self.update.is_none() {
+        if overwritten && !self.has_recorded() {
             return;
         }
         self.replace(value);
@@ -246,8 +350,22 @@ impl Versions {
 
     pub fn discard(&mut self) {
         self.update = None;
-        self.recorded = 0;
+        self.blends.clear();
+        self.counts.values_mut().for_each(|count| count.recorded = 0);
         self.parts.clear();
+    }
+}
+
+impl PartialEq for State {
+    /// Whether both are the same state.
+    fn eq(&self, other: &State) -> bool {
+        self.same(other)
+    }
+}
+
+impl Count {
+    fn all(&self) -> u64 {
+        self.updates + self.recorded
     }
 }
 

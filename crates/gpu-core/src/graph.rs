@@ -59,6 +59,19 @@ impl Launch {
         &self.args
     }
 
+    /// The first argument that the launch writes and that is bound twice so that a device of `target` can't: the ranges meet, or, on a
+    /// GPU, the other one of that slot is read.
+    pub fn bound_twice(&self, target: Target) -> Option<usize> {
+        let clash = |i: usize, j: usize| {
+            let (a, b) = (&self.args[i], &self.args[j]);
+            let meet = a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
+            let read = target == Target::Gpu && self.access[j] == Access::Read;
+            i != j && a.slot == b.slot && (meet || read)
+        };
+        let all = 0..self.args.len();
+        all.clone().find(|&i| self.access[i] != Access::Read && all.clone().any(|j| clash(i, j)))
+    }
+
     pub(crate) fn access(&self) -> &[Access] {
         &self.access
     }
@@ -108,8 +121,7 @@ impl CommandGraph {
     ///
     /// # Panics
     /// When a launch has the wrong number of arguments (or more than [`Target::arguments`]), an argument lies
-    /// outside of its slot or is not aligned, or a slot that a launch writes is bound to it for reading, too, or at ranges
-    /// that meet.
+    /// outside of its slot or is not aligned, or one is [bound twice](Launch::bound_twice).
     pub fn new(target: Target, slots: Vec<Slot>, launches: Vec<Launch>) -> CommandGraph {
         for launch in &launches {
             let name = launch.kernel.name();
@@ -123,18 +135,9 @@ impl CommandGraph {
                     end.is_some_and(|end| end <= slots[arg.slot].bytes()),
                     "{name}: argument {i} is out of range"
                 );
-                // A GPU can't bind a buffer for reading and writing at once; writes must not meet.
-                let clash = |j: usize, other: &Arg| {
-                    let apart =
-                        arg.offset + arg.bytes <= other.offset || other.offset + other.bytes <= arg.offset;
-                    i != j && other.slot == arg.slot && (launch.access[j] == Access::Read || !apart)
-                };
-                let again = launch.args.iter().enumerate().any(|(j, other)| clash(j, other));
-                assert!(
-                    launch.access[i] == Access::Read || !again,
-                    "{name}: argument {i} is written and bound twice"
-                );
             }
+            let twice = launch.bound_twice(target);
+            assert!(twice.is_none(), "{name}: argument {} is written and bound twice", twice.unwrap());
         }
         let (places, temps) = place(&slots);
         let check = Check::new(target, &slots, &launches);

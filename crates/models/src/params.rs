@@ -1,9 +1,12 @@
 //! The tree of named tensors that a model consists of.
 
+mod statistics;
+
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use autograd::{Device, Generator, Part, Role, State, Tensor, Transaction, note_read, note_update};
+use autograd::{Device, Generator, Part, Role, State, Tensor, Transaction, note_read};
+use statistics::Untracked;
 
 use crate::Init;
 use crate::init;
@@ -17,8 +20,15 @@ struct Inner {
     name: String,
     place: Mutex<Place>,
     trainable: AtomicBool,
-    /// A parameter by nature, whether frozen or not; buffers are not.
-    parameter: bool,
+    kind: Kind,
+}
+
+enum Kind {
+    /// Frozen or not.
+    Parameter,
+    Buffer,
+    /// A buffer that forward passes [track](Param::track), and those of its tree that were not tracked yet.
+    Statistic(Untracked),
 }
 
 /// Where the values of a parameter are: a state of its own, or a part of the flat one of an optimizer.
@@ -50,10 +60,11 @@ impl Place {
 }
 
 impl Param {
-    fn new(name: String, value: &Tensor, parameter: bool) -> Param {
+    fn new(name: String, value: &Tensor, kind: Kind) -> Param {
+        let parameter = matches!(kind, Kind::Parameter);
         let role = if parameter { Role::Parameter } else { Role::State };
         let place = Mutex::new(Place::own(&State::new(value, role)));
-        Param(Arc::new(Inner { name, place, trainable: AtomicBool::new(parameter), parameter }))
+        Param(Arc::new(Inner { name, place, trainable: AtomicBool::new(parameter), kind }))
     }
 
     /// The full name, as in `"layer1.0.conv1.weight"`.
@@ -67,16 +78,11 @@ impl Param {
         let Place { state, start, shape } = &*place;
         let value =
             state.part(Part { start: *start, shape, variable: self.is_trainable(), name: self.name() });
-        drop(place);
-        note_read(&value, self.address(), || {
+        note_read(&value, Arc::as_ptr(&self.0) as usize, state, || {
             let param = self.clone();
             Arc::new(move || param.value())
         });
         value
-    }
-
-    fn address(&self) -> usize {
-        Arc::as_ptr(&self.0) as usize
     }
 
     /// Replaces the value at once. Gradients do not flow into it.
@@ -95,26 +101,23 @@ impl Param {
         );
         if place.is_own() {
             place.state.set(value);
-        } else {
+        } else if self.is_parameter() {
             *place = Place::own(&State::new(value, Role::Parameter));
+        } else {
+            place.state.set_part(place.start, value);
         }
     }
 
-    /// Records a new value that a forward pass computes, such as a running mean: what is recorded from now on sees it, but it only
-    /// counts once the optimizer's step has succeeded; see [`State::update`].
+    /// Records a new value that a forward pass computes: what is recorded from now on sees it, but it only counts once the optimizer's
+    /// step has succeeded; see [`State::update`]. [`track`](Param::track) is for running statistics.
     ///
     /// # Panics
     /// When the shape or type differs, or an optimizer updates the parameter.
     #[track_caller]
     pub fn update(&self, value: &Tensor) {
         let place = self.lock();
-        assert!(place.is_own(), "{}: update of what an optimizer updates", self.name());
-        let value = place.state.record_update(value);
-        drop(place);
-        note_update(&value, self.address(), || {
-            let param = self.clone();
-            Arc::new(move |value| param.update(value))
-        });
+        assert!(place.is_own(), "{}: update of what an optimizer updates, or of a statistic", self.name());
+        place.state.update(value);
     }
 
     /// Replaces the value when a transaction succeeds.
@@ -158,7 +161,7 @@ impl Param {
 
     /// Whether it is a parameter and not a buffer, be it frozen or not.
     pub fn is_parameter(&self) -> bool {
-        self.0.parameter
+        matches!(self.0.kind, Kind::Parameter)
     }
 
     fn set_trainable(&self, trainable: bool) {
@@ -178,11 +181,13 @@ pub(crate) struct Counter(Param);
 
 impl Counter {
     pub fn get(&self) -> u64 {
-        self.0.place().state.updates()
+        let place = self.0.place();
+        place.state.updates(place.start)
     }
 
     pub fn set(&self, updates: u64) {
-        self.0.place().state.set_updates(updates);
+        let place = self.0.place();
+        place.state.set_updates(place.start, updates);
     }
 }
 
@@ -224,6 +229,7 @@ struct Shared {
     /// Whether initial values are drawn.
     drawn: bool,
     entries: Mutex<Vec<Entry>>,
+    untracked: Untracked,
     generator: Generator,
 }
 
@@ -250,7 +256,8 @@ impl Params {
     fn build(device: &Device, seed: u64, drawn: bool) -> Params {
         // Of another key, so that a program's own generator of this seed draws other numbers.
         let generator = Generator::new(seed ^ init::stream("generator"));
-        let shared = Shared { device: device.clone(), seed, drawn, entries: Mutex::default(), generator };
+        let (device, entries, untracked) = (device.clone(), Mutex::default(), Untracked::default());
+        let shared = Shared { device, seed, drawn, entries, untracked, generator };
         Params { shared: Arc::new(shared), prefix: String::new() }
     }
 
@@ -278,7 +285,7 @@ impl Params {
     /// When the name is taken.
     #[track_caller]
     pub fn param(&self, name: &str, shape: &[usize], init: Init) -> Param {
-        self.add(name, shape, init, true)
+        self.add(name, shape, init, Kind::Parameter)
     }
 
     /// Adds a tensor that is saved with the model but not trained.
@@ -287,13 +294,24 @@ impl Params {
     /// When the name is taken.
     #[track_caller]
     pub fn buffer(&self, name: &str, shape: &[usize], init: Init) -> Param {
-        self.add(name, shape, init, false)
+        self.add(name, shape, init, Kind::Buffer)
+    }
+
+    /// Adds a running statistic: a buffer that forward passes [track](Param::track).
+    ///
+    /// # Panics
+    /// When the name is taken.
+    #[track_caller]
+    pub fn statistic(&self, name: &str, shape: &[usize], init: Init) -> Param {
+        let param = self.add(name, shape, init, Kind::Statistic(self.shared.untracked.clone()));
+        self.shared.untracked.add(&param);
+        param
     }
 
     #[track_caller]
-    fn add(&self, name: &str, shape: &[usize], init: Init, parameter: bool) -> Param {
+    fn add(&self, name: &str, shape: &[usize], init: Init, kind: Kind) -> Param {
         let name = self.full(name);
-        let param = Param::new(name.clone(), &self.initial(&name, shape, init), parameter);
+        let param = Param::new(name.clone(), &self.initial(&name, shape, init), kind);
         self.push(Entry::Tensor(param.clone()));
         param
     }

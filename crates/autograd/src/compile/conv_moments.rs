@@ -36,8 +36,8 @@ fn taken_over(before: &[Step], step: &Step) -> Option<(usize, Launch)> {
     let Step::Kernel(launch) = &before[producer] else { return None };
     let conv: &Conv2d = (&**launch.kernel() as &dyn Any).downcast_ref()?;
     let output = launch.args().iter().position(|arg| *arg == x)?;
-    let apart = launch.args().iter().all(|arg| arg.slot != mean.slot && arg.slot != var.slot);
-    let both = apart.then(|| conv.with_moments(moments)).flatten()?;
+    let both = conv.with_moments(moments)?;
     let (own, scratch) = launch.args().split_at(output + 1);
-    Some((producer, Launch::new(Arc::new(both), [own, &[mean, var], scratch].concat())))
+    let both = Launch::new(Arc::new(both), [own, &[mean, var], scratch].concat());
+    both.bound_twice(Target::Cpu).is_none().then_some((producer, both))
 }

@@ -105,19 +105,6 @@ fn with_epilogue(
     let fused = Fused::new(launch.kernel().clone(), code, taken, kept)?;
     let args = fused.arguments(launch.args(), &args);
     let launch = Launch::new(Arc::new(fused), args);
-    (launch.args().len() <= target.arguments() && apart(&launch)).then_some(launch)
-}
-
-/// Whether no buffer is bound for reading and for writing at once, and nothing is written twice.
-fn apart(launch: &Launch) -> bool {
-    let mut access = launch.kernel().access();
-    access.resize(launch.args().len(), Access::ReadWrite);
-    let args: Vec<(&Arg, Access)> = launch.args().iter().zip(access).collect();
-    let clash = |a: &(&Arg, Access), b: &(&Arg, Access)| {
-        a.0.slot == b.0.slot && (b.1 == Access::Read || overlap(&[*a.0], &[*b.0]))
-    };
-    let written = |i: usize| args[i].1 != Access::Read;
-    (0..args.len())
-        .filter(|&i| written(i))
-        .all(|i| (0..args.len()).all(|j| i == j || !clash(&args[i], &args[j])))
+    let fits = launch.args().len() <= target.arguments() && launch.bound_twice(target).is_none();
+    fits.then_some(launch)
 }

@@ -21,17 +21,15 @@ pub struct BatchNormOutput {
 }
 
 impl BatchNormOutput {
-    /// Running mean and variance after this batch: moved by `momentum` towards its mean and its unbiased variance.
+    /// What the variance is multiplied by to be unbiased.
     ///
     /// # Panics
     /// When the batch has no more than one value a channel, whose variance is not known.
     #[track_caller]
-    pub fn running(&self, mean: &Tensor, var: &Tensor, momentum: f32) -> (Tensor, Tensor) {
+    pub fn correction(&self) -> f32 {
         let few = if self.count == 1 { "one value" } else { "no values" };
         assert!(self.count > 1, "batch_norm: training on {few} a channel, input {:?}", self.y.shape());
-        let unbiased = &self.var * (self.count as f32 / (self.count as f32 - 1.0));
-        let keep = 1.0 - momentum;
-        (mean * keep + &self.mean * momentum, var * keep + unbiased * momentum)
+        self.count as f32 / (self.count as f32 - 1.0)
     }
 }
 

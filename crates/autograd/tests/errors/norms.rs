@@ -47,7 +47,7 @@ pub const MISTAKES: &[Mistake] = &[
     }),
     ("running", &["batch_norm", "one value a channel", "[1, 3]"], || {
         let c = f32s(&[3]);
-        drop(batch_norm_train(&f32s(&[1, 3]), &c, &c, 1e-5).running(&c, &c, 0.1))
+        drop(batch_norm_train(&f32s(&[1, 3]), &c, &c, 1e-5).correction())
     }),
     ("batch_norm_train", &["batch_norm", "[2]", "[4, 3]"], || {
         drop(batch_norm_train(&f32s(&[4, 3]), &f32s(&[3]), &f32s(&[2]), 1e-5))

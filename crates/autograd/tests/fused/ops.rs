@@ -38,10 +38,12 @@ impl Context {
         Tensor::constant(&self.device, &values, shape)
     }
 
-    /// `x` with differences between its elements that no rounding turns around.
+    /// `x` with differences between its elements that no rounding turns around; many elements are closer to each other, so that
+    /// their sums do not lose what `x` adds.
     fn distinct(&self, x: &Tensor) -> Tensor {
         let values = Numbers::new(7).draw(Values::Distinct, x.numel());
-        x.tanh() * 0.05 + Tensor::constant(&self.device, &values, x.shape())
+        let closer = (100.0 / x.numel() as f32).min(1.0);
+        (x.tanh() * 0.05 + Tensor::constant(&self.device, &values, x.shape())) * closer
     }
 
     pub fn variables(&self) -> &[Tensor] {

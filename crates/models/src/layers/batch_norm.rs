@@ -72,8 +72,8 @@ impl<const D: usize> BatchNorm<D> {
         let layer = BatchNorm {
             weight: params.param("weight", &[channels], weight),
             bias: params.param("bias", &[channels], Init::ZEROS),
-            running_mean: params.buffer("running_mean", &[channels], Init::ZEROS),
-            running_var: params.buffer("running_var", &[channels], Init::ONES),
+            running_mean: params.statistic("running_mean", &[channels], Init::ZEROS),
+            running_var: params.statistic("running_var", &[channels], Init::ONES),
             eps: 1e-5,
             momentum: 0.1,
         };
@@ -119,9 +119,8 @@ impl<const D: usize> BatchNorm<D> {
     /// Moves the running statistics.
     #[track_caller]
     pub(super) fn track(&self, batch: &BatchNormOutput) {
-        let (mean, var) = (self.running_mean.value(), self.running_var.value());
-        let (mean, var) = batch.running(&mean, &var, self.momentum);
-        self.running_mean.update(&mean);
-        self.running_var.update(&var);
+        let (keep, share) = (1.0 - self.momentum, self.momentum);
+        self.running_mean.track(&batch.mean, keep, share);
+        self.running_var.track(&batch.var, keep, share * batch.correction());
     }
 }

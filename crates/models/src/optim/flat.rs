@@ -113,7 +113,7 @@ fn detached(tensors: &[Tensor]) -> Vec<Tensor> {
 }
 
 /// Tensors (at least one) flattened one after the other, each at a multiple of the alignment.
-pub(super) fn join(tensors: &[Tensor]) -> Tensor {
+pub(crate) fn join(tensors: &[Tensor]) -> Tensor {
     flatten_all(&tensors.iter().collect::<Vec<_>>(), ALIGN)
 }
 
@@ -125,7 +125,7 @@ pub(super) fn split(flat: &Tensor, shapes: &[Vec<usize>]) -> Vec<Tensor> {
 }
 
 /// Where each part starts.
-fn starts(shapes: &[Vec<usize>]) -> impl Iterator<Item = (usize, &Vec<usize>)> {
+pub(crate) fn starts(shapes: &[Vec<usize>]) -> impl Iterator<Item = (usize, &Vec<usize>)> {
     shapes.iter().scan(0, |next, shape| {
         let start = *next;
         *next += padded(shape);

@@ -8,7 +8,7 @@ mod adamax;
 mod asgd;
 mod average;
 mod constraint;
-mod flat;
+pub(crate) mod flat;
 mod lamb;
 mod lars;
 mod lbfgs;
