@@ -159,11 +159,12 @@ impl Transaction {
     /// [`Error::Freed`], and setting it, such as from a checkpoint, helps.
     pub fn run(mut self) -> Result<()> {
         let Some(device) = self.device() else { return Ok(()) };
+        let recorded = State::all_recorded(&device);
         record::end(&device);
         let _span = device.span("evaluate");
         let mut snapshot = Snapshot::of(self.roots())?;
         let history = History::of(self.loss.as_ref());
-        let updates = snapshot.take_in(State::all_recorded(&device), &history);
+        let updates = snapshot.take_in(recorded, &history);
         let (states, updates): (Vec<State>, Vec<Tensor>) = updates.into_iter().unzip();
         if self.holds_updates {
             self.outputs.extend(updates);

@@ -73,9 +73,10 @@ fn train(device: &Device, captured: bool, half: Option<Half>) -> (Vec<u32>, usiz
         average.update().unwrap();
         bits.extend([loss.item().unwrap(), norm.item().unwrap()].map(f32::to_bits));
         if i == 7 {
-            // Somebody else sets a parameter, and later passes see it.
-            let bias = params.get("head.bias").unwrap();
+            // Somebody else sets a parameter and a statistic, and later passes see them.
+            let [bias, mean] = ["head.bias", "norm.running_mean"].map(|name| params.get(name).unwrap());
             bias.set(&Tensor::full(device, 0.25, &[3]));
+            mean.set(&Tensor::full(device, 100.0, &[4]));
         }
     }
     assert_eq!(step.impure(), None);
