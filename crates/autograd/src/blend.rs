@@ -38,7 +38,13 @@ impl Blend {
             && flat.dtype() == value.dtype()
             && start.is_multiple_of(ALIGN)
             && self.end().next_multiple_of(ALIGN) <= flat.numel();
-        assert!(fits, "State: {:?} {} as the part at {start} of {:?}", value.shape(), value.dtype(), flat.shape());
+        assert!(
+            fits,
+            "State: {:?} {} as the part at {start} of {:?}",
+            value.shape(),
+            value.dtype(),
+            flat.shape()
+        );
     }
 
     /// Both, one after the other.
@@ -79,7 +85,8 @@ pub(crate) fn replaced(old: &Tensor, parts: &[Blend]) -> Tensor {
 
 /// A flat tensor with its parts blended; `factors` are those of the blends before, if there were any.
 pub(crate) fn blended(old: &Tensor, parts: &[Blend], factors: &mut Option<Factors>) -> Tensor {
-    let layout: Vec<_> = parts.iter().map(|p| (p.start, p.end(), [p.keep, p.share].map(f32::to_bits))).collect();
+    let layout: Vec<_> =
+        parts.iter().map(|p| (p.start, p.end(), [p.keep, p.share].map(f32::to_bits))).collect();
     if factors.as_ref().is_none_or(|known| known.layout != layout) {
         let of = |factor: fn(&Blend) -> f32, elsewhere: f32| {
             let mut all = vec![elsewhere; old.numel()];

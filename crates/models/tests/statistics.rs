@@ -21,7 +21,8 @@ fn check(device: &Device) {
     let params = Params::new(device, 0);
     let [a, b] = [("a", 3), ("b", 70)].map(|(name, len)| params.statistic(name, &[len], Init::ONES));
     let (batch_a, batch_b) = ([2.0, -1.0, 5.0], (0..70).map(|i| i as f32).collect::<Vec<f32>>());
-    let [x, y] = [&batch_a[..], &batch_b].map(|data| Tensor::from_slice(device, data, &[data.len()]).unwrap());
+    let [x, y] =
+        [&batch_a[..], &batch_b].map(|data| Tensor::from_slice(device, data, &[data.len()]).unwrap());
     // Derived from data, so that a transaction is what computes the updates.
     let step = |loss: Tensor| Transaction::default().output(&loss).run().unwrap();
 
