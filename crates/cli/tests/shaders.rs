@@ -27,8 +27,8 @@ fn step(network: &str, adapter: &str) -> (usize, f64) {
 #[test]
 fn dispatches_and_traffic_of_training_steps() {
     let most = [
-        ("resnet20", 276, 1663.0),
-        ("resnet50", 653, f64::INFINITY),
+        ("resnet20", 256, 1617.0),
+        ("resnet50", 593, f64::INFINITY),
         ("lstm", 559, f64::INFINITY),
         ("gpt-mini", 178, f64::INFINITY),
         ("gpt-2", 453, f64::INFINITY),

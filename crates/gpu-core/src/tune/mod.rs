@@ -2,8 +2,9 @@
 //!
 //! A kernel that a GPU can compute in several ways offers them as [`Variants`]. The first time a class of shapes is
 //! met, its variants are raced, and the choice is kept for the adapter and its driver in [`crate::cache_directory`].
-//! `WGRAD_TUNE` decides: `on` (the default in release builds), `off` (the default in debug builds) for the first variant,
-//! which is what the kernel expects to be best on the family of the adapter, or `reset` to forget what was kept.
+//! `WGRAD_TUNE` decides: `on` (the default in release builds on real GPUs), `off` (the default in debug builds, and on software adapters,
+//! for which the order of variants was measured and whose shaders take long to compile) for the first variant, which is what the
+//! kernel expects to be best on the family of the adapter, or `reset` to forget what was kept.
 //!
 //! # The clock decides about time, never about bits
 //!
@@ -93,12 +94,12 @@ enum Mode {
 }
 
 impl Mode {
-    fn from(value: Option<&str>) -> Mode {
+    fn from(value: Option<&str>, family: GpuFamily) -> Mode {
         match value {
             Some("on") => Mode::On,
             Some("off") => Mode::Off,
             Some("reset") => Mode::Reset,
-            _ if cfg!(debug_assertions) => Mode::Off,
+            _ if cfg!(debug_assertions) || family == GpuFamily::Software => Mode::Off,
             _ => Mode::On,
         }
     }
@@ -120,8 +121,8 @@ struct Tuning {
 
 impl Tuner {
     pub fn new(adapter: &wgpu::Adapter) -> Tuner {
-        let about = adapter.get_info();
-        let mode = Mode::from(std::env::var("WGRAD_TUNE").ok().as_deref());
+        let (about, profile) = (adapter.get_info(), profile(adapter));
+        let mode = Mode::from(std::env::var("WGRAD_TUNE").ok().as_deref(), profile.family);
         let tuning = (mode != Mode::Off).then(|| {
             let owner = [about.name.as_str(), about.backend.to_str(), &about.driver, &about.driver_info];
             let mut choices = Choices::load(&owner.join(" "));
@@ -130,7 +131,7 @@ impl Tuner {
             }
             Tuning { choices: Mutex::new(choices), left: Mutex::new(BUDGET) }
         });
-        Tuner { profile: profile(adapter), tuning }
+        Tuner { profile, tuning }
     }
 
     pub fn profile(&self) -> GpuProfile {

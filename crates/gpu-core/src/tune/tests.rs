@@ -117,9 +117,10 @@ fn recurrent_cells_by_all_variants_are_the_same_to_the_bit() {
 
 #[test]
 fn the_environment_decides() {
-    assert_eq!(Mode::from(Some("on")), Mode::On);
-    assert_eq!(Mode::from(Some("off")), Mode::Off);
-    assert_eq!(Mode::from(Some("reset")), Mode::Reset);
+    let mode = |value| Mode::from(value, GpuFamily::Amd);
+    assert_eq!(["on", "off", "reset"].map(|value| mode(Some(value))), [Mode::On, Mode::Off, Mode::Reset]);
     let default = if cfg!(debug_assertions) { Mode::Off } else { Mode::On };
-    assert_eq!((Mode::from(None), Mode::from(Some("maybe"))), (default, default));
+    assert_eq!((mode(None), mode(Some("maybe"))), (default, default));
+    let software = |value| Mode::from(value, GpuFamily::Software);
+    assert_eq!((software(None), software(Some("on"))), (Mode::Off, Mode::On));
 }
