@@ -100,7 +100,9 @@ impl Log {
     /// The states that were updated, and their values now.
     pub fn updates(&self) -> Vec<(Writer, Tensor)> {
         let update = |(state, before): &(State, HashMap<usize, u64>)| {
-            let since = |(start, all): (usize, u64)| (start, all - before.get(&start).copied().unwrap_or(0));
+            let known = |start| before.get(&start).copied().unwrap_or(0);
+            // Another thread may have dropped some.
+            let since = |(start, all): (usize, u64)| (start, all.saturating_sub(known(start)));
             let mut times: Vec<(usize, u64)> = state.all_updates().into_iter().map(since).collect();
             times.retain(|(_, times)| *times > 0);
             times.sort_unstable();
