@@ -1,6 +1,7 @@
 //! Normalisation.
 
 use autograd::{Tensor, batch_norm_train};
+use models::{Init, Params};
 
 use super::call::{Answer, Call};
 
@@ -33,6 +34,14 @@ fn batch_norm(c: &Call) -> Vec<Tensor> {
         return vec![x.batch_norm_eval(mean, var, &weight, &bias, eps)];
     }
     let batch = batch_norm_train(x, &weight, &bias, eps);
-    let running = running.map(|(mean, var)| batch.running(mean, var, momentum));
-    [batch.y].into_iter().chain(running.into_iter().flat_map(|(mean, var)| [mean, var])).collect()
+    let moved = |old: &Tensor, value: &Tensor, share: f32| {
+        let statistic = Params::new(c.device, 0).statistic("running", old.shape(), Init::ZEROS);
+        statistic.set(old);
+        statistic.track(value, 1.0 - momentum, share);
+        statistic.value()
+    };
+    let running = running.map(|(mean, var)| {
+        [moved(mean, &batch.mean, momentum), moved(var, &batch.var, momentum * batch.correction())]
+    });
+    [batch.y].into_iter().chain(running.into_iter().flatten()).collect()
 }

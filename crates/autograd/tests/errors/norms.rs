@@ -45,9 +45,9 @@ pub const MISTAKES: &[Mistake] = &[
     ("layer_norm, types", &["layer_norm", "i32"], || {
         drop(i32s(&[4, 3]).layer_norm(&f32s(&[3]), &f32s(&[3]), 1e-5))
     }),
-    ("running", &["batch_norm", "one value a channel", "[1, 3]"], || {
+    ("correction", &["batch_norm", "one value a channel", "[1, 3]"], || {
         let c = f32s(&[3]);
-        drop(batch_norm_train(&f32s(&[1, 3]), &c, &c, 1e-5).correction())
+        _ = batch_norm_train(&f32s(&[1, 3]), &c, &c, 1e-5).correction()
     }),
     ("batch_norm_train", &["batch_norm", "[2]", "[4, 3]"], || {
         drop(batch_norm_train(&f32s(&[4, 3]), &f32s(&[3]), &f32s(&[2]), 1e-5))
