@@ -1,7 +1,7 @@
 //! Random graphs, forward and backward, computed in several ways that must agree: fused, unfused, on every device, with new data by the
 //! plan that is known, by two threads at once, and captured.
 //!
-//! `PROPTEST_CASES` and `PROPTEST_RNG_SEED` ask for more graphs, or others.
+//! 300 of them; `PROPTEST_CASES` and `PROPTEST_RNG_SEED` ask for more, or others.
 
 #[path = "../check/numbers.rs"]
 mod numbers;
@@ -180,6 +180,9 @@ fn agree(how: &str, device: &Device, got: &Named, reference: &Named) -> Result<(
 #[test]
 fn all_ways_to_compute_a_graph_agree() {
     let mut config = Config { failure_persistence: None, ..Config::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 300;
+    }
     if matches!(config.rng_seed, RngSeed::Random) {
         config.rng_seed = RngSeed::Fixed(1);
     }
