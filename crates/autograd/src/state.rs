@@ -119,8 +119,13 @@ impl State {
         if let Some(known) = versions.parts.get(&part.start) {
             return known.clone();
         }
-        let open = versions.blends.iter().any(|blend| blend.start == part.start);
-        let seen = part.of(if open { versions.newest() } else { versions.whole() });
+        let here = |blend: &&Blend| blend.start == part.start;
+        let open = versions.blends.iter().any(|blend| here(&blend));
+        let seen = match versions.set.iter().find(here).filter(|_| !versions.has_recorded()) {
+            Some(set) => Part { start: 0, ..part }.of(&set.value),
+            None if open => part.of(versions.newest()),
+            None => part.of(versions.whole()),
+        };
         versions.parts.insert(part.start, seen.clone());
         seen
     }

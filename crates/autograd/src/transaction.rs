@@ -5,6 +5,7 @@ use std::sync::MutexGuard;
 use gpu_core::kernels::Unary;
 use gpu_core::{Buffer, Device};
 
+use crate::blend::{self, Blend};
 use crate::compile::{self, Evaluation, Failure};
 use crate::donation::Donations;
 use crate::history::History;
@@ -43,6 +44,8 @@ pub struct Transaction {
     loss: Option<Tensor>,
     outputs: Vec<Tensor>,
     writes: Vec<(State, Tensor)>,
+    /// New values of parts of flat states, in order.
+    parts: Vec<(State, Vec<Blend>)>,
     /// Recorded updates are computed, but do not count yet.
     holds_updates: bool,
 }
@@ -139,6 +142,22 @@ impl Transaction {
         self.writes.push((state.clone(), dense(&value)));
     }
 
+    /// As [`write`](Transaction::write) for the part of a flat state that begins at an element.
+    ///
+    /// # Panics
+    /// When it does not fit.
+    #[track_caller]
+    pub fn write_part(mut self, state: &State, start: usize, value: &Tensor) -> Transaction {
+        let part = Blend::new(start, value.detach(), 0.0, 1.0);
+        part.check(&state.newest());
+        let at = self.parts.iter().position(|(written, _)| written.same(state)).unwrap_or_else(|| {
+            self.parts.push((state.clone(), vec![]));
+            self.parts.len() - 1
+        });
+        blend::insert(&mut self.parts[at].1, part, |_, part| part);
+        self
+    }
+
     /// Leaves [updates](State::update) to a later transaction: this one computes only a part of a step.
     pub(crate) fn hold_updates(mut self) -> Transaction {
         self.holds_updates = true;
@@ -148,7 +167,9 @@ impl Transaction {
     /// The version of a state that the transaction would make, or the newest.
     pub fn value(&self, state: &State) -> Tensor {
         let written = self.writes.iter().find(|(written, _)| written.same(state));
-        written.map_or_else(|| state.value(), |(_, value)| value.clone())
+        let whole = written.map_or_else(|| state.value(), |(_, value)| value.clone());
+        let parts = self.parts.iter().find(|(written, _)| written.same(state));
+        parts.map_or_else(|| whole.clone(), |(_, parts)| blend::replaced(&whole, parts))
     }
 
     /// Computes everything, and makes the new versions count.
@@ -158,6 +179,10 @@ impl Transaction {
     /// which are dropped. If a CPU kernel panicked while a state was overwritten, that state is lost: reading it gives
     /// [`Error::Freed`], and setting it, such as from a checkpoint, helps.
     pub fn run(mut self) -> Result<()> {
+        for state in self.parts.iter().map(|(state, _)| state.clone()).collect::<Vec<_>>() {
+            let whole = self.value(&state);
+            self.set(&state, whole);
+        }
         let Some(device) = self.device() else { return Ok(()) };
         let recorded = State::all_recorded(&device);
         record::end(&device);

@@ -127,8 +127,12 @@ impl Param {
     #[track_caller]
     pub fn write(&self, value: &Tensor, step: Transaction) -> Transaction {
         let place = self.lock();
-        assert!(place.is_own(), "{}: written beside the optimizer that updates it", self.name());
-        step.write(&place.state, value.detach())
+        if place.is_own() {
+            return step.write(&place.state, value.detach());
+        }
+        assert!(!self.is_parameter(), "{}: written beside the optimizer that updates it", self.name());
+        assert!(value.shape() == place.shape, "{}: {:?} for {:?}", self.name(), value.shape(), place.shape);
+        step.write_part(&place.state, place.start, value)
     }
 
     pub(crate) fn place(&self) -> Place {

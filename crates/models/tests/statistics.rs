@@ -61,6 +61,12 @@ fn check(device: &Device) {
     host_a = moved(&host_a, &batch_a.map(|v| 3.0 * v), 0.5, 0.5);
     assert!(close(&read(&a), &host_a) && close(&read(&b), &host_b), "{:?} {:?}", read(&a), read(&b));
 
+    // Written by a transaction, both at once.
+    let written = b.write(&(&x * 0.0).sum_all().expand(&[70]), a.write(&(&x * 2.0), Transaction::default()));
+    written.run().unwrap();
+    host_a = batch_a.map(|v| 2.0 * v).to_vec();
+    assert!(close(&read(&a), &host_a) && close(&read(&b), &[0.0; 70]), "{:?} {:?}", read(&a), read(&b));
+
     // A layer that is made later, with statistics of its own.
     let c = params.statistic("c", &[2], Init::ZEROS);
     let one = Tensor::ones(device, &[2]);
