@@ -120,11 +120,11 @@ impl State {
             return known.clone();
         }
         let here = |blend: &&Blend| blend.start == part.start;
-        let open = versions.blends.iter().any(|blend| here(&blend));
-        let seen = match versions.set.iter().find(here).filter(|_| !versions.has_recorded()) {
-            Some(set) => Part { start: 0, ..part }.of(&set.value),
-            None if open => part.of(versions.newest()),
-            None => part.of(versions.whole()),
+        let seen = match (&versions.update, versions.set.iter().find(here)) {
+            _ if versions.blends.iter().any(|blend| here(&blend)) => part.of(versions.newest()),
+            (None, Some(set)) => Part { start: 0, ..part }.of(&set.value),
+            (None, None) => part.of(&versions.current),
+            (Some(update), _) => part.of(update),
         };
         versions.parts.insert(part.start, seen.clone());
         seen
