@@ -1,16 +1,12 @@
 //! Changes of parts of a flat state, all made by one launch.
 
-use gpu_core::{DType, limits};
-
+use crate::compile::ALIGN;
 use crate::{Tensor, flatten_all};
-
-/// Parts begin at multiples of so many elements, so that kernels can write them in place.
-const ALIGN: usize = limits::BINDING_ALIGN / DType::BYTES;
 
 /// What becomes of a part of a state: `keep * old + share * value`.
 #[derive(Clone)]
 pub(crate) struct Blend {
-    /// First element of the part.
+    /// First element of the part: a multiple of [`ALIGN`], so that kernels can write it in place.
     pub start: usize,
     pub value: Tensor,
     pub keep: f32,
@@ -66,7 +62,7 @@ pub(crate) fn insert(parts: &mut Vec<Blend>, part: Blend, both: impl Fn(Blend, B
     }
 }
 
-/// A flat tensor whose parts are replaced by the values of `parts`, which are in order and begin at multiples of 256 bytes.
+/// A flat tensor whose parts are replaced by the values of `parts`, which are in order.
 pub(crate) fn replaced(old: &Tensor, parts: &[Blend]) -> Tensor {
     let mut pieces: Vec<Tensor> = vec![];
     let mut at = 0;

@@ -202,7 +202,7 @@ impl State {
         self.note_recorded(&versions);
         blend::insert(&mut versions.blends, blend, Blend::then);
         versions.parts.remove(&start);
-        let piled_up = versions.count(start, 1);
+        let piled_up = versions.count(&[(start, 1)]);
         drop(versions);
         self.compute_piled(piled_up);
     }
@@ -217,7 +217,7 @@ impl State {
         versions.update = Some(value);
         versions.blends.clear();
         versions.parts.clear();
-        let piled_up = times.iter().fold(false, |any, &(start, times)| versions.count(start, times) || any);
+        let piled_up = versions.count(times);
         drop(versions);
         self.compute_piled(piled_up);
     }
@@ -330,11 +330,12 @@ impl Versions {
         self.update.is_some() || !self.blends.is_empty()
     }
 
-    /// Counts recorded updates of a part; whether it is time to compute them.
-    fn count(&mut self, start: usize, times: u64) -> bool {
-        let count = self.counts.entry(start).or_default();
-        count.recorded += times;
-        count.recorded.is_multiple_of(MOST_RECORDED)
+    /// Counts recorded updates of parts; whether it is time to compute them.
+    fn count(&mut self, times: &[(usize, u64)]) -> bool {
+        let most = |counts: &HashMap<usize, Count>| counts.values().map(|c| c.recorded).max().unwrap_or(0);
+        let before = most(&self.counts);
+        times.iter().for_each(|&(start, times)| self.counts.entry(start).or_default().recorded += times);
+        before / MOST_RECORDED < most(&self.counts) / MOST_RECORDED
     }
 
     fn replace(&mut self, value: Tensor) {

@@ -12,6 +12,7 @@ pub mod detection;
 pub mod distributions;
 pub mod energy;
 mod error;
+mod flat;
 mod generate;
 pub mod generative;
 pub mod inference;

@@ -31,7 +31,7 @@ enum Kind {
     Statistic(Untracked),
 }
 
-/// Where the values of a parameter are: a state of its own, or a part of the flat one of an optimizer.
+/// Where the values of a parameter are: a state of its own, or a part of a flat one, of an optimizer or of a tree's statistics.
 #[derive(Clone)]
 pub(crate) struct Place {
     pub state: State,

@@ -19,6 +19,7 @@ pub use explain::{Passes, PlanView};
 pub use expr::Expr;
 pub use fuse::set_fusion;
 pub use lower::Lower;
+pub(crate) use place::ALIGN;
 pub use plan::plans;
 pub(crate) use plan::{Failure, run};
 pub(crate) use request::{Bytes, Evaluation, Source};

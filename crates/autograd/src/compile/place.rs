@@ -6,7 +6,7 @@ use gpu_core::{Arg, DType, Half, Layout, Role, limits};
 use super::expr::Expr;
 
 /// Elements between two positions at which a buffer can be bound.
-pub(super) const ALIGN: usize = limits::BINDING_ALIGN / DType::BYTES;
+pub(crate) const ALIGN: usize = limits::BINDING_ALIGN / DType::BYTES;
 
 /// A part of a slot.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,12 +1,10 @@
 //! Parameters of one group in one flat tensor, so that an update is a single launch.
 
-use autograd::{DType, Device, Gradients, Result, Role, State, Tensor, flatten_all};
+use autograd::{DType, Device, Gradients, Result, Role, State, Tensor};
 
 use crate::Param;
+use crate::flat::{ALIGN, join, padded, starts};
 use crate::params::Place;
-
-/// Each parameter starts at a multiple of this many elements, so that kernels can bind it by itself.
-const ALIGN: usize = gpu_core::limits::BINDING_ALIGN / gpu_core::DType::BYTES;
 
 /// Options that may differ between groups of parameters.
 #[derive(Clone, Copy, Debug)]
@@ -110,32 +108,6 @@ impl Group {
 
 fn detached(tensors: &[Tensor]) -> Vec<Tensor> {
     tensors.iter().map(Tensor::detach).collect()
-}
-
-/// Tensors (at least one) flattened one after the other, each at a multiple of the alignment.
-pub(crate) fn join(tensors: &[Tensor]) -> Tensor {
-    flatten_all(&tensors.iter().collect::<Vec<_>>(), ALIGN)
-}
-
-/// The tensors of given shapes that [`join`] put together.
-pub(super) fn split(flat: &Tensor, shapes: &[Vec<usize>]) -> Vec<Tensor> {
-    let part =
-        |(start, shape): (usize, &Vec<usize>)| flat.narrow(0, start, shape.iter().product()).reshape(shape);
-    starts(shapes).map(part).collect()
-}
-
-/// Where each part starts.
-pub(crate) fn starts(shapes: &[Vec<usize>]) -> impl Iterator<Item = (usize, &Vec<usize>)> {
-    shapes.iter().scan(0, |next, shape| {
-        let start = *next;
-        *next += padded(shape);
-        Some((start, shape))
-    })
-}
-
-/// Elements from the start of a part to that of the next.
-fn padded(shape: &[usize]) -> usize {
-    shape.iter().product::<usize>().next_multiple_of(ALIGN)
 }
 
 /// Zeros beside joined tensors of the given shapes.

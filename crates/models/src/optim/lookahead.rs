@@ -2,10 +2,11 @@
 
 use autograd::{Gradients, Result, Role, State, Tensor, Transaction};
 
-use super::flat::{Group, join, split};
+use super::flat::Group;
 use super::optimize::Optimize;
 use super::optimizer::{Optimizer, saved_state};
 use super::rule::Rule;
+use crate::flat::{join, split};
 
 /// Lookahead (Zhang et al. 2019, "Lookahead optimizer: k steps forward, 1 step back") around any optimizer: after every `k` steps
 /// the parameters go back to `slow + alpha (p - slow)`, which is then the new `slow`.

@@ -2,8 +2,8 @@
 
 use autograd::{Device, Gradients, Role, State, Tensor};
 
-use super::flat::join;
 use super::optimizer::saved_state;
+use crate::flat::join;
 
 /// Scales losses up so that small gradients do not vanish in f16, as `torch.amp.GradScaler` (Micikevicius et al. 2018, "Mixed
 /// precision training"). A step in which a gradient overflows changes nothing, and the scale is halved; after 2000 steps without

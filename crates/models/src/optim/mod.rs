@@ -8,7 +8,7 @@ mod adamax;
 mod asgd;
 mod average;
 mod constraint;
-pub(crate) mod flat;
+mod flat;
 mod lamb;
 mod lars;
 mod lbfgs;

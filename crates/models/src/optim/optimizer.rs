@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use autograd::{DType, Device, Gradients, Result, State, Tensor, Transaction};
 
 use super::constraint::Constraint;
-use super::flat::{Group, GroupOptions, Groups, join, split, zeros};
+use super::flat::{Group, GroupOptions, Groups, zeros};
 use super::optimize::Optimize;
 use super::rule::{Rule, Update};
+use crate::flat::{join, split};
 use crate::{Error, Param, Params};
 
 /// Which parameters are updated.

@@ -2,7 +2,7 @@
 
 use autograd::Tensor;
 
-use super::flat::{join, split};
+use crate::flat::{join, split};
 
 /// How an optimizer changes parameters; an optimizer is an [`Optimizer`] with a rule. A rule of one's own needs no more
 /// than this trait: the parameters of a group lie in one flat tensor, and an element-wise rule over it becomes one or two

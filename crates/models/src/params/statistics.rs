@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, Weak};
 use autograd::{Role, State, Tensor};
 
 use super::{Inner, Kind, Param, Place};
-use crate::optim::flat::{join, starts};
+use crate::flat::{join, starts};
 
 /// The statistics of a tree that were not tracked yet: each is in a state of its own.
 #[derive(Clone, Default)]

@@ -153,7 +153,7 @@ fn software(p: &MatMul, lanes: usize) -> (Vec<Variant>, usize) {
     }
     let mut options = vec![Variant::subgroup(lanes, swap, rows(16), cols)];
     if fewer >= 64 && p.k >= 64 {
-        // Faster by a tenth, and longer to compile by half a second.
+        // Faster by a tenth, but longer to compile.
         let long = p.outputs() * p.k >= 1 << 27;
         options.insert(usize::from(!long), Variant::subgroup(lanes, swap, rows(32), cols));
     }
