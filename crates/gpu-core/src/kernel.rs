@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::fmt::Debug;
 
 use crate::cpu::HOST_ALIGN;
+use crate::kernels::ChannelParts;
 use crate::limits;
 use crate::tune::{GpuProfile, Variants};
 use crate::wgsl::Source;
@@ -165,6 +166,11 @@ pub trait Kernel: Any + Debug + Send + Sync {
     /// is emitted once, by shaders that say so.
     fn emits(&self) -> bool {
         false
+    }
+
+    /// How its results are cut, where a launch can also take [parts](crate::kernels::WithParts) of their channels.
+    fn parts(&self) -> Option<ChannelParts> {
+        None
     }
 
     /// The ways to compute the kernel on such a GPU, when there is a choice.

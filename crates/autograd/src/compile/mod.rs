@@ -1,6 +1,7 @@
 //! From a recorded graph to a plan: merge what is equal, decide what is fused and what is concatenated in place, lower nodes to launches,
 //! schedule them, plan memory, cache by structure.
 
+mod channel_parts;
 mod concat_in_place;
 mod conv_moments;
 mod epilogue;

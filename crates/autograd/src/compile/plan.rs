@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use foldhash::HashMap;
 use gpu_core::{Access, Arg, Buffer, CommandGraph, DType, Device, Launch, Role, Slot, limits};
 
+use super::channel_parts::split_reductions;
 use super::conv_moments::fuse_moments;
 use super::epilogue::fuse_epilogues;
 use super::explain::{Passes, PlanView};
@@ -141,7 +142,8 @@ impl Plan {
         let mut steps = std::mem::take(&mut lowered.steps);
         fuse_moments(&mut steps, device.target());
         let lowered_steps = steps.len();
-        let steps = fuse_epilogues(steps, &lowered.slots, device.target());
+        let mut steps = fuse_epilogues(steps, &lowered.slots, device.target());
+        split_reductions(&mut steps, &mut lowered.slots, device.target());
         let emitted = steps.len();
         let launches = schedule(steps, device.target());
         let passes = Passes {

@@ -82,25 +82,31 @@ fn parts(binding: usize, part: &str) -> String {
     format!("@group(0) @binding({binding}) var<storage, read_write> parts: array<{part}>;\n")
 }
 
-/// The dispatch that combines the partial results of every channel, those of moments or two sums. Two results are bound from
-/// `first` on, the partial results behind them.
-fn combine(channels: usize, items: usize, first: usize, merge: Option<&str>, store: &str) -> Shader {
+/// The dispatch that combines the `count` partial results of every channel, those of moments or two sums. Two results are bound from
+/// `first` on, the partial results by `parts`.
+pub(super) fn combine(
+    channels: usize,
+    count: usize,
+    first: usize,
+    parts: &str,
+    merge: Option<&str>,
+    store: &str,
+) -> Shader {
     let result = |i: usize| {
         format!("@group(0) @binding({}) var<storage, read_write> result{i}: array<f32>;\n", first + i)
     };
-    let mut source =
-        Source::new(wgsl!("batch_norm_combine")).set("CHANNELS", channels).set("COUNT", splits(items));
+    let mut source = Source::new(wgsl!("batch_norm_combine")).set("CHANNELS", channels).set("COUNT", count);
     if let Some(merge) = merge {
         source = source.block("part", merge);
     }
-    let bindings = result(0) + &result(1) + &parts(first + 2, "Part");
+    let bindings = result(0) + &result(1) + parts;
     Shader::linear(source.block("bindings", &bindings).block("store", store).finish(), channels, 1)
 }
 
-/// As [`combine`], of two sums, the first of which is `own.x` in `store`.
+/// As [`combine`], of two sums, the first of which is `own.x` in `store`, bound behind the results.
 pub(super) fn combine_sums(channels: usize, items: usize, first: usize, store: &str) -> Shader {
     let merge = "alias Part = vec2<f32>;\nfn merge(a: Part, b: Part) -> Part { return a + b; }";
-    combine(channels, items, first, Some(merge), store)
+    combine(channels, splits(items), first, &parts(first + 2, "Part"), Some(merge), store)
 }
 
 /// Sets how a first stage splits its channels.
@@ -132,7 +138,7 @@ impl Kernel for ChannelMoments {
         let store = "        result0[c] = own.y + own.z;\n        result1[c] = own.w / own.x;";
         vec![
             Shader::linear(source.finish(), self.channels * splits(items), 64),
-            combine(self.channels, items, first, None, store),
+            combine(self.channels, splits(items), first, &parts(first + 2, "Part"), None, store),
         ]
     }
 

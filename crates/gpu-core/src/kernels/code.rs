@@ -96,7 +96,7 @@ impl Code {
     }
 
     /// The type of an argument: that of its inputs, or words where they differ or are packed.
-    fn argument_type(&self, argument: usize) -> DType {
+    pub fn argument_type(&self, argument: usize) -> DType {
         if self.packed(argument) {
             return DType::U32;
         }

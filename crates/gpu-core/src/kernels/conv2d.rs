@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::batch_norm::{ChannelMoments, Planes, put_moments};
+use super::channel_parts::ChannelParts;
 use super::conv2d_cpu::Engine;
 use super::conv2d_gpu::{self, Correlate, Variant, correlation};
 use super::epilogue::plain_result;
@@ -54,7 +55,7 @@ impl Conv2dShape {
     }
 
     /// Elements of x, weight and y.
-    pub(super) fn sizes(&self) -> [usize; 3] {
+    pub(crate) fn sizes(&self) -> [usize; 3] {
         let ([h, w], [oh, ow], [kh, kw]) = (self.input, self.output(), self.kernel);
         let weight = self.out_channels * (self.in_channels / self.groups) * kh * kw;
         [self.batch * self.in_channels * h * w, weight, self.batch * self.out_channels * oh * ow]
@@ -178,9 +179,8 @@ impl Kernel for Conv2d {
             Target::Cpu => self.engine.packed() * 4,
             Target::Gpu => {
                 4 * match self.variant {
-                    Variant::Direct => Gather::forward(&self.shape).packed(),
                     Variant::Subgroup(tile) => Correlate::forward(&self.shape, &self.x, tile).packed(),
-                    Variant::Shared(_) => 0,
+                    Variant::Direct | Variant::Shared(_) => 0,
                 }
             }
         }
@@ -196,6 +196,10 @@ impl Kernel for Conv2d {
 
     fn emits(&self) -> bool {
         self.shape.macs() > 0 && (self.variant != Variant::Direct || Gather::forward(&self.shape).whole())
+    }
+
+    fn parts(&self) -> Option<ChannelParts> {
+        (self.emits() && self.variant == Variant::Direct).then(|| Gather::forward(&self.shape).parts())
     }
 
     fn operand_elements(&self) -> usize {
@@ -226,6 +230,8 @@ impl Kernel for Conv2d {
 
 /// Iterations of all loops of an invocation stay well below 65,535, where some drivers stop.
 const ITERATIONS: usize = 16_384;
+/// Vectors of weights in workgroup memory: few enough that registers, not memory, bound the workgroups that run side by side.
+const STAGED: usize = 256;
 
 /// The convolution or its input gradient as `conv2d.wgsl` sees it.
 pub(super) struct Gather {
@@ -264,9 +270,13 @@ impl Gather {
         self.shape.kernel[0] * self.shape.kernel[1]
     }
 
-    /// Floats of the packed weights.
-    pub fn packed(&self) -> usize {
-        self.shape.groups * self.blocks() * self.block() * self.inner * self.area()
+    /// Source channels and taps whose weights are staged together: of as many channels as fit, in runs of one size, and then taps.
+    fn staged(&self) -> [usize; 2] {
+        let (channels, unroll) = self.step();
+        let (most, inner) = (STAGED / (self.block() / 4), self.inner.min(channels).max(1));
+        let channels = inner.div_ceil(inner.div_ceil(most)).next_multiple_of(unroll);
+        let taps = (1..=most / channels).rev().find(|&taps| self.area().is_multiple_of(taps));
+        [channels, taps.unwrap_or(1)]
     }
 
     /// Source channels of a dispatch, which are added up four, two or one in an iteration.
@@ -275,12 +285,23 @@ impl Gather {
         ((ITERATIONS / self.area().max(1)).max(1) * unroll, unroll)
     }
 
+    /// How the workgroups cut the output.
+    pub fn parts(&self) -> ChannelParts {
+        ChannelParts {
+            batch: self.shape.batch,
+            channels: self.outer * self.shape.groups,
+            output: self.output,
+            phases: if self.transposed { self.shape.stride } else { [1, 1] },
+            rows: self.block().min(self.outer),
+        }
+    }
+
     /// Whether one dispatch adds up all channels.
     pub fn whole(&self) -> bool {
         self.inner <= self.step().0
     }
 
-    /// Packing the weights, then one dispatch for every run of source channels that fits the iterations.
+    /// One dispatch for every run of source channels that fits the iterations.
     ///
     /// # Panics
     /// When the kernel has more than 16,384 elements.
@@ -288,54 +309,30 @@ impl Gather {
         assert!(self.area() <= ITERATIONS, "a kernel of {:?} is too large", self.shape.kernel);
         let (channels, unroll) = self.step();
         let first = (0..self.inner).step_by(channels);
-        let main = first.map(|c| self.main(source, c, (c + channels).min(self.inner), unroll));
-        [self.pack(source.arity())].into_iter().chain(main).collect()
-    }
-
-    /// `weight` is the binding of the weights; the output and the packed weights follow it.
-    fn pack(&self, weight: usize) -> Shader {
-        let area = self.area();
-        let (out, inner) =
-            if self.transposed { (area, self.outer * area) } else { (self.inner * area, area) };
-        let source = Source::new(wgsl!("conv2d_pack")).set("GROUPS", self.shape.groups);
-        let source = source.set("INNER", self.inner).set("OUTER", self.outer).set("AREA", area);
-        let source = source.set("BLOCKS", self.blocks()).set("BLOCK", self.block());
-        let source = source.set("STRIDE_OUT", out).set("STRIDE_IN", inner);
-        let bindings = format!(
-            "@group(0) @binding({weight}) var<storage, read> weight: array<f32>;\n\
-             @group(0) @binding({}) var<storage, read_write> packed: array<vec4<f32>>;",
-            weight + 2
-        );
-        let source = source.block("bindings", &bindings);
-        Shader::linear(source.finish(), self.packed() / 4, 64)
+        first.map(|c| self.main(source, c, (c + channels).min(self.inner), unroll)).collect()
     }
 
     fn main(&self, operand: &Prologue, first: usize, last: usize, unroll: usize) -> Shader {
         let shape = &self.shape;
-        let phases = if self.transposed { shape.stride } else { [1, 1] };
-        let grid = [0, 1].map(|d| self.output[d].div_ceil(phases[d]));
-        let step = |d: usize| match self.transposed {
-            true => shape.stride[d] / gcd(shape.stride[d], shape.dilation[d]),
-            false => 1,
-        };
-        let tiles = (shape.batch * grid[0] * grid[1]).div_ceil(4);
+        let parts = self.parts();
+        let (phases, tiles) = (parts.phases, parts.tiles());
         let mut source = Source::new(wgsl!("conv2d")).set("TRANSPOSED", self.transposed);
-        let pairs = [
-            ("SOURCE", self.source),
-            ("OUT", self.output),
-            ("PHASES", phases),
-            ("GRID", grid),
-            ("STEP", [step(0), step(1)]),
-        ];
+        let pairs =
+            [("SOURCE", self.source), ("OUT", self.output), ("PHASES", phases), ("GRID", parts.grid())];
         for (name, [h, w]) in pairs {
             source = source.set(&format!("{name}_H"), h).set(&format!("{name}_W"), w);
         }
         source = shape.set(source).set("INNER", self.inner).set("OUTER", self.outer);
         source = source.set("TILES", tiles).set("BLOCKS", self.blocks()).set("BLOCK", self.block());
         source = source.set("FIRST", first).set("LAST", last).set("UNROLL", unroll);
+        let (area, [channels, taps]) = (self.area(), self.staged());
+        let strides = if self.transposed { [area, self.outer * area] } else { [self.inner * area, area] };
+        source = source.set("STRIDE_OUT", strides[0]).set("STRIDE_IN", strides[1]);
+        source = source.set("CHANNELS", channels).set("TAPS", taps);
+        source = source.set("STAGED", channels * taps * (self.block() / 4));
         let bindings = format!(
-            "@group(0) @binding({}) var<storage, read_write> weights: array<vec4<f32>>;\n{}",
-            operand.arity() + 2,
+            "@group(0) @binding({}) var<storage, read> weight: array<f32>;\n{}",
+            operand.arity(),
             operand.wgsl("x", 0, 1)
         );
         let result = plain_result(operand.arity() + 1, "f32", 1);
@@ -344,7 +341,7 @@ impl Gather {
         let source =
             self.body(source, unroll).block("bindings", bindings.trim_end()).block("results", &result);
         let source = with_math(source, &[operand]).finish();
-        Shader::linear(source, tiles * phases[0] * phases[1] * self.blocks() * shape.groups, 64).emitting(1)
+        Shader::linear(source, tiles * phases[0] * phases[1] * self.blocks() * shape.groups, 1).emitting(1)
     }
 
     /// The lines for the accumulators of the block: as many as there are output channels.
@@ -353,24 +350,23 @@ impl Gather {
         let clear: String = (0..used).map(|r| format!("    var a{r} = vec4<f32>();\n")).collect();
         let mut body = String::new();
         for u in 0..unroll {
-            body += &format!("                let v{u} = select(vec4<f32>(), load4(at), live);\n");
+            body += &format!("                    let v{u} = select(vec4<f32>(), load4(at), live);\n");
             for v in 0..self.block() / 4 {
-                body += &format!("                let w{u}_{v} = weights[w + {v}u];\n");
+                body += &format!("                    let w{u}_{v} = staged[w + {v}u];\n");
             }
             for r in 0..used {
                 let lane = ["x", "y", "z", "w"][r % 4];
-                body += &format!("                a{r} += w{u}_{}.{lane} * v{u};\n", r / 4);
+                body += &format!("                    a{r} += w{u}_{}.{lane} * v{u};\n", r / 4);
             }
-            body += "                at += vec4<u32>(u32(SOURCE_H * SOURCE_W));\n";
-            body += "                w += BLOCK / 4u;\n";
+            body += "                    at += vec4<u32>(u32(SOURCE_H * SOURCE_W));\n";
+            body += "                    w += BLOCK / 4u;\n";
         }
-        let put = |r: usize| format!("    if ({r}u < rows) {{ put(to + {r}u * area, live, a{r}); }}\n");
+        let put = |r: usize| {
+            let live = if r == 0 { "live".to_owned() } else { format!("live & vec4<bool>({r}u < rows)") };
+            format!("    let stored{r} = put(to + {r}u * area, {live}, a{r});\n")
+        };
         let store: String = (0..used).map(put).collect();
         let trim = |text: String| text.trim_end().to_owned();
         source.block("clear", &trim(clear)).block("body", &trim(body)).block("store", &trim(store))
     }
-}
-
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
 }

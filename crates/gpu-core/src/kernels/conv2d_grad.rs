@@ -1,5 +1,6 @@
 //! Gradients of the two-dimensional convolution.
 
+use super::channel_parts::ChannelParts;
 use super::conv2d::{Conv2dShape, Gather};
 use super::conv2d_cpu::{Engine, WeightGradEngine};
 use super::conv2d_gpu::{self, Correlate, Variant, WeightGradProduct, WeightGradTiles, correlation};
@@ -50,9 +51,8 @@ impl Kernel for Conv2dInputGrad {
             Target::Cpu => self.engine.packed() * 4,
             Target::Gpu => {
                 4 * match self.variant {
-                    Variant::Direct => Gather::input_grad(&self.shape).packed(),
                     Variant::Subgroup(tile) => Correlate::input_grad(&self.shape, &self.dy, tile).packed(),
-                    Variant::Shared(_) => 0,
+                    Variant::Direct | Variant::Shared(_) => 0,
                 }
             }
         }
@@ -68,6 +68,10 @@ impl Kernel for Conv2dInputGrad {
 
     fn emits(&self) -> bool {
         self.shape.macs() > 0 && (self.variant != Variant::Direct || Gather::input_grad(&self.shape).whole())
+    }
+
+    fn parts(&self) -> Option<ChannelParts> {
+        (self.emits() && self.variant == Variant::Direct).then(|| Gather::input_grad(&self.shape).parts())
     }
 
     fn operand_elements(&self) -> usize {

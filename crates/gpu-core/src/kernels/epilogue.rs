@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::channel_parts::ChannelParts;
 use super::map::{Map, index_code};
 use super::prologue::vectors;
 use crate::cpu::HOST_ALIGN;
@@ -154,15 +155,18 @@ impl Fused {
         (0..self.kept.len()).map(|r| format!(", value{r}: {}", t(self.result_type(r).wgsl()))).collect()
     }
 
-    /// WGSL that binds everything that the code needs, and `fn emit(i: u32, value0: T, ..)`, which stores what it makes of element `i`.
+    /// WGSL that binds everything that the code needs, and `fn emit(i: u32, value0: T, ..)`, which stores what it makes of element `i`, and
+    /// returns the last of it.
     fn emit(&self) -> String {
         let (code, first) = (&self.map.code, self.kernel.access().len());
         let mut text: String =
             self.others().enumerate().map(|(n, a)| code.binding("in", a, first + n)).collect();
         text += &self.bind_outputs(1);
+        let last = *self.outputs().last().expect("an output");
         text += &format!(
-            "\nfn emit(i: u32{}) {{\n{}",
+            "\nfn emit(i: u32{}) -> {} {{\n{}",
             self.parameters(str::to_owned),
+            self.output_type(last).wgsl(),
             index_code(&self.layouts())
         );
         for i in 0..code.layouts.len() {
@@ -184,7 +188,11 @@ impl Fused {
                 }
             };
         }
-        text + "}"
+        text += &match last {
+            Output::Kept(r) => format!("    return value{r};\n}}"),
+            Output::Mapped(m) => format!("    return r{};\n}}", code.program.outputs()[m]),
+        };
+        text
     }
 
     /// As [`emit`](Fused::emit), with `fn emit4(i: u32, value0: vec4<T>, ..)` of the elements from `i` on, a multiple of four: in vectors where
@@ -262,7 +270,7 @@ impl Fused {
 }
 
 /// WGSL of a kernel's own block `results`, with one result of type `t` bound at `binding`: `emit`, or for a width of 4 `emit4`, which
-/// the shader calls once with every element and its number.
+/// the shader calls once with every element and its number. `emit` returns what it has stored last.
 pub(super) fn plain_result(binding: usize, t: &str, width: usize) -> String {
     match width {
         4 => format!(
@@ -271,7 +279,7 @@ pub(super) fn plain_result(binding: usize, t: &str, width: usize) -> String {
         ),
         _ => format!(
             "@group(0) @binding({binding}) var<storage, read_write> y: array<{t}>;\n\n\
-             fn emit(i: u32, value: {t}) {{\n    y[i] = value;\n}}"
+             fn emit(i: u32, value: {t}) -> {t} {{\n    y[i] = value;\n    return value;\n}}"
         ),
     }
 }
@@ -310,6 +318,11 @@ impl Kernel for Fused {
             }
         }
         shaders
+    }
+
+    fn parts(&self) -> Option<ChannelParts> {
+        let last = *self.outputs().last()?;
+        self.kernel.parts().filter(|_| self.output_type(last) == DType::F32)
     }
 
     fn operand_elements(&self) -> usize {

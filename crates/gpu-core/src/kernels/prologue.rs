@@ -143,6 +143,28 @@ impl Prologue {
         text
     }
 
+    /// WGSL of `fn load_NAME(i: u32, given: f32) -> T`, which reads its arguments as `NAME0..` but for those that `are_given`: their
+    /// element is `given`.
+    pub(super) fn wgsl_given(&self, name: &str, are_given: impl Fn(usize) -> bool) -> String {
+        let load = |i: usize| match are_given(self.code.argument(i)) {
+            true => format!("    let r{i} = given;\n"),
+            false => self.code.load(name, i),
+        };
+        let loads: String = (0..self.simple.len()).map(load).collect();
+        format!(
+            "fn load_{name}(i: u32, given: f32) -> {} {{\n{}{loads}{}    return r{};\n}}\n",
+            self.dtype().wgsl(),
+            index_code(&self.simple),
+            self.code.program.wgsl(),
+            self.code.program.types().len() - 1
+        )
+    }
+
+    /// The code and how its inputs lie.
+    pub(super) fn code(&self) -> &Code {
+        &self.code
+    }
+
     /// WGSL that binds the inputs from binding `first` on as `NAME0..` and defines `fn load_NAME(o: u32, e: u32) -> T`: the element
     /// with number `o` in the outer dimensions and `e` in the others. One number of both would overflow where the operand has more
     /// than 2^32 elements.

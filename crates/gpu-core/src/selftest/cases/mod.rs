@@ -2,6 +2,7 @@
 
 mod attention;
 mod batch_norm;
+mod channel_parts;
 mod conv2d;
 mod cross_entropy;
 mod epilogue;
@@ -28,6 +29,7 @@ pub(super) fn all() -> Vec<Case> {
     [
         attention::cases(),
         batch_norm::cases(),
+        channel_parts::cases(),
         conv2d::cases(),
         cross_entropy::cases(),
         epilogue::cases(),

@@ -1,0 +1,80 @@
+//! On a GPU the launch that stores a tensor takes parts of the moments or sums of its channels along, where it can: batch norm's
+//! reductions then read nothing from memory but the parts.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use gpu_core::kernels::{ChannelMoments, ChannelReduction, ChannelSums, WithParts};
+use gpu_core::{Access, Arg, Kernel, Launch, Role, Target};
+
+use super::fuse;
+use super::place::{SlotKind, VirtualSlot};
+use super::schedule::{Step, Touched, overlap};
+
+/// Splits the reductions that the launches before them can begin.
+pub(super) fn split_reductions(steps: &mut [Step], slots: &mut Vec<VirtualSlot>, target: Target) {
+    if target == Target::Cpu || !fuse::enabled() {
+        return;
+    }
+    for at in 0..steps.len() {
+        if let Some((producer, both, combine)) = split(steps, at, slots, target) {
+            (steps[producer], steps[at]) = (Step::Kernel(both), Step::Kernel(combine));
+        }
+    }
+}
+
+fn reduction(kernel: &dyn Kernel) -> Option<ChannelReduction> {
+    let any = kernel as &dyn Any;
+    let moments = || any.downcast_ref::<ChannelMoments>().cloned().map(ChannelReduction::Moments);
+    moments().or_else(|| any.downcast_ref::<ChannelSums>().cloned().map(ChannelReduction::Sums))
+}
+
+/// Where step `at` is a reduction: the step that makes its operand, the launch of both, and the one that combines the parts.
+fn split(
+    steps: &[Step],
+    at: usize,
+    slots: &mut Vec<VirtualSlot>,
+    target: Target,
+) -> Option<(usize, Launch, Launch)> {
+    let Step::Kernel(launch) = &steps[at] else { return None };
+    let reduction = reduction(&**launch.kernel())?;
+    let (reads, rest) = launch.args().split_at(reduction.reads());
+    let writes = |step: &Step| Touched::by(step).writes;
+    let producer = steps[..at].iter().rposition(|step| overlap(&writes(step), reads))?;
+    let Step::Kernel(before) = &steps[producer] else { return None };
+    let kernel = before.kernel();
+    kernel.parts()?;
+    let access = kernel.access();
+    let result = before.args()[access.iter().rposition(|&a| a == Access::Write)?];
+    // What it reads beside the result is there before.
+    let others = reads.iter().filter(|&arg| *arg != result);
+    if others.clone().any(|arg| overlap(&writes(&steps[producer]), &[*arg])) {
+        return None;
+    }
+    let (own, scratch) = before.args().split_at(access.len());
+    let mut args = own.to_vec();
+    let places = reads.iter().map(|arg| {
+        let read =
+            |(i, known): (usize, &Arg)| known == arg && access.get(i).is_none_or(|a| *a == Access::Read);
+        (*arg != result).then(|| {
+            args.iter().enumerate().position(|(i, known)| read((i, known))).unwrap_or_else(|| {
+                args.push(*arg);
+                args.len() - 1
+            })
+        })
+    });
+    let places: Vec<Option<usize>> = places.collect();
+    let combine = reduction.combine(kernel.parts()?.count());
+    let parts = Arg { slot: slots.len(), offset: 0, bytes: combine.bytes() };
+    let both = WithParts::new(kernel.clone(), reduction, places)?;
+    args.push(parts);
+    args.extend(scratch);
+    let both = Launch::new(Arc::new(both), args);
+    let fits = both.args().len() <= target.arguments() && both.bound_twice(target).is_none();
+    if !fits {
+        return None;
+    }
+    slots.push(VirtualSlot { kind: SlotKind::Temp, bytes: parts.bytes, role: Role::Activation });
+    let combine = Launch::new(Arc::new(combine), [&[parts], &rest[..2]].concat());
+    Some((producer, both, combine))
+}

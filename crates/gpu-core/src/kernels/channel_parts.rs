@@ -1,0 +1,467 @@
+//! Moments and sums of channels, taken by the launch that stores the tensor: its workgroups reduce what they have in registers, and a
+//! second launch combines their parts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::batch_norm::{ChannelMoments, ChannelSums, combine, put_moments};
+use super::layer_norm::Moments;
+use super::prologue::Prologue;
+use crate::kernel::RawArg;
+use crate::wgsl::wgsl;
+use crate::{Access, Args, Cost, Kernel, Shader, Target};
+
+/// How a kernel cuts its result `[N, C, H, W]`: a workgroup has 256 pixels of one phase, of some channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChannelParts {
+    pub batch: usize,
+    pub channels: usize,
+    /// `[H, W]`
+    pub output: [usize; 2],
+    /// Pixels with the same remainders of their coordinates modulo these are computed together.
+    pub phases: [usize; 2],
+    /// Channels of a workgroup: the shader has stored `stored0` to `stored{rows - 1}`, four pixels each.
+    pub rows: usize,
+}
+
+/// Pixels of a workgroup.
+const PIXELS: usize = 256;
+
+impl ChannelParts {
+    /// Pixels of a phase along both dimensions.
+    pub fn grid(&self) -> [usize; 2] {
+        [0, 1].map(|d| self.output[d].div_ceil(self.phases[d]))
+    }
+
+    /// Workgroups of a phase, of all images.
+    pub fn tiles(&self) -> usize {
+        (self.batch * self.grid()[0] * self.grid()[1]).div_ceil(PIXELS)
+    }
+
+    /// Parts of a channel.
+    pub fn count(&self) -> usize {
+        self.tiles() * self.phases[0] * self.phases[1]
+    }
+
+    /// The part of pixel `s` of image `n`.
+    fn part(&self, n: usize, s: usize) -> usize {
+        let ([high, wide], [_, by]) = (self.grid(), self.phases);
+        let [row, col] = [s / self.output[1], s % self.output[1]];
+        let phase = row % self.phases[0] * by + col % by;
+        phase * self.tiles() + ((n * high + row / self.phases[0]) * wide + col / by) / PIXELS
+    }
+}
+
+/// What is taken of every channel.
+#[derive(Clone, Debug)]
+pub enum ChannelReduction {
+    Moments(ChannelMoments),
+    Sums(ChannelSums),
+}
+
+impl ChannelReduction {
+    /// `[N, C, S]`
+    fn sizes(&self) -> [usize; 3] {
+        match self {
+            ChannelReduction::Moments(m) => [m.batch, m.channels, m.spatial],
+            ChannelReduction::Sums(s) => [s.batch, s.channels, s.spatial],
+        }
+    }
+
+    /// The operands, each with the number of its first argument.
+    fn operands(&self) -> Vec<(&Prologue, usize)> {
+        match self {
+            ChannelReduction::Moments(m) => vec![(&m.x, 0)],
+            ChannelReduction::Sums(s) => vec![(&s.x, 0), (&s.dy, s.x.arity())],
+        }
+    }
+
+    /// How the parts of a channel are combined, and what is made of them.
+    pub fn combine(&self, parts: usize) -> CombineParts {
+        let moments = matches!(self, ChannelReduction::Moments(_));
+        CombineParts { channels: self.sizes()[1], parts, moments }
+    }
+
+    /// Number of arguments that it reads.
+    pub fn reads(&self) -> usize {
+        let mean = usize::from(matches!(self, ChannelReduction::Sums(_)));
+        self.operands().iter().map(|(o, _)| o.arity()).sum::<usize>() + mean
+    }
+}
+
+/// A kernel that stores a tensor `[N, C, H, W]`, and the parts of a reduction of its channels.
+///
+/// Arguments: those of the kernel; what the reduction reads beside them; written: the parts, four floats each, `[C, parts]`: count, mean
+/// (the sum of two floats) and squared deviations, or two sums. [`CombineParts`] makes results of them.
+#[derive(Clone, Debug)]
+pub struct WithParts {
+    kernel: Arc<dyn Kernel>,
+    reduction: ChannelReduction,
+    /// For every argument that the reduction reads: its binding, or `None` for the last output of the kernel.
+    places: Vec<Option<usize>>,
+    parts: ChannelParts,
+}
+
+impl WithParts {
+    /// `places` has the binding of every argument that the reduction reads: one of the kernel's, or numbers from its last on in
+    /// the order of their first use. `None` is what the kernel stores last. `None` where such a launch can't be.
+    pub fn new(
+        kernel: Arc<dyn Kernel>,
+        reduction: ChannelReduction,
+        places: Vec<Option<usize>>,
+    ) -> Option<WithParts> {
+        let parts = kernel.parts()?;
+        let [high, wide] = parts.output;
+        let same = reduction.sizes() == [parts.batch, parts.channels, high * wide];
+        let operands = reduction.operands();
+        let given = |&(operand, first): &(&Prologue, usize)| {
+            let code = operand.code();
+            let mut inputs = (0..code.layouts.len()).filter(|&i| places[first + code.argument(i)].is_none());
+            inputs.all(|i| {
+                let layout = &code.layouts[i];
+                layout.is_contiguous() && layout.offset() == 0 && code.half(i).is_none()
+            })
+        };
+        let lies_so = operands.iter().all(given);
+        let takes = match &reduction {
+            ChannelReduction::Moments(m) => m.x.is_plain() && places == [None],
+            ChannelReduction::Sums(_) => places.last().is_some_and(Option::is_some),
+        };
+        let fits = same && lies_so && takes && kernel.scratch(Target::Gpu) == 0;
+        let all = WithParts { kernel, reduction, places, parts };
+        (fits && all.text(all.kernel.shaders().first()?.source()).is_some()).then_some(all)
+    }
+
+    fn own(&self) -> usize {
+        self.kernel.access().len()
+    }
+
+    /// Arguments of the reduction that are not the kernel's.
+    fn others(&self) -> usize {
+        self.places.iter().flatten().max().map_or(0, |&last| (last + 1).saturating_sub(self.own()))
+    }
+
+    /// The last output of the kernel.
+    fn result(&self) -> usize {
+        self.kernel.access().iter().rposition(|&a| a == Access::Write).expect("a kernel writes")
+    }
+
+    /// WGSL of the functions `part_of` and `merge` for a shader. `None` where that has bound an argument as something else.
+    fn text(&self, shader: &str) -> Option<String> {
+        let mut bound = bound(shader);
+        let mut text = format!(
+            "@group(0) @binding({}) var<storage, read_write> parts: array<vec4<f32>>;\n",
+            self.own() + self.others()
+        );
+        // The name of an argument bound before, or a new one.
+        let mut named = |place: usize, name: String, t: String| match bound.get(&place) {
+            Some((known, of)) => (*of == t).then(|| known.clone()),
+            None => {
+                text += &format!("@group(0) @binding({place}) var<storage, read> {name}: array<{t}>;\n");
+                bound.insert(place, (name.clone(), t));
+                Some(name)
+            }
+        };
+        let mut functions = String::new();
+        for ((operand, first), name) in self.reduction.operands().into_iter().zip(["x", "dy"]) {
+            let name = format!("part_{name}");
+            let mut load = operand.wgsl_given(&name, |a| self.places[first + a].is_none());
+            for a in 0..operand.arity() {
+                let Some(place) = self.places[first + a] else { continue };
+                let own = format!("{name}{a}");
+                let known = named(place, own.clone(), operand.code().argument_type(a).wgsl().into())?;
+                load = load.replace(&format!("{own}["), &format!("{known}["));
+            }
+            functions += &load;
+        }
+        match &self.reduction {
+            ChannelReduction::Moments(_) => functions += MOMENTS,
+            ChannelReduction::Sums(_) => {
+                let mean = self.places.last().copied().flatten()?;
+                let mean = named(mean, "part_mean".into(), "f32".into())?;
+                functions += &SUMS.replace("MEAN", &mean);
+            }
+        }
+        Some(text + &functions)
+    }
+
+    /// WGSL that reduces what the invocations have stored, four channels at a time, and writes the parts.
+    fn reduce(&self) -> String {
+        let mut text = String::new();
+        for first in (0..self.parts.rows).step_by(4) {
+            text += "    workgroupBarrier();\n";
+            for r in 0..4 {
+                let row = first + r;
+                let part = match row < self.parts.rows {
+                    true => {
+                        let live = format!("live & vec4<bool>({row}u < rows)");
+                        let channel = format!("group * OUTER + min(block * BLOCK + {row}u, OUTER - 1u)");
+                        format!("part_of(to + {row}u * area, {live}, stored{row}, {channel})")
+                    }
+                    false => "vec4<f32>()".into(),
+                };
+                text += &format!("    staged[{}u + local] = {part};\n", 64 * r);
+            }
+            text += &format!(
+                "    workgroupBarrier();\n    \
+                 {{\n        \
+                 let first = local / 16u * 64u + local % 16u;\n        \
+                 let low = merge(staged[first], staged[first + 16u]);\n        \
+                 let both = merge(low, merge(staged[first + 32u], staged[first + 48u]));\n        \
+                 workgroupBarrier();\n        \
+                 staged[local] = both;\n    }}\n    \
+                 workgroupBarrier();\n    \
+                 if (local < 4u && {first}u + local < rows) {{\n        \
+                 var all = staged[local * 16u];\n        \
+                 for (var k = 1u; k < 16u; k++) {{\n            \
+                 all = merge(all, staged[local * 16u + k]);\n        }}\n        \
+                 let channel = group * OUTER + block * BLOCK + {first}u + local;\n        \
+                 parts[channel * {}u + g % (TILES * PHASES_H * PHASES_W)] = rounded(all);\n    }}\n",
+                self.parts.count()
+            );
+        }
+        text
+    }
+}
+
+/// Part of four pixels; `merge` as in `batch_norm_combine.wgsl`. `rounded` moves the mean into the first of its floats.
+const MOMENTS: &str = "
+fn merge(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
+    if (b.x == 0.0) {
+        return a;
+    }
+    if (a.x == 0.0) {
+        return b;
+    }
+    let share = b.x / (a.x + b.x);
+    let d = (b.y - a.y) + (b.z - a.z);
+    return vec4<f32>(a.x + b.x, a.y, a.z + d * share, a.w + b.w + d * d * a.x * share);
+}
+
+fn rounded(a: vec4<f32>) -> vec4<f32> {
+    let mean = a.y + a.z;
+    return vec4<f32>(a.x, mean, (a.y - mean) + a.z, a.w);
+}
+
+fn part_of(at: vec4<u32>, live: vec4<bool>, stored: vec4<f32>, channel: u32) -> vec4<f32> {
+    let count = dot(vec4<f32>(live), vec4<f32>(1.0));
+    if (count == 0.0) {
+        return vec4<f32>();
+    }
+    // Deviations from one of the values: nothing cancels.
+    let near = select(select(select(stored.w, stored.z, live.z), stored.y, live.y), stored.x, live.x);
+    let d = select(vec4<f32>(), stored - near, live);
+    let offset = dot(d, vec4<f32>(1.0)) / count;
+    let e = select(vec4<f32>(), d - offset, live);
+    return vec4<f32>(count, near, offset, dot(e, e));
+}
+";
+
+const SUMS: &str = "
+fn merge(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
+    return a + b;
+}
+
+fn rounded(a: vec4<f32>) -> vec4<f32> {
+    return a;
+}
+
+fn part_of(at: vec4<u32>, live: vec4<bool>, stored: vec4<f32>, channel: u32) -> vec4<f32> {
+    let mean = MEAN[channel];
+    var sums = vec4<f32>();
+    for (var i = 0u; i < 4u; i++) {
+        if (live[i]) {
+            let dy = load_part_dy(at[i], stored[i]);
+            sums.x += dy;
+            sums.y += dy * (load_part_x(at[i], stored[i]) - mean);
+        }
+    }
+    return sums;
+}
+";
+
+/// The names and element types of a shader's bindings, by number.
+fn bound(shader: &str) -> HashMap<usize, (String, String)> {
+    let binding = |line: &str| {
+        let (number, rest) = line.strip_prefix("@group(0) @binding(")?.split_once(')')?;
+        let (name, t) = rest.split_once("> ")?.1.split_once(": array<")?;
+        Some((number.parse().ok()?, (name.to_owned(), t.strip_suffix(">;")?.to_owned())))
+    };
+    shader.lines().filter_map(binding).collect()
+}
+
+impl Kernel for WithParts {
+    fn name(&self) -> &'static str {
+        self.kernel.name()
+    }
+
+    fn shape(&self) -> String {
+        let what = match self.reduction {
+            ChannelReduction::Moments(_) => "moments",
+            ChannelReduction::Sums(_) => "sums",
+        };
+        format!("{}, and {what} of channels", self.kernel.shape())
+    }
+
+    fn access(&self) -> Vec<Access> {
+        let others = std::iter::repeat_n(Access::Read, self.others());
+        self.kernel.access().into_iter().chain(others).chain([Access::Write]).collect()
+    }
+
+    fn scratch(&self, target: Target) -> usize {
+        self.kernel.scratch(target)
+    }
+
+    fn shaders(&self) -> Vec<Shader> {
+        let mut shaders = self.kernel.shaders();
+        for shader in &mut shaders {
+            let text = self.text(shader.source()).expect("as when it was made");
+            shader.set("MERGED", PIXELS);
+            let plain = self.reduction.operands().iter().all(|(operand, _)| operand.is_identity());
+            shader.block("part", text.trim(), if plain { "" } else { wgsl!("math") });
+            shader.block("parts", self.reduce().trim_end(), "");
+        }
+        shaders
+    }
+
+    fn operand_elements(&self) -> usize {
+        self.kernel.operand_elements()
+    }
+
+    fn run(&self, args: &Args) {
+        let (own, scratch) = (self.own(), self.kernel.scratch(Target::Cpu) > 0);
+        let last = self.access().len();
+        let of_kernel = (0..own).chain(scratch.then_some(last)).map(|a| args.raw(a));
+        // SAFETY: the kernel's own arguments, whose memory is only read after it has run.
+        self.kernel.run(&unsafe { Args::new(of_kernel) });
+        let read = |place: &Option<usize>| RawArg {
+            access: Access::Read,
+            ..args.raw(place.unwrap_or(self.result()))
+        };
+        // SAFETY: as above; nothing here is written.
+        let reads = unsafe { Args::new(self.places.iter().map(read)) };
+        let [batch, channels, spatial] = self.reduction.sizes();
+        let count = self.parts.count();
+        let out: &mut [[f32; 4]] = args.write(last - 1);
+        let all = |operand: &Prologue, first: usize| {
+            let mut values = vec![0.0f32; operand.numel()];
+            operand.bind(&reads, first).reader().copy(0, &mut values);
+            values
+        };
+        let pixels = |c: usize| {
+            let each = move |n: usize| (0..spatial).map(move |s| (n, s));
+            (0..batch)
+                .flat_map(each)
+                .map(move |(n, s)| (c * count + self.parts.part(n, s), (n * channels + c) * spatial + s))
+        };
+        match &self.reduction {
+            ChannelReduction::Moments(m) => {
+                let (x, mut parts) = (all(&m.x, 0), vec![Moments::default(); out.len()]);
+                for (part, i) in (0..channels).flat_map(pixels) {
+                    parts[part].merge(Moments { count: 1.0, mean: x[i].into(), squares: 0.0 });
+                }
+                for (out, Moments { count, mean, squares }) in out.iter_mut().zip(&parts) {
+                    let rest = mean - f64::from(*mean as f32);
+                    *out = [*count as f32, *mean as f32, rest as f32, *squares as f32];
+                }
+            }
+            ChannelReduction::Sums(s) => {
+                let (x, dy) = (all(&s.x, 0), all(&s.dy, s.x.arity()));
+                let mean: &[f32] = reads.read(self.places.len() - 1);
+                let mut parts = vec![[0.0f64; 2]; out.len()];
+                for (c, (part, i)) in (0..channels).flat_map(|c| pixels(c).map(move |p| (c, p))) {
+                    let dy = f64::from(dy[i]);
+                    parts[part][0] += dy;
+                    parts[part][1] += dy * f64::from(x[i] - mean[c]);
+                }
+                for (out, [dy, product]) in out.iter_mut().zip(&parts) {
+                    *out = [*dy as f32, *product as f32, 0.0, 0.0];
+                }
+            }
+        }
+    }
+
+    fn cost(&self) -> Cost {
+        let Cost { flops, bytes } = self.kernel.cost();
+        let [n, c, s] = self.reduction.sizes();
+        let read = |&(operand, first): &(&Prologue, usize)| {
+            let given = (0..operand.code().layouts.len())
+                .filter(|&i| self.places[first + operand.code().argument(i)].is_none())
+                .count();
+            operand.work().1 - (4 * n * c * s * given) as u64
+        };
+        let more: u64 = self.reduction.operands().iter().map(read).sum();
+        Cost { flops: flops + 4 * (n * c * s) as u64, bytes: bytes + more }
+    }
+}
+
+/// Combines the parts that [`WithParts`] has taken of every channel.
+///
+/// Arguments: parts `[C, parts]` of four floats; written: mean and biased variance, or the two sums, `[C]` each.
+#[derive(Clone, Debug)]
+pub struct CombineParts {
+    channels: usize,
+    /// Parts of a channel.
+    parts: usize,
+    /// Whether they are moments.
+    moments: bool,
+}
+
+impl CombineParts {
+    /// Bytes of the parts.
+    pub fn bytes(&self) -> usize {
+        self.channels * self.parts * size_of::<[f32; 4]>()
+    }
+}
+
+impl Kernel for CombineParts {
+    fn name(&self) -> &'static str {
+        "combine_parts"
+    }
+
+    fn access(&self) -> Vec<Access> {
+        vec![Access::Read, Access::Write, Access::Write]
+    }
+
+    fn shaders(&self) -> Vec<Shader> {
+        let (merge, store) = match self.moments {
+            true => (None, "        result0[c] = own.y + own.z;\n        result1[c] = own.w / own.x;"),
+            false => (
+                Some("alias Part = vec4<f32>;\nfn merge(a: Part, b: Part) -> Part { return a + b; }"),
+                "        result0[c] = own.x;\n        result1[c] = own.y;",
+            ),
+        };
+        let parts = "@group(0) @binding(0) var<storage, read> parts: array<Part>;\n";
+        vec![combine(self.channels, self.parts, 1, parts, merge, store)]
+    }
+
+    fn run(&self, args: &Args) {
+        let parts: &[[f32; 4]] = args.read(0);
+        let (first, second): (&mut [f32], &mut [f32]) = (args.write(1), args.write(2));
+        let channels = parts.chunks_exact(self.parts);
+        if self.moments {
+            let moments = |[count, mean, rest, squares]: [f32; 4]| Moments {
+                count: count.into(),
+                mean: f64::from(mean) + f64::from(rest),
+                squares: squares.into(),
+            };
+            let channel = |parts: &[[f32; 4]]| {
+                let mut all = Moments::default();
+                parts.iter().filter(|part| part[0] > 0.0).for_each(|part| all.merge(moments(*part)));
+                all
+            };
+            return put_moments(&channels.map(channel).collect::<Vec<_>>(), first, second);
+        }
+        for (c, parts) in channels.enumerate() {
+            let sum = |k: usize| parts.iter().map(|part| f64::from(part[k])).sum::<f64>() as f32;
+            (first[c], second[c]) = (sum(0), sum(1));
+        }
+    }
+
+    fn cost(&self) -> Cost {
+        Cost {
+            flops: (4 * self.channels * self.parts) as u64,
+            bytes: (self.bytes() + 8 * self.channels) as u64,
+        }
+    }
+}

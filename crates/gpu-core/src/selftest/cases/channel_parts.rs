@@ -1,0 +1,109 @@
+use std::sync::Arc;
+
+use super::{Case, noise};
+use crate::kernels::{
+    Binary, ChannelMoments, ChannelReduction, ChannelSums, CombineParts, Conv2d, Conv2dInputGrad,
+    Conv2dShape, Fused, Instr, Map, Program, Prologue, Unary, WithParts,
+};
+use crate::{DType, Kernel, Layout};
+
+pub(super) fn cases() -> Vec<Case> {
+    let shape = Conv2dShape {
+        batch: 5,
+        in_channels: 3,
+        out_channels: 11,
+        groups: 1,
+        input: [9, 11],
+        kernel: [3, 3],
+        stride: [1, 1],
+        padding: [1, 1],
+        dilation: [1, 1],
+    };
+    let grouped = Conv2dShape { in_channels: 6, out_channels: 9, groups: 3, batch: 12, ..shape };
+    let strided = Conv2dShape { stride: [2, 2], batch: 9, ..shape };
+    let shapes = [shape, grouped, strided];
+    let all = shapes.into_iter().flat_map(|shape| [moments(shape), sums(shape), behind_code(shape)]);
+    all.chain([combined(true), combined(false)]).collect()
+}
+
+fn with_parts(
+    kernel: impl Kernel + 'static,
+    reduction: ChannelReduction,
+    places: Vec<Option<usize>>,
+) -> (WithParts, usize) {
+    let kernel: Arc<dyn Kernel> = Arc::new(kernel);
+    let bytes = reduction.combine(kernel.parts().expect("it has parts").count()).bytes();
+    (WithParts::new(kernel, reduction, places).expect("it fits"), bytes / 4)
+}
+
+/// A convolution and the moments of its output.
+fn moments(s: Conv2dShape) -> Case {
+    let (x, y) = ([s.batch, s.in_channels, s.input[0], s.input[1]], s.output());
+    let (batch, channels, spatial) = (s.batch, s.out_channels, y[0] * y[1]);
+    let output = Prologue::plain(DType::F32, Layout::contiguous(&[batch, channels, spatial]));
+    let reduction = ChannelReduction::Moments(ChannelMoments { batch, channels, spatial, x: output });
+    let conv = Conv2d::new(s, Prologue::plain(DType::F32, Layout::contiguous(&x)));
+    let (kernel, parts) = with_parts(conv, reduction, vec![None]);
+    let case = Case::new(kernel, 1e-5).floats(&noise(x.iter().product(), 1)).floats(&noise(s.sizes()[1], 2));
+    case.writes(batch * channels * spatial).writes(parts)
+}
+
+/// An input gradient `dx`, and sums of `where(z > 0, dx, 0)` beside x, for a z of its own.
+fn sums(s: Conv2dShape) -> Case {
+    let (x, [oh, ow]) = ([s.batch, s.in_channels, s.input[0] * s.input[1]], s.output());
+    let (batch, channels, spatial) = (x[0], x[1], x[2]);
+    let [dense, per_channel] = [Layout::contiguous(&x), Layout::new(x.to_vec(), vec![0, 1, 0], 0)];
+    let code = [Instr::Const(DType::F32, 0), Instr::Binary(Binary::Gt, 1, 2), Instr::Select(3, 0, 2)];
+    let masked = Prologue::new(Program::new(&[DType::F32; 2], &code), vec![dense.clone(), dense.clone()]);
+    let code = [Instr::Binary(Binary::Add, 0, 1)];
+    let shifted = Prologue::new(Program::new(&[DType::F32; 2], &code), vec![dense, per_channel]);
+    let reduction = ChannelReduction::Sums(ChannelSums { batch, channels, spatial, x: shifted, dy: masked });
+    let dy = Prologue::plain(DType::F32, Layout::contiguous(&[s.batch, s.out_channels, oh, ow]));
+    let gradients = noise(dy.numel(), 1);
+    // x, its shift, which is the mean, too, and z, which is x.
+    let places = vec![Some(3), Some(4), None, Some(3), Some(4)];
+    let (kernel, parts) = with_parts(Conv2dInputGrad::new(s, dy), reduction, places);
+    let case = Case::new(kernel, 2e-5).floats(&gradients).floats(&noise(s.sizes()[1], 2));
+    let case = case.writes(batch * channels * spatial).floats(&noise(batch * channels * spatial, 3));
+    case.floats(&noise(channels, 4)).writes(parts)
+}
+
+/// `dx + a` for a convolution's input gradient `dx`, which gets no memory, and sums of it beside the same a.
+fn behind_code(s: Conv2dShape) -> Case {
+    let (x, [oh, ow]) = ([s.batch, s.in_channels, s.input[0] * s.input[1]], s.output());
+    let (batch, channels, spatial) = (x[0], x[1], x[2]);
+    let (dense, count) = (Layout::contiguous(&x), batch * channels * spatial);
+    let add = Program::new(&[DType::F32; 2], &[Instr::Binary(Binary::Add, 0, 1)]);
+    let map = Map::new(add, &[dense.clone(), dense.clone()], dense.clone());
+    let dy = Prologue::plain(DType::F32, Layout::contiguous(&[s.batch, s.out_channels, oh, ow]));
+    let gradients = noise(dy.numel(), 1);
+    let kernel: Arc<dyn Kernel> = Arc::new(Conv2dInputGrad::new(s, dy));
+    let fused = Fused::new(kernel, map, vec![Some(0), None], vec![false]).expect("it emits");
+    let relu = Program::new(&[DType::F32], &[Instr::Unary(Unary::Relu, 0)]);
+    let (x, dy) = (Prologue::plain(DType::F32, dense.clone()), Prologue::new(relu, vec![dense]));
+    let reduction = ChannelReduction::Sums(ChannelSums { batch, channels, spatial, x, dy });
+    let (kernel, parts) = with_parts(fused, reduction, vec![Some(3), None, Some(4)]);
+    let case = Case::new(kernel, 2e-5).floats(&gradients).floats(&noise(s.sizes()[1], 2)).writes(count);
+    case.floats(&noise(count, 3)).floats(&noise(channels, 4)).writes(parts)
+}
+
+/// Parts of two channels, one of which has an empty part.
+fn combined(moments: bool) -> Case {
+    let plain = Prologue::plain(DType::F32, Layout::contiguous(&[1, 2, 1]));
+    let (batch, channels, spatial) = (1, 2, 1);
+    let reduction = match moments {
+        true => ChannelReduction::Moments(ChannelMoments { batch, channels, spatial, x: plain }),
+        false => {
+            let (x, dy) = (plain.clone(), plain);
+            ChannelReduction::Sums(ChannelSums { batch, channels, spatial, x, dy })
+        }
+    };
+    let kernel: CombineParts = reduction.combine(70);
+    let numbers = noise(140, 7);
+    let part = |i: usize| match i {
+        3 => [0.0; 4],
+        _ => [(i % 5 + 1) as f32, 5.0 + numbers[i], 1e-7 * numbers[139 - i], numbers[i].abs()],
+    };
+    let parts: Vec<f32> = (0..140).flat_map(part).collect();
+    Case::new(kernel, 2e-6).floats(&parts).writes(2).writes(2)
+}
