@@ -76,6 +76,9 @@ fn main(
         }
         //!end loads
         workgroupBarrier();
+        // What else is made of the tiles.
+        //!begin rows
+        //!end rows
         for (var d = 0u; d < DEPTH; d += 4u) {
             //!begin products
             for (var q = d; q < d + 4u; q++) {

@@ -13,6 +13,7 @@ mod memory;
 mod place;
 mod plan;
 mod request;
+mod row_sums;
 mod schedule;
 mod simplify;
 

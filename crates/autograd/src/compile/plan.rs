@@ -13,6 +13,7 @@ use super::lower::Lower;
 use super::memory::{self, Temp};
 use super::place::SlotKind;
 use super::request::Evaluation;
+use super::row_sums::fuse_row_sums;
 use super::schedule::schedule;
 use super::simplify::simplify;
 use crate::op::Op;
@@ -141,6 +142,7 @@ impl Plan {
         let mut lowered = Lower::run(device, &request, &wiring);
         let mut steps = std::mem::take(&mut lowered.steps);
         fuse_moments(&mut steps, device.target());
+        fuse_row_sums(&mut steps, &mut lowered.slots, device.target());
         let lowered_steps = steps.len();
         let mut steps = fuse_epilogues(steps, &lowered.slots, device.target());
         split_reductions(&mut steps, &mut lowered.slots, device.target());

@@ -9,7 +9,8 @@ mod variant;
 use gemm::Parallelism;
 use rayon::prelude::*;
 
-use super::reduce::{ReduceOp, Stage, position_fn};
+use super::reduce::{Reduce, ReduceOp, Stage, position_fn};
+use super::workgroup_tile::sums_of_split;
 use crate::layout::simplify;
 use crate::tune::{GpuProfile, Variants};
 use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader, Target};
@@ -18,7 +19,7 @@ use variant::{Form, Variant};
 /// `y[.., i, j] = sum over k of a[.., i, k] * b[.., k, j]`, for `a` of `[.., M, K]` and `b` of `[.., K, N]` with the
 /// same leading dimensions (strides of 0 repeat a matrix, and any other strides are read in place, too).
 ///
-/// Arguments: `a`, `b`, and `y`, contiguous `[.., M, N]`; all f32.
+/// Arguments: `a`, `b`, and `y`, contiguous `[.., M, N]`; all f32. With [row sums](MatMul::with_row_sums) these follow, `[M]`.
 #[derive(Clone, Debug)]
 pub struct MatMul {
     m: usize,
@@ -28,6 +29,8 @@ pub struct MatMul {
     b: Factor,
     /// How a GPU computes it.
     variant: Variant,
+    /// Whether the sums of the rows of `a` are a second output.
+    row_sums: bool,
 }
 
 /// One factor: the layout of its batch dimensions, with the offset, and its strides along M or N and along K.
@@ -60,10 +63,33 @@ impl MatMul {
             a: Factor { batch: a_batch, step: a_steps[0], deep: a_steps[1], end: end(&a) },
             b: Factor { batch: b_batch, step: b_steps[1], deep: b_steps[0], end: end(&b) },
             variant: Variant::ANY,
+            row_sums: false,
         };
         product.merge();
         product.variant = Variant::portable(&product);
         product
+    }
+
+    /// The product with the sums of the rows of `a` along: the gradient of a bias beside that of its weight. `None` where `sums` are other
+    /// sums of the same buffer, or the product is not computed by tiles of a workgroup, which have the rows in their memory.
+    pub fn with_row_sums(&self, sums: &Reduce) -> Option<MatMul> {
+        let (kept, reduced) = sums.sum_of_memory()?;
+        let along = |l: &Layout, size: usize, stride: isize| l.shape() == [size] && l.strides() == [stride];
+        let same = along(kept, self.m, self.a.step) && along(reduced, self.k, self.a.deep);
+        let same = same && kept.offset() == self.a.batch.offset();
+        let tiles = matches!(self.variant.form, Form::Shared { .. }) && self.outputs() > 0;
+        let fits = same && tiles && self.batches() == 1 && !self.row_sums;
+        fits.then(|| MatMul { row_sums: true, ..self.clone() })
+    }
+
+    /// The binding of scratch memory.
+    fn scratch_binding(&self) -> usize {
+        self.access().len()
+    }
+
+    /// Elements of a split's partial results.
+    fn partial(&self) -> usize {
+        self.outputs() + if self.row_sums { sums_of_split(self.m) } else { 0 }
     }
 
     /// Makes one tall product of those of many `a` with one `b`, where strides allow.
@@ -133,7 +159,8 @@ impl Kernel for MatMul {
     }
 
     fn access(&self) -> Vec<Access> {
-        vec![Access::Read, Access::Read, Access::Write]
+        let outputs = 1 + usize::from(self.row_sums);
+        [vec![Access::Read; 2], vec![Access::Write; outputs]].concat()
     }
 
     fn scratch(&self, target: Target) -> usize {
@@ -141,7 +168,7 @@ impl Kernel for MatMul {
             Target::Cpu => self.cpu_splits(),
             Target::Gpu => self.splits(),
         };
-        if splits > 1 { splits * self.outputs() * 4 } else { 0 }
+        if splits > 1 { splits * self.partial() * 4 } else { 0 }
     }
 
     fn shaders(&self) -> Vec<Shader> {
@@ -155,26 +182,30 @@ impl Kernel for MatMul {
         );
         let mut shaders = vec![tiles];
         if splits > 1 {
-            let outputs = self.outputs();
+            let outputs = self.outputs() + if self.row_sums { self.m } else { 0 };
             let sum = Stage {
                 op: ReduceOp::Sum,
                 dtype: DType::F32,
                 kept: Layout::contiguous(&[outputs]),
-                reduced: Layout::new(vec![splits], vec![outputs as isize], 0),
+                reduced: Layout::new(vec![splits], vec![self.partial() as isize], 0),
                 input: None,
                 first: 0,
                 splits: 1,
-                output: 2,
+                output: self.scratch_binding() - 1,
                 kept_fast: true,
             };
-            shaders.push(sum.shader());
+            let mut sum = sum.shader();
+            if self.row_sums {
+                sum.block("results", &both_results(self.outputs()), "");
+            }
+            shaders.push(sum);
         }
         shaders
     }
 
     /// Not of nothing, as a reduction.
     fn emits(&self) -> bool {
-        self.outputs() > 0 && self.k > 0
+        self.outputs() > 0 && self.k > 0 && !self.row_sums
     }
 
     fn operand_elements(&self) -> usize {
@@ -182,13 +213,17 @@ impl Kernel for MatMul {
     }
 
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
-        Some(variant::variants(self, gpu))
+        // Row sums are added to a variant that was chosen.
+        (!self.row_sums).then(|| variant::variants(self, gpu))
     }
 
     fn run(&self, args: &Args) {
         let (a, b): (&[f32], &[f32]) = (args.read(0), args.read(1));
         let y = &mut args.write::<f32>(2)[..self.outputs()];
         assert!(self.a.end <= a.len() && self.b.end <= b.len(), "matmul reads outside of its arguments");
+        if self.row_sums {
+            self.sum_rows(a, args.write(3));
+        }
         if self.k == 0 || y.is_empty() {
             return y.fill(0.0);
         }
@@ -196,7 +231,7 @@ impl Kernel for MatMul {
         if depth == self.k {
             return self.tasks(a, b, y, depth);
         }
-        let parts = &mut args.write::<f32>(3)[..self.k.div_ceil(depth) * y.len()];
+        let parts = &mut args.write::<f32>(self.scratch_binding())[..self.k.div_ceil(depth) * y.len()];
         self.tasks(a, b, parts, depth);
         y.copy_from_slice(&parts[..y.len()]);
         for part in parts[y.len()..].chunks_exact(y.len()) {
@@ -206,12 +241,31 @@ impl Kernel for MatMul {
 
     fn cost(&self) -> Cost {
         let (batches, m, n, k) = (self.batches() as u64, self.m as u64, self.n as u64, self.k as u64);
-        let bytes = (self.a.end + self.b.end + self.outputs()) as u64 * 4;
-        Cost { flops: 2 * batches * m * n * k, bytes }
+        let sums = if self.row_sums { m } else { 0 };
+        let bytes = ((self.a.end + self.b.end + self.outputs()) as u64 + sums) * 4;
+        Cost { flops: 2 * batches * m * n * k + sums * k, bytes }
     }
 }
 
+/// WGSL of the block `results` of the sum of partial results: `outputs` products, and the sums of rows behind them.
+fn both_results(outputs: usize) -> String {
+    format!(
+        "@group(0) @binding(2) var<storage, read_write> y: array<f32>;\n\
+         @group(0) @binding(3) var<storage, read_write> row_sums: array<f32>;\n\n\
+         fn emit(i: u32, value: f32) {{\n    \
+         if (i < {outputs}u) {{\n        y[i] = value;\n    }} else {{\n        row_sums[i - {outputs}u] = value;\n    }}\n}}"
+    )
+}
+
 impl MatMul {
+    fn sum_rows(&self, a: &[f32], sums: &mut [f32]) {
+        for (row, sum) in sums[..self.m].iter_mut().enumerate() {
+            let first = self.a.batch.offset() as isize + row as isize * self.a.step;
+            let term = |k: usize| f64::from(a[(first + k as isize * self.a.deep) as usize]);
+            *sum = (0..self.k).map(term).sum::<f64>() as f32;
+        }
+    }
+
     /// Fills `y` of `[splits, batches, M, N]` with the products over parts of `depth` of the inner dimension.
     fn tasks(&self, a: &[f32], b: &[f32], y: &mut [f32], depth: usize) {
         let (rows, splits, batches) = (self.cpu_rows(), self.k.div_ceil(depth), self.batches());

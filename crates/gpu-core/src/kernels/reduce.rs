@@ -91,6 +91,12 @@ impl Reduce {
         }
     }
 
+    /// Where the terms of the outputs lie in memory, for the sum of a tensor of floats: over the outputs, and over the terms of one.
+    pub(super) fn sum_of_memory(&self) -> Option<(&Layout, &Layout)> {
+        let plain = self.split.is_none() && self.input.dtype() == DType::F32;
+        (self.op == ReduceOp::Sum && plain).then_some((&self.kept, &self.reduced))
+    }
+
     /// Number of splits of every stage on a GPU. The last is 1; all keep the loops of one invocation short.
     fn stages(&self) -> Vec<usize> {
         let (kept, mut left, mut stages) = (self.kept.numel(), self.reduced.numel(), vec![]);

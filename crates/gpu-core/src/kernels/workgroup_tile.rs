@@ -36,7 +36,23 @@ pub(super) struct TileProduct<'a> {
     pub b: BlockLoad,
     /// WGSL that stores a vector, given expressions for its row, its first column and itself, as far as it is inside.
     pub store: &'a dyn Fn(&str, &str, &str) -> String,
+    /// WGSL that stores the sum of a row of the split, given expressions for the row and the sum, if rows are summed, too.
+    pub store_sum: Option<&'a dyn Fn(&str, &str) -> String>,
 }
+
+/// Elements behind the partial products of a split for its sums of rows: whole vectors.
+pub(super) fn sums_of_split(rows: usize) -> usize {
+    rows.next_multiple_of(4)
+}
+
+/// WGSL that adds the elements of a row of `a_tile`, by the first tile of a row of tiles.
+const ROW_SUMS: &str = "        if (col == 0u && local < ROWS) {
+            var part = 0.0;
+            for (var d = 0u; d < DEPTH; d++) {
+                part += a_tile[d * (ROWS / 4u) + local / 4u][local % 4u];
+            }
+            row_sum += part;
+        }";
 
 impl WorkgroupTile {
     /// The dispatch that computes all tiles of a product that is not empty.
@@ -44,8 +60,12 @@ impl WorkgroupTile {
         let [batches, m, n, k] = product.size;
         let (down, along) = (m.div_ceil(self.rows), n.div_ceil(self.cols));
         let splits = k.div_ceil(product.chunk).max(1);
-        let sums: String =
+        let mut sums: String =
             self.sums().map(|(r, h)| format!("    var sum{r}_{h} = vec4<f32>(0.0);\n")).collect();
+        let rows = if product.store_sum.is_some() { ROW_SUMS } else { "" };
+        if product.store_sum.is_some() {
+            sums += "    var row_sum = 0.0;\n";
+        }
         let loads = self.loads('a', self.rows, &product.a) + &self.loads('b', self.cols, &product.b);
         let source = Source::new(wgsl!("matmul_shared"))
             .set("M", m)
@@ -64,6 +84,7 @@ impl WorkgroupTile {
             .block("results", &product.results)
             .block("sums", &sums)
             .block("loads", &loads)
+            .block("rows", rows)
             .block("products", &self.products())
             .block("store", &self.store(product));
         Shader::linear(source.finish(), down * along * batches * splits, 1)
@@ -120,11 +141,16 @@ impl WorkgroupTile {
 
     fn store(&self, product: &TileProduct) -> String {
         let halves = self.micro / 4;
-        let mut text = "    let first = (split * BATCHES + batch) * M * N;\n".to_owned();
+        let between = product.store_sum.map_or(0, |_| sums_of_split(product.size[1]));
+        let mut text = format!("    let first = (split * BATCHES + batch) * M * N + split * {between}u;\n");
         for (r, h) in self.sums() {
             let row = format!("row + down * 4u + {}u", r / 4 * (self.rows / halves) + r % 4);
             let col = format!("col + along * 4u + {}u", h * (self.cols / halves));
             text += &(product.store)(&row, &col, &format!("sum{r}_{h}"));
+        }
+        if let Some(store) = product.store_sum {
+            let store = store("row + local", "row_sum");
+            text += &format!("    if (col == 0u && local < ROWS && row + local < M) {{ {store} }}\n");
         }
         text
     }

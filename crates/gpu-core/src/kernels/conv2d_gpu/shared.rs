@@ -96,6 +96,7 @@ pub(in crate::kernels) fn correlation(
             a: block('a', true),
             b: block('b', false),
             store: &|row, col, value| put_vector(row, col, value),
+            store_sum: None,
         });
         shader.emitting(1)
     };
@@ -195,6 +196,7 @@ impl<'a> WeightGradProduct<'a> {
             a: block('a', true),
             b: block('b', true),
             store: &put,
+            store_sum: None,
         })
     }
 }

@@ -134,7 +134,7 @@ impl MatMul {
 
     /// The block `results` of a dispatch that computes tiles: of `y`, or with splits of the partial products in the scratch memory.
     pub(super) fn results(&self, width: usize) -> String {
-        plain_result(if self.splits() > 1 { 3 } else { 2 }, "f32", width)
+        plain_result(if self.splits() > 1 { self.scratch_binding() } else { 2 }, "f32", width)
     }
 
     /// Such a dispatch, which emits the results unless they are partial.

@@ -10,14 +10,25 @@ use crate::kernels::workgroup_tile::{BlockLoad, TileProduct, WorkgroupTile};
 pub(super) fn shader(p: &MatMul, micro: usize) -> Shader {
     let tile = WorkgroupTile { rows: p.variant.rows, cols: p.variant.cols, micro };
     let (a, b) = (Side::a(p, tile.rows), Side::b(p, tile.cols));
+    let sum = |row: &str, sum: &str| match p.splits() {
+        1 => format!("row_sums[{row}] = {sum};"),
+        // Behind the partial products of the split.
+        _ if p.width() == 4 => format!("let at = first + M * N + {row}; y[at / 4u][at % 4u] = {sum};"),
+        _ => format!("y[first + M * N + {row}] = {sum};"),
+    };
+    let mut results = p.results(p.width());
+    if p.row_sums && p.splits() == 1 {
+        results += "\n@group(0) @binding(3) var<storage, read_write> row_sums: array<f32>;\n";
+    }
     let shader = tile.shader(&TileProduct {
         size: [p.batches(), p.m, p.n, p.k],
         chunk: chunk(p.k, p.splits()),
         accessors: p.accessors(&a, &b),
-        results: p.results(p.width()),
+        results,
         a: block(&a),
         b: block(&b),
         store: &|row, col, value| p.store_vector(row, col, value),
+        store_sum: p.row_sums.then_some(&sum),
     });
     p.tiles(shader, p.width())
 }
