@@ -19,7 +19,7 @@ const LOWEST: f32 = -3.4e38;
 @group(0) @binding(2) var<storage, read> v: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(4) var<storage, read> stats: array<f32>;
-@group(0) @binding(6) var<storage, read_write> dkv_result: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> gradients: array<vec4<f32>>;
 
 fn q_row(batch: u32, i: u32) -> i32 { return i32(batch * QUERIES + i); }
 fn k_row(batch: u32, i: u32) -> i32 { return i32(batch * KEYS + i); }
@@ -72,7 +72,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
         //!end add
     }
     //!begin store
-    dkv_result[i] = dk0 * SCALE;
-    dkv_result[COUNT + i] = dv0;
+    gradients[i] = dk0 * SCALE;
+    gradients[COUNT + i] = dv0;
     //!end store
 }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::fmt::Debug;
 
 use crate::cpu::HOST_ALIGN;
-use crate::kernels::ChannelParts;
+use crate::kernels::{ChannelParts, PartialSum};
 use crate::limits;
 use crate::tune::{GpuProfile, Variants};
 use crate::wgsl::Source;
@@ -170,6 +170,12 @@ pub trait Kernel: Any + Debug + Send + Sync {
 
     /// How its results are cut, where a launch can also take [parts](crate::kernels::WithParts) of their channels.
     fn parts(&self) -> Option<ChannelParts> {
+        None
+    }
+
+    /// Where the terms of each output lie in scratch memory before the last dispatch, if that adds them up and nothing else:
+    /// [`Unsummed`](crate::kernels::Unsummed) leaves it to a launch for many kernels.
+    fn partial_sums(&self) -> Option<Vec<PartialSum>> {
         None
     }
 

@@ -10,6 +10,7 @@ mod expr;
 mod fuse;
 mod lower;
 mod memory;
+mod partial_sums;
 mod place;
 mod plan;
 mod request;

@@ -11,6 +11,7 @@ use super::epilogue::fuse_epilogues;
 use super::explain::{Passes, PlanView};
 use super::lower::Lower;
 use super::memory::{self, Temp};
+use super::partial_sums::join_sums;
 use super::place::SlotKind;
 use super::request::Evaluation;
 use super::row_sums::fuse_row_sums;
@@ -145,7 +146,9 @@ impl Plan {
         fuse_row_sums(&mut steps, &mut lowered.slots, device.target());
         let lowered_steps = steps.len();
         let mut steps = fuse_epilogues(steps, &lowered.slots, device.target());
+        let epilogues = lowered_steps - steps.len();
         split_reductions(&mut steps, &mut lowered.slots, device.target());
+        let steps = join_sums(steps, &mut lowered.slots, device.target());
         let emitted = steps.len();
         let launches = schedule(steps, device.target());
         let passes = Passes {
@@ -153,7 +156,7 @@ impl Plan {
             merged: wiring.live.iter().filter(|&&l| !l).count(),
             views: request.nodes.iter().zip(&wiring.live).filter(|(n, live)| **live && n.is_view()).count(),
             inlined: lowered.inlined,
-            epilogues: lowered_steps - emitted,
+            epilogues,
             horizontal: emitted - launches.len(),
             live_bytes: live_bytes(&lowered, &launches),
         };

@@ -258,14 +258,15 @@ impl KernelOp for Attention {
         let sums = &outputs[1];
         let stats = Meta::new(&[&[2], sums.shape()].concat(), DType::F32);
         let stats = Tensor::record(AttentionStats, &[&outputs[0], dy, sums], vec![stats]).remove(0);
-        let shapes =
-            [Meta::new(&stored(q.shape()), DType::F32), Meta::new(&[k.numel() + v.numel()], DType::F32)];
         let all: Vec<&Tensor> = [q, k, v, dy, &stats].into_iter().chain(mask).collect();
-        let gradients = Tensor::record(AttentionGrad(*self), &all, shapes.to_vec());
-        let part = |t: &Tensor, start: usize| {
-            Some(turned(&gradients[1].narrow(0, start, t.numel()).reshape(&stored(t.shape()))))
-        };
-        let mut found = vec![Some(turned(&gradients[0])), part(k, 0), part(v, k.numel())];
+        let joined = Joined::of([q, k, v].map(Tensor::shape));
+        let meta = Meta::new(&joined.shape, DType::F32);
+        let gradients = Tensor::record(AttentionGrad(*self), &all, vec![meta]).remove(0);
+        let mut found: Vec<Option<Tensor>> = (joined.parts.iter().zip([q, k, v]))
+            .map(|(&[start, len], t)| {
+                Some(turned(&gradients.narrow(joined.dim as isize, start, len).reshape(&stored(t.shape()))))
+            })
+            .collect();
         // Of a mask it needs the matrix that the kernels avoid. It is computed only where somebody asks for it.
         found.extend(mask.map(|m| m.dtype().is_float().then(|| self.slopes([q, k, v, &turned(dy)], mask).1)));
         found
@@ -298,8 +299,42 @@ impl KernelOp for AttentionStats {
     }
 }
 
+/// How the gradients of queries, keys and values lie in one tensor: those of equal shapes side by side at every position, as one
+/// projection before attention has them, others one behind the other.
+struct Joined {
+    shape: Vec<usize>,
+    dim: usize,
+    /// First index and length of each along the dimension.
+    parts: [[usize; 2]; 3],
+}
+
+impl Joined {
+    /// Of inputs of these shapes `[.., T, E]`.
+    fn of(shapes: [&[usize]; 3]) -> Joined {
+        let [q, k, v] = shapes.map(|shape| shape.iter().product::<usize>());
+        if shapes[0] != shapes[1] || shapes[1] != shapes[2] {
+            return Joined { shape: vec![q + k + v], dim: 0, parts: [[0, q], [q, k], [q + k, v]] };
+        }
+        let mut shape = stored(shapes[0]);
+        // Before heads and features.
+        let dim = shape.len() - if shape.len() >= 4 { 2 } else { 1 };
+        shape.insert(dim, 3);
+        Joined { shape, dim, parts: [[0, 1], [1, 1], [2, 1]] }
+    }
+
+    /// Their layouts, for inputs of these shapes.
+    fn layouts(&self, shapes: [&[usize]; 3]) -> [Layout; 3] {
+        let whole = Layout::contiguous(&self.shape);
+        [0, 1, 2].map(|i| {
+            let [start, len] = self.parts[i];
+            let part = whole.slice(self.dim, start, len, 1).reshape(&stored(shapes[i]));
+            turned_layout(&part.expect("a dimension of one, or a dense part"))
+        })
+    }
+}
+
 /// From queries, keys, values, the output's gradient (in [`stored`] order), statistics and perhaps the mask to the gradients
-/// of the queries, and those of keys and values one behind the other; all in [`stored`] order.
+/// of queries, keys and values, [`Joined`] in [`stored`] order.
 #[derive(Debug, Hash)]
 struct AttentionGrad(Attention);
 
@@ -309,17 +344,15 @@ impl KernelOp for AttentionGrad {
     }
 
     fn lower(&self, cx: &mut Lower) {
-        if zeros(cx, 2) {
+        if zeros(cx, 1) {
             return;
         }
         let (inputs, [q, k, v], mask) = self.0.inputs(cx, 5);
         let (dy_arg, dy) = cx.input(3);
-        let [dq, dk, dv] =
-            [&inputs.q, &inputs.k, &inputs.v].map(|l| turned_layout(&Layout::contiguous(&stored(l.shape()))));
-        let dv = Layout::new(dv.shape().to_vec(), dv.strides().to_vec(), dk.numel());
+        let shapes = [&inputs.q, &inputs.k, &inputs.v].map(Layout::shape);
+        let [dq, dk, dv] = Joined::of(shapes).layouts(shapes);
         let reads = [q, k, v, dy_arg, cx.dense(4)];
-        let outputs = [cx.output(0), cx.output(1)];
-        let args: Vec<Arg> = reads.into_iter().chain(mask).chain(outputs).collect();
+        let args: Vec<Arg> = reads.into_iter().chain(mask).chain([cx.output(0)]).collect();
         cx.launch(kernels::AttentionGrad::new(&inputs, &turned_layout(&dy), [&dq, &dk, &dv]), &args);
     }
 
@@ -329,8 +362,15 @@ impl KernelOp for AttentionGrad {
             let (p, ds) = self.0.slopes([q, k, v, &dy], inputs.get(5));
             let ds = ds * f32::from_bits(self.0.scale_bits);
             let (dk, dv) = (ds.transpose(-1, -2).matmul(q), p.transpose(-1, -2).matmul(&dy));
-            let flat = |t: &Tensor| turned(t).reshape(&[t.numel()]);
-            vec![turned(&ds.matmul(k)), cat(&[&flat(&dk), &flat(&dv)], 0)]
+            let joined = Joined::of([q, k, v].map(Tensor::shape));
+            let part = |(t, [_, len]): (&Tensor, [usize; 2])| {
+                let mut shape = joined.shape.clone();
+                shape[joined.dim] = len;
+                turned(t).reshape(&shape)
+            };
+            let dq = ds.matmul(k);
+            let parts: Vec<Tensor> = [&dq, &dk, &dv].into_iter().zip(joined.parts).map(part).collect();
+            vec![cat(&parts.iter().collect::<Vec<_>>(), joined.dim as isize)]
         })
     }
 }

@@ -70,14 +70,18 @@ impl KernelOp for Concat {
 
     fn lower(&self, cx: &mut Lower) {
         let whole = Layout::contiguous(&cx.output_meta(0).shape);
-        let out = cx.concatenated_output();
         let mut start = 0;
-        for i in 0..cx.inputs() {
+        let part = |i: usize| {
             let len = cx.input_meta(i).shape[self.dim];
-            let part = whole.slice(self.dim, start, len, 1);
-            cx.write_part(i, out, part);
             start += len;
+            whole.slice(self.dim, start - len, len, 1)
+        };
+        let parts: Vec<Layout> = (0..cx.inputs()).map(part).collect();
+        if cx.lies_joined(&whole, &parts) {
+            return;
         }
+        let out = cx.concatenated_output();
+        parts.into_iter().enumerate().for_each(|(i, part)| cx.write_part(i, out, part));
     }
 
     fn absorbs(&self, _: usize, _: Target) -> bool {

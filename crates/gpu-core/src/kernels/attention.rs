@@ -48,9 +48,8 @@ pub struct Attention {
 /// Gradients of [`Attention`]: with `p` the softmax, `dv = p^T dy`, and with `ds = p (dy v^T - delta)`, `dq = scale ds k` and
 /// `dk = scale ds^T q`.
 ///
-/// Arguments: q, k, v, dy (like y), `stats` of [`AttentionStats`] and, if there is one, mask; written: dq through its layout
-/// `[.., T, E]`; dk through its layout `[.., S, E]` and, in the same buffer since shaders bind no more than eight, dv through
-/// its layout `[.., S, V]`. The layouts of gradients have neighbouring columns.
+/// Arguments: q, k, v, dy (like y), `stats` of [`AttentionStats`] and, if there is one, mask; written, all in one buffer: dq through
+/// its layout `[.., T, E]`, dk through its `[.., S, E]` and dv through its `[.., S, V]`. These have neighbouring columns.
 #[derive(Clone, Debug)]
 pub struct AttentionGrad {
     problem: Problem,
@@ -258,7 +257,7 @@ impl Kernel for AttentionGrad {
 
     fn access(&self) -> Vec<Access> {
         let reads = 5 + usize::from(self.problem.mask.is_some());
-        [vec![Access::Read; reads], vec![Access::Write; 2]].concat()
+        [vec![Access::Read; reads], vec![Access::Write]].concat()
     }
 
     fn shaders(&self) -> Vec<Shader> {
@@ -276,7 +275,7 @@ impl Kernel for AttentionGrad {
         let reads = 5 + usize::from(self.problem.mask.is_some());
         let mask: &[u32] = if reads == 6 { args.read(5) } else { &[] };
         let inputs = [args.read(0), args.read(1), args.read(2), args.read(3), args.read(4)];
-        backward::run(self, inputs, mask, args.write(reads), args.write(reads + 1));
+        backward::run(self, inputs, mask, args.write(reads));
     }
 
     fn cost(&self) -> Cost {

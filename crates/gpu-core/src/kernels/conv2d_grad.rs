@@ -4,6 +4,7 @@ use super::channel_parts::ChannelParts;
 use super::conv2d::{Conv2dShape, Gather};
 use super::conv2d_cpu::{Engine, WeightGradEngine};
 use super::conv2d_gpu::{self, Correlate, Variant, WeightGradProduct, WeightGradTiles, correlation};
+use super::partial_sums::PartialSum;
 use super::prologue::{Prologue, with_math};
 use crate::tune::{GpuProfile, Variants};
 use crate::wgsl::{Source, wgsl};
@@ -152,6 +153,12 @@ impl Kernel for Conv2dWeightGrad {
             shaders.push(Shader::linear(source.finish(), size, 64));
         }
         shaders
+    }
+
+    fn partial_sums(&self) -> Option<Vec<PartialSum>> {
+        let [_, count, _] = self.shape.sizes();
+        let sum = PartialSum { count, first: 0, step: 1, stride: count, terms: self.chunks() };
+        (sum.terms > 1).then(|| vec![sum])
     }
 
     fn operand_elements(&self) -> usize {

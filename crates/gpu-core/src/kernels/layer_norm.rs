@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::batch_norm::{SUM_WORDS, combine_sums, scratch_bytes, splits, typed, width};
 use super::epilogue::plain_result;
+use super::partial_sums::PartialSum;
 use super::rows::row_shader;
 use super::scratch::{ScratchVec, pooled};
 use crate::simd::vectorized;
@@ -192,6 +193,13 @@ impl Kernel for LayerNormGradParams {
             Shader::linear(source.finish(), self.cols * splits, 64),
             combine_sums(self.cols, self.rows, 4, store),
         ]
+    }
+
+    fn partial_sums(&self) -> Option<Vec<PartialSum>> {
+        let terms = splits(self.rows);
+        let sum =
+            |first| PartialSum { count: self.cols, first, step: SUM_WORDS * terms, stride: SUM_WORDS, terms };
+        Some(vec![sum(1), sum(0)])
     }
 
     fn run(&self, args: &Args) {

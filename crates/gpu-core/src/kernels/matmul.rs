@@ -9,6 +9,7 @@ mod variant;
 use gemm::Parallelism;
 use rayon::prelude::*;
 
+use super::partial_sums::PartialSum;
 use super::reduce::{Reduce, ReduceOp, Stage, position_fn};
 use super::workgroup_tile::sums_of_split;
 use crate::layout::simplify;
@@ -206,6 +207,13 @@ impl Kernel for MatMul {
     /// Not of nothing, as a reduction.
     fn emits(&self) -> bool {
         self.outputs() > 0 && self.k > 0 && !self.row_sums
+    }
+
+    fn partial_sums(&self) -> Option<Vec<PartialSum>> {
+        let [outputs, stride, terms] = [self.outputs(), self.partial(), self.splits()];
+        let sum = |count, first| PartialSum { count, first, step: 1, stride, terms };
+        let rows = self.row_sums.then(|| sum(self.m, outputs));
+        (terms > 1).then(|| [sum(outputs, 0)].into_iter().chain(rows).collect())
     }
 
     fn operand_elements(&self) -> usize {

@@ -86,6 +86,34 @@ impl Lower<'_> {
         Arg { slot: place.slot, offset, bytes }
     }
 
+    /// Whether the inputs are slices of one tensor in memory that lie there as `parts` lie in the `whole` output, which then is that memory:
+    /// gradients of slices, side by side. Not for an output that is kept or a part of another one.
+    pub fn lies_joined(&mut self, whole: &Layout, parts: &[Layout]) -> bool {
+        let bound = self.wiring.wanted[self.node] || self.parts.contains_key(&(self.node, 0));
+        if bound || self.values[self.node][0].is_some() {
+            return false;
+        }
+        let places: Option<Vec<Place>> = (0..parts.len()).map(|i| self.expr(i).place().cloned()).collect();
+        let Some(places) = places.filter(|places| !places.is_empty()) else { return false };
+        let (slot, start) = (places[0].slot, places[0].layout.offset());
+        // A leaf may be overwritten in place later on.
+        if self.slots[slot].kind != SlotKind::Temp {
+            return false;
+        }
+        let lies_so = |(place, part): (&Place, &Layout)| {
+            let along = |l: &Layout| -> Vec<isize> {
+                l.shape().iter().zip(l.strides()).filter(|(n, _)| **n != 1).map(|(_, s)| *s).collect()
+            };
+            let there = place.slot == slot && place.half.is_none() && along(&place.layout) == along(part);
+            there && place.layout.offset() == start + part.offset()
+        };
+        let joined = places.iter().zip(parts).all(lies_so);
+        if joined {
+            self.values[self.node][0] = Some(Value::Memory(Place::new(slot, whole.at(start))));
+        }
+        joined
+    }
+
     /// Copies input `i` into a part of an output, unless it was produced there.
     pub fn write_part(&mut self, i: usize, out: Arg, part: Layout) {
         let expr = self.expr(i).expand(part.shape());

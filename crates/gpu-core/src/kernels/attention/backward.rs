@@ -12,13 +12,12 @@ use super::{AttentionGrad, Problem};
 use crate::kernels::scratch::ScratchVec;
 use crate::vecmath::exp;
 
-pub(super) fn run(of: &AttentionGrad, inputs: [&[f32]; 5], mask: &[u32], dq: &mut [f32], dkv: &mut [f32]) {
+pub(super) fn run(of: &AttentionGrad, inputs: [&[f32]; 5], mask: &[u32], gradients: &mut [f32]) {
     let p = &of.problem;
     let [q, k, v, dy, stats] = inputs.map(<[f32]>::len);
     p.check([q, k, v]);
     of.dy.positions_fit(dy);
-    of.dq.positions_fit(dq.len());
-    [&of.dk, &of.dv].into_iter().for_each(|rows| rows.positions_fit(dkv.len()));
+    [&of.dq, &of.dk, &of.dv].into_iter().for_each(|rows| rows.positions_fit(gradients.len()));
     if let Some((_, rows)) = &p.mask {
         rows.positions_fit(mask.len());
     }
@@ -29,28 +28,28 @@ pub(super) fn run(of: &AttentionGrad, inputs: [&[f32]; 5], mask: &[u32], dq: &mu
     let parts = TASKS.div_ceil(p.batches().max(1)).min(blocks).max(1);
     let part = blocks.div_ceil(parts) * KEYS;
     let mut sums = ScratchVec::filled(0.0f32, if parts > 1 { parts * own } else { 0 });
-    let shared = [dq.as_mut_ptr(), dkv.as_mut_ptr(), sums.as_mut_ptr()].map(Shared);
+    let shared = [gradients.as_mut_ptr(), sums.as_mut_ptr()].map(Shared);
     let copies = [p.k.copied(part, p.features), p.q.copied(LANES, p.features), of.dy.copied(LANES, p.values)];
     let size = LANES * (p.features + p.values + 2 * KEYS) + copies.iter().sum::<usize>();
     (0..p.batches() * parts).into_par_iter().for_each(|i| {
         let (batch, first) = (i / parts, i % parts * part);
         let keys = first.min(p.keys)..(first + part).min(p.keys);
-        let [dq, dkv, sums] = shared.map(Shared::get);
+        let [gradients, sums] = shared.map(Shared::get);
         let dq = if parts == 1 {
-            of.dq.matrix(dq, batch)
+            of.dq.matrix(gradients, batch)
         } else {
             let at = (i % parts * p.batches() + batch) * p.queries * p.features;
             Matrix::dense(sums.wrapping_add(at), p.features)
         };
-        let gradients = [dq, of.dk.matrix(dkv, batch), of.dv.matrix(dkv, batch)].map(Output);
+        let gradients = [dq, of.dk.matrix(gradients, batch), of.dv.matrix(gradients, batch)].map(Output);
         with_buffer(size, |buffer| {
             Arch::new().dispatch(Task { of, inputs, mask, gradients, copies, batch, keys, buffer });
         });
     });
     if parts > 1 {
-        let dq = shared[0];
+        let gradients = shared[0];
         (0..p.batches()).into_par_iter().for_each(|batch| {
-            let out = of.dq.matrix(dq.get(), batch);
+            let out = of.dq.matrix(gradients.get(), batch);
             for t in 0..p.queries {
                 // SAFETY: rows of this batch, with neighbouring columns.
                 let out = unsafe { std::slice::from_raw_parts_mut(out.at(t, 0), p.features) };

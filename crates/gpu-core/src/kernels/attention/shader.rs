@@ -213,7 +213,7 @@ impl AttentionGrad {
         let operands: String = p.operands().iter().chain([dy]).map(|o| o.accessors("read")).collect();
         let stats = "@group(0) @binding(4) var<storage, read> stats: array<f32>;\n";
         let next = 5 + usize::from(p.mask.is_some());
-        operands + stats + &p.mask_fn(5) + &output(next, "dq_result") + &output(next + 1, "dkv_result")
+        operands + stats + &p.mask_fn(5) + &output(next, "gradients")
     }
 
     pub(super) fn upstream(&self) -> Argument<'_> {
@@ -226,7 +226,7 @@ pub(super) fn grad_query(of: &AttentionGrad) -> Shader {
     let p = &of.problem;
     let ([q, k, v], dy) = (&p.operands(), &of.upstream());
     let cols = p.features;
-    let dq = Output { name: "dq", memory: "dq_result", rows: &of.dq, cols, parts: parts(cols) };
+    let dq = Output { name: "dq", memory: "gradients", rows: &of.dq, cols, parts: parts(cols) };
     let source = p
         .shader(wgsl!("attention_grad_query"), p.queries, dq.parts, of.accessors(dy) + &dq.accessor())
         .set("ROWS", p.batches() * p.queries)
@@ -243,8 +243,8 @@ pub(super) fn grad_key(of: &AttentionGrad) -> Shader {
     let p = &of.problem;
     let ([q, k, v], dy) = (&p.operands(), &of.upstream());
     let parts = parts(p.features.max(p.values));
-    let dk = Output { name: "dk", memory: "dkv_result", rows: &of.dk, cols: p.features, parts };
-    let dv = Output { name: "dv", memory: "dkv_result", rows: &of.dv, cols: p.values, parts };
+    let dk = Output { name: "dk", memory: "gradients", rows: &of.dk, cols: p.features, parts };
+    let dv = Output { name: "dv", memory: "gradients", rows: &of.dv, cols: p.values, parts };
     let source = p
         .shader(
             wgsl!("attention_grad_key"),

@@ -344,7 +344,7 @@ pub(super) fn grad_query(of: &AttentionGrad) -> Shader {
     let mut text = q.base() + &k.base() + &v.base() + &dy.base() + &declare("dq", k.fours());
     text += &each_row(|r| statistics(&format!("r{r}"), &row(r)));
     text += &tiles.blocks("0u", "keys_before(own_first + OWN)", &body);
-    text += &store("dq", "dq_result", &of.dq, [p.queries, p.features], |_| "SCALE".into());
+    text += &store("dq", "gradients", &of.dq, [p.queries, p.features], |_| "SCALE".into());
     let accessors = of.accessors(&upstream) + &position_fn("dq_batch", &of.dq.batch);
     tiles.shader(p, p.queries, k.fours(), accessors, text)
 }
@@ -372,8 +372,8 @@ pub(super) fn grad_key(of: &AttentionGrad) -> Shader {
     // Earlier queries do not see these keys.
     let step = tiles.other();
     text += &tiles.blocks(&format!("select(0u, own_first / {step}u * {step}u, CAUSAL)"), "QUERIES", &body);
-    text += &store("dk", "dkv_result", &of.dk, [p.keys, p.features], |_| "SCALE".into());
-    text += &store("dv", "dkv_result", &of.dv, [p.keys, p.values], |_| "1.0".into());
+    text += &store("dk", "gradients", &of.dk, [p.keys, p.features], |_| "SCALE".into());
+    text += &store("dv", "gradients", &of.dv, [p.keys, p.values], |_| "1.0".into());
     let batches = position_fn("dk_batch", &of.dk.batch) + &position_fn("dv_batch", &of.dv.batch);
     let accessors = of.accessors(&upstream) + &batches;
     tiles.shader(p, p.keys, k.fours().max(v.fours()), accessors, text)

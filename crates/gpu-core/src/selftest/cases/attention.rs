@@ -14,7 +14,9 @@ fn all((batch, t, s, e, width, causal): (usize, usize, usize, usize, usize, bool
     let mask = (!causal).then(|| (DType::Bool, dense(&[batch, 1, s]).expand(&[batch, t, s])));
     let hidden: Option<Vec<u32>> =
         mask.as_ref().map(|_| (0..batch * s).map(|i| u32::from(i % 3 != 1)).collect());
-    let dv = Layout::new(v.shape().to_vec(), v.strides().to_vec(), k.numel());
+    let behind =
+        |layout: &Layout, start| Layout::new(layout.shape().to_vec(), layout.strides().to_vec(), start);
+    let (dk, dv) = (behind(&k, q.numel()), behind(&v, q.numel() + k.numel()));
     let numbers = [(&q, 1), (&k, 2), (&v, 3), (&y, 4)].map(|(layout, seed)| noise(layout.numel(), seed));
     let inputs = AttentionInputs { q, k, v, mask, causal, scale: 1.0 / (e as f32).sqrt() };
     let with_mask = |case: Case| match &hidden {
@@ -33,9 +35,9 @@ fn all((batch, t, s, e, width, causal): (usize, usize, usize, usize, usize, bool
     let stats = stats.writes(2 * batch * t);
     let of_queries = values(&stats.results()[3]);
 
-    let gradient = AttentionGrad::new(&inputs, &y, [&inputs.q, &inputs.k, &dv]);
+    let gradient = AttentionGrad::new(&inputs, &y, [&inputs.q, &dk, &dv]);
     let gradient =
         numbers.iter().fold(Case::new(gradient, 1e-5), |case, x| case.floats(x)).floats(&of_queries);
-    let gradient = with_mask(gradient).writes(inputs.q.numel()).writes(inputs.k.numel() + inputs.v.numel());
+    let gradient = with_mask(gradient).writes(inputs.q.numel() + inputs.k.numel() + inputs.v.numel());
     [forward, stats, gradient]
 }

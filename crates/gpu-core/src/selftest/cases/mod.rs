@@ -12,6 +12,7 @@ mod layer_norm;
 mod map;
 mod matmul;
 mod optim;
+mod partial_sums;
 mod pool2d;
 mod random;
 mod recurrent;
@@ -39,6 +40,7 @@ pub(super) fn all() -> Vec<Case> {
         map::cases(),
         matmul::cases(),
         optim::cases(),
+        partial_sums::cases(),
         pool2d::cases(),
         random::cases(),
         recurrent::cases(),
