@@ -4,7 +4,8 @@
 //! met, its variants are raced, and the choice is kept for the adapter and its driver in [`crate::cache_directory`].
 //! `WGRAD_TUNE` decides: `on` (the default in release builds on real GPUs), `off` (the default in debug builds, and on software adapters,
 //! for which the order of variants was measured and whose shaders take long to compile) for the first variant, which is what the
-//! kernel expects to be best on the family of the adapter, or `reset` to forget what was kept.
+//! kernel expects to be best on the family of the adapter, or `reset` to forget what was kept. `WGRAD_FAMILY=amd` (or `nvidia`, `intel`,
+//! `apple`, `other`) makes the plans of such an adapter, for tests of them on a software adapter.
 //!
 //! # The clock decides about time, never about bits
 //!
@@ -56,6 +57,13 @@ impl GpuFamily {
         GpuFamily::Apple,
         GpuFamily::Other,
     ];
+}
+
+impl GpuFamily {
+    /// The family with that name in lower case.
+    pub fn named(name: &str) -> Option<GpuFamily> {
+        GpuFamily::ALL.into_iter().find(|family| family.to_string() == name)
+    }
 }
 
 impl fmt::Display for GpuFamily {
@@ -121,8 +129,11 @@ struct Tuning {
 
 impl Tuner {
     pub fn new(adapter: &wgpu::Adapter) -> Tuner {
-        let (about, profile) = (adapter.get_info(), profile(adapter));
+        let (about, mut profile) = (adapter.get_info(), profile(adapter));
         let mode = Mode::from(std::env::var("WGRAD_TUNE").ok().as_deref(), profile.family);
+        if let Some(family) = std::env::var("WGRAD_FAMILY").ok().and_then(|name| GpuFamily::named(&name)) {
+            profile.family = family;
+        }
         let tuning = (mode != Mode::Off).then(|| {
             let owner = [about.name.as_str(), about.backend.to_str(), &about.driver, &about.driver_info];
             let mut choices = Choices::load(&owner.join(" "));
