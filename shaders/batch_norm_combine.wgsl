@@ -22,9 +22,17 @@ fn merge(a: Part, b: Part) -> Part {
 }
 //!end part
 
-//!begin bindings
+//!begin results
 @group(0) @binding(4) var<storage, read_write> result0: array<f32>;
 @group(0) @binding(5) var<storage, read_write> result1: array<f32>;
+
+fn emit(i: u32, value0: f32, value1: f32) {
+    result0[i] = value0;
+    result1[i] = value1;
+}
+//!end results
+
+//!begin bindings
 @group(0) @binding(6) var<storage, read_write> parts: array<Part>;
 //!end bindings
 
@@ -55,8 +63,7 @@ fn main(
     }
     if (local == 0u) {
         //!begin store
-        result0[c] = own.y + own.z;
-        result1[c] = own.w / own.x;
+        emit(c, own.y + own.z, own.w / own.x);
         //!end store
     }
 }

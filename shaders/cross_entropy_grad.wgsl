@@ -6,6 +6,8 @@ const COLS: u32 = 16u;
 const LANES: u32 = 1u;
 const SMOOTHING: f32 = 0.0;
 const IGNORE: i32 = -100;
+// Whether all rows have the same dloss.
+const ONE_LOSS: bool = false;
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> labels: array<i32>;
@@ -26,7 +28,7 @@ fn main(
     }
     let label = labels[row.index];
     let valid = label >= 0 && label < i32(COLS);
-    let d = dloss[row.index];
+    let d = dloss[select(row.index, 0u, ONE_LOSS)];
     for (var j = row.lane; j < COLS; j = j + LANES) {
         let p = exp_exact(x[row.base + j] - m) * scale;
         let hit = select(0.0, 1.0 - SMOOTHING, i32(j) == label);

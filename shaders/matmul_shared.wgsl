@@ -13,6 +13,8 @@ const DEPTH: u32 = 16u;
 const TILES_DOWN: u32 = 2u;
 const TILES_ALONG: u32 = 2u;
 const BATCHES: u32 = 1u;
+// Where the parts of channels begin that this dispatch reduces (crates/gpu-core/src/kernels/channel_parts.rs).
+const FIRST_PART: u32 = 0u;
 // Splits of K, each of CHUNK.
 const SPLITS: u32 = 1u;
 const CHUNK: u32 = 64u;
@@ -32,6 +34,9 @@ fn emit4(i: u32, value: vec4<f32>) {
     y[i / 4u] = value;
 }
 //!end results
+
+//!begin part
+//!end part
 
 // [DEPTH][ROWS / 4] and [DEPTH][COLS / 4] vectors along M and N.
 var<workgroup> a_tile: array<vec4<f32>, DEPTH * ROWS / 4u>;
@@ -100,4 +105,6 @@ fn main(
     emit4(at + 2u * N, sum2_0);
     emit4(at + 3u * N, sum3_0);
     //!end store
+    //!begin parts
+    //!end parts
 }

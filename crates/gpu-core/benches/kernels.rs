@@ -137,7 +137,12 @@ fn rows(c: &mut Criterion) {
     let (rows, cols) = (2048, 65);
     let (smoothing, ignore_index, n) = (0.0, -100, rows * cols);
     bench(c, "cross_entropy", CrossEntropy { rows, cols, smoothing, ignore_index }, &[n, rows, rows]);
-    bench(c, "cross_entropy", CrossEntropyGrad { rows, cols, smoothing, ignore_index }, &[n, rows, rows, n]);
+    bench(
+        c,
+        "cross_entropy",
+        CrossEntropyGrad { rows, cols, smoothing, ignore_index, one_loss: false },
+        &[n, rows, rows, n],
+    );
 }
 
 fn pool2d(c: &mut Criterion) {

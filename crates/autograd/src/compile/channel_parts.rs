@@ -23,6 +23,11 @@ pub(super) fn split_reductions(steps: &mut [Step], slots: &mut Vec<VirtualSlot>,
     }
 }
 
+/// Whether a kernel is a reduction that may be split.
+pub(super) fn splits(kernel: &dyn Kernel) -> bool {
+    reduction(kernel).is_some()
+}
+
 fn reduction(kernel: &dyn Kernel) -> Option<ChannelReduction> {
     let any = kernel as &dyn Any;
     let moments = || any.downcast_ref::<ChannelMoments>().cloned().map(ChannelReduction::Moments);

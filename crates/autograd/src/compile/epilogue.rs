@@ -21,8 +21,13 @@ const SMALL: usize = 64 * 1024;
 /// A step in order, and what it touches; `None` where it has become a part of another one.
 type Steps = Vec<Option<(Step, Touched)>>;
 
-/// Fuses element-wise steps with the launches whose results they read.
-pub(super) fn fuse_epilogues(steps: Vec<Step>, slots: &[VirtualSlot], target: Target) -> Vec<Step> {
+/// Fuses element-wise steps with those launches whose results they read that are `wanted`.
+pub(super) fn fuse_epilogues(
+    steps: Vec<Step>,
+    slots: &[VirtualSlot],
+    target: Target,
+    wanted: impl Fn(&dyn Kernel) -> bool,
+) -> Vec<Step> {
     if target == Target::Cpu || !fuse::enabled() {
         return steps;
     }
@@ -34,7 +39,8 @@ pub(super) fn fuse_epilogues(steps: Vec<Step>, slots: &[VirtualSlot], target: Ta
         all.push(Some((step, touched)));
     }
     for at in 0..all.len() {
-        if let Some((reader, to, launch)) = fused(&all, at, &readers, slots, target) {
+        let of_wanted = matches!(&all[at], Some((Step::Kernel(launch), _)) if wanted(&**launch.kernel()));
+        if of_wanted && let Some((reader, to, launch)) = fused(&all, at, &readers, slots, target) {
             (all[at], all[reader]) = (None, None);
             let step = Step::Kernel(launch);
             let touched = Touched::by(&step);

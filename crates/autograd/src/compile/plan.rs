@@ -3,9 +3,9 @@
 use std::sync::{Arc, LazyLock, Mutex};
 
 use foldhash::HashMap;
-use gpu_core::{Access, Arg, Buffer, CommandGraph, DType, Device, Launch, Role, Slot, limits};
+use gpu_core::{Access, Arg, Buffer, CommandGraph, DType, Device, Kernel, Launch, Role, Slot, limits};
 
-use super::channel_parts::split_reductions;
+use super::channel_parts::{split_reductions, splits};
 use super::conv_moments::fuse_moments;
 use super::epilogue::fuse_epilogues;
 use super::explain::{Passes, PlanView};
@@ -145,9 +145,12 @@ impl Plan {
         fuse_moments(&mut steps, device.target());
         fuse_row_sums(&mut steps, &mut lowered.slots, device.target());
         let lowered_steps = steps.len();
-        let mut steps = fuse_epilogues(steps, &lowered.slots, device.target());
-        let epilogues = lowered_steps - steps.len();
+        // Reductions of channels may be split, and then have epilogues of their own.
+        let whole = |kernel: &dyn Kernel| !splits(kernel);
+        let mut steps = fuse_epilogues(steps, &lowered.slots, device.target(), whole);
         split_reductions(&mut steps, &mut lowered.slots, device.target());
+        let steps = fuse_epilogues(steps, &lowered.slots, device.target(), |_| true);
+        let epilogues = lowered_steps - steps.len();
         let steps = join_sums(steps, &mut lowered.slots, device.target());
         let emitted = steps.len();
         let launches = schedule(steps, device.target());

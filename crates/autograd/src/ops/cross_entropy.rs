@@ -177,12 +177,13 @@ impl KernelOp for CrossEntropyGrad {
 
     fn lower(&self, cx: &mut Lower) {
         let shape = cx.input_meta(0).shape;
-        let args = [cx.dense(0), cx.dense(1), cx.dense(2), cx.output(0)];
+        let (rows, cols) = (shape[0], shape[1]);
+        let (loss, layout) = cx.input(2);
+        let one_loss = rows > 0 && layout.strides() == [0] && layout.offset() == 0;
+        let loss = if one_loss { loss } else { cx.dense(2) };
+        let args = [cx.dense(0), cx.dense(1), loss, cx.output(0)];
         let (smoothing, ignore_index) = (self.0.smoothing(), self.0.ignore_index);
-        cx.launch(
-            kernels::CrossEntropyGrad { rows: shape[0], cols: shape[1], smoothing, ignore_index },
-            &args,
-        );
+        cx.launch(kernels::CrossEntropyGrad { rows, cols, smoothing, ignore_index, one_loss }, &args);
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

@@ -82,6 +82,10 @@ fn parts(binding: usize, part: &str) -> String {
     format!("@group(0) @binding({binding}) var<storage, read_write> parts: array<{part}>;\n")
 }
 
+/// What a combining dispatch makes of a channel's `own` part.
+pub(super) const MOMENTS: [&str; 2] = ["own.y + own.z", "own.w / own.x"];
+pub(super) const SUMS: [&str; 2] = ["own.x", "own.y"];
+
 /// The dispatch that combines the `count` partial results of every channel, those of moments or two sums. Two results are bound from
 /// `first` on, the partial results by `parts`.
 pub(super) fn combine(
@@ -90,23 +94,26 @@ pub(super) fn combine(
     first: usize,
     parts: &str,
     merge: Option<&str>,
-    store: &str,
+    values: [&str; 2],
 ) -> Shader {
     let result = |i: usize| {
         format!("@group(0) @binding({}) var<storage, read_write> result{i}: array<f32>;\n", first + i)
     };
+    let emit =
+        "fn emit(i: u32, value0: f32, value1: f32) {\n    result0[i] = value0;\n    result1[i] = value1;\n}";
     let mut source = Source::new(wgsl!("batch_norm_combine")).set("CHANNELS", channels).set("COUNT", count);
     if let Some(merge) = merge {
         source = source.block("part", merge);
     }
-    let bindings = result(0) + &result(1) + parts;
-    Shader::linear(source.block("bindings", &bindings).block("store", store).finish(), channels, 1)
+    let store = format!("        emit(c, {}, {});", values[0], values[1]);
+    let source = source.block("results", &format!("{}{}\n{emit}", result(0), result(1)));
+    Shader::linear(source.block("bindings", parts).block("store", &store).finish(), channels, 1).emitting(1)
 }
 
-/// As [`combine`], of two sums, the first of which is `own.x` in `store`, bound behind the results.
-pub(super) fn combine_sums(channels: usize, items: usize, first: usize, store: &str) -> Shader {
+/// As [`combine`], of two sums, `own.x` and `own.y` in `values`, bound behind the results.
+pub(super) fn combine_sums(channels: usize, items: usize, first: usize, values: [&str; 2]) -> Shader {
     let merge = "alias Part = vec2<f32>;\nfn merge(a: Part, b: Part) -> Part { return a + b; }";
-    combine(channels, splits(items), first, &parts(first + 2, "Part"), Some(merge), store)
+    combine(channels, splits(items), first, &parts(first + 2, "Part"), Some(merge), values)
 }
 
 /// Sets how a first stage splits its channels.
@@ -135,11 +142,14 @@ impl Kernel for ChannelMoments {
         let source = split(typed(wgsl!("batch_norm_stats"), width), self.batch, self.channels, self.spatial);
         let text = self.x.wgsl("x", 0, width) + &parts(first + 2, "vec4<f32>");
         let source = with_math(source.set("WIDTH", width).block("bindings", &text), &[&self.x]);
-        let store = "        result0[c] = own.y + own.z;\n        result1[c] = own.w / own.x;";
         vec![
             Shader::linear(source.finish(), self.channels * splits(items), 64),
-            combine(self.channels, splits(items), first, &parts(first + 2, "Part"), None, store),
+            combine(self.channels, splits(items), first, &parts(first + 2, "Part"), None, MOMENTS),
         ]
+    }
+
+    fn emits(&self) -> bool {
+        self.batch * self.channels * self.spatial > 0
     }
 
     fn operand_elements(&self) -> usize {
@@ -183,11 +193,14 @@ impl Kernel for ChannelSums {
             + &parts(mean + 3, "vec2<f32>");
         let source = split(typed(wgsl!("batch_norm_sums"), width), self.batch, self.channels, self.spatial);
         let source = with_math(source.block("bindings", &text), &[&self.x, &self.dy]);
-        let store = "        result0[c] = own.x;\n        result1[c] = own.y;";
         vec![
             Shader::linear(source.finish(), self.channels * splits(items), 64),
-            combine_sums(self.channels, items, mean + 1, store),
+            combine_sums(self.channels, items, mean + 1, SUMS),
         ]
+    }
+
+    fn emits(&self) -> bool {
+        self.batch * self.channels * self.spatial > 0
     }
 
     fn operand_elements(&self) -> usize {

@@ -4,14 +4,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::batch_norm::{ChannelMoments, ChannelSums, combine, put_moments};
+use super::batch_norm::{self, ChannelMoments, ChannelSums, combine, put_moments};
 use super::layer_norm::Moments;
 use super::prologue::Prologue;
+use super::workgroup_tile::WorkgroupTile;
 use crate::kernel::RawArg;
 use crate::wgsl::wgsl;
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
 
-/// How a kernel cuts its result `[N, C, H, W]`: a workgroup has 256 pixels of one phase, of some channels.
+/// How a kernel cuts its result `[N, C, H, W]`: a workgroup has some pixels of one phase, of some channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChannelParts {
     pub batch: usize,
@@ -20,11 +21,19 @@ pub struct ChannelParts {
     pub output: [usize; 2],
     /// Pixels with the same remainders of their coordinates modulo these are computed together.
     pub phases: [usize; 2],
-    /// Channels of a workgroup: the shader has stored `stored0` to `stored{rows - 1}`, four pixels each.
-    pub rows: usize,
+    pub(super) by: By,
 }
 
-/// Pixels of a workgroup.
+/// What a workgroup computes, and where its shader has what was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// 256 pixels of some channels: `stored0` to `stored{rows - 1}`, four pixels each.
+    Block { rows: usize },
+    /// A tile of channels and pixels.
+    Tile(WorkgroupTile),
+}
+
+/// Pixels of a workgroup's block.
 const PIXELS: usize = 256;
 
 impl ChannelParts {
@@ -33,9 +42,17 @@ impl ChannelParts {
         [0, 1].map(|d| self.output[d].div_ceil(self.phases[d]))
     }
 
+    /// Pixels of a workgroup.
+    fn pixels(&self) -> usize {
+        match self.by {
+            By::Block { .. } => PIXELS,
+            By::Tile(tile) => tile.cols,
+        }
+    }
+
     /// Workgroups of a phase, of all images.
     pub fn tiles(&self) -> usize {
-        (self.batch * self.grid()[0] * self.grid()[1]).div_ceil(PIXELS)
+        (self.batch * self.grid()[0] * self.grid()[1]).div_ceil(self.pixels())
     }
 
     /// Parts of a channel.
@@ -48,7 +65,7 @@ impl ChannelParts {
         let ([high, wide], [_, by]) = (self.grid(), self.phases);
         let [row, col] = [s / self.output[1], s % self.output[1]];
         let phase = row % self.phases[0] * by + col % by;
-        phase * self.tiles() + ((n * high + row / self.phases[0]) * wide + col / by) / PIXELS
+        phase * self.tiles() + ((n * high + row / self.phases[0]) * wide + col / by) / self.pixels()
     }
 }
 
@@ -185,14 +202,14 @@ impl WithParts {
         Some(text + &functions)
     }
 
-    /// WGSL that reduces what the invocations have stored, four channels at a time, and writes the parts.
-    fn reduce(&self) -> String {
+    /// WGSL that reduces what the invocations have stored, of `rows` channels, four at a time, and writes the parts.
+    fn reduce_block(&self, rows: usize) -> String {
         let mut text = String::new();
-        for first in (0..self.parts.rows).step_by(4) {
+        for first in (0..rows).step_by(4) {
             text += "    workgroupBarrier();\n";
             for r in 0..4 {
                 let row = first + r;
-                let part = match row < self.parts.rows {
+                let part = match row < rows {
                     true => {
                         let live = format!("live & vec4<bool>({row}u < rows)");
                         let channel = format!("group * OUTER + min(block * BLOCK + {row}u, OUTER - 1u)");
@@ -316,10 +333,16 @@ impl Kernel for WithParts {
         let mut shaders = self.kernel.shaders();
         for shader in &mut shaders {
             let text = self.text(shader.source()).expect("as when it was made");
-            shader.set("MERGED", PIXELS);
+            let reduce = match self.parts.by {
+                By::Block { rows } => {
+                    shader.set("MERGED", PIXELS);
+                    self.reduce_block(rows)
+                }
+                By::Tile(tile) => tile.reduce_rows(self.parts.count()),
+            };
             let plain = self.reduction.operands().iter().all(|(operand, _)| operand.is_identity());
             shader.block("part", text.trim(), if plain { "" } else { wgsl!("math") });
-            shader.block("parts", self.reduce().trim_end(), "");
+            shader.block("parts", reduce.trim_end(), "");
         }
         shaders
     }
@@ -424,15 +447,19 @@ impl Kernel for CombineParts {
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        let (merge, store) = match self.moments {
-            true => (None, "        result0[c] = own.y + own.z;\n        result1[c] = own.w / own.x;"),
-            false => (
-                Some("alias Part = vec4<f32>;\nfn merge(a: Part, b: Part) -> Part { return a + b; }"),
-                "        result0[c] = own.x;\n        result1[c] = own.y;",
-            ),
+        let (merge, values) = match self.moments {
+            true => (None, batch_norm::MOMENTS),
+            false => {
+                let merge = "alias Part = vec4<f32>;\nfn merge(a: Part, b: Part) -> Part { return a + b; }";
+                (Some(merge), batch_norm::SUMS)
+            }
         };
         let parts = "@group(0) @binding(0) var<storage, read> parts: array<Part>;\n";
-        vec![combine(self.channels, self.parts, 1, parts, merge, store)]
+        vec![combine(self.channels, self.parts, 1, parts, merge, values)]
+    }
+
+    fn emits(&self) -> bool {
+        true
     }
 
     fn run(&self, args: &Args) {

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::batch_norm::{ChannelMoments, Planes, put_moments};
-use super::channel_parts::ChannelParts;
+use super::channel_parts::{By, ChannelParts};
 use super::conv2d_cpu::Engine;
-use super::conv2d_gpu::{self, Correlate, Variant, correlation};
+use super::conv2d_gpu::{self, Correlate, Variant, correlation, parts};
 use super::epilogue::plain_result;
 use super::layer_norm::Moments;
 use super::prologue::{Prologue, with_math};
@@ -199,7 +199,14 @@ impl Kernel for Conv2d {
     }
 
     fn parts(&self) -> Option<ChannelParts> {
-        (self.emits() && self.variant == Variant::Direct).then(|| Gather::forward(&self.shape).parts())
+        if !self.emits() {
+            return None;
+        }
+        match self.variant {
+            Variant::Direct => Some(Gather::forward(&self.shape).parts()),
+            Variant::Shared(tile) => Some(parts(&self.shape, false, tile)),
+            Variant::Subgroup(_) => None,
+        }
     }
 
     fn operand_elements(&self) -> usize {
@@ -292,7 +299,7 @@ impl Gather {
             channels: self.outer * self.shape.groups,
             output: self.output,
             phases: if self.transposed { self.shape.stride } else { [1, 1] },
-            rows: self.block().min(self.outer),
+            by: By::Block { rows: self.block().min(self.outer) },
         }
     }
 

@@ -6,7 +6,7 @@ mod taps;
 mod weight_grad;
 
 pub(super) use correlate::Correlate;
-pub(super) use shared::{WeightGradProduct, correlation};
+pub(super) use shared::{WeightGradProduct, correlation, parts};
 pub(super) use weight_grad::WeightGradTiles;
 
 use std::fmt;

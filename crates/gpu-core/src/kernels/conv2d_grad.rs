@@ -3,7 +3,7 @@
 use super::channel_parts::ChannelParts;
 use super::conv2d::{Conv2dShape, Gather};
 use super::conv2d_cpu::{Engine, WeightGradEngine};
-use super::conv2d_gpu::{self, Correlate, Variant, WeightGradProduct, WeightGradTiles, correlation};
+use super::conv2d_gpu::{self, Correlate, Variant, WeightGradProduct, WeightGradTiles, correlation, parts};
 use super::partial_sums::PartialSum;
 use super::prologue::{Prologue, with_math};
 use crate::tune::{GpuProfile, Variants};
@@ -72,7 +72,14 @@ impl Kernel for Conv2dInputGrad {
     }
 
     fn parts(&self) -> Option<ChannelParts> {
-        (self.emits() && self.variant == Variant::Direct).then(|| Gather::input_grad(&self.shape).parts())
+        if !self.emits() {
+            return None;
+        }
+        match self.variant {
+            Variant::Direct => Some(Gather::input_grad(&self.shape).parts()),
+            Variant::Shared(tile) => Some(parts(&self.shape, true, tile)),
+            Variant::Subgroup(_) => None,
+        }
     }
 
     fn operand_elements(&self) -> usize {

@@ -75,14 +75,16 @@ impl CrossEntropy {
 
 /// Gradient of [`CrossEntropy`]: `dx[r, j] = dloss[r] * (softmax(x[r])[j] - (1 - e) * [j == t] - e / cols)`.
 ///
-/// Arguments: logits and target as there; dloss, `[rows]` f32; dlogits, `[rows, cols]` f32. Ignored rows are 0, rows with
-/// an invalid target NaN.
+/// Arguments: logits and target as there; dloss, `[rows]` f32 or one number; dlogits, `[rows, cols]` f32. Ignored rows are 0, rows
+/// with an invalid target NaN.
 #[derive(Clone, Debug)]
 pub struct CrossEntropyGrad {
     pub rows: usize,
     pub cols: usize,
     pub smoothing: f32,
     pub ignore_index: i32,
+    /// Whether dloss is one number for all rows, as of a mean.
+    pub one_loss: bool,
 }
 
 impl Kernel for CrossEntropyGrad {
@@ -95,7 +97,8 @@ impl Kernel for CrossEntropyGrad {
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        let set = constants(self.smoothing, self.ignore_index);
+        let set =
+            |source| constants(self.smoothing, self.ignore_index)(source).set("ONE_LOSS", self.one_loss);
         vec![softmax_shader(wgsl!("cross_entropy_grad"), self.rows, self.cols, set)]
     }
 
@@ -110,7 +113,8 @@ impl Kernel for CrossEntropyGrad {
             |first, dx| {
                 for (r, dx) in dx.chunks_exact_mut(self.cols).enumerate() {
                     let row = &x[(first + r) * self.cols..][..self.cols];
-                    self.gradient(row, target[first + r], dloss[first + r], dx);
+                    let dloss = dloss[if self.one_loss { 0 } else { first + r }];
+                    self.gradient(row, target[first + r], dloss, dx);
                 }
             },
         );

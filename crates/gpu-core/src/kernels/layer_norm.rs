@@ -188,10 +188,9 @@ impl Kernel for LayerNormGradParams {
             .set("COLS", self.cols)
             .set("SPLITS", splits)
             .set("EACH", self.rows.div_ceil(splits));
-        let store = "        result0[c] = own.y;\n        result1[c] = own.x;";
         vec![
             Shader::linear(source.finish(), self.cols * splits, 64),
-            combine_sums(self.cols, self.rows, 4, store),
+            combine_sums(self.cols, self.rows, 4, ["own.y", "own.x"]),
         ]
     }
 

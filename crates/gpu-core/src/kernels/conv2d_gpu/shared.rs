@@ -3,10 +3,11 @@
 
 use super::taps::{Taps, phases};
 use crate::Shader;
+use crate::kernels::channel_parts::{By, ChannelParts};
 use crate::kernels::conv2d::Conv2dShape;
 use crate::kernels::epilogue::plain_result;
 use crate::kernels::prologue::Prologue;
-use crate::kernels::workgroup_tile::{BlockLoad, TileProduct, WorkgroupTile};
+use crate::kernels::workgroup_tile::{BlockLoad, STORED, TileProduct, WorkgroupTile};
 use crate::wgsl::wgsl;
 
 /// Loads of 4 x 4 elements by `load_NAME(group, place, k, end)`.
@@ -62,11 +63,19 @@ pub(in crate::kernels) fn correlation(
              let inside = n < N && k < end && row >= 0 && row < {h} && col >= 0 && col < {w};\n    \
              let at = (plane * {h}u + u32(row)) * {w}u + u32(col);\n    \
              return select(0.0, load_x(select(0u, at, inside)), inside);\n}}\n\
-             fn put(group: u32, m: u32, n: u32, value: f32) {{\n    \
+             fn place(group: u32, m: u32, n: u32) -> u32 {{\n    \
              let row = n / {gw}u % {gh}u * {}u + {}u;\n    \
              let col = n % {gw}u * {}u + {}u;\n    \
-             if (m < M && n < N && row < {oh}u && col < {ow}u) {{\n        \
-             emit((((n / {}u * BATCHES + group) * M + m) * {oh}u + row) * {ow}u + col, value);\n    }}\n}}\n{}",
+             let at = (((n / {}u * BATCHES + group) * M + m) * {oh}u + row) * {ow}u + col;\n    \
+             return select(0xffffffffu, at, m < M && n < N && row < {oh}u && col < {ow}u);\n}}\n\
+             {STORED}\
+             fn put4(group: u32, m: u32, n: u32, value: vec4<f32>) -> Stored {{\n    \
+             var all: Stored;\n    \
+             for (var i = 0u; i < 4u; i++) {{\n        \
+             all.at[i] = place(group, m, n + i);\n        \
+             all.live[i] = all.at[i] != 0xffffffffu;\n        \
+             if (all.live[i]) {{\n            all.value[i] = emit(all.at[i], value[i]);\n        }}\n    }}\n    \
+             return all;\n}}\n{}",
             operand.wgsl("x", 0, 1),
             inner * outer * area,
             rows.first * shape.kernel[1] + cols.first,
@@ -95,17 +104,29 @@ pub(in crate::kernels) fn correlation(
             results: plain_result(y, "f32", 1),
             a: block('a', true),
             b: block('b', false),
-            store: &|row, col, value| put_vector(row, col, value),
+            store: &|row, col, value| {
+                format!("    let stored_{value} = put4(batch, {row}, {col}, {value});\n")
+            },
             store_sum: None,
         });
         shader.emitting(1)
     };
-    phases(steps).map(dispatch).collect()
+    let parts = parts(shape, transposed, tile).tiles();
+    let numbered = phases(steps).enumerate().map(|(i, phase)| {
+        let mut shader = dispatch(phase);
+        shader.set("FIRST_PART", i * parts);
+        shader
+    });
+    numbered.collect()
 }
 
-fn put_vector(row: &str, col: &str, value: &str) -> String {
-    let one = |c: usize, part: &str| format!("    put(batch, {row}, {col} + {c}u, {value}.{part});\n");
-    ["x", "y", "z", "w"].into_iter().enumerate().map(|(c, part)| one(c, part)).collect()
+/// How the dispatches of [`correlation`] cut the output.
+pub(in crate::kernels) fn parts(shape: &Conv2dShape, transposed: bool, tile: WorkgroupTile) -> ChannelParts {
+    let (channels, output, phases) = match transposed {
+        true => (shape.in_channels, shape.input, shape.stride),
+        false => (shape.out_channels, shape.output(), [1, 1]),
+    };
+    ChannelParts { batch: shape.batch, channels, output, phases, by: By::Tile(tile) }
 }
 
 /// The weight gradient: rows are output channels, columns weights of one, and the inner dimension all output pixels.

@@ -5,6 +5,7 @@ use crate::kernels::{
     Binary, ChannelMoments, ChannelReduction, ChannelSums, CombineParts, Conv2d, Conv2dInputGrad,
     Conv2dShape, Fused, Instr, Map, Program, Prologue, Unary, WithParts,
 };
+use crate::tune::{GpuFamily, GpuProfile};
 use crate::{DType, Kernel, Layout};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -21,35 +22,49 @@ pub(super) fn cases() -> Vec<Case> {
     };
     let grouped = Conv2dShape { in_channels: 6, out_channels: 9, groups: 3, batch: 12, ..shape };
     let strided = Conv2dShape { stride: [2, 2], batch: 9, ..shape };
-    let shapes = [shape, grouped, strided];
-    let all = shapes.into_iter().flat_map(|shape| [moments(shape), sums(shape), behind_code(shape)]);
-    all.chain([combined(true), combined(false)]).collect()
+    // Channels enough for tiles of a workgroup: of the output, and of the input.
+    let wide = Conv2dShape { out_channels: 130, ..shape };
+    let deep = Conv2dShape { in_channels: 130, out_channels: 3, ..strided };
+    let all = [shape, grouped, strided].into_iter().flat_map(|s| [moments(s), sums(s), behind_code(s)]);
+    // A software adapter takes seconds to compile one.
+    let tiles = [moments(wide).split_off(1), sums(deep), behind_code(deep)];
+    let tiles = tiles.map(|cases| cases.into_iter().take(1).collect());
+    all.chain(tiles).flatten().chain([combined(true), combined(false)]).collect()
+}
+
+/// The ways in which a real GPU computes it.
+fn on_hardware(kernel: impl Kernel) -> Vec<Arc<dyn Kernel>> {
+    let variants = kernel.variants(&GpuProfile::of(GpuFamily::Amd)).expect("convolutions have variants");
+    variants.options.into_iter().map(|(_, kernel)| kernel).collect()
 }
 
 fn with_parts(
-    kernel: impl Kernel + 'static,
+    kernel: Arc<dyn Kernel>,
     reduction: ChannelReduction,
     places: Vec<Option<usize>>,
 ) -> (WithParts, usize) {
-    let kernel: Arc<dyn Kernel> = Arc::new(kernel);
     let bytes = reduction.combine(kernel.parts().expect("it has parts").count()).bytes();
     (WithParts::new(kernel, reduction, places).expect("it fits"), bytes / 4)
 }
 
 /// A convolution and the moments of its output.
-fn moments(s: Conv2dShape) -> Case {
+fn moments(s: Conv2dShape) -> Vec<Case> {
     let (x, y) = ([s.batch, s.in_channels, s.input[0], s.input[1]], s.output());
     let (batch, channels, spatial) = (s.batch, s.out_channels, y[0] * y[1]);
     let output = Prologue::plain(DType::F32, Layout::contiguous(&[batch, channels, spatial]));
     let reduction = ChannelReduction::Moments(ChannelMoments { batch, channels, spatial, x: output });
     let conv = Conv2d::new(s, Prologue::plain(DType::F32, Layout::contiguous(&x)));
-    let (kernel, parts) = with_parts(conv, reduction, vec![None]);
-    let case = Case::new(kernel, 1e-5).floats(&noise(x.iter().product(), 1)).floats(&noise(s.sizes()[1], 2));
-    case.writes(batch * channels * spatial).writes(parts)
+    let case = |conv| {
+        let (kernel, parts) = with_parts(conv, reduction.clone(), vec![None]);
+        let case =
+            Case::new(kernel, 1e-5).floats(&noise(x.iter().product(), 1)).floats(&noise(s.sizes()[1], 2));
+        case.writes(batch * channels * spatial).writes(parts)
+    };
+    on_hardware(conv).into_iter().map(case).collect()
 }
 
 /// An input gradient `dx`, and sums of `where(z > 0, dx, 0)` beside x, for a z of its own.
-fn sums(s: Conv2dShape) -> Case {
+fn sums(s: Conv2dShape) -> Vec<Case> {
     let (x, [oh, ow]) = ([s.batch, s.in_channels, s.input[0] * s.input[1]], s.output());
     let (batch, channels, spatial) = (x[0], x[1], x[2]);
     let [dense, per_channel] = [Layout::contiguous(&x), Layout::new(x.to_vec(), vec![0, 1, 0], 0)];
@@ -62,14 +77,17 @@ fn sums(s: Conv2dShape) -> Case {
     let gradients = noise(dy.numel(), 1);
     // x, its shift, which is the mean, too, and z, which is x.
     let places = vec![Some(3), Some(4), None, Some(3), Some(4)];
-    let (kernel, parts) = with_parts(Conv2dInputGrad::new(s, dy), reduction, places);
-    let case = Case::new(kernel, 2e-5).floats(&gradients).floats(&noise(s.sizes()[1], 2));
-    let case = case.writes(batch * channels * spatial).floats(&noise(batch * channels * spatial, 3));
-    case.floats(&noise(channels, 4)).writes(parts)
+    let case = |conv| {
+        let (kernel, parts) = with_parts(conv, reduction.clone(), places.clone());
+        let case = Case::new(kernel, 2e-5).floats(&gradients).floats(&noise(s.sizes()[1], 2));
+        let case = case.writes(batch * channels * spatial).floats(&noise(batch * channels * spatial, 3));
+        case.floats(&noise(channels, 4)).writes(parts)
+    };
+    on_hardware(Conv2dInputGrad::new(s, dy)).into_iter().map(case).collect()
 }
 
 /// `dx + a` for a convolution's input gradient `dx`, which gets no memory, and sums of it beside the same a.
-fn behind_code(s: Conv2dShape) -> Case {
+fn behind_code(s: Conv2dShape) -> Vec<Case> {
     let (x, [oh, ow]) = ([s.batch, s.in_channels, s.input[0] * s.input[1]], s.output());
     let (batch, channels, spatial) = (x[0], x[1], x[2]);
     let (dense, count) = (Layout::contiguous(&x), batch * channels * spatial);
@@ -77,14 +95,17 @@ fn behind_code(s: Conv2dShape) -> Case {
     let map = Map::new(add, &[dense.clone(), dense.clone()], dense.clone());
     let dy = Prologue::plain(DType::F32, Layout::contiguous(&[s.batch, s.out_channels, oh, ow]));
     let gradients = noise(dy.numel(), 1);
-    let kernel: Arc<dyn Kernel> = Arc::new(Conv2dInputGrad::new(s, dy));
-    let fused = Fused::new(kernel, map, vec![Some(0), None], vec![false]).expect("it emits");
     let relu = Program::new(&[DType::F32], &[Instr::Unary(Unary::Relu, 0)]);
+    let kernels = on_hardware(Conv2dInputGrad::new(s, dy));
     let (x, dy) = (Prologue::plain(DType::F32, dense.clone()), Prologue::new(relu, vec![dense]));
     let reduction = ChannelReduction::Sums(ChannelSums { batch, channels, spatial, x, dy });
-    let (kernel, parts) = with_parts(fused, reduction, vec![Some(3), None, Some(4)]);
-    let case = Case::new(kernel, 2e-5).floats(&gradients).floats(&noise(s.sizes()[1], 2)).writes(count);
-    case.floats(&noise(count, 3)).floats(&noise(channels, 4)).writes(parts)
+    let case = |conv| {
+        let fused = Fused::new(conv, map.clone(), vec![Some(0), None], vec![false]).expect("it emits");
+        let (kernel, parts) = with_parts(Arc::new(fused), reduction.clone(), vec![Some(3), None, Some(4)]);
+        let case = Case::new(kernel, 2e-5).floats(&gradients).floats(&noise(s.sizes()[1], 2)).writes(count);
+        case.floats(&noise(count, 3)).floats(&noise(channels, 4)).writes(parts)
+    };
+    kernels.into_iter().map(case).collect()
 }
 
 /// Parts of two channels, one of which has an empty part.
