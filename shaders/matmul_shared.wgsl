@@ -105,6 +105,4 @@ fn main(
     emit4(at + 2u * N, sum2_0);
     emit4(at + 3u * N, sum3_0);
     //!end store
-    //!begin parts
-    //!end parts
 }

@@ -211,9 +211,11 @@ impl WithParts {
                 let row = first + r;
                 let part = match row < rows {
                     true => {
-                        let live = format!("live & vec4<bool>({row}u < rows)");
+                        let at = format!("to + {row}u * area");
+                        let at =
+                            format!("select(vec4<u32>(0xffffffffu), {at}, live & vec4<bool>({row}u < rows))");
                         let channel = format!("group * OUTER + min(block * BLOCK + {row}u, OUTER - 1u)");
-                        format!("part_of(to + {row}u * area, {live}, stored{row}, {channel})")
+                        format!("part_of({at}, stored{row}, {channel})")
                     }
                     false => "vec4<f32>()".into(),
                 };
@@ -241,7 +243,7 @@ impl WithParts {
     }
 }
 
-/// Part of four pixels; `merge` as in `batch_norm_combine.wgsl`. `rounded` moves the mean into the first of its floats.
+/// Part of four pixels, of which those at the largest number are outside; `merge` as in `batch_norm_combine.wgsl`. `rounded` moves the mean into the first of its floats.
 const MOMENTS: &str = "
 fn merge(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
     if (b.x == 0.0) {
@@ -260,7 +262,8 @@ fn rounded(a: vec4<f32>) -> vec4<f32> {
     return vec4<f32>(a.x, mean, (a.y - mean) + a.z, a.w);
 }
 
-fn part_of(at: vec4<u32>, live: vec4<bool>, stored: vec4<f32>, channel: u32) -> vec4<f32> {
+fn part_of(at: vec4<u32>, stored: vec4<f32>, channel: u32) -> vec4<f32> {
+    let live = at != vec4<u32>(0xffffffffu);
     let count = dot(vec4<f32>(live), vec4<f32>(1.0));
     if (count == 0.0) {
         return vec4<f32>();
@@ -283,11 +286,11 @@ fn rounded(a: vec4<f32>) -> vec4<f32> {
     return a;
 }
 
-fn part_of(at: vec4<u32>, live: vec4<bool>, stored: vec4<f32>, channel: u32) -> vec4<f32> {
+fn part_of(at: vec4<u32>, stored: vec4<f32>, channel: u32) -> vec4<f32> {
     let mean = MEAN[channel];
     var sums = vec4<f32>();
     for (var i = 0u; i < 4u; i++) {
-        if (live[i]) {
+        if (at[i] != 0xffffffffu) {
             let dy = load_part_dy(at[i], stored[i]);
             sums.x += dy;
             sums.y += dy * (load_part_x(at[i], stored[i]) - mean);
@@ -333,16 +336,15 @@ impl Kernel for WithParts {
         let mut shaders = self.kernel.shaders();
         for shader in &mut shaders {
             let text = self.text(shader.source()).expect("as when it was made");
-            let reduce = match self.parts.by {
+            match self.parts.by {
                 By::Block { rows } => {
                     shader.set("MERGED", PIXELS);
-                    self.reduce_block(rows)
+                    shader.block("parts", self.reduce_block(rows).trim_end(), "");
                 }
-                By::Tile(tile) => tile.reduce_rows(self.parts.count()),
-            };
+                By::Tile(tile) => tile.reduce_rows(shader, self.parts.count()),
+            }
             let plain = self.reduction.operands().iter().all(|(operand, _)| operand.is_identity());
             shader.block("part", text.trim(), if plain { "" } else { wgsl!("math") });
-            shader.block("parts", reduce.trim_end(), "");
         }
         shaders
     }

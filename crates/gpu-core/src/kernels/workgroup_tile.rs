@@ -45,9 +45,6 @@ pub(super) fn sums_of_split(rows: usize) -> usize {
     rows.next_multiple_of(4)
 }
 
-/// WGSL of what a vector of results has become: where its elements lie, which of them are inside, and what was stored.
-pub(super) const STORED: &str = "struct Stored { at: vec4<u32>, live: vec4<bool>, value: vec4<f32> }\n";
-
 /// WGSL that adds the elements of a row of `a_tile`, by the first tile of a row of tiles.
 const ROW_SUMS: &str = "        if (col == 0u && local < ROWS) {
             var part = 0.0;
@@ -147,39 +144,43 @@ impl WorkgroupTile {
         format!("row + down * 4u + {}u", r / 4 * (self.rows / (self.micro / 4)) + r % 4)
     }
 
-    /// WGSL that reduces the rows of a tile, channels, and writes their parts: of `count` a channel, by the functions of
-    /// [`WithParts`](super::channel_parts::WithParts) and the [`Stored`](STORED) values of the sums.
-    pub fn reduce_rows(&self, count: usize) -> String {
-        let mut text = String::new();
+    /// WGSL of the first column of half `h` of an invocation's sums.
+    fn col(&self, h: usize) -> String {
+        format!("col + along * 4u + {}u", h * (self.cols / (self.micro / 4)))
+    }
+
+    /// Fills the blocks behind the stores of every row of sums with the reduction of these rows, channels: it writes their parts, `count` a
+    /// channel, by the functions of [`WithParts`](super::channel_parts::WithParts).
+    pub fn reduce_rows(&self, shader: &mut Shader, count: usize) {
         for r in 0..self.micro {
+            let row = self.row(r);
             let part = |h: usize| {
-                let stored = format!("stored_sum{r}_{h}");
-                format!(
-                    "part_of({stored}.at, {stored}.live, {stored}.value, batch * M + min(channel{r}, M - 1u))"
-                )
+                let at = format!("place4(batch, {row}, {})", self.col(h));
+                format!("part_of({at}, stored_sum{r}_{h}, batch * M + min({row}, M - 1u))")
             };
             let both = (1..self.micro / 4).fold(part(0), |all, h| format!("merge({all}, {})", part(h)));
-            text += &format!(
-                "    let channel{r} = {};\n    workgroupBarrier();\n    b_tile[local] = {both};\n    \
-                 workgroupBarrier();\n    if (along == 0u && channel{r} < M) {{\n        \
+            let text = format!(
+                "    workgroupBarrier();\n    b_tile[local] = {both};\n    workgroupBarrier();\n    \
+                 if (along == 0u && {row} < M) {{\n        \
                  var all = b_tile[local];\n        \
                  for (var k = 1u; k < COLS / MICRO; k++) {{\n            \
                  all = merge(all, b_tile[local + k]);\n        }}\n        \
-                 parts[(batch * M + channel{r}) * {count}u + FIRST_PART + col / COLS] = rounded(all);\n    }}\n",
-                self.row(r)
+                 parts[(batch * M + {row}) * {count}u + FIRST_PART + col / COLS] = rounded(all);\n    }}"
             );
+            shader.block(&format!("parts{r}"), &text, "");
         }
-        text
     }
 
     fn store(&self, product: &TileProduct) -> String {
-        let halves = self.micro / 4;
         let between = product.store_sum.map_or(0, |_| sums_of_split(product.size[1]));
         let mut text = format!("    let first = (split * BATCHES + batch) * M * N + split * {between}u;\n");
         for (r, h) in self.sums() {
             let row = self.row(r);
-            let col = format!("col + along * 4u + {}u", h * (self.cols / halves));
+            let col = self.col(h);
             text += &(product.store)(&row, &col, &format!("sum{r}_{h}"));
+            if h + 1 == self.micro / 4 {
+                text += &format!("    //!begin parts{r}\n    //!end parts{r}\n");
+            }
         }
         if let Some(store) = product.store_sum {
             let store = store("row + local", "row_sum");

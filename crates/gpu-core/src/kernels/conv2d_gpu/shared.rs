@@ -7,7 +7,7 @@ use crate::kernels::channel_parts::{By, ChannelParts};
 use crate::kernels::conv2d::Conv2dShape;
 use crate::kernels::epilogue::plain_result;
 use crate::kernels::prologue::Prologue;
-use crate::kernels::workgroup_tile::{BlockLoad, STORED, TileProduct, WorkgroupTile};
+use crate::kernels::workgroup_tile::{BlockLoad, TileProduct, WorkgroupTile};
 use crate::wgsl::wgsl;
 
 /// Loads of 4 x 4 elements by `load_NAME(group, place, k, end)`.
@@ -68,14 +68,14 @@ pub(in crate::kernels) fn correlation(
              let col = n % {gw}u * {}u + {}u;\n    \
              let at = (((n / {}u * BATCHES + group) * M + m) * {oh}u + row) * {ow}u + col;\n    \
              return select(0xffffffffu, at, m < M && n < N && row < {oh}u && col < {ow}u);\n}}\n\
-             {STORED}\
-             fn put4(group: u32, m: u32, n: u32, value: vec4<f32>) -> Stored {{\n    \
-             var all: Stored;\n    \
+             fn place4(group: u32, m: u32, n: u32) -> vec4<u32> {{\n    \
+             return vec4<u32>(place(group, m, n), place(group, m, n + 1u), place(group, m, n + 2u), place(group, m, n + 3u));\n}}\n\
+             fn put4(group: u32, m: u32, n: u32, value: vec4<f32>) -> vec4<f32> {{\n    \
+             let at = place4(group, m, n);\n    \
+             var stored = vec4<f32>();\n    \
              for (var i = 0u; i < 4u; i++) {{\n        \
-             all.at[i] = place(group, m, n + i);\n        \
-             all.live[i] = all.at[i] != 0xffffffffu;\n        \
-             if (all.live[i]) {{\n            all.value[i] = emit(all.at[i], value[i]);\n        }}\n    }}\n    \
-             return all;\n}}\n{}",
+             if (at[i] != 0xffffffffu) {{\n            stored[i] = emit(at[i], value[i]);\n        }}\n    }}\n    \
+             return stored;\n}}\n{}",
             operand.wgsl("x", 0, 1),
             inner * outer * area,
             rows.first * shape.kernel[1] + cols.first,
