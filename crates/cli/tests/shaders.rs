@@ -27,11 +27,11 @@ fn step(network: &str, adapter: &str) -> (usize, f64) {
 #[test]
 fn dispatches_and_traffic_of_training_steps() {
     let most = [
-        ("resnet20", 256, 1617.0),
-        ("resnet50", 593, f64::INFINITY),
-        ("lstm", 559, f64::INFINITY),
-        ("gpt-mini", 178, f64::INFINITY),
-        ("gpt-2", 453, f64::INFINITY),
+        ("resnet20", 157, 1487.0),
+        ("resnet50", 420, f64::INFINITY),
+        ("lstm", 553, f64::INFINITY),
+        ("gpt-mini", 110, f64::INFINITY),
+        ("gpt-2", 297, f64::INFINITY),
     ];
     for (network, count, megabytes) in most {
         let (dispatches, moved) = step(network, "amd");

@@ -52,7 +52,7 @@ fn wide(device: &Device) -> Vec<f32> {
     let params = Params::new(device, 0);
     let convs =
         [Conv2d::new(5, 128, 3).padding(1), Conv2d::new(128, 128, 1), Conv2d::new(128, 136, 3).stride(2)];
-    let path = |name: &str, i: usize| params.path(&format!("{name}{i}"));
+    let path = |name: &str, i: usize| params.path(format!("{name}{i}"));
     let convs: Vec<_> = convs.into_iter().enumerate().map(|(i, conv)| conv.build(&path("conv", i))).collect();
     let norms: Vec<_> =
         [128, 128, 136].into_iter().enumerate().map(|(i, c)| BatchNorm2d::new(&path("norm", i), c)).collect();

@@ -30,8 +30,10 @@ pub(super) fn splits(kernel: &dyn Kernel) -> bool {
 
 fn reduction(kernel: &dyn Kernel) -> Option<ChannelReduction> {
     let any = kernel as &dyn Any;
-    let moments = || any.downcast_ref::<ChannelMoments>().cloned().map(ChannelReduction::Moments);
-    moments().or_else(|| any.downcast_ref::<ChannelSums>().cloned().map(ChannelReduction::Sums))
+    let moments =
+        any.downcast_ref::<ChannelMoments>().map(|m| ChannelReduction::Moments(Box::new(m.clone())));
+    let sums = || any.downcast_ref::<ChannelSums>().map(|s| ChannelReduction::Sums(Box::new(s.clone())));
+    moments.or_else(sums)
 }
 
 /// Where step `at` is a reduction: the step that makes its operand, the launch of both, and the one that combines the parts.

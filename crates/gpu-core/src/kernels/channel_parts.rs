@@ -1,10 +1,14 @@
 //! Moments and sums of channels, taken by the launch that stores the tensor: its workgroups reduce what they have in registers, and a
 //! second launch combines their parts.
 
-use std::collections::HashMap;
+mod combine;
+mod wgsl;
+
+pub use combine::CombineParts;
+
 use std::sync::Arc;
 
-use super::batch_norm::{self, ChannelMoments, ChannelSums, combine, put_moments};
+use super::batch_norm::{ChannelMoments, ChannelSums};
 use super::layer_norm::Moments;
 use super::prologue::Prologue;
 use super::workgroup_tile::WorkgroupTile;
@@ -72,8 +76,8 @@ impl ChannelParts {
 /// What is taken of every channel.
 #[derive(Clone, Debug)]
 pub enum ChannelReduction {
-    Moments(ChannelMoments),
-    Sums(ChannelSums),
+    Moments(Box<ChannelMoments>),
+    Sums(Box<ChannelSums>),
 }
 
 impl ChannelReduction {
@@ -162,152 +166,6 @@ impl WithParts {
     fn result(&self) -> usize {
         self.kernel.access().iter().rposition(|&a| a == Access::Write).expect("a kernel writes")
     }
-
-    /// WGSL of the functions `part_of` and `merge` for a shader. `None` where that has bound an argument as something else.
-    fn text(&self, shader: &str) -> Option<String> {
-        let mut bound = bound(shader);
-        let mut text = format!(
-            "@group(0) @binding({}) var<storage, read_write> parts: array<vec4<f32>>;\n",
-            self.own() + self.others()
-        );
-        // The name of an argument bound before, or a new one.
-        let mut named = |place: usize, name: String, t: String| match bound.get(&place) {
-            Some((known, of)) => (*of == t).then(|| known.clone()),
-            None => {
-                text += &format!("@group(0) @binding({place}) var<storage, read> {name}: array<{t}>;\n");
-                bound.insert(place, (name.clone(), t));
-                Some(name)
-            }
-        };
-        let mut functions = String::new();
-        for ((operand, first), name) in self.reduction.operands().into_iter().zip(["x", "dy"]) {
-            let name = format!("part_{name}");
-            let mut load = operand.wgsl_given(&name, |a| self.places[first + a].is_none());
-            for a in 0..operand.arity() {
-                let Some(place) = self.places[first + a] else { continue };
-                let own = format!("{name}{a}");
-                let known = named(place, own.clone(), operand.code().argument_type(a).wgsl().into())?;
-                load = load.replace(&format!("{own}["), &format!("{known}["));
-            }
-            functions += &load;
-        }
-        match &self.reduction {
-            ChannelReduction::Moments(_) => functions += MOMENTS,
-            ChannelReduction::Sums(_) => {
-                let mean = self.places.last().copied().flatten()?;
-                let mean = named(mean, "part_mean".into(), "f32".into())?;
-                functions += &SUMS.replace("MEAN", &mean);
-            }
-        }
-        Some(text + &functions)
-    }
-
-    /// WGSL that reduces what the invocations have stored, of `rows` channels, four at a time, and writes the parts.
-    fn reduce_block(&self, rows: usize) -> String {
-        let mut text = String::new();
-        for first in (0..rows).step_by(4) {
-            text += "    workgroupBarrier();\n";
-            for r in 0..4 {
-                let row = first + r;
-                let part = match row < rows {
-                    true => {
-                        let at = format!("to + {row}u * area");
-                        let at =
-                            format!("select(vec4<u32>(0xffffffffu), {at}, live & vec4<bool>({row}u < rows))");
-                        let channel = format!("group * OUTER + min(block * BLOCK + {row}u, OUTER - 1u)");
-                        format!("part_of({at}, stored{row}, {channel})")
-                    }
-                    false => "vec4<f32>()".into(),
-                };
-                text += &format!("    staged[{}u + local] = {part};\n", 64 * r);
-            }
-            text += &format!(
-                "    workgroupBarrier();\n    \
-                 {{\n        \
-                 let first = local / 16u * 64u + local % 16u;\n        \
-                 let low = merge(staged[first], staged[first + 16u]);\n        \
-                 let both = merge(low, merge(staged[first + 32u], staged[first + 48u]));\n        \
-                 workgroupBarrier();\n        \
-                 staged[local] = both;\n    }}\n    \
-                 workgroupBarrier();\n    \
-                 if (local < 4u && {first}u + local < rows) {{\n        \
-                 var all = staged[local * 16u];\n        \
-                 for (var k = 1u; k < 16u; k++) {{\n            \
-                 all = merge(all, staged[local * 16u + k]);\n        }}\n        \
-                 let channel = group * OUTER + block * BLOCK + {first}u + local;\n        \
-                 parts[channel * {}u + g % (TILES * PHASES_H * PHASES_W)] = rounded(all);\n    }}\n",
-                self.parts.count()
-            );
-        }
-        text
-    }
-}
-
-/// Part of four pixels, of which those at the largest number are outside; `merge` as in `batch_norm_combine.wgsl`. `rounded` moves the mean into the first of its floats.
-const MOMENTS: &str = "
-fn merge(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
-    if (b.x == 0.0) {
-        return a;
-    }
-    if (a.x == 0.0) {
-        return b;
-    }
-    let share = b.x / (a.x + b.x);
-    let d = (b.y - a.y) + (b.z - a.z);
-    return vec4<f32>(a.x + b.x, a.y, a.z + d * share, a.w + b.w + d * d * a.x * share);
-}
-
-fn rounded(a: vec4<f32>) -> vec4<f32> {
-    let mean = a.y + a.z;
-    return vec4<f32>(a.x, mean, (a.y - mean) + a.z, a.w);
-}
-
-fn part_of(at: vec4<u32>, stored: vec4<f32>, channel: u32) -> vec4<f32> {
-    let live = at != vec4<u32>(0xffffffffu);
-    let count = dot(vec4<f32>(live), vec4<f32>(1.0));
-    if (count == 0.0) {
-        return vec4<f32>();
-    }
-    // Deviations from one of the values: nothing cancels.
-    let near = select(select(select(stored.w, stored.z, live.z), stored.y, live.y), stored.x, live.x);
-    let d = select(vec4<f32>(), stored - near, live);
-    let offset = dot(d, vec4<f32>(1.0)) / count;
-    let e = select(vec4<f32>(), d - offset, live);
-    return vec4<f32>(count, near, offset, dot(e, e));
-}
-";
-
-const SUMS: &str = "
-fn merge(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
-    return a + b;
-}
-
-fn rounded(a: vec4<f32>) -> vec4<f32> {
-    return a;
-}
-
-fn part_of(at: vec4<u32>, stored: vec4<f32>, channel: u32) -> vec4<f32> {
-    let mean = MEAN[channel];
-    var sums = vec4<f32>();
-    for (var i = 0u; i < 4u; i++) {
-        if (at[i] != 0xffffffffu) {
-            let dy = load_part_dy(at[i], stored[i]);
-            sums.x += dy;
-            sums.y += dy * (load_part_x(at[i], stored[i]) - mean);
-        }
-    }
-    return sums;
-}
-";
-
-/// The names and element types of a shader's bindings, by number.
-fn bound(shader: &str) -> HashMap<usize, (String, String)> {
-    let binding = |line: &str| {
-        let (number, rest) = line.strip_prefix("@group(0) @binding(")?.split_once(')')?;
-        let (name, t) = rest.split_once("> ")?.1.split_once(": array<")?;
-        Some((number.parse().ok()?, (name.to_owned(), t.strip_suffix(">;")?.to_owned())))
-    };
-    shader.lines().filter_map(binding).collect()
 }
 
 impl Kernel for WithParts {
@@ -417,80 +275,5 @@ impl Kernel for WithParts {
         };
         let more: u64 = self.reduction.operands().iter().map(read).sum();
         Cost { flops: flops + 4 * (n * c * s) as u64, bytes: bytes + more }
-    }
-}
-
-/// Combines the parts that [`WithParts`] has taken of every channel.
-///
-/// Arguments: parts `[C, parts]` of four floats; written: mean and biased variance, or the two sums, `[C]` each.
-#[derive(Clone, Debug)]
-pub struct CombineParts {
-    channels: usize,
-    /// Parts of a channel.
-    parts: usize,
-    /// Whether they are moments.
-    moments: bool,
-}
-
-impl CombineParts {
-    /// Bytes of the parts.
-    pub fn bytes(&self) -> usize {
-        self.channels * self.parts * size_of::<[f32; 4]>()
-    }
-}
-
-impl Kernel for CombineParts {
-    fn name(&self) -> &'static str {
-        "combine_parts"
-    }
-
-    fn access(&self) -> Vec<Access> {
-        vec![Access::Read, Access::Write, Access::Write]
-    }
-
-    fn shaders(&self) -> Vec<Shader> {
-        let (merge, values) = match self.moments {
-            true => (None, batch_norm::MOMENTS),
-            false => {
-                let merge = "alias Part = vec4<f32>;\nfn merge(a: Part, b: Part) -> Part { return a + b; }";
-                (Some(merge), batch_norm::SUMS)
-            }
-        };
-        let parts = "@group(0) @binding(0) var<storage, read> parts: array<Part>;\n";
-        vec![combine(self.channels, self.parts, 1, parts, merge, values)]
-    }
-
-    fn emits(&self) -> bool {
-        true
-    }
-
-    fn run(&self, args: &Args) {
-        let parts: &[[f32; 4]] = args.read(0);
-        let (first, second): (&mut [f32], &mut [f32]) = (args.write(1), args.write(2));
-        let channels = parts.chunks_exact(self.parts);
-        if self.moments {
-            let moments = |[count, mean, rest, squares]: [f32; 4]| Moments {
-                count: count.into(),
-                mean: f64::from(mean) + f64::from(rest),
-                squares: squares.into(),
-            };
-            let channel = |parts: &[[f32; 4]]| {
-                let mut all = Moments::default();
-                parts.iter().filter(|part| part[0] > 0.0).for_each(|part| all.merge(moments(*part)));
-                all
-            };
-            return put_moments(&channels.map(channel).collect::<Vec<_>>(), first, second);
-        }
-        for (c, parts) in channels.enumerate() {
-            let sum = |k: usize| parts.iter().map(|part| f64::from(part[k])).sum::<f64>() as f32;
-            (first[c], second[c]) = (sum(0), sum(1));
-        }
-    }
-
-    fn cost(&self) -> Cost {
-        Cost {
-            flops: (4 * self.channels * self.parts) as u64,
-            bytes: (self.bytes() + 8 * self.channels) as u64,
-        }
     }
 }

@@ -24,6 +24,9 @@ pub(super) struct BlockLoad {
     pub text: String,
 }
 
+/// WGSL for a row and its sum.
+type StoreSum<'a> = &'a dyn Fn(&str, &str) -> String;
+
 /// `y[b, i, j] = sum over k of a[b, i, k] * b[b, k, j]` of `size` `[batches, M, N, K]`, cut into splits of `chunk` elements of K.
 pub(super) struct TileProduct<'a> {
     pub size: [usize; 4],
@@ -37,7 +40,7 @@ pub(super) struct TileProduct<'a> {
     /// WGSL that stores a vector, given expressions for its row, its first column and itself, as far as it is inside.
     pub store: &'a dyn Fn(&str, &str, &str) -> String,
     /// WGSL that stores the sum of a row of the split, given expressions for the row and the sum, if rows are summed, too.
-    pub store_sum: Option<&'a dyn Fn(&str, &str) -> String>,
+    pub store_sum: Option<StoreSum<'a>>,
 }
 
 /// Elements behind the partial products of a split for its sums of rows: whole vectors.

@@ -52,7 +52,8 @@ fn moments(s: Conv2dShape) -> Vec<Case> {
     let (x, y) = ([s.batch, s.in_channels, s.input[0], s.input[1]], s.output());
     let (batch, channels, spatial) = (s.batch, s.out_channels, y[0] * y[1]);
     let output = Prologue::plain(DType::F32, Layout::contiguous(&[batch, channels, spatial]));
-    let reduction = ChannelReduction::Moments(ChannelMoments { batch, channels, spatial, x: output });
+    let reduction =
+        ChannelReduction::Moments(Box::new(ChannelMoments { batch, channels, spatial, x: output }));
     let conv = Conv2d::new(s, Prologue::plain(DType::F32, Layout::contiguous(&x)));
     let case = |conv| {
         let (kernel, parts) = with_parts(conv, reduction.clone(), vec![None]);
@@ -72,7 +73,8 @@ fn sums(s: Conv2dShape) -> Vec<Case> {
     let masked = Prologue::new(Program::new(&[DType::F32; 2], &code), vec![dense.clone(), dense.clone()]);
     let code = [Instr::Binary(Binary::Add, 0, 1)];
     let shifted = Prologue::new(Program::new(&[DType::F32; 2], &code), vec![dense, per_channel]);
-    let reduction = ChannelReduction::Sums(ChannelSums { batch, channels, spatial, x: shifted, dy: masked });
+    let reduction =
+        ChannelReduction::Sums(Box::new(ChannelSums { batch, channels, spatial, x: shifted, dy: masked }));
     let dy = Prologue::plain(DType::F32, Layout::contiguous(&[s.batch, s.out_channels, oh, ow]));
     let gradients = noise(dy.numel(), 1);
     // x, its shift, which is the mean, too, and z, which is x.
@@ -98,7 +100,7 @@ fn behind_code(s: Conv2dShape) -> Vec<Case> {
     let relu = Program::new(&[DType::F32], &[Instr::Unary(Unary::Relu, 0)]);
     let kernels = on_hardware(Conv2dInputGrad::new(s, dy));
     let (x, dy) = (Prologue::plain(DType::F32, dense.clone()), Prologue::new(relu, vec![dense]));
-    let reduction = ChannelReduction::Sums(ChannelSums { batch, channels, spatial, x, dy });
+    let reduction = ChannelReduction::Sums(Box::new(ChannelSums { batch, channels, spatial, x, dy }));
     let case = |conv| {
         let fused = Fused::new(conv, map.clone(), vec![Some(0), None], vec![false]).expect("it emits");
         let (kernel, parts) = with_parts(Arc::new(fused), reduction.clone(), vec![Some(3), None, Some(4)]);
@@ -113,10 +115,10 @@ fn combined(moments: bool) -> Case {
     let plain = Prologue::plain(DType::F32, Layout::contiguous(&[1, 2, 1]));
     let (batch, channels, spatial) = (1, 2, 1);
     let reduction = match moments {
-        true => ChannelReduction::Moments(ChannelMoments { batch, channels, spatial, x: plain }),
+        true => ChannelReduction::Moments(Box::new(ChannelMoments { batch, channels, spatial, x: plain })),
         false => {
             let (x, dy) = (plain.clone(), plain);
-            ChannelReduction::Sums(ChannelSums { batch, channels, spatial, x, dy })
+            ChannelReduction::Sums(Box::new(ChannelSums { batch, channels, spatial, x, dy }))
         }
     };
     let kernel: CombineParts = reduction.combine(70);
