@@ -278,6 +278,27 @@ fn variants_for_real_gpus_equal_cpu() {
     variants_equal_cpu(GpuFamily::Other, 2, 7);
 }
 
+/// Channels and rows that do and do not fill the tiles, groups, and several blocks of rows a chunk.
+#[test]
+fn weight_gradients_by_rows_equal_cpu() {
+    let gpu = GpuProfile::of(GpuFamily::Amd);
+    let cases: [(usize, usize, usize, usize, [usize; 2]); 5] = [
+        (3, 9, 17, 1, [5, 4]),
+        (12, 33, 18, 1, [7, 12]),
+        (5, 16, 32, 2, [9, 20]),
+        (1, 8, 8, 1, [3, 56]),
+        (2, 128, 9, 1, [10, 8]),
+    ];
+    for (i, (batch, inner, outer, groups, input)) in cases.into_iter().enumerate() {
+        let case = (batch, inner, outer, groups, input, [3, 3], [1, 1], [1, 1], [1, 1]);
+        let (kernel, inputs, want) = passes(shape(case), i.is_multiple_of(2)).pop().expect("three passes");
+        let args = arguments(&inputs, want.len());
+        let options = kernel.variants(&gpu).expect("convolutions have variants").options;
+        assert_eq!(options.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["rows"]);
+        check_twin(options[0].1.clone(), &args, &vec![true; args.len()], 1e-5);
+    }
+}
+
 /// As a kernel of its own takes them from the output, to the bit.
 #[test]
 fn channel_moments_can_come_along() {

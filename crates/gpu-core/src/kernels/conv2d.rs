@@ -180,7 +180,7 @@ impl Kernel for Conv2d {
             Target::Gpu => {
                 4 * match self.variant {
                     Variant::Subgroup(tile) => Correlate::forward(&self.shape, &self.x, tile).packed(),
-                    Variant::Direct | Variant::Shared(_) => 0,
+                    Variant::Direct | Variant::Shared(_) | Variant::Rows => 0,
                 }
             }
         }
@@ -188,7 +188,7 @@ impl Kernel for Conv2d {
 
     fn shaders(&self) -> Vec<Shader> {
         match self.variant {
-            Variant::Direct => Gather::forward(&self.shape).shaders(&self.x),
+            Variant::Direct | Variant::Rows => Gather::forward(&self.shape).shaders(&self.x),
             Variant::Subgroup(tile) => Correlate::forward(&self.shape, &self.x, tile).shaders(),
             Variant::Shared(tile) => correlation(&self.shape, &self.x, false, tile),
         }
@@ -205,7 +205,7 @@ impl Kernel for Conv2d {
         match self.variant {
             Variant::Direct => Some(Gather::forward(&self.shape).parts()),
             Variant::Shared(tile) => Some(parts(&self.shape, false, tile)),
-            Variant::Subgroup(_) => None,
+            Variant::Subgroup(_) | Variant::Rows => None,
         }
     }
 

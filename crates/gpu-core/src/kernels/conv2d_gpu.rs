@@ -1,11 +1,13 @@
 //! The ways in which a GPU can compute a convolution and its gradients, apart from the direct one.
 
 mod correlate;
+mod row_weight_grad;
 mod shared;
 mod taps;
 mod weight_grad;
 
 pub(super) use correlate::Correlate;
+pub(super) use row_weight_grad::RowWeightGrad;
 pub(super) use shared::{WeightGradProduct, correlation, parts};
 pub(super) use weight_grad::WeightGradTiles;
 
@@ -28,6 +30,8 @@ pub(super) enum Variant {
     Subgroup(PixelTile),
     /// Tiles of a workgroup.
     Shared(WorkgroupTile),
+    /// Rows of pixels in workgroup memory: of weight gradients only.
+    Rows,
 }
 
 /// A subgroup and what it computes.
@@ -50,6 +54,7 @@ impl fmt::Display for Variant {
             Variant::Shared(WorkgroupTile { rows, cols, micro }) => {
                 write!(f, "shared {rows}x{cols} by {micro}")
             }
+            Variant::Rows => write!(f, "rows"),
         }
     }
 }
@@ -100,6 +105,7 @@ pub(super) fn weight_gradients(shape: &Conv2dShape, gpu: &GpuProfile) -> Vec<Var
             vec![Variant::Subgroup(PixelTile { lanes: lanes as usize, pixels: 1, runs: 1 })]
         }
         (GpuFamily::Software, None) => vec![Variant::Direct],
+        _ if RowWeightGrad::suits(shape) => vec![Variant::Rows],
         _ => hardware(outer),
     }
 }

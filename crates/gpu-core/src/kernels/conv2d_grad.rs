@@ -3,7 +3,9 @@
 use super::channel_parts::ChannelParts;
 use super::conv2d::{Conv2dShape, Gather};
 use super::conv2d_cpu::{Engine, WeightGradEngine};
-use super::conv2d_gpu::{self, Correlate, Variant, WeightGradProduct, WeightGradTiles, correlation, parts};
+use super::conv2d_gpu::{
+    self, Correlate, RowWeightGrad, Variant, WeightGradProduct, WeightGradTiles, correlation, parts,
+};
 use super::partial_sums::PartialSum;
 use super::prologue::{Prologue, with_math};
 use crate::tune::{GpuProfile, Variants};
@@ -53,7 +55,7 @@ impl Kernel for Conv2dInputGrad {
             Target::Gpu => {
                 4 * match self.variant {
                     Variant::Subgroup(tile) => Correlate::input_grad(&self.shape, &self.dy, tile).packed(),
-                    Variant::Direct | Variant::Shared(_) => 0,
+                    Variant::Direct | Variant::Shared(_) | Variant::Rows => 0,
                 }
             }
         }
@@ -61,7 +63,7 @@ impl Kernel for Conv2dInputGrad {
 
     fn shaders(&self) -> Vec<Shader> {
         match self.variant {
-            Variant::Direct => Gather::input_grad(&self.shape).shaders(&self.dy),
+            Variant::Direct | Variant::Rows => Gather::input_grad(&self.shape).shaders(&self.dy),
             Variant::Subgroup(tile) => Correlate::input_grad(&self.shape, &self.dy, tile).shaders(),
             Variant::Shared(tile) => correlation(&self.shape, &self.dy, true, tile),
         }
@@ -78,7 +80,7 @@ impl Kernel for Conv2dInputGrad {
         match self.variant {
             Variant::Direct => Some(Gather::input_grad(&self.shape).parts()),
             Variant::Shared(tile) => Some(parts(&self.shape, true, tile)),
-            Variant::Subgroup(_) => None,
+            Variant::Subgroup(_) | Variant::Rows => None,
         }
     }
 
@@ -147,6 +149,7 @@ impl Kernel for Conv2dWeightGrad {
                 WeightGradTiles::new(&self.shape, &self.x, &self.dy, tile.lanes).shader(out)
             }
             Variant::Shared(tile) => WeightGradProduct::new(&self.shape, &self.x, &self.dy, tile).shader(out),
+            Variant::Rows => RowWeightGrad::new(&self.shape, &self.x, &self.dy).shader(out),
         }];
         if self.chunks() > 1 {
             let source = Source::new(wgsl!("conv2d_sum")).set("SIZE", size).set("CHUNKS", self.chunks());
@@ -239,6 +242,7 @@ impl Conv2dWeightGrad {
                 WeightGradTiles::new(&self.shape, &self.x, &self.dy, tile.lanes).chunks()
             }
             Variant::Shared(tile) => WeightGradProduct::new(&self.shape, &self.x, &self.dy, tile).chunks(),
+            Variant::Rows => RowWeightGrad::new(&self.shape, &self.x, &self.dy).chunks(),
         }
     }
 
