@@ -309,8 +309,8 @@ fn memory_is_saved() {
             for half in [Half::F16, Half::BF16] {
                 let (mixed, plan) = peak(&device, Some(half), make);
                 println!("{} {name} {half}: {mixed} of {exact} bytes", device.info());
-                // On GPUs epilogues spare f32 temporaries, but do not pack halves yet.
-                let percent = if cpu { 70 } else { 75 };
+                // On GPUs epilogues and joined gradients of attention spare f32 temporaries, but epilogues do not pack halves yet.
+                let percent = if cpu { 70 } else { 77 };
                 assert!(
                     100 * mixed <= percent * exact,
                     "{name} {half}: {mixed} of {exact} bytes\n{}",
