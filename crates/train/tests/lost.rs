@@ -1,7 +1,8 @@
 //! A GPU that is lost under the trainer: the run ends with an error that says so, and goes on in the same process from its last
 //! checkpoint, on the device that its name opens then. Alone in its file: the loss hits whoever uses the device.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use autograd::{Device, Error, Tensor};
 use data::{Loader, LoaderOptions, synthetic};
@@ -31,15 +32,26 @@ impl Task for Digits {
     }
 }
 
-/// Loses the device after a step.
+/// Loses the device after a step, once there is a checkpoint in the folder.
 struct Lose {
     device: Device,
     after: Option<usize>,
+    checkpoints: PathBuf,
+}
+
+fn is_checkpoint(file: std::io::Result<std::fs::DirEntry>) -> bool {
+    file.is_ok_and(|file| file.path().extension().is_some_and(|extension| extension == "safetensors"))
 }
 
 impl Callback for Lose {
     fn on_step(&mut self, moment: &Moment) -> Result<Flow> {
         if self.after == Some(moment.history.len()) {
+            // The first checkpoint is written by another thread.
+            let saved =
+                || std::fs::read_dir(&self.checkpoints).is_ok_and(|mut files| files.any(is_checkpoint));
+            while !saved() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
             testing::lose(&self.device);
         }
         Ok(Flow::Continue)
@@ -59,7 +71,7 @@ fn train(directory: &Path, lose_after: Option<usize>) -> Result<Vec<f32>> {
     let run = Run::resume_or_create(directory, &device, &"a test", resume)?;
     let trainer = Trainer::new(&params, Adam::new(&params), Constant(0.003), run).steps(STEPS);
     let trainer = trainer.checkpoints(2)?.save_every(3).resume(resume);
-    let lose = Lose { device: device.clone(), after: lose_after };
+    let lose = Lose { device: device.clone(), after: lose_after, checkpoints: directory.join("checkpoints") };
     trainer.callback(lose).fit(&Digits { device, net, dropout }, &source)?;
     let values = params.all().into_iter().map(|p| p.value().to_vec::<f32>());
     Ok(values.collect::<std::result::Result<Vec<_>, _>>()?.concat())
