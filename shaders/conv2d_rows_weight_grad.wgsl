@@ -4,7 +4,6 @@
 // with zeros, and a window over the input slides along them: four pixels take five loads for 72 multiply-adds. conv2d_sum.wgsl or
 // sum_partials.wgsl adds the chunks.
 
-const BATCH: u32 = 1u;
 const GROUPS: u32 = 1u;
 // Channels per group of the input and the output.
 const INNER: u32 = 16u;

@@ -121,8 +121,7 @@ impl Device {
             "auto" => Device::best(),
             "cpu" => Device::open_as("cpu".into(), || Device::cpu(None)),
             _ if name.starts_with("dry:") => {
-                let family =
-                    GpuFamily::ALL.into_iter().find(|family| name["dry:".len()..] == family.to_string());
+                let family = GpuFamily::named(&name["dry:".len()..]);
                 let unknown = || Error::UnknownDevice { name: name.into(), adapters: gpu::adapters().len() };
                 let profile = GpuProfile::of(family.ok_or_else(unknown)?);
                 Device::open_as(name.into(), || Device::dry(profile))

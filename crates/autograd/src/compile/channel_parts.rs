@@ -50,28 +50,25 @@ fn split(
     let producer = steps[..at].iter().rposition(|step| overlap(&writes(step), reads))?;
     let Step::Kernel(before) = &steps[producer] else { return None };
     let kernel = before.kernel();
-    kernel.parts()?;
+    let count = kernel.parts()?.count();
     let access = kernel.access();
     let result = before.args()[access.iter().rposition(|&a| a == Access::Write)?];
     // What it reads beside the result is there before.
-    let others = reads.iter().filter(|&arg| *arg != result);
-    if others.clone().any(|arg| overlap(&writes(&steps[producer]), &[*arg])) {
+    let mut others = reads.iter().filter(|&arg| *arg != result);
+    if others.any(|arg| overlap(&writes(&steps[producer]), &[*arg])) {
         return None;
     }
     let (own, scratch) = before.args().split_at(access.len());
     let mut args = own.to_vec();
-    let places = reads.iter().map(|arg| {
-        let read =
-            |(i, known): (usize, &Arg)| known == arg && access.get(i).is_none_or(|a| *a == Access::Read);
-        (*arg != result).then(|| {
-            args.iter().enumerate().position(|(i, known)| read((i, known))).unwrap_or_else(|| {
-                args.push(*arg);
-                args.len() - 1
-            })
+    let mut place = |arg: &Arg| {
+        let bound = |i: &usize| args[*i] == *arg && access.get(*i).is_none_or(|a| *a == Access::Read);
+        (0..args.len()).find(bound).unwrap_or_else(|| {
+            args.push(*arg);
+            args.len() - 1
         })
-    });
-    let places: Vec<Option<usize>> = places.collect();
-    let combine = reduction.combine(kernel.parts()?.count());
+    };
+    let places = reads.iter().map(|arg| (*arg != result).then(|| place(arg))).collect();
+    let combine = reduction.combine(count);
     let parts = Arg { slot: slots.len(), offset: 0, bytes: combine.bytes() };
     let both = WithParts::new(kernel.clone(), reduction, places)?;
     args.push(parts);

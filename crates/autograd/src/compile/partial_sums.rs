@@ -28,7 +28,7 @@ pub(super) fn join_sums(steps: Vec<Step>, slots: &mut Vec<VirtualSlot>, target: 
     let groups = groups(&steps);
     let mut steps: Vec<Vec<Step>> = steps.into_iter().map(|step| vec![step]).collect();
     for group in groups.into_iter().filter(|group| group.len() > 1) {
-        let last = group.iter().map(|member| member.at).max().expect("a group has members");
+        let last = group[group.len() - 1].at;
         let slot = slots.len();
         let mut sums = Sums::default();
         for member in group {

@@ -74,7 +74,6 @@ impl<'a> RowWeightGrad<'a> {
             self.dy.wgsl("dy", self.x.arity(), 4)
         );
         let source = Source::new(wgsl!("conv2d_rows_weight_grad"))
-            .set("BATCH", shape.batch)
             .set("GROUPS", shape.groups)
             .set("INNER", shape.in_channels / shape.groups)
             .set("OUTER", shape.out_channels / shape.groups)
