@@ -99,7 +99,7 @@ fn unary_f32(op: Unary, a: &[u32], out: &mut [u32]) {
         Atanh => map1(a, out, F::atanh),
         Tanh => map1(a, out, vecmath::tanh),
         Erf => map1(a, out, vecmath::erf),
-        Erfc => map1(a, out, libm::erfcf),
+        Erfc => map1(a, out, vecmath::erfc),
         Sigmoid => map1(a, out, vecmath::sigmoid),
         Relu => map1(a, out, |x: F| if x <= 0.0 { 0.0 } else { x }),
         GeluTanh => map1(a, out, vecmath::gelu_tanh),
