@@ -11,7 +11,9 @@ use wgrad::data::{Augment, Batch, Dataset, Loader, LoaderOptions, Source, synthe
 use wgrad::models::{Optimize, Several};
 use wgrad::prelude::*;
 use wgrad::train::report::RunReport;
-use wgrad::train::{Console, Ended, Goal, Interrupt, Outcome, Run, Task, Trainer, classify, plot};
+use wgrad::train::{
+    Console, Ended, Goal, Interrupt, Outcome, Run, Task, Trainer, classify, plot, plot_answers,
+};
 
 use options::{Options, Switch};
 
@@ -191,7 +193,7 @@ fn report(options: &Options, task: &Cifar, trainer: &Trainer, ended: &Ended, per
     let shown = set.subset((0..count.min(40)).map(|i| i * 7919 % count))?;
     let loader = Loader::new(Arc::new(shown.clone()), task.test.options().clone())?;
     let found = classify(&loader, &task.device, |images| task.net.forward(images, Mode::Eval))?;
-    plot::answers(run.join("predictions.png"), &shown, &found.answers)?;
+    plot_answers(run.join("predictions.png"), &shown, &found.answers)?;
     let figures = serde_json::json!({
         "test_accuracy": accuracy,
         "best_test_accuracy": trainer.best_value().unwrap_or(0.0),

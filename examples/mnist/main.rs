@@ -11,7 +11,7 @@ use wgrad::models::{Mlp, MnistCnn};
 use wgrad::prelude::*;
 use wgrad::train::report::RunReport;
 use wgrad::train::{
-    Classified, Console, Ended, Goal, Interrupt, Outcome, Run, Task, Trainer, classify, plot,
+    Classified, Console, Ended, Goal, Interrupt, Outcome, Run, Task, Trainer, classify, plot, plot_answers,
 };
 
 use options::{Kind, Options};
@@ -128,7 +128,7 @@ fn report(
     RunReport::of(run, history).write(run.join("report.html"))?;
     plot::curves(run.join("curves.png"), &title, &history.panels())?;
     let (shown, answers) = interesting(test.set(), &found.answers)?;
-    plot::answers(run.join("predictions.png"), &shown, &answers)?;
+    plot_answers(run.join("predictions.png"), &shown, &answers)?;
     let figures = serde_json::json!({
         "test_loss": found.loss,
         "test_accuracy": found.accuracy,

@@ -83,7 +83,7 @@ pub struct Options {
     #[arg(long, default_value_t = 4)]
     pub beams: usize,
 
-    /// auto, cpu, vulkan, metal, dx12, software, or an adapter's number (see the devices example)
+    /// auto, cpu, vulkan, metal, dx12, software, or an adapter's number (`wgrad devices` lists them)
     #[arg(long, default_value = "auto")]
     pub device: String,
 

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use search::{Outcome, Results, Study, Trial};
 use train::Interrupt;
 use train::plot::Theme;
-use train::search::{Outcome, Results, Study, Trial};
 
 use crate::say::Say;
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::draws::{Draws, Use};
 use crate::error::{Error, Result};
 use crate::prefetch::Prefetch;
-use crate::rng::{Use, shuffle, stream};
 use crate::sampler::Sampler;
 use crate::source::Source;
 
@@ -164,7 +164,7 @@ impl<E: Examples> Batches<E> {
         }
         let mut plan: Vec<Vec<u32>> = order.chunks(batch).map(<[u32]>::to_vec).collect();
         let whole = order.len() / batch;
-        shuffle(&mut stream(seed, Use::Buckets, epoch as u64, 0), &mut plan[..whole]);
+        Draws::stream(seed, Use::Buckets, epoch as u64, 0).shuffle(&mut plan[..whole]);
         plan
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use crc32fast::Hasher;
-use tempfile::NamedTempFile;
+use gpu_core::AtomicFile;
 
 use crate::error::Result;
 use crate::images::{Dataset, ImageSet};
@@ -84,7 +84,7 @@ fn address(directory: &Path, source: &Path, files: &[(&str, &Path)]) -> io::Resu
 fn write(path: &Path, key: &str, dataset: &Dataset) -> io::Result<()> {
     let directory = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     fs::create_dir_all(directory)?;
-    let file = NamedTempFile::new_in(directory)?;
+    let file = AtomicFile::create(path)?;
     let mut out = Checked { inner: BufWriter::new(file), hash: Hasher::new(), left: u64::MAX };
     out.put(MAGIC)?;
     out.put_bytes(key.as_bytes())?;
@@ -103,10 +103,7 @@ fn write(path: &Path, key: &str, dataset: &Dataset) -> io::Result<()> {
     }
     let sum = out.hash.finalize();
     out.inner.write_all(&sum.to_le_bytes())?;
-    let file = out.inner.into_inner()?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+    out.inner.into_inner()?.commit()
 }
 
 fn read(path: &Path, key: &str) -> io::Result<Dataset> {

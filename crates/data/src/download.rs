@@ -5,9 +5,9 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use gpu_core::AtomicFile;
 use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
 
@@ -64,7 +64,7 @@ pub fn fetch(file: &Published, directory: impl AsRef<Path>) -> Result<PathBuf> {
     }
     let write_error = |source| Error::Write { path: path.clone(), source };
     fs::create_dir_all(directory).map_err(write_error)?;
-    let mut partial = NamedTempFile::new_in(directory).map_err(write_error)?;
+    let mut partial = AtomicFile::create(&path).map_err(write_error)?;
 
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .timeout_connect(Some(Duration::from_secs(30)))
@@ -98,8 +98,7 @@ pub fn fetch(file: &Published, directory: impl AsRef<Path>) -> Result<PathBuf> {
     if sha256 != file.sha256 {
         return not_published("its SHA-256", sha256, file.sha256.clone());
     }
-    partial.as_file().sync_all().map_err(write_error)?;
-    partial.persist(&path).map_err(|error| write_error(error.error))?;
+    partial.commit().map_err(write_error)?;
     Ok(path)
 }
 

@@ -11,8 +11,8 @@
 
 use std::cmp::Reverse;
 
+use crate::draws::{Draws, Use};
 use crate::error::{Error, Result};
-use crate::rng::{Use, shuffle, stream};
 use crate::split::members;
 
 /// The rows of one division, both lists ascending and without a common row.
@@ -33,7 +33,7 @@ pub fn k_fold(rows: usize, folds: usize, seed: Option<u64>) -> Result<Vec<Fold>>
     check(folds, rows, "rows")?;
     let mut order: Vec<usize> = (0..rows).collect();
     if let Some(seed) = seed {
-        shuffle(&mut stream(seed, Use::Split, 3, 0), &mut order);
+        Draws::stream(seed, Use::Split, 3, 0).shuffle(&mut order);
     }
     let mut fold_of = vec![0; rows];
     let mut start = 0;
@@ -62,15 +62,15 @@ pub fn stratified<T: Ord>(labels: &[T], folds: usize, seed: Option<u64>) -> Resu
     let mut strata = members(labels);
     check(folds, strata.iter().map(Vec::len).max().unwrap_or(0), "rows of the most frequent label")?;
     strata.sort_by_key(|rows| rows[0]); // labels are numbered as they appear
-    let mut rng = seed.map(|seed| stream(seed, Use::Split, 4, 0));
+    let mut draws = seed.map(|seed| Draws::stream(seed, Use::Split, 4, 0));
     let mut fold_of = vec![0; labels.len()];
     let mut start = 0;
     for rows in &strata {
         // Label after label, places go to the folds in turn; so much of a label is a fold's.
         let mut places: Vec<usize> = (start..start + rows.len()).map(|place| place % folds).collect();
         places.sort_unstable();
-        if let Some(rng) = &mut rng {
-            shuffle(rng, &mut places);
+        if let Some(draws) = &mut draws {
+            draws.shuffle(&mut places);
         }
         rows.iter().zip(places).for_each(|(&row, fold)| fold_of[row] = fold);
         start += rows.len();

@@ -22,6 +22,7 @@ mod archive;
 pub mod audio;
 mod augment;
 mod batches;
+mod boxes;
 mod cache;
 pub mod cifar;
 mod decode;
@@ -29,6 +30,7 @@ mod decode;
 pub mod download;
 mod draws;
 pub mod eda;
+#[cfg(feature = "csv")]
 mod encoder;
 mod error;
 pub mod folder;
@@ -41,6 +43,7 @@ mod mask_tokens;
 mod matrix;
 pub mod npy;
 mod npy_header;
+#[cfg(feature = "npz")]
 mod npz;
 pub mod on_device;
 #[cfg(feature = "parquet")]
@@ -51,7 +54,6 @@ mod parquet_pages;
 mod parquet_table;
 mod prefetch;
 mod resample;
-mod rng;
 mod rows;
 mod sampler;
 pub mod scaler;
@@ -61,6 +63,7 @@ mod smote;
 mod source;
 pub mod split;
 pub mod synthetic;
+#[cfg(feature = "csv")]
 mod table;
 mod targets;
 mod text;
@@ -76,8 +79,10 @@ pub use augment::{
     RandomAffine, RandomResizedCrop,
 };
 pub use batches::{BatchOptions, Batches, Examples};
+pub use boxes::{Corners, Detection, Object, box_area, box_iou};
 pub use cache::Cache;
 pub use draws::Draws;
+#[cfg(feature = "csv")]
 pub use encoder::{Encoder, Encoding};
 pub use error::{Error, Result};
 pub use folds::Fold;
@@ -95,6 +100,7 @@ pub use sequences::{DevicePadded, Padded, SequenceBatch, Sequences};
 pub use series::{DeviceSeries, SeriesBatch, SeriesOptions, SeriesWindows};
 pub use smote::smote;
 pub use source::{RandomWindows, Source};
+#[cfg(feature = "csv")]
 pub use table::{Column, Kind, Table, TableOptions};
 pub use targets::Targets;
 pub use text::{Text, TextBatch, Windows};

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::images::MAX_PIXEL_BYTES;
 use crate::npy_header::{Header, Kind, MAX_DIMS};
 
+#[cfg(feature = "npz")]
 pub use crate::npz::read_npz;
 
 /// The values of an [`Array`].

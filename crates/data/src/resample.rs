@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::draws::{Draws, Use};
 use crate::error::{Error, Result};
-use crate::rng::{Use, below, shuffle, stream};
 use crate::split::members;
 
 /// Weights `[classes]` that give every class the same part in the loss: `n / (k n_c)` for a class with `n_c` of the `n` labels, as
@@ -38,10 +38,10 @@ pub fn class_weights(labels: &[u32], classes: usize) -> Result<Vec<f32>> {
 pub fn over_sample(labels: &[u32], seed: u64) -> Vec<usize> {
     let classes = members(labels);
     let most = classes.iter().map(Vec::len).max().unwrap_or(0);
-    let mut rng = stream(seed, Use::Resample, 0, 0);
+    let mut draws = Draws::stream(seed, Use::Resample, 0, 0);
     let mut rows: Vec<usize> = (0..labels.len()).collect();
     for class in &classes {
-        rows.extend((class.len()..most).map(|_| class[below(&mut rng, class.len() as u32) as usize]));
+        rows.extend((class.len()..most).map(|_| class[draws.below(class.len() as u32) as usize]));
     }
     rows
 }
@@ -56,9 +56,9 @@ pub fn over_sample(labels: &[u32], seed: u64) -> Vec<usize> {
 pub fn under_sample(labels: &[u32], seed: u64) -> Vec<usize> {
     let mut classes = members(labels);
     let least = classes.iter().map(Vec::len).min().unwrap_or(0);
-    let mut rng = stream(seed, Use::Resample, 1, 0);
+    let mut draws = Draws::stream(seed, Use::Resample, 1, 0);
     for class in &mut classes {
-        shuffle(&mut rng, class);
+        draws.shuffle(class);
         class.truncate(least);
     }
     let mut rows = classes.concat();

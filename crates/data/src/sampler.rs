@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::draws::{Draws, Use};
 use crate::error::{Error, Result};
 use crate::resample::class_counts;
-use crate::rng::{Use, shuffle, stream, unit};
 
 /// Draws the rows of each epoch: the same for the same seed and epoch.
 ///
@@ -136,26 +136,26 @@ impl Sampler {
             Draw::InOrder(rows) => rows.to_vec(),
             Draw::Shuffled(rows) => {
                 let mut order = rows.to_vec();
-                shuffle(&mut stream(seed, Use::Shuffle, epoch as u64, 0), &mut order);
+                Draws::stream(seed, Use::Shuffle, epoch as u64, 0).shuffle(&mut order);
                 order
             }
             Draw::Replaced { sums, count } => {
-                let mut rng = stream(seed, Use::Sampler, epoch as u64, 0);
+                let mut draws = Draws::stream(seed, Use::Sampler, epoch as u64, 0);
                 let total = sums.last().copied().unwrap_or(0.0);
                 let last = total.next_down(); // the product may be rounded up to the total
                 let mut draw = || {
-                    let place = (unit(&mut rng) * total).min(last);
+                    let place = (draws.unit() * total).min(last);
                     sums.partition_point(|&sum| sum <= place) as u32
                 };
                 (0..*count).map(|_| draw()).collect()
             }
             Draw::Kept { weights, count } => {
-                let mut rng = stream(seed, Use::Sampler, epoch as u64, 1);
+                let mut draws = Draws::stream(seed, Use::Sampler, epoch as u64, 1);
                 // Of clocks that ring at these rates, the first ones: Efraimidis and Spirakis 2006.
                 let mut clocks: Vec<(f64, u32)> = weights
                     .iter()
                     .enumerate()
-                    .map(|(row, weight)| (-(1.0 - unit(&mut rng)).ln() / weight, row as u32))
+                    .map(|(row, weight)| (-(1.0 - draws.unit()).ln() / weight, row as u32))
                     .filter(|&(_, row)| weights[row as usize] > 0.0)
                     .collect();
                 clocks.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));

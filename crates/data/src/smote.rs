@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
+use crate::draws::{Draws, Use};
 use crate::error::{Error, Result};
 use crate::matrix::Matrix;
-use crate::rng::{Use, below, stream, unit};
 use crate::split::members;
 
 /// The rows `[N, F]` and their labels `[N]`, followed by as many synthetic ones for each class as it lacks for the size of the
@@ -50,11 +50,11 @@ pub fn smote(rows: &Matrix, labels: &[u32], neighbours: usize, seed: u64) -> Res
         }
         let nearest: Vec<Vec<usize>> =
             class.par_iter().map(|&row| nearest(rows, class, row, neighbours)).collect();
-        let mut rng = stream(seed, Use::Smote, u64::from(label), 0);
+        let mut draws = Draws::stream(seed, Use::Smote, u64::from(label), 0);
         for _ in class.len()..most {
-            let base = below(&mut rng, class.len() as u32) as usize;
-            let other = nearest[base][below(&mut rng, neighbours as u32) as usize];
-            let share = unit(&mut rng);
+            let base = draws.below(class.len() as u32) as usize;
+            let other = nearest[base][draws.below(neighbours as u32) as usize];
+            let share = draws.unit();
             let segment = rows.row(class[base]).iter().zip(rows.row(other));
             values.extend(segment.map(|(&from, &to)| {
                 let (from, to) = (f64::from(from), f64::from(to));

@@ -14,8 +14,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::draws::{Draws, Use};
 use crate::error::{Error, Result};
-use crate::rng::{Use, shuffle, stream};
 
 /// Rows drawn without regard to what they hold, as scikit-learn's `ShuffleSplit`. Each part is within one row of its
 /// exact share of `rows`; the largest remainders are rounded up.
@@ -25,7 +25,7 @@ use crate::rng::{Use, shuffle, stream};
 pub fn random<const P: usize>(rows: usize, fractions: [f64; P], seed: u64) -> Result<[Vec<usize>; P]> {
     let sizes = sizes(rows, fractions)?;
     let mut order: Vec<usize> = (0..rows).collect();
-    shuffle(&mut stream(seed, Use::Split, 0, 0), &mut order);
+    Draws::stream(seed, Use::Split, 0, 0).shuffle(&mut order);
     finish(cut(&order, sizes))
 }
 
@@ -62,7 +62,7 @@ pub fn stratified<T: Ord, const P: usize>(
         missing.iter_mut().zip(count).for_each(|(missing, &count)| *missing -= count as i64);
     }
     let mut parts: [Vec<usize>; P] = std::array::from_fn(|_| vec![]);
-    let mut rng = stream(seed, Use::Split, 1, 0);
+    let mut draws = Draws::stream(seed, Use::Split, 1, 0);
     for (rows, counts) in strata.iter_mut().zip(&mut counts) {
         // One more for each of the parts that lack most fills all parts, if anything does (Gale and Ryser).
         let left = rows.len().saturating_sub(counts.iter().sum());
@@ -72,7 +72,7 @@ pub fn stratified<T: Ord, const P: usize>(
             counts[part] += 1;
             missing[part] -= 1;
         }
-        shuffle(&mut rng, rows);
+        draws.shuffle(rows);
         parts.iter_mut().zip(cut(rows, *counts)).for_each(|(part, rows)| part.extend(rows));
     }
     finish(parts)
@@ -97,7 +97,7 @@ pub fn grouped<T: Ord, const P: usize>(
 ) -> Result<[Vec<usize>; P]> {
     let mut members = members(groups);
     let sizes = sizes(members.len(), fractions)?;
-    shuffle(&mut stream(seed, Use::Split, 2, 0), &mut members);
+    Draws::stream(seed, Use::Split, 2, 0).shuffle(&mut members);
     finish(cut(&members, sizes).map(|groups| groups.concat()))
 }
 

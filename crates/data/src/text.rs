@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::rng::{Use, below, stream};
+use crate::draws::{Draws, Use};
 use crate::{Error, Result};
 
 /// Files may have this many bytes.
@@ -163,8 +163,8 @@ impl Windows {
     /// ```
     pub fn draw(&self, count: usize, seed: u64, step: usize) -> TextBatch {
         let places = (self.end - self.start - self.length) as u32;
-        let mut rng = stream(seed, Use::Windows, step as u64, 0);
-        self.batch((0..count).map(|_| self.start + below(&mut rng, places) as usize))
+        let mut draws = Draws::stream(seed, Use::Windows, step as u64, 0);
+        self.batch((0..count).map(|_| self.start + draws.below(places) as usize))
     }
 
     /// All windows that do not overlap, `count` at a time; the last batch may be smaller.

@@ -1,4 +1,4 @@
-//! Single kernels by family, at sizes of real training steps: `cargo bench -p gpu-core --bench kernels -- softmax`.
+//! Single kernels by family, at sizes of real training steps: `cargo bench -p wgrad-gpu-core --bench kernels -- softmax`.
 //!
 //! `WGRAD_DEVICE` names the device; a run includes the submit and the wait for it.
 

@@ -1,32 +1,115 @@
 //! Files that appear whole or not at all.
 
-use std::io::{Result, Write};
-use std::path::Path;
+use std::fs::{File, remove_file, rename};
+use std::io::{ErrorKind, Result, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Writes to a temporary file beside `path`, flushes it to the disk, and renames it: whatever happens, `path` is what it was before or
-/// what it should be.
+/// Writes a file by [`AtomicFile`].
 ///
 /// # Errors
 /// Whatever the operating system refuses.
 pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
-    let path = path.as_ref();
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        // As any new file: tempfile's default would hide it from other users.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(directory)?;
+    let mut file = AtomicFile::create(path)?;
     file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|e| e.error)?;
-    // The rename itself survives a power cut only once the directory is on the disk.
-    #[cfg(unix)]
-    std::fs::File::open(directory)?.sync_all()?;
-    Ok(())
+    file.commit()
+}
+
+/// A temporary file beside the one that it becomes: whatever happens, that one is what it was before or what it should be. Dropped
+/// without [`commit`](AtomicFile::commit), the temporary file is removed.
+#[derive(Debug)]
+pub struct AtomicFile {
+    path: PathBuf,
+    temporary: PathBuf,
+    file: File,
+    committed: bool,
+}
+
+impl AtomicFile {
+    /// Makes the temporary file.
+    ///
+    /// # Errors
+    /// Whatever the operating system refuses.
+    pub fn create(path: impl AsRef<Path>) -> Result<AtomicFile> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let path = path.as_ref().to_path_buf();
+        loop {
+            let name = format!(".wgrad-{}-{}.tmp", process::id(), COUNT.fetch_add(1, Relaxed));
+            let temporary = path.with_file_name(name);
+            match File::create_new(&temporary) {
+                Ok(file) => return Ok(AtomicFile { path, temporary, file, committed: false }),
+                // Left behind by a killed process of the same number.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Flushes the temporary file to the disk and renames it.
+    ///
+    /// # Errors
+    /// Whatever the operating system refuses.
+    pub fn commit(mut self) -> Result<()> {
+        self.file.sync_all()?;
+        rename(&self.temporary, &self.path)?;
+        self.committed = true;
+        // The rename itself survives a power cut only once the directory is on the disk.
+        #[cfg(unix)]
+        match self.path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all()?,
+            _ => File::open(".")?.sync_all()?,
+        }
+        Ok(())
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for AtomicFile {
+    fn drop(&mut self) {
+        if !self.committed {
+            // Nobody could do anything about a file that cannot be removed.
+            let _ = remove_file(&self.temporary);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(directory).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_file_is_replaced_whole_or_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        write_atomically(&path, b"one").unwrap();
+        let mut file = AtomicFile::create(&path).unwrap();
+        file.write_all(b"two").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"one");
+        drop(file);
+        assert_eq!(
+            (names(directory.path()), std::fs::read(&path).unwrap()),
+            (vec!["log".into()], b"one".into())
+        );
+        write_atomically(&path, b"three").unwrap();
+        assert_eq!(
+            (names(directory.path()), std::fs::read(&path).unwrap()),
+            (vec!["log".into()], b"three".into())
+        );
+        assert!(write_atomically(directory.path().join("missing/log"), b"").is_err());
+    }
 }

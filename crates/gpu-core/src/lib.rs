@@ -33,7 +33,7 @@ mod tune;
 mod vecmath;
 mod wgsl;
 
-pub use atomic::write_atomically;
+pub use atomic::{AtomicFile, write_atomically};
 pub use buffer::{Buffer, Role};
 pub use cache::cache_directory;
 pub use device::{Device, DeviceInfo, DeviceKind};

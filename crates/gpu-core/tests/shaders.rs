@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use gpu_core::testing;
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shaders")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders")
 }
 
 fn read(name: &str) -> String {

@@ -1,6 +1,7 @@
 //! Linear algebra of matrices on the host, in double precision, as `torch.linalg`: read, computed by the crate faer, and put back on
-//! the device as f32. Results carry no gradients.
+//! the device as f32. Results carry no gradients. [`frechet_distance`] takes samples that lie on the host.
 
+mod frechet;
 mod natural;
 mod pca;
 
@@ -9,6 +10,7 @@ use faer::{Mat, Side};
 
 use autograd::{DType, Tensor};
 
+pub use frechet::frechet_distance;
 pub use natural::{kfac, low_rank, natural_gradient};
 pub use pca::Pca;
 

@@ -3,32 +3,19 @@
 //! A layer is a plain struct with `new(&params.path("name"), ..)` and `forward`; its parameters live in a [`Params`] tree
 //! under PyTorch's names.
 
-pub mod adversarial;
-pub mod attribution;
-pub mod biological;
 pub mod compress;
-pub mod curvature;
-pub mod detection;
 pub mod distributions;
-pub mod energy;
 mod error;
 mod flat;
 mod generate;
-pub mod generative;
-pub mod inference;
 pub mod init;
-pub mod landscape;
 mod layers;
-pub mod metric_learning;
 pub mod optim;
 mod params;
-pub mod representation;
-pub mod rl;
 pub mod schedule;
 mod snapshot;
 mod sparse;
 mod summary;
-pub mod unsupervised;
 mod weights;
 mod zoo;
 

@@ -1,6 +1,7 @@
 //! The tree of named tensors that a model consists of.
 
 mod statistics;
+pub(crate) mod wildcard;
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -369,8 +370,7 @@ impl Params {
 
     /// Parameters and buffers whose full names match a pattern in which `*` stands for anything, as in `"layer1.*.weight"`.
     pub fn matching(&self, pattern: &str) -> Vec<Param> {
-        let pattern = wildmatch::WildMatch::new(pattern);
-        self.all().into_iter().filter(|p| pattern.matches(p.name())).collect()
+        self.all().into_iter().filter(|p| wildcard::matches(pattern, p.name())).collect()
     }
 
     /// The parameter or buffer of this full name.

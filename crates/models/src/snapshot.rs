@@ -1,6 +1,5 @@
 //! Values on their way from a model to a file.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use autograd::{Pending, Tensor};
@@ -84,7 +83,8 @@ pub(crate) type Stored = (String, Vec<usize>, Dtype, Vec<u8>);
 /// Writes a safetensors file with a checksum, whole or not at all.
 pub(crate) fn write_tensors(path: &Path, tensors: &[Stored], note: &str) -> Result<()> {
     let parts = tensors.iter().map(|(name, shape, _, bytes)| (name.as_str(), &shape[..], &bytes[..]));
-    let metadata = HashMap::from([(METADATA.to_owned(), format!("{}\n{note}", checksum(parts, note)))]);
+    let metadata =
+        [(METADATA.to_owned(), format!("{}\n{note}", checksum(parts, note)))].into_iter().collect();
     let views = tensors.iter().map(|(name, shape, dtype, bytes)| {
         let view = TensorView::new(*dtype, shape.clone(), bytes).expect("bytes match the shape");
         (name.as_str(), view)

@@ -22,24 +22,6 @@ pub enum Error {
     #[error("cannot go on with the log {}, line {line}: {reason}; start afresh in another directory", path.display())]
     Log { path: PathBuf, line: usize, reason: String },
 
-    /// A picture cannot be drawn or encoded.
-    #[error("cannot draw {what}: {reason}")]
-    Draw { what: &'static str, reason: String },
-
-    /// An image's pixels do not fit its size.
-    #[error(
-        "image {index} ({label:?}) has {found} bytes for {height}x{width} pixels; \
-         give {height} * {width} bytes for grey or three times as many for RGB, and at least one pixel"
-    )]
-    ImageSize { index: usize, label: String, found: usize, height: usize, width: usize },
-
-    /// A picture would be larger than what is drawn in memory.
-    #[error(
-        "a picture of {width}x{height} pixels is over the limit of {side} pixels a side and {pixels} in all; \
-         show fewer or smaller parts"
-    )]
-    PictureSize { width: usize, height: usize, side: usize, pixels: usize },
-
     /// The loss became NaN or infinite.
     #[error("the loss is {loss} at step {step}: {culprit}. Use a lower learning rate, or check the data")]
     Diverged { step: usize, loss: f32, culprit: String },
@@ -88,21 +70,9 @@ pub enum Error {
     #[error("no dashboard on this terminal: {source}; train without it, or in a terminal of your own")]
     Terminal { source: io::Error },
 
-    /// A hyper-parameter's values make no sense.
-    #[error("search space, {name}: {reason}")]
-    Space { name: String, reason: String },
-
-    /// The numbers of a search strategy make no sense.
-    #[error("search strategy: {reason}")]
-    Strategy { reason: String },
-
-    /// The parts of a study don't fit together.
-    #[error("study: {reason}")]
-    Study { reason: String },
-
-    /// A study cannot go on with a journal.
-    #[error("cannot go on with the journal {}, line {line}: {reason}", path.display())]
-    Journal { path: PathBuf, line: usize, reason: String },
+    #[cfg(feature = "plots")]
+    #[error(transparent)]
+    Plot(#[from] plot::Error),
 
     #[error(transparent)]
     Device(#[from] autograd::Error),

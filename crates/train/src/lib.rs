@@ -18,12 +18,14 @@ mod log;
 mod lr_range;
 pub mod metrics;
 mod output;
-pub mod plot;
+#[cfg(feature = "plots")]
+mod plot_answers;
 mod progress;
 mod registry;
+#[cfg(feature = "plots")]
 pub mod report;
 mod run;
-pub mod search;
+#[cfg(feature = "tensorboard")]
 pub mod tensorboard;
 mod trainer;
 
@@ -40,6 +42,10 @@ pub use interrupt::Interrupt;
 pub use late::Late;
 pub use lr_range::{LrRange, lr_range_test};
 pub use output::prepare_output;
+#[cfg(feature = "plots")]
+pub use plot;
+#[cfg(feature = "plots")]
+pub use plot_answers::plot_answers;
 pub use progress::Progress;
 pub use registry::Registry;
 pub use run::Run;

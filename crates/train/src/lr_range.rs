@@ -3,7 +3,6 @@
 use data::Source;
 use models::{Optimize, Params};
 
-use crate::plot::{Panel, Series};
 use crate::{Error, Result, Task};
 
 /// How much of the smoothed loss a step keeps.
@@ -31,9 +30,11 @@ impl LrRange {
     }
 
     /// The curve, whose horizontal axis is the logarithm (base 10) of the rate.
-    pub fn panel(&self) -> Panel {
+    #[cfg(feature = "plots")]
+    pub fn panel(&self) -> plot::Panel {
         let points = self.rates.iter().zip(&self.losses).map(|(rate, loss)| (f64::from(rate.log10()), *loss));
-        Panel::new("Learning-rate range test", "log10 of the rate", "loss").with(Series::new("", points))
+        let curve = plot::Series::new("", points);
+        plot::Panel::new("Learning-rate range test", "log10 of the rate", "loss").with(curve)
     }
 }
 
@@ -93,6 +94,21 @@ pub fn lr_range_test<T: Task>(
     let before = tempfile::NamedTempFile::new().map_err(fault)?;
     params.save(before.path())?;
     let draws = params.generator().state();
+    let found = climb(&mut optimizer, task, source, (from, to), steps);
+    // Also after a step that failed.
+    params.load(before.path())?;
+    params.generator().set_state(draws);
+    found
+}
+
+/// Trains with growing rates until the loss explodes.
+fn climb<T: Task>(
+    optimizer: &mut impl Optimize,
+    task: &T,
+    source: &impl Source<Batch = T::Batch>,
+    (from, to): (f32, f32),
+    steps: usize,
+) -> Result<LrRange> {
     let mut found = LrRange { rates: vec![], losses: vec![] };
     let mut smoothed = 0.0;
     let batches = (0..).flat_map(|epoch| source.batches(epoch, 0)).take(steps);
@@ -112,7 +128,5 @@ pub fn lr_range_test<T: Task>(
         found.losses.push(unbiased);
         optimizer.step(loss.backward(), lr as f32)?;
     }
-    params.load(before.path())?;
-    params.generator().set_state(draws);
     Ok(found)
 }

@@ -12,5 +12,5 @@ pub fn prepare_output(directory: impl AsRef<Path>) -> Result<()> {
     let directory = directory.as_ref();
     let fault = |source| Error::Output { path: directory.into(), source };
     std::fs::create_dir_all(directory).map_err(fault)?;
-    tempfile::NamedTempFile::new_in(directory).map(drop).map_err(fault)
+    gpu_core::AtomicFile::create(directory.join("probe")).map(drop).map_err(fault)
 }

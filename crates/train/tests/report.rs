@@ -203,7 +203,7 @@ fn faults_are_named_and_nothing_is_left() {
     let error = RunReport { samples: vec![bad], ..RunReport::default() }
         .write(directory.path().join("a.html"))
         .unwrap_err();
-    assert!(matches!(error, Error::ImageSize { found: 5, .. }), "{error}");
+    assert!(matches!(error, Error::Plot(plot::Error::ImageSize { found: 5, .. })), "{error}");
     let path = directory.path().join("missing/report.html");
     let error = Report::new("x").write(&path).unwrap_err();
     assert!(matches!(&error, Error::Write { path: named, .. } if *named == path), "{error}");

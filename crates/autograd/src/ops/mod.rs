@@ -42,6 +42,7 @@ mod shape;
 mod softmax;
 mod sort;
 mod special;
+mod standard_gamma;
 mod statistics;
 mod summary;
 mod unary;

@@ -73,12 +73,13 @@ const NO_GRADIENT: [&str; 24] = [
     "zeros_like",
 ];
 /// Functions of other things than tensors, or of gradients.
-const NO_OPERATION: [&str; 11] = [
+const NO_OPERATION: [&str; 12] = [
     "apply",
     "bernoulli",
     "clip_norm",
     "clip_value",
     "correction",
+    "log_standard_gamma",
     "new",
     "normal",
     "resume",

@@ -1,7 +1,6 @@
 //! Two images in one: mixup and CutMix, each image of a batch with the one before it.
 
 use autograd::{Device, Generator, Tensor};
-use models::distributions::{Beta, Distribution};
 
 use super::{below, extents, within};
 
@@ -10,7 +9,9 @@ use super::{below, extents, within};
 fn share(op: &str, device: &Device, alpha: f32, generator: &Generator) -> Tensor {
     assert!(alpha > 0.0 && alpha.is_finite(), "{op}: alpha {alpha}");
     let alpha = Tensor::scalar(device, alpha);
-    Beta::new(&alpha, &alpha).sample(generator, &[])
+    // A quotient of gamma samples, x / (x + y).
+    let [x, y] = [(); 2].map(|()| generator.log_standard_gamma(&alpha, &[]));
+    (x - y).sigmoid()
 }
 
 /// `lambda x + (1 - lambda) x'` with the items `x'` one place before.

@@ -2,10 +2,8 @@
 //!
 //! As in `shapes`, only `+ - * /` and square roots are used, so that every platform draws the same bits.
 
-use rand_chacha::rand_core::Rng;
-
 use super::render::{bell, cover};
-use crate::rng::{below, between};
+use crate::draws::Draws;
 
 /// Rows and columns, as MNIST's.
 const SIDE: usize = 28;
@@ -37,8 +35,8 @@ fn arc(centre: Point, radii: Point, from: usize, to: usize) -> Vec<Point> {
 }
 
 /// The strokes of a digit in a box of about 1.2 x 2 around the origin, y downwards. Some digits are written in two ways.
-fn strokes(digit: usize, rng: &mut impl Rng) -> Vec<Vec<Point>> {
-    let second_way = rng.next_u32().is_multiple_of(4);
+fn strokes(digit: usize, draws: &mut Draws) -> Vec<Vec<Point>> {
+    let second_way = draws.bits().is_multiple_of(4);
     match digit {
         0 => vec![arc((0.0, 0.0), (0.6, 0.95), 0, 24)],
         1 => {
@@ -64,39 +62,39 @@ fn strokes(digit: usize, rng: &mut impl Rng) -> Vec<Vec<Point>> {
 }
 
 /// Draws a digit, light on black, to `image` `[1, 28, 28]`.
-pub(super) fn draw(digit: usize, rng: &mut impl Rng, image: &mut [u8]) {
-    write(&|rng: &mut _| strokes(digit, rng), rng, image);
+pub(super) fn draw(digit: usize, draws: &mut Draws, image: &mut [u8]) {
+    write(&|draws: &mut Draws| strokes(digit, draws), draws, image);
 }
 
 /// The strokes of a character that nobody has seen before: two to three, of three to four points each.
-pub(super) fn invented(rng: &mut impl Rng) -> Vec<Vec<Point>> {
-    let point = |rng: &mut _| (between(rng, -0.7, 0.7), between(rng, -0.95, 0.95));
-    let stroke = |rng: &mut _| (0..3 + below(rng, 2)).map(|_| point(rng)).collect();
-    (0..2 + below(rng, 2)).map(|_| stroke(rng)).collect()
+pub(super) fn invented(draws: &mut Draws) -> Vec<Vec<Point>> {
+    let point = |draws: &mut Draws| (draws.between(-0.7, 0.7), draws.between(-0.95, 0.95));
+    let stroke = |draws: &mut Draws| (0..3 + draws.below(2)).map(|_| point(draws)).collect();
+    (0..2 + draws.below(2)).map(|_| stroke(draws)).collect()
 }
 
 /// Draws strokes by a hand of random habits.
-pub(super) fn write<R: Rng>(strokes: &impl Fn(&mut R) -> Vec<Vec<Point>>, rng: &mut R, image: &mut [u8]) {
-    let (scale, stretch) = (between(rng, 7.5, 10.5), between(rng, 0.8, 1.2));
-    let (slant, turn) = (between(rng, -0.3, 0.3), between(rng, -0.25, 0.25));
+pub(super) fn write(strokes: &impl Fn(&mut Draws) -> Vec<Vec<Point>>, draws: &mut Draws, image: &mut [u8]) {
+    let (scale, stretch) = (draws.between(7.5, 10.5), draws.between(0.8, 1.2));
+    let (slant, turn) = (draws.between(-0.3, 0.3), draws.between(-0.25, 0.25));
     let length = (1.0 + turn * turn).sqrt();
     let (cos, sin) = (1.0 / length, turn / length);
-    let (x, y) = (between(rng, 12.0, 16.0), between(rng, 12.5, 15.5));
-    let jitter = between(rng, 0.0, 0.08);
-    let place = |(u, v): Point, rng: &mut _| {
-        let (u, v) = (u + jitter * bell(rng), v + jitter * bell(rng));
+    let (x, y) = (draws.between(12.0, 16.0), draws.between(12.5, 15.5));
+    let jitter = draws.between(0.0, 0.08);
+    let place = |(u, v): Point, draws: &mut Draws| {
+        let (u, v) = (u + jitter * bell(draws), v + jitter * bell(draws));
         let (u, v) = ((u - slant * v) * stretch, v);
         (x + scale * (cos * u - sin * v), y + scale * (sin * u + cos * v))
     };
     let strokes: Vec<Vec<Point>> =
-        strokes(rng).iter().map(|s| s.iter().map(|&p| place(p, rng)).collect()).collect();
-    let (half_width, softness) = (between(rng, 0.7, 1.5), between(rng, 1.0, 1.8));
-    let (light, noise) = (between(rng, 180.0, 255.0), between(rng, 0.0, 12.0));
+        strokes(draws).iter().map(|s| s.iter().map(|&p| place(p, draws)).collect()).collect();
+    let (half_width, softness) = (draws.between(0.7, 1.5), draws.between(1.0, 1.8));
+    let (light, noise) = (draws.between(180.0, 255.0), draws.between(0.0, 12.0));
     for (i, pixel) in image.iter_mut().enumerate() {
         let at = ((i % SIDE) as f32 + 0.5, (i / SIDE) as f32 + 0.5);
         let segments = strokes.iter().flat_map(|s| s.windows(2));
         let away = segments.map(|ends| distance(at, ends[0], ends[1])).fold(f32::MAX, f32::min);
-        let value = light * cover(away - half_width, softness) + noise * bell(rng);
+        let value = light * cover(away - half_width, softness) + noise * bell(draws);
         *pixel = value.round().clamp(0.0, 255.0) as u8;
     }
 }

@@ -1,8 +1,6 @@
 //! A text in a small made-up language, for trying language models without data.
 
-use rand_chacha::rand_core::Rng;
-
-use crate::rng::{Use, below, stream};
+use crate::draws::{Draws, Use};
 
 const ARTICLES: [&str; 3] = ["the", "a", "every"];
 const ADJECTIVES: [&str; 6] = ["small", "red", "old", "quiet", "brave", "sleepy"];
@@ -19,18 +17,18 @@ const PLACES: [&str; 5] = ["in the garden", "near the river", "at night", "by th
 /// assert_eq!(text, data::synthetic::grammar(1000, 42));
 /// ```
 pub fn grammar(chars: usize, seed: u64) -> String {
-    let mut rng = stream(seed, Use::Synthetic, 1, 0);
+    let mut draws = Draws::stream(seed, Use::Synthetic, 1, 0);
     let mut text = String::with_capacity(chars + 100);
     while text.len() < chars {
-        if below(&mut rng, 10) == 0 {
-            let (a, b) = (below(&mut rng, 10), below(&mut rng, 10));
+        if draws.below(10) == 0 {
+            let (a, b) = (draws.below(10), draws.below(10));
             text.push_str(&format!("{a} and {b} is {}.\n", a + b));
             continue;
         }
-        let mut sentence = clause(&mut rng);
-        match below(&mut rng, 4) {
-            0 => sentence = format!("{sentence} {}", pick(&mut rng, &PLACES)),
-            1 => sentence = format!("{sentence} because {}", clause(&mut rng)),
+        let mut sentence = clause(&mut draws);
+        match draws.below(4) {
+            0 => sentence = format!("{sentence} {}", draws.pick(&PLACES)),
+            1 => sentence = format!("{sentence} because {}", clause(&mut draws)),
             _ => {}
         }
         text.push_str(&sentence);
@@ -56,19 +54,15 @@ pub fn grammar_entropy() -> f64 {
     of(&[0.1, 0.9]) + 0.1 * 100f64.ln() + 0.9 * sentence
 }
 
-fn clause(rng: &mut impl Rng) -> String {
-    format!("{} {} {}", noun_phrase(rng), pick(rng, &VERBS), noun_phrase(rng))
+fn clause(draws: &mut Draws) -> String {
+    format!("{} {} {}", noun_phrase(draws), draws.pick(&VERBS), noun_phrase(draws))
 }
 
-fn noun_phrase(rng: &mut impl Rng) -> String {
-    let (article, noun) = (pick(rng, &ARTICLES), pick(rng, &NOUNS));
-    if below(rng, 2) == 0 {
+fn noun_phrase(draws: &mut Draws) -> String {
+    let (article, noun) = (draws.pick(&ARTICLES), draws.pick(&NOUNS));
+    if draws.below(2) == 0 {
         format!("{article} {noun}")
     } else {
-        format!("{article} {} {noun}", pick(rng, &ADJECTIVES))
+        format!("{article} {} {noun}", draws.pick(&ADJECTIVES))
     }
-}
-
-fn pick<'a>(rng: &mut impl Rng, words: &[&'a str]) -> &'a str {
-    words[below(rng, words.len() as u32) as usize]
 }

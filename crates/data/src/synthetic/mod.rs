@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::draws::{Draws, Use};
 use crate::images::{Dataset, ImageSet};
-use crate::rng::{self, Use};
 
 pub use bars::bars_and_stripes;
 pub use blocks::{Blocks, LabelledGraph, blocks};
@@ -52,8 +52,8 @@ const CLASSES: [&str; 10] =
 /// Where a count does not fit in 32 bits.
 pub fn shapes(train: usize, test: usize, seed: u64) -> Dataset {
     let draw = |split, i: usize, image: &mut [u8]| {
-        let mut rng = rng::stream(seed, Use::Synthetic, split, i as u64);
-        render::scene(i % CLASSES.len(), &mut rng, image);
+        let mut draws = Draws::stream(seed, Use::Synthetic, split, i as u64);
+        render::scene(i % CLASSES.len(), &mut draws, image);
     };
     let classes: Arc<[String]> = CLASSES.iter().map(|name| name.to_string()).collect();
     let set = |split, count| set(count, classes.clone(), render::SHAPE, |i, image| draw(split, i, image));
@@ -79,7 +79,7 @@ pub fn shapes(train: usize, test: usize, seed: u64) -> Dataset {
 /// Where a count does not fit in 32 bits.
 pub fn digits(train: usize, test: usize, seed: u64) -> Dataset {
     let draw = |split, i: usize, image: &mut [u8]| {
-        digits::draw(i % 10, &mut rng::stream(seed, Use::Digits, split, i as u64), image);
+        digits::draw(i % 10, &mut Draws::stream(seed, Use::Digits, split, i as u64), image);
     };
     let classes: Arc<[String]> = (0..10).map(|digit| digit.to_string()).collect();
     let set = |split, count| set(count, classes.clone(), digits::SHAPE, |i, image| draw(split, i, image));
@@ -105,12 +105,12 @@ pub fn digits(train: usize, test: usize, seed: u64) -> Dataset {
 /// # Panics
 /// Without classes, or where the count does not fit in 32 bits.
 pub fn glyphs(classes: usize, count: usize, seed: u64) -> ImageSet {
-    let strokes = |class| digits::invented(&mut rng::stream(seed, Use::Glyphs, 0, class as u64));
+    let strokes = |class| digits::invented(&mut Draws::stream(seed, Use::Glyphs, 0, class as u64));
     let strokes: Vec<_> = (0..classes).map(strokes).collect();
     let names: Arc<[String]> = (0..classes).map(|class| format!("glyph {class}")).collect();
     set(count, names, digits::SHAPE, |i, image| {
-        let mut rng = rng::stream(seed, Use::Glyphs, 1, i as u64);
-        digits::write(&|_: &mut _| strokes[i % classes].clone(), &mut rng, image);
+        let mut draws = Draws::stream(seed, Use::Glyphs, 1, i as u64);
+        digits::write(&|_: &mut _| strokes[i % classes].clone(), &mut draws, image);
     })
 }
 

@@ -1,9 +1,7 @@
 //! Draws one scene: a background, distractors, one shape, noise.
 
-use rand_chacha::rand_core::Rng;
-
 use super::shapes;
-use crate::rng::between;
+use crate::draws::Draws;
 
 /// Rows and columns.
 const SIDE: usize = 32;
@@ -17,35 +15,35 @@ const KNOTS: usize = 6;
 pub(super) type Colour = [f32; 3];
 
 /// Draws an image of class `class` to `image` `[3, 32, 32]`.
-pub(super) fn scene(class: usize, rng: &mut impl Rng, image: &mut [u8]) {
+pub(super) fn scene(class: usize, draws: &mut Draws, image: &mut [u8]) {
     let mut canvas = [[0.0f32; 3]; SIDE * SIDE];
-    let base = background(SIDE, rng, &mut canvas);
-    for _ in 0..2 + rng.next_u32() % 3 {
-        distractor(rng, &mut canvas);
+    let base = background(SIDE, draws, &mut canvas);
+    for _ in 0..2 + draws.bits() % 3 {
+        distractor(draws, &mut canvas);
     }
-    shape(class, base, rng, &mut canvas);
-    let noise = between(rng, 4.0, 16.0);
+    shape(class, base, draws, &mut canvas);
+    let noise = draws.between(4.0, 16.0);
     for (i, pixel) in canvas.iter().enumerate() {
         for (c, &value) in pixel.iter().enumerate() {
-            image[c * SIDE * SIDE + i] = (value + noise * bell(rng)).round().clamp(0.0, 255.0) as u8;
+            image[c * SIDE * SIDE + i] = (value + noise * bell(draws)).round().clamp(0.0, 255.0) as u8;
         }
     }
 }
 
 /// About normal, of mean 0 and deviation 1: the sum of a word's four bytes.
-pub(super) fn bell(rng: &mut impl Rng) -> f32 {
-    let sum: u32 = rng.next_u32().to_le_bytes().into_iter().map(u32::from).sum();
+pub(super) fn bell(draws: &mut Draws) -> f32 {
+    let sum: u32 = draws.bits().to_le_bytes().into_iter().map(u32::from).sum();
     (sum as f32 - 510.0) / 147.8
 }
 
-fn colour(rng: &mut impl Rng, low: f32, high: f32) -> Colour {
-    [(); 3].map(|()| between(rng, low, high))
+fn colour(draws: &mut Draws, low: f32, high: f32) -> Colour {
+    [(); 3].map(|()| draws.between(low, high))
 }
 
 /// A colour, rather light, that stands out against `other` in one channel or in several.
-pub(super) fn contrasting(other: Colour, rng: &mut impl Rng) -> Colour {
+pub(super) fn contrasting(other: Colour, draws: &mut Draws) -> Colour {
     loop {
-        let colour = colour(rng, 95.0, 255.0);
+        let colour = colour(draws, 95.0, 255.0);
         let squares: f32 = colour.iter().zip(other).map(|(a, b)| (a - b) * (a - b)).sum();
         if squares > 110.0 * 110.0 {
             return colour;
@@ -54,9 +52,9 @@ pub(super) fn contrasting(other: Colour, rng: &mut impl Rng) -> Colour {
 }
 
 /// A unit vector in any direction.
-pub(super) fn direction(rng: &mut impl Rng) -> (f32, f32) {
+pub(super) fn direction(draws: &mut Draws) -> (f32, f32) {
     loop {
-        let (x, y) = (between(rng, -1.0, 1.0), between(rng, -1.0, 1.0));
+        let (x, y) = (draws.between(-1.0, 1.0), draws.between(-1.0, 1.0));
         let squares = x * x + y * y;
         if (0.01..1.0).contains(&squares) {
             let length = squares.sqrt();
@@ -84,14 +82,14 @@ pub(super) fn paint(pixel: &mut Colour, colour: Colour, distance: f32, softness:
 }
 
 /// A gradient of rather dark colours under a smooth texture; returns the colour in the middle.
-pub(super) fn background(side: usize, rng: &mut impl Rng, canvas: &mut [Colour]) -> Colour {
-    let base = colour(rng, 0.0, 150.0);
-    let slope: Colour = [(); 3].map(|()| between(rng, -1.8, 1.8));
-    let (dx, dy) = direction(rng);
+pub(super) fn background(side: usize, draws: &mut Draws, canvas: &mut [Colour]) -> Colour {
+    let base = colour(draws, 0.0, 150.0);
+    let slope: Colour = [(); 3].map(|()| draws.between(-1.8, 1.8));
+    let (dx, dy) = direction(draws);
     let middle = side as f32 / 2.0;
-    let strength = between(rng, 5.0, 35.0);
+    let strength = draws.between(5.0, 35.0);
     let knots: [[f32; KNOTS + 1]; KNOTS + 1] =
-        [(); KNOTS + 1].map(|()| [(); KNOTS + 1].map(|()| between(rng, -strength, strength)));
+        [(); KNOTS + 1].map(|()| [(); KNOTS + 1].map(|()| draws.between(-strength, strength)));
     for (i, pixel) in canvas.iter_mut().enumerate() {
         let (x, y) = centre(i, side);
         let (u, v) = (x * KNOTS as f32 / side as f32, y * KNOTS as f32 / side as f32);
@@ -109,11 +107,11 @@ pub(super) fn background(side: usize, rng: &mut impl Rng, canvas: &mut [Colour])
 }
 
 /// A short line of any colour: a dot where it is very short.
-fn distractor(rng: &mut impl Rng, canvas: &mut [Colour]) {
-    let colour = colour(rng, 0.0, 255.0);
-    let (x, y) = (between(rng, 0.0, 32.0), between(rng, 0.0, 32.0));
-    let (dx, dy) = direction(rng);
-    let (length, half_width) = (between(rng, 0.0, 10.0), between(rng, 0.6, 1.4));
+fn distractor(draws: &mut Draws, canvas: &mut [Colour]) {
+    let colour = colour(draws, 0.0, 255.0);
+    let (x, y) = (draws.between(0.0, 32.0), draws.between(0.0, 32.0));
+    let (dx, dy) = direction(draws);
+    let (length, half_width) = (draws.between(0.0, 10.0), draws.between(0.6, 1.4));
     for (i, pixel) in canvas.iter_mut().enumerate() {
         let (px, py) = (centre(i, SIDE).0 - x, centre(i, SIDE).1 - y);
         let along = (px * dx + py * dy).clamp(0.0, length);
@@ -123,14 +121,14 @@ fn distractor(rng: &mut impl Rng, canvas: &mut [Colour]) {
 }
 
 /// The shape that the image is of.
-fn shape(class: usize, base: Colour, rng: &mut impl Rng, canvas: &mut [Colour]) {
-    let colour = contrasting(base, rng);
-    let shade: Colour = [(); 3].map(|()| between(rng, -1.5, 1.5));
-    let radius = between(rng, 8.0, 12.0);
-    let stretch = between(rng, 0.87, 1.15);
-    let (x, y) = (between(rng, 12.0, 20.0), between(rng, 12.0, 20.0));
-    let (cos, sin) = direction(rng);
-    let softness = between(rng, 0.8, 2.0);
+fn shape(class: usize, base: Colour, draws: &mut Draws, canvas: &mut [Colour]) {
+    let colour = contrasting(base, draws);
+    let shade: Colour = [(); 3].map(|()| draws.between(-1.5, 1.5));
+    let radius = draws.between(8.0, 12.0);
+    let stretch = draws.between(0.87, 1.15);
+    let (x, y) = (draws.between(12.0, 20.0), draws.between(12.0, 20.0));
+    let (cos, sin) = direction(draws);
+    let softness = draws.between(0.8, 2.0);
     for (i, pixel) in canvas.iter_mut().enumerate() {
         let (px, py) = (centre(i, SIDE).0 - x, centre(i, SIDE).1 - y);
         let (u, v) = ((px * cos + py * sin) / radius * stretch, (py * cos - px * sin) / radius / stretch);

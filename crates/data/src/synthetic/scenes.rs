@@ -1,12 +1,11 @@
 //! Small scenes with masks and boxes, to segment and to detect.
 
 use autograd::{Device, Tensor};
-use models::detection::{Corners, Object, box_iou};
-use rand_chacha::rand_core::Rng;
 use rayon::prelude::*;
 
 use super::{render, shapes};
-use crate::rng::{self, Use, below, between};
+use crate::boxes::{Corners, Object, box_iou};
+use crate::draws::{Draws, Use};
 
 /// The shapes of the classes 0, 1, 2: their numbers in `shapes`.
 const SHAPES: [usize; 3] = [0, 2, 3];
@@ -86,7 +85,7 @@ pub fn scenes(train: usize, test: usize, side: usize, seed: u64) -> [Scenes; 2] 
         let (mut images, mut masks) = (vec![0; count * 3 * area], vec![0; count * area]);
         let each = images.par_chunks_mut(3 * area).zip(masks.par_chunks_mut(area)).enumerate();
         let objects = each.map(|(i, (image, mask))| {
-            draw(side, &mut rng::stream(seed, Use::Scenes, split, i as u64), image, mask)
+            draw(side, &mut Draws::stream(seed, Use::Scenes, split, i as u64), image, mask)
         });
         let objects = objects.collect();
         Scenes { side, images, masks, objects }
@@ -94,15 +93,15 @@ pub fn scenes(train: usize, test: usize, side: usize, seed: u64) -> [Scenes; 2] 
 }
 
 /// Draws one scene.
-fn draw(side: usize, rng: &mut impl Rng, image: &mut [u8], mask: &mut [u8]) -> Vec<Object> {
+fn draw(side: usize, draws: &mut Draws, image: &mut [u8], mask: &mut [u8]) -> Vec<Object> {
     let mut canvas = vec![[0.0f32; 3]; side * side];
-    let base = render::background(side, rng, &mut canvas);
+    let base = render::background(side, draws, &mut canvas);
     let mut objects: Vec<Object> = Vec::new();
-    for _ in 0..=below(rng, 3) {
-        let class = below(rng, 3) as usize;
-        let colour = render::contrasting(base, rng);
+    for _ in 0..=draws.below(3) {
+        let class = draws.below(3) as usize;
+        let colour = render::contrasting(base, draws);
         for _ in 0..TRIES {
-            let shape = Shape::drawn(SHAPES[class], side, rng);
+            let shape = Shape::drawn(SHAPES[class], side, draws);
             let Some(corners) = shape.corners(side) else { continue };
             if objects.iter().any(|o| box_iou(o.corners, corners) > 0.05) {
                 continue;
@@ -118,10 +117,11 @@ fn draw(side: usize, rng: &mut impl Rng, image: &mut [u8], mask: &mut [u8]) -> V
             break;
         }
     }
-    let noise = between(rng, 4.0, 12.0);
+    let noise = draws.between(4.0, 12.0);
     for (i, pixel) in canvas.iter().enumerate() {
         for (c, &value) in pixel.iter().enumerate() {
-            image[c * side * side + i] = (value + noise * render::bell(rng)).round().clamp(0.0, 255.0) as u8;
+            image[c * side * side + i] =
+                (value + noise * render::bell(draws)).round().clamp(0.0, 255.0) as u8;
         }
     }
     objects
@@ -136,11 +136,11 @@ struct Shape {
 }
 
 impl Shape {
-    fn drawn(shape: usize, side: usize, rng: &mut impl Rng) -> Shape {
+    fn drawn(shape: usize, side: usize, draws: &mut Draws) -> Shape {
         let side = side as f32;
-        let radius = between(rng, 0.18, 0.3) * side;
-        let place = |rng: &mut _| between(rng, 0.75 * radius, side - 0.75 * radius);
-        Shape { shape, radius, place: (place(rng), place(rng)), turn: render::direction(rng) }
+        let radius = draws.between(0.18, 0.3) * side;
+        let place = |draws: &mut Draws| draws.between(0.75 * radius, side - 0.75 * radius);
+        Shape { shape, radius, place: (place(draws), place(draws)), turn: render::direction(draws) }
     }
 
     /// From a point to the edge, in pixels, below 0 inside.

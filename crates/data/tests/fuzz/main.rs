@@ -1,7 +1,7 @@
 //! Every reader of files, on damaged files: no panic, no memory beyond a bound of the file's size, and no data that the file
 //! does not hold.
 //!
-//! A normal run takes a few hundred cases of each. A campaign: `WGRAD_FUZZ_SECONDS=600 cargo test -p data --features
+//! A normal run takes a few hundred cases of each. A campaign: `WGRAD_FUZZ_SECONDS=600 cargo test -p wgrad-data --features
 //! parquet,tokenizers --test fuzz -- --nocapture`, of one reader with `WGRAD_FUZZ_READER=npy`, from another case on with
 //! `WGRAD_FUZZ_FIRST=1000000`; it prints a line of counts for `docs/fuzzing.md`.
 

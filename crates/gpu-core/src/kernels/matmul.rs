@@ -6,7 +6,7 @@ mod side;
 mod subgroup;
 mod variant;
 
-use gemm::Parallelism;
+use gemm_common::Parallelism;
 use rayon::prelude::*;
 
 use super::partial_sums::PartialSum;
@@ -317,22 +317,22 @@ impl MatMul {
         parallelism: Parallelism,
     ) {
         let (a_steps, b_steps) = ((self.a.deep, self.a.step), (self.b.step, self.b.deep));
-        // SAFETY: passed on from the caller.
+        // SAFETY: passed on from the caller. The transposed product, as gemm wants consecutive results in a column.
         unsafe {
-            gemm::gemm(
-                m,
+            gemm_f32::gemm::f32::get_gemm_fn()(
                 n,
+                m,
                 k,
                 y,
-                1,
                 self.n as isize,
+                1,
                 false,
-                a,
-                a_steps.0,
-                a_steps.1,
                 b,
-                b_steps.0,
                 b_steps.1,
+                b_steps.0,
+                a,
+                a_steps.1,
+                a_steps.0,
                 0.0,
                 1.0,
                 false,

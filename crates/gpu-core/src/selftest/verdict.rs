@@ -81,7 +81,7 @@ impl CacheReport {
         };
         let write = || {
             std::fs::create_dir_all(path)?;
-            tempfile::NamedTempFile::new_in(path).map(drop)
+            crate::AtomicFile::create(path.join("probe")).map(drop)
         };
         let written = write();
         let verdict = match &written {

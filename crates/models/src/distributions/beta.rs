@@ -2,7 +2,6 @@
 
 use autograd::{Generator, Tensor, broadcast_tensors};
 
-use super::standard_gamma::log_standard_gamma;
 use super::{Distribution, Entropy, Kl};
 
 /// The beta distribution over `(0, 1)`, with density proportional to `x^(a - 1) (1 - x)^(b - 1)` for `a = concentration1` and
@@ -59,7 +58,7 @@ impl Distribution for Beta {
 
     fn sample(&self, generator: &Generator, shape: &[usize]) -> Tensor {
         let [one, zero] =
-            [&self.concentration1, &self.concentration0].map(|c| log_standard_gamma(c, generator, shape));
+            [&self.concentration1, &self.concentration0].map(|c| generator.log_standard_gamma(c, shape));
         (one - zero).sigmoid()
     }
 

@@ -29,7 +29,6 @@ mod kl;
 mod laplace;
 mod mixture_same_family;
 mod normal;
-mod standard_gamma;
 mod uniform;
 
 pub use bernoulli::Bernoulli;

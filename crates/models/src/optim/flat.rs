@@ -4,7 +4,7 @@ use autograd::{DType, Device, Gradients, Result, Role, State, Tensor};
 
 use crate::Param;
 use crate::flat::{ALIGN, join, padded, starts};
-use crate::params::Place;
+use crate::params::{Place, wildcard};
 
 /// Options that may differ between groups of parameters.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ impl Groups {
         let mut groups: Vec<(GroupOptions, Vec<Param>)> = vec![(default, vec![])];
         groups.extend(self.0.iter().map(|(_, options)| (*options, vec![])));
         for param in params {
-            let first = self.0.iter().position(|(p, _)| wildmatch::WildMatch::new(p).matches(param.name()));
+            let first = self.0.iter().position(|(p, _)| wildcard::matches(p, param.name()));
             groups[first.map_or(0, |g| g + 1)].1.push(param);
         }
         let pieces = groups.into_iter().flat_map(|(options, params)| {

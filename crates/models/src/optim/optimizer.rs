@@ -9,6 +9,7 @@ use super::flat::{Group, GroupOptions, Groups, zeros};
 use super::optimize::Optimize;
 use super::rule::{Rule, Update};
 use crate::flat::{join, split};
+use crate::params::wildcard;
 use crate::{Error, Param, Params};
 
 /// Which parameters are updated.
@@ -247,7 +248,7 @@ fn state_of(rule: &impl Rule, group: &Group) -> Result<Vec<State>> {
 /// New parameters within their constraints; `None` where there are none.
 fn constrained(constraints: &[(String, Constraint)], update: &Update, flat: &Tensor) -> Option<Tensor> {
     let of = |name: &str| -> Vec<&Constraint> {
-        let matching = constraints.iter().filter(|(p, _)| wildmatch::WildMatch::new(p).matches(name));
+        let matching = constraints.iter().filter(|(p, _)| wildcard::matches(p, name));
         matching.map(|(_, constraint)| constraint).collect()
     };
     if update.names.iter().all(|name| of(name).is_empty()) {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use autograd::Device;
+use plot::Series;
 
 use super::{Dashboard, View};
-use crate::plot::Series;
 use crate::{Callback, Flow, Moment, Result};
 
 /// The speed is the mean over about this many seconds.

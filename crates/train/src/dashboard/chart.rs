@@ -1,5 +1,6 @@
 //! A chart of lines in characters.
 
+use plot::Series;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Color, Style};
@@ -8,7 +9,6 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Axis, Block, Chart, Dataset, GraphType, Paragraph};
 
 use super::format::number;
-use crate::plot::Series;
 
 /// Colours of a terminal's own palette, readable on light and dark grounds.
 const COLORS: [Color; 6] =

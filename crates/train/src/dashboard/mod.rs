@@ -26,9 +26,9 @@ mod tests;
 
 use std::time::{Duration, Instant};
 
+use plot::Series;
 use ratatui::DefaultTerminal;
 
-use crate::plot::Series;
 use crate::{Error, Result};
 pub use callback::Screen;
 use keys::Keys;

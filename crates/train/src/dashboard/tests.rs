@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use plot::Series;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::{Dashboard, View, draw, format, keys};
 use crate::Error;
-use crate::plot::Series;
 
 fn screen(width: u16, height: u16, view: &View, stopping: bool) -> Vec<String> {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();

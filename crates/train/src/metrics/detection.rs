@@ -1,6 +1,6 @@
 //! Mean average precision of object detectors.
 
-pub use models::detection::{Corners, Detection, Object, box_iou};
+use data::{Detection, Object, box_iou};
 
 /// How many detections of a class count in an image: those with the highest scores.
 const MOST: usize = 100;
@@ -34,7 +34,8 @@ pub struct MeanAveragePrecision {
 /// without objects do not.
 ///
 /// ```
-/// use train::metrics::{Detected, Detection, Object, mean_average_precision};
+/// use data::{Detection, Object};
+/// use train::metrics::{Detected, mean_average_precision};
 /// let object = |corners| Object { corners, class: 0 };
 /// let detection = |corners, score| Detection { corners, class: 0, score };
 /// let image = Detected {

@@ -10,13 +10,11 @@
 //! | order | [`ndcg`], [`recall_at_k`] |
 //! | texts | [`bleu`], [`chrf`], [`rouge_n`], [`rouge_l`] |
 //! | sequences of labels | [`edit_distance`], [`error_rate`], [`span_scores`] of entities |
-//! | boxes | [`mean_average_precision`], [`box_iou`] |
+//! | boxes | [`mean_average_precision`], [`data::box_iou`] |
 //! | images | [`psnr`], [`ssim`] |
-//! | clusters | [`silhouette`] |
-//! | samples | [`ks_statistic`], [`ks_p_value`], [`two_proportion_z`], [`population_stability_index`], [`r_hat`], [`effective_sample_size`] |
-//! | samples | [`ks_statistic`], [`population_stability_index`], [`r_hat`], [`effective_sample_size`], [`mmd_squared`], [`frechet_distance`], [`mode_coverage`] |
+//! | samples | [`ks_statistic`], [`ks_p_value`], [`two_proportion_z`], [`population_stability_index`], [`mmd_squared`], [`mode_coverage`]; the Fréchet distance (FID) is in the crate `linalg` |
+//! | Markov chains | [`r_hat`], [`effective_sample_size`] |
 //! | clusters, sources | [`silhouette`], [`adjusted_rand_index`], [`amari_distance`] |
-//! | samples | [`ks_statistic`], [`population_stability_index`], [`r_hat`], [`effective_sample_size`] |
 //!
 //! The first three are streamed: an accumulator keeps a few numbers on the device, an update records operations and waits for
 //! nothing, and every update of the same shapes replays the same plan. Counts are integers of 61 bits. The others are functions
@@ -37,7 +35,6 @@ mod curves;
 mod detection;
 mod drift;
 mod edit;
-mod frechet;
 mod images;
 mod interval;
 mod mmd;
@@ -65,12 +62,9 @@ pub use chrf::chrf;
 pub use clusters::{silhouette, silhouette_samples};
 pub use confusion::{Average, ClassScores, Confusion, ConfusionMatrix};
 pub use curves::{Curve, average_precision, precision_recall_curve, roc_auc, roc_curve};
-pub use detection::{
-    Corners, Detected, Detection, MeanAveragePrecision, Object, box_iou, mean_average_precision,
-};
+pub use detection::{Detected, MeanAveragePrecision, mean_average_precision};
 pub use drift::{ks_p_value, ks_statistic, population_stability_index};
 pub use edit::{edit_distance, error_rate};
-pub use frechet::frechet_distance;
 pub use images::{psnr, ssim};
 pub use interval::wilson_interval;
 pub use mmd::mmd_squared;

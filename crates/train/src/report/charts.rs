@@ -1,10 +1,10 @@
 //! Parts that the page's script draws: curves, histograms, heat maps.
 
+use plot::{Panel, Series};
 use serde_json::{Value, json};
 
 use super::Report;
 use super::html::{coordinate, json as script_json};
-use crate::plot::{Panel, Series};
 
 /// Points that a line keeps; a screen has hardly more columns.
 const MOST_POINTS: usize = 800;
@@ -25,7 +25,7 @@ pub struct Histogram {
 impl Histogram {
     /// Counts the finite values in `bins` equal ranges from the lowest to the highest.
     pub fn of(name: impl Into<String>, values: &[f32], bins: usize) -> Histogram {
-        let bars = crate::plot::Bars::histogram("", values, bins);
+        let bars = plot::Bars::histogram("", values, bins);
         let finite = values.iter().filter(|value| value.is_finite()).count() as f64;
         let end = |bar: Option<&(f64, f64)>, side: f64| bar.map_or(side, |bar| bar.0 + side * bars.width);
         Histogram {

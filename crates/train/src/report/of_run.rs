@@ -1,9 +1,9 @@
 //! The page of a run from what its directory has.
 
+use plot::Series;
 use serde_json::Value;
 
 use super::{Checkpoint, HeatMap, RunReport};
-use crate::plot::Series;
 use crate::{Detail, History, Run};
 
 /// What the trainer calls the norms of the parameters' gradients.

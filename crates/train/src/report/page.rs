@@ -10,7 +10,7 @@ const SCRIPT: &str = include_str!("script.js");
 
 /// A picture as the bytes of a PNG file, with another for dark pages if there is one.
 ///
-/// [`Figure::png`](crate::plot::Figure::png) makes both.
+/// [`Figure::png`](plot::Figure::png) makes both.
 #[derive(Clone, Copy, Debug)]
 pub struct Png<'a> {
     pub light: &'a [u8],

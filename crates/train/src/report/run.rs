@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use plot::{GridImage, Panel, Series};
+
 use super::html::number;
 use super::{HeatMap, Histogram, Report};
 use crate::Result;
 use crate::metrics::Confusion;
-use crate::plot::{GridImage, Panel, Series};
 
 /// What there is to show about a run; every part that is empty is left out.
 ///
@@ -82,7 +83,7 @@ impl RunReport<'_> {
     /// The page.
     ///
     /// # Errors
-    /// [`Error::ImageSize`](crate::Error::ImageSize) for a sample whose bytes do not fit its size.
+    /// [`plot::Error::ImageSize`] for a sample whose bytes do not fit its size.
     ///
     /// # Panics
     /// When the gradient norms are not `rows * columns` values.

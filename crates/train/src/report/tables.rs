@@ -1,12 +1,11 @@
 //! Parts that are plain markup: tables, confusion matrices, bars, images with captions.
 
-use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
+use plot::GridImage;
 
 use super::Report;
 use super::html::{escape, number, png_address};
+use crate::Result;
 use crate::metrics::Confusion;
-use crate::plot::GridImage;
-use crate::{Error, Result};
 
 impl Report {
     /// The page with one more table of names and values.
@@ -98,11 +97,11 @@ impl Report {
     /// The page with one more grid of images over their captions.
     ///
     /// # Errors
-    /// [`Error::ImageSize`] for an image whose bytes do not fit its size.
+    /// [`plot::Error::ImageSize`] for an image whose bytes do not fit its size.
     pub fn images(self, heading: &str, images: &[GridImage]) -> Result<Report> {
         let mut figures = String::new();
         for (index, image) in images.iter().enumerate() {
-            let png = encoded(index, image)?;
+            let png = image.png(index)?;
             let (class, mark) = match image.ok {
                 Some(true) => (" class=\"right\"", "\u{2713} "),
                 Some(false) => (" class=\"wrong\"", "\u{2717} "),
@@ -115,25 +114,4 @@ impl Report {
         }
         Ok(self.part(heading, &format!("<div class=\"images\">\n{figures}</div>\n")))
     }
-}
-
-/// An image of a grid as a PNG.
-fn encoded(index: usize, image: &GridImage) -> Result<Vec<u8>> {
-    image.check(index)?;
-    let (plane, too_large) = (image.height * image.width, |_| Error::Draw {
-        what: "an image of a report",
-        reason: format!("image {index} is {}x{} pixels", image.height, image.width),
-    });
-    let channels = image.pixels.len() / plane;
-    let interleaved: Vec<u8> = (0..plane)
-        .flat_map(|i| (0..channels).map(move |channel| image.pixels[channel * plane + i]))
-        .collect();
-    let color = if channels == 3 { ExtendedColorType::Rgb8 } else { ExtendedColorType::L8 };
-    let (width, height) =
-        (u32::try_from(image.width).map_err(too_large)?, u32::try_from(image.height).map_err(too_large)?);
-    let mut png = Vec::new();
-    PngEncoder::new(&mut png)
-        .write_image(&interleaved, width, height, color)
-        .map_err(|error| Error::Draw { what: "a PNG", reason: error.to_string() })?;
-    Ok(png)
 }

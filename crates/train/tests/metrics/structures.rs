@@ -1,9 +1,8 @@
 //! Boxes and clusters.
 
+use data::{Corners, Detection, Object, box_iou};
 use serde_json::Value;
-use train::metrics::{
-    Corners, Detected, Detection, Object, box_iou, mean_average_precision, silhouette, silhouette_samples,
-};
+use train::metrics::{Detected, mean_average_precision, silhouette, silhouette_samples};
 
 use crate::close::{all_close, close, panics};
 use crate::fixtures::{case, classes, floats, list, number, numbers};

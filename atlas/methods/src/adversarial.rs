@@ -1,0 +1,57 @@
+//! Inputs that are changed a little to mislead a model.
+
+use autograd::{Generator, Result, Tensor, grad};
+
+/// The fast gradient sign method (Goodfellow, Shlens and Szegedy 2015): `x + epsilon sign(d loss / d x)`, the step that a linear model with
+/// changes of at most `epsilon` an element suffers most from. `loss` makes a scalar of inputs like `x`.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use methods::adversarial::fgsm;
+/// let x = Tensor::from_slice(&Device::named("cpu")?, &[1.0f32, -2.0], &[2])?;
+/// assert_eq!(fgsm(&x, 0.5, |x| x.square().sum_all()).to_vec::<f32>()?, [1.5, -2.5]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+///
+/// # Panics
+/// When the loss is no scalar, or does not depend on its argument.
+#[track_caller]
+pub fn fgsm(x: &Tensor, epsilon: f32, loss: impl Fn(&Tensor) -> Tensor) -> Tensor {
+    let x = x.detach().variable();
+    let gradient = grad(&loss(&x), &[&x]).remove(0).expect("fgsm: the loss depends on its argument");
+    (&x + gradient.sign() * epsilon).detach()
+}
+
+/// Projected gradient descent (Madry et al. 2018): `steps` steps of [`fgsm`] of size `step` from a random place, each put back to within
+/// `epsilon` of `x` in every element.
+///
+/// ```
+/// use autograd::{Device, Generator, Tensor};
+/// use methods::adversarial::pgd;
+/// let x = Tensor::from_slice(&Device::named("cpu")?, &[1.0f32, -2.0], &[2])?;
+/// let found = pgd(&x, 0.5, (0.2, 10), &Generator::new(0), |x| x.square().sum_all())?;
+/// assert_eq!(found.to_vec::<f32>()?, [1.5, -2.5]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+///
+/// # Errors
+/// Whatever goes wrong on the device.
+///
+/// # Panics
+/// As [`fgsm`].
+#[track_caller]
+pub fn pgd(
+    x: &Tensor,
+    epsilon: f32,
+    (step, steps): (f32, usize),
+    generator: &Generator,
+    loss: impl Fn(&Tensor) -> Tensor,
+) -> Result<Tensor> {
+    let mut found = x + (generator.uniform(x.device(), x.shape()) * 2.0 - 1.0) * epsilon;
+    for _ in 0..steps {
+        let off = fgsm(&found, step, &loss) - x;
+        found = x + off.clamp(-epsilon, epsilon);
+        autograd::evaluate(&[&found])?;
+    }
+    Ok(found.detach())
+}

@@ -1,0 +1,136 @@
+//! One box a cell of a grid, in one pass.
+
+use autograd::{CrossEntropyTarget, Device, Reduction, Result, Tensor, cat};
+use data::{Detection, Object};
+
+use super::{detections, generalized_box_iou_loss};
+
+/// The class of cells without an object, which the class loss leaves out.
+const NONE: i32 = -100;
+
+/// A detector's output as one box, its confidence and its class in each cell of a grid (YOLO, Redmon et al. 2016): the
+/// cell that an object's centre lies in has to find it. From the output `[N, 5 + classes, rows, columns]`, as in YOLO v2,
+/// the centre is `(cell + sigmoid(x, y)) * stride`, the size `prior * exp(w, h)` and the confidence `sigmoid(o)`.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use data::Object;
+/// use methods::detection::YoloGrid;
+/// let device = Device::named("cpu")?;
+/// let grid = YoloGrid { cells: [1, 2], stride: 8.0, prior: [6.0, 6.0], classes: 2 };
+/// let targets = grid.targets(&device, &[vec![Object { corners: [9.0, 1.0, 15.0, 7.0], class: 1 }]])?;
+/// // x, y, w, h, confidence, two classes; both cells find a box in their middle, the second is sure of class 1.
+/// let output = [[0.0f32, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [-9.0, 9.0], [0.0, 0.0], [0.0, 9.0]];
+/// let output = Tensor::from_slice(&device, output.as_flattened(), &[1, 7, 1, 2])?;
+/// assert!(grid.loss(&output, &targets).item()? < 1e-3);
+/// let found = &grid.detections(&output, 0.5, 0.5)?[0];
+/// assert_eq!((found.len(), found[0].class, found[0].corners), (1, 1, [9.0, 1.0, 15.0, 7.0]));
+/// # Ok::<(), autograd::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct YoloGrid {
+    /// Rows and columns.
+    pub cells: [usize; 2],
+    /// Pixels from cell to cell.
+    pub stride: f32,
+    /// Width and height of a usual object.
+    pub prior: [f32; 2],
+    pub classes: usize,
+}
+
+/// What a batch's output should be.
+#[derive(Clone, Debug)]
+pub struct YoloTargets {
+    /// `[N, rows, columns, 4]`, 0 without an object.
+    boxes: Tensor,
+    /// `[N, rows, columns]`, 1 with an object.
+    present: Tensor,
+    /// `[N, rows, columns]`
+    classes: Tensor,
+}
+
+impl YoloTargets {
+    /// Those of some of the images, by index `[B]`.
+    pub fn select(&self, images: &Tensor) -> YoloTargets {
+        let of = |tensor: &Tensor| tensor.index_select(0, images);
+        YoloTargets { boxes: of(&self.boxes), present: of(&self.present), classes: of(&self.classes) }
+    }
+}
+
+impl YoloGrid {
+    /// The targets of images with these objects. Of two objects in one cell the first is taken.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn targets(&self, device: &Device, objects: &[Vec<Object>]) -> Result<YoloTargets> {
+        let [rows, columns] = self.cells;
+        let cells = rows * columns;
+        let mut boxes = vec![0f32; objects.len() * cells * 4];
+        let mut classes = vec![NONE; objects.len() * cells];
+        for (image, object) in objects.iter().enumerate().flat_map(|(i, of)| of.iter().map(move |o| (i, o))) {
+            let [left, top, right, bottom] = object.corners;
+            let place =
+                |low: f32, high: f32, most| (((low + high) * 0.5 / self.stride) as usize).min(most - 1);
+            let cell = image * cells + place(top, bottom, rows) * columns + place(left, right, columns);
+            if classes[cell] == NONE {
+                classes[cell] = object.class as i32;
+                boxes[cell * 4..][..4].copy_from_slice(&object.corners);
+            }
+        }
+        let present: Vec<f32> = classes.iter().map(|&c| if c == NONE { 0.0 } else { 1.0 }).collect();
+        let shape = [objects.len(), rows, columns];
+        Ok(YoloTargets {
+            boxes: Tensor::from_slice(device, &boxes, &[shape[0], rows, columns, 4])?,
+            present: Tensor::from_slice(device, &present, &shape)?,
+            classes: Tensor::from_slice(device, &classes, &shape)?,
+        })
+    }
+
+    /// Boxes `[N, rows, columns, 4]` of the output.
+    #[track_caller]
+    pub fn boxes(&self, output: &Tensor) -> Tensor {
+        let [rows, columns] = self.cells;
+        let want = [output.shape()[0], 5 + self.classes, rows, columns];
+        assert_eq!(output.shape(), want, "YoloGrid: output [N, 5 + classes, rows, columns]");
+        let corner = |i: usize| [(i % columns) as f32, (i / columns) as f32];
+        let corners: Vec<f32> = (0..rows * columns).flat_map(corner).collect();
+        let corners = Tensor::constant(output.device(), &corners, &[rows, columns, 2]);
+        let prior = Tensor::constant(output.device(), &self.prior, &[2]);
+        let cells = output.permute(&[0, 2, 3, 1]);
+        let centre = (cells.narrow(3, 0, 2).sigmoid() + corners) * self.stride;
+        let half = cells.narrow(3, 2, 2).clamp_max(4.0).exp() * prior * 0.5;
+        cat(&[&(&centre - &half), &(&centre + &half)], 3)
+    }
+
+    /// The mean over images of five times the boxes' [`generalized_box_iou_loss`] and the classes' cross-entropy, where
+    /// there are objects, and of the confidence's cross-entropy everywhere, half of it where there is none.
+    #[track_caller]
+    pub fn loss(&self, output: &Tensor, targets: &YoloTargets) -> Tensor {
+        let YoloTargets { boxes, present, classes } = targets;
+        let place = generalized_box_iou_loss(&self.boxes(output), boxes, Reduction::None) * present;
+        let weight = present * 0.5 + 0.5;
+        let confidence = output.select(1, 4).binary_cross_entropy_with_logits(
+            present,
+            Some(&weight),
+            None,
+            Reduction::Sum,
+        );
+        let logits = output.narrow(1, 5, self.classes);
+        let classes = CrossEntropyTarget::Classes(classes);
+        let class = logits.cross_entropy_with(classes, None, NONE, 0.0, Reduction::Sum);
+        (place.sum_all() * 5.0 + confidence + class) / output.shape()[0] as f32
+    }
+
+    /// What is found in each image: a cell's box as its most probable class, with confidence times probability as the
+    /// score, where that is at least `least`; without those that [`batched_nms`](super::batched_nms) suppresses.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device.
+    pub fn detections(&self, output: &Tensor, least: f32, threshold: f64) -> Result<Vec<Vec<Detection>>> {
+        let cells = self.cells.iter().product::<usize>();
+        let [n, k] = [output.shape()[0], self.classes];
+        let scores = output.narrow(1, 4, 1).sigmoid() * output.narrow(1, 5, k).softmax(1);
+        let scores = scores.permute(&[0, 2, 3, 1]).reshape(&[n, cells, k]);
+        detections(&self.boxes(output).reshape(&[n, cells, 4]), &scores, least, threshold)
+    }
+}

@@ -1,0 +1,223 @@
+//! How much noise a diffusion adds at each of its steps, and the steps back.
+
+use autograd::{Device, Generator, Result, Tensor};
+
+/// The variances `beta_t` of the noise of steps `t = 0..steps`: `x_t = sqrt(abar_t) x + sqrt(1 - abar_t) noise`, where `abar_t` is the
+/// product of `1 - beta` up to `t` (Ho et al. 2020; their step `t + 1`).
+///
+/// ```
+/// use autograd::Device;
+/// use methods::generative::NoiseSchedule;
+/// let schedule = NoiseSchedule::linear(&Device::named("cpu")?, 1000);
+/// assert!((schedule.beta(0) - 1e-4).abs() < 1e-9 && (schedule.beta(999) - 0.02).abs() < 1e-9);
+/// // At the end there is next to nothing but noise.
+/// assert!(schedule.alpha_bar(999) < 5e-5);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct NoiseSchedule {
+    betas: Vec<f64>,
+    alpha_bars: Vec<f64>,
+    /// `sqrt(abar)` and `sqrt(1 - abar)`, `[steps, 1]`.
+    signal: Tensor,
+    noise: Tensor,
+}
+
+impl NoiseSchedule {
+    /// Any variances.
+    ///
+    /// # Panics
+    /// When there are none, or one does not lie between 0 and 1.
+    #[track_caller]
+    pub fn new(device: &Device, betas: Vec<f64>) -> NoiseSchedule {
+        let valid = |&beta: &f64| 0.0 < beta && beta < 1.0;
+        assert!(!betas.is_empty() && betas.iter().all(valid), "NoiseSchedule: variances {betas:?}");
+        let product = |bar: &mut f64, beta: &f64| {
+            *bar *= 1.0 - beta;
+            Some(*bar)
+        };
+        let alpha_bars: Vec<f64> = betas.iter().scan(1.0, product).collect();
+        let table = |f: fn(f64) -> f64| {
+            let values: Vec<f32> = alpha_bars.iter().map(|&bar| f(bar).sqrt() as f32).collect();
+            Tensor::constant(device, &values, &[values.len(), 1])
+        };
+        NoiseSchedule { signal: table(|bar| bar), noise: table(|bar| 1.0 - bar), betas, alpha_bars }
+    }
+
+    /// From 1e-4 to 0.02 in a thousand steps (Ho et al. 2020), and as much noise in all of any other number.
+    ///
+    /// # Panics
+    /// With fewer than 21 steps, of which the last would have to add more than all noise.
+    #[track_caller]
+    pub fn linear(device: &Device, steps: usize) -> NoiseSchedule {
+        let scale = 1000.0 / steps as f64;
+        let last = steps.max(2) - 1;
+        let beta = |t: usize| scale * (1e-4 + (0.02 - 1e-4) * t as f64 / last as f64);
+        NoiseSchedule::new(device, (0..steps).map(beta).collect())
+    }
+
+    /// `abar_t = f(t + 1) / f(0)` with `f(t) = cos^2((t / steps + 0.008) / 1.008 * pi / 2)`, and variances of at most 0.999
+    /// (Nichol and Dhariwal 2021, equation 17). The last of many steps leave next to no signal: what a model of noise says of the start
+    /// there has to be kept within the bounds of the data.
+    ///
+    /// # Panics
+    /// With 0 steps.
+    #[track_caller]
+    pub fn cosine(device: &Device, steps: usize) -> NoiseSchedule {
+        let angle = |t: usize| (t as f64 / steps as f64 + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2;
+        let f = |t: usize| angle(t).cos().powi(2);
+        let beta = |t: usize| (1.0 - f(t + 1) / f(t)).min(0.999);
+        NoiseSchedule::new(device, (0..steps).map(beta).collect())
+    }
+
+    pub fn steps(&self) -> usize {
+        self.betas.len()
+    }
+
+    /// The variance of the noise that step `t` adds.
+    pub fn beta(&self, t: usize) -> f64 {
+        self.betas[t]
+    }
+
+    /// The share of the signal's variance that is left after step `t`.
+    pub fn alpha_bar(&self, t: usize) -> f64 {
+        self.alpha_bars[t]
+    }
+
+    /// Examples `x [N, ..]` after steps `t [N]` (i32), with standard normal `noise` of the shape of `x`.
+    ///
+    /// # Panics
+    /// When the shapes do not fit.
+    #[track_caller]
+    pub fn q_sample(&self, x: &Tensor, t: &Tensor, noise: &Tensor) -> Tensor {
+        assert_eq!(x.shape(), noise.shape(), "q_sample: examples and noise");
+        let column = [&[x.shape()[0]][..], &vec![1; x.rank() - 1]].concat();
+        let at = |table: &Tensor| table.index_select(0, t).reshape(&column);
+        x * at(&self.signal) + noise * at(&self.noise)
+    }
+
+    /// The examples that `x` after step `t` comes from, if the noise in it is `eps`.
+    #[track_caller]
+    pub fn predict_start(&self, x: &Tensor, eps: &Tensor, t: usize) -> Tensor {
+        let bar = self.alpha_bars[t];
+        (x - eps * (1.0 - bar).sqrt() as f32) * bar.sqrt().recip() as f32
+    }
+
+    /// From `x` after step `t` to one after step `t - 1`, or without noise where `t` is 0 (Ho et al. 2020, algorithm 2, with the
+    /// variance of the posterior): `eps` is the noise that a model finds in `x`, `noise` is fresh.
+    #[track_caller]
+    pub fn ddpm_step(&self, x: &Tensor, eps: &Tensor, t: usize, noise: &Tensor) -> Tensor {
+        let (beta, bar) = (self.betas[t], self.alpha_bars[t]);
+        let mean = (x - eps * (beta / (1.0 - bar).sqrt()) as f32) * (1.0 - beta).sqrt().recip() as f32;
+        match t.checked_sub(1) {
+            None => mean,
+            Some(before) => {
+                let variance = beta * (1.0 - self.alpha_bars[before]) / (1.0 - bar);
+                mean + noise * variance.sqrt() as f32
+            }
+        }
+    }
+
+    /// From `x` after step `t` to one after an earlier step `to`, or without noise (Song et al. 2021, "Denoising diffusion implicit
+    /// models", equation 12). With `eta` 0 nothing is random, with 1 and steps one by one it is [`ddpm_step`](Self::ddpm_step).
+    #[track_caller]
+    pub fn ddim_step(
+        &self,
+        x: &Tensor,
+        eps: &Tensor,
+        t: usize,
+        to: Option<usize>,
+        eta: f64,
+        noise: &Tensor,
+    ) -> Tensor {
+        let start = self.predict_start(x, eps, t);
+        let Some(to) = to else { return start };
+        let (bar, before) = (self.alpha_bars[t], self.alpha_bars[to]);
+        let variance = eta * eta * (1.0 - before) / (1.0 - bar) * (1.0 - bar / before);
+        let direction = (1.0 - before - variance).max(0.0).sqrt();
+        start * before.sqrt() as f32 + eps * direction as f32 + noise * variance.sqrt() as f32
+    }
+
+    /// Goes from noise `x [N, ..]` to examples in `count` steps, evenly spread, where `eps(x, t)` is the noise that a model finds in `x`
+    /// after step `t`. With `count` the number of [`steps`](Self::steps) and `eta` 1, that is the sampler of DDPM; fewer steps and
+    /// `eta` 0 are DDIM.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device.
+    ///
+    /// # Panics
+    /// When `count` is 0 or more than the steps.
+    #[track_caller]
+    pub fn sample(
+        &self,
+        mut x: Tensor,
+        count: usize,
+        eta: f64,
+        generator: &Generator,
+        mut eps: impl FnMut(&Tensor, usize) -> Tensor,
+    ) -> Result<Tensor> {
+        let steps = self.steps();
+        assert!((1..=steps).contains(&count), "sample: {count} of {steps} steps");
+        let time = |i: usize| (i * steps).div_ceil(count) - 1;
+        for i in (1..=count).rev() {
+            let t = time(i);
+            let noise = generator.normal(x.device(), x.shape());
+            x = self.ddim_step(&x, &eps(&x, t), t, (i > 1).then(|| time(i - 1)), eta, &noise).detach();
+            autograd::evaluate(&[&x])?;
+        }
+        Ok(x)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use autograd::{Device, Generator, Tensor};
+
+    use super::NoiseSchedule;
+
+    #[test]
+    fn ddim_of_eta_1_is_ddpm() -> autograd::Result<()> {
+        let device = Device::named("cpu")?;
+        let draw = Generator::new(3);
+        let [x, eps, noise] = [(); 3].map(|()| draw.normal(&device, &[8, 2]));
+        for schedule in [NoiseSchedule::linear(&device, 50), NoiseSchedule::cosine(&device, 50)] {
+            for t in [0usize, 1, 20, 48] {
+                let one = schedule.ddpm_step(&x, &eps, t, &noise);
+                let other = schedule.ddim_step(&x, &eps, t, t.checked_sub(1), 1.0, &noise);
+                let scale = one.abs().amax(&[0, 1], false).item()?;
+                assert!((one - other).abs().amax(&[0, 1], false).item()? < 1e-5 * scale, "step {t}");
+            }
+        }
+        Ok(())
+    }
+
+    /// For normal examples of deviation 0.5 the noise is known: steps of either kind lead from noise to that deviation.
+    #[test]
+    fn a_normal_distribution() -> autograd::Result<()> {
+        let device = Device::named("cpu")?;
+        let schedule = NoiseSchedule::cosine(&device, 200);
+        let known = |x: &Tensor, t: usize| {
+            let bar = schedule.alpha_bar(t);
+            x * ((1.0 - bar).sqrt() / (0.25 * bar + 1.0 - bar)) as f32
+        };
+        for (count, eta) in [(200, 1.0), (200, 0.0), (50, 0.0)] {
+            let draw = Generator::new(5);
+            let x = schedule.sample(draw.normal(&device, &[20_000, 1]), count, eta, &draw, known)?;
+            let deviation = x.std(&[0], 1.0, false).item()?;
+            assert!((deviation - 0.5).abs() < 0.02, "{count} steps, eta {eta}: {deviation}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn noise_in_and_out() -> autograd::Result<()> {
+        let device = Device::named("cpu")?;
+        let schedule = NoiseSchedule::linear(&device, 100);
+        let draw = Generator::new(1);
+        let [x, noise] = [(); 2].map(|()| draw.normal(&device, &[3, 1, 2]));
+        let t = Tensor::constant(&device, &[7i32, 7, 7], &[3]);
+        let back = schedule.predict_start(&schedule.q_sample(&x, &t, &noise), &noise, 7);
+        assert!((back - x).abs().amax(&[0, 1, 2], false).item()? < 1e-5);
+        Ok(())
+    }
+}

@@ -1,0 +1,43 @@
+//! Answers of probabilistic models: by sampling, by message passing, and by approximating distributions.
+//!
+//! | What | Here |
+//! |---|---|
+//! | Markov chains | [`Metropolis`], [`Gibbs`], [`Hmc`], [`Thinned`], run by [`sample`] into [`Chains`] |
+//! | weighted samples | [`Importance`], [`annealed_importance`] |
+//! | message passing | [`FactorGraph`]: sum-product and max-product |
+//! | variational inference | [`MeanField`] by gradients, [`MixtureCavi`] by coordinate ascent |
+//! | moments | [`ExpectationPropagation`] |
+//! | time series | [`LinearGaussian`]: Kalman filter and smoother, [`particle_filter`] |
+//!
+//! Samplers work on tensors, whose first dimension is that of chains or particles: hundreds take hardly longer than one.
+//! Exact algorithms work on the host, in f64. Whether chains have converged, `train::metrics::r_hat` says.
+
+mod annealed;
+mod chains;
+mod expectation_propagation;
+mod factor_graph;
+mod gibbs;
+mod hmc;
+mod importance;
+mod kalman;
+mod mean_field;
+mod metropolis;
+mod mixture_cavi;
+mod normal_cdf;
+mod particle_filter;
+mod step_size;
+
+pub use annealed::annealed_importance;
+pub use chains::{Chains, Thinned, Transition, sample};
+pub use expectation_propagation::{ExpectationPropagation, Tilted, probit_moments};
+pub use factor_graph::{BeliefPropagation, Beliefs, FactorGraph};
+pub use gibbs::Gibbs;
+pub use hmc::Hmc;
+pub use importance::Importance;
+pub use kalman::{Filtered, Gaussian, LinearGaussian};
+pub use mean_field::MeanField;
+pub use metropolis::Metropolis;
+pub use mixture_cavi::MixtureCavi;
+pub use normal_cdf::normal_cdf;
+pub use particle_filter::{Track, particle_filter};
+pub use step_size::StepSize;

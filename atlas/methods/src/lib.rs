@@ -1,0 +1,31 @@
+//! Methods of deep-learning textbooks: what is made of the tensors, layers and optimizers of wgrad, and is not one of them.
+//!
+//! | Subject | Module |
+//! |---|---|
+//! | adversarial examples | [`adversarial`] |
+//! | which inputs an answer rests on | [`attribution`] |
+//! | local learning rules | [`biological`] |
+//! | Hessians, Jacobians, their products | [`curvature`] |
+//! | object detectors | [`detection`] |
+//! | Boltzmann machines, Hopfield networks, Ising models | [`energy`] |
+//! | GANs, flows, diffusion, score matching | [`generative`] |
+//! | Markov chains, variational inference, belief propagation, filters | [`inference`] |
+//! | the loss around a minimum | [`landscape`] |
+//! | losses on distances of embeddings | [`metric_learning`] |
+//! | contrastive learning, pretext tasks, few-shot learning | [`representation`] |
+//! | reinforcement learning | [`rl`] |
+//! | clusters, factors, independent components, sparse codes | [`unsupervised`] |
+
+pub mod adversarial;
+pub mod attribution;
+pub mod biological;
+pub mod curvature;
+pub mod detection;
+pub mod energy;
+pub mod generative;
+pub mod inference;
+pub mod landscape;
+pub mod metric_learning;
+pub mod representation;
+pub mod rl;
+pub mod unsupervised;

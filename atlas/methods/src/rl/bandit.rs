@@ -1,0 +1,218 @@
+//! Multi-armed bandits: which of several levers pays best, found out while playing.
+
+use data::Draws;
+
+/// Levers that pay 1 with their probabilities, and else 0.
+///
+/// ```
+/// use methods::rl::BernoulliBandit;
+/// let bandit = BernoulliBandit::new(&[0.5, 0.75]);
+/// assert_eq!(bandit.gap(0), 0.25);
+/// // 0.25 over the divergence 0.5 ln(0.5 / 0.75) + 0.5 ln(0.5 / 0.25).
+/// assert!((bandit.lai_robbins() - 0.25 / 0.143_841).abs() < 1e-4);
+/// ```
+#[derive(Clone, Debug)]
+pub struct BernoulliBandit {
+    means: Vec<f64>,
+}
+
+impl BernoulliBandit {
+    /// # Panics
+    /// When there are no levers, or a mean is no probability.
+    #[track_caller]
+    pub fn new(means: &[f64]) -> BernoulliBandit {
+        let fits = !means.is_empty() && means.iter().all(|mean| (0.0..=1.0).contains(mean));
+        assert!(fits, "BernoulliBandit: means {means:?}");
+        BernoulliBandit { means: means.to_vec() }
+    }
+
+    /// How many levers there are.
+    pub fn arms(&self) -> usize {
+        self.means.len()
+    }
+
+    /// What a lever pays this time.
+    pub fn pull(&self, arm: usize, draws: &mut Draws) -> f64 {
+        f64::from(u8::from(draws.happens(self.means[arm])))
+    }
+
+    /// What a lever pays less than the best one, in the mean.
+    pub fn gap(&self, arm: usize) -> f64 {
+        self.best() - self.means[arm]
+    }
+
+    fn best(&self) -> f64 {
+        self.means.iter().copied().fold(0.0, f64::max)
+    }
+
+    fn gaps(&self) -> impl Iterator<Item = f64> + '_ {
+        (0..self.arms()).map(|arm| self.gap(arm)).filter(|&gap| gap > 0.0)
+    }
+
+    /// The regret of any policy that is good for all bandits grows at least by this times the logarithm of the rounds: the sum of
+    /// gaps over divergences `KL(mean, best)` (Lai and Robbins 1985).
+    pub fn lai_robbins(&self) -> f64 {
+        let best = self.best();
+        let part = |p: f64, q: f64| if p == 0.0 { 0.0 } else { p * (p / q).ln() };
+        let worse = self.means.iter().filter(|&&mean| mean < best);
+        worse.map(|&mean| (best - mean) / (part(mean, best) + part(1.0 - mean, 1.0 - best))).sum()
+    }
+
+    /// What the expected regret of [`Ucb1`] stays below: `8 ln(rounds) sum(1 / gap) + (1 + pi^2 / 3) sum(gap)` (Auer, Cesa-Bianchi and
+    /// Fischer 2002, theorem 1).
+    pub fn ucb1_bound(&self, rounds: usize) -> f64 {
+        let constant = 1.0 + std::f64::consts::PI.powi(2) / 3.0;
+        self.gaps().map(|gap| 8.0 * (rounds as f64).ln() / gap + constant * gap).sum()
+    }
+
+    /// The expected regret (sum of the gaps of the levers pulled) after each of `rounds` rounds of a policy.
+    pub fn regret(&self, policy: &mut dyn BanditPolicy, rounds: usize, draws: &mut Draws) -> Vec<f64> {
+        let round = |sum: &mut f64, _| {
+            let arm = policy.choose(draws);
+            policy.learn(arm, self.pull(arm, draws));
+            *sum += self.gap(arm);
+            Some(*sum)
+        };
+        (0..rounds).scan(0.0, round).collect()
+    }
+}
+
+/// Chooses levers and learns from what they pay, between 0 and 1.
+pub trait BanditPolicy {
+    /// The lever to pull.
+    fn choose(&mut self, draws: &mut Draws) -> usize;
+
+    /// What it has paid.
+    fn learn(&mut self, arm: usize, reward: f64);
+}
+
+/// How often each lever was pulled, and what it paid in all.
+#[derive(Clone, Debug)]
+struct Tally {
+    pulls: Vec<f64>,
+    sums: Vec<f64>,
+}
+
+impl Tally {
+    fn new(arms: usize) -> Tally {
+        Tally { pulls: vec![0.0; arms], sums: vec![0.0; arms] }
+    }
+
+    fn learn(&mut self, arm: usize, reward: f64) {
+        self.pulls[arm] += 1.0;
+        self.sums[arm] += reward;
+    }
+
+    /// The first lever with the highest index by `index(pulls, sum)`; one never pulled comes before all others.
+    fn highest(&self, index: impl Fn(f64, f64) -> f64) -> usize {
+        let of = |arm: usize| match self.pulls[arm] {
+            0.0 => f64::INFINITY,
+            pulls => index(pulls, self.sums[arm]),
+        };
+        let better = |best: usize, arm: usize| if of(arm) > of(best) { arm } else { best };
+        (0..self.pulls.len()).reduce(better).unwrap_or(0)
+    }
+}
+
+/// Pulls any lever with probability `epsilon`, and else the one that has paid best.
+#[derive(Clone, Debug)]
+pub struct EpsilonGreedy {
+    tally: Tally,
+    epsilon: f64,
+}
+
+impl EpsilonGreedy {
+    pub fn new(arms: usize, epsilon: f64) -> EpsilonGreedy {
+        EpsilonGreedy { tally: Tally::new(arms), epsilon }
+    }
+}
+
+impl BanditPolicy for EpsilonGreedy {
+    fn choose(&mut self, draws: &mut Draws) -> usize {
+        if draws.happens(self.epsilon) {
+            return draws.below(self.tally.pulls.len() as u32) as usize;
+        }
+        self.tally.highest(|pulls, sum| sum / pulls)
+    }
+
+    fn learn(&mut self, arm: usize, reward: f64) {
+        self.tally.learn(arm, reward);
+    }
+}
+
+/// Pulls the lever with the highest upper confidence bound `mean + sqrt(2 ln(rounds) / pulls)` (Auer, Cesa-Bianchi and Fischer 2002).
+#[derive(Clone, Debug)]
+pub struct Ucb1 {
+    tally: Tally,
+}
+
+impl Ucb1 {
+    pub fn new(arms: usize) -> Ucb1 {
+        Ucb1 { tally: Tally::new(arms) }
+    }
+}
+
+impl BanditPolicy for Ucb1 {
+    fn choose(&mut self, _draws: &mut Draws) -> usize {
+        let rounds: f64 = self.tally.pulls.iter().sum();
+        self.tally.highest(|pulls, sum| sum / pulls + (2.0 * rounds.ln() / pulls).sqrt())
+    }
+
+    fn learn(&mut self, arm: usize, reward: f64) {
+        self.tally.learn(arm, reward);
+    }
+}
+
+/// Pulls each lever with the probability that it is the best, after what it has paid and a uniform prior: the best of a draw from each
+/// one's beta posterior (Thompson 1933). For rewards 0 and 1.
+#[derive(Clone, Debug)]
+pub struct Thompson {
+    tally: Tally,
+}
+
+impl Thompson {
+    pub fn new(arms: usize) -> Thompson {
+        Thompson { tally: Tally::new(arms) }
+    }
+}
+
+impl BanditPolicy for Thompson {
+    fn choose(&mut self, draws: &mut Draws) -> usize {
+        let Tally { pulls, sums } = &self.tally;
+        let drawn: Vec<f64> =
+            pulls.iter().zip(sums).map(|(n, sum)| draws.beta(1.0 + sum, 1.0 + n - sum)).collect();
+        (0..drawn.len()).max_by(|&a, &b| drawn[a].total_cmp(&drawn[b])).unwrap_or(0)
+    }
+
+    fn learn(&mut self, arm: usize, reward: f64) {
+        self.tally.learn(arm, reward);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ucb1_tries_every_lever_and_then_the_highest_bound() {
+        let mut policy = Ucb1::new(3);
+        let mut draws = Draws::new(0, 0, 0);
+        for (arm, reward) in [(0, 1.0), (1, 0.0), (2, 0.0)] {
+            assert_eq!(policy.choose(&mut draws), arm);
+            policy.learn(arm, reward);
+        }
+        assert_eq!(policy.choose(&mut draws), 0);
+        // 1/1 + sqrt(2 ln 8 / 6) < 0/1 + sqrt(2 ln 8 / 1): the neglected ones have their turn.
+        (0..5).for_each(|_| policy.learn(0, 0.0));
+        assert_eq!(policy.choose(&mut draws), 1);
+    }
+
+    #[test]
+    fn a_greedy_policy_without_luck_never_finds_the_better_lever() {
+        let bandit = BernoulliBandit::new(&[1.0, 0.5]);
+        let regret = bandit.regret(&mut EpsilonGreedy::new(2, 0.0), 100, &mut Draws::new(0, 0, 0));
+        assert_eq!(regret[99], 0.5, "one pull of the second lever to see what it pays");
+        let all = bandit.regret(&mut EpsilonGreedy::new(2, 1.0), 4000, &mut Draws::new(0, 0, 0));
+        assert!((all[3999] / 4000.0 - 0.25).abs() < 0.02, "half of all pulls go to the worse lever");
+    }
+}

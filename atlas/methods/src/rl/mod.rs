@@ -1,0 +1,43 @@
+//! Reinforcement learning.
+//!
+//! | What | Here |
+//! |---|---|
+//! | bandits | [`BernoulliBandit`], [`EpsilonGreedy`], [`Ucb1`], [`Thompson`] |
+//! | known Markov decision processes | [`Mdp`]: value iteration, policy iteration, Bellman's equations; [`GridWorld`] |
+//! | values in a table | [`QTable`]: Q-learning, SARSA |
+//! | environments | [`Environment`], [`CartPole`], [`VecEnv`] |
+//! | policies | [`Rollout`] with generalised advantages, [`policy_gradient_loss`], [`ppo_loss`] |
+//! | action values | [`ReplayBuffer`], [`update_target`], [`td_targets`], [`td_loss`], [`LinearEpsilon`] |
+//! | games | [`Game`], [`TicTacToe`], [`minimax`], [`Mcts`] |
+//!
+//! Environments, tables and trees live on the host, in f64 where they compute; networks take their observations as batches.
+
+mod bandit;
+mod cart_pole;
+mod environment;
+mod epsilon;
+mod game;
+mod grid_world;
+mod losses;
+mod mcts;
+mod mdp;
+mod q_table;
+mod replay_buffer;
+mod rollout;
+mod target_network;
+
+pub use bandit::{BanditPolicy, BernoulliBandit, EpsilonGreedy, Thompson, Ucb1};
+pub use cart_pole::CartPole;
+pub use environment::{
+    Environment, Episode, Moved, VecEnv, VecMoved, epsilon_greedy_actions, sample_actions,
+};
+pub use epsilon::LinearEpsilon;
+pub use game::{Game, TicTacToe, minimax};
+pub use grid_world::{Cell, GridWorld};
+pub use losses::{policy_gradient_loss, ppo_loss, td_loss, td_targets};
+pub use mcts::{Explore, Mcts, random_game};
+pub use mdp::{Mdp, Outcome};
+pub use q_table::QTable;
+pub use replay_buffer::{ReplayBatch, ReplayBuffer};
+pub use rollout::{Rollout, returns, standardized};
+pub use target_network::update_target;

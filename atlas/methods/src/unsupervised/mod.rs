@@ -1,0 +1,26 @@
+//! Learning without labels: clusters, factors, independent components, sparse codes, and bounds of the likelihood.
+//!
+//! | What | Here |
+//! |---|---|
+//! | clusters | [`KMeans`] (Lloyd, k-means++), [`GaussianMixture`] (EM) |
+//! | factors | [`FactorAnalysis`]: probabilistic PCA and factor analysis (EM) |
+//! | independent components | [`fast_ica`], [`infomax_ica`] |
+//! | sparse codes | [`ista`], [`fista`], [`lasso_objective`], [`dictionary_step`] |
+//! | variational autoencoders | [`importance_weighted_bound`], [`free_bits`] |
+//!
+//! What works on many points runs on tensors; EM works in double precision on the host, where a likelihood that must never
+//! fall can be seen not to.
+
+mod bounds;
+mod factor_analysis;
+mod gaussian_mixture;
+mod ica;
+mod kmeans;
+mod sparse_coding;
+
+pub use bounds::{free_bits, importance_weighted_bound};
+pub use factor_analysis::{FactorAnalysis, FactorNoise, sample_covariance};
+pub use gaussian_mixture::GaussianMixture;
+pub use ica::{fast_ica, infomax_ica};
+pub use kmeans::KMeans;
+pub use sparse_coding::{dictionary_step, fista, ista, lasso_objective};

@@ -1,0 +1,65 @@
+//! What the studies of the atlas share: the training loop with its progress bar, data to learn from, and figures that are held against the
+//! range they must lie in.
+//!
+//! A study is one [`Study`]: a name, a sentence, and a function that does the work with a [`Lab`]. A new one is a file
+//! `studies/AREA/NAME.rs`, its two lines in `studies/AREA/mod.rs`, a line in `tests/gallery/AREA.rs`, and its rows in
+//! `systems.md`. What it needs and others could use goes into the library, or into `methods`.
+//!
+//! ```
+//! use atlas::prelude::*;
+//!
+//! const STUDY: Study = Study { name: "line", about: "A line through four points.", on_gpu: true, data: None, run };
+//!
+//! fn run(lab: &mut Lab) -> Result<()> {
+//!     let params = lab.params();
+//!     let layer = Linear::new(&params, 1, 1);
+//!     let x = Tensor::from_slice(lab.device(), &[0.0f32, 1.0, 2.0, 3.0], &[4, 1])?;
+//!     let y = Tensor::from_slice(lab.device(), &[1.0f32, 3.0, 5.0, 7.0], &[4, 1])?;
+//!     let losses = lab.fit("line", 200, &mut Sgd::new(&params).momentum(0.9), Constant(0.05), |_| {
+//!         Ok(layer.forward(&x).mse_loss(&y, Reduction::Mean))
+//!     })?;
+//!     lab.expect_same("slope", params.get("weight").unwrap().value().item()?, 1.99..=2.01, 1e-3);
+//!     lab.expect("loss", losses[199], ..1e-4);
+//!     Ok(())
+//! }
+//!
+//! let report = atlas::Report::of(&STUDY, &atlas::Setup::new("cpu"))?;
+//! assert!(report.missed().is_empty());
+//! # Ok::<(), anyhow::Error>(())
+//! ```
+
+mod detection_tiles;
+mod digits;
+mod fit;
+mod lab;
+mod minibatch;
+mod plane;
+mod report;
+mod steps;
+mod study;
+mod tiny_digits;
+
+pub use detection_tiles::detection_tiles;
+pub use digits::{DIGITS, StandardizedDigits};
+pub use lab::{Lab, Setup};
+pub use minibatch::minibatch;
+pub use plane::{Plane, pairs, ring_of_normals};
+pub use report::{Figure, Report};
+pub use steps::Steps;
+pub use study::Study;
+pub use tiny_digits::{Judged, TinyDigits};
+
+/// What a study needs.
+pub mod prelude {
+    pub use anyhow::{Context, Result, bail, ensure};
+    pub use methods;
+    pub use serde_json::json;
+    pub use wgrad::data::{self, Draws};
+    pub use wgrad::models;
+    pub use wgrad::prelude::*;
+    pub use wgrad::train::{metrics, plot};
+
+    pub use wgrad::train::plot::Tiles;
+
+    pub use crate::{DIGITS, Lab, StandardizedDigits, Study, minibatch};
+}

@@ -1,0 +1,86 @@
+//! Digits so small that adversarial networks learn them in seconds, and a classifier that judges what they make.
+
+use anyhow::Result;
+use linalg::frechet_distance;
+use wgrad::data;
+use wgrad::models::Optimize;
+use wgrad::prelude::*;
+
+use crate::{Lab, minibatch};
+
+/// [`small_digits`](data::synthetic::small_digits) with a margin, and a classifier of them.
+pub struct TinyDigits {
+    /// `[N, 1, 8, 8]`, from -1 to 1.
+    pub images: Tensor,
+    /// Class indices `[N]`, i32.
+    pub labels: Tensor,
+    hidden: Linear,
+    out: Linear,
+    /// Features of other images of the same kind, which nothing was trained on.
+    reference: Vec<f32>,
+}
+
+/// What a [`TinyDigits`] thinks of images.
+pub struct Judged {
+    /// The class of each.
+    pub classes: Vec<usize>,
+    /// Fréchet distance from real images in the classifier's features: an FID.
+    pub fid: f64,
+}
+
+const FEATURES: usize = 32;
+
+impl TinyDigits {
+    /// `count` images, and a classifier trained on them.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn new(lab: &Lab, count: usize) -> Result<TinyDigits> {
+        let set = lab.small_digits(count, 1000)?;
+        let of = |set: &data::ImageSet| -> Result<[Tensor; 2]> {
+            let batch = set.to_device(lab.device())?;
+            // Strokes are thinner than a pixel: brighter ones are easier to see.
+            let images = (batch.images.pad(&[(1, 0), (1, 0)], Padding::Constant(0.0)) * 1.6).clamp_max(1.0);
+            Ok([images * 2.0 - 1.0, batch.labels])
+        };
+        let ([images, labels], [others, _]) = (of(&set.train)?, of(&set.test)?);
+        let params = lab.params();
+        let hidden = Linear::new(&params.path("hidden"), 64, FEATURES);
+        let out = Linear::new(&params.path("out"), FEATURES, 10);
+        let mut digits = TinyDigits { images, labels, hidden, out, reference: Vec::new() };
+        let (mut opt, mut draws) = (Adam::new(&params), lab.draws(1000));
+        for _ in 0..400 {
+            let [x, y] = minibatch(&mut draws, 100, [&digits.images, &digits.labels])?;
+            let loss = digits.out.forward(&digits.features(&x)).cross_entropy(&y);
+            Optimize::step(&mut opt, loss.backward(), 0.01)?;
+        }
+        digits.reference = digits.features(&others).to_vec()?;
+        Ok(digits)
+    }
+
+    fn features(&self, images: &Tensor) -> Tensor {
+        self.hidden.forward(&images.flatten(1, -1)).relu()
+    }
+
+    /// Judges images `[M, 1, 8, 8]`.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn judge(&self, images: &Tensor) -> Result<Judged> {
+        let features = self.features(images);
+        let classes = self.out.forward(&features).argmax(1, false).to_vec::<i32>()?;
+        Ok(Judged {
+            classes: classes.into_iter().map(|class| class as usize).collect(),
+            fid: frechet_distance(&features.to_vec::<f32>()?, &self.reference, FEATURES),
+        })
+    }
+
+    /// The bytes of images `[M, 1, 8, 8]`, one after the other.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn bytes(images: &Tensor) -> Result<Vec<Vec<u8>>> {
+        let pixels = ((images + 1.0) * 127.5).round().to_vec::<f32>()?;
+        Ok(pixels.chunks(64).map(|image| image.iter().map(|&p| p as u8).collect()).collect())
+    }
+}

@@ -1,0 +1,79 @@
+//! A conditional adversarial network (Mirza and Osindero 2014): both players are told the class, and the generator has to make a digit
+//! of it: `cargo run --release -p wgrad-atlas -- conditional_gan`.
+
+use atlas::TinyDigits;
+use atlas::prelude::*;
+use methods::generative::{DcganDiscriminator, DcganGenerator, GanLoss, with_classes};
+
+pub const STUDY: Study = Study {
+    name: "conditional_gan",
+    about: "A generator makes the digit it is asked for, as a classifier of real digits finds.",
+    on_gpu: false,
+    data: Some(DIGITS),
+    run,
+};
+
+const LATENT: usize = 8;
+const BATCH: usize = 64;
+
+fn run(lab: &mut Lab) -> Result<()> {
+    let device = lab.device().clone();
+    let draw = Generator::new(lab.seed());
+    let digits = TinyDigits::new(lab, 2000)?;
+    let (of_generator, of_discriminator) = (lab.params(), lab.params());
+    let generator = DcganGenerator::new(&of_generator, LATENT + 10, 1, 8, 32);
+    let discriminator = DcganDiscriminator::new(&of_discriminator, 1 + 10, 8, 32);
+    let make = |labels: &Tensor| {
+        let noise = draw.normal(&device, &[labels.shape()[0], LATENT]);
+        generator.forward(&with_classes(&noise, labels, 10), Mode::Train)
+    };
+    let score =
+        |x: &Tensor, labels: &Tensor| discriminator.forward(&with_classes(x, labels, 10), Mode::Train);
+    // As many of each class.
+    let asked: Vec<i32> = (0..1000).map(|i| i % 10).collect();
+    let asked_for = Tensor::from_slice(&device, &asked, &[1000])?;
+    let untrained = digits.judge(&make(&asked_for))?;
+
+    let steps = lab.pick(2000, 350);
+    let mut opt_generator = Adam::new(&of_generator).betas(0.5, 0.999);
+    let mut opt_discriminator = Adam::new(&of_discriminator).betas(0.5, 0.999);
+    let rate = Cosine::new(4e-3, 2e-4, steps);
+    let mut draws = lab.draws(1);
+    for step in lab.steps("adversarial", steps) {
+        let [real, labels] = minibatch(&mut draws, BATCH, [&digits.images, &digits.labels])?;
+        let (of_real, of_fake) = (score(&real, &labels), score(&make(&labels).detach(), &labels));
+        opt_discriminator
+            .step(GanLoss::NonSaturating.discriminator(&of_real, &of_fake).backward(), rate.lr(step))?;
+        let loss = GanLoss::NonSaturating.generator(&score(&make(&labels), &labels));
+        opt_generator.step(loss.backward(), rate.lr(step))?;
+    }
+
+    let images = make(&asked_for);
+    let made = digits.judge(&images)?;
+    let real = digits.judge(&digits.images.narrow(0, 0, 1000))?;
+    let right = |classes: &[usize]| {
+        classes.iter().zip(&asked).filter(|&(&c, &a)| c == a as usize).count() as f64 / 1000.0
+    };
+    lab.figure("accuracy of the classifier on real images", right(&real.classes));
+    lab.expect("of the asked class", right(&made.classes), 0.5..);
+    lab.expect("of the asked class, untrained", right(&untrained.classes), ..0.2);
+    lab.expect(
+        "FID against the untrained network's",
+        (made.fid - real.fid) / (untrained.fid - real.fid),
+        ..0.2,
+    );
+    // Images of one class differ too: noise is not ignored.
+    let of_class = |x: &Tensor| x.reshape(&[100, 10, 64]).var(&[0], 1.0, false).mean_all().item();
+    let variety = of_class(&images)? / of_class(&digits.images.narrow(0, 0, 1000))?;
+    lab.expect("variance within classes against real images'", variety, 0.3..1.6);
+
+    let shown = TinyDigits::bytes(&images.narrow(0, 0, 60))?;
+    lab.picture("conditional_gan", |path| {
+        let cell = |i: usize| {
+            let (label, ok) = (format!("asked for {}", asked[i]), Some(made.classes[i] == asked[i] as usize));
+            plot::GridImage { pixels: &shown[i], height: 8, width: 8, label, ok }
+        };
+        let cells: Vec<_> = (0..60).map(cell).collect();
+        plot::Figure::new("Digits asked for, and whether a classifier agrees").images(&cells, 10).save(path)
+    })
+}

@@ -1,0 +1,25 @@
+use atlas::Study;
+
+mod autoregressive_flow;
+mod conditional_gan;
+mod cyclegan;
+mod dcgan;
+mod diffusion;
+mod energy_model;
+mod flow;
+mod gan;
+mod neural_ode;
+mod score_matching;
+
+pub const STUDIES: &[&Study] = &[
+    &gan::STUDY,
+    &dcgan::STUDY,
+    &conditional_gan::STUDY,
+    &cyclegan::STUDY,
+    &flow::STUDY,
+    &autoregressive_flow::STUDY,
+    &neural_ode::STUDY,
+    &diffusion::STUDY,
+    &score_matching::STUDY,
+    &energy_model::STUDY,
+];

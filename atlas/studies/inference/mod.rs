@@ -1,0 +1,21 @@
+use atlas::Study;
+
+mod annealed_importance;
+mod bayesian_nn;
+mod belief_propagation;
+mod expectation_propagation;
+mod filters;
+mod mcmc;
+mod monte_carlo;
+mod variational;
+
+pub const STUDIES: &[&Study] = &[
+    &annealed_importance::STUDY,
+    &bayesian_nn::STUDY,
+    &belief_propagation::STUDY,
+    &expectation_propagation::STUDY,
+    &filters::STUDY,
+    &mcmc::STUDY,
+    &monte_carlo::STUDY,
+    &variational::STUDY,
+];

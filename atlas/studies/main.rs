@@ -1,0 +1,196 @@
+//! Every system of the texts, built, run and held against what it should give: `cargo run --release -p wgrad-atlas -- --list`.
+
+mod areas;
+mod energy;
+mod generative;
+mod graphs;
+mod inference;
+mod page;
+mod practice;
+mod production;
+mod reinforcement;
+mod representation;
+mod sequences;
+mod supervised;
+mod theory;
+mod unsupervised;
+mod vision;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail, ensure};
+use atlas::{Report, Setup, Study};
+use clap::Parser;
+
+use areas::{AREAS, Area};
+
+/// Runs studies: a table of figures, then a line of JSON for each; fails where a figure misses its range.
+#[derive(Debug, Parser)]
+#[command(name = "atlas", version)]
+struct Options {
+    /// Studies to run, by name
+    names: Vec<String>,
+
+    /// Run all studies
+    #[arg(long, conflicts_with = "names")]
+    all: bool,
+
+    /// Run the studies that are marked for GPU adapters
+    #[arg(long, conflicts_with_all = ["names", "all"])]
+    subset: bool,
+
+    /// Name the studies, a line each with their area, and run nothing
+    #[arg(long)]
+    list: bool,
+
+    /// auto, cpu, vulkan, metal, dx12, software, or an adapter's number (`wgrad devices` lists them)
+    #[arg(long, default_value = "auto")]
+    device: String,
+
+    /// Run on this device too, and hold the figures that are the same on every device against each other
+    #[arg(long)]
+    against: Option<String>,
+
+    /// What data, initial weights and noise are drawn from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+
+    /// Fewer steps and less data: the figures' expected ranges still hold
+    #[arg(long)]
+    small: bool,
+
+    /// Real data in place of a study's built-in data; its figures are then not held against the expected ranges
+    #[arg(long)]
+    data: Option<PathBuf>,
+
+    /// Where pictures go, a directory a study
+    #[arg(long, default_value = "out")]
+    out: PathBuf,
+
+    /// Write a page of the figures and pictures, in Markdown
+    #[arg(long)]
+    page: Option<PathBuf>,
+
+    /// Print nothing but the lines of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    match run(&Options::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("Error: {error:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether every figure was as expected.
+fn run(options: &Options) -> Result<bool> {
+    if options.list {
+        AREAS.iter().for_each(list);
+        return Ok(true);
+    }
+    let chosen = chosen(options)?;
+    let alone = chosen.len() == 1;
+    let mut reports = Vec::new();
+    let mut wrong = Vec::new();
+    for (area, study) in chosen {
+        match attempt(options, study, &options.device, alone) {
+            Ok(report) => {
+                say(options, &report);
+                wrong.extend(report.missed().iter().map(|missed| format!("{}: {}", study.name, missed.name)));
+                if let Some(other) = &options.against {
+                    wrong.extend(disagreements(options, study, &report, other));
+                }
+                reports.push((area, study, report));
+            }
+            Err(error) => wrong.push(format!("{}: {error:#}", study.name)),
+        }
+    }
+    if let Some(path) = &options.page {
+        page::write(path, options.small, &reports)?;
+    }
+    if !options.json && !alone {
+        let figures: usize = reports.iter().map(|(_, _, report)| report.figures.len()).sum();
+        println!("\n{} studies, {figures} figures, {} not as expected", reports.len(), wrong.len());
+    }
+    wrong.iter().for_each(|wrong| eprintln!("not as expected: {wrong}"));
+    Ok(wrong.is_empty())
+}
+
+fn list(area: &Area) {
+    for study in area.studies {
+        println!("{:14} {:24} {}", area.name, study.name, study.about);
+    }
+}
+
+fn chosen(options: &Options) -> Result<Vec<(&'static Area, &'static Study)>> {
+    let all = || AREAS.iter().flat_map(|area| area.studies.iter().map(move |study| (area, *study)));
+    ensure!(
+        options.all || options.subset || !options.names.is_empty(),
+        "name studies (--list shows them), or give --all or --subset"
+    );
+    if let Some(name) = options.names.iter().find(|name| !all().any(|(_, study)| study.name == **name)) {
+        bail!("there is no study {name}: --list shows them");
+    }
+    let wanted = |study: &Study| {
+        options.all || options.subset && study.on_gpu || options.names.iter().any(|name| name == study.name)
+    };
+    let chosen: Vec<_> = all().filter(|(_, study)| wanted(study)).collect();
+    if options.data.is_some() {
+        match &chosen[..] {
+            [(_, study)] => ensure!(study.data.is_some(), "{} takes no --data", study.name),
+            _ => bail!("--data is for one study"),
+        }
+    }
+    Ok(chosen)
+}
+
+/// Runs a study; one that panics has failed, and the others go on.
+fn attempt(options: &Options, study: &'static Study, device: &str, alone: bool) -> Result<Report> {
+    let setup = Setup {
+        device: device.into(),
+        seed: options.seed,
+        small: options.small,
+        data: options.data.clone(),
+        out: options.out.join(study.name),
+        quiet: options.json || !alone,
+    };
+    match catch_unwind(AssertUnwindSafe(|| Report::of(study, &setup))) {
+        Ok(report) => report,
+        Err(_) => bail!("panicked"),
+    }
+}
+
+/// Runs the study on another device, and tells which figures that should be the same are not.
+fn disagreements(options: &Options, study: &'static Study, report: &Report, device: &str) -> Vec<String> {
+    let other = match attempt(options, study, device, false) {
+        Ok(other) => other,
+        Err(error) => return vec![format!("{} on {device}: {error:#}", study.name)],
+    };
+    say(options, &other);
+    let missed =
+        other.missed().into_iter().map(|missed| format!("{} on {device}: {}", study.name, missed.name));
+    let apart = report.figures.iter().zip(&other.figures).filter_map(|(one, other)| {
+        let apart = (one.value - other.value).abs();
+        one.tolerance.filter(|&tolerance| apart.is_nan() || apart > tolerance).map(|tolerance| {
+            format!(
+                "{}: {} differs by {apart:.3e} between devices, more than {tolerance:e}",
+                study.name, one.name
+            )
+        })
+    });
+    missed.chain(apart).collect()
+}
+
+fn say(options: &Options, report: &Report) {
+    if !options.json {
+        println!("{report}");
+    }
+    println!("{}", report.json());
+}

@@ -1,0 +1,23 @@
+use atlas::Study;
+
+mod a2c;
+mod bandits;
+mod dqn;
+mod mcts;
+mod ppo;
+mod q_learning;
+mod reinforce;
+mod self_play;
+mod value_iteration;
+
+pub const STUDIES: &[&Study] = &[
+    &bandits::STUDY,
+    &value_iteration::STUDY,
+    &q_learning::STUDY,
+    &reinforce::STUDY,
+    &a2c::STUDY,
+    &ppo::STUDY,
+    &dqn::STUDY,
+    &mcts::STUDY,
+    &self_play::STUDY,
+];

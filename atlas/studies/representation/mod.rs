@@ -1,0 +1,10 @@
+use atlas::Study;
+
+mod contrastive;
+mod domain_adversarial;
+mod few_shot;
+mod maml;
+mod pretext;
+
+pub const STUDIES: &[&Study] =
+    &[&contrastive::STUDY, &pretext::STUDY, &few_shot::STUDY, &maml::STUDY, &domain_adversarial::STUDY];

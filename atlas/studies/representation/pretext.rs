@@ -1,0 +1,228 @@
+//! Tasks that images set by themselves: which way up (Gidaris et al. 2018), a jigsaw (Noroozi and Favaro 2016), colours from grey
+//! (Zhang et al. 2016), a hole (Pathak et al. 2016), masked pieces (He et al. 2022). What an encoder learns from each is judged by a
+//! linear classifier with fifty labels a class: `cargo run --release -p wgrad-atlas -- pretext`.
+
+use atlas::prelude::*;
+use methods::representation::{jigsaw, linear_probe, permutations, random_mask, rot90};
+use wgrad::models::Mlp;
+
+pub const STUDY: Study = Study {
+    name: "pretext",
+    about: "Rotation, jigsaw, colourisation, inpainting and masked modelling teach an encoder without labels.",
+    on_gpu: false,
+    data: Some(DIGITS),
+    run,
+};
+
+const SIDE: usize = 8;
+const PIXELS: usize = SIDE * SIDE;
+const BATCH: usize = 96;
+const FEATURES: usize = 64;
+
+/// A colour for each digit: who wants to know it has to know the digit.
+const COLOURS: [[f32; 3]; 10] = [
+    [1.0, 0.2, 0.2],
+    [0.2, 1.0, 0.2],
+    [0.2, 0.2, 1.0],
+    [1.0, 1.0, 0.1],
+    [1.0, 0.1, 1.0],
+    [0.1, 1.0, 1.0],
+    [1.0, 0.6, 0.1],
+    [0.5, 0.1, 1.0],
+    [0.9, 0.9, 0.9],
+    [0.3, 0.6, 0.4],
+];
+
+/// Grey images `[N, 1, 8, 8]`, coloured ones `[N, 3, 8, 8]` and labels.
+struct Digits {
+    grey: Tensor,
+    coloured: Tensor,
+    labels: Tensor,
+}
+
+impl Digits {
+    fn new(device: &Device, set: &data::ImageSet) -> Result<Digits> {
+        let batch = set.to_device(device)?;
+        // The same margin on all sides: another one would give away which way up an image is.
+        let grey = batch.images.pad(&[(2, 2), (2, 2)], Padding::Constant(0.0)).avg_pool2d(
+            Pool2d::new(4),
+            true,
+            None,
+        );
+        // Moved by a pixel at most: what counts is form, not place.
+        let grey = data::on_device::random_crop(&grey, 1, &Generator::new(set.len() as u64)).detach();
+        let colours = Tensor::from_slice(device, COLOURS.as_flattened(), &[10, 3])?;
+        let coloured = &grey * colours.index_select(0, &batch.labels).reshape(&[set.len(), 3, 1, 1]);
+        Ok(Digits { grey, coloured, labels: batch.labels })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Task {
+    Rotation,
+    Jigsaw,
+    Colours,
+    Inpainting,
+    Masked,
+}
+
+impl Task {
+    /// What the encoder has to give: log-odds, or pixels.
+    fn outputs(self) -> usize {
+        match self {
+            Task::Rotation => 4,
+            Task::Jigsaw => 24,
+            Task::Colours => 3 * PIXELS,
+            Task::Inpainting | Task::Masked => PIXELS,
+        }
+    }
+
+    fn classifies(self) -> bool {
+        matches!(self, Task::Rotation | Task::Jigsaw)
+    }
+
+    /// Images `[M, 64]` as the encoder gets them, what it has to answer (classes `[M]` or pixels `[M, P]`), and which pixels count.
+    fn pose(self, grey: &Tensor, coloured: &Tensor, generator: &Generator) -> (Tensor, Tensor, Tensor) {
+        let (device, n) = (grey.device(), grey.size(0));
+        let flat = |images: &Tensor| images.flatten(1, -1);
+        let classes = |count: usize, ways: usize| Tensor::arange(device, ways).repeat_interleave(count, 0);
+        let all = Tensor::ones(device, &[1, 1]);
+        match self {
+            Task::Rotation => {
+                let turned: Vec<Tensor> = (0..4).map(|turns| flat(&rot90(grey, turns))).collect();
+                (cat(&turned.iter().collect::<Vec<_>>(), 0), classes(n, 4), all)
+            }
+            Task::Jigsaw => {
+                // A few images in each of the 24 orders.
+                let part = n / 24;
+                let orders = permutations(4);
+                let mixed: Vec<Tensor> = orders
+                    .iter()
+                    .enumerate()
+                    .map(|(i, order)| flat(&jigsaw(&grey.narrow(0, i * part, part), 2, order)))
+                    .collect();
+                (cat(&mixed.iter().collect::<Vec<_>>(), 0), classes(part, 24), all)
+            }
+            Task::Colours => (flat(grey), flat(coloured), all),
+            Task::Inpainting => {
+                let hole = Tensor::ones(device, &[1, 1, 4, 4]).pad(&[(2, 2), (2, 2)], Padding::Constant(0.0));
+                (flat(&(grey * (1.0 - &hole))), flat(grey), flat(&hole))
+            }
+            Task::Masked => {
+                let hidden = random_mask(grey, 2, 0.5, generator);
+                (flat(&(grey * (1.0 - &hidden))), flat(grey), flat(&hidden))
+            }
+        }
+    }
+
+    fn loss(self, answers: &Tensor, wanted: &Tensor, counts: &Tensor) -> Tensor {
+        if self.classifies() { answers.cross_entropy(wanted) } else { squared(answers, wanted, counts) }
+    }
+}
+
+/// The mean squared error of the pixels that count.
+fn squared(answers: &Tensor, wanted: &Tensor, counts: &Tensor) -> Tensor {
+    let counts = counts.expand(wanted.shape());
+    ((answers - wanted).square() * &counts).sum_all() / counts.sum_all()
+}
+
+fn run(lab: &mut Lab) -> Result<()> {
+    let sets = lab.digits(lab.pick(4000, 2000), 1008)?;
+    let (train, test) = (Digits::new(lab.device(), &sets.train)?, Digits::new(lab.device(), &sets.test)?);
+    let (shown, labels) = (train.grey.narrow(0, 0, 500).flatten(1, -1), train.labels.narrow(0, 0, 500));
+    let probe = |encoder: &Mlp| {
+        let features = |images: &Tensor| encoder.forward(images).relu();
+        linear_probe((&features(&shown), &labels), (&features(&test.grey.flatten(1, -1)), &test.labels), 10)
+    };
+    let encoder = |params: &Params| Mlp::new(&[PIXELS, 128, FEATURES], &params.path("encoder"));
+    let random = probe(&encoder(&lab.params()))?;
+    lab.expect("untrained encoder: probe", random, 0.2..0.6);
+
+    let steps = lab.pick(3000, 350);
+    let mut bars = vec![("untrained", f64::from(random))];
+    let mut shown_images = Vec::new();
+    for (name, task, range, least) in [
+        ("rotation", Task::Rotation, lab.pick(0.8, 0.6)..=1.0, lab.pick(0.1, 0.02)),
+        ("jigsaw", Task::Jigsaw, lab.pick(0.85, 0.7)..=1.0, lab.pick(0.05, 0.02)),
+        ("colours", Task::Colours, 0.0..=lab.pick(0.35, 0.55), lab.pick(0.2, 0.05)),
+        // Neighbours are enough to fill in pixels: that need not teach what digit it is.
+        ("inpainting", Task::Inpainting, 0.0..=lab.pick(0.65, 0.8), -0.2),
+        ("masked", Task::Masked, 0.0..=lab.pick(0.7, 0.85), -0.15),
+    ] {
+        let params = lab.params();
+        let encoder = encoder(&params);
+        let head = Linear::new(&params.path("head"), FEATURES, task.outputs());
+        let answer = |x: &Tensor| head.forward(&encoder.forward(x).relu());
+        let (generator, mut draws) = (Generator::new(lab.seed()), lab.draws(task as u32));
+        let mut opt = Adam::new(&params);
+        lab.fit(name, steps, &mut opt, Cosine::new(3e-3, 0.0, steps), |_| {
+            let [grey, coloured] = minibatch(&mut draws, BATCH, [&train.grey, &train.coloured])?;
+            let (x, wanted, counts) = task.pose(&grey, &coloured, &generator);
+            Ok(task.loss(&answer(&x), &wanted, &counts))
+        })?;
+        let (x, wanted, counts) = task.pose(&test.grey, &test.coloured, &generator);
+        let answers = answer(&x);
+        if task.classifies() {
+            let right = answers.argmax(1, false).eq(&wanted).to(DType::F32).mean_all().item()?;
+            lab.expect(format!("{name}: share of right answers"), right, range);
+        } else {
+            // Against the mean image of what is asked for.
+            let mean = wanted.mean(&[0], true).expand(wanted.shape());
+            let error =
+                squared(&answers, &wanted, &counts).item()? / squared(&mean, &wanted, &counts).item()?;
+            lab.expect(format!("{name}: squared error over that of the mean image"), error, range);
+            shown_images.push((task, x, answers, counts));
+        }
+        let share = probe(&encoder)?;
+        lab.expect(format!("{name}: probe over the untrained encoder"), share - random, least..0.6);
+        bars.push((name, share.into()));
+    }
+    picture(lab, &test, &bars, &shown_images)
+}
+
+/// Bars of the probes, and for the tasks that draw: what was given, what was made of it, and what it was.
+fn picture(
+    lab: &mut Lab,
+    test: &Digits,
+    bars: &[(&str, f64)],
+    tasks: &[(Task, Tensor, Tensor, Tensor)],
+) -> Result<()> {
+    const COUNT: usize = 10;
+    let bytes = |values: &Tensor, channels: usize| -> Result<Vec<Vec<u8>>> {
+        let values = values.narrow(0, 0, COUNT).to_vec::<f32>()?;
+        let byte = |v: &f32| (v * 255.0).round().clamp(0.0, 255.0) as u8;
+        Ok(values.chunks_exact(channels * PIXELS).map(|image| image.iter().map(byte).collect()).collect())
+    };
+    let mut rows = Vec::new();
+    for (task, given, answers, counts) in tasks {
+        let (channels, truth) = if *task == Task::Colours { (3, &test.coloured) } else { (1, &test.grey) };
+        let truth = truth.flatten(1, -1);
+        let whole = answers * counts + &truth * (1.0 - counts);
+        rows.push(("given", bytes(given, 1)?));
+        rows.push(("answer", bytes(&whole, channels)?));
+        rows.push(("truth", bytes(&truth, channels)?));
+    }
+    let of = |caption: &str, pixels: &'_ [u8]| (caption.to_string(), pixels.to_vec());
+    let cells: Vec<(String, Vec<u8>)> =
+        rows.iter().flat_map(|(caption, images)| images.iter().map(|image| of(caption, image))).collect();
+    let images: Vec<plot::GridImage> = cells
+        .iter()
+        .map(|(caption, pixels)| plot::GridImage {
+            pixels,
+            height: SIDE,
+            width: SIDE,
+            label: caption.clone(),
+            ok: None,
+        })
+        .collect();
+    let panel = plot::Panel::new("A linear classifier of 500 labelled digits", "", "share of right answers")
+        .layer(plot::Bars::new("", bars.iter().map(|(_, share)| *share)))
+        .x_names(bars.iter().map(|(name, _)| *name))
+        .y_range(0.0, 1.0);
+    let tasks =
+        plot::Figure::new("Colours, a hole, masked pieces: given, answered, true").images(&images, COUNT);
+    lab.picture("pretext", |path| {
+        plot::Figure::new("What encoders learn from tasks without labels").panel(panel).save(path)
+    })?;
+    lab.picture("answers", |path| tasks.save(path))
+}

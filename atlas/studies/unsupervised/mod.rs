@@ -1,0 +1,33 @@
+use atlas::Study;
+
+mod anomaly;
+mod autoencoders;
+mod clustering;
+mod elbo_bounds;
+mod factor_analysis;
+mod ica;
+mod nce;
+mod pca;
+mod self_training;
+mod sparse_autoencoders;
+mod sparse_coding;
+mod stacked_autoencoder;
+mod vae;
+mod vae_codes;
+
+pub const STUDIES: &[&Study] = &[
+    &pca::STUDY,
+    &factor_analysis::STUDY,
+    &ica::STUDY,
+    &sparse_coding::STUDY,
+    &clustering::STUDY,
+    &sparse_autoencoders::STUDY,
+    &autoencoders::STUDY,
+    &stacked_autoencoder::STUDY,
+    &vae::STUDY,
+    &vae_codes::STUDY,
+    &elbo_bounds::STUDY,
+    &anomaly::STUDY,
+    &self_training::STUDY,
+    &nce::STUDY,
+];

@@ -1,0 +1,32 @@
+//! What can be wrong with a search: what happened, where, and what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What was wrong with a study, its space, its strategy or its files.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused to write a file.
+    #[error("cannot write {}: {source}; choose a directory that exists and can be written", path.display())]
+    Write { path: PathBuf, source: io::Error },
+
+    /// A hyper-parameter's values make no sense.
+    #[error("search space, {name}: {reason}")]
+    Space { name: String, reason: String },
+
+    /// The numbers of a search strategy make no sense.
+    #[error("search strategy: {reason}")]
+    Strategy { reason: String },
+
+    /// The parts of a study don't fit together.
+    #[error("study: {reason}")]
+    Study { reason: String },
+
+    /// A study cannot go on with a journal.
+    #[error("cannot go on with the journal {}, line {line}: {reason}", path.display())]
+    Journal { path: PathBuf, line: usize, reason: String },
+}
