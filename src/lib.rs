@@ -1,5 +1,5 @@
 //! wgrad trains neural networks on any GPU that WebGPU reaches (Vulkan, Metal, DX12), with no CUDA and no Python, and on the
-//! CPU where there is no GPU.
+//! CPU where there is no GPU. [The book](https://github.com/wgrad/wgrad/blob/main/docs/SUMMARY.md) begins with a first network.
 //!
 //! ```
 //! use wgrad::prelude::*;
@@ -20,11 +20,13 @@
 //! ```
 
 pub use autograd;
+#[cfg(feature = "data")]
 pub use data;
 pub use gpu_core;
 #[cfg(feature = "linalg")]
 pub use linalg;
 pub use models;
+#[cfg(feature = "train")]
 pub use train;
 
 pub use autograd::{Error, Result};
@@ -46,4 +48,39 @@ pub mod prelude {
         ResNet, RmsNorm, RmsProp, Rnn, RnnOptions, Schedule, SeparableConv2d, Sgd, SpectralNorm,
         SqueezeExcite, Step, VariationalDropout, Vit, VitOptions, Warmup, WeightNorm,
     };
+}
+
+/// The listings of the README and of the book are tests.
+#[cfg(doctest)]
+mod listings {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../docs/first-network.md")]
+    struct FirstNetwork;
+
+    #[doc = include_str!("../docs/from-pytorch.md")]
+    struct FromPytorch;
+
+    #[doc = include_str!("../docs/own-data.md")]
+    struct OwnData;
+
+    #[cfg(feature = "csv")]
+    #[doc = include_str!("../docs/tables.md")]
+    struct Tables;
+
+    #[doc = include_str!("../docs/texts.md")]
+    struct Texts;
+
+    #[doc = include_str!("../docs/training.md")]
+    struct Training;
+
+    #[doc = include_str!("../docs/mixed-precision.md")]
+    struct MixedPrecision;
+
+    #[doc = include_str!("../docs/own-layer.md")]
+    struct OwnLayer;
+
+    #[doc = include_str!("../docs/own-kernel.md")]
+    struct OwnKernel;
 }
