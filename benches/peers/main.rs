@@ -1,5 +1,5 @@
-//! Training steps timed as other frameworks time theirs: the same networks, starting numbers, data and protocol, and the
-//! losses checked against a float64 reference.
+//! Training steps of the library's networks timed as other frameworks time theirs: the same sizes, starting numbers, data and
+//! protocol, and the losses checked against a float64 reference.
 //!
 //! ```text
 //! cargo bench --bench peers -- --workload resnet20 --device cpu
@@ -10,7 +10,6 @@
 
 mod against;
 mod machine;
-mod networks;
 mod protocol;
 mod reference;
 mod start;

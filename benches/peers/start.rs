@@ -35,18 +35,16 @@ pub fn inputs(device: &Device, shape: &[usize]) -> wgrad::Result<Tensor> {
 pub const INPUTS: u32 = 1000;
 pub const TARGETS: u32 = 1001;
 
-/// Gives parameter number k of the tree, matrices and kernels, uniform values within `scale(name, shape)` from stream
-/// k + 1. Vectors keep what their layers start with where that is constant (norms), and are 0 otherwise (biases).
-pub fn parameters(params: &Params, scale: impl Fn(&str, &[usize]) -> f64) -> wgrad::Result<()> {
+/// Gives trainable parameter number k, where it is a matrix or kernel, uniform values within `scale(shape)` from stream k + 1. Biases
+/// become 0, and norms keep what they start with.
+pub fn parameters(params: &Params, scale: impl Fn(&[usize]) -> f64) -> wgrad::Result<()> {
     for (k, param) in params.trainable().into_iter().enumerate() {
         let shape = param.value().shape().to_vec();
-        let device = params.device();
         if shape.len() > 1 {
-            param.set(&centred(device, k as u32 + 1, &shape, scale(param.name(), &shape))?);
-        } else if param.name().ends_with("bias") {
-            param.set(&Tensor::from_slice(device, &vec![0f32; shape[0]], &shape)?);
+            param.set(&centred(params.device(), k as u32 + 1, &shape, scale(&shape))?);
         }
     }
+    params.redraw("*bias*", Init::ZEROS);
     Ok(())
 }
 

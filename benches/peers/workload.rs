@@ -3,10 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
+use wgrad::models::{Mlp, RnnOptions};
 use wgrad::prelude::*;
 
-use crate::networks::{Gpt, Lstm, Mlp, Network, Residual};
 use crate::start::{self, fan_in};
+
+/// Time steps of the LSTM's sequences.
+const STEPS: usize = 64;
+/// Tokens of the GPT's sequences.
+const CONTEXT: usize = 128;
+/// Different characters of the LSTM's and the GPT's texts.
+const VOCABULARY: usize = 65;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workload {
@@ -49,8 +56,8 @@ impl Workload {
     pub fn items(self) -> usize {
         self.batch()
             * match self {
-                Self::Lstm => Lstm::STEPS,
-                Self::Gpt => Gpt::CONTEXT,
+                Self::Lstm => STEPS,
+                Self::Gpt => CONTEXT,
                 _ => 1,
             }
     }
@@ -63,38 +70,51 @@ impl Workload {
         let step = match self {
             Self::Matmul => return Ok((product(device)?, 0)),
             Self::Mlp => {
-                let net = Mlp::new(&params);
-                start::parameters(&params, |_, shape| (6.0 / fan_in(shape)).sqrt())?;
-                let x = start::inputs(device, &[batch, Mlp::INPUTS])?;
-                training(net, x, classes(&[batch], 10)?, Optimizer::Adam(Adam::new(&params)))
+                let net = Mlp::new(&[784, 256, 128, 10], &params);
+                start::parameters(&params, |shape| (6.0 / fan_in(shape)).sqrt())?;
+                let x = start::inputs(device, &[batch, 784])?;
+                let adam = Optimizer::Adam(Adam::new(&params));
+                training(move |x| net.forward(x), x, classes(&[batch], 10)?, adam)
             }
             Self::Resnet20 | Self::Resnet18 => {
-                let (stages, blocks): (&[usize], usize) =
-                    if self == Self::Resnet20 { (&[16, 32, 64], 3) } else { (&[64, 128, 256, 512], 2) };
-                let net = Residual::new(stages, blocks, &params);
-                start::parameters(&params, |name, shape| {
-                    (if name.starts_with("head") { 1.0 } else { 6.0 } / fan_in(shape)).sqrt()
-                })?;
+                let net = if self == Self::Resnet20 {
+                    ResNet::cifar_projected(20, 10, &params)
+                } else {
+                    ResNet::imagenet_on_cifar(18, 10, &params)
+                };
+                let gain = |shape: &[usize]| if shape.len() == 2 { 1.0 } else { 6.0 };
+                start::parameters(&params, |shape| (gain(shape) / fan_in(shape)).sqrt())?;
                 let x = start::inputs(device, &[batch, 3, 32, 32])?;
                 let sgd = Sgd::new(&params).momentum(0.9).weight_decay(1e-4);
-                training(net, x, classes(&[batch], 10)?, Optimizer::Sgd(sgd))
+                let logits = move |x: &Tensor| net.forward(x, Mode::Train);
+                training(logits, x, classes(&[batch], 10)?, Optimizer::Sgd(sgd))
             }
             Self::Lstm => {
-                let net = Lstm::new(&params);
-                start::parameters(&params, |_, _| 1.0 / (Lstm::HIDDEN as f64).sqrt())?;
-                let x = start::inputs(device, &[batch, Lstm::STEPS, Lstm::INPUTS])?;
-                let y = classes(&[batch * Lstm::STEPS], Lstm::CLASSES)?;
-                training(net, x, y, Optimizer::Adam(Adam::new(&params)))
+                let (inputs, hidden) = (64, 256);
+                let options = RnnOptions { batch_first: true, ..RnnOptions::default() };
+                let net = Lstm::new(&params.path("lstm"), inputs, hidden, options);
+                let head = Linear::new(&params.path("head"), hidden, VOCABULARY);
+                // Only the sum of two biases acts; other frameworks train one.
+                params.freeze("lstm.bias_hh_l0");
+                start::parameters(&params, |_| 1.0 / (hidden as f64).sqrt())?;
+                let x = start::inputs(device, &[batch, STEPS, inputs])?;
+                let y = classes(&[batch * STEPS], VOCABULARY)?;
+                let logits = move |x: &Tensor| head.forward(&net.forward(x, None).0).flatten(0, 1);
+                training(logits, x, y, Optimizer::Adam(Adam::new(&params)))
             }
             Self::Gpt => {
-                let net = Gpt::new(&params);
-                start::parameters(&params, |_, _| 0.02 * 3f64.sqrt())?;
-                let x = start::integers(device, start::INPUTS, &[batch, Gpt::CONTEXT], Gpt::VOCABULARY)?;
-                let y = classes(&[batch * Gpt::CONTEXT], Gpt::VOCABULARY)?;
-                training(net, x, y, Optimizer::Adam(AdamW::new(&params)))
+                let (vocab, context) = (VOCABULARY, CONTEXT);
+                let options = GptOptions { vocab, context, width: 128, heads: 4, depth: 4, dropout: 0.0 };
+                let net = Gpt::new(options, &params).untied(&params).gelu_tanh();
+                start::parameters(&params, |_| 0.02 * 3f64.sqrt())?;
+                let x = start::integers(device, start::INPUTS, &[batch, CONTEXT], VOCABULARY)?;
+                let y = classes(&[batch * CONTEXT], VOCABULARY)?;
+                let logits = move |x: &Tensor| net.forward(x, Mode::Train).flatten(0, 1);
+                training(logits, x, y, Optimizer::Adam(AdamW::new(&params)))
             }
         };
-        Ok((step, params.count()))
+        let sizes = params.trainable().into_iter().map(|p| p.value().numel());
+        Ok((step, sizes.sum()))
     }
 }
 
@@ -115,9 +135,14 @@ enum Optimizer {
 }
 
 /// Forward, mean cross-entropy, backward and update on one batch.
-fn training(net: impl Network + 'static, x: Tensor, y: Tensor, mut optimizer: Optimizer) -> Step {
+fn training(
+    logits: impl Fn(&Tensor) -> Tensor + 'static,
+    x: Tensor,
+    y: Tensor,
+    mut optimizer: Optimizer,
+) -> Step {
     Box::new(move || {
-        let loss = net.logits(&x).cross_entropy(&y);
+        let loss = logits(&x).cross_entropy(&y);
         match &mut optimizer {
             Optimizer::Sgd(sgd) => sgd.step(loss.backward(), 0.05)?,
             Optimizer::Adam(adam) => adam.step(loss.backward(), 1e-3)?,

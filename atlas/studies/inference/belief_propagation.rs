@@ -83,9 +83,7 @@ fn chain(lab: &mut Lab) -> Result<()> {
 /// Binary variables on a square grid that pull at each other with random signs.
 fn grid(lab: &mut Lab) -> Result<()> {
     let side = lab.pick(4, 3);
-    let numbers = lab.draws(1);
-    let grid = |strength: f64| {
-        let mut draws = numbers.clone();
+    let grid = |strength: f64, mut draws: Draws| {
         let mut graph = FactorGraph::new(&vec![2; side * side]);
         for v in 0..side * side {
             let field = 0.5 * draws.normal();
@@ -106,13 +104,13 @@ fn grid(lab: &mut Lab) -> Result<()> {
     };
     let alone = {
         // The same fields without neighbours: what messages have to be better than.
-        let beliefs = grid(0.0).sum_product(&damped);
-        mean_error(&beliefs, &grid(0.25).enumerate().0)
+        let beliefs = grid(0.0, lab.draws(1)).sum_product(&damped);
+        mean_error(&beliefs, &grid(0.25, lab.draws(1)).enumerate().0)
     };
     let (mut errors, mut bounds, mut pairs) = (vec![], vec![], vec![]);
     for i in 0..=8 {
         let strength = 0.25 * f64::from(i);
-        let graph = grid(strength);
+        let graph = grid(strength, lab.draws(1));
         let (beliefs, (exact, _)) = (graph.sum_product(&damped), graph.enumerate());
         errors.push((strength, mean_error(&beliefs, &exact)));
         bounds.push((strength, (beliefs.log_partition - exact.log_partition).abs()));

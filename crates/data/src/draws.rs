@@ -1,7 +1,7 @@
 //! Random numbers on the host that depend on what they are for, not on who asked before.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use chacha20::ChaCha8Rng;
+use chacha20::rand_core::{Rng, SeedableRng};
 
 /// What a stream of numbers is for: streams of different use never meet.
 #[derive(Clone, Copy)]
@@ -32,7 +32,7 @@ pub(crate) enum Use {
 /// assert_eq!(Draws::new(42, 0, 7).between(-1.0, 1.0), first);
 /// assert_ne!(Draws::new(42, 1, 7).between(-1.0, 1.0), first);
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Draws {
     seed: u64,
     epoch: u64,

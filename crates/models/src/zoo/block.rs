@@ -14,6 +14,7 @@ pub(super) struct Block {
     ln2: LayerNorm,
     fc1: Linear,
     fc2: Linear,
+    activation: fn(&Tensor) -> Tensor,
     dropout: Dropout,
     heads: usize,
 }
@@ -31,9 +32,15 @@ impl Block {
             ln2: LayerNorm::new(&params.path("ln2"), width),
             fc1: Linear::new(&mlp.path("fc1"), width, ratio * width),
             fc2: Linear::new(&mlp.path("fc2"), ratio * width, width),
+            activation: Tensor::gelu,
             dropout: Dropout::new(params, dropout),
             heads,
         }
+    }
+
+    /// With another activation than the exact GELU.
+    pub fn activation(self, activation: fn(&Tensor) -> Tensor) -> Block {
+        Block { activation, ..self }
     }
 
     /// Every position sees all others or, if `causal`, only those before it and itself.
@@ -78,7 +85,7 @@ impl Block {
     fn finish(&self, x: &Tensor, attended: &Tensor, mode: Mode) -> Tensor {
         let dropped = |x: &Tensor| self.dropout.forward(x, mode);
         let x = x + dropped(&self.proj.forward(&attended.transpose(1, 2).flatten(2, 3)));
-        let hidden = dropped(&self.fc1.forward(&self.ln2.forward(&x)).gelu());
+        let hidden = dropped(&(self.activation)(&self.fc1.forward(&self.ln2.forward(&x))));
         &x + dropped(&self.fc2.forward(&hidden))
     }
 }

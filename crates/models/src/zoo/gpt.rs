@@ -3,10 +3,13 @@
 use autograd::{Device, Tensor, checkpoint};
 
 use super::block::{Block, redraw_blocks};
-use crate::{Dropout, Embedding, Init, KvCache, LanguageModel, LayerNorm, LearnedPositions, Mode, Params};
+use crate::{
+    Dropout, Embedding, Init, KvCache, LanguageModel, LayerNorm, LearnedPositions, Linear, Mode, Params,
+};
 
 /// A transformer that predicts the next token: from tokens `[N, T]` to logits `[N, T, vocab]`. Normalisation comes first in
-/// each part of a block, positions are learned, GELU is exact, and the output layer shares the weights of the token table.
+/// each part of a block, positions are learned, GELU is exact (but see [`gelu_tanh`](Gpt::gelu_tanh)), and the output layer
+/// shares the weights of the token table (but see [`untied`](Gpt::untied)).
 /// Parameters `tok_emb.weight`, `pos_emb.weight`, `blocks.0.ln1.*`, `blocks.0.attn.qkv.*`, `blocks.0.attn.proj.*`,
 /// `blocks.0.ln2.*`, `blocks.0.mlp.fc1.*`, `blocks.0.mlp.fc2.*` and so on, `ln_f.*`.
 ///
@@ -33,6 +36,8 @@ pub struct Gpt {
     dropout: Dropout,
     blocks: Vec<Block>,
     norm: LayerNorm,
+    /// The output layer, if it has weights of its own.
+    head: Option<Linear>,
     recompute: bool,
 }
 
@@ -69,7 +74,23 @@ impl Gpt {
         let norm = LayerNorm::new(&params.path("ln_f"), width);
         let dropout = Dropout::new(params, dropout);
         let device = params.device().clone();
-        Gpt { device, options, tokens, positions, dropout, blocks, norm, recompute: false }
+        Gpt { device, options, tokens, positions, dropout, blocks, norm, head: None, recompute: false }
+    }
+
+    /// With the approximation of GELU by tanh, as the weights of GPT-2 were trained; see [`Tensor::gelu_tanh`].
+    pub fn gelu_tanh(mut self) -> Gpt {
+        self.blocks = self.blocks.into_iter().map(|block| block.activation(Tensor::gelu_tanh)).collect();
+        self
+    }
+
+    /// With weights of its own for the output layer, `head.weight [vocab, width]` under `params`, which start as the token table
+    /// does.
+    #[track_caller]
+    pub fn untied(self, params: &Params) -> Gpt {
+        let GptOptions { vocab, width, .. } = self.options;
+        let head = Linear::no_bias(&params.path("head"), width, vocab);
+        params.redraw("head.weight", Init::Normal { mean: 0.0, std: 0.02 });
+        Gpt { head: Some(head), ..self }
     }
 
     /// Keeps only the outputs of blocks for the backward pass, which computes the rest again: less memory, a third more work; see
@@ -121,7 +142,11 @@ impl Gpt {
 
     #[track_caller]
     fn head(&self, x: &Tensor) -> Tensor {
-        self.norm.forward(x).linear(&self.tokens.weight(), None)
+        let x = self.norm.forward(x);
+        match &self.head {
+            Some(head) => head.forward(&x),
+            None => x.linear(&self.tokens.weight(), None),
+        }
     }
 }
 

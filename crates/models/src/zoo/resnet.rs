@@ -7,7 +7,7 @@ use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 /// A residual network from images `[N, 3, H, W]` to logits `[N, classes]`.
 ///
 /// [`cifar`](ResNet::cifar) gives the paper's small networks (depth 20, 32, 44, 56, 110; shortcuts without parameters,
-/// "option A"), [`imagenet`](ResNet::imagenet) the large ones (depth 18, 34, 50, 101, 152; torchvision's parameter names),
+/// "option A"), [`cifar_projected`](ResNet::cifar_projected) those with convolutions as shortcuts, [`imagenet`](ResNet::imagenet) the large ones (depth 18, 34, 50, 101, 152; torchvision's parameter names),
 /// [`imagenet_on_cifar`](ResNet::imagenet_on_cifar) those with a 3x3 first layer and no pooling, for images of 32x32;
 /// [`resnext`](ResNet::resnext) and [`wide`](ResNet::wide) are variants of the large ones.
 ///
@@ -46,13 +46,27 @@ impl ResNet {
     /// When the depth is not 6n + 2.
     #[track_caller]
     pub fn cifar(depth: usize, classes: usize, params: &Params) -> ResNet {
+        ResNet::small(depth, Shortcuts::Padded, classes, params)
+    }
+
+    /// As [`cifar`](ResNet::cifar), with a 1x1 convolution and batch norm as shortcut where the shape changes ("option B").
+    ///
+    /// # Panics
+    /// When the depth is not 6n + 2.
+    #[track_caller]
+    pub fn cifar_projected(depth: usize, classes: usize, params: &Params) -> ResNet {
+        ResNet::small(depth, Shortcuts::Projected, classes, params)
+    }
+
+    #[track_caller]
+    fn small(depth: usize, shortcuts: Shortcuts, classes: usize, params: &Params) -> ResNet {
         assert!(
             depth >= 8 && (depth - 2).is_multiple_of(6),
             "ResNet: CIFAR depth {depth} is not 6n + 2 (20, 32, 44, 56, 110)"
         );
         let blocks = (depth - 2) / 6;
         let stages = [16, 32, 64].map(|width| Stage { width, blocks });
-        ResNet::build(&stages, Kind::Basic, Shortcuts::Padded, Stem::Small, "linear", classes, params)
+        ResNet::build(&stages, Kind::Basic, shortcuts, Stem::Small, "linear", classes, params)
     }
 
     /// The paper's ImageNet network of depth 18, 34 (basic blocks), 50, 101 or 152 (bottlenecks).

@@ -15,6 +15,12 @@ fn map1<A: bytemuck::Pod, R: bytemuck::Pod>(a: &[u32], out: &mut [u32], f: impl 
     );
 }
 
+/// As [`map1`] for a function of the C library, which is a call an element whatever the vectors.
+fn calls(a: &[u32], out: &mut [u32], f: fn(f32) -> f32) {
+    let (a, out): (&[f32], &mut [f32]) = (bytemuck::cast_slice(a), bytemuck::cast_slice_mut(out));
+    out.iter_mut().zip(a).for_each(|(o, &a)| *o = f(a));
+}
+
 #[inline(always)]
 fn map2<A: bytemuck::Pod, R: bytemuck::Pod>(a: &[u32], b: &[u32], out: &mut [u32], f: impl Fn(A, A) -> R) {
     let (a, b): (&[A], &[A]) = (bytemuck::cast_slice(a), bytemuck::cast_slice(b));
@@ -88,15 +94,15 @@ fn unary_f32(op: Unary, a: &[u32], out: &mut [u32]) {
         Log1p => map1(a, out, vecmath::log1p),
         Sin => angles(a, out, vecmath::sin, F::sin),
         Cos => angles(a, out, vecmath::cos, F::cos),
-        Tan => map1(a, out, F::tan),
-        Asin => map1(a, out, F::asin),
-        Acos => map1(a, out, F::acos),
-        Atan => map1(a, out, F::atan),
-        Sinh => map1(a, out, F::sinh),
-        Cosh => map1(a, out, F::cosh),
-        Asinh => map1(a, out, F::asinh),
-        Acosh => map1(a, out, F::acosh),
-        Atanh => map1(a, out, F::atanh),
+        Tan => calls(a, out, F::tan),
+        Asin => calls(a, out, F::asin),
+        Acos => calls(a, out, F::acos),
+        Atan => calls(a, out, F::atan),
+        Sinh => calls(a, out, F::sinh),
+        Cosh => calls(a, out, F::cosh),
+        Asinh => calls(a, out, F::asinh),
+        Acosh => calls(a, out, F::acosh),
+        Atanh => calls(a, out, F::atanh),
         Tanh => map1(a, out, vecmath::tanh),
         Erf => map1(a, out, vecmath::erf),
         Erfc => map1(a, out, vecmath::erfc),
@@ -122,13 +128,13 @@ fn unary_f32(op: Unary, a: &[u32], out: &mut [u32]) {
 
 /// Applies `fast`, which is for angles of moderate size, to blocks without a larger one, and `exact` to others.
 #[inline(always)]
-fn angles(a: &[u32], out: &mut [u32], fast: impl Fn(f32) -> f32, exact: impl Fn(f32) -> f32) {
+fn angles(a: &[u32], out: &mut [u32], fast: impl Fn(f32) -> f32, exact: fn(f32) -> f32) {
     let most = vecmath::MOST_RADIANS.to_bits();
     let largest = vectorized(
         #[inline(always)]
         || a.iter().fold(0, |largest, &x| (x & 0x7fff_ffff).max(largest)),
     );
-    if largest <= most { map1(a, out, fast) } else { map1(a, out, exact) }
+    if largest <= most { map1(a, out, fast) } else { calls(a, out, exact) }
 }
 
 fn cast(from: DType, to: DType, a: &[u32], out: &mut [u32]) {

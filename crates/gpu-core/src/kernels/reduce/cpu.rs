@@ -14,16 +14,24 @@ pub(in crate::kernels) trait Fold {
     type Wide: Copy + Pooled + Send + Sync;
     const START: Self::T;
     const WIDE: Self::Wide;
+    /// Compiled for every width of vectors, and not for the smallest alone: what training steps use, as each takes time to build.
+    const WIDEST: bool;
     fn step(a: Self::T, b: Self::T) -> Self::T;
     fn merge(a: Self::Wide, b: Self::Wide) -> Self::Wide;
     fn widen(x: Self::T) -> Self::Wide;
     fn narrow(x: Self::Wide) -> Self::T;
     /// Equality under which a NaN is itself.
     fn same(a: Self::T, b: Self::T) -> bool;
+
+    /// Runs `f` in vectors.
+    #[inline(always)]
+    fn vectorized<R>(f: impl FnOnce() -> R) -> R {
+        if Self::WIDEST { vectorized(f) } else { f() }
+    }
 }
 
 macro_rules! fold {
-    ($name:ident, $t:ty, $wide:ty, $start:expr, |$a:ident, $b:ident| $step:expr, $same:expr) => {
+    ($name:ident, $t:ty, $wide:ty, $start:expr, $widest:expr, |$a:ident, $b:ident| $step:expr, $same:expr) => {
         pub(in crate::kernels) struct $name;
 
         impl Fold for $name {
@@ -31,6 +39,7 @@ macro_rules! fold {
             type Wide = $wide;
             const START: $t = $start;
             const WIDE: $wide = $start as $wide;
+            const WIDEST: bool = $widest;
             #[inline(always)]
             fn step($a: $t, $b: $t) -> $t {
                 $step
@@ -65,16 +74,16 @@ fn same_word<T: PartialEq>(a: T, b: T) -> bool {
     a == b
 }
 
-fold!(SumF32, f32, f64, 0.0, |a, b| a + b, same_float);
-fold!(ProdF32, f32, f64, 1.0, |a, b| a * b, same_float);
-fold!(MaxF32, f32, f32, f32::NEG_INFINITY, |a, b| if b > a || b.is_nan() { b } else { a }, same_float);
-fold!(MinF32, f32, f32, f32::INFINITY, |a, b| if b < a || b.is_nan() { b } else { a }, same_float);
-fold!(SumU32, u32, u32, 0, |a, b| a.wrapping_add(b), same_word);
-fold!(ProdU32, u32, u32, 1, |a, b| a.wrapping_mul(b), same_word);
-fold!(MaxU32, u32, u32, 0, |a, b| a.max(b), same_word);
-fold!(MinU32, u32, u32, u32::MAX, |a, b| a.min(b), same_word);
-fold!(MaxI32, i32, i32, i32::MIN, |a, b| a.max(b), same_word);
-fold!(MinI32, i32, i32, i32::MAX, |a, b| a.min(b), same_word);
+fold!(SumF32, f32, f64, 0.0, true, |a, b| a + b, same_float);
+fold!(ProdF32, f32, f64, 1.0, false, |a, b| a * b, same_float);
+fold!(MaxF32, f32, f32, f32::NEG_INFINITY, true, |a, b| if b > a || b.is_nan() { b } else { a }, same_float);
+fold!(MinF32, f32, f32, f32::INFINITY, true, |a, b| if b < a || b.is_nan() { b } else { a }, same_float);
+fold!(SumU32, u32, u32, 0, false, |a, b| a.wrapping_add(b), same_word);
+fold!(ProdU32, u32, u32, 1, false, |a, b| a.wrapping_mul(b), same_word);
+fold!(MaxU32, u32, u32, 0, false, |a, b| a.max(b), same_word);
+fold!(MinU32, u32, u32, u32::MAX, false, |a, b| a.min(b), same_word);
+fold!(MaxI32, i32, i32, i32::MIN, false, |a, b| a.max(b), same_word);
+fold!(MinI32, i32, i32, i32::MAX, false, |a, b| a.min(b), same_word);
 
 /// Elements folded side by side: four of the widest vectors.
 const LANES: usize = 64;
@@ -187,7 +196,7 @@ fn position(layout: &Layout, mut index: usize) -> isize {
 }
 
 /// Cuts `out` into blocks and runs `f(first element, block)` on each.
-fn for_blocks<T: Send>(out: &mut [T], block: usize, parallel: bool, f: impl Fn(usize, &mut [T]) + Sync) {
+fn for_blocks<T: Send>(out: &mut [T], block: usize, parallel: bool, f: &(dyn Fn(usize, &mut [T]) + Sync)) {
     if parallel {
         out.par_chunks_mut(block).enumerate().for_each(|(b, out)| f(b * block, out));
     } else {
@@ -208,7 +217,7 @@ impl Reduce {
         let parallel = kept * reduced > GRAIN;
         let blocks = kept.div_ceil(block);
         if blocks >= 8 || !parallel {
-            return for_blocks(out, block, parallel, |first, out| {
+            return for_blocks(out, block, parallel, &|first, out| {
                 let mut wide = [F::WIDE; 1024];
                 let wide = &mut wide[..out.len()];
                 self.part::<F>(x, first, 0, reduced, wide);
@@ -219,7 +228,7 @@ impl Reduce {
         let splits = (kept * reduced / GRAIN).clamp(1, 16).min(reduced);
         let len = reduced.div_ceil(splits);
         let mut parts = ScratchVec::filled(F::WIDE, splits * kept);
-        for_blocks(&mut parts, kept, true, |first, wide| {
+        for_blocks(&mut parts, kept, true, &|first, wide| {
             let start = (first / kept * len).min(reduced);
             let end = (start + len).min(reduced);
             self.part::<F>(x, 0, start, end, wide);
@@ -234,7 +243,7 @@ impl Reduce {
     fn part<F: Fold>(&self, x: &Operand, first: usize, start: usize, end: usize, wide: &mut [F::Wide]) {
         let columns = by_columns(&self.kept, &self.reduced);
         match x.plain() {
-            Some(x) => vectorized(
+            Some(x) => F::vectorized(
                 #[inline(always)]
                 || self.plain_part::<F>(columns, x, first, start, end, wide),
             ),
@@ -265,7 +274,7 @@ impl Reduce {
                     let rows = tile.chunks_exact_mut(width).enumerate();
                     rows.for_each(|(i, out)| x.copy((r + i) * kept + first, out));
                 }
-                vectorized(
+                F::vectorized(
                     #[inline(always)]
                     || fold_columns::<F>(tile, width, rows, wide),
                 );
@@ -290,7 +299,7 @@ impl Reduce {
             let total = wide.len() * len;
             for at in (0..total).step_by(BLOCK) {
                 let values = x.read(base + at, BLOCK.min(total - at));
-                vectorized(
+                F::vectorized(
                     #[inline(always)]
                     || {
                         for (wide, values) in wide.iter_mut().zip(values.chunks(len)) {
@@ -354,7 +363,7 @@ impl Reduce {
         let mut values = ScratchVec::filled(F::START, kept);
         self.extremes().values::<F>(x, &mut values);
         let block = (GRAIN / reduced.max(1)).clamp(1, 1024);
-        for_blocks(&mut out[..kept], block, kept * reduced > GRAIN, |first, out| {
+        for_blocks(&mut out[..kept], block, kept * reduced > GRAIN, &|first, out| {
             let mut reader = x.reader();
             for (o, out) in out.iter_mut().enumerate() {
                 *out = match x.plain() {
@@ -405,7 +414,7 @@ fn fold_run<F: Fold>(x: &[F::T], at: isize, stride: isize, len: usize) -> F::Wid
 
 /// The first element that is `value`.
 fn find_in<F: Fold>(x: &[F::T], value: F::T) -> Option<usize> {
-    vectorized(
+    F::vectorized(
         #[inline(always)]
         || {
             for (b, block) in x.chunks(4 * LANES).enumerate() {
