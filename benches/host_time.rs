@@ -1,15 +1,15 @@
-//! The host's time for a training step: recording it and looking its plan up, without kernels:
+//! Host time of a training step, without kernels: recording it and looking up its plan.
 //! `cargo bench --bench host_time -- [cpu|software|..]`.
 //!
-//! Prints a line of JSON a network: microseconds of a step that is recorded, and of one that is captured. Batches are small; the number of
-//! operations is that of any batch.
+//! Prints one line of JSON per network: microseconds of a recorded step, and of a captured one. Batches are small, because the number of
+//! operations does not depend on the batch size.
 
 use serde_json::json;
 use wgrad::autograd::{Captured, Gradients};
 use wgrad::models::{Mlp, RnnOptions};
 use wgrad::prelude::*;
 
-/// Steps before the first that counts, and those that count.
+/// Warm-up steps, and measured steps.
 const WARM: usize = 5;
 const STEPS: usize = 30;
 
@@ -62,7 +62,7 @@ fn measure(
     Ok(())
 }
 
-/// Microseconds of the host a step.
+/// Host time per step in microseconds.
 fn micros(
     device: &Device,
     opt: &mut Adam,

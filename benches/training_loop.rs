@@ -1,9 +1,9 @@
-//! What the training loop costs beside the step, and whether its memory grows:
+//! The overhead of the training loop over the bare step, and whether its memory grows:
 //! `cargo bench --bench training_loop -- [cpu|software|..]`.
 //!
-//! Prints two lines of JSON. The first compares steps of ResNet-20 on fresh batches, loaded, augmented and copied in the background,
-//! with steps on a batch that stays on the device, in turns. The second tells the resident memory of the process after 100 and after
-//! 5,000 steps of a small network with dropout, evaluations, logs and checkpoints.
+//! Prints two lines of JSON. The first compares steps of ResNet-20 on fresh batches, which are loaded, augmented and copied in the
+//! background, with steps on a batch that stays on the device; both alternate. The second has the resident memory of the process after
+//! 100 and after 5,000 steps of a small network with dropout, evaluations, logs and checkpoints.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,10 +15,10 @@ use wgrad::prelude::*;
 use wgrad::train::{Callback, Flow, Late, Moment, Outcome, Run, Task, Trainer};
 
 const BATCH: usize = 128;
-/// Steps of each kind in a turn, and turns.
+/// Steps of each kind per turn, and the number of turns.
 const STEPS: usize = 5;
 const TURNS: usize = 9;
-/// Steps between computing a loss and reading it.
+/// How many steps later a loss is read back.
 const LAG: usize = 2;
 
 fn main() -> anyhow::Result<()> {
@@ -28,7 +28,7 @@ fn main() -> anyhow::Result<()> {
     memory(&device)
 }
 
-/// Steps on fresh batches against steps on one that is there.
+/// Compares steps on fresh batches with steps on a batch that stays on the device.
 fn loading(device: &Device) -> anyhow::Result<()> {
     let set = Arc::new(synthetic::shapes(10_000, 0, 42).train);
     let mut options = LoaderOptions::train(BATCH, set.mean_std());
@@ -82,7 +82,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// A small network with everything around it.
+/// A small network with data and evaluation.
 struct Digits {
     device: Device,
     net: Mlp,
@@ -105,7 +105,7 @@ impl Task for Digits {
     }
 }
 
-/// Notes the resident memory, in bytes, after some steps.
+/// Records the resident memory in bytes after some steps.
 struct Memory<'a>(&'a std::cell::RefCell<Vec<(usize, u64)>>);
 
 impl Callback for Memory<'_> {
@@ -147,7 +147,7 @@ fn memory(device: &Device) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Of this process, as Linux tells it; 0 elsewhere.
+/// Resident memory of this process on Linux; 0 elsewhere.
 fn resident_bytes() -> u64 {
     let pages = std::fs::read_to_string("/proc/self/statm").ok();
     pages.and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok()).map_or(0, |pages| pages * 4096)

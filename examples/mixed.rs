@@ -1,8 +1,8 @@
 //! Trains in f32, f16 and bf16 from the same start on the same batches, and compares:
 //! `cargo run --release --example mixed -- --model resnet20 --steps 500`.
 //!
-//! Prints one JSON line a precision: the mean loss of the last 50 steps, the most temporary memory in use at once, the median step,
-//! the steps that the loss scaler skipped, and its last scale.
+//! Prints one JSON line per precision: the mean loss of the last 50 steps, the peak temporary memory, the median time of a step,
+//! the number of steps that the loss scaler skipped, and its last scale.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ struct Options {
     #[arg(long, default_value_t = 500)]
     steps: usize,
 
-    /// Images or windows a step: 128 and 16 if not given
+    /// Images or windows per step: 128 and 16 if not given
     #[arg(long)]
     batch: Option<usize>,
 
@@ -44,18 +44,18 @@ struct Options {
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
 enum Model {
-    /// ResNet-20 on images, by SGD
+    /// ResNet-20 on images, with SGD
     Resnet20,
-    /// A transformer of 4 layers on characters, by AdamW
+    /// A transformer of 4 layers on characters, with AdamW
     GptMini,
 }
 
 const PRECISIONS: [(&str, Option<Half>); 3] =
     [("f32", None), ("f16", Some(Half::F16)), ("bf16", Some(Half::BF16))];
 
-/// Steps that the final loss is averaged over.
+/// The last steps, over which the final loss is averaged.
 const LAST: usize = 50;
-/// Characters a window.
+/// Characters per window.
 const CONTEXT: usize = 128;
 
 fn main() -> Result<()> {
@@ -153,7 +153,7 @@ struct Run {
     half: Option<Half>,
     loss: Loss,
     update: Update,
-    /// For f16: bf16 has the range of f32.
+    /// Only for f16: bf16 has the range of f32.
     scaler: Option<LossScaler>,
 }
 
@@ -201,8 +201,8 @@ impl Run {
     }
 }
 
-/// The most temporary memory in use at once by the steps' plan: of the large new ones that with the fewest launches, because the
-/// first step's also joins the parameters.
+/// The peak temporary memory of the steps' plan. Among the large plans that are not in `known`, that is the one with the fewest
+/// launches, because the plan of the first step also joins the parameters.
 fn peak_bytes(known: &[PlanView], device: &Device) -> Option<usize> {
     let mut new = plans(device);
     new.retain(|p| !known.iter().any(|q| std::ptr::eq(p.launches(), q.launches())));

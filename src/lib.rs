@@ -1,5 +1,5 @@
 //! wgrad trains neural networks on any GPU that WebGPU reaches (Vulkan, Metal, DX12), with no CUDA and no Python, and on the
-//! CPU where there is no GPU. [The book](https://github.com/wgrad/wgrad/blob/main/docs/SUMMARY.md) begins with a first network.
+//! CPU if there is no GPU. [The book](https://github.com/wgrad/wgrad/blob/main/docs/SUMMARY.md) begins with a first network.
 //!
 //! ```
 //! use wgrad::prelude::*;
@@ -31,7 +31,7 @@ pub use train;
 
 pub use autograd::{Error, Result};
 
-/// What most programs need.
+/// The items that most programs need.
 pub mod prelude {
     pub use autograd::{
         Accumulator, CrossEntropyTarget, DType, Device, DeviceInfo, DeviceKind, Generator, Gradients, Half,

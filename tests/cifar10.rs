@@ -1,4 +1,4 @@
-//! The cifar10 example as a user runs it: what it leaves behind, that it repeats itself, that devices agree, and how it fails.
+//! The cifar10 example as a user runs it: its output files, that it is reproducible, that devices agree, and its errors.
 
 mod common;
 

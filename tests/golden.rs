@@ -1,4 +1,4 @@
-//! Numbers that textbooks work out by hand, in float64: the library gives the same.
+//! Worked examples of textbooks, computed in float64, which the library must reproduce.
 
 use wgrad::models::{Adagrad, ExponentialLr, Mlp, MnistCnn, Optimizer, Rule};
 use wgrad::prelude::*;
@@ -48,7 +48,7 @@ fn back_propagation_by_hand() {
     holds(&before, &[0.778_757_755_0]);
     holds(&loss(&before), &[0.003_101_392_0]);
     let gradients = loss(&before).backward();
-    // A bias's gradient is the text's delta.
+    // A bias's gradient is the delta of the text.
     holds(gradients.get(&b2.value()).unwrap(), &[0.013_569_497_6]);
     holds(gradients.get(&b1.value()).unwrap(), &[0.005_341_410_9, 0.002_572_024_9]);
     Sgd::new(&params).step(gradients, 0.1).unwrap();
@@ -58,7 +58,7 @@ fn back_propagation_by_hand() {
     holds(&loss(&forward()), &[0.003_068_252_8]);
 }
 
-/// Steps with rate .1 on theta^2 from 1.
+/// The path of an optimizer on theta^2 from 1 with a rate of 0.1.
 fn descend<R: Rule>(make: impl Fn(&Params) -> Optimizer<R>, steps: usize) -> Vec<f32> {
     let params = Params::new(&cpu(), 0);
     let theta = params.param("theta", &[], Init::ONES);
@@ -81,7 +81,7 @@ fn optimizers_on_a_parabola() {
     near(&descend(Adagrad::new, 3), &[0.9, 0.833_103_5, 0.780_456_2], 1e-6);
 }
 
-/// x^2 + 2 y^2 from (3, 3).
+/// SGD on x^2 + 2 y^2 from (3, 3), without and with momentum.
 #[test]
 fn paths_in_a_bowl() {
     let path = |momentum: f32| -> Vec<f32> {
@@ -157,7 +157,7 @@ fn cells_with_all_weights_one() {
     let (y, (_, c)) = lstm.forward(&x, None);
     holds(&c, &[0.556_769_9]);
     holds(&y, &[0.369_606_4]);
-    // The text's update gate is 1 minus PyTorch's: its weights change sign.
+    // The text's update gate is 1 minus PyTorch's, so its weights change sign.
     for name in ["gru.weight_ih_l0", "gru.weight_hh_l0"] {
         params.get(name).unwrap().set(&tensor(&[1.0, -1.0, 1.0], &[3, 1]));
     }

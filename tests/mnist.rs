@@ -1,4 +1,4 @@
-//! The mnist example as a user runs it: that it learns, repeats itself, and how it fails.
+//! The mnist example as a user runs it: that it learns and is reproducible, and its errors.
 
 mod common;
 
@@ -10,7 +10,7 @@ use wgrad::gpu_core::testing;
 const MNIST: Example =
     Example { name: "mnist", args: &["--device", "cpu", "--epochs", "2", "--batch", "20"] };
 
-/// A set as MNIST's two files.
+/// Writes a set as MNIST's two files.
 fn write(directory: &TempDir, split: &str, set: &ImageSet) {
     let file = |what: &str, dims: &[usize], values: &[u8]| {
         let mut bytes = vec![0, 0, 8, dims.len() as u8];

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use wgrad::prelude::*;
 
-/// What the profiled process does; started by the tests below.
+/// The body of the profiled process, which the tests below start.
 #[test]
 #[ignore = "started by the other tests"]
 fn profiled() {

@@ -1,10 +1,10 @@
 //! Every op, gradient, optimizer, schedule, initialiser and trained model against numbers that PyTorch computed, on the CPU
 //! and on the GPU adapter.
 //!
-//! The cases lie in the directory named by `WGRAD_FIXTURES` (by default `tests/fixtures`); `conventions` in its `cases.json`
-//! says how they are to be read. A case is run by its op's name and its attributes alone. What the library does not have
-//! is counted as unsupported and makes the test fail, too. `WGRAD_REQUIRE_GPU=1` makes a missing adapter a failure,
-//! `WGRAD_PARITY=text` runs only the cases whose family, op or name contains the text.
+//! The cases are in the directory `WGRAD_FIXTURES` (by default `tests/fixtures`); `conventions` in its `cases.json` describes the
+//! format. A case is determined by its op's name and attributes. Features that the library does not have count as unsupported and
+//! also make the test fail. `WGRAD_REQUIRE_GPU=1` makes a missing adapter a failure, `WGRAD_PARITY=text` runs only the cases whose
+//! family, op or name contains the text.
 
 mod parity;
 

@@ -1,5 +1,5 @@
-//! Weights written by PyTorch give the same outputs here, and those written here in PyTorch: see `tests/pytorch/roundtrip.py`,
-//! which makes the files before and checks the new ones after.
+//! Weights written by PyTorch give the same outputs in wgrad, and the other way round: `tests/pytorch/roundtrip.py` writes the files
+//! that this test reads, and then checks those that it writes.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use wgrad::prelude::*;
 
 type Forward = Box<dyn Fn(&Tensor) -> Tensor>;
 
-/// The network called `name`, with the sizes of the script.
+/// The network called `name`, with the same sizes as in the script.
 fn network(name: &str, params: &Params) -> Forward {
     match name {
         "resnet18" => {
@@ -34,7 +34,7 @@ fn network(name: &str, params: &Params) -> Forward {
     }
 }
 
-/// Input and output of a file.
+/// The input and output stored in a file.
 fn io(path: &Path, device: &Device) -> (Tensor, Vec<f32>) {
     let bytes = std::fs::read(path).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -74,7 +74,7 @@ fn weights_travel_both_ways() {
         let params = Params::new(&device, 1);
         let forward = network(name, &params);
         let (x, want) = io(&file("torch.io"), &device);
-        // First with weights of its own.
+        // First saves the network's own weights.
         params.save(file("wgrad")).unwrap();
         save_io(&file("wgrad.io"), &x, &forward(&x));
         params.load(file("torch")).unwrap();

@@ -1,4 +1,4 @@
-//! The shakespeare example as a user runs it: that it learns, goes on where it stopped, and how it fails.
+//! The shakespeare example as a user runs it: that it learns and can be resumed, and its errors.
 
 mod common;
 
@@ -29,7 +29,7 @@ const SHAKESPEARE: Example = Example {
     ],
 };
 
-/// A text of one sentence again and again, as a file.
+/// Writes a text that repeats one sentence, and returns its path.
 fn sentences(directory: &TempDir) -> String {
     let path = directory.path().join("text.txt");
     std::fs::write(&path, "the cat sat on the mat.\n".repeat(200))
@@ -130,7 +130,7 @@ fn checkpoints_of_other_runs_are_refused() {
     std::fs::write(&log, "{\"step\":0,\"loss\":\"one\"}\n").unwrap();
     assert!(again(&[]).contains("metrics.jsonl, line 1"));
     std::fs::write(&log, whole).unwrap();
-    // The weights alone are no checkpoint.
+    // A file with only weights is not a checkpoint.
     std::fs::copy(out.path().join("best.safetensors"), checkpoints.join("step-00000002.safetensors"))
         .unwrap();
     assert!(again(&[]).contains("nothing of a run"));

@@ -1,4 +1,4 @@
-//! Draws every augmentation of images, on the host and on the device:
+//! Draws every image augmentation, on the host and on the device:
 //! `cargo run --release -p wgrad-atlas --example augmentations [PATH]`
 
 use anyhow::Result;
@@ -11,7 +11,7 @@ use wgrad::prelude::*;
 use wgrad::train::plot::{GridImage, image_grid};
 
 const COLUMNS: usize = 10;
-/// Which image of the synthetic set.
+/// The index of the image shown.
 const SHOWN: usize = 2;
 
 fn main() -> Result<()> {
@@ -80,7 +80,7 @@ fn augments() -> Vec<(&'static str, Augment)> {
     ]
 }
 
-/// The image after each function for batches, the first of a batch with another one.
+/// The result of each batch augmentation for one image; those that mix images use the next image as partner.
 fn batches(set: &ImageSet) -> Result<Vec<(String, Vec<u8>)>> {
     let (device, generator) = (Device::named("cpu")?, Generator::new(4));
     let [channels, height, width] = set.shape();

@@ -1,17 +1,17 @@
-//! Scenes with the boxes that were found in them, for pictures.
+//! Scenes with detected boxes, as tiles of a picture.
 
 use wgrad::data::synthetic::Scenes;
 use wgrad::train::metrics::Detected;
 use wgrad::train::plot::{Tiles, outlined};
 
-/// How many times a scene is enlarged, so that outlines of boxes are thin.
+/// The factor by which a scene is enlarged, so that box outlines are thin.
 const ZOOM: usize = 4;
 
 /// Detections below this score are not drawn.
 const SHOWN: f32 = 0.4;
 
-/// The first scenes with the boxes that were found in them, in the colours of their classes, named in the caption; whether these are
-/// the classes that are there is shown by the frame.
+/// The first scenes with their detected boxes, in the colours of the classes, which the caption names; the frame shows whether the detected
+/// classes are those of the scene.
 pub fn detection_tiles(scenes: &Scenes, detected: &[Detected], count: usize) -> Tiles {
     let side = scenes.side;
     let mut tiles = Tiles::new(ZOOM * side, ZOOM * side);

@@ -1,4 +1,4 @@
-//! Digits to learn: drawn ones, or those of the user.
+//! Digits to learn from: synthetic ones, or the user's.
 
 use anyhow::{Result, ensure};
 use wgrad::data::{self, Dataset, ImageSet};
@@ -6,12 +6,12 @@ use wgrad::prelude::*;
 
 use crate::Lab;
 
-/// What `--data` is for studies of digits.
+/// The help text of `--data` in studies of digits.
 pub const DIGITS: &str =
     "a directory with MNIST's four files, or anything in their format with images of 28x28";
 
-/// Digits at half their side, around the training set's mean and of variance 1 over all its pixels, so that an error of 1 is that of the
-/// mean image.
+/// Digits at half their side, minus the training set's mean image and scaled to variance 1 over all its pixels, so that predicting the mean
+/// image gives an error of 1.
 pub struct StandardizedDigits {
     /// `[N, 196]`
     pub train: Tensor,
@@ -19,7 +19,7 @@ pub struct StandardizedDigits {
     pub test: Tensor,
     /// The image that was subtracted, `[1, 196]`.
     pub mean: Tensor,
-    /// What the rest was divided by, `[]`.
+    /// The divisor after that, `[]`.
     pub scale: Tensor,
 }
 

@@ -8,11 +8,11 @@ use wgrad::train::Late;
 use crate::Lab;
 
 impl Lab {
-    /// Takes `steps` optimizer steps on what `loss` gives for each, and returns the losses `[steps]`. They are read two steps
-    /// late, so that the device never waits.
+    /// Takes `steps` optimizer steps on the loss that `loss` returns for each, and returns the losses `[steps]`. They are read back two
+    /// steps late, so that the device never waits.
     ///
     /// # Errors
-    /// Those of `loss` and of the device, and a loss that is no number any more.
+    /// Those of `loss` and of the device, and a loss that is not finite.
     pub fn fit(
         &self,
         what: &str,

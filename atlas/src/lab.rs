@@ -1,4 +1,4 @@
-//! Where a study works: its device, seed, budget and output, and the figures it has found.
+//! The environment of a study: its device, seed, budget and output directory, and the figures it reports.
 
 use std::ops::{Bound, RangeBounds};
 use std::path::{Path, PathBuf};
@@ -9,31 +9,31 @@ use wgrad::prelude::*;
 
 use crate::{Figure, Study};
 
-/// How a study is to be run.
+/// How to run a study.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    /// As [`Device::named`] takes it.
+    /// A name for [`Device::named`].
     pub device: String,
     pub seed: u64,
     /// Run with the small budget.
     pub small: bool,
-    /// Real data in place of the built-in.
+    /// Real data in place of the built-in data.
     pub data: Option<PathBuf>,
-    /// Where pictures go.
+    /// The directory for pictures.
     pub out: PathBuf,
-    /// Say nothing on the way.
+    /// Print no progress.
     pub quiet: bool,
 }
 
 impl Setup {
-    /// A small, quiet run of seed 1 that leaves its pictures in the system's temporary directory.
+    /// A small, quiet run with seed 1 that writes its pictures to the system's temporary directory.
     pub fn new(device: &str) -> Setup {
         let out = std::env::temp_dir().join("wgrad-studies");
         Setup { device: device.into(), seed: 1, small: true, data: None, out, quiet: true }
     }
 }
 
-/// The working place of a [`Study`].
+/// The environment that a [`Study`] runs in.
 pub struct Lab {
     device: Device,
     setup: Setup,
@@ -43,7 +43,7 @@ pub struct Lab {
 
 impl Lab {
     /// # Errors
-    /// No such device, data given to a study without use for it, or an output directory that cannot be made.
+    /// No such device, data given to a study that cannot use it, or an output directory that cannot be created.
     pub fn new(study: &Study, setup: &Setup) -> Result<Lab> {
         ensure!(setup.data.is_none() || study.data.is_some(), "{} takes no --data", study.name);
         let device = Device::named(&setup.device)?;
@@ -60,22 +60,22 @@ impl Lab {
         self.setup.seed
     }
 
-    /// An empty parameter tree of the study's device and seed.
+    /// An empty parameter tree with the study's device and seed.
     pub fn params(&self) -> Params {
         Params::new(&self.device, self.setup.seed)
     }
 
-    /// Random numbers for the host; other streams are independent.
+    /// Random numbers for the host; different streams are independent.
     pub fn draws(&self, stream: u32) -> Draws {
         Draws::new(self.setup.seed, 0, stream)
     }
 
-    /// The full or the small budget of something.
+    /// Selects a value by the budget: full or small.
     pub fn pick<T>(&self, full: T, small: T) -> T {
         if self.setup.small { small } else { full }
     }
 
-    /// The real data that was asked for, if any.
+    /// The path of the real data, if it was given.
     pub fn data(&self) -> Option<&Path> {
         self.setup.data.as_deref()
     }
@@ -84,24 +84,24 @@ impl Lab {
         self.setup.quiet
     }
 
-    /// Says something on the way, unless only JSON is wanted.
+    /// Prints progress, unless the run is quiet.
     pub fn say(&self, text: impl std::fmt::Display) {
         if !self.setup.quiet {
             println!("{text}");
         }
     }
 
-    /// A figure for the record, which nothing is expected of.
+    /// Records a figure without an expected range.
     pub fn figure(&mut self, name: impl Into<String>, value: impl Into<f64>) {
         self.add(name.into(), value.into(), (Bound::Unbounded, Bound::Unbounded), None);
     }
 
-    /// A figure that must lie in `range`, with either budget.
+    /// Records a figure that must lie in `range` with either budget.
     pub fn expect(&mut self, name: impl Into<String>, value: impl Into<f64>, range: impl RangeBounds<f64>) {
         self.add(name.into(), value.into(), (range.start_bound().cloned(), range.end_bound().cloned()), None);
     }
 
-    /// An expected figure that comes out the same on every device, up to `tolerance` (absolute).
+    /// Records an expected figure that must be the same on every device, up to `tolerance` (absolute).
     pub fn expect_same(
         &mut self,
         name: impl Into<String>,
@@ -114,7 +114,7 @@ impl Lab {
     }
 
     fn add(&mut self, name: String, value: f64, expected: (Bound<f64>, Bound<f64>), tolerance: Option<f64>) {
-        // Of other data nothing is known.
+        // The expected ranges hold only for the built-in data.
         let expected = match self.setup.data {
             Some(_) => (Bound::Unbounded, Bound::Unbounded),
             None => expected,
@@ -136,7 +136,7 @@ impl Lab {
         Ok(())
     }
 
-    /// A place for files that a study writes and reads again.
+    /// The output directory, also for files that a study writes and reads back.
     pub fn out(&self) -> &Path {
         &self.setup.out
     }

@@ -1,9 +1,9 @@
-//! What the studies of the atlas share: the training loop with its progress bar, data to learn from, and figures that are held against the
-//! range they must lie in.
+//! The shared parts of the atlas's studies: the training loop with its progress bar, data, and figures that are checked against expected
+//! ranges.
 //!
-//! A study is one [`Study`]: a name, a sentence, and a function that does the work with a [`Lab`]. A new one is a file
-//! `studies/AREA/NAME.rs`, its two lines in `studies/AREA/mod.rs`, a line in `tests/gallery/AREA.rs`, and its rows in
-//! `systems.md`. What it needs and others could use goes into the library, or into `methods`.
+//! A study is one [`Study`]: a name, a description, and a function that does the work with a [`Lab`]. A new one needs a file
+//! `studies/AREA/NAME.rs`, its two lines in `studies/AREA/mod.rs`, a line in `tests/gallery/AREA.rs`, and its rows in `systems.md`.
+//! Reusable code goes into the library, or into `methods`.
 //!
 //! ```
 //! use atlas::prelude::*;
@@ -49,7 +49,7 @@ pub use steps::Steps;
 pub use study::Study;
 pub use tiny_digits::{Judged, TinyDigits};
 
-/// What a study needs.
+/// The imports of a study.
 pub mod prelude {
     pub use anyhow::{Context, Result, bail, ensure};
     pub use methods;

@@ -1,4 +1,4 @@
-//! Random rows of tensors that lie on the device.
+//! Random rows of tensors on the device.
 
 use anyhow::Result;
 use wgrad::data::Draws;

@@ -1,11 +1,11 @@
-//! Densities of the plane: a grid to look at them and to integrate them, and a known one.
+//! Densities on the plane: a grid to draw and integrate them, and a known density.
 
 use anyhow::Result;
 use wgrad::models::distributions::{Categorical, Independent, MixtureSameFamily, Normal};
 use wgrad::prelude::*;
 use wgrad::train::plot::Field;
 
-/// A square of the plane about the origin, with points at the corners of its cells.
+/// A square of the plane around the origin, with points at the corners of its cells.
 ///
 /// ```
 /// use atlas::Plane;
@@ -29,7 +29,7 @@ impl Plane {
         Plane { half, side }
     }
 
-    /// The points, `[side * side, 2]`, row by row from below.
+    /// The points, `[side * side, 2]`, row by row from the bottom.
     pub fn points(&self, device: &Device) -> Result<Tensor> {
         let at = |i: usize| (self.half * (2.0 * i as f64 / (self.side - 1) as f64 - 1.0)) as f32;
         let rows = (0..self.side).map(at);
@@ -37,7 +37,7 @@ impl Plane {
         Ok(Tensor::from_slice(device, &points, &[self.side * self.side, 2])?)
     }
 
-    /// What `f` gives at the points, such as a density.
+    /// The values of `f` at the points, such as a density.
     ///
     /// # Errors
     /// Those of `f` and of the device.
@@ -46,13 +46,13 @@ impl Plane {
         Ok(values.into_iter().map(f64::from).collect())
     }
 
-    /// The integral of a function with these values that is next to nothing at the edge.
+    /// The integral of a function given its values; the function must be near 0 at the edge.
     pub fn integral(&self, values: &[f64]) -> f64 {
         let step = 2.0 * self.half / (self.side - 1) as f64;
         values.iter().sum::<f64>() * step * step
     }
 
-    /// The Kullback-Leibler divergence `∫ p log(p / q)` of densities from the values of their logarithms.
+    /// The Kullback-Leibler divergence `∫ p log(p / q)` of two densities, given their logarithms at the points.
     pub fn kl(&self, log_p: &[f64], log_q: &[f64]) -> f64 {
         let terms: Vec<f64> = log_p.iter().zip(log_q).map(|(p, q)| p.exp() * (p - q)).collect();
         self.integral(&terms)
@@ -65,8 +65,8 @@ impl Plane {
     }
 }
 
-/// Normal distributions of `deviation` with their centres evenly on a circle of `radius`, as
-/// [`ring`](wgrad::data::synthetic::ring) draws them.
+/// Normal distributions of `deviation` with centres evenly spaced on a circle of `radius`, the distribution of
+/// [`ring`](wgrad::data::synthetic::ring).
 pub fn ring_of_normals(
     device: &Device,
     modes: usize,
@@ -81,7 +81,7 @@ pub fn ring_of_normals(
     MixtureSameFamily::new(Categorical::new(&Tensor::zeros(device, &[modes])), normals)
 }
 
-/// Rows `[N, 2]` as pairs, as a plot takes them.
+/// Rows `[N, 2]` as pairs, for plots.
 ///
 /// # Errors
 /// Those of the device.

@@ -1,4 +1,4 @@
-//! What a study found, and whether that is what was expected.
+//! The figures of a study, checked against their expected ranges.
 
 use std::fmt::{Display, Formatter};
 use std::ops::{Bound, RangeBounds};
@@ -10,14 +10,14 @@ use serde_json::{Map, Value, json};
 
 use crate::{Lab, Setup, Study};
 
-/// A measured number and what was expected of it.
+/// A measured number and its expected range.
 #[derive(Debug, Clone)]
 pub struct Figure {
     pub name: String,
     pub value: f64,
     /// The range it must lie in.
     pub expected: (Bound<f64>, Bound<f64>),
-    /// How far it may differ from device to device, where it is to be the same on all.
+    /// The largest difference between devices, if the value must be the same on all.
     pub tolerance: Option<f64>,
 }
 
@@ -27,7 +27,7 @@ impl Figure {
         !self.value.is_nan() && self.expected.contains(&self.value)
     }
 
-    /// The range as mathematicians write it; empty where anything will do.
+    /// The range as text; empty if unbounded.
     pub fn range(&self) -> String {
         match self.expected {
             (Bound::Unbounded, Bound::Unbounded) => String::new(),
@@ -73,12 +73,12 @@ impl Report {
         })
     }
 
-    /// The figures that are not in their ranges.
+    /// The figures outside their ranges.
     pub fn missed(&self) -> Vec<&Figure> {
         self.figures.iter().filter(|figure| !figure.met()).collect()
     }
 
-    /// Figures by name, and the ranges of those that have one.
+    /// All figures by name, and the ranges of those that have one.
     pub fn json(&self) -> Value {
         let by_name = |of: &dyn Fn(&Figure) -> Option<Value>| -> Map<String, Value> {
             self.figures.iter().filter_map(|figure| Some((figure.name.clone(), of(figure)?))).collect()

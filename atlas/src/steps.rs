@@ -1,4 +1,4 @@
-//! Counting through a loop with a progress bar.
+//! Loops with a progress bar.
 
 use std::ops::Range;
 use std::time::Instant;
@@ -7,7 +7,7 @@ use wgrad::train::Progress;
 
 use crate::Lab;
 
-/// The steps of a loop: counts them, and moves a progress bar unless the study is quiet.
+/// The steps of a loop; also advances a progress bar, unless the study is quiet.
 pub struct Steps {
     range: Range<usize>,
     bar: Progress,
@@ -16,7 +16,7 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// Shows a number beside the bar, a few times a second.
+    /// Shows a number next to the bar, a few times a second.
     pub fn show(&mut self, name: &str, value: impl FnOnce() -> f64) {
         if self.said.elapsed().as_millis() > 200 {
             self.said = Instant::now();
@@ -41,7 +41,7 @@ impl Iterator for Steps {
 }
 
 impl Lab {
-    /// Counts from 0 to `steps`, with a progress bar: for loops that [`fit`](Lab::fit) does not fit.
+    /// Counts from 0 to `steps` with a progress bar, for loops other than [`fit`](Lab::fit).
     pub fn steps(&self, what: &str, steps: usize) -> Steps {
         let bar = Progress::new(steps, 0, self.quiet());
         bar.say(what.into());

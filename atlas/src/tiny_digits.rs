@@ -1,4 +1,4 @@
-//! Digits so small that adversarial networks learn them in seconds, and a classifier that judges what they make.
+//! Digits so small that adversarial networks learn them in seconds, and a classifier that rates generated ones.
 
 use anyhow::Result;
 use linalg::frechet_distance;
@@ -8,7 +8,7 @@ use wgrad::prelude::*;
 
 use crate::{Lab, minibatch};
 
-/// [`small_digits`](data::synthetic::small_digits) with a margin, and a classifier of them.
+/// [`small_digits`](data::synthetic::small_digits) with a margin, and a classifier trained on them.
 pub struct TinyDigits {
     /// `[N, 1, 8, 8]`, from -1 to 1.
     pub images: Tensor,
@@ -16,15 +16,15 @@ pub struct TinyDigits {
     pub labels: Tensor,
     hidden: Linear,
     out: Linear,
-    /// Features of other images of the same kind, which nothing was trained on.
+    /// Features of other images of the same kind, not used in training.
     reference: Vec<f32>,
 }
 
-/// What a [`TinyDigits`] thinks of images.
+/// The result of [`TinyDigits::judge`].
 pub struct Judged {
-    /// The class of each.
+    /// The predicted class of each image.
     pub classes: Vec<usize>,
-    /// Fréchet distance from real images in the classifier's features: an FID.
+    /// The Fréchet distance from real images in the classifier's features, an FID.
     pub fid: f64,
 }
 
@@ -39,7 +39,7 @@ impl TinyDigits {
         let set = lab.small_digits(count, 1000)?;
         let of = |set: &data::ImageSet| -> Result<[Tensor; 2]> {
             let batch = set.to_device(lab.device())?;
-            // Strokes are thinner than a pixel: brighter ones are easier to see.
+            // Strokes are thinner than a pixel: brightening makes them easier to see.
             let images = (batch.images.pad(&[(1, 0), (1, 0)], Padding::Constant(0.0)) * 1.6).clamp_max(1.0);
             Ok([images * 2.0 - 1.0, batch.labels])
         };
@@ -62,7 +62,7 @@ impl TinyDigits {
         self.hidden.forward(&images.flatten(1, -1)).relu()
     }
 
-    /// Judges images `[M, 1, 8, 8]`.
+    /// Classifies images `[M, 1, 8, 8]` and compares them with real ones.
     ///
     /// # Errors
     /// Those of the device.
@@ -75,7 +75,7 @@ impl TinyDigits {
         })
     }
 
-    /// The bytes of images `[M, 1, 8, 8]`, one after the other.
+    /// The images `[M, 1, 8, 8]` as bytes, one vector per image.
     ///
     /// # Errors
     /// Those of the device.

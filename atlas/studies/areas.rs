@@ -1,4 +1,4 @@
-//! The studies by area, a directory an area.
+//! The studies by area, one directory per area.
 
 use atlas::Study;
 

@@ -1,4 +1,4 @@
-//! Every system of the texts, built, run and held against what it should give: `cargo run --release -p wgrad-atlas -- --list`.
+//! Runs the studies and checks their figures against expected ranges: `cargo run --release -p wgrad-atlas -- --list`.
 
 mod areas;
 mod energy;
@@ -26,7 +26,7 @@ use clap::Parser;
 
 use areas::{AREAS, Area};
 
-/// Runs studies: a table of figures, then a line of JSON for each; fails where a figure misses its range.
+/// Runs studies: prints a table of figures and a line of JSON for each; fails if a figure misses its range.
 #[derive(Debug, Parser)]
 #[command(name = "atlas", version)]
 struct Options {
@@ -41,7 +41,7 @@ struct Options {
     #[arg(long, conflicts_with_all = ["names", "all"])]
     subset: bool,
 
-    /// Name the studies, a line each with their area, and run nothing
+    /// List the studies, one per line with its area, and run nothing
     #[arg(long)]
     list: bool,
 
@@ -49,11 +49,11 @@ struct Options {
     #[arg(long, default_value = "auto")]
     device: String,
 
-    /// Run on this device too, and hold the figures that are the same on every device against each other
+    /// Run on this device too, and compare the figures that must be the same on every device
     #[arg(long)]
     against: Option<String>,
 
-    /// What data, initial weights and noise are drawn from
+    /// The seed of data, initial weights and noise
     #[arg(long, default_value_t = 1)]
     seed: u64,
 
@@ -61,11 +61,11 @@ struct Options {
     #[arg(long)]
     small: bool,
 
-    /// Real data in place of a study's built-in data; its figures are then not held against the expected ranges
+    /// Real data in place of a study's built-in data; its figures are then not checked against the expected ranges
     #[arg(long)]
     data: Option<PathBuf>,
 
-    /// Where pictures go, a directory a study
+    /// The directory for pictures, with one subdirectory per study
     #[arg(long, default_value = "out")]
     out: PathBuf,
 
@@ -89,7 +89,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether every figure was as expected.
+/// Runs the selected studies; returns whether every figure was in its range.
 fn run(options: &Options) -> Result<bool> {
     if options.list {
         AREAS.iter().for_each(list);
@@ -151,7 +151,7 @@ fn chosen(options: &Options) -> Result<Vec<(&'static Area, &'static Study)>> {
     Ok(chosen)
 }
 
-/// Runs a study; one that panics has failed, and the others go on.
+/// Runs a study; a panic counts as a failure, so that the others still run.
 fn attempt(options: &Options, study: &'static Study, device: &str, alone: bool) -> Result<Report> {
     let setup = Setup {
         device: device.into(),
@@ -167,7 +167,7 @@ fn attempt(options: &Options, study: &'static Study, device: &str, alone: bool) 
     }
 }
 
-/// Runs the study on another device, and tells which figures that should be the same are not.
+/// Runs the study on another device, and returns which of the figures that should agree do not.
 fn disagreements(options: &Options, study: &'static Study, report: &Report, device: &str) -> Vec<String> {
     let other = match attempt(options, study, device, false) {
         Ok(other) => other,

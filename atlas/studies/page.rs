@@ -8,8 +8,8 @@ use atlas::{Report, Study};
 
 use crate::areas::Area;
 
-/// Writes a page with the figures and pictures of the reports, under a heading an area. Pictures are copied to the directory
-/// `gallery` beside the page.
+/// Writes a page with the figures and pictures of the reports, one heading per area. Pictures are copied to the directory `gallery` next to
+/// the page.
 ///
 /// # Errors
 /// Files that cannot be written.

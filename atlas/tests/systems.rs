@@ -1,4 +1,4 @@
-//! atlas/systems.md is true: no cell is empty, every file is there, every name is in its file, and every program can be run.
+//! Checks atlas/systems.md: no cell is empty, every file exists and contains the names listed, and every program can be run.
 
 use std::path::{Path, PathBuf};
 
@@ -23,12 +23,12 @@ fn cells(line: &str) -> Vec<&str> {
     line.trim().trim_matches('|').split(" | ").map(str::trim).collect()
 }
 
-/// What stands between backticks.
+/// The text between backticks.
 fn code(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }
 
-/// Every file of the cell is there, and holds the names that follow it; at least one file is asked for.
+/// Checks that every file in the cell exists and contains the names that follow it; at least one file is required.
 fn check_files(row: &[&str], cell: &str, wrong: &mut Vec<String>) {
     let mut file: Option<(&str, String)> = None;
     for item in code(cell) {
@@ -53,7 +53,7 @@ fn check_files(row: &[&str], cell: &str, wrong: &mut Vec<String>) {
     }
 }
 
-/// What can be run: studies, and examples by file or directory.
+/// The programs that can be run: studies, and examples by file or directory.
 fn programs() -> Vec<String> {
     let entries = |directory: PathBuf| {
         let entries =

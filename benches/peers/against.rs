@@ -1,4 +1,4 @@
-//! wgrad and other programs in turn, so that what else the machine does falls on all of them.
+//! Runs wgrad and other programs alternately, so that other load on the machine affects all of them.
 
 use std::process::{Command, Stdio};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::workload::Workload;
 
 /// Alternates this program and `peers` for `rounds` rounds of every workload, and prints medians over the rounds with their
-/// ratios as a Markdown table. Each process runs in an empty directory of its own.
+/// ratios as a Markdown table. Each process runs in its own empty directory.
 pub fn run(
     workloads: &[Workload],
     device: &str,
@@ -91,7 +91,7 @@ fn row(workload: Workload, lines: &[Value], reference: f64) -> String {
     )
 }
 
-/// Three digits or so; nothing for what a program does not report.
+/// A number with about three digits; empty for NaN, which stands for a missing value.
 fn short(x: f64) -> String {
     if x.is_nan() {
         return String::new();

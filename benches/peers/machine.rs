@@ -1,4 +1,4 @@
-//! What the operating system says about this process and the machine. Zero where there is no `/proc`.
+//! Memory and processor time of this process and the machine. Zero on systems without `/proc`.
 
 use std::fs::read_to_string;
 
@@ -23,7 +23,7 @@ impl Busy {
         // cpu user nice system idle iowait irq softirq steal
         let machine: f64 = [1, 2, 3, 6, 7, 8].map(|i| number(all, i)).iter().sum();
         let stat = read_to_string("/proc/self/stat").unwrap_or_default();
-        // The name may hold anything; the state behind it is field 0.
+        // The name may contain any character; field 0 is the state, which follows it.
         let after_name = stat.rsplit(')').next().unwrap_or_default();
         let own = number(after_name, 11) + number(after_name, 12);
         // Ticks of 10 ms.

@@ -1,5 +1,5 @@
-//! Training steps of the library's networks timed as other frameworks time theirs: the same sizes, starting numbers, data and
-//! protocol, and the losses checked against a float64 reference.
+//! Times training steps of the library's networks for comparison with other frameworks: sizes, initial values, data and
+//! protocol are the same, and losses are checked against a float64 reference.
 //!
 //! ```text
 //! cargo bench --bench peers -- --workload resnet20 --device cpu
@@ -40,7 +40,7 @@ struct Cli {
     #[arg(long)]
     json: bool,
 
-    /// Seconds to time steps for, at least
+    /// Minimum seconds over which steps are timed
     #[arg(long, default_value_t = 6.0)]
     seconds: f64,
 
@@ -49,11 +49,11 @@ struct Cli {
     #[arg(long)]
     against: Vec<String>,
 
-    /// How often each takes its turn
+    /// Number of rounds in which each program runs once
     #[arg(long, default_value_t = 5)]
     rounds: usize,
 
-    /// Given by cargo bench.
+    /// Passed by cargo bench.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -90,12 +90,12 @@ fn one(cli: &Cli, workload: Workload, started: Instant) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A process each: the first step and the peak of memory are the workload's own.
+/// Runs each workload in its own process, so that the first step and the peak memory are its own.
 fn each(workloads: &[Workload]) -> Result<ExitCode> {
     let own = std::env::current_exe().context("the path of this program")?;
     let mut code = ExitCode::SUCCESS;
     for workload in workloads {
-        // The last `--workload` counts.
+        // Replaces the given `--workload`.
         let mut arguments: Vec<String> = std::env::args().skip(1).collect();
         let at = arguments.iter().position(|a| a.starts_with("--workload"));
         if let Some(at) = at {

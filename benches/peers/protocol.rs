@@ -1,4 +1,4 @@
-//! Timing: the first step by itself, some to warm up, then one by one.
+//! The timing protocol: the first step on its own, warm-up steps, then steps timed one by one.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -11,13 +11,13 @@ use crate::machine::{self, Busy};
 use crate::workload::Workload;
 
 pub struct Options {
-    /// Time steps at least this long.
+    /// Minimum seconds over which steps are timed.
     pub seconds: f64,
     /// When the process began.
     pub started: Instant,
 }
 
-/// The loss reported is that of this step, after as many updates.
+/// The step whose loss is reported: that after this many updates.
 const LOSS_STEP: usize = 10;
 const MOST_STEPS: usize = 2000;
 const MOST_SECONDS: f64 = 60.0;
@@ -27,12 +27,12 @@ pub struct Run {
     workload: Workload,
     params: usize,
     setup_ms: f64,
-    /// Of the first step.
+    /// Time of the first step.
     first_ms: f64,
-    /// Of the timed steps, sorted.
+    /// Times of the timed steps, sorted.
     timed_ms: Vec<f64>,
     pub losses: Vec<f32>,
-    /// Of this process and of others.
+    /// Cores used on average by this process and by others.
     cores: [f64; 2],
     launches: u64,
     compiles: u64,

@@ -1,15 +1,15 @@
-//! The losses that the work must give.
+//! The expected losses of the workloads.
 
 use std::collections::HashMap;
 
 use crate::workload::Workload;
 
-/// Of the first loss, which only the forward pass enters.
+/// Relative tolerance of the first loss, which depends only on the forward pass.
 const FIRST: f64 = 1e-4;
-/// Of later losses, a step: steep curves amplify rounding. PyTorch's own channels-last ResNet-18 is 3.4 % off at step 10.
+/// Relative tolerance of later losses per step: training amplifies rounding. PyTorch's own channels-last ResNet-18 is 3.4 % off at step 10.
 const LATER: f64 = 5e-3;
 
-/// Compares the losses of the first steps with float64 PyTorch's.
+/// Compares the losses of the first steps with those of PyTorch in float64.
 pub fn check(workload: Workload, losses: &[f32]) -> Result<(), String> {
     let curves: HashMap<String, Vec<f64>> =
         serde_json::from_str(include_str!("reference.json")).expect("the reference is valid");

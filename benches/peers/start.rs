@@ -1,4 +1,4 @@
-//! The numbers that every framework starts from: a counter-based generator, so that loss curves can be compared.
+//! Initial values and data that are equal in all frameworks, from a counter-based generator, so that losses can be compared.
 
 use wgrad::prelude::*;
 
@@ -13,14 +13,14 @@ fn uniform(seed: u32, i: u32) -> f64 {
     f64::from(h >> 8) / 16_777_216.0
 }
 
-/// Uniform in `[-scale, scale)`.
+/// A tensor of uniform values in `[-scale, scale)`.
 pub fn centred(device: &Device, seed: u32, shape: &[usize], scale: f64) -> wgrad::Result<Tensor> {
     let count = shape.iter().product::<usize>() as u32;
     let values: Vec<f32> = (0..count).map(|i| ((2.0 * uniform(seed, i) - 1.0) * scale) as f32).collect();
     Tensor::from_slice(device, &values, shape)
 }
 
-/// Uniform in `0..classes`.
+/// A tensor of uniform integers in `0..classes`.
 pub fn integers(device: &Device, seed: u32, shape: &[usize], classes: usize) -> wgrad::Result<Tensor> {
     let count = shape.iter().product::<usize>() as u32;
     let values: Vec<i32> = (0..count).map(|i| (uniform(seed, i) * classes as f64) as i32).collect();
@@ -35,8 +35,8 @@ pub fn inputs(device: &Device, shape: &[usize]) -> wgrad::Result<Tensor> {
 pub const INPUTS: u32 = 1000;
 pub const TARGETS: u32 = 1001;
 
-/// Gives trainable parameter number k, where it is a matrix or kernel, uniform values within `scale(shape)` from stream k + 1. Biases
-/// become 0, and norms keep what they start with.
+/// Initialises parameters: matrices and filters get uniform values in `[-scale(shape), scale(shape))`, from stream k + 1 for trainable
+/// parameter k. Biases become 0; norms keep their values.
 pub fn parameters(params: &Params, scale: impl Fn(&[usize]) -> f64) -> wgrad::Result<()> {
     for (k, param) in params.trainable().into_iter().enumerate() {
         let shape = param.value().shape().to_vec();
@@ -48,7 +48,7 @@ pub fn parameters(params: &Params, scale: impl Fn(&[usize]) -> f64) -> wgrad::Re
     Ok(())
 }
 
-/// Connections into a unit of `[out, in, k..]`.
+/// The fan-in of a weight `[out, in, k..]`.
 pub fn fan_in(shape: &[usize]) -> f64 {
     shape[1..].iter().product::<usize>() as f64
 }

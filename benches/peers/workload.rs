@@ -1,4 +1,4 @@
-//! What is timed.
+//! The timed workloads.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ use crate::start::{self, fan_in};
 const STEPS: usize = 64;
 /// Tokens of the GPT's sequences.
 const CONTEXT: usize = 128;
-/// Different characters of the LSTM's and the GPT's texts.
+/// Number of different characters in the texts of the LSTM and the GPT.
 const VOCABULARY: usize = 65;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Workload {
     Gpt,
 }
 
-/// Does one whole step and gives its loss.
+/// Runs one whole step and returns its loss.
 pub type Step = Box<dyn FnMut() -> wgrad::Result<f32>>;
 
 impl Workload {
@@ -52,7 +52,7 @@ impl Workload {
         }
     }
 
-    /// Images, tokens or products a step.
+    /// Images, tokens or products per step.
     pub fn items(self) -> usize {
         self.batch()
             * match self {
@@ -94,7 +94,7 @@ impl Workload {
                 let options = RnnOptions { batch_first: true, ..RnnOptions::default() };
                 let net = Lstm::new(&params.path("lstm"), inputs, hidden, options);
                 let head = Linear::new(&params.path("head"), hidden, VOCABULARY);
-                // Only the sum of two biases acts; other frameworks train one.
+                // Only the sum of the two biases has an effect; other frameworks train one of them.
                 params.freeze("lstm.bias_hh_l0");
                 start::parameters(&params, |_| 1.0 / (hidden as f64).sqrt())?;
                 let x = start::inputs(device, &[batch, STEPS, inputs])?;
@@ -123,7 +123,7 @@ fn product(device: &Device) -> wgrad::Result<Step> {
     let a = start::inputs(device, &shape)?;
     let b = start::centred(device, start::TARGETS, &shape, 3f64.sqrt())?;
     Ok(Box::new(move || {
-        // Held while its first element is read, so that all of it is computed.
+        // `c` is alive while its first element is read, so that all of it is computed.
         let c = a.matmul(&b);
         c.narrow(0, 0, 1).narrow(1, 0, 1).item()
     }))

@@ -17,18 +17,18 @@ use wgrad::train::{
 
 use options::{Options, Switch};
 
-/// Probability taken from the label and shared among all classes (label smoothing).
+/// Label smoothing: the probability that is spread evenly over all classes.
 const SMOOTHING: f32 = 0.1;
 
-/// Epochs at the end whose images are not moved any more, as they are not in the test set.
+/// The last epochs, whose images are not cropped at random, as in the test set.
 const WHOLE: usize = 2;
 
-/// Muon's rate for filters, in rates of the others. Its steps have a norm of their own, whatever the gradients'.
+/// Muon's rate for filters, relative to the others' rate: its updates have a fixed norm, whatever the norm of the gradients.
 const FILTERS: f32 = 0.25;
 
 const MOMENTUM: f32 = 0.9;
 
-/// What the history calls it.
+/// The name of the figure in the history.
 const TEST_ACCURACY: &str = "test accuracy";
 
 fn main() -> Result<()> {
@@ -91,7 +91,7 @@ fn download() -> Result<Dataset> {
     )
 }
 
-/// The training images: moved and mirrored at random, but for the last epochs.
+/// The training images: flipped at random, and cropped at random except in the last epochs.
 struct Images {
     moved: Loader,
     whole: Loader,
@@ -154,8 +154,8 @@ impl Task for Cifar {
     }
 }
 
-/// Muon (Jordan et al. 2024) learns the filters of convolutions: a ResNet-20 gets further with it in two epochs than with SGD in
-/// three. Scales and shifts of norms and the last layer are left to SGD with Nesterov's momentum.
+/// Muon (Jordan et al. 2024) for the filters of convolutions: a ResNet-20 gets further with it in two epochs than with SGD in three.
+/// SGD with Nesterov momentum for the scales and shifts of norms and the last layer.
 fn optimizer(params: &Params) -> impl Optimize {
     let is_filter = |p: &Param| p.value().rank() == 4;
     let filters = Muon::new(params).momentum(MOMENTUM).weight_decay(0.0).only(is_filter);
@@ -188,7 +188,7 @@ fn report(options: &Options, task: &Cifar, trainer: &Trainer, ended: &Ended, per
     let title = format!("{}: {:.2} % test accuracy", options.model, 100.0 * accuracy);
     RunReport::of(run, history).write(run.join("report.html"))?;
     plot::curves(run.join("curves.png"), &title, &history.panels())?;
-    // A prime stride mixes the classes, whether images are sorted by class or take turns.
+    // A prime stride mixes the classes, whether images are sorted by class or classes alternate.
     let (set, count) = (task.test.set(), task.test.set().len());
     let shown = set.subset((0..count.min(40)).map(|i| i * 7919 % count))?;
     let loader = Loader::new(Arc::new(shown.clone()), task.test.options().clone())?;

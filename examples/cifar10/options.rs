@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
 
-/// Trains a residual network on CIFAR-10, or on anything like it.
+/// Trains a residual network on CIFAR-10 or a similar dataset.
 ///
 /// Without --data it trains on a built-in synthetic set of ten shapes, so that it runs anywhere at once.
 #[derive(Debug, Parser, Serialize)]
@@ -28,7 +28,7 @@ pub struct Options {
     #[arg(long)]
     pub epochs: Option<usize>,
 
-    /// Images a step
+    /// Images per step
     #[arg(long, default_value_t = 128)]
     pub batch: usize,
 
@@ -40,15 +40,15 @@ pub struct Options {
     #[arg(long, default_value_t = 0.3)]
     pub lr: f32,
 
-    /// What initial weights, order and augmentation are drawn from
+    /// Seed of initial weights, order and augmentation
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 
-    /// Random crops (padding 4, but for the last two epochs) and flips
+    /// Random crops (padding 4, except in the last two epochs) and flips
     #[arg(long, value_enum, default_value_t = Switch::On)]
     pub augment: Switch,
 
-    /// Where weights, pictures and logs go
+    /// Directory for weights, pictures and logs
     #[arg(long, default_value = "out/cifar10")]
     pub out: PathBuf,
 
@@ -56,11 +56,11 @@ pub struct Options {
     #[arg(long)]
     pub steps: Option<usize>,
 
-    /// Go on from the newest checkpoint in the output directory
+    /// Resume from the newest checkpoint in the output directory
     #[arg(long)]
     pub resume: bool,
 
-    /// Print nothing on standard output but the final JSON line
+    /// Print only the final JSON line on standard output
     #[arg(long)]
     pub json: bool,
 }

@@ -44,7 +44,7 @@ fn main() -> Result<()> {
     report(&options, &params, &digits, &test, &trainer, &ended)
 }
 
-/// The loaders for training and testing, and a network with a set for validation.
+/// The loaders for training and testing, and the task: a network with a validation set.
 fn divide(
     options: &Options,
     device: Device,
@@ -63,7 +63,7 @@ fn divide(
     };
     let like = LoaderOptions::train(options.batch, normalize.clone());
     let shuffled = Loader::new(Arc::new(train), LoaderOptions { seed: options.seed, ..like })?;
-    // Larger batches where nothing is learned: they are faster.
+    // Larger batches for evaluation: they are faster.
     let in_order = |set| Loader::new(Arc::new(set), LoaderOptions::eval(256, normalize.clone()));
     Ok((shuffled, in_order(test)?, Digits { device, net, validation: in_order(validation)? }))
 }
@@ -73,7 +73,7 @@ enum Network {
     Mlp(Mlp),
 }
 
-/// A network that classifies digits.
+/// A network that classifies digits, and its validation set.
 struct Digits {
     device: Device,
     net: Network,
@@ -143,7 +143,7 @@ fn report(
     Ok(())
 }
 
-/// Forty images with their answers: wrong ones first.
+/// Forty images with their answers, wrong ones first.
 fn interesting(set: &ImageSet, answers: &[u32]) -> Result<(ImageSet, Vec<u32>)> {
     let mut order: Vec<usize> = (0..set.len()).collect();
     order.sort_by_key(|&i| set.labels()[i] == answers[i]);

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
 
-/// Trains a small network on MNIST, or on anything in its format.
+/// Trains a small network on MNIST, or on another dataset in its format.
 ///
-/// Without --data it trains on drawn digits, so that it runs anywhere at once.
+/// Without --data it trains on synthetic digits, so that it runs anywhere at once.
 #[derive(Debug, Parser, Serialize)]
 #[command(name = "mnist", version)]
 pub struct Options {
@@ -20,11 +20,11 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t = Kind::Cnn)]
     pub model: Kind,
 
-    /// Passes over the training set [default: 10; 3 on the drawn digits]
+    /// Passes over the training set [default: 10; 3 on synthetic digits]
     #[arg(long)]
     pub epochs: Option<usize>,
 
-    /// Images a step
+    /// Images per step
     #[arg(long, default_value_t = 32)]
     pub batch: usize,
 
@@ -32,7 +32,7 @@ pub struct Options {
     #[arg(long, default_value_t = 1e-3)]
     pub lr: f32,
 
-    /// Share of the training images, the last ones, that are kept for validation
+    /// Share of the training images, taken from the end, for validation
     #[arg(long, default_value_t = 0.2)]
     pub validation: f64,
 
@@ -40,19 +40,19 @@ pub struct Options {
     #[arg(long, default_value = "auto")]
     pub device: String,
 
-    /// What initial weights and order are drawn from
+    /// Seed of initial weights and order
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 
-    /// Where weights, pictures and logs go
+    /// Directory for weights, pictures and logs
     #[arg(long, default_value = "out/mnist")]
     pub out: PathBuf,
 
-    /// Go on from the newest checkpoint in the output directory
+    /// Resume from the newest checkpoint in the output directory
     #[arg(long)]
     pub resume: bool,
 
-    /// Print nothing on standard output but the final JSON line
+    /// Print only the final JSON line on standard output
     #[arg(long)]
     pub json: bool,
 }

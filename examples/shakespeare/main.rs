@@ -14,10 +14,10 @@ use wgrad::train::{Clip, Console, Ended, Goal, Interrupt, Outcome, Run, Task, Tr
 use network::Network;
 use options::Options;
 
-/// What the history calls the loss on the validation part.
+/// The name of the validation loss in the history.
 const VALIDATION: &str = "validation loss";
 
-/// Steps that a training loss is averaged over.
+/// Number of steps over which the training loss is averaged.
 const RECENT: usize = 100;
 
 fn main() -> Result<()> {
@@ -67,7 +67,7 @@ fn main() -> Result<()> {
     report(&options, &params, &trainer, &ended, tokens)
 }
 
-/// What samples begin with.
+/// The beginning of the samples.
 fn prompt(options: &Options, text: &Text) -> Result<String> {
     let prompt = match &options.prompt {
         Some(prompt) => prompt.clone(),
@@ -79,7 +79,7 @@ fn prompt(options: &Options, text: &Text) -> Result<String> {
     Ok(prompt)
 }
 
-/// The part to train on, and a network with the part for validation.
+/// The training part of the text, and the task: a network with the validation part.
 fn divide(options: &Options, text: &Text, params: &Params) -> Result<(Windows, Language)> {
     for (name, value) in [
         ("--context", options.context),
@@ -96,7 +96,7 @@ fn divide(options: &Options, text: &Text, params: &Params) -> Result<(Windows, L
 }
 
 fn optimizer(options: &Options, params: &Params) -> Adam {
-    // Biases and what scales a normalisation keep their size.
+    // Biases and scales of normalisations are not decayed.
     AdamW::new(params).betas(0.9, 0.99).weight_decay(options.weight_decay).group("*bias*", 0.0, 1.0).group(
         "*ln*.weight",
         0.0,
@@ -104,7 +104,7 @@ fn optimizer(options: &Options, params: &Params) -> Adam {
     )
 }
 
-/// A network that predicts the next character.
+/// A network that predicts the next character, and its validation text.
 struct Language {
     device: Device,
     net: Network,

@@ -33,7 +33,7 @@ impl Network {
         })
     }
 
-    /// Mean cross-entropy, in nats a character, of predicting `next [N, T]` from `tokens [N, T]`.
+    /// Mean cross-entropy, in nats per character, of predicting `next [N, T]` from `tokens [N, T]`.
     pub fn loss(&self, tokens: &Tensor, next: &Tensor, mode: Mode) -> Tensor {
         let logits = match self {
             Network::Gpt(net) => net.forward(tokens, mode),

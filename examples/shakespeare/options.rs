@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
 
-/// Trains a character-level language model on a text, and writes in its manner.
+/// Trains a character-level language model on a text, and samples from it.
 ///
 /// Without --data it learns a small made-up language, so that it runs anywhere at once.
 #[derive(Debug, Parser, Serialize)]
 #[command(name = "shakespeare", version)]
 pub struct Options {
-    /// A UTF-8 text, of which the last tenth is for validation
+    /// A UTF-8 text; its last tenth is for validation
     #[arg(long)]
     pub data: Option<PathBuf>,
 
@@ -27,11 +27,11 @@ pub struct Options {
     #[arg(long)]
     pub stop: Option<usize>,
 
-    /// Go on from the checkpoint in the output directory
+    /// Resume from the checkpoint in the output directory
     #[arg(long)]
     pub resume: bool,
 
-    /// Windows a step [default: 16, lstm: 32]
+    /// Windows per step [default: 16, lstm: 32]
     #[arg(long)]
     pub batch: Option<usize>,
 
@@ -51,19 +51,19 @@ pub struct Options {
     #[arg(long, default_value_t = 4)]
     pub heads: usize,
 
-    /// Highest learning rate: a linear warm-up leads to it, a cosine from it to a tenth [default: 0.002, lstm: 0.004]
+    /// Highest learning rate, after a linear warm-up; a cosine then lowers it to a tenth [default: 0.002, lstm: 0.004]
     #[arg(long)]
     pub lr: Option<f32>,
 
-    /// Steps of the warm-up, at most a tenth of all
+    /// Warm-up steps, at most a tenth of all steps
     #[arg(long, default_value_t = 200)]
     pub warmup: usize,
 
-    /// Decay of matrices by AdamW
+    /// AdamW's weight decay of matrices
     #[arg(long, default_value_t = 0.1)]
     pub weight_decay: f32,
 
-    /// Gradients are scaled down to this joint norm
+    /// Maximum joint norm of the gradients
     #[arg(long, default_value_t = 1.0)]
     pub clip: f32,
 
@@ -71,11 +71,11 @@ pub struct Options {
     #[arg(long, default_value_t = 500)]
     pub validate_every: usize,
 
-    /// What samples begin with; its characters must occur in the text [default: a newline, or the text's first character]
+    /// Beginning of the samples; its characters must occur in the text [default: a newline, or the text's first character]
     #[arg(long)]
     pub prompt: Option<String>,
 
-    /// Characters of a sample
+    /// Characters per sample
     #[arg(long, default_value_t = 400)]
     pub length: usize,
 
@@ -87,15 +87,15 @@ pub struct Options {
     #[arg(long, default_value = "auto")]
     pub device: String,
 
-    /// What initial weights, windows and samples are drawn from
+    /// Seed of initial weights, windows and samples
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 
-    /// Where weights, pictures and logs go
+    /// Directory for weights, pictures and logs
     #[arg(long, default_value = "out/shakespeare")]
     pub out: PathBuf,
 
-    /// Print nothing on standard output but the final JSON line
+    /// Print only the final JSON line on standard output
     #[arg(long)]
     pub json: bool,
 }
@@ -111,7 +111,7 @@ impl Options {
         self.steps.unwrap_or(if self.data.is_some() { 8000 } else { 400 })
     }
 
-    /// The first of two defaults is the transformer's, the second the recurrent network's.
+    /// The given value, or the default for the transformer or the recurrent network.
     fn or<T>(&self, given: Option<T>, gpt: T, lstm: T) -> T {
         given.unwrap_or(if self.model == Kind::Gpt { gpt } else { lstm })
     }

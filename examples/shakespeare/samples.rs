@@ -1,4 +1,4 @@
-//! What a trained network writes.
+//! Samples of a trained network.
 
 use anyhow::Result;
 use wgrad::data::Text;
@@ -7,7 +7,7 @@ use wgrad::models::Sampler;
 use crate::network::Network;
 use crate::options::Options;
 
-/// Texts by several ways of choosing characters, each under a line that names the way.
+/// Texts from several decoding methods, each under a line that names the method.
 pub fn write(options: &Options, text: &Text, net: &Network, prompt: &str) -> Result<String> {
     let tokens = text.encode(prompt)?;
     let sampler = || Sampler::new(options.seed);
@@ -21,7 +21,7 @@ pub fn write(options: &Options, text: &Text, net: &Network, prompt: &str) -> Res
         let written = net.generate(&tokens, options.length, &mut sampler)?;
         all += &format!("--- {name} ---\n{prompt}{}\n\n", text.decode(&written));
     }
-    // Beam search soon goes round in circles: a shorter text shows it.
+    // Beam search soon repeats itself, so a shorter text is enough.
     let found = net.search(&tokens, options.length.div_ceil(4), options.beams)?;
     all += &format!("--- beam search, {} beams ---\n{prompt}{}\n", options.beams, text.decode(&found));
     Ok(all)

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 /// An example that `cargo test` has built, writing to `out`.
 pub struct Example {
     pub name: &'static str,
-    /// Options of every run.
+    /// Options common to all runs.
     pub args: &'static [&'static str],
 }
 
@@ -17,7 +17,7 @@ impl Example {
         profile.join("examples").join(format!("{}{}", self.name, std::env::consts::EXE_SUFFIX))
     }
 
-    /// Runs it; options in `args` take the place of the usual ones.
+    /// Runs the example; options in `args` override the common ones.
     pub fn run(&self, out: &Path, args: &[&str]) -> Output {
         let mut command = Command::new(self.path());
         command.env_remove("WGRAD_DEVICE").env_remove("RUST_BACKTRACE").arg("--json").arg("--out").arg(out);
@@ -27,7 +27,7 @@ impl Example {
         command.args(args).output().expect("cargo test builds the examples")
     }
 
-    /// Its figures.
+    /// Runs the example, which must succeed, and returns its figures.
     pub fn passes(&self, out: &Path, args: &[&str]) -> serde_json::Value {
         let output = self.run(out, args);
         let (said, complained) =
@@ -36,12 +36,12 @@ impl Example {
         serde_json::from_str(said.trim()).expect("with --json, one line of JSON on standard output")
     }
 
-    /// What it complains about.
+    /// Runs the example, which must fail, and returns its error message.
     pub fn fails(&self, out: &Path, args: &[&str]) -> String {
         let output = self.run(out, args);
         let complained = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{args:?}: {complained}");
-        // Drivers may say something first.
+        // Drivers may print messages first.
         let explained = complained.lines().any(|line| line.starts_with("Error: "));
         assert!(explained && !complained.contains("panicked"), "{complained}");
         complained

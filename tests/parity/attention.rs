@@ -25,7 +25,7 @@ fn scaled_dot_product(c: &Call) -> Tensor {
     q.scaled_dot_product_attention(k, v, c.find("attn_mask"), causal, scale)
 }
 
-/// The layers have the batch first.
+/// The input with the batch first, as the layers expect it.
 fn turned(c: &Call, x: &Tensor) -> Tensor {
     if c.attrs.flag("batch_first") { x.clone() } else { x.transpose(0, 1) }
 }
@@ -46,7 +46,7 @@ fn multi_head(c: &Call) -> Answer {
     let layer = MultiheadAttention::with(&params, width, heads, options);
     c.set(&params);
     let [q, k, v] = ["query", "key", "value"].map(|name| c.named(name));
-    // One tensor stays one.
+    // Inputs that are the same tensor stay the same after the transposition.
     let (q, k, v) = if q.same(k) && q.same(v) {
         let x = turned(c, q);
         (x.clone(), x.clone(), x)

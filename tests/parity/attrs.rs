@@ -1,4 +1,4 @@
-//! Attributes of a case. They remember what was read, so that none is ignored.
+//! Attributes of a case. Reads are recorded, so that no attribute is silently ignored.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -21,7 +21,7 @@ impl Attrs {
         self.values.get(key).filter(|v| !v.is_null())
     }
 
-    /// An attribute that nobody asked for.
+    /// An attribute that was never read.
     pub fn unread(&self) -> Option<&str> {
         let read = self.read.borrow();
         self.values
@@ -73,7 +73,7 @@ impl Attrs {
         Some(sizes.into_iter().map(|n| usize::try_from(n).expect("sizes are not negative")).collect())
     }
 
-    /// A size for each of `D` dimensions; a single one holds for all.
+    /// A size for each of `D` dimensions; a single size applies to all.
     pub fn each<const D: usize>(&self, key: &str) -> Option<[usize; D]> {
         self.sizes(key).map(|s| match s[..] {
             [n] => [n; D],
@@ -90,13 +90,13 @@ impl Attrs {
         self.doubles(key).map(|values| values.into_iter().map(|x| x as f32).collect())
     }
 
-    /// The attributes inside of one.
+    /// The nested attributes of `key`.
     pub fn inner(&self, key: &str) -> Option<Attrs> {
         self.get(key)
             .map(|v| Attrs::new(v.as_object().unwrap_or_else(|| panic!("attribute {key} is {v}")).clone()))
     }
 
-    /// The list of attribute sets in one.
+    /// The list of nested attributes of `key`.
     pub fn list(&self, key: &str) -> Option<Vec<Attrs>> {
         let set = |v: &Value| Attrs::new(v.as_object().expect("a list of attribute sets").clone());
         self.get(key).map(|v| {

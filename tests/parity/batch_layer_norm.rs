@@ -17,7 +17,7 @@ pub fn run(c: &Call) -> Option<Answer> {
     }
 }
 
-/// Weight and bias; ones and zeros where a case has none.
+/// Weight and bias; ones and zeros if a case has none.
 fn affine(c: &Call, shape: &[usize]) -> [Tensor; 2] {
     let weight = c.find("weight").cloned().unwrap_or_else(|| Tensor::ones(c.device, shape));
     let bias = c.find("bias").cloned().unwrap_or_else(|| Tensor::zeros(c.device, shape));

@@ -45,7 +45,7 @@ pub fn run(c: &Call) -> Option<Answer> {
     Some(Ok(vec![y]))
 }
 
-/// Bounds are attributes or inputs, and either may be missing.
+/// Clamps to bounds that are attributes or inputs; either bound may be missing.
 fn clamp(c: &Call, x: &Tensor) -> Tensor {
     let x = match (c.attrs.float("min"), c.find("min")) {
         (Some(min), _) => x.clamp_min(min),

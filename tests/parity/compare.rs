@@ -4,13 +4,13 @@ use autograd::{DType, Tensor};
 
 use super::fixtures::{Array, Data};
 
-/// How a tensor agrees with the reference.
+/// The agreement of a tensor with the reference.
 #[derive(Clone, Debug)]
 pub struct Check {
     pub tensor: String,
-    /// The largest error over what is allowed.
+    /// The largest error divided by the allowed one.
     pub ratio: f64,
-    /// Where that is.
+    /// Where the largest error is.
     pub detail: String,
 }
 
@@ -30,7 +30,7 @@ impl std::fmt::Display for Check {
     }
 }
 
-/// Floats agree within `atol + rtol * |reference|`, NaN with NaN, infinities with their sign; integers and bools exactly.
+/// Compares a tensor with the reference: floats within `atol + rtol * |reference|`, NaN with NaN, infinities with sign; others exactly.
 pub fn compare(name: &str, got: &Tensor, want: &Array, rtol: f32, atol: f32) -> Check {
     if got.shape() != want.shape {
         return Check::new(name, f64::INFINITY, format!("shape {:?} for {:?}", got.shape(), want.shape));
@@ -60,7 +60,7 @@ fn exact<T: PartialEq + std::fmt::Debug>(name: &str, got: &[T], want: &[T]) -> C
     }
 }
 
-/// The worst element.
+/// Compares values, and returns the element with the largest error.
 pub fn worst(name: &str, got: &[f32], want: &[f32], rtol: f32, atol: f32) -> Check {
     assert_eq!(got.len(), want.len(), "{name}: number of values");
     let ratio = |(&g, &w): (&f32, &f32)| -> f64 {

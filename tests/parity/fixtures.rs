@@ -66,6 +66,8 @@ impl File {
         self.0.get(name)
     }
 
+    /// The tensor called `name`.
+    ///
     /// # Panics
     /// When the file has no such tensor.
     pub fn array(&self, name: &str) -> &Array {
@@ -84,13 +86,13 @@ pub struct Case {
     pub attrs: Map<String, Value>,
     pub inputs: Vec<String>,
     pub outputs: Vec<String>,
-    /// Gradients that are fed in, `d<output>`.
+    /// Names of the upstream gradients, `d<output>`.
     pub upstream: Vec<String>,
-    /// Gradients to check, `d<input>`.
+    /// Names of the gradients to check, `d<input>`.
     pub grads: Vec<String>,
     pub rtol: f32,
     pub atol: f32,
-    /// A file of the case's own.
+    /// A separate file of this case.
     pub file: Option<String>,
 }
 

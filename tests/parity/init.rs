@@ -8,7 +8,7 @@ use super::call::Unsupported;
 use super::compare::Check;
 use super::fixtures::Case;
 
-/// Draws with several seeds: mean, deviation and bounds.
+/// Checks mean, deviation and bounds of draws with several seeds.
 pub fn run(case: &Case) -> Result<Vec<Check>, Unsupported> {
     let a = Attrs::new(case.attrs.clone());
     let kwargs = a.inner("kwargs").unwrap_or_else(|| Attrs::new(Default::default()));
@@ -17,9 +17,9 @@ pub fn run(case: &Case) -> Result<Vec<Check>, Unsupported> {
     let (mean, std) = (a.double("mean").expect("mean"), a.double("std").expect("std"));
     let (low, high) = (a.double("low"), a.double("high"));
     let gram = a.double("gram_diagonal");
-    // Which side is orthonormal follows from the shape.
+    // Marked as read: the shape and `std` already determine these.
     for key in ["fan_in", "fan_out", "orthonormal"] {
-        a.get(key); // what the deviation follows from
+        a.get(key);
     }
     if let Some(key) = a.unread().or_else(|| kwargs.unread()) {
         return Err(Unsupported(format!("{} with {key}", case.op)));
@@ -31,7 +31,7 @@ pub fn run(case: &Case) -> Result<Vec<Check>, Unsupported> {
         let got = values.iter().sum::<f64>() / n;
         let spread = (values.iter().map(|v| (v - got).powi(2)).sum::<f64>() / n).sqrt();
         let allowed = 5.0 * std / n.sqrt();
-        // A bound is rounded to f32.
+        // Allows for bounds rounded to f32.
         let room = 1e-6 * std;
         let below = low.map_or(0.0, |low| low - values.iter().copied().fold(f64::INFINITY, f64::min));
         let above = high.map_or(0.0, |high| values.iter().copied().fold(f64::NEG_INFINITY, f64::max) - high);
@@ -55,7 +55,7 @@ pub fn run(case: &Case) -> Result<Vec<Check>, Unsupported> {
     Ok(all)
 }
 
-/// How far the products of the rows, or of the columns where these are fewer, are from `diagonal` times the unit matrix.
+/// How far the Gram matrix of the rows, or of the columns if these are fewer, is from `diagonal` times the identity.
 fn gram_error(values: &[f64], rows: usize, diagonal: f64) -> f64 {
     let columns = values.len() / rows;
     let (few, long) = (rows.min(columns), rows.max(columns));

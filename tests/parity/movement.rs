@@ -55,7 +55,7 @@ pub fn run(c: &Call) -> Option<Answer> {
             x.index_add(dim("dim", 0), c.named("index"), &source)
         }
         "sort" => {
-            a.flag("stable"); // always
+            a.flag("stable"); // sorts are always stable
             let (values, indices) = x.sort(dim("dim", -1), a.flag("descending"));
             return Some(Ok(vec![values, indices]));
         }
@@ -64,7 +64,7 @@ pub fn run(c: &Call) -> Option<Answer> {
             x.argsort(dim("dim", -1), a.flag("descending"))
         }
         "topk" => {
-            a.flag("sorted"); // always
+            a.flag("sorted"); // results are always sorted
             let largest = a.get("largest").is_none_or(|v| v.as_bool() == Some(true));
             let (values, indices) = x.topk(a.size("k").expect("k"), dim("dim", -1), largest);
             return Some(Ok(vec![values, indices]));
@@ -109,18 +109,18 @@ pub fn run(c: &Call) -> Option<Answer> {
     Some(Ok(vec![y]))
 }
 
-/// A position that may count from the end.
+/// Resolves a position that may count from the end.
 fn from_end(position: isize, size: usize) -> usize {
     if position < 0 { size - position.unsigned_abs() } else { position as usize }
 }
 
-/// A shape in which one size may be -1.
+/// Resolves a shape in which one size may be -1.
 fn inferred(x: &Tensor, shape: &[isize]) -> Vec<usize> {
     let known: usize = shape.iter().filter(|&&n| n >= 0).map(|&n| n as usize).product();
     shape.iter().map(|&n| usize::try_from(n).unwrap_or_else(|_| x.numel() / known.max(1))).collect()
 }
 
-/// A shape in which -1 keeps a size.
+/// Resolves a shape in which -1 keeps the size of `x`.
 fn kept(x: &Tensor, shape: &[isize]) -> Vec<usize> {
     let front = shape.len() - x.rank();
     let size = |(d, &n): (usize, &isize)| usize::try_from(n).unwrap_or_else(|_| x.shape()[d - front]);

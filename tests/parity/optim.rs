@@ -22,12 +22,12 @@ fn boxed<R: Rule + 'static>(a: &Attrs, opt: Optimizer<R>) -> Step {
     Box::new(move |gradients, lr| opt.step(gradients, lr))
 }
 
-/// torch's optimizer of a name.
+/// The optimizer that torch calls `name`.
 pub fn optimizer(name: &str, a: &Attrs, params: &Params) -> std::result::Result<Step, Unsupported> {
     let float = |key: &str, default: f32| a.float(key).unwrap_or(default);
     let double = |key: &str, default: f64| a.double(key).unwrap_or(default);
     let pair = |key: &str, default: [f32; 2]| a.floats(key).map_or(default, |v| [v[0], v[1]]);
-    // In double precision: what an optimizer takes as f64.
+    // In double precision, as optimizers take them as f64.
     let betas = || a.doubles("betas").map_or([0.9, 0.999], |b| [b[0], b[1]]);
     Ok(match name {
         "SGD" => boxed(
@@ -84,7 +84,7 @@ pub fn optimizer(name: &str, a: &Attrs, params: &Params) -> std::result::Result<
             Asgd::new(params).lambd(double("lambd", 1e-4)).alpha(double("alpha", 0.75)).t0(double("t0", 1e6)),
         ),
         "Adafactor" => {
-            // torch's own default of the first is f32's epsilon, written as None.
+            // torch's default of the first value is f32's epsilon, written as None.
             let eps = a.get("eps").and_then(|v| v.as_array());
             let at = |i: usize, default: f32| eps.and_then(|e| e[i].as_f64()).map_or(default, |e| e as f32);
             let [eps1, eps2] = [at(0, f32::EPSILON), at(1, 1e-3)];
@@ -92,7 +92,7 @@ pub fn optimizer(name: &str, a: &Attrs, params: &Params) -> std::result::Result<
             boxed(a, opt.eps(eps1, eps2).d(float("d", 1.0)))
         }
         "Muon" => {
-            // Always in f32; the cases in bf16 allow for that.
+            // Newton-Schulz is always in f32 here; the tolerances of the bf16 cases allow for that.
             a.get("newton_schulz_dtype");
             let adjust = match a.text("adjust_lr_fn") {
                 None | Some("original") => AdjustLr::Original,

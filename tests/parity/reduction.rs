@@ -55,7 +55,7 @@ fn correction(c: &Call) -> f32 {
     }
 }
 
-/// Along a dimension, or in the whole tensor.
+/// The position found along a dimension, or in the whole tensor.
 fn position(c: &Call, x: &Tensor, find: fn(&Tensor, isize, bool) -> Tensor) -> Tensor {
     let keep = c.attrs.flag("keepdim");
     match c.attrs.int("dim") {

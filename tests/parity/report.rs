@@ -6,7 +6,7 @@ use super::compare::Check;
 
 pub enum Outcome {
     Checked(Vec<Check>),
-    /// What the library does not have.
+    /// The missing feature of the library.
     Unsupported(String),
 }
 
@@ -23,10 +23,10 @@ impl Outcome {
     }
 }
 
-/// Of how many ops the narrowest passes are shown.
+/// The number of ops whose narrowest passes are shown.
 const NARROW: usize = 12;
 
-/// What became of a case on a device.
+/// The outcome of a case on a device.
 pub struct Entry {
     pub family: String,
     pub op: String,

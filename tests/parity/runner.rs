@@ -18,11 +18,11 @@ use super::{
 };
 
 thread_local! {
-    /// Where this thread panicked.
+    /// Message and location of the last panic of this thread.
     static PANIC: RefCell<String> = RefCell::default();
 }
 
-/// Who knows an op: each gives `None` for ops of the others.
+/// Functions that run ops; each returns `None` for ops that it does not have.
 const FAMILIES: [fn(&Call) -> Option<Answer>; 15] = [
     unary::run,
     binary::run,
@@ -51,7 +51,7 @@ pub fn run_all(fixtures: &Fixtures, devices: &[Device]) -> Vec<Entry> {
     for (d, device) in devices.iter().enumerate() {
         jobs.extend(fixtures.cases.iter().filter(|c| d == 0 || !on_host(c)).map(|c| (c, device)));
     }
-    // The longest first.
+    // Longest cases first.
     jobs.sort_by_key(|(case, _)| case.file.is_none());
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|info| PANIC.set(info.to_string().replace('\n', " "))));
@@ -120,7 +120,7 @@ fn call(fixtures: &Fixtures, case: &Case, device: &Device) -> Result<Vec<Check>,
     let mut results: Vec<(String, Tensor)> =
         case.outputs.iter().cloned().zip(outputs.iter().cloned()).collect();
     results.extend(gradients(fixtures, case, &call, &outputs));
-    // One plan for everything.
+    // Evaluates everything in one plan.
     evaluate(&results.iter().map(|(_, t)| t).collect::<Vec<_>>()).expect("evaluation");
     let check =
         |(name, got): &(String, Tensor)| compare(name, got, fixtures.array(case, name), case.rtol, case.atol);

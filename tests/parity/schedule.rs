@@ -46,7 +46,7 @@ fn rates(c: &Call, name: &str) -> Answer {
     Ok(vec![vector((0..steps).map(|k| schedule.lr(k)).collect())])
 }
 
-/// torch's scheduler of a name, on an optimizer with the rate `lr`; good for `steps` steps.
+/// The schedule that torch calls `name`, for an optimizer with the rate `lr`, valid for `steps` steps.
 fn schedule(name: &str, a: &Attrs, lr: f64, steps: usize) -> Result<Box<dyn Schedule>, Unsupported> {
     let gamma = || a.double("gamma").unwrap_or(0.1);
     let double = |key: &str, default: f64| a.double(key).unwrap_or(default);

@@ -44,7 +44,7 @@ fn forward(net: &str, x: &Tensor, c: &Call) -> Option<Tensor> {
     })
 }
 
-/// The inputs that a case differentiates by.
+/// The inputs with respect to which a case differentiates.
 fn wrt<'a>(c: &'a Call) -> Vec<(&'a str, &'a Tensor)> {
     let names = c.attrs.get("wrt").and_then(|v| v.as_array()).expect("wrt");
     let names = names.iter().map(|n| n.as_str().expect("names"));
@@ -53,7 +53,7 @@ fn wrt<'a>(c: &'a Call) -> Vec<(&'a str, &'a Tensor)> {
         .collect()
 }
 
-/// A first derivative, zero where there is none.
+/// A first derivative; zeros if there is none.
 fn derivative(g: Option<Tensor>, x: &Tensor) -> Tensor {
     g.unwrap_or_else(|| x.zeros_like())
 }
@@ -79,7 +79,7 @@ fn hessian_vector(c: &Call, y: Tensor) -> Vec<Tensor> {
     [loss].into_iter().chain(firsts).chain(products).collect()
 }
 
-/// `[outputs, inputs]` for vectors.
+/// The Jacobian `[outputs, inputs]` of a vector with respect to a vector.
 fn jacobian(y: &Tensor, x: &Tensor) -> Tensor {
     let unit = |i: usize| {
         let values: Vec<f32> = (0..y.numel()).map(|j| f32::from(u8::from(i == j))).collect();

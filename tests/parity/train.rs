@@ -1,4 +1,4 @@
-//! Whole trained models: the first forward and backward, and the losses of some steps.
+//! Training of whole models: the first forward and backward pass, and the losses of some steps.
 
 use autograd::{DType, Device, Tensor};
 use models::{
@@ -65,7 +65,7 @@ pub fn run(fixtures: &Fixtures, case: &Case, device: &Device) -> Result<Vec<Chec
     Ok(checks)
 }
 
-/// AdamW that decays the listed parameters only.
+/// AdamW that decays only the listed parameters.
 fn decaying(on: &[Value], a: &Attrs, params: &Params) -> Step {
     let betas = a.floats("betas").unwrap_or_else(|| vec![0.9, 0.999]);
     let decay = a.float("weight_decay").expect("weight_decay");
@@ -76,7 +76,7 @@ fn decaying(on: &[Value], a: &Attrs, params: &Params) -> Step {
 }
 
 struct Tolerances {
-    /// Relative and absolute.
+    /// Relative and absolute tolerance of the logits.
     logits: [f32; 2],
     gradient: f64,
     losses: Vec<f32>,
@@ -131,7 +131,7 @@ fn model(
     }))
 }
 
-/// From a batch's input to logits.
+/// Maps a batch's input to logits.
 type Classifier = Box<dyn Fn(&Tensor) -> Tensor>;
 
 /// A network whose loss is cross-entropy.
@@ -192,7 +192,7 @@ fn norm(values: impl IntoIterator<Item = f64>) -> f64 {
     values.into_iter().map(|v| v * v).sum::<f64>().sqrt()
 }
 
-/// Every gradient, or its first rows, by its distance, and the norms of all.
+/// Checks the distance of each gradient, or of its first rows, and the norms of all gradients.
 fn check_gradients(
     got: &[(String, Vec<f32>)],
     file: &File,
@@ -220,7 +220,7 @@ fn check_gradients(
     checks
 }
 
-/// Root mean squares of the whole state after the last step.
+/// Checks the root mean squares of the whole state after the last step.
 fn check_rms(params: &Params, a: &Attrs, tolerance: f64) -> Vec<Check> {
     let want = a.inner("rms_after").expect("rms_after");
     let mut checks = vec![];

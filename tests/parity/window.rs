@@ -34,7 +34,7 @@ pub fn run(c: &Call) -> Option<Answer> {
     })
 }
 
-/// An attribute for every dimension, or what it is without.
+/// An attribute with a value for each dimension, or `default`.
 fn sizes<const D: usize>(c: &Call, key: &str, default: usize) -> [usize; D] {
     c.attrs.each(key).unwrap_or([default; D])
 }

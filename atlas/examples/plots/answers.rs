@@ -1,4 +1,4 @@
-//! Scores against labels, and where attention looks.
+//! Scores against labels, and attention weights.
 
 use anyhow::Result;
 use wgrad::prelude::*;
@@ -7,7 +7,7 @@ use wgrad::train::plot::{Bars, Field, Figure, Panel, Series};
 
 use crate::digits::Digits;
 
-/// ROC, precision-recall and reliability of a digit classifier that is asked for one digit at a time.
+/// ROC, precision-recall and reliability curves of a digit classifier, one class against the rest.
 pub fn scores(digits: &Digits) -> Result<Figure<'static>> {
     let probabilities = &digits.early;
     let labels = digits.test.labels();
@@ -44,7 +44,7 @@ pub fn scores(digits: &Digits) -> Result<Figure<'static>> {
         .panel(calibration))
 }
 
-/// The attention of positions that learn to read a text backwards.
+/// The attention weights of a model that learns to reverse a sequence.
 pub fn attention(device: &Device) -> Result<Figure<'static>> {
     const LENGTH: usize = 12;
     const SIZE: usize = 16;

@@ -1,4 +1,4 @@
-//! What depth does to gradients, and a race of optimizers over several seeds.
+//! Gradients over depth, and a race of optimizers over several seeds.
 
 use anyhow::Result;
 use wgrad::models::{Optimizer, Rule};
@@ -30,7 +30,7 @@ pub fn gradients(device: &Device) -> Result<Figure<'static>> {
         let mut h = x.clone();
         for weight in &weights {
             let next = f(&h.linear(&weight.value(), None));
-            // A branch of 20 counts for a little.
+            // Each branch is scaled by 1 / depth, so that the sum keeps its scale.
             h = if residual { h + next * (1.0 / DEPTH as f32) } else { next };
         }
         let gradients = h.square().mean_all().backward();

@@ -1,4 +1,4 @@
-//! A convolutional network on handwritten digits: what it learns, sees and answers.
+//! A convolutional network on handwritten digits: training, features, attributions and predictions.
 
 use anyhow::Result;
 use methods::attribution::{input_gradient, occlusion};
@@ -14,7 +14,7 @@ pub const BATCH: usize = 50;
 pub const STEPS: usize = 120;
 pub const SIDE: usize = 28;
 
-/// A trained network and what was measured on the way.
+/// A trained network and what was measured during training.
 pub struct Digits {
     pub device: Device,
     pub params: Params,
@@ -26,9 +26,9 @@ pub struct Digits {
     pub tests: Vec<(f64, f64)>,
     pub accuracies: Vec<(f64, f64)>,
     pub rates: Vec<(f64, f64)>,
-    /// Norms of the parameters' gradients, a row for each step.
+    /// Norms of the parameters' gradients, one row per step.
     pub norms: Vec<Vec<f32>>,
-    /// What it answered before it had learned much.
+    /// Predictions from early in training.
     pub early: Vec<Vec<f32>>,
 }
 
@@ -105,7 +105,7 @@ impl Digits {
         Ok(Tensor::from_slice(&self.device, &pixels, &[indices.len(), 1, SIDE, SIDE])?)
     }
 
-    /// The probability of each class for each image of the test set.
+    /// Class probabilities of each image of the test set.
     pub fn probabilities(&self) -> Result<Vec<Vec<f32>>> {
         let all: Vec<usize> = (0..self.test.len()).collect();
         let mut rows = Vec::new();
@@ -154,7 +154,7 @@ impl Digits {
         Ok(Figure::new("Digits taken for digits").panel(panel))
     }
 
-    /// Images with what was answered.
+    /// Images with their predictions.
     pub fn samples(&self, album: &Album, theme: Theme) -> Result<()> {
         let answers = answers(&self.probabilities()?);
         let cell = |i: usize| {
@@ -163,14 +163,14 @@ impl Digits {
             let pixels = self.test.image(i);
             GridImage { pixels, height: SIDE, width: SIDE, label: label_text, ok: Some(label == answer) }
         };
-        // Wrong answers first.
+        // Wrong predictions first.
         let mut order: Vec<usize> = (0..self.test.len()).collect();
         order.sort_by_key(|&i| self.test.labels()[i] == answers[i]);
         let cells: Vec<GridImage> = order.into_iter().take(16).map(cell).collect();
         album.save("samples", theme, Figure::new("label -> answer").images(&cells, 8))
     }
 
-    /// The first layer's filters, and what they make of an image.
+    /// The first layer's filters, and their responses to an image.
     pub fn features(&self, album: &Album, theme: Theme) -> Result<()> {
         let weight = self.params.get("conv1.weight").expect("the network has a first layer");
         let bias = self.params.get("conv1.bias").expect("with a bias").value();
@@ -194,7 +194,7 @@ impl Digits {
         album.save("features", theme, figure.images(&images[..8], 8).images(&images[8..], 8))
     }
 
-    /// What of an image an answer depends on: by its gradient, and by covering parts.
+    /// Attributions of a prediction: by its gradient, and by occlusion.
     pub fn attributions(&self, album: &Album, theme: Theme) -> Result<()> {
         let mut cells: Vec<(String, Vec<u8>)> = Vec::new();
         for i in 0..4 {

@@ -1,4 +1,4 @@
-//! Codes of two numbers for digits.
+//! Two-dimensional codes of digits.
 
 use anyhow::Result;
 use wgrad::models::Autoencoder;
@@ -11,7 +11,7 @@ use crate::digits::Digits;
 const COUNT: usize = 600;
 const PIXELS: usize = 28 * 28;
 
-/// An autoencoder, and the codes it has for the first images.
+/// An autoencoder, and its codes of the first images.
 pub struct Codes {
     device: Device,
     net: Autoencoder,
@@ -53,7 +53,7 @@ impl Codes {
         Ok(Figure::new("What an autoencoder makes of digits").panel(panel).panel(all))
     }
 
-    /// Images of the codes between two digits' codes.
+    /// Images decoded from points between two digits' codes.
     pub fn interpolation(&self, album: &Album, theme: Theme) -> Result<()> {
         const STEPS: usize = 8;
         let first = |digit: u32| self.labels.iter().position(|&label| label == digit).unwrap_or(0);

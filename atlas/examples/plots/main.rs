@@ -1,4 +1,4 @@
-//! Every kind of picture that the framework draws, of things that are computed here:
+//! Every kind of picture that the framework draws, from data computed here:
 //! `cargo run --release -p wgrad-atlas --example plots -- [DIRECTORY]` writes each of them, light and dark, and a report of a
 //! run, in about a minute on a CPU.
 
@@ -54,7 +54,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where the pictures go.
+/// The output directory of the pictures.
 pub struct Album {
     directory: PathBuf,
 }

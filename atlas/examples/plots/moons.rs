@@ -1,4 +1,4 @@
-//! Two moons: what a network makes of the plane, and what its loss looks like around it.
+//! Two moons: decision boundaries, and the loss landscape around a trained network.
 
 use std::f32::consts::PI;
 
@@ -41,7 +41,7 @@ impl Moons {
         Points::new(format!("class {class}"), of.map(|(point, _)| *point))
     }
 
-    /// A network after `steps` steps, with its parameters.
+    /// A network after `steps` training steps, with its parameters.
     fn learned(&self, device: &Device, sizes: &[usize], steps: usize) -> Result<(Mlp, Params)> {
         let params = Params::new(device, 1);
         let net = Mlp::new(sizes, &params);
@@ -57,7 +57,7 @@ const SIDE: usize = 150;
 const X: (f64, f64) = (-1.6, 2.6);
 const Y: (f64, f64) = (-1.2, 1.7);
 
-/// The plane by class, and by probability.
+/// Decision regions, and class probabilities over the plane.
 pub fn boundaries(device: &Device) -> Result<Figure<'static>> {
     let set = Moons::new(device, 200, 0.18)?;
     let mut figure = Figure::new("What networks make of two moons");

@@ -11,7 +11,7 @@ use wgrad::train::report::{HeatMap, Histogram, ProfileRow, RunReport};
 use crate::digits::{BATCH, Digits, SIDE, STEPS, answers};
 
 impl Digits {
-    /// Everything about the run, on a page.
+    /// Writes a page with all results of the run.
     pub fn report(&self, path: &Path) -> Result<()> {
         let answers = answers(&self.probabilities()?);
         let names: Vec<String> = (0..10).map(|digit| digit.to_string()).collect();
@@ -69,7 +69,7 @@ impl Digits {
         Ok(report.write(path)?)
     }
 
-    /// Where the time of five steps goes.
+    /// A profile of five steps.
     fn profile(&self) -> Result<Vec<ProfileRow>> {
         let indices: Vec<usize> = (0..BATCH).collect();
         let images = self.images(&self.train, &indices)?;

@@ -1,4 +1,4 @@
-//! Functions of two variables: the paths of optimizers, and the surfaces on which they run.
+//! Functions of two variables: the paths of optimizers, and surfaces.
 
 use anyhow::Result;
 use wgrad::models::{Optimizer, Rule};
@@ -15,7 +15,7 @@ fn double_well(x: f64, y: f64) -> f64 {
     x.powi(4) - 2.0 * x * x + y * y
 }
 
-/// Where an optimizer comes by in `steps` steps from a start.
+/// The points that an optimizer visits in `steps` steps from a start.
 fn path<R: Rule>(
     device: &Device,
     loss: fn(&Tensor, &Tensor) -> Tensor,
@@ -56,7 +56,7 @@ fn runs(
     Ok(run(panel, "Adam", path(device, loss, start, (steps, rates[3]), Adam::new)?))
 }
 
-/// Four optimizers in Rosenbrock's valley and from beside a saddle.
+/// Four optimizers in Rosenbrock's valley, and starting near a saddle.
 pub fn paths(device: &Device) -> Result<Figure<'static>> {
     let field = Field::sample((-1.8, 1.8), (-0.9, 2.1), 181, rosenbrock).log().range(1e-2, 1e3).contours(9);
     let valley = Panel::new("Rosenbrock's valley, 400 steps", "x", "y")
@@ -74,7 +74,7 @@ pub fn paths(device: &Device) -> Result<Figure<'static>> {
     Ok(Figure::new("Optimizers on their way").panel(valley).panel(wells))
 }
 
-/// Both functions in space.
+/// Both functions as surfaces.
 pub fn surfaces() -> Figure<'static> {
     let wells = Field::sample((-1.6, 1.6), (-1.2, 1.2), 61, double_well);
     let valley = Field::sample((-1.8, 1.8), (-0.9, 2.1), 61, |x, y| (1.0 + rosenbrock(x, y)).log10());

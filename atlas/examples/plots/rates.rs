@@ -1,4 +1,4 @@
-//! Functions of one variable: activations and their slopes, learning rates over time, losses over learning rates.
+//! Functions of one variable: activations and their derivatives, learning rates over time, losses over learning rates.
 
 use anyhow::Result;
 use wgrad::autograd::grad;
@@ -8,7 +8,7 @@ use wgrad::train::plot::{Band, Figure, Panel, Series};
 
 use crate::moons;
 
-/// Values and slopes from -4 to 4.
+/// Values and derivatives from -4 to 4.
 pub fn activations(device: &Device) -> Result<Figure<'static>> {
     type Function = fn(&Tensor) -> Tensor;
     let saturating: [(&str, Function); 3] =
@@ -61,7 +61,7 @@ pub fn schedules() -> Figure<'static> {
     Figure::new("Learning-rate schedules").panel(falling).panel(rising)
 }
 
-/// Losses on two moons after 60 steps, by learning rate: the mean of 3 seeds, and how far they lie apart.
+/// Losses on two moons after 60 steps, by learning rate: mean and spread of 3 seeds.
 pub fn sweep(device: &Device) -> Result<Figure<'static>> {
     let rates: Vec<f32> = (0..13).map(|i| 10f32.powf(-3.5 + i as f32 / 3.0)).collect();
     let mut panel = Panel::new("Two moons, 60 steps", "learning rate", "loss").log_x().log_y();

@@ -1,9 +1,9 @@
-//! Inputs that are changed a little to mislead a model.
+//! Adversarial examples: small changes of inputs that mislead a model.
 
 use autograd::{Generator, Result, Tensor, grad};
 
-/// The fast gradient sign method (Goodfellow, Shlens and Szegedy 2015): `x + epsilon sign(d loss / d x)`, the step that a linear model with
-/// changes of at most `epsilon` an element suffers most from. `loss` makes a scalar of inputs like `x`.
+/// The fast gradient sign method (Goodfellow, Shlens and Szegedy 2015): `x + epsilon sign(d loss / d x)`, which raises the loss of a linear
+/// model most among all changes of at most `epsilon` per element. `loss` maps inputs like `x` to a scalar.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -14,7 +14,7 @@ use autograd::{Generator, Result, Tensor, grad};
 /// ```
 ///
 /// # Panics
-/// When the loss is no scalar, or does not depend on its argument.
+/// When the loss is not a scalar, or does not depend on its argument.
 #[track_caller]
 pub fn fgsm(x: &Tensor, epsilon: f32, loss: impl Fn(&Tensor) -> Tensor) -> Tensor {
     let x = x.detach().variable();
@@ -22,8 +22,8 @@ pub fn fgsm(x: &Tensor, epsilon: f32, loss: impl Fn(&Tensor) -> Tensor) -> Tenso
     (&x + gradient.sign() * epsilon).detach()
 }
 
-/// Projected gradient descent (Madry et al. 2018): `steps` steps of [`fgsm`] of size `step` from a random place, each put back to within
-/// `epsilon` of `x` in every element.
+/// Projected gradient descent (Madry et al. 2018): `steps` steps of [`fgsm`] of size `step` from a random start within `epsilon` of `x`,
+/// each projected back to within `epsilon` of `x` in every element.
 ///
 /// ```
 /// use autograd::{Device, Generator, Tensor};

@@ -1,9 +1,9 @@
-//! Second derivatives, and derivatives of many outputs.
+//! Jacobians and Hessians.
 
 use autograd::{Tensor, cat, grad};
 
-/// The derivatives `[outputs, inputs]` of every element of `y` in every element of all `x`, in their order, one backward pass for each
-/// output. They can be differentiated again.
+/// The Jacobian `[outputs, inputs]`: the derivatives of every element of `y` with respect to every element of all `x`, in their order, by
+/// one backward pass per output. It can be differentiated again.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -32,7 +32,7 @@ pub fn jacobian(y: &Tensor, x: &[&Tensor]) -> Tensor {
     cat(&rows.iter().collect::<Vec<_>>(), 0)
 }
 
-/// The second derivatives `[n, n]` of a scalar in the `n` elements of a tensor.
+/// The Hessian `[n, n]` of a scalar with respect to the `n` elements of a tensor.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -44,7 +44,7 @@ pub fn jacobian(y: &Tensor, x: &[&Tensor]) -> Tensor {
 /// ```
 ///
 /// # Panics
-/// When `y` is no scalar, or does not depend on `x`.
+/// When `y` is not a scalar, or does not depend on `x`.
 #[track_caller]
 pub fn hessian(y: &Tensor, x: &Tensor) -> Tensor {
     let gradient = grad(y, &[x]).remove(0).expect("hessian: the scalar depends on the tensor");

@@ -3,9 +3,9 @@
 use autograd::{Generator, Result, Tensor};
 use models::{Param, Params};
 
-/// A plane through a network's parameters, along two random directions that are as long as the weights filter by filter,
-/// so that networks of other scales can be compared ("filter normalisation", Li et al. 2018, "Visualizing the loss
-/// landscape of neural nets"). Biases and the parameters of batch norm stay where they are.
+/// A plane through a network's parameters along two random directions, whose filters are scaled to the norms of the weights' filters, so
+/// that networks with weights of different scales can be compared ("filter normalisation", Li et al. 2018, "Visualizing the loss landscape
+/// of neural nets"). Biases and the parameters of batch norm are left unchanged.
 ///
 /// ```
 /// use autograd::{Device, Generator, Tensor};
@@ -17,7 +17,7 @@ use models::{Param, Params};
 /// let loss = || weight.value().square().sum_all();
 /// let losses = plane.losses(&[[0.0, 0.0], [1.0, 0.0], [0.0, -1.0]], loss)?;
 /// assert_eq!(losses[0], 18.0);
-/// // |w + d| where d is as long as w: at most twice as long.
+/// // |w + d| where d has the norm of w: at most twice that norm.
 /// assert!(losses[1..].iter().all(|&loss| loss > 0.0 && loss < 72.0));
 /// assert_eq!(weight.value().to_vec::<f32>()?, [3.0, 3.0]);
 /// # Ok::<(), autograd::Error>(())
@@ -28,7 +28,7 @@ pub struct Landscape {
 }
 
 impl Landscape {
-    /// The plane about the present values of `params`, with directions from `generator`.
+    /// The plane through the current values of `params`, with directions from `generator`.
     pub fn new(params: &Params, generator: &Generator) -> Landscape {
         let filters = params.trainable().into_iter().filter(|param| param.value().rank() > 1);
         let trained: Vec<(Param, Tensor)> = filters.map(|p| (p.clone(), p.value().detach())).collect();
@@ -36,7 +36,7 @@ impl Landscape {
         Landscape { directions: [0, 1].map(direction), trained }
     }
 
-    /// The losses at places `[a, b]` of the plane, whose origin is the trained network; what it is put back to.
+    /// The losses at points `[a, b]` of the plane, with the trained network at the origin; restores the network's parameters at the end.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -62,7 +62,7 @@ impl Landscape {
     }
 }
 
-/// A normal direction whose filters, the rows `[O, ..]`, are as long as the weight's.
+/// A normal direction whose filters, the rows `[O, ..]`, have the norms of the weight's filters.
 fn normalized(weight: &Tensor, generator: &Generator) -> Tensor {
     let direction = generator.normal(weight.device(), weight.shape());
     let rest: Vec<isize> = (1..weight.rank() as isize).collect();

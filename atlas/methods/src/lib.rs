@@ -1,11 +1,11 @@
-//! Methods of deep-learning textbooks: what is made of the tensors, layers and optimizers of wgrad, and is not one of them.
+//! Textbook methods of deep learning, built on the tensors, layers and optimizers of wgrad.
 //!
 //! | Subject | Module |
 //! |---|---|
 //! | adversarial examples | [`adversarial`] |
-//! | which inputs an answer rests on | [`attribution`] |
-//! | local learning rules | [`biological`] |
-//! | Hessians, Jacobians, their products | [`curvature`] |
+//! | attribution of outputs to inputs | [`attribution`] |
+//! | biologically plausible learning rules | [`biological`] |
+//! | Hessians and Jacobians | [`curvature`] |
 //! | object detectors | [`detection`] |
 //! | Boltzmann machines, Hopfield networks, Ising models | [`energy`] |
 //! | GANs, flows, diffusion, score matching | [`generative`] |

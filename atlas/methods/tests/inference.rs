@@ -1,4 +1,4 @@
-//! Inference and energy models against closed forms and against going through all states.
+//! Inference and energy models against closed forms and exhaustive enumeration.
 
 use std::f64::consts::TAU;
 
@@ -24,7 +24,7 @@ fn states(units: usize) -> Tensor {
     Tensor::constant(&cpu(), &bits, &[1 << units, units])
 }
 
-/// Parameters of standard normal values.
+/// Sets all parameters to standard normal values.
 fn randomised(params: &Params) {
     let generator = Generator::new(5);
     for param in params.trainable() {
@@ -34,7 +34,7 @@ fn randomised(params: &Params) {
 
 #[test]
 fn a_smoothed_random_walk_is_the_joint_posterior() {
-    // x1 ~ N(0, 4), x2 = x1 + N(0, 1), y = x + N(0, 2): the posterior's precision is [[1/4 + 1 + 1/2, -1], [-1, 1 + 1/2]].
+    // x1 ~ N(0, 4), x2 = x1 + N(0, 1), y = x + N(0, 2): the precision of the posterior is [[1/4 + 1 + 1/2, -1], [-1, 1 + 1/2]].
     let model = LinearGaussian {
         transition: [[1.0]],
         transition_noise: [[1.0]],
@@ -76,7 +76,7 @@ fn messages_are_exact_on_a_tree_with_a_factor_of_three() {
 
 #[test]
 fn expectation_propagation_of_normal_terms_is_bayes_rule() {
-    // s ~ N(0, 3) and two terms N(y; s, 2): all the marginal likelihood of y ~ N(0, [[5, 3], [3, 5]]).
+    // s ~ N(0, 3) and two terms N(y; s, 2): together the marginal likelihood of y ~ N(0, [[5, 3], [3, 5]]).
     let ys = [1.0, 2.5];
     let mut ep = ExpectationPropagation::new(vec![vec![3.0]]);
     for y in ys {
@@ -99,7 +99,7 @@ fn a_mixture_of_one_has_the_exact_evidence_as_its_bound() {
     let points = [[0.5], [2.0], [1.0]];
     let mut cavi = MixtureCavi::new(vec![[0.0]], 2.0, 3.0);
     let bound = cavi.update(&points);
-    // Points ~ N(0, 2 I + 3), of determinant 2^2 (2 + 9) and inverse (I - 3/11) / 2.
+    // Points ~ N(0, 2 I + 3), with determinant 2^2 (2 + 9) and inverse (I - 3/11) / 2.
     let (square, sum) = (0.25 + 4.0 + 1.0, 3.5f64);
     let distance = (square - 3.0 / 11.0 * sum * sum) / 2.0;
     close(bound, -0.5 * (distance + 44f64.ln() + 3.0 * TAU.ln()), 1e-12);
@@ -187,14 +187,14 @@ fn stored_patterns_that_are_orthogonal_stay() {
 
 #[test]
 fn four_spins_have_two_ordered_states() {
-    // Each pair is joined twice: energies -8 (2 states), 0 (12) and 8 (2).
+    // Each pair is connected twice: energies -8 (2 states), 0 (12) and 8 (2).
     let beta = 0.3;
     let (up, down) = (2.0 * f64::exp(8.0 * beta), 2.0 * f64::exp(-8.0 * beta));
     let (energy, size) = Ising::enumerate(2, beta);
     close(energy, -2.0 * (up - down) / (up + 12.0 + down), 1e-12);
-    // Of the twelve, eight have three spins alike and four two.
+    // Of the twelve, eight have three equal spins and four have two.
     close(size, (up + 8.0 * 0.5) / (up + 12.0 + down), 1e-12);
-    // Nothing is known but chance at infinite temperature, and everything agrees at none.
+    // At infinite temperature the spins are random, at temperature 0 they all agree.
     close(Ising::onsager_energy(1e-4), -2e-4, 1e-7);
     close(Ising::onsager_energy(5.0), -2.0, 1e-7);
 }

@@ -1,6 +1,6 @@
-//! Boltzmann machines (Ackley, Hinton and Sejnowski 1985) that can be gone through: without hidden units one learns another of its
-//! kind, by exact gradients and by Gibbs sampling, but nothing of a noisy exclusive or, whose pairs of units are all
-//! independent; hidden units learn it: `cargo run --release -p wgrad-atlas -- boltzmann`.
+//! Boltzmann machines (Ackley, Hinton and Sejnowski 1985) small enough to enumerate all states: without hidden units, one learns another
+//! machine of its kind by exact gradients and by Gibbs sampling, but cannot learn a noisy exclusive or, whose units are pairwise
+//! independent; with hidden units it can: `cargo run --release -p wgrad-atlas -- boltzmann`.
 
 use atlas::prelude::*;
 use methods::energy::BoltzmannMachine;
@@ -27,7 +27,7 @@ fn states(lab: &Lab, units: usize) -> Result<Tensor> {
     Ok(Tensor::from_slice(lab.device(), &bits, &[1 << units, units])?)
 }
 
-/// Probabilities of states, the states, and rows of them that come as often as they are probable.
+/// A target distribution: all states, their probabilities, and rows of states in proportion to their probabilities.
 struct Target {
     v: Tensor,
     p: Tensor,
@@ -35,7 +35,7 @@ struct Target {
 }
 
 impl Target {
-    /// The divergence of a machine from it.
+    /// The divergence of a machine from the target.
     fn divergence(&self, machine: &BoltzmannMachine) -> Tensor {
         (self.p.xlogy(&self.p) - &self.p * machine.log_prob(&self.v)).sum_all()
     }
@@ -43,12 +43,12 @@ impl Target {
 
 type Curve = Vec<(f64, f64)>;
 
-/// Learns by the gradient of the exact divergence.
+/// Trains by the gradient of the exact divergence.
 fn exactly(lab: &Lab, target: &Target, hidden: usize, steps: usize) -> Result<Curve> {
     let params = lab.params();
     let machine = BoltzmannMachine::new(&params, target.v.shape()[1], hidden);
     let coupling = params.get("coupling").context("couplings")?;
-    // Hidden units that start alike would stay alike.
+    // Hidden units that start almost equal would stay so.
     coupling.set(&(coupling.value() * 100.0));
     let mut opt = Adam::new(&params);
     let losses = lab
@@ -56,7 +56,7 @@ fn exactly(lab: &Lab, target: &Target, hidden: usize, steps: usize) -> Result<Cu
     Ok(losses.into_iter().enumerate().map(|(i, loss)| (i as f64, loss)).collect())
 }
 
-/// Learns by chains of Gibbs sampling that go on from update to update.
+/// Trains with Gibbs chains that continue from update to update.
 fn by_sampling(lab: &Lab, target: &Target, steps: usize) -> Result<Curve> {
     let params = lab.params();
     let machine = BoltzmannMachine::new(&params, target.v.shape()[1], 0);
@@ -74,7 +74,7 @@ fn by_sampling(lab: &Lab, target: &Target, steps: usize) -> Result<Curve> {
     Ok(curve)
 }
 
-/// How far the gradient by samples of a random machine is from the exact one, relative to that.
+/// The relative error of the sampled gradient of a random machine.
 fn gradient_error(lab: &Lab, target: &Target, hidden: usize) -> Result<f32> {
     let (params, visible) = (lab.params(), target.v.shape()[1]);
     let machine = BoltzmannMachine::new(&params, visible, hidden);
@@ -96,7 +96,7 @@ fn last(curve: &Curve) -> f64 {
     curve.last().map_or(f64::NAN, |point| point.1)
 }
 
-/// What a random machine of five units says, learned by another.
+/// The distribution of a random machine of five units, learned by another machine.
 fn teacher(lab: &mut Lab) -> Result<plot::Panel> {
     const UNITS: usize = 5;
     let params = Params::new(lab.device(), lab.seed() + 100);
@@ -105,7 +105,7 @@ fn teacher(lab: &mut Lab) -> Result<plot::Panel> {
     coupling.set(&(coupling.value() * 100.0));
     let v = states(lab, UNITS)?;
     let p = teacher.log_prob(&v).exp().detach();
-    // 2048 rows as near to the probabilities as whole numbers come.
+    // 2048 rows, in proportion to the probabilities up to rounding.
     let shares = p.to_vec::<f32>()?;
     let times: Vec<usize> = shares.iter().map(|p| (p * 2048.0).round() as usize).collect();
     let rows = v.repeat_interleave_each(&times, 0);
@@ -127,7 +127,7 @@ fn teacher(lab: &mut Lab) -> Result<plot::Panel> {
     Ok(panel.with(plot::Series::new("exact", exact)).with(plot::Series::new("Gibbs sampling", sampled)))
 }
 
-/// Three units of which mostly an even number is on.
+/// Three units, mostly with an even number of them on.
 fn exclusive_or(lab: &mut Lab) -> Result<plot::Panel> {
     let v = states(lab, 3)?;
     let even = |i: &u32| if i.count_ones().is_multiple_of(2) { 0.2 } else { 0.05 };
@@ -140,7 +140,7 @@ fn exclusive_or(lab: &mut Lab) -> Result<plot::Panel> {
     let steps = lab.pick(1500, 400);
     let visible = exactly(lab, &target, 0, steps)?;
     let hidden = exactly(lab, &target, 4, steps)?;
-    // The best it can say is that all eight states are as probable.
+    // The best fit without hidden units is the uniform distribution over all eight states.
     let uniform = 0.8 * 1.6f64.ln() + 0.2 * 0.4f64.ln();
     lab.expect(
         "exclusive or: visible units alone, against a uniform guess",

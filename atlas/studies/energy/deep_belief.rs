@@ -1,6 +1,6 @@
-//! Deep belief networks (Hinton, Osindero and Teh 2006): a second machine on the hidden units of a first, from the first's weights
-//! turned round, raises a bound on the likelihood, and both go on together from there. The machines are small enough to go through all their states, so that bound and
-//! likelihood are exact: `cargo run --release -p wgrad-atlas -- deep_belief`.
+//! Deep belief networks (Hinton, Osindero and Teh 2006): a second machine on the hidden units of a first, initialised with the first one's
+//! weights transposed, raises a bound on the likelihood; then both are trained together. The machines are small enough to enumerate all
+//! states, so that bound and likelihood are exact: `cargo run --release -p wgrad-atlas -- deep_belief`.
 
 use atlas::prelude::*;
 use methods::energy::DeepBelief;
@@ -18,11 +18,11 @@ fn run(lab: &mut Lab) -> Result<()> {
     let images = data::synthetic::bars_and_stripes(3);
     let pixels = images.columns();
     let v = images.to_device(lab.device())?;
-    // Too few hidden units for all the images: something is left for the second machine.
+    // Too few hidden units for all images, so that the second machine can improve on the first.
     let params = lab.params();
     let net = DeepBelief::new(&params, &[pixels, HIDDEN, pixels]);
     let [low, high] = net.layers() else { bail!("two machines") };
-    // Units that differ from the start.
+    // Larger initial weights, so that the units differ.
     low.weight().set(&(low.weight().value() * 10.0));
     let steps = lab.pick(2000, 500);
     let mut first = Vec::new();
@@ -33,7 +33,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         Ok(low.contrastive_loss(&batch, &low.gibbs(&batch, 1, generator)))
     })?;
 
-    // Turned round, the second machine says of the hidden units just what the first does.
+    // With transposed weights, the second machine has the same distribution of the hidden units as the first.
     high.weight().set(&low.weight().value().t());
     high.visible_bias().set(&low.hidden_bias().value());
     high.hidden_bias().set(&low.visible_bias().value());
@@ -41,7 +41,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let before = mean(low.log_prob(&v))?;
     lab.expect("log p, two machines at first less one", (mean(net.log_prob(&v))? - before).abs(), ..1e-3);
     lab.expect("bound at first less log p", (mean(net.bound(&v))? - before).abs(), ..1e-3);
-    // Of the bound, only what the second machine says of the states between depends on it.
+    // Only the second machine's probability of the hidden states in the bound depends on its parameters.
     let rate = Cosine::new(0.02, 0.0, steps);
     let mut opt = Adam::new(&params).only(|p| p.name().starts_with("1."));
     let second = lab.fit("second", steps, &mut opt, rate, |_| Ok(-net.bound(&v).mean_all()))?;
@@ -52,7 +52,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("bound raised by the second machine", bound - before, 0.05..);
     lab.expect("log p raised by the second machine", after - before, 0.05..);
     lab.expect("bound less log p", bound - after, ..=1e-4);
-    // Both machines go on from there; what comes up to the second is no part of what goes down.
+    // Both machines train on; `0.hidden_bias` is only used upwards, and the likelihood does not depend on it.
     let mut opt = Adam::new(&params).only(|p| p.name() != "0.hidden_bias");
     let third = lab.fit("together", steps, &mut opt, rate, |_| Ok(-net.log_prob(&v).mean_all()))?;
     lab.expect("log p, both trained together", mean(net.log_prob(&v))?, -3.3..highest);

@@ -1,5 +1,5 @@
-//! Hopfield networks recall what they have stored from what is left of it: up to 0.138 random patterns a unit by Hebb's rule (Hopfield
-//! 1982; Amit, Gutfreund and Sompolinsky 1985), exponentially many by attention (Ramsauer et al. 2021):
+//! Hopfield networks recall stored patterns from corrupted ones: up to 0.138 random patterns per unit by Hebb's rule (Hopfield 1982; Amit,
+//! Gutfreund and Sompolinsky 1985), exponentially many by attention (Ramsauer et al. 2021):
 //! `cargo run --release -p wgrad-atlas -- hopfield`.
 
 use atlas::prelude::*;
@@ -23,17 +23,17 @@ fn random(draws: &mut Draws, units: usize) -> Vec<f32> {
     (0..units).map(|_| if draws.happens(0.5) { 1.0 } else { -1.0 }).collect()
 }
 
-/// The pattern with a share of its units turned.
+/// The pattern with a share of its units flipped.
 fn corrupted(draws: &mut Draws, pattern: &[f32], share: f32) -> Vec<f32> {
     pattern.iter().map(|&x| if draws.happens(share) { -x } else { x }).collect()
 }
 
-/// How far two states agree, from -1 to 1.
+/// The overlap of two states, from -1 to 1.
 fn overlap(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>() / a.len() as f64
 }
 
-/// Recall of patterns with a tenth of their units turned, by how many are stored.
+/// Recall of patterns with a tenth of their units flipped, by the number of stored patterns.
 fn capacity(lab: &mut Lab) -> Result<()> {
     let units = lab.pick(1000, 256);
     let trials = lab.pick(20, 6);
@@ -58,7 +58,7 @@ fn capacity(lab: &mut Lab) -> Result<()> {
     lab.expect("overlap with 0.08 patterns a unit", at(0.08), 0.98..);
     lab.expect("overlap with 0.22 patterns a unit", at(0.22), 0.1..0.75);
     lab.expect("energy: highest rise", rise, ..1e-3);
-    // Where the overlap falls below 0.9, between the two loads about it.
+    // The load at which the overlap falls below 0.9, interpolated between two measured loads.
     let fall = curve.windows(2).find(|pair| pair[0].1 > 0.9 && pair[1].1 <= 0.9).context("a transition")?;
     let crossing = fall[0].0 + (fall[1].0 - fall[0].0) * (fall[0].1 - 0.9) / (fall[0].1 - fall[1].1);
     lab.expect("load at which recall breaks down", crossing, 0.11..0.18);
@@ -71,7 +71,7 @@ fn capacity(lab: &mut Lab) -> Result<()> {
     lab.picture("hopfield-capacity", |path| plot::Figure::new(title).panel(panel).save(path))
 }
 
-/// Far more patterns than units.
+/// Recall by attention of far more patterns than units.
 fn modern(lab: &mut Lab) -> Result<()> {
     const UNITS: usize = 64;
     let count = lab.pick(20_000, 4_000);
@@ -92,7 +92,7 @@ fn modern(lab: &mut Lab) -> Result<()> {
     Ok(())
 }
 
-/// Five pictures of 20 x 20 units, from half of each and noise.
+/// Recall of five pictures of 20 x 20 units from one half, with noise in the other.
 fn pictures(lab: &mut Lab) -> Result<()> {
     const SIDE: usize = 20;
     type Inside = fn(f64, f64) -> bool;

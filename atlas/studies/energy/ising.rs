@@ -1,5 +1,5 @@
-//! The two-dimensional Ising model by Gibbs sampling, half a chessboard at a time: energy and magnetisation against the exact solutions
-//! of Onsager (1944) and Yang (1952) on both sides of the critical temperature: `cargo run --release -p wgrad-atlas -- ising`.
+//! The two-dimensional Ising model by Gibbs sampling in chessboard order: energy and magnetisation against the exact solutions of Onsager
+//! (1944) and Yang (1952) on both sides of the critical temperature: `cargo run --release -p wgrad-atlas -- ising`.
 
 use atlas::prelude::*;
 use methods::energy::Ising;
@@ -19,7 +19,7 @@ struct Means {
     spins: Tensor,
 }
 
-/// Sweeps lattices of spins that all point up at first.
+/// Sweeps lattices whose spins all point up at first.
 fn measure(lab: &Lab, side: usize, chains: usize, beta: f64, sweeps: usize) -> Result<Means> {
     let ising = Ising::new(lab.device(), side, beta as f32);
     let generator = Generator::new(lab.seed());
@@ -65,7 +65,7 @@ fn run(lab: &mut Lab) -> Result<()> {
                 let error = means.magnetisation - size;
                 lab.expect_same(format!("{share} critical: magnetisation, error"), error, -0.01..0.01, 0.01);
             } else {
-                // Nothing but chance: about as many up as down.
+                // Only fluctuations: about as many spins up as down.
                 lab.expect(format!("{share} critical: magnetisation"), means.magnetisation, ..0.12);
             }
         }

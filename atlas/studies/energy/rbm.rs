@@ -1,6 +1,6 @@
 //! Restricted Boltzmann machines learn bars and stripes of 3 x 3 pixels by contrastive divergence (Hinton 2002) with one and with ten
-//! steps, and by persistent chains (Tieleman 2008). The machine is small enough to go through all its states, so that the divergence
-//! from the data is exact, and so is what annealed importance sampling is held against: `cargo run --release -p wgrad-atlas -- rbm`.
+//! steps, and by persistent chains (Tieleman 2008). The machine is small enough to enumerate all states, so that the divergence from the
+//! data is exact, and so is the reference for annealed importance sampling: `cargo run --release -p wgrad-atlas -- rbm`.
 
 use atlas::prelude::*;
 use methods::energy::Rbm;
@@ -20,7 +20,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let images = data::synthetic::bars_and_stripes(SIDE);
     let (count, pixels) = (images.rows(), images.columns());
     let data = images.to_device(lab.device())?;
-    // Every image as often, as the chains are many.
+    // Each image equally often, as many rows as chains.
     let batch = data.repeat(&[8, 1]);
     let steps = lab.pick(6000, 1500);
     let divergence = |rbm: &Rbm| -> Result<f64> {
@@ -35,7 +35,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let generator = params.generator();
         let mut opt = Sgd::new(&params).momentum(0.5);
         let mut chains = batch.clone();
-        // Chains that go on from update to update cannot follow large steps for long.
+        // Persistent chains cannot follow large updates for long.
         let rate = Cosine::new(lab.pick(0.1, 0.3), 0.0, steps);
         let mut curve = vec![(0.0, divergence(&rbm)?)];
         for step in lab.steps(name, steps) {
@@ -55,7 +55,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         persistent = Some((rbm, found));
     }
     let (rbm, found) = persistent.context("three machines")?;
-    // Nothing learned leaves ln(2^9 / 14) = 3.6 nats.
+    // An untrained machine has a divergence of ln(2^9 / 14) = 3.6 nats.
     lab.expect("persistent CD against nothing learned", found / (512.0f64 / 14.0).ln(), ..0.12);
 
     let generator = Generator::new(lab.seed());

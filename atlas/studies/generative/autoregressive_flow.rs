@@ -1,5 +1,5 @@
-//! Masked autoregressive flow (Papamakarios et al. 2017), of masked autoencoders (Germain et al. 2015), on a banana whose density is
-//! known: `cargo run --release -p wgrad-atlas -- autoregressive_flow`.
+//! Masked autoregressive flow (Papamakarios et al. 2017), made of masked autoencoders (Germain et al. 2015), on a banana-shaped
+//! distribution with known density: `cargo run --release -p wgrad-atlas -- autoregressive_flow`.
 
 use std::f32::consts::TAU;
 
@@ -15,7 +15,7 @@ pub const STUDY: Study = Study {
     run,
 };
 
-/// `x1` is standard normal, and `x2` normal about `x1^2 / 2 - 1` with deviation 0.4.
+/// `x1` is standard normal, `x2` is normal around `x1^2 / 2 - 1` with deviation 0.4.
 fn banana(draw: &Generator, device: &Device, count: usize) -> Tensor {
     let noise = draw.normal(device, &[count, 2]);
     let x = noise.narrow(1, 0, 1);
@@ -34,7 +34,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let known = plane.values(&device, |x| Ok(log_banana(x)))?;
     let steps = lab.pick(3000, 600);
     let mut panels = Vec::new();
-    // One layer in the order of the coordinates can be exact; in the other order one cannot be, and several come near.
+    // One layer in the order of the coordinates can be exact; one in the reverse order cannot, but several come close.
     for (name, layers, bar) in [("one layer", 1, 0.02), ("four layers", 4, 0.04)] {
         let params = lab.params();
         let flow = NormalizingFlow::maf(&params, 2, layers, 48);
@@ -63,7 +63,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("divergence of one layer in the other order", plane.kl(&known, &learned), 0.1..0.5);
     panels.push(("one layer in the other order", learned.iter().map(|log| log.exp()).collect()));
 
-    // Of five dimensions: what must not depend on later ones does not, to the last bit.
+    // In five dimensions: outputs that must not depend on later dimensions do not, to the last bit.
     let params = lab.params();
     let layer = MaskedAutoregressive::new(&params, 5, false, 32);
     params.redraw("*", Init::Normal { mean: 0.0, std: 0.5 });

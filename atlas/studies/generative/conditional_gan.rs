@@ -1,5 +1,5 @@
-//! A conditional adversarial network (Mirza and Osindero 2014): both players are told the class, and the generator has to make a digit
-//! of it: `cargo run --release -p wgrad-atlas -- conditional_gan`.
+//! A conditional adversarial network (Mirza and Osindero 2014): both networks are given the class, and the generator has to make a digit of
+//! that class: `cargo run --release -p wgrad-atlas -- conditional_gan`.
 
 use atlas::TinyDigits;
 use atlas::prelude::*;
@@ -29,7 +29,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     };
     let score =
         |x: &Tensor, labels: &Tensor| discriminator.forward(&with_classes(x, labels, 10), Mode::Train);
-    // As many of each class.
+    // The same number of each class.
     let asked: Vec<i32> = (0..1000).map(|i| i % 10).collect();
     let asked_for = Tensor::from_slice(&device, &asked, &[1000])?;
     let untrained = digits.judge(&make(&asked_for))?;
@@ -62,7 +62,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         (made.fid - real.fid) / (untrained.fid - real.fid),
         ..0.2,
     );
-    // Images of one class differ too: noise is not ignored.
+    // Images of one class differ too: the noise is not ignored.
     let of_class = |x: &Tensor| x.reshape(&[100, 10, 64]).var(&[0], 1.0, false).mean_all().item();
     let variety = of_class(&images)? / of_class(&digits.images.narrow(0, 0, 1000))?;
     lab.expect("variance within classes against real images'", variety, 0.3..1.6);

@@ -1,5 +1,5 @@
-//! Translation between two domains without pairs (Zhu et al. 2017): of the maps that turn one cloud of points into the other, the loss
-//! of going there and back, and that of staying, choose the one that is meant: `cargo run --release -p wgrad-atlas -- cyclegan`.
+//! Unpaired translation between two domains (Zhu et al. 2017): among the maps that turn one cloud of points into the other, the cycle and
+//! identity losses select the intended one: `cargo run --release -p wgrad-atlas -- cyclegan`.
 
 use atlas::pairs;
 use atlas::prelude::*;
@@ -17,7 +17,7 @@ pub const STUDY: Study = Study {
 const CENTRES: [[f64; 2]; 5] = [[-2.0, -1.0], [-1.0, 1.5], [1.0, 2.0], [2.0, -0.5], [0.0, -2.0]];
 const BATCH: usize = 64;
 
-/// The map to be found: a turn by a quarter radian, a little larger, and moved.
+/// The map to be found: a rotation by a quarter radian, a slight enlargement, and a shift.
 fn known(x: &Tensor) -> Tensor {
     let (sin, cos) = 0.25f32.sin_cos();
     let turn = Tensor::constant(x.device(), &[cos, -sin, sin, cos].map(|v| 1.2 * v), &[2, 2]);
@@ -36,7 +36,7 @@ struct Networks {
     back: Mlp,
 }
 
-/// Learns from points of both domains that are no pairs, with the weights of the cycle's and the identity's losses.
+/// Trains on unpaired points of both domains; `cycle` and `identity` are the weights of these losses.
 fn learn(lab: &Lab, name: &str, domains: [&Tensor; 2], cycle: f32, identity: f32) -> Result<Networks> {
     let (params, of_critics) = (lab.params(), lab.params());
     let net = |params: &Params, path: &str, outputs| Mlp::new(&[2, 64, 64, outputs], &params.path(path));
@@ -61,7 +61,7 @@ fn learn(lab: &Lab, name: &str, domains: [&Tensor; 2], cycle: f32, identity: f32
             loss = loss + cycle_loss(there, back, &x, &y) * cycle;
         }
         if identity > 0.0 {
-            // It fades, as the map that is meant is near the identity, and another.
+            // The identity loss fades out, because the intended map is near the identity but not equal to it.
             let share = 1.0 - step as f32 / steps as f32;
             loss = loss + identity_loss(there, back, &x, &y) * (identity * share * share);
         }

@@ -1,5 +1,5 @@
-//! A deep convolutional adversarial network (Radford et al. 2016) on digits of 8 x 8 pixels, judged by a classifier that was trained on
-//! real ones: `cargo run --release -p wgrad-atlas -- dcgan`.
+//! A deep convolutional adversarial network (Radford et al. 2016) on digits of 8 x 8 pixels, rated by a classifier trained on real ones:
+//! `cargo run --release -p wgrad-atlas -- dcgan`.
 
 use atlas::TinyDigits;
 use atlas::prelude::*;
@@ -47,12 +47,12 @@ fn run(lab: &mut Lab) -> Result<()> {
     let of_class = |class: usize| made.classes.iter().filter(|&&c| c == class).count();
     lab.figure("FID of real images", real.fid);
     lab.figure("FID", made.fid);
-    // On the way from what the network made at first (1) to real images (0).
+    // The FID on a scale from the untrained network (1) to real images (0).
     let share = (made.fid - real.fid) / (untrained.fid - real.fid);
     lab.expect("FID against the untrained network's", share, ..0.15);
     let classes = (0..10).filter(|&class| of_class(class) >= 25).count();
     lab.expect("classes with a quarter of their share or more", classes as f64, 8.0..);
-    // Pixels of one image differ from those of another as much as among real ones.
+    // Generated images vary as much between each other as real ones.
     let variety = |x: &Tensor| x.var(&[0], 1.0, false).mean_all().item();
     lab.expect("variance against real images'", variety(&images)? / variety(&digits.images)?, 0.4..1.4);
 

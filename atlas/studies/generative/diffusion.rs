@@ -1,5 +1,5 @@
-//! Denoising diffusion (Ho et al. 2020) of five normal distributions on a ring, whose noise is known exactly; DDIM's fewer steps
-//! (Song et al. 2021) and classifier-free guidance (Ho and Salimans 2022): `cargo run --release -p wgrad-atlas -- diffusion`.
+//! Denoising diffusion (Ho et al. 2020) of five normal distributions on a ring, for which the optimal noise prediction is known; DDIM's
+//! fewer steps (Song et al. 2021) and classifier-free guidance (Ho and Salimans 2022): `cargo run --release -p wgrad-atlas -- diffusion`.
 
 use atlas::prelude::*;
 use atlas::{pairs, ring_of_normals};
@@ -15,12 +15,12 @@ pub const STUDY: Study = Study {
 };
 
 const MODES: usize = 5;
-/// So wide that much of the way is spent on telling the modes apart.
+/// So large that many of the steps serve to separate the modes.
 const RADIUS: f64 = 4.0;
 const DEVIATION: f64 = 0.5;
 const STEPS: usize = 100;
 
-/// The noise in points `x [N, 2]` after steps `t [N]`, given their modes; mode 5 says nothing.
+/// Predicts the noise in points `x [N, 2]` after steps `t [N]`, given their modes; mode 5 stands for no condition.
 struct Denoiser {
     mode: Embedding,
     net: SmoothMlp,
@@ -36,11 +36,11 @@ impl Denoiser {
 
     fn forward(&self, x: &Tensor, t: &Tensor, mode: &Tensor) -> Tensor {
         let time = timestep_embedding(&(t.to(DType::F32) * 0.1), 16);
-        // Two numbers among many: they need some weight.
+        // Scaled up: only 2 of the 26 inputs are the point.
         self.net.forward(&cat(&[&(x * 3.0), &time, &self.mode.forward(mode)], 1))
     }
 
-    /// The same time and mode for all.
+    /// The prediction with the same time and mode for all points.
     fn at(&self, x: &Tensor, t: usize, mode: usize) -> Tensor {
         let all = |value: usize| Tensor::full(x.device(), value as f32, &x.shape()[..1]).to(DType::I32);
         self.forward(x, &all(t), &all(mode))
@@ -63,14 +63,14 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.fit("noise", steps, &mut opt, Cosine::new(5e-3, 0.0, steps), |_| {
         let [x, mode] = minibatch(&mut draws, 256, [&x, &modes])?;
         let noise = draw.normal(&device, &[256, 2]);
-        // What there is little noise in is hardest, and drawn more often.
+        // Steps with little noise are the hardest, and are sampled more often.
         let t = (draw.uniform(&device, &[256]).square() * STEPS as f32).to(DType::I32);
         let known = draw.bernoulli(&device, 0.5, &[256]).to(DType::Bool);
         let found = denoiser.forward(&schedule.q_sample(&x, &t, &noise), &t, &mode.where_(&known, &nothing));
         Ok(found.mse_loss(&noise, Reduction::Mean))
     })?;
 
-    // The best answer is known: noise is the score times minus its deviation.
+    // The optimal prediction is known: minus the score times the deviation of the noise.
     let mut errors = 0.0;
     for t in [10, 30, 60] {
         let bar = schedule.alpha_bar(t);
@@ -133,7 +133,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("in the mode, guided by 1", shares[2], 0.95..);
     lab.expect("in the mode, guided by 2", shares[3], 0.98..);
 
-    // The median distance from the middle of a normal distribution of the plane is 1.177 deviations.
+    // The median distance from the centre of a two-dimensional normal distribution is 1.177 deviations.
     lab.expect("median distance, guided by 1", medians[2] / (1.177 * DEVIATION), 0.7..1.3);
     lab.figure("median distance, guided by 2", medians[3] / (1.177 * DEVIATION));
 

@@ -1,5 +1,5 @@
-//! An energy-based model: a network's energy `E(x)` with density `exp(-E(x)) / Z`, learned from data and Langevin samples of the model
-//! itself (Du and Mordatch 2019), with `Z` by quadrature: `cargo run --release -p wgrad-atlas -- energy_model`.
+//! An energy-based model: a network's energy `E(x)` with density `exp(-E(x)) / Z`, learned from data and from Langevin samples of the model
+//! (Du and Mordatch 2019), with `Z` by quadrature: `cargo run --release -p wgrad-atlas -- energy_model`.
 
 use atlas::prelude::*;
 use atlas::{Plane, pairs, ring_of_normals};
@@ -22,7 +22,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let truth = ring_of_normals(&device, 4, 1.5, 0.45);
     let params = lab.params();
     let net = SmoothMlp::new(&[2, 48, 48, 1], &params);
-    // The bowl keeps what the network has not seen improbable.
+    // The quadratic term keeps regions without data improbable.
     let energy = |x: &Tensor| net.forward(x).squeeze(&[1]) + x.square().sum(&[1], false) * 0.1;
     let score = |x: &Tensor| {
         let x = x.detach().variable();
@@ -34,7 +34,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut opt = Adam::new(&params).betas(0.5, 0.99);
     let rate = Cosine::new(7e-3, 0.0, steps);
     for step in lab.steps("energy", steps) {
-        // Chains go on where they were (Tieleman 2008), and some start anew.
+        // Persistent chains (Tieleman 2008), of which some restart at each step.
         let anew = draw.bernoulli(&device, 0.05, &[CHAINS, 1]).to(DType::Bool);
         chains = langevin(score, start().where_(&anew, &chains).detach(), 0.05, lab.pick(15, 10), &draw)?;
         let real = truth.sample(&draw, &[CHAINS]);
@@ -49,7 +49,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let learned: Vec<f64> = energies.iter().map(|e| -e - log_z).collect();
     lab.figure("log Z", log_z);
     lab.expect("divergence from the truth", plane.kl(&known, &learned), ..0.2);
-    // One normal distribution of the same mean and covariance.
+    // A single normal distribution with the same mean and covariance.
     let normal = ring_of_normals(&device, 1, 0.0, (1.5f32 * 1.5 / 2.0 + 0.45 * 0.45).sqrt());
     let normal = plane.values(&device, |x| Ok(normal.log_prob(x)))?;
     lab.expect("divergence of the best normal distribution", plane.kl(&known, &normal), 0.3..);

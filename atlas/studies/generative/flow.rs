@@ -1,4 +1,4 @@
-//! A normalising flow of affine couplings, RealNVP (Dinh et al. 2017): its density is exact, and learns a known one:
+//! A normalising flow of affine couplings, RealNVP (Dinh et al. 2017): its density is exact, and fits a known density:
 //! `cargo run --release -p wgrad-atlas -- flow`.
 
 use atlas::prelude::*;
@@ -26,7 +26,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         Ok(-flow.log_prob(&truth.sample(&draw, &[256])).mean_all())
     })?;
 
-    // The flow's own determinant against that of its Jacobian, by rows.
+    // The flow's determinant against that of the Jacobian, row by row.
     let x = truth.sample(&draw, &[500]).detach().variable();
     let (z, log_det) = flow.forward(&x);
     let row = |i: usize| vjp(&[(&z.select(1, i), &Tensor::ones(&device, &[500]))], &[&x]).remove(0);
@@ -42,7 +42,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let density: Vec<f64> = learned.iter().map(|log| log.exp()).collect();
     lab.expect("integral of the density", plane.integral(&density), 0.99..1.01);
     lab.expect_same("divergence from the truth", plane.kl(&known, &learned), ..0.16, 0.02);
-    // One normal distribution of the same mean and covariance.
+    // A single normal distribution with the same mean and covariance.
     let normal = ring_of_normals(&device, 1, 0.0, (2.0f32 * 2.0 / 2.0 + 0.4 * 0.4).sqrt());
     let normal = plane.values(&device, |x| Ok(normal.log_prob(x)))?;
     lab.expect("divergence of the best normal distribution", plane.kl(&known, &normal), 0.5..);

@@ -1,6 +1,6 @@
-//! Adversarial games on a ring of eight normal distributions: non-saturating (Goodfellow et al. 2014), also with a penalty of slopes
-//! (Mescheder et al. 2018), Wasserstein with clipped weights (Arjovsky et al. 2017) and with a gradient penalty (Gulrajani et al. 2017),
-//! and with spectral norm (Miyato et al. 2018): `cargo run --release -p wgrad-atlas -- gan`.
+//! Adversarial networks on a ring of eight normal distributions: non-saturating (Goodfellow et al. 2014), also with a gradient penalty at
+//! real points (R1, Mescheder et al. 2018), Wasserstein with clipped weights (Arjovsky et al. 2017) and with a gradient penalty (Gulrajani
+//! et al. 2017), and with spectral norm (Miyato et al. 2018): `cargo run --release -p wgrad-atlas -- gan`.
 
 use atlas::prelude::*;
 use atlas::{pairs, ring_of_normals};
@@ -53,25 +53,25 @@ impl Critic {
     }
 }
 
-/// How one of the games is played.
+/// The settings of one variant.
 struct Game {
     name: &'static str,
     loss: GanLoss,
     critic: fn(&Params) -> Critic,
-    /// Critic steps for each of the generator's, and how much longer they are.
+    /// Critic steps per generator step, and the factor of the critic's learning rate.
     critic_steps: (usize, f32),
     restraint: Restraint,
-    /// Modes to be found, and the share of points near them.
+    /// Lower bounds on the modes found and on the share of points near them.
     least: (f64, f64),
 }
 
-/// What keeps a critic's slopes from growing.
+/// How the critic's gradients are kept from growing.
 enum Restraint {
     Nothing,
     Clip(f32),
-    /// Of slopes other than 1 between real and generated points.
+    /// Penalises gradient norms other than 1 between real and generated points.
     Penalty(f32),
-    /// Of any slopes at real points.
+    /// Penalises any gradients at real points.
     R1(f32),
 }
 

@@ -1,4 +1,4 @@
-//! Ordinary differential equations as layers (Chen et al. 2018): the order of their solvers, gradients by the adjoint method, and a
+//! Ordinary differential equations as layers (Chen et al. 2018): the order of the solvers, gradients by the adjoint method, and a
 //! continuous normalising flow: `cargo run --release -p wgrad-atlas -- neural_ode`.
 
 use atlas::prelude::*;
@@ -15,7 +15,7 @@ pub const STUDY: Study = Study {
 };
 
 const TIME: f32 = 2.0;
-/// `x' = A x` turns by one radian and shrinks by `exp(-0.3)` in a unit of time.
+/// `x' = A x` rotates by one radian and shrinks by `exp(-0.3)` per unit of time.
 const A: [f32; 4] = [-0.3, -1.0, 1.0, -0.3];
 
 /// `exp(A TIME) (1, 0)`.
@@ -36,7 +36,7 @@ fn linear(lab: &mut Lab) -> Result<()> {
     let field = |_: f32, x: &Tensor| x.linear(&a, None);
     let end = Tensor::from_slice(&device, &exact(), &[1, 2])?;
     let off = |x: Tensor| (x - &end).norm(2.0, &[0, 1], false).item();
-    // Halving the steps divides the error by 2 to the order.
+    // Doubling the number of steps divides the error by 2 to the power of the order.
     for (name, method, steps, order) in [
         ("Euler", OdeMethod::Euler, 64, 1),
         ("midpoint", OdeMethod::Midpoint, 32, 2),
@@ -56,7 +56,7 @@ fn linear(lab: &mut Lab) -> Result<()> {
     lab.expect("error of the adaptive solver", off(found)?, ..1e-4);
     lab.expect("steps of the adaptive solver", steps as f64, 3.0..40.0);
 
-    // The density falls by the integral of the trace, here the logarithm of the determinant of exp(A TIME).
+    // The log-density falls by the integral of the trace, which here is the log determinant of exp(A TIME).
     let joint = |_: f32, state: &Tensor| {
         let x = state.narrow(1, 0, 2);
         let slope = x.linear(&a, None);
@@ -66,7 +66,7 @@ fn linear(lab: &mut Lab) -> Result<()> {
         odeint(joint, &cat(&[&start, &Tensor::zeros(&device, &[1, 1])], 1), (0.0, TIME), 16, OdeMethod::Rk4);
     lab.expect_same("log-determinant, error", state.select(1, 2).item()? + 0.6 * TIME, -1e-4..1e-4, 1e-4);
 
-    // The slope of |x(T)|^2 / 2 by the start is exp(A T)^T x(T), and exp(A T) here is orthogonal times exp(-0.3 T).
+    // The gradient of |x(T)|^2 / 2 with respect to the start is exp(A T)^T x(T), where exp(A T) is exp(-0.3 T) times an orthogonal matrix.
     let there = odeint(field, &start, (0.0, TIME), 32, OdeMethod::Rk4);
     let loss = there.square().sum_all() * 0.5;
     let through = grad(&loss, &[&a]).remove(0).context("depends on the matrix")?;
@@ -96,11 +96,11 @@ fn flow(lab: &mut Lab) -> Result<()> {
     let density: Vec<f64> = learned.iter().map(|log| log.exp()).collect();
     lab.expect("integral of the flow's density", plane.integral(&density), 0.98..1.02);
     lab.expect("divergence from the truth", plane.kl(&known, &learned), ..0.12);
-    // One normal distribution of the same mean and covariance.
+    // A single normal distribution with the same mean and covariance.
     let normal = ring_of_normals(&device, 1, 0.0, (1.6f32 * 1.6 / 2.0 + 0.6 * 0.6).sqrt());
     let normal = plane.values(&device, |x| Ok(normal.log_prob(x)))?;
     lab.expect("divergence of the best normal distribution", plane.kl(&known, &normal), 0.2..);
-    // Estimated with random signs, the same on average.
+    // Hutchinson's estimate with random signs, which agrees on average.
     let x = truth.sample(&draw, &[2000]).detach();
     let signs = draw.bernoulli(&device, 0.5, &[2000, 2]) * 2.0 - 1.0;
     let estimated = flow.log_prob(&x, Trace::Hutchinson(&signs));

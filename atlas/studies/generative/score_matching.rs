@@ -1,5 +1,5 @@
-//! Denoising score matching (Vincent 2011) at many levels of noise, and samples by annealed Langevin dynamics (Song and Ermon 2019):
-//! `cargo run --release -p wgrad-atlas -- score_matching`.
+//! Denoising score matching (Vincent 2011) at many noise levels, and samples by annealed Langevin dynamics (Song and Ermon 2019): `cargo
+//! run --release -p wgrad-atlas -- score_matching`.
 
 use atlas::prelude::*;
 use atlas::{pairs, ring_of_normals};
@@ -18,7 +18,7 @@ const RADIUS: f32 = 1.5;
 const DEVIATION: f32 = 0.15;
 const LEVELS: usize = 10;
 
-/// Points with noise of deviation `sigma` have these scores.
+/// The exact scores of points with noise of deviation `sigma`.
 fn exact(device: &Device, x: &Tensor, sigma: f32) -> Result<Tensor> {
     let noisy = ring_of_normals(device, 8, RADIUS, DEVIATION.hypot(sigma));
     let x = x.detach().variable();
@@ -36,7 +36,7 @@ fn run(lab: &mut Lab) -> Result<()> {
 
     let params = lab.params();
     let net = SmoothMlp::new(&[3, 96, 96, 2], &params);
-    // Places scaled to the width of the modes; scores are as large as the noise is small.
+    // Positions are scaled to the width of the modes; scores are of the order of 1 / sigma.
     let score = |x: &Tensor, sigma: &Tensor| net.forward(&cat(&[&(x * 3.0), &sigma.log()], 1)) / sigma;
     let steps = lab.pick(8000, 2000);
     let mut opt = Adam::new(&params);
@@ -70,8 +70,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("modes", found.covered as f64, 8.0..=8.0);
     lab.expect("within 3 deviations", found.near, 0.8..);
 
-    // Of normal points of variance 1 with noise of variance 0.25, both losses of the scores -p x differ by a constant: with
-    // Hyvarinen's, which knows nothing of the noise, exactly -2 p + 1.25 p^2.
+    // For normal points of variance 1 with noise of variance 0.25, both losses of the scores -p x differ by a constant. Hyvarinen's loss,
+    // which does not use the noise, is exactly -2 p + 1.25 p^2.
     let x = draw.normal(&device, &[200_000, 2]);
     let (z, sigma) = (draw.normal(&device, &[200_000, 2]), column(&x, 0.5));
     let noisy = &x + &z * 0.5;
@@ -106,7 +106,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     })
 }
 
-/// Short lines from places along slopes, as one line with gaps.
+/// Short lines from points along slopes, as one line with gaps.
 fn arrows(name: &str, places: &[(f64, f64)], slopes: &[(f64, f64)]) -> plot::Series {
     let line = |(&(x, y), &(dx, dy)): (&(f64, f64), &(f64, f64))| {
         [(x, y), (x + 0.12 * dx, y + 0.12 * dy), (f64::NAN, f64::NAN)]

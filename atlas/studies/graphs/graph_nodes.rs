@@ -1,6 +1,6 @@
-//! Classes of nodes from few labels: graph convolution (Kipf and Welling 2017), attention (Velickovic et al. 2018), GraphSAGE (Hamilton
-//! et al. 2017) and isomorphism networks (Xu et al. 2019) on a stochastic block model, whose edges and features both tell a
-//! little; beside a perceptron, which sees features alone, and label spreading (Zhou et al. 2004), which sees edges alone:
+//! Node classification from few labels: graph convolution (Kipf and Welling 2017), attention (Velickovic et al. 2018), GraphSAGE (Hamilton
+//! et al. 2017) and isomorphism networks (Xu et al. 2019) on a stochastic block model whose edges and features are both weakly informative.
+//! Baselines are a perceptron, which uses only features, and label spreading (Zhou et al. 2004), which uses only edges:
 //! `cargo run --release -p wgrad-atlas -- graph_nodes`.
 
 use atlas::prelude::*;
@@ -18,13 +18,13 @@ pub const STUDY: Study = Study {
 const CLASSES: usize = 3;
 const FEATURES: usize = 12;
 const HIDDEN: usize = 16;
-/// The first nodes, of all classes in turn, whose labels are known.
+/// The number of labelled nodes: the first ones, which cycle through the classes.
 const LABELLED: usize = 20 * CLASSES;
 
-/// From features `[nodes, FEATURES]` to what a layer makes of them.
+/// From features `[nodes, FEATURES]` to a layer's output.
 type Layer = Box<dyn Fn(&Tensor, &Graph) -> Tensor>;
 
-/// The layer of a name, and how wide its output is.
+/// The layer of a name, and the width of its output.
 fn layer(name: &str, params: &Params, inputs: usize, outputs: usize) -> Layer {
     match name {
         "GCN" => {
@@ -51,7 +51,7 @@ fn layer(name: &str, params: &Params, inputs: usize, outputs: usize) -> Layer {
     }
 }
 
-/// Logits `[nodes, CLASSES]` of two layers that have learned from the labelled nodes.
+/// Logits `[nodes, CLASSES]` of two layers trained on the labelled nodes.
 fn learned(lab: &Lab, name: &str, x: &Tensor, graph: &Graph, labels: &Tensor) -> Result<Tensor> {
     let params = lab.params();
     let first = layer(name, &params.path("conv1"), FEATURES, HIDDEN);
@@ -84,7 +84,7 @@ fn spread(lab: &Lab, set: &LabelledGraph) -> Result<Tensor> {
     Ok(linalg::solve(&system, &known)?.clamp_min(1e-9).log())
 }
 
-/// How far a graph convolution is from `D^-1/2 (A + I) D^-1/2 X W` by dense matrices.
+/// The error of a graph convolution relative to `D^-1/2 (A + I) D^-1/2 X W` by dense matrices.
 fn from_dense(lab: &Lab, x: &Tensor, graph: &Graph) -> Result<f32> {
     let params = lab.params();
     let conv = GcnConv::new(&params, FEATURES, HIDDEN);
@@ -98,13 +98,13 @@ fn from_dense(lab: &Lab, x: &Tensor, graph: &Graph) -> Result<f32> {
     Ok((conv.forward(x, graph) - dense).abs().amax(&[0, 1], false).item()?)
 }
 
-/// The share of right answers among nodes without labels.
+/// The accuracy on nodes without labels.
 fn accuracy(logits: &Tensor, labels: &Tensor) -> Result<f64> {
     let right = logits.argmax(-1, false).eq(labels).to(DType::F32);
     Ok(right.narrow(0, LABELLED, labels.numel() - LABELLED).mean_all().item()?.into())
 }
 
-/// Points `[nodes, CLASSES]` of a triangle, as probabilities are.
+/// Plots class probabilities, from logits `[nodes, CLASSES]`, as points of a triangle.
 fn panel(title: String, logits: &Tensor, labels: &[u32]) -> Result<plot::Panel> {
     let p = logits.softmax(1).to_vec::<f32>()?;
     let at = |p: &[f32]| (f64::from(p[1] + 0.5 * p[2]), 0.75f64.sqrt() * f64::from(p[2]));
@@ -119,7 +119,7 @@ fn panel(title: String, logits: &Tensor, labels: &[u32]) -> Result<plot::Panel> 
 
 fn run(lab: &mut Lab) -> Result<()> {
     let nodes = lab.pick(600, 300);
-    // A node has about ten neighbours of its class, and six of the others.
+    // A node has about ten neighbours of its own class and six of the others.
     let (inside, outside) = (30.0 / nodes as f32, 9.0 / nodes as f32);
     let of = Blocks { nodes, classes: CLASSES, inside, outside, features: FEATURES, signal: 1.4 };
     let set = blocks(of, lab.seed());

@@ -1,5 +1,5 @@
-//! Recommending by matrix factorisation with drawn negatives (Koren et al. 2009; Hu et al. 2008): users and items have vectors whose
-//! products score a pair. Users chose by tastes that are known here, which bound what any recommender can find:
+//! Recommendation by matrix factorisation with sampled negatives (Koren et al. 2009; Hu et al. 2008): the score of a pair is the product of
+//! a user's and an item's vector. The users' preferences are known here, which bounds what any recommender can achieve:
 //! `cargo run --release -p wgrad-atlas -- recommender`.
 
 use atlas::prelude::*;
@@ -15,10 +15,10 @@ pub const STUDY: Study = Study {
 };
 
 const NEGATIVES: usize = 8;
-/// How many items are recommended.
+/// The number of recommended items.
 const K: usize = 10;
 
-/// Mean recall and discounted gain of the first ten items that a user has not chosen yet, by scores `[users, items]`.
+/// Mean recall and discounted gain of the ten best items that a user has not chosen yet, by scores `[users, items]`.
 fn quality(set: &Choices, scores: &[f32]) -> [f64; 2] {
     let (users, items) = (set.train.len(), set.taste.columns());
     let mut sums = [0.0; 2];
@@ -33,7 +33,7 @@ fn quality(set: &Choices, scores: &[f32]) -> [f64; 2] {
     sums.map(|sum| sum / users as f64)
 }
 
-/// Scores of all pairs after learning from the choices.
+/// Scores of all pairs after training on the choices.
 fn factorise(lab: &Lab, set: &Choices) -> Result<Vec<f32>> {
     let (users, items) = (set.train.len(), set.taste.columns());
     let params = lab.params();
@@ -69,7 +69,7 @@ fn factorise(lab: &Lab, set: &Choices) -> Result<Vec<f32>> {
     Ok(net.all(&Tensor::arange(lab.device(), users).to(DType::I32)).to_vec::<f32>()?)
 }
 
-/// Correlation of the scores of one user with another's, in the mean over users.
+/// The correlation of two scorings of a user's items, averaged over users.
 fn correlation(a: &[f32], b: &[f32], items: usize) -> f64 {
     let of = |(a, b): (&[f32], &[f32])| {
         let mean = |v: &[f32]| v.iter().map(|&v| f64::from(v)).sum::<f64>() / items as f64;

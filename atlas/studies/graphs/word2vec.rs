@@ -1,6 +1,6 @@
-//! Skip-gram with negative sampling (Mikolov et al. 2013) on sentences about families: words of a kind or role come together, differences of
-//! vectors answer analogies, and products come to the pointwise mutual information less the logarithm of the number of negatives
-//! (Levy and Goldberg 2014): `cargo run --release -p wgrad-atlas -- word2vec`.
+//! Skip-gram with negative sampling (Mikolov et al. 2013) on sentences about families: words of the same kind or role get similar vectors,
+//! vector differences answer analogies, and products converge to the pointwise mutual information minus the logarithm of the number of
+//! negatives (Levy and Goldberg 2014): `cargo run --release -p wgrad-atlas -- word2vec`.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ pub const STUDY: Study = Study {
 const NEGATIVES: usize = 5;
 const WIDTH: usize = 16;
 
-/// Words that occur within two places of each other, and how often each does.
+/// Pairs of words within two positions of each other, and their counts.
 struct Corpus {
     words: Vec<String>,
     index: HashMap<String, usize>,
@@ -51,7 +51,7 @@ impl Corpus {
         self.together.chunks(self.words.len()).map(|row| row.iter().sum()).collect()
     }
 
-    /// `log(p(w, c) / p(w) p(c)) - log k` of pairs that occur often enough to tell, with their places.
+    /// `log(p(w, c) / p(w) p(c)) - log k` of the pairs with at least `least` occurrences, with their indices.
     fn shifted_information(&self, least: f64) -> Vec<(usize, f64)> {
         let (counts, all, vocab) = (self.counts(), self.pairs.len() as f64, self.words.len());
         let often = self.together.iter().enumerate().filter(|(_, n)| **n >= least);
@@ -62,7 +62,7 @@ impl Corpus {
     }
 }
 
-/// Vectors `[vocab, WIDTH]` and products `[vocab, vocab]` after learning; negatives are drawn as often as contexts occur.
+/// Vectors `[vocab, WIDTH]` and products `[vocab, vocab]` after training; negatives are sampled by the frequency of contexts.
 fn learn(lab: &Lab, corpus: &Corpus) -> Result<[Tensor; 2]> {
     let params = lab.params();
     let net = SkipGram::new(corpus.words.len(), WIDTH, &params);
@@ -71,7 +71,7 @@ fn learn(lab: &Lab, corpus: &Corpus) -> Result<[Tensor; 2]> {
     lab.fit("skip-gram", steps, &mut Adam::new(&params), Cosine::new(0.02, 0.0, steps), |_| {
         let mut pair = || corpus.pairs[draws.below(corpus.pairs.len() as u32) as usize];
         let (words, contexts): (Vec<i32>, Vec<i32>) = (0..batch).map(|_| pair().into()).unzip();
-        // The context of any pair is drawn by how often it occurs.
+        // The context of a random pair: contexts are drawn by frequency.
         let negatives: Vec<i32> = (0..batch * NEGATIVES).map(|_| pair()[1]).collect();
         let tensor = |values: &[i32], shape: &[usize]| Tensor::from_slice(lab.device(), values, shape);
         Ok(net.loss(
@@ -90,7 +90,7 @@ fn correlation(pairs: &[(f64, f64)]) -> f64 {
     sum(&|a, b| a * b) / (sum(&|a, _| a * a) * sum(&|_, b| b * b)).sqrt()
 }
 
-/// Vectors of the words of families, by kind and role; of length 1.
+/// Normalised vectors of the words of families, by kind and role.
 struct Vectors(Vec<Vec<f64>>);
 
 impl Vectors {
@@ -101,7 +101,7 @@ impl Vectors {
         Ok(Vectors(FAMILIES.as_flattened().iter().map(of).collect()))
     }
 
-    /// The words whose vectors have the largest product with one, without some.
+    /// The words whose vectors have the largest products with `to`, excluding `without`.
     fn nearest(&self, to: &[f64], without: &[usize], count: usize) -> Vec<usize> {
         let score = |&i: &usize| self.0[i].iter().zip(to).map(|(a, b)| a * b).sum::<f64>();
         let mut order: Vec<usize> = (0..self.0.len()).filter(|i| !without.contains(i)).collect();
@@ -110,7 +110,7 @@ impl Vectors {
         order
     }
 
-    /// The share of the seven nearest words that are of the same kind or role, as seven are.
+    /// The share of words of the same kind or role among the seven nearest; there are seven such words.
     fn related(&self) -> f64 {
         let related = |i: usize, j: usize| j / 3 == i / 3 || j % 3 == i % 3;
         let right =
@@ -118,7 +118,7 @@ impl Vectors {
         (0..self.0.len()).map(right).sum::<usize>() as f64 / (7 * self.0.len()) as f64
     }
 
-    /// The share of analogies such as king - man + woman that give the right word, of all pairs of kinds and of roles.
+    /// The accuracy on analogies such as king - man + woman, over all pairs of kinds and of roles.
     fn analogies(&self) -> f64 {
         let (mut right, mut asked) = (0.0, 0.0);
         for (a, b) in (0..6).flat_map(|a| (0..6).map(move |b| (a, b))).filter(|(a, b)| a != b) {
@@ -152,7 +152,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         plot::Panel::new("Levy and Goldberg", "mutual information less log k", "product of vectors");
     levy = levy.layer(plot::Points::new("a word and its context", pairs.iter().copied()).radius(2.5));
     levy = levy.with(plot::Series::new("as in theory", [(-2.0, -2.0), (2.5, 2.5)]).exact());
-    // The two directions in which vectors of families differ most.
+    // The two directions in which the vectors of families vary most.
     let rows: Vec<f32> = found.0.iter().flatten().map(|&v| v as f32).collect();
     let rows = Tensor::from_slice(lab.device(), &rows, &[found.0.len(), WIDTH])?;
     let centred = &rows - rows.mean(&[0], true);

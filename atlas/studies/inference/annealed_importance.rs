@@ -1,5 +1,5 @@
-//! Annealed importance sampling (Neal 2001) of a normalising constant that is known: two narrow peaks in eight dimensions, from a
-//! wide normal distribution. The longer the way, the smaller the error: `cargo run --release -p wgrad-atlas -- annealed_importance`.
+//! Annealed importance sampling (Neal 2001) of a known normalising constant: two narrow peaks in eight dimensions, starting from a wide
+//! normal distribution. More annealing steps give a smaller error: `cargo run --release -p wgrad-atlas -- annealed_importance`.
 
 use atlas::prelude::*;
 use methods::inference::{Metropolis, Transition, annealed_importance};
@@ -13,18 +13,18 @@ pub const STUDY: Study = Study {
 };
 
 const DIMS: usize = 8;
-/// Deviations of the start and of each peak, and how far the peaks are from the middle in every direction.
+/// Deviations of the start and of each peak, and the offset of the peaks from the origin in every dimension.
 const WIDE: f32 = 2.0;
 const NARROW: f32 = 0.5;
 const APART: f32 = 1.0;
 
-/// The start's density, normalised.
+/// The normalised log-density of the start.
 fn first(x: &Tensor) -> Tensor {
     let normaliser = DIMS as f32 * (WIDE.ln() + 0.5 * std::f32::consts::TAU.ln());
     x.square().sum(&[1], false) * (-0.5 / (WIDE * WIDE)) - normaliser
 }
 
-/// Two peaks of height 1, the second at minus the first.
+/// The log-density of two peaks of height 1, the second mirrored at the origin.
 fn last(x: &Tensor) -> Tensor {
     let peak = |at: f32| (x - at).square().sum(&[1], false) * (-0.5 / (NARROW * NARROW));
     stack(&[&peak(APART), &peak(-APART)], 1).logsumexp(&[1], false)
@@ -37,7 +37,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let generator = Generator::new(lab.seed());
     let path = |x: &Tensor, at: f32| first(x) * (1.0 - at) + last(x) * at;
     let step = |x: &Tensor, at: f32, generator: &Generator| {
-        // Steps of the scale that the distribution has on the way.
+        // The step size follows the width of the intermediate distribution.
         let precision = (1.0 - at) / (WIDE * WIDE) + at / (NARROW * NARROW);
         let size = 2.4 / (DIMS as f32).sqrt() / precision.sqrt();
         Metropolis::new(|x: &Tensor| path(x, at), size).step(x, generator).0
@@ -48,7 +48,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let schedule: Vec<f32> = (0..=length).map(|i| (i as f32 / length as f32).powi(2)).collect();
         let start = generator.normal(lab.device(), &[groups * each, DIMS]) * WIDE;
         let (all, ends) = annealed_importance(&start, &schedule, path, step, &generator)?;
-        // An estimate for each group of samples: the mean of its weights.
+        // One estimate per group of samples: the mean of its weights.
         let total = all.log_mean().exp() * (groups * each) as f64;
         let estimate = |w: &[f64]| (w.iter().sum::<f64>() * total / each as f64).ln();
         let errors: Vec<f64> = all.weights().chunks(each).map(|w| estimate(w) - exact).collect();

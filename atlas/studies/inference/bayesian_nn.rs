@@ -1,5 +1,5 @@
-//! A Bayesian neural network: all weights that fit, by Hamiltonian Monte Carlo (Neal 1996), by independent normal distributions
-//! (Blundell et al. 2015) and by dropout at test time (Gal and Ghahramani 2016). Away from the data, the answers spread:
+//! A Bayesian neural network: the posterior of the weights by Hamiltonian Monte Carlo (Neal 1996), by independent normal distributions
+//! (Blundell et al. 2015) and by dropout at test time (Gal and Ghahramani 2016). Away from the data, the predictions spread:
 //! `cargo run --release -p wgrad-atlas -- bayesian_nn`.
 
 use atlas::prelude::*;
@@ -15,16 +15,16 @@ pub const STUDY: Study = Study {
 
 const UNITS: usize = 16;
 const WEIGHTS: usize = 3 * UNITS + 1;
-/// Deviation of the noise on the observations, which is known.
+/// The known deviation of the observation noise.
 const NOISE: f32 = 0.1;
-/// Deviation of first-layer weights and biases before the data; those of the second layer are as small as they are many.
+/// Prior deviation of first-layer weights and biases; that of the second layer shrinks with its number of weights.
 const PRIOR: f32 = 3.0;
 
 fn curve(x: f64) -> f64 {
     0.6 * (4.0 * x).sin() + 0.3 * x
 }
 
-/// The answers `[S, N]` of networks with standard normal weights `[S, 49]`, scaled by the prior, to `x [N]`.
+/// The outputs `[S, N]` at `x [N]` of networks with standard normal weights `[S, 49]`, scaled by the prior.
 fn network(weights: &Tensor, x: &Tensor) -> Tensor {
     let part = |i: usize| weights.narrow(1, i * UNITS, UNITS).unsqueeze(1);
     let hidden = (x.reshape(&[1, x.numel(), 1]) * part(0) * PRIOR + part(1) * PRIOR).tanh();
@@ -32,13 +32,13 @@ fn network(weights: &Tensor, x: &Tensor) -> Tensor {
     sum + weights.narrow(1, 3 * UNITS, 1)
 }
 
-/// Where there is data: two stretches with a gap between them.
+/// A random input: two intervals with a gap between them.
 fn place(draws: &mut Draws) -> f64 {
     let offset = 0.6 * draws.unit();
     if draws.happens(0.5) { -1.0 + offset } else { 0.4 + offset }
 }
 
-/// Means and deviations of answers at many places, as a method sees them.
+/// Means and deviations of a method's predictions at many inputs.
 struct Answers {
     name: &'static str,
     mean: Vec<f64>,
@@ -46,7 +46,7 @@ struct Answers {
 }
 
 impl Answers {
-    /// From answers `[S, N]` of `S` networks.
+    /// From the predictions `[S, N]` of `S` networks.
     fn new(name: &'static str, answers: &Tensor) -> Result<Answers> {
         let read = |values: Tensor| -> Result<Vec<f64>> {
             Ok(values.to_vec::<f32>()?.into_iter().map(f64::from).collect())
@@ -71,7 +71,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let (test_x, test_y) = points(400);
     let x = Tensor::from_slice(&device, &xs, &[xs.len()])?;
     let y = Tensor::from_slice(&device, &ys, &[ys.len()])?;
-    // Places to draw, then those of the test.
+    // Inputs to draw, then those of the test.
     let grid: Vec<f32> = (0..=160).map(|i| i as f32 / 40.0 - 2.0).collect();
     let asked = Tensor::from_slice(&device, &[&grid[..], &test_x].concat(), &[grid.len() + test_x.len()])?;
 
@@ -85,7 +85,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut hmc = Hmc::new(log_joint, 20).initial_step(0.01);
     let (warm_up, length) = (lab.pick(1000, 120), lab.pick(1000, 100));
     let drawn = sample(&mut hmc, &start, warm_up, length, &generator)?;
-    // Every few steps of all chains.
+    // Keeps every few steps of all chains.
     let thinned: Vec<f32> = drawn
         .states()
         .enumerate()
@@ -97,7 +97,7 @@ fn run(lab: &mut Lab) -> Result<()> {
 
     let params = lab.params();
     let q = MeanField::new(&params, WEIGHTS, 0.1);
-    // Not from 0, where all hidden units are alike.
+    // Random means: at 0, all hidden units would be equal.
     let loc = params.get("loc").context("means")?;
     loc.set(&generator.normal(&device, &[WEIGHTS]));
     let steps = lab.pick(6000, 800);
@@ -134,12 +134,12 @@ fn run(lab: &mut Lab) -> Result<()> {
             if least > 2.0 { 0.9..0.99 } else { 0.8..1.01 },
         );
     }
-    // Independent weights leave out most of what is possible.
+    // Independent weights underestimate the posterior's spread.
     lab.expect("spread away from the data, variational against HMC", aways[1] / aways[0], ..0.6);
     picture(lab, &grid, &answers, xs.iter().zip(&ys).map(|(x, y)| (f64::from(*x), f64::from(*y))).collect())
 }
 
-/// One network with dropout, whose units are dropped at test time too.
+/// One network with dropout, applied at test time too.
 fn dropout(lab: &Lab, x: &Tensor, y: &Tensor, asked: &Tensor) -> Result<Answers> {
     const WIDTH: usize = 64;
     let params = lab.params();
@@ -160,7 +160,7 @@ fn dropout(lab: &Lab, x: &Tensor, y: &Tensor, asked: &Tensor) -> Result<Answers>
     lab.fit("dropout", steps, &mut opt, Cosine::new(0.005, 0.0, steps), |_| {
         Ok(forward(x).mse_loss(y, Reduction::Mean))
     })?;
-    // Each pass drops other units.
+    // Each pass drops different units.
     let passes = 200;
     let answers = forward(&asked.repeat(&[passes])).reshape(&[passes, asked.numel()]);
     Answers::new("dropout", &answers)

@@ -1,5 +1,5 @@
-//! Belief propagation: exact on a tree and on the chain of a conditional random field, where it is the forward-backward algorithm and
-//! Viterbi's, and near the truth on a grid, whose loops it ignores: `cargo run --release -p wgrad-atlas -- belief_propagation`.
+//! Belief propagation: exact on a tree and on the chain of a conditional random field, where it equals the forward-backward and Viterbi
+//! algorithms, and approximate on a grid, whose loops it ignores: `cargo run --release -p wgrad-atlas -- belief_propagation`.
 
 use atlas::prelude::*;
 use methods::inference::{BeliefPropagation, Beliefs, FactorGraph};
@@ -18,14 +18,14 @@ fn run(lab: &mut Lab) -> Result<()> {
     grid(lab)
 }
 
-/// The furthest apart that two beliefs are.
+/// The largest difference between two sets of beliefs.
 fn apart(a: &Beliefs, b: &Beliefs) -> f64 {
     let pairs =
         a.variables.iter().chain(&a.factors).flatten().zip(b.variables.iter().chain(&b.factors).flatten());
     pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
-/// Ten variables of three values, each hung on one before it; one factor joins three.
+/// Ten variables of three values, each attached to an earlier one; one factor joins three.
 fn tree(lab: &mut Lab) {
     let mut draws = lab.draws(0);
     let mut scores = |count: usize| (0..count).map(|_| 1.5 * draws.normal()).collect::<Vec<_>>();
@@ -80,7 +80,7 @@ fn chain(lab: &mut Lab) -> Result<()> {
     Ok(())
 }
 
-/// Binary variables on a square grid that pull at each other with random signs.
+/// Binary variables on a square grid, coupled with random signs.
 fn grid(lab: &mut Lab) -> Result<()> {
     let side = lab.pick(4, 3);
     let grid = |strength: f64, mut draws: Draws| {
@@ -103,7 +103,7 @@ fn grid(lab: &mut Lab) -> Result<()> {
         errors.sum::<f64>() / a.variables.len() as f64
     };
     let alone = {
-        // The same fields without neighbours: what messages have to be better than.
+        // The same fields without couplings: the baseline for the messages.
         let beliefs = grid(0.0, lab.draws(1)).sum_product(&damped);
         mean_error(&beliefs, &grid(0.25, lab.draws(1)).enumerate().0)
     };

@@ -1,4 +1,4 @@
-//! Expectation propagation (Minka 2001) on his clutter problem and on probit regression, beside Laplace's approximation, against
+//! Expectation propagation (Minka 2001) on Minka's clutter problem and on probit regression, compared with Laplace's approximation and
 //! numerical integration: `cargo run --release -p wgrad-atlas -- expectation_propagation`.
 
 use atlas::prelude::*;
@@ -27,7 +27,7 @@ fn normal_density(x: f64, mean: f64, variance: f64) -> f64 {
     (-0.5 * (x - mean).powi(2) / variance).exp() / (std::f64::consts::TAU * variance).sqrt()
 }
 
-/// The share of measurements that say nothing, and how widely they spread.
+/// The share of clutter among the measurements, and its variance.
 const CLUTTER: f64 = 0.5;
 const SPREAD: f64 = 10.0;
 const PRIOR: f64 = 100.0;
@@ -36,7 +36,8 @@ fn likelihood(y: f64, x: f64) -> f64 {
     (1.0 - CLUTTER) * normal_density(y, x, 1.0) + CLUTTER * normal_density(y, 0.0, SPREAD)
 }
 
-/// The moments of a measurement's likelihood: either it is clutter, and the cavity stays, or it is seen with variance 1.
+/// The moments of a measurement's likelihood times the cavity: either clutter, which leaves the cavity unchanged, or a measurement with
+/// variance 1.
 fn clutter_moments(y: f64, mean: f64, variance: f64) -> Tilted {
     let seen = (1.0 - CLUTTER) * normal_density(y, mean, variance + 1.0);
     let mass = seen + CLUTTER * normal_density(y, 0.0, SPREAD);
@@ -47,7 +48,7 @@ fn clutter_moments(y: f64, mean: f64, variance: f64) -> Tilted {
     Tilted { log_mass: mass.ln(), mean: middle, variance: square - middle * middle }
 }
 
-/// A place measured 20 times, half of them clutter.
+/// A position measured 20 times, half of the measurements clutter.
 fn clutter(lab: &mut Lab) -> Result<plot::Panel> {
     const PLACE: f64 = 2.0;
     let mut draws = lab.draws(0);
@@ -72,7 +73,7 @@ fn clutter(lab: &mut Lab) -> Result<plot::Panel> {
     let mean = moment(&|x| x);
     let variance = moment(&|x| (x - mean).powi(2));
 
-    // Laplace: the highest point and the curvature there.
+    // Laplace: the mode and the curvature there.
     let peak =
         grid.iter().zip(&masses).fold((0.0, 0.0), |best, (x, m)| if *m > best.1 { (*x, *m) } else { best }).0;
     let curvature =
@@ -96,7 +97,7 @@ fn clutter(lab: &mut Lab) -> Result<plot::Panel> {
         .with(plot::Series::new("Laplace", shown(&|x| normal_density(x, peak, 1.0 / curvature))).exact()))
 }
 
-/// Probit regression of few points, where the posterior is skew.
+/// Probit regression on few points, with a skewed posterior.
 fn probit(lab: &mut Lab) -> Result<plot::Panel> {
     const PRIOR: f64 = 1.0;
     let mut draws = lab.draws(1);
@@ -159,8 +160,8 @@ fn probit(lab: &mut Lab) -> Result<plot::Panel> {
         .x_range(mean[1] - 4.0 * deviation, mean[1] + 5.0 * deviation))
 }
 
-/// The highest point of a function of two variables by Newton's method, and the inverse `[a, b, c]` of the negative curvature
-/// `[[a, b], [b, c]]` there, by differences.
+/// The maximum of a function of two variables by Newton's method, and the inverse `[a, b, c]` of the negative curvature `[[a, b], [b, c]]`
+/// there, by finite differences.
 fn laplace(f: impl Fn([f64; 2]) -> f64) -> ([f64; 2], [f64; 3]) {
     const STEP: f64 = 1e-4;
     let (mut w, mut covariance) = ([0.0, 0.0], [0.0; 3]);

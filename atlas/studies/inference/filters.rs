@@ -1,6 +1,6 @@
-//! Hidden states of time series: Kalman's filter and the Rauch-Tung-Striebel smoother, which are exact for linear models with normal
-//! noise, and the bootstrap particle filter, which comes near them with many particles and beats the extended Kalman filter where the
-//! model bends (Gordon, Salmond and Smith 1993): `cargo run --release -p wgrad-atlas -- filters`.
+//! Hidden states of time series: the Kalman filter and the Rauch-Tung-Striebel smoother, which are exact for linear models with normal
+//! noise, and the bootstrap particle filter, which approaches them with many particles and beats the extended Kalman filter on a nonlinear
+//! model (Gordon, Salmond and Smith 1993): `cargo run --release -p wgrad-atlas -- filters`.
 
 use atlas::prelude::*;
 use methods::inference::{Filtered, Gaussian, LinearGaussian, Track, particle_filter};
@@ -22,7 +22,7 @@ const STEPS: usize = 40;
 const PUSH: f64 = 0.05;
 const BLUR: f64 = 1.0;
 
-/// A point of the plane that drifts: places and velocities, of which places are seen.
+/// A drifting point in the plane: positions and velocities, of which positions are observed.
 const DRIFT: LinearGaussian<4, 2> = LinearGaussian {
     transition: [[1.0, 0.0, 1.0, 0.0], [0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]],
     transition_noise: diagonal([PUSH; 4]),
@@ -70,7 +70,7 @@ fn linear(lab: &mut Lab) -> Result<()> {
         }
     }
     lab.expect("10000 particles: distance from the filter", gaps[1], ..0.06);
-    // A hundredth of the variance.
+    // A hundredth of the variance, so a tenth of the distance.
     lab.expect("distance of 100 particles against 10000", gaps[0] / gaps[1], 5.0..25.0);
     picture(lab, &states, &seen, (&filtered.states, &smoothed))
 }
@@ -79,7 +79,7 @@ fn first_two(state: &Gaussian<4>) -> [f64; 2] {
     [state.mean[0], state.mean[1]]
 }
 
-/// The whole series as one normal distribution, by its precision: how far means and variances of the smoother are from it.
+/// The smoother against the whole series as one normal distribution, by its precision: the errors of means and variances.
 fn against_joint(lab: &Lab, seen: &[[f64; 2]], smoothed: &[Gaussian<4>]) -> Result<(f64, f64)> {
     let size = 4 * seen.len();
     let (mut precision, mut shift) = (vec![0f32; size * size], vec![0f64; size]);
@@ -94,7 +94,7 @@ fn against_joint(lab: &Lab, seen: &[[f64; 2]], smoothed: &[Gaussian<4>]) -> Resu
             *shift = seen[t][i] / BLUR;
         }
         if t > 0 {
-            // (x_i - x'_i - x'_(i + 2))^2 / push, where x' is the state before.
+            // (x_i - x'_i - x'_(i + 2))^2 / push, where x' is the previous state.
             let before = [(row, 1.0), (row - 4, -1.0)].into_iter().chain((i < 2).then(|| (row - 2, -1.0)));
             let places: Vec<_> = before.collect();
             for (a, of_a) in &places {
@@ -134,7 +134,7 @@ fn particles(lab: &Lab, seen: &[[f64; 2]], count: usize) -> Result<Track> {
     Ok(particle_filter(&start, seen.len(), propagate, log_likelihood, &generator)?)
 }
 
-/// Root mean square distance of the expected places.
+/// Root mean square distance of the expected positions.
 fn gap(track: &Track, filtered: &Filtered<4>) -> f64 {
     let squares = track
         .means
@@ -144,7 +144,7 @@ fn gap(track: &Track, filtered: &Filtered<4>) -> f64 {
     (squares.sum::<f64>() / (2 * STEPS) as f64).sqrt()
 }
 
-/// The growth model, whose observations do not tell the sign of the state: `x' = x / 2 + 25 x / (1 + x^2) + 8 cos(1.2 t) + N(0, 10)`
+/// The growth model, whose observations do not determine the sign of the state: `x' = x / 2 + 25 x / (1 + x^2) + 8 cos(1.2 t) + N(0, 10)`
 /// and `y = x^2 / 20 + N(0, 1)`.
 fn bent(lab: &mut Lab) -> Result<()> {
     let steps = lab.pick(400, 100);

@@ -1,5 +1,5 @@
-//! Markov chain Monte Carlo: random-walk Metropolis, Gibbs sampling and Hamiltonian Monte Carlo draw from a correlated normal
-//! distribution and from a bent one, whose moments are known: `cargo run --release -p wgrad-atlas -- mcmc`.
+//! Markov chain Monte Carlo: random-walk Metropolis, Gibbs sampling and Hamiltonian Monte Carlo on a correlated normal distribution and on
+//! a banana-shaped one, with known moments: `cargo run --release -p wgrad-atlas -- mcmc`.
 
 use atlas::prelude::*;
 use methods::inference::{Chains, Gibbs, Hmc, Metropolis, Thinned, Transition, sample};
@@ -13,10 +13,10 @@ pub const STUDY: Study = Study {
 };
 
 const CORRELATION: f32 = 0.9;
-/// Gradients for a draw of HMC, and proposals for one of Metropolis: as much work.
+/// Gradients per draw of HMC, and proposals per draw of Metropolis: equal work.
 const LEAPFROGS: usize = 8;
 
-/// Pairs of standard normal variables, next to each other.
+/// Pairs of correlated standard normal variables in consecutive dimensions.
 fn correlated(x: &Tensor) -> Tensor {
     let pairs = x.reshape(&[x.shape()[0], x.shape()[1] / 2, 2]);
     let (a, b) = (pairs.select(2, 0), pairs.select(2, 1));
@@ -44,11 +44,11 @@ const BANANA: [Moment; 4] =
     [(|x| x[0], 0.0), (|x| x[1], 0.5), (|x| x[0] * x[0], 1.0), (|x| x[0] * x[1], 0.0)];
 
 struct Verdict {
-    /// The furthest mean from its exact value, and that in standard errors.
+    /// The largest error of a mean, absolute and in standard errors.
     error: f64,
     standard_errors: f64,
     r_hat: f64,
-    /// How many independent draws each is worth, for the moment where that is least.
+    /// Effective independent draws per draw, for the moment with the fewest.
     worth: f64,
 }
 
@@ -109,10 +109,10 @@ fn run(lab: &mut Lab) -> Result<()> {
             worth.push(verdict.worth);
         }
     }
-    // A sweep keeps the square of the correlation, so that draws are correlated by its powers.
+    // A Gibbs sweep multiplies the autocorrelation by the square of the correlation.
     let square = f64::from(CORRELATION).powi(2);
     lab.expect("Gibbs: worth against theory", worth[1] / ((1.0 - square) / (1.0 + square)), 0.8..1.25);
-    // As much work; what Metropolis can step shrinks with the dimensions.
+    // At equal work; the step size of Metropolis shrinks with the dimension.
     lab.expect("ten pairs: HMC's draws against Metropolis's", worth[6] / worth[5], 3.0..);
     dynamics(lab)?;
     picture(lab, &bent, &worth)
@@ -124,7 +124,7 @@ fn chains(lab: &Lab, kernel: &mut impl Transition, dims: usize) -> Result<Chains
     Ok(sample(kernel, &start, lab.pick(500, 100), lab.pick(3000, 300), &generator)?)
 }
 
-/// Leapfrog steps lead back, and half the step makes a quarter of the error.
+/// Leapfrog steps are reversible, and halving the step quarters the error.
 fn dynamics(lab: &mut Lab) -> Result<()> {
     let generator = Generator::new(lab.seed());
     let [x, momentum] = [(); 2].map(|()| generator.normal(lab.device(), &[256, 2]));

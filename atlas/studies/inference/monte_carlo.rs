@@ -1,5 +1,5 @@
-//! Monte Carlo integration with less variance: control variates, antithetic pairs and importance sampling, each against the factor
-//! that theory promises (Owen 2013, chapters 8 and 9): `cargo run --release -p wgrad-atlas -- monte_carlo`.
+//! Variance reduction in Monte Carlo integration: control variates, antithetic pairs and importance sampling, each against its theoretical
+//! factor (Owen 2013, chapters 8 and 9): `cargo run --release -p wgrad-atlas -- monte_carlo`.
 
 use atlas::prelude::*;
 use methods::inference::{Importance, normal_cdf};
@@ -45,7 +45,7 @@ fn run(lab: &mut Lab) -> Result<()> {
 /// From uniform numbers to an estimate.
 type Estimator = fn(&[f64]) -> f64;
 
-/// Estimates of the integral of `exp` from uniform numbers, with one evaluation each.
+/// Estimates of the integral of `exp` from uniform numbers, with one evaluation per number.
 const ESTIMATORS: [(&str, Estimator); 3] = [
     ("plain", |us| us.iter().map(|u| u.exp()).sum::<f64>() / us.len() as f64),
     ("antithetic pairs", |us| {
@@ -56,7 +56,7 @@ const ESTIMATORS: [(&str, Estimator); 3] = [
     ("control variate x", |us| us.iter().map(|u| controlled(*u)).sum::<f64>() / us.len() as f64),
 ];
 
-/// `exp(u)` with the best multiple, `cov / var`, of what is known not to matter on average, `u - 1/2`.
+/// `exp(u)` minus the best multiple, `cov / var`, of the control variate `u - 1/2`, whose mean is 0.
 fn controlled(u: f64) -> f64 {
     let slope = 12.0 * (1.0 - (E - 1.0) / 2.0);
     u.exp() - slope * (u - 0.5)
@@ -87,7 +87,7 @@ fn exponential(lab: &mut Lab, uniform: &[f64]) {
     lab.expect("control variate: against 1 / (1 - correlation^2)", factor * (1.0 - correlation), 0.97..1.03);
 }
 
-/// How probable it is that a standard normal variable is over 4, from draws about 4.
+/// The probability that a standard normal variable exceeds 4, from draws around 4.
 fn rare(lab: &mut Lab, count: usize) {
     const LIMIT: f64 = 4.0;
     let mut draws = lab.draws(1);
@@ -101,14 +101,14 @@ fn rare(lab: &mut Lab, count: usize) {
     lab.expect("rare event: less variance than plain by", exact * (1.0 - exact) / variance, 5000.0..8000.0);
 }
 
-/// A normal distribution, known but for its normalising constant, from draws of a wider one.
+/// A normal distribution, known up to its normalising constant, from draws of a wider one.
 fn other_normal(lab: &mut Lab, count: usize) {
     const WIDTH: f64 = 2.0;
     let mut draws = lab.draws(2);
     let xs: Vec<f64> = (0..count).map(|_| WIDTH * draws.normal()).collect();
     let weights = Importance::new(xs.iter().map(|x| 0.5 * (x / WIDTH).powi(2) - 0.5 * x * x).collect());
     lab.expect("self-normalised: second moment", weights.mean(xs.iter().map(|x| x * x)), 0.98..1.02);
-    // The constants' ratio: sqrt(2 pi) against width sqrt(2 pi).
+    // The ratio of the constants: sqrt(2 pi) to width sqrt(2 pi).
     lab.expect("self-normalised: ratio of constants", weights.log_mean().exp() * WIDTH, 0.99..1.01);
     // n / E w^2 with normalised weights.
     let theory = count as f64 * (2.0 * WIDTH * WIDTH - 1.0).sqrt() / (WIDTH * WIDTH);

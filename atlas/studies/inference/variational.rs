@@ -1,6 +1,6 @@
-//! Variational inference: the evidence lower bound and its gap, independent normal distributions in place of a correlated posterior,
-//! whose variances come out too small (Bishop 2006, section 10.1.2), by stochastic gradients; and coordinate ascent for a mixture
-//! (Blei, Kucukelbir and McAuliffe 2017): `cargo run --release -p wgrad-atlas -- variational`.
+//! Variational inference: the evidence lower bound and its gap; independent normal distributions for a correlated posterior, which
+//! underestimate its variances (Bishop 2006, section 10.1.2), by stochastic gradients; and coordinate ascent for a mixture (Blei,
+//! Kucukelbir and McAuliffe 2017): `cargo run --release -p wgrad-atlas -- variational`.
 
 use atlas::prelude::*;
 use methods::inference::{MeanField, MixtureCavi};
@@ -23,7 +23,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     })
 }
 
-/// `y = w0 + w1 x + N(0, noise)` with `w ~ N(0, I)`, where x is far from 0 so that the weights' posterior is correlated.
+/// `y = w0 + w1 x + N(0, noise)` with `w ~ N(0, I)`, with x far from 0 so that the posterior of the weights is correlated.
 struct Line {
     x: Vec<f64>,
     y: Vec<f64>,
@@ -81,7 +81,7 @@ impl Line {
         self.x.iter().zip(&self.y).map(fit).sum::<f64>() - 0.5 * (w[0] * w[0] + w[1] * w[1]) - tau.ln()
     }
 
-    /// The logarithm of the density of the data, by Bayes' rule at the posterior's mean.
+    /// The log evidence, by Bayes' rule at the posterior mean.
     fn log_evidence(&self) -> f64 {
         let (precision, mean) = self.posterior();
         self.log_joint(mean) + std::f64::consts::TAU.ln() - 0.5 * precision.det().ln()
@@ -136,14 +136,14 @@ impl Line {
         let [loc, scale] = read(&q)?;
         let off = (loc[0] - mean[0]).hypot(loc[1] - mean[1]);
         lab.expect_same("mean, off by", off, ..0.02, 0.01);
-        // The best independent distributions have the precisions of the posterior, not its variances.
+        // The best independent distributions match the diagonal of the precision, not the variances.
         for (i, diagonal) in [precision.0, precision.2].into_iter().enumerate() {
             let against = scale[i] * scale[i] * diagonal;
             lab.expect_same(format!("variance {i} against 1 / precision"), against, 0.9..1.1, 0.03);
         }
         let exact = precision.inverse();
         lab.expect("variance against the posterior's", scale[0] * scale[0] / exact.0, 0.05..0.6);
-        // What is left is the divergence of the best: half the logarithm of a ratio of determinants.
+        // The remaining gap is the divergence of the best approximation: half the logarithm of a ratio of determinants.
         let best = 0.5 * (precision.0 * precision.2 / precision.det()).ln();
         lab.expect_same(
             "divergence against the least",
@@ -191,7 +191,7 @@ fn mixture(lab: &mut Lab) -> Result<[plot::Panel; 2]> {
     let mut draws = lab.draws(1);
     let mut best: Option<(Vec<f64>, MixtureCavi<2>)> = None;
     let mut fall = 0f64;
-    // The bound has local maxima: the best of a few starts.
+    // The bound has local maxima: use the best of several starts.
     for _ in 0..8 {
         let start = (0..3).map(|_| [draws.normal(), 2.0 + draws.normal()]).collect();
         let mut cavi = MixtureCavi::new(start, 1.0, 25.0);
@@ -208,7 +208,7 @@ fn mixture(lab: &mut Lab) -> Result<[plot::Panel; 2]> {
     };
     // The means of a hundred points have a standard error of a tenth in each direction.
     lab.expect("coordinate ascent: furthest centre", CENTRES.iter().map(nearest).fold(0.0, f64::max), ..0.4);
-    // 100 points of variance 1 and a prior of variance 25, whichever component it is.
+    // 100 points of variance 1 and a prior of variance 25, the same for all components.
     let variance = cavi.variances.iter().sum::<f64>() / 3.0;
     lab.expect("coordinate ascent: variance of a mean", variance, 0.0095..0.0107);
     let mut panel = plot::Panel::new("Mixture by coordinate ascent", "", "");

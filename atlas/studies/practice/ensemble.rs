@@ -1,4 +1,4 @@
-//! Deep ensembles (Lakshminarayanan et al. 2017): networks from different starts disagree where they know little:
+//! Deep ensembles (Lakshminarayanan et al. 2017): networks from different initialisations disagree on uncertain inputs:
 //! `cargo run --release -p wgrad-atlas -- ensemble`.
 
 use atlas::prelude::*;
@@ -57,7 +57,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         lab.figure(format!("{name} of five"), all[i]);
     }
     lab.expect("accuracy gained", all[0] - mean(0), 0.002..0.2);
-    // The logarithm is concave: the mean's likelihood can't be the smaller one.
+    // The logarithm is concave: the log-likelihood of the mean probability is at least the mean log-likelihood.
     lab.expect("log-likelihood gained", mean(1) - all[1], 0.02..0.5);
     lab.expect("calibration error of five over one", all[2] / mean(2), ..0.9);
     let counts: Vec<(f64, f64)> =

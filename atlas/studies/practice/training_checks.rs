@@ -1,5 +1,5 @@
-//! What to look at before a long training: whether the network can overfit a few examples, whether shuffled labels leave nothing to
-//! learn, whether activations keep their scale, and whether units have died: `cargo run --release -p wgrad-atlas -- training_checks`.
+//! Checks before a long training: the network can overfit a few examples, shuffled labels leave nothing to learn, activations keep their
+//! scale, and units do not die: `cargo run --release -p wgrad-atlas -- training_checks`.
 
 use atlas::prelude::*;
 use wgrad::models::Mlp;
@@ -21,14 +21,14 @@ fn run(lab: &mut Lab) -> Result<()> {
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let (x, test_x) = (train.images.flatten(1, -1), test.images.flatten(1, -1));
 
-    // Ten examples, by heart.
+    // Overfits ten examples.
     let (few, few_labels) = (x.narrow(0, 0, 10), train.labels.narrow(0, 0, 10));
     let (net, losses) = fitted(lab, "ten examples", &few, &few_labels, 10, 150)?;
     lab.expect("loss at the start: ln 10", losses[0], 2.2..2.4);
     lab.expect("loss of ten examples", losses[149], ..0.02);
     lab.expect("their accuracy", metrics::accuracy(&net.forward(&few), &few_labels)?, 1.0..);
 
-    // The right labels, and the same in another order.
+    // The true labels, and the same labels shuffled.
     let mut labels: Vec<i32> = train.labels.to_vec()?;
     lab.draws(1).shuffle(&mut labels);
     let shuffled = Tensor::from_slice(lab.device(), &labels, &[labels.len()])?;
@@ -49,7 +49,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     dead_units(lab, &x, &train.labels)
 }
 
-/// An MLP after some steps on batches of examples, and its losses.
+/// An MLP after some steps on minibatches, and its losses.
 fn fitted(
     lab: &Lab,
     what: &str,
@@ -68,7 +68,7 @@ fn fitted(
     Ok((net, losses))
 }
 
-/// Deviations of the layers' outputs at the start: He's initialisation keeps them, a small one loses them layer by layer.
+/// Deviations of the layers' outputs at initialisation: He's initialisation preserves them, a smaller one shrinks them layer by layer.
 fn activations(lab: &mut Lab, x: &Tensor) -> Result<()> {
     let x = x - x.mean(&[0], true);
     let x = &x / x.var(&[0], 1.0, true).sqrt().clamp_min(1e-3);
@@ -100,7 +100,7 @@ fn deep(params: &Params) -> Vec<Linear> {
     (0..DEPTH).map(|i| Linear::new(&params.path(i), inputs(i), WIDTH)).collect()
 }
 
-/// Units that a far too large rate kills: rectified, they never answer again.
+/// A far too large learning rate kills ReLU units: their output is 0 for every input.
 fn dead_units(lab: &mut Lab, x: &Tensor, y: &Tensor) -> Result<()> {
     for (name, rate) in [("good", 0.1), ("far too large", 20.0)] {
         let params = lab.params();

@@ -1,4 +1,4 @@
-//! Transfer learning: a network that knows the digits learns which of them are prime from a few examples, with its features frozen,
+//! Transfer learning: a network trained on the digits learns from a few examples which of them are prime, with its features frozen,
 //! fine-tuned at a smaller rate, or unfrozen layer by layer (Howard and Ruder 2018): `cargo run --release -p wgrad-atlas -- transfer`.
 
 use atlas::prelude::*;
@@ -12,7 +12,7 @@ pub const STUDY: Study = Study {
     run,
 };
 
-/// Two layers of features and a head.
+/// Two feature layers and a head.
 struct Net {
     params: Params,
     features: [Linear; 2],
@@ -31,7 +31,7 @@ impl Net {
         self.head.forward(&self.features.iter().fold(x.clone(), |x, layer| layer.forward(&x).relu()))
     }
 
-    /// The features of another network, and a head for two classes.
+    /// The features of another network, and a new head for two classes.
     fn with_features(lab: &Lab, of: &Net) -> Result<Net> {
         let net = Net::new(lab, 2);
         for param in net.params.matching("fc*") {
@@ -42,7 +42,7 @@ impl Net {
 
     fn fit(&self, lab: &Lab, what: &str, set: &(Tensor, Tensor), steps: usize, lr: f32) -> Result<()> {
         let mut draws = lab.draws(0);
-        // Made after what it updates was frozen; features move at a tenth of the head's rate.
+        // Created after freezing, so that it updates only the other parameters; features learn at a tenth of the head's rate.
         let mut opt = Adam::new(&self.params).group("fc*", 0.0, 0.1);
         lab.fit(what, steps, &mut opt, Constant(lr), |_| {
             let [x, y] = minibatch(&mut draws, 20, [&set.0, &set.1])?;

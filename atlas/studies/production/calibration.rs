@@ -1,5 +1,5 @@
-//! Calibration: temperature scaling and label smoothing (Guo et al. 2017), answers withheld for want of confidence, and an alarm when
-//! confidence is no longer deserved: `cargo run --release -p wgrad-atlas -- calibration`.
+//! Calibration: temperature scaling and label smoothing (Guo et al. 2017), rejection of predictions with low confidence, and an alarm when
+//! confidences no longer match the accuracy: `cargo run --release -p wgrad-atlas -- calibration`.
 
 use atlas::prelude::*;
 use wgrad::models::Mlp;
@@ -12,7 +12,7 @@ pub const STUDY: Study = Study {
     run,
 };
 
-/// Confidences, and whether the answers are right.
+/// Confidences, and whether the predictions are correct.
 type Answers = (Vec<f32>, Vec<bool>);
 
 fn answers(logits: &[f32], labels: &[u32], temperature: f64) -> Answers {
@@ -24,7 +24,7 @@ fn answers(logits: &[f32], labels: &[u32], temperature: f64) -> Answers {
     logits.chunks(10).zip(labels).map(of).unzip()
 }
 
-/// How many deviations the number of right answers is from what the confidences promise (Spiegelhalter 1986).
+/// The difference between the number of correct predictions and its expectation under the confidences, in deviations (Spiegelhalter 1986).
 fn surprise((confidences, right): &Answers) -> f64 {
     let promised = confidences.iter().map(|&c| f64::from(c));
     let variance: f64 = promised.clone().map(|c| c * (1.0 - c)).sum();
@@ -40,7 +40,7 @@ fn share(right: &[bool]) -> f64 {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    // Few images and many steps make a classifier that is too sure of itself.
+    // Few images and many steps make an overconfident classifier.
     let (half, noise) = (lab.pick(4000, 2500), Generator::new(lab.seed()));
     let set = lab.small_digits(600, 2 * half)?;
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);

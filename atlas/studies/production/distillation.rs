@@ -1,5 +1,5 @@
-//! Knowledge distillation (Hinton, Vinyals and Dean 2015): a student learns from its teacher's soft labels on images that nobody
-//! has labelled: `cargo run --release -p wgrad-atlas -- distillation`.
+//! Knowledge distillation (Hinton, Vinyals and Dean 2015): a student learns from its teacher's soft labels on unlabelled images:
+//! `cargo run --release -p wgrad-atlas -- distillation`.
 
 use atlas::prelude::*;
 use wgrad::models::Mlp;

@@ -1,4 +1,4 @@
-//! Drift of a model's inputs: Kolmogorov-Smirnov, the population stability index, and a classifier that tells old from new (Lopez-Paz
+//! Detecting drift of a model's inputs: Kolmogorov-Smirnov, the population stability index, and a classifier of old against new (Lopez-Paz
 //! and Oquab 2017), each over many samples with and without a shift: `cargo run --release -p wgrad-atlas -- drift`.
 
 use atlas::prelude::*;
@@ -16,7 +16,7 @@ const SAMPLE: usize = 200;
 const SHIFTS: [(&str, f64, f64); 3] =
     [("no shift", 0.0, 0.0), ("a mean", 0.6, 0.0), ("a correlation", 0.0, 0.7)];
 
-/// `[rows, FEATURES]` of standard normal numbers; the first feature's mean is moved, and the second is correlated with the third.
+/// `[rows, FEATURES]` of standard normal numbers; the first feature's mean is shifted, and the second feature is correlated with the third.
 fn sample(draws: &mut Draws, rows: usize, mean: f64, correlation: f64) -> Vec<f32> {
     let row = |_| {
         let mut row = [(); FEATURES].map(|()| draws.normal());
@@ -41,7 +41,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let count = |alarm: &dyn Fn(&[Vec<f32>; 2]) -> bool| {
             pairs.iter().filter(|pair| alarm(pair)).count() as f64 / f64::from(trials)
         };
-        // Four tests at a level of 5 % together.
+        // Four tests with a combined level of 5 %.
         let ks = count(&|[old, new]| {
             (0..FEATURES).any(|f| {
                 let statistic = metrics::ks_statistic(&feature(old, f), &feature(new, f));
@@ -53,7 +53,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         };
         let psi = count(&|pair| (0..FEATURES).any(|f| index(pair, f) > 0.25));
         if name == "no shift" {
-            // Without a shift it is about a chi-squared variable of bins - 1 degrees of freedom, times 1 / n + 1 / m.
+            // Without a shift it is about a chi-squared variable with bins - 1 degrees of freedom, times 1 / n + 1 / m.
             let mean = pairs.iter().map(|pair| index(pair, 0)).sum::<f64>() / f64::from(trials);
             lab.expect("mean index against its theory", mean / (9.0 * 2.0 / SAMPLE as f64), 0.9..1.15);
         }
@@ -79,8 +79,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.picture("drift", |path| plot::Figure::new("Alarms by shift").panel(panel).save(path))
 }
 
-/// Logistic regression on features and their products tells old rows from new ones, all trials at once; it learns from one half, and
-/// of the other half the area under its ROC curve is given, in deviations above that of guessing.
+/// Logistic regression of new against old rows on features and their products, all trials at once: trained on one half of the rows, scored
+/// on the other by the area under the ROC curve, in deviations above chance.
 fn domain_scores(lab: &Lab, name: &str, pairs: &[[Vec<f32>; 2]]) -> Result<Vec<f64>> {
     const HALF: usize = SAMPLE / 2;
     let columns = FEATURES + FEATURES * (FEATURES + 1) / 2;
@@ -108,7 +108,7 @@ fn domain_scores(lab: &Lab, name: &str, pairs: &[[Vec<f32>; 2]]) -> Result<Vec<f
         Ok(logits(&seen).binary_cross_entropy_with_logits(&target, None, None, Reduction::Sum))
     })?;
     let positive: Vec<bool> = (0..2 * HALF).map(|i| i >= HALF).collect();
-    // The variance of the Mann-Whitney statistic where both samples are of one distribution.
+    // The variance of the Mann-Whitney statistic if both samples have the same distribution.
     let deviation = ((2.0 * HALF as f64 + 1.0) / (12.0 * (HALF * HALF) as f64)).sqrt();
     let scores = logits(&unseen).to_vec::<f32>()?;
     Ok(scores.chunks(2 * HALF).map(|s| (metrics::roc_auc(&positive, s) - 0.5) / deviation).collect())

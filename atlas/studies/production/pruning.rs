@@ -1,5 +1,5 @@
-//! Pruning: weights of small magnitude go, in rounds with fine-tuning between them (Han et al. 2015), or whole channels (Li et al.
-//! 2017): `cargo run --release -p wgrad-atlas -- pruning`.
+//! Pruning: removes weights of small magnitude in rounds with fine-tuning (Han et al. 2015), or whole channels (Li et al. 2017):
+//! `cargo run --release -p wgrad-atlas -- pruning`.
 
 use atlas::prelude::*;
 use wgrad::models::Mlp;
@@ -38,7 +38,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let weights = params.matching("*.weight");
     let tuning = lab.pick(500, 80);
 
-    // In rounds: each starts from what the last one has left.
+    // In rounds: each prunes the result of the previous one.
     let (mut cut, mut tuned) = (vec![], vec![]);
     for sparsity in SPARSITIES {
         let masks = Masks::magnitude(&weights, sparsity)?;
@@ -65,7 +65,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         random.push((sparsity, learn(lab, &format!("{sparsity} at random"), tuning, 2e-3, Some(&masks))?));
     }
 
-    // Half of the hidden channels, and the small dense network that is left of them.
+    // Prunes half of the hidden channels, and extracts the small dense network that remains.
     params.load(&dense)?;
     let masks = Masks::channels(&params, &["fc1", "fc2"], 0.5)?;
     let halved = learn(lab, "half of the channels", tuning, 2e-3, Some(&masks))?;
@@ -90,7 +90,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.picture("pruning", |path| plot::Figure::new("Pruning").panel(panel).save(path))
 }
 
-/// Moves what is left of layers `fc1`, `fc2`, `fc3` to a net that has no more than that.
+/// Copies the remaining channels of layers `fc1`, `fc2`, `fc3` to a network of just that size.
 fn keep_channels(from: &Params, masks: &Masks, to: &Params) -> Result<()> {
     let mut columns: Option<Tensor> = None;
     for layer in ["fc1", "fc2", "fc3"] {

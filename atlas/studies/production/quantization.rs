@@ -52,7 +52,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     params.save(&file)?;
     files(lab, &params, &file, &x)?;
 
-    // Fewer bits: rounding after training, and training on with rounded weights.
+    // Fewer bits: rounding after training, and training with rounded weights.
     let (mut after, mut aware) = (Vec::new(), Vec::new());
     for bits in [2, 3, 4, 6, 8] {
         let spec = QuantSpec { bits, scheme: QuantScheme::Symmetric, axis: Some(0) };
@@ -78,7 +78,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.picture("quantization", |path| plot::Figure::new("Quantised weights").panel(panel).save(path))
 }
 
-/// The net of [`Mlp`], with a say in the weights and in what each layer reads.
+/// The forward pass of [`Mlp`], with hooks that replace the weights and the inputs of each layer.
 fn forward(
     params: &Params,
     x: &Tensor,
@@ -94,7 +94,7 @@ fn forward(
     x
 }
 
-/// The ranges of what each layer reads, from some images.
+/// Calibrated ranges of each layer's inputs, from some images.
 fn calibrated(params: &Params, images: &Tensor) -> Result<Vec<Quantizer>> {
     let mut observers = [0; 3].map(|_| Observer::new(QuantSpec::INT8_ACTIVATIONS));
     let mut fault = Ok(());
@@ -106,7 +106,7 @@ fn calibrated(params: &Params, images: &Tensor) -> Result<Vec<Quantizer>> {
     Ok(observers.iter().filter_map(Observer::quantizer).collect())
 }
 
-/// What rounding does to a layer's weights.
+/// The rounding errors of a layer's weights.
 fn errors(lab: &mut Lab, weight: &Tensor) -> Result<()> {
     let per_tensor = QuantSpec { axis: None, ..QuantSpec::INT8_WEIGHTS };
     let [by_tensor, by_channel] = [per_tensor, QuantSpec::INT8_WEIGHTS].map(|spec| spec.fit(weight));
@@ -120,7 +120,7 @@ fn errors(lab: &mut Lab, weight: &Tensor) -> Result<()> {
     Ok(())
 }
 
-/// A file of int8 against the file of f32: its size, and what a net that has read it answers.
+/// An int8 file against the f32 file: its size, and the predictions of a network that loads it.
 fn files(lab: &mut Lab, params: &Params, full: &Path, x: &Tensor) -> Result<()> {
     let small = lab.out().join("int8.safetensors");
     save_quantized(params, &small, QuantSpec::INT8_WEIGHTS)?;

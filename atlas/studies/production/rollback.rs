@@ -1,5 +1,5 @@
-//! Canary releases: a new version answers a share of the requests, and goes if it errs more often than the current one, by a test of two
-//! proportions: `cargo run --release -p wgrad-atlas -- rollback`.
+//! Canary releases: a new version serves a share of the requests, and is rolled back if it errs more often than the current one, by a test
+//! of two proportions: `cargo run --release -p wgrad-atlas -- rollback`.
 
 use atlas::prelude::*;
 use wgrad::models::Mlp;
@@ -13,14 +13,14 @@ pub const STUDY: Study = Study {
     run,
 };
 
-/// Requests that come while a canary is tried; one in five goes to it.
+/// Requests during the trial of a canary; one in five goes to the canary.
 const REQUESTS: usize = 3000;
 const SHARE: f64 = 0.2;
-/// The canary is judged after every so many requests, five times; one false alarm in a thousand each makes at most one in two hundred.
+/// Requests between judgements, of which there are five; one false alarm in a thousand at each makes at most one in two hundred in all.
 const EVERY: usize = 600;
 const LEVEL: f64 = 3.09;
 
-/// The z statistic of a canary's errors against the current version's at each judgement, until it goes.
+/// The z statistic of a canary's errors against the current version's at each judgement, up to a rollback.
 fn trial(draws: &mut Draws, current: &[bool], canary: &[bool]) -> Vec<f64> {
     let (mut tallies, mut found) = ([(0, 0); 2], vec![]);
     for request in 1..=REQUESTS {
@@ -57,7 +57,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let answers = net.forward(&x).argmax(1, false).to_vec::<i32>()?;
         Ok(answers.iter().zip(set.test.labels()).map(|(&a, &label)| a != label as i32).collect())
     };
-    // A hasty first version, one that has learned for longer, and one that somebody has taught to call a 7 a 1.
+    // A briefly trained first version, a longer trained one, and one trained to call a 7 a 1.
     let mut draws = lab.draws(0);
     let mut errors = Vec::new();
     for (name, steps, seven) in [("hasty", 80, 7), ("longer", lab.pick(800, 300), 7), ("faulty", 100, 1)] {

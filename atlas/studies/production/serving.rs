@@ -1,4 +1,4 @@
-//! Serving: a trained model is written to a file, read by another process's model, and asked one image at a time and in batches:
+//! Serving: a trained model is saved to a file, loaded into a fresh model, and queried one image at a time and in batches:
 //! `cargo run --release -p wgrad-atlas -- serving`.
 
 use std::time::Instant;
@@ -32,7 +32,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let snapshot: Snapshot = params.snapshot(&[])?;
     snapshot.write(&path, "digits, 49-128-64-10")?;
 
-    // What serves knows the architecture and the file.
+    // The server has only the architecture and the file.
     let served_params = Params::new(lab.device(), 0);
     let served = Mlp::new(&SIZES, &served_params);
     served_params.load(&path)?;
@@ -79,7 +79,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.picture("serving", |path| plot::Figure::new("Serving").panel(online).panel(batches).save(path))
 }
 
-/// The largest difference.
+/// The largest absolute difference.
 fn apart(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max)
 }

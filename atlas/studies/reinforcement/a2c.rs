@@ -1,5 +1,5 @@
-//! Advantage actor-critic (Mnih et al. 2016, synchronous) on CartPole: after every few steps of sixteen environments, actions become
-//! more likely by what they brought beyond what the critic had expected: `cargo run --release -p wgrad-atlas -- a2c`.
+//! Advantage actor-critic (Mnih et al. 2016, synchronous) on CartPole: after every few steps of sixteen environments, the policy is updated
+//! with returns minus the critic's values as advantages: `cargo run --release -p wgrad-atlas -- a2c`.
 
 use atlas::prelude::*;
 use methods::rl::{self, CartPole, Rollout, VecEnv};
@@ -21,7 +21,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let params = lab.params();
     let actor = models::Mlp::new(&[4, 64, 2], &params.path("actor"));
     let critic = models::Mlp::new(&[4, 64, 64, 1], &params.path("critic"));
-    // The sum of rewards to come reaches 100 at a discount of 0.99.
+    // Scaled, because the discounted return reaches 100 at a discount of 0.99.
     let value = |seen: &Tensor| critic.forward(seen).squeeze(&[1]) * 20.0;
     let mut opt = Adam::new(&params);
     let mut envs = VecEnv::new(ENVS, seed, CartPole::new);

@@ -1,6 +1,6 @@
-//! Multi-armed bandits: epsilon-greedy, upper confidence bounds (Auer, Cesa-Bianchi and Fischer 2002) and Thompson sampling (1933) on
-//! ten levers. The regret of a fixed epsilon grows with the rounds, the others' with their logarithm, as well as it can (Lai and
-//! Robbins 1985): `cargo run --release -p wgrad-atlas -- bandits`.
+//! Multi-armed bandits: epsilon-greedy, upper confidence bounds (Auer, Cesa-Bianchi and Fischer 2002) and Thompson sampling (1933) on ten
+//! arms. The regret of a fixed epsilon grows linearly, that of the others logarithmically; Thompson sampling matches the lower bound of Lai
+//! and Robbins (1985): `cargo run --release -p wgrad-atlas -- bandits`.
 
 use atlas::prelude::*;
 use methods::rl::{BanditPolicy, BernoulliBandit, EpsilonGreedy, Thompson, Ucb1};
@@ -41,7 +41,7 @@ fn run(lab: &mut Lab) -> Result<()> {
 
     let random: f64 = (0..arms).map(|arm| bandit.gap(arm)).sum::<f64>() / arms as f64;
     let last = |regret: &[f64]| regret[rounds - 1];
-    // Exploring alone costs epsilon times what random pulls do.
+    // Exploration alone costs epsilon times the regret of random pulls.
     let half = rounds / 2;
     lab.expect(
         "epsilon-greedy: regret a round, against exploring",
@@ -50,7 +50,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     );
     lab.expect("UCB1: regret over its bound", last(&ucb1) / bandit.ucb1_bound(rounds), 0.01..1.0);
     lab.expect("UCB1: regret over that of random pulls", last(&ucb1) / (random * rounds as f64), ..0.6);
-    // From a tenth of the rounds on, in which constants are spent: what a tenfold of rounds adds.
+    // The regret added over the last tenfold of rounds, which leaves out constant terms.
     let added = last(&thompson) - thompson[rounds / 10 - 1];
     lab.expect(
         "Thompson: growth over that of Lai and Robbins",

@@ -1,5 +1,5 @@
-//! Deep Q-learning (Mnih et al. 2015) on CartPole: a network of action values learns from a replay buffer, towards a target network that
-//! follows it slowly; double Q-learning (van Hasselt, Guez and Silver 2016) beside it: `cargo run --release -p wgrad-atlas -- dqn`.
+//! Deep Q-learning (Mnih et al. 2015) on CartPole: a network of action values learns from a replay buffer, with targets from a slowly
+//! updated target network; also double Q-learning (van Hasselt, Guez and Silver 2016): `cargo run --release -p wgrad-atlas -- dqn`.
 
 use atlas::prelude::*;
 use methods::rl::{self, CartPole, LinearEpsilon, ReplayBuffer, VecEnv};
@@ -34,7 +34,7 @@ impl Agent {
         self.net.forward(&(seen * scale))
     }
 
-    /// The mean return of new episodes with the best actions.
+    /// The mean return of greedy episodes in new environments.
     fn judge(&self, lab: &Lab, episodes: usize, seed: u64) -> Result<f64> {
         let mut envs = VecEnv::new(episodes, seed, CartPole::new);
         let mut draws = Draws::new(seed, 0, 2);
@@ -44,7 +44,7 @@ impl Agent {
     }
 }
 
-/// Trains an agent. Returns the one of the ten stages on the way that did best in 20 episodes, and how all did.
+/// Trains an agent. Returns the best of ten checkpoints by the return over 20 episodes, and the returns of all of them.
 fn train(lab: &Lab, double: bool, steps: usize) -> Result<(Agent, Vec<(f64, f64)>)> {
     let (device, seed) = (lab.device(), lab.seed());
     let (online, target, best) = (Agent::new(lab), Agent::new(lab), Agent::new(lab));
@@ -93,7 +93,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let (agent, curve) = train(lab, double, steps)?;
         let found = agent.judge(lab, 100, lab.seed() + 2)?;
         lab.expect(format!("{name}: mean return of 100 new episodes"), found, lab.pick(450.0, 150.0)..=500.0);
-        // With a discount of 0.98 a reward of 1 for ever is worth 50.
+        // With a discount of 0.98, a reward of 1 for ever is worth 50.
         let upright = Tensor::zeros(lab.device(), &[1, 4]);
         let value = agent.values(&upright).amax(&[1], false).item()?;
         lab.expect(format!("{name}: value of standing upright, at most 50"), value, 1.0..52.0);

@@ -1,4 +1,4 @@
-//! Monte Carlo tree search with random games (UCT, Kocsis and Szepesvari 2006) on tic-tac-toe, held against perfect play:
+//! Monte Carlo tree search with random games (UCT, Kocsis and Szepesvari 2006) on tic-tac-toe, against perfect play:
 //! `cargo run --release -p wgrad-atlas -- mcts`.
 
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ pub const STUDY: Study = Study {
     run,
 };
 
-/// What every position is worth to the player whose turn it is: children come after their parents.
+/// The value of every position for the player to move; children come after their parents.
 fn perfect_values() -> HashMap<TicTacToe, f64> {
     let mut values: HashMap<TicTacToe, f64> = HashMap::new();
     for game in TicTacToe::reachable().into_iter().rev() {
@@ -32,7 +32,7 @@ fn search(game: &TicTacToe, simulations: usize, draws: &mut Draws) -> Mcts<TicTa
     tree
 }
 
-/// A game of the search against somebody else: how it ended for the search.
+/// A game of the search against another player; returns the result for the search.
 fn play(
     mut search_is_next: bool,
     simulations: usize,

@@ -1,5 +1,5 @@
-//! Proximal policy optimisation (Schulman et al. 2017) on CartPole: several passes over what a policy has lived through, with a clipped
-//! objective that keeps the new policy near it, an entropy bonus and generalised advantages: `cargo run --release -p wgrad-atlas -- ppo`.
+//! Proximal policy optimisation (Schulman et al. 2017) on CartPole: several passes over each rollout with a clipped objective, which keeps
+//! the new policy near the old one, an entropy bonus and generalised advantages: `cargo run --release -p wgrad-atlas -- ppo`.
 
 use atlas::prelude::*;
 use methods::rl::{self, CartPole, Rollout, VecEnv};
@@ -69,7 +69,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let best = f64::from(best.iter().map(rl::Episode::sum).sum::<f32>()) / 100.0;
     lab.expect("last 100 episodes: mean return", envs.mean_return(100), lab.pick(475.0, 100.0)..=500.0);
     lab.expect("100 new episodes, most probable actions: mean return", best, lab.pick(475.0, 150.0)..=500.0);
-    // Probabilities of actions after an iteration over those before.
+    // Ratios of action probabilities after an iteration to those before.
     lab.expect(
         "mean distance of the ratio from 1",
         kept.iter().sum::<f64>() / kept.len() as f64,

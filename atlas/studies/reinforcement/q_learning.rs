@@ -1,5 +1,5 @@
 //! Tabular Q-learning (Watkins 1989) finds the values that value iteration computes, from steps alone. On the cliff of Sutton and Barto
-//! (2018, example 6.6) it learns the shortest way along the edge, SARSA the safer one: `cargo run --release -p wgrad-atlas -- q_learning`.
+//! (2018, example 6.6) it learns the shortest path along the edge, SARSA a safer one: `cargo run --release -p wgrad-atlas -- q_learning`.
 
 use atlas::prelude::*;
 use methods::rl::{GridWorld, QTable};
@@ -14,7 +14,7 @@ pub const STUDY: Study = Study {
 
 const EPSILON: f64 = 0.1;
 
-/// Q-learning while walking at random on a grid that never ends.
+/// Q-learning during a random walk on a grid that never ends.
 fn wander(grid: &GridWorld, steps: usize, draws: &mut Draws) -> QTable {
     let mut q = QTable::new(grid.mdp.states(), 4, grid.mdp.gamma());
     let mut state = grid.start;
@@ -27,7 +27,7 @@ fn wander(grid: &GridWorld, steps: usize, draws: &mut Draws) -> QTable {
     q
 }
 
-/// An episode on the cliff: the sum of its rewards.
+/// One episode on the cliff; returns the sum of its rewards.
 fn episode(grid: &GridWorld, q: &mut QTable, sarsa: bool, rate: f64, draws: &mut Draws) -> f64 {
     let (mut state, mut sum) = (grid.start, 0.0);
     let mut action = q.epsilon_greedy(state, EPSILON, draws);
@@ -45,7 +45,7 @@ fn episode(grid: &GridWorld, q: &mut QTable, sarsa: bool, rate: f64, draws: &mut
         if !on {
             return sum;
         }
-        // Q-learning looks again at what it has just learned; SARSA has promised its action.
+        // Q-learning selects the action with the updated values; SARSA must take the action used in its update.
         action = if sarsa { follows } else { q.epsilon_greedy(outcome.next, EPSILON, draws) };
         state = outcome.next;
     }
@@ -75,7 +75,7 @@ fn run(lab: &mut Lab) -> Result<()> {
                 *sum += episode(&cliff, &mut q, which == 1, rate, &mut draws) / f64::from(runs);
             }
             let policy: Vec<usize> = (0..cliff.mdp.states()).map(|state| q.greedy(state)).collect();
-            // Exactly what exploring with this policy is worth.
+            // The exact value of exploring with this policy.
             let exploring = cliff.mdp.epsilon_greedy_policy(&policy, EPSILON);
             worth[which] += cliff.mdp.evaluate(&exploring)[cliff.start] / f64::from(runs);
             paths.push((which, cliff.path(&policy)));
@@ -92,7 +92,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("SARSA: share of shortest paths", shortest(1), ..0.2);
     lab.expect("Q-learning: reward an episode while learning", late(&curves[0]), -70.0..-35.0);
     lab.expect("SARSA: reward an episode while learning", late(&curves[1]), -35.0..-17.0);
-    // Nothing explores better than the best of all policies that explore; SARSA comes near it.
+    // The optimum among exploring policies is an upper bound; SARSA comes close to it.
     lab.figure("worth of the best exploring policy", best);
     lab.expect("SARSA: worth of its policy while exploring, below the best", best - worth[1], 0.0..8.0);
     lab.expect("Q-learning: the same", best - worth[0], 15.0..60.0);
@@ -109,7 +109,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let ends = |path: &Vec<usize>| path.last() == Some(&47);
         let path =
             paths.iter().find(|(which, path)| *which == wanted && ends(path)).map(|(_, path)| path.clone());
-        // Side by side where both go the same way.
+        // Drawn next to each other where both paths coincide.
         let aside = 0.08 * (wanted as f64 - 0.5);
         path.unwrap_or_default()
             .into_iter()

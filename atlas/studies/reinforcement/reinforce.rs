@@ -1,5 +1,5 @@
-//! REINFORCE with a baseline (Williams 1992) on CartPole: the actions of whole episodes become the more likely the better things went
-//! from there on than a learned value had expected: `cargo run --release -p wgrad-atlas -- reinforce`.
+//! REINFORCE with a baseline (Williams 1992) on CartPole: the actions of whole episodes are reinforced by the returns minus the values
+//! predicted by a network: `cargo run --release -p wgrad-atlas -- reinforce`.
 
 use atlas::prelude::*;
 use methods::rl::{self, CartPole, VecEnv};
@@ -13,10 +13,10 @@ pub const STUDY: Study = Study {
 };
 
 const ENVS: usize = 8;
-/// Rows of a batch: episodes are filled up with rows of weight 0, so that all updates have one shape.
+/// Rows of a batch: episodes are padded with rows of weight 0, so that all updates have the same shape.
 const ROWS: usize = ENVS * CartPole::LIMIT;
 
-/// Eight episodes as tensors: observations, actions, returns and the weights of the rows.
+/// Eight episodes as tensors: observations, actions, returns and row weights.
 fn batch(device: &Device, episodes: &[rl::Episode]) -> Result<[Tensor; 4]> {
     let mut seen: Vec<f32> = episodes.iter().flat_map(|episode| episode.observations.clone()).collect();
     let mut actions: Vec<i32> = episodes.iter().flat_map(|episode| episode.actions.clone()).collect();

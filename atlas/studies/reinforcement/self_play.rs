@@ -1,5 +1,5 @@
-//! AlphaZero in small (Silver et al. 2018): a network that says where to look and what positions are worth guides a tree search, and
-//! learns from the games that the search plays against itself. Tic-tac-toe: `cargo run --release -p wgrad-atlas -- self_play`.
+//! A small AlphaZero (Silver et al. 2018): a network with a policy and a value head guides a tree search, and learns from games of the
+//! search against itself. Tic-tac-toe: `cargo run --release -p wgrad-atlas -- self_play`.
 
 use atlas::prelude::*;
 use methods::rl::{Explore, Game, Mcts, TicTacToe, minimax};
@@ -16,7 +16,7 @@ const GAMES: usize = 64;
 const SIMULATIONS: usize = 25;
 const BATCH: usize = 256;
 
-/// Log-odds of the nine moves, and the value for the player whose turn it is.
+/// Logits of the nine moves, and the value for the player to move.
 struct Net {
     trunk: models::Mlp,
     policy: Linear,
@@ -43,7 +43,7 @@ fn boards(device: &Device, games: &[TicTacToe]) -> Result<Tensor> {
     Ok(Tensor::from_slice(device, &values, &[games.len(), 18])?)
 }
 
-/// A search tree for each of `GAMES` positions; their leaves are valued together. With `noise` the root's priors are mixed with it.
+/// A search tree for each of `GAMES` positions, with leaves valued in one batch. With `noise`, noise is mixed into the root's priors.
 fn search(
     device: &Device,
     net: &Net,
@@ -68,10 +68,10 @@ fn search(
     Ok(trees)
 }
 
-/// A position, the shares of visits of its moves, and its value to the player whose turn it was, by the search and the end.
+/// A position, the visit shares of its moves, and its value for the player to move, from the search and the result.
 type Example = (TicTacToe, [f32; 9], f32);
 
-/// Planes of nine squares each, turned or mirrored in one of eight ways.
+/// Planes of nine squares each, transformed by one of the eight symmetries.
 fn turned(planes: &[f32], way: usize) -> Vec<f32> {
     let square = |i: usize| {
         let (row, column) = (i / 3, i % 3);
@@ -81,7 +81,7 @@ fn turned(planes: &[f32], way: usize) -> Vec<f32> {
     planes.chunks_exact(9).flat_map(|plane| (0..9).map(move |i| plane[square(i)])).collect()
 }
 
-/// `GAMES` games against itself: any first move, then some by their visits, then the most visited.
+/// `GAMES` games of self-play: a uniformly random first move, then some moves sampled by visits, then the most visited ones.
 fn play(device: &Device, net: &Net, draws: &mut Draws) -> Result<Vec<Example>> {
     let mut games = vec![TicTacToe::new(); GAMES];
     let mut on: Vec<Vec<Example>> = vec![vec![]; GAMES];
@@ -96,7 +96,7 @@ fn play(device: &Device, net: &Net, draws: &mut Draws) -> Result<Vec<Example>> {
                 .for_each(|(action, count)| shares[*action] = (count / counts.iter().sum::<f64>()) as f32);
             on[i].push((games[i], shares, tree.value() as f32));
             let action = match on[i].len() {
-                // Whatever the network thinks of it, all openings are seen.
+                // Uniform: all openings are explored, whatever the network prefers.
                 1 => draws.pick(&visits).0,
                 2..=4 => visits[draws.weighted(&counts)].0,
                 _ => tree.best_move(),
@@ -108,14 +108,14 @@ fn play(device: &Device, net: &Net, draws: &mut Draws) -> Result<Vec<Example>> {
         let mut outcome = game.outcome().unwrap_or(0.0) as f32;
         for example in examples.iter_mut().rev() {
             outcome = -outcome;
-            // Half what the search thought, which is less noisy.
+            // The average with the search's value, which is less noisy than the result.
             example.2 = 0.5 * (example.2 + outcome);
         }
     }
     Ok(on.concat())
 }
 
-/// Shares of games won and lost by a search with the network, without noise, that begins in half of them.
+/// Shares of games won and lost by a search with the network, without noise; it moves first in half of them.
 fn matched(
     device: &Device,
     net: &Net,
@@ -130,7 +130,7 @@ fn matched(
             *game = game.play(if own { trees[i].best_move() } else { other(game, draws) });
         }
     }
-    // Whoever would be next has lost: as many stones as turns were taken.
+    // A decided game is lost by the player to move, and the number of stones is the number of turns taken.
     let end = |(i, game): (usize, &TicTacToe)| {
         let stones = game.features().iter().sum::<f32>() as usize;
         let own = (stones + i).is_multiple_of(2);
@@ -142,7 +142,7 @@ fn matched(
 
 fn perfect(game: &TicTacToe, draws: &mut Draws) -> usize {
     let values: Vec<(usize, f64)> = match game.moves() {
-        // All first moves are as good.
+        // All first moves have the same value.
         moves if moves.len() == 9 => moves.into_iter().map(|action| (action, 0.0)).collect(),
         moves => moves.into_iter().map(|action| (action, -minimax(&game.play(action)))).collect(),
     };
@@ -175,7 +175,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let rate = 3e-3 * (1.0 - iteration as f32 / iterations as f32);
         for _ in 0..30 {
             let batch: Vec<&Example> = (0..BATCH).map(|_| draws.pick(&examples)).collect();
-            // Each turned or mirrored in one of eight ways.
+            // Each is transformed by a random one of the eight symmetries.
             let ways: Vec<usize> = batch.iter().map(|_| draws.below(8) as usize).collect();
             let seen = |(example, way): (&&Example, &usize)| turned(&example.0.features(), *way);
             let boards: Vec<f32> = batch.iter().zip(&ways).flat_map(seen).collect();

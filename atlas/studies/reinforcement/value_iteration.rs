@@ -12,7 +12,7 @@ pub const STUDY: Study = Study {
     run,
 };
 
-/// Values of the book, to one decimal.
+/// Values from the book, to one decimal.
 const RANDOM_4X4: [f64; 16] =
     [0., -14., -20., -22., -14., -18., -20., -20., -20., -20., -18., -14., -22., -20., -14., 0.];
 const RANDOM_5X5: [f64; 25] = [
@@ -28,7 +28,7 @@ fn apart(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
-/// Bellman's equations of a policy, solved on the lab's device.
+/// Bellman's equations of a policy, solved on the study's device.
 fn solved(lab: &Lab, mdp: &Mdp, policy: &[Vec<f64>]) -> Result<Vec<f64>> {
     let (matrix, rewards) = mdp.bellman_system(policy);
     let n = rewards.len();
@@ -44,7 +44,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let (small, grid) = (GridWorld::shortest_path(), GridWorld::jumps());
     let uniform = grid.mdp.uniform_policy();
     let random = grid.mdp.evaluate(&uniform);
-    // Half a unit of the book's last decimal.
+    // The tolerance is half a unit of the book's last decimal.
     let of_small = small.mdp.evaluate(&small.mdp.uniform_policy());
     lab.expect_same(
         "4 x 4, random policy: furthest from the book",
@@ -73,7 +73,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         1e-4,
     );
     lab.expect("policies that policy iteration went through", policies.len() as f64, 2.0..=10.0);
-    // Each sweep brings values nearer to each other by the discount at least: here exactly, in the long run.
+    // Each sweep shrinks the errors at least by the discount factor: in the long run exactly by it.
     let errors: Vec<f64> =
         sweeps(&grid.mdp, changes.len()).iter().map(|values| apart(values, &best)).collect();
     let ratios: Vec<f64> = errors[..100].windows(2).map(|pair| pair[1] / pair[0]).collect();

@@ -1,6 +1,6 @@
-//! Learning to see without labels, from two changed views of each image: SimCLR (Chen et al. 2020), MoCo with its queue and momentum
-//! encoder (He et al. 2019), and BYOL without negatives (Grill et al. 2020). A linear classifier with fifty labels a class then judges
-//! the features: `cargo run --release -p wgrad-atlas -- contrastive`.
+//! Self-supervised learning from two augmented views of each image: SimCLR (Chen et al. 2020), MoCo with its queue and momentum encoder (He
+//! et al. 2019), and BYOL without negatives (Grill et al. 2020). The features are evaluated by a linear classifier with fifty labels per
+//! class: `cargo run --release -p wgrad-atlas -- contrastive`.
 
 use atlas::prelude::*;
 use methods::representation::{NegativeQueue, byol_loss, linear_probe, spread, update_target};
@@ -18,7 +18,7 @@ const BATCH: usize = 128;
 const FEATURES: usize = 64;
 const CODE: usize = 32;
 
-/// From images to features, and on to the vectors that are compared.
+/// An encoder from images to features, and a projection to the vectors that are compared.
 struct Encoder {
     body: Mlp,
     hidden: Linear,
@@ -46,20 +46,20 @@ impl Encoder {
     }
 }
 
-/// A view of each image: moved, lighter or darker, noisy.
+/// An augmented view of each image: shifted, changed in brightness, and noisy.
 fn view(images: &Tensor, generator: &Generator) -> Tensor {
     let light = generator.uniform(images.device(), &[images.size(0), 1, 1, 1]) + 0.5;
     let moved = data::on_device::random_crop(images, 1, generator) * light;
     data::on_device::gaussian_noise(&moved, 0.1, generator)
 }
 
-/// An encoder with what each way of learning needs beside it.
+/// An encoder with the additional parts of the methods.
 struct Learner {
     params: Params,
     encoder: Encoder,
     /// The momentum encoder of MoCo and BYOL.
     slow: (Params, Encoder),
-    /// BYOL's guess of what the slow encoder sees.
+    /// BYOL's prediction of the slow encoder's projection.
     predictor: (Linear, BatchNorm1d, Linear),
     queue: NegativeQueue,
 }
@@ -69,7 +69,7 @@ enum Method {
     SimClr,
     MoCo,
     Byol,
-    /// BYOL without predictor and target network: the same vector for all images satisfies it.
+    /// BYOL without predictor and target network, which can collapse to the same vector for all images.
     Bare,
 }
 
@@ -130,7 +130,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let digits = lab.small_digits(lab.pick(4000, 2000), 1000)?;
     let (train, test) = (digits.train.to_device(lab.device())?, digits.test.to_device(lab.device())?);
     let few = 500;
-    // Moved by a pixel at most: what counts is form, not place.
+    // Shifted by at most one pixel, so that features of shape suffice.
     let moved =
         |images: &Tensor, seed| data::on_device::random_crop(images, 1, &Generator::new(seed)).detach();
     let (unlabelled, unseen) = (moved(&train.images, 1), moved(&test.images, 2));
@@ -159,7 +159,7 @@ fn run(lab: &mut Lab) -> Result<()> {
             learner.loss(method, &view(&images, &generator), &view(&images, &generator))
         })?;
         let codes = learner.encoder.forward(&unseen);
-        // 1 where codes point everywhere.
+        // 1 for evenly spread codes.
         let spread = spread(&codes).item()? * (CODE as f32).sqrt();
         if method == Method::Bare {
             lab.expect("spread of codes without predictor and target network", spread, ..0.25);
@@ -167,7 +167,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         }
         let share = probe(&|images| learner.encoder.features(images))?;
         bars.push((name, share));
-        // BYOL, whose target moves with it, takes longer to get going.
+        // BYOL learns more slowly at first, because its target changes with it.
         let least = if method == Method::Byol { lab.pick(0.15, -0.1) } else { lab.pick(0.2, 0.01) };
         lab.expect(format!("{name}: probe over the untrained encoder"), share - random, least..0.6);
         lab.expect(format!("{name}: probe over pixels"), share - pixels, least..0.6);

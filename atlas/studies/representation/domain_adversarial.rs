@@ -1,5 +1,5 @@
-//! Domain-adversarial training (Ganin et al. 2016): labels are known for two clouds of points, but asked for on clouds that lie lower.
-//! Features from which a second classifier, behind a gradient reversal, cannot tell the two domains apart serve both:
+//! Domain-adversarial training (Ganin et al. 2016): labels are known for two clouds of points, and predicted for clouds shifted down.
+//! Features from which a domain classifier behind a gradient reversal cannot tell the domains apart work for both:
 //! `cargo run --release -p wgrad-atlas -- domain_adversarial`.
 
 use atlas::prelude::*;
@@ -15,10 +15,10 @@ pub const STUDY: Study = Study {
 };
 
 const COUNT: usize = 200;
-/// How far the target lies below the source.
+/// The shift of the target domain below the source domain.
 const SHIFT: f64 = 3.0;
 
-/// Two clouds of points, apart in both coordinates, moved down: `[COUNT, 2]`, and labels.
+/// Two clouds of points, separated in both coordinates, shifted down: `[COUNT, 2]`, and labels.
 fn clouds(device: &Device, down: f64, seed: u64) -> Result<[Tensor; 2]> {
     let centres = [[-1.0, -1.0 - down], [1.0, 1.0 - down]];
     Ok(data::synthetic::blobs(COUNT, &centres, 0.4, seed).to_device(device)?)
@@ -40,10 +40,10 @@ fn run(lab: &mut Lab) -> Result<()> {
         let classes = Linear::new(&params.path("classes"), 4, 2);
         let domain = Mlp::new(&[4, 32, 1], &params.path("domain"));
         let seen = |x: &Tensor| features.forward(x).tanh();
-        // Decay dampens the game, which otherwise goes round in circles.
+        // Weight decay damps the adversarial game, which otherwise oscillates.
         let mut opt = Adam::new(&params).weight_decay(0.03);
         lab.fit(name, steps, &mut opt, Cosine::new(3e-3, 1e-3, steps), |step| {
-            // The domain classifier learns from the start, its reversed gradient comes in slowly.
+            // The domain classifier learns from the start; the weight of its reversed gradient grows slowly.
             let progress = step as f32 / steps as f32;
             let lambda = strength * (2.0 / (1.0 + (-10.0 * progress).exp()) - 1.0);
             let both = seen(&cat(&[&source, &target], 0));

@@ -1,5 +1,5 @@
-//! Prototypical networks (Snell, Swersky and Zemel 2017) and matching networks (Vinyals et al. 2016): an embedding learned on some
-//! characters tells five others apart from one example each: `cargo run --release -p wgrad-atlas -- few_shot`.
+//! Prototypical networks (Snell, Swersky and Zemel 2017) and matching networks (Vinyals et al. 2016): an embedding trained on some
+//! characters tells five new ones apart from one example each: `cargo run --release -p wgrad-atlas -- few_shot`.
 
 use atlas::prelude::*;
 use methods::representation::{matching_log_probs, prototypical_logits};
@@ -13,10 +13,10 @@ pub const STUDY: Study = Study {
     run,
 };
 
-/// Characters to learn on; those after them are new in the test.
+/// Characters to train on; the later ones are for testing.
 const KNOWN: usize = 200;
 const ALL: usize = 250;
-/// Times each is written.
+/// Examples per character.
 const EACH: usize = 12;
 const WAYS: usize = 5;
 const QUERIES: usize = 10;
@@ -30,7 +30,7 @@ struct Task {
 }
 
 impl Task {
-    /// `images [EACH * ALL, P]` lie by times, then by characters.
+    /// Rows of `images [EACH * ALL, P]` are ordered by example, then by character.
     fn draw(images: &Tensor, from: std::ops::Range<usize>, draws: &mut Draws) -> Result<Task> {
         let mut classes: Vec<usize> = from.collect();
         draws.shuffle(&mut classes);
@@ -50,7 +50,7 @@ impl Task {
         })
     }
 
-    /// Log-odds of the queries' classes by embeddings.
+    /// Logits of the queries' classes, from embeddings.
     fn logits(&self, embed: &dyn Fn(&Tensor) -> Tensor, matching: bool) -> Tensor {
         let (support, queries) = (embed(&self.support), embed(&self.queries));
         if matching {

@@ -1,4 +1,4 @@
-//! Model-agnostic meta-learning (Finn, Abbeel and Levine 2017) on sines: weights from which a few steps on ten points are enough for any
+//! Model-agnostic meta-learning (Finn, Abbeel and Levine 2017) on sines: initial weights from which a few steps on ten points fit any
 //! amplitude and phase: `cargo run --release -p wgrad-atlas -- maml`.
 
 use atlas::prelude::*;
@@ -17,7 +17,7 @@ const POINTS: usize = 10;
 const RATE: f32 = 0.02;
 const WIDTH: usize = 40;
 
-/// Sines `a sin(x + phase)`: points to adapt to and points to be judged by, `[TASKS, POINTS, 1]` each.
+/// Sines `a sin(x + phase)`: points to adapt to and points for evaluation, `[TASKS, POINTS, 1]` each.
 struct Sines {
     near: [Tensor; 2],
     far: [Tensor; 2],
@@ -41,7 +41,7 @@ impl Sines {
     }
 }
 
-/// Weights and biases of three layers, that all tasks begin with.
+/// The initial weights and biases of three layers, shared by all tasks.
 struct Start {
     params: Vec<Param>,
 }
@@ -73,12 +73,12 @@ fn forward(weights: &[Tensor], x: &Tensor) -> Tensor {
     layer(&layer(&layer(x, 0).relu(), 1).relu(), 2)
 }
 
-/// The mean squared error of each task, summed: its gradients are each task's own.
+/// The sum of the tasks' mean squared errors: its gradient with respect to a task's weights is that of the task alone.
 fn loss(weights: &[Tensor], [x, y]: &[Tensor; 2]) -> Tensor {
     (forward(weights, x) - y).square().mean(&[1, 2], false).sum_all()
 }
 
-/// Mean squared errors on other points after 0 to 10 steps, over some batches of new sines.
+/// Mean squared errors on the evaluation points after 0 to 10 steps, over some batches of new sines.
 fn judge(lab: &Lab, start: &Start) -> Result<Vec<f64>> {
     let batches = lab.pick(10, 4);
     let mut draws = lab.draws(1);
@@ -144,7 +144,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     })
 }
 
-/// The first new sine, and what the network makes of it after some steps.
+/// The first new sine, and the network's prediction after some steps.
 fn sample(lab: &Lab, start: &Start) -> Result<Vec<plot::Series>> {
     let sines = Sines::draw(lab.device(), &mut lab.draws(2))?;
     let grid: Vec<f32> = (0..101).map(|i| i as f32 / 10.0 - 5.0).collect();

@@ -1,6 +1,6 @@
-//! Tasks that images set by themselves: which way up (Gidaris et al. 2018), a jigsaw (Noroozi and Favaro 2016), colours from grey
-//! (Zhang et al. 2016), a hole (Pathak et al. 2016), masked pieces (He et al. 2022). What an encoder learns from each is judged by a
-//! linear classifier with fifty labels a class: `cargo run --release -p wgrad-atlas -- pretext`.
+//! Pretext tasks: rotation (Gidaris et al. 2018), jigsaw (Noroozi and Favaro 2016), colourisation (Zhang et al. 2016), inpainting (Pathak
+//! et al. 2016), masked patches (He et al. 2022). The features learned from each are evaluated by a linear classifier with fifty labels per
+//! class: `cargo run --release -p wgrad-atlas -- pretext`.
 
 use atlas::prelude::*;
 use methods::representation::{jigsaw, linear_probe, permutations, random_mask, rot90};
@@ -19,7 +19,7 @@ const PIXELS: usize = SIDE * SIDE;
 const BATCH: usize = 96;
 const FEATURES: usize = 64;
 
-/// A colour for each digit: who wants to know it has to know the digit.
+/// One colour per digit, so that colourisation requires recognising the digit.
 const COLOURS: [[f32; 3]; 10] = [
     [1.0, 0.2, 0.2],
     [0.2, 1.0, 0.2],
@@ -43,13 +43,13 @@ struct Digits {
 impl Digits {
     fn new(device: &Device, set: &data::ImageSet) -> Result<Digits> {
         let batch = set.to_device(device)?;
-        // The same margin on all sides: another one would give away which way up an image is.
+        // Equal margins on all sides: otherwise they would reveal the rotation.
         let grey = batch.images.pad(&[(2, 2), (2, 2)], Padding::Constant(0.0)).avg_pool2d(
             Pool2d::new(4),
             true,
             None,
         );
-        // Moved by a pixel at most: what counts is form, not place.
+        // Shifted by at most one pixel, so that features of shape suffice.
         let grey = data::on_device::random_crop(&grey, 1, &Generator::new(set.len() as u64)).detach();
         let colours = Tensor::from_slice(device, COLOURS.as_flattened(), &[10, 3])?;
         let coloured = &grey * colours.index_select(0, &batch.labels).reshape(&[set.len(), 3, 1, 1]);
@@ -67,7 +67,7 @@ enum Task {
 }
 
 impl Task {
-    /// What the encoder has to give: log-odds, or pixels.
+    /// The number of outputs: logits or pixels.
     fn outputs(self) -> usize {
         match self {
             Task::Rotation => 4,
@@ -81,7 +81,7 @@ impl Task {
         matches!(self, Task::Rotation | Task::Jigsaw)
     }
 
-    /// Images `[M, 64]` as the encoder gets them, what it has to answer (classes `[M]` or pixels `[M, P]`), and which pixels count.
+    /// Inputs `[M, 64]`, targets (classes `[M]` or pixels `[M, P]`), and the mask of the pixels in the loss.
     fn pose(self, grey: &Tensor, coloured: &Tensor, generator: &Generator) -> (Tensor, Tensor, Tensor) {
         let (device, n) = (grey.device(), grey.size(0));
         let flat = |images: &Tensor| images.flatten(1, -1);
@@ -93,7 +93,7 @@ impl Task {
                 (cat(&turned.iter().collect::<Vec<_>>(), 0), classes(n, 4), all)
             }
             Task::Jigsaw => {
-                // A few images in each of the 24 orders.
+                // A few images for each of the 24 permutations.
                 let part = n / 24;
                 let orders = permutations(4);
                 let mixed: Vec<Tensor> = orders
@@ -120,7 +120,7 @@ impl Task {
     }
 }
 
-/// The mean squared error of the pixels that count.
+/// The mean squared error over the masked pixels.
 fn squared(answers: &Tensor, wanted: &Tensor, counts: &Tensor) -> Tensor {
     let counts = counts.expand(wanted.shape());
     ((answers - wanted).square() * &counts).sum_all() / counts.sum_all()
@@ -145,7 +145,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         ("rotation", Task::Rotation, lab.pick(0.8, 0.6)..=1.0, lab.pick(0.1, 0.02)),
         ("jigsaw", Task::Jigsaw, lab.pick(0.85, 0.7)..=1.0, lab.pick(0.05, 0.02)),
         ("colours", Task::Colours, 0.0..=lab.pick(0.35, 0.55), lab.pick(0.2, 0.05)),
-        // Neighbours are enough to fill in pixels: that need not teach what digit it is.
+        // Neighbouring pixels are enough for inpainting, so it need not teach the digit's class.
         ("inpainting", Task::Inpainting, 0.0..=lab.pick(0.65, 0.8), -0.2),
         ("masked", Task::Masked, 0.0..=lab.pick(0.7, 0.85), -0.15),
     ] {
@@ -166,7 +166,7 @@ fn run(lab: &mut Lab) -> Result<()> {
             let right = answers.argmax(1, false).eq(&wanted).to(DType::F32).mean_all().item()?;
             lab.expect(format!("{name}: share of right answers"), right, range);
         } else {
-            // Against the mean image of what is asked for.
+            // Relative to predicting the mean target image.
             let mean = wanted.mean(&[0], true).expand(wanted.shape());
             let error =
                 squared(&answers, &wanted, &counts).item()? / squared(&mean, &wanted, &counts).item()?;
@@ -180,7 +180,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     picture(lab, &test, &bars, &shown_images)
 }
 
-/// Bars of the probes, and for the tasks that draw: what was given, what was made of it, and what it was.
+/// Bars of the probes and, for the tasks that output pixels: inputs, outputs and targets.
 fn picture(
     lab: &mut Lab,
     test: &Digits,

@@ -1,7 +1,7 @@
-//! Beam search, and what it is corrected by. Letters are answered in one of three ways: freely, every letter in upper or lower case
-//! at random (45 %), briefly, with nothing (30 %), or exactly (25 %). The first step to the free way is the most probable,
-//! so that one beam takes it; but it leads to many answers, and no one of them is probable. More beams find the brief answer, and the length or
-//! the coverage penalty (Wu et al. 2016, equation 14) the exact one: `cargo run --release -p wgrad-atlas -- beam_search`.
+//! Beam search and its corrections. A sequence of letters is answered in one of three ways: freely, with every letter in upper or lower
+//! case at random (45 %), briefly, with nothing (30 %), or exactly (25 %). The first token of the free way is the most probable, so one
+//! beam takes it; but that way leads to many answers, none of which is probable. More beams find the brief answer, and the length or
+//! coverage penalty (Wu et al. 2016, equation 14) the exact one: `cargo run --release -p wgrad-atlas -- beam_search`.
 
 use atlas::prelude::*;
 use wgrad::models::{Attend, BeamSearch, Decoded, Seq2Seq, Seq2SeqOptions};
@@ -16,13 +16,13 @@ pub const STUDY: Study = Study {
 
 const BEGIN: i32 = 0;
 const END: i32 = 1;
-/// Marks at the beginning of answers.
+/// First tokens of the three ways, with their probabilities.
 const WAYS: [(i32, f64); 3] = [(2, 0.45), (3, 0.3), (4, 0.25)];
 /// Tokens of the letters in lower case; those in upper case follow.
 const LETTER: i32 = 5;
 const LETTERS: u32 = 4;
 const VOCAB: usize = LETTER as usize + 2 * LETTERS as usize;
-/// Letters of a source.
+/// The number of letters in a source.
 const LENGTH: usize = 4;
 
 fn answer(source: &[i32], draws: &mut Draws) -> Vec<i32> {
@@ -67,7 +67,7 @@ fn trained(lab: &Lab) -> Result<Seq2Seq> {
     Ok(net)
 }
 
-/// The log-probability of the best of all answers of up to `most` tokens, each given to the network as a whole.
+/// The highest log-probability of all answers of up to `most` tokens, each scored as a whole.
 fn best_of_all(lab: &Lab, net: &Seq2Seq, source: &Tensor, most: usize) -> Result<f64> {
     let count = VOCAB.pow(most as u32);
     let digit = |i: usize, t: usize| (i / VOCAB.pow((most - 1 - t) as u32) % VOCAB) as i32;
@@ -76,7 +76,7 @@ fn best_of_all(lab: &Lab, net: &Seq2Seq, source: &Tensor, most: usize) -> Result
     let given = Tensor::from_slice(lab.device(), &given, &[count, most])?;
     let logs = net.forward(&source.expand(&[count, LENGTH]), &given, None).log_softmax(-1).to_vec::<f32>()?;
     let log_probability = |(i, row): (usize, &[i32])| {
-        // What follows the end does not belong to the answer.
+        // Tokens after the end are not part of the answer.
         let length = row.iter().position(|&token| token == END).map_or(most, |end| end + 1);
         (0..length).map(|t| f64::from(logs[(i * most + t) * VOCAB + row[t] as usize])).sum::<f64>()
     };
@@ -104,7 +104,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let widths = lab.pick(vec![1, 2, 3, 4, 6, 8, 12], vec![1, 2, 4, 8]);
     let found: Vec<Vec<Decoded>> = widths.iter().map(|&width| search(beams(width))).collect::<Result<_>>()?;
     let means: Vec<f64> = found.iter().map(|found| mean(found)).collect();
-    // Each letter of the free way is one of two; the brief way has no choice.
+    // In the free way each letter is one of two; the brief way has a single answer.
     let greedy = WAYS[0].1.ln() + LENGTH as f64 * 0.5f64.ln();
     lab.expect("log-probability, one beam, against the truth", means[0] - greedy, -0.5..0.5);
     let (last, brief) = (means[means.len() - 1], WAYS[1].1.ln());

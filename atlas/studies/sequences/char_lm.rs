@@ -1,6 +1,6 @@
-//! Character-level language models: a plain recurrent network, a GRU, an LSTM and a transformer (GPT) learn a text and write on. All
-//! must do better than the best that pairs of characters allow, and none can do better than the entropy of the grammar that wrote
-//! the text: `cargo run --release -p wgrad-atlas -- char_lm`.
+//! Character-level language models: a plain recurrent network, a GRU, an LSTM and a transformer (GPT) learn a text and continue it. All
+//! must beat the best bigram model, and none can beat the entropy of the grammar that generated the text:
+//! `cargo run --release -p wgrad-atlas -- char_lm`.
 
 use atlas::prelude::*;
 use wgrad::data::{Text, Windows};
@@ -29,7 +29,7 @@ impl Network {
         }
     }
 
-    /// Mean nats a character of a batch.
+    /// The mean loss of a batch, in nats per character.
     fn loss(&self, batch: &data::TextBatch, device: &Device) -> Result<Tensor> {
         let [tokens, next] = batch.to_device(device)?;
         Ok(self.logits(&tokens).flatten(0, 1).cross_entropy(&next.flatten(0, 1)))
@@ -47,7 +47,7 @@ impl Network {
     }
 }
 
-/// Nats a character under the shares of pairs of characters, which are those of the measured part itself: no model of pairs does better.
+/// Nats per character of the bigram model fitted to the measured part itself: a lower bound for all bigram models.
 fn pairs(windows: &Windows, vocab: usize) -> f64 {
     let (mut counts, mut total) = (vec![0.0; vocab * vocab], 0.0);
     for batch in windows.all(16) {
@@ -88,7 +88,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let pairs = pairs(&validation, vocab);
     let characters = text.tokens();
     let lines = characters.iter().filter(|&&c| text.chars()[c as usize] == '\n').count();
-    // Of another text nobody knows it.
+    // The entropy is known only for the built-in text.
     let entropy = data::synthetic::grammar_entropy() * lines as f64 / characters.len() as f64;
     let entropy = lab.data().is_none().then_some(entropy);
     lab.figure("nats a character, pairs", pairs);

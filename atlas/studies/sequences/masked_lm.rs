@@ -1,6 +1,6 @@
-//! Masked language modelling (Devlin et al. 2019, "BERT"). The language is a Markov chain, so that the probabilities of a hidden token,
-//! given all that is seen on both sides, can be computed: by forward-backward, as marginals of a linear-chain field. A small BERT
-//! comes close to them: `cargo run --release -p wgrad-atlas -- masked_lm`.
+//! Masked language modelling (Devlin et al. 2019, "BERT"). The language is a Markov chain, so the exact probabilities of a masked token
+//! given its context on both sides can be computed: by forward-backward, as marginals of a linear-chain field. A small BERT comes close to
+//! them: `cargo run --release -p wgrad-atlas -- masked_lm`.
 
 use atlas::prelude::*;
 use wgrad::data::MaskTokens;
@@ -15,13 +15,13 @@ pub const STUDY: Study = Study {
 };
 
 const WORDS: usize = 6;
-/// The token that hides others.
+/// The mask token.
 const MASK: i32 = WORDS as i32;
 const LENGTH: usize = 12;
-/// The share of tokens that are asked for.
+/// The share of tokens to predict.
 const ASKED: f64 = 0.25;
 
-/// Which word follows which, `[WORDS, WORDS]`; every word may be the first.
+/// Transition probabilities between words, `[WORDS, WORDS]`; the first word is uniform.
 struct Chain {
     next: Vec<f64>,
 }
@@ -45,10 +45,10 @@ impl Chain {
         words
     }
 
-    /// The words' probabilities `[N, LENGTH, WORDS]` given `inputs [N, LENGTH]`, some of them hidden and a few of them wrong.
+    /// The posterior `[N, LENGTH, WORDS]` of the words given `inputs [N, LENGTH]`, some of them masked and some replaced by random words.
     fn posterior(&self, device: &Device, inputs: &[i32]) -> Result<Vec<f32>> {
         let count = inputs.len() / LENGTH;
-        // How probable it is to see a word, or the mask, in place of a word.
+        // The probability of an input token, a word or the mask, given the true word.
         let seen = |input: i32, word: usize| {
             let (same, words) = (f64::from(u8::from(input == word as i32)), WORDS as f64);
             let p = if input == MASK { 0.8 } else { 0.1 * same + 0.1 / words };
@@ -70,7 +70,7 @@ impl Chain {
     }
 }
 
-/// Sentences with hidden words, and the words that are asked for.
+/// Inputs with masked words, and the targets.
 fn batch(chain: &Chain, draws: &mut Draws, size: usize) -> (Vec<i32>, Vec<i32>) {
     let mask = MaskTokens { mask: MASK, vocabulary: WORDS as u32, special: vec![], p: ASKED as f32 };
     let sentences: Vec<i32> = (0..size).flat_map(|_| chain.sentence(draws)).collect();
@@ -90,7 +90,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     };
     let params = lab.params();
     let net = Bert::new(options, &params);
-    // The paper's 0.02 is for a width of 768.
+    // Scaled to the width: the paper's 0.02 is for 768.
     let wide = Init::Normal { mean: 0.0, std: 0.02 * (768.0 / width as f32).sqrt() };
     for matrices in ["*_emb.weight", "*proj*weight", "*linear*.weight"] {
         params.redraw(matrices, wide);
@@ -113,7 +113,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let hidden: Vec<usize> = (0..inputs.len()).filter(|&i| inputs[i] == MASK).collect();
     let mut shares = [0.0; WORDS];
     hidden.iter().for_each(|&i| shares[truth[i] as usize] += 1.0 / hidden.len() as f64);
-    // Cross-entropy and accuracy of what is said of the hidden words.
+    // Cross-entropy and accuracy of predictions for the selected words.
     let scores = |said: &dyn Fn(usize, usize) -> f64| {
         let (mut nats, mut right) = (0.0, 0.0);
         for &i in &hidden {

@@ -1,6 +1,7 @@
 //! Named entities by a bidirectional LSTM and a conditional random field (Huang, Xu and Yu 2015). Names of people and of places are the
-//! same words, which only the words around tell apart, if at all: the field decides on an entity as a whole, a softmax on every word by
-//! itself. Its sums and best paths are held against trying all tags: `cargo run --release -p wgrad-atlas -- ner`.
+//! same words, which only the context tells apart, if at all: the field decides on an entity as a whole, a softmax on every word
+//! separately. Its log-likelihood and best path are checked against enumeration of all tag sequences:
+//! `cargo run --release -p wgrad-atlas -- ner`.
 
 use atlas::prelude::*;
 use wgrad::data::Vocabulary;
@@ -21,7 +22,7 @@ const SECOND: [&str; 4] = ["Hill", "Lake", "Stone", "Brook"];
 const FIRMS: [&str; 4] = ["Acme", "Globex", "Initech", "Umbra"];
 const BEFORE: [&str; 4] = ["yesterday", "today", "then", "perhaps"];
 
-/// A sentence and the tags of its words. Half of the names are said in a way that leaves open what they name.
+/// A sentence and the tags of its words. Half of the names of people and places are ambiguous.
 fn sentence(draws: &mut Draws) -> (Vec<&'static str>, Vec<&'static str>) {
     let mut all: Vec<(&str, &str)> = vec![];
     for _ in 0..draws.below(3) {
@@ -49,7 +50,7 @@ fn sentence(draws: &mut Draws) -> (Vec<&'static str>, Vec<&'static str>) {
     all.into_iter().unzip()
 }
 
-/// Sentences as tensors, and their tags as they are.
+/// Sentences as tensors, and their tags.
 struct Batch {
     tokens: Tensor,
     tags: Tensor,
@@ -73,7 +74,7 @@ fn batch(lab: &Lab, vocabulary: &Vocabulary, draws: &mut Draws, size: usize) -> 
     Ok(Batch { tokens: tokens.values, lengths: tokens.lengths, tags: padded(&tags, -100)?.values, truth })
 }
 
-/// What decides on tags by a network's emissions.
+/// How tags are decoded from a network's emissions.
 #[derive(Clone, Copy, PartialEq)]
 enum Head {
     Field,
@@ -131,7 +132,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let softmax = scored(&other, Head::Softmax, &test)?;
     lab.figure("precision, softmax", softmax.precision);
     lab.figure("recall, softmax", softmax.recall);
-    // A third of the names are open, and half of those are right at best.
+    // A third of the names are ambiguous, and at best half of those are correct.
     lab.expect("entity F1, field", field.f1, 0.77..0.9);
     lab.expect("entity F1, softmax", softmax.f1, 0.6..0.9);
     lab.expect("entity F1, field above softmax", field.f1 - softmax.f1, -0.02..);
@@ -139,7 +140,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     picture(lab, &vocabulary, &net)
 }
 
-/// The field of a trained network, as numbers.
+/// The parameters of the trained field, on the host.
 struct Scores {
     start: Vec<f32>,
     transitions: Vec<f32>,
@@ -157,7 +158,7 @@ impl Scores {
     }
 }
 
-/// The likelihood, the marginals and the best path of a sentence's first words against all sequences of tags.
+/// Checks the likelihood, the marginals and the best path of a sentence's first words against enumeration of all tag sequences.
 fn tried(lab: &mut Lab, net: &Tagger, params: &Params, tokens: &Tensor) -> Result<()> {
     let (steps, k) = (tokens.shape()[1], TAGS.len());
     let lengths = Tensor::from_slice(lab.device(), &[steps as i32], &[1])?;
@@ -191,7 +192,7 @@ fn tried(lab: &mut Lab, net: &Tagger, params: &Params, tokens: &Tensor) -> Resul
     Ok(())
 }
 
-/// How sure the field is of an open name, and of one that is not.
+/// The field's probabilities for an ambiguous and an unambiguous name.
 fn picture(lab: &mut Lab, vocabulary: &Vocabulary, net: &Tagger) -> Result<()> {
     let mut figure = plot::Figure::new("Marginals of the tags");
     for (title, text) in

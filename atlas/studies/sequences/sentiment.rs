@@ -1,6 +1,6 @@
-//! Sentiment with negation. "the plot was good and the cast was not bad" and "the plot was not good and the cast was bad" have the same words,
-//! so that no bag of words can tell which is praise; an LSTM reads them in order. Sentences have unequal lengths and are padded, which must
-//! not change what is said of them: `cargo run --release -p wgrad-atlas -- sentiment`.
+//! Sentiment with negation. "the plot was good and the cast was not bad" and "the plot was not good and the cast was bad" have the same
+//! words, so a bag of words cannot tell which is praise; an LSTM reads them in order. Sentences have different lengths and are padded,
+//! which must not change the predictions: `cargo run --release -p wgrad-atlas -- sentiment`.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ const GOOD: [&str; 4] = ["good", "lovely", "clever", "moving"];
 const BAD: [&str; 4] = ["bad", "dull", "silly", "weak"];
 const FILL: [&str; 4] = ["really", "on the whole", "to be honest", "for me"];
 
-/// One thing is called good and another bad, and one of the two is denied: praise (1) if that is the bad one.
+/// One thing is called good and another bad, and one of the two adjectives is negated: praise (1) if it is the bad one.
 fn sentence(draws: &mut Draws) -> (String, u32) {
     let good_first = draws.happens(0.5);
     let praise = draws.below(2);
@@ -35,7 +35,7 @@ fn sentence(draws: &mut Draws) -> (String, u32) {
     (format!("{} {first} and {} {second} {}", fill(), fill(), fill()), praise)
 }
 
-/// Sentences as tokens, and which of them are praise.
+/// Sentences as tokens, and their labels.
 fn corpus(vocabulary: &Vocabulary, draws: &mut Draws, count: usize) -> (Vec<Vec<i32>>, Vec<u32>) {
     (0..count).map(|_| sentence(draws)).map(|(text, praise)| (vocabulary.encode(&text), praise)).unzip()
 }
@@ -104,14 +104,14 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("accuracy of the LSTM", accuracies[0], 0.97..);
     lab.expect("accuracy of the bag of words", accuracies[1], 0.35..0.65);
 
-    // Further padding, of other words at that.
+    // More padding, with another token.
     let longer = Padded::new(&tested, pad + 3, test.values.shape()[1] + 9).to_device(lab.device())?;
     let moved = (reader.forward(&longer) - reader.forward(&test)).abs().amax(&[0, 1], false).item()?;
     lab.expect_same("logits moved by padding", moved, ..1e-5, 1e-5);
     picture(lab, &vocabulary, &reader)
 }
 
-/// What the network thinks after every word.
+/// The prediction after every word.
 fn picture(lab: &mut Lab, vocabulary: &Vocabulary, net: &Network) -> Result<()> {
     let mut figure = plot::Figure::new("The same words in another order");
     for text in ["the plot was good and the cast was not bad", "the plot was not good and the cast was bad"] {

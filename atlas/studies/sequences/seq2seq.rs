@@ -1,6 +1,6 @@
-//! Sequence to sequence with attention (Bahdanau, Cho and Bengio 2015): one recurrent network reads digits, another writes them in
-//! reverse or sorted, looking back at what was read. It learns with the right digits to go on from (teacher forcing) or
-//! partly with its own (scheduled sampling, Bengio et al. 2015): `cargo run --release -p wgrad-atlas -- seq2seq`.
+//! Sequence to sequence with attention (Bahdanau, Cho and Bengio 2015): one recurrent network reads digits, another writes them in reverse
+//! or sorted, attending to the input. The decoder is trained on the correct previous digits (teacher forcing) or partly on its own
+//! (scheduled sampling, Bengio et al. 2015): `cargo run --release -p wgrad-atlas -- seq2seq`.
 
 use atlas::prelude::*;
 use wgrad::models::{Attend, BeamSearch, Seq2Seq, Seq2SeqOptions};
@@ -19,10 +19,10 @@ const END: i32 = 2;
 /// The token of digit 0.
 const FIRST: i32 = 3;
 
-/// What becomes of the digits.
+/// Transforms the digits in place into the target.
 type Task = fn(&mut [i32]);
 
-/// Sequences side by side: what is read, what the decoder is given, and what it should say.
+/// A batch of sequences: encoder inputs, decoder inputs, and targets.
 struct Batch {
     sources: Vec<Vec<i32>>,
     read: data::DevicePadded,
@@ -30,7 +30,7 @@ struct Batch {
     said: Tensor,
 }
 
-/// Up to `longest` of `kinds` digits. Those whose tokens' sum is a multiple of 5 are for testing only.
+/// Up to `longest` of `kinds` digits. Sequences whose token sum is a multiple of 5 are reserved for testing.
 fn batch(lab: &Lab, draws: &mut Draws, size: usize, test: bool, task: Task) -> Result<Batch> {
     let (longest, kinds) = lab.pick((6, 10), (4, 6));
     let mut sources: Vec<Vec<i32>> = vec![];
@@ -59,7 +59,7 @@ fn batch(lab: &Lab, draws: &mut Draws, size: usize, test: bool, task: Task) -> R
     })
 }
 
-/// A trained network. `own` is the share of tokens, at the end, that it goes on from its own instead of the right ones.
+/// A trained network. `own` is the final share of decoder inputs that are its own tokens instead of the correct ones.
 fn trained(lab: &Lab, what: &str, task: Task, own: f32) -> Result<Seq2Seq> {
     let (steps, size, hidden) = lab.pick((900, 64, 48), (260, 48, 32));
     let vocab = FIRST as usize + lab.pick(10, 6);
@@ -92,7 +92,7 @@ fn trained(lab: &Lab, what: &str, task: Task, own: f32) -> Result<Seq2Seq> {
     Ok(net)
 }
 
-/// The share of sequences that the network writes without a mistake, going on from its own tokens.
+/// The share of sequences without a mistake when decoding from its own tokens.
 fn exact(net: &Seq2Seq, test: &Batch) -> Result<f64> {
     let encoded = net.encode_lengths(&test.read.values, &test.read.lengths);
     let steps = test.said.shape()[1];
@@ -118,7 +118,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     attention(lab, &net, &test)
 }
 
-/// A few beams against one.
+/// Beam search against greedy decoding.
 fn searched(lab: &mut Lab, net: &Seq2Seq, test: &Batch) -> Result<()> {
     let (mut right, mut gain) = (0, 0.0);
     let sources = &test.sources[..lab.pick(50, 20)];
@@ -136,7 +136,7 @@ fn searched(lab: &mut Lab, net: &Seq2Seq, test: &Batch) -> Result<()> {
     Ok(())
 }
 
-/// When the network writes digit `t` of `n`, it should look at digit `n - 1 - t`.
+/// The attention should be on digit `n - 1 - t` when the network writes digit `t` of `n`.
 fn attention(lab: &mut Lab, net: &Seq2Seq, test: &Batch) -> Result<()> {
     let encoded = net.encode_lengths(&test.read.values, &test.read.lengths);
     let padding = Some(&test.read.padding);

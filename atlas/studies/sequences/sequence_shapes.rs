@@ -1,5 +1,5 @@
-//! The five shapes of in and out (Karpathy 2015, "The unreasonable effectiveness of recurrent neural networks"): one to one, one to
-//! many, many to one, many to as many, and many to another number, on a small task each:
+//! The five input and output shapes (Karpathy 2015, "The unreasonable effectiveness of recurrent neural networks"): one to one, one to
+//! many, many to one, many to as many, and many to another number, each on a small task:
 //! `cargo run --release -p wgrad-atlas -- sequence_shapes`.
 
 use atlas::prelude::*;
@@ -15,28 +15,28 @@ pub const STUDY: Study = Study {
 
 const DIGITS: usize = 7;
 const STEPS: usize = 5;
-/// A token behind the digits, where a decoder begins.
+/// The decoder's start token, the one after the digits.
 const BEGIN: i32 = DIGITS as i32;
 const HIDDEN: usize = 32;
 
-/// What is given and what is wanted, of one example.
+/// The inputs and targets of one example.
 type Example = (Vec<i32>, Vec<i32>);
 
 fn one_to_one(digits: &[i32]) -> Example {
     (vec![digits[0]], vec![digits[0] * digits[0] % DIGITS as i32])
 }
 
-/// Counts on from a digit.
+/// Counts up from a digit.
 fn one_to_many(digits: &[i32]) -> Example {
     (vec![digits[0]], (1..=STEPS as i32).map(|step| (digits[0] + step) % DIGITS as i32).collect())
 }
 
-/// What was first?
+/// The first digit.
 fn many_to_one(digits: &[i32]) -> Example {
     (digits.to_vec(), vec![digits[0]])
 }
 
-/// The largest so far.
+/// The running maximum.
 fn many_to_as_many(digits: &[i32]) -> Example {
     let mut largest = 0;
     let so_far = |&digit: &i32| {
@@ -51,7 +51,7 @@ fn many_to_more(digits: &[i32]) -> Example {
     (digits.to_vec(), digits.iter().flat_map(|&digit| [digit, digit]).collect())
 }
 
-/// Says digits for those that are given, as many as it is made for.
+/// A network from input digits to a fixed number of output digits.
 enum Network {
     Plain(Mlp),
     Recurrent { cell: Gru, out: Linear, outputs: usize },
@@ -75,14 +75,14 @@ impl Network {
         Network::Recurrent { cell, out: Linear::new(&params.path("out"), HIDDEN, DIGITS), outputs }
     }
 
-    /// Logits `[N, outputs, DIGITS]` for what is given `[N, inputs]`. A decoder goes on from what is wanted `[N, outputs]`, if that is
-    /// said, and otherwise from its own digits.
+    /// Logits `[N, outputs, DIGITS]` for inputs `[N, inputs]`. A decoder is fed the targets `wanted [N, outputs]` if they are given
+    /// (teacher forcing), else its own digits.
     fn forward(&self, given: &Tensor, wanted: Option<&Tensor>) -> Tensor {
         let one_hot = given.one_hot(DIGITS).to(DType::F32);
         match self {
             Network::Plain(net) => net.forward(&one_hot),
             Network::Recurrent { cell, out, outputs } => {
-                // Where there is more to say than was given, nothing is given any more.
+                // If there are more outputs than inputs, the remaining inputs are zeros.
                 let steps = given.shape()[1].max(*outputs);
                 let rest = (steps - given.shape()[1]) as isize;
                 let x = one_hot.pad(&[(0, 0), (0, rest)], Padding::Constant(0.0));
@@ -104,7 +104,7 @@ impl Network {
     }
 }
 
-/// Makes an example of some digits.
+/// Makes an example from some digits.
 type Task = fn(&[i32]) -> Example;
 
 fn run(lab: &mut Lab) -> Result<()> {

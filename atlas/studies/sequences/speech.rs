@@ -1,6 +1,6 @@
-//! Recognising speech without knowing where its sounds are: connectionist temporal classification (Graves et al. 2006). A
-//! bidirectional LSTM reads the cepstral coefficients of spoken-digit-like sounds, and says a digit or a blank for every frame;
-//! decoders make the digits of that: `cargo run --release -p wgrad-atlas -- speech`.
+//! Speech recognition without alignments: connectionist temporal classification (Graves et al. 2006). A bidirectional LSTM reads the
+//! cepstral coefficients of synthetic sounds like spoken digits, and outputs a digit or a blank for every frame; decoders turn the frames
+//! into digits: `cargo run --release -p wgrad-atlas -- speech`.
 
 use atlas::prelude::*;
 use wgrad::data::audio::{Mel, Spectrogram, Stft, mfcc, power_to_db};
@@ -15,7 +15,7 @@ pub const STUDY: Study = Study {
 };
 
 const RATE: u32 = 8000;
-/// Samples from frame to frame.
+/// Samples between frames.
 const HOP: usize = 200;
 const BANDS: usize = 20;
 const COEFFICIENTS: usize = 13;
@@ -23,7 +23,7 @@ const COEFFICIENTS: usize = 13;
 const BLANK: i32 = 0;
 const CLASSES: usize = 11;
 
-/// Sounds of equal number, padded to the longest.
+/// A batch of sounds, padded to the longest.
 struct Sounds {
     labels: Vec<Vec<i32>>,
     log_mels: Vec<Spectrogram>,
@@ -53,7 +53,7 @@ fn sounds(lab: &Lab, count: usize, stream: u32) -> Result<Sounds> {
     for (i, sound) in coefficients.iter().enumerate() {
         let frames = sound.shape()[1];
         for (j, &value) in sound.values().iter().enumerate() {
-            // About 0 and 1: loudness is in the first coefficient.
+            // Standardised approximately; the first coefficient is loudness.
             let (k, t) = (j / frames, j % frames);
             features[(i * longest + t) * COEFFICIENTS + k] =
                 if k == 0 { value / 50.0 + 2.0 } else { value / 20.0 };
@@ -71,7 +71,7 @@ fn sounds(lab: &Lab, count: usize, stream: u32) -> Result<Sounds> {
     })
 }
 
-/// From features to the logarithms of the classes' probabilities, `[T, N, CLASSES]`.
+/// From features to log-probabilities of the classes, `[T, N, CLASSES]`.
 struct Network {
     lstm: Lstm,
     out: Linear,
@@ -120,7 +120,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     picture(lab, &test.log_mels[longest], said(longest), &test.labels[longest])
 }
 
-/// The loss is minus the logarithm of the probability of all alignments.
+/// The loss is minus the log of the summed probability of all alignments.
 fn enumerated(lab: &mut Lab) -> Result<()> {
     let (steps, classes, mut draws) = (6usize, 3usize, lab.draws(4));
     let logits: Vec<f32> = (0..steps * classes).map(|_| draws.normal() as f32).collect();

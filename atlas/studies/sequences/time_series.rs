@@ -1,6 +1,6 @@
-//! Forecasting a series by an LSTM that sees the last two days. Hourly numbers have waves of a day and of half a day and a noise that
-//! remembers itself (an autoregressive process of order 2), so that the best possible error is known: it is the deviation of the shocks. The
-//! last part of the time is kept for testing: `cargo run --release -p wgrad-atlas -- time_series`.
+//! Forecasting a time series with an LSTM that sees the last two days. The hourly values have daily and half-daily waves and autoregressive
+//! noise of order 2, so that the best possible error is known: the deviation of the shocks. The last part of the series is held out for
+//! testing: `cargo run --release -p wgrad-atlas -- time_series`.
 
 use atlas::prelude::*;
 use wgrad::data::{Examples, Matrix, SeriesOptions, SeriesWindows};
@@ -18,7 +18,7 @@ const LENGTH: usize = 2 * DAY;
 /// The deviation of the shocks.
 const SHOCK: f64 = 0.2;
 
-/// Waves of a day and half a day, and `n(t) = 0.6 n(t - 1) + 0.2 n(t - 2) + shock`.
+/// Daily and half-daily waves, plus `n(t) = 0.6 n(t - 1) + 0.2 n(t - 2) + shock`.
 fn series(hours: usize, draws: &mut Draws) -> Vec<f32> {
     let mut noise = [0.0; 2];
     let value = |t: usize| {
@@ -29,7 +29,7 @@ fn series(hours: usize, draws: &mut Draws) -> Vec<f32> {
     (0..hours).map(value).collect()
 }
 
-/// From hours `[N, T, 1]` to the next one `[N, 1]`.
+/// From hours `[N, T, 1]` to the next value `[N, 1]`.
 struct Forecaster {
     lstm: Lstm,
     out: Linear,
@@ -38,7 +38,7 @@ struct Forecaster {
 impl Forecaster {
     fn forward(&self, hours: &Tensor) -> Tensor {
         let (_, (state, _)) = self.lstm.forward(hours, None);
-        // What is learned is the change.
+        // Predicts the change from the last value.
         self.out.forward(&state.select(0, 0)) + hours.select(1, LENGTH - 1)
     }
 }
@@ -73,7 +73,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut regression = metrics::Regression::new(lab.device())?;
     regression.update(&forecasts, &ahead.targets.select(2, 0));
     let error = regression.compute()?.rmse;
-    // The same hour's value from this many hours before.
+    // The baseline: the value this many hours before.
     let naive = |back: usize| {
         let errors = batch.inputs.chunks(LENGTH).zip(&batch.targets);
         let squares = errors.map(|(seen, next)| f64::from(seen[LENGTH - back] - next).powi(2));

@@ -1,7 +1,7 @@
-//! Translation by a transformer (Vaswani et al. 2017). In the source language the verb stands between subject and object and
-//! adjectives before nouns; in the other one the verb comes first, adjectives follow nouns, and articles and adjectives agree with
-//! the noun's gender. Translating word by word gets none of that right. Layers normalise at their beginnings or at their ends
-//! (Xiong et al. 2020): `cargo run --release -p wgrad-atlas -- translation`.
+//! Translation by a transformer (Vaswani et al. 2017). In the source language the verb stands between subject and object, and adjectives
+//! before nouns; in the target language the verb comes first, adjectives follow nouns, and articles and adjectives agree with the noun's
+//! gender. A word-by-word translation gets none of that right. Compares pre-norm with post-norm layers (Xiong et al. 2020):
+//! `cargo run --release -p wgrad-atlas -- translation`.
 
 use atlas::prelude::*;
 use wgrad::data::{Padded, Vocabulary};
@@ -15,7 +15,7 @@ pub const STUDY: Study = Study {
     run,
 };
 
-/// Nouns with their translations and whether these are feminine.
+/// Nouns, their translations, and whether those are feminine.
 const NOUNS: [(&str, &str, bool); 8] = [
     ("cat", "gato", false),
     ("bird", "ave", true),
@@ -32,7 +32,7 @@ const VERBS: [(&str, &str); 5] =
     [("sees", "mira"), ("likes", "ama"), ("hears", "oye"), ("follows", "sigue"), ("paints", "pinta")];
 const ARTICLES: [(&str, &str); 2] = [("the", "l"), ("a", "un")];
 
-/// A noun with its article and perhaps an adjective, in both languages and, the other way round, word by word.
+/// A noun with its article and perhaps an adjective: source, translation, and word-by-word translation.
 fn phrase(draws: &mut Draws) -> [String; 3] {
     let ((article, its), (noun, other, feminine)) = (*draws.pick(&ARTICLES), *draws.pick(&NOUNS));
     let ending = if feminine { "a" } else { "o" };
@@ -48,7 +48,7 @@ fn phrase(draws: &mut Draws) -> [String; 3] {
     ]
 }
 
-/// A sentence, its translation, and what a dictionary makes of it.
+/// A sentence, its translation, and its word-by-word translation.
 fn sentence(draws: &mut Draws) -> [String; 3] {
     let (subject, object) = (phrase(draws), phrase(draws));
     let (verb, its) = *draws.pick(&VERBS);
@@ -56,7 +56,7 @@ fn sentence(draws: &mut Draws) -> [String; 3] {
     [format!("{subject} {verb} {object}"), format!("{its} {first} {second}"), format!("{one} {its} {two}")]
 }
 
-/// Words of both languages.
+/// The vocabularies of both languages.
 struct Languages {
     source: Vocabulary,
     target: Vocabulary,
@@ -83,7 +83,7 @@ impl Languages {
         })
     }
 
-    /// Words of the source, what the decoder is given, and what it should say.
+    /// Source tokens, decoder inputs and targets.
     fn batch(&self, device: &Device, texts: &[[String; 3]]) -> Result<(data::DevicePadded, Tensor, Tensor)> {
         let padded = |rows: Vec<Vec<i32>>| Padded::new(&rows, self.pad, LONGEST).to_device(device);
         let target = |text: &[String; 3]| self.target.encode(&text[1]);
@@ -98,7 +98,7 @@ impl Languages {
     }
 }
 
-/// Words of a sentence, and the end.
+/// The length of the longest sentence, including the end token.
 const LONGEST: usize = 8;
 
 fn run(lab: &mut Lab) -> Result<()> {
@@ -138,7 +138,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let mut draws = lab.draws(3);
         let rate = Warmup::new(0.05, steps / 10, Cosine::new(lab.pick(0.002, 0.006), 0.0, steps));
         let losses = lab.fit(name, steps, &mut Adam::new(&params), rate, |_| {
-            // What is tested on is not trained on.
+            // Training sentences exclude those of the test.
             let fresh = std::iter::repeat_with(|| sentence(&mut draws)).filter(|text| !tests.contains(text));
             let (source, given, said) =
                 languages.batch(lab.device(), &fresh.take(size).collect::<Vec<_>>())?;

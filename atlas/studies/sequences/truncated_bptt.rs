@@ -1,5 +1,5 @@
-//! Backpropagation through time, cut into windows (Williams and Peng 1990): states are carried from window to window, gradients are not. They
-//! come the nearer to the gradients of the whole sequence the longer the windows are, and are the same where one window holds it all:
+//! Truncated backpropagation through time (Williams and Peng 1990): states are carried from window to window, gradients are not. The longer
+//! the windows, the closer the gradients come to those of the whole sequence; with a single window they are equal:
 //! `cargo run --release -p wgrad-atlas -- truncated_bptt`.
 
 use atlas::prelude::*;
@@ -17,7 +17,7 @@ const VOCAB: usize = 7;
 const STEPS: usize = 32;
 const WINDOWS: [usize; 6] = [1, 2, 4, 8, 16, 32];
 
-/// The gradient of the sum of all steps' losses in all parameters. States pass gradients from window to window unless they are `cut`.
+/// The gradient of the summed loss of all steps with respect to all parameters. Gradients flow from window to window unless `cut`.
 fn gradient(net: &CharRnn, params: &Params, tokens: &Tensor, window: usize, cut: bool) -> Result<Vec<f32>> {
     let (mut state, mut sum) = (None::<RnnState>, Tensor::zeros(tokens.device(), &[]));
     for start in (0..STEPS).step_by(window) {
@@ -35,7 +35,7 @@ fn gradient(net: &CharRnn, params: &Params, tokens: &Tensor, window: usize, cut:
     Ok(all)
 }
 
-/// How long the difference to `whole` is, in lengths of `whole`.
+/// The length of the difference from `whole`, relative to that of `whole`.
 fn off(found: &[f32], whole: &[f32]) -> f64 {
     let squares = |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>();
     let difference = squares(&mut found.iter().zip(whole).map(|(f, w)| f - w));
@@ -55,7 +55,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     for (name, build) in kinds {
         let params = lab.params();
         let net = build(sizes, &params);
-        // Weights at which the past matters for long.
+        // Larger weights, for which the past matters longer.
         params.all().iter().for_each(|param| param.set(&(param.value() * 2.0)));
         let whole = gradient(&net, &params, &tokens, STEPS, false)?;
         let passed = off(&gradient(&net, &params, &tokens, 4, false)?, &whole);

@@ -1,6 +1,6 @@
-//! A stack of dilated causal convolutions on a quantised waveform (van den Oord et al. 2016, "WaveNet"). Two tones of incommensurable periods
-//! are added, so that two samples say little about the next one and thirty-two much. No prediction depends on the future, and each on as
-//! many samples as the receptive field has: `cargo run --release -p wgrad-atlas -- wavenet`.
+//! A stack of dilated causal convolutions on a quantised waveform (van den Oord et al. 2016, "WaveNet"). The waveform is a sum of two tones
+//! of incommensurable periods, so that the last two samples say little about the next one and the last thirty-two much. A prediction
+//! depends on no future sample, and on exactly the samples of the receptive field: `cargo run --release -p wgrad-atlas -- wavenet`.
 
 use atlas::prelude::*;
 use wgrad::data::audio::{mu_law_decode, mu_law_encode};
@@ -61,7 +61,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     continued(lab, &nets)
 }
 
-/// What changes when samples change.
+/// Which predictions change when samples change.
 fn reach(lab: &mut Lab, net: &WaveNet) -> Result<()> {
     let length = 48;
     let signal = wave(length, &mut lab.draws(3));
@@ -79,7 +79,7 @@ fn reach(lab: &mut Lab, net: &WaveNet) -> Result<()> {
     let (own, other) = both.split_at(length * CLASSES);
     let moved = own.iter().zip(other).map(|(a, b)| f64::from((a - b).abs()));
     let moved = moved.take(half * CLASSES).fold(0.0, f64::max);
-    // Of every sample in turn: does it change the last prediction?
+    // The samples that affect the last prediction, changed one at a time.
     let all: Vec<Vec<i32>> = (0..length).map(|t| changed(t..t + 1)).collect();
     let last = &own[(length - 1) * CLASSES..];
     let found = logits(&all)?;
@@ -96,7 +96,7 @@ fn reach(lab: &mut Lab, net: &WaveNet) -> Result<()> {
     Ok(())
 }
 
-/// Both networks go on with a wave.
+/// Continuations of a wave by both networks.
 fn continued(lab: &mut Lab, nets: &[WaveNet]) -> Result<()> {
     let (given, length) = (48, lab.pick(160, 96));
     let truth = wave(length, &mut lab.draws(4));

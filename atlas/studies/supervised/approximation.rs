@@ -1,5 +1,5 @@
-//! Universal approximation: a hidden layer of enough units comes as near to a continuous function as one likes (Cybenko 1989).
-//! Widths 2 to 64 learn `sin(3x) + 0.3 cos(9x)`: `cargo run --release -p wgrad-atlas -- approximation`.
+//! Universal approximation: a hidden layer with enough units approximates a continuous function arbitrarily well (Cybenko 1989). Widths 2
+//! to 64 learn `sin(3x) + 0.3 cos(9x)`: `cargo run --release -p wgrad-atlas -- approximation`.
 
 use atlas::prelude::*;
 
@@ -31,7 +31,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let params = lab.params();
         let (hidden, out) =
             (Linear::new(&params.path("hidden"), 1, width), Linear::new(&params.path("out"), width, 1));
-        // First-layer weights of the scale of the curve's wiggles, and kinks all over the interval.
+        // First-layer weights at the scale of the curve's oscillations, with transitions spread over the interval.
         for name in ["hidden.weight", "hidden.bias"] {
             let param = params.get(name).context("a parameter of the first layer")?;
             param.set(&(param.value() * 6.0));

@@ -1,5 +1,5 @@
-//! Image classifiers from LeNet to the vision transformer: their numbers of parameters, which are those of torchvision and of the
-//! papers, and small ones of each family, which learn eight images by heart: `cargo run --release -p wgrad-atlas -- architectures`.
+//! Image classifiers from LeNet to the vision transformer: parameter counts equal to those of torchvision and the papers, and small members
+//! of each family, which memorise eight images: `cargo run --release -p wgrad-atlas -- architectures`.
 
 use atlas::prelude::*;
 use wgrad::data::synthetic::{digits, shapes};
@@ -16,11 +16,11 @@ pub const STUDY: Study = Study {
     run,
 };
 
-/// Makes a network for 1000 classes (10 for small images) under parameters.
+/// Builds a network for 1000 classes (10 for small images) under the given parameters.
 type Build = fn(&Params);
 
-/// Name and parameters, from the oldest on: of torchvision's models, and of the papers' where torchvision has none. torchvision's `vgg16_bn` and
-/// `vgg19_bn` are those of the paper with batch norm.
+/// Names and parameter counts, oldest first: those of torchvision's models, or of the papers where torchvision has none. torchvision's
+/// `vgg16_bn` and `vgg19_bn` are the paper's networks with batch norm.
 const PUBLISHED: [(&str, usize, Build); 32] = [
     ("LeNet-5", 61_706, |p| drop(LeNet::new(1, 10, p))),
     ("MNIST CNN", 34_826, |p| drop(MnistCnn::new(10, p))),
@@ -56,7 +56,7 @@ const PUBLISHED: [(&str, usize, Build); 32] = [
     ("ViT-B/32", 88_224_232, |p| drop(Vit::new(VitOptions::new([224; 2], 32, 1000), p))),
 ];
 
-/// Those in the picture.
+/// The networks in the picture.
 const SHOWN: [&str; 14] = [
     "LeNet-5",
     "MNIST CNN",
@@ -117,7 +117,7 @@ const SMALL: [(&str, BuildNet); 8] = [
     }),
 ];
 
-/// Those that take too long for the small budget.
+/// Networks that take too long for the small budget.
 const LARGE: [&str; 3] = ["VGG-11", "GoogLeNet", "MobileNetV2"];
 
 fn run(lab: &mut Lab) -> Result<()> {

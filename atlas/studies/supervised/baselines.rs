@@ -1,4 +1,4 @@
-//! Classical classifiers of smartcore and linfa beside a multilayer perceptron, on the same moons, spirals and digits:
+//! Classical classifiers of smartcore and linfa compared with a multilayer perceptron, on the same moons, spirals and digits:
 //! `cargo run --release -p wgrad-atlas -- baselines`.
 
 use atlas::prelude::*;
@@ -28,7 +28,7 @@ pub const STUDY: Study = Study {
 
 type Rows = Vec<Vec<f64>>;
 
-/// Rows to learn from and rows to be asked for, with their classes.
+/// Training and test rows with their classes.
 struct Task {
     name: &'static str,
     classes: usize,
@@ -36,7 +36,7 @@ struct Task {
     test: (Rows, Vec<u32>),
     /// Components of the Gaussian mixture.
     components: usize,
-    /// Where a kernel is 1/e: at distance `1 / sqrt(gamma)`.
+    /// The kernel is 1/e at distance `1 / sqrt(gamma)`.
     gamma: f64,
 }
 
@@ -51,7 +51,7 @@ const MODELS: [&str; 8] = [
     "perceptron, 2 x 64",
 ];
 
-/// What a model answers for rows after it has learned the task.
+/// A model's predictions for rows, after training on the task.
 fn answers(lab: &Lab, model: &str, task: &Task, rows: &Rows) -> Result<Vec<u32>> {
     let (x, y) = (DenseMatrix::from_2d_vec(&task.train.0)?, &task.train.1);
     let asked = DenseMatrix::from_2d_vec(rows)?;
@@ -80,7 +80,7 @@ fn answers(lab: &Lab, model: &str, task: &Task, rows: &Rows) -> Result<Vec<u32>>
     })
 }
 
-/// Trees for each class against the others; the highest score wins.
+/// Boosted trees for each class against the others; the highest score wins.
 fn boosting(lab: &Lab, task: &Task, x: &DenseMatrix<f64>, asked: &DenseMatrix<f64>) -> Result<Vec<u32>> {
     let options = XGRegressorParameters::default().with_n_estimators(lab.pick(40, 10)).with_max_depth(4);
     let mut scores: Vec<Vec<f64>> = Vec::new();
@@ -92,7 +92,7 @@ fn boosting(lab: &Lab, task: &Task, x: &DenseMatrix<f64>, asked: &DenseMatrix<f6
     Ok((0..scores[0].len()).filter_map(best).map(|class| class as u32).collect())
 }
 
-/// A mixture of all rows, each component of which answers the class that most of its rows have.
+/// A mixture of all rows, in which each component predicts the majority class of its rows.
 fn mixture(lab: &Lab, task: &Task, rows: &Rows) -> Result<Vec<u32>> {
     let array = |rows: &Rows| Array2::from_shape_vec((rows.len(), rows[0].len()), rows.concat());
     let x = linfa::DatasetBase::from(array(&task.train.0)?);
@@ -164,7 +164,7 @@ fn tasks(lab: &Lab) -> Vec<Task> {
     ]
 }
 
-/// The least accuracy of each model on moons, spirals and digits.
+/// The minimum accuracy of each model on moons, spirals and digits.
 const BARS: [[f64; 3]; 8] = [
     [0.9, 0.85, 0.5],
     [0.93, 0.9, 0.7],
@@ -183,7 +183,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     for (t, task) in tasks.iter().enumerate() {
         for (m, model) in MODELS.into_iter().enumerate() {
             let mut accuracy = 0.0;
-            // Of the spirals, the whole plane is asked for as well.
+            // For the spirals, predictions over the whole plane too.
             let mut ask = |points: &[[f32; 2]]| -> Result<Vec<f64>> {
                 let plane = points.iter().map(|p| p.map(f64::from).to_vec());
                 let rows: Rows = task.test.0.iter().cloned().chain(plane).collect();

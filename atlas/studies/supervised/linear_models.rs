@@ -1,6 +1,5 @@
-//! Linear, ridge, lasso, logistic and softmax regression by gradient descent, each held against what its minimum must satisfy: the
-//! normal equations, the conditions of Karush, Kuhn and Tucker, or Newton's method:
-//! `cargo run --release -p wgrad-atlas -- linear_models`.
+//! Linear, ridge, lasso, logistic and softmax regression by gradient descent, each checked against the conditions of its minimum: the
+//! normal equations, the conditions of Karush, Kuhn and Tucker, or Newton's method: `cargo run --release -p wgrad-atlas -- linear_models`.
 
 use atlas::prelude::*;
 use wgrad::models::Constraint;
@@ -14,10 +13,10 @@ pub const STUDY: Study = Study {
 };
 
 const ROWS: usize = 200;
-/// The weights that the data is made of; most features say nothing.
+/// The weights that generate the data; most features are irrelevant.
 const TRUE: [f32; 8] = [1.5, -1.0, 0.7, 0.0, 0.0, 0.0, 0.0, 0.0];
 
-/// `[ROWS, 8]` normal features, neighbours of which have much in common, and what the true weights make of them `[ROWS, 1]`.
+/// `[ROWS, 8]` normal features with correlated neighbours, and their product with the true weights, `[ROWS, 1]`.
 fn features(lab: &Lab) -> Result<[Tensor; 2]> {
     let mut draws = lab.draws(0);
     let mut values = Vec::new();
@@ -77,7 +76,7 @@ fn lasso(lab: &mut Lab, x: &Tensor, y: &Tensor) -> Result<()> {
     let slope = |w: &Tensor| x.t().matmul(&(x.matmul(w) - y)) / ROWS as f32;
     let loss = |w: &Tensor| x.matmul(w).mse_loss(y, Reduction::Mean) / 2.0;
     let w = minimum(lab, "lasso", &[TRUE.len(), 1], Some(Constraint::L1 { strength: STRENGTH }), loss)?;
-    // The slope is -strength sign(w) where w is not 0, and within +-strength elsewhere.
+    // The gradient is -strength sign(w) where w is not 0, and within +-strength elsewhere.
     let (weights, slopes) = (w.to_vec::<f32>()?, slope(&w).to_vec::<f32>()?);
     let wrong = weights.iter().zip(&slopes).map(|(&w, &g)| match w {
         0.0 => (g.abs() - STRENGTH).max(0.0),
@@ -86,7 +85,7 @@ fn lasso(lab: &mut Lab, x: &Tensor, y: &Tensor) -> Result<()> {
     lab.expect_same("lasso: from its conditions", wrong.fold(0.0, f32::max), ..1e-4, 1e-4);
     let zeros = weights.iter().filter(|&&w| w == 0.0).count();
     lab.expect_same("lasso: weights of exactly 0", zeros as f64, 4.0..=6.0, 0.0);
-    // From the largest slope at 0 on, all weights are 0; just below it, they are not.
+    // From the largest gradient at 0 on, all weights are 0; just below it, they are not.
     let most = slope(&w.zeros_like()).abs().amax(&[0, 1], false).item()?;
     for (name, factor, expected) in [("above", 1.01, 0.0..=0.0), ("below", 0.95, 1.0..=7.0)] {
         let strength = Constraint::L1 { strength: factor * most };
@@ -97,7 +96,7 @@ fn lasso(lab: &mut Lab, x: &Tensor, y: &Tensor) -> Result<()> {
     paths(lab, x, y, most)
 }
 
-/// How weights shrink as the penalty grows: ridge regression in closed form, and the lasso by iterations on the matrix of all.
+/// Weights over the penalty's strength: ridge regression in closed form, and the lasso by iterating all strengths at once.
 fn paths(lab: &mut Lab, x: &Tensor, y: &Tensor, most: f32) -> Result<()> {
     const COUNT: usize = 60;
     let strengths: Vec<f32> =
@@ -127,7 +126,8 @@ fn paths(lab: &mut Lab, x: &Tensor, y: &Tensor, most: f32) -> Result<()> {
     lab.picture("linear_models", |path| figure.save(path))
 }
 
-/// Logistic regression against Newton's method (iteratively reweighted least squares), and the softmax of two and of three classes.
+/// Logistic regression against Newton's method (iteratively reweighted least squares), and softmax regression with two and with three
+/// classes.
 fn classes(lab: &mut Lab, x: &Tensor, signal: &Tensor) -> Result<()> {
     let mut draws = lab.draws(1);
     let logits = signal.to_vec::<f32>()?;
@@ -151,7 +151,7 @@ fn classes(lab: &mut Lab, x: &Tensor, signal: &Tensor) -> Result<()> {
     };
     let (w, _) = of_classes(&labels.iter().map(|&l| l as i32).collect::<Vec<_>>(), 2)?;
     let difference = w.narrow(1, 1, 1) - w.narrow(1, 0, 1);
-    // Of three classes by the size of the signal with noise, the probabilities must have the labels' moments: X'(p - y) = 0.
+    // Three classes, by the noisy signal's size: the probabilities must match the moments of the labels, X'(p - y) = 0.
     let third = |l: &f32| (f64::from(*l) + draws.normal()).clamp(-1.4, 1.4).round() as i32 + 1;
     let (three, y) = of_classes(&logits.iter().map(third).collect::<Vec<_>>(), 3)?;
     let moments = x.t().matmul(&(x.matmul(&three).softmax(1) - y)) / ROWS as f32;

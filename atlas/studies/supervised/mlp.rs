@@ -1,6 +1,6 @@
-//! The multilayer perceptrons of introductory texts: 2-4-1 for XOR with back-propagation by hand, which must give the gradients of
-//! automatic differentiation; 10-128-64-32-2 for a table; 784-256-128-10 for digits; and weights that all start equal, whose
-//! units stay the same: `cargo run --release -p wgrad-atlas -- mlp`.
+//! The multilayer perceptrons of introductory texts: 2-4-1 for XOR with manual backpropagation, which must give the gradients of automatic
+//! differentiation; 10-128-64-32-2 for tabular data; 784-256-128-10 for digits; and equal initial weights, with which the units stay equal:
+//! `cargo run --release -p wgrad-atlas -- mlp`.
 
 use atlas::prelude::*;
 use wgrad::models::Mlp;
@@ -19,7 +19,7 @@ const XOR: [([f64; 2], f64); 4] =
     [([0.0, 0.0], 0.0), ([0.0, 1.0], 1.0), ([1.0, 0.0], 1.0), ([1.0, 1.0], 0.0)];
 const HIDDEN: usize = 4;
 
-/// Squared error of sigmoid units and its gradients, by hand: `w1 [4][2]`, `b1 [4]`, `w2 [4]` and `b2`, one after the other.
+/// Squared error of sigmoid units and its gradients, computed by hand: `w1 [4][2]`, `b1 [4]`, `w2 [4]` and `b2`, concatenated.
 fn by_hand(w: &[f64]) -> (f64, Vec<f64>) {
     let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
     let (mut loss, mut gradient) = (0.0, vec![0.0; w.len()]);
@@ -40,7 +40,7 @@ fn by_hand(w: &[f64]) -> (f64, Vec<f64>) {
     (loss, gradient)
 }
 
-/// Gradient descent by hand, whose first gradients are compared with automatic ones.
+/// Gradient descent by hand; the first gradients are compared with automatic ones.
 fn xor(lab: &mut Lab) -> Result<()> {
     let params = lab.params();
     let normal = Init::Normal { mean: 0.0, std: 2.0 };
@@ -68,7 +68,7 @@ fn xor(lab: &mut Lab) -> Result<()> {
     Ok(())
 }
 
-/// Ten numbers a row, whose class says on which side of a curved surface they lie.
+/// Rows of ten numbers; the class tells on which side of a curved surface a row lies.
 fn table(lab: &Lab, rows: usize, stream: u32) -> Result<[Tensor; 2]> {
     let mut draws = lab.draws(stream);
     let x: Vec<f32> = (0..rows * 10).map(|_| draws.normal() as f32).collect();
@@ -85,7 +85,7 @@ fn accuracy(logits: &Tensor, labels: &Tensor) -> Result<f64> {
 fn tables(lab: &mut Lab) -> Result<()> {
     let ([x, y], [test_x, test_y]) = (table(lab, lab.pick(8000, 3000), 0)?, table(lab, 1000, 1)?);
     let steps = lab.pick(1500, 250);
-    // The network, the same without hidden layers, and from weights and biases that are all equal.
+    // The network, a linear one, and the network with all weights and biases initially equal.
     let nets: [(&str, &[usize], bool); 3] = [
         ("10-128-64-32-2", &[10, 128, 64, 32, 2], false),
         ("10-2", &[10, 2], false),

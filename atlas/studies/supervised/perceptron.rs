@@ -1,7 +1,6 @@
-//! The perceptron (Rosenblatt 1958): each mistake adds the example to the weights, `w = w + t x`. It learns AND and OR, and cannot
-//! learn XOR (Minsky and Papert 1969), which a net with two hidden units learns; where some weights of length 1 keep all examples
-//! at a distance of `gamma` or more, it makes at most `(R / gamma)^2` mistakes (Novikoff 1962):
-//! `cargo run --release -p wgrad-atlas -- perceptron`.
+//! The perceptron (Rosenblatt 1958): each mistake adds the example to the weights, `w = w + t x`. It learns AND and OR, and cannot learn
+//! XOR (Minsky and Papert 1969), which a network with two hidden units can. If weights of length 1 separate the examples with margin
+//! `gamma`, it makes at most `(R / gamma)^2` mistakes (Novikoff 1962): `cargo run --release -p wgrad-atlas -- perceptron`.
 
 use atlas::prelude::*;
 
@@ -15,7 +14,7 @@ pub const STUDY: Study = Study {
 
 const CORNERS: [[f64; 2]; 4] = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]];
 
-/// An example, with 1 for the bias, and its target of -1 or 1.
+/// An example, with a 1 appended for the bias, and its target of -1 or 1.
 type Example = ([f64; 3], f64);
 
 fn examples(truth: [bool; 4]) -> Vec<Example> {
@@ -27,7 +26,7 @@ fn dot(a: &[f64; 3], b: &[f64; 3]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// The share that weights answer rightly.
+/// The share of examples classified correctly.
 fn accuracy(w: &[f64; 3], examples: &[Example]) -> f64 {
     examples.iter().filter(|(x, t)| t * dot(w, x) > 0.0).count() as f64 / examples.len() as f64
 }
@@ -38,7 +37,7 @@ struct Learned {
     mistakes: usize,
 }
 
-/// Goes through the examples until none is mistaken, or 1000 times; the best weights on the way.
+/// Trains until a sweep makes no mistake, or for 1000 sweeps; returns the best weights seen.
 fn rosenblatt(examples: &[Example]) -> Learned {
     let mut w = [0.0; 3];
     let mut best = Learned { weights: w, accuracy: 0.0, mistakes: 0 };
@@ -61,7 +60,7 @@ fn rosenblatt(examples: &[Example]) -> Learned {
     best
 }
 
-/// The best weights of all on a grid fine enough for every way to part the four corners.
+/// The best weights on a grid fine enough for every linear separation of the four corners.
 fn best_of_all(examples: &[Example]) -> Learned {
     let grid = || (-4..=4).map(|i| 0.5 * f64::from(i) + 0.1);
     let all = grid().flat_map(|a| grid().flat_map(move |b| grid().map(move |c| [a, b, c])));
@@ -69,14 +68,14 @@ fn best_of_all(examples: &[Example]) -> Learned {
     all.map(of).max_by(|a, b| a.accuracy.total_cmp(&b.accuracy)).expect("a grid of some weights")
 }
 
-/// `(R / gamma)^2`, where `weights` keep all examples at a distance of `gamma`.
+/// The bound `(R / gamma)^2` for weights that separate the examples with margin `gamma`.
 fn bound(weights: &[f64; 3], examples: &[Example]) -> f64 {
     let length = dot(weights, weights).sqrt();
     let gamma = examples.iter().map(|(x, t)| t * dot(weights, x) / length).fold(f64::MAX, f64::min);
     examples.iter().map(|(x, _)| dot(x, x)).fold(0.0, f64::max) / gamma.powi(2)
 }
 
-/// Nets of two hidden units from as many starts at once, and the logits of the first that has learned XOR.
+/// Networks with two hidden units from many initialisations at once, and the logits of the first that learned XOR.
 fn xor_nets(lab: &mut Lab) -> Result<plot::Field> {
     const NETS: usize = 64;
     let params = lab.params();
@@ -126,7 +125,7 @@ fn panel(title: &str, classes: plot::Field, examples: &[Example]) -> plot::Panel
 
 fn run(lab: &mut Lab) -> Result<()> {
     let mut figure = plot::Figure::new("What one perceptron can and cannot do");
-    // The widest margins of AND and OR, and what must hold of their accuracies.
+    // The maximum-margin weights of AND and OR, and the expected ranges of the accuracies.
     let gates = [
         ("AND", [false, false, false, true], Some([2.0, 2.0, -3.0])),
         ("OR", [false, true, true, true], Some([2.0, 2.0, -1.0])),
@@ -152,7 +151,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         figure = figure.panel(panel(&format!("{name}: {} of 4", 4.0 * learned.accuracy), field, &examples));
     }
 
-    // Points of the plane on both sides of a random line, none within 0.1 of it.
+    // Random points on both sides of a random line, none within 0.1 of it.
     let mut draws = lab.draws(1);
     let (sin, cos) = (f64::from(draws.between(0.0, std::f32::consts::TAU))).sin_cos();
     let line = [cos, sin, f64::from(draws.between(-0.3, 0.3))];

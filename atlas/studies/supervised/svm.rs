@@ -1,5 +1,5 @@
-//! Linear support vector machines (Cortes and Vapnik 1995): subgradient descent on `|w|^2 / 2 + C sum of hinge losses` against
-//! smartcore's solver of the dual problem, and the margin between separable classes against the distance of their hulls:
+//! Linear support vector machines (Cortes and Vapnik 1995): subgradient descent on `|w|^2 / 2 + C sum of hinge losses` against smartcore's
+//! solver of the dual problem, and the margin between separable classes against the distance of their convex hulls:
 //! `cargo run --release -p wgrad-atlas -- svm`.
 
 use atlas::prelude::*;
@@ -16,10 +16,10 @@ pub const STUDY: Study = Study {
     run,
 };
 
-/// What a point outside of the margin costs.
+/// The weight of the hinge losses.
 const C: f64 = 1.0;
 
-/// A line: the class is the sign of `w . x + b`.
+/// A decision boundary: the class is the sign of `w . x + b`.
 #[derive(Clone, Copy)]
 struct Line {
     w: [f64; 2],
@@ -31,12 +31,12 @@ impl Line {
         self.w[0] * x + self.w[1] * y + self.b
     }
 
-    /// Half the width of the street between the classes.
+    /// Half the width of the margin band.
     fn margin(&self) -> f64 {
         1.0 / self.w[0].hypot(self.w[1])
     }
 
-    /// `t (w . x + b)` of every point: 1 on the margin, less within.
+    /// `t (w . x + b)` of every point: 1 on the margin, less inside.
     fn margins(&self, points: &[(f64, f64)], targets: &[i32]) -> Vec<f64> {
         points.iter().zip(targets).map(|(&point, &t)| f64::from(t) * self.at(point)).collect()
     }
@@ -46,14 +46,14 @@ impl Line {
         0.5 / self.margin().powi(2) + C * hinge
     }
 
-    /// Where the line has a value, as seen in a picture.
+    /// The level line of a value, for the picture.
     fn drawn(&self, name: &str, value: f64, xs: (f64, f64)) -> plot::Series {
         let y = |x: f64| (value - self.b - self.w[0] * x) / self.w[1];
         plot::Series::new(name, [xs.0, xs.1].map(|x| (x, y(x)))).exact()
     }
 }
 
-/// By subgradients of the mean loss, with a rate that goes to 0.
+/// Subgradient descent on the mean loss, with a learning rate that decays to 0.
 fn primal(lab: &Lab, points: &LabelledPoints, targets: &[i32]) -> Result<Line> {
     let n = targets.len();
     let x = points.x.to_device(lab.device())?;
@@ -72,7 +72,7 @@ fn primal(lab: &Lab, points: &LabelledPoints, targets: &[i32]) -> Result<Line> {
     Ok(Line { w: [weights[0].into(), weights[1].into()], b: b.value().item()?.into() })
 }
 
-/// By smartcore, whose linear decision function is read off at three places.
+/// The solution by smartcore, with the linear decision function read off at three points.
 fn dual(points: &[(f64, f64)], targets: &[i32], seed: u64) -> Result<Line> {
     let matrix =
         |points: &[(f64, f64)]| DenseMatrix::from_2d_vec(&points.iter().map(|p| vec![p.0, p.1]).collect());
@@ -84,7 +84,8 @@ fn dual(points: &[(f64, f64)], targets: &[i32], seed: u64) -> Result<Line> {
     Ok(Line { w: [found[1] - found[0], found[2] - found[0]], b: found[0] })
 }
 
-/// The distance between the hulls of two classes: of a point of one from a segment between two points of the other.
+/// The distance between the convex hulls of two classes: the smallest distance of a point of one from a segment between two points of the
+/// other.
 fn hull_distance(points: &LabelledPoints) -> f64 {
     let [a, b] = [0, 1].map(|class| points.pairs(Some(class)));
     let from_segment = |p: (f64, f64), q: (f64, f64), r: (f64, f64)| {

@@ -1,5 +1,5 @@
-//! A small vision transformer (Dosovitskiy et al. 2021) on digits of 28 x 28 pixels, with and without learned positions: without them
-//! it sees a bag of patches, and any order of these gives the same answer: `cargo run --release -p wgrad-atlas -- vit`.
+//! A small vision transformer (Dosovitskiy et al. 2021) on digits of 28 x 28 pixels, with and without position embeddings; without them it
+//! is invariant to the order of the patches: `cargo run --release -p wgrad-atlas -- vit`.
 
 use atlas::prelude::*;
 
@@ -13,13 +13,13 @@ pub const STUDY: Study = Study {
 
 const SIDE: usize = 28;
 const PATCH: usize = 7;
-/// Patches in a row.
+/// Patches per row.
 const PATCHES: usize = SIDE / PATCH;
 
 struct Trained {
     net: Vit,
     accuracy: f64,
-    /// How far logits move when patches trade places.
+    /// The change of the logits when patches are swapped.
     moved: f32,
 }
 
@@ -35,7 +35,7 @@ fn train(lab: &Lab, set: &data::Dataset, positions: bool) -> Result<Trained> {
     };
     let net = Vit::new(VitOptions { mlp_ratio: 2, ..options }, &params);
     if positions {
-        // As large as the patches' vectors, for a short training.
+        // As large as the patch embeddings, because the training is short.
         params.redraw("pos_embed", Init::Normal { mean: 0.0, std: 0.2 });
     } else {
         params.redraw("pos_embed", Init::ZEROS);
@@ -64,7 +64,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect_same("without positions: logits of rolled digits apart", without.moved, ..1e-3, 1e-3);
     lab.expect("with positions: logits of rolled digits apart", with.moved, 1.0..);
 
-    // Where the class token looks in the last block, in the mean over the heads.
+    // The attention of the class token in the last block, averaged over the heads.
     let shown = set.test.subset(0..10)?;
     let x = shown.to_device(lab.device())?.images;
     let last = with.net.attention(&x).pop().context("a last block")?;

@@ -13,7 +13,7 @@ pub const STUDY: Study = Study {
     run,
 };
 
-/// The most that a pixel is changed, of 1.
+/// The largest change of a pixel, whose values are up to 1.
 const EPSILON: f32 = 0.08;
 
 fn run(lab: &mut Lab) -> Result<()> {
@@ -43,7 +43,7 @@ fn run(lab: &mut Lab) -> Result<()> {
             accuracy(&attack(EPSILON)?)?,
         ]);
         if !robust {
-            // For small changes the loss grows by epsilon times the sum of the gradient's magnitudes.
+            // For small changes the loss grows by epsilon times the L1 norm of the gradient.
             let (at, tiny) = (x.variable(), 1e-4);
             let slope = grad(&loss(&at), &[&at]).remove(0).context("a gradient")?.abs().sum_all().item()?;
             let grown = loss(&fgsm(&x, tiny, loss)).item()? - loss(&x).item()?;

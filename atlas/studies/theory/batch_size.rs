@@ -1,4 +1,5 @@
-//! Batch sizes: a gradient's noise falls as 1 / B, and rates grow with B (Goyal et al. 2017): `cargo run --release -p wgrad-atlas -- batch_size`.
+//! Batch sizes: gradient noise falls as 1 / B, and learning rates grow with B (Goyal et al. 2017):
+//! `cargo run --release -p wgrad-atlas -- batch_size`.
 
 use atlas::prelude::*;
 use wgrad::models::Mlp;
@@ -18,7 +19,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let x = set.images.flatten(1, -1);
     let noise = noise(lab, &x, &set.labels)?;
 
-    // As many examples, in small batches, in large ones at the same rate, and in large ones at four times the rate.
+    // The same number of examples in small batches, in large ones at the same rate, and in large ones at four times the rate.
     let examples = lab.pick(64_000, 16_000);
     let (mut ends, mut panel) =
         (Vec::new(), plot::Panel::new("Linear scaling", "examples seen", "training loss"));
@@ -46,12 +47,12 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.picture("batch_size", |path| plot::Figure::new("Batch sizes").panel(noise).panel(panel).save(path))
 }
 
-/// The gradient of every example, and the variance of means of B of them about the mean of all.
+/// The gradient of every example, and the variance of means over B of them around the full-batch gradient.
 fn noise(lab: &mut Lab, x: &Tensor, labels: &Tensor) -> Result<plot::Panel> {
     let (count, draws) = (256, lab.pick(400, 200));
     let params = lab.params();
     let (x, labels) = (x.narrow(0, 0, count).unsqueeze(1), labels.narrow(0, 0, count));
-    // A copy of the weights for each example makes one backward pass give each its own gradient.
+    // One copy of the weights per example, so that one backward pass gives per-example gradients.
     let copies = |name: &str, shape: [usize; 2]| {
         let weight =
             params.param(name, &shape, Init::KaimingNormal { gain: 1.0, fan: models::init::Fan::Out });

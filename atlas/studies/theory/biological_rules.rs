@@ -63,7 +63,7 @@ fn hebbian(lab: &mut Lab) -> Result<plot::Panel> {
         .with(plot::Series::new("second", line(1)).exact()))
 }
 
-/// A digit classifier whose errors come back through random weights.
+/// A digit classifier that propagates errors through random weights.
 fn feedback(lab: &mut Lab) -> Result<plot::Panel> {
     let set = lab.small_digits(2000, 1000)?;
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
@@ -78,7 +78,7 @@ fn feedback(lab: &mut Lab) -> Result<plot::Panel> {
         let [x, y] = minibatch(&mut draws, 64, [&seen, &train.labels])?;
         let answers = out.forward(&hidden.forward(&x).tanh());
         if step % 20 == 0 {
-            // Between what the hidden layer is told and what backpropagation would tell it.
+            // The angle between this error signal of the hidden layer and that of backpropagation.
             let error = answers.softmax(1) - y.one_hot(10).to(DType::F32);
             let told = [&random, &weight].map(|by| error.matmul(&by.value()).flatten(0, 1));
             angles.push((step as f64, told[0].cosine_similarity(&told[1], 0, 1e-9).detach()));
@@ -98,8 +98,8 @@ fn feedback(lab: &mut Lab) -> Result<plot::Panel> {
     Ok(panel.with(plot::Series::new("", angles).exact()))
 }
 
-/// Activities relax until they predict each other. The less the output's error weighs (its precision, in the model of normal noise), the
-/// nearer is what the weights are then told to the gradient, as the activities move less.
+/// Activities relax to minimise the prediction errors between layers. The lower the weight (precision) of the output error, the less the
+/// activities move, and the closer the weight updates are to the gradient.
 fn predictive_coding(lab: &mut Lab) -> Result<plot::Panel> {
     const SIZES: [usize; 4] = [6, 10, 8, 3];
     let params = lab.params();
@@ -144,7 +144,7 @@ fn predictive_coding(lab: &mut Lab) -> Result<plot::Panel> {
         points.push((f64::from(precision), apart / norm(&mut exact_values.iter().copied())));
     }
     lab.expect("predictive coding: distance to the gradient at 0.003", points[3].1, ..0.02);
-    // It falls in proportion.
+    // The distance falls in proportion to the precision.
     lab.expect("predictive coding: distance at 0.03 over that", points[1].1 / points[3].1, 8.0..11.0);
     let panel = plot::Panel::new("Predictive coding", "precision of the output", "distance to the gradient");
     Ok(panel.with(plot::Series::new("", points)).log_x().log_y())

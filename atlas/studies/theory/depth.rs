@@ -1,4 +1,4 @@
-//! Depth: plain networks of 10 and more layers train worse than shallow ones, residual ones (He et al. 2016) do not:
+//! Depth: plain networks of 10 and more layers train worse than shallow ones, residual networks (He et al. 2016) do not:
 //! `cargo run --release -p wgrad-atlas -- depth`.
 
 use atlas::prelude::*;
@@ -13,7 +13,7 @@ pub const STUDY: Study = Study {
 
 const DEPTHS: [usize; 4] = [2, 5, 10, 20];
 
-/// Hidden layers of 32 units, plain or with a way around each.
+/// Hidden layers of 32 units, with or without residual connections.
 struct Net {
     first: Linear,
     hidden: Vec<Linear>,
@@ -34,7 +34,7 @@ impl Net {
         let mut x = self.first.forward(x).relu();
         for layer in &self.hidden {
             let next = layer.forward(&x).relu();
-            // A branch of many counts for a little.
+            // Each branch is scaled by 1 / sqrt(depth).
             x = if self.residual { x + next * self.share } else { next };
         }
         self.last.forward(&x)
@@ -65,7 +65,7 @@ fn run(lab: &mut Lab) -> Result<()> {
             accuracies.push((depth as f64, accuracy));
             match (residual, depth) {
                 (_, 2) => lab.expect(format!("training loss, {name}"), loss, ..1.4),
-                // What always guessing gives is ln 10 = 2.30.
+                // A uniform guess has a loss of ln 10 = 2.30.
                 (false, 20) => lab.expect(format!("training loss, {name}"), loss, 2.2..2.4),
                 (false, _) => lab.figure(format!("training loss, {name}"), loss),
                 (true, _) => lab.expect(format!("training loss, {name}"), loss, ..0.4),

@@ -1,5 +1,5 @@
-//! Double descent (Belkin et al. 2019): the error of the least squares fit peaks where there are as many features as examples, and falls
-//! again beyond: `cargo run --release -p wgrad-atlas -- double_descent`.
+//! Double descent (Belkin et al. 2019): the test error of the least squares fit peaks when there are as many features as examples, and
+//! falls again beyond: `cargo run --release -p wgrad-atlas -- double_descent`.
 
 use atlas::prelude::*;
 
@@ -13,11 +13,11 @@ pub const STUDY: Study = Study {
 
 const EXAMPLES: usize = 40;
 const WIDTHS: [usize; 13] = [5, 10, 20, 28, 34, 38, 40, 42, 48, 60, 80, 160, 320];
-/// Deviation of the labels' noise.
+/// Deviation of the label noise.
 const NOISE: f32 = 0.5;
 const UNSEEN: usize = 300;
 
-/// The median over runs of the test error of the smallest weights that fit the training set best.
+/// The median over runs of the test error of the minimum-norm least squares fit.
 fn errors(
     lab: &Lab,
     ridge: f32,
@@ -46,8 +46,8 @@ fn errors(
     Ok(medians)
 }
 
-/// The risk of the least squares fit of least norm, of as many isotropic features as the truth has, of which the norm is 1 (Hastie
-/// et al. 2022, "Surprises in high-dimensional ridgeless least squares interpolation").
+/// The risk of the minimum-norm least squares fit with isotropic features, if the truth uses all of them with weights of norm 1 (Hastie et
+/// al. 2022, "Surprises in high-dimensional ridgeless least squares interpolation").
 fn theory(width: usize) -> f64 {
     let (ratio, variance) = (width as f64 / EXAMPLES as f64, f64::from(NOISE * NOISE));
     if ratio < 1.0 { variance * ratio / (1.0 - ratio) } else { 1.0 - 1.0 / ratio + variance / (ratio - 1.0) }
@@ -64,7 +64,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let (y, clean) = (x.matmul(&truth) + noise(generator), unseen.matmul(&truth));
         [[x, y], [unseen, clean]]
     };
-    // The hidden layer of a network is drawn, and only its output layer learned.
+    // The hidden layer of the network is random, only its output layer is trained.
     let random = |generator: &Generator, width: usize| {
         const INPUTS: usize = 10;
         let hidden = generator.normal(&device, &[INPUTS, width]);

@@ -1,5 +1,5 @@
-//! Linearisation (Jacot et al. 2018; Lee et al. 2019): the wider a network, the nearer it stays to its first-order expansion, whose training
-//! is kernel regression with the neural tangent kernel: `cargo run --release -p wgrad-atlas -- linearization`.
+//! Linearisation (Jacot et al. 2018; Lee et al. 2019): the wider a network, the closer its training stays to that of its first-order
+//! expansion, which is kernel regression with the neural tangent kernel: `cargo run --release -p wgrad-atlas -- linearization`.
 
 use atlas::prelude::*;
 use methods::curvature::jacobian;
@@ -15,7 +15,7 @@ pub const STUDY: Study = Study {
 const EXAMPLES: usize = 16;
 const UNSEEN: usize = 24;
 
-/// `f(x) = sum of a tanh(w x + b) / sqrt(width)`, all of variance 1.
+/// `f(x) = sum of a tanh(w x + b) / sqrt(width)`, with all parameters of variance 1.
 fn answer(params: &Params, x: &Tensor) -> Result<Tensor> {
     let value = |name: &str| Ok::<_, anyhow::Error>(params.get(name).context("a parameter")?.value());
     let hidden = x.linear(&value("w")?, Some(&value("b")?)).tanh();
@@ -23,7 +23,7 @@ fn answer(params: &Params, x: &Tensor) -> Result<Tensor> {
     Ok(hidden.matmul(&value("a")?) * (1.0 / width.sqrt()))
 }
 
-/// What gradient flow in steps makes of a linear model with this kernel `[rows, rows]`, of which the first rows are examples.
+/// The outputs of a linear model with this kernel `[rows, rows]` after gradient descent on the first rows, which are the examples.
 fn linear_training(kernel: &[f32], start: &[f32], target: &[f32], rate: f64, steps: usize) -> Vec<f64> {
     let rows = start.len();
     let mut now: Vec<f64> = start.iter().map(|&v| v.into()).collect();
@@ -37,19 +37,19 @@ fn linear_training(kernel: &[f32], start: &[f32], target: &[f32], rate: f64, ste
     now
 }
 
-/// What training has made of one network.
+/// The result of training one network.
 struct Trained {
-    /// Answers at all places, what the linearisation says of them, and what they were.
+    /// Outputs at all points: after training, as predicted by the linearisation, and at the start.
     found: Vec<f32>,
     predicted: Vec<f64>,
     start: Vec<f32>,
-    /// Relative changes.
+    /// Relative changes of weights and kernel.
     weights: f64,
     kernel: f64,
 }
 
 impl Trained {
-    /// How far the prediction is off at unseen places, over how far training has moved the answers there.
+    /// The error of the prediction at unseen points, relative to the change by training there.
     fn miss(&self) -> f64 {
         let distance = |to: &dyn Fn(usize) -> f64| {
             (EXAMPLES..self.found.len())
@@ -65,7 +65,7 @@ fn norm(values: &Tensor) -> Result<f64> {
     Ok(f64::from(values.square().sum_all().item()?).sqrt())
 }
 
-/// Trains the `net`-th network of a width on the first of the places `x`.
+/// Trains the `net`-th network of a width on the first of the points `x`.
 fn trained(lab: &Lab, width: usize, net: u64, x: &Tensor, target: &[f32]) -> Result<Trained> {
     let steps = lab.pick(1000, 200);
     let params = Params::new(lab.device(), 100 * lab.seed() + net);
@@ -128,7 +128,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     }
     let power = |points: &[(f64, f64)]| (points[3].1 / points[0].1).ln() / (points[3].0 / points[0].0).ln();
     lab.expect("power of the width in the weights' change", power(&weights), -0.6..-0.42);
-    // At most the root in the bounds (Lee et al. 2019), one over the width to leading order (Dyer and Gur-Ari 2020).
+    // Proven bounds fall with the root of the width (Lee et al. 2019); to leading order the change is one over the width (Dyer and Gur-Ari
+    // 2020).
     lab.expect("power of the width in the kernel's change", power(&kernels), -1.2..-0.5);
     lab.expect("miss of the prediction, widest", misses[3].1, ..0.05);
     lab.expect("miss, narrowest over widest", misses[0].1 / misses[3].1, 3.0..);

@@ -1,5 +1,5 @@
-//! First and second order: how fast gradient descent, momentum, L-BFGS, Newton's method and the natural gradient come to a minimum,
-//! against their theory (Nocedal and Wright 2006; Polyak 1964; Amari 1998): `cargo run --release -p wgrad-atlas -- newton`.
+//! First and second order: the convergence of gradient descent, momentum, L-BFGS, Newton's method and the natural gradient, against theory
+//! (Nocedal and Wright 2006; Polyak 1964; Amari 1998): `cargo run --release -p wgrad-atlas -- newton`.
 
 use atlas::prelude::*;
 use methods::curvature::{hessian, jacobian};
@@ -14,13 +14,13 @@ pub const STUDY: Study = Study {
 
 const SIZE: usize = 8;
 
-/// `x^T A x / 2` in turned coordinates, with eigenvalues from 1 to the condition number.
+/// `x^T A x / 2` in rotated coordinates, with eigenvalues from 1 to the condition number.
 fn bowl(lab: &Lab, condition: f32) -> Result<(Params, Tensor)> {
     let params = lab.params();
     let turn = lab.params().param("turn", &[SIZE, SIZE], Init::Orthogonal { gain: 1.0 }).value().detach();
     let values: Vec<f32> = (0..SIZE).map(|i| condition.powf(i as f32 / (SIZE - 1) as f32)).collect();
     let values = Tensor::from_slice(lab.device(), &values, &[SIZE])?;
-    // From as far along every axis that all matter.
+    // A start with equal components along all axes, so that all eigenvalues matter.
     params.param("x", &[SIZE], Init::ZEROS).set(&turn.t().matmul(&Tensor::ones(lab.device(), &[SIZE])));
     let a = turn.t().matmul(&(values.unsqueeze(1) * &turn));
     Ok((params, a))
@@ -48,7 +48,7 @@ fn descend(lab: &Lab, condition: f32, momentum: bool) -> Result<(f64, Vec<f64>)>
     })?;
     let distances = stack(&distances.iter().collect::<Vec<_>>(), 0).to_vec::<f32>()?;
     let distances: Vec<f64> = distances.iter().map(|&d| f64::from(d).sqrt()).collect();
-    // Later than the start, and while numbers are large enough.
+    // After the initial transient, and before rounding dominates.
     let last = distances.iter().position(|&d| d < 1e-12).unwrap_or(steps) - 1;
     let first = last / 2;
     Ok(((distances[last] / distances[first]).powf(1.0 / (last - first) as f64), distances))
@@ -64,7 +64,7 @@ fn run(lab: &mut Lab) -> Result<()> {
             let root = f64::from(if momentum { condition.sqrt() } else { condition });
             let (name, theory) =
                 (if momentum { "momentum" } else { "gradient descent" }, (root - 1.0) / (root + 1.0));
-            // A share of the way to convergence: rates near 1 differ little.
+            // Compares 1 - rate, because rates near 1 differ little.
             let found = (1.0 - rate) / (1.0 - theory);
             let range = if momentum { 0.75..1.1 } else { 0.97..1.03 };
             lab.expect(format!("{name}, condition {condition}: 1 - rate over theory's"), found, range);
@@ -74,7 +74,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         }
     }
 
-    // L-BFGS ends in about as many steps as there are dimensions, Newton's method in one.
+    // L-BFGS converges in about as many steps as there are dimensions, Newton's method in one.
     let (params, a) = bowl(lab, 100.0)?;
     let x = params.get("x").context("it was made")?;
     let mut opt =
@@ -100,7 +100,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         plot::Series::new("Newton", [(0.0, distances[0]), (1.0, f64::from(left) * distances[0])]).exact(),
     );
 
-    // Rosenbrock's valley from (-1.2, 1), whose minimum is (1, 1): errors square with every step near it.
+    // Rosenbrock's valley from (-1.2, 1), with its minimum at (1, 1): convergence is quadratic near it.
     let mut at = Tensor::from_slice(lab.device(), &[-1.2f32, 1.0], &[2])?.variable();
     let valley = |x: &Tensor| {
         let (x, y) = (x.select(0, 0), x.select(0, 1));
@@ -114,7 +114,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         at = (&at - linalg::solve(&curvature, &gradient)?).variable();
         values.push(f64::from(valley(&at).item()?));
     }
-    // The values that textbooks list.
+    // Values listed in textbooks.
     for (step, known) in [(0, 24.2), (1, 4.731884), (2, 1411.845), (3, 0.055_965_5)] {
         lab.expect_same(
             format!("Rosenbrock after {step} Newton steps, over the known value"),
@@ -133,7 +133,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     })
 }
 
-/// Logistic regression, whose Fisher information is its Hessian: the natural gradient does not depend on the inputs' units.
+/// Logistic regression, whose Fisher information is its Hessian: the natural gradient is invariant to the scale of the inputs.
 fn natural_gradient(lab: &mut Lab) -> Result<()> {
     let generator = Generator::new(lab.seed());
     let x = generator.normal(lab.device(), &[200, 3]);

@@ -24,7 +24,7 @@ const OPTIMIZERS: [(&str, Make); 9] = [
     ("Adam", |p| Box::new(Adam::new(p))),
     ("AdamW", |p| Box::new(AdamW::new(p))),
     ("Lion", |p| Box::new(Lion::new(p))),
-    // Muon is for matrices; biases are left to Adam.
+    // Muon is for matrices; biases use Adam.
     ("Muon", |p| {
         let is_matrix = |p: &Param| p.value().rank() == 2;
         let matrices = Muon::new(p).only(is_matrix);
@@ -36,7 +36,7 @@ const OPTIMIZERS: [(&str, Make); 9] = [
     }),
 ];
 
-/// Powers of ten, two to a decade.
+/// Two rates per decade.
 const RATES: [f32; 7] = [1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0];
 
 fn run(lab: &mut Lab) -> Result<()> {
@@ -62,7 +62,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let ends: Vec<f64> = runs.iter().map(|(_, losses)| end(losses)).collect();
         let best = (0..RATES.len())
             .fold(0, |best, i| if ends[i] < ends[best] || ends[best].is_nan() { i } else { best });
-        // What is no number, or worse than guessing, counts as guessing.
+        // A loss that is NaN or worse than guessing counts as guessing.
         let mean = ends.iter().map(|loss| loss.min(2f64.ln())).sum::<f64>() / RATES.len() as f64;
         lab.figure(format!("{name}: best rate"), RATES[best]);
         lab.figure(format!("{name}: mean over rates"), mean);

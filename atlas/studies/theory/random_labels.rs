@@ -1,5 +1,5 @@
-//! Random labels (Zhang et al. 2017, "Understanding deep learning requires rethinking generalization"): a network fits any labels, but
-//! true ones sooner: `cargo run --release -p wgrad-atlas -- random_labels`.
+//! Random labels (Zhang et al. 2017, "Understanding deep learning requires rethinking generalization"): a network fits any labels, but true
+//! ones faster: `cargo run --release -p wgrad-atlas -- random_labels`.
 
 use atlas::prelude::*;
 use wgrad::models::Mlp;

@@ -1,4 +1,5 @@
-//! A race of regularisers on a hundred digits, a fifth of which are mislabelled: `cargo run --release -p wgrad-atlas -- regularization_race`.
+//! A comparison of regularisers on a hundred digits, a fifth of which are mislabelled:
+//! `cargo run --release -p wgrad-atlas -- regularization_race`.
 
 use atlas::prelude::*;
 use wgrad::data::on_device::Mixup;
@@ -40,7 +41,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let set = lab.small_digits(EXAMPLES, 2 * half)?;
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let (seen, others) = (train.images.flatten(1, -1), test.images.flatten(1, -1));
-    // One half decides when to stop, the other half measures.
+    // One half is for early stopping, the other half for testing.
     let part = |from: usize| (others.narrow(0, from, half), test.labels.narrow(0, from, half));
     let ((valid, valid_labels), (unseen, labels)) = (part(0), part(half));
     let mut draws = lab.draws(0);
@@ -75,7 +76,7 @@ fn run(lab: &mut Lab) -> Result<()> {
                 }
                 "mixup" => {
                     let mixup = Mixup::draw(lab.device(), 1.0, &generator);
-                    // Each is mixed with another at random.
+                    // Each example is mixed with a random other one.
                     let [x, y] = minibatch(&mut draws, EXAMPLES, [&seen, &given])?;
                     let targets = mixup.targets(&y, 10);
                     let targets = CrossEntropyTarget::Probabilities(&targets);
@@ -99,7 +100,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         lab.figure(format!("{racer}: test accuracy"), accuracies[i]);
         match i {
             0 => lab.figure("none: test loss", losses[0]),
-            // These make a network less sure of itself as well, which a test loss does not thank them for.
+            // These also lower the network's confidence, which can raise the test loss.
             6.. => lab.expect(format!("{racer}: accuracy gained"), accuracies[i] - accuracies[0], -0.01..),
             _ => {
                 lab.expect(format!("{racer}: test loss over that of none"), losses[i] / losses[0], 0.3..0.97)

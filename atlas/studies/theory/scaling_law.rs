@@ -1,5 +1,5 @@
-//! Scaling laws (Hestness et al. 2017; Kaplan et al. 2020; Bahri et al. 2024): loss falls as a power of the data and of the model's size.
-//! Where theory knows the exponent, the fit finds it: `cargo run --release -p wgrad-atlas -- scaling_law`.
+//! Scaling laws (Hestness et al. 2017; Kaplan et al. 2020; Bahri et al. 2024): the loss falls as a power of the data and of the model size.
+//! Fitted exponents agree with theory where it predicts them: `cargo run --release -p wgrad-atlas -- scaling_law`.
 
 use atlas::prelude::*;
 use wgrad::models::Mlp;
@@ -12,7 +12,7 @@ pub const STUDY: Study = Study {
     run,
 };
 
-/// The line through the logarithms of points.
+/// A linear fit to the logarithms of points.
 struct PowerLaw {
     slope: f64,
     intercept: f64,
@@ -64,8 +64,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.picture("scaling_law", |path| plot::Figure::new("Scaling laws").panel(known).panel(digits).save(path))
 }
 
-/// Regression on features whose variances fall as `i^-(1 + a)`, all of one importance: with the first `m` of them, or with `n` examples, the
-/// error falls with the power `-a`.
+/// Regression on features with variances `i^-(1 + a)` and equal true weights: with the first `m` of them, or with `n` examples, the error
+/// falls with the power `-a`.
 fn features(lab: &mut Lab) -> Result<plot::Panel> {
     const FEATURES: usize = 4000;
     let mut panel =
@@ -78,7 +78,7 @@ fn features(lab: &mut Lab) -> Result<plot::Panel> {
         let (mut by_data, mut by_size) = (Vec::new(), Vec::new());
         let sizes: &[usize] = lab.pick(&[10, 20, 40, 80, 160, 320], &[10, 20, 40, 80, 160]);
         for &size in sizes {
-            // The target is the sum of all features. Of n examples the least weights solve X X^T c = y, and a test sees w = X^T c.
+            // The target is the sum of all features. The minimum-norm weights of n examples are w = X^T c with X X^T c = y.
             let mut errors = 0.0;
             for _ in 0..3 {
                 let x = generator.normal(lab.device(), &[size, FEATURES]) * &scales;

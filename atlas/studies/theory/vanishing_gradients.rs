@@ -1,5 +1,5 @@
-//! Vanishing and exploding gradients: what 20 layers do to the size of a gradient, against mean-field theory (Schoenholz et al. 2017),
-//! and what a recurrent net's 40 steps do (Bengio et al. 1994): `cargo run --release -p wgrad-atlas -- vanishing_gradients`.
+//! Vanishing and exploding gradients: gradient norms over 20 layers, against mean-field theory (Schoenholz et al. 2017), and over a
+//! recurrent network's 40 steps (Bengio et al. 1994): `cargo run --release -p wgrad-atlas -- vanishing_gradients`.
 
 use atlas::prelude::*;
 
@@ -16,7 +16,7 @@ const WIDTH: usize = 96;
 const NETS: usize = 4;
 const STEPS: usize = 40;
 
-/// An activation, its derivative, and the variance of weights times the width.
+/// An activation, its derivative, and the variance of the weights times the width.
 struct Case {
     name: &'static str,
     f: fn(&Tensor) -> Tensor,
@@ -46,7 +46,7 @@ const CASES: [Case; 6] = [
     Case { name: "ReLU, twice He", f: Tensor::relu, exact: relu, variance: 4.0 },
 ];
 
-/// The mean of a function of a normal variable of this variance.
+/// The mean of a function of a normal variable with this variance.
 fn mean(variance: f64, f: impl Fn(f64) -> f64) -> f64 {
     let at = |i: i32| f64::from(i) / 100.0;
     let density = |z: f64| (-z * z / 2.0).exp() / std::f64::consts::TAU.sqrt();
@@ -54,9 +54,9 @@ fn mean(variance: f64, f: impl Fn(f64) -> f64) -> f64 {
 }
 
 impl Case {
-    /// The gradient's norm at each layer over that at the last, in the limit of many units.
+    /// The gradient's norm at each layer relative to that at the last, in the limit of infinite width.
     fn theory(&self) -> Vec<f64> {
-        // Variances of the sums that the activations take, from inputs of variance 1.
+        // Variances of the pre-activations, for inputs of variance 1.
         let next = |q: &f64| Some(self.variance * mean(*q, |x| (self.exact)(x).0.powi(2)));
         let sums = std::iter::successors(Some(self.variance), next).take(DEPTH);
         let factors: Vec<f64> =
@@ -65,7 +65,7 @@ impl Case {
     }
 }
 
-/// Norms of the gradient in each layer's sums, over the last's; of all nets together.
+/// Gradient norms of each layer's pre-activations relative to the last layer's, over all networks.
 fn norms(lab: &Lab, variance: f64, block: &dyn Fn(&Tensor, &Tensor) -> (Tensor, Tensor)) -> Result<Vec<f64>> {
     let generator = Generator::new(lab.seed());
     let normal = |shape: &[usize]| generator.normal(lab.device(), shape);
@@ -108,7 +108,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         panel = panel.with(plot::Series::new(case.name, by_layer(&found)).exact());
     }
 
-    // Cures for weights that are too small: a way around each layer, and a norm before each activation.
+    // Remedies for too small weights: residual connections, and normalisation before each activation.
     let weak = 1.0 / 3.0;
     let residual = |x: &Tensor, w: &Tensor| {
         let sum = x.bmm(w);
@@ -141,8 +141,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.picture("vanishing_gradients", |path| figure.save(path))
 }
 
-/// The gradient of the last state in each earlier one: a product of Jacobians, which for a linear net with orthogonal weights times `g`
-/// is `g` to the power of the steps between.
+/// The gradient of the last state with respect to each earlier one: a product of Jacobians. For a linear network with weights `g` times an
+/// orthogonal matrix it is `g` to the power of the number of steps.
 fn recurrent(lab: &mut Lab) -> Result<plot::Panel> {
     let title = "A recurrent net's 40 steps";
     let mut panel = plot::Panel::new(title, "steps back", "gradient over the last state's").log_y();
@@ -167,7 +167,7 @@ fn recurrent(lab: &mut Lab) -> Result<plot::Panel> {
             false => {
                 lab.expect_same(format!("{name}: factor a step, over g"), factor / gain, 0.9999..1.0001, 1e-4)
             }
-            // Every Jacobian is smaller by the derivative of tanh.
+            // The derivative of tanh makes every Jacobian smaller.
             true => lab.expect(format!("{name}: factor a step"), factor, 0.5..0.95),
         }
         panel = panel.with(plot::Series::new(name, (0..=STEPS).map(|t| (t as f64, back(t)))).exact());

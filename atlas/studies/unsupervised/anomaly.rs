@@ -1,5 +1,5 @@
-//! Finding what does not belong: an autoencoder that has only seen some digits rebuilds the others badly. Beside it, PCA with a code of the same
-//! size, and Mahalanobis's distance (1936). `cargo run --release -p wgrad-atlas -- anomaly`.
+//! Anomaly detection: an autoencoder trained on some digits reconstructs the others badly. Compared with PCA with a code of the same size,
+//! and with the Mahalanobis distance (1936). `cargo run --release -p wgrad-atlas -- anomaly`.
 
 use atlas::prelude::*;
 use linalg::Pca;
@@ -16,7 +16,7 @@ pub const STUDY: Study = Study {
 const SIDE: usize = 7;
 const PIXELS: usize = SIDE * SIDE;
 const CODE: usize = 6;
-/// What is normal.
+/// The normal classes.
 const KNOWN: [u32; 3] = [0, 1, 7];
 
 fn run(lab: &mut Lab) -> Result<()> {
@@ -40,7 +40,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let rebuilt = net.forward(&test);
     let pca = Pca::fit(&x, CODE)?;
     let all = Pca::fit(&x, PIXELS)?;
-    // Directions without variance would count without end.
+    // Without a floor, directions of no variance would dominate the distance.
     let floor = all.variances[0] as f32 * 1e-3;
     let variances: Vec<f32> = all.variances.iter().map(|&v| (v as f32).max(floor)).collect();
     let variances = Tensor::from_slice(lab.device(), &variances, &[PIXELS])?;

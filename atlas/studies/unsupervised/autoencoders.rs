@@ -1,4 +1,4 @@
-//! Three kinds of autoencoders and what each is for: denoising (Vincent et al. 2008), contractive (Rifai et al. 2011) and convolutional.
+//! Denoising (Vincent et al. 2008), contractive (Rifai et al. 2011) and convolutional autoencoders, and the purpose of each.
 //! `cargo run --release -p wgrad-atlas -- autoencoders`.
 
 use atlas::prelude::*;
@@ -26,7 +26,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     convolutional(lab, &digits)
 }
 
-/// Minimises `loss` of batches of digits.
+/// Minimises `loss` on minibatches of digits.
 fn train(lab: &Lab, what: &str, params: &Params, x: &Tensor, loss: impl Fn(&Tensor) -> Tensor) -> Result<()> {
     let (mut opt, mut draws, steps) = (Adam::new(params), lab.draws(0), lab.pick(3000, 300));
     lab.fit(what, steps, &mut opt, Cosine::new(1e-2, 0.0, steps), |_| {
@@ -75,7 +75,7 @@ fn denoising(lab: &mut Lab, digits: &StandardizedDigits) -> Result<()> {
     })
 }
 
-/// The penalty in closed form: sigmoid units have the slopes `h (1 - h)` times their weights.
+/// The penalty in closed form: the Jacobian of sigmoid units is `h (1 - h)` times their weights.
 fn contractive(lab: &mut Lab, digits: &StandardizedDigits) -> Result<()> {
     let mut found = Vec::new();
     for (name, strength) in [("sigmoid", 0.0), ("contractive", 0.2)] {
@@ -108,7 +108,7 @@ fn contractive(lab: &mut Lab, digits: &StandardizedDigits) -> Result<()> {
 }
 
 fn convolutional(lab: &mut Lab, digits: &StandardizedDigits) -> Result<()> {
-    // To 16 x 16, which can be halved twice.
+    // Padded to 16 x 16, which can be halved twice.
     let square =
         |x: &Tensor| x.reshape(&[x.shape()[0], 1, SIDE, SIDE]).pad(&[(1, 1), (1, 1)], Padding::Constant(0.0));
     let (params, flat) = (lab.params(), lab.params());
@@ -128,7 +128,7 @@ fn convolutional(lab: &mut Lab, digits: &StandardizedDigits) -> Result<()> {
         params.count() as f64 / dense as f64,
         ..0.2,
     );
-    // What moves by four pixels on an empty ground moves by one place of the code.
+    // Shifting the input by four pixels, on an empty background, shifts the code by one position.
     let wide = x.pad(&[(8, 8), (8, 8)], Padding::Constant(0.0));
     let (code, moved) = (net.encode(&wide), net.encode(&wide.roll(4, 3)));
     let off = (code.roll(1, 3) - moved).narrow(3, 2, 4).abs().amax(&[0, 1, 2, 3], false).item()?;

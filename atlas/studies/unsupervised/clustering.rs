@@ -1,5 +1,5 @@
-//! Clusters without labels: k-means (Lloyd 1982, k-means++) finds round ones, a mixture of normal distributions by EM stretched ones too;
-//! both beside those of the crate linfa-clustering. `cargo run --release -p wgrad-atlas -- clustering`.
+//! Clustering: k-means (Lloyd 1982, k-means++) finds round clusters, a mixture of normal distributions by EM also elongated ones; both are
+//! compared with the crate linfa-clustering. `cargo run --release -p wgrad-atlas -- clustering`.
 
 use atlas::prelude::*;
 use linfa::DatasetBase;
@@ -22,7 +22,7 @@ const CENTRES: [[f64; 2]; K] = [[-4.0, -3.0], [4.0, -3.0], [-4.0, 3.0], [4.0, 3.
 fn run(lab: &mut Lab) -> Result<()> {
     let count = lab.pick(2000, 400);
     let round = data::synthetic::blobs(count, &CENTRES, 1.0, lab.seed());
-    // Flat and far from each other one way only.
+    // Elongated clusters, separated along one axis only.
     let flat =
         data::synthetic::blobs(count, &[[0.0, -4.5], [0.0, -1.5], [0.0, 1.5], [0.0, 4.5]], 0.5, lab.seed());
     let stretched = flat.x.values().chunks(2).flat_map(|p| [7.0 * p[0] + 0.5 * p[1], p[1]]).collect();
@@ -95,7 +95,7 @@ fn cluster(lab: &mut Lab, name: &str, values: &[f32], labels: &[u32]) -> Result<
     if name == "round" {
         lab.expect("round: silhouette of k-means", silhouette(&by_means), 0.6..0.75);
     } else {
-        // The silhouette likes round clusters: the wrong ones better than the right ones.
+        // The silhouette prefers round clusters: it rates the wrong ones higher than the true ones.
         lab.expect(
             "stretched: silhouette of k-means above the mixture's",
             silhouette(&by_means) - silhouette(&by_mixture),
@@ -105,7 +105,7 @@ fn cluster(lab: &mut Lab, name: &str, values: &[f32], labels: &[u32]) -> Result<
     Ok(Found { means: by_means, mixture: by_mixture, inertias, likelihoods })
 }
 
-/// The least inertia from at least one start, with the inertia after each step.
+/// The k-means of least inertia over several starts, with the inertia after each step.
 fn best_means(lab: &Lab, x: &Tensor) -> Result<(KMeans, Vec<f64>)> {
     let generator = Generator::new(lab.seed());
     let mut best: Option<(KMeans, Vec<f64>)> = None;
@@ -123,7 +123,7 @@ fn best_means(lab: &Lab, x: &Tensor) -> Result<(KMeans, Vec<f64>)> {
     best.context("at least one start")
 }
 
-/// The most probable mixture from at least one start, with the log-likelihood before each step.
+/// The most likely mixture over several starts, with the log-likelihood before each step.
 fn best_mixture(lab: &Lab, x: &Tensor, points: &[f64]) -> Result<(GaussianMixture, Vec<f64>)> {
     let generator = Generator::new(lab.seed() + 1);
     let mut best: Option<(GaussianMixture, Vec<f64>)> = None;
@@ -139,7 +139,7 @@ fn best_mixture(lab: &Lab, x: &Tensor, points: &[f64]) -> Result<(GaussianMixtur
     best.context("at least one start")
 }
 
-/// From 0 at the start to 1 at the end.
+/// The path rescaled from 0 at the start to 1 at the end.
 fn progress(path: &[f64]) -> Vec<(f64, f64)> {
     let (first, last) = (path[0], path[path.len() - 1]);
     path.iter().take(80).enumerate().map(|(i, v)| (i as f64, (v - first) / (last - first))).collect()

@@ -1,5 +1,5 @@
-//! Bounds of a likelihood that is known: of `x = W z + noise` with normal `z`, everything has a closed form, so that the evidence lower bound,
-//! the divergence it lacks, and the importance-weighted bounds (Burda et al. 2016) can be held against the exact value.
+//! Bounds on a known likelihood: for `x = W z + noise` with normal `z`, everything has a closed form, so that the evidence lower bound, its
+//! gap to the log-likelihood, and the importance-weighted bounds (Burda et al. 2016) can be checked against the exact value.
 //! `cargo run --release -p wgrad-atlas -- elbo_bounds`.
 
 use std::f64::consts::TAU;
@@ -18,11 +18,11 @@ pub const STUDY: Study = Study {
 const D: usize = 4;
 const L: usize = 2;
 const NOISE: f64 = 0.5;
-/// `[D, L]`: alike, so that the hidden dimensions depend on each other once the point is known, but not so much that weights of
-/// independent ones have no variance.
+/// `[D, L]`: similar columns, so that the hidden dimensions are dependent given the point, but not so strongly that importance weights
+/// under an independent encoder have infinite variance.
 const W: [f64; D * L] = [1.0, 0.8, -0.6, 0.6, 0.9, 0.8, 0.3, -0.5];
 
-/// `log p(x, z) - log q(z | x)` but for `log q`, of points `[N, D]` and codes `[.., N, L]`.
+/// `log p(x, z)` for points `[N, D]` and codes `[.., N, L]`.
 fn log_joint(x: &Tensor, z: &Tensor, w: &Tensor) -> Tensor {
     let constant = 0.5 * (D as f64 * (TAU * NOISE).ln() + L as f64 * TAU.ln());
     let rest = (x - z.matmul(&w.t())).square().sum(&[-1], false);
@@ -39,11 +39,11 @@ fn run(lab: &mut Lab) -> Result<()> {
     let hidden = generator.normal(lab.device(), &[count, L]);
     let x = hidden.matmul(&w.t()) + generator.normal(lab.device(), &[count, D]) * NOISE.sqrt() as f32;
 
-    // The exact value needs the second moments of the data alone.
+    // The exact value depends only on the second moments of the data.
     let moments: Vec<f64> =
         x.t().matmul(&x).to_vec::<f32>()?.iter().map(|&v| f64::from(v) / count as f64).collect();
     let exact = FactorAnalysis::new(W.to_vec(), L, NOISE, FactorNoise::Isotropic).log_likelihood(&moments);
-    // Of every point the posterior has the precision I + W^T W / noise and a mean that is linear in it.
+    // The posterior of every point has the precision I + W^T W / noise and a mean linear in the point.
     let dot = |i: usize, j: usize| (0..D).map(|d| W[d * L + i] * W[d * L + j]).sum::<f64>() / NOISE;
     let [a, b, c] = [1.0 + dot(0, 0), dot(0, 1), 1.0 + dot(1, 1)];
     let det = a * c - b * b;
@@ -51,19 +51,19 @@ fn run(lab: &mut Lab) -> Result<()> {
     let covariance = tensor(&[c / det, -b / det, -b / det, a / det], &[L, L])?;
     let means = x.matmul(&w).matmul(&covariance) / NOISE as f32;
 
-    // An encoder with independent dimensions: a mean that is linear in x, and one deviation for all x.
+    // An encoder with independent dimensions: a mean linear in x, and one deviation for all x.
     let params = lab.params();
     let encoder = Linear::new(&params.path("mean"), D, L);
     let log_scale = params.param("log_scale", &[L], Init::Constant(0.0));
     let elbo = || {
         let (mean, log_scale) = (encoder.forward(&x), log_scale.value());
         let variance = (&log_scale * 2.0).exp();
-        // Expectations over q: squares have the variance added.
+        // Expectations over q: squares of the mean plus the variance.
         let spread = (w.square() * &variance).sum_all() / NOISE as f32 + variance.sum_all();
         let entropy = log_scale.sum_all() + (0.5 * L as f64 * (TAU.ln() + 1.0)) as f32;
         log_joint(&x, &mean, &w).mean_all() - spread * 0.5 + entropy
     };
-    // KL(q || p(z | x)), on average over the points.
+    // KL(q || p(z | x)), averaged over the points.
     let divergence = || {
         let (off, log_scale) = (encoder.forward(&x) - &means, log_scale.value());
         let distance = (off.matmul(&precision) * &off).sum(&[1], false).mean_all();
@@ -75,7 +75,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let losses =
         lab.fit("encoder", steps, &mut Adam::new(&params), Cosine::new(0.05, 0.0, steps), |_| Ok(-elbo()))?;
     let [bound, gap] = [elbo().item()?, divergence().item()?].map(f64::from);
-    // The best independent dimensions have the precisions on the diagonal as theirs.
+    // The best independent approximation has the diagonal of the posterior's precision.
     let least = 0.5 * (a.ln() + c.ln() - det.ln());
     lab.expect_same("untrained: ELBO + KL, less log p(x)", before[0] + before[1] - exact, -1e-4..1e-4, 1e-4);
     lab.expect_same("trained: ELBO + KL, less log p(x)", bound + gap - exact, -1e-4..1e-4, 1e-4);
@@ -87,7 +87,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         1e-3,
     );
 
-    // Draws of q, [N, K, L], and what they weigh.
+    // Samples of q, [N, K, L], and their log-weights.
     const DRAWS: usize = 256;
     let scale = log_scale.value().exp();
     let eps = generator.normal(lab.device(), &[DRAWS, count, L]);
@@ -98,7 +98,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let weights = (log_joint(&x, &z, &w) - log_q).t();
     let mut bounds = Vec::new();
     for k in [1, 4, 16, 64, 256] {
-        // All draws in groups of k: a group's bound is never below the mean of its parts'.
+        // All samples in groups of k: the bound of a group is at least the mean of its parts' bounds.
         let groups = weights.reshape(&[count, DRAWS / k, k]);
         bounds.push((k as f64, f64::from(importance_weighted_bound(&groups).mean_all().item()?)));
     }
@@ -106,11 +106,11 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("bound of 1 draw less the ELBO", bounds[0].1 - bound, -0.02..0.02);
     lab.expect("least rise of the bound with 4 times the draws", rise, 5e-4..);
     lab.expect("log p(x) less the bound of 256 draws", exact - bounds[4].1, -0.01..0.015);
-    // What is missing falls as 1 / draws.
+    // The gap falls as 1 / samples.
     let shrinks = (bounds[3].1 - bounds[2].1) / (bounds[2].1 - bounds[1].1);
     lab.expect("rise from 16 to 64 draws over that from 4 to 16", shrinks, 0.15..0.45);
 
-    // Draws of the exact posterior all weigh p(x).
+    // Samples of the exact posterior all have the weight p(x).
     let root = linalg::cholesky(&covariance)?;
     let eps = generator.normal(lab.device(), &[8, count, L]);
     let z = &means + eps.matmul(&root.t());

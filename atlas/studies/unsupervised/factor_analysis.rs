@@ -1,5 +1,5 @@
-//! Gaussian models of few factors by expectation maximisation: probabilistic PCA against its closed form (Tipping and Bishop 1999), and
-//! factor analysis, which is not misled by a noisy feature. `cargo run --release -p wgrad-atlas -- factor_analysis`.
+//! Gaussian models with few factors by expectation maximisation: probabilistic PCA against its closed form (Tipping and Bishop 1999), and
+//! factor analysis, which is robust to a noisy feature. `cargo run --release -p wgrad-atlas -- factor_analysis`.
 
 use std::f64::consts::TAU;
 
@@ -18,7 +18,7 @@ const D: usize = 6;
 const K: usize = 2;
 /// `[D, K]`
 const LOADINGS: [f64; D * K] = [2.0, 0.0, 1.5, 0.5, 1.0, -1.0, 0.0, 1.5, 0.5, 1.0, 0.3, -0.2];
-/// The last feature is nearly all noise, and has the largest variance.
+/// The last feature is nearly pure noise, and has the largest variance.
 const NOISE: [f64; D] = [0.5, 0.3, 0.4, 0.6, 0.2, 6.0];
 
 fn run(lab: &mut Lab) -> Result<()> {

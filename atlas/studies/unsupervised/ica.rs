@@ -1,5 +1,5 @@
-//! Independent component analysis: a sine, a saw and heavy-tailed noise are heard in three mixtures, and taken apart again by FastICA
-//! (Hyvarinen 1999) and by infomax along the natural gradient (Amari 1998). Principal components cannot do that.
+//! Independent component analysis: a sine, a sawtooth and heavy-tailed noise are mixed in three signals and separated by FastICA (Hyvarinen
+//! 1999) and by infomax along the natural gradient (Amari 1998). Principal components cannot separate them.
 //! `cargo run --release -p wgrad-atlas -- ica`.
 
 use atlas::prelude::*;
@@ -37,7 +37,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     let start = Generator::new(lab.seed()).normal(lab.device(), &[3, 3]);
     let by_fast = fast_ica(&white, &start, 30);
     let by_infomax = infomax_ica(&white, &pca.components, 0.2, lab.pick(600, 200));
-    // Whitening is linear: what it makes of the mixing matrix's columns (less that of 0) is the matrix that is left to undo.
+    // Whitening is affine: the whitened columns of the mixing matrix, minus the whitened origin, are the matrix that remains to be
+    // inverted.
     let left = (pca.whiten(&mixing.t()) - pca.whiten(&mixing.zeros_like())).t();
     let distance = |w: &Tensor| {
         let product: Vec<f64> = w.matmul(&left).to_vec::<f32>()?.into_iter().map(f64::from).collect();
@@ -57,7 +58,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let orthogonal = (by_fast.matmul(&by_fast.t()) - &unit).abs().amax(&[0, 1], false).item()?;
     lab.expect("FastICA's matrix is orthogonal, within", orthogonal, ..1e-4);
 
-    // Three signals above each other.
+    // Plots three signals one above the other.
     let panel = |title: &str, signals: &Tensor| -> Result<plot::Panel> {
         let values = signals.normalize(2.0, 0, 1e-8).to_vec::<f32>()?;
         let height =

@@ -1,5 +1,5 @@
-//! Learning by telling data from noise: noise-contrastive estimation finds the parameters of an unnormalised model and its normaliser (Gutmann
-//! and Hyvarinen 2010); InfoNCE bounds what two variables tell of each other (van den Oord et al. 2018).
+//! Learning by discrimination from noise: noise-contrastive estimation finds the parameters of an unnormalised model and its normaliser
+//! (Gutmann and Hyvarinen 2010); InfoNCE bounds the mutual information of two variables (van den Oord et al. 2018).
 //! `cargo run --release -p wgrad-atlas -- nce`.
 
 use std::f64::consts::TAU;
@@ -14,9 +14,9 @@ pub const STUDY: Study = Study {
     run,
 };
 
-/// Precisions of the data's normal distribution: `[a, b; b, c]`.
+/// The precision matrix of the data's normal distribution: `[a, b; b, c]`.
 const PRECISION: [f32; 3] = [1.5, -0.7, 1.0];
-/// Deviation of the noise in both directions.
+/// Deviation of the noise in both dimensions.
 const WIDE: f32 = 2.0;
 
 fn run(lab: &mut Lab) -> Result<()> {
@@ -31,7 +31,7 @@ fn normaliser(lab: &mut Lab) -> Result<plot::Panel> {
     let [a, b, c] = PRECISION;
     let det = a * c - b * b;
     let log_z = TAU.ln() - 0.5 * f64::from(det).ln();
-    // Of the covariance [c, -b; -b, a] / det.
+    // The Cholesky factor of the covariance [c, -b; -b, a] / det.
     let [l00, l10] = [(c / det).sqrt(), -b / det / (c / det).sqrt()];
     let root = Tensor::from_slice(lab.device(), &[l00, 0.0, l10, (a / det - l10 * l10).sqrt()], &[2, 2])?;
     let (count, generator) = (lab.pick(40_000, 6000), Generator::new(lab.seed()));
@@ -46,7 +46,7 @@ fn normaliser(lab: &mut Lab) -> Result<plot::Panel> {
         let params = lab.params();
         let precision = params.param("precision", &[3], Init::Constant(0.5));
         let constant = params.param("constant", &[], Init::Constant(0.0));
-        // Nothing makes this integrate to 1.
+        // The model is not constrained to integrate to 1.
         let model = |x: &Tensor| {
             let [x, y] = [0, 1].map(|i| x.select(-1, i));
             let [a, b, c] = [0, 1, 2].map(|i| precision.value().select(0, i));
@@ -76,19 +76,19 @@ fn information(lab: &mut Lab) -> Result<plot::Panel> {
     const RHO: f32 = 0.8;
     let exact = -0.5 * PAIRS as f64 * (1.0 - f64::from(RHO * RHO)).ln();
     let (generator, device) = (Generator::new(lab.seed() + 1), lab.device().clone());
-    // Batches [B, N, D] of pairs of normal vectors whose entries correlate by rho.
+    // Batches [B, N, D] of pairs of normal vectors whose components have correlation rho.
     let draw = |batches: usize, n: usize| {
         let x = generator.normal(&device, &[batches, n, PAIRS]);
         let y = &x * RHO + generator.normal(&device, &[batches, n, PAIRS]) * (1.0 - RHO * RHO).sqrt();
         (x, y)
     };
-    // log p(y | x), less what does not depend on x: the best critic.
+    // log p(y | x), without terms that do not depend on x: the optimal critic.
     let ideal = |x: &Tensor, y: &Tensor| {
         let strength = 1.0 / (1.0 - RHO * RHO);
         x.matmul(&y.transpose(1, 2)) * (RHO * strength)
             - x.square().sum(&[2], true) * (0.5 * RHO * RHO * strength)
     };
-    // log N less the cross-entropy of finding each y's own x among all.
+    // log N minus the cross-entropy of identifying each y's own x among all.
     let bound = |scores: &Tensor| {
         let n = scores.shape()[1];
         let own = scores.diagonal(0, 1, 2) - scores.logsumexp(&[1], false);
@@ -110,7 +110,7 @@ fn information(lab: &mut Lab) -> Result<plot::Panel> {
     const N: usize = 64;
     let params = lab.params();
     let [f, g] = ["x", "y"].map(|name| models::Mlp::new(&[PAIRS, 64, 32], &params.path(name)));
-    // Of y alone nothing is needed, of x a number to subtract.
+    // The optimal critic is a bilinear term minus a function of x alone, given by `offset`.
     let offset = models::Mlp::new(&[PAIRS, 32, 1], &params.path("offset"));
     let critic =
         |x: &Tensor, y: &Tensor| f.forward(x).matmul(&g.forward(y).transpose(1, 2)) + offset.forward(x);

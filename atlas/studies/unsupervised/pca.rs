@@ -1,5 +1,5 @@
-//! Principal components, and a linear autoencoder that finds their space by gradient descent (Bourlard and Kamp 1988; Baldi and
-//! Hornik 1989): the same subspace, the same error, other axes. `cargo run --release -p wgrad-atlas -- pca`.
+//! Principal components, and a linear autoencoder that finds their span by gradient descent (Bourlard and Kamp 1988; Baldi and Hornik
+//! 1989): the same subspace and error, but other axes. `cargo run --release -p wgrad-atlas -- pca`.
 
 use atlas::prelude::*;
 use linalg::{Pca, principal_angles};
@@ -12,7 +12,7 @@ pub const STUDY: Study = Study {
     run,
 };
 
-/// Standard deviations of the data along axes that are turned at random.
+/// Standard deviations of the data along randomly rotated axes.
 const DEVIATIONS: [f32; 10] = [4.0, 3.0, 2.0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5];
 const KEPT: usize = 3;
 const SIDE: usize = 7;
@@ -54,7 +54,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let cosines = pca.components.matmul(&found.normalize(2.0, 0, 1e-8)).abs().amax(&[1], false);
     lab.expect("angle between the subspaces", angle, ..5e-3);
     lab.expect("error of the autoencoder over that of PCA", losses[steps - 1] / scores.mse, 0.9999..1.001);
-    // Nothing makes the autoencoder prefer the principal axes within their space.
+    // The autoencoder's loss does not prefer the principal axes within their span.
     lab.figure("cosine of its axes and the principal ones", cosines.mean_all().item()?);
 
     let digits = lab.small_digits(1000, 0)?.train.to_device(lab.device())?;

@@ -1,5 +1,5 @@
-//! Autoencoders whose codes are mostly 0, four ways: an L1 penalty, a divergence from a target rate (Ng 2011), the k largest units of an image
-//! (Makhzani and Frey 2014), and the images of a batch that win a unit (Makhzani and Frey 2015).
+//! Autoencoders with sparse codes, four ways: an L1 penalty, a divergence from a target rate (Ng 2011), the k largest units per image
+//! (Makhzani and Frey 2014), and the images of a batch with the largest activations of each unit (Makhzani and Frey 2015).
 //! `cargo run --release -p wgrad-atlas -- sparse_autoencoders`.
 
 use atlas::prelude::*;
@@ -45,7 +45,7 @@ impl Kind {
             Kind::Plain | Kind::L1 => code.relu(),
             Kind::TargetRate => code.sigmoid(),
             Kind::KSparse => code.relu().keep_topk(ACTIVE, 1),
-            // Each unit keeps the images that excite it most.
+            // Each unit keeps only its largest activations over the batch.
             Kind::WinnerTakeAll => code.keep_topk((RATE * x.shape()[0] as f32) as usize, 0),
         }
     }
@@ -69,7 +69,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let params = lab.params();
         let net = Autoencoder::new(&[SIDE * SIDE, UNITS], &params);
         if kind == Kind::TargetRate {
-            // Units that start at the target rate.
+            // Initialises the units' mean activation to the target rate.
             let bias = params.get("encoder.fc1.bias").context("the encoder's bias")?;
             bias.set(&(bias.value() + (RATE / (1.0 - RATE)).ln()));
         }
@@ -126,7 +126,7 @@ fn run(lab: &mut Lab) -> Result<()> {
             }
         }
         shares.push(f64::from(share));
-        // What a unit adds to the image, for the units that are most active.
+        // What a unit adds to the image, for the most active units.
         let order = active.mean(&[0], false).topk(10, 0, true).1;
         let weight = params.get("decoder.fc1.weight").context("the decoder's weight")?.value();
         let atoms = weight.t().index_select(0, &order).normalize(2.0, 1, 1e-8).to_vec::<f32>()?;

@@ -22,7 +22,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let count = lab.pick(3000, 1000);
     let generator = Generator::new(lab.seed());
     let truth = generator.normal(lab.device(), &[ATOMS, D]).normalize(2.0, 1, 1e-8);
-    // Three atoms a signal, with weights of 0.7 to 1.5 and any sign.
+    // Three atoms per signal, with weights of 0.7 to 1.5 and random signs.
     let chosen = generator.uniform(lab.device(), &[count, ATOMS]).topk(ACTIVE, 1, true).1;
     let weights = generator.uniform(lab.device(), &[count, ACTIVE]) * 0.8 + 0.7;
     let signs = generator.bernoulli(lab.device(), 0.5, &[count, ACTIVE]) * 2.0 - 1.0;
@@ -45,7 +45,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     let off = lengths.iter().map(|l| (l - 1.0).abs()).fold(0.0, f32::max);
     lab.expect("atoms have length 1, within", off, ..1e-5);
 
-    // The conditions of Karush, Kuhn and Tucker: |gradient| is lambda where a code is not 0, with its sign, and at most lambda elsewhere.
+    // The conditions of Karush, Kuhn and Tucker on the negative gradient of the squared error: lambda times the sign of nonzero codes, and
+    // at most lambda in magnitude elsewhere.
     let codes = fista(&x, &atoms, Some(&codes), LAMBDA, 300);
     let gradient = (&x - codes.matmul(&atoms)).matmul(&atoms.t());
     let inside = (gradient.abs() - LAMBDA).relu().amax(&[0, 1], false).item()?;
@@ -74,7 +75,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         .with(plot::Series::new("FISTA", fast))
         .log_x()
         .log_y();
-    // Learned atoms in the order of the true ones they are most like: the diagonal is what was found.
+    // Learned atoms matched to the true ones: the diagonal shows the recovered ones.
     let order = truth.matmul(&atoms.t()).abs().argmax(1, false);
     let cosines = truth.matmul(&atoms.index_select(0, &order).t()).abs().to_vec::<f32>()?;
     let field =

@@ -1,5 +1,5 @@
-//! A deep autoencoder of sigmoid units, trained layer by layer (Bengio et al. 2007; Vincent et al. 2010): from random weights it is
-//! long stuck at the mean image. `cargo run --release -p wgrad-atlas -- stacked_autoencoder`.
+//! A deep autoencoder of sigmoid units, pre-trained layer by layer (Bengio et al. 2007; Vincent et al. 2010); from random weights it stays
+//! at the mean image for long. `cargo run --release -p wgrad-atlas -- stacked_autoencoder`.
 
 use atlas::prelude::*;
 
@@ -61,7 +61,7 @@ fn run(lab: &mut Lab) -> Result<()> {
             Ok(error(&x))
         })
     };
-    // Each layer learns to rebuild the codes of the one below.
+    // Each layer learns to reconstruct the codes of the one below.
     let mut below = x.clone();
     for layer in 0..stack.0.len() {
         train(&format!("layer {}", layer + 1), 1e-2, &trained.path(layer), &below, &|h| {

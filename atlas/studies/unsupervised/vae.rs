@@ -1,5 +1,5 @@
-//! Variational autoencoders of small digits (Kingma and Welling 2014): samples, the way between two codes, and with the class as a condition
-//! digits as ordered (Sohn et al. 2015). `cargo run --release -p wgrad-atlas -- vae`.
+//! Variational autoencoders of small digits (Kingma and Welling 2014): samples, interpolation between codes, and class-conditional samples
+//! (Sohn et al. 2015). `cargo run --release -p wgrad-atlas -- vae`.
 
 use atlas::prelude::*;
 use methods::unsupervised::importance_weighted_bound;
@@ -21,7 +21,7 @@ const BATCH: usize = 100;
 fn run(lab: &mut Lab) -> Result<()> {
     let digits = lab.digits(lab.pick(6000, 1500), 500)?;
     let [train, test] = [digits.train.to_device(lab.device())?, digits.test.to_device(lab.device())?];
-    // Black and white, so that likelihoods are those of images.
+    // Binary pixels, for which a Bernoulli likelihood is exact.
     let [x, held_out] = [&train, &test].map(|set| {
         let half = set.images.avg_pool2d(Pool2d::new(2), false, None).flatten(1, -1);
         half.gt(0.35).to(DType::F32).detach()
@@ -61,7 +61,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let prior = (eps.square() + &logvar - z.square()).sum(&[2], false) * 0.5;
         importance_weighted_bound(&(prior - likelihood).t()).mean_all().item()
     };
-    // Pixels on their own, with the best probability for each.
+    // The baseline: independent pixels, each with its best probability.
     let p = x.mean(&[0], true).clamp(1e-4, 1.0 - 1e-4);
     let alone = -p.expand(held_out.shape()).binary_cross_entropy(&held_out, None, Reduction::Sum).item()?
         / held_out.shape()[0] as f32;
@@ -80,7 +80,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let wanted = &test.labels;
     let ordered = given.decode(&noise(&held_out), &wanted.one_hot(10)).sigmoid();
     lab.expect("classifier on digits as ordered", right(&ordered, wanted)?, 0.8..);
-    // Samples are as varied as digits: not one image for all.
+    // Samples vary as much as digits: no collapse to one image.
     let samples = net.decode(&noise(&held_out)).sigmoid();
     let spread = |x: &Tensor| (x - x.mean(&[0], true)).square().mean_all();
     lab.expect(

@@ -1,5 +1,5 @@
-//! How much a variational autoencoder says in its code: beta-VAE (Higgins et al. 2017) trades code against reconstruction, free bits (Kingma et
-//! al. 2016) keep every dimension in use, and annealing (Bowman et al. 2016) starts with a code for free.
+//! The information in a variational autoencoder's code: beta-VAE (Higgins et al. 2017) trades it against reconstruction, free bits (Kingma
+//! et al. 2016) keep every dimension in use, and annealing (Bowman et al. 2016) starts without the divergence term.
 //! `cargo run --release -p wgrad-atlas -- vae_codes`.
 
 use atlas::prelude::*;
@@ -20,20 +20,20 @@ const BATCH: usize = 100;
 const FLOOR: f32 = 0.5;
 const BETAS: [f32; 3] = [0.25, 1.0, 4.0];
 
-/// What the divergence is multiplied by, or how it is counted.
+/// The weight of the divergence, or how it is counted.
 #[derive(Clone, Copy)]
 enum Cost {
     Beta(f32),
     FreeBits,
-    /// From 0 to 1 over the first quarter.
+    /// Weight 0 to 1 over the first quarter of the steps.
     Annealed,
 }
 
 struct Trained {
-    /// Of an image in each dimension.
+    /// The mean divergence per image in each dimension.
     kl: Vec<f32>,
     reconstruction: f32,
-    /// Of each step, summed over dimensions.
+    /// The divergence at each step, summed over dimensions.
     path: Vec<f64>,
 }
 
@@ -42,7 +42,7 @@ impl Trained {
         self.kl.iter().sum()
     }
 
-    /// Dimensions that say something.
+    /// The number of dimensions that carry information.
     fn active(&self) -> usize {
         self.kl.iter().filter(|&&kl| kl > FLOOR / 2.0).count()
     }
@@ -50,7 +50,7 @@ impl Trained {
 
 fn run(lab: &mut Lab) -> Result<()> {
     let digits = lab.digits(lab.pick(4000, 1000), 500)?;
-    // Black and white, so that likelihoods are those of images.
+    // Binary pixels, for which a Bernoulli likelihood is exact.
     let binary = |set: &data::ImageSet| -> Result<Tensor> {
         let half = set.to_device(lab.device())?.images.avg_pool2d(Pool2d::new(2), false, None);
         Ok(half.flatten(1, -1).gt(0.35).to(DType::F32).detach())
@@ -125,7 +125,7 @@ fn learn(lab: &Lab, cost: Cost, train: &Tensor, test: &Tensor) -> Result<Trained
             out.logits.binary_cross_entropy_with_logits(x, None, None, Reduction::Sum) / x.shape()[0] as f32;
         (out.mu.gaussian_kl(&out.logvar, Reduction::None), error)
     };
-    // The weight of a step is that of a schedule of rates.
+    // The weight of the divergence follows a learning-rate schedule.
     let (up, rate) = (LinearLr::new(1.0, 0.0, 1.0, steps / 4), Cosine::new(4e-3, 0.0, steps));
     let (mut opt, mut path) = (Adam::new(&params), Vec::new());
     for step in lab.steps("VAE", steps) {

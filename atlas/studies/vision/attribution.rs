@@ -1,6 +1,6 @@
-//! What a classifier's answer depends on: gradients (Simonyan et al. 2014), integrated gradients (Sundararajan et al.
-//! 2017), occlusion (Zeiler and Fergus 2014) and Grad-CAM (Selvaraju et al. 2017) point at the shape that a network
-//! names; and what its filters see: `cargo run --release -p wgrad-atlas -- attribution`.
+//! Attribution of a classifier's score: gradients (Simonyan et al. 2014), integrated gradients (Sundararajan et al. 2017), occlusion
+//! (Zeiler and Fergus 2014) and Grad-CAM (Selvaraju et al. 2017) highlight the shape that determines the class; also the filters and their
+//! responses: `cargo run --release -p wgrad-atlas -- attribution`.
 
 use atlas::prelude::*;
 use methods::attribution::{grad_cam, input_gradient, integrated_gradients, occlusion};
@@ -22,7 +22,7 @@ const CLASSES: usize = 3;
 struct Set {
     x: Tensor,
     labels: Vec<i32>,
-    /// 1 on the object, a mask for each image.
+    /// A mask for each image, 1 on the object.
     masks: Vec<Vec<f32>>,
     pixels: Vec<Vec<u8>>,
 }
@@ -42,8 +42,7 @@ impl Set {
     }
 }
 
-/// A convolutional network of whose last maps, at a quarter of the resolution, the largest values count (Oquab et al.
-/// 2015).
+/// A convolutional network with a global maximum over its last maps, at a quarter of the resolution (Oquab et al. 2015).
 struct Net {
     backbone: Backbone,
     out: Linear,
@@ -55,7 +54,7 @@ impl Net {
     }
 }
 
-/// How much more of the maps' values lies on the objects than if they lay anywhere: 1 is chance.
+/// The share of the maps' values on the objects, relative to that of uniform maps: 1 is chance.
 fn concentration(maps: &[Vec<f32>], masks: &[Vec<f32>]) -> f64 {
     let share = |(map, mask): (&Vec<f32>, &Vec<f32>)| {
         let on: f32 = map.iter().zip(mask).map(|(v, m)| v.max(0.0) * m).sum();
@@ -132,7 +131,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     filters(lab, &params, &net, &test)
 }
 
-/// The first layer's filters, and what they make of a scene.
+/// The first layer's filters, and their responses to a scene.
 fn filters(lab: &mut Lab, params: &Params, net: &Net, test: &Set) -> Result<()> {
     let weight = params.get("backbone.0.0.weight").context("the first layer")?.value().to_vec::<f32>()?;
     let most = weight.iter().fold(0f32, |most, w| most.max(w.abs()));

@@ -1,6 +1,5 @@
-//! Detection in two stages (Faster R-CNN, Ren et al. 2015): a network proposes regions, and a second part classifies and
-//! corrects what region-of-interest alignment (He et al. 2017) reads of the same features: `cargo run --release -p wgrad-atlas --
-//! faster_rcnn`.
+//! Two-stage detection (Faster R-CNN, Ren et al. 2015): a network proposes regions, and a second stage classifies and corrects them from
+//! features pooled by region-of-interest alignment (He et al. 2017): `cargo run --release -p wgrad-atlas -- faster_rcnn`.
 
 use atlas::detection_tiles;
 use atlas::prelude::*;
@@ -21,18 +20,18 @@ const SIDE: usize = 24;
 const CLASSES: usize = 3;
 const WIDTH: usize = 32;
 const STRIDE: f32 = 4.0;
-/// Regions that an image's second stage looks at.
+/// Regions per image in the second stage.
 const REGIONS: usize = 10;
 const ALIGN: RoiAlign = RoiAlign { output: [4, 4], scale: 1.0 / STRIDE, sampling: 2, aligned: true };
 const SECOND: BoxCoder = BoxCoder { weights: [10.0, 10.0, 5.0, 5.0] };
 
 struct Net {
     backbone: Backbone,
-    /// Whether anchors are objects, and where these are.
+    /// Heads for the objectness and the box corrections of anchors.
     proposals: [Conv2d; 2],
     anchors: MultiBox,
     hidden: Linear,
-    /// Background or class, and where.
+    /// Heads for the class, or background, and the box correction of regions.
     answers: [Linear; 2],
 }
 
@@ -63,7 +62,7 @@ impl Net {
         [MultiBox::by_anchor(&[objectness.forward(maps)], 2), MultiBox::by_anchor(&[place.forward(maps)], 4)]
     }
 
-    /// As many regions of each image, the best first; in training after the objects themselves.
+    /// The best `REGIONS` regions of each image, by falling score; in training, the objects themselves come first.
     fn propose(&self, first: &[Tensor; 2], objects: &[&[Object]]) -> Result<Vec<(usize, Corners)>> {
         let scores = first[0].softmax(2).narrow(2, 1, 1);
         let found = self.anchors.detections(&scores, &first[1], 0.0, 0.7)?;
@@ -162,7 +161,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     })
 }
 
-/// Objects of one class: that there is something.
+/// The objects with a single class, for objectness.
 fn without_classes(objects: &[Vec<Object>]) -> Vec<Vec<Object>> {
     objects.iter().map(|of| of.iter().map(|object| Object { class: 0, ..*object }).collect()).collect()
 }

@@ -1,7 +1,6 @@
-//! Loss landscapes (Li et al. 2018): the loss on a plane around a trained network, along directions that are normalised
-//! filter by filter. A deep network with residuals lies in a smooth valley, one without in rough land; and the picture is
-//! the same for networks that compute the same with weights of other sizes: `cargo run --release -p wgrad-atlas --
-//! loss_landscape`.
+//! Loss landscapes (Li et al. 2018): the loss on a plane around a trained network, along filter-normalised directions. A deep network with
+//! residual connections has a smooth landscape, one without has a rough one; and the picture is the same for networks that compute the same
+//! function with weights of other scales: `cargo run --release -p wgrad-atlas -- loss_landscape`.
 
 use atlas::prelude::*;
 use methods::landscape::Landscape;
@@ -17,7 +16,7 @@ pub const STUDY: Study = Study {
 
 const WIDTH: usize = 16;
 
-/// Linear layers with ReLU, the hidden ones with or without residuals.
+/// Linear layers with ReLU, with or without residual connections around the hidden ones.
 struct Net {
     layers: Vec<Linear>,
     residual: bool,
@@ -44,12 +43,12 @@ impl Net {
     }
 }
 
-/// The losses in a square about the trained network.
+/// The losses in a square around the trained network.
 fn losses(plane: &Landscape, samples: usize, loss: impl FnMut() -> Tensor) -> Result<Field> {
     Ok(Field::sample_all((-1.0, 1.0), (-1.0, 1.0), samples, |places| plane.losses(places, loss))?)
 }
 
-/// How much a field bends from sample to sample, by how much it varies.
+/// The mean absolute second difference of a field's logarithm, relative to the range of the logarithm.
 fn roughness(values: &[f64], samples: usize) -> f64 {
     let logs: Vec<f64> = values.iter().map(|v| (v + 1e-3).ln()).collect();
     let bend = |i: usize, step: usize| (logs[i - step] - 2.0 * logs[i] + logs[i + step]).abs();
@@ -88,8 +87,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.picture("loss_landscape", |path| figure.save(path))
 }
 
-/// The largest relative difference between the landscapes of a network and of one whose first layer is ten times as large
-/// and whose second a tenth, which computes the same.
+/// The largest relative difference between the landscapes of a network and of the same function with the first layer scaled by 10 and the
+/// second by 1 / 10.
 fn scale_invariance(lab: &Lab, x: &Tensor, y: &Tensor) -> Result<f64> {
     let mut landscapes = Vec::new();
     for scale in [1.0, 10.0] {

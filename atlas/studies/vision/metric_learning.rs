@@ -1,6 +1,5 @@
-//! Metric learning: embeddings that tell apart classes which they were not trained on, by semi-hard triplets (FaceNet,
-//! Schroff et al. 2015) and by an additive angular margin (ArcFace, Deng et al. 2019): `cargo run --release -p wgrad-atlas --
-//! metric_learning`.
+//! Metric learning: embeddings that separate classes not seen in training, by semi-hard triplets (FaceNet, Schroff et al. 2015) and by an
+//! additive angular margin (ArcFace, Deng et al. 2019): `cargo run --release -p wgrad-atlas -- metric_learning`.
 
 use atlas::prelude::*;
 use methods::metric_learning::{ArcFace, semi_hard_triplet_loss};
@@ -26,16 +25,16 @@ fn embedder(params: &Params) -> impl Fn(&Tensor, Mode) -> Tensor + use<> {
     move |x, mode| out.forward(&backbone.last(x, mode).flatten(1, 3)).normalize(2.0, 1, 1e-12)
 }
 
-/// How well embeddings tell classes apart.
+/// How well embeddings separate classes.
 struct Comparison {
-    /// The share of rows whose most similar other row is of their class.
+    /// Recall at 1: the share of rows whose most similar other row is of the same class.
     recall: f64,
-    /// The area under the ROC curve of all pairs by their similarity: are they of one class?
+    /// The area under the ROC curve of similarity as a score for pairs of the same class, over all pairs.
     auc: f64,
     curve: plot::Series,
 }
 
-/// Compares unit vectors `[N, D]` by their cosines.
+/// Compares unit vectors `[N, D]` by cosine similarity.
 fn compare(name: &str, embeddings: &Tensor, labels: &[u32]) -> Result<Comparison> {
     let n = labels.len();
     let similar = embeddings.matmul(&embeddings.t()).to_vec::<f32>()?;

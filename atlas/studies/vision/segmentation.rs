@@ -1,6 +1,6 @@
-//! Semantic segmentation: U-Net (Ronneberger et al. 2015), FCN (Long et al. 2015) and DeepLab with atrous spatial pyramid
-//! pooling (Chen et al. 2017) name the class of every pixel of small scenes, beside a network that sees one pixel at a
-//! time: `cargo run --release -p wgrad-atlas -- segmentation`.
+//! Semantic segmentation: U-Net (Ronneberger et al. 2015), FCN (Long et al. 2015) and DeepLab with atrous spatial pyramid pooling (Chen et
+//! al. 2017) predict the class of every pixel of small scenes, compared with a network that sees one pixel at a time:
+//! `cargo run --release -p wgrad-atlas -- segmentation`.
 
 use atlas::prelude::*;
 use wgrad::models::{DeepLab, Fcn, UNet};
@@ -21,7 +21,7 @@ const CLASSES: usize = 4;
 type Net = Box<dyn Fn(&Tensor, Mode) -> Tensor>;
 type Build = fn(&Params) -> Net;
 
-/// Each pixel by its own colour alone.
+/// Classifies each pixel from its own colour alone.
 fn pixels(params: &Params) -> Net {
     let [hidden, out] = [("hidden", 3, 32), ("out", 32, CLASSES)]
         .map(|(name, from, to)| Conv2d::new(from, to, 1).build(&params.path(name)));
@@ -43,7 +43,7 @@ fn deep_lab(params: &Params) -> Net {
     Box::new(move |x, mode| net.forward(x, mode))
 }
 
-/// The networks with the steps of the small budget.
+/// The networks, with their number of steps in the small budget.
 const NETS: [(&str, Build, usize); 4] =
     [("pixels alone", pixels, 50), ("U-Net", u_net, 240), ("FCN", fcn, 140), ("DeepLab", deep_lab, 140)];
 
@@ -51,7 +51,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let side = lab.pick(32, 24);
     let [train, test] = data::synthetic::scenes(lab.pick(4000, 1500), lab.pick(200, 60), side, lab.seed());
     let ([x, masks], [test_x, test_masks]) = (train.to_device(lab.device())?, test.to_device(lab.device())?);
-    // Most pixels are background.
+    // Most pixels are background, which gets a smaller weight.
     let weight = Tensor::from_slice(lab.device(), &[0.3f32, 1.0, 1.0, 1.0], &[CLASSES])?;
     let mut answers = Vec::new();
     let mut found = Vec::new();

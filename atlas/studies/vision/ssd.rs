@@ -1,6 +1,6 @@
-//! Detection in one pass with anchors: SSD (Liu et al. 2016) classifies and corrects the anchors of two feature maps,
-//! trained with the hardest of the background; RetinaNet (Lin et al. 2017) has a feature pyramid with one head for all
-//! its levels, and the focal loss: `cargo run --release -p wgrad-atlas -- ssd`.
+//! One-stage detection with anchors: SSD (Liu et al. 2016) classifies and corrects the anchors of two feature maps, trained with hard
+//! negative mining; RetinaNet (Lin et al. 2017) has a feature pyramid with one head for all its levels, and the focal loss:
+//! `cargo run --release -p wgrad-atlas -- ssd`.
 
 use atlas::detection_tiles;
 use atlas::prelude::*;
@@ -18,15 +18,15 @@ pub const STUDY: Study = Study {
 
 const SIDE: usize = 24;
 const CLASSES: usize = 3;
-/// Feature maps, and those of heads and pyramid.
+/// Channels of the feature maps, the heads and the pyramid.
 const WIDTH: usize = 32;
-/// Anchors of a cell: a small one and a large one.
+/// Anchors per cell: a small one and a large one.
 const ANCHORS: usize = 2;
 
-/// From images and mode to scores of classes `[N, A, ..]` and corrections `[N, A, 4]` of all anchors.
+/// From images and mode to class logits `[N, A, ..]` and corrections `[N, A, 4]` of all anchors.
 type Net = Box<dyn Fn(&Tensor, Mode) -> [Tensor; 2]>;
 
-/// Maps of strides 4 and 8.
+/// Feature maps of strides 4 and 8.
 fn maps(params: &Params) -> impl Fn(&Tensor, Mode) -> [Tensor; 2] + 'static {
     let stages = [(12, 1), (24, 2), (WIDTH, 2), (WIDTH, 1), (WIDTH, 2)];
     let backbone = Backbone::new(3, &stages, &params.path("backbone"));
@@ -36,7 +36,7 @@ fn maps(params: &Params) -> impl Fn(&Tensor, Mode) -> [Tensor; 2] + 'static {
     }
 }
 
-/// A head of its own for each map, with the background as a class.
+/// A separate head for each map, with the background as a class.
 fn ssd(params: &Params) -> Net {
     let maps = maps(params);
     let head = |name: &str, map: usize, values: usize| {
@@ -53,7 +53,7 @@ fn ssd(params: &Params) -> Net {
     })
 }
 
-/// One head for both levels of a pyramid, of which the finer has seen the coarser.
+/// One head for both levels of a pyramid, in which the finer level includes the coarser one.
 fn retina_net(params: &Params) -> Net {
     let maps = maps(params);
     let conv = |name: &str, to, kernel: usize| {
@@ -62,7 +62,7 @@ fn retina_net(params: &Params) -> Net {
     let lateral = ["lateral0", "lateral1"].map(|name| conv(name, WIDTH, 1));
     let tower = conv("tower", WIDTH, 3);
     let (class, place) = (conv("class", ANCHORS * CLASSES, 3), conv("place", ANCHORS * 4, 3));
-    // Anchors are of a class with a probability of 0.05 at first, lest the many of the background swamp the loss.
+    // An initial class probability of 0.05 per anchor, so that the many background anchors do not dominate the loss.
     params.redraw("class.bias", Init::Constant(-(19f32.ln())));
     Box::new(move |x, mode| {
         let [fine, coarse] = maps(x, mode);

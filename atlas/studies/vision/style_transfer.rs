@@ -1,6 +1,6 @@
-//! Neural style transfer (Gatys, Ecker and Bethge 2016): the pixels of an image are optimised until the features that a
-//! convolutional network finds in it are those of one picture, and their Gram matrices those of another. The network need
-//! not be trained for that (Ustyuzhaninov et al. 2017): `cargo run --release -p wgrad-atlas -- style_transfer`.
+//! Neural style transfer (Gatys, Ecker and Bethge 2016): the pixels of an image are optimised to match the features that a convolutional
+//! network computes for one picture, and the Gram matrices of the features for another. The network need not be trained (Ustyuzhaninov et
+//! al. 2017): `cargo run --release -p wgrad-atlas -- style_transfer`.
 
 use atlas::prelude::*;
 
@@ -12,15 +12,15 @@ pub const STUDY: Study = Study {
     run,
 };
 
-/// Of both layers.
+/// Channels of both layers.
 const MAPS: usize = 48;
-/// Weight of the style loss beside the content loss.
+/// Weight of the style loss relative to the content loss.
 const STYLE: f32 = 1e6;
-/// Weight of the differences between neighbours, without which some pixels are noise that the network does not see.
+/// Weight of the differences between neighbouring pixels; without it, noise remains that the network does not respond to.
 const SMOOTH: f32 = 0.03;
 
-/// Two convolutions with ReLU, halved between them, with their first weights; their kernels are wide, as untrained ones
-/// have to be. The features of both layers.
+/// The features of both layers of a fixed random network: two convolutions with ReLU, with average pooling in between. The kernels are
+/// wide, as untrained ones need to be.
 fn features(params: &Params) -> impl Fn(&Tensor) -> [Tensor; 2] + use<> {
     let [fine, coarse] = [("fine", 3, 7), ("coarse", MAPS, 5)].map(|(name, from, kernel)| {
         let conv = Conv2d::new(from, MAPS, kernel).padding(kernel / 2).padding_mode(Padding::Reflect);
@@ -60,7 +60,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let [scenes, _] = data::synthetic::scenes(1, 0, side, 4);
     let (content, style) = (scenes.to_device(lab.device())?[0].clone(), waves(lab.device(), side)?);
     let features = features(&lab.params());
-    // Evaluated once, not with every step.
+    // Evaluated once, not in every step.
     let fixed = |image: &Tensor| -> Result<[Tensor; 2]> {
         let maps = features(image);
         for map in &maps {

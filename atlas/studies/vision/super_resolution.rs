@@ -1,6 +1,5 @@
-//! Super-resolution: SRCNN (Dong et al. 2014) sharpens enlarged digits, ESPCN (Shi et al. 2016) enlarges them itself by
-//! pixel shuffling; both are held against bilinear and bicubic interpolation: `cargo run --release -p wgrad-atlas --
-//! super_resolution`.
+//! Super-resolution: SRCNN (Dong et al. 2014) sharpens interpolated digits, ESPCN (Shi et al. 2016) upsamples by pixel shuffling; both are
+//! compared with bilinear and bicubic interpolation: `cargo run --release -p wgrad-atlas -- super_resolution`.
 
 use atlas::prelude::*;
 use wgrad::models::{Espcn, Srcnn};
@@ -15,7 +14,7 @@ pub const STUDY: Study = Study {
 
 const SIDE: usize = 28;
 
-/// Twice as large.
+/// Interpolated to twice the size.
 fn enlarged(x: &Tensor, by: Interpolation) -> Tensor {
     x.interpolate(Resize::By(&[2.0]), by)
 }
@@ -26,7 +25,7 @@ const BICUBIC: Interpolation = Interpolation::Cubic { align_corners: false };
 /// From small images `[N, 1, H, W]` to `[N, 1, 2H, 2W]`.
 type Net = Box<dyn Fn(&Tensor) -> Tensor>;
 
-/// The difference from bicubic interpolation is learned, as in VDSR (Kim et al. 2016).
+/// SRCNN on the bicubic interpolation; it learns the residual, as in VDSR (Kim et al. 2016).
 fn srcnn(params: &Params) -> Net {
     let net = Srcnn::new(1, [16, 8], params);
     Box::new(move |x| {

@@ -1,6 +1,5 @@
-//! Detection in one pass with a grid (YOLO, Redmon et al. 2016 and 2017): each cell gives one box, its confidence and its
-//! class; boxes are trained by generalised intersection over union (Rezatofighi et al. 2019): `cargo run --release -p wgrad-atlas --
-//! yolo`.
+//! One-stage detection on a grid (YOLO, Redmon et al. 2016 and 2017): each cell predicts one box, its confidence and its class; boxes are
+//! trained with the generalised intersection over union (Rezatofighi et al. 2019): `cargo run --release -p wgrad-atlas -- yolo`.
 
 use atlas::detection_tiles;
 use atlas::prelude::*;

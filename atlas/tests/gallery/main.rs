@@ -1,4 +1,4 @@
-//! Every study of the atlas as a test: with its small budget on the CPU, and some on a GPU adapter too.
+//! Every study of the atlas as a test: with its small budget on the CPU, some on a GPU adapter too.
 
 #[macro_use]
 mod run;
@@ -17,7 +17,7 @@ mod theory;
 mod unsupervised;
 mod vision;
 
-/// The atlas's own list against the tables of this test.
+/// The studies listed by the atlas are those in the tables of this test.
 #[test]
 fn every_study_is_tested() {
     let output = std::process::Command::new(run::ATLAS).arg("--list").output().expect("it is built");

@@ -4,10 +4,10 @@ use std::process::Command;
 
 use wgrad::prelude::DeviceKind;
 
-/// The program that `cargo test` has built.
+/// The binary under test.
 pub const ATLAS: &str = env!("CARGO_BIN_EXE_atlas");
 
-/// Runs a study, and asserts that every figure is as expected and every picture is there.
+/// Runs a study, and asserts that every figure is in its range and every picture exists.
 pub fn passes(study: &str, args: &[&str]) {
     let out = tempfile::tempdir().expect("a temporary directory");
     let mut command = Command::new(ATLAS);
@@ -25,7 +25,7 @@ pub fn passes(study: &str, args: &[&str]) {
     }
 }
 
-/// Runs a study on the CPU and on a GPU adapter, if there is one, where both must agree.
+/// Runs a study on the CPU and on a GPU adapter, if there is one, and asserts that they agree.
 pub fn agrees(study: &str) {
     let gpu = gpu_core::testing::gpu().map(|gpu| match gpu.info().kind {
         DeviceKind::Software => "software",
@@ -37,7 +37,7 @@ pub fn agrees(study: &str) {
     }
 }
 
-/// Tests of an area: `name` runs on the CPU, `name: gpu` on the CPU and on a GPU adapter.
+/// The tests of an area: `name` runs on the CPU, `name: gpu` on the CPU and on a GPU adapter.
 macro_rules! studies {
     ($($name:ident $(: $mark:ident)?),* $(,)?) => { $(studies!(@ $name $($mark)?);)* };
     (@ $name:ident) => {

@@ -2,7 +2,7 @@
 
 use crate::{Gradients, Result, Transaction};
 
-/// Adds up gradients, so that an optimizer's step can be over more examples than fit into memory at once.
+/// Sums gradients over several batches, so that one optimizer step can cover more examples than fit into memory at once.
 ///
 /// ```
 /// # use autograd::{Accumulator, Device, Tensor};
@@ -22,10 +22,10 @@ pub struct Accumulator {
 }
 
 impl Accumulator {
-    /// Adds the gradients of one loss, which is computed with its outputs, and frees the loss's graph.
+    /// Adds the gradients of one loss: computes them with the loss and its outputs, and frees the loss's graph.
     ///
     /// # Errors
-    /// Whatever goes wrong on the device. The sums are as they were then.
+    /// Whatever goes wrong on the device; the sums are unchanged then.
     #[track_caller]
     pub fn add(&mut self, gradients: Gradients) -> Result<()> {
         let mut step = Transaction::default();
@@ -38,7 +38,7 @@ impl Accumulator {
         Ok(())
     }
 
-    /// The sums so far, of the gradients and of the losses; the next ones start from nothing.
+    /// Returns the sums of the gradients and of the losses so far, and starts again from zero.
     ///
     /// # Panics
     /// When nothing was added.

@@ -1,8 +1,8 @@
 //! Mixed precision: which results are halves.
 //!
-//! A half is an f32 whose value a half has. Rounding is an operation of the graph, so that values depend neither on what is fused
-//! nor on what somebody keeps. What is known to be halves ([`Node::half`]) is packed by the compiler wherever it gets memory of the
-//! plan, and unpacked by what reads it; that changes no value.
+//! A tensor of halves has type f32, and values that f16 or bf16 represents exactly. Rounding is an operation of the graph, so that
+//! values depend neither on fusion nor on which results are kept. The compiler packs tensors known to be halves ([`Node::half`])
+//! wherever they take memory of the plan, and their consumers unpack them; this changes no value.
 
 use std::cell::Cell;
 
@@ -16,10 +16,10 @@ thread_local! {
     static ACTIVE: Cell<Option<Half>> = const { Cell::new(None) };
 }
 
-/// Smaller tensors stay as they are: they take no memory, and many of them are statistics.
+/// Smaller tensors are not rounded: they take little memory, and many of them are statistics.
 const LEAST: usize = 4096;
 
-/// Restores what was active when it is dropped.
+/// Restores the previously active precision when dropped.
 #[must_use]
 pub(crate) struct Scope(Option<Half>);
 
@@ -29,18 +29,17 @@ impl Drop for Scope {
     }
 }
 
-/// Records `f` in mixed precision, as `torch.autocast`: what it leaves in memory between the forward and the backward pass is
-/// stored as halves, which take half of the memory. Parameters, gradients of parameters and all arithmetic stay f32. `None`
-/// switches it off inside of another one.
+/// Records `f` in mixed precision, as `torch.autocast`: results kept from the forward to the backward pass are stored as halves, in
+/// half of the memory. Parameters, gradients of parameters and all arithmetic stay f32. `None` switches an enclosing `autocast` off.
 ///
-/// Rounded to the nearest half (ties to even, to infinity beyond the range) are, of 4096 elements or more:
+/// Rounded to the nearest half (ties to even, to infinity beyond the range) are these tensors, if they have at least 4096 elements:
 /// - operands and results of matrix products, convolutions, attention, pooling, batch and layer norms, but not parameters, data
 ///   from outside, or the norms' statistics;
-/// - sums of two such results, as in a residual network, or of one and something smaller, such as a bias.
+/// - sums of two such results, as in a residual network, or of one such result and a smaller tensor, such as a bias.
 ///
-/// Gradients are rounded where values were, on their way back through the rounding. Everything else is f32: other element-wise
-/// functions, reductions, softmax, losses, and recurrent layers. What f16 rounds to 0 or infinity is what a
-/// loss scale is for; bf16 has the range of f32 and needs none.
+/// The gradient of a rounding is rounded, too. Everything else is f32: other element-wise functions, reductions, softmax, losses, and
+/// recurrent layers. f16 needs a loss scale, as it rounds small gradients to 0 and large ones to infinity; bf16 has the range of f32
+/// and needs none.
 ///
 /// ```
 /// # use autograd::{Device, Half, Tensor, autocast};
@@ -50,8 +49,8 @@ impl Drop for Scope {
 /// let eye = Tensor::from_slice(&device, &eye, &[64, 64])?;
 /// let product = |half| autocast(half, || x.matmul(&eye)).to_vec::<f32>().map(|y| y[0]);
 /// assert_eq!(product(None)?, 1.0 + 1.0 / 1024.0);
-/// assert_eq!(product(Some(Half::F16))?, 1.0 + 1.0 / 1024.0); // 10 bits behind the point
-/// assert_eq!(product(Some(Half::BF16))?, 1.0); // 7 of them
+/// assert_eq!(product(Some(Half::F16))?, 1.0 + 1.0 / 1024.0); // 10 fraction bits
+/// assert_eq!(product(Some(Half::BF16))?, 1.0); // 7 fraction bits
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub fn autocast<R>(half: impl Into<Option<Half>>, f: impl FnOnce() -> R) -> R {
@@ -59,17 +58,17 @@ pub fn autocast<R>(half: impl Into<Option<Half>>, f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// The precision asked for.
+/// The active precision; `None` outside of [`autocast`].
 pub(crate) fn active() -> Option<Half> {
     ACTIVE.get()
 }
 
-/// Gradient rules are recorded as they are, even if asked for inside of an [`autocast`].
+/// Switches mixed precision off while gradient rules are recorded, even inside of an [`autocast`].
 pub(crate) fn pause() -> Scope {
     Scope(ACTIVE.replace(None))
 }
 
-/// The operands of an op as it reads them.
+/// The operands of an op, rounded to halves if it takes them.
 #[track_caller]
 pub(crate) fn operands(op: &impl KernelOp, inputs: Vec<Tensor>) -> Vec<Tensor> {
     let Some(half) = ACTIVE.get() else { return inputs };
@@ -82,7 +81,7 @@ pub(crate) fn operands(op: &impl KernelOp, inputs: Vec<Tensor>) -> Vec<Tensor> {
     rounded
 }
 
-/// The outputs of an op as others read them: the first is what it is about, the others are statistics and positions.
+/// The outputs of an op: the first, which is the result, rounded to halves; the others are statistics and positions.
 #[track_caller]
 pub(crate) fn results(takes_halves: bool, mut outputs: Vec<Tensor>) -> Vec<Tensor> {
     if let Some(half) = ACTIVE.get().filter(|_| takes_halves) {
@@ -91,7 +90,7 @@ pub(crate) fn results(takes_halves: bool, mut outputs: Vec<Tensor>) -> Vec<Tenso
     outputs
 }
 
-/// The result of an element-wise function.
+/// The result of an element-wise function; a sum of halves is rounded to halves.
 #[track_caller]
 pub(crate) fn combined(op: Binary, operands: [&Tensor; 2], result: Tensor) -> Tensor {
     let whole = || operands.iter().filter(|t| t.numel() == result.numel());
@@ -102,7 +101,7 @@ pub(crate) fn combined(op: Binary, operands: [&Tensor; 2], result: Tensor) -> Te
     }
 }
 
-/// Whether a tensor is a parameter or data, or a view on it.
+/// Whether a tensor is a parameter or data, or a view of one.
 fn given(tensor: &Tensor) -> bool {
     let mut tensor = tensor.clone();
     loop {
@@ -116,7 +115,7 @@ fn given(tensor: &Tensor) -> bool {
 }
 
 impl Tensor {
-    /// The nearest halves; the same tensor where it is halves already, or is small.
+    /// Rounds to the nearest halves; returns the same tensor if it is halves already, or is small.
     #[track_caller]
     fn as_half(&self, half: Half) -> Tensor {
         if !self.dtype().is_float() || self.numel() < LEAST || self.node.half == Some(half) {

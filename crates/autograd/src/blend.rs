@@ -1,9 +1,9 @@
-//! Changes of parts of a flat state, all made by one launch.
+//! Updates of parts of a flat state, all made by one launch.
 
 use crate::compile::ALIGN;
 use crate::{Tensor, flatten_all};
 
-/// What becomes of a part of a state: `keep * old + share * value`.
+/// An update of a part of a state: `keep * old + share * value`.
 #[derive(Clone)]
 pub(crate) struct Blend {
     /// First element of the part: a multiple of [`ALIGN`], so that kernels can write it in place.
@@ -13,7 +13,7 @@ pub(crate) struct Blend {
     pub share: f32,
 }
 
-/// Factors of every element of a state, for blends of one layout.
+/// Factors of every element of a state, reused for blends of the same layout.
 pub(crate) struct Factors {
     layout: Vec<(usize, usize, [u32; 2])>,
     keep: Tensor,
@@ -26,7 +26,7 @@ impl Blend {
     }
 
     /// # Panics
-    /// When it is no part of the flat tensor.
+    /// When the part does not fit into the flat tensor.
     #[track_caller]
     pub fn check(&self, flat: &Tensor) {
         let (start, value) = (self.start, &self.value);
@@ -43,7 +43,7 @@ impl Blend {
         );
     }
 
-    /// Both, one after the other.
+    /// This blend followed by `next`, as one blend.
     pub fn then(self, next: Blend) -> Blend {
         let value = self.value * (next.keep * self.share) + next.value * next.share;
         Blend { value, keep: self.keep * next.keep, share: 1.0, ..next }
@@ -54,7 +54,7 @@ impl Blend {
     }
 }
 
-/// Puts a part where it belongs in order; of one that is there already `both` makes one.
+/// Inserts a part in order; if there is one at the same place, `both` merges the two.
 pub(crate) fn insert(parts: &mut Vec<Blend>, part: Blend, both: impl Fn(Blend, Blend) -> Blend) {
     match parts.binary_search_by_key(&part.start, |known| known.start) {
         Ok(at) => parts[at] = both(parts[at].clone(), part),
@@ -62,7 +62,7 @@ pub(crate) fn insert(parts: &mut Vec<Blend>, part: Blend, both: impl Fn(Blend, B
     }
 }
 
-/// A flat tensor whose parts are replaced by the values of `parts`, which are in order.
+/// The flat tensor `old` with its parts replaced by the values of `parts`, which are in order.
 pub(crate) fn replaced(old: &Tensor, parts: &[Blend]) -> Tensor {
     let mut pieces: Vec<Tensor> = vec![];
     let mut at = 0;
@@ -79,7 +79,7 @@ pub(crate) fn replaced(old: &Tensor, parts: &[Blend]) -> Tensor {
     flatten_all(&pieces.iter().collect::<Vec<_>>(), ALIGN)
 }
 
-/// A flat tensor with its parts blended; `factors` are those of the blends before, if there were any.
+/// The flat tensor `old` with its parts blended; `factors` caches those of the previous blends.
 pub(crate) fn blended(old: &Tensor, parts: &[Blend], factors: &mut Option<Factors>) -> Tensor {
     let layout: Vec<_> =
         parts.iter().map(|p| (p.start, p.end(), [p.keep, p.share].map(f32::to_bits))).collect();

@@ -1,4 +1,4 @@
-//! Functions of tensors that are recorded once and replayed: the way to a training step that costs the host almost nothing.
+//! Functions of tensors that are recorded once and replayed: training steps with almost no cost on the host.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -13,14 +13,14 @@ use crate::op::{Meta, Op};
 use crate::snapshot::Snapshot;
 use crate::{Gradients, Result, Tensor, autocast, transaction};
 
-/// A training pass that is recorded once for each structure of its inputs, and replayed after that with host work in proportion to its
-/// inputs and outputs, not to its operations.
+/// A training pass that is recorded once for each structure of its inputs, and replayed after that. A replay costs the host time in
+/// proportion to the number of inputs and outputs, not of operations.
 ///
-/// The function gets a batch and gives the gradients of a loss, with [outputs](Gradients::with_output). It must be pure: what it
-/// computes follows from the batch, from parameters and other [states](crate::State), and from numbers drawn from
-/// [generators](crate::Generator). This is checked: the first calls with inputs of one structure are recorded and compared. If they
-/// differ (the function uploads data, or uses a number that changes from call to call), every call is recorded from then on, and
-/// [`impure`](Captured::impure) says why. Results are those of the function itself, to the bit.
+/// The function takes a batch and returns the gradients of a loss, with [outputs](Gradients::with_output). It must be pure: what it
+/// computes may depend on the batch, on parameters and other [states](crate::State), and on numbers drawn from
+/// [generators](crate::Generator), and on nothing else. This is checked: the first calls with inputs of one structure are recorded and
+/// compared. If they keep differing (the function uploads data, or uses a number that changes from call to call), every call is
+/// recorded from then on, and [`impure`](Captured::impure) says why. Results are bit-identical to those of the function itself.
 ///
 /// ```
 /// # use std::cell::Cell;
@@ -46,21 +46,22 @@ pub struct Captured<F> {
     impure: Option<String>,
 }
 
-/// Shapes and types of the inputs, and the precision.
+/// Shapes and types of the inputs, and the precision of [`autocast`](crate::autocast()).
 type Signature = (Vec<Meta>, Option<Half>);
 
-/// What is known of the calls with one signature.
+/// The recorded calls with one signature.
 struct Known {
     recording: Arc<Recording>,
-    /// Two calls have recorded the same.
+    /// Whether two calls in a row have recorded the same.
     pure: bool,
-    /// Calls that recorded something else than the one before.
+    /// Number of calls that recorded something else than the call before.
     differences: usize,
 }
 
-/// The first steps of a training may differ: an optimizer gathers the parameters in flat memory.
+/// Differing calls after which a function is impure. The first training steps may differ: an optimizer gathers the parameters in flat
+/// memory.
 const DIFFERENCES: usize = 3;
-/// Structures kept; beyond them, all are recorded anew.
+/// Structures kept; when there are more, all are dropped and recorded again.
 const STRUCTURES: usize = 256;
 
 impl<F: FnMut(&[Tensor]) -> Gradients> Captured<F> {
@@ -68,7 +69,7 @@ impl<F: FnMut(&[Tensor]) -> Gradients> Captured<F> {
         Captured { f, known: HashMap::default(), impure: None }
     }
 
-    /// Why calls are recorded one by one; `None` while nothing speaks against replaying them.
+    /// Why every call is recorded; `None` while calls may be replayed.
     pub fn impure(&self) -> Option<&str> {
         self.impure.as_deref()
     }
@@ -79,7 +80,7 @@ impl<F: FnMut(&[Tensor]) -> Gradients> Captured<F> {
     /// Whatever goes wrong on the device.
     ///
     /// # Panics
-    /// Where the function does.
+    /// When the function panics.
     #[track_caller]
     pub fn call(&mut self, inputs: &[Tensor]) -> Result<Gradients> {
         if self.impure.is_some() || inputs.is_empty() {
@@ -114,31 +115,31 @@ impl<F: FnMut(&[Tensor]) -> Gradients> Captured<F> {
 
 /// What a call of the function has recorded.
 pub(crate) struct Recording {
-    /// Tells recordings apart in the keys of plans.
+    /// Identifies the recording in the keys of plans.
     pub id: u64,
-    /// Copies without inputs, in an order in which inputs come first: the pass's own nodes would all count as live.
+    /// Copies of the nodes without their inputs, producers first. The original nodes would all count as live.
     pub nodes: Vec<Arc<Node>>,
     pub sources: Vec<Vec<Source>>,
     /// The gradients, the loss if there is one, the outputs, and the updates.
     pub results: Vec<Source>,
     metas: Vec<Meta>,
     leaves: Vec<Leaf>,
-    /// All draws in order, and the leaf that each is.
+    /// All draws in order, and the leaf of each, if the results depend on it.
     draws: Vec<(Draws, Option<usize>)>,
-    /// The leaf that is the variable of each gradient.
+    /// For each gradient, the leaf that is its variable.
     variables: Vec<usize>,
     has_loss: bool,
     updates: Vec<Writer>,
 }
 
-/// Where a tensor that the function read comes from.
+/// Where a tensor that the function reads comes from.
 enum Leaf {
-    /// A number among the inputs.
+    /// By number of the input.
     Input(usize),
     Read(Reader),
-    /// A number among the draws.
+    /// By number of the draw.
     Draw(usize),
-    /// The same at every call.
+    /// The same tensor in every call.
     Constant(Tensor),
 }
 
@@ -146,7 +147,7 @@ impl Recording {
     #[track_caller]
     fn of(f: &mut impl FnMut(&[Tensor]) -> Gradients, inputs: &[Tensor]) -> Result<(Recording, Gradients)> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        // Aliases, so that an input is told from the same tensor read otherwise.
+        // Aliases, to tell an input from the same tensor read in another way.
         let inputs: Vec<Tensor> = inputs.iter().map(|t| t.alias(|_| ())).collect();
         let (gradients, log) = Log::during(|| f(&inputs));
         let read = |v: &Tensor| {
@@ -159,7 +160,7 @@ impl Recording {
         let others = gradients.root().into_iter().chain(gradients.outputs()).chain(&updates);
         let known: HashSet<*const Node> =
             inputs.iter().chain(log.read_tensors()).map(|t| Arc::as_ptr(&t.node)).collect();
-        // Each computed by the pass, in memory of its own.
+        // Results that the pass did not compute are copied, so that each has memory of its own.
         let own = |t: Tensor| {
             let base = t.in_order().node;
             let given = base.is_leaf() || known.contains(&Arc::as_ptr(&base));
@@ -176,7 +177,7 @@ impl Recording {
         let mut read = snapshot.leaves.clone();
         let place = |v: &Tensor| {
             read.iter().position(|t| t.same(v)).unwrap_or_else(|| {
-                // Its gradient does not depend on its value.
+                // The gradient does not depend on the variable's value.
                 read.push(v.clone());
                 read.len() - 1
             })
@@ -200,7 +201,7 @@ impl Recording {
         Ok((recording, gradients))
     }
 
-    /// Why another call has recorded something else; `None` if it has recorded the same.
+    /// What another call has recorded differently; `None` if it has recorded the same.
     fn difference(&self, other: &Recording) -> Option<String> {
         for ((a, b), (sa, sb)) in
             self.nodes.iter().zip(&other.nodes).zip(self.sources.iter().zip(&other.sources))
@@ -218,7 +219,7 @@ impl Recording {
         leaves.or_else(|| (!same).then(|| "another number of operations than before".into()))
     }
 
-    /// What the function would give.
+    /// The gradients that the function would return, by a call of the recording.
     #[track_caller]
     fn replay(this: &Arc<Recording>, inputs: &[Tensor]) -> Gradients {
         let mut drawn: Vec<Option<Tensor>> = vec![None; this.leaves.len()];

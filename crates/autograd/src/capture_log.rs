@@ -1,4 +1,4 @@
-//! What a function does while it is captured, beside recording operations: reading and updating states, and drawing numbers.
+//! The side effects of a function that is being captured: states read and updated, and numbers drawn.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use gpu_core::Device;
 
 use crate::{Generator, State, Tensor};
 
-/// Something whose value changes from step to step, such as a parameter.
+/// A tensor whose value changes from step to step, such as a parameter, and how to read it.
 #[derive(Clone)]
 pub(crate) struct Reader {
     id: usize,
     read: Arc<dyn Fn() -> Tensor + Send + Sync>,
 }
 
-/// A state that a forward pass updates, such as running means, and how often it does, by parts.
+/// A state that a forward pass updates, such as running means, with the number of updates of each part.
 #[derive(PartialEq)]
 pub(crate) struct Writer {
     state: State,
@@ -31,7 +31,7 @@ pub(crate) struct Draws(pub Generator);
 pub(crate) struct Log {
     reads: Vec<(Tensor, Reader)>,
     pub draws: Vec<(Tensor, Draws)>,
-    /// Updated states, and how often their parts had been before.
+    /// Updated states, with the update counts of their parts before the call.
     updated: Vec<(State, HashMap<usize, u64>)>,
 }
 
@@ -39,8 +39,8 @@ thread_local! {
     static LOG: RefCell<Option<Log>> = const { RefCell::new(None) };
 }
 
-/// Tells a [capture](crate::Captured) of this thread, if there is one, that `tensor` is the present value of something in a state,
-/// numbered `id` within the process, whose value at a later step `read` gives.
+/// Tells this thread's [capture](crate::Captured), if any, that `tensor` is the current value of something in a state. `id` identifies
+/// it within the process; `read` returns its value in a later step.
 pub fn note_read(
     tensor: &Tensor,
     id: usize,
@@ -48,7 +48,7 @@ pub fn note_read(
     read: impl FnOnce() -> Arc<dyn Fn() -> Tensor + Send + Sync>,
 ) {
     LOG.with_borrow_mut(|log| {
-        // What the function itself has updated is computed by it; other parts of that state are in memory still.
+        // Values that the function itself has updated are computed by it; other parts of that state are still in memory.
         let given = |log: &&mut Log| tensor.memory().is_some() || !log.has_updated(state);
         if let Some(log) = log.as_mut().filter(given)
             && log.reader(tensor).is_none()
@@ -58,7 +58,7 @@ pub fn note_read(
     });
 }
 
-/// Tells a capture that a state will be updated. Its present value is what the updates go on from.
+/// Tells a capture that a state will be updated. The updates start from the state's current value, which is noted as read.
 pub(crate) fn note_update(state: &State) {
     let first = LOG.with_borrow(|log| log.as_ref().is_some_and(|log| !log.has_updated(state)));
     if first {
@@ -68,7 +68,7 @@ pub(crate) fn note_update(state: &State) {
     }
 }
 
-/// Numbers were drawn.
+/// Notes that numbers were drawn.
 pub(crate) fn note_draw(tensor: &Tensor, generator: &Generator) {
     LOG.with_borrow_mut(|log| {
         if let Some(log) = log {
@@ -78,7 +78,7 @@ pub(crate) fn note_draw(tensor: &Tensor, generator: &Generator) {
 }
 
 impl Log {
-    /// Calls a function, and gives what it did. A capture inside of another one is a part of that.
+    /// Calls a function, and returns its log. A capture inside of another one logs to the outer one.
     pub fn during<T>(f: impl FnOnce() -> T) -> (T, Log) {
         struct Outer(Option<Log>);
         impl Drop for Outer {
@@ -97,11 +97,11 @@ impl Log {
         self.updated.iter().any(|(updated, _)| updated.same(state))
     }
 
-    /// The states that were updated, and their values now.
+    /// The states that were updated, and their current values.
     pub fn updates(&self) -> Vec<(Writer, Tensor)> {
         let update = |(state, before): &(State, HashMap<usize, u64>)| {
             let known = |start| before.get(&start).copied().unwrap_or(0);
-            // Another thread may have dropped some.
+            // Another thread may have dropped some updates.
             let since = |(start, all): (usize, u64)| (start, all.saturating_sub(known(start)));
             let mut times: Vec<(usize, u64)> = state.all_updates().into_iter().map(since).collect();
             times.retain(|(_, times)| *times > 0);

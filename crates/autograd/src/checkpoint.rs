@@ -1,8 +1,7 @@
-//! Activation recomputation: trading a second forward pass of a part of a model for the memory of its intermediate results.
+//! Activation recomputation: a second forward pass of a part of a model, instead of memory for its intermediate results.
 //!
-//! The nodes of the part carry its number. Where a gradient goes through one of them, the rule gets copies of the node's inputs and
-//! outputs that are computed again from what the part began with. So nothing but the part's inputs is kept from the forward to
-//! the backward pass.
+//! The nodes of the part carry its number. When a gradient goes through one of them, the gradient rule gets copies of the node's inputs
+//! and outputs, which are computed again from the inputs of the part. So only these are kept from the forward to the backward pass.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -15,9 +14,9 @@ use crate::op::{Op, View};
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// What `f` records, without keeping its intermediate results for the backward pass: they are computed again from what `f` read
-/// of tensors that were there before (Chen et al. 2016, "Training deep nets with sublinear memory cost"). Gradients are those of
-/// `f` without it, and random numbers are the same ones again. A checkpoint inside of another one stands by itself.
+/// Records `f` without keeping its intermediate results for the backward pass, which computes them again from the tensors that `f` read
+/// (Chen et al. 2016, "Training deep nets with sublinear memory cost"). Gradients and random numbers are the same as without a
+/// checkpoint. Checkpoints may be nested; the nodes of an inner one belong to it alone.
 ///
 /// ```
 /// # use autograd::{Device, Tensor, checkpoint};
@@ -32,7 +31,7 @@ pub fn checkpoint(f: impl FnOnce() -> Tensor) -> Tensor {
     let y = f();
     let mut left = vec![y.node.clone()];
     while let Some(node) = left.pop() {
-        // Those of an inner checkpoint are numbered already.
+        // The nodes of an inner checkpoint are numbered already.
         if node.id >= first && !node.variable && !node.is_leaf() && node.checkpoint.set(number).is_ok() {
             left.extend(node.state().inputs.iter().map(|t| t.node.clone()));
         }
@@ -52,7 +51,7 @@ impl Recompute {
     /// The node to take a gradient rule's inputs and outputs from: a copy if it is part of a checkpoint.
     pub fn of(&mut self, node: &Arc<Node>) -> Arc<Node> {
         let Some(&number) = node.checkpoint.get() else { return node.clone() };
-        // Not by recursion: a part can be a long chain.
+        // A loop, not recursion: a part can be a long chain.
         let (mut found, mut left) = (vec![], vec![node.clone()]);
         while let Some(node) = left.pop() {
             if part_of(&node, number) && !self.copies.contains_key(&Arc::as_ptr(&node)) {
@@ -81,12 +80,12 @@ impl Recompute {
     }
 }
 
-/// Whether the node is recomputed as part of a checkpoint. What has dropped its inputs has its values.
+/// Whether the node is recomputed as part of a checkpoint. A node without inputs has its values and is not.
 fn part_of(node: &Node, number: u64) -> bool {
     node.checkpoint.get() == Some(&number) && !node.state().inputs.is_empty()
 }
 
-/// The same tensor, from which results that are known already are computed once more.
+/// The same tensor, as an input of recomputed nodes: they are not merged with nodes that are computed already.
 #[track_caller]
 fn recompute(tensor: &Tensor) -> Tensor {
     let op = Op::View(View::Recompute);

@@ -1,10 +1,10 @@
 //! Which memory a step overwrites in place.
 //!
-//! An optimizer's kernel may write the new version of a state over the old one if nothing else can read the old one any more. That
-//! is proven, not guessed: the state is locked, so that it hands out no further handle; all handles on the old version are the state's
-//! own or go with the step; and the buffer is taken out of all of them, which leaves no other owner. An evaluation in another
-//! thread that holds the buffer makes the step write to new memory. After the step the buffer is put back: since nothing else has them, the
-//! handles of the old version become those of the new one.
+//! An optimizer's kernel may write the new version of a state over the old one if nothing else can read the old one any more. This is
+//! proven, not guessed: the state is locked, so that no new handles are made; all handles on the old version belong to the state or are
+//! dropped with the step; and the buffer is taken out of all of them, which leaves no other owner. If an evaluation in another thread
+//! holds the buffer, the step writes to new memory. After the step the buffer is put back, and the handles of the old version become
+//! handles of the new one, since nothing else refers to them.
 
 use std::sync::{Arc, MutexGuard};
 
@@ -56,7 +56,7 @@ impl Donations {
     }
 
     /// The memory of the snapshot's leaves.
-    ///
+    /// The memory of the snapshot's leaves, including the memory that was taken.
     /// # Errors
     /// Out of memory for constants; [`Error::Freed`].
     pub fn stored(&self, snapshot: &Snapshot) -> Result<Vec<Option<Stored>>> {
@@ -64,21 +64,21 @@ impl Donations {
             .stored(|leaf| self.taken.iter().find(|(t, _)| t.same(leaf)).map(|(_, stored)| stored.clone()))
     }
 
-    /// Puts the memory back: after success, when it holds the new versions of what was overwritten, or after a failure, if nothing
-    /// was overwritten by then.
+    /// Puts the memory back: after success, when it holds the new versions of the overwritten states, or after a failure before
+    /// anything was overwritten.
     pub fn put_back(self) {
         put_back(self.taken);
     }
 }
 
-/// Whether the pair's node reads the memory by another input, or a later one reads it.
+/// Whether the pair's node reads the memory through another input, or a later node reads it.
 fn read_elsewhere(snapshot: &Snapshot, handles: &[Tensor], writer: usize, input: usize) -> bool {
     let mut reads = vec![false; snapshot.nodes.len()];
     let ours: Vec<bool> = snapshot.leaves.iter().map(|leaf| handles.iter().any(|h| h.same(leaf))).collect();
     for (n, entry) in snapshot.nodes.iter().enumerate() {
         let of = |source: &Source| match *source {
             Source::Leaf(leaf) => ours[leaf],
-            // What a view shows.
+            // A view reads what its base reads.
             Source::Node(n, _) => reads[n],
         };
         if entry.node.is_view() {
@@ -92,11 +92,11 @@ fn read_elsewhere(snapshot: &Snapshot, handles: &[Tensor], writer: usize, input:
     false
 }
 
-/// Takes the memory out of all handles on it, if there are no others.
+/// Takes the memory out of all handles on it, if there are no other owners.
 fn take(snapshot: &Snapshot, handles: Vec<Tensor>, dying: &Dying) -> Option<Vec<(Tensor, Stored)>> {
     let alone = |handle: &Tensor| {
         let leaves = snapshot.leaves.iter().filter(|leaf| leaf.same(handle)).count();
-        // The state's own, and the one in `handles`.
+        // The state's own reference, and the one in `handles`.
         handle.node.is_leaf() && Arc::strong_count(&handle.node) == 2 + leaves + dying.references(handle)
     };
     if !handles.iter().all(alone) {
@@ -112,7 +112,7 @@ fn take(snapshot: &Snapshot, handles: Vec<Tensor>, dying: &Dying) -> Option<Vec<
     });
     let buffer = taken.last().map(|(_, stored)| stored.buffer.clone())?;
     let same = taken.iter().all(|(_, stored)| stored.buffer.same(&buffer));
-    // One is ours.
+    // `buffer` is one more owner.
     if whole && same && buffer.owners() == taken.len() + 1 {
         return Some(taken);
     }

@@ -17,7 +17,7 @@ pub struct Gradients {
     /// Keeps the pointers in the map from being reused.
     variables: Vec<Tensor>,
     root: Option<Tensor>,
-    /// Tensors to compute with the step.
+    /// Tensors that the step computes, too.
     outputs: Vec<Tensor>,
 }
 
@@ -25,7 +25,7 @@ pub struct Gradients {
 #[derive(Clone)]
 enum Slope {
     Known(Tensor),
-    /// A result of a captured pass: an output of its call, and the tensor with values of its own, once that was asked for.
+    /// A result of a captured pass: an output of its call, and, once requested, a tensor with values of its own.
     Returned(Tensor, OnceLock<Tensor>),
 }
 
@@ -37,7 +37,7 @@ impl Slope {
         }
     }
 
-    /// As other operations may read it.
+    /// The gradient as an operand of other operations.
     fn operand(&self) -> &Tensor {
         match self {
             Slope::Known(tensor) => tensor,
@@ -47,7 +47,7 @@ impl Slope {
 }
 
 impl Gradients {
-    /// Gradients that come from elsewhere: pairs of a variable and its gradient.
+    /// Gradients computed elsewhere: pairs of a variable and its gradient.
     ///
     /// # Panics
     /// When shapes differ.
@@ -63,7 +63,7 @@ impl Gradients {
         Gradients { by_variable, variables, root: None, outputs: vec![] }
     }
 
-    /// Variables, and outputs of a call of a captured pass.
+    /// Gradients from pairs of a variable and an output of a captured pass's call.
     pub(crate) fn returned(pairs: impl IntoIterator<Item = (Tensor, Tensor)>) -> Gradients {
         let of = |(variable, output): (Tensor, Tensor)| {
             ((Arc::as_ptr(&variable.node), Slope::Returned(output, OnceLock::new())), variable)
@@ -77,10 +77,10 @@ impl Gradients {
         self.by_variable.get(&Arc::as_ptr(&variable.node)).map(Slope::tensor)
     }
 
-    /// The gradients for variables (at least one) as by [`flatten_all`](crate::flatten_all), `[elements]`.
+    /// The gradients for variables (at least one), flattened by [`flatten_all`](crate::flatten_all): `[elements]`.
     ///
     /// # Errors
-    /// The number of the first variable without a gradient.
+    /// The index of the first variable without a gradient.
     #[track_caller]
     pub fn flattened(&self, variables: &[Tensor], align: usize) -> std::result::Result<Tensor, usize> {
         let of = |(i, variable): (usize, &Tensor)| {
@@ -98,7 +98,7 @@ impl Gradients {
 
     /// Replaces every gradient by `f` of it.
     pub fn map(mut self, f: impl Fn(&Tensor) -> Tensor) -> Gradients {
-        // Not in the map's order, which differs from step to step and would make a new plan each time.
+        // Not in the map's order, which differs from step to step: each order would need a plan of its own.
         for variable in &self.variables {
             if let Some(gradient) = self.by_variable.get_mut(&Arc::as_ptr(&variable.node)) {
                 *gradient = Slope::Known(f(gradient.tensor()));
@@ -107,11 +107,11 @@ impl Gradients {
         self
     }
 
-    /// The sums with those of other losses, as values without a graph.
+    /// The sums with the gradients and losses in `sum`, as values without a graph.
     #[track_caller]
     pub(crate) fn added_to(self, sum: Option<&Gradients>) -> Gradients {
         let plus = |before: Option<&Tensor>, new: &Tensor| {
-            // A result of its own, which does not keep the graph of the gradient.
+            // A new result, which does not keep the gradient's graph alive.
             before.cloned().unwrap_or_else(|| new.zeros_like()) + new.detach()
         };
         let mut pairs: Vec<(Tensor, Tensor)> = vec![];
@@ -132,8 +132,8 @@ impl Gradients {
         self.by_variable.values().map(Slope::tensor).chain(&self.root).chain(&self.outputs)
     }
 
-    /// With tensors that a step shall compute beside the loss and the parameters, such as an accuracy: reading them later costs nothing
-    /// more. Others that depend on the same intermediate results are right, too, but are computed when they are read.
+    /// Adds a tensor that a step computes together with the loss and the parameters, such as an accuracy: reading it later costs
+    /// nothing more. Other tensors that depend on the same intermediate results can still be read, but are computed only then.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -156,12 +156,12 @@ impl Gradients {
         self.root.iter().fold(step, Transaction::loss)
     }
 
-    /// What [`with_output`](Gradients::with_output) has added.
+    /// The tensors added by [`with_output`](Gradients::with_output).
     pub fn outputs(&self) -> &[Tensor] {
         &self.outputs
     }
 
-    /// The same gradients as those of another scalar, which decides over the step: an optimizer changes nothing where it is not
+    /// The same gradients with another scalar as the root, which decides over the step: an optimizer changes nothing if it is not
     /// finite.
     pub fn with_root(self, root: Tensor) -> Gradients {
         Gradients { root: Some(root), ..self }
@@ -183,7 +183,7 @@ impl Tensor {
     pub fn backward(&self) -> Gradients {
         let (ends, nodes): (Vec<Arc<Node>>, Vec<Arc<Node>>) =
             history(std::slice::from_ref(self)).into_iter().partition(|node| node.variable);
-        // In the order of their first use, which is that of the forward pass whenever the variables were made.
+        // In the order of their first use in the forward pass, independent of when the variables were made.
         let mut first: HashMap<*const Node, (u64, usize)> = HashMap::default();
         for node in &nodes {
             for (i, input) in node.inputs().iter().enumerate().filter(|(_, t)| t.node.variable) {
@@ -199,9 +199,9 @@ impl Tensor {
     }
 }
 
-/// Gradients of the scalar `y` with respect to the tensors `wrt` (any tensors of its graph, not only variables); `None`
-/// where `y` does not depend on one. Once evaluated, tensors that depend on no variable forget what they were computed
-/// from: use a [`variable`](Tensor::variable) where values are read before differentiating.
+/// Gradients of the scalar `y` with respect to the tensors `wrt` (any tensors of its graph, not only variables); `None` where `y` does
+/// not depend on one. A tensor that depends on no variable loses its inputs once it is evaluated: if values are read before
+/// differentiating, make the tensors in `wrt` [variables](Tensor::variable).
 ///
 /// # Panics
 /// When `y` is not a scalar, or an optimizer step has freed its graph.
@@ -227,10 +227,10 @@ pub fn vjp(outputs: &[(&Tensor, &Tensor)], wrt: &[&Tensor]) -> Vec<Option<Tensor
 #[track_caller]
 fn pull(mut nodes: Vec<Arc<Node>>, outputs: &[(&Tensor, &Tensor)], wrt: &[&Tensor]) -> Vec<Option<Tensor>> {
     nodes.sort_by_key(|n| n.id);
-    // Inputs of a node come before it: one pass decides which nodes lead to a target.
+    // Inputs of a node come before the node: one pass decides which nodes lead to a target.
     let mut leads: HashSet<*const Node> = wrt.iter().map(|t| Arc::as_ptr(&t.node)).collect();
     for node in &nodes {
-        // What lay behind a freed node is not known any more.
+        // The inputs of a freed node are unknown.
         assert!(
             leads.contains(&Arc::as_ptr(node)) || !node.state().released,
             "backward: the graph of {} recorded at {} was freed by an optimizer step",
@@ -262,7 +262,7 @@ fn pull(mut nodes: Vec<Arc<Node>>, outputs: &[(&Tensor, &Tensor)], wrt: &[&Tenso
     wrt.iter().map(|t| sums.of(t)).collect()
 }
 
-/// Adds the gradients of a node's inputs, given those of its outputs.
+/// Adds a node's contribution to the gradients of its inputs, given the gradients of its outputs.
 #[track_caller]
 fn propagate(
     node: &Arc<Node>,
@@ -280,7 +280,7 @@ fn propagate(
     }
     let targets = node.state().inputs.clone();
     let node = recompute.of(node);
-    // Rules read the halves: what was rounded to them need not be kept.
+    // Rules read the halves, so that the values before rounding need not be kept.
     let half_of = |t: Tensor| rounded.get(&output(&t)).cloned().unwrap_or(t);
     let (inputs, outputs) = (node.state().inputs.clone(), outputs(&node));
     let outputs: Vec<Tensor> = outputs.into_iter().map(half_of).collect();
@@ -319,7 +319,7 @@ fn outputs(node: &Arc<Node>) -> Vec<Tensor> {
     (0..node.outputs.len()).map(|output| Tensor { node: node.clone(), output }).collect()
 }
 
-/// The halves that results were rounded to.
+/// For every result that was rounded to halves, the halves.
 fn rounded(nodes: &[Arc<Node>]) -> HashMap<Output, Tensor> {
     let mut rounded = HashMap::default();
     for node in nodes.iter().filter(|n| n.half.is_some()) {
@@ -350,8 +350,8 @@ impl Slice {
     }
 }
 
-/// What has been added up of every tensor's gradient. Slices are kept apart until they are needed: those of a whole tensor,
-/// such as the parts of a fused projection, are joined and not padded and added.
+/// Sums of gradients by tensor. Slices are kept apart until they are needed: if they cover a whole tensor, such as the parts of a fused
+/// projection, they are concatenated, instead of padded and added.
 #[derive(Default)]
 struct Sums {
     whole: HashMap<Output, Tensor>,
@@ -394,7 +394,7 @@ impl Sums {
     }
 }
 
-/// The nodes through which gradients can flow to `roots`.
+/// The nodes through which gradients can flow from `roots`.
 fn history(roots: &[Tensor]) -> Vec<Arc<Node>> {
     walk(roots, |t| t.node.requires_grad, |n| n.variable)
 }
@@ -427,7 +427,7 @@ pub(crate) fn decomposed(
     let outputs = compose(&inputs);
     let pairs: Vec<(&Tensor, &Tensor)> =
         outputs.iter().zip(grads).filter_map(|(y, g)| Some((y, g.as_ref()?))).collect();
-    // No further than the aliases: what lies behind them can be the whole model.
+    // Stops at the aliases: the inputs' own history can be the whole model.
     let ends: HashSet<*const Node> = inputs.iter().map(|t| Arc::as_ptr(&t.node)).collect();
     let nodes =
         walk(&outputs, |t| t.dtype().is_float(), |n| n.detached || ends.contains(&std::ptr::from_ref(n)));

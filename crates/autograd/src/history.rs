@@ -1,4 +1,4 @@
-//! The graph behind a loss, which a step frees, and which references go with it.
+//! The graph that leads to a loss, which a step frees, and the references that are dropped with it.
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ pub(crate) struct History {
     known: HashSet<*const Node>,
 }
 
-/// For every tensor in memory, how many references from nodes go when a step succeeds.
+/// For every tensor in memory, how many references from nodes are dropped when a step succeeds.
 pub(crate) struct Dying(HashMap<*const Node, usize>);
 
 /// A node of the snapshot or the history.
 struct Member<'a> {
     node: &'a Arc<Node>,
     inputs: &'a [Tensor],
-    /// References that are known: those of the snapshot, the history, the step's roots and other members.
+    /// References accounted for: those of the snapshot, the history, the step's roots and other members.
     known: usize,
-    /// The step takes its inputs away.
+    /// Whether the step clears its inputs.
     severed: bool,
 }
 
@@ -48,8 +48,8 @@ impl History {
         self.known.contains(&Arc::as_ptr(node))
     }
 
-    /// The references that go: those from nodes that lose their inputs, or are freed with the last node that refers to them. A
-    /// node with another handle that has no values in the end keeps what it can be computed from.
+    /// The references that are dropped: those from nodes that lose their inputs, or are freed with the last node that refers to them. A
+    /// node that has another handle and no values after the step keeps its inputs.
     pub fn dying<'a>(
         &'a self,
         snapshot: &'a Snapshot,
@@ -95,7 +95,7 @@ impl History {
         pending.chain(known).collect()
     }
 
-    /// Frees the graph: no gradient can be asked for any more, and what has values loses its inputs.
+    /// Frees the graph: it cannot be differentiated any more, and nodes with values lose their inputs.
     pub fn free(self) {
         for (node, inputs) in self.nodes {
             let mut state = node.state();

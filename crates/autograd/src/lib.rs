@@ -1,7 +1,7 @@
 //! Lazy tensors, gradient rules, and the compiler that turns a recorded graph into a plan of kernel launches.
 //!
 //! Operations on [`Tensor`] append nodes to a graph and return at once. Reading a value, or an optimizer's step,
-//! compiles what is pending into a [`gpu_core::CommandGraph`] (once for each structure of graph) and runs it.
+//! compiles the pending nodes into a [`gpu_core::CommandGraph`] (once for each structure of graph) and runs it.
 //!
 //! ```
 //! use autograd::{Device, Tensor};
@@ -13,7 +13,7 @@
 //! # Ok::<(), autograd::Error>(())
 //! ```
 
-// The types of wgpu that plans hold are deep.
+// The wgpu types that plans contain are deeply nested.
 #![recursion_limit = "256"]
 
 mod accumulate;

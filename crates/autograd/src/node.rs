@@ -18,33 +18,33 @@ pub(crate) struct Node {
     pub outputs: Vec<Meta>,
     /// Whether gradients flow into or through this node.
     pub requires_grad: bool,
-    /// A tensor that gradients are wanted for; they end here.
+    /// A tensor that gradients are computed for; they flow no further.
     pub variable: bool,
-    /// Gradients end here without being wanted.
+    /// Gradients end here and are not returned.
     pub detached: bool,
     /// All values of the only output are known to be halves of this type; see [`autocast`](crate::autocast()).
     pub half: Option<Half>,
     pub location: &'static Location<'static>,
-    /// The name of the parameter that this tensor is.
+    /// The name of the parameter that this node represents.
     pub name: OnceLock<Arc<str>>,
-    /// The number of the [`checkpoint`](crate::checkpoint()) that it is part of.
+    /// The number of the [`checkpoint`](crate::checkpoint()) that the node is part of.
     pub checkpoint: OnceLock<u64>,
     state: Mutex<NodeState>,
 }
 
-/// What changes about a node after it was recorded.
+/// The mutable state of a node.
 #[derive(Default)]
 pub(crate) struct NodeState {
-    /// Shared, so that an evaluation reads the same inputs to its end, whatever other threads clear meanwhile. Empty once the
-    /// values are known and no gradient can be asked for.
+    /// Shared, so that an evaluation reads the same inputs to its end, even if other threads clear them. Empty once the values are
+    /// known and no gradient can be computed.
     pub inputs: Arc<Vec<Tensor>>,
     /// The values of each output, once evaluated.
     pub values: Vec<Option<Stored>>,
-    /// A step has freed the graph behind it.
+    /// Whether a step has freed the graph that leads to the node.
     pub released: bool,
 }
 
-/// Values in memory: dense, in row-major order, from element `offset` of a buffer on.
+/// Dense values in row-major order, from element `offset` of a buffer on.
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     pub buffer: Buffer,
@@ -65,7 +65,7 @@ impl From<Buffer> for Stored {
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// A number that no node has yet, and no later one will be below.
+/// A lower bound of the ids of all nodes made later; no node has it yet.
 pub(crate) fn next_id() -> u64 {
     NEXT.load(Relaxed)
 }
@@ -128,22 +128,22 @@ impl Node {
         matches!(self.op, Op::View(_))
     }
 
-    /// Whether it stands for what a captured pass has recorded; its values are those of what it returns.
+    /// Whether the node is the call of a captured pass; its values are those of the pass's results.
     pub fn is_call(&self) -> bool {
         matches!(self.op, Op::Call(_))
     }
 
-    /// What a view shows; `None` for others, and for views that have their values and no history.
+    /// The tensor that a view shows; `None` for other nodes, and for views whose inputs were cleared.
     pub fn viewed(&self) -> Option<Tensor> {
         if self.is_view() { self.inputs().first().cloned() } else { None }
     }
 
-    /// Whether the values were not computed from other tensors.
+    /// Whether the values are not computed from other tensors.
     pub fn is_leaf(&self) -> bool {
         matches!(self.op, Op::Data | Op::Constant(_) | Op::Literal(_) | Op::Scalars(_))
     }
 
-    /// What it was recorded from; empty where that was freed.
+    /// The inputs it was recorded with; empty if they were freed.
     pub fn inputs(&self) -> Arc<Vec<Tensor>> {
         self.state().inputs.clone()
     }
@@ -176,7 +176,7 @@ impl Node {
     }
 }
 
-/// Whether an op makes halves of halves without rounding.
+/// Whether an op of halves yields halves without rounding.
 fn keeps_halves(op: &Op) -> bool {
     match op {
         Op::View(_) => true,
@@ -186,7 +186,7 @@ fn keeps_halves(op: &Op) -> bool {
 }
 
 impl Drop for Node {
-    /// Takes long chains apart in a loop: the compiler's own recursion would overflow the stack.
+    /// Frees long chains in a loop: the compiler's recursive drop would overflow the stack.
     fn drop(&mut self) {
         let take =
             |node: &Node| Arc::into_inner(std::mem::take(&mut node.state().inputs)).unwrap_or_default();

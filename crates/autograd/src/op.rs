@@ -30,35 +30,34 @@ impl Meta {
     }
 }
 
-/// What a node computes from its inputs. The compiler knows the variants; every op with kernels of its own is a
-/// [`KernelOp`].
+/// What a node computes from its inputs. The compiler handles each variant; an op with kernels of its own is a [`KernelOp`].
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
     /// Values that came from outside.
     Data,
-    /// Values known when recorded, as words; uploaded when first used.
+    /// Values known when recorded, as 32-bit words; uploaded when first used.
     Constant(Arc<[u32]>),
-    /// A scalar that is part of the plan, by its bits.
+    /// A scalar that is part of the plan, as its bits.
     Literal(u32),
     /// Numbers that may differ at every step without changing the plan, as their bits.
     Scalars(Vec<u32>),
     View(View),
     Map(MapOp),
-    /// Over the given dimensions, which are dropped.
+    /// Over the given dimensions, which the result does not have.
     Reduce(ReduceOp, Vec<usize>),
     Kernel(Arc<dyn KernelOp>),
-    /// What a captured pass has recorded.
+    /// A call of a captured pass.
     Call(Arc<Recording>),
     /// One result of a call.
     Returned(usize),
 }
 
-/// The same elements, seen differently; costs nothing unless a kernel needs them dense.
+/// The same elements in another shape or order; costs nothing unless a kernel needs them dense.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum View {
-    /// The same tensor, as a place of its own in the graph: a variable, detached, or an input of a decomposed op.
+    /// The same tensor as a separate node: a variable, detached, or an input of a decomposed op.
     Alias,
-    /// The same tensor, read by what is computed again; equal nodes behind it are not merged with earlier ones.
+    /// The same tensor as an input of recomputed nodes, which are not merged with equal earlier ones.
     Recompute,
     Reshape,
     Permute(Vec<usize>),
@@ -97,7 +96,7 @@ impl Op {
         }
     }
 
-    /// Appends everything that a plan depends on; numbers in [`Op::Scalars`] are not part of it.
+    /// Hashes everything that a plan depends on; the numbers in [`Op::Scalars`] are not part of it.
     pub fn key(&self, hasher: &mut dyn Hasher) {
         let mut hasher = hasher;
         std::mem::discriminant(self).hash(&mut hasher);
@@ -115,7 +114,7 @@ impl Op {
     }
 }
 
-/// Attributes as part of a plan's key; every `Hash` type has it.
+/// Attributes as part of a plan's key; implemented for every `Hash` type.
 pub trait Key {
     fn key(&self, hasher: &mut dyn Hasher);
 }
@@ -145,13 +144,13 @@ pub trait KernelOp: Any + Key + Debug + Send + Sync {
         grads: &[Option<Tensor>],
     ) -> Vec<Option<Tensor>>;
 
-    /// Whether results carry gradients at all.
+    /// Whether results carry gradients.
     fn differentiable(&self) -> bool {
         true
     }
 
-    /// If output `output` is an element-wise function of inputs of its size: which, and of about how many instructions. The
-    /// compiler decides whether it gets memory; [`lower`](KernelOp::lower) hands it over by [`Lower::computed`].
+    /// If output `output` is an element-wise function of inputs of its size: these inputs, and the approximate number of instructions.
+    /// The compiler decides whether the output gets memory; [`lower`](KernelOp::lower) passes the expression to [`Lower::computed`].
     fn elementwise(&self, output: usize) -> Option<(Vec<usize>, usize)> {
         let _ = output;
         None
@@ -164,26 +163,27 @@ pub trait KernelOp: Any + Key + Debug + Send + Sync {
     }
 
     /// For ops whose output 0 holds their inputs one after the other, each dense in row-major order: the first element of each.
-    /// They are lowered with [`Lower::concatenated_output`] and [`Lower::write_part`], and copy what is not produced in place.
+    /// [`lower`](KernelOp::lower) uses [`Lower::concatenated_output`] and [`Lower::write_part`], which copies inputs that are not
+    /// produced in place.
     fn concatenates(&self, inputs: &[Meta]) -> Option<Vec<usize>> {
         let _ = inputs;
         None
     }
 
-    /// Whether [`lower`](KernelOp::lower) can produce output `output` with its elements in the order of `layout`, a permutation of
-    /// a dense one: then it asks for [`Lower::output_layout`]. Element-wise outputs can have any order.
+    /// Whether [`lower`](KernelOp::lower) can produce output `output` with its elements in the order of `layout`, a permutation of a
+    /// dense one; if so, it uses [`Lower::output_layout`]. Element-wise outputs can have any order.
     fn produces(&self, output: usize, layout: &Layout) -> bool {
         let _ = output;
         layout.is_contiguous()
     }
 
-    /// Whether [`autocast`](crate::autocast()) rounds input `input`; where it rounds the first, it rounds output 0, too.
+    /// Whether [`autocast`](crate::autocast()) rounds input `input`. If it rounds the first input, it also rounds output 0.
     fn takes_halves(&self, input: usize) -> bool {
         let _ = input;
         false
     }
 
-    /// Inputs that the op overwrites: `(input, output)` pairs whose memory is one where the old value has no other reference or consumer.
+    /// `(input, output)` pairs that share memory, the input being overwritten, if the old value has no other reference or consumer.
     fn in_place(&self) -> &[(usize, usize)] {
         &[]
     }

@@ -1,4 +1,4 @@
-//! How much of an image an element is computed from.
+//! The receptive fields of tensors: how much of an image an element is computed from.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::op::{Op, View};
 use crate::ops::{Reach, reach};
 use crate::trace::ancestors;
 
-/// Height and width of the window of the input `[.., H, W]` that an element of `y` is computed from, where it is not cut off at the
-/// borders, by the convolutions and pools on the way; the largest one where paths of different length meet. `None` where there
-/// is no such window: behind global pooling, linear layers and other operations that do not work on planes, and without any
-/// of those that do. Named tensors are taken for parameters. Nothing is computed.
+/// Height and width of the window of the input `[.., H, W]` that an element of `y` is computed from through convolutions and pools, for
+/// an element whose window is not cut off at the borders. Where paths of different length meet, it is the largest window. `None` if
+/// there is no such window: after global pooling, linear layers and other operations that do not work on planes, or if no operation has
+/// windows. Named tensors count as parameters. Nothing is computed.
 ///
 /// ```
 /// # use autograd::{Device, Pool2d, Tensor, receptive_field};
@@ -33,19 +33,19 @@ pub fn receptive_field(y: &Tensor) -> Option<[usize; 2]> {
 /// The receptive fields of all nodes of a graph.
 pub(crate) struct Fields(HashMap<*const Node, Field>);
 
-/// What elements of a plane see.
+/// The part of an image that elements of a plane depend on.
 #[derive(Clone, Copy)]
 enum Field {
-    /// Nothing yet of an image, or only themselves: data and parameters.
+    /// Data and parameters: no operation with windows so far.
     Own,
-    /// Windows of `extent`; neighbours' are `stride` apart.
+    /// Windows of `extent`; those of neighbouring elements are `stride` apart.
     Window { extent: [usize; 2], stride: [usize; 2] },
-    /// There are no windows.
+    /// No windows: elements depend on the whole image.
     All,
 }
 
 impl Fields {
-    /// Of nodes in the order of recording.
+    /// The fields of `nodes`, which are in the order of recording.
     pub fn new(nodes: &[Arc<Node>]) -> Fields {
         let mut fields = Fields(HashMap::default());
         for node in nodes {
@@ -70,7 +70,7 @@ impl Fields {
         };
         match &node.op {
             Op::View(view) => first.viewed(view, inputs[0].rank()),
-            // Factors of whole planes, as squeeze and excitation has them, are left out.
+            // Factors of whole planes, as in squeeze and excitation, are ignored.
             Op::Map(_) => self.joined(inputs.iter().filter(|t| t.shape() == node.outputs[0].shape)),
             Op::Reduce(_, dims) if dims.iter().all(|d| d + 2 < inputs[0].rank()) => first,
             Op::Kernel(op) => match reach(&**op) {
@@ -93,7 +93,7 @@ impl Fields {
 }
 
 impl Field {
-    /// What is computed from elements that see the one and the other.
+    /// The field of a result computed from elements with these two fields.
     fn joined(self, other: Field) -> Field {
         match (self, other) {
             (Field::All, _) | (_, Field::All) => Field::All,
@@ -117,11 +117,11 @@ impl Field {
         }
     }
 
-    /// As many of the input's elements as windows of `size`, `step` apart, come to lie on one element.
+    /// The field of a transposed window: as many input elements as windows of `size`, `step` apart, overlap at one output element.
     fn spread(self, size: [usize; 2], step: [usize; 2]) -> Field {
         let met = [0, 1].map(|d| size[d].div_ceil(step[d]));
         match self.window(met, [1; 2]) {
-            // Between the pixels of the image there are no windows.
+            // A stride that is no whole number of pixels has no windows.
             Field::Window { extent, stride } if (0..2).all(|d| stride[d].is_multiple_of(step[d])) => {
                 Field::Window { extent, stride: [0, 1].map(|d| stride[d] / step[d]) }
             }

@@ -1,4 +1,4 @@
-//! The host's time for recording, for the profiler.
+//! The time the host spends recording, for the profiler.
 
 use std::cell::Cell;
 use std::time::Instant;
@@ -10,14 +10,14 @@ thread_local! {
     static SINCE: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// A node was recorded.
+/// Notes that a node was recorded.
 pub(crate) fn note(device: &Device) {
     if SINCE.get().is_none() && device.profiling() {
         SINCE.set(Some(Instant::now()));
     }
 }
 
-/// Recording ends: an evaluation begins.
+/// Ends the recording span, when an evaluation begins.
 pub(crate) fn end(device: &Device) {
     if let Some(since) = SINCE.take() {
         drop(device.span_since("record", since));

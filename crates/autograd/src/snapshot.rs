@@ -1,7 +1,7 @@
-//! What an evaluation works on: the pending ancestors of its roots as they are at one moment.
+//! The input of an evaluation: the pending ancestors of its roots at one moment.
 //!
-//! Other threads may evaluate, differentiate or free the same graph meanwhile. They change what a node refers to, never the
-//! list that a snapshot has taken from it.
+//! Meanwhile, other threads may evaluate, differentiate or free the same graph. They replace a node's list of inputs, but never change
+//! the list that a snapshot has taken from it.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::node::{Node, Stored};
 use crate::op::{Op, View};
 use crate::{Result, Tensor};
 
-/// Pending nodes in the order of recording, in which inputs come first, and the tensors in memory that they read.
+/// Pending nodes in the order of recording, inputs first, and the tensors in memory that they read.
 pub(crate) struct Snapshot {
     pub nodes: Vec<Entry>,
     pub leaves: Vec<Tensor>,
@@ -38,7 +38,7 @@ impl Snapshot {
         Snapshot::within(roots, |_| false)
     }
 
-    /// As [`of`](Snapshot::of), as if the tensors of `known` nodes had values.
+    /// As [`of`](Snapshot::of), with `known` nodes treated as if they had values.
     pub fn within<'a>(
         roots: impl Iterator<Item = &'a Tensor>,
         known: impl Fn(&Arc<Node>) -> bool,
@@ -49,8 +49,8 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Adds tensors that depend on a node of the snapshot or the history, and their pending ancestors. Gives those that were added, and
-    /// those with values.
+    /// Adds those candidates that depend on a node of the snapshot or the history, with their pending ancestors. Returns the candidates
+    /// that were added, and those that have values.
     pub fn take_in<T>(&mut self, candidates: Vec<(T, Tensor)>, history: &History) -> Vec<(T, Tensor)> {
         let mut taken = vec![];
         for (what, tensor) in candidates {
@@ -62,7 +62,7 @@ impl Snapshot {
             let Ok((nodes, connected)) = pending(std::iter::once(&tensor), known) else { continue };
             let inputs = nodes.iter().flat_map(|entry| entry.inputs.iter());
             if connected || inputs.into_iter().any(|t| history.contains(&t.node)) {
-                // Their places follow below.
+                // `wire` sets their indices below.
                 nodes.iter().for_each(|entry| _ = self.index.insert(Arc::as_ptr(&entry.node), usize::MAX));
                 self.nodes.extend(nodes);
                 taken.push((what, tensor));
@@ -72,7 +72,7 @@ impl Snapshot {
         taken
     }
 
-    /// Puts the nodes in order, and finds out what they read.
+    /// Puts the nodes in order, and finds the sources of their inputs.
     fn wire(&mut self) {
         if self.index.len() == self.nodes.len() && self.nodes.iter().all(|entry| !entry.sources.is_empty()) {
             return;
@@ -95,7 +95,7 @@ impl Snapshot {
         }
     }
 
-    /// The number of a tensor's node, if it is pending.
+    /// The index of a tensor's node, if it is pending.
     pub fn find(&self, tensor: &Tensor) -> Option<usize> {
         self.index.get(&Arc::as_ptr(&tensor.node)).copied()
     }
@@ -104,7 +104,7 @@ impl Snapshot {
         self.index.contains_key(&Arc::as_ptr(node))
     }
 
-    /// The node and output that a tensor is, or is a view of, if that is pending.
+    /// The node and output of a tensor, or of the base that it is a view of, if pending.
     pub fn base(&self, tensor: &Tensor) -> Option<(usize, usize)> {
         let (mut n, mut output) = (self.find(tensor)?, tensor.output);
         while self.nodes[n].node.is_view() {
@@ -114,7 +114,7 @@ impl Snapshot {
         Some((n, output))
     }
 
-    /// For every node, how many inputs of the others refer to it.
+    /// For every node, how many inputs of other nodes refer to it.
     pub fn references(&self) -> Vec<usize> {
         let mut references = vec![0; self.nodes.len()];
         for entry in &self.nodes {
@@ -127,8 +127,8 @@ impl Snapshot {
         references
     }
 
-    /// Nodes that handles outside of the snapshot and the history refer to, directly or by a view. `roots` are this evaluation's own
-    /// handles.
+    /// The nodes with handles outside of the snapshot and the history, directly or through a view. `roots` are this evaluation's own
+    /// handles and do not count.
     pub fn live<'a>(&self, roots: impl Iterator<Item = &'a Tensor>, history: &History) -> Vec<bool> {
         let entries = |entry: &Entry| 1 + usize::from(history.contains(&entry.node));
         let mut own: Vec<usize> =
@@ -140,7 +140,7 @@ impl Snapshot {
         live
     }
 
-    /// Marks what marked views look at.
+    /// Marks the bases of marked views.
     pub fn mark_bases(&self, marked: &mut [bool]) {
         for n in (0..self.nodes.len()).rev().filter(|&n| self.nodes[n].node.is_view()) {
             if let (true, Source::Node(base, _)) = (marked[n], self.nodes[n].sources[0]) {
@@ -149,7 +149,7 @@ impl Snapshot {
         }
     }
 
-    /// The memory of every leaf, as `known` says or its own; `None` for numbers, which have none.
+    /// The memory of every leaf: the one that `known` returns, else its own; `None` for literals and scalars, which have none.
     ///
     /// # Errors
     /// Out of memory for constants; [`Error::Freed`](crate::Error::Freed).
@@ -161,9 +161,9 @@ impl Snapshot {
         self.leaves.iter().map(stored).collect()
     }
 
-    /// Gives aliases without a gradient the values of what they show, so that they do not keep its history.
+    /// Gives aliases without a gradient the values of their base, so that they do not keep its history alive.
     pub fn detach_views(&self) {
-        // In order, so that each view looks no further than at the one before.
+        // In order, so that each view finds the values of the view before it.
         let in_order = |node: &Node| matches!(node.op, Op::View(View::Alias | View::Reshape));
         for Entry { node, inputs, .. } in self.nodes.iter().filter(|entry| in_order(&entry.node)) {
             if let Some(stored) = inputs[0].node.value(inputs[0].output).filter(|_| !node.requires_grad) {
@@ -180,8 +180,7 @@ impl Snapshot {
         self.nodes.first().map(|entry| &entry.node.device)
     }
 
-    /// Puts a node's values in place and frees its history, if gradients can't be asked for. What another thread has computed
-    /// first stays.
+    /// Sets a node's values, and frees its history unless it may be differentiated. Values that another thread has set first stay.
     pub fn set_values(&self, n: usize, buffers: Vec<Buffer>) {
         let node = &self.nodes[n].node;
         let mut state = node.state();
@@ -196,7 +195,7 @@ impl Snapshot {
     }
 }
 
-/// The pending ancestors that are not `known`, in no order, and whether some are.
+/// The pending ancestors that are not `known`, unordered, and whether there are known ones.
 fn pending<'a>(
     roots: impl Iterator<Item = &'a Tensor>,
     known: impl Fn(&Arc<Node>) -> bool,

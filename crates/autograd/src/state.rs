@@ -11,12 +11,13 @@ use crate::node::Stored;
 use crate::op::Meta;
 use crate::{Tensor, note_read, transaction};
 
-/// A tensor that steps replace. Its versions are tensors, which never change: one that was taken before a step keeps its values.
+/// A tensor that steps replace by new versions. Versions are tensors, which never change: one that was read before a step keeps its
+/// values.
 ///
-/// A new version comes from [`Transaction::write`](crate::Transaction::write), after the work that computes it has succeeded; at
-/// once by [`set`](State::set); or by [`update`](State::update), which the forward passes of training record, with the next
-/// transaction that computes what the update depends on. Clones are the same state, and any number of threads may use it: a read
-/// during a step waits for its end.
+/// A new version is made by [`Transaction::write`](crate::Transaction::write), after the work that computes it has succeeded; by
+/// [`set`](State::set), at once; or by [`update`](State::update), which the forward passes of training record, with the next
+/// transaction that computes something the update depends on. Clones are the same state, and any number of threads may use it: a read
+/// during a step waits for the end of the step.
 ///
 /// ```
 /// # use autograd::{Device, Role, State, Tensor, Transaction};
@@ -39,35 +40,35 @@ struct Shared {
 
 /// The versions of a state.
 pub(crate) struct Versions {
-    /// The one that counts.
+    /// The committed version.
     pub current: Tensor,
-    /// What a forward pass has recorded and no transaction has computed yet.
+    /// An update that is recorded, but not computed by a transaction yet.
     update: Option<Tensor>,
-    /// Parts of the newest version by their first element.
+    /// Cached parts of the newest version, by their first element.
     pub parts: HashMap<usize, Tensor>,
-    /// Values that parts of the current version have been set to since it was made.
+    /// Values that parts of the current version were set to, not yet applied.
     set: Vec<Blend>,
-    /// Parts that a forward pass has blended since `update`, in order.
+    /// Blends of parts recorded since `update`, in order.
     blends: Vec<Blend>,
     factors: Option<Factors>,
-    /// By the first element of the part, or 0.
+    /// Counts of updates, by the first element of the part; 0 is also the whole state.
     counts: HashMap<usize, Count>,
 }
 
-/// Updates that count, and those recorded since.
+/// The number of committed updates, and of those recorded since.
 #[derive(Clone, Copy, Default)]
 struct Count {
     updates: u64,
     recorded: u64,
 }
 
-/// How a part of a state is seen.
+/// A view of a part of a state.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
     /// First element of the flat state.
     pub start: usize,
     pub shape: &'a [usize],
-    /// Whether it is a [`variable`](Tensor::variable).
+    /// Whether the view is a [`variable`](Tensor::variable).
     pub variable: bool,
     pub name: &'a str,
 }
@@ -75,11 +76,11 @@ pub struct Part<'a> {
 /// States with recorded updates.
 static RECORDED: LazyLock<Mutex<Vec<Weak<Shared>>>> = LazyLock::new(Mutex::default);
 
-/// Updates recorded without a transaction after which the newest is computed, so that their graphs do not pile up.
+/// Number of recorded updates without a transaction after which the newest is computed, so that their graphs do not pile up.
 const MOST_RECORDED: u64 = 16;
 
 impl State {
-    /// A state whose first version is `value`; `role` is what its memory counts as.
+    /// A state whose first version is `value`; `role` is what its memory is counted as.
     pub fn new(value: &Tensor, role: Role) -> State {
         let versions = Versions {
             current: without_gradient(value),
@@ -93,7 +94,7 @@ impl State {
         State(Arc::new(Shared { device: value.device().clone(), role, versions: Mutex::new(versions) }))
     }
 
-    /// The newest version, with what has been recorded.
+    /// The newest version, including recorded updates.
     pub fn value(&self) -> Tensor {
         let value = self.newest();
         note_read(&value, self.address(), self, || {
@@ -112,7 +113,7 @@ impl State {
         &self.0.device
     }
 
-    /// A part of the newest version, the same tensor as long as that is the newest. A state has one part at a place.
+    /// A part of the newest version; the same tensor until there is a newer version. Only one part may begin at each element.
     #[track_caller]
     pub fn part(&self, part: Part) -> Tensor {
         let mut versions = self.lock();
@@ -130,7 +131,7 @@ impl State {
         seen
     }
 
-    /// Forgets the [part](State::part) at a place, to see it differently from now on.
+    /// Drops the cached [part](State::part) that begins at an element, so that another view of it can be made.
     pub fn forget_part(&self, start: usize) {
         self.lock().parts.remove(&start);
     }
@@ -140,7 +141,7 @@ impl State {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Replaces the value at once, and drops what was recorded. Gradients do not flow into it.
+    /// Replaces the value at once, and drops recorded updates. Gradients do not flow into it.
     ///
     /// # Panics
     /// When the shape or type differs.
@@ -151,10 +152,10 @@ impl State {
         versions.replace(without_gradient(value));
     }
 
-    /// As [`set`](State::set) for the part of a flat state that begins at an element.
+    /// As [`set`](State::set), for the part of a flat state that begins at an element.
     ///
     /// # Panics
-    /// When it does not fit.
+    /// When the part does not fit into the state.
     #[track_caller]
     pub fn set_part(&self, start: usize, value: &Tensor) {
         let mut versions = self.lock();
@@ -164,8 +165,8 @@ impl State {
         blend::insert(&mut versions.set, set, |_, set| set);
     }
 
-    /// Records a new version, such as a counter: what reads the state from now on in this or another thread sees it, but it only
-    /// counts once a [`Transaction`](crate::Transaction) that computes something it depends on has succeeded. If that fails the update is
+    /// Records a new version, such as a counter. All threads read it from now on, but it is committed only when a
+    /// [`Transaction`](crate::Transaction) that computes something it depends on succeeds. If that transaction fails, the update is
     /// dropped.
     ///
     /// # Panics
@@ -176,8 +177,8 @@ impl State {
         self.record_update(value, &[(0, 1)]);
     }
 
-    /// As [`update`](State::update) for a part of a flat state, such as a running mean, which becomes `keep * old + share * value`. All
-    /// parts that a step blends are one launch. The part begins at element `start`, a multiple of 64.
+    /// As [`update`](State::update), for a part of a flat state, such as a running mean, which becomes `keep * old + share * value`.
+    /// All parts that a step blends are updated by one launch. The part begins at element `start`, a multiple of 64.
     ///
     /// ```
     /// # use autograd::{Device, Role, State, Tensor, Transaction};
@@ -192,7 +193,7 @@ impl State {
     /// ```
     ///
     /// # Panics
-    /// When it does not fit.
+    /// When the part does not fit into the state.
     #[track_caller]
     pub fn blend(&self, start: usize, value: &Tensor, keep: f32, share: f32) {
         note_update(self);
@@ -207,7 +208,7 @@ impl State {
         self.compute_piled(piled_up);
     }
 
-    /// Records a new version, and how often it was updated since the one before, by parts.
+    /// Records a new version, and the number of updates of each part since the version before.
     #[track_caller]
     pub(crate) fn record_update(&self, value: &Tensor, times: &[(usize, u64)]) {
         let value = transaction::dense(&without_gradient(value));
@@ -222,7 +223,7 @@ impl State {
         self.compute_piled(piled_up);
     }
 
-    /// Puts the state on the list of those with something recorded, before that is.
+    /// Adds the state to the list of states with recorded updates. Must be called before the update is stored.
     fn note_recorded(&self, versions: &Versions) {
         if versions.update.is_none() && versions.blends.is_empty() {
             recorded().push(Arc::downgrade(&self.0));
@@ -231,27 +232,27 @@ impl State {
 
     fn compute_piled(&self, piled_up: bool) {
         if piled_up {
-            // A failure shows when the value is read.
+            // An error is reported when the value is read.
             let _ = crate::evaluate(&[&self.newest()]);
         }
     }
 
-    /// What has been [recorded](State::update) and does not count yet.
+    /// The [recorded](State::update) version that is not committed yet.
     pub fn recorded(&self) -> Option<Tensor> {
         self.lock().recorded()
     }
 
-    /// Drops what has been [recorded](State::update).
+    /// Drops [recorded](State::update) updates.
     pub fn discard_update(&self) {
         self.lock().discard();
     }
 
-    /// Number of updates of the part that begins at an element, those recorded included; 0 is also the whole.
+    /// Number of updates of the part that begins at element `start`, including recorded ones; 0 is also the whole state.
     pub fn updates(&self, start: usize) -> u64 {
         self.lock().counts.get(&start).map_or(0, Count::all)
     }
 
-    /// Makes [`updates`](State::updates) count on from a number.
+    /// Sets the number of committed [`updates`](State::updates), from which counting continues.
     pub fn set_updates(&self, start: usize, updates: u64) {
         self.lock().counts.entry(start).or_default().updates = updates;
     }
@@ -261,7 +262,7 @@ impl State {
         self.lock().counts.iter().map(|(&start, count)| (start, count.all())).collect()
     }
 
-    /// The newest version, without telling a capture.
+    /// The newest version, without logging the read in a capture.
     pub(crate) fn newest(&self) -> Tensor {
         self.lock().newest().clone()
     }
@@ -270,7 +271,7 @@ impl State {
         self.0.role
     }
 
-    /// Number that orders states, so that transactions lock several of them in one order.
+    /// The address, by which transactions order states: all lock them in the same order.
     pub(crate) fn address(&self) -> usize {
         Arc::as_ptr(&self.0) as usize
     }
@@ -292,7 +293,7 @@ impl State {
         of_device.filter_map(|state| Some((state.clone(), state.recorded()?))).collect()
     }
 
-    /// Takes states whose updates count or were dropped off the list of those with recorded ones.
+    /// Removes the states whose updates were committed or dropped from the list of states with recorded updates.
     pub(crate) fn settled() {
         let known: Vec<Weak<Shared>> = std::mem::take(&mut *recorded());
         let open =
@@ -303,7 +304,7 @@ impl State {
 }
 
 impl Versions {
-    /// The newest version but for open blends.
+    /// The newest version without pending blends.
     fn whole(&mut self) -> &Tensor {
         if !self.set.is_empty() {
             self.current = blend::replaced(&self.current, &std::mem::take(&mut self.set));
@@ -330,7 +331,7 @@ impl Versions {
         self.update.is_some() || !self.blends.is_empty()
     }
 
-    /// Counts recorded updates of parts; whether it is time to compute them.
+    /// Counts recorded updates of parts; returns whether it is time to compute them.
     fn count(&mut self, times: &[(usize, u64)]) -> bool {
         let most = |counts: &HashMap<usize, Count>| counts.values().map(|c| c.recorded).max().unwrap_or(0);
         let before = most(&self.counts);
@@ -344,7 +345,7 @@ impl Versions {
         self.discard();
     }
 
-    /// Makes `value` the version that counts. Where it has overwritten the one before, that one's handles show it.
+    /// Commits `value`. If it was written over the current version in place, that version's handles stay and have the new values.
     pub fn commit(&mut self, value: Tensor) {
         self.counts.values_mut().for_each(|count| count.updates += count.recorded);
         let overwritten = self.current.memory().zip(value.memory()).is_some_and(|(old, new)| old.same(&new));
@@ -376,11 +377,11 @@ impl Count {
 }
 
 impl Part<'_> {
-    /// The part of a flat tensor, or a whole tensor under the part's name.
+    /// This part of a flat tensor, or a tensor of the part's own size under its name.
     #[track_caller]
     fn of(&self, value: &Tensor) -> Tensor {
         let part = match value.memory() {
-            // Values in memory of their own: no view that would keep another node.
+            // Values in memory: a leaf, as a view would keep the node alive.
             Some(Stored { buffer, offset }) => {
                 let stored = Stored { buffer, offset: offset + self.start };
                 Tensor::from_stored(value.device(), stored, self.shape, value.dtype(), self.variable)
@@ -397,7 +398,7 @@ impl Part<'_> {
     }
 }
 
-/// The tensor itself, where no gradient flows through it.
+/// The tensor without its gradient; the tensor itself if it has none.
 #[track_caller]
 fn without_gradient(value: &Tensor) -> Tensor {
     if value.requires_grad() { value.detach() } else { value.clone() }

@@ -11,8 +11,8 @@ use crate::{Result, autocast, record, transaction};
 
 /// An n-dimensional array on a device whose values may not be computed yet. Clones are the same tensor.
 ///
-/// Operations record and return at once; shapes and types are checked there, and a mistake panics at the caller's line.
-/// Only reading values ([`to_vec`](Tensor::to_vec), [`item`](Tensor::item)) waits for the device.
+/// Operations record and return at once. They check shapes and types, and a mistake panics at the caller's line. Only reading values
+/// ([`to_vec`](Tensor::to_vec), [`item`](Tensor::item)) waits for the device.
 #[derive(Clone)]
 pub struct Tensor {
     pub(crate) node: Arc<Node>,
@@ -44,7 +44,7 @@ impl Tensor {
         Tensor::from_stored(device, buffer.into(), &meta.shape, meta.dtype, false)
     }
 
-    /// Values in memory, as a variable or without a gradient.
+    /// A tensor with values in memory, as a variable or without a gradient.
     #[track_caller]
     pub(crate) fn from_stored(
         device: &Device,
@@ -60,7 +60,7 @@ impl Tensor {
         Tensor { node: Arc::new(node), output: 0 }
     }
 
-    /// The tensor of which this is an alias or another shape, or itself.
+    /// The base of a chain of aliases and reshapes, or the tensor itself.
     pub(crate) fn in_order(&self) -> Tensor {
         let mut tensor = self.clone();
         while let Op::View(View::Alias | View::Reshape) = tensor.node.op
@@ -71,11 +71,11 @@ impl Tensor {
         tensor
     }
 
-    /// Where the values lie, if they are known: its own, or those that it is another shape of.
+    /// Where the values are in memory, if they are computed: those of the tensor or of the tensor that it reshapes.
     pub(crate) fn memory(&self) -> Option<Stored> {
         let base = self.in_order();
         match base.node.op {
-            // Out of memory shows when it is evaluated.
+            // Running out of memory is reported when the tensor is evaluated.
             Op::Constant(_) => base.node.stored(base.output).ok(),
             _ => base.node.value(base.output),
         }
@@ -90,7 +90,7 @@ impl Tensor {
     /// Step-varying numbers, shape `[values.len()]`; at most 64.
     ///
     /// # Panics
-    /// When there are more.
+    /// When there are more than 64.
     #[track_caller]
     pub fn scalars<T: Element>(device: &Device, values: &[T]) -> Tensor {
         let most = gpu_core::limits::BINDING_ALIGN / DType::BYTES;
@@ -100,7 +100,7 @@ impl Tensor {
             .remove(0)
     }
 
-    /// Values known when recorded. Unlike [`from_slice`](Tensor::from_slice) it uploads at the first use, so that it can't fail.
+    /// Values known when recorded. Unlike [`from_slice`](Tensor::from_slice), it uploads them at the first use, and so cannot fail.
     ///
     /// # Panics
     /// When the number of values is not the product of `shape`.
@@ -116,7 +116,7 @@ impl Tensor {
         Tensor::record_op(device, op, vec![], vec![Meta::new(shape, T::DTYPE)]).remove(0)
     }
 
-    /// Every element is `value`.
+    /// A tensor of `shape` whose elements are all `value`.
     #[track_caller]
     pub fn full(device: &Device, value: f32, shape: &[usize]) -> Tensor {
         Tensor::scalar(device, value).expand(shape)
@@ -132,14 +132,14 @@ impl Tensor {
         Tensor::literal(device, 1.0).expand(shape)
     }
 
-    /// A scalar (shape `[]`) that plans depend on: the compiler simplifies with it, but another value is another plan.
+    /// A scalar (shape `[]`) that is part of the plan: the compiler simplifies with it, but each value needs a plan of its own.
     #[track_caller]
     pub(crate) fn literal(device: &Device, value: f32) -> Tensor {
         let meta = Meta::new(&[], DType::F32);
         Tensor::record_op(device, Op::Literal(value.to_bits()), vec![], vec![meta]).remove(0)
     }
 
-    /// Records an op with kernels of its own; for ops defined outside of this crate, too.
+    /// Records an op with kernels of its own, which may be defined in another crate.
     #[track_caller]
     pub fn record(op: impl KernelOp + 'static, inputs: &[&Tensor], outputs: Vec<Meta>) -> Vec<Tensor> {
         let inputs = autocast::operands(&op, inputs.iter().map(|&t| t.clone()).collect());
@@ -153,13 +153,13 @@ impl Tensor {
         Tensor::record_as(device, op, inputs, outputs, None)
     }
 
-    /// Of an output of a captured pass's call, a tensor that keeps its values.
+    /// A tensor that keeps the values of this output of a captured pass's call.
     pub(crate) fn returned(&self) -> Tensor {
         let returned = Op::Returned(self.output);
         Tensor::record_op(self.device(), returned, vec![self.clone()], vec![self.meta().clone()]).remove(0)
     }
 
-    /// As [`record_op`](Tensor::record_op) of what gives halves.
+    /// As [`record_op`](Tensor::record_op); `half` is the type of halves that the only output is known to be.
     #[track_caller]
     pub(crate) fn record_as(
         device: &Device,
@@ -188,8 +188,7 @@ impl Tensor {
         (0..count).map(|output| Tensor { node: node.clone(), output }).collect()
     }
 
-    /// The same values as a tensor that gradients are wanted for: [`Tensor::backward`] gives a gradient for it, and
-    /// goes no further.
+    /// The same values as a variable: [`Tensor::backward`] computes its gradient, and stops there.
     #[track_caller]
     pub fn variable(&self) -> Tensor {
         assert!(self.dtype().is_float(), "variable: only f32 tensors have gradients, not {}", self.dtype());
@@ -212,7 +211,7 @@ impl Tensor {
         Tensor { node: Arc::new(node), output: 0 }
     }
 
-    /// Names the tensor, as in `"layer1.0.conv1.weight"`, for messages. A name once given stays.
+    /// Names the tensor, as in `"layer1.0.conv1.weight"`, for messages. The first name given stays.
     pub fn named(self, name: &str) -> Tensor {
         let _ = self.node.name.set(name.into());
         self
@@ -255,7 +254,7 @@ impl Tensor {
         self.shape()[self.dim("size", dim)]
     }
 
-    /// Whether gradients flow to a variable through this tensor.
+    /// Whether the tensor depends on a variable through which gradients flow.
     pub fn requires_grad(&self) -> bool {
         self.node.requires_grad
     }
@@ -282,7 +281,7 @@ impl Tensor {
         resolved
     }
 
-    /// For ops whose kernels know no other type.
+    /// Panics unless the tensor is of type f32, for ops whose kernels support no other type.
     #[track_caller]
     pub(crate) fn expect_float(&self, op: &str) {
         assert!(self.dtype().is_float(), "{op}: of a tensor of type {}", self.dtype());
@@ -343,7 +342,7 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Whether reading would not wait.
+    /// Whether the values can be read without waiting.
     pub fn is_ready(&self) -> bool {
         self.readback.is_ready()
     }

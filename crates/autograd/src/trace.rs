@@ -1,4 +1,4 @@
-//! Finding where numbers went wrong.
+//! Finding the first operation with a NaN or an infinity.
 
 use std::panic::Location;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::{Result, Tensor};
 pub struct NonFinite {
     /// The operation, as in `"conv2d"`; `"data"` for an input or a parameter.
     pub op: String,
-    /// The parameter that the operation uses or that was used last before it, as in `"layer1.0.conv1.weight"`.
+    /// The parameter that the operation uses, or else the last one used before it, as in `"layer1.0.conv1.weight"`.
     pub parameter: Option<Arc<str>>,
     /// Where the operation was recorded.
     pub location: &'static Location<'static>,
@@ -35,15 +35,15 @@ impl std::fmt::Display for NonFinite {
     }
 }
 
-/// Evaluates the graph that leads to `y` in the order in which it was recorded, and gives the first tensor that holds a
-/// NaN or an infinity; `None` if all are finite. For diagnosis: it computes every intermediate tensor.
+/// Evaluates the graph that leads to `y` in the order in which it was recorded, and returns the first tensor with a NaN or an infinity;
+/// `None` if all are finite. For debugging: it computes every intermediate tensor.
 ///
 /// # Errors
 /// Whatever goes wrong on the device.
 pub fn first_non_finite(y: &Tensor) -> Result<Option<NonFinite>> {
     let nodes = ancestors(y);
     let of = |node: &Arc<Node>| Tensor { node: node.clone(), output: 0 };
-    // Parameters may be views on one tensor: each is looked at by itself.
+    // Parameters may be views of one tensor: each is checked separately.
     let named = nodes.iter().filter(|n| n.name.get().is_some());
     let behind: HashSet<*const Node> = named.map(|n| Arc::as_ptr(&base(&of(n)).node)).collect();
     let mut last: Option<Arc<str>> = None;
@@ -86,7 +86,7 @@ pub(crate) fn parameter_behind(tensor: &Tensor) -> Option<Arc<str>> {
     }
 }
 
-/// All nodes that `y` depends on, and its own, in the order of recording.
+/// All nodes that `y` depends on, including its own, in the order of recording.
 pub(crate) fn ancestors(y: &Tensor) -> Vec<Arc<Node>> {
     let mut seen = HashSet::default();
     let mut found = vec![];
@@ -101,7 +101,7 @@ pub(crate) fn ancestors(y: &Tensor) -> Vec<Arc<Node>> {
     found
 }
 
-/// The tensor that a chain of views looks at.
+/// The base of a chain of views.
 pub(crate) fn base(tensor: &Tensor) -> Tensor {
     let mut base = tensor.clone();
     while let Some(next) = base.node.viewed() {

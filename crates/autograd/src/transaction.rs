@@ -1,4 +1,4 @@
-//! Evaluating: what is computed, what is kept of it, and what it changes.
+//! Evaluation: what is computed, which results are kept, and which states change.
 
 use std::sync::MutexGuard;
 
@@ -15,15 +15,16 @@ use crate::snapshot::{Entry, Snapshot};
 use crate::state::Versions;
 use crate::{Result, State, Tensor, record};
 
-/// Live element-wise results of up to so many elements are kept by a read; larger ones cost less to compute again than to write.
+/// Live element-wise results of at most this many elements are kept by a read; computing larger ones again is cheaper than writing
+/// them.
 const SMALL: usize = 64 * 1024;
 
-/// A step: tensors to compute, and new versions of states, which count when all of it has succeeded and not otherwise.
+/// A step: tensors to compute, and new versions of states, which are committed only if everything has succeeded.
 ///
-/// It computes the loss, the outputs, the written values and their ancestors, and nothing else. Intermediate results that have a
-/// handle are kept. It also takes in the [updates](State::update) that depend on something it computes. The memory of a written
-/// state's old version is overwritten where an optimizer's kernel can and nothing else refers to that version; then a state is the
-/// same memory for ever.
+/// It computes the loss, the outputs, the written values and their ancestors, and nothing else. Intermediate results that have a handle
+/// are kept. Recorded [updates](State::update) that depend on something it computes are included. If an optimizer's kernel supports it
+/// and nothing else refers to the old version of a written state, its memory is overwritten in place, so that the state always stays in
+/// the same memory.
 ///
 /// ```
 /// # use autograd::{Device, Role, State, Tensor, Transaction};
@@ -46,7 +47,7 @@ pub struct Transaction {
     writes: Vec<(State, Tensor)>,
     /// New values of parts of flat states, in order.
     parts: Vec<(State, Vec<Blend>)>,
-    /// Recorded updates are computed, but do not count yet.
+    /// Whether recorded updates are computed without being committed.
     holds_updates: bool,
 }
 
@@ -81,20 +82,20 @@ pub fn evaluate(tensors: &[&Tensor]) -> Result<()> {
     Ok(())
 }
 
-/// The values of a tensor in memory, dense.
+/// The memory of a tensor's values, dense; evaluates the tensor if needed.
 pub(crate) fn materialize(tensor: &Tensor) -> Result<Stored> {
     let dense = dense(tensor);
     evaluate(&[&dense])?;
     stored(&dense)
 }
 
-/// Where the values of an evaluated dense tensor lie.
+/// The memory of an evaluated dense tensor.
 fn stored(tensor: &Tensor) -> Result<Stored> {
     let base = tensor.in_order();
     base.node.stored(base.output)
 }
 
-/// The tensor, or a copy of what has no [memory](Tensor::memory) once it is evaluated: numbers, and views that are not dense.
+/// The tensor, or a copy if it has no [memory](Tensor::memory) once evaluated, as numbers and views that are not dense.
 pub(crate) fn dense(tensor: &Tensor) -> Tensor {
     let base = tensor.in_order().node;
     if base.viewed().is_none() && !matches!(base.op, Op::Scalars(_) | Op::Literal(_)) {
@@ -110,20 +111,20 @@ pub(crate) fn copy(tensor: &Tensor) -> Tensor {
 }
 
 impl Transaction {
-    /// The loss of the step, which is computed. Its graph is freed: it can't be differentiated again. Intermediate results lose their
-    /// histories.
+    /// Sets the loss of the step, which is computed. Its graph is freed: it can't be differentiated again, and intermediate results
+    /// lose their history.
     pub fn loss(mut self, loss: &Tensor) -> Transaction {
         self.loss = Some(loss.clone());
         self
     }
 
-    /// One more tensor to compute.
+    /// Adds a tensor to compute.
     pub fn output(mut self, tensor: &Tensor) -> Transaction {
         self.outputs.push(tensor.clone());
         self
     }
 
-    /// A new version of a state, without a gradient. Of several for one state the last counts.
+    /// Sets a new version of a state, without a gradient. If there are several for one state, the last one is used.
     ///
     /// # Panics
     /// When the shape or type differs.
@@ -142,10 +143,10 @@ impl Transaction {
         self.writes.push((state.clone(), dense(&value)));
     }
 
-    /// As [`write`](Transaction::write) for the part of a flat state that begins at an element.
+    /// As [`write`](Transaction::write), for the part of a flat state that begins at an element.
     ///
     /// # Panics
-    /// When it does not fit.
+    /// When the part does not fit into the state.
     #[track_caller]
     pub fn write_part(mut self, state: &State, start: usize, value: &Tensor) -> Transaction {
         let part = Blend::new(start, value.detach(), 0.0, 1.0);
@@ -158,13 +159,13 @@ impl Transaction {
         self
     }
 
-    /// Leaves [updates](State::update) to a later transaction: this one computes only a part of a step.
+    /// Leaves the commit of recorded [updates](State::update) to a later transaction, as this one computes only a part of a step.
     pub(crate) fn hold_updates(mut self) -> Transaction {
         self.holds_updates = true;
         self
     }
 
-    /// The version of a state that the transaction would make, or the newest.
+    /// The version of a state that the transaction would make, or the state's newest version.
     pub fn value(&self, state: &State) -> Tensor {
         let written = self.writes.iter().find(|(written, _)| written.same(state));
         let whole = written.map_or_else(|| state.value(), |(_, value)| value.clone());
@@ -172,12 +173,12 @@ impl Transaction {
         parts.map_or_else(|| whole.clone(), |(_, parts)| blend::replaced(&whole, parts))
     }
 
-    /// Computes everything, and makes the new versions count.
+    /// Computes everything, and commits the new versions.
     ///
     /// # Errors
-    /// Whatever goes wrong on the device. Everything is as it was then, but for recorded updates that depend on what failed,
-    /// which are dropped. If a CPU kernel panicked while a state was overwritten, that state is lost: reading it gives
-    /// [`Error::Freed`], and setting it, such as from a checkpoint, helps.
+    /// Whatever goes wrong on the device. Nothing has changed then, except that recorded updates that depend on the failed work are
+    /// dropped. If a CPU kernel panicked while a state was overwritten, that state is lost: reading it returns [`Error::Freed`], and it
+    /// has to be set again, for example from a checkpoint.
     pub fn run(mut self) -> Result<()> {
         for state in self.parts.iter().map(|(state, _)| state.clone()).collect::<Vec<_>>() {
             let whole = self.value(&state);
@@ -246,7 +247,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// The values of the wanted nodes.
+    /// The values of the wanted nodes, by node.
     fn launch(
         &self,
         device: &Device,
@@ -272,19 +273,19 @@ fn committed(value: &Tensor) -> Result<Tensor> {
     Ok(Tensor::from_stored(value.device(), stored(value)?, value.shape(), value.dtype(), false))
 }
 
-/// Marks the roots, or what they are views of.
+/// Marks the nodes of the roots, and the bases of those that are views.
 fn mark_roots<'a>(snapshot: &Snapshot, roots: impl Iterator<Item = &'a Tensor>, wanted: &mut [bool]) {
     roots.filter_map(|root| snapshot.find(root)).for_each(|n| wanted[n] = true);
     snapshot.mark_bases(wanted);
 }
 
-/// Nodes whose values are kept: views have none, and those of calls are what they return.
+/// Nodes whose values are kept: not views, which have no memory, nor calls, whose results are kept instead.
 fn keep(snapshot: &Snapshot, wanted: &[bool]) -> Vec<bool> {
     let kept = |(entry, &wanted): (&Entry, &bool)| wanted && !entry.node.is_view() && !entry.node.is_call();
     snapshot.nodes.iter().zip(wanted).map(kept).collect()
 }
 
-/// For every in-place pair of every node: its input stays.
+/// No input of an in-place pair may be overwritten.
 fn no_donations(snapshot: &Snapshot) -> Vec<bool> {
     vec![false; crate::donation::pairs(snapshot).count()]
 }

@@ -1,4 +1,4 @@
-//! Where the parameters of a model come in.
+//! Where the parameters of a model are used.
 
 use std::sync::Arc;
 
@@ -11,23 +11,23 @@ use crate::ops;
 use crate::receptive_field::Fields;
 use crate::trace::ancestors;
 
-/// An operation in which a [named](Tensor::named) tensor, or what is computed from named tensors alone, meets others.
+/// An operation that combines a [named](Tensor::named) tensor, or a result of named tensors alone, with other tensors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Use {
     /// The tensor's name, as in `"layer1.0.conv1.weight"`.
     pub name: Arc<str>,
     /// The operation, as in `"conv2d"`.
     pub op: String,
-    /// The shape of its result, after the reshape that follows if there is one.
+    /// The shape of its result, after a directly following reshape.
     pub shape: Vec<usize>,
-    /// Multiply-adds of the products that the operation makes with weights; counted for the first named tensor that it reads.
+    /// Multiply-adds of the operation's products with weights; counted only for the first named tensor that it reads.
     pub multiply_adds: u64,
     /// The [receptive field](crate::receptive_field) of its result.
     pub receptive_field: Option<[usize; 2]>,
 }
 
-/// The operations that read named tensors on the way to `y`, in the order in which they were recorded. Nothing is computed;
-/// what was evaluated and freed is not known any more.
+/// The operations that read named tensors on the way to `y`, in the order in which they were recorded. Nothing is computed; graphs that
+/// were evaluated and freed are not included.
 ///
 /// ```
 /// # use autograd::{Device, Tensor, uses};
@@ -74,14 +74,14 @@ fn multiply_adds(node: &Node, inputs: &[Tensor]) -> u64 {
 
 /// What a node is computed from.
 enum Origin {
-    /// Of these names, and single numbers.
+    /// Computed only from parameters with these names, and from single numbers.
     Parameters(Vec<Arc<str>>),
     /// A single number that depends on nothing else.
     Number,
     Data,
 }
 
-/// The origin of a node, and the names of the parameters that meet data in it.
+/// The origin of a node, and the names of the parameters that it combines with data.
 fn origin(node: &Node, inputs: &[Tensor], origins: &HashMap<*const Node, Origin>) -> (Origin, Vec<Arc<str>>) {
     if let Some(name) = node.name.get() {
         return (Origin::Parameters(vec![name.clone()]), vec![]);

@@ -1,4 +1,4 @@
-//! Corners of composed methods that the PyTorch fixtures do not reach; expected values follow PyTorch's documentation.
+//! Corner cases of composed methods that the PyTorch fixtures do not cover; expected values follow PyTorch's documentation.
 
 use autograd::{Device, Padding, Pool2d, Result, Tensor, vjp};
 
@@ -85,7 +85,7 @@ fn a_scattered_number_may_hit_twice() -> Result<()> {
     Ok(())
 }
 
-/// Five nodes with edges 1-2, 1-3, 2-3, 2-4, 3-5, every node also beside itself: the second row of the symmetrically normalised
+/// Five nodes with edges 1-2, 1-3, 2-3, 2-4, 3-5, and every node its own neighbour: the second row of the symmetrically normalised
 /// adjacency matrix (Kipf and Welling 2017), by sums over the edges.
 #[test]
 fn segments_are_the_rows_of_a_graph() -> Result<()> {
@@ -104,7 +104,7 @@ fn segments_are_the_rows_of_a_graph() -> Result<()> {
     Ok(())
 }
 
-/// Over nine orders of magnitude; the values are torch's in double precision.
+/// Over nine orders of magnitude; the expected values are torch's in double precision.
 #[test]
 fn gamma_functions_of_small_and_large_numbers() -> Result<()> {
     let x = [1e-3, 0.3, 1.5, 2.0, 7.5, 100.0, 12345.0];
@@ -130,7 +130,7 @@ fn gamma_functions_of_small_and_large_numbers() -> Result<()> {
     Ok(())
 }
 
-/// As torch: nothing times the logarithm of nothing is nothing, also in gradients.
+/// As torch: 0 times the logarithm of 0 is 0, also in gradients.
 #[test]
 fn nothing_of_an_infinite_logarithm() -> Result<()> {
     let (x, y) = (tensor(&[0.0, 0.0, 2.0], &[3]).variable(), tensor(&[0.0, 3.0, 1.0], &[3]).variable());

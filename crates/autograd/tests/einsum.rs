@@ -7,7 +7,7 @@ fn values(count: usize, seed: usize) -> Vec<f32> {
     (0..count).map(|i| ((i * 37 + seed * 11) % 19) as f32 / 8.0 - 1.0).collect()
 }
 
-/// Sums by definition; labels are letters, all with a size.
+/// The sum by definition; labels are letters, each with a size.
 fn naive(inputs: &[&str], output: &str, sizes: &[(char, usize)], operands: &[Vec<f32>]) -> Vec<f32> {
     let size = |c: char| sizes.iter().find(|(l, _)| *l == c).unwrap().1;
     let place = |labels: &str, at: &[usize]| {

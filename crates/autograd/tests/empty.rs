@@ -11,7 +11,7 @@ fn zeros(device: &Device, shape: &[usize]) -> Tensor {
     Tensor::from_slice(device, &vec![0f32; shape.iter().product()], shape).unwrap()
 }
 
-/// Evaluates `y`, and the gradient of its sum in `x`.
+/// Evaluates `y`, and the gradient of its sum with respect to `x`.
 fn evaluate(y: &Tensor, x: &Tensor) -> Vec<f32> {
     if let Some(g) = &grad(&y.sum_all(), &[x])[0] {
         assert_eq!(g.to_vec::<f32>().unwrap().len(), x.numel());
@@ -230,7 +230,7 @@ fn views_on_empty_tensors_stay_inside_of_their_memory() {
     }
 }
 
-/// What sums over nothing, or looks at nothing, on the way back, too.
+/// Ops that sum over nothing or attend to nothing, forward and backward.
 #[test]
 fn nothing_to_look_at() {
     for device in testing::devices() {
@@ -255,7 +255,7 @@ fn nothing_to_look_at() {
     }
 }
 
-/// Indices are numbers that nobody knows while a graph is recorded.
+/// The values of indices are unknown while a graph is recorded.
 #[test]
 fn indices_outside_give_nan() {
     for device in testing::devices() {

@@ -1,4 +1,4 @@
-//! Element-wise code behind launches, on GPUs.
+//! Element-wise epilogues of launches, on GPUs.
 
 use std::sync::Mutex;
 
@@ -15,9 +15,10 @@ fn noise(device: &Device, shape: &[usize], seed: u64) -> Tensor {
     Tensor::from_slice(device, &values, shape).unwrap()
 }
 
-/// Computes results on every GPU, as the CPU does and without fusion; the names of the newest plan's launches, and its passes.
+/// Computes results on a GPU, and compares them with unfused ones and the CPU's. Returns the names of the newest plan's launches, and
+/// its passes.
 fn launches(f: impl Fn(&Device) -> Vec<Tensor>) -> Option<(Vec<&'static str>, Passes)> {
-    // The newest plan is to be this test's.
+    // The newest plan has to be that of this test.
     static TURN: Mutex<()> = Mutex::new(());
     let _alone = TURN.lock().unwrap_or_else(|e| e.into_inner());
     let values = |device: &Device| {
@@ -65,7 +66,7 @@ fn results_with_other_readers_are_kept() {
     assert_eq!((names.len(), passes.epilogues), (3, 1), "{names:?}");
 }
 
-/// Code that reads two products can follow only the later one.
+/// Code that reads two products can be an epilogue only of the later one.
 #[test]
 fn code_waits_for_everything_that_it_reads() {
     let found = launches(|device| {
@@ -77,7 +78,7 @@ fn code_waits_for_everything_that_it_reads() {
     assert_eq!((names.len(), passes.epilogues), (3, 1), "{names:?}");
 }
 
-/// In another order, or broadcast, a result is read from memory.
+/// A result that is read in another order, or broadcast, is read from memory.
 #[test]
 fn only_whole_results_in_their_order_are_fused() {
     let found = launches(|device| {

@@ -1,4 +1,4 @@
-//! Losses by numbers that PyTorch's fixtures do not hold.
+//! Losses with values that are not in PyTorch's fixtures.
 
 use autograd::{
     CrossEntropyTarget::Classes, DType::F32, Device, Reduction, Result, Tensor, gradient_penalty, style_loss,
@@ -23,7 +23,7 @@ fn near(got: f32, want: f32) {
     assert!((got - want).abs() <= 2e-6 * want.abs().max(1.0), "{got} for {want}");
 }
 
-/// Losses that no fixture holds, with their gradients, on every device.
+/// Losses without fixtures, with their gradients, on every device.
 #[test]
 fn devices_agree() -> Result<()> {
     type Loss = fn(&Tensor, &Tensor) -> Tensor;
@@ -66,7 +66,7 @@ fn devices_agree() -> Result<()> {
     Ok(())
 }
 
-/// The numbers of the book: targets, predictions, and three losses of them.
+/// The examples of the book: targets, predictions, and three losses.
 #[test]
 fn regression_by_hand() -> Result<()> {
     let (target, x) = (floats(&[3.0, -0.5, 2.0, 7.0], &[4]), floats(&[2.5, 0.0, 2.0, 8.0], &[4]));
@@ -87,14 +87,14 @@ fn divergences_by_hand() -> Result<()> {
     }
     let kl = floats(&[1.0], &[1]).gaussian_kl(&floats(&[0.25f32.ln()], &[1]), Reduction::Sum);
     near(kl.item()?, 0.818_147_2);
-    // The prior itself.
+    // The prior itself has no divergence.
     assert_eq!(floats(&[0.0], &[1]).gaussian_kl(&floats(&[0.0], &[1]), Reduction::Sum).item()?, 0.0);
     let p = floats(&[0.0, 1.0], &[2]);
     assert_eq!(p.ones_like().kl_div(&p, false, NONE).to_vec::<f32>()?, [0.0, -1.0]);
     Ok(())
 }
 
-/// As torch: logarithms end at -100, slopes at 1e12.
+/// As torch: logarithms are limited to -100, slopes to 1e12.
 #[test]
 fn binary_cross_entropy_of_certainties() -> Result<()> {
     let x = floats(&[0.0, 1.0, 0.0, 1.0], &[4]).variable();
@@ -114,7 +114,7 @@ fn empty_masks_found_empty_cost_nothing() -> Result<()> {
     Ok(())
 }
 
-/// Iterative soft thresholding on `(w - 1)^2 / 2 + (v - 0.1)^2 / 2 + 0.3 (|w| + |v|)`, whose least point is (0.7, 0).
+/// Iterative soft thresholding on `(w - 1)^2 / 2 + (v - 0.1)^2 / 2 + 0.3 (|w| + |v|)`, whose minimum is at (0.7, 0).
 #[test]
 fn proximal_steps_find_sparse_weights() -> Result<()> {
     let target = floats(&[1.0, 0.1], &[2]);
@@ -128,7 +128,7 @@ fn proximal_steps_find_sparse_weights() -> Result<()> {
     Ok(())
 }
 
-/// The probability that labels per step collapse to `target`, over all sequences of them.
+/// The probability that the labels of all steps collapse to `target`, summed over all sequences of labels.
 fn collapsed(log_probs: &[f32], steps: usize, classes: usize, target: &[i32]) -> f64 {
     let sequence = |code: usize| (0..steps as u32).map(move |t| code / classes.pow(t) % classes);
     let matching = (0..classes.pow(steps as u32)).filter(|&code| {
@@ -190,7 +190,7 @@ fn ctc_of_too_short_inputs() -> Result<()> {
         let slope = |loss: Tensor| loss.sum_all().backward().get(&logits).unwrap().to_vec::<f32>();
         assert_eq!(slope(loss(true))?, [0.0; 18]);
         let slope = slope(loss(false))?;
-        // Of both steps of the first item; the second has none to put a slope on, and the third is possible.
+        // Both steps of the first item have gradients of NaN; the second item has no steps, and the third one is possible.
         let (first, third) = ([&slope[..3], &slope[9..12]].concat(), [&slope[6..9], &slope[15..]].concat());
         assert!(first.iter().all(|s| s.is_nan()), "{slope:?} on {}", device.info());
         assert_eq!(third, [0.0; 6], "{}", device.info());
@@ -198,7 +198,7 @@ fn ctc_of_too_short_inputs() -> Result<()> {
     Ok(())
 }
 
-/// Lengths are numbers that nobody knows while a graph is recorded: they are no mistakes, but have a meaning.
+/// The values of lengths are unknown while a graph is recorded, so that out-of-range lengths are not errors, but have a defined result.
 #[test]
 fn ctc_with_lengths_beyond_the_ends() -> Result<()> {
     for device in devices() {
@@ -217,7 +217,7 @@ fn ctc_with_lengths_beyond_the_ends() -> Result<()> {
     Ok(())
 }
 
-/// As with the fused loss, whatever the options.
+/// As with the fused loss, for all options.
 #[test]
 fn classes_that_are_none_give_nan() -> Result<()> {
     for device in devices() {
@@ -239,7 +239,7 @@ fn classes_that_are_none_give_nan() -> Result<()> {
     Ok(())
 }
 
-/// Classes that are impossible and not asked for do not count.
+/// Impossible classes that are not the target do not count.
 #[test]
 fn infinite_log_probabilities_of_other_classes() -> Result<()> {
     let logs = floats(&[0.0, f32::NEG_INFINITY], &[1, 2]);
@@ -247,7 +247,7 @@ fn infinite_log_probabilities_of_other_classes() -> Result<()> {
     Ok(())
 }
 
-/// Of a long sequence, probabilities underflow and logarithms do not.
+/// The probabilities of a long sequence underflow, their logarithms do not.
 #[test]
 fn ctc_of_a_long_sequence() -> Result<()> {
     let (steps, labels) = (400, 50);

@@ -1,4 +1,4 @@
-//! Laziness, caching of plans, and long graphs. The tests count what a device did, so they take turns.
+//! Laziness, caching of plans, and long graphs. The tests count a device's work, so only one of them runs at a time.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -145,7 +145,7 @@ fn plans_tell_their_launches_and_memory() {
     let device = cpu();
     let known = plans(&device).len();
     let x = Tensor::from_slice(&device, &[1f32; 35], &[5, 7]).unwrap();
-    // In two steps: what a statement goes through is held until its end, and kept.
+    // In two statements: temporaries are alive until the end of their statement, and would be kept.
     let sum = x.matmul(&x.t()).relu().sum_all();
     sum.item().unwrap();
     let all = plans(&device);
@@ -190,7 +190,7 @@ fn long_chains_with_gradients_and_never_evaluated_ones() {
     drop(y);
 }
 
-/// The number of paths doubles with every layer: nothing may follow them one by one.
+/// The number of paths doubles with every layer: no algorithm may follow them one by one.
 #[test]
 fn many_paths() {
     let _alone = alone();
@@ -212,7 +212,7 @@ fn many_paths() {
     assert!(new[0].to_vec::<f32>().unwrap().iter().all(|v| v.is_finite()));
 }
 
-/// One step of SGD at rate 1 on a flat state, with a gradient of the values; gives the new version.
+/// One step of SGD at the given rate on a flat state, with a gradient computed from its values.
 fn descend(flat: &State, rate: f32, gradient: impl Fn(&Tensor) -> Tensor) -> autograd::Result<()> {
     let old = flat.value();
     let hyper = Tensor::scalars(old.device(), &[rate, 0.0, 0.0, 0.0, 1.0]);
@@ -253,7 +253,7 @@ fn a_state_without_other_handles_is_overwritten_in_place() {
     }
 }
 
-/// Whatever still reads the old values, directly or through a view, keeps the update out of place.
+/// Anything that still reads the old values, directly or through a view, prevents the update in place.
 #[test]
 fn versions_with_handles_keep_their_values() {
     let _alone = alone();
@@ -323,12 +323,12 @@ fn the_first_number_that_is_not_finite() {
     }
 }
 
-/// Parts are concatenated in place, and so are those of a part that is itself a concatenation, wherever that begins.
+/// Parts are concatenated in place, and so are the parts of a part that is itself a concatenation, at any offset.
 #[test]
 fn concatenations_of_concatenations() {
     let _alone = alone();
     for device in testing::devices() {
-        // A row of 48 begins at a place where memory can be bound when it is the first, the fifth and so on.
+        // Of the rows of 48 elements, only the first, the fifth and so on begin at an offset where memory can be bound.
         let x = Tensor::arange(&device, 8 * 48).to(DType::F32).reshape(&[8, 3, 16]);
         let part = |i: usize, j: usize| (x.select(0, i).select(0, j) * 2.0).reshape(&[1, 16]);
         let row = |i: usize| cat(&[&part(i, 0), &part(i, 1), &part(i, 2)], 1);
@@ -353,7 +353,8 @@ fn names(plan: &PlanView) -> Vec<&'static str> {
     plan.launches().iter().map(|l| l.kernel().name()).collect()
 }
 
-/// Three steps of SGD for an MLP of linear layers `[width, width]`, which may keep the gradients beside the flat tensor: the weights.
+/// Trains an MLP of linear layers `[width, width]` with three steps of SGD, and returns the weights. With `keep`, the step also outputs
+/// the gradients.
 fn train_mlp(device: &Device, [layers, width, batch]: [usize; 3], keep: bool) -> Vec<f32> {
     let count = width * width;
     let wave = |n: usize, f: f32| (Tensor::arange(device, n).to(DType::F32) * f).sin();
@@ -429,7 +430,7 @@ fn transposed_products_are_concatenated_without_a_copy() {
     }
 }
 
-/// A result with memory of its own is written in the order in which it is concatenated, whatever lies between.
+/// A result with memory of its own is written in the order of the concatenation, whatever views are between.
 #[test]
 fn element_wise_results_are_concatenated_in_any_order() {
     let _alone = alone();
@@ -453,7 +454,7 @@ fn element_wise_results_are_concatenated_in_any_order() {
     }
 }
 
-/// Memory that was used before has other numbers between the parts.
+/// Reused memory holds other numbers between the parts.
 #[test]
 fn only_the_padding_of_flat_memory_is_zeroed() {
     let _alone = alone();
@@ -480,7 +481,7 @@ fn only_the_padding_of_flat_memory_is_zeroed() {
     }
 }
 
-/// On the CPU, a convolution takes the moments of its channels along, but not those of other planes that a view makes of them.
+/// On the CPU, a convolution also computes the moments of its channels, but not those of other planes that a view makes of them.
 #[test]
 fn moments_come_along_with_their_own_convolution() {
     let _alone = alone();

@@ -1,9 +1,9 @@
-//! Positions are whole numbers on every path, and what is too large for 32-bit shaders is right or an error.
+//! Positions are whole numbers on every path, and sizes too large for 32-bit shaders give a correct result or an error.
 
 use autograd::{DType, Device, Error, Tensor};
 use gpu_core::testing::{devices, gpu};
 
-/// What f32 can't tell from its neighbours.
+/// The first whole number that f32 cannot represent.
 const ODD: usize = (1 << 24) + 1;
 
 #[test]
@@ -17,7 +17,7 @@ fn an_index_beyond_2_to_the_24_finds_its_row() -> autograd::Result<()> {
         let found = x.index(&[&at]).to_vec::<f32>()?;
         assert_eq!(found[..3], [3.0, 3.0, 2.0]);
         assert!(found[3].is_nan() && found[4].is_nan());
-        // Of two dimensions: positions in the second move those in the first.
+        // Two dimensions: positions in the second one are offset by those in the first.
         let x = x.reshape(&[1, ODD]);
         let row = Tensor::from_slice(&device, &[0i32], &[1])?;
         assert_eq!(x.index(&[&row, &at.narrow(0, 0, 2)]).to_vec::<f32>()?, [3.0, 3.0]);
@@ -61,7 +61,7 @@ fn a_padding_row_beyond_2_to_the_24_is_the_only_one_without_gradient() -> autogr
     Ok(())
 }
 
-/// `sum over j of a[i] b[j]`: 2^32 + 2^17 products, none of which is stored.
+/// `sum over j of a[i] b[j]`: 2^32 + 2^17 products, none of them stored.
 #[test]
 fn a_sum_over_more_than_2_to_the_32_products_is_right() -> autograd::Result<()> {
     let Some(device) = gpu() else { return Ok(()) };
@@ -89,16 +89,16 @@ fn an_operand_with_more_elements_than_shaders_count_is_an_error() -> autograd::R
         "{error}"
     );
     assert!(error.to_string().contains("reduce"), "{error}");
-    // Products of more.
+    // Products over such a dimension.
     let [row, column] = [&[1, (1 << 31) + 1], &[(1 << 31) + 1, 1]].map(|s: &[usize; 2]| wide.reshape(s));
     assert!(row.matmul(&column).item().is_err());
-    // Planes of more than are normalised.
+    // A channel with more elements than can be normalised.
     let planes = wide.narrow(0, 0, 1).reshape(&[1, 1, 1, 1]).expand(&[1 << 12, 1, 1 << 10, 1 << 10]);
     let one = Tensor::ones(&device, &[1]);
     let norm = autograd::batch_norm_train(&planes, &one, &one, 1e-5);
     assert!(norm.mean.to_vec::<f32>().is_err());
     drop(norm);
-    // What comes after still works.
+    // The device still works after the errors.
     assert_eq!((&one + 1.0).to_vec::<f32>()?, [2.0]);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Receptive fields, and the multiply-adds of what reads a parameter.
+//! Receptive fields, and the multiply-adds of operations that read a parameter.
 
 use autograd::{Device, Pool1d, Pool2d, Tensor, cat, lstm, receptive_field, uses};
 
@@ -41,7 +41,7 @@ fn of_every_kind_of_layer() {
     assert_eq!(field(&conv(&y, 3, 1, 1)), Some((7, 7)), "behind a stride");
     assert_eq!(field(&conv(&x.slice(2, 0, isize::MAX, 2), 3, 1, 1)), Some((5, 3)), "of every other row");
     assert_eq!(field(&y.avg_pool2d(Pool2d::new(2), true, None)), Some((5, 5)), "pooled");
-    // Each element of the smaller plane reaches three; two meet on one.
+    // Each element of the smaller plane contributes to three; at most two overlap.
     let up = y.conv_transpose2d(&ones(&[2, 2, 3, 3]), None, [2; 2], [1; 2], [1; 2], 1, [1; 2]);
     assert_eq!(field(&up), Some((5, 5)), "transposed");
     assert_eq!(field(&conv(&up, 3, 1, 1)), Some((7, 7)), "of the first stride again");
@@ -64,7 +64,7 @@ fn multiply_adds() {
     assert_eq!(counts, [("conv2d".into(), 2 * 6 * 16 * 18), ("add".into(), 0)]);
     let up = x.conv_transpose2d(&named(&[4, 3, 2, 2], "w"), None, [2; 2], [0; 2], [0; 2], 1, [1; 2]);
     assert_eq!(uses(&up)[0].multiply_adds, 2 * 4 * 64 * 3 * 4);
-    // Numbers and parameters alone make parameters.
+    // Results of numbers and parameters alone count as parameters.
     let y = &x * ((named(&[], "gain") + 1.0) / named(&[4, 1, 1], "scale"));
     let found = uses(&y).into_iter().map(|u| (u.name.to_string(), u.shape));
     assert_eq!(found.collect::<Vec<_>>(), ["gain", "scale"].map(|n| (n.to_owned(), vec![2, 4, 8, 8])));

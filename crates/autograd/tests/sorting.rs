@@ -22,7 +22,7 @@ fn sorting_is_stable_and_puts_nan_last() {
 fn rows_of_any_length_are_sorted() {
     for device in testing::devices() {
         for n in [0usize, 1, 2, 31, 32, 33, 64, 65, 500, 3000] {
-            // With ties, so that the order shows that it is stable.
+            // With ties, so that the order shows whether the sort is stable.
             let values: Vec<f32> = (0..2 * n).map(|i| ((i * 7919 + 13) % 257) as f32).collect();
             let x = Tensor::from_slice(&device, &values, &[2, n]).unwrap();
             for descending in [false, true] {

@@ -6,13 +6,13 @@ use autograd::{
 };
 use gpu_core::testing;
 
-/// How a tensor of given values lies in memory.
+/// The layout in memory of a tensor of given values.
 #[derive(Clone, Copy, Debug)]
 enum Lie {
     Dense,
     Transposed,
     Flipped,
-    /// From an unaligned position in a larger tensor.
+    /// At an unaligned offset in a larger tensor.
     Part,
     /// Every other element of the last dimension.
     Spread,
@@ -21,7 +21,7 @@ enum Lie {
 const LIES: [Lie; 4] = [Lie::Transposed, Lie::Flipped, Lie::Part, Lie::Spread];
 
 fn lying(x: &Tensor, lie: Lie) -> Tensor {
-    // Read back and uploaded again, so that no kernel sees how it came about.
+    // Read back and uploaded again, so that kernels do not see the views that made it.
     let dense = |t: Tensor| match t.dtype() {
         DType::I32 => Tensor::from_slice(t.device(), &t.to_vec::<i32>().unwrap(), t.shape()).unwrap(),
         _ => Tensor::from_slice(t.device(), &t.to_vec::<f32>().unwrap(), t.shape()).unwrap(),
@@ -146,7 +146,7 @@ fn kernels() {
     ]);
 }
 
-/// Optimizer state may come as views; their memory is not overwritten.
+/// Optimizer state may be given as views; their memory is not overwritten.
 #[test]
 fn optimizer_steps() {
     for device in testing::devices() {

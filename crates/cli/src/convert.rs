@@ -12,17 +12,17 @@ use crate::say::Say;
 
 #[derive(Args)]
 pub struct Arguments {
-    /// A safetensors file, of any program
+    /// A safetensors file from any program
     from: PathBuf,
 
-    /// What to write; without it the tensors are listed
+    /// The file to write; without it the tensors are listed
     to: Option<PathBuf>,
 
     /// OLD=NEW: replaces OLD in names, as in module.= (dropped) or encoder.=backbone.; may be given several times
     #[arg(long, value_name = "OLD=NEW")]
     rename: Vec<String>,
 
-    /// Keep only tensors whose names begin so; may be given several times
+    /// Keep only tensors whose names begin with PREFIX; may be given several times
     #[arg(long, value_name = "PREFIX")]
     only: Vec<String>,
 
@@ -31,7 +31,7 @@ pub struct Arguments {
     f32: bool,
 }
 
-/// Name, type, shape and values of a tensor.
+/// Name, type, shape and bytes of a tensor.
 type Named = (String, (Dtype, Vec<usize>, Vec<u8>));
 
 pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
@@ -81,7 +81,7 @@ fn renamed(name: &str, rules: &[(&str, &str)]) -> String {
     rules.iter().fold(name.to_owned(), |name, (old, new)| name.replace(old, new))
 }
 
-/// A tensor's type, shape and bytes; f32 if asked for and possible.
+/// A tensor's type, shape and bytes, converted to f32 if requested and possible.
 fn converted(view: &TensorView, to_f32: bool) -> Result<(Dtype, Vec<usize>, Vec<u8>)> {
     let (shape, data) = (view.shape().to_vec(), view.data());
     let floats: Option<Vec<f32>> = match view.dtype() {

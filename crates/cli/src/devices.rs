@@ -13,7 +13,7 @@ pub fn run(say: &Say) -> Result<()> {
     Ok(())
 }
 
-/// The devices of a machine, some lines each.
+/// Prints the devices of a machine, some lines each.
 pub fn describe(machine: &Machine, say: &Say) {
     for device in &machine.devices {
         let taken = machine.best.as_ref() == Some(&device.selector);
@@ -49,7 +49,7 @@ fn details(device: &DeviceReport) -> String {
     text
 }
 
-/// A verdict in a line.
+/// A verdict as one line.
 fn verdict(verdict: &Verdict) -> String {
     let mark = match verdict.severity {
         Severity::Good => "ok",
@@ -59,7 +59,7 @@ fn verdict(verdict: &Verdict) -> String {
     format!("{mark}: {}", verdict.text)
 }
 
-/// A verdict, and what to do about it.
+/// A verdict with its advice.
 pub fn advise(found: &Verdict) -> String {
     match found.advice.as_str() {
         "" => verdict(found),

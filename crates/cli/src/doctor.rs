@@ -20,7 +20,7 @@ pub struct Arguments {
 struct Report {
     machine: Machine,
     tests: Vec<SelfTest>,
-    /// Why devices could not be opened.
+    /// Errors of devices that could not be opened.
     errors: Vec<String>,
     passed: bool,
 }
@@ -47,7 +47,7 @@ pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
     Ok(())
 }
 
-/// Tests a device, and says a line of each kernel as it is done.
+/// Tests a device, and prints a line for each kernel once it is done.
 fn test(device: &Device, say: &Say) -> SelfTest {
     say.text(format!("\n{}", device.info()));
     say.text(format!("  {:<26} {:>5} {:>10} {:>7} {:>8}", "kernel", "cases", "difference", "allowed", "ms"));

@@ -19,7 +19,7 @@ pub struct Arguments {
     /// The directory of a run
     run: PathBuf,
 
-    /// Other images than the run's: their test set is measured
+    /// Evaluate the test set of these images instead of the run's
     #[arg(long)]
     data: Option<PathBuf>,
 
@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
         if shape != trained {
             bail!("these images have shape {shape:?}, the run's had {trained:?}");
         }
-        // As the network was trained: with the training images' mean and deviation.
+        // Normalised as in training, with the training images' mean and deviation.
         let options =
             LoaderOptions::eval(opened.config.data.batch(), images.train.options().normalize.clone());
         images.test = Loader::new(Arc::new(test), options)?;

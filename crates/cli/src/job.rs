@@ -1,4 +1,4 @@
-//! What a configuration asks for, ready to train or to look at.
+//! The network and data of a configuration, ready to train or to inspect.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub struct Images {
     label_smoothing: f32,
 }
 
-/// A network that goes on with a text.
+/// A language model with its text.
 pub struct Language {
     pub device: Device,
     pub net: TextModel,
@@ -53,7 +53,7 @@ impl Job {
         })
     }
 
-    /// The figure that tells which weights are best.
+    /// The figure that selects the best weights.
     pub fn goal(&self) -> (&'static str, Goal) {
         match self {
             Job::Images(_) => ("test accuracy", Goal::Max),
@@ -61,7 +61,7 @@ impl Job {
         }
     }
 
-    /// The figure that early stopping looks at.
+    /// The figure for early stopping.
     pub fn loss_name(&self) -> &'static str {
         match self {
             Job::Images(_) => "test loss",
@@ -69,7 +69,7 @@ impl Job {
         }
     }
 
-    /// What the data is.
+    /// A description of the data.
     pub fn describe(&self) -> String {
         match self {
             Job::Images(images) => images.source.clone(),
@@ -80,7 +80,7 @@ impl Job {
         }
     }
 
-    /// The result of a forward pass of one example.
+    /// The output of a forward pass on one example.
     pub fn probe(&self) -> Result<Tensor> {
         Ok(match self {
             Job::Images(images) => {
@@ -119,7 +119,7 @@ impl Images {
         })
     }
 
-    /// What the network makes of a loader's images.
+    /// Evaluates the network on a loader's images.
     pub fn classify(&self, loader: &Loader) -> train::Result<Classified> {
         classify(loader, &self.device, |images| (self.net)(images, Mode::Eval))
     }

@@ -1,4 +1,4 @@
-//! `wgrad`: trains, evaluates and looks into networks from the command line.
+//! `wgrad`: trains, evaluates and inspects networks from the command line.
 
 mod bench;
 mod config;
@@ -42,15 +42,15 @@ struct Cli {
 enum Command {
     /// Train what a TOML file describes
     Train(train::Arguments),
-    /// Measure a run's best weights on data that was not trained on
+    /// Evaluate a run's best weights on held-out data
     Eval(eval::Arguments),
-    /// Classify images, or go on with a text
+    /// Classify images, or continue a text
     Predict(predict::Arguments),
     /// Layers, parameters and multiply-adds of a configuration's or run's network
     Summary(summary::Arguments),
     /// Where a training step spends its time and memory
     Profile(profile::Arguments),
-    /// Print the shaders of a training step as another adapter would get them, a line of JSON a dispatch
+    /// Print the shaders of a training step as generated for another adapter, one line of JSON per dispatch
     Shaders(shaders::Arguments),
     /// Draw the curves of runs
     Plot(plot::Arguments),
@@ -60,9 +60,9 @@ enum Command {
     Convert(convert::Arguments),
     /// Test a device, and time kernels and training steps on it
     Bench(bench::Arguments),
-    /// List what there is to compute on, and which device is taken
+    /// List the devices to compute on, and which one is chosen
     Devices,
-    /// Run every kernel on every device against the CPU's, and say what to do about it
+    /// Check every kernel on every device against the CPU, and say how to fix problems
     Doctor(doctor::Arguments),
     /// Print a script that completes the commands in a shell
     Completions { shell: Shell },

@@ -1,4 +1,4 @@
-//! Networks at the sizes of the benchmarks, with made-up data: what `wgrad shaders` looks at and `wgrad bench` times.
+//! Networks at the sizes of the benchmarks, with made-up data, for `wgrad shaders` and `wgrad bench`.
 
 use anyhow::{Result, bail, ensure};
 use autograd::{Device, Tensor};
@@ -6,18 +6,20 @@ use models::{
     Adam, AdamW, CharRnn, CharRnnOptions, Gpt, GptOptions, Mlp, Mode, Optimize, Params, ResNet, Sgd,
 };
 
-/// Some of the names that there are; residual networks have other depths, too.
+/// Some of the valid names; residual networks have other depths, too.
 pub const NAMES: &str = "mlp, resnet20, resnet18, resnet50, lstm, gpt-mini, gpt-2";
 
-/// A network in training on one batch.
+/// A network that is trained on one batch.
 pub struct Training {
     optimizer: Box<dyn Optimize>,
     loss: Box<dyn Fn() -> Tensor>,
-    /// Examples, or tokens, of a step.
+    /// Examples or tokens per step.
     pub items: usize,
 }
 
 impl Training {
+    /// The network called `name`.
+    ///
     /// # Errors
     /// An unknown name, or too little memory.
     pub fn new(name: &str, device: &Device) -> Result<Training> {
@@ -48,7 +50,7 @@ impl Training {
         })
     }
 
-    /// A step, and its loss.
+    /// Takes a step, and returns its loss.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -59,7 +61,7 @@ impl Training {
     }
 }
 
-/// A residual network over small images for depths of 6 n + 2, and one over 224 x 224 pixels for 18, 34, 50, 101 and 152.
+/// A residual network on 224 x 224 pixels for depths 18, 34, 50, 101 and 152, and on small images for depths of 6 n + 2.
 fn of_images(depth: usize, params: &Params) -> Result<Training> {
     let large = [18, 34, 50, 101, 152].contains(&depth);
     let known = large || depth > 2 && depth % 6 == 2;

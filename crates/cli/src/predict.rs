@@ -12,7 +12,7 @@ use crate::job::{Images, Job, Language};
 use crate::run::open;
 use crate::say::Say;
 
-/// Image files may have this many pixels on a side.
+/// The most pixels per side of an image file.
 const MAX_SIDE: u32 = 8192;
 
 #[derive(Args)]
@@ -20,22 +20,22 @@ pub struct Arguments {
     /// The directory of a run
     run: PathBuf,
 
-    /// Image files to classify; of other sizes than the run's, they are scaled
+    /// Image files to classify; scaled to the run's size
     images: Vec<PathBuf>,
 
-    /// What a text begins with
+    /// The beginning of the text
     #[arg(long, conflicts_with = "images")]
     prompt: Option<String>,
 
-    /// Characters of a text
+    /// Number of characters to generate
     #[arg(long, default_value_t = 400)]
     length: usize,
 
-    /// Below 1 for likelier texts, above for bolder ones
+    /// Sampling temperature: below 1 for likelier texts, above 1 for more varied ones
     #[arg(long, default_value_t = 0.8)]
     temperature: f32,
 
-    /// What characters are drawn from
+    /// Seed of the sampled characters
     #[arg(long, default_value_t = 0)]
     seed: u64,
 

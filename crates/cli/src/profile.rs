@@ -21,7 +21,7 @@ pub struct Arguments {
     /// A configuration, or the directory of a run
     what: PathBuf,
 
-    /// Steps to take the mean of
+    /// Number of steps to average over
     #[arg(long, default_value_t = 5)]
     steps: usize,
 
@@ -64,7 +64,7 @@ fn profile<T: Task>(
         }
         Ok(start.elapsed().as_secs_f64() * 1000.0 / count as f64)
     };
-    // The first step has a plan of its own: it starts from parameters that are not in one piece yet.
+    // The first step has its own plan, because its parameters are not joined in one buffer yet.
     steps(2)?;
     let step_ms = steps(arguments.steps)?;
     device.set_profiling(true);

@@ -8,14 +8,14 @@ use train::{History, Run};
 
 use crate::job::Job;
 
-/// Images that the page shows.
+/// Number of images on the page.
 const SAMPLES: usize = 40;
 
-/// Above so many classes a matrix is not readable any more.
+/// The most classes for which a confusion matrix is readable.
 const CLASSES: usize = 40;
 
-/// Writes `report.html` into the run's directory: curves, gradient norms, checkpoints, configuration, and what a classifier made of
-/// the test images with the parameters as they are.
+/// Writes `report.html` into the run's directory: curves, gradient norms, checkpoints, configuration, and a classifier's answers on
+/// the test images with its current parameters.
 pub fn write(job: &Job, run: &Run, history: &History) -> Result<()> {
     let mut report = RunReport::of(run, history);
     let Job::Images(images) = job else {
@@ -28,7 +28,7 @@ pub fn write(job: &Job, run: &Run, history: &History) -> Result<()> {
     }
     let [_, height, width] = set.shape();
     let name = |class: u32| names[class as usize].as_str();
-    // A prime stride mixes the classes, whether images are sorted by class or take turns.
+    // A prime stride mixes the classes, whether images are sorted by class or classes alternate.
     report.samples = (0..set.len().min(SAMPLES))
         .map(|i| i * 7919 % set.len())
         .map(|i| {

@@ -1,4 +1,4 @@
-//! A run of before, with its network and best weights.
+//! A finished run with its network and best weights.
 
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,10 @@ use train::Run;
 use crate::config::Config;
 use crate::job::Job;
 
-/// The best weights of a run.
+/// The file with the best weights of a run.
 pub const BEST: &str = "best.safetensors";
 
-/// A run that can be asked.
+/// A run that is open for evaluation or prediction.
 pub struct Opened {
     pub config: Config,
     pub params: Params,
@@ -21,7 +21,7 @@ pub struct Opened {
     pub weights: PathBuf,
 }
 
-/// The network of the run in `directory`, with its best weights or those of a file.
+/// Opens the run in `directory` with its best weights, or with those of the file `weights`.
 pub fn open(directory: &Path, device: Option<&str>, weights: Option<&Path>) -> Result<Opened> {
     let run = Run::open(directory)?;
     let config: Config = serde_json::from_value(run.config().clone())

@@ -1,4 +1,4 @@
-//! What goes to standard output.
+//! Standard output.
 
 use serde_json::Value;
 
@@ -12,19 +12,19 @@ impl Say {
         Say { json }
     }
 
-    /// Whether only JSON is wanted.
+    /// Whether only JSON is printed.
     pub fn json(&self) -> bool {
         self.json
     }
 
-    /// Something for people.
+    /// Prints text for people.
     pub fn text(&self, text: impl std::fmt::Display) {
         if !self.json {
             println!("{text}");
         }
     }
 
-    /// The result, for programs.
+    /// Prints the result for programs.
     pub fn result(&self, result: &Value) {
         if self.json {
             println!("{result}");

@@ -21,15 +21,15 @@ pub struct Arguments {
     /// A configuration, the directory of a run, or one of mlp, resnet20, resnet18, resnet50, lstm, gpt-mini, gpt-2
     what: String,
 
-    /// The maker of the adapter
+    /// The vendor of the adapter
     #[arg(long, default_value = "amd", value_parser = ["nvidia", "amd", "intel", "apple", "software", "other"])]
     adapter: String,
 
-    /// Also the other variants that such an adapter would race
+    /// Also print the other kernel variants that such an adapter would time against each other
     #[arg(long)]
     variants: bool,
 
-    /// Each shader once, with the number of its dispatches
+    /// Print each shader once, with the number of its dispatches
     #[arg(long)]
     once: bool,
 }
@@ -42,7 +42,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.once {
         let mut counts: HashMap<String, usize> = HashMap::new();
         lines.iter().for_each(|line| *counts.entry(key(line)).or_default() += 1);
-        // What is taken out was met before.
+        // `remove` returns `None` for shaders that were seen before.
         lines.retain_mut(|line| {
             let count = counts.remove(&key(line));
             line["dispatches"] = count.into();
@@ -53,12 +53,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-/// What makes two dispatches the same work.
+/// The key of a dispatch; equal keys mean the same work.
 fn key(line: &serde_json::Value) -> String {
     format!("{} {} {}", line["source"], line["workgroups"], line["variant"])
 }
 
-/// The dispatches of a plan in order; with `variants`, after each those of the other variants of its kernel.
+/// The dispatches of a plan in order; with `variants`, each launch is followed by the other variants of its kernel.
 fn dispatches(plan: &PlanView, device: &Device, variants: bool) -> Vec<serde_json::Value> {
     let mut lines = vec![];
     for (i, launch) in plan.launches().iter().enumerate() {
@@ -102,7 +102,7 @@ fn of_kernel(
     shaders.into_iter().enumerate().map(line).collect()
 }
 
-/// The plan of a settled training step.
+/// The plan of a training step once it no longer changes.
 fn step(what: &str, adapter: &str, device: &Device) -> Result<PlanView> {
     if Path::new(what).exists() {
         let (params, job, config) = job(Path::new(what), Some(&format!("dry:{adapter}")))?;
@@ -129,7 +129,7 @@ fn of_task<T: Task>(task: &T, source: &impl Source<Batch = T::Batch>, opt: &mut 
     })
 }
 
-/// Steps until their plan is that of all later ones: the first starts from parameters that are not in one piece yet.
+/// Runs steps until the plan no longer changes: in the first step the parameters are not joined in one buffer yet.
 fn settle(mut step: impl FnMut() -> Result<()>) -> Result<()> {
     (0..3).try_for_each(|_| step())
 }

@@ -19,7 +19,7 @@ pub struct Arguments {
     what: PathBuf,
 }
 
-/// The job of a configuration or a run, and its parameters.
+/// The parameters, job and configuration of a configuration file or a run.
 pub fn job(what: &Path, device: Option<&str>) -> Result<(Params, Job, Config)> {
     if what.is_dir() {
         let opened = open(what, device, None)?;

@@ -20,26 +20,26 @@ use crate::say::Say;
 
 #[derive(Args)]
 pub struct Arguments {
-    /// What to train, in TOML; see docs/config.md
+    /// The configuration in TOML; see docs/config.md
     config: PathBuf,
 
     /// auto, cpu, vulkan, metal, dx12, software, or an adapter's number, instead of the file's
     #[arg(long)]
     device: Option<String>,
 
-    /// Where the run goes, instead of the file's
+    /// Directory of the run, instead of the file's
     #[arg(long)]
     out: Option<PathBuf>,
 
-    /// Go on from the newest checkpoint of the run
+    /// Resume from the newest checkpoint of the run
     #[arg(long)]
     resume: bool,
 
-    /// A live dashboard instead of a progress bar; q asks to stop
+    /// Show a live dashboard instead of a progress bar; q stops
     #[arg(long, conflicts_with = "json")]
     tui: bool,
 
-    /// Stop after so many steps, in the middle of the schedule
+    /// Stop after this many steps, in the middle of the schedule
     #[arg(long)]
     stop_after: Option<usize>,
 }
@@ -84,7 +84,7 @@ struct Fit<'a> {
     params: &'a Params,
     run: Run,
     goal: (&'static str, Goal),
-    /// The figure that early stopping looks at.
+    /// The figure for early stopping.
     loss: &'static str,
     say: &'a Say,
 }
@@ -148,7 +148,7 @@ impl Fit<'_> {
     }
 }
 
-/// Draws the curves, and tells how it went.
+/// Draws the curves, and prints the results.
 fn tell(config: &Config, figure: &str, trainer: &Trainer, ended: &Ended, say: &Say) -> Result<()> {
     let (history, run) = (trainer.history(), trainer.run());
     let best = trainer.best_value();

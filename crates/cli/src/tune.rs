@@ -17,11 +17,11 @@ pub struct Arguments {
     /// The study, in TOML; see docs/search.md
     study: PathBuf,
 
-    /// Where its journal, results and the trials' output go; runs/<name of the file> if not given
+    /// Directory for the journal, the results and the trials' output; runs/<name of the file> if not given
     #[arg(long)]
     out: Option<PathBuf>,
 
-    /// Run so many programs at once, instead of the file's
+    /// Run this many programs at once, instead of the file's number
     #[arg(long)]
     parallel: Option<NonZeroUsize>,
 
@@ -41,7 +41,7 @@ pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
         return finish(&Study::recorded(&directory)?, say);
     }
     study.parallel = arguments.parallel.unwrap_or(study.parallel);
-    // The configuration lies beside the study that names it.
+    // The path of the configuration is relative to the study.
     if let (Some(config), Some(beside)) = (&mut study.config, path.parent()) {
         *config = beside.join(&*config);
     }
@@ -55,7 +55,7 @@ pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
     Ok(())
 }
 
-/// A trial that ended, in a line.
+/// A finished trial as one line.
 fn ended(trial: &Trial, total: usize) -> String {
     let values: Vec<String> = trial.values.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let budget = trial.budget.map_or(String::new(), |budget| format!(" budget={budget}"));

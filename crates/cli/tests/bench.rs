@@ -1,4 +1,4 @@
-//! `wgrad bench`, with time for little.
+//! `wgrad bench` with a short time limit.
 
 use std::process::Command;
 
@@ -21,10 +21,10 @@ fn a_device_is_tested_and_timed() {
     assert!(said["test"]["kernels"].as_array().unwrap().iter().all(|kernel| kernel["passed"] == true));
     let product = &said["kernels"][0];
     assert_eq!((&product["group"], &product["name"]), (&"products".into(), &"512".into()));
-    // 2 * 512^3 operations in the time.
+    // 2 * 512^3 operations per launch.
     let gflops = 2.0 * 512f64.powi(3) / (product["milliseconds"].as_f64().unwrap() * 1e6);
     assert!((product["gflops"].as_f64().unwrap() / gflops - 1.0).abs() < 1e-6, "{product}");
-    // What there was no time for is named.
+    // Networks that did not fit into the time are listed.
     let left_out = said["left_out"].as_array().unwrap();
     assert!(left_out.iter().any(|line| line == "gpt-2: no time left"), "{left_out:?}");
     let png = std::fs::read(directory.path().join("bench/bench.png")).unwrap();

@@ -1,4 +1,4 @@
-//! `wgrad shaders`: what a training step is on real GPUs, without one.
+//! `wgrad shaders`: the dispatches of a training step on real GPUs, without one.
 
 use std::process::{Command, Output};
 
@@ -16,14 +16,14 @@ fn dispatches(network: &str, more: &[&str]) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
-/// Dispatches, and megabytes that launches read and write at least once.
+/// The number of dispatches, and the minimum megabytes that the launches read and write.
 fn step(network: &str, adapter: &str) -> (usize, f64) {
     let lines = dispatches(network, &["--adapter", adapter]);
     let first = lines.iter().filter(|line| line["stage"] == 0);
     (lines.len(), first.map(|line| line["bytes"].as_f64().unwrap()).sum::<f64>() * 1e-6)
 }
 
-/// The figures of docs/results/gpu/machine-code.md: they may fall.
+/// The figures of docs/results/gpu/machine-code.md are upper bounds.
 #[test]
 fn dispatches_and_traffic_of_training_steps() {
     let most = [

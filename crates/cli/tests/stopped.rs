@@ -18,7 +18,7 @@ fn directory() -> TempDir {
     directory
 }
 
-/// Trains for a long time, after some shell commands.
+/// Runs some shell commands, then starts a long training run.
 fn start(directory: &Path, before: &str, args: &str) -> Child {
     let program = env!("CARGO_BIN_EXE_wgrad");
     Command::new("sh")
@@ -31,7 +31,7 @@ fn start(directory: &Path, before: &str, args: &str) -> Child {
         .unwrap()
 }
 
-/// Exit status, and what was printed.
+/// Exit status and output.
 fn end(mut child: Child) -> (Option<i32>, String) {
     let mut text = String::new();
     child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
@@ -77,7 +77,7 @@ fn signals_finish_the_step_save_and_say_how_to_go_on() {
     }
 }
 
-/// As on a full disk: the system refuses files of more than 40 kB, which the log outgrows some time after the first checkpoint.
+/// Simulates a full disk: files are limited to 40 kB, which the log exceeds some time after the first checkpoint.
 #[test]
 fn a_full_disk_ends_the_run_with_an_error_and_the_last_checkpoint() {
     let directory = directory();
@@ -98,7 +98,7 @@ fn a_directory_that_vanishes_ends_the_run() {
     let directory = directory();
     let child = start(directory.path(), "", "");
     wait_for_a_checkpoint(directory.path());
-    // The process may write while it is deleted.
+    // The process may write during the deletion.
     while std::fs::remove_dir_all(directory.path().join("runs")).is_err() {}
     let (code, text) = end(child);
     assert_eq!(code, Some(1), "{text}");

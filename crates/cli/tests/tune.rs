@@ -49,7 +49,7 @@ fn a_study_from_start_to_results() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{output:?}");
     assert!(said.contains("6/6  x=") && said.contains("best: trial "), "{said}");
-    // Everything is there; nothing runs again.
+    // All trials are in the journal; nothing runs again.
     let start = std::fs::read(at.join("runs/study/journal.jsonl")).unwrap();
     let results = json(&run(at, &["--json", "tune", "study.toml"]));
     assert_eq!(std::fs::read(at.join("runs/study/journal.jsonl")).unwrap(), start);
@@ -64,7 +64,7 @@ fn a_study_from_start_to_results() {
     assert!(picture.width() >= 400 && picture.height() >= 400);
 }
 
-/// As from the terminal: Ctrl-C, and the same command again.
+/// As in a terminal: Ctrl-C, then the same command again.
 #[test]
 fn an_interrupted_study_goes_on() {
     let directory = directory(STUDY);

@@ -18,7 +18,7 @@ fn wgrad(directory: &Path, args: &[&str]) -> Output {
     command.output().expect("the program starts")
 }
 
-/// What a command prints with `--json`.
+/// The output of a command with `--json`.
 fn json(directory: &Path, args: &[&str]) -> Value {
     let output = wgrad(directory, &[&["--json"], args].concat());
     let complaint = String::from_utf8_lossy(&output.stderr);
@@ -26,7 +26,7 @@ fn json(directory: &Path, args: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{args:?}: {e}"))
 }
 
-/// What a command complains of.
+/// The error message of a command.
 fn fails(directory: &Path, args: &[&str]) -> String {
     let output = wgrad(directory, args);
     let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -61,7 +61,7 @@ fn images_from_training_to_answers() {
     let matrix = measured["confusion"].as_array().unwrap();
     let right: u64 = (0..10).map(|i| matrix[i][i].as_u64().unwrap()).sum();
     assert!((right as f64 / 100.0 - accuracy).abs() < 1e-9);
-    // A test image as a file is what it was in the set.
+    // A test image saved as a file can be classified.
     let set = data::synthetic::digits(400, 100, 42).test;
     let file = at.join("digit.png");
     image::GrayImage::from_raw(28, 28, set.image(0).to_vec()).unwrap().save(&file).unwrap();
@@ -82,7 +82,7 @@ fn images_from_training_to_answers() {
     assert!(
         fails(at, &["predict", "runs/digits", "digits.toml"]).contains("cannot read the image digits.toml")
     );
-    // A second run moves the first one.
+    // A second run moves the first one away.
     json(at, &["train", "digits.toml", "--stop-after", "3"]);
     assert!(at.join("runs/digits.1/best.safetensors").exists());
 }

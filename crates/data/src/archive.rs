@@ -9,12 +9,12 @@ use flate2::read::MultiGzDecoder;
 
 use crate::error::{Error, Result, short};
 
-/// A gzip archive may expand to this many times its size, or to [`EXPANSION_FLOOR`] if that is more.
-/// Images and CIFAR's records hardly shrink at all; gzip's most is about 1000.
+/// A gzip archive may expand to this many times its size, or to [`EXPANSION_FLOOR`] if that is more. Images and CIFAR's records
+/// hardly compress; gzip's highest ratio is about 1000.
 const EXPANSION: u64 = 100;
 const EXPANSION_FLOOR: u64 = 64 << 20;
 
-/// Whether a file begins as a `.tar` or gzip file does.
+/// Whether a file begins like a `.tar` or gzip file.
 pub(crate) fn is_archive(path: &Path) -> Result<bool> {
     let mut head = Vec::new();
     let file = File::open(path).map_err(|source| Error::Read { path: path.into(), source })?;
@@ -22,14 +22,14 @@ pub(crate) fn is_archive(path: &Path) -> Result<bool> {
     Ok(head.starts_with(&[0x1f, 0x8b]) || head.ends_with(b"ustar"))
 }
 
-/// The contents of the archive's files, by path, as far as `limit` gives the path's most bytes.
+/// The contents of the archive's files by path, for the paths that `limit` gives a maximum size in bytes.
 ///
-/// Hidden files are left out, and a path that comes twice has its last content, as if extracted.
+/// Hidden files are left out; of several entries with one path the last counts, as when extracting.
 ///
 /// # Errors
-/// [`Error::UnsafeEntry`] for a link, a device, or a path that is absolute or leads upwards;
-/// [`Error::TooLarge`] for a file over its limit or an archive that expands beyond belief;
-/// [`Error::Archive`] where it is damaged or does not end as an archive must.
+/// [`Error::UnsafeEntry`] for a link, a device, or a path that is absolute, contains `..` or is not UTF-8;
+/// [`Error::TooLarge`] for a file over its limit or an archive that expands too far;
+/// [`Error::Archive`] if it is damaged or does not end as an archive must.
 pub(crate) fn read(path: &Path, limit: impl Fn(&str) -> Option<u64>) -> Result<BTreeMap<String, Vec<u8>>> {
     let read_error = |source| Error::Read { path: path.into(), source };
     let mut file = File::open(path).map_err(read_error)?;
@@ -64,7 +64,7 @@ pub(crate) fn read(path: &Path, limit: impl Fn(&str) -> Option<u64>) -> Result<B
     })
 }
 
-/// What stops the reading: the bytes, or what they say.
+/// Why reading stopped: the stream failed, or an entry was refused.
 enum Problem {
     Stream(io::Error),
     Found(Error),
@@ -106,7 +106,7 @@ fn collect(
     Ok(files)
 }
 
-/// The entry's path in plain form, `None` for what is no visible file, or what is wrong with it.
+/// The entry's path without empty and `.` parts, `None` for directories, hidden files and pax headers, or what is wrong with it.
 fn check(entry: &tar::Entry<'_, Guard>, raw: &str) -> Result<Option<String>, &'static str> {
     let kind = entry.header().entry_type();
     if kind.is_pax_global_extensions() {
@@ -132,7 +132,7 @@ fn check(entry: &tar::Entry<'_, Guard>, raw: &str) -> Result<Option<String>, &'s
     Ok((!hidden && !kind.is_dir()).then(|| parts.join("/")))
 }
 
-/// Passes bytes on up to a limit, and counts the zeros at the end.
+/// Passes bytes through up to a limit, and counts the zeros at the end.
 struct Guard {
     input: Box<dyn Read>,
     left: u64,

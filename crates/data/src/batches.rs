@@ -14,7 +14,7 @@ use crate::source::Source;
 /// use std::sync::Arc;
 /// use data::{BatchOptions, Batches, Examples, Source};
 ///
-/// /// The numbers below 10, of which a batch is the sum.
+/// /// The numbers below 10; a batch is their sum.
 /// struct Sums;
 ///
 /// impl Examples for Sums {
@@ -58,20 +58,20 @@ pub trait Examples {
 pub struct BatchOptions {
     /// Examples a batch.
     pub batch: usize,
-    /// Whether each epoch has an order of its own, if there is no sampler.
+    /// Whether each epoch has its own random order; unused with a sampler.
     pub shuffle: bool,
     /// Which examples an epoch has, and in what order; every one once if not given.
     pub sampler: Option<Sampler>,
     /// Whether a last batch with fewer examples is left out.
     pub drop_last: bool,
-    /// What order is drawn from, together with the epoch.
+    /// The seed of the order, together with the epoch.
     pub seed: u64,
-    /// The examples of this many batches are sorted by length, so that little padding is needed, and cut into batches, which come in
-    /// random order but for one with fewer examples; 0 leaves the order as it is. 50 to 100 keep batches nearly as random as
-    /// without.
+    /// Sorts the examples of this many batches at a time by length before cutting them into batches, so that little padding is
+    /// needed; the batches come in random order, except for a smaller last one. 0 keeps the order as it is; with 50 to 100,
+    /// batches are nearly as random.
     pub bucket: usize,
-    /// How many batches a thread makes ahead; with 0 each is made when it is asked for, which is faster where that
-    /// takes less than a hand-over, about 7 microseconds.
+    /// How many batches a thread makes ahead. 0 makes each on demand, which is faster if making one takes less than passing it
+    /// between threads, about 7 microseconds.
     pub prefetch: usize,
 }
 
@@ -119,8 +119,8 @@ impl<E: Examples> Batches<E> {
     /// Batches of `examples`.
     ///
     /// # Errors
-    /// [`Error::Options`] where there are no examples, the sampler draws nothing or what is not there, or a batch is 0 or (with
-    /// `drop_last`) more than an epoch's examples.
+    /// [`Error::Options`] if there are no examples, the sampler draws nothing or examples that do not exist, or a batch is 0 or
+    /// (with `drop_last`) more than an epoch's examples.
     pub fn new(examples: Arc<E>, options: BatchOptions) -> Result<Batches<E>> {
         let all = 0..examples.len();
         let sampler = match options.sampler.clone() {

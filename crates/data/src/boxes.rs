@@ -1,4 +1,4 @@
-//! Boxes by their corners: what there is to detect, what was detected, and how much two of them have in common.
+//! Boxes by their corners: objects, detections, and the overlap of two boxes.
 
 /// A box by its corners, `[left, top, right, bottom]`.
 pub type Corners = [f32; 4];
@@ -11,14 +11,14 @@ pub struct Detection {
     pub score: f32,
 }
 
-/// What there is.
+/// An object to detect: the ground truth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Object {
     pub corners: Corners,
     pub class: u32,
 }
 
-/// Width times height, 0 of an empty box.
+/// Width times height; 0 for an empty box.
 pub fn box_area(corners: Corners) -> f64 {
     let [left, top, right, bottom] = corners.map(f64::from);
     (right - left).max(0.0) * (bottom - top).max(0.0)

@@ -1,7 +1,7 @@
 //! Keeps decoded data sets on disk, so that the next run starts at once.
 //!
-//! A file holds the key of what was decoded (the source's path, size and time), the data set, and a checksum.
-//! Anything amiss with it counts as not cached: a cache can make loading faster but never make it fail.
+//! A file holds the key of what was decoded (the source's path, size and time), the data set, and a checksum. A file with
+//! anything wrong counts as not cached: a cache never makes loading fail.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -48,7 +48,7 @@ impl Cache {
         self.directory.as_deref()
     }
 
-    /// What was kept of `files` for `source`, else what `decode` makes, which is then kept.
+    /// The cached data set of `source` and its `files`, else the result of `decode`, which is then cached.
     pub(crate) fn get_or(
         &self,
         source: &Path,
@@ -134,7 +134,7 @@ fn read(path: &Path, key: &str) -> io::Result<Dataset> {
     Ok(Dataset { train, test, source })
 }
 
-/// Hashes what goes through, and knows how much is left to come.
+/// Hashes the bytes that pass through, and counts those left.
 struct Checked<S> {
     inner: S,
     hash: Hasher,

@@ -1,7 +1,7 @@
 //! CIFAR-10 and CIFAR-100 in their published binary form.
 //!
-//! A record is the label bytes (one for CIFAR-10; coarse, then fine for CIFAR-100, of which the fine one counts)
-//! and 3072 bytes of pixels `[3, 32, 32]`. A file may hold any positive number of whole records.
+//! A record is the label bytes (one for CIFAR-10; coarse, then fine for CIFAR-100, of which the fine one is used) and 3072 bytes
+//! of pixels `[3, 32, 32]`. A file may hold any positive number of whole records.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,7 +28,7 @@ struct Format {
     names: &'static str,
     /// What a record's label bytes are and how many values each has; the last is the class.
     labels: &'static [(&'static str, usize)],
-    /// The class names where their file is missing; without any, the file must be there.
+    /// The class names if their file is missing; `None` if that file is required.
     classes: Option<[&'static str; 10]>,
 }
 
@@ -80,9 +80,8 @@ impl Format {
 /// `.tar.gz`. Images are `[3, 32, 32]`.
 ///
 /// # Errors
-/// [`Error::UnknownFormat`] where the path has none of the files; [`Error::MissingFile`],
-/// [`Error::PartialRecord`], [`Error::LabelRange`] and [`Error::ClassNames`] where they are not as published; and
-/// whatever reading meets.
+/// [`Error::UnknownFormat`] if the path has none of the files; [`Error::MissingFile`], [`Error::PartialRecord`],
+/// [`Error::LabelRange`] and [`Error::ClassNames`] if they are not as published; and errors of reading.
 pub fn read(path: impl AsRef<Path>) -> Result<Dataset> {
     let path = path.as_ref();
     let files = if path.is_dir() { read_directory(path)? } else { archive::read(path, limit)? };
@@ -118,7 +117,7 @@ fn base_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// Decodes what was found at `path`: `None` if no file of records is among it.
+/// Decodes the `files` found at `path`: `None` if none of them has records.
 pub(crate) fn from_files(path: &Path, files: BTreeMap<String, Vec<u8>>) -> Result<Option<Dataset>> {
     let mut files: BTreeMap<&str, &Vec<u8>> =
         files.iter().map(|(path, bytes)| (base_name(path), bytes)).collect();

@@ -12,24 +12,24 @@ use crate::images::MAX_PIXEL_BYTES;
 /// The most pixels on a side.
 const MAX_SIDE: u32 = 8192;
 
-/// An image may have this many times the bytes of its file, or [`EXPANSION_FLOOR`] if that is more. Deflate's most is 1032; a JPEG of
-/// nothing could go beyond.
+/// An image may have this many times the bytes of its file, or [`EXPANSION_FLOOR`] if that is more. Deflate's highest ratio is
+/// 1032; only a blank JPEG could exceed it.
 const EXPANSION: u64 = 1100;
 const EXPANSION_FLOOR: u64 = 64 << 20;
 
 /// The most bytes that a decoder may take for an image.
 const MAX_DECODER: u64 = 256 << 20;
 
-/// Images are decoded in parallel in pieces of about this many bytes, so that those behind a header that lies cost nothing.
+/// Images are decoded in parallel in pieces of about this many bytes, so that little is allocated before a false header is found.
 const PIECE: usize = 256 << 20;
 
-/// An image file: what to call it in errors, and where its bytes come from.
+/// An image file: its name in errors, and the source of its bytes.
 pub(crate) struct Item<'a, T> {
     pub(crate) name: String,
     pub(crate) image: &'a T,
 }
 
-/// Decodes all of `items`, of which there must be at least one, to `[N, 3, H, W]`; also gives `[3, H, W]`.
+/// Decodes `items`, at least one, to pixels `[N, 3, H, W]`; also returns the shape `[3, H, W]`.
 ///
 /// The first image sets the size. Of several errors, the first item's is reported.
 pub(crate) fn decode_all<T: Sync>(

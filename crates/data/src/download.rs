@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
-/// A published file: where it is, and what tells that it is the one.
+/// A published file: its address, size and checksum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
     /// `https://` or `http://`; its last part names the file on disk.
@@ -33,9 +33,9 @@ impl Published {
     }
 }
 
-/// Downloads `file` into `directory` unless it is there, and gives its path. A progress bar shows on terminals.
+/// Downloads `file` into `directory` unless a file of its name and size is there, and returns its path. Terminals show a progress bar.
 ///
-/// The file takes its name only when it is whole and checked; before, and after any error, nothing is left.
+/// The file appears under its name only when it is complete and checked; an error leaves nothing.
 ///
 /// ```no_run
 /// # fn main() -> data::Result<()> {
@@ -47,8 +47,8 @@ impl Published {
 /// ```
 ///
 /// # Errors
-/// [`Error::Download`] where the server cannot be reached, refuses or breaks off; [`Error::NotPublished`] where
-/// size or checksum differ; [`Error::Write`] where the directory cannot be written.
+/// [`Error::Download`] if the server cannot be reached, refuses or breaks off; [`Error::NotPublished`] where
+/// size or checksum differ; [`Error::Write`] if the directory cannot be written.
 pub fn fetch(file: &Published, directory: impl AsRef<Path>) -> Result<PathBuf> {
     let directory = directory.as_ref();
     let failed = |reason: String| Error::Download { url: file.url.clone(), reason };
@@ -73,7 +73,7 @@ pub fn fetch(file: &Published, directory: impl AsRef<Path>) -> Result<PathBuf> {
         .build()
         .into();
     let response = agent.get(&file.url).call().map_err(|error| failed(error.to_string()))?;
-    // One byte more than there should be shows that there is too much.
+    // Reads up to one byte more than expected, to notice a file that is too long.
     let mut body = response.into_body().into_reader().take(file.bytes.saturating_add(1));
     let (mut hash, mut received, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 16]);
     let bar = progress(file.bytes, name);

@@ -1,9 +1,9 @@
-//! Random numbers on the host that depend on what they are for, not on who asked before.
+//! Random numbers on the host that depend on their purpose alone, not on draws for others.
 
 use chacha20::ChaCha8Rng;
 use chacha20::rand_core::{Rng, SeedableRng};
 
-/// What a stream of numbers is for: streams of different use never meet.
+/// The purpose of a stream of numbers: streams of different uses are independent.
 #[derive(Clone, Copy)]
 pub(crate) enum Use {
     Shuffle = 1,
@@ -21,8 +21,8 @@ pub(crate) enum Use {
     Glyphs = 13,
 }
 
-/// Random numbers of ChaCha8: a function of seed, epoch and item, whoever asks for them and when, the same on every version, platform
-/// and thread. Those of another seed, epoch or item are independent.
+/// Random numbers of ChaCha8: a function of seed, epoch and item alone, the same on every version, platform and thread. Streams
+/// of other seeds, epochs or items are independent.
 ///
 /// ```
 /// use data::Draws;
@@ -41,12 +41,12 @@ pub struct Draws {
 }
 
 impl Draws {
-    /// The numbers of item `index` in `epoch`: for augmenting it, or of any stream that two numbers tell from others.
+    /// The numbers of item `index` in `epoch`: for augmenting it, or for any stream that two numbers identify.
     pub fn new(seed: u64, epoch: usize, index: u32) -> Draws {
         Draws::at(0, seed, epoch, index)
     }
 
-    /// The numbers of what is done to an item at `place` of a list, so that one change does not move the next one's numbers.
+    /// The numbers for the change at `place` of an item's list, so that one change does not affect the numbers of the next.
     pub(crate) fn at(place: usize, seed: u64, epoch: usize, index: u32) -> Draws {
         Draws::stream(seed, Use::Augment, epoch as u64, u64::from(index) | (place as u64) << 32)
     }
@@ -60,7 +60,7 @@ impl Draws {
         Draws { seed, epoch, item, rng: ChaCha8Rng::from_seed(key) }
     }
 
-    /// Whether the item's turn has come: random in the first epoch, and the other way in every next.
+    /// Whether the item is chosen: at random in the first epoch, then alternating from epoch to epoch.
     pub(crate) fn alternates(&self) -> bool {
         let index = self.item & u64::from(u32::MAX);
         let first = Draws::stream(self.seed, Use::Flip, 0, index).bits() >> 31 == 1;
@@ -108,13 +108,13 @@ impl Draws {
     /// ```
     ///
     /// # Panics
-    /// Where there are none.
+    /// If there are none.
     #[track_caller]
     pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
         &items[self.below(items.len() as u32) as usize]
     }
 
-    /// Brings the items, fewer than 2^32, into a random order (Fisher-Yates).
+    /// Shuffles the items, fewer than 2^32 (Fisher-Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for i in (1..items.len()).rev() {
             items.swap(i, self.below(i as u32 + 1) as usize);
@@ -129,7 +129,7 @@ impl Draws {
     /// ```
     ///
     /// # Panics
-    /// When no weight is above 0, or their sum is not finite.
+    /// If no weight is above 0, or their sum is not finite.
     #[track_caller]
     pub fn weighted(&mut self, weights: &[f64]) -> usize {
         let sum: f64 = weights.iter().sum();
@@ -139,14 +139,14 @@ impl Draws {
             left -= weight;
             left < 0.0
         });
-        // Rounding may leave a little after the last.
+        // Rounding may leave a remainder after the last weight.
         passed.or(weights.iter().rposition(|&weight| weight > 0.0)).unwrap_or(0)
     }
 
     /// An index with probabilities `softmax(logits)`.
     ///
     /// # Panics
-    /// When there are none, or the largest is not finite.
+    /// If there are none, or the largest is not finite.
     #[track_caller]
     pub fn categorical(&mut self, logits: &[f32]) -> usize {
         let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -154,13 +154,14 @@ impl Draws {
         self.weighted(&weights)
     }
 
-    /// Of the beta distribution of `a` and `b` above 0, as the posterior of a probability after `a - 1` successes and `b - 1` failures.
+    /// Draws from the beta distribution of `a` and `b`, both above 0: the posterior of a probability after `a - 1` successes and
+    /// `b - 1` failures, from a uniform prior.
     pub fn beta(&mut self, a: f64, b: f64) -> f64 {
         let (x, y) = (self.log_gamma(a), self.log_gamma(b));
         1.0 / (1.0 + (y - x).exp())
     }
 
-    /// `count` weights that sum to 1, of the symmetric Dirichlet distribution of `concentration` above 0.
+    /// `count` weights that sum to 1, drawn from the symmetric Dirichlet distribution of `concentration` above 0.
     ///
     /// ```
     /// let weights = data::Draws::new(42, 0, 7).dirichlet(0.5, 3);
@@ -174,10 +175,10 @@ impl Draws {
         weights.iter().map(|weight| weight / sum).collect()
     }
 
-    /// The logarithm of a gamma variable of rate 1 (Marsaglia and Tsang 2000, "A simple method for generating gamma
-    /// variables"), as those of small concentrations are too small for floats.
+    /// The logarithm of a gamma variable of rate 1 (Marsaglia and Tsang 2000, "A simple method for generating gamma variables"):
+    /// variables of small concentrations underflow.
     fn log_gamma(&mut self, concentration: f64) -> f64 {
-        // The method is for concentrations of at least 1; a power of a uniform number takes its result to a smaller one.
+        // The method needs a concentration of at least 1: it draws for one more, and a power of a uniform number corrects the result.
         let power = (1.0 - self.unit()).ln() / concentration;
         let d = concentration + 1.0 - 1.0 / 3.0;
         loop {

@@ -16,10 +16,10 @@ use crate::draws::Draws;
 /// What words may be replaced by.
 pub type Synonyms = BTreeMap<String, Vec<String>>;
 
-/// How much of a sentence changes. Each of the four operations is as likely as the others.
+/// How much of a sentence changes. All four operations are equally likely.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Eda {
-    /// The share of words that are replaced, inserted (a synonym of a word) or swapped: at least one of each.
+    /// The share of words that are replaced, inserted (as synonyms) or swapped; at least one word.
     pub alpha: f32,
     /// The probability for each word to be deleted.
     pub p: f32,
@@ -33,7 +33,7 @@ impl Default for Eda {
 }
 
 impl Eda {
-    /// Does one random operation to the words of a sentence.
+    /// Applies one random operation to the words of a sentence.
     pub fn apply<'a>(&self, words: &[&'a str], synonyms: &'a Synonyms, draws: &mut Draws) -> Vec<&'a str> {
         let count = ((self.alpha * words.len() as f32) as usize).max(1);
         match draws.below(4) {
@@ -45,7 +45,7 @@ impl Eda {
     }
 }
 
-/// Replaces up to `count` different words that have synonyms, each everywhere by the same random one.
+/// Replaces up to `count` different words that have synonyms, all occurrences of a word by the same random synonym.
 pub fn replace<'a>(
     words: &[&'a str],
     count: usize,
@@ -65,7 +65,7 @@ pub fn replace<'a>(
     words
 }
 
-/// Inserts `count` times, at a random place, a random synonym of a random word that has any.
+/// Inserts at a random place a random synonym of a random word that has any, `count` times.
 pub fn insert<'a>(
     words: &[&'a str],
     count: usize,
@@ -97,7 +97,7 @@ pub fn swap<'a>(words: &[&'a str], count: usize, draws: &mut Draws) -> Vec<&'a s
     words
 }
 
-/// Deletes each word with probability `p`, but leaves one of them.
+/// Deletes each word with probability `p`, but keeps at least one.
 pub fn delete<'a>(words: &[&'a str], p: f32, draws: &mut Draws) -> Vec<&'a str> {
     let left: Vec<&str> = words.iter().copied().filter(|_| !draws.happens(p)).collect();
     if left.is_empty() { pick(words, draws).into_iter().collect() } else { left }

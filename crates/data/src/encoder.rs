@@ -8,14 +8,14 @@ use crate::table::{Column, Table};
 /// How categories become numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// A feature for each name: 1 for the cell's, 0 for all others; all 0 for a cell that is missing or was not learned.
+    /// One feature per name: 1 for the cell's name, 0 for the others; all 0 if the cell is missing or its name was not learned.
     OneHot,
-    /// One feature: the name's place from 1 on, as the rows of an embedding; 0 for a cell that is missing or was not learned.
+    /// One feature: the name's index from 1 on, as the rows of an embedding; 0 if the cell is missing or its name was not learned.
     Codes,
 }
 
-/// Makes features `[N, F]` of tables' columns. Numbers stay as they are, NaN where missing; names of categories are learned
-/// from the rows to learn from.
+/// Makes features `[N, F]` from columns of tables. Numbers stay as they are, NaN if missing; names of categories are learned from
+/// training rows.
 ///
 /// ```
 /// use data::{Encoder, Encoding, Table, TableOptions};
@@ -33,7 +33,7 @@ pub enum Encoding {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoder {
-    /// Names of columns, and of the categories of those that have some, in alphabetical order.
+    /// Columns' names, each with the names of its categories in alphabetical order if it has categories.
     columns: Vec<(String, Option<Vec<String>>)>,
     encoding: Encoding,
 }
@@ -42,7 +42,7 @@ impl Encoder {
     /// Learns the names in `rows` of the columns called `features`.
     ///
     /// # Errors
-    /// [`Error::Table`] where there is no such row or column, or no columns are asked for.
+    /// [`Error::Table`] if a row or column does not exist, or `features` is empty.
     pub fn fit(table: &Table, rows: &[usize], features: &[&str], encoding: Encoding) -> Result<Encoder> {
         if let Some(row) = rows.iter().find(|&&row| row >= table.rows()) {
             return Err(Error::Table(format!("no row {row}: there are {}", table.rows())));
@@ -74,10 +74,10 @@ impl Encoder {
         self.columns.iter().flat_map(one).collect()
     }
 
-    /// The features of all rows, `[N, F]`, of the table that was learned from or another one with such columns.
+    /// The features of all rows, `[N, F]`, of the table that was learned from or another one with the same columns.
     ///
     /// # Errors
-    /// [`Error::Table`] where a column is missing or not of the kind that was learned, [`Error::Matrix`] where there are no
+    /// [`Error::Table`] if a column is missing or not of the kind that was learned, [`Error::Matrix`] if there are no
     /// features, [`Error::TooLarge`] for more than 16 GiB of them.
     pub fn transform(&self, table: &Table) -> Result<Matrix> {
         let width = self.columns.iter().map(|(_, names)| self.width(names)).sum::<usize>();

@@ -15,7 +15,7 @@ pub(crate) fn short(text: &str) -> String {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system refused a file or directory.
+    /// The operating system refused to read a file or directory.
     #[error("cannot read {}: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
 
@@ -52,7 +52,7 @@ pub enum Error {
     )]
     LabelRange { file: String, record: usize, offset: usize, kind: &'static str, label: u32, classes: usize },
 
-    /// An IDX file is not what its header or its place says.
+    /// An IDX file does not match its header or its name.
     #[error("{file}: {problem}; download the file again")]
     Idx { file: String, problem: String },
 
@@ -68,11 +68,11 @@ pub enum Error {
     #[error("{}: entry {entry:?} {problem}; repack the archive with plain files only", archive.display())]
     UnsafeEntry { archive: PathBuf, entry: String, problem: &'static str },
 
-    /// Something is larger than what is read into memory.
+    /// Something is larger than the limit for reading into memory.
     #[error("{what} is larger than the limit of {limit} bytes; split it or make it smaller")]
     TooLarge { what: String, limit: u64 },
 
-    /// An image lies where no label can be told from its path.
+    /// An image's path does not give its label.
     #[error("{file}: expected SPLIT/CLASS/FILE with SPLIT one of train, test, val, valid; move or remove it")]
     Layout { file: String },
 
@@ -110,7 +110,7 @@ pub enum Error {
     #[error("image set: {0}")]
     ImageSet(String),
 
-    /// Options that no loader can follow.
+    /// Invalid options of a loader.
     #[error("loader options: {0}")]
     Options(String),
 
@@ -126,7 +126,7 @@ pub enum Error {
     #[error("examples: {0}")]
     Examples(String),
 
-    /// A matrix whose parts do not fit together, or with numbers that cannot be worked with.
+    /// A matrix whose parts do not fit together, or with unusable numbers.
     #[error("matrix: {0}")]
     Matrix(String),
 
@@ -134,30 +134,30 @@ pub enum Error {
     #[error("{file}, line {line}{}: {problem}", column.as_ref().map_or(String::new(), |c| format!(", column {c:?}")))]
     Csv { file: String, line: u64, column: Option<String>, problem: String },
 
-    /// A Parquet file is damaged, or holds what is not read here.
+    /// A Parquet file is damaged, or has contents that are not supported.
     #[cfg(feature = "parquet")]
     #[error("{file}{}: {problem}", column.as_ref().map_or(String::new(), |c| format!(", column {c:?}")))]
     Parquet { file: String, column: Option<String>, problem: String },
 
-    /// A table has not the column, or the column not the values, that are asked for.
+    /// A table lacks a requested column, or the column lacks the requested values.
     #[error("table: {0}")]
     Table(String),
 
-    /// A NumPy file is damaged or holds what is not read here. `file` names the array in an archive, too.
+    /// A NumPy file is damaged or has contents that are not supported. For an archive, `file` also names the array.
     #[error("{file}: {problem}")]
     Npy { file: String, problem: String },
 
-    /// A WAV file is damaged or holds what is not read here.
+    /// A WAV file is damaged or has contents that are not supported.
     #[cfg(feature = "audio")]
     #[error("{file}: {problem}")]
     Wav { file: String, problem: String },
 
-    /// A signal, or what should be done to it, that no features can be made of.
+    /// An invalid signal, or invalid settings for processing one.
     #[cfg(feature = "audio")]
     #[error("audio: {0}")]
     Audio(String),
 
-    /// A text that no characters can be learned from.
+    /// An invalid text or vocabulary.
     #[error("text: {0}")]
     Text(String),
 
@@ -166,7 +166,7 @@ pub enum Error {
     #[error("{what}: {problem}")]
     Tokenizer { what: String, problem: String },
 
-    /// A download failed on its way.
+    /// A download failed.
     #[cfg(feature = "download")]
     #[error("cannot download {url}: {reason}; check the connection or download the file by hand")]
     Download { url: String, reason: String },

@@ -21,14 +21,13 @@ const MAX_FILE: u64 = 64 << 20;
 /// Reads image folders from a directory or a `.tar`, `.tar.gz` or `.tgz` archive, in which they may lie below one
 /// common directory.
 ///
-/// Images become `[3, H, W]`: grey ones are repeated over the channels, and transparency is dropped. Classes are
-/// the sorted directory names; images come in the order of their paths. Hidden files and files of other types
-/// are passed over.
+/// Images become `[3, H, W]`: grey ones are repeated over the channels, and transparency is dropped. Classes are the sorted
+/// directory names; images come in the order of their paths. Hidden files and files of other types are skipped.
 ///
 /// # Errors
-/// [`Error::UnknownFormat`] where there are no image files at all; [`Error::Layout`], [`Error::EmptySplit`],
-/// [`Error::ClassMismatch`], [`Error::MixedSizes`] and [`Error::Image`] where they are not as they must be;
-/// [`Error::Archive`], [`Error::UnsafeEntry`] and [`Error::TooLarge`] for archives; and whatever reading meets.
+/// [`Error::UnknownFormat`] if there are no image files at all; [`Error::Layout`], [`Error::EmptySplit`],
+/// [`Error::ClassMismatch`], [`Error::MixedSizes`] and [`Error::Image`] if they do not form a data set; [`Error::Archive`],
+/// [`Error::UnsafeEntry`] and [`Error::TooLarge`] for archives; and errors of reading.
 pub fn read(path: impl AsRef<Path>) -> Result<Dataset> {
     let path = path.as_ref();
     let dataset = if path.is_dir() {
@@ -45,7 +44,7 @@ pub(crate) fn limit(path: &str) -> Option<u64> {
     ["jpg", "jpeg", "png"].iter().any(|image| extension.eq_ignore_ascii_case(image)).then_some(MAX_FILE)
 }
 
-/// The images in a directory's splits by their paths inside of it.
+/// The images in a directory's splits, by their paths relative to it.
 pub(crate) fn list(root: &Path) -> Result<BTreeMap<String, PathBuf>> {
     let mut images = BTreeMap::new();
     for split in TEST_SPLITS.into_iter().chain(["train"]) {

@@ -1,6 +1,6 @@
 //! Rows divided several times, for cross-validation: each [`Fold`] learns from some rows and measures on others.
 //!
-//! The divisions are scikit-learn's; without a seed they are the same row by row.
+//! The divisions are scikit-learn's; without a seed, they equal it row by row.
 //!
 //! ```
 //! let folds = data::folds::k_fold(5, 2, None)?;
@@ -66,7 +66,7 @@ pub fn stratified<T: Ord>(labels: &[T], folds: usize, seed: Option<u64>) -> Resu
     let mut fold_of = vec![0; labels.len()];
     let mut start = 0;
     for rows in &strata {
-        // Label after label, places go to the folds in turn; so much of a label is a fold's.
+        // Places, counted label after label, go to the folds in turn, which gives the number of a label's rows in each fold.
         let mut places: Vec<usize> = (start..start + rows.len()).map(|place| place % folds).collect();
         places.sort_unstable();
         if let Some(draws) = &mut draws {
@@ -92,7 +92,7 @@ pub fn stratified<T: Ord>(labels: &[T], folds: usize, seed: Option<u64>) -> Resu
 pub fn grouped<T: Ord>(groups: &[T], folds: usize) -> Result<Vec<Fold>> {
     let mut members = members(groups);
     check(folds, members.len(), "groups")?;
-    members.reverse(); // of groups of one size, the last one comes first
+    members.reverse(); // of groups of equal size, the last one comes first
     members.sort_by_key(|rows| Reverse(rows.len()));
     let (mut sizes, mut fold_of) = (vec![0; folds], vec![0; groups.len()]);
     for rows in members {

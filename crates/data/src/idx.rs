@@ -16,15 +16,15 @@ use crate::images::{Dataset, ImageSet, MAX_PIXEL_BYTES};
 /// The type of unsigned bytes.
 const BYTES: u8 = 0x08;
 
-/// The splits' names in front of `-images-idx3-ubyte` and `-labels-idx1-ubyte`.
+/// The prefixes of `-images-idx3-ubyte` and `-labels-idx1-ubyte`, by split.
 const SPLITS: [&str; 2] = ["train", "t10k"];
 
-/// Reads a directory of the four published files, gzipped (`.gz`) or not. Images are `[1, H, W]`; classes are called by
-/// their numbers, ten or as many as the labels need.
+/// Reads a directory of the four published files, gzipped (`.gz`) or not. Images are `[1, H, W]`; classes are named by their
+/// numbers, and there are ten or as many as the labels need.
 ///
 /// # Errors
-/// [`Error::MissingFile`], [`Error::Idx`] where a file is cut, too long or of another type, [`Error::ImageSet`] where images
-/// and labels do not fit together, and whatever reading meets.
+/// [`Error::MissingFile`], [`Error::Idx`] if a file is cut, too long or of another type, [`Error::ImageSet`] if images and labels
+/// do not fit together, and errors of reading.
 pub fn read(directory: impl AsRef<Path>) -> Result<Dataset> {
     let directory = directory.as_ref();
     let [train, test] = SPLITS.map(|split| -> Result<_> {
@@ -79,7 +79,7 @@ fn values(path: &Path, rank: usize) -> Result<(Vec<usize>, Vec<u8>)> {
         what: format!("{}, {dims:?},", path.display()),
         limit: MAX_PIXEL_BYTES,
     })?;
-    // Grows as bytes arrive: a header may claim what the file does not have.
+    // Grows as bytes arrive: a header may claim more than the file has.
     let mut bytes = vec![];
     let read =
         input.take(count + 1).read_to_end(&mut bytes).map_err(|e| damaged(format!("it is damaged: {e}")))?;

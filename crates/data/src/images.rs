@@ -18,7 +18,7 @@ pub struct Dataset {
     pub source: String,
 }
 
-/// Labelled images of one shape: pixels `[N, C, H, W]` as `u8`, one label and so one class name each.
+/// Labelled images of one shape: pixels `[N, C, H, W]` as `u8`, with a label each that is the index of a class name.
 ///
 /// ```
 /// # fn main() -> data::Result<()> {
@@ -42,7 +42,7 @@ impl ImageSet {
     /// Builds a set from `pixels` `[N, C, H, W]`, `labels` `[N]`, class names and the shape `[C, H, W]`.
     ///
     /// # Errors
-    /// [`Error::ImageSet`] where an extent is 0, the pixels are not N images or a label names no class.
+    /// [`Error::ImageSet`] if an extent is 0, the pixels are not N images or a label has no class.
     pub fn new(
         pixels: Vec<u8>,
         labels: Vec<u32>,
@@ -106,7 +106,7 @@ impl ImageSet {
     /// The pixels of image `i`, `[C, H, W]`.
     ///
     /// # Panics
-    /// Where `i` is not below [`len`](Self::len).
+    /// If `i` is not below [`len`](Self::len).
     pub fn image(&self, i: usize) -> &[u8] {
         let size = self.shape.iter().product::<usize>();
         &self.pixels[i * size..(i + 1) * size]
@@ -115,7 +115,7 @@ impl ImageSet {
     /// The images at `indices`, in that order: a range, or any list, also with repeats.
     ///
     /// # Errors
-    /// [`Error::ImageSet`] where an index is not below [`len`](Self::len).
+    /// [`Error::ImageSet`] if an index is not below [`len`](Self::len).
     pub fn subset(&self, indices: impl IntoIterator<Item = usize>) -> Result<ImageSet> {
         let (mut pixels, mut labels) = (Vec::new(), Vec::new());
         for i in indices {
@@ -128,8 +128,8 @@ impl ImageSet {
         ImageSet::new(pixels, labels, self.classes.clone(), self.shape)
     }
 
-    /// The images at a smaller size: each pixel the mean of `factor` x `factor`, rounded up. What is left over at the right and below is cut
-    /// off.
+    /// The images at a smaller size: each pixel is the mean of `factor` x `factor`, rounded up. Pixels left over at the right and
+    /// the bottom are cut off.
     ///
     /// ```
     /// use data::ImageSet;
@@ -140,7 +140,7 @@ impl ImageSet {
     /// ```
     ///
     /// # Errors
-    /// [`Error::ImageSet`] where nothing would be left.
+    /// [`Error::ImageSet`] if nothing would be left.
     pub fn average_pooled(&self, factor: usize) -> Result<ImageSet> {
         let [channels, height, width] = self.shape;
         if factor == 0 || height < factor || width < factor {
@@ -182,7 +182,7 @@ impl ImageSet {
     }
 }
 
-/// What to subtract from each channel's pixels, scaled to 0..1, and then divide them by: `(p / 255 - mean) / std`.
+/// The normalisation of pixels by channel, after scaling them to 0..1: `(p / 255 - mean) / std`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Normalize {
     /// `[C]`

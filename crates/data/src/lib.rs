@@ -1,6 +1,5 @@
-//! Labelled images for training: reading, caching, augmenting and batching them; texts, cut into windows; tables as features and
-//! targets; NumPy's files; and rows divided, drawn and scaled. Images, texts and sounds (feature `audio`) are changed at random
-//! for training.
+//! Data for training: labelled images, read, cached, augmented and batched; texts, cut into windows; tables as features and
+//! targets; NumPy's files; splits, samplers and scalers. Images, texts and sounds (feature `audio`) can be augmented.
 //!
 //! ```
 //! # fn main() -> data::Result<()> {

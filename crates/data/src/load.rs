@@ -1,4 +1,4 @@
-//! Finds out what a path holds, and reads it.
+//! Detects the format of a path, and reads it.
 
 use std::fs;
 use std::path::Path;
@@ -8,9 +8,9 @@ use crate::error::{Error, Result};
 use crate::images::Dataset;
 use crate::{archive, cifar, folder, idx};
 
-/// Reads the data set at `path`: CIFAR-10 or CIFAR-100 in binary form ([`cifar`]) or image folders ([`folder`]),
-/// in a directory or a `.tar`, `.tar.gz` or `.tgz` archive, or a directory of MNIST's files ([`idx`]). What takes decoding is
-/// kept in the default [`Cache`].
+/// Reads the data set at `path`: CIFAR-10 or CIFAR-100 in binary form ([`cifar`]) or image folders ([`folder`]), in a directory
+/// or a `.tar`, `.tar.gz` or `.tgz` archive, or a directory of MNIST's files ([`idx`]). Data sets that take decoding are kept in
+/// the default [`Cache`].
 ///
 /// # Errors
 /// [`Error::UnknownFormat`], which says what was looked for, and the readers' errors.
@@ -23,7 +23,7 @@ pub fn load(path: impl AsRef<Path>) -> Result<Dataset> {
     load_with(path, &Cache::default())
 }
 
-/// [`load`] with a cache of one's own.
+/// [`load`] with a given cache.
 ///
 /// # Errors
 /// As [`load`].

@@ -14,17 +14,17 @@ use crate::sampler::Sampler;
 pub struct LoaderOptions {
     /// Images a batch.
     pub batch: usize,
-    /// Whether each epoch has an order of its own, if there is no sampler.
+    /// Whether each epoch has its own random order; unused with a sampler.
     pub shuffle: bool,
     /// Which images an epoch has, and in what order; every one once if not given.
     pub sampler: Option<Sampler>,
     /// Whether a last batch with fewer images is left out.
     pub drop_last: bool,
-    /// What order and augmentation are drawn from, together with the epoch.
+    /// The seed of order and augmentation, together with the epoch.
     pub seed: u64,
-    /// What is done to each image, one after the other.
+    /// The changes of each image, applied in order.
     pub augment: Vec<Augment>,
-    /// What brings the pixels to mean 0 and standard deviation 1.
+    /// Brings the pixels to mean 0 and standard deviation 1.
     pub normalize: Normalize,
     /// How many batches are made ahead.
     pub prefetch: usize,
@@ -53,7 +53,7 @@ impl LoaderOptions {
 
 /// A stack of images ready for a network.
 ///
-/// A dropped batch gives its memory back to its loader, which fills it again.
+/// Dropping a batch returns its memory to its loader for reuse.
 #[derive(Debug)]
 pub struct Batch {
     /// Normalised pixels, `[B, C, H, W]`.
@@ -97,7 +97,7 @@ pub struct Loader {
     set: Arc<ImageSet>,
     options: Arc<LoaderOptions>,
     sampler: Sampler,
-    /// What augmentation sees outside of an image: the mean pixel, `[C]`.
+    /// The fill colour outside of an image for augmentation: the mean pixel, `[C]`.
     fill: Arc<[u8]>,
     pool: Arc<Pool>,
 }
@@ -106,9 +106,9 @@ impl Loader {
     /// A loader of the images in `set`.
     ///
     /// # Errors
-    /// [`Error::Options`] where the set is empty, the sampler draws nothing or what is not in it, a batch is 0 or (with `drop_last`) more
-    /// than an epoch's images, an augmentation does not fit the images (padding must be below their sides) or has no meaning, or
-    /// `normalize` is not C finite numbers with `std` above 0.
+    /// [`Error::Options`] if the set is empty, the sampler draws nothing or images that do not exist, a batch is 0 or (with
+    /// `drop_last`) more than an epoch's images, an augmentation has invalid settings or does not fit the images (padding must be
+    /// below their sides), or `normalize` is not C finite numbers with `std` above 0.
     pub fn new(set: Arc<ImageSet>, options: LoaderOptions) -> Result<Loader> {
         let channels = set.shape()[0];
         let LoaderOptions { batch, drop_last, normalize: Normalize { mean, std }, .. } = &options;
@@ -177,7 +177,7 @@ impl Loader {
     /// A thread makes them ahead of their use. Dropping the iterator stops it.
     ///
     /// # Panics
-    /// The iterator passes a panic of that thread on.
+    /// The iterator propagates a panic of that thread.
     pub fn epoch(&self, epoch: usize) -> impl Iterator<Item = Batch> + Send + use<> {
         self.epoch_from(epoch, 0)
     }

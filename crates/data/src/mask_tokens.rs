@@ -2,7 +2,7 @@
 
 use crate::draws::Draws;
 
-/// Marks a token that is not to be predicted; what a cross-entropy ignores by default.
+/// The label of a token that is not predicted; a cross-entropy ignores it by default.
 const IGNORE: i32 = -100;
 
 /// Hides tokens for a network to predict (Devlin et al. 2019, "BERT"): of those chosen, 80 % become the mask, 10 % a random token, and

@@ -22,7 +22,7 @@ impl Matrix {
     /// `values` `[N, columns]`.
     ///
     /// # Errors
-    /// [`Error::Matrix`] where there are no columns or the values are not a whole number of rows.
+    /// [`Error::Matrix`] if there are no columns or the values are not a whole number of rows.
     pub fn new(values: Vec<f32>, columns: usize) -> Result<Matrix> {
         if columns == 0 || !values.len().is_multiple_of(columns) {
             return Err(Error::Matrix(format!("{} values are not rows of {columns}", values.len())));
@@ -48,7 +48,7 @@ impl Matrix {
     /// The features of a row, `[F]`.
     ///
     /// # Panics
-    /// Where `row` is not below [`rows`](Self::rows).
+    /// If `row` is not below [`rows`](Self::rows).
     pub fn row(&self, row: usize) -> &[f32] {
         &self.values[row * self.columns..(row + 1) * self.columns]
     }
@@ -56,7 +56,7 @@ impl Matrix {
     /// These rows in this order, `[rows, F]`: one part of a split, for example.
     ///
     /// # Errors
-    /// [`Error::Matrix`] where a row is not below [`rows`](Self::rows).
+    /// [`Error::Matrix`] if a row is not below [`rows`](Self::rows).
     pub fn select(&self, rows: &[usize]) -> Result<Matrix> {
         let mut values = Vec::with_capacity(rows.len() * self.columns);
         for &row in rows {
@@ -68,14 +68,14 @@ impl Matrix {
         Matrix::new(values, self.columns)
     }
 
-    /// As [`select`](Self::select), of rows that are there.
+    /// As [`select`](Self::select), for rows known to exist.
     pub(crate) fn pick(&self, rows: &[u32]) -> Matrix {
         let mut values = Vec::with_capacity(rows.len() * self.columns);
         rows.iter().for_each(|&row| values.extend_from_slice(self.row(row as usize)));
         Matrix { values, columns: self.columns }
     }
 
-    /// Puts `value` in the place of every missing one. After a standard scaler, 0 is the mean.
+    /// Replaces every missing value with `value`. After a standard scaler, 0 is the mean.
     pub fn fill_missing(&mut self, value: f32) {
         self.values.iter_mut().filter(|v| v.is_nan()).for_each(|v| *v = value);
     }

@@ -49,14 +49,14 @@ impl Values {
 pub struct Array {
     /// Its extents; none for a single number.
     pub shape: Vec<usize>,
-    /// As many as the product of the extents, the last dimension's beside each other (C order).
+    /// As many as the product of the extents, in C order: contiguous along the last dimension.
     pub values: Values,
 }
 
 /// Reads a `.npy` file of at most 16 GiB.
 ///
 /// # Errors
-/// [`Error::Read`], [`Error::TooLarge`], and [`Error::Npy`] where the file is cut, too long, or no array of numbers in range.
+/// [`Error::Read`], [`Error::TooLarge`], and [`Error::Npy`] if the file is cut, too long, or no array of numbers in range.
 pub fn read(path: impl AsRef<Path>) -> Result<Array> {
     let path = path.as_ref();
     let fault = |source| Error::Read { path: path.into(), source };
@@ -71,7 +71,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Array> {
 /// Writes a `.npy` file, version 1.0, of little-endian `f4` or `i4` in C order.
 ///
 /// # Errors
-/// [`Error::Write`], and [`Error::Npy`] where the values are not as many as the shape says or there are more than 64 dimensions.
+/// [`Error::Write`], and [`Error::Npy`] if the values are not as many as the shape says or there are more than 64 dimensions.
 pub fn write(path: impl AsRef<Path>, array: &Array) -> Result<()> {
     let path = path.as_ref();
     let Array { shape, values } = array;
@@ -112,7 +112,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Array, String> {
     Ok(Array { shape: header.shape, values })
 }
 
-/// Values as they lie in the file, each brought to 8 little-endian bytes on its way.
+/// Values in the order of the file, each widened to 8 little-endian bytes for `convert`.
 fn numbers<T>(
     data: &[u8],
     header: &Header,
@@ -162,7 +162,7 @@ pub(crate) fn half(bits: u16) -> f32 {
     if bits >> 15 == 1 { -magnitude } else { magnitude }
 }
 
-/// From the first dimension's values beside each other to the last one's.
+/// From Fortran order (contiguous along the first dimension) to C order.
 fn reorder<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
     let strides: Vec<usize> = shape
         .iter()

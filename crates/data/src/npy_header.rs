@@ -5,7 +5,7 @@ use crate::error::short;
 /// Every array begins with this.
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// NumPy has no arrays of more dimensions.
+/// The most dimensions of a NumPy array.
 pub(crate) const MAX_DIMS: usize = 64;
 
 /// How an element's bytes are read.
@@ -16,20 +16,20 @@ pub(crate) enum Kind {
     Unsigned,
 }
 
-/// What a file says of its array.
+/// The array's description in a file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub kind: Kind,
     /// Bytes an element: 1, 2, 4 or 8.
     pub size: usize,
     pub big_endian: bool,
-    /// Whether the first dimension's elements are beside each other.
+    /// Whether elements are contiguous along the first dimension.
     pub fortran: bool,
     pub shape: Vec<usize>,
 }
 
 impl Header {
-    /// The header and the bytes behind it, or what is wrong.
+    /// The header and the bytes after it, or what is wrong.
     pub(crate) fn read(bytes: &[u8]) -> Result<(Header, &[u8]), String> {
         let rest = bytes.strip_prefix(MAGIC).ok_or("it does not begin as a .npy file does")?;
         let cut = || "its header is cut".to_string();

@@ -11,7 +11,7 @@ use crate::error::{Error, Result, short};
 use crate::images::MAX_PIXEL_BYTES;
 use crate::npy::{Array, parse};
 
-/// Deflate's highest ratio: what expands beyond it names the same bytes several times.
+/// Deflate's highest ratio: an archive that expands further lists the same bytes several times.
 const EXPANSION: u64 = 1032;
 
 /// Reads all arrays of a `.npz` file (`numpy.savez`, `numpy.savez_compressed`) by name. Together they may have 16 GiB. Of
@@ -26,7 +26,7 @@ const EXPANSION: u64 = 1032;
 /// ```
 ///
 /// # Errors
-/// [`Error::Read`], [`Error::TooLarge`], and [`Error::Npy`] where the archive is damaged, encrypted or compressed by other means than
+/// [`Error::Read`], [`Error::TooLarge`], and [`Error::Npy`] if the archive is damaged, encrypted or compressed by other means than
 /// deflate, or an entry is not what [`npy::read`](crate::npy::read) reads.
 pub fn read_npz(path: impl AsRef<Path>) -> Result<BTreeMap<String, Array>> {
     let path = path.as_ref();

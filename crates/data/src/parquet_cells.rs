@@ -19,14 +19,14 @@ pub(crate) enum Meaning {
     /// Truth values, whole numbers and floats, as they are.
     Signed,
     Unsigned,
-    /// Whole numbers of which this many make one: a second's parts, or a decimal's.
+    /// Whole numbers to divide by this: parts of a second, or decimals.
     Parts(f64),
     Half,
     Text,
 }
 
 impl Meaning {
-    /// What a column's type says, or why it is not read.
+    /// The meaning that a column's type gives, or why it is not read.
     pub(crate) fn of(column: &ColumnDescriptor) -> Result<Meaning, String> {
         if column.max_rep_level() > 0 {
             return Err("lists and maps are not read; leave the column out".into());

@@ -1,25 +1,24 @@
-//! The headers of a Parquet file's pages, looked at before anything is decoded: what a page claims to become is allocated at once
-//! by the reader behind it.
+//! The headers of a Parquet file's pages, checked before anything is decoded: the decoder allocates what a page claims at once.
 
-/// What is written of a page in front of it: Thrift's compact protocol.
+/// The header in front of a page, in Thrift's compact protocol.
 #[derive(Default)]
 struct Header {
-    /// Bytes behind the header.
+    /// Bytes after the header.
     stored: u64,
     /// Bytes when expanded.
     expanded: u64,
     /// Values, of a page of data or a dictionary.
     values: u64,
     encoding: u64,
-    /// Levels of nesting, of the second version's pages: they are not compressed.
+    /// Bytes of the levels of nesting, which pages of version 2 store uncompressed.
     levels: [u64; 2],
     dictionary: bool,
 }
 
-/// Encodings of texts by the lengths of what they share, of which the reader believes any number of lengths.
+/// Delta encodings of texts: the decoder trusts any number of lengths in them.
 const DELTA_TEXTS: [u64; 2] = [6, 7];
 
-/// What a column's pages come to.
+/// The totals that a column's pages claim.
 #[derive(Default)]
 pub(crate) struct Claims {
     /// Bytes of all of them, expanded.
@@ -28,7 +27,7 @@ pub(crate) struct Claims {
     pub values: u64,
 }
 
-/// Looks at the headers of a column's pages, one behind the other, until they have `values` values, or says what is wrong.
+/// Reads the headers of a column's pages, one after another, until they have `values` values, or says what is wrong.
 pub(crate) fn claims(mut bytes: &[u8], values: u64) -> Result<Claims, String> {
     let mut claims = Claims::default();
     while claims.values < values && !bytes.is_empty() {
@@ -83,7 +82,7 @@ impl Parser<'_> {
         Some(header)
     }
 
-    /// Calls `visit` with the fields' numbers, from the outermost on, of every whole number that is not below 0.
+    /// Calls `visit` for every whole number, with its field numbers from the outermost on; negative ones are `u64::MAX`.
     fn structure(&mut self, depth: usize, visit: &mut dyn FnMut(&[u64], u64)) -> Option<()> {
         self.fields(&mut [0; DEPTH], depth, visit)
     }

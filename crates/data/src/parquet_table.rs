@@ -21,8 +21,8 @@ use crate::table::{Builder, Kind, LIMIT, MAX_COLUMNS, Table};
 /// Values decoded at a time.
 const CHUNK: usize = 4096;
 
-/// A file may expand to this many times its size, or to [`EXPANSION_FLOOR`] if that is more: runs of one value are hardly stored at
-/// all, but a table of nothing else is worth no reading.
+/// A file may expand to this many times its size, or to [`EXPANSION_FLOOR`] if that is more: runs of one value take hardly any
+/// space, but a table of nothing else is not worth reading.
 const EXPANSION: u64 = 1000;
 const EXPANSION_FLOOR: u64 = 64 << 20;
 
@@ -31,13 +31,13 @@ const EXPANSION_FLOOR: u64 = 64 << 20;
 pub struct ParquetOptions {
     /// The columns to read, in this order; all if not given. A structure's field is `structure.field`.
     pub columns: Option<Vec<String>>,
-    /// Columns' kinds by name, for texts that are numbers and numbers that are names of something. Others have that of their type.
+    /// Columns' kinds by name, for texts that are numbers and numbers that are names of something. The type decides for the others.
     pub kinds: Vec<(String, Kind)>,
 }
 
 impl Table {
-    /// A Parquet file of at most 1 GiB, compressed with Snappy, LZ4, gzip or not at all, which may expand to 1000 times its size or
-    /// 64 MiB if that is more.
+    /// Reads a Parquet file of at most 1 GiB, compressed with Snappy, LZ4, gzip or not at all, which may expand to 1000 times its
+    /// size or 64 MiB if that is more.
     ///
     /// Texts become categories; truth values, whole numbers, floats and decimals become numbers, and so do dates (days since the
     /// beginning of 1970), timestamps (seconds since then, in UTC) and times (seconds). Numbers are rounded to the nearest f32: to
@@ -53,9 +53,9 @@ impl Table {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::TooLarge`], and [`Error::Parquet`] where the file is damaged, encrypted or compressed otherwise, has no
-    /// rows, two columns of one name, lists or other types (which can be left out), a number that is not finite in f32, a text that is not
-    /// UTF-8, or not the columns of the options.
+    /// [`Error::Read`], [`Error::TooLarge`], and [`Error::Parquet`] if the file is damaged, encrypted or compressed otherwise,
+    /// has no rows, two columns of one name, lists or other types (which can be left out), a number that is not finite in f32, a
+    /// text that is not UTF-8, or lacks a column of the options.
     pub fn read_parquet(path: impl AsRef<Path>, options: &ParquetOptions) -> Result<Table> {
         let path = path.as_ref();
         let fault = |source| Error::Read { path: path.into(), source };
@@ -64,7 +64,7 @@ impl Table {
         Table::parse_parquet(bytes, &path.display().to_string(), options)
     }
 
-    /// What [`read_parquet`](Self::read_parquet) does, of a file's bytes. Errors call it `file`.
+    /// [`read_parquet`](Self::read_parquet) from a file's bytes; errors name it `file`.
     ///
     /// # Errors
     /// As [`read_parquet`](Self::read_parquet).
@@ -73,7 +73,7 @@ impl Table {
             return Err(Error::TooLarge { what: file.into(), limit: LIMIT });
         }
         let bytes = Bytes::from(bytes);
-        // The decoder checks much, but not all: of what it was not prepared for, it panics.
+        // The decoder does not check everything: it panics on unexpected input.
         catch_unwind(AssertUnwindSafe(|| Source::open(bytes, file)?.table(options))).unwrap_or_else(|_| {
             let problem = "it is damaged: the decoder gave up".into();
             Err(Error::Parquet { file: file.into(), column: None, problem })
@@ -139,7 +139,7 @@ impl<'a> Source<'a> {
         Ok(Table { names, columns, rows: self.rows as usize })
     }
 
-    /// The bytes that a column is said to become, of its pages and its cells.
+    /// The bytes that a column claims to take: its expanded pages, and its cells.
     fn claimed(&self, column: usize) -> Result<u64> {
         let mut claimed = self.rows.saturating_mul(4);
         for group in self.reader.metadata().row_groups() {
@@ -220,7 +220,7 @@ impl Part {
             if rows == 0 || rows > left || self.present > 0 && levels.len() != rows {
                 return Err(format!("{} rows are declared, but {left} of them are missing", self.rows));
             }
-            levels.resize(rows, 0); // none are stored of a column without NULL
+            levels.resize(rows, 0); // none are stored for a column without NULL
             let mut values = values.iter();
             for (row, level) in levels.iter().enumerate() {
                 let fault = |problem| format!("row {}: {problem}", self.rows - left + row);

@@ -6,8 +6,7 @@ use std::thread::{self, JoinHandle};
 
 /// Yields what the inner iterator yields, made up to `depth` items ahead on a thread of its own.
 ///
-/// Dropping it early stops the thread and waits for the item in the making; a panic on the thread goes on in
-/// the consumer.
+/// Dropping it early stops the thread and waits for the item being made; a panic on the thread is resumed in the consumer.
 pub(crate) struct Prefetch<T> {
     items: Option<Receiver<T>>,
     thread: Option<JoinHandle<()>>,
@@ -46,7 +45,7 @@ impl<T> Drop for Prefetch<T> {
     fn drop(&mut self) {
         self.items = None; // makes the thread's next send fail
         if let Some(thread) = self.thread.take() {
-            // A panic that nobody was there to receive has printed its message already.
+            // A panic that had no receiver has printed its message already.
             let _ = thread.join();
         }
     }
@@ -74,7 +73,7 @@ mod tests {
         let mut items = Prefetch::new(2, (0..).inspect(move |_| _ = counter.fetch_add(1, Ordering::SeqCst)));
         assert_eq!(items.next(), Some(0));
         drop(items);
-        // The thread has been joined: nothing holds its counter any more.
+        // The thread has been joined, so that it holds no reference to the counter.
         assert_eq!(Arc::strong_count(&made), 1);
         assert!(made.load(Ordering::SeqCst) <= 5);
     }

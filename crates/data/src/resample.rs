@@ -1,4 +1,4 @@
-//! Classes of different sizes: weights for the loss, and lists of rows in which all classes have as many.
+//! Classes of different sizes: weights for the loss, and lists of rows with equally many of each class.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use crate::draws::{Draws, Use};
 use crate::error::{Error, Result};
 use crate::split::members;
 
-/// Weights `[classes]` that give every class the same part in the loss: `n / (k n_c)` for a class with `n_c` of the `n` labels, as
-/// scikit-learn's `compute_class_weight("balanced")` (King and Zeng 2001).
+/// Weights `[classes]` that give every class the same share of the loss: `n / (k n_c)` for a class with `n_c` of the `n` labels,
+/// as scikit-learn's `compute_class_weight("balanced")` (King and Zeng 2001).
 ///
 /// ```
 /// assert_eq!(data::class_weights(&[0, 0, 0, 1], 2)?, [2.0 / 3.0, 2.0]);
@@ -15,7 +15,7 @@ use crate::split::members;
 /// ```
 ///
 /// # Errors
-/// [`Error::Sampler`] where a class has no label, or a label no class.
+/// [`Error::Sampler`] if a class has no label, or a label no class.
 pub fn class_weights(labels: &[u32], classes: usize) -> Result<Vec<f32>> {
     let counts = class_counts(labels);
     if let Some((label, _)) = counts.last_key_value().filter(|(label, _)| **label as usize >= classes) {
@@ -28,7 +28,7 @@ pub fn class_weights(labels: &[u32], classes: usize) -> Result<Vec<f32>> {
     (0..classes).map(weight).collect()
 }
 
-/// All rows, and then for each class as many of its rows, drawn with replacement, as it lacks for the size of the largest.
+/// All rows, followed by rows of the smaller classes, drawn with replacement until each class is as large as the largest.
 ///
 /// ```
 /// let rows = data::over_sample(&[0, 0, 0, 1, 1], 42);
@@ -46,7 +46,7 @@ pub fn over_sample(labels: &[u32], seed: u64) -> Vec<usize> {
     rows
 }
 
-/// For each class as many of its rows, drawn without replacement, as the smallest has; ascending.
+/// As many rows of each class as the smallest has, drawn without replacement; ascending.
 ///
 /// ```
 /// let rows = data::under_sample(&[0, 0, 0, 1, 1], 42);

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::matrix::Matrix;
 use crate::targets::Targets;
 
-/// Features and what is to be predicted of them, row by row.
+/// Features and targets, row by row.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -54,7 +54,7 @@ impl Rows {
     /// `features` `[N, F]` with N targets.
     ///
     /// # Errors
-    /// [`Error::Examples`](crate::Error::Examples) where there are not as many targets as rows.
+    /// [`Error::Examples`](crate::Error::Examples) if there are not as many targets as rows.
     pub fn new(features: Matrix, targets: Targets) -> Result<Rows> {
         targets.check(features.rows())?;
         Ok(Rows { features, targets })

@@ -25,7 +25,7 @@ use crate::resample::class_counts;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sampler {
     draw: Draw,
-    /// One more than the largest row.
+    /// Every row that is drawn is below this.
     end: usize,
 }
 
@@ -49,7 +49,7 @@ impl Sampler {
     /// These rows in this order in every epoch, each as often as it is listed.
     ///
     /// # Errors
-    /// [`Error::Sampler`] for rows or numbers of rows from 2^32 on.
+    /// [`Error::Sampler`] for a row, or a number of rows, of 2^32 or more.
     pub fn in_order(rows: impl IntoIterator<Item = usize>) -> Result<Sampler> {
         let (rows, end) = list(rows)?;
         Ok(Sampler { draw: Draw::InOrder(rows), end })
@@ -58,15 +58,14 @@ impl Sampler {
     /// These rows in a new random order in each epoch, each as often as it is listed.
     ///
     /// # Errors
-    /// [`Error::Sampler`] for rows or numbers of rows from 2^32 on.
+    /// [`Error::Sampler`] for a row, or a number of rows, of 2^32 or more.
     pub fn shuffled(rows: impl IntoIterator<Item = usize>) -> Result<Sampler> {
         let (rows, end) = list(rows)?;
         Ok(Sampler { draw: Draw::Shuffled(rows), end })
     }
 
     /// `count` rows an epoch, drawn by weights `[N]` that need not add up to 1, as PyTorch's `WeightedRandomSampler`. With
-    /// `replacement` each draw is independent; without, a row comes at most once, and those drawn first are
-    /// distributed by weight among what is left.
+    /// `replacement` each draw is independent; without, a row is drawn at most once, always by the weights of the rows left.
     ///
     /// ```
     /// let sampler = data::Sampler::weighted(&[1.0, 0.0, 3.0], 4000, true)?;
@@ -78,7 +77,7 @@ impl Sampler {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Sampler`] where a weight is negative or not finite, all are 0, the weights or draws are 2^32 or more, or there are
+    /// [`Error::Sampler`] if a weight is negative or not finite, all are 0, the weights or draws are 2^32 or more, or there are
     /// fewer weights above 0 than draws without replacement.
     pub fn weighted(weights: &[f64], count: usize, replacement: bool) -> Result<Sampler> {
         if let Some(row) = weights.iter().position(|weight| !weight.is_finite() || *weight < 0.0) {
@@ -107,10 +106,10 @@ impl Sampler {
         Ok(Sampler { draw: Draw::Replaced { sums, count }, end })
     }
 
-    /// As many draws as there are labels `[N]`, with replacement, in which every class is as likely as every other.
+    /// As many draws as there are labels `[N]`, with replacement, such that all classes are equally likely.
     ///
     /// # Errors
-    /// [`Error::Sampler`] where there are no labels.
+    /// [`Error::Sampler`] if there are no labels.
     pub fn balanced(labels: &[u32]) -> Result<Sampler> {
         let counts = class_counts(labels);
         let weights: Vec<f64> = labels.iter().map(|label| 1.0 / counts[label] as f64).collect();
@@ -151,7 +150,7 @@ impl Sampler {
             }
             Draw::Kept { weights, count } => {
                 let mut draws = Draws::stream(seed, Use::Sampler, epoch as u64, 1);
-                // Of clocks that ring at these rates, the first ones: Efraimidis and Spirakis 2006.
+                // The rows with the smallest exponential variables of these rates (Efraimidis and Spirakis 2006).
                 let mut clocks: Vec<(f64, u32)> = weights
                     .iter()
                     .enumerate()
@@ -164,7 +163,7 @@ impl Sampler {
         }
     }
 
-    /// One more than the largest row that is ever drawn.
+    /// Every row that is ever drawn is below this.
     pub(crate) fn end(&self) -> usize {
         self.end
     }

@@ -1,7 +1,7 @@
-//! Features brought to a common scale, learned from the rows to learn from and applied to all.
+//! Scalers of features, fitted to the training rows and applied to all.
 //!
-//! The formulas are scikit-learn's for numbers in f64, here of f32 features. Missing values (NaN) are ignored by `fit` and stay; a
-//! constant column is only moved; a column without any value stays NaN.
+//! The formulas are scikit-learn's, computed in f64 from f32 features. Missing values (NaN) are ignored by `fit` and stay; a
+//! constant column is only shifted; a column without any value stays NaN.
 //!
 //! ```
 //! use data::{Matrix, split};
@@ -33,7 +33,7 @@ impl StandardScaler {
     /// Learns from rows `[N, F]`.
     ///
     /// # Errors
-    /// [`Error::Matrix`] where there are no rows or a value is infinite.
+    /// [`Error::Matrix`] if there are no rows or a value is infinite.
     pub fn fit(rows: &Matrix) -> Result<StandardScaler> {
         let moments = |column: Vec<f64>| {
             let count = column.len() as f64;
@@ -67,7 +67,7 @@ impl StandardScaler {
     }
 }
 
-/// Everything between 0 and 1: `(x - min) / range`, and beyond for rows that go beyond those learned from.
+/// The fitted rows between 0 and 1: `(x - min) / range`; other rows may lie outside.
 ///
 /// ```
 /// let rows = data::Matrix::new(vec![10.0, 30.0, 20.0], 1)?;
@@ -87,7 +87,7 @@ impl MinMaxScaler {
     /// Learns from rows `[N, F]`.
     ///
     /// # Errors
-    /// [`Error::Matrix`] where there are no rows or a value is infinite.
+    /// [`Error::Matrix`] if there are no rows or a value is infinite.
     pub fn fit(rows: &Matrix) -> Result<MinMaxScaler> {
         let extremes = |column: Vec<f64>| {
             let min = column.iter().copied().fold(f64::NAN, f64::min);
@@ -135,7 +135,7 @@ impl RobustScaler {
     /// Learns from rows `[N, F]`.
     ///
     /// # Errors
-    /// [`Error::Matrix`] where there are no rows or a value is infinite.
+    /// [`Error::Matrix`] if there are no rows or a value is infinite.
     pub fn fit(rows: &Matrix) -> Result<RobustScaler> {
         let quartiles = |mut column: Vec<f64>| {
             column.sort_unstable_by(f64::total_cmp);
@@ -177,7 +177,7 @@ fn columns(rows: &Matrix) -> Result<impl Iterator<Item = Vec<f64>>> {
     Ok((0..rows.columns()).map(known))
 }
 
-/// 1 instead of what is 0 but for rounding.
+/// The range, or 1 if it is 0 but for rounding.
 fn one_for_constant(range: f64) -> f64 {
     if range < 10.0 * f64::EPSILON { 1.0 } else { range }
 }

@@ -1,4 +1,4 @@
-//! Sequences of unequal length, padded to one.
+//! Sequences of unequal length, padded to one length.
 
 use autograd::{DType, Device, Element, Tensor};
 
@@ -33,18 +33,18 @@ pub struct DevicePadded {
     pub values: Tensor,
     /// The sequences' own lengths, i32 `[B]`: what recurrent layers and CRFs take.
     pub lengths: Tensor,
-    /// f32 `[B, T]`: 1 where a sequence is, 0 behind its end; to weigh losses by.
+    /// f32 `[B, T]`: 1 within a sequence, 0 after its end; to weight losses.
     pub mask: Tensor,
-    /// bool `[B, T]`: true behind a sequence's end, as the `key_padding` of attention.
+    /// bool `[B, T]`: true after a sequence's end, as the `key_padding` of attention.
     pub padding: Tensor,
 }
 
 impl<T: Copy> Padded<T> {
-    /// Fills `sequences` up with `padding` to the longest one's length, at least 1, rounded up to a `multiple`: each other length is
-    /// a plan of its own to compile.
+    /// Fills `sequences` up with `padding` to the longest one's length, at least 1, rounded up to a `multiple`, since every
+    /// distinct length compiles its own plan.
     ///
     /// # Panics
-    /// Where `multiple` is 0.
+    /// If `multiple` is 0.
     pub fn new<S: AsRef<[T]>>(sequences: &[S], padding: T, multiple: usize) -> Padded<T> {
         let sequences: Vec<&[T]> = sequences.iter().map(AsRef::as_ref).collect();
         let longest = sequences.iter().map(|sequence| sequence.len()).max().unwrap_or(0);
@@ -57,7 +57,7 @@ impl<T: Copy> Padded<T> {
         Padded { values, lengths, shape: [sequences.len(), length] }
     }
 
-    /// 1 where a sequence is and 0 behind its end, `[B, T]`.
+    /// 1 within a sequence and 0 after its end, `[B, T]`.
     pub fn mask(&self) -> Vec<f32> {
         let steps = self.shape[1];
         let row = |&length: &usize| (0..steps).map(move |step| if step < length { 1.0 } else { 0.0 });
@@ -83,7 +83,7 @@ impl<T: Element> Padded<T> {
     }
 }
 
-/// Sequences of tokens (i32) or of numbers (f32), and what is to be predicted of each.
+/// Sequences of tokens (i32) or of numbers (f32), with a target each.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -119,10 +119,10 @@ pub struct SequenceBatch<T> {
 }
 
 impl<T: Copy> Sequences<T> {
-    /// `sequences` with a target each; `padding` stands behind their ends.
+    /// `sequences` with a target each; `padding` fills batches after their ends.
     ///
     /// # Errors
-    /// [`Error::Examples`] where there are not as many targets as sequences.
+    /// [`Error::Examples`] if there are not as many targets as sequences.
     pub fn new(sequences: Vec<Vec<T>>, targets: Targets, padding: T) -> Result<Sequences<T>> {
         targets.check(sequences.len())?;
         Ok(Sequences { sequences, targets, padding, multiple: 1 })

@@ -1,4 +1,4 @@
-//! Time series as windows: what was seen, and what comes next.
+//! Time series as windows: past steps, and those that follow.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::batches::Examples;
 use crate::error::{Error, Result};
 use crate::matrix::Matrix;
 
-/// Windows that slide over steps in time: `length` steps to see, and the `horizon` steps behind them to predict.
+/// Windows that slide over steps in time: `length` input steps, and the `horizon` steps after them to predict.
 ///
 /// ```
 /// use data::{Examples, Matrix, SeriesOptions, SeriesWindows};
@@ -28,7 +28,7 @@ pub struct SeriesWindows {
     series: Arc<Matrix>,
     options: SeriesOptions,
     targets: Vec<usize>,
-    /// The steps that windows lie in.
+    /// All windows lie within the steps `start..end`.
     start: usize,
     end: usize,
 }
@@ -36,7 +36,7 @@ pub struct SeriesWindows {
 /// How windows lie on a series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesOptions {
-    /// Steps to see, L.
+    /// Input steps, L.
     pub length: usize,
     /// Steps to predict, H.
     pub horizon: usize,
@@ -74,7 +74,7 @@ impl SeriesWindows {
     /// Windows on a series `[T, F]`, whose rows are in the order of time.
     ///
     /// # Errors
-    /// [`Error::Examples`] where length, horizon or stride is 0, a target is no column, or the series is shorter than a window.
+    /// [`Error::Examples`] if length, horizon or stride is 0, a target is no column, or the series is shorter than a window.
     pub fn new(series: Matrix, options: SeriesOptions) -> Result<SeriesWindows> {
         let SeriesOptions { length, horizon, stride, targets } = &options;
         if [length, horizon, stride].contains(&&0) {
@@ -93,11 +93,11 @@ impl SeriesWindows {
         SeriesWindows { series: Arc::new(series), options, targets, start: 0, end }.checked()
     }
 
-    /// Windows of consecutive parts in the order of time, as scikit-learn's `TimeSeriesSplit` keeps it: the fractions are of the steps,
-    /// and no window reaches into another part, so that nothing that is measured on has been seen.
+    /// Windows of consecutive parts in the order of time, as in scikit-learn's `TimeSeriesSplit`: the fractions are of the steps,
+    /// and no window reaches into another part, so that no test step is seen in training.
     ///
     /// # Errors
-    /// [`Error::Split`] where the fractions are not above 0 with a sum of 1, [`Error::Examples`] where a part is shorter
+    /// [`Error::Split`] if the fractions are not above 0 with a sum of 1, [`Error::Examples`] if a part is shorter
     /// than a window.
     pub fn split<const P: usize>(&self, fractions: [f64; P]) -> Result<[SeriesWindows; P]> {
         let steps: Vec<usize> = (self.start..self.end).collect();
@@ -123,15 +123,15 @@ impl SeriesWindows {
         Ok(self)
     }
 
-    /// Steps of a window and behind it.
+    /// Steps of a window, with its horizon.
     fn window(&self) -> Option<usize> {
         self.options.length.checked_add(self.options.horizon)
     }
 
-    /// The first step that a window sees.
+    /// The first input step of a window.
     ///
     /// # Panics
-    /// Where `index` is not below [`len`](Examples::len).
+    /// If `index` is not below [`len`](Examples::len).
     pub fn step(&self, index: u32) -> usize {
         assert!((index as usize) < self.len(), "no window {index}: there are {}", self.len());
         self.start + index as usize * self.options.stride

@@ -7,12 +7,12 @@ use crate::error::{Error, Result};
 use crate::matrix::Matrix;
 use crate::split::members;
 
-/// The rows `[N, F]` and their labels `[N]`, followed by as many synthetic ones for each class as it lacks for the size of the
-/// largest (Chawla et al. 2002). Each lies at a random place on the segment from a random row of the class to a random one of that
-/// row's `neighbours` nearest others in the class; 5 is customary.
+/// The rows `[N, F]` and their labels `[N]`, followed by synthetic rows that make every class as large as the largest (Chawla et
+/// al. 2002). Each lies at a random place on the segment from a random row of the class to a random one of that row's
+/// `neighbours` nearest others in the class; 5 is customary.
 ///
-/// Distances are Euclidean, so the features should be scaled first, and only rows to learn from be given. Neighbours are found by
-/// comparing all rows of a class.
+/// Distances are Euclidean, so the features should be scaled first; give training rows only. Neighbours are found by comparing
+/// all rows of a class.
 ///
 /// ```
 /// let rows = data::Matrix::new(vec![0.0, 0.0, 1.0, 1.0, 9.0, 9.0, 9.0, 8.0, 8.0, 9.0], 2)?;
@@ -24,8 +24,8 @@ use crate::split::members;
 /// ```
 ///
 /// # Errors
-/// [`Error::Matrix`] where a value is not finite or there is not one label a row, and [`Error::Sampler`] for no neighbours
-/// or a class to be filled up that has no more rows than neighbours.
+/// [`Error::Matrix`] if a value is not finite or there is not one label a row, and [`Error::Sampler`] for no neighbours, or if a
+/// class to be enlarged has no more rows than neighbours.
 pub fn smote(rows: &Matrix, labels: &[u32], neighbours: usize, seed: u64) -> Result<(Matrix, Vec<u32>)> {
     if labels.len() != rows.rows() {
         return Err(Error::Matrix(format!("{} rows have {} labels", rows.rows(), labels.len())));
@@ -66,7 +66,7 @@ pub fn smote(rows: &Matrix, labels: &[u32], neighbours: usize, seed: u64) -> Res
     Ok((Matrix::new(values, rows.columns())?, all_labels))
 }
 
-/// The rows of the class, but `row`, that are nearest to it; of equal distances, the first ones.
+/// The rows of the class that are nearest to `row`, without itself; of equal distances, the first ones.
 fn nearest(rows: &Matrix, class: &[usize], row: usize, count: usize) -> Vec<usize> {
     let square = |(a, b): (&f32, &f32)| (f64::from(*a) - f64::from(*b)).powi(2);
     let distance = |other: usize| rows.row(row).iter().zip(rows.row(other)).map(square).sum::<f64>();

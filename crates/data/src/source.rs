@@ -3,8 +3,8 @@
 use crate::text::{TextBatch, Windows};
 use crate::{Batch, Loader};
 
-/// Batches, epoch after epoch. Those of an epoch are the same whatever was asked for before, so that a run that was stopped goes on
-/// with the batches it would have seen.
+/// Batches, epoch after epoch. Those of an epoch do not depend on earlier requests, so that a resumed run continues with the
+/// batches it would have seen.
 ///
 /// ```
 /// # fn main() -> data::Result<()> {

@@ -1,4 +1,4 @@
-//! Rows divided once, by fractions: into what is learned from, what choices are made on, and what is measured on.
+//! Rows divided once, by fractions, such as into training, validation and test rows.
 //!
 //! Each function gives one ascending list of rows for each fraction. The fractions add up to 1; every row is in exactly one
 //! list, and no list is empty. What is drawn depends on the seed alone.
@@ -17,11 +17,11 @@ use std::collections::BTreeMap;
 use crate::draws::{Draws, Use};
 use crate::error::{Error, Result};
 
-/// Rows drawn without regard to what they hold, as scikit-learn's `ShuffleSplit`. Each part is within one row of its
-/// exact share of `rows`; the largest remainders are rounded up.
+/// Rows drawn regardless of their contents, as scikit-learn's `ShuffleSplit`. Each part is within one row of its exact share of
+/// `rows`; the largest remainders are rounded up.
 ///
 /// # Errors
-/// [`Error::Split`] where the fractions are not above 0 with a sum of 1, or a part would be empty.
+/// [`Error::Split`] if the fractions are not above 0 with a sum of 1, or a part would be empty.
 pub fn random<const P: usize>(rows: usize, fractions: [f64; P], seed: u64) -> Result<[Vec<usize>; P]> {
     let sizes = sizes(rows, fractions)?;
     let mut order: Vec<usize> = (0..rows).collect();
@@ -42,7 +42,7 @@ pub fn random<const P: usize>(rows: usize, fractions: [f64; P], seed: u64) -> Re
 /// ```
 ///
 /// # Errors
-/// As [`random`], and [`Error::Split`] where a label has a single row.
+/// As [`random`], and [`Error::Split`] if a label has a single row.
 pub fn stratified<T: Ord, const P: usize>(
     labels: &[T],
     fractions: [f64; P],
@@ -64,7 +64,7 @@ pub fn stratified<T: Ord, const P: usize>(
     let mut parts: [Vec<usize>; P] = std::array::from_fn(|_| vec![]);
     let mut draws = Draws::stream(seed, Use::Split, 1, 0);
     for (rows, counts) in strata.iter_mut().zip(&mut counts) {
-        // One more for each of the parts that lack most fills all parts, if anything does (Gale and Ryser).
+        // Giving one more row to each of the parts that lack most fills all parts, if that is possible (Gale and Ryser).
         let left = rows.len().saturating_sub(counts.iter().sum());
         let mut neediest: Vec<usize> = (0..P).collect();
         neediest.sort_by_key(|&part| -missing[part]);
@@ -78,8 +78,8 @@ pub fn stratified<T: Ord, const P: usize>(
     finish(parts)
 }
 
-/// Groups drawn, each with all of its rows in one part, as scikit-learn's `GroupShuffleSplit`: the fractions are of the
-/// groups, whatever the numbers of their rows.
+/// Groups drawn, each with all of its rows in one part, as scikit-learn's `GroupShuffleSplit`: the fractions are of the number of
+/// groups, whatever their sizes.
 ///
 /// ```
 /// let patients = ["a", "a", "b", "c", "c", "c", "d"];
@@ -101,8 +101,8 @@ pub fn grouped<T: Ord, const P: usize>(
     finish(cut(&members, sizes).map(|groups| groups.concat()))
 }
 
-/// The earliest rows first: all of a part's rows come before all of the next part's. Rows of one time are not divided;
-/// those at a cut go to the later part, so that nothing learned from is as late as what is measured on.
+/// The earliest rows first: all of a part's rows come before all of the next part's. Rows of equal time stay together; those at a
+/// cut go to the later part, so that training rows are always earlier than test rows.
 ///
 /// ```
 /// let years = [2003, 2001, 2004, 2002, 2004];
@@ -112,7 +112,7 @@ pub fn grouped<T: Ord, const P: usize>(
 /// ```
 ///
 /// # Errors
-/// As [`random`], and [`Error::Split`] where a time compares with none (NaN), or rows of one time leave a part empty.
+/// As [`random`], and [`Error::Split`] if a time is not comparable (NaN), or rows of equal time leave a part empty.
 pub fn by_time<T: PartialOrd, const P: usize>(times: &[T], fractions: [f64; P]) -> Result<[Vec<usize>; P]> {
     let sizes = sizes(times.len(), fractions)?;
     if let Some(row) = times.iter().position(|time| time.partial_cmp(time).is_none()) {
@@ -160,7 +160,7 @@ fn sizes<const P: usize>(count: usize, fractions: [f64; P]) -> Result<[usize; P]
     Ok(sizes)
 }
 
-/// Exact shares of `count`, also where the fractions' sum is not quite 1.
+/// Exact shares of `count`, even if the fractions' sum is not quite 1.
 fn shares<const P: usize>(count: usize, fractions: [f64; P]) -> [f64; P] {
     let sum: f64 = fractions.iter().sum();
     fractions.map(|fraction| count as f64 * fraction / sum)

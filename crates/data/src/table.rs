@@ -20,7 +20,7 @@ pub(crate) const MAX_COLUMNS: usize = 1 << 16;
 pub enum Kind {
     /// Finite numbers in f32.
     Numbers,
-    /// Any texts, of which the column has a vocabulary.
+    /// Any texts, which form the column's vocabulary.
     Categories,
 }
 
@@ -29,7 +29,7 @@ pub enum Kind {
 pub struct TableOptions {
     /// Whether the first line names the columns. Otherwise they are called `0`, `1` and so on.
     pub header: bool,
-    /// What stands between cells.
+    /// The byte between cells.
     pub delimiter: u8,
     /// The cells, without space around them, that stand for a missing value.
     pub missing: Vec<String>,
@@ -50,7 +50,7 @@ impl Default for TableOptions {
 pub enum Column {
     /// Finite numbers, and NaN for missing ones.
     Numbers(Vec<f32>),
-    /// Places in `names`, which are in alphabetical order.
+    /// Indices into `names`, which are in alphabetical order; `None` for missing cells.
     Categories { codes: Vec<Option<u32>>, names: Vec<String> },
 }
 
@@ -75,11 +75,11 @@ pub struct Table {
 }
 
 impl Table {
-    /// A file of at most 1 GiB in UTF-8: cells between delimiters, quoted if need be (RFC 4180). Empty lines are skipped.
+    /// Reads a file of at most 1 GiB in UTF-8: cells between delimiters, quoted if need be (RFC 4180). Empty lines are skipped.
     ///
     /// # Errors
-    /// [`Error::Read`] and [`Error::TooLarge`], and [`Error::Csv`] where rows have different numbers of cells, there are none,
-    /// a number cannot be read or is not finite in f32, or columns' names are not those of the options.
+    /// [`Error::Read`] and [`Error::TooLarge`], and [`Error::Csv`] if rows have different numbers of cells, two columns have one
+    /// name, there are no rows, a number cannot be read or is not finite in f32, or a column of the options does not exist.
     pub fn read(path: impl AsRef<Path>, options: &TableOptions) -> Result<Table> {
         let path = path.as_ref();
         let fault = |source| Error::Read { path: path.into(), source };
@@ -88,7 +88,7 @@ impl Table {
         Table::parse(&bytes, &path.display().to_string(), options)
     }
 
-    /// What [`read`](Self::read) does, of a file's bytes. Errors call it `file`.
+    /// [`read`](Self::read) from a file's bytes; errors name it `file`.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -137,7 +137,7 @@ impl Table {
     /// The cells of a column, `[N]`.
     ///
     /// # Errors
-    /// [`Error::Table`] where there is none of this name.
+    /// [`Error::Table`] if there is no such column.
     pub fn column(&self, name: &str) -> Result<&Column> {
         match self.names.iter().position(|other| other == name) {
             Some(place) => Ok(&self.columns[place]),
@@ -148,7 +148,7 @@ impl Table {
     /// Numbers to predict, `[N]`.
     ///
     /// # Errors
-    /// [`Error::Table`] where there is no such column of numbers or one is missing.
+    /// [`Error::Table`] if there is no such column of numbers, or a number is missing.
     pub fn targets(&self, name: &str) -> Result<Vec<f32>> {
         match self.column(name)? {
             Column::Numbers(values) => match values.iter().position(|value| value.is_nan()) {
@@ -162,7 +162,7 @@ impl Table {
     /// The different cells of a column of categories, in alphabetical order.
     ///
     /// # Errors
-    /// [`Error::Table`] where there is no such column of categories; [`TableOptions::kinds`] can make numbers categories.
+    /// [`Error::Table`] if there is no such column of categories; [`TableOptions::kinds`] can make numbers categories.
     pub fn classes(&self, name: &str) -> Result<&[String]> {
         Ok(self.categories(name)?.1)
     }
@@ -170,7 +170,7 @@ impl Table {
     /// Classes to predict, `[N]`, as places in `classes`, which may come from another table.
     ///
     /// # Errors
-    /// [`Error::Table`] where there is no such column of categories, or a cell is missing or not in `classes`.
+    /// [`Error::Table`] if there is no such column of categories, or a cell is missing or not in `classes`.
     pub fn labels(&self, name: &str, classes: &[String]) -> Result<Vec<u32>> {
         let (codes, names) = self.categories(name)?;
         let places: HashMap<&String, u32> = classes.iter().zip(0..).collect();
@@ -249,7 +249,7 @@ impl<'a> Source<'a> {
         Ok(())
     }
 
-    /// Where a record begins, whose position is that before line breaks.
+    /// The line on which a record begins; `position` is that before line breaks.
     fn line(&self, position: &Position) -> u64 {
         let rest = self.bytes.get(position.byte() as usize..).unwrap_or_default();
         let breaks = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
@@ -319,7 +319,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Adds a number, NaN if it is missing, which a category calls as it is `written`.
+    /// Adds a number, NaN if it is missing; a column of categories gets its `written` form.
     #[cfg(feature = "parquet")]
     pub(crate) fn push_number(&mut self, value: f32, written: &impl std::fmt::Display) -> Result<(), String> {
         match self {

@@ -1,11 +1,11 @@
-//! What is to be predicted of examples.
+//! Targets of examples.
 
 use autograd::{Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::matrix::Matrix;
 
-/// The answers that belong to examples, in their order.
+/// What is to be predicted of each example, in their order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Targets {
     /// Class indices, `[N]`.
@@ -28,10 +28,10 @@ impl Targets {
         self.len() == 0
     }
 
-    /// Those of these examples, `[B]` or `[B, K]`.
+    /// The targets of these examples, `[B]` or `[B, K]`.
     ///
     /// # Panics
-    /// Where an index is not below [`len`](Self::len).
+    /// If an index is not below [`len`](Self::len).
     pub fn pick(&self, indices: &[u32]) -> Targets {
         match self {
             Targets::Classes(classes) => {
@@ -41,7 +41,7 @@ impl Targets {
         }
     }
 
-    /// Copies them to a device: classes as i32 `[N]`, numbers as f32 `[N, K]`.
+    /// Copies the targets to a device: classes as i32 `[N]`, numbers as f32 `[N, K]`.
     ///
     /// # Errors
     /// Out of memory.
@@ -55,7 +55,7 @@ impl Targets {
         }
     }
 
-    /// An error where they are not as many as `examples`, or no class index fits an i32.
+    /// An error unless there is one target for each of `examples`, and class indices fit in i32.
     pub(crate) fn check(&self, examples: usize) -> Result<()> {
         if self.len() != examples {
             return Err(Error::Examples(format!("{} targets for {examples} examples", self.len())));

@@ -10,7 +10,7 @@ use crate::{Error, Result};
 /// Files may have this many bytes.
 const LIMIT: u64 = 1 << 30;
 
-/// A text as numbers of its characters, counted in the order of their code points.
+/// A text as tokens: its different characters, numbered in the order of their code points.
 ///
 /// ```
 /// use data::Text;
@@ -28,8 +28,10 @@ pub struct Text {
 }
 
 impl Text {
+    /// Learns the characters of `text`.
+    ///
     /// # Errors
-    /// [`Error::Text`] when there is none.
+    /// [`Error::Text`] if `text` is empty.
     pub fn new(text: &str) -> Result<Text> {
         let chars: Vec<char> = text.chars().collect::<BTreeSet<char>>().into_iter().collect();
         if chars.is_empty() {
@@ -40,10 +42,10 @@ impl Text {
         Ok(Text { tokens, ..unread })
     }
 
-    /// A UTF-8 file of at most 1 GiB.
+    /// Reads a UTF-8 file of at most 1 GiB.
     ///
     /// # Errors
-    /// [`Error::Read`] or [`Error::TooLarge`] when the file can't be read, [`Error::Text`] when it is empty or not UTF-8.
+    /// [`Error::Read`] or [`Error::TooLarge`] if the file can't be read, [`Error::Text`] if it is empty or not UTF-8.
     pub fn read(path: impl AsRef<Path>) -> Result<Text> {
         use std::io::Read;
         let path = path.as_ref();
@@ -68,8 +70,10 @@ impl Text {
         &self.tokens
     }
 
+    /// The tokens of `text`.
+    ///
     /// # Errors
-    /// [`Error::Text`] when a character does not occur in this text.
+    /// [`Error::Text`] if a character does not occur in this text.
     pub fn encode(&self, text: &str) -> Result<Vec<i32>> {
         let token = |c: char| {
             let found = self.chars.binary_search(&c).map(|i| i as i32);
@@ -78,12 +82,13 @@ impl Text {
         text.chars().map(token).collect()
     }
 
-    /// Tokens that stand for no character are left out.
+    /// The text of `tokens`. Tokens that stand for no character are left out.
     pub fn decode(&self, tokens: &[i32]) -> String {
         tokens.iter().filter_map(|&t| self.chars.get(usize::try_from(t).ok()?)).collect()
     }
 
-    /// The first part, and the last `share` of the text, as windows of `length` characters with those that follow each.
+    /// The text without its last `share`, and this last part, both as windows of `length` characters, each with the character
+    /// that follows it.
     ///
     /// # Errors
     /// As [`Windows::split`].
@@ -101,7 +106,7 @@ pub struct Windows {
     length: usize,
 }
 
-/// Windows side by side: tokens, and the tokens that follow each, both `[windows, length]` in row-major order.
+/// A batch of windows: tokens, and the token that follows each, both `[windows, length]` in row-major order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TextBatch {
     pub tokens: Vec<i32>,
@@ -111,8 +116,8 @@ pub struct TextBatch {
 }
 
 impl Windows {
-    /// The first part, and the last `share` of any tokens, as windows of `length` tokens with those that follow each: of a
-    /// [`Text`]'s characters, a [`Vocabulary`](crate::Vocabulary)'s words, or what a tokenizer made.
+    /// Any tokens without their last `share`, and this last part, both as windows of `length` tokens, each with the token that
+    /// follows it: a [`Text`]'s characters, a [`Vocabulary`](crate::Vocabulary)'s words, or a tokenizer's tokens.
     ///
     /// ```
     /// use data::{Vocabulary, Windows};
@@ -124,7 +129,7 @@ impl Windows {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Text`] when a part is shorter than a window, or windows have no length.
+    /// [`Error::Text`] if a part has no more than `length` tokens, or `length` is 0.
     pub fn split(tokens: impl Into<Arc<[i32]>>, share: f64, length: usize) -> Result<(Windows, Windows)> {
         let tokens = tokens.into();
         let count = tokens.len();

@@ -1,4 +1,4 @@
-//! Tokenizers of parts of words, as Hugging Face's libraries learn and keep them.
+//! Subword tokenizers, as Hugging Face's libraries learn and store them.
 
 use std::fs::File;
 use std::io::Read;
@@ -19,10 +19,10 @@ use crate::word_piece;
 /// Files may have this many bytes; the largest vocabularies in use need a tenth.
 const LIMIT: u64 = 256 << 20;
 
-/// What WordPiece makes of a word that it has no parts for.
+/// WordPiece's token for a word that it has no parts for.
 pub(crate) const UNKNOWN: &str = "[UNK]";
 
-/// Makes tokens of texts, and texts of tokens.
+/// Converts texts to tokens, and tokens to texts.
 ///
 /// ```
 /// use data::{Tokenizer, Windows};
@@ -43,11 +43,11 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// A `tokenizer.json` of at most 256 MiB. What it says of cutting, padding and dropout is passed over: encoding is the same every time,
-    /// and [`Padded`](crate::Padded) pads.
+    /// Reads a `tokenizer.json` of at most 256 MiB. Its truncation, padding and dropout are ignored: encoding is the same every
+    /// time, and [`Padded`](crate::Padded) pads.
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::TooLarge`], and [`Error::Tokenizer`] where the file is no tokenizer or a token is 2^31 or more.
+    /// [`Error::Read`], [`Error::TooLarge`], and [`Error::Tokenizer`] if the file is no tokenizer or a token is 2^31 or more.
     pub fn read(path: impl AsRef<Path>) -> Result<Tokenizer> {
         let path = path.as_ref();
         let fault = |source| Error::Read { path: path.into(), source };
@@ -56,7 +56,7 @@ impl Tokenizer {
         Tokenizer::parse(&bytes, &path.display().to_string())
     }
 
-    /// What [`read`](Self::read) does, of a file's bytes. Errors call it `file`.
+    /// [`read`](Self::read) from a file's bytes; errors name it `file`.
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -78,12 +78,12 @@ impl Tokenizer {
         })
     }
 
-    /// Learns byte-pair encoding of a text's bytes as GPT-2 does, so that every text can be encoded and comes back exactly: the special
-    /// tokens, the 256 bytes, and the pairs that are most frequent until there are `vocab_size` tokens, or fewer where no
-    /// pairs are left.
+    /// Learns byte-pair encoding of a text's bytes as GPT-2 does, so that every text can be encoded and is decoded exactly. Its
+    /// tokens are the special ones, the 256 bytes, and the most frequent pairs until there are `vocab_size` tokens or no pairs
+    /// are left.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] where `vocab_size` is less than 256 and the special tokens.
+    /// [`Error::Tokenizer`] if `vocab_size` is less than 256 plus the special tokens.
     pub fn bpe(text: &str, vocab_size: usize, special: &[&str]) -> Result<Tokenizer> {
         let mut inner = tokenizers::Tokenizer::new(BPE::default());
         inner.with_pre_tokenizer(Some(ByteLevel::new(false, true, true)));
@@ -101,9 +101,8 @@ impl Tokenizer {
         tokenizer.within(vocab_size)
     }
 
-    /// Learns WordPiece as BERT does: words in lower case without accents, cut into the parts that were most frequent, of which those
-    /// inside of a word begin with `##`. The special tokens come first; `[UNK]` is one of them whether it is
-    /// listed or not.
+    /// Learns WordPiece as BERT does: words in lower case without accents, cut into the most frequent parts; those inside of a
+    /// word begin with `##`. The special tokens come first; `[UNK]` is one of them whether it is listed or not.
     ///
     /// ```
     /// use data::Tokenizer;
@@ -116,7 +115,7 @@ impl Tokenizer {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] where `vocab_size` is less than the special tokens and the text's different characters, inside and at
+    /// [`Error::Tokenizer`] if `vocab_size` is less than the special tokens and the text's different characters, inside and at
     /// the beginning of words.
     pub fn word_piece(text: &str, vocab_size: usize, special: &[&str]) -> Result<Tokenizer> {
         let unlisted = (!special.contains(&UNKNOWN)).then_some(UNKNOWN);
@@ -141,7 +140,7 @@ impl Tokenizer {
         Ok(Tokenizer { inner, vocab_size })
     }
 
-    /// An error where single characters and special tokens alone are too many.
+    /// An error if single characters and special tokens alone are more than `vocab_size`.
     fn within(self, vocab_size: usize) -> Result<Tokenizer> {
         match self.vocab_size {
             size if size > vocab_size => {
@@ -159,16 +158,16 @@ impl Tokenizer {
         self.vocab_size
     }
 
-    /// The number of a token as it is in the vocabulary, if it is one.
+    /// The number of a token, given as written in the vocabulary, if it is there.
     pub fn token(&self, token: &str) -> Option<i32> {
         self.inner.token_to_id(token).map(|token| token as i32)
     }
 
-    /// The tokens of a text, with those that the tokenizer puts around one (BERT's `[CLS]` and `[SEP]`) if asked for `special` ones. It
-    /// takes some hundred bytes of memory a token meanwhile: give a large text in parts.
+    /// The tokens of a text; with `special`, also those that the tokenizer puts around it (BERT's `[CLS]` and `[SEP]`). Encoding
+    /// takes some hundred bytes of memory a token: give a large text in parts.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] where the tokenizer has no token for what it meets.
+    /// [`Error::Tokenizer`] if the tokenizer has no token for a part of the text.
     pub fn encode(&self, text: &str, special: bool) -> Result<Vec<i32>> {
         guarded("encoding", || {
             let encoding = self.inner.encode_fast(text, special)?;
@@ -181,11 +180,10 @@ impl Tokenizer {
         })
     }
 
-    /// The text of tokens, without special ones if these are to be skipped. Tokens that are not in the vocabulary are
-    /// left out.
+    /// The text of tokens, without special ones if `skip_special`. Tokens that are not in the vocabulary are left out.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] where the tokenizer's decoder fails.
+    /// [`Error::Tokenizer`] if the tokenizer's decoder fails.
     pub fn decode(&self, tokens: &[i32], skip_special: bool) -> Result<String> {
         let tokens: Vec<u32> = tokens.iter().filter_map(|&token| u32::try_from(token).ok()).collect();
         guarded("decoding", || self.inner.decode(&tokens, skip_special))
@@ -194,7 +192,7 @@ impl Tokenizer {
     /// Writes a `tokenizer.json`, which other libraries read, too. It appears whole or not at all.
     ///
     /// # Errors
-    /// [`Error::Write`], and [`Error::Tokenizer`] where the tokenizer can't be written.
+    /// [`Error::Write`], and [`Error::Tokenizer`] if the tokenizer can't be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let text = guarded("saving", || self.inner.to_string(true))?;
         let path = path.as_ref();
@@ -203,7 +201,7 @@ impl Tokenizer {
     }
 }
 
-/// What the crate behind gives.
+/// The result type of the `tokenizers` crate.
 pub(crate) type Outcome<T> = tokenizers::Result<T>;
 
 fn fault(what: &str, problem: &dyn std::fmt::Display) -> Error {
@@ -211,7 +209,8 @@ fn fault(what: &str, problem: &dyn std::fmt::Display) -> Error {
     Error::Tokenizer { what: what.into(), problem }
 }
 
-/// The crate behind panics where a file's parts do not fit together: merges of tokens that are not there, for one.
+/// Runs `body` and makes an error of a panic: the `tokenizers` crate panics if a file's parts do not fit together, such as merges
+/// of missing tokens.
 fn guarded<T>(what: &str, body: impl FnOnce() -> Outcome<T>) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(outcome) => outcome.map_err(|error| fault(what, &error)),

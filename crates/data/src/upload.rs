@@ -105,7 +105,7 @@ impl Array {
     /// Out of memory.
     ///
     /// # Panics
-    /// Where there are not as many values as the shape says; arrays that were read have them.
+    /// If there are not as many values as the shape says; arrays that were read have them.
     #[track_caller]
     pub fn to_device(&self, device: &Device) -> autograd::Result<Tensor> {
         match &self.values {

@@ -8,11 +8,11 @@ use crate::error::{Error, Result};
 /// Stands for words that are not in the vocabulary.
 const UNKNOWN: &str = "<unk>";
 
-/// The words of a text as numbers: 0 for unknown ones, then special tokens, then words by falling frequency, and in alphabetical order
-/// where that is the same.
+/// The words of a text as numbers: 0 for unknown ones, then special tokens, then words by falling frequency, and alphabetically
+/// among equal frequencies.
 ///
-/// A word is a run of letters and digits, with apostrophes inside; any other character that is no space is a word by
-/// itself. Upper and lower case differ: give the text as it shall be.
+/// A word is a run of letters and digits, with apostrophes inside; any other character that is no space is a word by itself.
+/// Upper and lower case differ: use one case if they should not.
 ///
 /// ```
 /// use data::Vocabulary;
@@ -32,10 +32,10 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// The words that are at least `min_frequency` times in a text, and `special` tokens, for which no text is encoded.
+    /// Learns the words that occur at least `min_frequency` times in a text; the `special` tokens come before them.
     ///
     /// # Errors
-    /// [`Error::Text`] where a special token comes twice or there are 2^31 words.
+    /// [`Error::Text`] if a special token comes twice or there are 2^31 words.
     pub fn learn(text: &str, min_frequency: usize, special: &[&str]) -> Result<Vocabulary> {
         let mut counts = HashMap::<&str, usize>::new();
         words(text).for_each(|word| *counts.entry(word).or_default() += 1);
@@ -47,10 +47,10 @@ impl Vocabulary {
         Vocabulary::new([UNKNOWN].into_iter().chain(words).map(String::from).collect())
     }
 
-    /// A vocabulary of these [`words`](Self::words), which were kept from another.
+    /// A vocabulary of the [`words`](Self::words) of another one.
     ///
     /// # Errors
-    /// [`Error::Text`] where the first is not `<unk>`, a word comes twice, or there are 2^31 words.
+    /// [`Error::Text`] if the first is not `<unk>`, a word comes twice, or there are 2^31 words.
     pub fn new(words: Vec<String>) -> Result<Vocabulary> {
         if words.first().is_none_or(|first| first != UNKNOWN) {
             return Err(Error::Text(format!("the first word of a vocabulary is {UNKNOWN}")));

@@ -1,4 +1,4 @@
-//! Learns WordPiece's parts of words: the same ones every time, which the trainer of the crate behind does not promise.
+//! Learns WordPiece deterministically, which the trainer of the `tokenizers` crate does not promise.
 
 use std::collections::BTreeSet;
 
@@ -13,12 +13,12 @@ use tokenizers::{
 
 use crate::tokenizer::{Outcome, UNKNOWN, added};
 
-/// Where code points for private use begin, of which there are [`PRIVATE_COUNT`].
+/// The first of the [`PRIVATE_COUNT`] code points for private use.
 const PRIVATE: u32 = 0xf_0000;
 const PRIVATE_COUNT: usize = 0xfffe;
 
-/// Byte-pair encoding of words in which a character inside of a word is another one than at its beginning: then all single
-/// characters are known before any word is looked at, and their order does not depend on that of the words.
+/// Byte-pair encoding of words whose inner characters are mapped to private code points, so that they differ from the first ones:
+/// all single characters are known in advance, and their order does not depend on the order of the words.
 pub(crate) fn learn(text: &str, vocab_size: usize, special: &[&str]) -> Outcome<WordPiece> {
     let mut chars = BTreeSet::new();
     for line in text.split_inclusive('\n') {

@@ -30,7 +30,7 @@ fn with_entry(path: &str, kind: EntryType) -> Vec<u8> {
 fn compressed_and_plain_archives_hold_the_same() {
     let tar = tar_bytes(&folder_entries());
     assert_eq!(read(&tar).unwrap().train, read(&gzip(&tar)).unwrap().train);
-    // Several gzip members after one another are one stream.
+    // Several concatenated gzip members are one stream.
     let members = [gzip(&tar[..700]), gzip(&tar[700..])].concat();
     assert_eq!(read(&tar).unwrap().train, read(&members).unwrap().train);
 }

@@ -43,8 +43,8 @@ fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
 }
 
-/// To the byte, but for what is rounded from real numbers of other precision, and whole numbers that Pillow's rounding in affine
-/// maps brings below themselves: at most one off, in one of 50 pixels.
+/// Equal to the byte, except for what is rounded from floats of another precision, and whole numbers that Pillow's rounding in
+/// affine maps lowers: at most one off, in one of 50 pixels.
 #[test]
 fn operations_are_those_of_pillow() {
     let recorded: Value = serde_json::from_str(include_str!("fixtures/augment.json")).unwrap();
@@ -122,7 +122,7 @@ fn odd_shapes_and_pipelines() {
     }
 }
 
-/// A crop is taken along when normalising, and settled for what comes after it: both show the same pixels.
+/// A pending crop is applied when normalising, or before the next change: both show the same pixels.
 #[test]
 fn what_follows_a_crop_sees_the_cropped_image() {
     let set = picture();

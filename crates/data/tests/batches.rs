@@ -15,7 +15,7 @@ fn rows(count: usize) -> Arc<Rows> {
     Arc::new(Rows::new(features, Targets::Classes((0..count as u32).collect())).unwrap())
 }
 
-/// Sequences of these lengths, each of its own number.
+/// Sequences of these lengths, each filled with its own number.
 fn sequences(lengths: &[usize]) -> Arc<Sequences<i32>> {
     let sequences = lengths.iter().zip(1..).map(|(&length, number)| vec![number; length]).collect();
     let targets = Targets::Classes((0..lengths.len() as u32).collect());

@@ -5,7 +5,7 @@ use data::on_device::*;
 use data::{ColorJitter, Normalize};
 use models::{Linear, Params, Sgd};
 
-/// Everything there is, then a linear layer, mixup at its output, and a step.
+/// All augmentations, then a linear layer, mixup at its output, and a step.
 fn train(params: &Params, net: &Linear, opt: &mut Sgd, generator: &Generator, step: usize) -> f32 {
     let device = params.device();
     let pixels: Vec<f32> = (0..4 * 3 * 8 * 8).map(|i| (i * (step + 3) % 97) as f32 / 97.0).collect();

@@ -1,6 +1,6 @@
 //! Single kernels by family, at sizes of real training steps: `cargo bench -p wgrad-gpu-core --bench kernels -- softmax`.
 //!
-//! `WGRAD_DEVICE` names the device; a run includes the submit and the wait for it.
+//! `WGRAD_DEVICE` selects the device; a run includes the submit and the wait for its completion.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
 // Adam, AdamW and AMSGrad over flat memory (crates/gpu-core/src/kernels/optim.rs).
-// hyper = [lr, beta1, beta2, eps, weight_decay, bias_correction1, bias_correction2_sqrt]. One invocation an element of
+// hyper = [lr, beta1, beta2, eps, weight_decay, bias_correction1, bias_correction2_sqrt]. One invocation per element of
 // type T.
 
 const COUNT: u32 = 64u;

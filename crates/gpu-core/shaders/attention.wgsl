@@ -1,6 +1,6 @@
-// Forward pass of attention (crates/gpu-core/src/kernels/attention.rs) with an online softmax (Dao 2023). One invocation
-// goes once over the keys of a query, for one of the PARTS of the columns of its output row. The host generates the accessors
-// and unrolls the rows; the lines below are for rows of 4 floats.
+// Forward pass of attention (crates/gpu-core/src/kernels/attention.rs) with an online softmax (Dao 2023). One invocation reads the keys of
+// a query once, for one of the PARTS of the columns of its output row. The host generates the accessors and unrolls the rows; the lines
+// below are for rows of 4 floats.
 
 const COUNT: u32 = 64u;
 const PARTS: u32 = 1u;
@@ -9,7 +9,7 @@ const KEYS: u32 = 64u;
 const CAUSAL: bool = false;
 const SCALE: f32 = 0.5;
 
-// The score of what is not seen.
+// The score of hidden keys.
 const LOWEST: f32 = -3.4e38;
 
 //!begin accessors
@@ -55,7 +55,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
         let product = dot(q0, k[k_other]);
         //!end score
         let score = masked(batch, own, j, SCALE * product);
-        // NaN or infinite; comparisons may not see a NaN.
+        // NaN or infinite; drivers may compile comparisons that do not detect NaN.
         invalid = invalid || is_nan(score) || score > -LOWEST;
         if (score <= LOWEST) {
             continue;

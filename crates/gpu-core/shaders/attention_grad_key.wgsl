@@ -1,6 +1,6 @@
 // Gradients of keys and values of attention (crates/gpu-core/src/kernels/attention.rs): dv = sum over queries of p dy and
-// dk = SCALE sum of ds q, as in attention_grad_query.wgsl. One invocation a key, for one of the PARTS of the columns of its
-// rows. The host generates the accessors and unrolls the rows; the lines below are for rows of 4 floats.
+// dk = SCALE sum of ds q, as in attention_grad_query.wgsl. One invocation per key, for one of the PARTS of the columns of its rows. The
+// host generates the accessors and unrolls the rows; the lines below are for rows of 4 floats.
 
 const COUNT: u32 = 64u;
 const PARTS: u32 = 1u;
@@ -10,7 +10,7 @@ const ROWS: u32 = 64u;
 const CAUSAL: bool = false;
 const SCALE: f32 = 0.5;
 
-// The score of what is not seen.
+// The score of hidden keys.
 const LOWEST: f32 = -3.4e38;
 
 //!begin accessors

@@ -1,6 +1,6 @@
 // Gradient of the queries of attention (crates/gpu-core/src/kernels/attention.rs): dq = SCALE sum over keys of ds k, with
-// ds = p (dy v - delta) and p = exp(score - log_sum). One invocation a query, for one of the PARTS of the columns of
-// its row. The host generates the accessors and unrolls the rows; the lines below are for rows of 4 floats.
+// ds = p (dy v - delta) and p = exp(score - log_sum). One invocation per query, for one of the PARTS of the columns of its row. The host
+// generates the accessors and unrolls the rows; the lines below are for rows of 4 floats.
 
 const COUNT: u32 = 64u;
 const PARTS: u32 = 1u;
@@ -10,7 +10,7 @@ const ROWS: u32 = 64u;
 const CAUSAL: bool = false;
 const SCALE: f32 = 0.5;
 
-// The score of what is not seen.
+// The score of hidden keys.
 const LOWEST: f32 = -3.4e38;
 
 //!begin accessors

@@ -1,5 +1,5 @@
-// What the gradient of attention needs of every row: the logarithm of its sum, and delta = sum of dy y
-// (crates/gpu-core/src/kernels/attention.rs). One invocation a row. The host generates the accessors; the lines below
+// The statistics of every row that the gradient of attention needs: the logarithm of its sum, and delta = sum of dy y
+// (crates/gpu-core/src/kernels/attention.rs). One invocation per row. The host generates the accessors; the lines below
 // are for contiguous rows.
 
 const ROWS: u32 = 64u;

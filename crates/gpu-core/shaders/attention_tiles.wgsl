@@ -1,7 +1,7 @@
 // Attention and its gradients by tiles of a workgroup (crates/gpu-core/src/kernels/attention/tiles.rs; Dao 2023). The 64 invocations, 8 down
-// and 8 along, keep a block of OWN rows (queries, or keys in the gradient of keys and values) against blocks of the others: scores in
-// registers, operands in workgroup memory 16 features or 16 rows at a time. The host generates everything that is unrolled; the
-// lines below only show its names.
+// and 8 along, process a block of OWN rows (queries, or keys in the gradient of keys and values) with blocks of the other rows: scores are
+// in registers, operands in workgroup memory, 16 features or 16 rows at a time. The host generates everything that is unrolled; the lines
+// below only show its names.
 
 const GROUPS: u32 = 64u;
 // Blocks of own rows of a batch.
@@ -13,7 +13,7 @@ const ROWS: u32 = 64u;
 const CAUSAL: bool = false;
 const SCALE: f32 = 0.5;
 
-// The score of what is not seen.
+// The score of hidden keys.
 const LOWEST: f32 = -3.4e38;
 
 //!begin accessors
@@ -33,7 +33,7 @@ fn keys_before(end: u32) -> u32 {
     return select(KEYS, min(KEYS, end), CAUSAL);
 }
 
-// The score of a pair, LOWEST where there is none or the query does not see the key.
+// The score of a pair; LOWEST if the pair does not exist or the query does not see the key.
 fn seen(batch: u32, query: u32, key: u32, product: f32) -> f32 {
     if (query >= QUERIES || key >= KEYS || (CAUSAL && key > query)) {
         return LOWEST;
@@ -41,7 +41,7 @@ fn seen(batch: u32, query: u32, key: u32, product: f32) -> f32 {
     return masked(batch, query, key, SCALE * product);
 }
 
-// exp(score - base); NaN of a score that is not finite, which comparisons may not see.
+// exp(score - base); NaN for a score that is not finite, which comparisons may not detect.
 fn weight(score: f32, base: f32) -> f32 {
     if (score <= LOWEST) {
         return 0.0;

@@ -1,5 +1,6 @@
-// Combines the partial results of every channel, in a fixed order (crates/gpu-core/src/kernels/batch_norm.rs). One workgroup a channel:
-// invocation j takes the parts j, j + 64, .., and then they combine in pairs. The host replaces what a part is, and the store.
+// Combines the partial results of every channel, in a fixed order (crates/gpu-core/src/kernels/batch_norm.rs). One workgroup per channel:
+// invocation j combines the parts j, j + 64, .., and then the invocations combine in pairs. The host replaces the definition of a part, and
+// the store.
 
 const CHANNELS: u32 = 2u;
 const COUNT: u32 = 64u;

@@ -1,6 +1,6 @@
 // Count, mean (as the sum of two numbers) and squared deviations of parts of every channel of x [batch, CHANNELS, SPATIAL]
-// (crates/gpu-core/src/kernels/batch_norm.rs). One invocation a channel and split; split j takes items j, j + SPLITS, ..
-// of the channel, so that neighbouring invocations read neighbouring memory. An item is a T; SPATIAL and ITEMS count them.
+// (crates/gpu-core/src/kernels/batch_norm.rs). One invocation per channel and split; split j takes items j, j + SPLITS, .. of the channel,
+// so that neighbouring invocations read neighbouring memory. An item is a T; SPATIAL and ITEMS count them.
 
 const CHANNELS: u32 = 2u;
 const SPATIAL: u32 = 16u;

@@ -1,7 +1,7 @@
 // Convolution and its input gradient as an implicit GEMM (crates/gpu-core/src/kernels/conv2d.rs). One invocation
-// computes 4 pixels of BLOCK output channels, a workgroup 256 pixels of one phase. The weights of the block lie in workgroup
-// memory, those of CHANNELS source channels and TAPS taps at a time. The host generates the lines that depend on BLOCK and on the
-// unrolling over channels; the lines below are for one channel at a time and BLOCK = 4.
+// computes 4 pixels of BLOCK output channels, a workgroup 256 pixels of one phase. The weights of the block are in workgroup memory, for
+// CHANNELS source channels and TAPS taps at a time. The host generates the lines that depend on BLOCK and on the unrolling over channels;
+// the lines below are for one channel at a time and BLOCK = 4.
 //
 // The input gradient handles input pixels by phase, the remainder of their coordinates modulo the stride: all pixels
 // of a phase are reached by the same taps. A plain convolution has one phase.
@@ -152,7 +152,7 @@ fn main(
     var a3 = vec4<f32>();
     //!end clear
     for (var channel = FIRST; channel < LAST; channel += CHANNELS) {
-        // A constant where the runs are whole.
+        // A constant if all runs are whole.
         let whole = (LAST - FIRST) % CHANNELS == 0u;
         let channels = select(min(CHANNELS, LAST - channel), CHANNELS, whole);
         for (var tap = 0u; tap < u32(KERNEL_H * KERNEL_W); tap += TAPS) {
@@ -170,7 +170,7 @@ fn main(
                 let from_col = source(col, phase_w, kw, STRIDE_W, PADDING_W, DILATION_W);
                 let live = inside & (from_row >= vec4<i32>(0)) & (from_row < vec4<i32>(SOURCE_H))
                     & (from_col >= vec4<i32>(0)) & (from_col < vec4<i32>(SOURCE_W));
-                // What is outside reads the first image instead and is dropped.
+                // Pixels outside of the source read from the first image instead, and are dropped.
                 var at = vec4<u32>(select(vec4<i32>(0), start + from_row * SOURCE_W + from_col, live));
                 at += vec4<u32>(channel * u32(SOURCE_H * SOURCE_W));
                 var w = t * CHANNELS * (BLOCK / 4u);

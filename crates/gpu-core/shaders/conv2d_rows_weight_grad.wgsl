@@ -1,7 +1,7 @@
 // Weight gradient of a 3x3 convolution of stride 1 and padding 1 (crates/gpu-core/src/kernels/conv2d_gpu/
 // row_weight_grad.rs). A workgroup sums, over one chunk of the blocks of ROWS rows of pixels, the weights of 16 output and 16 input
-// channels: an invocation has one input channel and two output channels, all nine taps. The rows wait in workgroup memory, padded
-// with zeros, and a window over the input slides along them: four pixels take five loads for 72 multiply-adds. conv2d_sum.wgsl or
+// channels: an invocation has one input channel and two output channels, all nine taps. The rows are in workgroup memory, padded with
+// zeros, and a window over the input slides along them: four pixels take five loads for 72 multiply-adds. conv2d_sum.wgsl or
 // sum_partials.wgsl adds the chunks.
 
 const GROUPS: u32 = 1u;
@@ -71,7 +71,7 @@ fn main(
         workgroupBarrier();
         for (var i = local; i < 16u * (ROWS + 2u) * (QUADS + 1u); i += 128u) {
             let quad = i % (QUADS + 1u);
-            // One row further down than the input's: 0 is above the first.
+            // Row numbers are one more than the input's: 0 is above the first row.
             let row = first + i / (QUADS + 1u) % (ROWS + 2u);
             let channel = along + i / (QUADS + 1u) / (ROWS + 2u);
             let live = quad < QUADS && row > 0u && row <= HEIGHT && channel < INNER;

@@ -1,8 +1,8 @@
 // Convolution and its input gradient (crates/gpu-core/src/kernels/conv2d_gpu/correlate.rs). A workgroup of one subgroup
 // computes a tile of TILE_H x TILE_W pixels of RUNS x LANES output channels, a lane one channel of every run. The lanes
-// load the source's pixels for STEP channels side by side, and hand them round by broadcasts. The output pixels are
-// those of one phase: their coordinates are PHASE modulo PHASES. The host generates the bindings, the loads and the
-// unrolled products; the lines below are for a 1x1 kernel, one channel at a time, and tiles of 1 x 1.
+// load the source's pixels for STEP channels side by side, and share them by broadcasts. The output pixels are those of
+// one phase: their coordinates are PHASE modulo PHASES. The host generates the bindings, the loads and the unrolled
+// products; the lines below are for a 1x1 kernel, one channel at a time, and tiles of 1 x 1.
 
 const BATCH: u32 = 1u;
 const GROUPS: u32 = 1u;

@@ -1,5 +1,5 @@
-// Packs the weights of a convolution for conv2d_subgroup.wgsl: [group][run][block][row tap][DEPTH][LANES] vectors, one
-// invocation a vector. A lane is an output channel; the vectors of a lane hold [source channel of the block][column tap].
+// Packs the weights of a convolution for conv2d_subgroup.wgsl: [group][run][block][row tap][DEPTH][LANES] vectors, one invocation per
+// vector. A lane is an output channel; the vectors of a lane hold [source channel of the block][column tap].
 
 // Where the packed weights of this phase begin.
 const FIRST: u32 = 0u;

@@ -1,8 +1,8 @@
 // Weight gradient of a convolution (crates/gpu-core/src/kernels/conv2d_gpu/weight_grad.rs). A workgroup of one subgroup
 // sums, over one chunk of the rows of output pixels, the weights of ROWS output channels, RUNS x LANES input channels
 // and TAP_ROWS rows of taps. A lane has one input channel of every run; the lanes load the gradients of the output
-// channels side by side and hand them round by broadcasts. conv2d_sum.wgsl adds the chunks. The host generates the
-// bindings, the window over the input and the unrolled products; the lines below are for a 1x1 kernel of stride 1.
+// channels side by side and share them by broadcasts. conv2d_sum.wgsl adds the chunks. The host generates the bindings,
+// the window over the input and the unrolled products; the lines below are for a 1x1 kernel of stride 1.
 
 const GROUPS: u32 = 1u;
 // Channels per group of the input and the output.
@@ -49,7 +49,7 @@ fn load_dy(i: u32) -> f32 {
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 //!end bindings
 
-// Where the sum of a weight lies.
+// The position of the sum of a weight.
 fn position(chunk: u32, group: u32, to: u32, source: u32, tap_row: u32, tap_col: u32) -> u32 {
     let plane = ((chunk * GROUPS + group) * OUTER + to) * INNER + source;
     return (plane * KERNEL_H + tap_row) * KERNEL_W + tap_col;

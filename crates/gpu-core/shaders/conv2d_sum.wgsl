@@ -1,4 +1,4 @@
-// Adds the partial weight gradients of conv2d_weight_grad.wgsl in order. One invocation a weight.
+// Adds the partial weight gradients of conv2d_weight_grad.wgsl in order. One invocation per weight.
 
 const SIZE: u32 = 64u;
 const CHUNKS: u32 = 2u;

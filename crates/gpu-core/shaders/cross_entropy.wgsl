@@ -1,5 +1,5 @@
 // Softmax cross-entropy of rows with class numbers as targets (crates/gpu-core/src/kernels/cross_entropy.rs). Uses
-// softmax_rows.wgsl and rows.wgsl, of which x are the logits.
+// softmax_rows.wgsl and rows.wgsl; x are the logits.
 
 const ROWS: u32 = 4u;
 const LAST: u32 = 3u;
@@ -20,7 +20,7 @@ fn main(
 ) {
     let row = find_row(group.x + group.y * groups.x, local);
     let m = row_max(row);
-    // The logarithm of the sum of all exponentials, less m: large logits would drown it.
+    // The logarithm of the sum of all exponentials, without m, next to which rounding would lose it.
     let log_sum = log_exact(row_exp_sum(row, m));
     var spread = 0.0;
     if (SMOOTHING != 0.0) {

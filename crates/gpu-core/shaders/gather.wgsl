@@ -1,5 +1,5 @@
-// y[o, j, i] = x[o, index[o, j, i], i] over words of any type (crates/gpu-core/src/kernels/gather.rs). One invocation an
-// item of type T; INNER and TOTAL count items. MISSING stands for an index outside of 0 .. DIM.
+// y[o, j, i] = x[o, index[o, j, i], i] over words of any type (crates/gpu-core/src/kernels/gather.rs). One invocation per item of type T;
+// INNER and TOTAL count items. MISSING stands for an index outside of 0 .. DIM.
 
 const TOTAL: u32 = 64u;
 const DIM: u32 = 8u;
@@ -30,7 +30,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     if (INDEX_INNER) {
         at = at * INNER + inner;
     }
-    // A negative index is a large one here.
+    // As u32, a negative index is a large one, so out of range.
     let d = index[at];
     if (d < DIM) {
         y[i] = x[(o * DIM + d) * INNER + inner];

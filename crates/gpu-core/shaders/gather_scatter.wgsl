@@ -1,6 +1,6 @@
 // y[o, d, i] = sum of src[o, j, i] over the j with index[o, j, i] = d, in increasing j
-// (crates/gpu-core/src/kernels/gather.rs). One invocation an output item of type T and split of CHUNK indices, which it
-// scans; INNER and OUTPUTS count items. The host replaces where the sum goes.
+// (crates/gpu-core/src/kernels/gather.rs). One invocation per output item of type T and split of CHUNK indices, which
+// it scans; INNER and OUTPUTS count items. The host replaces the store of the sum.
 
 const OUTPUTS: u32 = 64u;
 const SPLITS: u32 = 1u;

@@ -1,7 +1,6 @@
-// One step of the gradient of a GRU (crates/gpu-core/src/kernels/recurrent/gru.rs), from the last to the first. One
-// invocation a unit of ROWS rows. The gradient of the state is carried in dh0, where one more dispatch completes it. The
-// dispatch's number is scratch[TURN], or 0 for the FIRST; the next one's is left in the other. The host generates the
-// products for several rows.
+// One step of the gradient of a GRU (crates/gpu-core/src/kernels/recurrent/gru.rs), from the last to the first. One invocation per unit of
+// ROWS rows. The gradient of the state is carried in dh0, where one more dispatch completes it. The dispatch's number is scratch[TURN], or
+// 0 for the FIRST; it writes the next one's to scratch[1 - TURN]. The host generates the products for several rows.
 
 const STEPS: u32 = 4u;
 const BATCH: u32 = 2u;

@@ -1,5 +1,5 @@
 // Sums over the paths of a lattice, or the best path (crates/gpu-core/src/kernels/lattice.rs), for the steps from FIRST to
-// END. A workgroup takes an item of the batch through them; an invocation takes every LANES-th state.
+// END. A workgroup runs all of them for one item of the batch; an invocation handles every LANES-th state.
 
 const BATCH: u32 = 2u;
 const STEPS: u32 = 4u;
@@ -23,7 +23,7 @@ struct Joined {
     z: f32,
 }
 
-// What comes into state s from the states at `before`, over all arcs that there are.
+// Combines the scores that enter state s from the states at `before`, over all existing arcs.
 fn join(before: u32, weights: u32, s: u32) -> Joined {
     let arcs = select(ARCS, min(ARCS, s + 1u), BAND);
     var most = -3.4e38;

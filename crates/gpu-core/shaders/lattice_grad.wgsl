@@ -1,5 +1,5 @@
 // Gradient of lattice.wgsl in the emissions (crates/gpu-core/src/kernels/lattice.rs), for the steps from END down to FIRST.
-// A workgroup takes an item of the batch through them; an invocation takes every LANES-th state.
+// A workgroup runs all of them for one item of the batch; an invocation handles every LANES-th state.
 
 const BATCH: u32 = 2u;
 const STEPS: u32 = 4u;
@@ -19,7 +19,7 @@ const BEST: bool = false;
 @group(0) @binding(4) var<storage, read> dalpha: array<f32>;
 @group(0) @binding(5) var<storage, read_write> de: array<f32>;
 
-// What arc k into state s of the step at `next` leaves of that state's gradient for where it comes from.
+// The part of the gradient of state s, of the step at `next`, that flows back through arc k.
 fn part(k: u32, s: u32, next: u32, score: f32, weights: u32) -> f32 {
     if (BEST) {
         return select(0.0, de[next + s], z[next + s] == f32(k));
@@ -46,7 +46,7 @@ fn main(
         for (var s = lane; s < STATES; s += LANES) {
             var sum = select(dalpha[at + s], 0.0, t > last);
             if (t == last) {
-                // What comes after it is a copy.
+                // Later steps are copies of the last one.
                 for (var after = t + 1u; after < STEPS; after++) {
                     sum += dalpha[(item * STEPS + after) * STATES + s];
                 }

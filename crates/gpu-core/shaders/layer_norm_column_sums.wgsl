@@ -1,4 +1,4 @@
-// Sums of dy and of dy (x - mean) rstd over EACH rows of every column of x [ROWS, COLS]. One invocation a column and
+// Sums of dy and of dy (x - mean) rstd over EACH rows of every column of x [ROWS, COLS]. One invocation per column and
 // split, neighbours in neighbouring columns.
 
 const ROWS: u32 = 16u;

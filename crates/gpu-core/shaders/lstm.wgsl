@@ -1,6 +1,6 @@
-// One step of an LSTM (crates/gpu-core/src/kernels/recurrent/lstm.rs). One invocation a unit of ROWS rows: its four gates,
-// its cell and its output. The step's number is scratch[TURN]; the next step's is left in the other. The host generates
-// the products for several rows.
+// One step of an LSTM (crates/gpu-core/src/kernels/recurrent/lstm.rs). One invocation per unit of ROWS rows: its four gates, its cell and
+// its output. The step's number is scratch[TURN]; it writes the next step's to scratch[1 - TURN]. The host generates the products for
+// several rows.
 
 const STEPS: u32 = 4u;
 const BATCH: u32 = 2u;
@@ -44,7 +44,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     //!end products
 }
 
-// A unit of a row at step t, given the products of the state before with its weights.
+// A unit of a row at step t, given the products of the previous state with its weights.
 fn unit(t: u32, row: u32, j: u32, products: vec4<f32>) {
     if (row >= BATCH) {
         return;

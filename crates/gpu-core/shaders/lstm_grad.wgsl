@@ -1,8 +1,7 @@
-// One step of the gradient of an LSTM (crates/gpu-core/src/kernels/recurrent/lstm.rs), from the last to the first. One
-// invocation a unit of ROWS rows: the product of the later step's gate gradients with w_hh, then its own four. One more
-// dispatch leaves the gradient of h0; that of the cell is updated in place and ends as that of c0. The dispatch's number
-// is scratch[TURN], or 0 for the FIRST; the next one's is left in the other. The host generates the products for several
-// rows.
+// One step of the gradient of an LSTM (crates/gpu-core/src/kernels/recurrent/lstm.rs), from the last to the first. One invocation per unit
+// of ROWS rows: the product of the later step's gate gradients with w_hh, then its own four. One more dispatch computes the gradient of h0;
+// the gradient of the cell is updated in place and ends as that of c0. The dispatch's number is scratch[TURN], or 0 for the FIRST; it
+// writes the next one's to scratch[1 - TURN]. The host generates the products for several rows.
 
 const STEPS: u32 = 4u;
 const BATCH: u32 = 2u;
@@ -75,7 +74,7 @@ fn unit(number: u32, row: u32, j: u32, product: f32) {
     let squashed = tanh_exact(cell);
     dc += dh * output * (1.0 - squashed * squashed);
     dgates[at] = dc * candidate * input * (1.0 - input);
-    // The forget gate times the cell before is what input and candidate add to.
+    // The forget gate times the previous cell is cell - input * candidate.
     dgates[at + HIDDEN] = dc * (cell - input * candidate) * (1.0 - forgotten);
     dgates[at + 2u * HIDDEN] = dc * input * (1.0 - candidate * candidate);
     dgates[at + 3u * HIDDEN] = dh * squashed * output * (1.0 - output);

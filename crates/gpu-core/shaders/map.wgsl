@@ -1,4 +1,4 @@
-// Element-wise map over strided inputs (crates/gpu-core/src/kernels/map.rs). One invocation an element; the host
+// Element-wise map over strided inputs (crates/gpu-core/src/kernels/map.rs). One invocation per element; the host
 // generates the bindings and the body for a program and its layouts. The lines below are y = x0 + x1.
 
 const COUNT: u32 = 64u;

@@ -103,7 +103,7 @@ fn log_exact(x: f32) -> f32 {
     return m + (log1p_rest(m) - 2.12194440e-4 * e) + 0.693359375 * e;
 }
 
-// Goldberg's correction for the rounding of 1 + x is no choice: drivers simplify (1 + x) - 1.
+// Goldberg's correction for the rounding of 1 + x cannot be used: drivers simplify (1 + x) - 1.
 fn log1p_exact(x: f32) -> f32 {
     if (x > -0.29289321 && x < 0.41421356) { return x + log1p_rest(x); }
     return log_exact(1.0 + x);
@@ -249,7 +249,7 @@ fn gelu_tanh(x: f32) -> f32 {
     return x * sigmoid_exact(1.5957691 * (x + 0.044715 * x * x * x));
 }
 
-// The derivative of gelu_tanh. It does not change beyond 20, where powers of x would overflow.
+// The derivative of gelu_tanh. It is constant beyond 20, where powers of x would overflow.
 fn gelu_tanh_grad(x: f32) -> f32 {
     if (is_nan(x)) { return x; }
     let z = clamp(x, -20.0, 20.0);
@@ -384,13 +384,13 @@ fn pack_f16(x: f32) -> u32 {
         let rebased = a - 0x38000000u;
         return sign | ((rebased + 0xfffu + ((rebased >> 13u) & 1u)) >> 13u);
     }
-    // Below 2^-14: a number of steps of 2^-24; below 2^-25 none.
+    // Below 2^-14 (subnormal): a multiple of 2^-24, which is 0 below 2^-25.
     let shift = min(126u - (a >> 23u), 25u);
     let mantissa = (a & 0x7fffffu) | 0x800000u;
     return sign | ((mantissa + (1u << (shift - 1u)) - 1u + ((mantissa >> shift) & 1u)) >> shift);
 }
 
-// Of the lower half of a word.
+// The value of the half in the lower 16 bits of a word.
 fn unpack_f16(word: u32) -> f32 {
     let sign = (word & 0x8000u) << 16u;
     let a = word & 0x7fffu;
@@ -409,7 +409,7 @@ fn pack_bf16(x: f32) -> u32 {
     return (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
 }
 
-// Of the lower half of a word.
+// The value of the half in the lower 16 bits of a word.
 fn unpack_bf16(word: u32) -> f32 {
     let bits = word & 0xffffu;
     return bitcast<f32>((bits | select(0u, 0x40u, (bits & 0x7fffu) > 0x7f80u)) << 16u);

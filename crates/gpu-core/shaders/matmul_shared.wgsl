@@ -1,7 +1,7 @@
 // Matrix product (crates/gpu-core/src/kernels/matmul/shared.rs). A workgroup computes a tile of ROWS x COLS outputs over
-// one split of the inner dimension. DEPTH elements of it at a time wait in workgroup memory, where every invocation
-// reads what its MICRO x MICRO outputs need. The host generates the accessors, the loads and the unrolled products.
-// The lines below multiply row-major [64, 64] matrices with tiles of 32 x 32.
+// one split of the inner dimension. DEPTH elements of it at a time are in workgroup memory, where every invocation reads the operands of
+// its MICRO x MICRO outputs. The host generates the accessors, the loads and the unrolled products. The lines below multiply row-major
+// [64, 64] matrices with tiles of 32 x 32.
 
 const M: u32 = 64u;
 const N: u32 = 64u;
@@ -13,7 +13,7 @@ const DEPTH: u32 = 16u;
 const TILES_DOWN: u32 = 2u;
 const TILES_ALONG: u32 = 2u;
 const BATCHES: u32 = 1u;
-// Where the parts of channels begin that this dispatch reduces (crates/gpu-core/src/kernels/channel_parts.rs).
+// Start of the parts of channels that this dispatch writes (crates/gpu-core/src/kernels/channel_parts.rs).
 const FIRST_PART: u32 = 0u;
 // Splits of K, each of CHUNK.
 const SPLITS: u32 = 1u;
@@ -60,7 +60,7 @@ fn main(
     let split = g / BATCHES;
     let a_base = a_batch(batch);
     let b_base = b_batch(batch);
-    // The invocation's place among those of the tile; it has fours of rows and columns there.
+    // The invocation's place in the tile, in fours of rows and columns.
     let down = local / (COLS / MICRO);
     let along = local % (COLS / MICRO);
     let end = min((split + 1u) * CHUNK, K);
@@ -81,7 +81,7 @@ fn main(
         }
         //!end loads
         workgroupBarrier();
-        // What else is made of the tiles.
+        // Other uses of the tiles, such as row sums.
         //!begin rows
         //!end rows
         for (var d = 0u; d < DEPTH; d += 4u) {

@@ -1,7 +1,7 @@
 // Matrix product (crates/gpu-core/src/kernels/matmul/subgroup.rs). A workgroup of one subgroup computes a tile of ROWS x
-// COLS outputs over one split of the inner dimension. Every lane loads other elements along the rows and hands them
-// round by broadcasts; along the columns it keeps what it loads. The host generates the accessors and the unrolled tile.
-// The lines below multiply row-major [64, 64] matrices with tiles of 1 x 8.
+// COLS outputs over one split of the inner dimension. Each lane loads different elements along the rows and shares them by broadcasts;
+// along the columns it keeps its own elements. The host generates the accessors and the unrolled tile. The lines below multiply row-major
+// [64, 64] matrices with tiles of 1 x 8.
 
 const M: u32 = 64u;
 const N: u32 = 64u;

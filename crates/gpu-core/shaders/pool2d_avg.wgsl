@@ -1,5 +1,5 @@
-// Average of every window of x [planes, HEIGHT, WIDTH] (crates/gpu-core/src/kernels/pool2d.rs). One invocation an output
-// element. DIVISOR 0 means the window's size, PADDED whether padding counts in it.
+// Average of every window of x [planes, HEIGHT, WIDTH] (crates/gpu-core/src/kernels/pool2d.rs). One invocation per output element. DIVISOR
+// 0 means the window's size, PADDED whether padding counts in it.
 
 const COUNT: u32 = 64u;
 const HEIGHT: i32 = 8;

@@ -1,5 +1,5 @@
 // Maximum of every window of x [planes, HEIGHT, WIDTH] and its position in the plane
-// (crates/gpu-core/src/kernels/pool2d.rs). One invocation an output element.
+// (crates/gpu-core/src/kernels/pool2d.rs). One invocation per output element.
 
 const COUNT: u32 = 64u;
 const HEIGHT: i32 = 8;

@@ -1,5 +1,5 @@
-// Random numbers (crates/gpu-core/src/kernels/random.rs). One invocation four elements; needs philox.wgsl and math.wgsl.
-// The host replaces the bindings and the values; the lines below are uniform numbers.
+// Random numbers (crates/gpu-core/src/kernels/random.rs). One invocation per four elements; needs philox.wgsl and math.wgsl. The host
+// replaces the bindings and the values; the lines below are uniform numbers.
 
 const COUNT: u32 = 64u;
 

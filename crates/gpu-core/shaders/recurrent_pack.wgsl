@@ -1,5 +1,5 @@
-// Packs w_hh [GATES H, H] for the forward passes of recurrent cells (crates/gpu-core/src/kernels/recurrent.rs), so that
-// neighbours load neighbours: element k H + j, after two step numbers, holds the weights of input k for all gates of unit j.
+// Packs w_hh [GATES H, H] for the forward passes of recurrent cells (crates/gpu-core/src/kernels/recurrent.rs), so that neighbouring
+// invocations load neighbouring elements: element k H + j, after two step numbers, holds the weights of input k for all gates of unit j.
 // Step numbers begin at 0.
 
 const HIDDEN: u32 = 8u;

@@ -10,7 +10,7 @@ struct Row {
     local: u32,
 }
 
-// Invocations outside of the last row follow along there without storing, so that all reach the barriers.
+// Invocations beyond the last row repeat it without storing, so that all reach the barriers.
 fn find_row(group: u32, local: u32) -> Row {
     let i = group * 64u + local;
     let row = min(i / LANES, LAST);
@@ -25,7 +25,7 @@ var<workgroup> shared_eights: array<f32, 64>;
 fn all_max(row: Row, x: f32) -> f32 {
     shared_lanes[row.local] = x;
     workgroupBarrier();
-    // By eights: two steps do for 64 lanes, with few barriers.
+    // In groups of eight: two steps suffice for 64 lanes, with few barriers.
     let eight = row.local - row.lane % WIDTH;
     var y = shared_lanes[eight];
     for (var k = 1u; k < WIDTH; k++) {
@@ -49,7 +49,7 @@ fn all_max(row: Row, x: f32) -> f32 {
 fn all_sum(row: Row, x: f32) -> f32 {
     shared_lanes[row.local] = x;
     workgroupBarrier();
-    // By eights: two steps do for 64 lanes, with few barriers.
+    // In groups of eight: two steps suffice for 64 lanes, with few barriers.
     let eight = row.local - row.lane % WIDTH;
     var y = shared_lanes[eight];
     for (var k = 1u; k < WIDTH; k++) {

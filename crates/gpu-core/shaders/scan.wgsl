@@ -1,5 +1,5 @@
 // Scan of CHUNK elements: y[j] = x[first] op .. op x[j] within a chunk, and the chunk's total into scratch
-// (crates/gpu-core/src/kernels/scan.rs). One invocation a chunk of a line; lines are [OUTER, LEN, INNER]. Needs math.wgsl.
+// (crates/gpu-core/src/kernels/scan.rs). One invocation per chunk of a line; lines are [OUTER, LEN, INNER]. Needs math.wgsl.
 
 const LINES: u32 = 4u;
 const LEN: u32 = 16u;

@@ -1,5 +1,5 @@
-// Takes what came before a chunk of scan.wgsl into its elements (crates/gpu-core/src/kernels/scan.rs). One invocation an element.
-// Needs math.wgsl.
+// Combines the total before each chunk of scan.wgsl with the chunk's elements (crates/gpu-core/src/kernels/scan.rs). One invocation per
+// element. Needs math.wgsl.
 
 const TOTAL: u32 = 64u;
 const LINES: u32 = 4u;

@@ -1,5 +1,4 @@
-// Scan of the totals of the chunks of scan.wgsl, in place (crates/gpu-core/src/kernels/scan.rs). One invocation a line. Needs
-// math.wgsl.
+// Scan of the totals of the chunks of scan.wgsl, in place (crates/gpu-core/src/kernels/scan.rs). One invocation per line. Needs math.wgsl.
 
 const LINES: u32 = 4u;
 const CHUNKS: u32 = 2u;

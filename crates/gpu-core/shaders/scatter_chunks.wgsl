@@ -1,5 +1,5 @@
 // Sums of src over CHUNK sorted places that all have one key (crates/gpu-core/src/kernels/gather/sorted.rs), in their order. One invocation
-// an item of type T, chunk and outer; COLS counts the places of a row, INNER items.
+// per item of type T, chunk and outer; COLS counts the places of a row, INNER items.
 
 const OUTER: u32 = 1u;
 const COLS: u32 = 8u;

@@ -1,5 +1,5 @@
 // y[o, d, i] = sum of src[o, j, i] over the places of key d in a sorted row (crates/gpu-core/src/kernels/gather/sorted.rs): first those up to the next
-// whole chunk, then whole chunks, then the rest. One invocation an item of type T; INNER counts items.
+// whole chunk, then whole chunks, then the rest. One invocation per item of type T; INNER counts items.
 
 const OUTER: u32 = 1u;
 const COLS: u32 = 8u;

@@ -1,5 +1,5 @@
-// The first place of every key in sorted rows of keys (crates/gpu-core/src/kernels/gather/sorted.rs). One invocation a row and key of 0..DIM + 1;
-// place COLS stands for the end.
+// The first place of every key in sorted rows of keys (crates/gpu-core/src/kernels/gather/sorted.rs). One invocation per row and key of
+// 0..DIM + 1; place COLS stands for the end.
 
 const ROWS: u32 = 1u;
 const COLS: u32 = 8u;

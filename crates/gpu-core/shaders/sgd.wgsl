@@ -1,5 +1,5 @@
 // Stochastic gradient descent with momentum over flat memory (crates/gpu-core/src/kernels/optim.rs).
-// hyper = [lr, momentum, dampening, weight_decay, first]. One invocation an element of type T.
+// hyper = [lr, momentum, dampening, weight_decay, first]. One invocation per element of type T.
 
 const COUNT: u32 = 64u;
 const MAXIMIZE: bool = false;
@@ -30,7 +30,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     }
     g = g + hyper[3] * p;
     //!begin momentum
-    // The first step starts the velocity afresh, whatever the memory holds.
+    // The first step ignores the old velocity, whose memory may be undefined.
     let v = select(hyper[1] * velocity[i] + (1.0 - hyper[2]) * g, g, hyper[4] > 0.5);
     velocity[i] = v;
     g = select(v, g + hyper[1] * v, NESTEROV);

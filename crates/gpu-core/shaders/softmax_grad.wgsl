@@ -1,5 +1,5 @@
 // Gradient of softmax (crates/gpu-core/src/kernels/softmax.rs): dx = y (dy - sum of y dy), or of its logarithm:
-// dx = dy - exp(y) (sum of dy). Uses softmax_rows.wgsl and rows.wgsl, of which x is y.
+// dx = dy - exp(y) (sum of dy). Uses softmax_rows.wgsl and rows.wgsl, where x is y.
 
 const ROWS: u32 = 4u;
 const LAST: u32 = 3u;

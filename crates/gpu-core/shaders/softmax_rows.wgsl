@@ -1,4 +1,4 @@
-// What softmax.wgsl and cross_entropy.wgsl compute of a row. Uses rows.wgsl.
+// Row functions of softmax.wgsl and cross_entropy.wgsl. Uses rows.wgsl.
 
 // The largest element of a row.
 fn row_max(row: Row) -> f32 {

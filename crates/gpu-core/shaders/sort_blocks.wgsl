@@ -1,5 +1,5 @@
-// Sorts blocks of WIDTH elements of every row: each element counts those that belong before it
-// (crates/gpu-core/src/kernels/sort.rs). One invocation an element.
+// Sorts blocks of WIDTH elements of every row: each invocation counts the elements that belong before its own
+// (crates/gpu-core/src/kernels/sort.rs). One invocation per element.
 
 const ROWS: u32 = 4u;
 const COLS: u32 = 16u;

@@ -1,5 +1,5 @@
-// Merges neighbouring sorted runs of WIDTH elements of every row: each element finds by bisection how many of the other run belong
-// before it (crates/gpu-core/src/kernels/sort.rs). One invocation an element.
+// Merges neighbouring sorted runs of WIDTH elements of every row: each invocation finds by bisection how many elements of the other run
+// belong before its own (crates/gpu-core/src/kernels/sort.rs). One invocation per element.
 
 const ROWS: u32 = 4u;
 const COLS: u32 = 64u;

@@ -1,5 +1,5 @@
-// Adds up the partial results of many kernels (crates/gpu-core/src/kernels/partial_sums.rs). One invocation a result: the workgroups from
-// the first one of a segment on take its results. The host generates the segments.
+// Adds up the partial results of many kernels (crates/gpu-core/src/kernels/partial_sums.rs). One invocation per result: the workgroups of a
+// segment, from its first one on, compute its results. The host generates the segments.
 
 const WORKGROUPS: u32 = 2u;
 
@@ -16,8 +16,8 @@ fn main(
     if (g >= WORKGROUPS) {
         return;
     }
-    // First workgroup and number of results; the first partial one, the distances of the next result's and of the next term, the
-    // number of terms; where the results lie.
+    // First workgroup and number of results; position of the first term, steps to the next result's term and to the next term, number of
+    // terms; position of the results.
     var start = 0u;
     var count = 0u;
     var first = 0u;

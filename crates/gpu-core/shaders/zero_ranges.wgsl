@@ -1,7 +1,7 @@
-// Zeros in ranges of a buffer (crates/gpu-core/src/kernels/zero_ranges.rs). One workgroup a range.
+// Zeros in ranges of a buffer (crates/gpu-core/src/kernels/zero_ranges.rs). One workgroup per range.
 
 //!begin ranges
-// The first element of each range, and the one behind its last.
+// The first element of each range, and the one after its last.
 const RANGES: array<vec2<u32>, 2> = array(vec2<u32>(3u, 64u), vec2<u32>(100u, 128u));
 //!end ranges
 

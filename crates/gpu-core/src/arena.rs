@@ -10,7 +10,7 @@ use crate::Result;
 use crate::buffer::Buffer;
 use crate::pool::round_up;
 
-/// Blocks by falling size.
+/// Blocks in order of decreasing size.
 type Blocks = Arc<[Buffer]>;
 
 #[derive(Default)]
@@ -21,8 +21,8 @@ pub(crate) struct Arena {
 }
 
 impl Arena {
-    /// Blocks of at least `sizes` bytes, which fall. Blocks that are too small are replaced; a run that got them earlier
-    /// keeps them until it has been submitted.
+    /// Blocks of at least `sizes` bytes; `sizes` are decreasing. Blocks that are too small are replaced; a run that already has them keeps
+    /// them until it has been submitted.
     pub fn reserve(&self, sizes: &[usize], alloc: impl Fn(usize) -> Result<Buffer>) -> Result<Blocks> {
         if let Some(blocks) = self.fitting(sizes) {
             return Ok(blocks);
@@ -31,7 +31,7 @@ impl Arena {
         if let Some(blocks) = self.fitting(sizes) {
             return Ok(blocks);
         }
-        // Given back before their successors are allocated.
+        // Frees blocks that are too small before larger ones are allocated.
         let mut blocks = keep_fitting(std::mem::take(&mut *lock(&self.blocks)), sizes);
         blocks.resize(blocks.len().max(sizes.len()), None);
         let filled = blocks.into_iter().enumerate().map(|(i, block)| match block {
@@ -49,14 +49,14 @@ impl Arena {
         fit.then_some(blocks)
     }
 
-    /// Gives all blocks up. Runs that use them keep them until they have been submitted.
+    /// Drops all blocks. Runs that use them keep them until they have been submitted.
     pub fn release(&self) {
         let released = std::mem::take(&mut *lock(&self.blocks));
         drop(released);
     }
 }
 
-/// The blocks, without those that are too small.
+/// The blocks, with `None` in place of those that are too small.
 fn keep_fitting(blocks: Blocks, sizes: &[usize]) -> Vec<Option<Buffer>> {
     let fits = |(i, block): (usize, &Buffer)| sizes.get(i).is_none_or(|&size| block.bytes() >= size);
     blocks.iter().enumerate().map(|block| fits(block).then(|| block.1.clone())).collect()

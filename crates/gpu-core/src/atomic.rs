@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all.
+//! Files that are replaced atomically: completely or not at all.
 
 use std::fs::{File, remove_file, rename};
 use std::io::{ErrorKind, Result, Write};
@@ -9,15 +9,15 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// Writes a file by [`AtomicFile`].
 ///
 /// # Errors
-/// Whatever the operating system refuses.
+/// Errors of the operating system.
 pub fn write_atomically(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let mut file = AtomicFile::create(path)?;
     file.write_all(bytes)?;
     file.commit()
 }
 
-/// A temporary file beside the one that it becomes: whatever happens, that one is what it was before or what it should be. Dropped
-/// without [`commit`](AtomicFile::commit), the temporary file is removed.
+/// A temporary file that replaces the file at `path` on commit: even after a crash, that file has either its old or its new contents.
+/// Dropped without [`commit`](AtomicFile::commit), the temporary file is removed.
 #[derive(Debug)]
 pub struct AtomicFile {
     path: PathBuf,
@@ -30,7 +30,7 @@ impl AtomicFile {
     /// Makes the temporary file.
     ///
     /// # Errors
-    /// Whatever the operating system refuses.
+    /// Errors of the operating system.
     pub fn create(path: impl AsRef<Path>) -> Result<AtomicFile> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let path = path.as_ref().to_path_buf();
@@ -39,7 +39,7 @@ impl AtomicFile {
             let temporary = path.with_file_name(name);
             match File::create_new(&temporary) {
                 Ok(file) => return Ok(AtomicFile { path, temporary, file, committed: false }),
-                // Left behind by a killed process of the same number.
+                // Left by a killed process with the same process ID.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
@@ -49,7 +49,7 @@ impl AtomicFile {
     /// Flushes the temporary file to the disk and renames it.
     ///
     /// # Errors
-    /// Whatever the operating system refuses.
+    /// Errors of the operating system.
     pub fn commit(mut self) -> Result<()> {
         self.file.sync_all()?;
         rename(&self.temporary, &self.path)?;
@@ -77,7 +77,7 @@ impl Write for AtomicFile {
 impl Drop for AtomicFile {
     fn drop(&mut self) {
         if !self.committed {
-            // Nobody could do anything about a file that cannot be removed.
+            // There is nothing else to do about a file that cannot be removed.
             let _ = remove_file(&self.temporary);
         }
     }

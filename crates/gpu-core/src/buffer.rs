@@ -17,13 +17,13 @@ pub enum Role {
     Input,
 }
 
-/// Kinds of memory that never replace each other.
+/// Kinds of memory that are pooled separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Class {
     Values(Role),
     /// A block of the arena.
     Temporary,
-    /// What the host reads values through; a GPU's kernels can't use it.
+    /// Staging memory for readbacks; GPU kernels can't use it.
     Staging,
 }
 
@@ -52,7 +52,7 @@ impl Class {
 }
 
 pub(crate) enum Memory {
-    /// Of a dry run.
+    /// No memory: of a dry run.
     None,
     Host(HostMemory),
     Gpu(wgpu::Buffer),
@@ -61,13 +61,13 @@ pub(crate) enum Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         if let Memory::Gpu(buffer) = self {
-            // Bind groups refer to the buffer, too, and would keep its memory. Submitted work still finds it.
+            // Bind groups refer to the buffer, too, and would keep its memory alive. Submitted work can still use it.
             buffer.destroy();
         }
     }
 }
 
-/// Memory with a number of its own, which it keeps while it is pooled, so that bind groups made for it stay valid.
+/// Memory with a unique number, which it keeps while it is pooled, so that bind groups made for it stay valid.
 pub(crate) struct Block {
     pub id: u64,
     pub capacity: usize,
@@ -75,12 +75,12 @@ pub(crate) struct Block {
     pub memory: Memory,
 }
 
-/// A range of device memory. Clones share it; when the last one goes, the memory returns to the device's pool.
+/// A range of device memory. Clones share it; when the last one is dropped, the memory returns to the device's pool.
 #[derive(Clone)]
 pub struct Buffer(Arc<Inner>);
 
 struct Inner {
-    /// `None` only while it is dropped.
+    /// `None` only during the drop.
     block: Option<Block>,
     bytes: usize,
     pool: Arc<Pool>,
@@ -91,7 +91,7 @@ impl Buffer {
         Buffer(Arc::new(Inner { block: Some(block), bytes, pool }))
     }
 
-    /// Bytes that were asked for.
+    /// Bytes requested.
     pub fn bytes(&self) -> usize {
         self.0.bytes
     }
@@ -106,13 +106,12 @@ impl Buffer {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Whether the buffer is of the device with that pool.
+    /// Whether the buffer belongs to the device with that pool.
     pub(crate) fn is_of(&self, pool: &Arc<Pool>) -> bool {
         Arc::ptr_eq(&self.0.pool, pool)
     }
 
-    /// Number of clones of this buffer, itself included. Where it is 1, the caller may write in place: no other handle can
-    /// appear meanwhile.
+    /// Number of clones of this buffer, itself included. If it is 1, the caller may write in place: no other handle can appear meanwhile.
     pub fn owners(&self) -> usize {
         Arc::strong_count(&self.0)
     }

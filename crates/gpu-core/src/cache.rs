@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::write_atomically;
 
 /// The directory that `WGRAD_CACHE` names, else `wgrad` in the user's cache directory: `$XDG_CACHE_HOME`, `~/.cache`, or
-/// `%LOCALAPPDATA%` on Windows. `None` where there is none: nothing is kept then.
+/// `%LOCALAPPDATA%` on Windows. `None` if there is none; nothing is cached then.
 pub fn cache_directory() -> Option<PathBuf> {
     directory(|name| std::env::var_os(name))
 }
@@ -28,7 +28,8 @@ fn directory(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
 pub(crate) struct CacheFile(Option<PathBuf>);
 
 impl CacheFile {
-    /// The file `<kind>-<owner>.<extension>`, with what is not a letter or a digit in `owner` replaced.
+    /// The file `<kind>-<owner>.<extension>`, with all characters of `owner` other than letters and digits replaced by
+    /// `-`.
     pub fn new(kind: &str, owner: &str, extension: &str) -> CacheFile {
         let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
         let owner: String = owner.chars().map(plain).collect();

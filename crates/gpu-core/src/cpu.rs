@@ -63,7 +63,7 @@ pub(crate) struct Cpu {
 }
 
 impl Cpu {
-    /// With so many threads, or as many as rayon's own pool would have.
+    /// Opens the device with `threads` threads, by default as many as rayon's own pool would have.
     ///
     /// # Errors
     /// [`Error::OpenDevice`] when the operating system refuses the threads.
@@ -82,7 +82,7 @@ impl Cpu {
         &self.name
     }
 
-    /// Runs every launch, and returns when that is done. `warm` as in [`Profiler::launch`].
+    /// Runs every launch; returns when all are done. `warm` as in [`Profiler::launch`].
     pub fn run(
         &self,
         graph: &CommandGraph,
@@ -115,7 +115,7 @@ impl Cpu {
     pub fn write(&self, buffer: &Buffer, data: &[u8]) -> Result<()> {
         assert!(data.len() <= buffer.bytes());
         let _turn = self.turn()?;
-        // SAFETY: in range; the turn keeps every other user out.
+        // SAFETY: in range; the turn excludes all other users.
         unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), host(buffer), data.len()) };
         Ok(())
     }
@@ -124,7 +124,7 @@ impl Cpu {
     pub fn read(&self, buffer: &Buffer, offset: usize, bytes: usize) -> Result<Vec<u8>> {
         assert!(offset + bytes <= buffer.bytes());
         let _turn = self.turn()?;
-        // SAFETY: in range; the turn keeps every writer out.
+        // SAFETY: in range; the turn excludes all writers.
         Ok(unsafe { std::slice::from_raw_parts(host(buffer).add(offset), bytes) }.to_vec())
     }
 
@@ -146,12 +146,12 @@ fn run_launch(launch: &Launch, bindings: &Bindings) {
         RawArg { pointer, bytes: arg.bytes, access }
     });
     // SAFETY: offsets are aligned and written ranges disjoint (checked when the graph was made and when its external
-    // buffers were bound), and the turn of the executor keeps every other user out.
+    // buffers were bound), and the turn of the executor excludes all other users.
     let args = unsafe { Args::new(raw) };
     launch.kernel().run(&args);
 }
 
-/// What a panic says.
+/// The message of a panic.
 pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panicked".into())

@@ -34,7 +34,7 @@ pub enum DeviceKind {
     DiscreteGpu,
     IntegratedGpu,
     VirtualGpu,
-    /// A GPU interface emulated on the CPU (lavapipe, SwiftShader, WARP); only used when asked for.
+    /// A GPU interface emulated on the CPU (lavapipe, SwiftShader, WARP); only used when selected.
     Software,
     Other,
 }
@@ -62,11 +62,11 @@ impl fmt::Display for DeviceInfo {
     }
 }
 
-/// A place to compute: a GPU through Vulkan, Metal or DX12, or the CPU. Clones are the same device, and there is one
-/// device an adapter in a process, until it is lost.
+/// A place to compute: a GPU through Vulkan, Metal or DX12, or the CPU. Clones are the same device; a process has one
+/// device per adapter, until it is lost.
 ///
-/// Devices may be used from any thread. The CPU device does one thing at a time, on threads of its own: who submits while it
-/// works, waits for its turn.
+/// Devices may be used from any thread. The CPU device runs one piece of work at a time, on its own threads; later submissions wait until
+/// it is done.
 ///
 /// ```
 /// let device = gpu_core::Device::named("cpu")?;
@@ -114,7 +114,7 @@ impl Device {
     /// # Errors
     /// [`Error::UnknownDevice`], [`Error::NoAdapter`], [`Error::OpenDevice`], or [`Error::MemoryLimit`].
     ///
-    /// After the loss of a device, its name opens a new one. Work on the old one goes on failing with [`Error::DeviceLost`].
+    /// After the loss of a device, its name opens a new one. Work on the old one keeps failing with [`Error::DeviceLost`].
     pub fn named(name: &str) -> Result<Device> {
         forget_lost();
         match name {
@@ -137,7 +137,7 @@ impl Device {
         gpu::adapters().iter().enumerate().map(report).collect()
     }
 
-    /// A CPU device with so many threads, or as many as rayon's own pool would have.
+    /// A CPU device with `threads` threads, by default as many as rayon's own pool would have.
     pub(crate) fn cpu(threads: Option<usize>) -> Result<Device> {
         let cpu = Cpu::open(threads)?;
         let info = DeviceInfo {
@@ -149,8 +149,8 @@ impl Device {
         Device::new(info, Processor::Cpu(cpu))
     }
 
-    /// A device that records and compiles as a GPU of that profile would, and computes nothing: its memory is counted and does not
-    /// exist, and every value that is read is 0. The launches of its plans, with their shaders, are those of such a GPU.
+    /// A device that makes the plans of a GPU of that profile, with the same launches and shaders, but computes nothing: memory is counted
+    /// but not allocated, and every value that is read is 0.
     ///
     /// # Errors
     /// [`Error::MemoryLimit`].
@@ -194,12 +194,12 @@ impl Device {
         }
     }
 
-    /// Whether the device is gone: after a driver's reset, for one. Name it again to open a new one.
+    /// Whether the device is lost, for example by a driver reset. [`named`](Device::named) then opens a new one.
     pub fn is_lost(&self) -> bool {
         self.gpu().is_some_and(|gpu| gpu.is_lost())
     }
 
-    /// Loses a GPU, as a driver's reset would; without effect on the CPU.
+    /// Simulates the loss of a GPU by a driver reset; no effect on the CPU.
     #[cfg(feature = "testing")]
     pub(crate) fn lose(&self) {
         if let Some(gpu) = self.gpu() {
@@ -230,23 +230,24 @@ impl Device {
         Stats { bytes: memory.in_use + memory.cached, ..self.0.pool.counters.snapshot() }
     }
 
-    /// The memory of the device: what is in use, by role, and what is kept for reuse. Free memory is kept up to an
-    /// eighth of [`peak`](MemoryUse::peak), 8 MiB at least, beyond that peak.
+    /// The memory of the device: what is in use, by role, and what is kept for reuse. Free memory is kept as long as
+    /// memory in use and free memory together exceed [`peak`](MemoryUse::peak) by at most an eighth of it, or 8 MiB if
+    /// that is more.
     pub fn memory(&self) -> MemoryUse {
         self.0.pool.balance().into()
     }
 
-    /// Limits the memory of this device to `bytes`, free memory included; `None` lifts the limit. What is in use already stays. The
-    /// limit at the start is what `WGRAD_MEMORY_LIMIT` says: a number of bytes, or a size such as `500MB` or `4GiB`.
+    /// Limits the memory of this device to `bytes`, free memory included; `None` lifts the limit. Memory already in use is kept. The
+    /// initial limit is `WGRAD_MEMORY_LIMIT`: a number of bytes, or a size such as `500MB` or `4GiB`.
     pub fn set_memory_limit(&self, bytes: Option<u64>) {
         self.0.pool.set_limit(bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)));
     }
 
-    /// Waits for queued work, gives all memory that is not in use back to the system, temporaries included, and lets
-    /// [`peak`](MemoryUse::peak) begin anew. Later runs allocate what they need again.
+    /// Waits for queued work, returns all memory that is not in use to the system, temporaries included, and resets
+    /// [`peak`](MemoryUse::peak). Later runs allocate again what they need.
     ///
     /// # Errors
-    /// As [`synchronize`](Device::synchronize); the memory is given back all the same.
+    /// As [`synchronize`](Device::synchronize); the memory is returned even then.
     pub fn trim(&self) -> Result<()> {
         let done = self.reclaim();
         self.0.pool.reset_peak();
@@ -256,7 +257,7 @@ impl Device {
     fn reclaim(&self) -> Result<()> {
         self.0.arena.release();
         self.0.pool.clear();
-        // A GPU frees what its queue still uses when that is done.
+        // A GPU frees memory that queued work uses once that work is done.
         self.synchronize()
     }
 
@@ -271,7 +272,7 @@ impl Device {
         self.0.profiler.get().is_some()
     }
 
-    /// What was profiled so far.
+    /// The profile so far.
     pub fn profile(&self) -> Profile {
         self.0.profiler.table()
     }
@@ -289,7 +290,7 @@ impl Device {
     /// A buffer of at least `bytes` with undefined contents.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`], when all memory that is not in use was given back and there still is not enough;
+    /// [`Error::OutOfMemory`], when there is not enough memory even after all unused memory has been returned;
     /// [`Error::DeviceLost`], or an error of earlier work.
     pub fn alloc(&self, bytes: usize, role: Role) -> Result<Buffer> {
         self.alloc_class(bytes, Class::Values(role))
@@ -322,12 +323,12 @@ impl Device {
         self.0.arena.reserve(sizes, |bytes| self.alloc_class(bytes, Class::Temporary))
     }
 
-    /// Gives the memory for temporaries back, after runs that needed more of it than those to come.
+    /// Releases the memory for temporaries, after runs that needed more of it than later ones will.
     pub(crate) fn release_temporaries(&self) {
         self.0.arena.release();
     }
 
-    /// Passes a point at which the work can fail; whether it shall.
+    /// Passes a fault-injection point; returns whether the work must fail there.
     fn passes(&self, point: Point) -> Result<bool> {
         match self.gpu() {
             Some(gpu) => gpu.passes(point),
@@ -360,8 +361,8 @@ impl Device {
         }
     }
 
-    /// Starts copying `bytes` bytes from `offset` to the host, behind all work queued so far. A range outside of the buffer, a
-    /// buffer of another device and a lost device are errors of [`Readback::wait`].
+    /// Starts copying `bytes` bytes from `offset` to the host, after all work queued so far. A range outside of the buffer, a buffer of
+    /// another device and a lost device are reported by [`Readback::wait`].
     pub fn read(&self, buffer: &Buffer, offset: usize, bytes: usize) -> Readback {
         let source = self.check_range(buffer, offset, bytes).and_then(|()| match &self.0.processor {
             Processor::Gpu(gpu) => {
@@ -398,14 +399,14 @@ impl Device {
     /// Waits until all queued work is done.
     ///
     /// # Errors
-    /// Whatever went wrong on the device since the last wait.
+    /// Any error on the device since the last wait.
     pub fn synchronize(&self) -> Result<()> {
         let _span = self.span("wait");
         self.gpu().map_or(Ok(()), |gpu| gpu.synchronize())
     }
 
-    /// The variant of `kernel` that is fastest here, for arguments of `args` bytes (without scratch memory). Variants of
-    /// shapes not met before are raced, unless `WGRAD_TUNE=off`; on the CPU the kernel is returned as it is.
+    /// The fastest variant of `kernel` on this device, for arguments of `args` bytes (without scratch memory). New classes of shapes are
+    /// raced, unless `WGRAD_TUNE=off`; on the CPU the kernel is returned as it is.
     pub fn tuned(&self, kernel: Arc<dyn Kernel>, args: &[usize]) -> Arc<dyn Kernel> {
         match &self.0.processor {
             Processor::Gpu(gpu) => gpu.tuner().choose(self, kernel, args),
@@ -426,7 +427,7 @@ impl Device {
         }
     }
 
-    /// Does work whose errors are its own affair, when all queued work is done.
+    /// Runs `work` after all queued work is done, without reporting its errors as the device's.
     pub(crate) fn undisturbed<T>(&self, work: impl FnOnce() -> T) -> T {
         match self.gpu() {
             Some(gpu) => gpu.undisturbed(work),
@@ -441,7 +442,7 @@ impl Device {
         }
     }
 
-    /// `warm`: the graph ran before.
+    /// Runs a graph; `warm`: whether it ran before.
     pub(crate) fn execute(&self, graph: &CommandGraph, bindings: &Bindings, warm: bool) -> Result<()> {
         let (counters, profiler) = (&self.0.pool.counters, self.0.profiler.get());
         match &self.0.processor {
@@ -470,7 +471,7 @@ fn opened() -> MutexGuard<'static, HashMap<String, Device>> {
     OPEN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// Takes lost devices out of the table of open ones.
+/// Removes lost devices from the table of open ones.
 fn forget_lost() {
     let mut open = opened();
     let before = open.len();

@@ -1,11 +1,10 @@
-//! Devices that compute nothing: plans are made as a GPU of some profile would get them, so that their kernels can be looked at
-//! without that GPU.
+//! Devices that compute nothing: plans are made as for a GPU of some profile, so that their kernels can be inspected without that GPU.
 
 use crate::device::{DeviceInfo, DeviceKind};
 use crate::faults::Faults;
 use crate::tune::{GpuFamily, GpuProfile};
 
-/// A device of that profile. Memory is counted and does not exist, kernels are not compiled, and every value that is read is 0.
+/// A device of that profile. Memory is counted but not allocated, kernels are not compiled, and every value that is read is 0.
 pub(crate) struct Dry {
     pub profile: GpuProfile,
     pub faults: Faults,

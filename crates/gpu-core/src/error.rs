@@ -3,7 +3,7 @@
 /// An error of the device layer. Each message says what failed, where, and what to do.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// No adapter of the wanted kind exists.
+    /// No adapter of the requested kind exists.
     #[error(
         "no {wanted} adapter found; adapters here: {found}. Install the GPU's driver, or use WGRAD_DEVICE=cpu"
     )]
@@ -16,8 +16,8 @@ pub enum Error {
     /// The adapter refused to open a device.
     #[error("cannot open {adapter}: {reason}. Update the driver, or use WGRAD_DEVICE=cpu")]
     OpenDevice { adapter: String, reason: String },
-    /// An allocation failed, or would have exceeded the limit, after all free memory had been given back. `bytes` were asked
-    /// for `role`, beside `in_use` bytes.
+    /// An allocation failed, or would have exceeded the limit, after all free memory had been given back. `bytes` were requested for
+    /// `role`, in addition to `in_use` bytes in use.
     #[error(
         "out of memory on {device}: {bytes} bytes more are needed for {role}, beside {in_use} bytes in use{}. \
          Use a smaller batch or model{}",
@@ -25,7 +25,7 @@ pub enum Error {
         if limit.is_some() { ", or raise WGRAD_MEMORY_LIMIT" } else { "" },
     )]
     OutOfMemory { device: String, bytes: usize, role: &'static str, in_use: u64, limit: Option<u64> },
-    /// `WGRAD_MEMORY_LIMIT` can't be understood.
+    /// `WGRAD_MEMORY_LIMIT` is not a valid size.
     #[error("WGRAD_MEMORY_LIMIT is \"{value}\"; use a number of bytes, or a size such as 500MB or 4GiB")]
     MemoryLimit { value: String },
     /// A tensor is larger than what the GPU can bind at once.
@@ -46,18 +46,18 @@ pub enum Error {
         "shader of kernel {kernel} was refused by {device}: {reason}. This is a bug in wgrad or the driver"
     )]
     Shader { kernel: String, device: String, reason: String },
-    /// The values were needed after a step had freed or overwritten what they are computed from.
+    /// The values were needed after a step had freed or overwritten their inputs.
     #[error(
         "the graph of {op} recorded at {location} was freed by a step. Read it before the step, or name it as an output of the step"
     )]
     Freed { op: String, location: String },
-    /// A kernel's CPU twin panicked, or a kernel could not make its shaders. What it should have written is undefined; `launches` of its
-    /// graph were done before it.
+    /// A kernel's CPU twin panicked, or a kernel could not make its shaders. Its outputs are undefined; `launches` launches of its graph
+    /// were done before it.
     #[error(
         "kernel {kernel} failed on {device}: {reason}. This is a bug of the kernel; restart from the last checkpoint"
     )]
     Kernel { kernel: String, device: String, reason: String, launches: usize },
-    /// A buffer that does not fit the use asked for. Nothing was done.
+    /// A buffer is not valid for the requested use. Nothing was done.
     #[error("{buffer} can't be used on {device}: {reason}")]
     Buffer { buffer: String, device: String, reason: String },
     /// The GPU interface refused a command.

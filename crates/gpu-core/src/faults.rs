@@ -3,9 +3,9 @@
 /// A place where real work can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Point {
-    /// A buffer is asked for.
+    /// A buffer is requested.
     Allocation,
-    /// A pipeline is asked for, by a graph's first run on a GPU.
+    /// A pipeline is requested, by a graph's first run on a GPU.
     Pipeline,
     /// A launch begins on the CPU. It fails by a panic.
     Launch,
@@ -15,7 +15,7 @@ pub enum Point {
     Readback,
 }
 
-/// What a test wants at the points that a device passes.
+/// The faults that a test injects into a device.
 #[derive(Default)]
 pub(crate) struct Faults {
     #[cfg(feature = "testing")]
@@ -27,7 +27,7 @@ pub(crate) struct Faults {
 pub(crate) enum Strike {
     /// The operation fails.
     Fail,
-    /// The device is lost; without effect on the CPU.
+    /// The device is lost; no effect on the CPU.
     Lose,
 }
 
@@ -40,7 +40,7 @@ pub(crate) struct Watch {
 }
 
 impl Faults {
-    /// The work passes `point`.
+    /// Records that the work passes `point`; returns the fault to inject there.
     #[cfg(feature = "testing")]
     pub fn pass(&self, point: Point) -> Option<Strike> {
         let mut watch = self.lock();
@@ -55,7 +55,7 @@ impl Faults {
         None
     }
 
-    /// Begins or ends watching; the result is what was seen before.
+    /// Starts or stops watching; returns the previous watch.
     #[cfg(feature = "testing")]
     pub fn watch(&self, watch: Option<Watch>) -> Option<Watch> {
         std::mem::replace(&mut *self.lock(), watch)

@@ -34,7 +34,7 @@ pub(crate) struct Gpu {
     pipelines: Pipelines,
     tuner: Tuner,
     pace: Pace,
-    /// Held while work is given to the queue, so that the parts of one graph follow each other.
+    /// Held while work is submitted, so that the parts of one graph are not interleaved with other work.
     order: Mutex<()>,
     failure: Failure,
     faults: Faults,

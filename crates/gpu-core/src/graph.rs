@@ -13,7 +13,7 @@ use check::Check;
 /// A buffer that the launches of a graph use.
 #[derive(Clone, Debug)]
 pub enum Slot {
-    /// Given at each run, in order.
+    /// Passed at each run, in order.
     External { bytes: usize },
     /// Memory that all graphs of the device share; its contents are undefined at the start of a run.
     Temp { bytes: usize, role: Role },
@@ -59,8 +59,8 @@ impl Launch {
         &self.args
     }
 
-    /// The first argument that the launch writes and that is bound twice so that a device of `target` can't: the ranges meet, or, on a
-    /// GPU, the other one of that slot is read.
+    /// The first written argument that is bound twice in a way that `target` does not allow: the ranges overlap, or, on a GPU, another
+    /// argument of the same slot is read.
     pub fn bound_twice(&self, target: Target) -> Option<usize> {
         let clash = |i: usize, j: usize| {
             let (a, b) = (&self.args[i], &self.args[j]);
@@ -77,14 +77,14 @@ impl Launch {
     }
 }
 
-/// The buffers that the slots of a graph are during a run.
+/// The buffers bound to the slots of a graph during a run.
 pub(crate) struct Bindings<'a> {
     places: &'a [Place],
     external: &'a [Buffer],
     temps: &'a [Buffer],
 }
 
-/// A slot's number among the external ones, or among the temporaries by falling size.
+/// A slot's number among the external ones, or among the temporaries by decreasing size.
 #[derive(Clone, Copy)]
 enum Place {
     External(usize),
@@ -109,7 +109,7 @@ pub struct CommandGraph {
     slots: Vec<Slot>,
     places: Vec<Place>,
     launches: Vec<Launch>,
-    /// Bytes of the temporaries, which fall.
+    /// Bytes of the temporaries, in decreasing order.
     temps: Vec<usize>,
     check: Check,
     ran: AtomicBool,
@@ -192,7 +192,7 @@ impl CommandGraph {
     /// panic of a CPU twin, everything that the graph writes is undefined; other errors leave all buffers as they were.
     pub fn run(&self, device: &Device, external: &[Buffer]) -> Result<()> {
         self.check.run(device, external)?;
-        // Held until the run is submitted: the arena may give its blocks up meanwhile.
+        // Held until the run is submitted: the arena may drop its blocks meanwhile.
         let temps = device.temporaries(&self.temps)?;
         let bindings = Bindings { places: &self.places, external, temps: &temps };
         device.execute(self, &bindings, self.ran.load(Relaxed))?;
@@ -200,11 +200,11 @@ impl CommandGraph {
         Ok(())
     }
 
-    /// Compiles the graph for `device`, which else happens at the first run.
+    /// Compiles the graph for `device`, which otherwise happens at the first run.
     ///
     /// # Errors
-    /// [`Error::TooLarge`](crate::Error::TooLarge) or [`Error::TooManyElements`](crate::Error::TooManyElements) when the device cannot
-    /// bind an argument or count an operand of a launch, and a shader that does not compile.
+    /// [`Error::TooLarge`](crate::Error::TooLarge) or [`Error::TooManyElements`](crate::Error::TooManyElements) when the device cannot bind
+    /// an argument or count an operand of a launch, or an error of a shader that does not compile.
     pub fn prepare(&self, device: &Device) -> Result<()> {
         device.prepare(self)
     }

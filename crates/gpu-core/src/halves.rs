@@ -1,7 +1,8 @@
 //! Half precision: types of two bytes that values are stored as. Arithmetic is in f32 everywhere.
 //!
 //! Conversions are integer arithmetic, in WGSL (`shaders/math.wgsl`) as here, so that every device rounds every number to the
-//! same bits: WGSL's own packing leaves overflow open, and a GPU's rounding mode is its own. They are those of the `half` crate.
+//! same bits: WGSL's own packing does not define overflow, and rounding modes differ between GPUs. The results equal those of the `half`
+//! crate.
 
 use std::fmt;
 
@@ -10,7 +11,7 @@ use crate::simd::vectorized;
 /// A floating-point type of two bytes, in which pairs of values are packed into words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Half {
-    /// IEEE 754 binary16: 11 bits of precision, up to 65504, from 6e-5 (6e-8 with fewer bits).
+    /// IEEE 754 binary16: 11 bits of precision, up to 65504, normal from 6e-5, subnormal from 6e-8.
     F16,
     /// bfloat16, the upper half of an f32: 8 bits of precision, the range of f32.
     BF16,
@@ -25,7 +26,7 @@ fn pack_f16(bits: u32) -> u32 {
     let (sign, a) = ((bits >> 16) & 0x8000, bits & 0x7fff_ffff);
     let rebased = a.wrapping_sub(0x3800_0000);
     let normal = rebased.wrapping_add(0xfff + ((rebased >> 13) & 1)) >> 13;
-    // Below 2^-14: a number of steps of 2^-24; below 2^-25 none.
+    // Below 2^-14 (subnormal): a multiple of 2^-24, which is 0 below 2^-25.
     let shift = 126u32.wrapping_sub(a >> 23).clamp(1, 25);
     let mantissa = (a & 0x007f_ffff) | 0x0080_0000;
     let steps = (mantissa + (1 << (shift - 1)) - 1 + ((mantissa >> shift) & 1)) >> shift;
@@ -78,7 +79,7 @@ impl Half {
     /// Bytes of one value.
     pub const BYTES: usize = 2;
 
-    /// The suffix of its functions in WGSL.
+    /// The suffix of the WGSL functions for this type.
     pub(crate) fn wgsl(self) -> &'static str {
         match self {
             Half::F16 => "f16",
@@ -129,12 +130,12 @@ impl fmt::Display for Half {
 mod tests {
     use super::*;
 
-    /// f32 values at and around everything that rounding tells apart, and many between.
+    /// f32 values at and around all boundaries of rounding, and many in between.
     fn edges() -> Vec<u32> {
         let mut all = vec![];
         for half in 0..=u16::MAX {
             for bits in [half::f16::from_bits(half).to_f32().to_bits(), u32::from(half) << 16] {
-                // The half itself, its neighbours in f32, and the ties and their neighbours behind it.
+                // The half itself, the ties next to it, and the f32 neighbours of each.
                 let ties = [bits, bits ^ 0x1000, bits ^ 0x8000];
                 all.extend(ties.iter().flat_map(|&x| [x.wrapping_sub(1), x, x.wrapping_add(1)]));
             }

@@ -69,9 +69,8 @@ impl Shader {
         Shader { source, workgroups, numbers: invocations, trusted: true, emits: None }
     }
 
-    /// At least `invocations` invocations in workgroups of `size`, folded into two dimensions when one is too short. The
-    /// shader finds its number by `gid.x + gid.y * groups.x * size` (`groups` is `@builtin(num_workgroups)`) and checks
-    /// it against the count.
+    /// At least `invocations` invocations in workgroups of `size`, folded into two dimensions when one is too short. The shader computes
+    /// its number as `gid.x + gid.y * groups.x * size` (`groups` is `@builtin(num_workgroups)`) and checks it against the count.
     pub fn workgroups_for(invocations: usize, size: u32) -> [u32; 3] {
         let groups = invocations.min(limits::ELEMENTS).div_ceil(size as usize).max(1);
         let rows = groups.div_ceil(limits::WORKGROUPS as usize);
@@ -98,14 +97,14 @@ impl Shader {
         self.source = Source::new(&self.source).set(name, value).finish();
     }
 
-    /// The same, which stores results of the kernel by its block `results`, `width` elements at a time; see
+    /// This shader, marked as storing the kernel's results through its block `results`, `width` elements at a time; see
     /// [`Fused`](crate::kernels::Fused).
     pub(crate) fn emitting(mut self, width: usize) -> Shader {
         self.emits = Some(width);
         self
     }
 
-    /// How many elements of the results it [emits](Shader::emitting) at a time, if it does.
+    /// Elements of the results that the shader [emits](Shader::emitting) at a time, if it emits any.
     pub(crate) fn emits(&self) -> Option<usize> {
         self.emits
     }
@@ -115,7 +114,7 @@ impl Shader {
         self.source = self.source.replace(&format!("@binding({from})"), &format!("@binding({to})"));
     }
 
-    /// Replaces a block of the module, and appends a library that it needs, unless that is there already.
+    /// Replaces a block of the module, and appends `library` unless the module already contains it.
     pub(crate) fn block(&mut self, name: &str, text: &str, library: &str) {
         let source = Source::new(&self.source).block(name, text);
         let there = self.source.contains(library);
@@ -137,7 +136,7 @@ pub trait Kernel: Any + Debug + Send + Sync {
     /// The kernel family's name, as in `conv2d_weight_grad`.
     fn name(&self) -> &'static str;
 
-    /// What tells this kernel from others of its family, in a few words for people: sizes above all.
+    /// A short description that distinguishes this kernel from others of its family, mainly its sizes.
     fn shape(&self) -> String {
         let text = format!("{self:?}");
         let fields = text.split_once(" { ").map_or("", |(_, fields)| fields);
@@ -156,30 +155,31 @@ pub trait Kernel: Any + Debug + Send + Sync {
     /// The dispatches that make up the kernel on a GPU, run in order over the same bindings.
     fn shaders(&self) -> Vec<Shader>;
 
-    /// Elements of the kernel's largest operand, where it may have more than its argument: one that is broadcast, or
-    /// computed as it is read. Shaders count them in 32 bits; on a GPU more than [`limits::ELEMENTS`] are refused.
+    /// Elements of the kernel's largest operand that may have more elements than its argument because it is broadcast,
+    /// or computed as it is read. Shaders count them in 32 bits; on a GPU more than [`limits::ELEMENTS`] are refused.
     fn operand_elements(&self) -> usize {
         0
     }
 
-    /// Whether element-wise code can use the results before they are stored, as [`Fused`](crate::kernels::Fused) does: each element
-    /// is emitted once, by shaders that say so.
+    /// Whether element-wise code can use the results before they are stored, as [`Fused`](crate::kernels::Fused) does: each element is then
+    /// emitted once, by the shaders marked as emitting.
     fn emits(&self) -> bool {
         false
     }
 
-    /// How its results are cut, where a launch can also take [parts](crate::kernels::WithParts) of their channels.
+    /// How the kernel divides its results, if a launch can also compute [partial reductions](crate::kernels::WithParts)
+    /// of their channels.
     fn parts(&self) -> Option<ChannelParts> {
         None
     }
 
-    /// Where the terms of each output lie in scratch memory before the last dispatch, if that adds them up and nothing else:
-    /// [`Unsummed`](crate::kernels::Unsummed) leaves it to a launch for many kernels.
+    /// Where the terms of each output lie in scratch memory before the last dispatch, if that dispatch only adds them up:
+    /// [`Unsummed`](crate::kernels::Unsummed) replaces it by one launch for many kernels.
     fn partial_sums(&self) -> Option<Vec<PartialSum>> {
         None
     }
 
-    /// The ways to compute the kernel on such a GPU, when there is a choice.
+    /// The ways to compute the kernel on a GPU of this profile, if there are several.
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
         let _ = gpu;
         None
@@ -239,7 +239,7 @@ impl Args {
         unsafe { std::slice::from_raw_parts_mut(arg.pointer.cast(), arg.bytes / size_of::<T>()) }
     }
 
-    /// Where argument `i` lies, without taking it.
+    /// The memory of argument `i`, without taking it.
     pub(crate) fn raw(&self, i: usize) -> RawArg {
         self.args[i].as_ref().expect("an argument of the kernel").0
     }

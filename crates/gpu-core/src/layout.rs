@@ -40,7 +40,7 @@ impl Layout {
         Layout { shape: shape.to_vec(), strides, offset: 0 }
     }
 
-    /// A layout of the given parts; `shape` and `strides` have one entry a dimension.
+    /// A layout of the given parts; `shape` and `strides` have one entry per dimension.
     pub fn new(shape: Vec<usize>, strides: Vec<isize>, offset: usize) -> Layout {
         assert_eq!(shape.len(), strides.len(), "a layout has one stride a dimension");
         Layout { shape, strides, offset }
@@ -159,7 +159,7 @@ impl Layout {
     }
 }
 
-/// Layouts of one shape with dimensions of size 1 dropped and neighbouring dimensions merged wherever all of them allow.
+/// Layouts of one shape with dimensions of size 1 dropped and neighbouring dimensions merged wherever all layouts allow it.
 pub(crate) fn simplify(layouts: &[Layout]) -> Vec<Layout> {
     let shape = layouts[0].shape();
     let mut dims: Vec<(usize, Vec<isize>)> = vec![];

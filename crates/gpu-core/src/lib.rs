@@ -1,7 +1,7 @@
 //! Devices, buffers and kernels, and the [`CommandGraph`] that runs them.
 //!
 //! Every kernel exists twice: as WGSL for any GPU that WebGPU reaches, and as a CPU twin that is both the fallback
-//! device and the reference that the WGSL is tested against. This crate knows nothing of gradients.
+//! device and the reference that the WGSL is tested against. Automatic differentiation is not part of this crate.
 
 mod arena;
 mod atomic;

@@ -1,4 +1,4 @@
-//! What a device tells of its memory, and how much a program may have of it.
+//! Memory statistics of a device, and its memory limit.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use crate::buffer::{Class, Role};
 use crate::pool::Balance;
 use crate::{Error, Result};
 
-/// Bytes of a device's memory. Sizes are those of the buffers, which are up to an eighth larger than what was asked for.
+/// Bytes of a device's memory. Sizes are those of the buffers, which are up to an eighth larger than requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct MemoryUse {
     /// In use: the sum of all fields by role.
@@ -15,7 +15,7 @@ pub struct MemoryUse {
     pub cached: u64,
     /// The most in use at once since the device was opened or last [trimmed](crate::Device::trim).
     pub peak: u64,
-    /// What in-use and cached memory may be together.
+    /// Limit of in-use and cached memory together.
     pub limit: Option<u64>,
     pub parameters: u64,
     pub gradients: u64,
@@ -27,7 +27,7 @@ pub struct MemoryUse {
     pub input: u64,
     /// The temporaries of all command graphs, which share them.
     pub temporaries: u64,
-    /// What values are read back through.
+    /// Staging memory for readbacks.
     pub staging: u64,
 }
 
@@ -51,10 +51,10 @@ impl From<Balance> for MemoryUse {
     }
 }
 
-/// What `WGRAD_MEMORY_LIMIT` says.
+/// The limit set by `WGRAD_MEMORY_LIMIT`.
 ///
 /// # Errors
-/// [`Error::MemoryLimit`] where that is no number of bytes.
+/// [`Error::MemoryLimit`] if it is not a number of bytes.
 pub(crate) fn limit_from_environment() -> Result<Option<usize>> {
     match std::env::var("WGRAD_MEMORY_LIMIT") {
         Ok(text) if !text.is_empty() => {

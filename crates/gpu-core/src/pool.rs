@@ -1,4 +1,4 @@
-//! The memory of a device: what is in use, what is free for reuse, and how much there may be of both.
+//! The memory of a device: in use and free for reuse, and the limits of both.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use crate::buffer::{Block, Buffer, Class, Memory};
 use crate::stats::Counters;
 
-/// Free memory may add an eighth to the most that was in use at once, or this many bytes where an eighth is less.
+/// In-use and free memory together may exceed the peak use by an eighth, or by this many bytes if an eighth is less.
 const SLACK: usize = 8 << 20;
 
 /// Memory for reuse, and the accounts of all memory of a device.
 ///
-/// Of the free blocks of a class and size, the one with the smallest number goes first: which one a buffer gets depends on
-/// which are free, not on the order in which they came back, so that the steps of a training loop soon use the same
-/// blocks again and need no new bind groups. Only an allocation that finds no free block makes the pool give memory
-/// back, the oldest first, so that a loop whose blocks have settled keeps them.
+/// Among the free blocks of a class and size, the one with the smallest number is reused first: the choice depends on which blocks are
+/// free, not on the order in which they were returned, so that the steps of a training loop soon reuse the same blocks and need no new bind
+/// groups. The pool frees memory, least recently returned first, only when an allocation finds no free block, so that a loop whose blocks
+/// have settled keeps them.
 #[derive(Default)]
 pub(crate) struct Pool {
     accounts: Mutex<Accounts>,
@@ -25,7 +25,7 @@ pub(crate) struct Pool {
 #[derive(Default)]
 struct Accounts {
     free: BTreeMap<(Class, usize, u64), Free>,
-    /// Blocks that came back so far: the clock of [`Free::since`].
+    /// Number of blocks returned so far: the clock of [`Free::since`].
     returned: u64,
     /// Bytes in use by [`Class::index`].
     in_use: [usize; Class::COUNT],
@@ -50,8 +50,8 @@ pub(crate) struct Balance {
 }
 
 impl Pool {
-    /// A buffer of at least `bytes`, from the pool or by `allocate(capacity)`; `None` when that has no memory, or the limit
-    /// does not allow it.
+    /// A buffer of at least `bytes`, from the pool or by `allocate(capacity)`; `None` when `allocate` fails, or the limit does not allow
+    /// it.
     pub fn take(
         self: &Arc<Pool>,
         bytes: usize,
@@ -112,7 +112,7 @@ impl Pool {
         drop(free);
     }
 
-    /// Lets the peak begin anew.
+    /// Resets the peak to the memory in use.
     pub fn reset_peak(&self) {
         let mut accounts = self.lock();
         accounts.peak = accounts.total_in_use();
@@ -142,7 +142,7 @@ impl Accounts {
         self.peak = self.peak.max(self.total_in_use());
     }
 
-    /// Charges `capacity` new bytes: the free memory to give back for them, or `None` where the limit forbids them.
+    /// Charges `capacity` new bytes; returns the free memory to release for them, or `None` if the limit forbids them.
     fn make_room(&mut self, class: Class, capacity: usize) -> Option<Vec<Memory>> {
         let needed = self.total_in_use().checked_add(capacity)?;
         let limit = self.limit.unwrap_or(usize::MAX);
@@ -167,7 +167,7 @@ impl Accounts {
 }
 
 /// The capacity for `bytes`: sizes are rounded so that nearly equal buffers can replace each other, to 256 bytes, then to
-/// 1/8 of the power of two below. Capacities stay as they are.
+/// 1/8 of the power of two below. Rounding a capacity does not change it.
 pub(crate) fn round_up(bytes: usize) -> usize {
     let step = (bytes.next_power_of_two() / 16).max(256);
     bytes.max(1).div_ceil(step) * step

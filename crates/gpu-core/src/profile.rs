@@ -4,8 +4,8 @@
 //! `.json`) writes a trace for <https://ui.perfetto.dev> or `chrome://tracing`. Programs use [`Device::set_profiling`] and
 //! [`Device::profile`](crate::Device::profile).
 //!
-//! Launches are timed by the clock on the CPU and by timestamp queries on a GPU, where each launch then has a pass of its own
-//! and a run waits for its end; adapters without such queries report host work only.
+//! Launches are timed by the clock on the CPU and by timestamp queries on a GPU, where each launch then has its own pass and each run waits
+//! until it is done; adapters without such queries report host work only.
 //!
 //! [`Device::set_profiling`]: crate::Device::set_profiling
 
@@ -22,10 +22,10 @@ use crate::Kernel;
 pub use table::{Profile, ProfileRow};
 pub(crate) use timestamps::Timestamps;
 
-/// Spans kept for a trace; a run that goes on for longer is cut off there.
+/// Most spans kept for a trace; later ones are dropped.
 const MOST_SPANS: usize = 1_000_000;
 
-/// What a device's work is written down in while it is profiled.
+/// Records a device's work while it is profiled.
 #[derive(Default)]
 pub(crate) struct Profiler {
     on: AtomicBool,
@@ -88,8 +88,7 @@ impl Profiler {
         self.on.load(Relaxed).then_some(self)
     }
 
-    /// A launch took place. In a graph's first run (`warm` is false) memory is touched for the first time; such runs are in
-    /// the trace only.
+    /// Records a launch. In a graph's first run (`warm` is false) memory is touched for the first time; such runs are in the trace only.
     pub fn launch(&self, kernel: &Arc<dyn Kernel>, LaunchTime { start, time }: LaunchTime, warm: bool) {
         let mut records = self.lock();
         if warm {
@@ -100,7 +99,7 @@ impl Profiler {
         records.span(|| Span { what: What::Launch(kernel.clone()), start, time });
     }
 
-    /// The host did `what` from `start` to now.
+    /// Records that the host did `what` from `start` to now.
     pub fn host(&self, what: &'static str, start: Instant) {
         let time = start.elapsed();
         let mut records = self.lock();
@@ -148,7 +147,7 @@ impl Drop for HostSpan<'_> {
     }
 }
 
-/// What `WGRAD_PROFILE` asks for.
+/// The output that `WGRAD_PROFILE` selects.
 enum Wanted {
     Nothing,
     Table,
@@ -167,10 +166,10 @@ static WANTED: LazyLock<Wanted> = LazyLock::new(|| match std::env::var("WGRAD_PR
     _ => Wanted::Nothing,
 });
 
-/// Profilers whose results are due at the end of the process, with their devices' names.
+/// Profilers to report at the end of the process, with their devices' names.
 static AT_EXIT: Mutex<Vec<(String, Arc<Profiler>)>> = Mutex::new(vec![]);
 
-/// The profiler of a newly opened device, switched on if the environment asks for it.
+/// The profiler of a newly opened device, switched on if `WGRAD_PROFILE` selects an output.
 pub(crate) fn open(device: impl std::fmt::Display) -> Arc<Profiler> {
     let profiler: Arc<Profiler> = Arc::default();
     if !matches!(&*WANTED, Wanted::Nothing) {

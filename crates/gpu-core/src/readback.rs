@@ -2,8 +2,8 @@
 
 use crate::{Device, Element, Error, Result};
 
-/// Bytes being copied to the host. The copy was queued behind the work that produces them; [`wait`](Readback::wait)
-/// blocks until that work is done, later work does not matter.
+/// Bytes being copied to the host. The copy was queued after the work that produces them; [`wait`](Readback::wait)
+/// blocks until that work is done, but not on later work.
 pub struct Readback {
     pub(crate) device: Device,
     pub(crate) source: Source,
@@ -25,11 +25,10 @@ impl Readback {
         }
     }
 
-    /// The values.
+    /// Waits for the copy; returns the values.
     ///
     /// # Errors
-    /// Whatever went wrong on the device since the last wait: out of memory, device lost, a refused command, or a range outside of
-    /// the buffer.
+    /// Any error on the device since the last wait: out of memory, device lost, a refused command, or a range outside of the buffer.
     pub fn wait<T: Element>(self) -> Result<Vec<T>> {
         let bytes = match self.source {
             Source::Ready(bytes) => bytes,

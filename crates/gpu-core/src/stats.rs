@@ -15,7 +15,7 @@ pub struct Stats {
     pub pipelines: u64,
     /// Bind groups created.
     pub bind_groups: u64,
-    /// Buffers newly created: those that no pool had, be it for values or for reading them back.
+    /// Buffers newly created, for values or readbacks, because the pool had none that fits.
     pub allocations: u64,
     /// Bytes of all buffers, in use and pooled.
     pub bytes: u64,

@@ -1,9 +1,9 @@
 //! Elementary functions of f32 without branches or calls, so that loops over them inside of
 //! [`vectorized`](crate::simd::vectorized) run in the widest vectors.
 //!
-//! Each states its largest error in units in the last place, measured over every 37th f32. NaN gives NaN; infinities and
-//! zeros give what C's functions give, with the sign of zero. Fused multiply-adds keep the errors small, and are calls
-//! where code is not compiled for a processor that has them: for vectorised loops only.
+//! Each function's documentation states its largest error in units in the last place, measured over every 37th f32. NaN gives NaN;
+//! infinities and zeros give what C's functions give, with the sign of zero. Fused multiply-adds keep the errors small, but become function
+//! calls in code that is not compiled for a processor with FMA: use these functions in vectorised loops only.
 
 // Coefficients are as published, with digits that f32 does not keep.
 #![allow(clippy::excessive_precision)]
@@ -58,7 +58,7 @@ fn scale(y: f32, n: i32) -> f32 {
     y * power_of_2(n >> 1) * power_of_2(n.wrapping_sub(n >> 1))
 }
 
-/// Comparisons pass NaN on, unlike `f32::clamp`'s as vector instructions.
+/// `x` clamped to `low..=high`. These comparisons propagate NaN, unlike the vector instructions for `f32::clamp`.
 #[inline(always)]
 fn clamp(x: f32, low: f32, high: f32) -> f32 {
     let x = if x < low { low } else { x };
@@ -77,7 +77,7 @@ pub(crate) fn exp(x: f32) -> f32 {
 pub(crate) fn expm1(x: f32) -> f32 {
     let (n, r) = split(clamp(x, -20.0, 89.0));
     let p = expm1_near_0(r);
-    // Half of the result, which does not overflow before it must.
+    // Computes half of the result first, so that `2^n` does not overflow before the result does.
     let half = power_of_2(n.wrapping_sub(1));
     let y = 2.0 * p.mul_add(half, half - 0.5);
     (if n == 0 { p } else { y }).copysign(x)
@@ -117,7 +117,7 @@ pub(crate) fn log(x: f32) -> f32 {
 #[inline(always)]
 pub(crate) fn log1p(x: f32) -> f32 {
     let u = 1.0 + x;
-    // What rounding took from the sum, relative to it.
+    // The rounding error of the sum, relative to the sum.
     let lost = if x < 1.0 { x - (u - 1.0) } else { 1.0 - (u - x) };
     let (k, m) = parts(u);
     let y = log_of_parts(k, if k == 0 { x } else { m - 1.0 }, if k == 0 { 0.0 } else { lost / u });
@@ -157,7 +157,7 @@ pub(crate) fn gelu_tanh(x: f32) -> f32 {
 /// The derivative of [`gelu_tanh`].
 #[inline(always)]
 pub(crate) fn gelu_tanh_grad(x: f32) -> f32 {
-    // It does not change beyond, where powers of x would overflow.
+    // It is constant outside of this range, where powers of x would overflow.
     let x = clamp(x, -20.0, 20.0);
     let square = GELU_CUBIC * x * x;
     let u = GELU_SCALE * square.mul_add(x, x);
@@ -202,7 +202,7 @@ pub(crate) fn erf(x: f32) -> f32 {
 /// Laframboise 1981).
 #[inline(always)]
 pub(crate) fn erfc(x: f32) -> f32 {
-    // Smaller than any f32 beyond.
+    // Beyond 11, the result is smaller than any f32.
     let a = clamp(x.abs(), 0.0, 11.0);
     let g = poly!(
         (a - 2.0) / (a + 2.0),
@@ -232,7 +232,7 @@ pub(crate) fn erfc(x: f32) -> f32 {
     }
 }
 
-/// Up to here [`sin`] and [`cos`] are exact; beyond, more digits of pi are needed than they have.
+/// Up to here [`sin`] and [`cos`] are accurate; beyond, the reduction needs more digits of pi than they use.
 pub(crate) const MOST_RADIANS: f32 = 70_000.0;
 
 /// `x = quarters pi / 2 + r` with `|r| <= pi / 4`, for `|x|` up to [`MOST_RADIANS`].
@@ -311,7 +311,7 @@ mod tests {
         worst
     }
 
-    /// What equality of numbers does not see.
+    /// Equality of floats does not distinguish the signs of zeros.
     #[test]
     fn zeros_keep_their_sign() {
         for f in [expm1, log1p, tanh, erf, sin] {

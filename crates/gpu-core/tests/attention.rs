@@ -41,8 +41,8 @@ fn room(layout: &Layout) -> usize {
     (0..layout.numel()).map(|i| layout.position(i) + 1).max().unwrap_or(1)
 }
 
-/// A problem, the layouts of its output (and that one's gradient), and the gradients' layouts; those of keys and values
-/// are in one buffer.
+/// A problem, the layout of its output (and of the output's gradient), and the layouts of the inputs' gradients; those
+/// of keys and values are in one buffer.
 struct Case {
     inputs: AttentionInputs,
     y: Layout,
@@ -83,7 +83,7 @@ impl Case {
         [(&i.q, 1), (&i.k, 2), (&i.v, 3), (&self.y, 4)].map(|(l, seed)| floats(room(l), seed))
     }
 
-    /// Words of the mask; about a third is hidden, and everything from the third query.
+    /// Words of the mask; about a third is hidden, and all keys from the third query.
     fn mask(&self) -> Option<Vec<u32>> {
         let (dtype, layout) = self.inputs.mask.as_ref()?;
         let numbers = floats(room(layout), 9);
@@ -169,7 +169,7 @@ impl Case {
         out
     }
 
-    /// Checks a row an invocation, on every device.
+    /// Checks one row per invocation, on every device.
     fn check(&self) {
         self.check_with(twin);
     }
@@ -253,7 +253,7 @@ fn blocks_of_rows_agree() {
     Case::new(&[7, 28], [65, 40, 24, 16], true).check_tiles();
 }
 
-/// Queries, keys and values as views of one projection `[N, T, 3, H, E]`, as a transformer has them.
+/// Queries, keys and values as views of one projection `[N, T, 3, H, E]`, as in a transformer.
 #[test]
 fn views_of_one_projection_are_read_in_place() {
     let (n, t, h, e) = (2, 37, 3, 8);
@@ -264,7 +264,7 @@ fn views_of_one_projection_are_read_in_place() {
     };
     (case.inputs.q, case.inputs.k, case.inputs.v) = (part(0), part(1), part(2));
     case.y = heads_inside(&[n, h, t, e]);
-    // Their gradients lie as they do.
+    // The gradients have the same layouts.
     case.gradients = [part(0), part(1), part(2)];
     case.check();
 }

@@ -69,7 +69,7 @@ impl Operand {
         Operand { prologue, buffers: vec![values.clone()], values }
     }
 
-    /// `relu((a - mean) scale + b)` with a mean and a scale a channel, as batch norm before a residual connection.
+    /// `relu((a - mean) scale + b)` with one mean and scale per channel, as batch norm before a residual connection.
     fn normalised(shape: [usize; 4], seed: u32) -> Operand {
         let (n, channels) = (shape.iter().product(), shape[1]);
         let (a, b) = (noise(n, seed), noise(n, seed + 10));
@@ -89,7 +89,7 @@ impl Operand {
         Operand { prologue, buffers: vec![a, mean, scale, b], values }
     }
 
-    /// `a > c ? a c : 0` with a `c` a channel.
+    /// `a > c ? a c : 0` with one `c` per channel.
     fn masked(shape: [usize; 4], seed: u32) -> Operand {
         let (n, channels) = (shape.iter().product(), shape[1]);
         let (a, c) = (noise(n, seed), noise(channels, seed + 40));
@@ -107,7 +107,7 @@ impl Operand {
     }
 }
 
-/// Layouts of a whole image and of a value a channel.
+/// Layouts of a whole image, and of one value per channel.
 fn layouts(shape: [usize; 4]) -> (Layout, Layout) {
     (Layout::contiguous(&shape), Layout::new(shape.to_vec(), vec![0, 1, 0, 0], 0))
 }
@@ -141,7 +141,7 @@ fn passes(s: Conv2dShape, computed: bool) -> Vec<Pass> {
     ]
 }
 
-/// What a kernel reads, and junk where it writes.
+/// The inputs of a kernel, and junk in its outputs.
 fn arguments(inputs: &[Vec<f32>], written: usize) -> Vec<Vec<u32>> {
     let junk = vec![f32::NAN.to_bits(); written];
     inputs.iter().map(|i| words(i)).chain([junk]).collect()
@@ -200,7 +200,7 @@ const WINOGRAD: [Case; 5] = [
     (5, 48, 64, 1, [8, 8], [3, 3], [1, 1], [1, 1], [1, 1]),
 ];
 
-/// All cases and how far results may be off: Winograd's sums are rougher.
+/// All cases and the tolerance of each: Winograd's sums are less accurate.
 fn cases() -> impl Iterator<Item = (Case, f64)> {
     CASES.into_iter().map(|c| (c, 3e-6)).chain(WINOGRAD.into_iter().map(|c| (c, 2e-5)))
 }
@@ -247,10 +247,10 @@ fn gpu_equals_cpu_for_computed_operands() {
     gpu_equals_cpu(true);
 }
 
-/// Many channels, for which workgroups have tiles of all passes.
+/// Many channels, for which all passes have workgroup tiles.
 const WIDE: Case = (2, 130, 132, 1, [5, 6], [3, 3], [2, 2], [1, 1], [1, 1]);
 
-/// Checks the variants that a family of GPUs is offered, `every` so many cases.
+/// Checks the variants for a family of GPUs, on every `every`-th case.
 fn variants_equal_cpu(family: GpuFamily, every: usize, least: usize) {
     let gpu = GpuProfile { family, subgroup: Some(8) };
     let mut seen = std::collections::BTreeSet::new();
@@ -278,7 +278,7 @@ fn variants_for_real_gpus_equal_cpu() {
     variants_equal_cpu(GpuFamily::Other, 2, 7);
 }
 
-/// Channels and rows that do and do not fill the tiles, groups, and several blocks of rows a chunk.
+/// Channels and rows that do and do not fill the tiles, groups, and several blocks of rows per chunk.
 #[test]
 fn weight_gradients_by_rows_equal_cpu() {
     let gpu = GpuProfile::of(GpuFamily::Amd);
@@ -299,7 +299,7 @@ fn weight_gradients_by_rows_equal_cpu() {
     }
 }
 
-/// As a kernel of its own takes them from the output, to the bit.
+/// The moments are bit-identical to those of a separate kernel over the output.
 #[test]
 fn channel_moments_can_come_along() {
     let cpu = Device::named("cpu").unwrap();

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use gpu_core::{Device, DeviceKind, Error, Role, testing};
 
-/// Tests that count allocations take turns.
+/// Tests that count allocations run one at a time.
 fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(|e| e.into_inner())
@@ -60,7 +60,7 @@ fn one_device_an_adapter() {
     });
 }
 
-/// A software adapter is only taken when asked for.
+/// A software adapter is used only if selected.
 #[test]
 fn the_best_device_is_no_software_adapter() {
     if std::env::var_os("WGRAD_DEVICE").is_none() {
@@ -81,7 +81,7 @@ fn absurd_allocations() {
             assert!(error.to_string().contains(&*device.info().name), "{error}");
         }
         assert!(device.stats().bytes <= before.bytes, "a failure gives back what was kept for reuse");
-        // The device goes on.
+        // The device still works.
         let buffer = device.upload(&[1, 2, 3, 4], Role::Input).unwrap();
         assert_eq!(device.read(&buffer, 0, 4).wait::<u32>().unwrap(), [0x0403_0201]);
         device.synchronize().unwrap();
@@ -98,7 +98,7 @@ fn memory_comes_back() {
         let (first, id) = (device.alloc(size, Role::State).unwrap(), |b: &gpu_core::Buffer| b.id());
         let second = device.alloc(size, Role::State).unwrap();
         assert_eq!(device.stats().allocations, before + 1, "the first is the old one");
-        // Whichever is given back last, the next one is the same.
+        // Whichever buffer is returned last, the next ones are the same.
         let ids = (id(&first), id(&second));
         drop(first);
         drop(second);

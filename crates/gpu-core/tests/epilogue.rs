@@ -1,4 +1,4 @@
-//! Kernels with element-wise code behind them, in all variants of all families of GPUs.
+//! Kernels with an element-wise epilogue, in all variants of all families of GPUs.
 
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ fn check(kernel: Arc<dyn Kernel>, inputs: &[Vec<u32>], [rows, cols]: [usize; 2])
 
 #[test]
 fn products() {
-    // Whole vectors, and rows that none fill; with the inner dimension split or whole.
+    // Rows of whole vectors, and others; with the inner dimension split or whole.
     for [m, n, k] in [[70, 68, 40], [66, 65, 300]] {
         let product = MatMul::new(Layout::contiguous(&[m, k]), Layout::contiguous(&[k, n]));
         check(Arc::new(product), &[noise(m * k, 1), noise(k * n, 2)], [m, n]);

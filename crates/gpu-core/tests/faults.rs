@@ -1,4 +1,4 @@
-//! Every fallible point of a run, made to fail: a typed error, unharmed buffers, and a device that goes on.
+//! Every fallible point of a run, made to fail: a typed error, unchanged buffers, and a device that still works.
 
 mod common;
 
@@ -9,7 +9,7 @@ use gpu_core::testing::faults::Point;
 use gpu_core::testing::{self, faults};
 use gpu_core::{Device, Error, Role};
 
-/// Points are counted for everyone who uses a device, so tests take turns.
+/// Points are counted for all users of a device, so tests run one at a time.
 fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(|e| e.into_inner())
@@ -52,7 +52,7 @@ fn every_point_fails_once() {
     }
 }
 
-/// A graph that could not be submitted did nothing, even where it would have taken several submits.
+/// A graph that could not be submitted has no effect, even if it takes several submits.
 #[test]
 fn a_failed_submit_does_nothing() {
     let _alone = alone();

@@ -22,7 +22,7 @@ fn nearest(half: Half, x: f32) -> (u16, u32) {
     }
 }
 
-/// Values of all kinds: halves, ties between them and their neighbours, subnormal ones, what overflows.
+/// Values of all kinds: halves, ties between them and their neighbours, subnormal ones, and values that overflow.
 fn values(count: usize) -> Vec<f32> {
     let mut found =
         vec![0.0, -0.0, f32::INFINITY, f32::NEG_INFINITY, 65504.0, 65519.99, 65520.0, -1e9, 3e38, 1e-8];
@@ -69,7 +69,7 @@ fn rounding_is_the_same_everywhere() {
     }
 }
 
-/// All of them, NaN included where the CPU is asked alone: GPUs need not keep its bits.
+/// All halves; NaN on the CPU only, because GPUs need not keep its bits.
 #[test]
 fn every_half_is_read_and_written_back() {
     for half in BOTH {

@@ -33,7 +33,7 @@ fn lost_and_opened_again() {
     let pending = old.read(&buffer, 0, 64);
     testing::lose(&old);
     assert!(old.is_lost());
-    // Whatever is asked of the old device says so, again and again.
+    // Every operation on the old device reports the loss, repeatedly.
     for _ in 0..2 {
         lost(works(&old, &graph));
         lost(graph.run(&old, std::slice::from_ref(&buffer)));
@@ -46,14 +46,14 @@ fn lost_and_opened_again() {
     }
     assert!(pending.is_ready());
     lost(pending.wait::<u32>());
-    // A new one, under the same name, and one only.
+    // A new device, under the same name, and only one.
     let new = software().unwrap();
     assert_ne!(new, old);
     assert_eq!(new, software().unwrap());
     assert_eq!(new.info().to_string(), old.info().to_string());
     assert!(!new.is_lost() && old.is_lost());
     assert_eq!(works(&new, &increments(new.target(), 16, 3, 0)).unwrap(), [3; 16]);
-    // Neither buffers nor graphs of the old one go with it.
+    // Buffers and graphs of the old device can't be used on it.
     let both = increments(new.target(), 16, 1, 0);
     assert!(matches!(both.run(&new, &[buffer]), Err(Error::Buffer { .. })));
     assert!(matches!(works(&new, &graph), Err(Error::Command { .. })));
@@ -68,7 +68,7 @@ fn lost_and_opened_again() {
         lost(faults::lose(&device, n, || works(&device, &graph)));
         assert!(device.is_lost(), "point {n}");
     }
-    // The CPU stays.
+    // The CPU is not lost.
     let cpu = Device::named("cpu").unwrap();
     testing::lose(&cpu);
     assert!(!cpu.is_lost() && cpu == Device::named("cpu").unwrap());

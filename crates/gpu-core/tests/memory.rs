@@ -1,5 +1,4 @@
-//! The memory of a device: temporaries shared by graphs, bounds, limits. The tests count what a device holds, so they take
-//! turns.
+//! The memory of a device: temporaries shared by graphs, bounds, limits. The tests count a device's memory, so they run one at a time.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -164,7 +163,7 @@ fn beyond_the_limit() {
         let limit = base + (1 << 20);
         device.set_memory_limit(Some(limit));
         let held = device.alloc(512 << 10, Role::State).unwrap();
-        // What is free goes first: temporaries, and buffers of other sizes.
+        // Free memory is released first: temporaries, and buffers of other sizes.
         run(&device, &sixfold(&device, 16_384, 0), 16_384, 1.0);
         let half = device.alloc(512 << 10, Role::Activation).unwrap();
         assert_eq!(device.memory().in_use, limit);
@@ -175,7 +174,7 @@ fn beyond_the_limit() {
         for part in ["1000 bytes", &limit.to_string(), "smaller batch", "WGRAD_MEMORY_LIMIT"] {
             assert!(message.contains(part), "{message}");
         }
-        // A graph without memory for its temporaries, and a GPU without any to read through, say so, too.
+        // A graph without memory for its temporaries, and a GPU without staging memory, report it, too.
         let graph = sixfold(&device, 16, 0);
         let x = [&held, &half].map(Clone::clone);
         assert!(matches!(graph.run(&device, &x), Err(Error::OutOfMemory { role: "temporaries", .. })));
@@ -188,7 +187,7 @@ fn beyond_the_limit() {
     }
 }
 
-/// A readback that is given up leaves its memory to the next one.
+/// A dropped readback returns its memory for the next one.
 #[test]
 fn abandoned_readbacks() {
     let _alone = alone();

@@ -1,4 +1,4 @@
-//! What safe code can do wrong with graphs, buffers and kernels: typed errors, after which the device goes on.
+//! Mistakes of safe code with graphs, buffers and kernels: typed errors, after which the device still works.
 
 mod common;
 
@@ -97,7 +97,7 @@ fn buffers_that_do_not_fit() {
 
 type Twin = fn(&Args);
 
-/// A kernel that does what a test wants of it.
+/// A kernel whose behaviour a test defines.
 #[derive(Clone, Debug)]
 struct Rogue {
     source: &'static str,
@@ -152,7 +152,7 @@ fn kernels_that_panic() {
         assert!(matches!(&error, Error::Kernel { kernel, .. } if kernel == "rogue"), "{error}");
         assert!(error.to_string().contains(reason), "{error}");
     }
-    // The launch before the panic ran, the one behind it did not; and the device goes on.
+    // The launch before the panic ran, the one after it did not; and the device still works.
     assert_eq!(read(&cpu, &buffer).unwrap()[0], 10);
     increments(Target::Cpu, 64, 1, 0).run(&cpu, std::slice::from_ref(&buffer)).unwrap();
     assert_eq!(read(&cpu, &buffer).unwrap()[1..], [6; 63]);
@@ -173,7 +173,7 @@ fn kernels_that_submit() {
     assert_eq!(read(&cpu, &buffer).unwrap()[..3], [7, 99, 5]);
 }
 
-/// Shaders of others than this crate keep to their bindings, whatever they do, and end.
+/// Shaders from outside of this crate can't access memory outside of their bindings, and always end.
 #[test]
 fn shaders_that_reach_too_far() {
     let Some(gpu) = testing::gpu() else { return };

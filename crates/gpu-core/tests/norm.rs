@@ -53,7 +53,7 @@ fn plain(shape: [usize; 3]) -> Prologue {
     Prologue::plain(DType::F32, Layout::contiguous(&shape))
 }
 
-/// `relu(a + shift)` with a shift a channel: the operand and its elements.
+/// `relu(a + shift)` with one shift per channel: the operand and its elements.
 fn shifted(shape: [usize; 3], a: &[f32], shift: &[f32]) -> (Prologue, Vec<f32>) {
     let code = [Instr::Binary(Binary::Add, 0, 1), Instr::Unary(Unary::Relu, 2)];
     let layouts = vec![Layout::contiguous(&shape), Layout::new(shape.to_vec(), vec![0, 1, 0], 0)];
@@ -89,7 +89,7 @@ fn channel_statistics(
     let args = [buffers[0], buffers[1], &[words(got_mean), empty.clone(), empty]].concat();
     let out = run(ChannelSums { batch, channels, spatial, x: operand, dy: gradient }, &args);
     let [.., got_sum, got_product] = &out[..] else { unreachable!() };
-    // Sums of numbers of either sign: relative to the size of what is added.
+    // Sums of numbers of either sign: relative to the size of the terms.
     let size = ((batch * spatial) as f64).sqrt().max(1.0);
     near("sum", got_sum, &sum, 1e-5 * size);
     near("product", got_product, &product, 1e-5 * size);

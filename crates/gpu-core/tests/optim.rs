@@ -47,7 +47,7 @@ fn sgd_follows_the_formula() {
             let next: Vec<_> = (0..count).map(|i| sgd(kernel, hyper, g[i], p[i], v[i])).collect();
             let mut args = vec![words(&hyper), vec![1], words(&g), words(&p)];
             if momentum {
-                // The first step ignores what is in the velocity.
+                // The first step ignores the contents of the velocity.
                 args.push(if first { vec![f32::NAN.to_bits(); count] } else { words(&v) });
             }
             let expected: Vec<Vec<f64>> = (0..2).map(|k| next.iter().map(|n| n[k]).collect()).collect();

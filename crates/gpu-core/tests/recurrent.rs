@@ -54,7 +54,7 @@ enum Cell {
     Relu,
 }
 
-/// A problem: what all cells have, as f64.
+/// A problem: the inputs of all cells, as f64.
 #[derive(Clone)]
 struct Problem {
     cell: Cell,
@@ -63,7 +63,7 @@ struct Problem {
     bias: Vec<f64>,
     /// Products with the inputs, `[T, N, gates H]`.
     a: Vec<f64>,
-    /// What is added to the product that a GRU resets, `[T, N, H]`.
+    /// The term added to the product that a GRU resets, `[T, N, H]`.
     m: Vec<f64>,
     h0: Vec<f64>,
     c0: Vec<f64>,

@@ -130,7 +130,7 @@ fn float_reductions_over_any_layout() {
 fn computed_operands_over_any_layout() {
     let long = Layout::contiguous(&[3, 70_000]);
     for (layout, keep) in layouts().into_iter().chain([(long.clone(), 1), (long.permute(&[1, 0]), 1)]) {
-        // Products of many of these numbers are no floats.
+        // Products of many of these numbers overflow or underflow f32.
         for op in ALL.into_iter().filter(|&op| op != Prod || layout.numel() < 10_000) {
             computed(op, &layout, keep);
         }

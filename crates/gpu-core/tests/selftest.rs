@@ -1,4 +1,4 @@
-//! The self-test and reports of devices, as a person sees them.
+//! The self-test and reports of devices, as shown to users.
 
 use gpu_core::selftest::{self, DeviceReport, Machine, SelfTest, Severity};
 use gpu_core::{DeviceKind, testing};

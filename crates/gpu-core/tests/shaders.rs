@@ -54,7 +54,7 @@ fn every_file_is_a_valid_shader() {
     }
 }
 
-/// Libraries are valid beside an empty entry point.
+/// Libraries are valid together with an empty entry point.
 #[test]
 fn libraries_are_valid() {
     for name in ["philox.wgsl", "math.wgsl"] {

@@ -108,7 +108,7 @@ fn softmax_gradients_agree() {
 
 #[test]
 fn cross_entropy_and_its_gradient_agree() {
-    // Not one column, of which the gradient is rounding alone.
+    // Not with one column, where the gradient is only rounding error.
     for ((rows, cols), smoothing) in SIZES.into_iter().skip(1).flat_map(|s| [(s, 0.0f32), (s, 0.1)]) {
         let (x, dloss) = (floats(rows * cols, 1, 8.0), floats(rows, 5, 1.0));
         let invalid = [-1, cols as i32, -100, i32::MIN, i32::MAX];

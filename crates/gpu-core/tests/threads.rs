@@ -1,4 +1,4 @@
-//! Devices that are used from many threads, those of rayon above all, which take up other tasks wherever they wait for one.
+//! Devices that are used from many threads, above all from rayon workers, which run other tasks while they wait.
 
 mod common;
 
@@ -37,7 +37,7 @@ fn tasks_of_rayon_pools() {
     }
 }
 
-/// Inside of a kernel's own parallel loops, too, threads wait and take up tasks: those of the device's pool only.
+/// In a kernel's own parallel loops, too, waiting threads run other tasks, but only those of the device's pool.
 #[test]
 fn parallel_kernels_from_the_global_pool_and_from_threads() {
     let device = Device::named("cpu").unwrap();
@@ -76,7 +76,7 @@ fn first_runs_at_once() {
     }
 }
 
-/// A graph with much work is submitted in parts, which follow each other whatever other threads submit.
+/// A graph with much work is submitted in parts, which are not interleaved with submits of other threads.
 #[test]
 fn graphs_in_parts() {
     for device in testing::devices() {

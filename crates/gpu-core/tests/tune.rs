@@ -41,7 +41,7 @@ fn the_fastest_variant_is_found_and_kept() {
     for (got, want) in got[2].iter().zip(&want[2]).map(|(g, w)| (f32::from_bits(*g), f32::from_bits(*w))) {
         assert!((got - want).abs() < 1e-4, "{got} instead of {want}");
     }
-    // On the CPU there is no choice.
+    // On the CPU there is nothing to choose.
     let cpu = Device::named("cpu").unwrap();
     assert_eq!(format!("{:?}", cpu.tuned(product(), &bytes)), format!("{:?}", product()));
 }

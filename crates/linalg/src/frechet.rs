@@ -1,11 +1,11 @@
-//! The distance of two normal distributions, as which samples are taken.
+//! The Fréchet distance between normal distributions fitted to samples.
 
 use faer::Mat;
 
-/// The Fréchet distance of samples `a [n, width]` and `b [m, width]`, row by row: `|mean a - mean b|^2 + tr(A + B - 2 (A B)^(1/2))` for
-/// covariances `A` and `B` (Dowson and Landau 1982). Of the features of an Inception network it is the FID of generated images (Heusel
-/// et al. 2017). Covariances are divided by the numbers of rows less one. It is computed in double precision; NaN when a number is
-/// not finite.
+/// The Fréchet distance between normal distributions fitted to the rows of samples `a [n, width]` and `b [m, width]`:
+/// `|mean a - mean b|^2 + tr(A + B - 2 (A B)^(1/2))` for their covariances `A` and `B` (Dowson and Landau 1982), which have the divisors
+/// `n - 1` and `m - 1`. Applied to features of an Inception network, it is the FID of generated images (Heusel et al. 2017). Computed in
+/// double precision; NaN when a number is not finite.
 ///
 /// ```
 /// use linalg::frechet_distance;
@@ -15,7 +15,7 @@ use faer::Mat;
 /// ```
 ///
 /// # Panics
-/// When a sample has fewer than two rows, or is not made of rows.
+/// When a sample has fewer than two rows, or is not a whole number of rows.
 #[track_caller]
 pub fn frechet_distance(a: &[f32], b: &[f32], width: usize) -> f64 {
     let [(mean_a, a), (mean_b, b)] = [a, b].map(|sample| moments(sample, width));
@@ -25,10 +25,10 @@ pub fn frechet_distance(a: &[f32], b: &[f32], width: usize) -> f64 {
     apart + a.squared_norm_l2() + b.squared_norm_l2() - 2.0 * root
 }
 
-/// Rows that are factorised together, if the width asks for no more: memory does not grow with the sample.
+/// The least number of rows that are factorised together: block by block, memory does not grow with the sample.
 const BLOCK: usize = 4096;
 
-/// The mean `[width]` of rows, and an `R` of at most `width` rows with `R^T R` their covariance.
+/// The mean `[width]` of the rows, and `R` of at most `width` rows, where `R^T R` is their covariance.
 #[track_caller]
 fn moments(sample: &[f32], width: usize) -> (Vec<f64>, Mat<f64>) {
     let whole = width > 0 && sample.len().is_multiple_of(width) && sample.len() >= 2 * width;
@@ -41,7 +41,7 @@ fn moments(sample: &[f32], width: usize) -> (Vec<f64>, Mat<f64>) {
     let scale = ((rows - 1) as f64).sqrt().recip();
     let mut root: Mat<f64> = Mat::zeros(0, width);
     for block in sample.chunks(BLOCK.max(4 * width) * width) {
-        // The factor so far stands for the rows before.
+        // The factor so far stands in for the rows of earlier blocks.
         let known = root.nrows();
         let at = |i: usize, j: usize| match i.checked_sub(known) {
             None => root[(i, j)],
@@ -56,7 +56,7 @@ fn moments(sample: &[f32], width: usize) -> (Vec<f64>, Mat<f64>) {
 mod tests {
     use super::*;
 
-    /// Commuting covariances: the distance is that of the roots. A constant third column is no obstacle.
+    /// When covariances commute, the distance is that of their square roots. A constant third column does no harm.
     #[test]
     fn scaled_and_moved() {
         let a: Vec<f32> = [[1.0, 2.0], [-1.0, 0.5], [3.0, -2.0], [0.0, 0.0]]
@@ -73,7 +73,7 @@ mod tests {
         assert!((frechet_distance(&a, &b, 3) - want).abs() < 1e-9);
     }
 
-    /// By singular values of the samples' products; also of fewer rows than columns, and of more than a block.
+    /// Checks against singular values of the samples' products; also with fewer rows than columns, and with more rows than a block.
     #[test]
     fn distances_are_numpys() {
         let sample = |rows: usize, width: usize, factor: usize, shift: usize| -> Vec<f32> {

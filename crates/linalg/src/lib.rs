@@ -1,5 +1,5 @@
-//! Linear algebra of matrices on the host, in double precision, as `torch.linalg`: read, computed by the crate faer, and put back on
-//! the device as f32. Results carry no gradients. [`frechet_distance`] takes samples that lie on the host.
+//! Linear algebra of matrices in double precision, like `torch.linalg`: matrices are read to the host, where the crate faer computes, and
+//! results are written back to the device as f32. Results carry no gradients. [`frechet_distance`] takes samples in host memory.
 
 mod frechet;
 mod natural;
@@ -14,7 +14,7 @@ pub use frechet::frechet_distance;
 pub use natural::{kfac, low_rank, natural_gradient};
 pub use pca::Pca;
 
-/// What can go wrong: it depends on the values.
+/// Errors that depend on the values of a matrix, and those of the device.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LinalgError {
     #[error("{op}: the matrix is singular; use pinv, or add to its diagonal")]
@@ -48,7 +48,7 @@ fn read_square(op: &'static str, x: &Tensor) -> Result<Mat<f64>> {
     read(op, x)
 }
 
-/// A tensor of `shape` on the device of `like`, from the element at every row and column.
+/// A tensor of shape `[rows, columns]` on the device of `like`; `at` gives the element at a row and column.
 fn tensor(
     like: &Tensor,
     [rows, columns]: [usize; 2],
@@ -64,14 +64,14 @@ fn vector(like: &Tensor, values: &[f64]) -> autograd::Result<Tensor> {
     Tensor::from_slice(like.device(), &values, &[values.len()])
 }
 
-/// The factors of a square matrix, unless it is singular.
+/// The LU factors of a square matrix, unless it is singular.
 fn lu(op: &'static str, a: &Mat<f64>) -> Result<PartialPivLu<f64>> {
     let lu = a.partial_piv_lu();
     let regular = (0..a.nrows()).all(|i| lu.U()[(i, i)] != 0.0);
     if regular { Ok(lu) } else { Err(LinalgError::Singular { op }) }
 }
 
-/// `x` with `a x = b`, for `a [n, n]` and `b [n]` or `[n, k]`.
+/// Solves `a x = b` for `x`, with `a [n, n]` and `b [n]` or `[n, k]`.
 ///
 /// ```
 /// # use autograd::{Device, Tensor};
@@ -83,10 +83,10 @@ fn lu(op: &'static str, a: &Mat<f64>) -> Result<PartialPivLu<f64>> {
 /// ```
 ///
 /// # Errors
-/// A singular matrix, values that are not finite, or whatever goes wrong on the device; as everything here.
+/// When the matrix is singular, values are not finite, or the device fails; likewise for the other functions.
 ///
 /// # Panics
-/// When `a` is not square, or `b` has another number of rows.
+/// When `a` is not square, or `b` has a different number of rows.
 #[track_caller]
 pub fn solve(a: &Tensor, b: &Tensor) -> Result<Tensor> {
     let (n, wide) = (a.shape().first(), if b.rank() == 1 { b.unsqueeze(1) } else { b.clone() });
@@ -114,7 +114,7 @@ pub fn det(a: &Tensor) -> Result<f64> {
     Ok(read_square("det", a)?.determinant())
 }
 
-/// The lower triangular `L` with `a = L L^T`; of `a`, which is symmetric, the lower triangle is read.
+/// The lower triangular `L` with `a = L L^T`, for a symmetric `a`, of which only the lower triangle is read.
 ///
 /// # Errors
 /// A matrix that is not positive definite; else as [`solve`].
@@ -128,7 +128,7 @@ pub fn cholesky(a: &Tensor) -> Result<Tensor> {
     Ok(tensor(a, [l.nrows(), l.ncols()], |i, j| if j <= i { l[(i, j)] } else { 0.0 })?)
 }
 
-/// `(Q, R)` with `a = Q R`, for `a [m, n]` and `k` the smaller of both: orthonormal columns `Q [m, k]` and an upper triangle `R [k, n]`.
+/// `(Q, R)` with `a = Q R`, for `a [m, n]` and `k = min(m, n)`: orthonormal columns `Q [m, k]` and an upper triangular `R [k, n]`.
 ///
 /// # Errors
 /// As [`solve`].
@@ -140,8 +140,8 @@ pub fn qr(a: &Tensor) -> Result<(Tensor, Tensor)> {
     Ok((tensor(a, [q.nrows(), q.ncols()], |i, j| q[(i, j)])?, tensor(a, [r.nrows(), r.ncols()], upper)?))
 }
 
-/// `(U, S, Vh)` with `a = U diag(S) Vh`, for `a [m, n]` and `k` the smaller of both: `U [m, k]`, the singular values `S [k]` in descending
-/// order, and `Vh [k, n]`.
+/// `(U, S, Vh)` with `a = U diag(S) Vh`, for `a [m, n]` and `k = min(m, n)`: `U [m, k]`, the singular values `S [k]` in descending order,
+/// and `Vh [k, n]`.
 ///
 /// # Errors
 /// As [`solve`].
@@ -162,8 +162,8 @@ fn singular_values(op: &'static str, a: &Tensor) -> Result<Vec<f64>> {
     read(op, a)?.singular_values().map_err(|_| LinalgError::NoConvergence { op })
 }
 
-/// `(values, vectors)` of a symmetric matrix `[n, n]`: eigenvalues `[n]` in ascending order, and eigenvectors as the columns of
-/// `[n, n]`. Of the matrix the lower triangle is read.
+/// `(values, vectors)` of a symmetric matrix `[n, n]`, of which only the lower triangle is read: eigenvalues `[n]` in ascending order,
+/// and eigenvectors as the columns of `[n, n]`.
 ///
 /// ```
 /// # use autograd::{Device, Tensor};
@@ -186,8 +186,8 @@ pub fn eigh(a: &Tensor) -> Result<(Tensor, Tensor)> {
     Ok((vector(a, &values)?, tensor(a, [n, n], |i, j| vectors[(i, j)])?))
 }
 
-/// The pseudo-inverse (Moore and Penrose) `[n, m]` of `[m, n]`; singular values up to `max(m, n)` times f32's epsilon of the largest
-/// count as 0.
+/// The Moore-Penrose pseudo-inverse `[n, m]` of `[m, n]`. Singular values of at most `max(m, n) * f32::EPSILON` times the largest count
+/// as 0.
 ///
 /// # Errors
 /// As [`solve`].
@@ -203,7 +203,7 @@ pub fn pinv(a: &Tensor) -> Result<Tensor> {
     Ok(tensor(a, [columns, rows], at)?)
 }
 
-/// The condition number in the 2-norm: the largest over the smallest singular value.
+/// The condition number in the 2-norm: the ratio of the largest to the smallest singular value.
 ///
 /// # Errors
 /// As [`solve`].
@@ -222,8 +222,8 @@ pub fn spectral_norm(a: &Tensor) -> Result<f64> {
     Ok(singular_values("spectral_norm", a)?.first().copied().unwrap_or(0.0))
 }
 
-/// The angles between the spaces that the columns of `a [n, j]` and `b [n, k]` span, from the largest to the smallest, in radians, as
-/// `scipy.linalg.subspace_angles`: exact for small ones too (Knyazev and Argentati 2002). As many as the smaller space has dimensions.
+/// The angles in radians, in descending order, between the spaces spanned by the columns of `a [n, j]` and `b [n, k]`, like
+/// `scipy.linalg.subspace_angles`: `min(j, k)` angles, accurate for small ones too (Knyazev and Argentati 2002).
 ///
 /// ```
 /// # use autograd::{Device, Tensor};
@@ -239,7 +239,7 @@ pub fn spectral_norm(a: &Tensor) -> Result<f64> {
 /// As [`solve`].
 ///
 /// # Panics
-/// When the columns are of other lengths, or there are more than rows.
+/// When the columns of `a` and `b` differ in length, or a matrix has more columns than rows.
 #[track_caller]
 pub fn principal_angles(a: &Tensor, b: &Tensor) -> Result<Vec<f64>> {
     let (a, b) = if a.shape().last() < b.shape().last() { (b, a) } else { (a, b) };
@@ -252,13 +252,13 @@ pub fn principal_angles(a: &Tensor, b: &Tensor) -> Result<Vec<f64>> {
     let outside = &b - &a * &inside;
     let values = |x: &Mat<f64>| x.singular_values().map_err(|_| LinalgError::NoConvergence { op });
     let (cosines, sines) = (values(&inside)?, values(&outside)?);
-    // Cosines fall while sines, from the largest, belong to the last of them.
+    // Sines and cosines both descend, so the largest sine belongs to the last cosine.
     let angle = |(sine, cosine): (&f64, &f64)| sine.atan2(*cosine);
     Ok(sines.iter().zip(cosines.iter().rev()).map(angle).collect())
 }
 
-/// The eigenvalue of largest magnitude of a square matrix and its eigenvector of length 1, by `steps` multiplications from `start [n]`;
-/// on the device, and with gradients.
+/// The eigenvalue of largest magnitude of a square matrix and its unit eigenvector, by `steps` multiplications from `start [n]`; computed
+/// on the device, with gradients.
 ///
 /// ```
 /// # use autograd::{Device, Tensor};

@@ -1,12 +1,12 @@
-//! Gradients by the metric of the distributions that a model gives (Amari 1998), and factors of low rank.
+//! Natural gradients, which use the Fisher metric of a model's distribution (Amari 1998), and low-rank factors.
 
 use autograd::Tensor;
 
 use crate::{Result, inv, solve, svd};
 
-/// The natural gradient `(F + damping I)^-1 g` of parameters `[P]`, with the Fisher information `F` as the mean of the outer products of
-/// `scores [N, P]`, the gradients of single examples' log-likelihoods. With labels that are drawn from the model this is the true Fisher
-/// information, with those of the data the empirical one.
+/// The natural gradient `(F + damping I)^-1 g` of parameters `[P]`, where the Fisher information `F` is the mean outer product of
+/// `scores [N, P]`, the per-example gradients of the log-likelihood. With labels drawn from the model, `F` is the true Fisher information;
+/// with the data's labels, the empirical one.
 ///
 /// ```
 /// # use autograd::{Device, Tensor};
@@ -27,9 +27,9 @@ pub fn natural_gradient(scores: &Tensor, gradient: &Tensor, damping: f32) -> Res
     solve(&second_moment(scores, damping), gradient)
 }
 
-/// The natural gradient of a layer's weight by Kronecker factors (K-FAC, Martens and Grosse 2015): `G^-1 g A^-1` of `gradient [out, in]`, with
-/// the second moments A of the layer's `inputs [N, in]` and G of the single examples' gradients of its `outputs [N, out]`. Both get the root
-/// of `damping` on their diagonals. It is the natural gradient where inputs and gradients are independent.
+/// The natural gradient of a layer's weight by Kronecker factors (K-FAC, Martens and Grosse 2015): `G^-1 g A^-1` for
+/// `g = gradient [out, in]`, where `A` is the second moment of the layer's `inputs [N, in]` and `G` that of the per-example gradients
+/// `outputs [N, out]` of its outputs. `sqrt(damping)` is added to both diagonals. Exact if inputs and gradients are independent.
 ///
 /// # Errors
 /// As [`solve`].
@@ -52,8 +52,8 @@ fn second_moment(rows: &Tensor, damping: f32) -> Tensor {
     rows.t().matmul(rows) / n as f32 + unit * damping
 }
 
-/// The factors `[m, rank]` and `[rank, n]` whose product is the nearest to `a [m, n]` of that rank (Eckart and Young 1936): its largest singular
-/// values, half of each on either side.
+/// The factors `[m, rank]` and `[rank, n]` whose product is the best approximation of that rank to `a [m, n]` (Eckart and Young 1936).
+/// Both factors are scaled by the square roots of the largest singular values.
 ///
 /// ```
 /// # use autograd::{Device, Tensor};
@@ -68,7 +68,7 @@ fn second_moment(rows: &Tensor, damping: f32) -> Tensor {
 /// As [`solve`].
 ///
 /// # Panics
-/// When the rank is 0 or above that of `a`.
+/// When the rank is 0 or above `min(m, n)`.
 #[track_caller]
 pub fn low_rank(a: &Tensor, rank: usize) -> Result<(Tensor, Tensor)> {
     let most = a.shape().iter().copied().min().unwrap_or(0);

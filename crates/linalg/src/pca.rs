@@ -4,7 +4,7 @@ use autograd::Tensor;
 
 use crate::{LinalgError, svd};
 
-/// The principal components of points `[N, D]` (Pearson 1901), by a singular value decomposition of what is left without their mean.
+/// The principal components of points `[N, D]` (Pearson 1901), by a singular value decomposition of the centred points.
 ///
 /// ```
 /// # use autograd::{Device, Tensor};
@@ -20,22 +20,22 @@ use crate::{LinalgError, svd};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Pca {
-    /// `[D]`
+    /// The mean of the points, `[D]`.
     pub mean: Tensor,
-    /// Orthonormal rows `[k, D]` by falling variance. The largest entry of each is positive.
+    /// Orthonormal rows `[k, D]` by descending variance. The entry of largest magnitude in each row is positive.
     pub components: Tensor,
-    /// The variances along all components, also those that are not kept, with the divisor `N - 1`.
+    /// The variances along all components, including those not kept, with the divisor `N - 1`.
     pub variances: Vec<f64>,
 }
 
 impl Pca {
-    /// The first `k` components of points `x [N, D]`.
+    /// Fits the first `k` components of points `x [N, D]`.
     ///
     /// # Errors
     /// As [`svd`].
     ///
     /// # Panics
-    /// When `x` is no matrix, of fewer than two points, or has fewer than `k` components.
+    /// When `x` is not a matrix, has fewer than two points, or has fewer than `k` components.
     #[track_caller]
     pub fn fit(x: &Tensor, k: usize) -> Result<Pca, LinalgError> {
         let fits = x.rank() == 2 && x.shape()[0] > 1 && k <= x.shape()[0].min(x.shape()[1]);
@@ -52,16 +52,16 @@ impl Pca {
     /// Codes `[.., k]` of points `[.., D]`.
     ///
     /// # Panics
-    /// When the points have other features.
+    /// When the points do not have `D` features.
     #[track_caller]
     pub fn transform(&self, x: &Tensor) -> Tensor {
         (x - &self.mean).linear(&self.components, None)
     }
 
-    /// Codes `[.., k]` of points `[.., D]`, divided by the deviations: of the data that were fitted they have the covariance 1.
+    /// Codes `[.., k]` of points `[.., D]`, divided by their standard deviations: the codes of the fitted data have unit covariance.
     ///
     /// # Panics
-    /// When the points have other features.
+    /// When the points do not have `D` features.
     #[track_caller]
     pub fn whiten(&self, x: &Tensor) -> Tensor {
         let kept = &self.variances[..self.components.shape()[0]];
@@ -69,16 +69,16 @@ impl Pca {
         self.transform(x) / Tensor::constant(self.mean.device(), &deviations, &[deviations.len()])
     }
 
-    /// Points `[.., D]` of codes `[.., k]`.
+    /// Reconstructs points `[.., D]` from codes `[.., k]`.
     ///
     /// # Panics
-    /// When there are not `k` numbers in a code.
+    /// When a code does not have `k` elements.
     #[track_caller]
     pub fn inverse_transform(&self, codes: &Tensor) -> Tensor {
         codes.matmul(&self.components) + &self.mean
     }
 
-    /// The share of the variance along each of all components.
+    /// Each component's share of the total variance, including components that are not kept.
     pub fn explained_variance_ratio(&self) -> Vec<f64> {
         let sum: f64 = self.variances.iter().sum();
         self.variances.iter().map(|v| v / sum).collect()

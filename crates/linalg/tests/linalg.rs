@@ -1,4 +1,4 @@
-//! Linear algebra: factors multiply back to the matrix, and textbook numbers.
+//! Linear algebra: products of factors give the matrix again, and results match textbook numbers.
 
 use autograd::{Device, Tensor};
 use linalg::LinalgError;
@@ -7,7 +7,7 @@ fn matrix(values: &[f32], shape: &[usize]) -> Tensor {
     Tensor::from_slice(&Device::named("cpu").unwrap(), values, shape).unwrap()
 }
 
-/// Without structure, of full rank.
+/// Values without structure: a matrix of full rank.
 fn random(rows: usize, columns: usize) -> Tensor {
     let values: Vec<f32> =
         (0..rows * columns).map(|i| ((i * i * 31 + i * 7 + 5) % 101) as f32 / 50.0 - 1.0).collect();
@@ -89,7 +89,7 @@ fn shapes_are_checked() {
     let _ = linalg::inv(&random(2, 3));
 }
 
-/// One step of Newton's method on x^2 + 2 y^2 from (3, 3), with the Hessian row by row from second derivatives.
+/// One step of Newton's method on x^2 + 2 y^2 from (3, 3); the rows of the Hessian are second derivatives.
 #[test]
 fn newton_finds_the_bottom_of_a_bowl_at_once() {
     let bowl = matrix(&[1.0, 2.0], &[2]);
@@ -115,7 +115,7 @@ fn factors_of_low_rank_miss_what_the_other_singular_values_hold() -> Result<(), 
     Ok(())
 }
 
-/// Where every input meets every output gradient, the Fisher information is the product of both factors.
+/// When every input is paired with every output gradient, the Fisher information is the product of both factors.
 #[test]
 fn kronecker_factors_of_independent_parts_are_exact() -> Result<(), LinalgError> {
     let (x, d) = (random(4, 3), random(5, 2));
@@ -145,7 +145,7 @@ fn principal_components_explain_the_covariance() -> Result<(), LinalgError> {
     close(&pca.inverse_transform(&pca.transform(&x)), &x);
     let white = pca.whiten(&x);
     close(&(white.t().matmul(&white) / 8.0), &unit(4));
-    // The first two components span what the last two eigenvectors do.
+    // The first two components span the same space as the last two eigenvectors.
     let angles = linalg::principal_angles(&pca.components.narrow(0, 0, 2).t(), &vectors.narrow(1, 2, 2))?;
     assert!(angles.len() == 2 && angles.iter().all(|a| a.abs() < 1e-5), "{angles:?}");
     assert!((pca.explained_variance_ratio().iter().sum::<f64>() - 1.0).abs() < 1e-12);

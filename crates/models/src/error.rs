@@ -1,4 +1,4 @@
-//! What can go wrong with files of weights.
+//! Errors of the model layer, mostly about files of weights.
 
 use std::path::PathBuf;
 

@@ -1,23 +1,23 @@
-//! Tensors one after the other in a flat one.
+//! Tensors stored one after another in a flat tensor.
 
 use autograd::{Tensor, flatten_all};
 
-/// Each tensor starts at a multiple of this many elements, so that kernels can bind it by itself.
+/// Each tensor starts at a multiple of this many elements, so that a kernel can bind it separately.
 pub(crate) const ALIGN: usize = gpu_core::limits::BINDING_ALIGN / gpu_core::DType::BYTES;
 
-/// Tensors (at least one) flattened one after the other, each at a multiple of the alignment.
+/// Joins tensors (at least one), flattened one after another, each at a multiple of the alignment.
 pub(crate) fn join(tensors: &[Tensor]) -> Tensor {
     flatten_all(&tensors.iter().collect::<Vec<_>>(), ALIGN)
 }
 
-/// The tensors of given shapes that [`join`] put together.
+/// The tensors of the given shapes in `flat`, a result of [`join`].
 pub(crate) fn split(flat: &Tensor, shapes: &[Vec<usize>]) -> Vec<Tensor> {
     let part =
         |(start, shape): (usize, &Vec<usize>)| flat.narrow(0, start, shape.iter().product()).reshape(shape);
     starts(shapes).map(part).collect()
 }
 
-/// Where each part starts.
+/// The offset of each part, with its shape.
 pub(crate) fn starts(shapes: &[Vec<usize>]) -> impl Iterator<Item = (usize, &Vec<usize>)> {
     shapes.iter().scan(0, |next, shape| {
         let start = *next;
@@ -26,7 +26,7 @@ pub(crate) fn starts(shapes: &[Vec<usize>]) -> impl Iterator<Item = (usize, &Vec
     })
 }
 
-/// Elements from the start of a part to that of the next.
+/// Elements from the start of a part to the start of the next.
 pub(crate) fn padded(shape: &[usize]) -> usize {
     shape.iter().product::<usize>().next_multiple_of(ALIGN)
 }

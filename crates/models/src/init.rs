@@ -2,27 +2,27 @@
 
 use gpu_core::philox;
 
-/// Which side of a layer a variance is preserved for.
+/// The side of a layer whose variance is preserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fan {
     In,
     Out,
 }
 
-/// What follows a layer.
+/// The non-linearity after a layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Nonlinearity {
     Linear,
     Sigmoid,
     Tanh,
     Relu,
-    /// With this slope below 0.
+    /// Leaky ReLU with this slope below 0.
     LeakyRelu(f32),
     Selu,
 }
 
 impl Nonlinearity {
-    /// The gain with which variances stay the same through layer and non-linearity (`torch.nn.init.calculate_gain`).
+    /// The gain with which a layer and its non-linearity preserve variance (`torch.nn.init.calculate_gain`).
     ///
     /// ```
     /// use models::init::Nonlinearity;
@@ -39,8 +39,8 @@ impl Nonlinearity {
     }
 }
 
-/// How to draw a parameter's initial values. The generator is Philox 4x32-10 keyed by the seed and the parameter's name,
-/// so that every device starts from the same numbers, whatever else the model holds.
+/// How to draw a parameter's initial values. The generator is Philox 4x32-10 keyed by the seed and the parameter's name, so that values
+/// depend neither on the device nor on the rest of the model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
     Constant(f32),
@@ -70,14 +70,14 @@ pub enum Init {
     XavierNormal {
         gain: f32,
     },
-    /// Normal, with values outside of `low..=high` drawn again.
+    /// Normal, redrawn until within `low..=high`.
     TruncNormal {
         mean: f32,
         std: f32,
         low: f32,
         high: f32,
     },
-    /// Orthonormal rows or columns of the first dimension by the others, whichever are fewer, times `gain` (Saxe et al. 2014).
+    /// Orthonormal rows or columns, whichever are fewer, of the matrix `[first dimension, others]`, times `gain` (Saxe et al. 2014).
     Orthogonal {
         gain: f32,
     },
@@ -87,7 +87,7 @@ impl Init {
     pub const ZEROS: Init = Init::Constant(0.0);
     pub const ONES: Init = Init::Constant(1.0);
 
-    /// He initialisation before ReLU that preserves the variance of gradients, as torchvision's ResNets.
+    /// He initialisation before ReLU that preserves the variance of gradients, as in torchvision's ResNets.
     pub const HE_FAN_OUT: Init = Init::KaimingNormal { gain: std::f32::consts::SQRT_2, fan: Fan::Out };
 
     /// PyTorch's default for weights of linear and convolution layers: uniform within `1 / sqrt(fan_in)`.
@@ -142,12 +142,12 @@ fn fans(shape: &[usize]) -> (f32, f32) {
     ((at(1) * field.max(1)) as f32, (at(0) * field.max(1)) as f32)
 }
 
-/// A name as a stream number (FNV-1a).
+/// Hashes a name to a stream number (FNV-1a).
 pub(crate) fn stream(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3))
 }
 
-/// Normal draws of `shape`, as a matrix of its first dimension by the others, made orthonormal along the shorter side.
+/// Orthonormalises normal draws of `shape`, as a matrix of the first dimension by the others, along the shorter side.
 fn orthogonal(shape: &[usize], draws: &[f32], gain: f32) -> Vec<f32> {
     assert!(shape.len() >= 2, "Init::Orthogonal: of shape {shape:?}");
     let rows = shape[0];
@@ -158,7 +158,7 @@ fn orthogonal(shape: &[usize], draws: &[f32], gain: f32) -> Vec<f32> {
     let mut basis: Vec<Vec<f64>> = vec![];
     for k in 0..few {
         let mut v: Vec<f64> = (0..long).map(|i| f64::from(draws[at(k, i)])).collect();
-        // Gram and Schmidt; the second round takes away what rounding left.
+        // Gram-Schmidt; the second round removes rounding errors of the first.
         for _ in 0..2 {
             for b in &basis {
                 let along: f64 = v.iter().zip(b).map(|(v, b)| v * b).sum();
@@ -183,7 +183,7 @@ struct Source {
 }
 
 impl Source {
-    /// As many as anybody takes.
+    /// An unlimited stream of random words.
     fn words(&self) -> impl Iterator<Item = [u32; 4]> {
         let (seed, stream) = (self.seed, self.stream);
         (0..).map(move |i| philox::philox(seed, i, stream))
@@ -198,7 +198,7 @@ impl Source {
         pairs.flatten().take(self.count).map(|z| mean + std * z).collect()
     }
 
-    /// By rejection from a uniform distribution over the part of the bounds that is not too improbable.
+    /// By rejection from a uniform distribution over the bounds, cut to within 9 deviations of the most probable value.
     fn trunc_normal(&self, mean: f32, std: f32, low: f32, high: f32) -> Vec<f32> {
         let [low, high] = [low, high].map(|x| f64::from((x - mean) / std));
         let peak = 0f64.clamp(low, high);

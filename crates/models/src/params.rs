@@ -1,4 +1,4 @@
-//! The tree of named tensors that a model consists of.
+//! The tree of a model's named tensors.
 
 mod statistics;
 pub(crate) mod wildcard;
@@ -12,8 +12,7 @@ use statistics::Untracked;
 use crate::Init;
 use crate::init;
 
-/// A named tensor that changes over time: a trainable parameter, or a buffer such as running statistics. Clones are the
-/// same parameter.
+/// A named, mutable tensor: a trainable parameter, or a buffer such as running statistics. Clones share the same parameter.
 #[derive(Clone)]
 pub struct Param(Arc<Inner>);
 
@@ -25,18 +24,18 @@ struct Inner {
 }
 
 enum Kind {
-    /// Frozen or not.
+    /// Trainable or frozen.
     Parameter,
     Buffer,
-    /// A buffer that forward passes [track](Param::track), and those of its tree that were not tracked yet.
+    /// A buffer that forward passes [track](Param::track), with the untracked statistics of its tree.
     Statistic(Untracked),
 }
 
-/// Where the values of a parameter are: a state of its own, or a part of a flat one, of an optimizer or of a tree's statistics.
+/// Where a parameter's values are stored: in its own state, or in a part of a flat state of an optimizer or of a tree's statistics.
 #[derive(Clone)]
 pub(crate) struct Place {
     pub state: State,
-    /// First element of the flat state.
+    /// Offset of the first element in `state`.
     pub start: usize,
     shape: Vec<usize>,
 }
@@ -46,7 +45,7 @@ impl Place {
         Place { state: state.clone(), start, shape: shape.to_vec() }
     }
 
-    /// In a state of its own.
+    /// The whole of `state`.
     pub fn own(state: &State) -> Place {
         Place::part(state, 0, &state.meta().shape)
     }
@@ -73,7 +72,8 @@ impl Param {
         &self.0.name
     }
 
-    /// The current value, which later steps leave as it is. A trainable parameter's is a [`variable`](Tensor::variable).
+    /// The current value; later steps do not change the returned tensor. For a trainable parameter it is a
+    /// [`variable`](Tensor::variable).
     pub fn value(&self) -> Tensor {
         let place = self.lock();
         let Place { state, start, shape } = &*place;
@@ -86,7 +86,7 @@ impl Param {
         value
     }
 
-    /// Replaces the value at once. Gradients do not flow into it.
+    /// Replaces the value immediately. Gradients do not flow into it.
     ///
     /// # Panics
     /// When the shape or type differs.
@@ -109,11 +109,11 @@ impl Param {
         }
     }
 
-    /// Records a new value that a forward pass computes: what is recorded from now on sees it, but it only counts once the optimizer's
-    /// step has succeeded; see [`State::update`]. [`track`](Param::track) is for running statistics.
+    /// Records a new value computed by a forward pass: operations recorded from now on read it, but it takes effect only when the
+    /// optimizer's step succeeds; see [`State::update`]. For running statistics use [`track`](Param::track).
     ///
     /// # Panics
-    /// When the shape or type differs, or an optimizer updates the parameter.
+    /// When the shape or type differs, an optimizer updates the parameter, or it is a tracked statistic.
     #[track_caller]
     pub fn update(&self, value: &Tensor) {
         let place = self.lock();
@@ -144,7 +144,7 @@ impl Param {
         self.lock().same(place)
     }
 
-    /// Puts the values elsewhere; gives where they were.
+    /// Moves the parameter to another place; returns the old one.
     pub(crate) fn put(&self, place: Place) -> Place {
         std::mem::replace(&mut *self.lock(), place)
     }
@@ -159,12 +159,12 @@ impl Param {
         value.narrow(0, start, shape.iter().product()).reshape(&shape)
     }
 
-    /// Whether gradients are computed for it.
+    /// Whether gradients are computed for the parameter.
     pub fn is_trainable(&self) -> bool {
         self.0.trainable.load(Relaxed)
     }
 
-    /// Whether it is a parameter and not a buffer, be it frozen or not.
+    /// Whether this is a parameter, trainable or frozen, and not a buffer.
     pub fn is_parameter(&self) -> bool {
         matches!(self.0.kind, Kind::Parameter)
     }
@@ -180,7 +180,7 @@ impl Param {
     }
 }
 
-/// How often a buffer was updated, saved with the weights, such as `num_batches_tracked`.
+/// A buffer's number of updates, saved with the weights, such as `num_batches_tracked`.
 #[derive(Clone)]
 pub(crate) struct Counter(Param);
 
@@ -244,8 +244,8 @@ impl Params {
         Params::build(device, seed, true)
     }
 
-    /// An empty tree whose parameters are 0 and take no memory until something is computed: for names, shapes and numbers of
-    /// parameters of large networks, as PyTorch's device `meta`, and for networks that weights are loaded into.
+    /// An empty tree whose parameters are 0 and take no memory until something is computed: to get names, shapes and parameter counts of
+    /// large networks, as PyTorch's device `meta`, and for networks whose weights are loaded.
     ///
     /// ```
     /// use models::{Params, Vgg};
@@ -259,7 +259,7 @@ impl Params {
     }
 
     fn build(device: &Device, seed: u64, drawn: bool) -> Params {
-        // Of another key, so that a program's own generator of this seed draws other numbers.
+        // A different key, so that a program's own generator with this seed draws different numbers.
         let generator = Generator::new(seed ^ init::stream("generator"));
         let (device, entries, untracked) = (device.clone(), Mutex::default(), Untracked::default());
         let shared = Shared { device, seed, drawn, entries, untracked, generator };
@@ -279,7 +279,7 @@ impl Params {
         &self.shared.device
     }
 
-    /// What the layers of this tree draw random numbers from, such as those of dropout. Its state belongs into a checkpoint.
+    /// The generator of random numbers for layers of this tree, such as dropout. Its state belongs in a checkpoint.
     pub fn generator(&self) -> &Generator {
         &self.shared.generator
     }
@@ -321,14 +321,14 @@ impl Params {
         param
     }
 
-    /// Saves the number of a buffer's updates beside it.
+    /// Saves a buffer's number of updates under `name`.
     #[track_caller]
     pub(crate) fn count_updates(&self, name: &str, of: &Param) {
         self.push(Entry::Counter(self.full(name), Counter(of.clone())));
     }
 
-    /// Drops what forward passes have [recorded](Param::update) since the last step that succeeded. For loops of one's own that go on after a
-    /// failure; [`Generator::resume`] puts the random numbers back.
+    /// Discards the values that forward passes have [recorded](Param::update) since the last successful step. For custom training loops
+    /// that continue after a failure; [`Generator::resume`] restores the random numbers.
     pub fn discard_updates(&self) {
         self.all().iter().for_each(|param| param.place().state.discard_update());
     }
@@ -344,7 +344,7 @@ impl Params {
         entries.push(entry);
     }
 
-    /// Everything under this path, in the order of creation.
+    /// All entries under this path, in the order of creation.
     pub(crate) fn entries(&self) -> Vec<Entry> {
         let entries = self.shared.entries.lock().unwrap_or_else(|e| e.into_inner());
         let inside = |name: &str| {
@@ -363,17 +363,17 @@ impl Params {
         tensors.collect()
     }
 
-    /// Parameters that gradients are computed for.
+    /// The trainable parameters under this path.
     pub fn trainable(&self) -> Vec<Param> {
         self.all().into_iter().filter(Param::is_trainable).collect()
     }
 
-    /// Parameters and buffers whose full names match a pattern in which `*` stands for anything, as in `"layer1.*.weight"`.
+    /// Parameters and buffers whose full names match a pattern, where `*` matches anything, as in `"layer1.*.weight"`.
     pub fn matching(&self, pattern: &str) -> Vec<Param> {
         self.all().into_iter().filter(|p| wildcard::matches(pattern, p.name())).collect()
     }
 
-    /// The parameter or buffer of this full name.
+    /// The parameter or buffer with this full name.
     pub fn get(&self, name: &str) -> Option<Param> {
         self.all().into_iter().find(|p| p.name() == name)
     }
@@ -383,7 +383,7 @@ impl Params {
         self.all().iter().filter(|p| p.is_parameter()).map(|p| p.value().numel()).sum()
     }
 
-    /// Stops training of parameters whose names match; optimizers made later leave them alone. Gives their number.
+    /// Freezes parameters whose names match a pattern; optimizers made later ignore them. Returns their number.
     pub fn freeze(&self, pattern: &str) -> usize {
         self.train_matching(pattern, false)
     }
@@ -393,7 +393,7 @@ impl Params {
         self.train_matching(pattern, true)
     }
 
-    /// Draws new initial values for parameters and buffers whose names match. Gives their number.
+    /// Draws new initial values for parameters and buffers whose names match a pattern. Returns their number.
     ///
     /// ```
     /// use models::{Init, Linear, Params};

@@ -1,4 +1,4 @@
-//! Values on their way from a model to a file.
+//! Snapshots of a model, to be written to a file.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::params::Entry;
 use crate::weights::{METADATA, OTHERS, checksum};
 use crate::{Error, Params, Result};
 
-/// Everything that a model consists of at one moment, to be written while training goes on.
+/// All of a model's values at one moment, to be written while training continues.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -32,14 +32,14 @@ pub struct Snapshot {
 }
 
 enum Values {
-    /// f32 values that the device copies.
+    /// f32 values in transfer from the device.
     Pending(Pending),
     Count(u64),
 }
 
 impl Params {
-    /// Starts copying all parameters and buffers to the host, and other f32 tensors beside them, such as an optimizer's state. Nothing
-    /// waits for the copies until they are written.
+    /// Starts copying all parameters and buffers to the host, and further f32 tensors, such as an optimizer's state. Only writing the
+    /// snapshot waits for the copies.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -57,8 +57,7 @@ impl Params {
 }
 
 impl Snapshot {
-    /// Writes a safetensors file with a checksum, and a note of the caller's. It appears whole or not at all: an earlier file stays if
-    /// anything fails.
+    /// Writes a safetensors file with a checksum and the caller's note. The write is atomic: if it fails, an earlier file stays.
     ///
     /// # Errors
     /// [`Error::Io`] when the file can't be written, [`Error::Device`] when values can't be read.
@@ -80,7 +79,7 @@ impl Snapshot {
 /// Name, shape, type and bytes of a tensor in a file.
 pub(crate) type Stored = (String, Vec<usize>, Dtype, Vec<u8>);
 
-/// Writes a safetensors file with a checksum, whole or not at all.
+/// Writes a safetensors file with a checksum, atomically.
 pub(crate) fn write_tensors(path: &Path, tensors: &[Stored], note: &str) -> Result<()> {
     let parts = tensors.iter().map(|(name, shape, _, bytes)| (name.as_str(), &shape[..], &bytes[..]));
     let metadata =

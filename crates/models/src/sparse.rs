@@ -1,11 +1,11 @@
-//! Matrices of which few elements are not zero.
+//! Sparse matrices.
 
 use std::sync::Arc;
 
 use autograd::{Device, Tensor};
 
-/// A sparse matrix `[M, N]` as a list of elements (COO), whose rows may be compressed (CSR). Positions are fixed; values are a tensor, so
-/// that gradients flow to them as well as to what the matrix is multiplied with.
+/// A sparse matrix `[M, N]` as a list of elements (COO), which can also be made from compressed rows (CSR). Positions are fixed; values
+/// are a tensor, so that gradients flow to them as well as to the other operand of a product.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -30,10 +30,10 @@ pub struct SparseMatrix {
 }
 
 impl SparseMatrix {
-    /// From rows and columns of the elements and their `values [E]`; elements at the same position add up.
+    /// A matrix of elements at `positions` (row, column) with `values [E]`; elements at the same position add up.
     ///
     /// # Panics
-    /// When a position lies outside of `shape`, or there is not one value for each.
+    /// When a position lies outside of `shape`, or there is not one value per position.
     #[track_caller]
     pub fn coo(positions: &[(usize, usize)], values: &Tensor, shape: [usize; 2]) -> SparseMatrix {
         for &(row, column) in positions {
@@ -49,11 +49,11 @@ impl SparseMatrix {
         SparseMatrix { positions: positions.into(), shape, rows, columns, values: values.clone() }
     }
 
-    /// From compressed rows, as `torch.sparse_csr_tensor`: the elements of row `m` are those from `crow_indices[m]` to
+    /// A matrix from compressed rows, as `torch.sparse_csr_tensor`: row `m` has the elements from `crow_indices[m]` to
     /// `crow_indices[m + 1]`, in columns `col_indices`.
     ///
     /// # Panics
-    /// When the row starts do not rise from 0 to the number of elements, and as [`coo`](SparseMatrix::coo).
+    /// When the row starts do not increase from 0 to the number of elements, and as [`coo`](SparseMatrix::coo).
     #[track_caller]
     pub fn csr(
         crow_indices: &[usize],
@@ -73,13 +73,13 @@ impl SparseMatrix {
         SparseMatrix::coo(&(0..shape[0]).flat_map(row).collect::<Vec<_>>(), values, shape)
     }
 
-    /// The elements of a matrix `[M, N]` that are not zero.
+    /// The non-zero elements of a matrix `[M, N]`.
     ///
     /// # Errors
-    /// Whatever goes wrong on the device, on which the matrix is evaluated.
+    /// Whatever goes wrong on the device; the matrix is evaluated there.
     ///
     /// # Panics
-    /// When it is no matrix.
+    /// When `dense` is not a matrix.
     #[track_caller]
     pub fn from_dense(dense: &Tensor) -> autograd::Result<SparseMatrix> {
         let &[m, n] = dense.shape() else { panic!("SparseMatrix: from a tensor {:?}", dense.shape()) };
@@ -101,7 +101,7 @@ impl SparseMatrix {
         &self.values
     }
 
-    /// How many elements lie before each row, and in all: `[M + 1]`. Of elements that are sorted by row these are CSR's row starts.
+    /// The number of elements before each row, and in total: `[M + 1]`. If elements are sorted by row, these are the row starts of CSR.
     pub fn crow_indices(&self) -> Vec<usize> {
         let mut starts = vec![0; self.shape[0] + 1];
         self.positions.iter().for_each(|(row, _)| starts[row + 1] += 1);
@@ -109,7 +109,8 @@ impl SparseMatrix {
         starts
     }
 
-    /// The product with a matrix, from `[N, K]` to `[M, K]` (SpMM): every element's row of `dense`, scaled, summed by row of the result.
+    /// The product with a matrix, from `[N, K]` to `[M, K]` (SpMM): scales a row of `dense` for each element, and sums by row of the
+    /// result.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -131,7 +132,7 @@ impl SparseMatrix {
         self.mm(&vector.unsqueeze(1)).squeeze(&[1])
     }
 
-    /// The transposed matrix `[N, M]`, of the same values.
+    /// The transposed matrix `[N, M]`, with the same values.
     pub fn transpose(&self) -> SparseMatrix {
         SparseMatrix {
             positions: self.positions.iter().map(|&(row, column)| (column, row)).collect(),
@@ -142,7 +143,7 @@ impl SparseMatrix {
         }
     }
 
-    /// All elements, `[M, N]`.
+    /// The dense matrix, `[M, N]`.
     pub fn to_dense(&self) -> Tensor {
         let [m, n] = self.shape;
         let places: Vec<i32> = self.positions.iter().map(|(row, column)| (row * n + column) as i32).collect();

@@ -6,33 +6,32 @@ use autograd::{Tensor, uses};
 
 use crate::Params;
 
-/// What a model consists of: its layers, the shapes of their outputs, their sizes and their work.
+/// The layers of a model, with output shapes, parameter counts and multiply-adds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     pub layers: Vec<LayerSummary>,
 }
 
-/// A layer of a [`Summary`]: what the names of parameters have in common.
+/// A layer of a [`Summary`]: all parameters with the same name up to the last dot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LayerSummary {
-    /// As in `"layer1.0.conv1"`.
+    /// The layer's name, as in `"layer1.0.conv1"`.
     pub name: String,
-    /// Shape of the last result that is computed with one of its parameters; `None` if there is none.
+    /// Shape of the last result computed with one of the layer's parameters; `None` if there is none.
     pub output: Option<Vec<usize>>,
-    /// Height and width of the window of the image that an element of that result is computed from; `None` behind linear layers
-    /// and global pooling, as [`autograd::receptive_field`].
+    /// Height and width of the image window on which an element of `output` depends; `None` after linear layers and global pooling, as in
+    /// [`autograd::receptive_field`].
     pub receptive_field: Option<[usize; 2]>,
-    /// Number of values in its parameters.
+    /// Number of values in the layer's parameters.
     pub parameters: usize,
-    /// Those of them that are trained.
+    /// Number of values in its trainable parameters.
     pub trainable: usize,
-    /// Multiply-adds of convolutions, matrix products and recurrent cells with its parameters, for the whole batch.
+    /// Multiply-adds of convolutions, matrix products and recurrent cells with the layer's parameters, for the whole batch.
     pub multiply_adds: u64,
 }
 
 impl Params {
-    /// The layers under this path that have parameters, in the order of creation, where `y` is an output of the model. Nothing is
-    /// computed.
+    /// The layers under this path that have parameters, in the order of creation, for a model with output `y`. Nothing is computed.
     ///
     /// ```
     /// use autograd::{Device, Tensor};

@@ -10,20 +10,20 @@ use safetensors::tensor::{Dtype, SafeTensors};
 use crate::params::Entry;
 use crate::{Error, Params, Result};
 
-/// Room for names and shapes beyond the tensors' own bytes; a longer file is of another model.
+/// Bytes allowed for names and shapes in addition to the tensors; a longer file belongs to another model.
 const HEADER_LIMIT: u64 = 64 << 20;
 
-/// How names of tensors begin that are not the model's.
+/// The prefix of the names of tensors that do not belong to the model.
 pub(crate) const OTHERS: &str = "/";
 
-/// The key of what a file says besides its tensors: the checksum and, on the next lines, a note.
+/// The metadata key of the checksum and, on the following lines, a note.
 pub(crate) const METADATA: &str = "wgrad";
 
-/// A file has room for this many times the model's own bytes: an optimizer's state is beside it.
+/// A file's tensors may have this many times the model's bytes, as they include an optimizer's state.
 const ROOM: u64 = 8;
 
 impl Params {
-    /// Writes all parameters and buffers. The file appears whole or not at all: an earlier one stays if anything fails.
+    /// Writes all parameters and buffers. The write is atomic: if it fails, an earlier file stays.
     ///
     /// # Errors
     /// [`Error::Io`] when the file can't be written, [`Error::Device`] when values can't be read.
@@ -31,7 +31,7 @@ impl Params {
         self.snapshot(&[])?.write(path, "")
     }
 
-    /// Reads all parameters and buffers of this tree. Nothing is changed when anything is wrong.
+    /// Reads all parameters and buffers of this tree. On an error nothing is changed.
     ///
     /// # Errors
     /// [`Error::Io`] when the file can't be read; [`Error::Format`] when it is damaged; [`Error::Missing`],
@@ -40,7 +40,7 @@ impl Params {
         self.load_from(&WeightsFile::open(path, self)?).map(drop)
     }
 
-    /// [`load`](Params::load) from a file that is open already. Gives the other tensors that a [`Snapshot`](crate::Snapshot) had.
+    /// [`load`](Params::load) from an open file. Returns the further tensors of a [`Snapshot`](crate::Snapshot).
     ///
     /// # Errors
     /// As [`load`](Params::load).
@@ -67,7 +67,7 @@ impl Params {
         Ok(others)
     }
 
-    /// A tensor that is not the model's.
+    /// A tensor that does not belong to the model.
     fn other(&self, path: &Path, name: &str, file: &SafeTensors) -> Result<Tensor> {
         let view = file.tensor(name).expect("a name of the file");
         if view.dtype() != Dtype::F32 {
@@ -110,7 +110,7 @@ impl Params {
     }
 }
 
-/// The start of a text from a file, which may be as long as the file, for a message.
+/// The start of a text from a file, for a message: the text may be as long as the file.
 fn short(text: &str) -> String {
     text.chars().take(200).collect()
 }
@@ -120,7 +120,7 @@ enum Loaded {
     Count(u64),
 }
 
-/// A safetensors file in memory, whole and undamaged.
+/// A safetensors file in memory, checked for damage.
 pub struct WeightsFile {
     pub(crate) path: PathBuf,
     bytes: Vec<u8>,
@@ -128,7 +128,7 @@ pub struct WeightsFile {
 }
 
 impl WeightsFile {
-    /// Reads a file that can't be much larger than the model's own values.
+    /// Reads a file, which must not be much larger than the model's own values.
     ///
     /// # Errors
     /// [`Error::Io`] when the file can't be read, [`Error::Format`] when it is damaged or too large.
@@ -154,7 +154,7 @@ impl WeightsFile {
         Ok(WeightsFile { path, bytes, note })
     }
 
-    /// The text that was saved beside the tensors; empty when there was none.
+    /// The note saved with the tensors; empty if there is none.
     pub fn note(&self) -> &str {
         &self.note
     }
@@ -164,7 +164,7 @@ impl WeightsFile {
     }
 }
 
-/// CRC-32 of names, shapes and values in the order of the names, and of the note, as text.
+/// CRC-32, as text, of names, shapes and values in the order of the names, and of the note.
 pub(crate) fn checksum<'a>(
     tensors: impl IntoIterator<Item = (&'a str, &'a [usize], &'a [u8])>,
     note: &str,
@@ -181,7 +181,7 @@ pub(crate) fn checksum<'a>(
     format!("crc32 {:08x}", sum.finalize())
 }
 
-/// Reads a file that can't be much larger than the entries' own bytes.
+/// Reads a file, which must not be much larger than the entries' own bytes.
 fn read_limited(path: &Path, entries: &[Entry]) -> Result<Vec<u8>> {
     let io = |source| Error::Io { doing: "read", path: path.into(), source };
     let own: u64 = entries
@@ -195,7 +195,7 @@ fn read_limited(path: &Path, entries: &[Entry]) -> Result<Vec<u8>> {
     let file = std::fs::File::open(path).map_err(io)?;
     let size = file.metadata().map_err(io)?.len();
     if size <= limit {
-        // What the system calls a file may go on for ever, whatever its size is said to be.
+        // Special files may be endless, whatever size the system reports.
         file.take(limit + 1).read_to_end(&mut bytes).map_err(io)?;
     }
     if size.max(bytes.len() as u64) > limit {

@@ -18,7 +18,7 @@ fn numbers(device: &Device, shape: &[usize], scale: f32) -> Tensor {
     Tensor::from_slice(device, &values, shape).unwrap()
 }
 
-/// Every head by itself; `hidden` is added to the scores.
+/// Computes every head separately; `hidden` is added to the scores.
 fn reference(params: &Params, q: &Tensor, k: &Tensor, v: &Tensor, hidden: &Tensor) -> Tensor {
     let value = |name: &str| params.get(name).unwrap().value();
     let (weight, bias) = (value("in_proj_weight"), value("in_proj_bias"));
@@ -56,7 +56,7 @@ fn heads_attend_by_themselves() {
         let cross = layer.forward(&x, &memory, &memory, all, Mode::Eval);
         near(&cross, &reference(&params, &x, &memory, &memory, &none));
 
-        // True hides, as in torch; causal is the same as hiding what comes later.
+        // As in torch, true hides a key; causal attention equals hiding later positions.
         let later = Tensor::ones(&device, &[4, 4]).triu(1);
         let causal = reference(&params, &x, &x, &x, &(&later * -1e30));
         near(&layer.forward(&x, &x, &x, AttentionMask::causal(), Mode::Eval), &causal);
@@ -66,7 +66,7 @@ fn heads_attend_by_themselves() {
     }
 }
 
-/// What a position does not see has no weight, and the rest is a softmax among what it sees.
+/// Hidden positions have weight 0, and the others a softmax over themselves.
 #[test]
 fn sparse_masks_leave_what_they_say() {
     let device = Device::named("cpu").unwrap();

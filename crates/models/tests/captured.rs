@@ -1,5 +1,5 @@
-//! Captured training passes: the same bits as recording every step, and what makes a pass impure. A test counts what the devices do, so
-//! they take turns.
+//! Captured training passes: they give the same bits as recording every step, and report what makes a pass impure. The tests count device
+//! operations, so they run one at a time.
 
 use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard};
@@ -13,7 +13,7 @@ fn alone() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(|e| e.into_inner())
 }
 
-/// A network with everything that a pass may read and change beside its inputs.
+/// A network with everything that a pass may read or change besides its inputs.
 struct Net {
     conv: Conv2d,
     norm: BatchNorm2d,
@@ -31,7 +31,7 @@ impl Net {
         }
     }
 
-    /// Twice through the norm, as in adversarial training.
+    /// Passes through the norm twice, as in adversarial training.
     fn loss(&self, x: &Tensor, classes: &Tensor) -> Tensor {
         let features = |x: &Tensor| self.norm.forward(&self.conv.forward(x), Mode::Train).relu();
         let both = features(x) + features(&(x * 0.5));
@@ -49,7 +49,8 @@ fn batch(device: &Device, step: usize, rows: usize) -> [Tensor; 2] {
     ]
 }
 
-/// The bits of losses, parameters, running statistics and averages of a training with batches of two sizes, and the passes recorded.
+/// Trains with batches of two sizes; returns the bits of losses, parameters, running statistics and averages, and the number of recorded
+/// passes.
 fn train(device: &Device, captured: bool, half: Option<Half>) -> (Vec<u32>, usize) {
     let params = Params::new(device, 1);
     let net = Net::new(&params);
@@ -73,7 +74,7 @@ fn train(device: &Device, captured: bool, half: Option<Half>) -> (Vec<u32>, usiz
         average.update().unwrap();
         bits.extend([loss.item().unwrap(), norm.item().unwrap()].map(f32::to_bits));
         if i == 7 {
-            // Somebody else sets a parameter and a statistic, and later passes see them.
+            // A parameter and a statistic are set from outside; later passes must read the new values.
             let [bias, mean] = ["head.bias", "norm.running_mean"].map(|name| params.get(name).unwrap());
             bias.set(&Tensor::full(device, 0.25, &[3]));
             mean.set(&Tensor::full(device, 100.0, &[4]));

@@ -1,4 +1,4 @@
-//! Activation recomputation: the same gradients, less memory.
+//! Activation recomputation: the same gradients with less memory.
 
 use autograd::{Device, Tensor, checkpoint, plans};
 use gpu_core::testing;
@@ -7,7 +7,7 @@ use models::{Dropout, Gpt, GptOptions, Linear, Mode, Params, Sgd};
 const LAYERS: usize = 8;
 const WIDTH: usize = 32;
 
-/// A chain of layers with two large intermediate results and a dropout each.
+/// A chain of layers, each with two large intermediate results and dropout.
 struct Chain {
     params: Params,
     layers: Vec<[Linear; 2]>,
@@ -61,7 +61,7 @@ fn gradients_are_the_same() {
     }
 }
 
-/// Nor do those of a transformer differ, which draws random numbers in every block.
+/// A transformer, which draws random numbers in every block, has the same losses too.
 #[test]
 fn transformers_have_the_same_losses() {
     for device in testing::devices() {
@@ -89,7 +89,7 @@ fn transformers_have_the_same_losses() {
     }
 }
 
-/// Most bytes of temporaries in use at once in a training step.
+/// The peak bytes of temporaries in a training step.
 fn step_bytes(recompute: bool) -> usize {
     let device = Device::named("cpu").unwrap();
     let chain = Chain::new(&device);

@@ -1,4 +1,4 @@
-//! Clipping gradients at every step. Alone in its file: it counts the device's plans.
+//! Clipping gradients at every step. The only test of its file, as it counts the device's plans.
 
 use autograd::Tensor;
 use models::{AdamW, Gpt, GptOptions, Mode, Params};

@@ -1,4 +1,4 @@
-//! The conditional random field against all sequences of tags, one by one, on every device.
+//! The conditional random field against an enumeration of all tag sequences, on every device.
 
 use autograd::{Device, Reduction, Result, Tensor};
 use gpu_core::testing::devices;
@@ -83,7 +83,7 @@ fn agrees_with_all_sequences() -> Result<()> {
     Ok(())
 }
 
-/// Tags that alternate, whatever their emissions: only transitions can learn that.
+/// Tags alternate independently of emissions: only transitions can learn that.
 #[test]
 fn learns_which_tag_follows_which() -> Result<()> {
     let device = Device::named("cpu")?;

@@ -24,7 +24,7 @@ fn near(what: &str, got: &Tensor, want: &[f32]) {
 
 const INF: f32 = f32::INFINITY;
 
-/// Three of each kind. Those called `other` stand on the right of divergences.
+/// Three distributions of each kind. Those called `other` are the second arguments of divergences.
 struct Zoo {
     normal: Normal,
     other_normal: Normal,
@@ -61,7 +61,7 @@ fn zoo(device: &Device) -> Zoo {
     }
 }
 
-/// Logarithms of probabilities at three values, and entropies.
+/// Checks log-probabilities at three values, and entropies.
 #[track_caller]
 fn check<D: Entropy>(
     device: &Device,
@@ -185,7 +185,7 @@ fn mixtures_are_torchs() {
     }
 }
 
-/// Draws, and compares their mean and variance with what the distribution says.
+/// Compares the mean and variance of samples with those of the distribution.
 fn samples_fit(name: &str, p: &dyn Distribution) {
     const DRAWS: usize = 20_000;
     let x = p.sample(&Generator::new(11), &[DRAWS]);
@@ -232,7 +232,7 @@ fn samples_have_the_moments() {
     }
 }
 
-/// A concentration so small that gamma samples vanish: nearly all values are at the ends.
+/// The concentration is so small that gamma samples underflow: nearly all values are at the ends.
 #[test]
 fn extreme_betas_are_finite() {
     for device in testing::devices() {
@@ -244,7 +244,7 @@ fn extreme_betas_are_finite() {
     }
 }
 
-/// The gradient of a projection of samples by both parameters, against differences with the same noise.
+/// Compares gradients of a projection of samples, for both parameters, with finite differences under the same noise.
 fn reparameterised<D: Reparameterized>(name: &str, build: fn(&Tensor, &Tensor) -> D, at: [&Tensor; 2]) {
     let projected = |a: &Tensor, b: &Tensor| {
         let x = build(a, b).rsample(&Generator::new(5), &[4]);
@@ -276,7 +276,7 @@ fn reparameterised_samples_have_gradients() {
     }
 }
 
-/// Values outside of a support are impossible, and what has no probability has no share in an entropy or a divergence.
+/// Values outside of a support are impossible, and impossible values contribute nothing to an entropy or a divergence.
 #[test]
 fn impossible_values_count_nothing() {
     let device = Device::named("cpu").unwrap();

@@ -1,4 +1,4 @@
-//! Dropout: what is dropped, when, and with which numbers. The tests count plans, so they take turns.
+//! Dropout: what is dropped, when, and with which random numbers. The tests count plans, so they run one at a time.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -20,7 +20,7 @@ fn values(t: &Tensor) -> Vec<f32> {
 
 type Layer = Box<dyn Fn(&Tensor, Mode) -> Tensor>;
 
-/// Every kind, with probability `p`, for inputs `[N, T, D]`.
+/// Every kind of dropout, with probability `p`, for inputs `[N, T, D]`.
 fn layers(params: &Params, p: f32) -> Vec<(&'static str, Layer)> {
     let single = Dropout::new(params, p);
     let channels = Dropout2d::new(params, p);
@@ -43,7 +43,7 @@ fn the_mean_stays_and_evaluation_changes_nothing() {
         for (name, forward) in layers(&params, 0.25) {
             let y = values(&forward(&x, Mode::Train));
             let mean = y.iter().sum::<f32>() / y.len() as f32;
-            // DropPath draws 40 times: its mean has a deviation of 2 sqrt(1/3 / 40) = 0.18.
+            // DropPath makes 40 draws: the deviation of its mean is 2 sqrt(1/3 / 40) = 0.18.
             assert!((mean - 2.0).abs() < 0.6, "{name}: mean {mean}");
             assert!(y.iter().all(|&y| y == 0.0 || (y - 2.0 / 0.75).abs() < 1e-6), "{name}");
             assert_eq!(values(&forward(&x, Mode::Eval)), values(&x), "{name}");
@@ -71,7 +71,7 @@ fn every_device_drops_the_same() {
     }
 }
 
-/// New numbers at every step, and no new plan.
+/// Every step draws new numbers without a new plan.
 #[test]
 fn a_replayed_step_draws_anew() {
     let _alone = alone();
@@ -84,7 +84,7 @@ fn a_replayed_step_draws_anew() {
         let mut step = || {
             let hidden = dropout.forward(&dropped.forward(&x, Mode::Train).relu(), Mode::Train);
             let loss = head.forward(&hidden).mse_loss(&target, Reduction::Mean);
-            // A rate of 0: only the numbers drawn change.
+            // With a learning rate of 0, only the random numbers change.
             opt.step(loss.backward(), 0.0).unwrap();
             loss.item().unwrap()
         };
@@ -100,7 +100,7 @@ fn a_replayed_step_draws_anew() {
     }
 }
 
-/// Dropout drops and nothing else trains: the spread of the answers is the model's uncertainty.
+/// Only dropout behaves as in training: the spread of predictions is the model's uncertainty.
 #[test]
 fn monte_carlo_dropout_leaves_batch_norm_in_evaluation() {
     let _alone = alone();
@@ -119,7 +119,7 @@ fn monte_carlo_dropout_leaves_batch_norm_in_evaluation() {
         for (i, plain) in plain.iter().enumerate() {
             assert!(answers.iter().all(|a| a[i] == 0.0 || (a[i] - 2.0 * plain).abs() < 1e-5));
             let mean = answers.iter().map(|a| a[i]).sum::<f32>() / 200.0;
-            // Of 200 draws the mean deviates by |x| / sqrt(200).
+            // The mean of 200 draws deviates by |x| / sqrt(200).
             assert!((mean - plain).abs() < 0.4 * plain.abs(), "{mean} for {plain}");
         }
     }

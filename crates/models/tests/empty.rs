@@ -1,4 +1,4 @@
-//! Layers of no examples, and of sequences of no steps, on every device.
+//! Layers applied to empty batches and to sequences without steps, on every device.
 
 use autograd::{DType, Device, Reduction, RnnNonlinearity, Tensor};
 use gpu_core::testing::devices;
@@ -20,7 +20,7 @@ fn transformer(p: &Params) -> Transformer {
     Transformer::new(p, 4, 2, 1, 1, TransformerOptions { dim_feedforward: 3, ..Default::default() })
 }
 
-/// The layer's input, which lacks a batch or steps, and what the layer makes of it.
+/// The shape of an input that lacks a batch or steps, and a layer applied to it.
 const CASES: &[Case] = &[
     ("Linear", &[0, 3], |p, x| Linear::new(p, 3, 2).forward(x)),
     ("Embedding", &[0, 2], |p, x| Embedding::new(p, 3, 2).forward(&x.to(DType::I32))),
@@ -77,7 +77,7 @@ const CASES: &[Case] = &[
     }),
 ];
 
-/// The result is empty, and so is what parameters learn from it.
+/// The result is empty, and the gradients of parameters are 0.
 #[test]
 fn nothing_in_nothing_out() {
     for device in devices() {
@@ -99,7 +99,7 @@ fn nothing_in_nothing_out() {
     }
 }
 
-/// Keys that nobody has to look at.
+/// Attention without keys.
 #[test]
 fn no_keys_give_zeros() {
     for device in devices() {
@@ -117,7 +117,7 @@ fn no_keys_give_zeros() {
     }
 }
 
-/// Lengths are numbers that nobody knows while a graph is recorded: those outside of the sequence count as the nearest.
+/// Lengths are data, unknown while a graph is recorded: those outside of the sequence are clamped.
 #[test]
 fn lengths_of_a_crf_are_within_the_sequence() {
     for device in devices() {

@@ -5,14 +5,14 @@ mod exported;
 
 use std::path::Path;
 
-/// The sources of a folder, by file.
+/// The source files of a folder.
 fn sources(folder: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder);
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     files.filter(|path| path.is_file()).map(|path| std::fs::read_to_string(path).unwrap()).collect()
 }
 
-/// The documentation right before the item that the text begins a line with.
+/// The documentation of an item, which is found as the start of a line.
 fn documentation(source: &str, item: &str) -> Option<String> {
     let lines: Vec<&str> = source.lines().collect();
     let begins = |line: &&str| {
@@ -24,7 +24,7 @@ fn documentation(source: &str, item: &str) -> Option<String> {
     Some(above.copied().collect::<Vec<_>>().join("\n"))
 }
 
-/// Whether an example compares values and not only shapes.
+/// Whether an example checks values, not only shapes.
 fn asserts_numbers(documentation: &str) -> bool {
     let reads = ["to_vec::<f32>()", "item()", "params.count(), "];
     documentation.contains("assert") && reads.iter().any(|read| documentation.contains(read))
@@ -46,7 +46,7 @@ fn of_layers() {
 
 #[test]
 fn of_networks() {
-    // Those that another one is made of are private.
+    // Networks that are only parts of others are private.
     let public = |s: &String| !s.contains("pub(super) struct") && s.contains("    pub fn forward(");
     let networks: Vec<String> = sources("zoo").into_iter().filter(public).collect();
     assert!(networks.len() >= 16, "the sources are read");

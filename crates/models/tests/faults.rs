@@ -1,5 +1,5 @@
-//! Every fallible point of a training run fails in turn: afterwards everything is as after the last good step, and training goes on to the
-//! same bits. Alone in its file: faults hit whoever uses the device.
+//! Every fallible point of a training run fails in turn: afterwards the state is that after the last successful step, and training
+//! continues to the same bits. The only test of its file, as faults affect every user of the device.
 
 use autograd::{Device, Error, Result, Tensor, Transaction};
 use gpu_core::testing::{self, faults};
@@ -45,13 +45,13 @@ impl Run {
         loss.item()
     }
 
-    /// A step, repeated without a fault where it failed.
+    /// A step, repeated without a fault if it failed.
     fn step(&mut self, i: usize) -> (f32, Option<Error>) {
         let batch: Vec<f32> = (0..24).map(|k| ((k * (i + 3)) % 11) as f32 / 7.0 - 0.5).collect();
         let (random, steps) = (self.params.generator().state(), self.optimizer.steps());
         match self.try_step(&batch) {
             Ok(loss) => (loss, None),
-            // Only reading the loss failed: the step counts.
+            // Only reading the loss failed: the step itself succeeded.
             Err(error) if self.optimizer.steps() > steps => (f32::NAN, Some(error)),
             Err(error) => {
                 self.params.discard_updates();
@@ -78,7 +78,7 @@ impl Run {
     }
 }
 
-/// The bits after every step, and after none.
+/// The bits after every step, and before the first.
 fn undisturbed(device: &Device) -> Vec<Vec<u32>> {
     let mut run = Run::new(device);
     let mut bits = vec![run.bits()];
@@ -117,7 +117,7 @@ fn a_failed_step_changes_nothing() {
             }
             for i in done..STEPS {
                 let failed = run.step(i).1;
-                // A kernel panicked when the optimizer's had begun to write in place: nothing is silently wrong.
+                // A kernel panicked after the optimizer's had begun to write in place: later steps report an error, not wrong values.
                 if point == faults::Point::Launch && matches!(failed, Some(Error::Freed { .. })) {
                     continue 'points;
                 }
@@ -138,7 +138,7 @@ fn a_step_too_large_for_the_device_harms_nothing() {
         let mut opt = Adam::new(&params);
         let step = |opt: &mut Adam, rows: usize| -> Result<f32> {
             let x = Tensor::ones(&device, &[rows, 1]);
-            // Every row's sum of exponentials, of which none is fused away.
+            // A softmax, whose sums per row are not fused away.
             let loss = x.matmul(&weight.value()).softmax(-1).matmul(&weight.value().t()).square().mean_all();
             opt.step(loss.backward(), 0.01)?;
             loss.item()

@@ -1,4 +1,4 @@
-//! Writing with language models: caches against whole sequences, plans, and searches against trying everything.
+//! Generation with language models: caches against whole sequences, plans, and searches against enumeration.
 
 use autograd::{Device, Tensor};
 use models::{CharRnn, CharRnnOptions, Gpt, GptOptions, LanguageModel, Mode, Params, Reader, beam_search};
@@ -12,7 +12,7 @@ fn gpt(device: &Device) -> Gpt {
         GptOptions { vocab: VOCAB, context: CONTEXT, width: 8, heads: 2, depth: 2, dropout: 0.0 },
         &params,
     );
-    // Larger weights than at the start of a training, so that sequences matter.
+    // Weights are larger than usual initial ones, so that predictions depend on the sequence.
     params.all().iter().for_each(|p| p.set(&(p.value() * 8.0)));
     net
 }
@@ -76,7 +76,7 @@ fn a_full_context_goes_on_with_its_later_half() {
     near(&last, &later[later.len() - VOCAB..]);
 }
 
-/// The best sequence of all, and the logarithm of its probability.
+/// The best of all sequences, and its log-probability.
 fn best_of_all<M: LanguageModel>(reader: &Reader<M>, logits: &[f32], count: usize) -> (Vec<i32>, f64) {
     if count == 0 {
         return (vec![], 0.0);

@@ -1,4 +1,4 @@
-//! Token after token replays one plan and frees the past. Alone in its file: it counts what the whole process does.
+//! Every token replays one plan, and past tokens are freed. The only test of its file, as it counts operations of the whole process.
 
 use autograd::Device;
 use models::{CharRnn, CharRnnOptions, Gpt, GptOptions, LanguageModel, Params, Sampler, generate};

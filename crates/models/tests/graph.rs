@@ -1,4 +1,4 @@
-//! Graph layers against the same formulas over an adjacency matrix, and a network that classifies nodes.
+//! Graph layers against the same formulas with an adjacency matrix, and a network that classifies nodes.
 
 use autograd::{DType, Device, Generator, Tensor, grad};
 use gpu_core::testing;
@@ -6,7 +6,7 @@ use models::{Adam, Aggregation, GatConv, Gcn, GcnConv, GinConv, Graph, Mlp, Mode
 
 const NODES: usize = 7;
 
-/// Directed; with a self-loop, a double edge, and node 6 that no edge reaches or leaves.
+/// Directed edges, with a self-loop and a duplicate; no edge reaches or leaves node 6.
 const EDGES: [(usize, usize); 11] =
     [(0, 1), (1, 0), (2, 0), (3, 0), (0, 4), (4, 5), (5, 4), (2, 2), (1, 3), (3, 5), (2, 0)];
 
@@ -14,7 +14,7 @@ fn random(device: &Device, seed: u64, shape: &[usize]) -> Tensor {
     Generator::new(seed).normal(device, shape)
 }
 
-/// How many edges go from `j` to `i`, in row `i` and column `j`.
+/// The number of edges from `j` to `i`, in row `i` and column `j`.
 fn adjacency(graph: &Graph, device: &Device) -> Tensor {
     let nodes = graph.nodes();
     let mut counts = vec![0.0f32; nodes * nodes];
@@ -30,7 +30,7 @@ fn near(what: &str, got: &Tensor, want: &Tensor) {
     }
 }
 
-/// Outputs, and gradients of the input and all parameters under a fixed weighting of the outputs.
+/// Compares outputs, and gradients of the input and all parameters under a fixed weighting of the outputs.
 #[track_caller]
 fn agrees(name: &str, params: &Params, x: &Tensor, got: &Tensor, want: &Tensor) {
     near(name, got, want);
@@ -43,13 +43,13 @@ fn agrees(name: &str, params: &Params, x: &Tensor, got: &Tensor, want: &Tensor) 
     }
 }
 
-/// A graph, features of its nodes, and parameters that are not yet filled.
+/// A graph, features of its nodes, and an empty parameter tree.
 fn setting(device: &Device) -> (Graph, Tensor, Params) {
     let x = random(device, 1, &[NODES, 3]).variable();
     (Graph::new(device, NODES, &EDGES), x, Params::new(device, 4))
 }
 
-/// The parameters by name, after all were drawn anew, so that biases are not 0.
+/// Redraws all parameters, so that biases are not 0, and returns them by name.
 fn drawn(params: &Params) -> impl Fn(&str) -> Tensor {
     for (i, param) in params.all().iter().enumerate() {
         param.set(&random(params.device(), 20 + i as u64, param.value().shape()));
@@ -74,7 +74,7 @@ fn gcn_is_a_product_with_the_normalised_adjacency() {
 #[test]
 fn gat_is_a_masked_softmax_over_all_pairs() {
     for device in testing::devices() {
-        // An edge counts once for each time that it is given; a matrix of scores knows it once.
+        // Without the duplicate edge: the layer would count it twice, a matrix of scores only once.
         let graph = Graph::new(&device, NODES, &EDGES[..EDGES.len() - 1]);
         let (x, seen) = (setting(&device).1, adjacency(graph.with_self_loops(), &device).gt(0.0));
         for concat in [true, false] {
@@ -137,7 +137,7 @@ fn gin_is_a_network_of_sums() {
     }
 }
 
-/// Scores far apart neither overflow nor vanish.
+/// Very different scores neither overflow nor vanish.
 #[test]
 fn attention_is_stable() {
     for device in testing::devices() {
@@ -155,7 +155,7 @@ fn attention_is_stable() {
     }
 }
 
-/// Nodes in `classes` communities of `size`; there are edges with probability `inside` within one, `outside` between two.
+/// Nodes in `classes` communities of `size`, with edge probability `inside` within a community and `outside` between two.
 fn communities(device: &Device, classes: usize, size: usize, inside: f32, outside: f32) -> Graph {
     let nodes = classes * size;
     let chance = Generator::new(3).uniform(device, &[nodes * nodes]).to_vec::<f32>().unwrap();
@@ -166,7 +166,7 @@ fn communities(device: &Device, classes: usize, size: usize, inside: f32, outsid
     Graph::undirected(device, nodes, &edges)
 }
 
-/// A stochastic block model without features: every node knows only its own number, and four of each class have a label.
+/// A stochastic block model without features: the input of a node is its index, and four nodes of each class have a label.
 #[test]
 fn a_gcn_finds_communities() {
     const CLASSES: usize = 3;

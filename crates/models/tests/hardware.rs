@@ -1,5 +1,5 @@
-//! Training steps as adapters of other makers get them, on the adapter at hand: kernels and fusions that software adapters are not offered.
-//! The test starts itself with `WGRAD_FAMILY`, so that no other device of the process is concerned.
+//! Training steps with the kernels and fusions chosen for adapters of other vendors, on the available adapter: software adapters do not
+//! use them otherwise. The test starts itself with `WGRAD_FAMILY`, so that other devices of the process are not affected.
 
 use std::process::Command;
 
@@ -22,7 +22,7 @@ fn classes(device: &Device, shape: &[usize], of: usize) -> Tensor {
     Tensor::from_slice(device, &values, shape).unwrap()
 }
 
-/// Losses of some steps, and the norm of all parameters after them.
+/// Losses of some steps, followed by the norm of all parameters.
 fn trained(params: &Params, loss: impl Fn() -> Tensor, mut step: impl FnMut(&Tensor)) -> Vec<f32> {
     let mut figures: Vec<f32> = (0..STEPS)
         .map(|_| {
@@ -47,7 +47,7 @@ fn resnet(device: &Device) -> Vec<f32> {
     trained(&params, loss, |loss| opt.step(loss.backward(), 0.01).unwrap())
 }
 
-/// Channels enough for tiles of a workgroup.
+/// A network with enough channels for workgroup tiles.
 fn wide(device: &Device) -> Vec<f32> {
     let params = Params::new(device, 0);
     let convs =
@@ -90,7 +90,7 @@ type Training = fn(&Device) -> Vec<f32>;
 
 const TRAININGS: [(&str, Training); 4] = [("resnet", resnet), ("wide", wide), ("gpt", gpt), ("lstm", lstm)];
 
-/// What launches of the plans are called.
+/// The names and shapes of the kernels launched by the plans.
 fn launches(device: &Device) -> Vec<String> {
     let name = |l: &gpu_core::Launch| format!("{} {}", l.kernel().name(), l.kernel().shape());
     plans(device).iter().flat_map(|plan| plan.launches().iter().map(name).collect::<Vec<_>>()).collect()

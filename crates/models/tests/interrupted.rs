@@ -1,4 +1,4 @@
-//! Saving that fails or is killed half-way leaves the old file. The test runs itself as the process that is killed.
+//! A save that fails or is killed half-way leaves the old file. The test starts itself as the process to be killed.
 
 #![cfg(unix)]
 
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use autograd::{Device, Tensor};
 use models::{Init, Params};
 
-/// Where the child saves, if this process is one.
+/// The path to which the child process saves.
 const CHILD: &str = "WGRAD_TEST_SAVE_TO";
 
 const SHAPE: [usize; 2] = [300, 100];
@@ -20,7 +20,7 @@ fn model(value: f32) -> Params {
     params
 }
 
-/// Starts the test `name` of this file in a process of its own, after some shell commands.
+/// Starts the test `name` of this file in a child process, after some shell commands.
 fn child(name: &str, before: &str, path: &Path) -> Child {
     Command::new("sh")
         .args(["-c", &format!("{before} exec \"$0\" --exact {name} --test-threads 1")])
@@ -36,7 +36,7 @@ fn told() -> Option<PathBuf> {
     std::env::var_os(CHILD).map(PathBuf::from)
 }
 
-/// The file is whole: every element is the same number, which is given.
+/// Loads the file and checks that all elements are the same number, which is returned.
 fn loaded(path: &Path) -> f32 {
     let params = model(-1.0);
     params.load(path).unwrap_or_else(|e| panic!("{e}"));
@@ -50,7 +50,7 @@ fn saves_for_ever() {
     let Some(path) = told() else { return };
     let params = model(0.0);
     let device = Device::named("cpu").unwrap();
-    // On from what is there, so that every save is told from those before.
+    // Continues from the number in the file, so that every save is distinct.
     let first = loaded(&path);
     for i in 1.. {
         params.get("w").unwrap().set(&Tensor::full(&device, first + i as f32, &SHAPE));
@@ -71,7 +71,7 @@ fn killed_while_saving() {
         let before = loaded(&path);
         let mut process = child("saves_for_ever", "", &path);
         let start = Instant::now();
-        // Until it has begun to save, then a little longer, loading all the while.
+        // Loads repeatedly until the first save, then lets the child save a little longer.
         while loaded(&path) == before && start.elapsed() < Duration::from_secs(60) {}
         let pause = round.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 50;
         std::thread::sleep(Duration::from_micros(pause));
@@ -90,7 +90,7 @@ fn saves_once() {
     assert!(matches!(error, models::Error::Io { doing: "write", .. }), "{error}");
 }
 
-/// As on a full disk: the system refuses the rest of the file.
+/// As on a full disk: the system rejects the rest of the file.
 #[test]
 fn a_file_that_grows_too_large_is_an_error() {
     if told().is_some() {

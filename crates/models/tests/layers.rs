@@ -1,4 +1,4 @@
-//! Layers against what they are defined by.
+//! Layers against their definitions.
 
 use autograd::{Device, Generator, Padding, Tensor, cat};
 use gpu_core::testing;
@@ -25,7 +25,7 @@ fn near(got: &Tensor, want: &Tensor) {
 
 const MODES: [Padding; 4] = [Padding::Constant(0.0), Padding::Reflect, Padding::Replicate, Padding::Circular];
 
-/// As PyTorch: the input is padded before, and the convolution itself has none.
+/// As in PyTorch, the input is padded first, and the convolution itself has no padding.
 #[test]
 fn padding_modes_pad_the_input() {
     for device in testing::devices() {
@@ -78,7 +78,7 @@ fn ghost_batches_are_normalised_by_themselves() {
     }
 }
 
-/// No gradient flows through the correction: it is that of batch norm times `r`.
+/// No gradient flows through the correction: the gradient is that of batch norm times `r`.
 #[test]
 fn batch_renorm_corrects_without_gradient() {
     let device = cpu();
@@ -129,7 +129,7 @@ fn instances_are_scaled_by_channel() {
     near(&layer.forward(&x), &(InstanceNorm::new().forward(&x) * 2.0));
 }
 
-/// Also at the edges, where the image is mirrored.
+/// A constant image stays constant, also at the mirrored edges.
 #[test]
 fn blurs_keep_constants() {
     for (size, stride) in [(1, 2), (2, 2), (3, 1), (4, 2), (7, 3)] {

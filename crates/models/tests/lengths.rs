@@ -22,13 +22,13 @@ fn lengths(device: &Device) -> Tensor {
     Tensor::from_slice(device, &[3i32, 5, 1], &[3]).unwrap()
 }
 
-/// A sum that tells all elements apart.
+/// A weighted sum that depends on the position of every element.
 fn mixed(t: &Tensor) -> Tensor {
     let weights: Vec<f32> = (0..t.numel()).map(|i| (i as f32 * 0.7).cos()).collect();
     (t * Tensor::constant(t.device(), &weights, t.shape())).sum_all()
 }
 
-/// Results' sums, and those of the gradients of input and first state weight.
+/// Checks weighted sums of the results, and of the gradients of the input and of the first state weight.
 fn check(params: &Params, x: &Tensor, results: &[&Tensor], want: &[f32]) {
     let sums: Vec<Tensor> = results.iter().map(|t| mixed(t)).collect();
     let total = sums.iter().skip(1).fold(sums[0].clone(), |a, b| a + b);

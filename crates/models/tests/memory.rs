@@ -1,5 +1,5 @@
-//! Training over many batch sizes and sequence lengths takes no more memory than the largest of them. The tests count what a
-//! device holds, so they take turns.
+//! Training over many batch sizes and sequence lengths takes no more memory than over the largest alone. The tests measure a device's
+//! memory, so they run one at a time.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -64,31 +64,31 @@ fn dense(device: &Device) -> Step {
     })
 }
 
-/// Resident memory of this process, where the system tells.
+/// Resident memory of this process, if the system reports it.
 fn resident() -> Option<usize> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|l| l.starts_with("VmRSS:"))?;
     line.split_whitespace().nth(1)?.parse::<usize>().ok().map(|kib| kib << 10)
 }
 
-/// In use and kept for reuse.
+/// Bytes in use and cached for reuse.
 fn held(device: &Device) -> u64 {
     device.memory().in_use + device.memory().cached
 }
 
-/// Whether everything is tried, which takes minutes: 5,000 steps, and all models on all devices.
+/// Whether to run the long tests, which take minutes: 5,000 steps, and all models on all devices.
 fn thorough() -> bool {
     std::env::var_os("WGRAD_STRESS").is_some()
 }
 
-/// Steps of 64 sizes, against those of the largest alone.
+/// Compares the memory of steps of 64 sizes with that of the largest size alone.
 fn stays_within_the_largest(device: &Device, name: &str, model: fn(&Device) -> Step) {
     device.trim().unwrap();
     let mut step = model(device);
     (0..3).for_each(|_| step(64));
     let largest = held(device);
     for i in 0..64 {
-        // Up and down, each size once.
+        // Sizes in mixed order, each once.
         step(1 + i * 37 % 64);
         let now = held(device);
         let most = (largest + largest / 5).max(largest + (8 << 20));

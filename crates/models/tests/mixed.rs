@@ -1,5 +1,5 @@
-//! Mixed precision: halves are stored, gradients agree, overflows are survived, and memory is saved. The tests look at all plans
-//! of a device, so they take turns.
+//! Mixed precision: results are stored as halves, gradients agree, overflows are skipped, and memory is saved. The tests inspect all
+//! plans of a device, so they run one at a time.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -28,16 +28,16 @@ fn numbers(device: &Device, seed: usize, shape: &[usize]) -> Tensor {
     Tensor::from_slice(device, &values, shape).unwrap()
 }
 
-/// A model with its data: the loss, whose forward pass is in mixed precision.
+/// The loss of a model on its data, with the forward pass in mixed precision.
 type Loss = Box<dyn Fn(Option<Half>) -> Tensor>;
 
-/// Makes a model.
+/// Builds a model.
 type Make<'a> = &'a dyn Fn(&Params) -> Loss;
 
 fn residual(params: &Params, depth: usize, batch: usize, size: usize) -> Loss {
     let device = params.device().clone();
     let net = ResNet::cifar(depth, 10, params);
-    // Images that are alike would cancel in the norms, which magnifies every rounding.
+    // With similar images, differences would cancel in the norms, which amplifies rounding errors.
     let images = Generator::new(1).normal(&device, &[batch, 3, size, size]);
     evaluate(&[&images]).unwrap();
     let classes: Vec<i32> = (0..batch as i32).map(|i| i % 10).collect();
@@ -75,7 +75,7 @@ fn losses_and_gradients_agree_with_f32_within_the_precision() {
     for device in testing::devices() {
         for net in ["resnet", "gpt"] {
             let params = Params::new(&device, 3);
-            // In proportion to the steps of 2^-11 and 2^-8, but where they carry values past the bend of a ReLU.
+            // Bounds in proportion to the precisions 2^-11 and 2^-8, except where rounding moves values across the kink of a ReLU.
             let (loss, near) = match net {
                 "resnet" => (residual(&params, 8, 8, 16), [0.06, 0.2]),
                 _ => (transformer(&params, 2, 4, 32, 64), [0.0005, 0.004]),
@@ -94,7 +94,7 @@ fn losses_and_gradients_agree_with_f32_within_the_precision() {
     }
 }
 
-/// What is kept is halves: a value that no half has is not there afterwards, whatever reads it.
+/// Results are stored as halves: every consumer reads values rounded to half precision.
 #[test]
 fn results_are_halves_and_their_gradients_too() {
     let _alone = alone();
@@ -105,11 +105,11 @@ fn results_are_halves_and_their_gradients_too() {
             let y = autocast(half, || x.matmul(&a).relu());
             let step = if half == Half::F16 { 0x1fff } else { 0xffff };
             let halves = |t: &Tensor| t.to_vec::<f32>().unwrap().iter().all(|v| v.to_bits() & step == 0);
-            // Normal halves have zeros behind their bits.
+            // Normal halves have zeros in the low bits.
             assert!(halves(&y.where_(&y.gt(1e-3), &y.zeros_like())), "{half}");
             let sharp = x.matmul(&a).relu();
             assert!(!halves(&sharp), "f32 results are no halves");
-            // A scale that f16's smallest numbers cut off, and bf16's do not.
+            // At this scale gradients underflow in f16, but not in bf16.
             let tiny = (y.matmul(&w) * 1e-10).sum_all();
             let gradient = tiny.backward().get(&a).unwrap().to_vec::<f32>().unwrap();
             let vanished = gradient.iter().all(|&g| g == 0.0);
@@ -158,7 +158,7 @@ fn an_overflow_is_survived() {
         let (params, w, loss) = product(&device);
         survive(&device, Sgd::new(&params).momentum(0.9), &w, &loss);
         survive(&device, AdamW::new(&params), &w, &loss);
-        // One whose formula does not look at the loss itself.
+        // A rule whose formula does not check the loss itself.
         survive(&device, Lion::new(&params), &w, &loss);
     }
 }
@@ -181,7 +181,7 @@ fn survive<R: Rule>(device: &Device, mut opt: Optimizer<R>, w: &Param, loss: &im
         assert!(step(&mut opt, &mut scaler, 1.0).is_finite());
     }
     let before = all(&opt);
-    // The results are beyond 65504, or their gradients are.
+    // Either the results exceed 65504, or their gradients.
     step(&mut opt, &mut scaler, 1e5);
     assert_eq!(all(&opt), before, "an overflow changed something");
     assert_eq!((scale(&scaler), scaler.skipped().item().unwrap()), (512.0, 1.0));
@@ -218,7 +218,7 @@ fn steps_with_a_scaler_replay_one_plan() {
     }
 }
 
-/// Scales are powers of 2: in f32 they change no bit of what is learnt, with clipping and over several batches, either.
+/// Scales are powers of 2: in f32 they change no bit of the trained values, even with clipping and accumulation over several batches.
 #[test]
 fn scaling_rounds_nothing() {
     let _alone = alone();
@@ -279,7 +279,7 @@ fn a_scaler_says_what_is_missing() {
     assert!(fault.to_string().contains("no state \"clean_steps\""), "{fault}");
 }
 
-/// The most bytes of temporaries in use at once by a training step.
+/// The peak bytes of temporaries in a training step.
 fn peak(device: &Device, half: Option<Half>, make: impl Fn(&Params) -> Loss) -> (usize, PlanView) {
     let params = Params::new(device, 0);
     let loss = make(&params);
@@ -298,7 +298,7 @@ fn peak(device: &Device, half: Option<Half>, make: impl Fn(&Params) -> Loss) -> 
 fn memory_is_saved() {
     let _alone = alone();
     for device in testing::devices() {
-        // A software adapter is slow, and memory is in proportion to the batch.
+        // Software adapters are slow, and memory is proportional to the batch.
         let cpu = device == cpu();
         let (depth, images, layers, windows) = if cpu { (20, 128, 4, 16) } else { (14, 16, 2, 4) };
         let resnet = |p: &Params| residual(p, depth, images, 32);
@@ -309,7 +309,7 @@ fn memory_is_saved() {
             for half in [Half::F16, Half::BF16] {
                 let (mixed, plan) = peak(&device, Some(half), make);
                 println!("{} {name} {half}: {mixed} of {exact} bytes", device.info());
-                // On GPUs epilogues and joined gradients of attention spare f32 temporaries, but epilogues do not pack halves yet.
+                // On GPUs, epilogues and joined gradients of attention avoid f32 temporaries, but epilogues do not pack halves yet.
                 let percent = if cpu { 70 } else { 77 };
                 assert!(
                     100 * mixed <= percent * exact,

@@ -1,4 +1,4 @@
-//! Optimizers and what goes on around them, beyond the PyTorch fixtures.
+//! Optimizers and their utilities, beyond the PyTorch fixtures.
 
 use autograd::{Accumulator, Device, Gradients, Tensor};
 use gpu_core::testing;
@@ -54,7 +54,7 @@ fn textbook_paths() {
     close(&path(Sgd::new, 3), &[0.8, 0.64, 0.512]);
 }
 
-/// Against the papers' formulas, on two parameters of their own norms.
+/// Compares with the papers' formulas, on two parameters of different norms.
 #[test]
 fn large_batch_optimizers_scale_each_parameter() {
     for device in testing::devices() {
@@ -83,7 +83,7 @@ fn large_batch_optimizers_scale_each_parameter() {
     }
 }
 
-/// Values that are set between steps are what the next step starts from.
+/// A step starts from values set since the previous one.
 #[test]
 fn values_set_from_outside_are_taken_over() {
     for device in testing::devices() {
@@ -147,7 +147,7 @@ fn accumulated_batches_are_one_batch() {
     }
 }
 
-/// Parts of a batch on models of their own, on all devices at once, are the whole batch on one.
+/// Parts of a batch on separate models, on all devices at once, give the same result as the whole batch on one.
 #[test]
 fn replicas_train_as_one() {
     let mut devices = testing::devices();
@@ -209,7 +209,7 @@ fn averages() {
             average.swap();
             close(&values(&theta), &[0.125]);
         }
-        // Training goes on from the parameters, not from the average.
+        // Training continues from the parameters, not from the average.
         opt.step(theta.value().square().sum_all().backward(), 0.25).unwrap();
         close(&values(&theta), &[0.0625]);
     }

@@ -1,4 +1,4 @@
-//! The tree of parameters: patterns, freezing, and groups of optimizers.
+//! The tree of parameters: patterns, freezing, and optimizers' groups.
 
 use autograd::{Device, Tensor};
 use models::{Adam, Init, Params, ResNet, Sgd};
@@ -22,7 +22,7 @@ fn value(params: &Params, name: &str) -> Vec<f32> {
     params.get(name).unwrap().value().to_vec().unwrap()
 }
 
-/// The sum of all parameters that require gradients: every gradient is 1.
+/// The sum of all trainable parameters: every gradient is 1.
 fn loss(params: &Params) -> Tensor {
     params.trainable().iter().map(|p| p.value().sum_all()).reduce(|a, b| a + b).unwrap()
 }
@@ -63,7 +63,7 @@ fn freezing() {
     assert_eq!((value(&params, "layer1.bias"), value(&params, "layer10.bias")), (vec![0.5; 2], vec![1.0; 2]));
 }
 
-/// Fine-tuning: everything but the head is frozen.
+/// Fine-tuning: all parameters but the head's are frozen.
 #[test]
 fn freezing_a_network_and_training_its_head() {
     let device = Device::named("cpu").unwrap();
@@ -102,7 +102,7 @@ fn groups_by_pattern() {
     close("head.weight", 1.0 - 0.1);
     close("head.bias", 1.0 - 0.1);
     close("head.running", 0.0);
-    // The same by Adam, whose first step is of size lr.
+    // The same with Adam, whose first step has size lr.
     let params = tree();
     let mut opt = Adam::new(&params).group("*.bias", 0.0, 0.0);
     opt.step(loss(&params).backward(), 0.01).unwrap();

@@ -1,4 +1,4 @@
-//! What the compiler makes of a training step of ResNet-20. Alone in its file: it looks at all plans of the device.
+//! The plan of a training step of ResNet-20. The only test of its file, as it inspects all plans of the device.
 
 use autograd::{Device, PlanView, Tensor, plans, set_fusion};
 use models::{Mode, Params, ResNet, Sgd};
@@ -19,7 +19,7 @@ fn train(device: &Device, recompute: bool) -> (Vec<f32>, PlanView) {
         loss.item().unwrap()
     });
     let losses = losses.collect();
-    // The first step differs: parameters are not in one piece yet.
+    // The first step has a different plan, as parameters are not joined yet.
     let same = |p: &PlanView, q: &PlanView| std::ptr::eq(p.launches(), q.launches());
     let mut steps = plans(device);
     steps.retain(|p| !known.iter().any(|q| same(p, q)));

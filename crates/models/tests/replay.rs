@@ -1,5 +1,5 @@
-//! Replaying the plan of a training step: the CPU device allocates nothing, and on a GPU no pipeline, bind group or buffer is
-//! created. The tests count what the whole process does, so they take turns.
+//! Replaying the plan of a training step: the CPU device allocates nothing, and on a GPU no pipeline, bind group or buffer is created.
+//! The tests count operations of the whole process, so they run one at a time.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::BTreeMap;
@@ -10,13 +10,13 @@ use autograd::{Device, Tensor, plans};
 use gpu_core::{Buffer, CommandGraph, Role, Slot, testing};
 use models::{AdamW, CharRnn, CharRnnOptions, Gpt, GptOptions, Mode, Params, ResNet, Sgd};
 
-/// The system's allocator, counting.
+/// The system's allocator, with counters.
 struct Counting;
 
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 
-// SAFETY: everything is the system allocator's.
+// SAFETY: all calls are forwarded to the system allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.fetch_add(1, Relaxed);
@@ -32,7 +32,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Number and bytes of the allocations that `f` makes, the least of some runs: a thread pool grows its queues now and then.
+/// Number and bytes of the allocations of `f`, the least of several runs, as a thread pool occasionally grows its queues.
 fn allocations(f: impl Fn()) -> (u64, u64) {
     let count = || (ALLOCATIONS.load(Relaxed), BYTES.load(Relaxed));
     let run = |_| {
@@ -50,7 +50,7 @@ fn alone() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(|e| e.into_inner())
 }
 
-/// A training step of a small model, with its loss read.
+/// A training step of a small model that also reads the loss.
 type Step = Box<dyn FnMut()>;
 
 const MODELS: [fn(&Device) -> Step; 3] = [residual, transformer, recurrent];
@@ -130,7 +130,7 @@ fn replays_allocate_nothing_on_the_cpu() {
     }
 }
 
-/// The `gemm` crate packs an operand into memory that it allocates for each product.
+/// The `gemm` crate packs an operand into memory allocated for each product.
 const ALLOCATING: [&str; 1] = ["matmul"];
 
 /// All launches of a kernel.
@@ -142,7 +142,7 @@ struct Family {
     bytes: u64,
 }
 
-/// Allocations by kernel: each launch as a graph of its own.
+/// Allocations by kernel: runs each launch as a separate graph.
 fn by_family(device: &Device, plan: &CommandGraph) -> BTreeMap<&'static str, Family> {
     let mut families: BTreeMap<&'static str, Family> = BTreeMap::new();
     let buffers = externals(device, plan);

@@ -1,4 +1,4 @@
-//! Learning rates against textbook numbers, computed in double precision.
+//! Learning rates against textbook numbers computed in double precision.
 
 use models::{
     Constant, Cosine, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr, InverseTimeLr, LinearLr,
@@ -11,7 +11,7 @@ fn close(got: f32, wanted: f64) {
     assert!((f64::from(got) - wanted).abs() <= tolerance, "{got}, not {wanted}");
 }
 
-/// Epochs with the step schedule (times 0.1 every 30), the cosine over 100, and the cosine over 90 after 10 of warm-up.
+/// Epoch, and the rates of a step schedule (times 0.1 every 30), a cosine over 100, and a cosine over 90 after 10 of warm-up.
 const TEXTBOOK: [(usize, f64, f64, f64); 5] = [
     (1, 0.1, 0.099_975_328_1, 0.01),
     (10, 0.1, 0.097_552_825_8, 0.1),
@@ -45,7 +45,7 @@ fn ends_and_edges() {
     close(Warmup::new(0.5, 4, Constant(0.2)).lr(0), 0.1);
     close(Warmup::new(0.5, 4, Constant(0.2)).lr(2), 0.15);
     close(Warmup::new(0.0, 0, Constant(0.2)).lr(0), 0.2);
-    // Milestones in any order, and at step 0.
+    // Milestones may be unsorted, and at step 0.
     let step = Step::new(1.0, 0.5, [10, 0, 5]);
     assert_eq!([0, 4, 5, 9, 10].map(|s| step.lr(s)), [0.5, 0.5, 0.25, 0.25, 0.125]);
     assert_eq!(Step::new(1.0, 0.5, []).lr(1000), 1.0);
@@ -102,7 +102,7 @@ fn far_ahead_and_without_steps() {
     assert_eq!(cut.lr(0), 2.0);
 }
 
-/// Up in 2 steps, down in 4.
+/// 2 steps up, 4 down.
 #[test]
 fn cycles() {
     let cycle = CyclicLr::new(1.0, 2.0, 2).down(4);

@@ -1,4 +1,4 @@
-//! Every shader of whole training steps, generated ones included, is valid within the portable limits.
+//! Every shader of complete training steps, including generated ones, is valid within the portable limits.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Running statistics of a tree, which lie in one tensor, behave as if each were alone.
+//! Running statistics, which share one tensor per tree, behave as if each had its own.
 
 use autograd::{Device, Tensor, Transaction};
 use gpu_core::testing;
@@ -8,7 +8,7 @@ fn read(statistic: &Param) -> Vec<f32> {
     statistic.value().to_vec().unwrap()
 }
 
-/// What `keep * old + share * value` gives on the host.
+/// `keep * old + share * value`, computed on the host.
 fn moved(old: &[f32], value: &[f32], keep: f32, share: f32) -> Vec<f32> {
     old.iter().zip(value).map(|(old, value)| keep * old + share * value).collect()
 }
@@ -23,10 +23,10 @@ fn check(device: &Device) {
     let (batch_a, batch_b) = ([2.0, -1.0, 5.0], (0..70).map(|i| i as f32).collect::<Vec<f32>>());
     let [x, y] =
         [&batch_a[..], &batch_b].map(|data| Tensor::from_slice(device, data, &[data.len()]).unwrap());
-    // Derived from data, so that a transaction is what computes the updates.
+    // The updates depend on data, so that only a transaction computes them.
     let step = |loss: Tensor| Transaction::default().output(&loss).run().unwrap();
 
-    // `a` twice and `b` once in a step, each with factors of its own.
+    // `a` is tracked twice and `b` once in a step, with different factors.
     let (x2, y2) = (&x * 2.0, &y * 2.0);
     a.track(&x2, 0.9, 0.1);
     b.track(&y2, 0.5, 0.75);
@@ -38,7 +38,7 @@ fn check(device: &Device) {
     let mut host_b = moved(&[1.0; 70], &twice_b, 0.5, 0.75);
     assert!(close(&read(&a), &host_a) && close(&read(&b), &host_b), "{:?} {:?}", read(&a), read(&b));
 
-    // One alone; a value from before stays.
+    // Only `b` is tracked; a value read before does not change.
     let before = b.value();
     b.track(&y, 0.5, 0.5);
     assert!(close(&read(&a), &host_a), "a beside an open change of b: {:?}", read(&a));
@@ -47,7 +47,7 @@ fn check(device: &Device) {
     step(&y + 1.0);
     assert!(!close(&before.to_vec::<f32>().unwrap(), &host_b));
 
-    // Dropped, and set: both at once, and over what was not a number.
+    // Updates that are discarded, and values that are set: for both statistics, also after NaN.
     a.track(&(&x * f32::NAN), 1.0, 1.0);
     params.discard_updates();
     assert!(close(&read(&a), &host_a), "dropped: {:?}", read(&a));
@@ -61,13 +61,13 @@ fn check(device: &Device) {
     host_a = moved(&host_a, &batch_a.map(|v| 3.0 * v), 0.5, 0.5);
     assert!(close(&read(&a), &host_a) && close(&read(&b), &host_b), "{:?} {:?}", read(&a), read(&b));
 
-    // Written by a transaction, both at once.
+    // Both are written by one transaction.
     let written = b.write(&(&x * 0.0).sum_all().expand(&[70]), a.write(&(&x * 2.0), Transaction::default()));
     written.run().unwrap();
     host_a = batch_a.map(|v| 2.0 * v).to_vec();
     assert!(close(&read(&a), &host_a) && close(&read(&b), &[0.0; 70]), "{:?} {:?}", read(&a), read(&b));
 
-    // A layer that is made later, with statistics of its own.
+    // A layer added later, with its own statistics.
     let c = params.statistic("c", &[2], Init::ZEROS);
     let one = Tensor::ones(device, &[2]);
     c.track(&one, 0.0, 4.0);

@@ -1,5 +1,5 @@
-//! Whole training steps: what is computed, what is allocated, and what an update may overwrite. The tests count what a
-//! device did, so they take turns.
+//! Complete training steps: what is computed, what is allocated, and what an update may overwrite. The tests count device operations, so
+//! they run one at a time.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -19,7 +19,7 @@ fn cpu() -> Device {
     Device::named("cpu").unwrap()
 }
 
-/// A small network with every sort of parameter.
+/// A small network with every kind of parameter.
 struct Net {
     conv: Conv2d,
     bn: BatchNorm2d,
@@ -216,7 +216,7 @@ fn a_loss_that_is_not_finite_changes_no_parameter() {
                 values_of(params.trainable())
             };
             assert_eq!(run(&[1.0, f32::NAN, f32::INFINITY]), run(&[1.0]), "{name} on {}", device.info());
-            // These count steps, which go on.
+            // These depend on the step count, which increases also in skipped steps.
             if !["AdamW", "RAdam", "Adafactor"].contains(&name) {
                 assert_eq!(run(&[1.0, f32::NAN, 1.0]), run(&[1.0, 1.0]), "{name}: its state is as it was");
             }
@@ -255,7 +255,7 @@ fn the_layer_that_went_wrong_is_named() {
     }
 }
 
-/// Overflow in the middle of a network: the parameter used there is named, and the line.
+/// Overflow in the middle of a network: the error names the parameter used there, and the line.
 #[test]
 fn the_layer_whose_result_overflows_is_named() {
     let _alone = alone();
@@ -319,7 +319,7 @@ fn threads_train_side_by_side() {
     }
 }
 
-/// Many buffers of one size: they have to come back from the pool in the same places.
+/// Many buffers of the same size must be assigned to the same places in every replay.
 #[test]
 fn replays_of_a_residual_network_make_no_bind_groups() {
     let _alone = alone();
@@ -346,7 +346,7 @@ fn replays_of_a_residual_network_make_no_bind_groups() {
     }
 }
 
-/// Compiling a step of a deep network takes time in proportion to its depth, not to the number of its paths.
+/// The compile time of a deep network's step is proportional to its depth, not to the number of its paths.
 #[test]
 fn deep_networks_compile() {
     let _alone = alone();

@@ -40,7 +40,7 @@ fn of_stacks_and_modules() {
     let summary = params.summary(&net.forward(&image(&params, 32), Mode::Eval));
     assert_eq!(layer(&summary, "vgg.features.40").receptive_field, Some([196, 196]));
     assert_eq!(layer(&summary, "vgg.classifier.0").receptive_field, None);
-    // In millions, as torchvision has them.
+    // In millions, as reported by torchvision.
     let millions = |summary: Summary| (summary.multiply_adds() as f64 / 1e6).round() as u64;
     let under = params.path("googlenet");
     let net = GoogLeNet::without_aux(1000, &under);

@@ -1,4 +1,4 @@
-//! Any number of threads use one device and one model. `WGRAD_STRESS=10000` sets the number of rounds.
+//! Several threads use one device and one model. `WGRAD_STRESS=10000` sets the number of rounds.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -63,7 +63,7 @@ fn two_threads_read_one_pending_graph() {
     }
 }
 
-/// Two threads write one state while others read versions of it.
+/// One thread writes a state while two others read versions of it.
 #[test]
 fn writers_and_readers_of_one_state() {
     for device in testing::devices() {
@@ -79,7 +79,7 @@ fn writers_and_readers_of_one_state() {
                         while !done.load(Relaxed) || reads == 0 {
                             let version = flat.value();
                             let first = version.to_vec::<f32>().unwrap();
-                            // A version is one version, and stays it.
+                            // All elements of a version are from the same step, and a version does not change.
                             assert!(first.iter().all(|v| *v == first[0]), "{first:?}");
                             assert_eq!((&version * 1.0).to_vec::<f32>().unwrap(), first);
                             reads += 1;
@@ -97,7 +97,7 @@ fn writers_and_readers_of_one_state() {
     }
 }
 
-/// The learner's losses are those that it has alone, whatever an actor reads of its model meanwhile.
+/// A learner's losses do not depend on what an actor reads of its model at the same time.
 #[test]
 fn a_learner_and_an_actor_share_a_model() {
     for device in testing::devices() {
@@ -132,7 +132,7 @@ fn a_learner_and_an_actor_share_a_model() {
     }
 }
 
-/// Tensors inside of rayon tasks, of pools of several sizes, nested.
+/// Tensors in nested rayon tasks, in pools of several sizes.
 #[test]
 fn tensors_in_rayon_tasks() {
     for device in testing::devices() {

@@ -1,4 +1,4 @@
-//! Transformers and positions by what must not change their results.
+//! Invariants of transformers and positions.
 
 use autograd::{DType, Device, Tensor};
 use models::{
@@ -81,10 +81,10 @@ fn masks_of_all_kinds_join() {
             let unseen = key > query || (sample == 0 && key == 2);
             assert_eq!(*p == 0.0, unseen, "query {query}, key {key} of sample {sample}: {p}");
         }
-        // The same as numbers, for each head of each sample.
+        // The same mask as floats, for each head of each sample.
         let added = Tensor::zeros(&device, &[1]).masked_fill(&later, f32::NEG_INFINITY).expand(&[4, 3, 3]);
         near(&layer.forward(&x, &x, &x, AttentionMask { attn: Some(&added), ..mask }, Mode::Eval), &y);
-        // A float mask gets gradients through both ways.
+        // Gradients reach a float mask in both implementations.
         let scores = numbers(&device, &[3, 3], 0.5).variable();
         let of = |y: Tensor| y.square().sum_all().backward().get(&scores).unwrap().clone();
         let mask = AttentionMask { attn: Some(&scores), key_padding: Some(&padding), causal: true };

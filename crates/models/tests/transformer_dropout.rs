@@ -1,4 +1,4 @@
-//! Dropout inside of transformers: where it drops, when, and with which numbers. The tests count plans, so they take turns.
+//! Dropout in transformers: where it drops, when, and with which random numbers. The tests count plans, so they run one at a time.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -28,7 +28,7 @@ fn values(t: &Tensor) -> Vec<f32> {
 
 type Forward = Box<dyn Fn(Mode) -> Tensor>;
 
-/// A network of each kind over a fixed input, with dropout `p` and parameters that depend on the seed alone.
+/// A network of each kind applied to a fixed input, with dropout `p` and parameters that depend only on the seed.
 fn networks(device: &Device, p: f32) -> Vec<(&'static str, Params, Forward)> {
     let fresh = || Params::new(device, 3);
     let tokens = Tensor::from_slice(device, &[0i32, 3, 1, 4, 1, 2], &[2, 3]).unwrap();
@@ -96,7 +96,7 @@ fn the_seed_of_the_parameters_decides() {
     }
 }
 
-/// Attention is linear in its weights, so that its mean over many draws is what evaluation gives.
+/// Attention is linear in its weights, so its mean over many draws equals the result of evaluation.
 #[test]
 fn attention_keeps_its_mean() {
     let _alone = alone();
@@ -118,8 +118,8 @@ fn attention_keeps_its_mean() {
     assert!((dropped - 0.2).abs() < 0.01, "{dropped} of the weights dropped");
 }
 
-/// Every part that PyTorch drops draws once a step: an encoder layer 4 times (attention weights, inside of the linear layers, both
-/// residual branches), a decoder layer 6 times; networks also drop embeddings.
+/// Every dropout of PyTorch's layers draws once per step: 4 times in an encoder layer (attention weights, between the linear layers, both
+/// residual branches), 6 times in a decoder layer; networks also drop embeddings.
 #[test]
 fn every_part_draws() {
     let _alone = alone();
@@ -131,7 +131,7 @@ fn every_part_draws() {
     }
 }
 
-/// New numbers at every step, and no new plan.
+/// Every step draws new numbers without a new plan.
 #[test]
 fn replayed_steps_draw_anew() {
     let _alone = alone();
@@ -140,7 +140,7 @@ fn replayed_steps_draw_anew() {
             let mut opt = Sgd::new(&params);
             let mut step = || {
                 let loss = forward(Mode::Train).abs().mean_all();
-                // A rate of 0: only the numbers drawn change.
+                // With a learning rate of 0, only the random numbers change.
                 opt.step(loss.backward(), 0.0).unwrap();
                 loss.item().unwrap()
             };

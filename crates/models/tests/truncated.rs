@@ -1,5 +1,5 @@
-//! Long sequences in windows: states that are carried over, and gradients that end at a window's beginning. The tests count plans,
-//! so they take turns.
+//! Long sequences in windows: states are carried over, and gradients end at the beginning of a window. The tests count plans, so they run
+//! one at a time.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -28,10 +28,10 @@ type Build = fn(CharRnnOptions, &Params) -> CharRnn;
 
 const KINDS: [(&str, Build); 3] = [("LSTM", CharRnn::lstm), ("GRU", CharRnn::gru), ("RNN", CharRnn::rnn)];
 
-/// From a sequence and perhaps a state to outputs and the last state.
+/// Maps a sequence and an optional state to outputs and the last state.
 type Layer = Box<dyn Fn(&Tensor, Option<&RnnState>) -> (Tensor, RnnState)>;
 
-/// A layer of two inputs and three units.
+/// A layer with two inputs and three units.
 fn layer(kind: &str, params: &Params) -> Layer {
     let options = RnnOptions::default();
     match kind {
@@ -80,8 +80,8 @@ fn windows_give_what_the_whole_sequence_gives() {
     }
 }
 
-/// The norms of the gradients of `weight_ih`, `weight_hh`, `bias_ih` and `bias_hh` in the second of two windows, and the first
-/// element of that of `weight_hh`, by PyTorch in double precision: with `h.detach()` between the windows, and without.
+/// The norms of the gradients of `weight_ih`, `weight_hh`, `bias_ih` and `bias_hh` in the second of two windows, and the first element of
+/// the gradient of `weight_hh`, from PyTorch in double precision: with `h.detach()` between the windows, and without.
 const PYTORCH: [(&str, [f32; 5], [f32; 5]); 3] = [
     (
         "LSTM",
@@ -130,7 +130,7 @@ fn gradients_end_at_a_window_as_in_pytorch() {
     }
 }
 
-/// However many windows there were: the past is forgotten but for the state.
+/// Independently of the number of windows, only the state is kept.
 #[test]
 fn windows_replay_one_plan_and_free_the_past() {
     let _alone = alone();

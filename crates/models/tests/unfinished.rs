@@ -1,11 +1,11 @@
-//! A thread, and so a process, that ends with work in flight waits for it.
+//! A thread, and so a process, waits for its unfinished work when it ends.
 
 use autograd::Tensor;
 use gpu_core::testing;
 use models::{Mode, Params, ResNet, Sgd};
 
-/// Software adapters abort a process that ends while they compile its shaders. A step has dozens of them, and the first one
-/// compiles them behind the host's back.
+/// Software adapters abort a process that ends while they compile its shaders. A step needs dozens of shaders, and the first step
+/// compiles them in the background.
 #[test]
 fn a_thread_waits_for_what_it_submitted() {
     let Some(device) = testing::gpu() else { return };

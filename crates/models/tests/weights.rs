@@ -37,7 +37,7 @@ fn round_trip() {
         let file = SafeTensors::deserialize(&a).unwrap();
         let counter = file.tensor("bn1.num_batches_tracked").unwrap();
         assert_eq!((counter.shape(), counter.data()), (&[][..], &3i64.to_le_bytes()[..]));
-        // Only a part of the tree.
+        // Saves only a part of the tree.
         second.path("linear").save(&again).unwrap();
         let file = std::fs::read(&again).unwrap();
         assert_eq!(SafeTensors::deserialize(&file).unwrap().names().len(), 2);
@@ -48,7 +48,7 @@ fn round_trip() {
     }
 }
 
-/// Names, shapes and numbers of entries of torchvision's networks.
+/// Names, shapes and parameter counts of torchvision's networks.
 #[test]
 fn torchvision_names() {
     let path = tempfile::tempdir().unwrap().keep().join("resnet18.safetensors");
@@ -130,7 +130,7 @@ fn edited(file: &[u8], from: &str, to: &str) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), header.as_bytes(), &file[8 + length..]].concat()
 }
 
-/// The file as another program would write it, without a checksum.
+/// The same file as written by another program, without a checksum.
 fn foreign(file: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(file).into_owned();
     let start = text.find("\"__metadata__\"").expect("metadata");
@@ -240,7 +240,7 @@ fn damaged_files() {
     params.load(file.path()).unwrap();
 }
 
-/// No change of any byte panics, and none of a value goes unnoticed.
+/// Changing any byte never panics, and changing a value never goes unnoticed.
 #[test]
 fn flipped_bytes_never_panic() {
     let (params, good) = small();
@@ -261,7 +261,7 @@ fn flipped_bytes_never_panic() {
 fn files_without_end_or_of_absurd_size() {
     let (params, _) = small();
     let file = tempfile::NamedTempFile::new().unwrap();
-    // A sparse file: it takes no room.
+    // A sparse file, which takes no disk space.
     file.as_file().set_len(1 << 40).unwrap();
     assert!(matches!(params.load(file.path()), Err(Error::Format { .. })));
     if Path::new("/dev/zero").exists() {

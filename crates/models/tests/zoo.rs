@@ -1,4 +1,4 @@
-//! Every network of the zoo learns one batch by heart.
+//! Every network of the zoo can memorise one batch.
 
 use autograd::{Device, Generator, Reduction, Tensor, jacobian_penalty, l1_penalty, stack};
 use models::{
@@ -17,7 +17,7 @@ fn numbers(device: &Device, shape: &[usize]) -> Tensor {
     Generator::new(9).uniform(device, shape)
 }
 
-/// On one batch the loss must fall by a third.
+/// The loss on one batch must fall by a third.
 fn learns(name: &str, params: &Params, loss: impl Fn() -> Tensor) {
     let mut opt = Adam::new(params);
     let first = loss().item().unwrap();
@@ -30,7 +30,7 @@ fn learns(name: &str, params: &Params, loss: impl Fn() -> Tensor) {
     assert!(last <= 0.67 * first, "{name}: from {first} to {last}");
 }
 
-/// The gradient of every parameter has to be something other than 0.
+/// The gradient of every parameter must be non-zero.
 fn reaches(name: &str, params: &Params, loss: &Tensor) {
     let (gradients, all) = (loss.backward(), params.trainable());
     let size = |gradient: &Tensor| gradient.abs().sum_all();
@@ -103,7 +103,7 @@ fn translators_learn() {
         let net = Seq2Seq::new(options, &params);
         let padding = integers(&device, &[2, 5], 2).eq(1.0);
         learns("seq2seq", &params, || entropy(&net.forward(&source, &target, Some(&padding)), &next));
-        // Step by step as all at once.
+        // Decoding step by step gives the same result as all steps at once.
         let whole = net.forward(&source, &target, Some(&padding)).to_vec::<f32>().unwrap();
         let encoded = net.encode(&source);
         let (mut state, mut last) = (encoded.state.clone(), None);
@@ -122,7 +122,7 @@ fn image_networks_learn() {
     let device = Device::named("cpu").unwrap();
     let classes = integers(&device, &[4], 3);
     let params = Params::new(&device, 1);
-    // Patches as large as the network's windows: it averages finer noise away.
+    // Patches as large as the network's windows, as it averages finer noise away.
     let x = numbers(&device, &[4, 1, 4, 4]).repeat_interleave(7, 2).repeat_interleave(7, 3);
     let net = LeNet::new(1, 3, &params);
     learns("LeNet", &params, || entropy(&net.forward(&x), &classes));
@@ -139,7 +139,7 @@ fn image_networks_learn() {
     learns("U-Net", &params, || entropy(&net.forward(&x, Mode::Train).permute(&[0, 2, 3, 1]), &pixels));
     let params = Params::new(&device, 1);
     let net = Fcn::new(3, &[4, 8, 8], 2, &params);
-    // Their answers are coarser than pixels.
+    // Their predictions are coarser than pixels.
     let blocks = integers(&device, &[2, 2, 2], 2).repeat_interleave(4, 1).repeat_interleave(4, 2);
     learns("FCN", &params, || entropy(&net.forward(&x, Mode::Train).permute(&[0, 2, 3, 1]), &blocks));
     let params = Params::new(&device, 1);
@@ -217,7 +217,7 @@ fn autoencoders_learn() {
     learns("of images", &params, loss);
 }
 
-/// As torchvision's, so that its weights fit.
+/// Names and sizes as in torchvision, so that its weights can be loaded.
 #[test]
 fn names_and_sizes_are_torchvisions() {
     let device = Device::named("cpu").unwrap();
@@ -229,7 +229,7 @@ fn names_and_sizes_are_torchvisions() {
     };
     let params = Params::new(&device, 1);
     GoogLeNet::new(1000, &params);
-    // 57 convolutions and two more, each with four tensors of batch norm, and five linear layers.
+    // 57 convolutions and two more in the auxiliary classifiers, each with four tensors of batch norm, and five linear layers.
     assert_eq!((params.count(), params.all().len()), (13_004_888, 59 * 5 + 5 * 2));
     has(
         &params,

@@ -32,7 +32,7 @@ const Y_LABEL_WIDTH: f64 = 22.0;
 const TICK_GAP: f64 = 8.0;
 const MOST_X_TICKS: usize = 9;
 const MOST_Y_TICKS: usize = 8;
-/// The longest names of places, upright under the panel and level beside it.
+/// The most pixels for a name: upright under the panel, and level to its left.
 const X_NAME: f64 = 90.0;
 const Y_NAME: f64 = 130.0;
 
@@ -291,7 +291,7 @@ impl Axes {
         let color = canvas.colors().pale(style.color, 3);
         let finite = |&(x, low, high): &(f64, f64, f64)| x.is_finite() && low.is_finite() && high.is_finite();
         for run in band.points.split(|point| !finite(point)) {
-            // Forth along the low edge and back along the high one.
+            // Along the low edge, and back along the high one.
             let low = run.iter().map(|&(x, low, _)| (x, low));
             let high = run.iter().rev().map(|&(x, _, high)| (x, high));
             let corners: Vec<_> = low.chain(high).map(|point| self.clamped(point)).collect();

@@ -14,7 +14,7 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// A range that holds all the values, with `margin` (a share of their span) beside them.
+    /// A range that holds all the values, with `margin` (a share of their span) on both sides.
     pub fn around(values: impl Iterator<Item = f64> + Clone, log: bool, margin: f64) -> Self {
         let whole = !log && values.clone().all(|value| value.fract() == 0.0);
         let scale = |value: f64| if log { value.log10() } else { value };
@@ -33,13 +33,13 @@ impl Axis {
             _ if log || size <= 1e-100 => 0.5,
             _ => 0.1 * size,
         };
-        // What is never negative gets no negative numbers; what starts near zero starts at zero.
+        // Values that are never negative get no negative ticks; ranges that start near zero start at zero.
         let at_zero = !log && lowest >= 0.0 && lowest <= (0.25 * span).max(padding);
         let low = if at_zero { 0.0 } else { lowest - padding };
         Self { low, high: highest + padding, log, whole }
     }
 
-    /// Exactly from `low` to `high`, both positive if `log`; a range that is empty or not finite grows to one that is not.
+    /// Exactly from `low` to `high`, both positive if `log`; an empty range is widened, and an infinite one clamped.
     pub fn exact(low: f64, high: f64, log: bool) -> Self {
         let scale = |value: f64| if log { value.max(1e-100).log10() } else { value };
         let most = if log { 100.0 } else { 1e100 };

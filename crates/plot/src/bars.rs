@@ -51,7 +51,7 @@ impl Bars {
         self
     }
 
-    /// The `index`-th of `count` groups side by side at the same names.
+    /// Moves and narrows the bars to be the `index`-th of `count` groups side by side.
     pub fn group(mut self, index: usize, count: usize) -> Bars {
         let count = count.max(1) as f64;
         let step = 0.8 / count;

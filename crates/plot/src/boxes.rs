@@ -14,7 +14,7 @@ use crate::theme::Theme;
 /// ```
 ///
 /// # Panics
-/// When the image has another size.
+/// If the image has another size.
 #[track_caller]
 pub fn outlined(
     image: &[u8],

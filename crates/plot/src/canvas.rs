@@ -19,7 +19,7 @@ const DASHES: [f32; 2] = [7.0, 5.0];
 /// Points this many pixels away are left out: with larger numbers the rasteriser overflows.
 const FAR: f64 = 1e6;
 
-/// Lines of more points, which only exact ones have, are drawn in parts: the time for one grows faster than its points.
+/// Lines of more points, which only exact series have, are drawn in parts: drawing time grows faster than the number of points.
 const LONG: usize = 2048;
 
 /// Which point of a text its position names.
@@ -70,7 +70,7 @@ impl Canvas {
         self.strokes([points], width, style);
     }
 
-    /// Lines of one look, drawn as one: their smooth edges do not add up where they meet.
+    /// Lines of one style, drawn as one path, so that their antialiased edges do not add up where they meet.
     pub fn strokes<'a>(&self, lines: impl IntoIterator<Item = &'a [Point]>, width: f64, style: Style) {
         let stroke = Stroke {
             width: width as f32,
@@ -192,7 +192,7 @@ impl Canvas {
     }
 }
 
-/// Puts a colour over a pixel, if that is on the picture.
+/// Puts a colour over a pixel, if that lies on the picture.
 fn blend(pixmap: &mut Pixmap, x: i64, y: i64, Color(r, g, b): Color, coverage: f32) {
     let (width, height) = (i64::from(pixmap.width()), i64::from(pixmap.height()));
     if !(0..width).contains(&x) || !(0..height).contains(&y) {
@@ -209,7 +209,7 @@ fn solid(Color(r, g, b): Color) -> tiny_skia::Color {
     tiny_skia::Color::from_rgba8(r, g, b, u8::MAX)
 }
 
-/// Whether a point is a number that the rasteriser can hold.
+/// Whether a point is within the range of the rasteriser.
 fn near((x, y): Point) -> bool {
     x.abs() < FAR && y.abs() < FAR
 }

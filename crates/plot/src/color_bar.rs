@@ -1,4 +1,4 @@
-//! The colours of a field, beside its panel.
+//! The colour bar of a field, next to its panel.
 
 use crate::axes::{Axes, PANEL_SIZE, TICK_SIZE};
 use crate::canvas::{Anchor, Canvas};

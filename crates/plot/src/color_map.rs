@@ -5,7 +5,7 @@ use crate::theme::{Color, Theme};
 /// How a number between the ends of a scale becomes a colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ColorMap {
-    /// Dark violet over green to yellow: as bright as it is large for every reader (matplotlib's default).
+    /// Dark violet over green to yellow: brightness rises with the value for every reader (matplotlib's default).
     #[default]
     Viridis,
     /// Blue over the background to red: for values on both sides of a middle.
@@ -48,8 +48,8 @@ const DARK_RED_BLUE: [[u8; 3]; 7] = [
 const GREY: [[u8; 3]; 2] = [[0; 3], [255; 3]];
 
 impl ColorMap {
-    /// The red, green and blue of `share` of the way from the low end (0) to the high end (1) of the scale, beyond which the
-    /// ends go on; of class `share` for [`ColorMap::Classes`]. NaN is the background.
+    /// The red, green and blue at `share` of the way from the low end (0) to the high end (1) of the scale, clamped to these
+    /// ends; for [`ColorMap::Classes`], of class `share`. NaN is the background.
     pub fn rgb(self, share: f64, theme: Theme) -> [u8; 3] {
         let colors = theme.colors();
         let bytes = |Color(r, g, b): Color| [r, g, b];
@@ -75,7 +75,7 @@ impl ColorMap {
     }
 }
 
-/// Viridis for lines and points, without the end that the background swallows.
+/// Viridis for lines and points, without the end that is hard to see on the background.
 pub(crate) fn line_color(share: f64, theme: Theme) -> Color {
     let (low, high) = match theme {
         Theme::Light => (0.0, 0.88),
@@ -85,7 +85,7 @@ pub(crate) fn line_color(share: f64, theme: Theme) -> Color {
     Color(r, g, b)
 }
 
-/// Black or white, whichever can be read on a colour (relative luminance as in WCAG 2, without its gamma curve).
+/// Black or white, whichever can be read on a colour, by its luma (ITU-R 601).
 pub(crate) fn ink_on([r, g, b]: [u8; 3]) -> Color {
     let light = 0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b);
     if light > 140.0 { Color(16, 16, 16) } else { Color(250, 250, 250) }

@@ -4,7 +4,7 @@ use crate::field::Field;
 
 type Point = (f64, f64);
 
-/// The pieces of the line on which a field of samples has a value.
+/// The segments of the contour line of a field of samples at `level`.
 pub(crate) fn segments(field: &Field, level: f64) -> Vec<[Point; 2]> {
     let mut segments = Vec::new();
     for row in 0..field.rows.saturating_sub(1) {
@@ -15,7 +15,7 @@ pub(crate) fn segments(field: &Field, level: f64) -> Vec<[Point; 2]> {
     segments
 }
 
-/// The pieces between four neighbouring samples.
+/// The segments between four neighbouring samples.
 fn cell(field: &Field, level: f64, row: usize, column: usize, segments: &mut Vec<[Point; 2]>) {
     let value = |(row, column): (usize, usize)| field.values[row * field.columns + column];
     // Counter-clockwise.

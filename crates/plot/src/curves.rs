@@ -14,8 +14,8 @@ pub struct Series {
     /// `(x, y)`. A point that is not finite (or not positive on a logarithmic axis) is left out, and the
     /// line has a gap there.
     pub points: Vec<(f64, f64)>,
-    /// Drawn through every point as it is: a path rather than measurements by step, of which a long noisy line shows the
-    /// running mean and a short line marks each one.
+    /// Whether the line is a path, drawn through every point as it is. Otherwise the points are measurements by step: a long
+    /// noisy line is shown by its running mean, and a short line has a mark at each point.
     pub exact: bool,
 }
 
@@ -34,14 +34,13 @@ impl Series {
 
 /// Draws the panels side by side under a title and writes them to `path` as a PNG: [`Figure`] in its light theme.
 ///
-/// The picture is [`PANEL_SIZE`](crate::PANEL_SIZE) for each panel, plus a strip for the title: two panels make 1200x500
-/// pixels. A long noisy line, such as a loss at every step, goes pale behind its running mean, and the
-/// legend says over how many points. Without panels, or in a panel without points, the picture says that
-/// there is nothing to show.
+/// The picture is [`PANEL_SIZE`](crate::PANEL_SIZE) for each panel, plus a strip for the title: two panels make 1200x500 pixels.
+/// A long noisy line, such as a loss at every step, is drawn pale behind its running mean, and the legend says over how many
+/// points. Without panels, or in a panel without points, the picture says that there is nothing to show.
 ///
 /// # Errors
-/// [`Error::Write`](crate::Error::Write) if the file cannot be written, and
-/// [`Error::PictureSize`](crate::Error::PictureSize) for a hundred panels and more.
+/// [`Error::Write`](crate::Error::Write) if the file cannot be written, and [`Error::PictureSize`](crate::Error::PictureSize) for
+/// 110 panels or more.
 pub fn curves(path: impl AsRef<Path>, title: &str, panels: &[Panel]) -> Result<()> {
     let nothing = [Panel::default()];
     let panels = if panels.is_empty() { &nothing } else { panels };

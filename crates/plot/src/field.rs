@@ -50,7 +50,7 @@ impl Field {
     /// A matrix, entry (i, j) around row i and column j.
     ///
     /// # Panics
-    /// When there are not `rows * columns` values.
+    /// If there are not `rows * columns` values.
     #[track_caller]
     pub fn matrix(rows: usize, columns: usize, values: Vec<f64>) -> Field {
         assert_eq!(Some(values.len()), rows.checked_mul(columns), "Field: {rows} rows and {columns} columns");
@@ -71,7 +71,7 @@ impl Field {
         }
     }
 
-    /// A function of x and y at `samples` x `samples` points.
+    /// Samples a function of x and y at `samples` x `samples` points.
     ///
     /// # Panics
     /// With fewer than 2 samples.
@@ -121,13 +121,13 @@ impl Field {
         self
     }
 
-    /// The field between other ends of its places.
+    /// The field over other ranges of x and y.
     pub fn over(mut self, x: (f64, f64), y: (f64, f64)) -> Field {
         (self.x, self.y) = (x, y);
         self
     }
 
-    /// The field with the ends of its colour scale.
+    /// The field with a colour scale from `low` to `high`.
     pub fn range(mut self, low: f64, high: f64) -> Field {
         self.range = Some((low, high));
         self
@@ -180,7 +180,8 @@ impl Field {
         self.colors.rgb(if self.contours > 0 { banded } else { share }, theme)
     }
 
-    /// The value of the cell at, or interpolated between the samples around, a place as shares of the ends.
+    /// The value at a place, given as shares from the low to the high ends: that of its cell, or interpolated between the samples
+    /// around it.
     pub(crate) fn at(&self, x: f64, y: f64) -> f64 {
         if self.values.is_empty() {
             return f64::NAN;
@@ -207,7 +208,7 @@ impl Field {
         let (left, right) = (low.0.min(high.0).round() as i32, low.0.max(high.0).round() as i32);
         let (top, bottom) = (low.1.min(high.1).round() as i32, low.1.max(high.1).round() as i32);
         let share = |value: f64, ends: (f64, f64)| (value - ends.0) / (ends.1 - ends.0);
-        // Up to the end of the grid's level lines, which have a pixel in the column after the last.
+        // One column further than the field, as the grid's horizontal lines.
         for (y, x) in (top..bottom).flat_map(|y| (left..=right).map(move |x| (f64::from(y), f64::from(x)))) {
             let at = axes.value((x + 0.5, y + 0.5));
             let value = self.at(share(at.0, self.x), share(at.1, self.y));

@@ -87,11 +87,11 @@ impl<'a> Figure<'a> {
         self
     }
 
-    /// Writes the picture as a PNG; the file is there whole, or as it was before.
+    /// Writes the picture as a PNG; an error leaves the file as it was.
     ///
     /// # Errors
-    /// [`Error::Write`] if the file cannot be written, [`Error::PictureSize`] for
-    /// more than fits a picture, [`Error::ImageSize`] for an image whose bytes do not fit its size.
+    /// [`Error::Write`] if the file cannot be written, [`Error::PictureSize`] if the picture would be too large,
+    /// [`Error::ImageSize`] for an image whose bytes do not fit its size.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let refused = |source| Error::Write { path: path.to_owned(), source };
@@ -153,7 +153,7 @@ impl<'a> Figure<'a> {
     }
 }
 
-/// Panels of one picture: names have one look in all of them, and axes side by side the same height.
+/// Draws the panels of one picture, with one style for each name and all axes at the same height.
 fn draw_panels(theme: Theme, panels: &[&Panel]) -> Vec<RgbImage> {
     let styles = legend::styles(panels, theme);
     let curves: Vec<Vec<Curve>> = panels

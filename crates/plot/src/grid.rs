@@ -19,10 +19,10 @@ const LINE_HEIGHT: f64 = 16.0;
 const MARGIN: usize = 20;
 const GAP: usize = 14;
 const FRAME: usize = 3;
-/// A caption needs this much, however narrow the images are.
+/// The least width for a caption, however narrow the images are.
 const MIN_CELL: usize = 96;
 
-/// An image with what there is to say about it.
+/// An image with its caption.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GridImage<'a> {
     /// Grey or RGB bytes, `[1, height, width]` or `[3, height, width]`.
@@ -43,8 +43,8 @@ pub struct GridImage<'a> {
 /// picture is as large as that needs.
 ///
 /// # Errors
-/// [`Error::ImageSize`] for an image whose bytes do not fit its size, [`Error::PictureSize`] for more than
-/// fits a picture, [`Error::Write`] if the file cannot be written.
+/// [`Error::ImageSize`] for an image whose bytes do not fit its size, [`Error::PictureSize`] if the picture would be too large,
+/// [`Error::Write`] if the file cannot be written.
 pub fn image_grid(path: impl AsRef<Path>, title: &str, images: &[GridImage], columns: usize) -> Result<()> {
     Figure::new(title).images(images, columns).save(path)
 }
@@ -87,14 +87,14 @@ impl GridImage<'_> {
     }
 }
 
-/// Where things are, in pixels.
+/// The layout of a grid, in pixels.
 struct Layout {
     columns: usize,
     rows: usize,
     factor: usize,
     /// Height of the tallest image, enlarged.
     height: usize,
-    /// Width of a cell without the gap beside it.
+    /// Width of a cell without the gap next to it.
     cell: usize,
     /// Lines of the longest caption.
     lines: usize,
@@ -163,7 +163,7 @@ fn framed(image: &RgbImage, Color(red, green, blue): Color) -> RgbImage {
     framed
 }
 
-/// What stands for a grid without images.
+/// The picture of a grid without images.
 fn empty(theme: Theme) -> RgbImage {
     Canvas::paint(theme, 340, 80, |canvas| {
         canvas.text("no images", LABEL_SIZE, canvas.colors().ink, (170.0, 30.0), Anchor::Center);

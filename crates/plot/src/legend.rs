@@ -1,4 +1,4 @@
-//! Which colour a line has, and the rows over a plot that say so.
+//! The colours of lines, and the legend above a plot.
 
 use std::collections::HashMap;
 
@@ -23,18 +23,18 @@ const ENTRY_GAP: f64 = 22.0;
 #[derive(Clone, Copy)]
 pub(crate) struct Style {
     pub color: Color,
-    /// The colours are used up, so the line is told apart by its dashes.
+    /// Whether dashes tell the line apart, as all colours are used.
     pub dashed: bool,
 }
 
-/// The looks of each panel's lines and then of its layers: what has one name looks the same in all panels, lines within a panel
-/// differ, and so do layers.
+/// The styles of each panel's lines and then of its layers: one name has one style in all panels, lines within a panel differ,
+/// and so do layers.
 pub(crate) fn styles(panels: &[&Panel], theme: Theme) -> Vec<Vec<Style>> {
     let mut places = Places::default();
     panels.iter().map(|panel| places.of_panel(panel, theme)).collect()
 }
 
-/// Which colour a name has; namesakes within a panel are counted.
+/// The colour of each name, with a count that tells equal names within a panel apart.
 #[derive(Default)]
 struct Places<'a>(HashMap<(&'a str, usize), usize>);
 
@@ -49,7 +49,7 @@ impl<'a> Places<'a> {
             let Some(key) = *key else { return ink };
             let fresh = self.0.len();
             let place = *self.0.entry(key).or_insert_with(|| {
-                // When the colours are used up, those that this panel has not used, as long as there are any.
+                // Once all colours are used, one that this panel has not used, if there is any.
                 let free = (0..colors.series.len()).find(|place| !taken.contains(place));
                 if fresh < colors.series.len() { fresh } else { free.unwrap_or(fresh) }
             });
@@ -61,8 +61,8 @@ impl<'a> Places<'a> {
     }
 }
 
-/// What decides the colours of a panel's lines and layers; `None` for what takes none of them. Points or a band of a line have its
-/// colour, two lines of one name have not.
+/// The keys that decide the colours of a panel's lines and layers; `None` for layers without a colour of their own. Points or a
+/// band of a line share its colour; two lines of one name do not.
 fn keys(panel: &Panel) -> Vec<Option<(&str, usize)>> {
     let lines = panel.series.iter().map(|series| (0, series.name.as_str()));
     let layers = panel.layers.iter().map(|layer| match layer {
@@ -81,7 +81,7 @@ fn keys(panel: &Panel) -> Vec<Option<(&str, usize)>> {
     lines.chain(layers).map(nth).collect()
 }
 
-/// The kind of what has no colour of its own.
+/// The kind of layers without a colour of their own.
 const NONE: u8 = u8::MAX;
 
 /// The names of a panel's lines in rows.
@@ -96,7 +96,7 @@ struct Entry {
     width: f64,
 }
 
-/// What stands before a name.
+/// The sign in front of a name.
 #[derive(Clone, Copy)]
 enum Sample {
     Line,
@@ -132,7 +132,7 @@ impl Entry {
 }
 
 impl Legend {
-    /// Names in as many rows as they need; those for which there is no room are only counted.
+    /// Names in as many rows as they need, at most [`MAX_ROWS`]; the others are only counted.
     pub fn new(curves: &[Curve], layers: &[Layer], styles: &[Style]) -> Self {
         let lines = curves.iter().map(|curve| (curve.legend().unwrap_or_default(), Sample::Line));
         let is_line = |name: &str| curves.iter().any(|curve| curve.name() == name);
@@ -165,7 +165,7 @@ impl Legend {
         Self { rows }
     }
 
-    /// How many rows it has.
+    /// How many rows the legend has.
     pub fn rows(&self) -> usize {
         self.rows.len()
     }

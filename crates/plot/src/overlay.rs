@@ -15,12 +15,11 @@ pub fn colored(values: &[f32], low: f32, high: f32, colors: ColorMap, theme: The
     (0..3).flat_map(|channel| pixels.iter().map(move |pixel| pixel[channel])).collect()
 }
 
-/// An image with values laid over it, the more strongly the larger they are: the colours cover `strength` of the image where a
-/// value is `high`, and nothing where it is `low`. Shapes: the image is grey `[height * width]` or RGB `[3 * height * width]`, the
-/// result RGB.
+/// An image with values laid over it: the colours cover `strength` of the image where a value is `high`, nothing where it is
+/// `low`, and a proportional share between. The image is grey `[height * width]` or RGB `[3 * height * width]`, the result RGB.
 ///
 /// # Panics
-/// When the image has not as many pixels, or three times as many, as there are values.
+/// If the image does not have as many bytes, or three times as many, as there are values.
 #[track_caller]
 pub fn overlay(image: &[u8], values: &[f32], low: f32, high: f32, strength: f64) -> Vec<u8> {
     let plane = values.len();

@@ -27,7 +27,7 @@ pub struct Panel {
     pub log_x: bool,
     /// Whether the vertical axis is logarithmic.
     pub log_y: bool,
-    /// The ends of the horizontal axis; `None` has room for everything.
+    /// The ends of the horizontal axis; `None` fits everything.
     pub x_range: Option<(f64, f64)>,
     /// The ends of the vertical axis.
     pub y_range: Option<(f64, f64)>,

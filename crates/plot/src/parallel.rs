@@ -1,4 +1,4 @@
-//! Parallel coordinates: what many settings have in common that did well.
+//! Parallel coordinates: what the best of many settings have in common.
 
 use image::RgbImage;
 
@@ -30,13 +30,13 @@ const BOTTOM: f64 = 410.0;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Parallel {
-    /// Written over it.
+    /// Written above the plot.
     pub title: String,
     /// From left to right; the last one colours the lines.
     pub dimensions: Vec<Dimension>,
 }
 
-/// What all trials have of one quantity.
+/// The values of one quantity in all trials.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dimension {
     pub name: String,
@@ -161,7 +161,7 @@ impl Parallel {
                 }
                 let (y, label) = (height(share), fit(&label, TICK_SIZE, 70.0));
                 canvas.rule((x - 4.0, y), (x, y), colors.axis);
-                // Lines run below the numbers.
+                // The background under the label keeps lines from crossing it.
                 let left = x - 9.0 - text_width(&label, TICK_SIZE);
                 canvas.filled((left - 2.0, y - 8.0), (x - 7.0, y + 8.0), colors.background);
                 canvas.text(&label, TICK_SIZE, colors.soft_ink, (x - 8.0, y), Anchor::Right);

@@ -17,8 +17,10 @@ pub(crate) const TITLE_SIZE: f64 = 22.0;
 const MAX_SIDE: usize = 1 << 16;
 const MAX_PIXELS: usize = 1 << 28;
 
+/// Checks that a picture is small enough to be drawn in memory.
+///
 /// # Errors
-/// [`Error::PictureSize`] for more than is drawn in memory.
+/// [`Error::PictureSize`] if it is not.
 pub(crate) fn check_size(width: usize, height: usize) -> Result<()> {
     if width > MAX_SIDE || height > MAX_SIDE || width.saturating_mul(height) > MAX_PIXELS {
         return Err(Error::PictureSize { width, height, side: MAX_SIDE, pixels: MAX_PIXELS });

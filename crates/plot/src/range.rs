@@ -1,4 +1,4 @@
-//! From where to where a panel's axes go, and what of a line lies between.
+//! The ranges of a panel's axes, and lines clipped to them.
 
 use crate::axes::TICK_SIZE;
 use crate::axis::Axis;
@@ -9,7 +9,7 @@ use crate::series::Curve;
 use crate::text::fit;
 use crate::ticks::Tick;
 
-/// The ranges of both axes: as asked for, or those of the fields, or with room for everything.
+/// The ranges of both axes: as given by the panel, else by the fields or the names, else with room for everything.
 pub(crate) fn ranges(panel: &Panel, curves: &[Curve]) -> (Axis, Axis) {
     let sane = |&(x, y): &(f64, f64)| {
         let fits = |value: f64, log: bool| value.abs() < 1e100 && (!log || value > 1e-100);

@@ -32,7 +32,7 @@ impl Points {
     /// Points coloured by a number each, from the lowest to the highest.
     ///
     /// # Panics
-    /// When there are not as many numbers as points.
+    /// If there are not as many numbers as points.
     #[track_caller]
     pub fn colored_by(mut self, values: &[f64]) -> Points {
         assert_eq!(values.len(), self.points.len(), "Points: one number for each");
@@ -49,7 +49,7 @@ impl Points {
         for (index, &point) in self.points.iter().enumerate() {
             let Some(at) = axes.place(point) else { continue };
             let own = values.get(index).map(|&value| line_color(share(value), canvas.theme()));
-            // The ring tells points apart that lie on each other.
+            // The ring separates overlapping points.
             canvas.disc(at, self.radius + 0.8, ring);
             canvas.disc(at, self.radius, own.unwrap_or(color));
         }

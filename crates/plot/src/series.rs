@@ -1,4 +1,4 @@
-//! What of a series is drawn: unbroken lines, thinned to what can be seen, smoothed where they are noise.
+//! How a series is drawn: as unbroken lines, thinned to what can be seen, and smoothed if noisy.
 
 use crate::curves::Series;
 
@@ -16,7 +16,7 @@ type Point = (f64, f64);
 /// A series ready to draw.
 pub(crate) struct Curve<'a> {
     name: &'a str,
-    /// The points that can be shown, split where one that cannot lies between.
+    /// The points that can be shown, split into runs at those that cannot.
     runs: Vec<Vec<Point>>,
     /// How many points each point of the running mean averages, if there is one.
     window: Option<usize>,
@@ -51,7 +51,7 @@ impl<'a> Curve<'a> {
         self.name
     }
 
-    /// What the legend says; nothing about a line without a name.
+    /// The text in the legend; `None` for a line without a name.
     pub fn legend(&self) -> Option<String> {
         let name = (!self.name.is_empty()).then(|| self.name.to_owned())?;
         Some(match self.window {
@@ -60,12 +60,12 @@ impl<'a> Curve<'a> {
         })
     }
 
-    /// The lines that go pale behind the others: noise around its running mean.
+    /// The lines drawn pale behind the others: noise around its running mean.
     pub fn pale(&self) -> impl Iterator<Item = Vec<Point>> + '_ {
         self.runs.iter().filter(|_| self.window.is_some()).map(|run| thin(run))
     }
 
-    /// The lines to read.
+    /// The lines drawn in full colour: running means of noise, and all other lines.
     pub fn bold(&self) -> impl Iterator<Item = Vec<Point>> + '_ {
         self.runs.iter().map(|run| match self.window {
             Some(window) => running_mean(run, window),
@@ -74,7 +74,7 @@ impl<'a> Curve<'a> {
         })
     }
 
-    /// Whether each point gets a mark, being one of few or alone.
+    /// Whether each point gets a mark, as there are few.
     pub fn has_marks(&self) -> bool {
         !self.exact && self.points().count() <= FEW
     }
@@ -87,19 +87,18 @@ fn is_noise(run: &[Point]) -> bool {
     run.len() > MANY && travel > NOISE * (high - low)
 }
 
-/// The mean of the `window` points around a point, of those that there are near the ends; for as many
-/// points as can be told apart.
+/// The mean of the `window` points around a point (fewer near the ends), for as many points as can be told apart.
 fn running_mean(run: &[Point], window: usize) -> Vec<Point> {
     let mean = |index: usize| {
         let around = &run[index.saturating_sub(window / 2)..(index + window / 2 + 1).min(run.len())];
-        // Summed afresh each time: what a running sum keeps of an exploded loss would drown the rest.
+        // Summed anew each time: after an exploded loss, the rounding errors of a running sum would drown the rest.
         (run[index].0, around.iter().map(|point| point.1).sum::<f64>() / around.len() as f64)
     };
     let stride = run.len().div_ceil(ENOUGH / 2);
     (0..run.len() - 1).step_by(stride).chain([run.len() - 1]).map(mean).collect()
 }
 
-/// The run itself, or of each stretch its lowest and highest point, so that no peak is lost.
+/// The run itself if it is short, else the lowest and highest point of each stretch, so that no peak is lost.
 fn thin(run: &[Point]) -> Vec<Point> {
     if run.len() <= ENOUGH {
         return run.to_vec();

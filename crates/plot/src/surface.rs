@@ -10,41 +10,41 @@ use crate::legend::Style;
 use crate::text::fit;
 use crate::theme::{Color, Theme};
 
-/// The samples of a field as heights, seen from above and aside without perspective.
+/// The samples of a field as heights, seen from above and from the side in parallel projection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Surface {
-    /// Written over it.
+    /// Written above the surface.
     pub title: String,
     pub x_label: String,
     pub y_label: String,
     pub z_label: String,
     /// The heights, from [`Field::sample`]; coloured by its map.
     pub field: Field,
-    /// Degrees around the vertical: 0 looks along the rising y, 90 against the rising x.
+    /// Degrees around the vertical: 0 looks against the rising x, 90 against the rising y.
     pub azimuth: f64,
     /// Degrees above the horizon.
     pub elevation: f64,
 }
 
-/// Heights over the side of the base.
+/// The height of the surface's box, as a share of the side of its base.
 const HEIGHT: f64 = 0.62;
 
 type Space = [f64; 3];
 
 impl Surface {
-    /// A surface seen from 60 degrees around and 30 above.
+    /// A surface seen at an azimuth of -60 and an elevation of 30 degrees.
     pub fn new(title: impl Into<String>, labels: [&str; 3], field: Field) -> Surface {
         let [x_label, y_label, z_label] = labels.map(str::to_owned);
         Surface { title: title.into(), x_label, y_label, z_label, field, azimuth: -60.0, elevation: 30.0 }
     }
 
-    /// The surface seen from elsewhere.
+    /// The surface seen from another direction.
     pub fn seen_from(mut self, azimuth: f64, elevation: f64) -> Surface {
         (self.azimuth, self.elevation) = (azimuth, elevation);
         self
     }
 
-    /// A point of the unit cube's base and height as right, up and towards the viewer.
+    /// A point of the unit cube as coordinates right, up and towards the viewer.
     fn turned(&self, [x, y, z]: Space) -> Space {
         let (sin, cos) = self.azimuth.to_radians().sin_cos();
         let (rise, flat) = self.elevation.to_radians().sin_cos();
@@ -54,7 +54,7 @@ impl Surface {
         [right, z * flat - near * rise, near * flat + z * rise]
     }
 
-    /// The pixel of a point of the unit cube, which fills the panel but for its labels.
+    /// The pixel of a point of the unit cube, which is scaled to fill the panel except for its labels.
     fn place(&self, point: Space) -> (f64, f64) {
         let corners = (0..8).map(|i| self.turned([0, 1, 2].map(|axis| f64::from(i >> axis & 1))));
         let span = |of: usize| {
@@ -172,7 +172,7 @@ impl Surface {
                     corner(row + 1, column),
                 ];
                 if corners.iter().flatten().all(|value| value.is_finite()) {
-                    // Heights hide nothing that is nearer on the base.
+                    // Sorted by the base alone: heights hide nothing that is nearer on it.
                     let near = corners.iter().map(|&[x, y, _]| self.turned([x, y, 0.0])[2]).sum();
                     patches.push((near, corners));
                 }
@@ -186,7 +186,7 @@ impl Surface {
             let clamped = corners.map(|[x, y, z]| self.place([x, y, z.clamp(0.0, 1.0)]));
             let color = Color(r, g, b);
             canvas.polygon(&clamped, color);
-            // Smooth edges side by side would let the ground shine through.
+            // The stroke covers the gaps between antialiased edges.
             let [a, b, c, d] = clamped;
             canvas.stroke(&[a, b, c, d, a], 1.2, Style { color, dashed: false });
         }

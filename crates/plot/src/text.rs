@@ -1,4 +1,4 @@
-//! Lines of text in the bundled font: their width, their outlines, and what of them fits where.
+//! Lines of text in the bundled font: their widths and outlines, and texts cut or wrapped to a width.
 
 use std::sync::LazyLock;
 

@@ -32,7 +32,7 @@ pub(crate) struct Colors {
     pub neutral: Color,
 }
 
-/// Lines in Okabe and Ito's colours, which colour-blind readers can tell apart, without the yellow that white swallows.
+/// Lines in Okabe and Ito's colours, which colour-blind readers can tell apart, without the yellow, which is hard to see on white.
 const LIGHT: Colors = Colors {
     background: Color(255, 255, 255),
     ink: Color(34, 34, 34),
@@ -54,7 +54,7 @@ const LIGHT: Colors = Colors {
     neutral: Color(205, 205, 205),
 };
 
-/// The same hues, lighter; the yellow instead of the blue that black swallows.
+/// The same hues, lighter; with the yellow instead of the blue, which is hard to see on black.
 const DARK: Colors = Colors {
     background: Color(22, 24, 28),
     ink: Color(238, 238, 238),

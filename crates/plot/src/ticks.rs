@@ -29,8 +29,8 @@ pub(crate) fn linear(low: f64, high: f64, most: usize, whole: bool) -> Vec<Tick>
     values.into_iter().map(|value| Tick { value, label: number(value, largest, exponent) }).collect()
 }
 
-/// Powers of ten between 10^`low` and 10^`high`, with 2 and 5 between them where there are few; at most
-/// `most` labels. The values are the logarithms.
+/// Ticks between 10^`low` and 10^`high`, whose values are logarithms: powers of ten with at most `most` labels, and their
+/// multiples if the powers are few.
 pub(crate) fn logarithmic(low: f64, high: f64, most: usize) -> Vec<Tick> {
     let inside = |value: f64| (low - SLACK..=high + SLACK).contains(&value);
     let exponents = low.floor() as i32..=high.ceil() as i32;
@@ -63,7 +63,7 @@ pub(crate) fn logarithmic(low: f64, high: f64, most: usize) -> Vec<Tick> {
         .collect()
 }
 
-/// Part of a decade holds too few round multiples: even steps, placed logarithmically.
+/// Even steps, placed logarithmically, since a part of a decade holds too few round multiples.
 fn within_a_decade(low: f64, high: f64, most: usize) -> Vec<Tick> {
     let ticks = linear(10_f64.powf(low), 10_f64.powf(high), most, false);
     let logarithm = |tick: Tick| Tick { value: tick.value.log10(), ..tick };
@@ -73,12 +73,12 @@ fn within_a_decade(low: f64, high: f64, most: usize) -> Vec<Tick> {
 /// Part of a step by which a rounded tick may miss the range.
 const SLACK: f64 = 1e-9;
 
-/// `value * 10^exponent`; dividing by a positive power keeps 0.1 what it is.
+/// `value * 10^exponent`; dividing by a positive power rounds decimals such as 0.1 correctly.
 fn scaled(value: f64, exponent: i32) -> f64 {
     if exponent < 0 { value / 10_f64.powi(-exponent) } else { value * 10_f64.powi(exponent) }
 }
 
-/// A number of a scale whose largest is `largest` and whose steps are multiples of 10^`exponent`.
+/// The label of a number on a scale whose largest is `largest` and whose steps are multiples of 10^`exponent`.
 fn number(value: f64, largest: f64, exponent: i32) -> String {
     let digits = |unit: i32| (unit - exponent).max(0) as usize;
     let size = largest.log10().floor() as i32;

@@ -22,7 +22,7 @@ pub struct Tiles {
 }
 
 impl Tiles {
-    /// No images yet, of this size.
+    /// An empty set of images of this size.
     pub fn new(height: usize, width: usize) -> Tiles {
         Tiles { height, width, images: Vec::new() }
     }

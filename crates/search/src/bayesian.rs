@@ -1,4 +1,4 @@
-//! Bayesian search: a Gaussian process of the objective, and the trial that promises to improve most on the best.
+//! Bayesian search: a Gaussian process of the objective, and the trial with the largest expected improvement.
 
 use data::Draws;
 use train::Goal;
@@ -17,9 +17,9 @@ pub(super) fn initial(space: &Space) -> usize {
 
 /// Values for the next trial, or `None` if it has to wait for another.
 ///
-/// So that trials do not depend on which of those that run at once ends first, only the results of all but the last `parallel - 1` count. The
-/// others are believed to give what the process expects of them, which keeps the next one away (Ginsbourger, Le Riche and Carraro 2010). Failed trials
-/// count as the worst objective seen.
+/// Only the results of all but the last `parallel - 1` trials are used, so that trials do not depend on which of those running at
+/// once ends first. The others are assumed to have the objectives that the process predicts, which keeps the next trial away from
+/// them (Ginsbourger, Le Riche and Carraro 2010). Failed trials count as the worst objective seen.
 pub(super) fn propose(
     space: &Space,
     seed: u64,
@@ -31,7 +31,7 @@ pub(super) fn propose(
     if !known.iter().all(Trial::ended) {
         return None;
     }
-    // Those of epoch 0 are for random trials.
+    // The draws of epoch 0 are for random trials.
     let mut draws = Draws::new(seed, 1, trials.len() as u32);
     let ranked = ranked(goal, known);
     let Some(worst) = ranked.last().and_then(|t| t.objective()) else {
@@ -54,12 +54,12 @@ pub(super) fn propose(
     Some(most_promising(space, &process, best, &tried, &promising, &mut draws))
 }
 
-/// With mean 0 and variance 1.
+/// The values scaled to mean 0 and variance 1.
 fn standardised(mut y: Vec<f64>) -> Vec<f64> {
     let n = y.len() as f64;
     let mean = y.iter().sum::<f64>() / n;
     let deviation = (y.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / n).sqrt();
-    // All equal, or beyond f64: nothing is known of where it is better.
+    // All equal, or beyond f64: there is no deviation to scale by.
     let scale = if deviation > 0.0 && deviation.is_finite() { deviation } else { 1.0 };
     y.iter_mut().for_each(|y| *y = if mean.is_finite() { (*y - mean) / scale } else { 0.0 });
     y

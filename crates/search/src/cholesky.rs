@@ -7,7 +7,7 @@ pub(super) struct Cholesky {
 }
 
 impl Cholesky {
-    /// Factorises `a`, `[n, n]`, of which the lower triangle is read. `None` if it is not positive definite.
+    /// Factorises `a`, `[n, n]`, reading its lower triangle only. `None` if it is not positive definite.
     pub fn new(n: usize, mut a: Vec<f64>) -> Option<Cholesky> {
         for i in 0..n {
             for j in 0..=i {

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use crate::{Space, Value, Values};
 
-/// Names in templates that are no hyper-parameters.
+/// Reserved names in templates.
 const DIR: &str = "dir";
 const TRIAL: &str = "trial";
 const CONFIG: &str = "config";
 
-/// What is wrong with a template, if anything. `names` are those of values and of the budget.
+/// What is wrong with a template, if anything. `budget` is the name of the budget's argument.
 pub(super) fn fault(
     template: &[String],
     space: &Space,
@@ -78,7 +78,7 @@ fn placeholders(part: &str) -> impl Iterator<Item = &str> {
         .filter(|n| super::space::is_name(n))
 }
 
-/// The configuration file of a trial: `base`, in TOML, with values put at their names, in which dots lead into tables.
+/// The configuration file of a trial: `base`, in TOML, with each value set at its name; dots in names lead into tables.
 ///
 /// # Errors
 /// What is wrong with the base.

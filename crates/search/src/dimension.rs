@@ -17,15 +17,15 @@ use crate::Value;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dimension {
-    /// Real numbers between the bounds, each as likely.
+    /// Real numbers, uniform between the bounds.
     Uniform(f64, f64),
     /// Positive real numbers whose logarithm is uniform.
     LogUniform(f64, f64),
-    /// Whole numbers, each as likely.
+    /// Whole numbers, all equally likely.
     Integer(i64, i64),
-    /// Positive whole numbers, by a uniform logarithm.
+    /// Positive whole numbers whose logarithm is about uniform.
     LogInteger(i64, i64),
-    /// One of a list, each as likely.
+    /// One of a list, all equally likely.
     Choice(Vec<Value>),
 }
 
@@ -92,8 +92,8 @@ impl Dimension {
         }
     }
 
-    /// Where a value lies in the unit interval, or `None` if it is not of the dimension. The middle, for whole numbers and
-    /// options, which fill a part of it.
+    /// Where a value lies in the unit interval, or `None` if it is not of the dimension. A whole number or an option fills a part
+    /// of the interval, and lies inside of this part.
     pub fn position(&self, value: &Value) -> Option<f64> {
         let inside = |u: f64| (0.0..=1.0).contains(&u).then_some(u);
         let log = |x: f64, low: f64, high: f64| inside((x / low).ln() / (high / low).ln());
@@ -114,7 +114,7 @@ impl Dimension {
         }
     }
 
-    /// Coordinates of the value for a Gaussian process: its position, or for options one coordinate each, 1 for the chosen.
+    /// Coordinates of the value for a Gaussian process: its position, or a one-hot vector for an option.
     pub(super) fn encode(&self, value: &Value) -> Vec<f64> {
         match self {
             Dimension::Choice(options) => options.iter().map(|x| f64::from(x == value)).collect(),
@@ -150,7 +150,7 @@ impl Dimension {
     }
 }
 
-/// The bounds themselves at the ends: their logarithms are rounded.
+/// Interpolates between logarithms, but gives the exact bounds at the ends, where logarithms are rounded.
 fn between_logs(u: f64, low: f64, high: f64) -> f64 {
     match u {
         0.0 => low,

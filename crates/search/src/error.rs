@@ -26,7 +26,7 @@ pub enum Error {
     #[error("study: {reason}")]
     Study { reason: String },
 
-    /// A study cannot go on with a journal.
+    /// A study cannot continue with a journal.
     #[error("cannot go on with the journal {}, line {line}: {reason}", path.display())]
     Journal { path: PathBuf, line: usize, reason: String },
 }

@@ -1,10 +1,10 @@
-//! Where a trial promises the most: expected improvement (Jones, Schonlau and Welch 1998) over candidates of a space.
+//! The most promising values: expected improvement (Jones, Schonlau and Welch 1998) over candidates of a space.
 
 use data::Draws;
 
 use crate::{Dimension, GaussianProcess, Space, Values};
 
-/// The logarithm of `E[max(best - f, 0)]` for a normal `f`: improvements far out of reach still differ in it.
+/// The logarithm of `E[max(best - f, 0)]` for a normal `f`: it also tells improvements apart that underflow without it.
 ///
 /// ```
 /// use search::log_expected_improvement;
@@ -32,11 +32,11 @@ pub fn log_expected_improvement(mean: f64, deviation: f64, best: f64) -> f64 {
 /// Candidates drawn from the whole space, and around each of the best trials.
 const EVERYWHERE: usize = 1000;
 const AROUND: usize = 100;
-/// Candidates that are moved uphill in the end.
+/// The best candidates, which are refined by [`climb`].
 const CLIMBERS: usize = 4;
 
-/// The values not in `tried` with the largest expected improvement on `best`. `promising` are values to look around. Where
-/// everything that is met was tried, it may be tried again.
+/// The values not in `tried` with the largest expected improvement on `best`, also searched around `promising`. If all candidates
+/// were tried, the best of them is tried again.
 pub(super) fn most_promising(
     space: &Space,
     process: &GaussianProcess,
@@ -48,7 +48,7 @@ pub(super) fn most_promising(
     let noise = process.kernel().noise;
     let gain = |values: &Values| {
         let (mean, deviation) = process.predict(&space.encode(values));
-        // What another look at a known place is worth beside its noise (Huang et al. 2006, augmented expected improvement).
+        // The worth of measuring again at a known place, given the noise (Huang et al. 2006, augmented expected improvement).
         let fresh = 1.0 - (noise / (deviation * deviation + noise)).sqrt();
         log_expected_improvement(mean, deviation, best) + fresh.ln()
     };

@@ -27,7 +27,7 @@ impl Matern {
     }
 }
 
-/// The posterior of a function of points `[n, columns]` with mean 0 before it was observed.
+/// The posterior of a function of points `[n, columns]` whose prior has mean 0.
 ///
 /// ```
 /// use search::{GaussianProcess, Matern};
@@ -66,9 +66,9 @@ impl GaussianProcess {
         Some(GaussianProcess { x, y, groups, kernel, factor, alpha })
     }
 
-    /// The posterior with the kernel of the largest marginal likelihood that is found from a few starts, by resilient propagation
-    /// (Riedmiller and Braun 1993) over the parameters' logarithms. `y` should have mean 0 and variance 1, points lie in the unit
-    /// cube. Time grows with the cube of the number of points.
+    /// The posterior with the kernel of the largest marginal likelihood found from a few starts, by resilient propagation
+    /// (Riedmiller and Braun 1993) over the parameters' logarithms. `y` should have mean 0 and variance 1, and points lie in the
+    /// unit cube. Time grows with the cube of the number of points.
     pub fn fit(x: &[Vec<f64>], y: &[f64], groups: &[usize]) -> GaussianProcess {
         let lengths = groups.iter().max().map_or(0, |&g| g + 1);
         let climbed = STARTS.map(|length| {
@@ -144,7 +144,7 @@ const VARIANCE: (f64, f64) = (0.05, 50.0);
 const LENGTH: (f64, f64) = (0.02, 50.0);
 const NOISE: (f64, f64) = (1e-8, 1.0);
 
-/// Goes uphill from logarithms of the kernel's parameters; the best posterior on the way and its likelihood.
+/// Maximises the likelihood from logarithms of the kernel's parameters; returns the best posterior met, and its log-likelihood.
 fn climb(x: &[Vec<f64>], y: &[f64], groups: &[usize], start: Vec<f64>) -> Option<(GaussianProcess, f64)> {
     let count = start.len();
     let bounds = |i: usize| {
@@ -181,7 +181,7 @@ fn climb(x: &[Vec<f64>], y: &[f64], groups: &[usize], start: Vec<f64>) -> Option
                 1.0
             };
             steps[i] = f64::clamp(steps[i] * factor, 1e-6, 1.0);
-            // After a turn, the sign is forgotten once, so that the next step is not shortened again.
+            // After a change of sign, the gradient is ignored once, so that the next step is not shortened again.
             before[i] = if turn < 0.0 { 0.0 } else { gradient[i] };
             let (low, high) = bounds(i);
             at[i] = (at[i] + steps[i] * before[i].signum() * f64::from(before[i] != 0.0)).clamp(low, high);

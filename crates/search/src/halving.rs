@@ -7,17 +7,17 @@ use crate::space::is_name;
 use crate::trial::ranked;
 use crate::{Next, Space, Trial, Values};
 
-/// The budgets of trials: `max`, and smaller ones by ever another `factor` down to `min`, in whole numbers.
+/// The budgets of trials, in whole numbers: `max`, divided by ever higher powers of `factor` down to `min`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {
-    /// What is spent, such as `epochs`: the name of the argument that tells the program.
+    /// The name of the argument that passes the budget to the program, such as `epochs`.
     pub name: String,
-    /// The smallest budget that says anything of the values.
+    /// The smallest budget whose results are meaningful.
     pub min: i64,
     /// The budget of the last trials.
     pub max: i64,
-    /// One trial in this many is promoted, to as many times the budget.
+    /// One trial in this many is promoted, with this many times the budget.
     #[serde(default = "three")]
     pub factor: i64,
 }
@@ -26,10 +26,10 @@ fn three() -> i64 {
     3
 }
 
-/// Budget with numbers of trials, the smallest budget first.
+/// Budgets with their numbers of trials, the smallest budget first.
 pub(super) type Bracket = Vec<(i64, usize)>;
 
-/// Most trials of a bracket.
+/// The largest ratio of `max` to `min`, which bounds the trials of Hyperband's brackets.
 const MOST: usize = 1_000_000;
 
 impl Budget {
@@ -85,8 +85,8 @@ impl Budget {
     }
 }
 
-/// The next trial of brackets that are run one after another. A rung waits for the one below: who is promoted must not depend on which trial
-/// ends first.
+/// The next trial of brackets that are run one after another. A rung waits for the one below: promotion must not depend on which
+/// trial ends first.
 pub(super) fn next(
     brackets: &[Bracket],
     goal: Goal,

@@ -1,4 +1,4 @@
-//! What happened in a study, an event a line, so that an interrupted one goes on.
+//! The journal of a study, an event a line, from which an interrupted study continues.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -10,7 +10,7 @@ use train::Goal;
 use crate::{Error, Result};
 use crate::{Outcome, Space, Strategy, Trial};
 
-/// What trials depend on: a journal is gone on with by a study that has the same.
+/// What trials depend on: a study continues a journal only if these agree.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Identity {
     pub search: Space,
@@ -21,7 +21,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// What a study has that the recorded one has not, if anything.
+    /// How a study differs from the recorded one, if it does.
     fn difference(&self, recorded: &Identity) -> Option<String> {
         let differ = |what: &str, ours: String, theirs: String| {
             (ours != theirs).then(|| format!("it is of another {what}, {theirs} and not {ours}"))
@@ -53,18 +53,18 @@ const VERSION: u32 = 1;
 /// The largest journal that is read, in bytes: about a million trials.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// A journal that is open for more, by this process alone.
+/// A journal that is open for appending, locked by this process.
 pub(super) struct Journal {
     file: File,
     path: PathBuf,
 }
 
 impl Journal {
-    /// Opens the journal of a study, or begins it; with the trials so far.
+    /// Opens or creates the journal of a study; also returns the trials so far.
     ///
     /// # Errors
-    /// [`Error::Write`], or [`Error::Journal`] when it is of another study, is written by another process, or a line but the last
-    /// makes no sense.
+    /// [`Error::Write`], or [`Error::Journal`] if it belongs to another study, is in use by another process, or a complete line
+    /// is invalid.
     pub fn open(path: &Path, identity: &Identity) -> Result<(Journal, Vec<Trial>)> {
         let refused = |source| Error::Write { path: path.into(), source };
         let mut file = OpenOptions::new()
@@ -81,7 +81,7 @@ impl Journal {
             TryLockError::Error(source) => refused(source),
         })?;
         let text = whole_lines(&mut file, path)?;
-        // What was cut off did not happen.
+        // Discards an incomplete last line.
         file.set_len(text.len() as u64).map_err(refused)?;
         file.seek(SeekFrom::End(0)).map_err(refused)?;
         let mut journal = Journal { file, path: path.into() };
@@ -100,7 +100,7 @@ impl Journal {
         Ok((journal, trials))
     }
 
-    /// The study of a journal and its trials, without going on.
+    /// The study of a journal and its trials, read without locking it.
     ///
     /// # Errors
     /// [`Error::Journal`]
@@ -117,7 +117,7 @@ impl Journal {
         self.append(&Event::Ended { number, outcome: outcome.clone() })
     }
 
-    /// One line, on the disk when this returns.
+    /// Appends one line, which is on the disk when this returns.
     fn append(&mut self, event: &Event) -> Result<()> {
         let line = json(event) + "\n";
         let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
@@ -125,7 +125,7 @@ impl Journal {
     }
 }
 
-/// Not by closing the file alone: a program that another thread is about to start has it open for a moment, too.
+/// Unlocks explicitly: closing is not enough while a program that another thread is about to start has the file open, too.
 impl Drop for Journal {
     fn drop(&mut self) {
         let _ = self.file.unlock();
@@ -140,7 +140,7 @@ fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("names and finite numbers")
 }
 
-/// All lines that end.
+/// All complete lines.
 fn whole_lines(file: &mut File, path: &Path) -> Result<String> {
     let mut bytes = Vec::new();
     let length = file.metadata().map_err(|e| fault(path, 0, e.to_string()))?.len();
@@ -188,7 +188,7 @@ fn parse(text: &str, path: &Path) -> Result<(Identity, Vec<Trial>)> {
     Ok((identity, trials))
 }
 
-/// Makes the file's name last, too, where directories can be synced.
+/// Makes the file's name durable, too, if directories can be synced.
 fn sync_directory(path: &Path) {
     let _ = path.parent().and_then(|parent| File::open(parent).ok()).map(|directory| directory.sync_all());
 }

@@ -1,9 +1,9 @@
 //! Hyper-parameter search: which values make a program's objective best.
 //!
-//! A [`Study`] runs a program again and again with values of a [`Space`], chosen by a [`Strategy`], several at once if wanted, and keeps
-//! what happened in a journal, so that an interrupted study goes on where it was. A program takes values as arguments or from a
-//! configuration file, and prints its objective in a JSON object on a line of its own. A [`Strategy`] can also be asked directly,
-//! by programs that run trials in their own way.
+//! A [`Study`] runs a program again and again with values of a [`Space`], chosen by a [`Strategy`], optionally several at once,
+//! and records what happened in a journal, so that an interrupted study continues where it was. A program takes values as
+//! arguments or from a configuration file, and prints its objective in a JSON object on a line of its own. A [`Strategy`] can
+//! also be used directly, by programs that run trials in their own way.
 //!
 //! ```no_run
 //! use std::path::Path;

@@ -6,13 +6,13 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-/// Bytes of the end of standard output in which the objective is looked for.
+/// Bytes of the end of standard output that are searched for the objective.
 const OBJECTIVE_WITHIN: u64 = 1 << 20;
 
 /// Bytes of the end of standard error that are kept with a failure.
 const TAIL: u64 = 2000;
 
-/// The number called `key` in the last line of a file that is a JSON object; dots in the key lead into objects.
+/// The number called `key` in the last JSON object on a line of its own in a file; dots in the key lead into objects.
 ///
 /// # Errors
 /// Why there is none.

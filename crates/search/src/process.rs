@@ -1,4 +1,4 @@
-//! Running the program of a trial, with an end to it.
+//! Running the program of a trial, and ending it.
 
 use std::fs::File;
 use std::path::Path;
@@ -17,14 +17,14 @@ pub(super) enum End {
 /// How often a running program is looked at.
 const GLANCE: Duration = Duration::from_millis(20);
 
-/// What a program that is asked to end has to do so, before it is killed.
+/// The time that a program has to end after it is asked to, before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Runs a program with its output in the given files, until it ends, `timeout` has passed or `stop` says so. What it has started
-/// itself ends with it, on Unix.
+/// Runs a program with its output in the given files, until it ends, `timeout` has passed or `stop` returns true. On Unix, its
+/// child processes end with it.
 ///
 /// # Errors
-/// When the program can't be started, or the files can't be written.
+/// If the program can't be started, or the files can't be written.
 pub(super) fn run(
     command: &[String],
     stdout: &Path,
@@ -71,8 +71,8 @@ mod group {
 
     use rustix::process::{Pid, Signal, kill_process_group};
 
-    /// A group of its own: Ctrl-C on the terminal reaches the study alone, which decides. It does not outlive a study that is killed,
-    /// on Linux.
+    /// Gives the program a group of its own: Ctrl-C on the terminal reaches the study alone, which decides. On Linux, the program
+    /// does not outlive a study that is killed.
     pub fn apart(program: &mut Command) {
         program.process_group(0);
         #[cfg(target_os = "linux")]
@@ -95,7 +95,7 @@ mod group {
         signal(child, Signal::KILL);
     }
 
-    /// The group is gone when that fails.
+    /// Signals the group; an error means that the group is gone.
     fn signal(child: &Child, signal: Signal) {
         if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
             let _ = kill_process_group(group, signal);

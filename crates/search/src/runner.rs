@@ -13,10 +13,10 @@ use crate::process::{self, End};
 use crate::{Error, Result};
 use crate::{Next, Outcome, Study, Trial, Value, command, output};
 
-/// How often a stop is noticed.
+/// How often a requested stop is checked for.
 const GLANCE: Duration = Duration::from_millis(50);
 
-/// What came of a trial; `None` when it was stopped.
+/// A trial's number and outcome; `None` if it was stopped.
 type Ended = (usize, Result<Option<Outcome>>);
 
 /// A study under way.
@@ -74,7 +74,7 @@ impl<'a> Runner<'a> {
         self.trials
     }
 
-    /// The next trial, in the journal; `None` when there is none for now.
+    /// The next trial, recorded in the journal; `None` if there is none for now.
     fn next(&mut self) -> Result<Option<Trial>> {
         if let Some(number) = self.unfinished.pop() {
             return Ok(Some(self.trials[number].clone()));
@@ -115,7 +115,7 @@ impl<'a> Runner<'a> {
         });
     }
 
-    /// Takes note of a trial that ended; whether one did within a moment.
+    /// Records a trial that ended; returns whether one did within [`GLANCE`].
     fn receive(&mut self, from: &Receiver<Ended>, ended: &mut impl FnMut(&Trial)) -> Result<bool> {
         let (number, outcome) = match from.recv_timeout(GLANCE) {
             Ok(ended) => ended,

@@ -31,8 +31,8 @@ impl Space {
     /// A space of the given hyper-parameters.
     ///
     /// # Errors
-    /// [`Error::Space`] when there is none, a name is given twice or is more than ASCII letters, digits and `_-.`, or bounds make
-    /// no sense.
+    /// [`Error::Space`] if there are none, a name is given twice, has other characters than ASCII letters, digits and `_-.` or
+    /// begins with `-`, or bounds make no sense.
     pub fn new<N: Into<String>>(dimensions: impl IntoIterator<Item = (N, Dimension)>) -> Result<Space> {
         let mut named = BTreeMap::new();
         for (name, dimension) in dimensions {
@@ -67,12 +67,12 @@ impl Space {
         self.0.iter().zip(point).map(|((name, dimension), &u)| (name.clone(), dimension.at(u))).collect()
     }
 
-    /// The point of the unit cube that [`at`](Self::at) makes the values of.
+    /// The point of the unit cube at which [`at`](Self::at) gives the values.
     pub(super) fn point(&self, values: &Values) -> Vec<f64> {
         self.0.iter().map(|(name, d)| d.position(&values[name]).expect("values of the space")).collect()
     }
 
-    /// Coordinates for a Gaussian process, options one by one.
+    /// Coordinates for a Gaussian process, with options one-hot.
     pub(super) fn encode(&self, values: &Values) -> Vec<f64> {
         self.0.iter().flat_map(|(name, dimension)| dimension.encode(&values[name])).collect()
     }

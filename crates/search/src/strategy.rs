@@ -39,8 +39,8 @@ pub enum Next {
 impl Strategy {
     /// The next trial after `trials`, of which some may not have ended; their numbers count from 0.
     ///
-    /// It depends on nothing but the arguments, and not on the order in which trials that run at once (at most `parallel`) end: a
-    /// study that was interrupted goes on as if it had not been.
+    /// The result depends on the arguments alone, and not on the order in which trials that run at once (at most `parallel`) end,
+    /// so that an interrupted study continues as if it had not been interrupted.
     ///
     /// ```
     /// use train::Goal;
@@ -97,7 +97,7 @@ impl Strategy {
         fault.map_or(Ok(()), |reason| Err(Error::Strategy { reason }))
     }
 
-    /// Trials that it starts in all, if none fails.
+    /// The number of trials in all, if none fails.
     pub fn total(&self, space: &Space) -> usize {
         match self {
             Strategy::Grid { points } => grid::size(space, *points).unwrap_or(usize::MAX),
@@ -117,8 +117,8 @@ impl Strategy {
         }
     }
 
-    /// Whether a study that began with `other` can go on with this: all the same, but for more or fewer trials where those that
-    /// were made would be the same.
+    /// Whether a study that began with `other` can continue with this strategy: both are equal, or differ in the number of trials
+    /// only, if that does not change those already made.
     pub(super) fn continues(&self, other: &Strategy) -> bool {
         match (self, other) {
             (Strategy::Random { .. }, Strategy::Random { .. }) => true,

@@ -16,9 +16,10 @@ use crate::{Results, Space, Strategy, Trial, command};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Study {
-    /// The program and its arguments. `{lr}` stands for the value of `lr`, `{dir}` for a directory of the trial, which a promoted trial shares with
-    /// the one that it was promoted from (for checkpoints), `{trial}` for its number, and `{config}` for the path of its configuration file.
-    /// Values that are not named follow as `--name value`, or go into the configuration file if there is one.
+    /// The program and its arguments. `{lr}` stands for the value of `lr`, `{trial}` for the trial's number, `{config}` for the
+    /// path of its configuration file, and `{dir}` for a directory of the trial, which a promoted trial shares with the one that
+    /// it was promoted from (for checkpoints). Values that are not named follow as `--name value`, or go into the configuration
+    /// file if there is one.
     pub command: Vec<String>,
     /// A TOML file that trials' configuration files start from; a value called `optimizer.lr` goes into the table `optimizer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,7 +35,7 @@ pub struct Study {
     /// Programs that run at once.
     #[serde(default = "one")]
     pub parallel: NonZeroUsize,
-    /// Seconds after which a trial has failed.
+    /// Seconds after which a trial counts as failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_s: Option<f64>,
     /// What is searched.
@@ -53,11 +54,11 @@ fn one() -> NonZeroUsize {
 const JOURNAL: &str = "journal.jsonl";
 
 impl Study {
-    /// Runs the trials that the journal in `directory` does not have yet, and says of each that it ended.
+    /// Runs the trials that the journal in `directory` does not have yet, and calls `ended` after each.
     ///
-    /// A trial that fails or takes too long is recorded as failed. When `stop` is requested, running programs are asked to end, killed
-    /// after five seconds, and run again when the study is gone on with. Standard output and error of a trial are kept in
-    /// `trials/<number>`, what it keeps for itself (`{dir}`) in `work` there, and the results in `results.json`.
+    /// A trial that fails or takes too long is recorded as failed. When `stop` is requested, running programs are asked to end,
+    /// killed after five seconds, and run again when the study continues. Standard output and error of a trial are kept in
+    /// `trials/<number>`, its own files (`{dir}`) in `work` there, and the results in `results.json`.
     ///
     /// # Errors
     /// [`Error::Study`], [`Error::Strategy`], [`Error::Journal`], or [`Error::Write`].

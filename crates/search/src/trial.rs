@@ -5,7 +5,7 @@ use train::Goal;
 
 use crate::Values;
 
-/// Values that were tried, with how much of a budget, and what came of it.
+/// Values that were tried, with their budget and outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trial {
@@ -61,7 +61,7 @@ pub(super) fn loss(goal: Goal, objective: f64) -> f64 {
     }
 }
 
-/// The trials that ended well, the best first, and of equals the first.
+/// The trials that ended well, the best first; equal ones keep their order.
 pub(super) fn ranked<'a>(goal: Goal, trials: impl IntoIterator<Item = &'a Trial>) -> Vec<&'a Trial> {
     let scored = trials.into_iter().filter_map(|trial| Some((loss(goal, trial.objective()?), trial)));
     let mut scored: Vec<(f64, &Trial)> = scored.collect();

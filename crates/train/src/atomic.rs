@@ -1,10 +1,10 @@
-//! Files that are there whole, or as they were before.
+//! Atomic file writes: a file has its old content or all of its new one.
 
 use std::path::Path;
 
 use crate::{Error, Result};
 
-/// Writes a file through a temporary one beside it.
+/// Writes a file by renaming a temporary one in the same directory.
 ///
 /// # Errors
 /// [`Error::Write`]

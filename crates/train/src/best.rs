@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
-    /// Larger ones, as of an accuracy.
+    /// Larger values, as for an accuracy.
     Max,
-    /// Smaller ones, as of a loss.
+    /// Smaller values, as for a loss.
     Min,
 }
 
@@ -25,7 +25,7 @@ pub struct Best {
     goal: Goal,
     /// By how much a value must be better.
     pub min_delta: f64,
-    /// `None` before the first one.
+    /// The best value; `None` before the first one.
     pub value: Option<f64>,
 }
 
@@ -35,7 +35,7 @@ impl Best {
         Best { goal, min_delta: 0.0, value: None }
     }
 
-    /// Takes a value; whether it is the best so far. NaN never is.
+    /// Takes a value, and returns whether it is the best so far. NaN never is.
     pub fn improve(&mut self, value: f64) -> bool {
         let better = match (self.value, self.goal) {
             _ if value.is_nan() => false,

@@ -1,18 +1,18 @@
-//! Parts of a program that a [`Trainer`](crate::Trainer) tells what happens.
+//! Callbacks that a [`Trainer`](crate::Trainer) calls as a run proceeds.
 
 use crate::{Error, History, Result};
 
-/// Where a run is.
+/// How far a run is.
 pub struct Moment<'a> {
-    /// Everything measured so far. The last steps may be missing while the device works on them.
+    /// Everything measured so far. The last steps may be missing while the device still computes them.
     pub history: &'a History,
     /// Optimizer steps done.
     pub steps: usize,
     /// Optimizer steps of the whole run.
     pub total: usize,
-    /// Optimizer steps of an epoch.
+    /// Optimizer steps per epoch.
     pub per_epoch: usize,
-    /// Steps done before this process went on with the run.
+    /// Steps done before this process resumed the run.
     pub first: usize,
     /// Seconds since this process began to train.
     pub seconds: f64,
@@ -22,13 +22,13 @@ pub struct Moment<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Flow {
     Continue,
-    /// Stop, for a reason that is told to the user.
+    /// Stop, for a reason that is shown to the user.
     Stop(String),
 }
 
-/// What a callback may do; all of it is optional.
+/// Hooks into a training run; all of them are optional.
 pub trait Callback {
-    /// A run begins or goes on.
+    /// A run begins or is resumed.
     fn on_start(&mut self, moment: &Moment) -> Result<()> {
         let _ = moment;
         Ok(())
@@ -40,25 +40,25 @@ pub trait Callback {
         Ok(Flow::Continue)
     }
 
-    /// New figures are in the history. A run that goes on tells those of before once more with [`replay`](Callback::replay).
+    /// New figures are in the history. A resumed run repeats the earlier ones through [`replay`](Callback::replay).
     fn on_evaluation(&mut self, moment: &Moment, figures: &[(&str, f64)]) -> Result<Flow> {
         let _ = (moment, figures);
         Ok(Flow::Continue)
     }
 
-    /// Figures that were measured before this process went on with the run, in their order.
+    /// Figures that were measured before this process resumed the run, in order.
     fn replay(&mut self, steps: usize, figures: &[(&str, f64)]) {
         let _ = (steps, figures);
     }
 
-    /// Training is over, for now or for good; `reason` says why.
+    /// Training ended, early or complete; `reason` says why.
     fn on_end(&mut self, moment: &Moment, reason: &str) -> Result<()> {
         let _ = (moment, reason);
         Ok(())
     }
 }
 
-/// The figure of a name.
+/// The figure called `name`.
 ///
 /// # Errors
 /// [`Error::NoFigure`] when there is none.

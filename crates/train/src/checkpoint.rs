@@ -1,4 +1,4 @@
-//! Checkpoints: all it takes to go on with a run, bit for bit.
+//! Checkpoints: everything that is needed to resume a run bit for bit.
 
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// What a file is called, before and after the number of steps.
+/// A file's name before and after the number of steps.
 const NAME: (&str, &str) = ("step-", ".safetensors");
 
-/// The present layout of [`Note`].
+/// The current version of [`Note`].
 const VERSION: u32 = 1;
 
 const OPTIMIZER: &str = "optimizer.";
@@ -27,7 +27,7 @@ pub struct Parts<'a> {
     pub scaler: Option<&'a mut LossScaler>,
 }
 
-/// What a checkpoint says beside its tensors.
+/// What a checkpoint stores in addition to its tensors.
 #[derive(Debug, Serialize, Deserialize)]
 struct Note {
     version: u32,
@@ -35,13 +35,13 @@ struct Note {
     /// State of the parameters' [`Generator`].
     generator: (u64, u64),
     average_updates: usize,
-    /// Batches an epoch: the position in the data follows from it and the steps.
+    /// Batches per epoch; with the steps it gives the position in the data.
     batches: usize,
 }
 
-/// Checkpoints of a run in a directory: safetensors files with a checksum, the model's weights under their own names, so that a
-/// checkpoint can be [loaded](Params::load) as weights, too. They are written by a thread of its own, each to a temporary file that is
-/// flushed to the disk and then renamed; the newest ones are kept.
+/// Checkpoints of a run in a directory: safetensors files with a checksum. The model's weights have their own names, so that a
+/// checkpoint can also be [loaded](Params::load) as weights. A background thread writes each checkpoint to a temporary file, flushes
+/// it to the disk and renames it; only the newest ones are kept.
 ///
 /// ```
 /// use autograd::Device;
@@ -73,14 +73,14 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Checkpoints in a directory, which is made if it is not there. Two of them are kept.
+    /// Checkpoints in a directory, which is created if missing. The newest two are kept.
     ///
     /// # Errors
     /// [`Error::Output`] when the directory can't be made or written.
     pub fn new(directory: impl Into<PathBuf>) -> Result<Checkpoints> {
         let directory = directory.into();
         crate::prepare_output(&directory)?;
-        // What a process that was killed was about to write.
+        // Temporary files of a process that was killed while writing.
         let unfinished = entries(&directory).filter(|path| {
             path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(".tmp"))
         });
@@ -88,17 +88,17 @@ impl Checkpoints {
         Ok(Checkpoints { directory, keep: 2, writer: None })
     }
 
-    /// Keeps this many of the newest ones, at least one.
+    /// Keeps the newest `keep` checkpoints, at least one.
     pub fn keep(mut self, keep: usize) -> Checkpoints {
         self.keep = keep.max(1);
         self
     }
 
-    /// Starts writing a checkpoint after the optimizer's last step; `batches` is the number of batches an epoch has. Waits for the
-    /// one before, if it is not on the disk yet.
+    /// Starts writing a checkpoint of the state after the optimizer's last step; `batches` is the number of batches per epoch. Waits
+    /// until the previous checkpoint is on the disk.
     ///
     /// # Errors
-    /// [`Error::Models`] when the one before could not be written, or the device fails.
+    /// [`Error::Models`] when the previous one could not be written, or the device fails.
     pub fn save(&mut self, parts: &Parts, batches: usize) -> Result<()> {
         self.finish()?;
         let named = |prefix: &'static str, state: Vec<(String, Tensor)>| {
@@ -119,7 +119,7 @@ impl Checkpoints {
         let (directory, keep) = (self.directory.clone(), self.keep);
         self.writer = Some(std::thread::spawn(move || {
             snapshot.write(path_of(&directory, note.steps), &note_text)?;
-            // What can't be deleted does no harm.
+            // A file that can't be deleted does no harm.
             let old = list(&directory).into_iter().rev().skip(keep);
             old.for_each(|(_, path)| drop(std::fs::remove_file(path)));
             Ok(())
@@ -133,7 +133,7 @@ impl Checkpoints {
     /// [`Error::Models`] when it could not be written.
     ///
     /// # Panics
-    /// Passes a panic of the writing thread on.
+    /// When the writing thread panicked.
     pub fn finish(&mut self) -> Result<()> {
         match self.writer.take().map(JoinHandle::join) {
             None => Ok(()),
@@ -142,16 +142,16 @@ impl Checkpoints {
         }
     }
 
-    /// Steps and paths of the checkpoints that are there, the newest last.
+    /// Steps and paths of the existing checkpoints, the newest last.
     pub fn list(&self) -> Vec<(usize, PathBuf)> {
         list(&self.directory)
     }
 
-    /// Puts everything back as it was at the newest checkpoint, and gives its number of steps; `None` when there is none. A damaged
-    /// file is passed over for the one before.
+    /// Restores everything from the newest checkpoint, and returns its number of steps; `None` if there is none. A damaged file is
+    /// skipped in favour of the one before.
     ///
     /// # Errors
-    /// [`Error::Models`] when none can be read or they are of another model, [`Error::Checkpoint`] when they are of another run or version.
+    /// [`Error::Models`] when none can be read or the model differs, [`Error::Checkpoint`] when the run or version differs.
     pub fn resume(&mut self, parts: &mut Parts, batches: usize) -> Result<Option<usize>> {
         self.finish()?;
         let mut damage = None;
@@ -167,7 +167,7 @@ impl Checkpoints {
 
 impl Drop for Checkpoints {
     fn drop(&mut self) {
-        // Whoever wants to know calls `finish`.
+        // Errors are reported by `finish`.
         let _ = self.writer.take().map(JoinHandle::join);
     }
 }

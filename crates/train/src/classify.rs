@@ -1,14 +1,14 @@
-//! How a classifier does on a set of images.
+//! A classifier's loss, accuracy and predictions on a set of images.
 
 use autograd::{DType, Device, Tensor, cat};
 use data::Loader;
 
 use crate::{Late, Result};
 
-/// Batches between computing answers and reading them.
+/// How many batches later answers are read back.
 const LAG: usize = 2;
 
-/// What a classifier made of a set.
+/// A classifier's results on a set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classified {
     /// Mean cross-entropy.
@@ -19,7 +19,7 @@ pub struct Classified {
     pub answers: Vec<u32>,
 }
 
-/// Asks a classifier about every batch of a loader; `forward` makes logits `[B, classes]` of images `[B, C, H, W]`.
+/// Evaluates a classifier on every batch of a loader; `forward` maps images `[B, C, H, W]` to logits `[B, classes]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -28,7 +28,7 @@ pub struct Classified {
 /// let (device, set) = (Device::named("cpu")?, synthetic::digits(0, 20, 0).test);
 /// let options = LoaderOptions::eval(8, set.mean_std());
 /// let loader = Loader::new(set.into(), options)?;
-/// // Without an opinion, the first class is right for a tenth of the digits, and the loss is ln 10.
+/// // Equal logits predict the first class, which is right for a tenth of the digits, and the loss is ln 10.
 /// let found = classify(&loader, &device, |x| Tensor::zeros(&device, &[x.shape()[0], 10]))?;
 /// assert_eq!((found.accuracy, found.answers.len()), (0.1, 20));
 /// assert!((found.loss - 10f64.ln()).abs() < 1e-6);

@@ -1,21 +1,21 @@
-//! A run on the terminal.
+//! Progress of a run on the terminal.
 
 use std::io::Write;
 
 use crate::callback::{Callback, Flow, Moment};
 use crate::{Progress, Result};
 
-/// Numbers on the progress bar are means of so many steps.
+/// How many steps the numbers on the progress bar are means of.
 const RECENT: usize = 50;
 
-/// Shows a progress bar with the loss and whatever else is watched, and prints a line for each evaluation.
+/// Shows a progress bar with the loss and the other watched scalars, and prints a line for each evaluation.
 ///
-/// Nothing goes to standard output when it is silent, so that a program's last line can be read by another one.
+/// A silent console writes nothing to standard output, so that a program can print machine-readable output there.
 pub struct Console {
     silent: bool,
-    /// How many of what a step trains on.
+    /// How many items a step trains on, and their name.
     items: Option<(usize, &'static str)>,
-    /// What a user writes to go on with a run that was stopped.
+    /// The option with which a user resumes a stopped run.
     resume: Option<String>,
     bar: Option<Progress>,
     /// Steps and seconds at the last line.
@@ -23,22 +23,22 @@ pub struct Console {
 }
 
 impl Console {
-    /// Steps a second; see [`items`](Console::items) for more telling rates.
+    /// Shows the rate in steps per second; [`items`](Console::items) sets another unit.
     pub fn new(silent: bool) -> Console {
         Console { silent, items: None, resume: None, bar: None, last: (0, 0.0) }
     }
 
-    /// A step trains on `count` of something, as in `items(128, "images")`.
+    /// Shows the rate in items per second, `count` of them per step, as in `items(128, "images")`.
     pub fn items(self, count: usize, name: &'static str) -> Console {
         Console { items: Some((count, name)), ..self }
     }
 
-    /// Says how to go on when a run is stopped, as in `"--resume"`.
+    /// Sets the option that resumes a stopped run, such as `"--resume"`; it is printed when a run stops.
     pub fn resume(self, how: impl Into<String>) -> Console {
         Console { resume: Some(how.into()), ..self }
     }
 
-    /// Means of the last steps.
+    /// Means of the columns over the last `steps` steps.
     fn means(moment: &Moment, steps: usize) -> String {
         let columns = moment.history.columns().iter().filter(|name| *name != "lr");
         let mean = |name: &String| format!("{name} {:.4}", moment.history.recent(name, steps));
@@ -57,7 +57,7 @@ impl Console {
         }
         let print = || {
             println!("{line}");
-            // Nobody there to read it is no reason to stop training.
+            // A closed standard output is no reason to stop training.
             let _ = std::io::stdout().flush();
         };
         self.bar.as_ref().map_or_else(print, |bar| bar.suspend(print));

@@ -1,12 +1,12 @@
-//! Stopping when the loss is no number any more, and saying where it broke.
+//! Stopping when the loss is not finite, and finding the operation that caused it.
 
 use autograd::{Tensor, first_non_finite};
 
 use crate::{Error, Result};
 
-/// Passes a finite loss. For another one it finds the first operation with a non-finite result: `again` repeats the
-/// forward pass of that step. The optimizers leave parameters alone in a step whose loss is not finite, so that repeating
-/// it shows the same fault.
+/// Checks that a loss is finite. If not, it repeats the step's forward pass with `again` and finds the first operation with a
+/// non-finite result. Optimizers do not change parameters in a step whose loss is not finite, so that repeating the step shows
+/// the same fault.
 ///
 /// # Errors
 /// [`Error::Diverged`] for a NaN or infinite loss, [`Error::Device`] when the search fails.

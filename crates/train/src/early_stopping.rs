@@ -1,11 +1,11 @@
-//! Stopping when a figure gets no better.
+//! Stopping when a figure does not improve any more.
 
 use crate::Result;
 use crate::best::{Best, Goal};
 use crate::callback::{Callback, Flow, Moment, figure};
 
-/// Stops after a number of evaluations without progress, as Keras's `EarlyStopping`. To keep the best weights, ask the trainer for
-/// [`best`](crate::Trainer::best).
+/// Stops after a number of evaluations without progress, as Keras's `EarlyStopping`. To keep the best weights, use
+/// [`Trainer::best`](crate::Trainer::best).
 ///
 /// ```
 /// use train::{EarlyStopping, Goal};
@@ -33,13 +33,13 @@ impl EarlyStopping {
         EarlyStopping { patience: patience.max(1), ..self }
     }
 
-    /// Progress is more than this.
+    /// Counts only an improvement of more than this as progress.
     pub fn min_delta(mut self, min_delta: f64) -> EarlyStopping {
         self.best.min_delta = min_delta;
         self
     }
 
-    /// Takes the next value of the figure; whether it is time to stop.
+    /// Takes the next value of the figure, and returns whether to stop.
     pub fn is_over(&mut self, value: f64) -> bool {
         self.waited = if self.best.improve(value) { 0 } else { self.waited + 1 };
         self.waited >= self.patience

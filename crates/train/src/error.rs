@@ -1,12 +1,12 @@
-//! Everything that can go wrong around a training loop: what happened, where, and what to do about it.
+//! Errors around a training loop: what happened, where, and what to do about it.
 
 use std::io;
 use std::path::PathBuf;
 
-/// The crate's result.
+/// The crate's result type.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What was wrong with a file or with what should go into it.
+/// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -18,7 +18,7 @@ pub enum Error {
     #[error("cannot write to {}: {source}; choose another directory", path.display())]
     Output { path: PathBuf, source: io::Error },
 
-    /// The log of an earlier run cannot be gone on with.
+    /// The log of an earlier run cannot be continued.
     #[error("cannot go on with the log {}, line {line}: {reason}; start afresh in another directory", path.display())]
     Log { path: PathBuf, line: usize, reason: String },
 
@@ -26,37 +26,37 @@ pub enum Error {
     #[error("the loss is {loss} at step {step}: {culprit}. Use a lower learning rate, or check the data")]
     Diverged { step: usize, loss: f32, culprit: String },
 
-    /// Labels or predictions of a metric are no classes.
+    /// Labels or predictions of a metric are outside of the classes.
     #[error(
         "{outside} labels or predictions are outside of 0..{classes}; count more classes, or ignore the label that means none"
     )]
     NoClass { outside: u64, classes: usize },
 
-    /// A file is no checkpoint, or of another run.
+    /// A file is not a checkpoint, or belongs to another run.
     #[error("cannot go on from {}: {reason}", path.display())]
     Checkpoint { path: PathBuf, reason: String },
 
-    /// A directory has no run that could be read.
+    /// A directory has no readable run.
     #[error("no run in {}: {reason}; start afresh, or give the directory of a run", path.display())]
     NoRun { path: PathBuf, reason: String },
 
-    /// The versions of a model are not as they are asked for.
+    /// A version of a model does not exist, or the list of versions is damaged.
     #[error("models in {}: {reason}", path.display())]
     Registry { path: PathBuf, reason: String },
 
-    /// There is nothing to go on with.
+    /// There is no checkpoint to resume from.
     #[error("{} has no checkpoint to go on from; start afresh", path.display())]
     NoCheckpoint { path: PathBuf },
 
-    /// The trainer cannot do what it is asked for.
+    /// The options of the training do not fit each other or the data.
     #[error("cannot train: {0}")]
     Training(String),
 
-    /// A figure is asked for that the evaluation doesn't give.
+    /// The evaluation doesn't return the requested figure.
     #[error("there is no figure \"{name}\"; the evaluation gives {known:?}")]
     NoFigure { name: String, known: Vec<String> },
 
-    /// The operating system doesn't let the program notice Ctrl-C.
+    /// The handler of Ctrl-C cannot be installed.
     #[error("cannot notice Ctrl-C: {0}")]
     Signal(#[from] ctrlc::Error),
 
@@ -77,7 +77,7 @@ pub enum Error {
     #[error(transparent)]
     Device(#[from] autograd::Error),
 
-    /// Whatever else went wrong in a task.
+    /// Any other error of a task.
     #[error(transparent)]
     Task(Box<dyn std::error::Error + Send + Sync>),
 }

@@ -1,4 +1,4 @@
-//! What a run measured: at every step, and now and then.
+//! Measurements of a run: at every step, and at evaluations.
 
 #[cfg(feature = "plots")]
 mod curves;
@@ -13,12 +13,12 @@ use crate::{Error, Result};
 /// The name of the log in a run's directory.
 pub const METRICS: &str = "metrics.jsonl";
 
-/// Keys that say when: in the course of a step counted from 0, or after a number of steps.
+/// Keys for the time of a measurement: during a step, counted from 0, or after a number of steps.
 const STEP: &str = "step";
 const AFTER: &str = "after";
 
 /// Numbers of a training run, also written to `metrics.jsonl`: a line for each step, as in `{"step":0,"lr":0.1,"loss":2.5}`, and one for
-/// each measurement after some steps, as in `{"after":390,"test accuracy":0.75}`. `null` stands for what is no number.
+/// each measurement after some steps, as in `{"after":390,"test accuracy":0.75}`. `null` stands for NaN and infinities.
 ///
 /// ```
 /// # fn main() -> train::Result<()> {
@@ -30,25 +30,25 @@ const AFTER: &str = "after";
 /// history.stepped(1, &[("lr", 0.1), ("loss", 1.5)])?;
 /// history.evaluated(2, &[("accuracy", 0.75)])?;
 /// assert_eq!(history.recent("loss", 2), 2.0);
-/// // A run that goes on after its first step keeps that one.
+/// // A run that is resumed after its first step keeps that step.
 /// let resumed = History::resume(out, 1)?;
 /// assert_eq!((resumed.recent("loss", 2), resumed.last("accuracy")), (2.5, None));
 /// # Ok(())
 /// # }
 /// ```
 pub struct History {
-    /// What each step has a number for; known from the first one on.
+    /// Names of the numbers of each step; known from the first step on.
     columns: Vec<String>,
     /// A number for each column, step after step.
     values: Vec<f32>,
     steps: usize,
     evaluations: Vec<Evaluation>,
-    /// Measurements with parts, such as the gradient of each parameter.
+    /// Measurements with parts, such as the gradient norm of each parameter.
     details: Vec<Detail>,
     log: Log,
 }
 
-/// A figure on data that was not trained on.
+/// A figure measured after some steps, usually on held-out data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// After how many steps.
@@ -64,7 +64,7 @@ pub struct Detail {
     pub steps: usize,
     /// What is measured.
     pub name: String,
-    /// Of what, and how much.
+    /// Name and value of each part.
     pub parts: Vec<(String, f64)>,
 }
 
@@ -77,15 +77,15 @@ impl History {
         Ok(History::empty(Log::create(directory.as_ref().join(METRICS), String::new())?))
     }
 
-    /// An empty history whose log is not there yet.
+    /// An empty history whose log does not exist yet.
     pub(crate) fn unwritten(directory: &Path) -> History {
         History::empty(Log::closed(directory.join(METRICS)))
     }
 
-    /// The history of the first `steps` steps of a run in `directory`; what it says of later ones is dropped.
+    /// The history of the first `steps` steps of a run in `directory`; later lines are removed from the log.
     ///
     /// # Errors
-    /// [`Error::Log`] when the file is not of such a run, [`Error::Write`] when it can't be written.
+    /// [`Error::Log`] when the log is damaged or has fewer steps, [`Error::Write`] when it can't be written.
     pub fn resume(directory: impl AsRef<Path>, steps: usize) -> Result<History> {
         let history = History::read(directory.as_ref(), Some(steps))?;
         if history.steps < steps {
@@ -99,22 +99,22 @@ impl History {
         Ok(history)
     }
 
-    /// The history of a finished or interrupted run, to look at; nothing is written.
+    /// The history of a finished or interrupted run, read only.
     ///
     /// # Errors
-    /// [`Error::Log`] when the file is not of a run.
+    /// [`Error::Log`] when the file is not the log of a run.
     pub fn open(directory: impl AsRef<Path>) -> Result<History> {
         History::read(directory.as_ref(), None)
     }
 
-    /// Reads what happened in the first `limit` steps, and writes the log again without the rest if there is a limit.
+    /// Reads the first `limit` steps; with a limit, the log is also rewritten without the rest.
     fn read(directory: &Path, limit: Option<usize>) -> Result<History> {
         let path = directory.join(METRICS);
         let fault = |line: usize, reason: String| Error::Log { path: path.clone(), line, reason };
         let text = std::fs::read_to_string(&path).map_err(|e| fault(0, e.to_string()))?;
         let mut history = History::empty(Log::closed(path.clone()));
         let mut kept = String::new();
-        // A last line that was cut off is left out.
+        // Skips a truncated last line.
         for (i, line) in text.split_inclusive('\n').enumerate().filter(|(_, line)| line.ends_with('\n')) {
             let taken = history.take(line, limit.unwrap_or(usize::MAX));
             if taken.map_err(|reason| fault(i + 1, reason))? {
@@ -131,7 +131,7 @@ impl History {
         History { columns: vec![], values: vec![], steps: 0, evaluations: vec![], details: vec![], log }
     }
 
-    /// Takes over a line of a log, unless it is of later steps than `limit`. Gives whether it was.
+    /// Adds a line of a log, and returns true; false if the line is from after `limit` steps.
     fn take(&mut self, line: &str, limit: usize) -> Result<bool, String> {
         let nonsense = || format!("{:?} makes no sense", line.trim_end());
         let object: Map<String, Value> = serde_json::from_str(line).map_err(|_| nonsense())?;
@@ -166,7 +166,7 @@ impl History {
         Ok(true)
     }
 
-    /// Adds a step; or says why it doesn't fit.
+    /// Adds a step, or returns why it doesn't fit.
     fn push(&mut self, step: usize, row: &[(&str, f32)]) -> Result<(), String> {
         if self.steps == 0 {
             self.columns = row.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -184,24 +184,24 @@ impl History {
         Ok(())
     }
 
-    /// Takes note of a step. Steps come one after another, from 0, and all have the same names.
+    /// Records a step. Steps come one after another, from 0, and all have the same names.
     ///
     /// # Errors
     /// [`Error::Write`] when the log can't be written.
     ///
     /// # Panics
-    /// When the step is another than the next, or has other names than the first.
+    /// When `step` is not the next one, or its names differ from those of the first step.
     #[track_caller]
     pub fn stepped(&mut self, step: usize, row: &[(&str, f32)]) -> Result<()> {
         if let Err(problem) = self.push(step, row) {
             panic!("History: {problem}");
         }
-        // Rust prints the shortest text that reads back as the same bits: logs of two runs can be compared exactly.
+        // Rust prints the shortest decimal that parses to the same bits, so that the logs of two runs can be compared exactly.
         let cells = row.iter().map(|(name, value)| (*name, text(*value, value.is_finite())));
         self.log.line(&object(STEP, step, cells))
     }
 
-    /// Takes note of figures after `steps` steps.
+    /// Records figures after `steps` steps.
     ///
     /// # Errors
     /// [`Error::Write`] when the log can't be written.
@@ -212,7 +212,7 @@ impl History {
         self.log.line(&object(AFTER, steps, cells))
     }
 
-    /// Takes note of numbers of one kind after `steps` steps.
+    /// Records numbers of one kind after `steps` steps.
     ///
     /// # Errors
     /// [`Error::Write`] when the log can't be written.
@@ -233,7 +233,7 @@ impl History {
         self.steps == 0
     }
 
-    /// What each step has a number for.
+    /// Names of the numbers of each step.
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
@@ -244,12 +244,12 @@ impl History {
         self.columns.iter().map(String::as_str).zip(row.iter().copied())
     }
 
-    /// All figures, in the order in which they were measured.
+    /// All evaluations, in the order in which they were measured.
     pub fn all_evaluations(&self) -> &[Evaluation] {
         &self.evaluations
     }
 
-    /// The names of all figures, in the order in which they first came.
+    /// The names of all figures, in order of first appearance.
     pub fn figures(&self) -> Vec<&str> {
         let mut names: Vec<&str> = vec![];
         for evaluation in &self.evaluations {
@@ -289,7 +289,7 @@ impl History {
         let found = self.columns.iter().position(|c| c == name);
         let column =
             found.unwrap_or_else(|| panic!("History: no column {name}; there are {:?}", self.columns));
-        // Not by skipping steps: a progress bar asks for the last few at every step.
+        // Slices instead of skipping: a progress bar reads the last few values at every step.
         let rows = &self.values[first * self.columns.len()..];
         rows.chunks_exact(self.columns.len()).map(move |row| row[column])
     }

@@ -1,11 +1,11 @@
 //! Stopping a run from outside.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::Result;
 
-/// A wish to stop, which a training loop looks at between steps. Clones share it.
+/// A request to stop, which a training loop checks between steps. Clones share it.
 ///
 /// ```
 /// let interrupt = train::Interrupt::default();
@@ -17,33 +17,34 @@ use crate::Result;
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// The wish of whoever presses Ctrl-C or sends SIGTERM to this process (Ctrl-C or closing the console on Windows): the same for all
-    /// callers. From the first call on the signal doesn't end the process any more, but a second one does.
+    /// The request that Ctrl-C or SIGTERM makes (on Windows: Ctrl-C or closing the console); all callers share it. After the first call
+    /// of this function, the first signal only makes the request, and a second one ends the process.
     ///
     /// # Errors
-    /// [`Error::Signal`](crate::Error::Signal) when the system doesn't allow it, or the program handles signals itself.
+    /// [`Error::Signal`](crate::Error::Signal) when the system refuses the handler, or the program already has one.
     pub fn by_signal() -> Result<Interrupt> {
-        static SHARED: OnceLock<Interrupt> = OnceLock::new();
-        if let Some(shared) = SHARED.get() {
+        static SHARED: Mutex<Option<Interrupt>> = Mutex::new(None);
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shared) = &*shared {
             return Ok(shared.clone());
         }
-        let shared = SHARED.get_or_init(Interrupt::default).clone();
-        let of_handler = shared.clone();
+        let interrupt = Interrupt::default();
+        let of_handler = interrupt.clone();
         ctrlc::set_handler(move || {
             if of_handler.requested() {
                 std::process::exit(130); // as shells report SIGINT
             }
             of_handler.request();
         })?;
-        Ok(shared)
+        Ok(shared.insert(interrupt).clone())
     }
 
-    /// Asks to stop.
+    /// Requests a stop.
     pub fn request(&self) {
         self.0.store(true, Relaxed);
     }
 
-    /// Whether somebody asked to stop.
+    /// Whether a stop was requested.
     pub fn requested(&self) -> bool {
         self.0.load(Relaxed)
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use autograd::{Pending, Tensor};
 
-/// Values under way, each with what the caller wants to remember about its step.
+/// A queue of pending readbacks, each with a context of the caller, such as the number of its step.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -22,12 +22,12 @@ pub struct Late<C> {
 }
 
 impl<C> Late<C> {
-    /// Values come back `lag` pushes later.
+    /// An empty queue, whose values come back `lag` pushes later.
     pub fn new(lag: usize) -> Late<C> {
         Late { queue: VecDeque::new(), lag }
     }
 
-    /// Starts fetching an f32 tensor, and gives the values pushed `lag` pushes before, with their context.
+    /// Starts reading back an f32 tensor, and returns the values pushed `lag` pushes earlier, with their context.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -36,7 +36,7 @@ impl<C> Late<C> {
         if self.queue.len() > self.lag { self.pop() } else { Ok(None) }
     }
 
-    /// Waits for the oldest values; `None` when none are under way.
+    /// Waits for the oldest values; `None` when none are pending.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.

@@ -1,4 +1,4 @@
-//! Training loops and what is around them: the [`Trainer`], logs, checkpoints, metrics, checks, progress and plots.
+//! Training: the [`Trainer`], logs, checkpoints, metrics, checks, progress and plots.
 
 mod atomic;
 mod best;

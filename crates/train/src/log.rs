@@ -1,4 +1,4 @@
-//! Files that are written line by line.
+//! Files written line by line.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -13,7 +13,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// A file with `text` and nothing else; it is replaced as a whole.
+    /// A file that contains `text`; an existing one is replaced atomically.
     pub fn create(path: PathBuf, text: String) -> Result<Log> {
         crate::atomic::write(&path, text.as_bytes())?;
         let opened = OpenOptions::new().append(true).open(&path);
@@ -21,12 +21,12 @@ impl Log {
         Ok(Log { path, file: Some(file) })
     }
 
-    /// One that is only read.
+    /// A log that is only read: it has no open file.
     pub fn closed(path: PathBuf) -> Log {
         Log { path, file: None }
     }
 
-    /// One more line.
+    /// Appends a line.
     pub fn line(&mut self, text: &str) -> Result<()> {
         let Some(file) = &mut self.file else {
             let source = std::io::Error::other("the log was opened to be read");

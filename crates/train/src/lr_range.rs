@@ -1,28 +1,28 @@
-//! Which learning rates a network learns with.
+//! The learning-rate range test.
 
 use data::Source;
 use models::{Optimize, Params};
 
 use crate::{Error, Result, Task};
 
-/// How much of the smoothed loss a step keeps.
+/// Decay of the smoothed loss per step.
 const SMOOTH: f64 = 0.9;
 
-/// The test ends when the smoothed loss has climbed by three times the first one.
+/// The test ends when the smoothed loss has risen from its minimum by three times the first loss.
 const CLIMB: f64 = 3.0;
 
 /// What a learning-rate range test found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LrRange {
-    /// The rate of each step, growing by the same factor.
+    /// The rate of each step; the ratio between steps is constant.
     pub rates: Vec<f32>,
     /// The loss of each step, smoothed.
     pub losses: Vec<f64>,
 }
 
 impl LrRange {
-    /// The rate at which the loss falls fastest, over the logarithm of the rate: a good highest rate for a schedule. `None` when
-    /// the loss never falls.
+    /// The rate at which the loss falls fastest over the logarithm of the rate: a good peak rate for a schedule. `None` if the loss
+    /// never falls.
     pub fn steepest(&self) -> Option<f32> {
         let falls = self.losses.windows(2).zip(&self.rates).map(|(pair, rate)| (pair[1] - pair[0], *rate));
         let (fall, rate) = falls.min_by(|a, b| a.0.total_cmp(&b.0))?;
@@ -38,8 +38,8 @@ impl LrRange {
     }
 }
 
-/// Trains for some steps with rates that grow from `from` to `to` by the same factor, or until the loss explodes (Smith 2017,
-/// "Cyclical learning rates for training neural networks"). The model is as before afterwards; the optimizer is used up.
+/// Trains for at most `steps` steps with rates that grow geometrically from `from` to `to`, until the loss explodes (Smith 2017,
+/// "Cyclical learning rates for training neural networks"). Parameters and generator are restored afterwards; the optimizer is consumed.
 ///
 /// ```
 /// use autograd::Device;
@@ -47,7 +47,7 @@ impl LrRange {
 /// use models::{Init, Params, Sgd};
 /// use train::{Outcome, Result, Task, lr_range_test};
 ///
-/// /// A parabola: every rate below 1 descends, others explode.
+/// /// A parabola: every rate below 1 descends, larger ones explode.
 /// struct Parabola(Params);
 ///
 /// impl Task for Parabola {
@@ -78,7 +78,8 @@ impl LrRange {
 /// ```
 ///
 /// # Errors
-/// Whatever goes wrong on the device or in the task; [`Error::Training`] when the rates are no range or the source is empty.
+/// Whatever goes wrong on the device, in the task or with a temporary file; [`Error::Training`] for an invalid range, fewer than 2
+/// steps, or a source without batches.
 pub fn lr_range_test<T: Task>(
     params: &Params,
     mut optimizer: impl Optimize,
@@ -90,12 +91,15 @@ pub fn lr_range_test<T: Task>(
     if !(from > 0.0 && from < to && to.is_finite() && steps > 1) {
         return Err(Error::Training(format!("{steps} steps with rates from {from} to {to} are no range")));
     }
+    if source.steps() == 0 {
+        return Err(Error::Training("a range of rates needs batches, and an epoch has none".into()));
+    }
     let fault = |source| Error::Output { path: std::env::temp_dir(), source };
     let before = tempfile::NamedTempFile::new().map_err(fault)?;
     params.save(before.path())?;
     let draws = params.generator().state();
     let found = climb(&mut optimizer, task, source, (from, to), steps);
-    // Also after a step that failed.
+    // Restored even if a step failed.
     params.load(before.path())?;
     params.generator().set_state(draws);
     found
@@ -119,7 +123,7 @@ fn climb<T: Task>(
         smoothed = SMOOTH * smoothed + (1.0 - SMOOTH) * value;
         let unbiased = smoothed / (1.0 - SMOOTH.powi(step as i32 + 1));
         let lowest = found.losses.iter().copied().fold(unbiased, f64::min);
-        // Losses of any sign: what counts is how far it climbs from where it began.
+        // The loss may have any sign, so the rise is compared with the absolute first loss.
         let first = *found.losses.first().unwrap_or(&unbiased);
         if !unbiased.is_finite() || unbiased - lowest > CLIMB * first.abs().max(1e-12) {
             break;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::{Error, Result};
 
-/// Makes a directory, and makes sure that files can be written there, before anything is computed.
+/// Creates a directory and checks that files can be written there, before anything is computed.
 ///
 /// # Errors
 /// [`Error::Output`]

@@ -7,13 +7,13 @@ use plot::{GridImage, image_grid};
 
 use crate::Result;
 
-/// Draws the images of a set, ten a row, with their labels and the classes that were answered, one an image.
+/// Draws the images of a set, ten per row, each with its label and predicted class; `answers` has one class per image.
 ///
 /// # Errors
 /// As [`image_grid`].
 ///
 /// # Panics
-/// When the numbers of images and answers differ, or an answer is no class of the set.
+/// When the numbers of images and answers differ, or an answer is not a class of the set.
 pub fn plot_answers(path: impl AsRef<Path>, images: &ImageSet, answers: &[u32]) -> Result<()> {
     assert_eq!(images.len(), answers.len(), "plot_answers: one an image");
     let [_, height, width] = images.shape();

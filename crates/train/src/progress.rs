@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Steps done, of all, with elapsed and remaining time and a message. It draws on standard error, and only on a terminal.
+/// A bar with steps done, elapsed and remaining time and a message, drawn on standard error if that is a terminal.
 pub struct Progress(ProgressBar);
 
 impl Progress {
-    /// A bar of `total` steps, of which `done` were done before; a quiet one draws nothing.
+    /// A bar of `total` steps that starts at `done`; a quiet one draws nothing.
     pub fn new(total: usize, done: usize, quiet: bool) -> Progress {
         let style = "{elapsed_precise} [{bar:30}] step {pos}/{len}  {msg}  {eta} left";
         let bar = ProgressBar::new(total as u64).with_position(done as u64);
@@ -21,12 +21,12 @@ impl Progress {
         Progress(bar)
     }
 
-    /// One more step.
+    /// Advances by one step.
     pub fn step(&self) {
         self.0.inc(1);
     }
 
-    /// Steps per second, of late.
+    /// Recent steps per second.
     pub fn steps_per_s(&self) -> f64 {
         self.0.per_sec()
     }

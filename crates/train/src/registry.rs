@@ -1,4 +1,4 @@
-//! Versions of a model, and which of them is in use.
+//! Versions of a model, and which one is in use.
 
 use std::path::{Path, PathBuf};
 
@@ -10,12 +10,12 @@ use crate::{Error, Result, atomic, prepare_output};
 
 const WEIGHTS: &str = "weights.safetensors";
 const ABOUT: &str = "about.json";
-/// The versions that were promoted, the current one last.
+/// The file that lists the promoted versions, the current one last.
 const PROMOTED: &str = "promoted.json";
 
-/// A directory of versions of a model: weights and a description each (`0001/weights.safetensors`, `0001/about.json`), which do not change
-/// any more, and a list of those that were put in use (`promoted.json`), the current one last. That file is replaced in one step:
-/// whoever reads it sees the version before or the one after, and a rollback is as quick and as safe as a promotion.
+/// A directory of versions of a model: each has immutable weights and a description (`0001/weights.safetensors`, `0001/about.json`), and
+/// `promoted.json` lists the versions that were put in use, the current one last. That file is replaced atomically: a reader sees the
+/// old list or the new one, and a rollback is as quick and as safe as a promotion.
 ///
 /// ```
 /// use models::{Linear, Params};
@@ -41,7 +41,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The registry in a directory, which is made if it is not there.
+    /// The registry in a directory, which is created if missing.
     ///
     /// # Errors
     /// [`Error::Output`] when the directory can't be made or written.
@@ -51,14 +51,14 @@ impl Registry {
         Ok(Registry { directory })
     }
 
-    /// Stores a model as the next version, counted from 1, and gives its number. It is not in use yet.
+    /// Stores a model as the next version, counted from 1, and returns its number. It is not in use yet.
     ///
     /// # Errors
     /// [`Error::Output`] or [`Error::Write`] when it can't be written, [`Error::Models`] when weights can't be read.
     pub fn publish(&self, params: &Params, about: &impl Serialize) -> Result<u32> {
         let about = serde_json::to_value(about).map_err(|e| Error::Task(Box::new(e)))?;
         let mut version = self.versions().last().map_or(1, |last| last + 1);
-        // Somebody else may be publishing at the same time: a directory is made only once.
+        // Another process may publish at the same time: `create_dir` succeeds for only one of them.
         while let Err(source) = std::fs::create_dir(self.path(version)) {
             match source.kind() {
                 std::io::ErrorKind::AlreadyExists => version += 1,
@@ -66,12 +66,12 @@ impl Registry {
             }
         }
         atomic::write(&self.path(version).join(ABOUT), format!("{about:#}\n").as_bytes())?;
-        // The weights come last: a version is there when they are.
+        // The weights are written last: a version exists once they do.
         params.save(self.path(version).join(WEIGHTS))?;
         Ok(version)
     }
 
-    /// The versions that are there, in the order of their numbers.
+    /// The existing versions, in increasing order.
     pub fn versions(&self) -> Vec<u32> {
         let entries = std::fs::read_dir(&self.directory).into_iter().flatten().flatten();
         let whole = entries.filter(|entry| entry.path().join(WEIGHTS).exists());
@@ -92,7 +92,7 @@ impl Registry {
     /// Puts a version in use.
     ///
     /// # Errors
-    /// [`Error::Registry`] when there is no such version, [`Error::Write`] when that can't be written.
+    /// [`Error::Registry`] when there is no such version, [`Error::Write`] when the list can't be written.
     pub fn promote(&self, version: u32) -> Result<()> {
         self.expect(version)?;
         let mut promoted = self.promoted()?;
@@ -100,10 +100,10 @@ impl Registry {
         self.write(&promoted)
     }
 
-    /// Puts the version that was in use before back, and gives its number.
+    /// Puts the previously used version back in use, and returns its number.
     ///
     /// # Errors
-    /// [`Error::Registry`] when there was none, [`Error::Write`] when that can't be written.
+    /// [`Error::Registry`] when there is none, [`Error::Write`] when the list can't be written.
     pub fn rollback(&self) -> Result<u32> {
         let mut promoted = self.promoted()?;
         promoted.pop();
@@ -116,13 +116,13 @@ impl Registry {
     /// Sets a model's parameters to those of a version.
     ///
     /// # Errors
-    /// [`Error::Registry`] when there is no such version, [`Error::Models`] when it is of another model.
+    /// [`Error::Registry`] when there is no such version, [`Error::Models`] when its weights are damaged or of another model.
     pub fn load(&self, version: u32, params: &Params) -> Result<()> {
         self.expect(version)?;
         Ok(params.load(self.path(version).join(WEIGHTS))?)
     }
 
-    /// What was said about a version when it was published.
+    /// The description with which a version was published.
     ///
     /// # Errors
     /// [`Error::Registry`] when there is no such version.
@@ -181,7 +181,7 @@ mod tests {
         assert!(matches!(registry.rollback(), Err(Error::Registry { .. })));
         let version = registry.publish(&params, &"first").unwrap();
         registry.promote(version).unwrap();
-        // The first has none before it, and stays.
+        // The first version has no predecessor, and stays in use.
         assert!(matches!(registry.rollback(), Err(Error::Registry { .. })));
         assert_eq!(registry.current().unwrap(), Some(version));
     }
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn a_version_without_weights_is_none() {
         let (_directory, registry, params) = registry();
-        // As a process leaves it that was killed while it published.
+        // The state left by a process that was killed while publishing.
         std::fs::create_dir(registry.path(1)).unwrap();
         std::fs::write(registry.path(1).join(ABOUT), "{}").unwrap();
         assert!(registry.versions().is_empty() && registry.load(1, &params).is_err());

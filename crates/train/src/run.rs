@@ -15,7 +15,7 @@ const CONFIG: &str = "config.json";
 const ENVIRONMENT: &str = "environment.json";
 
 /// The directory of a run: its configuration (`config.json`), where and how it ran (`environment.json`), and what it measured
-/// (`metrics.jsonl`); beside them the weights, checkpoints and pictures that a training program leaves there.
+/// (`metrics.jsonl`). A training program also puts weights, checkpoints and pictures there.
 ///
 /// ```
 /// use autograd::Device;
@@ -33,15 +33,15 @@ pub struct Run {
     directory: PathBuf,
     config: Value,
     environment: Value,
-    /// Where the run that was here before is now.
+    /// The new path of a run that was in the directory before.
     moved: Option<PathBuf>,
 }
 
 impl Run {
-    /// A fresh run. If there is a run in the directory, that one is moved: `out` to `out.1`, or the next number that is free.
+    /// Starts a new run. A run that is already in the directory is moved from `out` to `out.1`, or the next free number.
     ///
     /// # Errors
-    /// [`Error::Output`] when the directory can't be made or written.
+    /// [`Error::Output`] or [`Error::Write`] when the directory can't be made or written.
     pub fn create(directory: impl Into<PathBuf>, device: &Device, config: &impl Serialize) -> Result<Run> {
         let directory = directory.into();
         let moved = move_away(&directory)?;
@@ -53,7 +53,7 @@ impl Run {
         Ok(run)
     }
 
-    /// A run that is there already.
+    /// Opens an existing run.
     ///
     /// # Errors
     /// [`Error::NoRun`] when there is none.
@@ -69,10 +69,10 @@ impl Run {
         Ok(Run { directory, config, environment, moved: None })
     }
 
-    /// [`open`](Run::open)s a run to go on with, or [`create`](Run::create)s one.
+    /// [`open`](Run::open)s a run if `resume` is set, or [`create`](Run::create)s one.
     ///
     /// # Errors
-    /// As those.
+    /// As [`open`](Run::open) or [`create`](Run::create).
     pub fn resume_or_create(
         directory: impl Into<PathBuf>,
         device: &Device,
@@ -91,7 +91,7 @@ impl Run {
         self.directory.join(name)
     }
 
-    /// What the run was started with.
+    /// The configuration that the run was started with.
     pub fn config(&self) -> &Value {
         &self.config
     }
@@ -101,7 +101,7 @@ impl Run {
         &self.environment
     }
 
-    /// Where the run that was in the directory before is now.
+    /// The new path of a run that was in the directory before.
     pub fn moved(&self) -> Option<&Path> {
         self.moved.as_deref()
     }

@@ -49,7 +49,7 @@ fn a_history_goes_on_where_it_is_told() {
     assert!(history.details().is_empty());
     history.stepped(3, &[("lr", 0.1), ("loss", 0.0)]).unwrap();
     assert_eq!(read(directory.path()), lines(&ALL[..5]));
-    // To look at, with everything and unchanged.
+    // `open` reads everything and changes nothing.
     written(directory.path());
     let mut opened = History::open(directory.path()).unwrap();
     assert_eq!((opened.len(), opened.details().len()), (4, 1));
@@ -76,7 +76,7 @@ fn damaged_logs_are_refused_with_their_line() {
     assert_eq!(fault("{\"loss\":1}\n", 1), 1);
     assert_eq!(fault(&format!("{first}\n"), 2), 2);
     assert_eq!(fault("", 1), 1);
-    // A run that was killed while it wrote: the line that was cut off does not count.
+    // A run that was killed while writing: the truncated line is ignored.
     std::fs::write(&path, format!("{first}\n{{\"step\":1,\"lr\":0.")).unwrap();
     assert_eq!(History::resume(directory.path(), 1).unwrap().recent("loss", 9), 3.0);
 }

@@ -1,5 +1,5 @@
-//! A GPU that is lost under the trainer: the run ends with an error that says so, and goes on in the same process from its last
-//! checkpoint, on the device that its name opens then. Alone in its file: the loss hits whoever uses the device.
+//! A GPU that is lost during training: the run ends with an error that says so, and resumes in the same process from its last
+//! checkpoint on a newly opened device. Alone in its file: the loss affects every user of the device.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl Task for Digits {
     }
 }
 
-/// Loses the device after a step, once there is a checkpoint in the folder.
+/// Loses the device after a step, once a checkpoint is in the folder.
 struct Lose {
     device: Device,
     after: Option<usize>,
@@ -46,7 +46,7 @@ fn is_checkpoint(file: std::io::Result<std::fs::DirEntry>) -> bool {
 impl Callback for Lose {
     fn on_step(&mut self, moment: &Moment) -> Result<Flow> {
         if self.after == Some(moment.history.len()) {
-            // The first checkpoint is written by another thread.
+            // Another thread writes the first checkpoint.
             let saved =
                 || std::fs::read_dir(&self.checkpoints).is_ok_and(|mut files| files.any(is_checkpoint));
             while !saved() {
@@ -58,7 +58,7 @@ impl Callback for Lose {
     }
 }
 
-/// Trains in `directory` up to `STEPS`, from the last checkpoint there if there is one; the weights.
+/// Trains in `directory` up to `STEPS`, resuming from a checkpoint if there is one; returns the weights.
 fn train(directory: &Path, lose_after: Option<usize>) -> Result<Vec<f32>> {
     let device = testing::gpu().expect("a GPU, which was there before");
     let params = Params::new(&device, 1);
@@ -93,7 +93,7 @@ fn a_run_goes_on_from_its_last_checkpoint() {
     assert_eq!(train(&lost, None).unwrap(), wanted);
     let log = |directory: &Path| std::fs::read_to_string(directory.join("metrics.jsonl")).unwrap();
     assert!(log(&lost) == log(&straight), "the losses differ");
-    // The old device says the same whatever is asked.
+    // Every operation on the lost device gives the same error.
     let device = testing::gpu().unwrap();
     testing::lose(&device);
     assert!(matches!(Tensor::ones(&device, &[2]).exp().to_vec::<f32>(), Err(Error::DeviceLost { .. })));

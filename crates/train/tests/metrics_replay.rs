@@ -30,7 +30,7 @@ fn updates_replay_one_plan() {
                 errors.reset().unwrap();
             }
         }
-        // The first update is computed before the second one.
+        // From the second update on, each one evaluates the one before, with the same plan.
         assert!(compiles[1..].iter().all(|&c| c == compiles[1]), "{}: {compiles:?}", device.info());
         assert_eq!(matrix.compute().unwrap().counts().iter().sum::<u64>(), 8, "two steps since the reset");
         while_training(&device);

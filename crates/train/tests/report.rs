@@ -1,4 +1,4 @@
-//! The report: well-formed, self-contained, with everything that was given and nothing of it as markup.
+//! The report: well-formed, self-contained, with all given content, escaped.
 
 use train::Error;
 use train::metrics::Confusion;
@@ -8,7 +8,7 @@ use train::report::{Checkpoint, HeatMap, Histogram, Png, ProfileRow, Report, Run
 const HOSTILE: &str = "<script>alert('x')</script> & \"quoted\"";
 const ESCAPED: &str = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;quoted&quot;";
 
-/// Checks that elements are closed in the order in which they were opened; gives their names.
+/// Checks that elements are properly nested; returns their names.
 fn elements(page: &str) -> Vec<String> {
     let void = ["meta", "img", "source", "input", "br"];
     let (mut open, mut all): (Vec<String>, Vec<String>) = (vec![], vec![]);
@@ -23,7 +23,7 @@ fn elements(page: &str) -> Vec<String> {
             assert_eq!(open.pop().as_deref(), Some(name.as_str()), "closing </{name}>");
         } else {
             all.push(name.clone());
-            // What stands in these is no markup.
+            // The content of these elements is not markup.
             if name == "script" || name == "style" {
                 rest = &rest[rest.find(&format!("</{name}")).expect("its end")..];
             }
@@ -98,7 +98,7 @@ fn a_full_report_has_everything_and_no_markup_of_its_data() {
     let pixels: Vec<u8> = (0..12).map(|i| i * 20).collect();
     let page = full(&pixels).report().unwrap().html();
     let elements = elements(&page);
-    // The page's own and the charts' data.
+    // The page's own script, and the data of the charts.
     assert_eq!(elements.iter().filter(|name| *name == "script").count(), 1 + 3 + 1 + 1);
     assert!(!page.contains("<script>alert"), "what was given is text");
     assert!(page.contains(&format!("<h1>{ESCAPED}</h1>")));
@@ -123,7 +123,7 @@ fn a_full_report_has_everything_and_no_markup_of_its_data() {
 fn nothing_is_fetched() {
     let pixels = [0; 12];
     let page = full(&pixels).report().unwrap().html();
-    // The namespace of SVG is a name, not an address to fetch.
+    // The SVG namespace is a name, not a URL to fetch.
     assert_eq!(page.matches("://").count(), page.matches("http://www.w3.org/2000/svg").count());
     for attribute in ["src=\"", "srcset=\"", "href=\""] {
         for value in page.split(attribute).skip(1) {

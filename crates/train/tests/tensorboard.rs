@@ -1,4 +1,4 @@
-//! Event files: byte for byte against a recorded file that TensorBoard reads, and by a strict reader.
+//! Event files: compared byte for byte with a recorded file that TensorBoard reads, and parsed by a strict reader.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use train::tensorboard::EventWriter;
 
 /// A 1x1 PNG.
 const PNG: &[u8] = include_bytes!("fixtures/pixel.png");
-/// What [`recorded`] writes. TensorBoard's `EventAccumulator` read from it what `tests/fixtures/events.py` asserts.
+/// The file that [`recorded`] writes. `tests/fixtures/events.py` checks what TensorBoard's `EventAccumulator` reads from it.
 const FIXTURE: &[u8] = include_bytes!("fixtures/events.out.tfevents.fixture");
 
 fn recorded(directory: &Path) -> Vec<u8> {
@@ -38,7 +38,7 @@ fn a_file_is_the_recorded_one() {
     assert!(written == FIXTURE, "{} bytes instead of the recorded {}", written.len(), FIXTURE.len());
 }
 
-/// CRC-32C bit by bit, masked as TFRecord wants it.
+/// CRC-32C computed bit by bit, masked as in TFRecord.
 fn masked_crc(bytes: &[u8]) -> u32 {
     let mut crc = !0u32;
     for &byte in bytes {
@@ -66,7 +66,7 @@ fn records(mut bytes: &[u8]) -> Vec<&[u8]> {
 
 #[test]
 fn records_are_framed_with_their_checksums() {
-    // RFC 3720: 32 bytes of zero.
+    // The test vector of RFC 3720: 32 zero bytes.
     assert_eq!(masked_crc(&[0; 32]), 0x8a91_36aa_u32.rotate_right(15).wrapping_add(0xa282_ead8));
     let directory = tempfile::tempdir().unwrap();
     let written = recorded(directory.path());

@@ -1,13 +1,12 @@
-//! Attributions by the last feature maps.
+//! Attributions from the last feature maps.
 
 use autograd::{Tensor, grad};
 
-/// Grad-CAM (Selvaraju et al. 2017): the feature maps `[N, C, h, w]` that the scores `[N]` were computed from, added up
-/// with the mean gradients of the scores in them as weights, and what is negative left out: `[N, h, w]`. With global
-/// average pooling before a linear layer this is that layer's class activation map (Zhou et al. 2016), up to a factor of
-/// `h * w`.
+/// Grad-CAM (Selvaraju et al. 2017), `[N, h, w]`: the sum of the feature maps `[N, C, h, w]`, each weighted by the mean gradient of the
+/// `scores [N]` with respect to it, with negative values set to 0. With global average pooling before a linear layer this is the class
+/// activation map of that layer (Zhou et al. 2016), up to a factor of `h * w`.
 ///
-/// Maps and scores have to be of one graph that leads back to a [`variable`](Tensor::variable), and not evaluated before.
+/// The scores must be computed from the maps in one graph that leads back to a [`variable`](Tensor::variable) and is not evaluated yet.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -15,7 +14,7 @@ use autograd::{Tensor, grad};
 /// let device = Device::named("cpu")?;
 /// let maps = Tensor::constant(&device, &[1.0f32, 2.0, 3.0, 0.0], &[1, 2, 1, 2]).variable();
 /// let score = maps.mean(&[2, 3], false).linear(&Tensor::constant(&device, &[4.0f32, -2.0], &[1, 2]), None);
-/// // 4 times the first map less 2 times the second, by 2 positions.
+/// // 4 times the first map minus 2 times the second, divided by 2 positions.
 /// assert_eq!(grad_cam(&maps, &score.select(1, 0)).to_vec::<f32>()?, [0.0, 4.0]);
 /// # Ok::<(), autograd::Error>(())
 /// ```

@@ -1,9 +1,9 @@
-//! Attributions by the gradient of a score.
+//! Attributions from the gradient of a score.
 
 use autograd::{Tensor, grad};
 
-/// The gradient of each image's score in its pixels, `[N, C, H, W]` (Simonyan, Vedaldi and Zisserman 2014); of images
-/// that the score does not depend on, 0.
+/// The gradient of each image's score with respect to its pixels, `[N, C, H, W]` (Simonyan, Vedaldi and Zisserman 2014); 0 for images that
+/// the score does not depend on.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -20,16 +20,16 @@ pub fn input_gradient(images: &Tensor, score: impl Fn(&Tensor) -> Tensor) -> Ten
     gradient.unwrap_or_else(|| images.zeros_like())
 }
 
-/// Integrated gradients (Sundararajan, Taly and Yan 2017): the difference from a `baseline` times the mean gradient on
-/// the straight way from there, by the midpoint rule with `steps` points. `[N, C, H, W]`; an image's attributions add up
-/// to the difference of its score from the baseline's ("completeness"), as far as the sum is the integral.
+/// Integrated gradients (Sundararajan, Taly and Yan 2017), `[N, C, H, W]`: the difference from a `baseline` times the mean gradient on the
+/// straight line from the baseline, by the midpoint rule with `steps` points. Up to the error of that rule, an image's attributions sum to
+/// the difference between its score and that of the baseline ("completeness").
 ///
 /// ```
 /// use autograd::{Device, Tensor};
 /// use methods::attribution::integrated_gradients;
 /// let device = Device::named("cpu")?;
 /// let x = Tensor::constant(&device, &[1.0f32, 2.0], &[1, 1, 1, 2]);
-/// // Of a product, both factors have half, though the gradient is larger in the smaller one.
+/// // Both factors of a product get half, though the gradient is larger for the smaller factor.
 /// let score = |x: &Tensor| x.select(3, 0) * x.select(3, 1);
 /// let parts = integrated_gradients(&x, &x.zeros_like(), 4, |x| score(x).sum(&[1, 2], false));
 /// assert_eq!(parts.to_vec::<f32>()?, [1.0, 1.0]);

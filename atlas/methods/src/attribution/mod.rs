@@ -1,7 +1,7 @@
-//! What of an image an answer depends on.
+//! Attribution: which parts of an image a score depends on.
 //!
-//! A score is a function from images `[N, C, H, W]` to a number for each, `[N]`, such as a class's logit; the maps are
-//! one value a pixel.
+//! A score is a function from images `[N, C, H, W]` to one number for each, `[N]`, such as the logit of a class; the maps have one value
+//! per pixel.
 
 mod grad_cam;
 mod gradients;

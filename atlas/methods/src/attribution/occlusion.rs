@@ -1,9 +1,9 @@
-//! Attributions by covering parts.
+//! Attributions by covering parts of the image.
 
 use autograd::{Tensor, cat};
 
-/// How much the score of an image `[C, H, W]` falls when a square of `patch` pixels about each pixel becomes `value`:
-/// `[H, W]` (Zeiler and Fergus 2014).
+/// How much the score of an image `[C, H, W]` falls when the square of `patch x patch` pixels around each pixel is set to `value`: `[H, W]`
+/// (Zeiler and Fergus 2014).
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -16,7 +16,7 @@ use autograd::{Tensor, cat};
 /// ```
 ///
 /// # Panics
-/// When the image has other dimensions, or the patch no middle.
+/// When the image is not three-dimensional, or `patch` is even.
 #[track_caller]
 pub fn occlusion(image: &Tensor, patch: usize, value: f32, score: impl Fn(&Tensor) -> Tensor) -> Tensor {
     let shape = image.shape();

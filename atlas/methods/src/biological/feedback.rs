@@ -3,9 +3,9 @@
 use autograd::Tensor;
 use models::{Init, Param, Params};
 
-/// A [`Linear`](models::Linear) layer whose errors go back through a fixed random matrix in place of its weight's transpose (feedback
-/// alignment, Lillicrap et al. 2016, "Random synaptic feedback weights support error backpropagation for deep learning"). Parameters `weight
-/// [out, in]` and `bias [out]`, buffer `feedback [out, in]`.
+/// A [`Linear`](models::Linear) layer that propagates errors through a fixed random matrix in place of its weight's transpose (feedback
+/// alignment, Lillicrap et al. 2016, "Random synaptic feedback weights support error backpropagation for deep learning"). Parameters
+/// `weight [out, in]` and `bias [out]`, buffer `feedback [out, in]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -29,7 +29,7 @@ pub struct FeedbackLinear {
 }
 
 impl FeedbackLinear {
-    /// PyTorch's default initialisation, of the feedback as well.
+    /// PyTorch's default initialisation, for the feedback matrix too.
     #[track_caller]
     pub fn new(params: &Params, inputs: usize, outputs: usize) -> FeedbackLinear {
         let shape = [outputs, inputs];
@@ -46,7 +46,7 @@ impl FeedbackLinear {
     /// When the last dimension of `x` is not the number of inputs.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        // The values are those of the weight; the gradient of `x` is that of what cancels.
+        // The forward value uses the weight; the feedback terms cancel there and contribute only the gradient of `x`.
         let back = x.linear(&self.feedback.value(), None);
         let y = x.detach().linear(&self.weight.value(), Some(&self.bias.value()));
         y + (&back - back.detach())

@@ -1,9 +1,9 @@
-//! Hebb's rule, and how it stays bounded.
+//! Hebb's rule, and the normalised rules of Oja and Sanger.
 
 use autograd::Tensor;
 
-/// Hebb's rule for linear units `y = x W^T`: `W + lr y^T x / N` for inputs `[N, D]` and weights `[K, D]`. It grows without bound along
-/// the direction of largest second moment.
+/// Hebb's rule for linear units `y = x W^T`: `W + lr y^T x / N` for inputs `[N, D]` and weights `[K, D]`. The weights grow without bound
+/// along the direction of largest second moment.
 #[track_caller]
 pub fn hebbian_step(weight: &Tensor, x: &Tensor, lr: f32) -> Tensor {
     let y = x.linear(weight, None);

@@ -1,4 +1,4 @@
-//! Learning rules that need nothing but what a synapse could know.
+//! Biologically plausible learning rules: local updates, and errors without weight transport.
 
 mod feedback;
 mod hebbian;

@@ -1,4 +1,4 @@
-//! Boxes all over an image, for a detector to choose from and to correct.
+//! Anchors: reference boxes all over an image, which a detector classifies and corrects.
 
 use data::Corners;
 
@@ -12,7 +12,7 @@ use data::Corners;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnchorGrid {
-    /// Pixels of the image from cell to cell.
+    /// Pixels of the image per cell.
     pub stride: f32,
     /// Square roots of areas, in pixels.
     pub sizes: Vec<f32>,
@@ -21,13 +21,13 @@ pub struct AnchorGrid {
 }
 
 impl AnchorGrid {
-    /// How many anchors a cell has.
+    /// The number of anchors per cell.
     pub fn per_cell(&self) -> usize {
         self.sizes.len() * self.ratios.len()
     }
 
-    /// The anchors of a map of `[rows, columns]`, row by row, a cell's beside each other by size and then ratio: those of
-    /// a head whose output `[N, A * K, H, W]` is brought to `[N, H * W * A, K]`.
+    /// The anchors of a map of `[rows, columns]`, row by row; those of a cell are consecutive, by size and then ratio. The order is that of
+    /// a head's output `[N, A * K, H, W]` permuted to `[N, H * W * A, K]`.
     pub fn anchors(&self, [rows, columns]: [usize; 2]) -> Vec<Corners> {
         let mut anchors = Vec::with_capacity(rows * columns * self.per_cell());
         for row in 0..rows {

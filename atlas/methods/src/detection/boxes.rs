@@ -3,25 +3,24 @@
 use autograd::{Reduction, Tensor};
 use data::{Corners, box_area, box_iou};
 
-/// Intersection over union, less the share of the smallest box around both that neither covers (Rezatofighi et al. 2019):
-/// from
-/// -1, far apart, to 1, the same; 0 when both are empty.
+/// Generalised intersection over union (Rezatofighi et al. 2019): the intersection over union minus the share of the smallest enclosing box
+/// that neither box covers. From -1 (far apart) to 1 (identical); 0 when both are empty.
 ///
 /// ```
 /// use methods::detection::generalized_box_iou;
-/// // They do not meet, and cover two of the three squares around them.
+/// // They do not overlap, and cover two of the three squares around them.
 /// assert_eq!(generalized_box_iou([0.0, 0.0, 1.0, 1.0], [2.0, 0.0, 3.0, 1.0]), -1.0 / 3.0);
 /// ```
 pub fn generalized_box_iou(a: Corners, b: Corners) -> f64 {
     let iou = box_iou(a, b);
     let hull = box_area([a[0].min(b[0]), a[1].min(b[1]), a[2].max(b[2]), a[3].max(b[3])]);
-    // Of areas A and B: IoU = both / union and both + union = A + B.
+    // For areas A and B: IoU = both / union and both + union = A + B.
     let union = (box_area(a) + box_area(b)) / (1.0 + iou);
     if hull == 0.0 { 0.0 } else { iou - (hull - union) / hull }
 }
 
-/// One less the generalised intersection over union of boxes `self [.., 4]` and `target [.., 4]`, as
-/// `torchvision.ops.generalized_box_iou_loss`: it has a gradient where boxes do not meet, too. `[..]` before the reduction.
+/// One minus the generalised intersection over union of boxes `self [.., 4]` and `target [.., 4]`, like
+/// `torchvision.ops.generalized_box_iou_loss`; it has a gradient even for disjoint boxes. `[..]` before the reduction.
 ///
 /// ```
 /// use autograd::{Device, Reduction, Tensor};

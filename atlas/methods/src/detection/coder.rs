@@ -1,14 +1,13 @@
-//! Boxes as differences from anchors.
+//! Boxes as offsets from anchors.
 
 use autograd::{Tensor, cat};
 
-/// How far the logarithm of a ratio of sizes goes when decoding: Detectron's limit, a box of 1000 pixels of an anchor of
-/// 16.
+/// Upper limit of the log size ratio in decoding, Detectron's `ln(1000 / 16)`.
 const MOST: f32 = 4.135_166_6;
 
-/// Boxes as differences from anchors (Girshick et al. 2014): the way from centre to centre in sizes of the anchor, and
-/// the logarithms of the ratios of the sizes, `(dx, dy, dw, dh)`, each times a weight. Faster R-CNN takes 1 for anchors
-/// and `[10, 10, 5, 5]` for proposals, SSD `[10, 10, 5, 5]`.
+/// Boxes as offsets from anchors (Girshick et al. 2014): the distances between the centres in units of the anchor's size, and the
+/// logarithms of the size ratios, `(dx, dy, dw, dh)`, each times a weight. Faster R-CNN uses weights of 1 for anchors and `[10, 10, 5, 5]`
+/// for proposals, SSD `[10, 10, 5, 5]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -35,7 +34,7 @@ impl Default for BoxCoder {
 }
 
 impl BoxCoder {
-    /// Boxes and anchors `[.., 4]` to differences `[.., 4]`; the leading dimensions broadcast.
+    /// Boxes and anchors `[.., 4]` to offsets `[.., 4]`; the leading dimensions broadcast.
     #[track_caller]
     pub fn encode(&self, boxes: &Tensor, anchors: &Tensor) -> Tensor {
         let (centre, size) = centre_and_size(boxes);
@@ -43,7 +42,7 @@ impl BoxCoder {
         cat(&[&((centre - from) / &unit), &(size / &unit).log()], -1) * self.scale(boxes)
     }
 
-    /// Differences and anchors `[.., 4]` to boxes `[.., 4]`, the inverse of [`encode`](BoxCoder::encode).
+    /// Offsets and anchors `[.., 4]` to boxes `[.., 4]`, the inverse of [`encode`](BoxCoder::encode).
     #[track_caller]
     pub fn decode(&self, deltas: &Tensor, anchors: &Tensor) -> Tensor {
         let deltas = deltas / self.scale(deltas);

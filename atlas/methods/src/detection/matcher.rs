@@ -1,19 +1,19 @@
-//! Which anchor stands for which object.
+//! Matching of anchors to objects.
 
 use data::{Corners, box_iou};
 
-/// What an anchor is to learn.
+/// The training target of an anchor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Match {
-    /// The object of this index.
+    /// The object with this index.
     Object(usize),
-    /// That there is nothing.
+    /// No object.
     Background,
-    /// Nothing: it overlaps an object, but not enough.
+    /// Excluded from the loss: it overlaps an object, but not enough.
     Ignored,
 }
 
-/// Gives every anchor the object that it overlaps most (Girshick 2015, as torchvision's `Matcher`).
+/// Matches every anchor to the object that it overlaps most (Girshick 2015, like torchvision's `Matcher`).
 ///
 /// ```
 /// use methods::detection::{Match, Matcher};
@@ -23,16 +23,17 @@ pub enum Match {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Matcher {
-    /// Intersection over union from which an anchor stands for the object.
+    /// Least intersection over union at which an anchor is matched to the object.
     pub foreground: f64,
-    /// Intersection over union below which it stands for nothing.
+    /// Intersection over union below which an anchor is background.
     pub background: f64,
-    /// Whether the anchors that overlap an object most stand for it however little that is, if it is anything.
+    /// Whether an anchor that overlaps some object more than any other anchor does is matched even below `foreground`, if the overlap is
+    /// not 0.
     pub every_object: bool,
 }
 
 impl Matcher {
-    /// The match of each anchor; of equal overlaps the first object is taken.
+    /// The match of each anchor; on ties, the first object.
     pub fn matches(&self, anchors: &[Corners], objects: &[Corners]) -> Vec<Match> {
         let of_anchor = |&anchor: &Corners| -> Vec<f64> {
             objects.iter().map(|&object| box_iou(anchor, object)).collect()

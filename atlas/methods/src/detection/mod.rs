@@ -3,13 +3,13 @@
 //! | Part | Here |
 //! |---|---|
 //! | boxes | [`data::Corners`], [`data::box_iou`], [`generalized_box_iou`], [`generalized_box_iou_loss`] |
-//! | anchors and what they stand for | [`AnchorGrid`], [`BoxCoder`], [`Matcher`] |
-//! | fewer boxes | [`nms`], [`batched_nms`], [`soft_nms`], [`detections`] |
+//! | anchors and their targets | [`AnchorGrid`], [`BoxCoder`], [`Matcher`] |
+//! | suppression | [`nms`], [`batched_nms`], [`soft_nms`], [`detections`] |
 //! | regions | [`roi_align`], [`roi_pool`] |
 //! | heads | [`YoloGrid`], [`MultiBox`] for SSD and RetinaNet |
 //!
-//! Boxes are given by their corners `[left, top, right, bottom]` in pixels of the image, whose upper left pixel fills
-//! `[0, 0, 1, 1]`. What chooses among boxes works on the host; what gradients flow through works on tensors.
+//! Boxes are given by their corners `[left, top, right, bottom]` in pixels of the image, whose upper left pixel covers `[0, 0, 1, 1]`.
+//! Selection among boxes runs on the host; everything differentiable runs on tensors.
 
 mod anchors;
 mod boxes;

@@ -1,11 +1,11 @@
-//! A class and a correction for every anchor.
+//! A class and a box correction for every anchor.
 
 use autograd::{CrossEntropyTarget, DType, Device, Reduction, Result, Tensor, cat};
 use data::{Corners, Detection, Object};
 
 use super::{BoxCoder, Match, Matcher, detections};
 
-/// The label of anchors that learn nothing.
+/// The label of anchors that are excluded from the loss.
 const IGNORED: i32 = -1;
 
 /// The targets, losses and boxes of detectors that classify and correct anchors: SSD (Liu et al. 2016), RetinaNet (Lin et
@@ -32,29 +32,29 @@ const IGNORED: i32 = -1;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct MultiBox {
-    /// Those of all feature maps, in the order of the outputs.
+    /// The anchors of all feature maps, in the order of the outputs.
     pub anchors: Vec<Corners>,
     pub coder: BoxCoder,
     pub matcher: Matcher,
 }
 
-/// What a batch's anchors should find.
+/// The targets of a batch's anchors.
 #[derive(Clone, Debug)]
 pub struct MultiBoxTargets {
-    /// `[N, A]`: 0 for the background, one more than the class for an object, -1 for what is ignored.
+    /// `[N, A]`: 0 for background, 1 + class for an object, -1 for ignored anchors.
     labels: Tensor,
-    /// `[N, A, 4]`, 0 without an object.
+    /// `[N, A, 4]`, 0 for anchors without an object.
     deltas: Tensor,
 }
 
 impl MultiBoxTargets {
-    /// Those of some of the images, by index `[B]`.
+    /// The targets of some of the images, by index `[B]`.
     pub fn select(&self, images: &Tensor) -> MultiBoxTargets {
         let of = |tensor: &Tensor| tensor.index_select(0, images);
         MultiBoxTargets { labels: of(&self.labels), deltas: of(&self.deltas) }
     }
 
-    /// Whether anchors stand for objects, `[N, A]`, and how many do, at least 1.
+    /// 1 for anchors matched to objects, else 0, `[N, A]`, and the number of such anchors, at least 1.
     fn positive(&self) -> (Tensor, Tensor) {
         let positive = self.labels.gt(0.0).to(DType::F32);
         let count = positive.sum_all().clamp_min(1.0);
@@ -63,11 +63,10 @@ impl MultiBoxTargets {
 }
 
 impl MultiBox {
-    /// A head's outputs `[N, A * K, H, W]` for some feature maps, by anchor: `[N, sum of H * W * A, K]`, with `K` values
-    /// each.
+    /// The outputs of a head, `[N, A * K, H, W]` for each feature map, rearranged by anchor: `[N, sum of H * W * A, K]`, with `K = values`.
     ///
     /// # Panics
-    /// When there are none, or they do not fit.
+    /// When there are no outputs, or their shapes do not fit.
     #[track_caller]
     pub fn by_anchor(outputs: &[Tensor], values: usize) -> Tensor {
         let mut parts = Vec::with_capacity(outputs.len());
@@ -107,8 +106,8 @@ impl MultiBox {
         Tensor::constant(device, self.anchors.as_flattened(), &[self.anchors.len(), 4])
     }
 
-    /// RetinaNet's: the focal loss of a sigmoid for every class, `logits [N, A, classes]`, and the smooth L1 loss of the
-    /// corrections `deltas [N, A, 4]` of the anchors of objects; both by the number of these.
+    /// RetinaNet's loss: the sigmoid focal loss of every class, `logits [N, A, classes]`, plus the smooth L1 loss of the corrections
+    /// `deltas [N, A, 4]` of positive anchors (those matched to objects); both divided by the number of positive anchors.
     #[track_caller]
     pub fn retina_loss(&self, logits: &Tensor, deltas: &Tensor, targets: &MultiBoxTargets) -> Tensor {
         let classes = Tensor::arange(logits.device(), logits.shape()[2]) + 1.0;
@@ -118,9 +117,9 @@ impl MultiBox {
         class.sum_all() / targets.positive().1 + self.place_loss(deltas, targets)
     }
 
-    /// SSD's: the cross-entropy of `logits [N, A, 1 + classes]`, the background first, of the anchors of objects and of
-    /// the three times as many others of the image that are farthest off, and the smooth L1 loss of the corrections
-    /// `deltas [N, A, 4]`.
+    /// SSD's loss: the cross-entropy of `logits [N, A, 1 + classes]`, background first, over the positive anchors and the hardest
+    /// background anchors (three per positive anchor of the image), plus the smooth L1 loss of the corrections `deltas [N, A, 4]` of
+    /// positive anchors; divided by their number.
     #[track_caller]
     pub fn ssd_loss(&self, logits: &Tensor, deltas: &Tensor, targets: &MultiBoxTargets) -> Tensor {
         let classes = CrossEntropyTarget::Classes(&targets.labels);
@@ -141,8 +140,8 @@ impl MultiBox {
         (loss * positive.unsqueeze(2)).sum_all() / count
     }
 
-    /// What is found in each image: every anchor as its most probable class by `scores [N, A, classes]`, where that is at
-    /// least `least`, corrected by `deltas [N, A, 4]`; without those that [`batched_nms`](super::batched_nms) suppresses.
+    /// The detections of each image: every anchor with its most probable class by `scores [N, A, classes]`, if that score is at least
+    /// `least`, corrected by `deltas [N, A, 4]`, after [`batched_nms`](super::batched_nms).
     ///
     /// # Errors
     /// Whatever goes wrong on the device.

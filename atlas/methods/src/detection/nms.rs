@@ -1,10 +1,10 @@
-//! One box where a detector finds many of the same object.
+//! Non-maximum suppression: one box out of many detections of the same object.
 
 use autograd::{Result, Tensor};
 use data::{Corners, Detection, box_iou};
 
-/// Indices of the boxes that stay, by falling score: each one that overlaps none of higher score by more than `threshold`
-/// (`torchvision.ops.nms`). Of equal scores the first is kept.
+/// Indices of the boxes to keep, by falling score: a box is dropped if it overlaps a kept box of higher score by more than `threshold`
+/// (`torchvision.ops.nms`). On equal scores the first box comes first.
 ///
 /// ```
 /// use methods::detection::nms;
@@ -45,9 +45,9 @@ pub fn batched_nms(boxes: &[Corners], scores: &[f32], classes: &[u32], threshold
     kept
 }
 
-/// Non-maximum suppression that lowers scores instead of dropping boxes (Bodla et al. 2017): each box taken, by falling
-/// score, multiplies those of the others by `exp(-iou^2 / sigma)`. Gives indices and their scores in the order taken,
-/// until those are below `least`.
+/// Non-maximum suppression that lowers scores instead of dropping boxes (Bodla et al. 2017): boxes are taken by falling score, and each
+/// multiplies the scores of the remaining ones by `exp(-iou^2 / sigma)`. Returns indices and scores in the order taken, until the scores
+/// fall below `least`.
 ///
 /// ```
 /// use methods::detection::soft_nms;
@@ -78,8 +78,8 @@ pub fn soft_nms(boxes: &[Corners], scores: &[f32], sigma: f64, least: f32) -> Ve
     kept
 }
 
-/// The best class of each of the boxes `[N, A, 4]` by `scores [N, A, classes]`, where that is at least `least`, without
-/// those that [`batched_nms`] suppresses; image by image, by falling score.
+/// The best class of each box `[N, A, 4]` by `scores [N, A, classes]`, if its score is at least `least`, after [`batched_nms`]; a list per
+/// image, by falling score.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

@@ -6,22 +6,22 @@ use data::Corners;
 /// How [`roi_align`] reads regions, with torchvision's names.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RoiAlign {
-    /// Rows and columns of bins that a region is divided into.
+    /// Rows and columns of bins per region.
     pub output: [usize; 2],
-    /// Cells of the feature map to a pixel of the image, one over the stride.
+    /// Cells of the feature map per pixel of the image: 1 / stride.
     pub scale: f32,
-    /// Points a side that a bin is the mean of.
+    /// Sampling points per side of a bin; the bin is their mean.
     pub sampling: usize,
-    /// Whether coordinates are shifted by half a cell, so that values stand at the centres of cells; the first Mask R-CNN
-    /// did not.
+    /// Whether coordinates are shifted by half a cell, so that values lie at the centres of cells; the first version of Mask R-CNN did not
+    /// shift.
     pub aligned: bool,
 }
 
-/// Features of `regions`, each of an image of the batch, as `[regions, C, rows, columns]`: the mean of bilinearly
-/// interpolated points in every bin, which is differentiable in the features `[N, C, H, W]` (He et al. 2017,
-/// `torchvision.ops.roi_align`). Points more than a cell outside of the map are 0.
+/// Features of `regions`, each given by an image index and corners, as `[regions, C, rows, columns]`: the mean of bilinearly interpolated
+/// points in every bin (He et al. 2017, `torchvision.ops.roi_align`), differentiable with respect to the features `[N, C, H, W]`. Points
+/// more than a cell outside the map are 0.
 ///
-/// Interpolation is linear and separable: a matrix of weights for the rows and one for the columns of each region.
+/// Interpolation is linear and separable: each region has one weight matrix for the rows and one for the columns.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -29,14 +29,14 @@ pub struct RoiAlign {
 /// let device = Device::named("cpu")?;
 /// let features = Tensor::constant(&device, &[0.0f32, 1.0, 10.0, 11.0], &[1, 1, 2, 2]);
 /// let options = RoiAlign { output: [1, 1], scale: 1.0, sampling: 1, aligned: true };
-/// // The middle of the region is (0.75, 1), and the cells' centres are at 0.5 and 1.5.
+/// // The centre of the region is (0.75, 1), and the centres of the cells are at 0.5 and 1.5.
 /// let y = roi_align(&features, &[(0, [0.5, 0.5, 1.0, 1.5])], options);
 /// assert_eq!(y.to_vec::<f32>()?, [5.25]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 ///
 /// # Panics
-/// When the features are not `[N, C, H, W]`, there are no regions, or one is of another image.
+/// When the features are not `[N, C, H, W]`, there are no regions, or the image index of one is out of range.
 #[track_caller]
 pub fn roi_align(features: &Tensor, regions: &[(usize, Corners)], options: RoiAlign) -> Tensor {
     let maps = of_images(features, regions);
@@ -69,9 +69,9 @@ fn ends(end: f32, options: RoiAlign) -> f64 {
     f64::from(end) * f64::from(options.scale) - if options.aligned { 0.5 } else { 0.0 }
 }
 
-/// How much each of `cells` counts in each of `bins` from `low` to `high`, `[bins, cells]`.
+/// The weight of each of `cells` in each of `bins` from `low` to `high`, `[bins, cells]`.
 fn weights([low, high]: [f64; 2], bins: usize, cells: usize, sampling: usize, aligned: bool) -> Vec<f32> {
-    // Without alignment, regions are at least a cell wide.
+    // Without alignment, regions are at least one cell wide.
     let length = if aligned { high - low } else { (high - low).max(1.0) };
     let step = length / bins as f64;
     let mut weights = vec![0f32; bins * cells];
@@ -96,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    /// The value at a point, straight from the definition.
+    /// The value at a point, directly from the definition.
     fn bilinear(map: &[f32], [h, w]: [usize; 2], y: f64, x: f64) -> f64 {
         if y < -1.0 || y > h as f64 || x < -1.0 || x > w as f64 {
             return 0.0;

@@ -1,13 +1,13 @@
-//! Features of regions by the largest value of every bin.
+//! Features of regions by the maximum of every bin.
 
 use autograd::Tensor;
 use data::Corners;
 
 use super::roi_align::of_images;
 
-/// Features of `regions`, each of an image of the batch, as `[regions, C, rows, columns]`: regions are rounded to cells
-/// of the features `[N, C, H, W]` and divided into bins of whole cells, and of each bin the largest value is taken, or 0
-/// of one outside of the map (Girshick 2015, `torchvision.ops.roi_pool`). `scale` is cells to a pixel.
+/// Features of `regions`, each given by an image index and corners, as `[regions, C, rows, columns]`: regions are rounded to cells of the
+/// features `[N, C, H, W]` and divided into bins of whole cells; each output is the maximum of a bin, or 0 for a bin outside the map
+/// (Girshick 2015, `torchvision.ops.roi_pool`). `scale` is in cells per pixel.
 ///
 /// ```
 /// use autograd::{DType, Device, Tensor};
@@ -15,18 +15,18 @@ use super::roi_align::of_images;
 /// let device = Device::named("cpu")?;
 /// let features = Tensor::arange(&device, 16).to(DType::F32).reshape(&[1, 1, 4, 4]);
 /// let y = roi_pool(&features, &[(0, [0.0, 0.0, 2.0, 3.0])], [2, 1], 1.0);
-/// // Columns 0 to 2 and rows 0 to 3, as torchvision counts the last cell in.
+/// // Columns 0 to 2 and rows 0 to 3: like torchvision, the last cell is included.
 /// assert_eq!(y.to_vec::<f32>()?, [6.0, 14.0]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 ///
 /// # Panics
-/// When the features are not `[N, C, H, W]`, there are no regions, or one is of another image.
+/// When the features are not `[N, C, H, W]`, there are no regions, or the image index of one is out of range.
 #[track_caller]
 pub fn roi_pool(features: &Tensor, regions: &[(usize, Corners)], output: [usize; 2], scale: f32) -> Tensor {
     let maps = of_images(features, regions);
     let mut y = maps;
-    // A rectangle's largest value is that of its columns' largest values.
+    // The maximum of a rectangle is separable: along one axis, then the other.
     for axis in [0, 1] {
         let (dim, bins) = (3 - axis, output[1 - axis]);
         let cells = y.shape()[dim];
@@ -40,7 +40,7 @@ pub fn roi_pool(features: &Tensor, regions: &[(usize, Corners)], output: [usize;
     y
 }
 
-/// From and to, not inclusive, of each bin's cells.
+/// The half-open cell range of each bin.
 fn ranges([first, last]: [i64; 2], bins: usize, cells: usize) -> Vec<[usize; 2]> {
     let size = (last - first + 1).max(1) as f64 / bins as f64;
     let inside = |at: f64| (at as i64 + first).clamp(0, cells as i64) as usize;
@@ -49,7 +49,7 @@ fn ranges([first, last]: [i64; 2], bins: usize, cells: usize) -> Vec<[usize; 2]>
         .collect()
 }
 
-/// The largest values of `x [R, C, H, W]` along `dim` in `bins` ranges for each region.
+/// The maxima of `x [R, C, H, W]` along `dim` over `bins` ranges per region.
 fn largest(x: &Tensor, dim: usize, ranges: &[[usize; 2]], bins: usize) -> Tensor {
     let regions = x.shape()[0];
     let width = ranges.iter().map(|[from, to]| to.saturating_sub(*from)).max().unwrap_or(0).max(1);

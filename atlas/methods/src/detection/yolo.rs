@@ -1,4 +1,4 @@
-//! One box a cell of a grid, in one pass.
+//! One box per grid cell, in one pass.
 
 use autograd::{CrossEntropyTarget, Device, Reduction, Result, Tensor, cat};
 use data::{Detection, Object};
@@ -8,9 +8,9 @@ use super::{detections, generalized_box_iou_loss};
 /// The class of cells without an object, which the class loss leaves out.
 const NONE: i32 = -100;
 
-/// A detector's output as one box, its confidence and its class in each cell of a grid (YOLO, Redmon et al. 2016): the
-/// cell that an object's centre lies in has to find it. From the output `[N, 5 + classes, rows, columns]`, as in YOLO v2,
-/// the centre is `(cell + sigmoid(x, y)) * stride`, the size `prior * exp(w, h)` and the confidence `sigmoid(o)`.
+/// One box, its confidence and its class per grid cell (YOLO, Redmon et al. 2016): the cell that contains the centre of an object has to
+/// detect it. As in YOLO v2, the output `[N, 5 + classes, rows, columns]` gives the centre as `(cell + sigmoid(x, y)) * stride`, the size
+/// as `prior * exp(w, h)` and the confidence as `sigmoid(o)`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -19,7 +19,7 @@ const NONE: i32 = -100;
 /// let device = Device::named("cpu")?;
 /// let grid = YoloGrid { cells: [1, 2], stride: 8.0, prior: [6.0, 6.0], classes: 2 };
 /// let targets = grid.targets(&device, &[vec![Object { corners: [9.0, 1.0, 15.0, 7.0], class: 1 }]])?;
-/// // x, y, w, h, confidence, two classes; both cells find a box in their middle, the second is sure of class 1.
+/// // x, y, w, h, confidence, two classes; both cells predict a box at their centre, the second with high confidence and class 1.
 /// let output = [[0.0f32, 0.0], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [-9.0, 9.0], [0.0, 0.0], [0.0, 9.0]];
 /// let output = Tensor::from_slice(&device, output.as_flattened(), &[1, 7, 1, 2])?;
 /// assert!(grid.loss(&output, &targets).item()? < 1e-3);
@@ -31,26 +31,26 @@ const NONE: i32 = -100;
 pub struct YoloGrid {
     /// Rows and columns.
     pub cells: [usize; 2],
-    /// Pixels from cell to cell.
+    /// Pixels per cell.
     pub stride: f32,
-    /// Width and height of a usual object.
+    /// Width and height of a typical object.
     pub prior: [f32; 2],
     pub classes: usize,
 }
 
-/// What a batch's output should be.
+/// The targets of a batch.
 #[derive(Clone, Debug)]
 pub struct YoloTargets {
-    /// `[N, rows, columns, 4]`, 0 without an object.
+    /// `[N, rows, columns, 4]`, 0 in cells without an object.
     boxes: Tensor,
-    /// `[N, rows, columns]`, 1 with an object.
+    /// `[N, rows, columns]`, 1 in cells with an object.
     present: Tensor,
     /// `[N, rows, columns]`
     classes: Tensor,
 }
 
 impl YoloTargets {
-    /// Those of some of the images, by index `[B]`.
+    /// The targets of some of the images, by index `[B]`.
     pub fn select(&self, images: &Tensor) -> YoloTargets {
         let of = |tensor: &Tensor| tensor.index_select(0, images);
         YoloTargets { boxes: of(&self.boxes), present: of(&self.present), classes: of(&self.classes) }
@@ -58,7 +58,7 @@ impl YoloTargets {
 }
 
 impl YoloGrid {
-    /// The targets of images with these objects. Of two objects in one cell the first is taken.
+    /// The targets of images with these objects. If two objects fall into one cell, the first is used.
     ///
     /// # Errors
     /// Out of memory.
@@ -102,8 +102,8 @@ impl YoloGrid {
         cat(&[&(&centre - &half), &(&centre + &half)], 3)
     }
 
-    /// The mean over images of five times the boxes' [`generalized_box_iou_loss`] and the classes' cross-entropy, where
-    /// there are objects, and of the confidence's cross-entropy everywhere, half of it where there is none.
+    /// The mean over images of: five times the [`generalized_box_iou_loss`] of the boxes and the cross-entropy of the classes, in cells
+    /// with objects; and the binary cross-entropy of the confidence in all cells, with weight 0.5 in those without.
     #[track_caller]
     pub fn loss(&self, output: &Tensor, targets: &YoloTargets) -> Tensor {
         let YoloTargets { boxes, present, classes } = targets;
@@ -121,8 +121,8 @@ impl YoloGrid {
         (place.sum_all() * 5.0 + confidence + class) / output.shape()[0] as f32
     }
 
-    /// What is found in each image: a cell's box as its most probable class, with confidence times probability as the
-    /// score, where that is at least `least`; without those that [`batched_nms`](super::batched_nms) suppresses.
+    /// The detections of each image: the box of each cell with its most probable class, and confidence times class probability as the
+    /// score, if that is at least `least`; after [`batched_nms`](super::batched_nms).
     ///
     /// # Errors
     /// Whatever goes wrong on the device.

@@ -5,9 +5,9 @@ use models::{Init, Param, Params};
 
 use super::{draw, states};
 
-/// Binary units that all see each other, the first `visible` of which are data and the others hidden: `E(s) = -s W s / 2 - b s` with
-/// a symmetric `W` without a diagonal. Parameters `coupling [U, U]`, of which the part above the diagonal counts, initially normal of
-/// deviation 0.01, and `bias [U]`.
+/// Fully connected binary units, the first `visible` of which are data and the others hidden: `E(s) = -s W s / 2 - b s` with a symmetric
+/// `W` of zero diagonal. Parameters `coupling [U, U]`, of which only the part above the diagonal is used, initially normal with deviation
+/// 0.01, and `bias [U]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -17,7 +17,7 @@ use super::{draw, states};
 /// let params = Params::new(&device, 0);
 /// let machine = BoltzmannMachine::new(&params, 2, 0);
 /// params.get("coupling").unwrap().set(&Tensor::full(&device, 1.0, &[2, 2]));
-/// // Both on has weight e, the other three states 1.
+/// // The state with both units on has weight e, the other three have 1.
 /// let both = Tensor::ones(&device, &[1, 2]);
 /// assert!((machine.log_prob(&both).item()? - (1.0 - (3.0 + 1f32.exp()).ln())).abs() < 1e-6);
 /// # Ok::<(), autograd::Error>(())
@@ -52,8 +52,8 @@ impl BoltzmannMachine {
         -(s * (s.matmul(&self.weight()) * 0.5 + self.bias.value())).sum(&[1], false)
     }
 
-    /// Units `from..` drawn anew one after the other, given all others, `sweeps` times: states `[N, U]`. From 0 it samples the
-    /// machine, from `visible` the hidden units given the data.
+    /// States `[N, U]` after `sweeps` of Gibbs sampling over the units `from..`, one after the other. `from` 0 samples from the machine,
+    /// `from` `visible` the hidden units given the data.
     #[track_caller]
     pub fn gibbs(&self, s: &Tensor, from: usize, sweeps: usize, generator: &Generator) -> Tensor {
         let (weight, bias) = (self.weight().detach(), self.bias.value().detach());
@@ -68,21 +68,21 @@ impl BoltzmannMachine {
         s
     }
 
-    /// States of all units with the data `v [N, V]` and hidden units that are on or off at random.
+    /// States of all units with the data `v [N, V]` and random hidden units.
     #[track_caller]
     pub fn clamp(&self, v: &Tensor, generator: &Generator) -> Tensor {
         let hidden = generator.bernoulli(v.device(), 0.5, &[v.shape()[0], self.hidden]);
         cat(&[v, &hidden], 1)
     }
 
-    /// What learning goes down: the energy of states with the data in the visible units, less that of samples of the machine, `[N, U]`
-    /// each. With exact samples its gradient is that of the negative log-likelihood.
+    /// The training loss: the mean energy of states with data in the visible units minus that of samples from the machine, `[N, U]` each.
+    /// With exact samples its gradient is that of the negative log-likelihood.
     #[track_caller]
     pub fn contrastive_loss(&self, data: &Tensor, model: &Tensor) -> Tensor {
         self.energy(&data.detach()).mean_all() - self.energy(&model.detach()).mean_all()
     }
 
-    /// The logarithm of the probability of data: `[N]` for `v [N, V]`. Goes through all states of all units.
+    /// The log-probability of data: `[N]` for `v [N, V]`. Enumerates all states of all units.
     ///
     /// # Panics
     /// When there are more than 20 units.

@@ -5,9 +5,9 @@ use models::Params;
 
 use super::{Rbm, draw, states};
 
-/// Restricted Boltzmann machines on top of each other: the top one generates, and the layers below carry down what it says. Each is
-/// trained on the hidden states that the one below it has for the data, one after the other. Parameters `0.*`, `1.*` and so on, as
-/// those of [`Rbm`].
+/// Stacked restricted Boltzmann machines: the top one generates, the layers below map its samples down to the visible units. They are
+/// trained one after the other, each on the hidden states of the one below given the data. Parameters `0.*`, `1.*` and so on, named as in
+/// [`Rbm`].
 ///
 /// ```
 /// use autograd::{Device, Generator, Tensor};
@@ -36,13 +36,12 @@ impl DeepBelief {
         DeepBelief { layers: sizes.windows(2).enumerate().map(layer).collect() }
     }
 
-    /// The machines, the lowest first.
+    /// The machines, bottom first.
     pub fn layers(&self) -> &[Rbm] {
         &self.layers
     }
 
-    /// The probabilities of the units of layer `depth` that come up from `v [N, V]`, which is layer 0: a network of sigmoid layers,
-    /// with gradients.
+    /// The probabilities of the units of layer `depth` given `v [N, V]`, which is layer 0: a network of sigmoid layers, with gradients.
     #[track_caller]
     pub fn encode(&self, v: &Tensor, depth: usize) -> Tensor {
         self.layers[..depth].iter().fold(v.clone(), |x, rbm| rbm.hidden(&x))
@@ -54,7 +53,7 @@ impl DeepBelief {
         self.layers[..depth].iter().fold(v.clone(), |x, rbm| draw(&rbm.hidden(&x), generator))
     }
 
-    /// Visible probabilities `[count, V]` of samples: `steps` of the top machine from random states, then down.
+    /// Visible probabilities `[count, V]` of samples: `steps` Gibbs steps of the top machine from random states, then one pass down.
     #[track_caller]
     pub fn sample(&self, count: usize, steps: usize, generator: &Generator) -> Tensor {
         let (top, below) = self.layers.split_last().expect("at least one layer");
@@ -70,8 +69,7 @@ impl DeepBelief {
         }
     }
 
-    /// The logarithm of the probability of visible states under two machines: `[N]` for `v [N, V]`. Goes through all states of the
-    /// layer between.
+    /// The log-probability of visible states under two machines: `[N]` for `v [N, V]`. Enumerates all states of the layer between.
     ///
     /// # Panics
     /// When there are not two machines, or more than 20 units between them.
@@ -85,8 +83,8 @@ impl DeepBelief {
         (given + high.log_prob(&h)).logsumexp(&[1], false)
     }
 
-    /// The variational lower bound on [`log_prob`](DeepBelief::log_prob), `[N]`, with the lower machine's posterior of the states
-    /// between. Greedy training of the upper machine raises it (Hinton, Osindero and Teh 2006, section 4).
+    /// The variational lower bound on [`log_prob`](DeepBelief::log_prob), `[N]`, with the lower machine's posterior of the layer between.
+    /// Greedy training of the upper machine raises it (Hinton, Osindero and Teh 2006, section 4).
     ///
     /// # Panics
     /// As [`log_prob`](DeepBelief::log_prob).

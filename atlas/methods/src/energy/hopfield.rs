@@ -1,10 +1,9 @@
-//! Hopfield networks: memories at the low points of an energy (Hopfield 1982; Ramsauer et al. 2021, "Hopfield networks is all you
-//! need").
+//! Hopfield networks: patterns stored as minima of an energy (Hopfield 1982; Ramsauer et al. 2021, "Hopfield networks is all you need").
 
 use autograd::Tensor;
 
-/// `N` units of -1 and 1 that store patterns by Hebb's rule, `W = X^T X / N` without the diagonal, and recall them by turning to what
-/// their neighbours say. Recalls about `0.138 N` random patterns (Amit, Gutfreund and Sompolinsky 1985).
+/// `N` units of -1 and 1 that store patterns by Hebb's rule, `W = X^T X / N` with zero diagonal, and recall them by setting each unit to
+/// the sign of its input. The capacity is about `0.138 N` random patterns (Amit, Gutfreund and Sompolinsky 1985).
 ///
 /// ```
 /// use methods::energy::Hopfield;
@@ -45,7 +44,7 @@ impl Hopfield {
     /// `-x W x / 2`
     ///
     /// # Panics
-    /// When the state has not as many units.
+    /// When the state does not have `N` units.
     #[track_caller]
     pub fn energy(&self, state: &[f32]) -> f64 {
         assert_eq!(state.len(), self.units, "Hopfield: units of a state");
@@ -53,11 +52,11 @@ impl Hopfield {
         -0.5 * terms.sum::<f64>()
     }
 
-    /// Turns one unit after the other until none turns any more, at most `sweeps` times over all of them. The energy after each
-    /// sweep, which never rises; the last one is the first that changed nothing, where there was time for it.
+    /// Updates one unit after the other until none flips, in at most `sweeps` sweeps. Returns the energy after each sweep, which never
+    /// rises; unless `sweeps` ran out, the last sweep changed nothing.
     ///
     /// # Panics
-    /// When the state has not as many units.
+    /// When the state does not have `N` units.
     #[track_caller]
     pub fn recall(&self, state: &mut [f32], sweeps: usize) -> Vec<f64> {
         assert_eq!(state.len(), self.units, "Hopfield: units of a state");
@@ -65,7 +64,7 @@ impl Hopfield {
         for _ in 0..sweeps {
             let mut turned = false;
             for i in 0..self.units {
-                // A unit that hears nothing stays as it is.
+                // A unit with input 0 keeps its state.
                 if self.input(state, i) * state[i] < 0.0 {
                     state[i] = -state[i];
                     turned = true;
@@ -84,8 +83,8 @@ impl Hopfield {
     }
 }
 
-/// Patterns `X [P, N]` of numbers, recalled by attention: `x <- softmax(beta x X^T) X`. Stores exponentially many patterns in `N`,
-/// and mostly recalls them in one step.
+/// Real-valued patterns `X [P, N]`, recalled by attention: `x <- softmax(beta x X^T) X`. The capacity is exponential in `N`, and recall
+/// mostly takes one step.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

@@ -4,9 +4,9 @@ use std::f64::consts::PI;
 
 use autograd::{DType, Device, Generator, Tensor};
 
-/// Spins of -1 and 1 on square lattices with the opposite edges joined, whose neighbours like to agree: `E = -sum s_i s_j` over
-/// pairs of neighbours, at inverse temperature `beta`, in units of the coupling. Every other spin is drawn at once, like the black
-/// and the white fields of a chessboard: they do not see each other.
+/// Spins of -1 and 1 on periodic square lattices, with energy `E = -sum s_i s_j` over pairs of neighbours, in units of the coupling, at
+/// inverse temperature `beta`. The black fields of the chessboard are sampled at once, then the white ones: spins of one colour do not
+/// interact.
 ///
 /// ```
 /// use autograd::{Device, Generator, Tensor};
@@ -18,7 +18,7 @@ use autograd::{DType, Device, Generator, Tensor};
 ///     spins = ising.sweep(&spins, &generator);
 /// }
 /// assert_eq!(ising.energy(&Tensor::ones(&device, &[1, 8, 8])).item()?, -2.0);
-/// // At a high temperature, neighbours hardly agree.
+/// // At a high temperature, neighbours are hardly correlated.
 /// assert!(ising.energy(&spins).mean_all().item()? > -0.6);
 /// # Ok::<(), autograd::Error>(())
 /// ```
@@ -33,7 +33,7 @@ impl Ising {
     /// Lattices of `side` x `side` spins.
     ///
     /// # Panics
-    /// When `side` is odd: the edges would not fit together.
+    /// When `side` is odd: the chessboard would not be periodic.
     #[track_caller]
     pub fn new(device: &Device, side: usize, beta: f32) -> Ising {
         assert!(side > 0 && side.is_multiple_of(2), "Ising: a side of {side} spins is odd");
@@ -47,7 +47,7 @@ impl Ising {
         spins.roll(1, 1) + spins.roll(-1, 1) + spins.roll(1, 2) + spins.roll(-1, 2)
     }
 
-    /// Draws all spins `[C, L, L]` anew: the black ones given the white ones, then the other way round (Gibbs sampling).
+    /// One sweep of Gibbs sampling of the spins `[C, L, L]`: the black ones given the white ones, then vice versa.
     #[track_caller]
     pub fn sweep(&self, spins: &Tensor, generator: &Generator) -> Tensor {
         let half = |spins: &Tensor, fields: &Tensor| {
@@ -72,7 +72,7 @@ impl Ising {
         spins.mean(&[1, 2], false)
     }
 
-    /// Below this inverse temperature, `ln(1 + sqrt(2)) / 2`, an infinite lattice is disordered.
+    /// The critical inverse temperature `ln(1 + sqrt(2)) / 2`, below which an infinite lattice is disordered.
     pub fn critical_beta() -> f64 {
         (1.0 + 2f64.sqrt()).ln() / 2.0
     }
@@ -95,7 +95,7 @@ impl Ising {
         -(1.0 + 2.0 / PI * (2.0 * double.tanh().powi(2) - 1.0) * integral) / double.tanh()
     }
 
-    /// How far the spins of an infinite lattice agree, of either sign (Yang 1952): 0 up to [`critical_beta`](Ising::critical_beta).
+    /// The absolute mean spin of an infinite lattice (Yang 1952): 0 up to [`critical_beta`](Ising::critical_beta).
     ///
     /// ```
     /// use methods::energy::Ising;
@@ -106,8 +106,8 @@ impl Ising {
         (1.0 - (2.0 * beta).sinh().powi(-4)).max(0.0).powf(0.125)
     }
 
-    /// The expected energy per spin and the expected size of the mean spin of a lattice with `side` spins a side, by going through
-    /// all its states.
+    /// The expected energy per spin and the expected absolute mean spin of a lattice with `side` spins a side, by enumeration of all its
+    /// states.
     ///
     /// # Panics
     /// When the side is over 4.

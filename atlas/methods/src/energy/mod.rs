@@ -1,10 +1,10 @@
-//! Models that give every state an energy: the lower, the more probable.
+//! Models that assign an energy to every state: the lower, the more probable.
 //!
 //! | What | Here |
 //! |---|---|
 //! | binary units in two layers | [`Rbm`], stacked in a [`DeepBelief`] network |
-//! | binary units that all see each other | [`BoltzmannMachine`] |
-//! | memories | [`Hopfield`], [`ModernHopfield`] |
+//! | fully connected binary units | [`BoltzmannMachine`] |
+//! | associative memories | [`Hopfield`], [`ModernHopfield`] |
 //! | spins on a lattice | [`Ising`] |
 
 mod boltzmann;
@@ -21,16 +21,16 @@ pub use rbm::Rbm;
 
 use autograd::{Device, Generator, Tensor};
 
-/// More units than this have too many states to go through.
+/// Above this number of units, enumerating all states takes too long.
 const MOST_UNITS: usize = 20;
 
-/// Ones with probabilities `p`, else zeros.
+/// Bernoulli samples: 1 with probabilities `p`, else 0.
 #[track_caller]
 fn draw(p: &Tensor, generator: &Generator) -> Tensor {
     generator.uniform(p.device(), p.shape()).lt(p).to(autograd::DType::F32).detach()
 }
 
-/// All states `[2^units, units]` of binary units; the last one's value runs fastest.
+/// All states `[2^units, units]` of binary units; the last unit changes fastest.
 #[track_caller]
 fn states(device: &Device, units: usize) -> Tensor {
     assert!(units <= MOST_UNITS, "2^{units} states are too many to go through");

@@ -6,9 +6,9 @@ use models::{Init, Param, Params};
 use super::{draw, states};
 use crate::inference::{Importance, annealed_importance};
 
-/// `V` visible and `H` hidden binary units of energy `E(v, h) = -h W v - b v - c h`. Units of one layer do not see each other, so
-/// that each layer is drawn at once given the other. Parameters `weight [H, V]`, initially normal of deviation 0.01,
-/// `visible_bias [V]` and `hidden_bias [H]`.
+/// `V` visible and `H` hidden binary units of energy `E(v, h) = -h W v - b v - c h`. Units of one layer are not connected, so that each
+/// layer can be sampled at once given the other. Parameters `weight [H, V]`, initially normal with deviation 0.01, `visible_bias [V]` and
+/// `hidden_bias [H]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -18,7 +18,7 @@ use crate::inference::{Importance, annealed_importance};
 /// let params = Params::new(&device, 0);
 /// let rbm = Rbm::new(&params, 2, 1);
 /// params.get("weight").unwrap().set(&Tensor::from_slice(&device, &[1.0f32, -1.0], &[1, 2])?);
-/// // The states of the hidden unit: off with 4 visible states of weight 1, on with those of weights 1, e, 1/e and 1.
+/// // With the hidden unit off, 4 visible states of weight 1; with it on, weights 1, e, 1/e and 1.
 /// let partition = 4.0 + 2.0 + 1f32.exp() + (-1f32).exp();
 /// assert!((rbm.log_partition().item()? - partition.ln()).abs() < 1e-6);
 /// let v = Tensor::from_slice(&device, &[1.0f32, 0.0], &[1, 2])?;
@@ -55,25 +55,25 @@ impl Rbm {
         &self.hidden_bias
     }
 
-    /// How probable it is that each hidden unit is on, `[N, H]`, given `v [N, V]`.
+    /// The probability that each hidden unit is on, `[N, H]`, given `v [N, V]`.
     #[track_caller]
     pub fn hidden(&self, v: &Tensor) -> Tensor {
         v.linear(&self.weight.value(), Some(&self.hidden_bias.value())).sigmoid()
     }
 
-    /// How probable it is that each visible unit is on, `[N, V]`, given `h [N, H]`.
+    /// The probability that each visible unit is on, `[N, V]`, given `h [N, H]`.
     #[track_caller]
     pub fn visible(&self, h: &Tensor) -> Tensor {
         (h.matmul(&self.weight.value()) + self.visible_bias.value()).sigmoid()
     }
 
-    /// Binary states of units that are on with probabilities `p`.
+    /// Binary states of units with probabilities `p`.
     #[track_caller]
     pub fn draw(p: &Tensor, generator: &Generator) -> Tensor {
         draw(p, generator)
     }
 
-    /// Visible states `[N, V]` after `steps` of drawing the hidden and then the visible layer.
+    /// Visible states `[N, V]` after `steps` of sampling the hidden and then the visible layer.
     #[track_caller]
     pub fn gibbs(&self, v: &Tensor, steps: usize, generator: &Generator) -> Tensor {
         (0..steps).fold(v.detach(), |v, _| {
@@ -90,15 +90,15 @@ impl Rbm {
             + inputs.softplus(1.0, 20.0).sum(&[1], false))
     }
 
-    /// What contrastive divergence goes down: the free energy of `data` less that of `model [M, V]`, samples of the machine. When
-    /// these are [`gibbs`](Rbm::gibbs) of the data, `k` steps long, it is CD-k; of chains that go on from update to update,
-    /// persistent CD (Tieleman 2008). With exact samples its gradient is that of the negative log-likelihood.
+    /// The loss of contrastive divergence: the mean free energy of `data` minus that of `model [M, V]`, samples of the machine. With `k`
+    /// steps of [`gibbs`](Rbm::gibbs) from the data it is CD-k; with chains that continue from update to update, persistent CD (Tieleman
+    /// 2008). With exact samples its gradient is that of the negative log-likelihood.
     #[track_caller]
     pub fn contrastive_loss(&self, data: &Tensor, model: &Tensor) -> Tensor {
         self.free_energy(data).mean_all() - self.free_energy(&model.detach()).mean_all()
     }
 
-    /// The logarithm of the normalising constant, exactly: goes through all states of the smaller layer.
+    /// The logarithm of the normalising constant, exactly: enumerates all states of the smaller layer.
     ///
     /// # Panics
     /// When both layers have more than 20 units.
@@ -115,7 +115,7 @@ impl Rbm {
         scores.logsumexp(&[0], false)
     }
 
-    /// The logarithm of the probability of visible states: `[N]` for `v [N, V]`.
+    /// The log-probability of visible states: `[N]` for `v [N, V]`.
     ///
     /// # Panics
     /// As [`log_partition`](Rbm::log_partition).
@@ -124,8 +124,8 @@ impl Rbm {
         -self.free_energy(v) - self.log_partition()
     }
 
-    /// An estimate of [`log_partition`](Rbm::log_partition) for machines of any size, by `samples` annealed from the machine without
-    /// weights and hidden biases in `steps` (Salakhutdinov and Murray 2008). The samples' weights come with it.
+    /// An estimate of [`log_partition`](Rbm::log_partition) for machines of any size, by annealing `samples` in `steps` from the machine
+    /// without weights and hidden biases (Salakhutdinov and Murray 2008). Also returns the weights of the samples.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -150,7 +150,7 @@ impl Rbm {
         };
         let schedule: Vec<f32> = (0..=steps).map(|i| i as f32 / steps as f32).collect();
         let (weights, _) = annealed_importance(&start, &schedule, log_density, transition, generator)?;
-        // Of the machine without weights: a sum for each unit.
+        // The log partition function of the machine without weights: a sum over its units.
         let first = b.softplus(1.0, 20.0).sum_all().item()?;
         Ok((f64::from(first) + hidden as f64 * 2f64.ln() + weights.log_mean(), weights))
     }

@@ -1,14 +1,14 @@
-//! Gradients of what a differential equation leads to, without memory for the way (Chen et al. 2018).
+//! Gradients of the solution of a differential equation, with memory independent of the number of steps (Chen et al. 2018).
 
 use autograd::{Result, Tensor, vjp};
 
 use super::OdeMethod;
 use super::ode::integrate;
 
-/// From where `x' = f(t, x)` led, `end` at the second of `times`, and the `slope` of a loss there: the slope of the loss by the start
-/// and by each of `params`, variables that the field depends on. Integrates the state, the adjoint `a' = -a df/dx` and its products
-/// with `df/dparams` back to the first time, and evaluates after each step (Chen et al. 2018, "Neural ordinary differential equations",
-/// algorithm 1).
+/// The gradients of a loss with respect to the start and to each of `params`, given the solution `end` of `x' = f(t, x)` at the second of
+/// `times` and the loss gradient `slope` there; `params` are variables that the field depends on. Integrates the state, the adjoint `a' =
+/// -a df/dx` and its products with `df/dparams` back to the first time, and evaluates after each step (Chen et al. 2018, "Neural ordinary
+/// differential equations", algorithm 1).
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -28,7 +28,7 @@ use super::ode::integrate;
 /// Whatever goes wrong on the device.
 ///
 /// # Panics
-/// When the slope is not of the end's shape.
+/// When the slope does not have the shape of `end`.
 #[track_caller]
 pub fn adjoint(
     f: impl Fn(f32, &Tensor) -> Tensor,

@@ -1,9 +1,9 @@
-//! Telling a network the class (Mirza and Osindero 2014).
+//! Class conditioning of a network's input (Mirza and Osindero 2014).
 
 use autograd::{Tensor, cat};
 
-/// Rows `[N, F]` or images `[N, C, H, W]` with their `labels [N]` (i32) of `classes` beside them, one-hot: `[N, F + classes]`, or
-/// `[N, C + classes, H, W]` with a plane for each class.
+/// Appends one-hot `labels [N]` (i32) of `classes` to rows `[N, F]` or images `[N, C, H, W]`: `[N, F + classes]`, or `[N, C + classes, H,
+/// W]` with a constant plane for each class.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

@@ -6,9 +6,9 @@ use models::Params;
 use super::flow::standard_normal;
 use super::{OdeMethod, SmoothMlp, divergence, hutchinson_divergence, odeint};
 
-/// A distribution of rows `[N, D]`: what a field `x' = f(t, x)` makes of normal rows between the times 0 and 1. Along the way the
-/// density changes by `d log p / dt = -div f` (Chen et al. 2018, theorem 1). The field is a [`SmoothMlp`] of the row and the time, and
-/// starts at 0. Parameters `net.*`.
+/// A distribution of rows `[N, D]`: normal rows transported by a field `x' = f(t, x)` from time 0 to time 1. Along a path the density
+/// changes by `d log p / dt = -div f` (Chen et al. 2018, theorem 1). The field is a [`SmoothMlp`] of the row and the time, initially 0.
+/// Parameters `net.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -27,24 +27,24 @@ pub struct ContinuousFlow {
     device: Device,
 }
 
-/// How the divergence of the field is found.
+/// How the divergence of the field is computed.
 #[derive(Clone, Copy, Debug)]
 pub enum Trace<'a> {
     /// A backward pass for each dimension.
     Exact,
-    /// Estimated with noise `[N, D]`, the same all the way.
+    /// Estimated with noise `[N, D]`, the same at all steps.
     Hutchinson(&'a Tensor),
 }
 
 impl ContinuousFlow {
-    /// Of rows of `dim`, by a field with two hidden layers, integrated in `steps` steps of the classical Runge-Kutta method.
+    /// For rows of `dim`: a field with two hidden layers, integrated in `steps` steps of the classical Runge-Kutta method.
     #[track_caller]
     pub fn new(params: &Params, dim: usize, hidden: usize, steps: usize) -> ContinuousFlow {
         let net = SmoothMlp::zero(&[dim + 1, hidden, hidden, dim], &params.path("net"));
         ContinuousFlow { net, dim, steps, device: params.device().clone() }
     }
 
-    /// The field at time `t` and rows `x [N, D]`: `[N, D]`.
+    /// The field at time `t` for rows `x [N, D]`: `[N, D]`.
     #[track_caller]
     pub fn field(&self, t: f32, x: &Tensor) -> Tensor {
         let time = Tensor::full(x.device(), t, &[x.shape()[0], 1]);
@@ -54,7 +54,7 @@ impl ContinuousFlow {
     /// The logarithm of the density at `x [N, D]`: `[N]`.
     #[track_caller]
     pub fn log_prob(&self, x: &Tensor, trace: Trace) -> Tensor {
-        // The divergence is integrated beside the row.
+        // The state is extended by the integral of the divergence.
         let joint = |t: f32, state: &Tensor| {
             let x = state.narrow(1, 0, self.dim);
             let slope = self.field(t, &x);
@@ -66,17 +66,17 @@ impl ContinuousFlow {
         };
         let start = cat(&[x, &Tensor::zeros(x.device(), &[x.shape()[0], 1])], 1);
         let state = odeint(joint, &start, (1.0, 0.0), self.steps, OdeMethod::Rk4);
-        // From 1 to 0, so that the integral is that of -div f.
+        // Backwards in time, from 1 to 0: the integral is that of -div f.
         standard_normal(&state.narrow(1, 0, self.dim)) + state.select(1, self.dim)
     }
 
-    /// Where the field takes rows `z [N, D]` of time 0 by time `until`: samples, if they are normal and it is 1.
+    /// Rows `z [N, D]` at time 0, transported to time `until`; standard normal rows transported to time 1 are samples.
     #[track_caller]
     pub fn transport(&self, z: &Tensor, until: f32) -> Tensor {
         odeint(|t, x| self.field(t, x), z, (0.0, until), self.steps, OdeMethod::Rk4)
     }
 
-    /// `count` rows `[count, D]`.
+    /// Samples `[count, D]`.
     #[track_caller]
     pub fn sample(&self, generator: &Generator, count: usize) -> Tensor {
         self.transport(&generator.normal(&self.device, &[count, self.dim]), 1.0)

@@ -5,12 +5,12 @@ use models::Params;
 
 use super::{Bijection, SmoothMlp};
 
-/// One half of a row, as it is, says how the other half is scaled and moved: `z = x exp(s) + t`, with the halves in turns (Dinh et
-/// al. 2017, "Density estimation using Real NVP", equation 4). The logarithm `s` is kept within `+-3` by a tanh, as theirs is within a
-/// learned bound. The layer starts as the identity. Parameters `net.*`.
+/// One half of a row, unchanged, determines the scale and shift of the other half: `z = x exp(s) + t` (Dinh et al. 2017, "Density
+/// estimation using Real NVP", equation 4). A tanh bounds the logarithm `s` to `+-3`; the paper learns that bound. The layer starts as the
+/// identity. Parameters `net.*`.
 pub struct AffineCoupling {
     net: SmoothMlp,
-    /// Dimensions that stay.
+    /// The number of unchanged dimensions.
     kept: usize,
     dim: usize,
     swapped: bool,
@@ -20,7 +20,7 @@ pub struct AffineCoupling {
 const BOUND: f32 = 3.0;
 
 impl AffineCoupling {
-    /// For rows of `dim`: the first half moves the second or, `swapped`, the second the first, by a network with two hidden layers.
+    /// For rows of `dim`: a network with two hidden layers transforms the second half given the first or, if `swapped`, vice versa.
     ///
     /// # Panics
     /// With fewer than 2 dimensions.
@@ -32,7 +32,7 @@ impl AffineCoupling {
         AffineCoupling { net: SmoothMlp::zero(&sizes, &params.path("net")), kept, dim, swapped }
     }
 
-    /// The part that stays and the part that is moved.
+    /// The unchanged and the transformed part.
     #[track_caller]
     fn halves(&self, x: &Tensor) -> (Tensor, Tensor) {
         assert_eq!(x.size(-1), self.dim, "AffineCoupling: of rows {:?}", x.shape());

@@ -1,9 +1,9 @@
-//! What ties two translators together that see no pairs (Zhu et al. 2017).
+//! The losses that tie two translators to each other without paired examples (Zhu et al. 2017).
 
 use autograd::{Reduction, Tensor};
 
-/// `mean |back(there(x)) - x| + mean |there(back(y)) - y|` (Zhu et al. 2017, equation 2), for translations `there` from the domain of
-/// `x` to that of `y` and `back`.
+/// The cycle consistency loss `mean |back(there(x)) - x| + mean |there(back(y)) - y|` (Zhu et al. 2017, equation 2), for translations
+/// `there` from the domain of `x` to that of `y`, and `back`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -25,7 +25,8 @@ pub fn cycle_loss(
     of_x + there(&back(y)).l1_loss(y, Reduction::Mean)
 }
 
-/// `mean |there(y) - y| + mean |back(x) - x|` (Zhu et al. 2017, section 5.2): what is in the target domain already should stay.
+/// The identity loss `mean |there(y) - y| + mean |back(x) - x|` (Zhu et al. 2017, section 5.2): inputs already in the target domain should
+/// not change.
 ///
 /// # Panics
 /// When a translation changes the shape.

@@ -3,14 +3,14 @@
 use autograd::Tensor;
 use models::{BatchNorm2d, Conv2d, ConvTranspose2d, Init, Mode, Params};
 
-/// How the authors draw weights.
+/// The weight initialisation of the paper.
 const WEIGHT: Init = Init::Normal { mean: 0.0, std: 0.02 };
 const NORM_WEIGHT: Init = Init::Normal { mean: 1.0, std: 0.02 };
 const LEAK: f32 = 0.2;
 
-/// From noise `[N, latent]` to images `[N, channels, side, side]` between -1 and 1: a transposed convolution to 4 x 4, others that
-/// double the side and halve the channels, batch norm and ReLU after each but the last, and a tanh (Radford et al. 2016, figure 1).
-/// Parameters `conv0.*`, `norm0.*`, `conv1.*` and so on.
+/// From noise `[N, latent]` to images `[N, channels, side, side]` between -1 and 1: a transposed convolution to 4 x 4, then transposed
+/// convolutions that double the side and halve the channels, with batch norm and ReLU after each but the last, and a tanh (Radford et al.
+/// 2016, figure 1). Parameters `conv0.*`, `norm0.*`, `conv1.*` and so on.
 ///
 /// ```
 /// use autograd::{Device, Generator};
@@ -34,7 +34,7 @@ impl DcganGenerator {
     /// `width` is the number of channels before the last layer.
     ///
     /// # Panics
-    /// When `side` is not a power of 2 from 8.
+    /// When `side` is not a power of 2, or is less than 8.
     #[track_caller]
     pub fn new(params: &Params, latent: usize, channels: usize, side: usize, width: usize) -> DcganGenerator {
         let doublings = doublings("DcganGenerator", side);
@@ -55,7 +55,7 @@ impl DcganGenerator {
     }
 
     /// # Panics
-    /// When `z` is not of the latent width.
+    /// When `z` is not `[N, latent]`.
     #[track_caller]
     pub fn forward(&self, z: &Tensor, mode: Mode) -> Tensor {
         let z = z.reshape(&[z.shape()[0], z.shape()[1], 1, 1]);
@@ -66,9 +66,9 @@ impl DcganGenerator {
     }
 }
 
-/// From images `[N, channels, side, side]` to scores `[N]`, logits of being real: convolutions that halve the side down to 4 x 4 and
-/// double the channels, with leaky ReLU (0.2) and batch norm after all but the first, and one over all that is left (Radford et al.
-/// 2016). Parameters `conv0.*`, `conv1.*`, `norm1.*` and so on.
+/// From images `[N, channels, side, side]` to scores `[N]`, logits of being real: convolutions that halve the side down to 4 x 4 and double
+/// the channels, each followed by leaky ReLU (0.2), all but the first with batch norm, and a final convolution over the 4 x 4 map (Radford
+/// et al. 2016). Parameters `conv0.*`, `conv1.*`, `norm1.*` and so on.
 pub struct DcganDiscriminator {
     layers: Vec<(Conv2d, Option<BatchNorm2d>)>,
     last: Conv2d,
@@ -78,7 +78,7 @@ impl DcganDiscriminator {
     /// `width` is the number of channels after the first layer.
     ///
     /// # Panics
-    /// When `side` is not a power of 2 from 8.
+    /// When `side` is not a power of 2, or is less than 8.
     #[track_caller]
     pub fn new(params: &Params, channels: usize, side: usize, width: usize) -> DcganDiscriminator {
         let halvings = doublings("DcganDiscriminator", side);
@@ -97,7 +97,7 @@ impl DcganDiscriminator {
     }
 
     /// # Panics
-    /// When `x` is not of the channels and sides.
+    /// When `x` does not have the channels and sides of the network.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         let step = |x: Tensor, (conv, norm): &(Conv2d, Option<BatchNorm2d>)| {
@@ -108,7 +108,7 @@ impl DcganDiscriminator {
     }
 }
 
-/// How often 4 is doubled to `side`.
+/// The number of doublings from 4 to `side`.
 #[track_caller]
 fn doublings(what: &str, side: usize) -> usize {
     assert!(side >= 8 && side.is_power_of_two(), "{what}: images of side {side}");

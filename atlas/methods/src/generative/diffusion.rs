@@ -1,9 +1,9 @@
-//! What the network of a diffusion model is told, and what is made of its answers.
+//! The time embedding of a diffusion model's network, and guidance of its output.
 
 use autograd::Tensor;
 
-/// Waves for times `t [N]` (f32): `[N, width]` with `cos` and then `sin` of `t / 10000^(2i / width)` (Vaswani et al. 2017, as used for
-/// the steps of a diffusion, of which there are usually 1000, by Ho et al. 2020).
+/// The sinusoidal embedding of times `t [N]` (f32): `[N, width]` with `cos` and then `sin` of `t / 10000^(2i / width)` (Vaswani et al.
+/// 2017; Ho et al. 2020 use it for the usually 1000 steps of a diffusion).
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -29,9 +29,9 @@ pub fn timestep_embedding(t: &Tensor, width: usize) -> Tensor {
     autograd::cat(&[&angles.cos(), &angles.sin()], 1)
 }
 
-/// The answer of a model that was trained with and without conditions (Ho and Salimans 2022): `unconditional + weight (conditional -
-/// unconditional)`. Weight 0 knows nothing of the condition, 1 is the conditional model, and more is more typical of the condition
-/// than its examples are. Theirs is `weight - 1`.
+/// The guided output of a model trained with and without conditions (Ho and Salimans 2022): `unconditional + weight (conditional -
+/// unconditional)`. Weight 0 ignores the condition, 1 is the conditional model, and larger weights exaggerate the condition. The paper's
+/// weight is `weight - 1`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

@@ -1,9 +1,9 @@
-//! The trace of a field's derivative.
+//! The divergence of a vector field.
 
 use autograd::{Tensor, vjp};
 
-/// The divergence of a field, `sum_i dy_i / dx_i`, of `y [N, D]` as a function of `x [N, D]`, row by row: `[N]`. It takes a backward pass
-/// for each dimension.
+/// The divergence `sum_i dy_i / dx_i` of a field `y [N, D]` as a function of `x [N, D]`, row by row: `[N]`. It takes one backward pass per
+/// dimension.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -23,8 +23,8 @@ pub fn divergence(y: &Tensor, x: &Tensor) -> Tensor {
     slopes.reduce(|a, b| a + b).expect("divergence: a field without dimensions")
 }
 
-/// An estimate of [`divergence`] in one backward pass: `noise . (dy/dx noise)`, of which the expectation is the divergence for noise of
-/// mean 0 and covariance 1 (Hutchinson 1990; Grathwohl et al. 2019): `[N]`.
+/// An estimate of [`divergence`], `[N]`, in one backward pass: `noise . (dy/dx noise)`, whose expectation is the divergence for noise of
+/// mean 0 and covariance 1 (Hutchinson 1990; Grathwohl et al. 2019).
 ///
 /// # Panics
 /// When the shapes differ, or `y` does not depend on `x`.
@@ -51,7 +51,7 @@ mod tests {
 
     use super::{divergence, hutchinson_divergence};
 
-    /// A linear field's divergence is the trace of its matrix; with signs for noise, the estimate's mean is too.
+    /// The divergence of a linear field is the trace of its matrix; with random signs as noise, so is the mean of the estimate.
     #[test]
     fn of_a_matrix() -> autograd::Result<()> {
         let device = Device::named("cpu")?;

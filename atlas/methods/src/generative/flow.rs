@@ -9,16 +9,16 @@ use super::{AffineCoupling, MaskedAutoregressive};
 
 /// An invertible map of rows `[N, D]`.
 pub trait Bijection {
-    /// `z [N, D]` of `x [N, D]`, and the logarithm of the absolute determinant of the derivative of `z` by `x`, `[N]`.
+    /// Maps `x [N, D]` to `z [N, D]`; also returns the log absolute determinant of `dz/dx`, `[N]`.
     #[track_caller]
     fn forward(&self, x: &Tensor) -> (Tensor, Tensor);
 
-    /// `x [N, D]` of `z [N, D]`.
+    /// The inverse: maps `z [N, D]` to `x [N, D]`.
     #[track_caller]
     fn inverse(&self, z: &Tensor) -> Tensor;
 }
 
-/// A distribution of rows `[N, D]` that maps one after the other make standard normal.
+/// A distribution of rows `[N, D]`: a chain of maps transforms it to the standard normal distribution.
 ///
 /// ```
 /// use autograd::{Device, Generator, Tensor};
@@ -26,7 +26,7 @@ pub trait Bijection {
 /// use models::Params;
 /// let device = Device::named("cpu")?;
 /// let flow = NormalizingFlow::real_nvp(&Params::new(&device, 1), 2, 4, 16);
-/// // It starts as the identity, and so as the normal distribution.
+/// // It starts as the identity, so its distribution is the standard normal one.
 /// let log_prob = flow.log_prob(&Tensor::zeros(&device, &[3, 2])).to_vec::<f32>()?;
 /// assert!((log_prob[0] + std::f32::consts::TAU.ln()).abs() < 1e-6);
 /// assert_eq!(flow.sample(&Generator::new(7), 5).shape(), [5, 2]);
@@ -39,13 +39,13 @@ pub struct NormalizingFlow {
 }
 
 impl NormalizingFlow {
-    /// Maps of rows of `dim` numbers, the first applied to the data.
+    /// Maps of rows of `dim` numbers, in the order from data to noise.
     pub fn new(device: &Device, dim: usize, layers: Vec<Box<dyn Bijection>>) -> NormalizingFlow {
         NormalizingFlow { layers, dim, device: device.clone() }
     }
 
-    /// `count` affine couplings (Dinh et al. 2017), of which each moves what the one before left alone. Parameters `0.*`, `1.*` and
-    /// so on.
+    /// `count` affine couplings (Dinh et al. 2017), each of which transforms the half that the previous one leaves unchanged. Parameters
+    /// `0.*`, `1.*` and so on.
     ///
     /// # Panics
     /// With fewer than 2 dimensions.
@@ -57,7 +57,7 @@ impl NormalizingFlow {
         NormalizingFlow::new(params.device(), dim, (0..count).map(layer).collect())
     }
 
-    /// `count` masked autoregressive layers (Papamakarios et al. 2017), of which each takes the dimensions the other way round.
+    /// `count` masked autoregressive layers (Papamakarios et al. 2017), with the order of dimensions reversed from layer to layer.
     /// Parameters `0.*`, `1.*` and so on.
     #[track_caller]
     pub fn maf(params: &Params, dim: usize, count: usize, hidden: usize) -> NormalizingFlow {
@@ -74,7 +74,7 @@ impl NormalizingFlow {
         log_det + standard_normal(&z)
     }
 
-    /// `count` rows `[count, D]`.
+    /// Samples `[count, D]`.
     #[track_caller]
     pub fn sample(&self, generator: &Generator, count: usize) -> Tensor {
         self.inverse(&generator.normal(&self.device, &[count, self.dim]))
@@ -101,7 +101,7 @@ pub(super) fn standard_normal(z: &Tensor) -> Tensor {
     z.square().sum(&[1], false) * -0.5 - 0.5 * z.shape()[1] as f32 * TAU.ln()
 }
 
-/// What the tests of the flows share.
+/// Helpers of the flows' tests.
 #[cfg(test)]
 pub(super) mod tests {
     use autograd::{Device, Generator, Tensor};
@@ -109,12 +109,12 @@ pub(super) mod tests {
     use super::Bijection;
     use models::{Init, Params};
 
-    /// Parameters that are not the identity's.
+    /// Replaces the initial parameters, which make the identity.
     pub fn stirred(params: &Params) {
         params.redraw("*", Init::Normal { mean: 0.0, std: 0.4 });
     }
 
-    /// The derivative of `f` at one row `[1, D]`, by rows.
+    /// The Jacobian of `f` at one row `[1, D]`, by rows.
     pub fn jacobian(f: &dyn Bijection, x: &Tensor) -> autograd::Result<Vec<Vec<f64>>> {
         let x = x.variable();
         let slopes = crate::curvature::jacobian(&f.forward(&x).0, &[&x]).to_vec::<f32>()?;
@@ -139,7 +139,7 @@ pub(super) mod tests {
         det
     }
 
-    /// Determinant and inverse of a flow of 5 dimensions.
+    /// Checks determinant and inverse of a flow of 5 dimensions.
     pub fn exact(make: impl FnOnce(&Params) -> Box<dyn Bijection>) -> autograd::Result<()> {
         let device = Device::named("cpu")?;
         let params = Params::new(&device, 3);

@@ -1,14 +1,14 @@
-//! What generator and discriminator of an adversarial network minimise.
+//! Losses of the generator and the discriminator of an adversarial network.
 
 use autograd::{Tensor, grad};
 
-/// A pair of losses of scores: logits of being real, of any shape.
+/// A pair of losses on discriminator scores: logits of being real, of any shape.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
 /// use methods::generative::GanLoss;
 /// let device = Device::named("cpu")?;
-/// // A discriminator that cannot tell.
+/// // A discriminator that gives every example probability 1/2.
 /// let scores = Tensor::zeros(&device, &[4]);
 /// let game = GanLoss::NonSaturating;
 /// assert!((game.discriminator(&scores, &scores).item()? - 4f32.ln()).abs() < 1e-6);
@@ -19,22 +19,21 @@ use autograd::{Tensor, grad};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GanLoss {
-    /// `-log D(x) - log(1 - D(G(z)))` for the discriminator and its negative for the generator (Goodfellow et al. 2014,
-    /// equation 1).
+    /// `-log D(x) - log(1 - D(G(z)))` for the discriminator, and `log(1 - D(G(z)))` for the generator (Goodfellow et al. 2014, equation 1).
     MiniMax,
-    /// The same, but the generator minimises `-log D(G(z))`, whose slope does not vanish where it fails (Goodfellow et al. 2014,
-    /// section 3).
+    /// The same, but the generator minimises `-log D(G(z))`, whose gradient does not vanish when the discriminator rejects its samples
+    /// (Goodfellow et al. 2014, section 3).
     NonSaturating,
     /// `((D(x) - 1)^2 + D(G(z))^2) / 2`, and `(D(G(z)) - 1)^2 / 2` (Mao et al. 2017, equation 9).
     LeastSquares,
     /// `max(0, 1 - D(x)) + max(0, 1 + D(G(z)))`, and `-D(G(z))` (Lim and Ye 2017, Miyato et al. 2018, equations 16 and 17).
     Hinge,
-    /// `D(G(z)) - D(x)`, and `-D(G(z))`, of a critic that is kept from steep slopes (Arjovsky et al. 2017).
+    /// `D(G(z)) - D(x)`, and `-D(G(z))`, for a critic whose gradients are kept bounded (Arjovsky et al. 2017).
     Wasserstein,
 }
 
 impl GanLoss {
-    /// The discriminator's loss, a scalar, from its scores of real and of generated examples.
+    /// The discriminator's loss, a scalar, from its scores of real and generated examples.
     #[track_caller]
     pub fn discriminator(self, real: &Tensor, fake: &Tensor) -> Tensor {
         let sum = |of_real: Tensor, of_fake: Tensor| of_real.mean_all() + of_fake.mean_all();
@@ -47,7 +46,7 @@ impl GanLoss {
         }
     }
 
-    /// The generator's loss, a scalar, from the discriminator's scores of what it made.
+    /// The generator's loss, a scalar, from the discriminator's scores of generated examples.
     #[track_caller]
     pub fn generator(self, fake: &Tensor) -> Tensor {
         match self {
@@ -59,8 +58,8 @@ impl GanLoss {
     }
 }
 
-/// Half the mean square of the discriminator's slope at real examples `[N, ..]` (Mescheder et al. 2018, R1), to be multiplied by
-/// their gamma. Its gradient, of second order, goes to what the discriminator is made of.
+/// Half the mean squared norm of the discriminator's gradient at real examples `[N, ..]` (R1, Mescheder et al. 2018), to be multiplied by
+/// the paper's gamma. Its own gradient, of second order, flows into the discriminator's parameters.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -88,13 +87,13 @@ mod tests {
 
     use super::GanLoss;
 
-    /// At the discriminator that is best for a generator, logit(x) = log p(x) - log q(x), minus the loss is twice the
-    /// Jensen-Shannon divergence less log 4 (Goodfellow et al. 2014, theorem 1).
+    /// At the optimal discriminator for a generator, logit(x) = log p(x) - log q(x), minus the loss is twice the Jensen-Shannon divergence
+    /// less log 4 (Goodfellow et al. 2014, theorem 1).
     #[test]
     fn jensen_shannon() -> autograd::Result<()> {
         let device = Device::named("cpu")?;
         let (p, q) = ([0.5f32, 0.25, 0.25], [0.25f32, 0.25, 0.5]);
-        // Four examples in the shares of the two distributions.
+        // Four examples, in proportion to the two distributions.
         let logit = |x: usize| (p[x] / q[x]).ln();
         let real = [0, 0, 1, 2].map(logit);
         let fake = [0, 1, 2, 2].map(logit);

@@ -1,9 +1,9 @@
-//! Sampling by following the slope of the logarithm of a density, with noise.
+//! Langevin dynamics: sampling by noisy gradient steps on the log-density.
 
 use autograd::{Generator, Result, Tensor};
 
-/// `count` steps `x += step score(x) + sqrt(2 step) noise` from `x`, where `score` is the gradient of the logarithm of the density, such
-/// as minus that of an energy: many small steps draw from the density (Roberts and Tweedie 1996, the unadjusted Langevin algorithm).
+/// `count` steps `x += step score(x) + sqrt(2 step) noise` from `x`, where `score` is the gradient of the log-density, such as minus that
+/// of an energy. Many small steps sample from the density (unadjusted Langevin algorithm, Roberts and Tweedie 1996).
 ///
 /// ```
 /// use autograd::{Device, Generator, Tensor};
@@ -12,7 +12,7 @@ use autograd::{Generator, Result, Tensor};
 /// // The score of a normal distribution of mean 3.
 /// let x = langevin(|x| 3.0 - x, x, 0.05, 150, &Generator::new(1))?;
 /// assert!((x.mean_all().item()? - 3.0).abs() < 0.05);
-/// // The steps' length adds to the variance: 1 / (1 - step / 2).
+/// // The finite step size adds to the variance: 1 / (1 - step / 2).
 /// assert!((x.var(&[0], 1.0, false).item()? - 1.0256).abs() < 0.05);
 /// # Ok::<(), autograd::Error>(())
 /// ```
@@ -34,8 +34,9 @@ pub fn langevin(
     Ok(x)
 }
 
-/// Langevin steps at one level of noise after the other, from the largest: `count` steps of length `step (sigma / least)^2 / 2` with
-/// the score `score(x, sigma)` of the examples with noise of deviation `sigma` (Song and Ermon 2019, algorithm 1).
+/// Annealed Langevin dynamics over the noise levels `sigmas`, largest first: `count` steps of length `step (sigma / least)^2 / 2` per
+/// level, with `least` the last level and `score(x, sigma)` the score of the data with noise of deviation `sigma` (Song and Ermon 2019,
+/// algorithm 1).
 ///
 /// # Errors
 /// Whatever goes wrong on the device.

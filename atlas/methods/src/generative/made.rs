@@ -3,9 +3,9 @@
 use autograd::Tensor;
 use models::{Init, Param, Params};
 
-/// A perceptron from `[N, D]` to `outputs` numbers for each input, `[N, outputs, D]`, of which those of input `i` depend on inputs
-/// before `i` alone: weights are masked by the degrees of what they connect (Germain et al. 2015, equations 12 and 13). SiLU
-/// between the layers. Parameters `0.weight`, `0.bias`, `1.weight` and so on; the last layer starts at 0.
+/// A perceptron from `[N, D]` to `outputs` numbers for each input, `[N, outputs, D]`, where those of input `i` depend only on the inputs
+/// before `i`: weights are masked by the degrees of the units they connect (Germain et al. 2015, equations 12 and 13). SiLU between the
+/// layers. Parameters `0.weight`, `0.bias`, `1.weight` and so on; the last layer starts at 0.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -17,7 +17,7 @@ use models::{Init, Param, Params};
 /// params.redraw("*", Init::Normal { mean: 0.0, std: 1.0 });
 /// let at = |x: [f32; 3]| net.forward(&Tensor::constant(&device, &x, &[1, 3])).to_vec::<f32>();
 /// let (one, other) = (at([1.0, 2.0, 3.0])?, at([1.0, 5.0, 9.0])?);
-/// // A change of the second input reaches the third's outputs alone.
+/// // A change of the second input affects only the outputs of the third.
 /// assert_eq!((one[0], one[1]), (other[0], other[1]));
 /// assert_ne!(one[2], other[2]);
 /// # Ok::<(), autograd::Error>(())
@@ -31,12 +31,12 @@ pub struct Made {
 struct Masked {
     weight: Param,
     bias: Param,
-    /// 1 where a weight is, `[out, in]`.
+    /// 1 for the weights that are kept, `[out, in]`.
     mask: Tensor,
 }
 
 impl Made {
-    /// Hidden layers of the given sizes, whose units take the degrees `1..inputs` in turns.
+    /// Hidden layers of the given sizes; the degrees of their units cycle through `1..inputs`.
     ///
     /// # Panics
     /// Without inputs or outputs.
@@ -50,13 +50,13 @@ impl Made {
             layers.push(Masked::new(&params.path(layers.len()), &before, &degrees, Init::torch_default()));
             before = degrees;
         }
-        // An output knows only what is of lower degree.
+        // An output depends only on units of lower degree.
         let last: Vec<usize> = (0..outputs).flat_map(|_| 0..inputs).collect();
         layers.push(Masked::new(&params.path(layers.len()), &before, &last, Init::ZEROS));
         Made { layers, inputs, outputs }
     }
 
-    /// `[N, outputs, D]` of `x [N, D]`.
+    /// Maps `x [N, D]` to `[N, outputs, D]`.
     ///
     /// # Panics
     /// When `x` has another width.

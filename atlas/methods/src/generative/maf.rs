@@ -5,9 +5,9 @@ use models::Params;
 
 use super::{Bijection, Made};
 
-/// `z_i = (x_i - mu_i) exp(-a_i)`, where `mu_i` and `a_i` depend on `x_1 .. x_(i-1)` (Papamakarios et al. 2017, equations 4 and 5) or,
-/// reversed, on those after it. All of `z` takes one pass of the network, the inverse one for each dimension. The logarithm `a` is
-/// kept within `+-3` by a tanh. The layer starts as the identity. Parameters `net.*`.
+/// `z_i = (x_i - mu_i) exp(-a_i)`, where `mu_i` and `a_i` depend on `x_1 .. x_(i-1)` (Papamakarios et al. 2017, equations 4 and 5) or, if
+/// reversed, on the later ones. `z` takes one pass of the network, the inverse one pass per dimension. A tanh bounds the logarithm `a` to
+/// `+-3`. The layer starts as the identity. Parameters `net.*`.
 pub struct MaskedAutoregressive {
     net: Made,
     dim: usize,
@@ -18,7 +18,7 @@ pub struct MaskedAutoregressive {
 const BOUND: f32 = 3.0;
 
 impl MaskedAutoregressive {
-    /// For rows of `dim`, by a [`Made`] with two hidden layers.
+    /// For rows of `dim`: a [`Made`] with two hidden layers.
     #[track_caller]
     pub fn new(params: &Params, dim: usize, reversed: bool, hidden: usize) -> MaskedAutoregressive {
         let net = Made::new(&params.path("net"), dim, &[hidden, hidden], 2);
@@ -46,7 +46,7 @@ impl Bijection for MaskedAutoregressive {
 
     fn inverse(&self, z: &Tensor) -> Tensor {
         let z = self.turned(z);
-        // After the i-th pass the first i dimensions are right.
+        // After the i-th pass the first i dimensions are exact.
         let mut x = z.zeros_like();
         for _ in 0..self.dim {
             let (mu, a) = self.affine(&x);

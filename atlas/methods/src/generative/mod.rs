@@ -1,4 +1,4 @@
-//! Generative models of the texts: what they are made of, their losses and their samplers.
+//! Building blocks of generative models: networks, losses and samplers.
 //!
 //! | Model | Here |
 //! |---|---|
@@ -9,7 +9,7 @@
 //! | continuous flows | [`ContinuousFlow`], [`odeint`], [`odeint_adaptive`], [`adjoint`], [`divergence`] |
 //! | energy-based models | [`contrastive_divergence_loss`], [`langevin`] |
 //!
-//! The penalty of a Wasserstein critic's slope is [`autograd::gradient_penalty`].
+//! The gradient penalty of a Wasserstein critic is [`autograd::gradient_penalty`].
 
 mod adjoint;
 mod condition;

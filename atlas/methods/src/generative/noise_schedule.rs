@@ -1,4 +1,4 @@
-//! How much noise a diffusion adds at each of its steps, and the steps back.
+//! The noise schedule of a diffusion, and its reverse steps.
 
 use autograd::{Device, Generator, Result, Tensor};
 
@@ -10,7 +10,7 @@ use autograd::{Device, Generator, Result, Tensor};
 /// use methods::generative::NoiseSchedule;
 /// let schedule = NoiseSchedule::linear(&Device::named("cpu")?, 1000);
 /// assert!((schedule.beta(0) - 1e-4).abs() < 1e-9 && (schedule.beta(999) - 0.02).abs() < 1e-9);
-/// // At the end there is next to nothing but noise.
+/// // At the last step almost no signal is left.
 /// assert!(schedule.alpha_bar(999) < 5e-5);
 /// # Ok::<(), autograd::Error>(())
 /// ```
@@ -24,10 +24,10 @@ pub struct NoiseSchedule {
 }
 
 impl NoiseSchedule {
-    /// Any variances.
+    /// A schedule of the given variances.
     ///
     /// # Panics
-    /// When there are none, or one does not lie between 0 and 1.
+    /// When there are none, or one is not between 0 and 1.
     #[track_caller]
     pub fn new(device: &Device, betas: Vec<f64>) -> NoiseSchedule {
         let valid = |&beta: &f64| 0.0 < beta && beta < 1.0;
@@ -44,10 +44,10 @@ impl NoiseSchedule {
         NoiseSchedule { signal: table(|bar| bar), noise: table(|bar| 1.0 - bar), betas, alpha_bars }
     }
 
-    /// From 1e-4 to 0.02 in a thousand steps (Ho et al. 2020), and as much noise in all of any other number.
+    /// Linear from 1e-4 to 0.02 in a thousand steps (Ho et al. 2020), scaled to the same total noise for other numbers of steps.
     ///
     /// # Panics
-    /// With fewer than 21 steps, of which the last would have to add more than all noise.
+    /// With fewer than 21 steps: the last variance would be at least 1.
     #[track_caller]
     pub fn linear(device: &Device, steps: usize) -> NoiseSchedule {
         let scale = 1000.0 / steps as f64;
@@ -56,9 +56,9 @@ impl NoiseSchedule {
         NoiseSchedule::new(device, (0..steps).map(beta).collect())
     }
 
-    /// `abar_t = f(t + 1) / f(0)` with `f(t) = cos^2((t / steps + 0.008) / 1.008 * pi / 2)`, and variances of at most 0.999
-    /// (Nichol and Dhariwal 2021, equation 17). The last of many steps leave next to no signal: what a model of noise says of the start
-    /// there has to be kept within the bounds of the data.
+    /// `abar_t = f(t + 1) / f(0)` with `f(t) = cos^2((t / steps + 0.008) / 1.008 * pi / 2)`, and variances of at most 0.999 (Nichol and
+    /// Dhariwal 2021, equation 17). With many steps the last ones leave almost no signal: predictions of the start from there have to be
+    /// clamped to the range of the data.
     ///
     /// # Panics
     /// With 0 steps.
@@ -79,7 +79,7 @@ impl NoiseSchedule {
         self.betas[t]
     }
 
-    /// The share of the signal's variance that is left after step `t`.
+    /// The share of the signal's variance left after step `t`.
     pub fn alpha_bar(&self, t: usize) -> f64 {
         self.alpha_bars[t]
     }
@@ -96,15 +96,15 @@ impl NoiseSchedule {
         x * at(&self.signal) + noise * at(&self.noise)
     }
 
-    /// The examples that `x` after step `t` comes from, if the noise in it is `eps`.
+    /// The prediction of the noise-free examples from `x` after step `t`, given the noise `eps` in `x`.
     #[track_caller]
     pub fn predict_start(&self, x: &Tensor, eps: &Tensor, t: usize) -> Tensor {
         let bar = self.alpha_bars[t];
         (x - eps * (1.0 - bar).sqrt() as f32) * bar.sqrt().recip() as f32
     }
 
-    /// From `x` after step `t` to one after step `t - 1`, or without noise where `t` is 0 (Ho et al. 2020, algorithm 2, with the
-    /// variance of the posterior): `eps` is the noise that a model finds in `x`, `noise` is fresh.
+    /// One DDPM step, from `x` after step `t` to `x` after step `t - 1`; at `t` 0, to the noise-free examples (Ho et al. 2020, algorithm 2,
+    /// with the posterior variance). `eps` is the noise predicted by the model, `noise` is fresh.
     #[track_caller]
     pub fn ddpm_step(&self, x: &Tensor, eps: &Tensor, t: usize, noise: &Tensor) -> Tensor {
         let (beta, bar) = (self.betas[t], self.alpha_bars[t]);
@@ -118,8 +118,9 @@ impl NoiseSchedule {
         }
     }
 
-    /// From `x` after step `t` to one after an earlier step `to`, or without noise (Song et al. 2021, "Denoising diffusion implicit
-    /// models", equation 12). With `eta` 0 nothing is random, with 1 and steps one by one it is [`ddpm_step`](Self::ddpm_step).
+    /// One DDIM step, from `x` after step `t` to `x` after an earlier step `to`, or for `None` to the noise-free examples (Song et al.
+    /// 2021, "Denoising diffusion implicit models", equation 12). `eta` 0 is deterministic; `eta` 1 with consecutive steps is
+    /// [`ddpm_step`](Self::ddpm_step).
     #[track_caller]
     pub fn ddim_step(
         &self,
@@ -138,15 +139,14 @@ impl NoiseSchedule {
         start * before.sqrt() as f32 + eps * direction as f32 + noise * variance.sqrt() as f32
     }
 
-    /// Goes from noise `x [N, ..]` to examples in `count` steps, evenly spread, where `eps(x, t)` is the noise that a model finds in `x`
-    /// after step `t`. With `count` the number of [`steps`](Self::steps) and `eta` 1, that is the sampler of DDPM; fewer steps and
-    /// `eta` 0 are DDIM.
+    /// Samples examples from noise `x [N, ..]` in `count` evenly spaced steps, where `eps(x, t)` is the model's prediction of the noise in
+    /// `x` after step `t`. `count` equal to [`steps`](Self::steps) and `eta` 1 is the DDPM sampler; fewer steps and `eta` 0 are DDIM.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
     ///
     /// # Panics
-    /// When `count` is 0 or more than the steps.
+    /// When `count` is 0 or more than the number of steps.
     #[track_caller]
     pub fn sample(
         &self,
@@ -191,7 +191,7 @@ mod tests {
         Ok(())
     }
 
-    /// For normal examples of deviation 0.5 the noise is known: steps of either kind lead from noise to that deviation.
+    /// For normal examples of deviation 0.5 the exact noise prediction is known: steps of either kind lead from noise to that deviation.
     #[test]
     fn a_normal_distribution() -> autograd::Result<()> {
         let device = Device::named("cpu")?;

@@ -1,14 +1,14 @@
-//! Solvers of ordinary differential equations whose answers can be differentiated.
+//! Differentiable solvers of ordinary differential equations.
 
 use autograd::{Result, Tensor};
 
-/// A way to take one step of fixed size.
+/// A fixed-step method.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
 /// use methods::generative::{OdeMethod, odeint};
 /// let one = Tensor::ones(&Device::named("cpu")?, &[1]);
-/// // x' = x from 1 is e at time 1.
+/// // The solution of x' = x from 1 is e at time 1.
 /// let error = |method| odeint(|_, x| x * 1.0, &one, (0.0, 1.0), 10, method).item().map(|x| (x - 1f32.exp()).abs());
 /// assert!((error(OdeMethod::Euler)? - 0.1245).abs() < 1e-3);
 /// assert!(error(OdeMethod::Midpoint)? < 5e-3);
@@ -25,8 +25,8 @@ pub enum OdeMethod {
     Rk4,
 }
 
-/// Where `x' = f(t, x)` leads from `x` at the first of `times` to the second, which may be before it, in `steps` equal steps. Gradients
-/// flow through all of them; [`adjoint`](super::adjoint) needs no memory for that.
+/// The solution of `x' = f(t, x)` from `x` at the first of `times` to the second, which may be earlier, in `steps` equal steps. Gradients
+/// flow through all steps; [`adjoint`](super::adjoint) computes them without storing the steps.
 ///
 /// # Panics
 /// With 0 steps.
@@ -79,13 +79,13 @@ fn advanced(f: Field, t: f32, x: Vec<Tensor>, h: f32, method: OdeMethod) -> Vec<
     }
 }
 
-/// `x` and multiples of slopes.
+/// `x` plus multiples of the slopes.
 fn along(x: &[Tensor], slopes: &[(&Vec<Tensor>, f32)]) -> Vec<Tensor> {
     let moved = |(i, x): (usize, &Tensor)| slopes.iter().fold(x.clone(), |x, (k, h)| x + &k[i] * *h);
     x.iter().enumerate().map(moved).collect()
 }
 
-/// Where the stages of Dormand and Prince are, and what of the slopes before leads to them; the last row is the step.
+/// Dormand and Prince's stages: the time of each, and the weights of the earlier slopes; the last row is the step itself.
 const STAGES: [(f32, &[f32]); 7] = [
     (0.0, &[]),
     (1.0 / 5.0, &[1.0 / 5.0]),
@@ -96,13 +96,13 @@ const STAGES: [(f32, &[f32]); 7] = [
     (1.0, &[35.0 / 384.0, 0.0, 500.0 / 1113.0, 125.0 / 192.0, -2187.0 / 6784.0, 11.0 / 84.0]),
 ];
 
-/// What of the slopes tells the step of order 5 from that of order 4.
+/// Weights of the slopes in the difference between the solutions of order 5 and order 4.
 const ERROR: [f32; 7] =
     [71.0 / 57600.0, 0.0, -71.0 / 16695.0, 71.0 / 1920.0, -17253.0 / 339_200.0, 22.0 / 525.0, -1.0 / 40.0];
 
-/// As [`odeint`], by the method of order 5 with an embedded one of order 4 (Dormand and Prince 1980), in steps as long as keeps the
-/// estimated error of each below `tolerance (1 + |x|)`, in the mean square over all elements. Gives the number of steps, too. Lengths of
-/// steps depend on values that are read: there are no gradients.
+/// Like [`odeint`], by the method of order 5 with an embedded one of order 4 (Dormand and Prince 1980), with step sizes that keep the
+/// estimated error of each step below `tolerance (1 + |x|)` in the root mean square over all elements. Also returns the number of accepted
+/// steps. The step sizes depend on values read back, so there are no gradients.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -117,7 +117,7 @@ const ERROR: [f32; 7] =
 /// Whatever goes wrong on the device.
 ///
 /// # Panics
-/// When the tolerance is not positive, or the field is too steep for any step.
+/// When the tolerance is not positive, or the step size underflows.
 #[track_caller]
 pub fn odeint_adaptive(
     f: impl Fn(f32, &Tensor) -> Tensor,
@@ -138,7 +138,7 @@ pub fn odeint_adaptive(
         if error <= 1.0 {
             (x, t, steps) = (next.detach(), if last { to } else { t + h }, steps + 1);
         }
-        // NaN shrinks the step as well.
+        // NaN shrinks the step too.
         let factor = if error.is_finite() { 0.9 * error.max(1e-6).powf(-0.2) } else { 0.2 };
         h *= factor.clamp(0.2, 5.0);
         assert!(t == to || h.abs() > least, "odeint_adaptive: no step is short enough at time {t}");
@@ -146,7 +146,7 @@ pub fn odeint_adaptive(
     Ok((x, steps))
 }
 
-/// A step, and its estimated error.
+/// One step, and its estimated error.
 fn dormand_prince(f: impl Fn(f32, &Tensor) -> Tensor, t: f32, x: &Tensor, h: f32) -> (Tensor, Tensor) {
     let mut slopes: Vec<Tensor> = Vec::new();
     let mut next = x.clone();
@@ -164,7 +164,7 @@ mod tests {
 
     use super::odeint_adaptive;
 
-    /// A field that depends on time, there and back.
+    /// A field that depends on time, integrated forwards and backwards.
     #[test]
     fn adaptive() -> autograd::Result<()> {
         let device = Device::named("cpu")?;

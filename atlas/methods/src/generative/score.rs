@@ -1,11 +1,11 @@
-//! Learning the gradient of the logarithm of a density, which takes no normalising constant, or the energy.
+//! Learning the score, the gradient of the log-density, which needs no normalising constant, or the energy.
 
 use autograd::Tensor;
 
 use super::divergence;
 
-/// `mean(tr(ds/dx) + |s|^2 / 2)` of a model's scores at examples `x [N, D]`: up to a constant, half the mean squared distance from the
-/// true scores (Hyvärinen 2005, equation 4). It takes a backward pass for each dimension.
+/// `mean(tr(ds/dx) + |s|^2 / 2)` of a model's scores at examples `x [N, D]`: up to a constant, half the mean squared distance from the true
+/// scores (Hyvärinen 2005, equation 4). It takes one backward pass per dimension.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -17,7 +17,7 @@ use super::divergence;
 /// ```
 ///
 /// # Panics
-/// When the scores are not of the shape of `x`, or do not depend on it.
+/// When the scores do not have the shape of `x`, or do not depend on it.
 #[track_caller]
 pub fn score_matching_loss(score: impl FnOnce(&Tensor) -> Tensor, x: &Tensor) -> Tensor {
     let x = x.detach().variable();
@@ -25,9 +25,9 @@ pub fn score_matching_loss(score: impl FnOnce(&Tensor) -> Tensor, x: &Tensor) ->
     (divergence(&scores, &x) + scores.square().sum(&[1], false) * 0.5).mean_all()
 }
 
-/// `mean |sigma s(x + sigma z, sigma) + z|^2 / 2` at examples `x [N, D]` with standard normal noise `z`, and deviations `sigma [N, 1]`:
-/// the mean squared distance from the scores of the noisy examples, up to a constant and weighted by `sigma^2` (Vincent 2011; Song
-/// and Ermon 2019, equations 5 and 6).
+/// `mean |sigma s(x + sigma z, sigma) + z|^2 / 2` at examples `x [N, D]` with standard normal noise `z` and deviations `sigma [N, 1]`: up
+/// to a constant, half the mean squared distance from the scores of the noisy data, weighted by `sigma^2` (Vincent 2011; Song and Ermon
+/// 2019, equations 5 and 6).
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -35,7 +35,7 @@ pub fn score_matching_loss(score: impl FnOnce(&Tensor) -> Tensor, x: &Tensor) ->
 /// let device = Device::named("cpu")?;
 /// let [x, z] = [[1.0f32, 2.0], [0.5, -1.0]].map(|v| Tensor::constant(&device, &v, &[1, 2]));
 /// let sigma = Tensor::full(&device, 0.5, &[1, 1]);
-/// // One example's score is known.
+/// // The exact score of the noisy distribution of one example.
 /// let score = |noisy: &Tensor, sigma: &Tensor| (&x - noisy) / sigma.square();
 /// assert!(denoising_score_matching_loss(score, &x, &sigma, &z).item()?.abs() < 1e-6);
 /// # Ok::<(), autograd::Error>(())
@@ -57,8 +57,8 @@ pub fn denoising_score_matching_loss(
     (scores * sigma + z).square().sum(&[1], false).mean_all() * 0.5
 }
 
-/// `mean E(x) - mean E(x')` for energies `[N]` of examples and of the model's own samples, whose gradient is that of the mean negative
-/// log-likelihood (Hinton 2002; LeCun et al. 2006), and `decay` times the mean squares of both, which keep energies near 0 (Du and
+/// `mean E(x) - mean E(x')` for energies `[N]` of examples and of samples from the model, whose gradient is that of the mean negative
+/// log-likelihood (Hinton 2002; LeCun et al. 2006), plus `decay` times the mean squares of both, which keep the energies near 0 (Du and
 /// Mordatch 2019).
 ///
 /// ```
@@ -82,8 +82,8 @@ mod tests {
 
     use super::{denoising_score_matching_loss, score_matching_loss};
 
-    /// For a linear score -x / v of normal examples of variance 2, Hyvärinen's loss is -1/v + 2 / (2 v^2) a dimension: least at v = 2.
-    /// Of the same examples with noise of variance 1, the denoising loss is least at v = 3.
+    /// For a linear score -x / v of normal examples of variance 2, Hyvärinen's loss per dimension is -1/v + 2 / (2 v^2), with its minimum
+    /// at v = 2. For the same examples with noise of variance 1, the denoising loss has its minimum at v = 3.
     #[test]
     fn least_at_the_true_variance() -> autograd::Result<()> {
         let device = Device::named("cpu")?;

@@ -1,10 +1,10 @@
-//! A perceptron that can be differentiated as often as one likes.
+//! A perceptron with derivatives of all orders.
 
 use autograd::Tensor;
 use models::{Init, Linear, Params};
 
-/// Linear layers with SiLU between them, from `[.., sizes[0]]` to the last size: a smooth function, for energies, scores and vector
-/// fields, whose own derivatives are trained. Parameters `fc1.*`, `fc2.*` and so on.
+/// Linear layers with SiLU between them, from `[.., sizes[0]]` to the last size: a smooth function for energies, scores and vector fields,
+/// whose training differentiates their derivatives. Parameters `fc1.*`, `fc2.*` and so on.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -35,7 +35,7 @@ impl SmoothMlp {
         SmoothMlp { layers: sizes.windows(2).enumerate().map(layer).collect() }
     }
 
-    /// One that gives 0 at first, as what starts as the identity is made of.
+    /// A perceptron whose output is initially 0, for layers that start as the identity.
     ///
     /// # Panics
     /// With fewer than two sizes.

@@ -4,18 +4,18 @@ use autograd::{Generator, Tensor};
 
 use super::Importance;
 
-/// Carries samples `start [C, D]` of a first distribution through a path of distributions to the last, and weighs them so that they
-/// stand for it: their [`log_mean`](Importance::log_mean) estimates the logarithm of the ratio of the last normalising constant to
-/// the first. Also returns where they end.
+/// Annealed importance sampling: moves samples `start [C, D]` of a first distribution along a path of distributions to the last, and
+/// returns their importance weights and final states. The [`log_mean`](Importance::log_mean) of the weights estimates the log ratio of the
+/// last normalising constant to the first.
 ///
-/// `log_density(x, b) -> [C]` is the path, from `b = 0`, where `start` comes from, to 1; its places are `schedule`, which rises from
-/// 0 to 1. `transition(x, b, generator)` is a step of a Markov chain that leaves the distribution at `b` as it is.
+/// `log_density(x, b) -> [C]` is the path, from `b = 0`, the distribution of `start`, to 1, evaluated at the points of `schedule`, which
+/// rises from 0 to 1. `transition(x, b, generator)` is a Markov step that leaves the distribution at `b` invariant.
 ///
 /// # Errors
 /// Whatever goes wrong on the device.
 ///
 /// # Panics
-/// When the schedule does not go from 0 to 1, or a weight is no number.
+/// When the schedule does not go from 0 to 1, or a weight is NaN.
 #[track_caller]
 pub fn annealed_importance(
     start: &Tensor,

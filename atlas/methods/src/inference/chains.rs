@@ -1,26 +1,25 @@
-//! Running Markov chains side by side.
+//! Running Markov chains in parallel.
 
 use autograd::{Generator, Pending, Tensor};
 
 use super::StepSize;
 
-/// Draws under way at once: more would hold many small buffers, fewer would let a GPU wait.
+/// Draws in flight: more would hold many small buffers, fewer would stall a GPU.
 const UNDER_WAY: usize = 16;
 
-/// A step of a Markov chain that leaves a distribution as it is.
+/// A step of a Markov chain that leaves a distribution invariant.
 pub trait Transition {
-    /// The next states `[C, D]` of chains that do not know of each other, and the probability `[C]` with which each accepted its
-    /// proposal.
+    /// The next states `[C, D]` of independent chains, and the probability `[C]` with which each accepted its proposal.
     #[track_caller]
     fn step(&self, state: &Tensor, generator: &Generator) -> (Tensor, Tensor);
 
-    /// What is tuned while chains warm up, if anything.
+    /// The step size to tune during warm-up, if there is one.
     fn step_size(&mut self) -> Option<&mut StepSize> {
         None
     }
 }
 
-/// Several steps of another chain as one: draws further apart.
+/// A kernel that takes several steps of another one per draw, to reduce the correlation between draws.
 ///
 /// ```
 /// use autograd::{Device, Generator, Tensor};
@@ -47,7 +46,7 @@ impl<T: Transition> Thinned<T> {
 }
 
 impl<T: Transition> Transition for Thinned<T> {
-    /// The acceptance is that of the last step.
+    /// The acceptance probability is that of the last step.
     fn step(&self, state: &Tensor, generator: &Generator) -> (Tensor, Tensor) {
         let first = self.kernel.step(state, generator);
         (1..self.steps).fold(first, |(state, _), _| self.kernel.step(&state, generator))
@@ -67,7 +66,7 @@ pub struct Chains {
     dims: usize,
 }
 
-/// Runs chains from `start [C, D]`: `warm_up` steps that tune the step size and are forgotten, then `draws` that are kept.
+/// Runs chains from `start [C, D]`: `warm_up` steps, which tune the step size and are discarded, then `draws` steps that are kept.
 ///
 /// ```
 /// use autograd::{Device, Generator, Tensor};
@@ -88,7 +87,7 @@ pub struct Chains {
 /// Whatever goes wrong on the device.
 ///
 /// # Panics
-/// When `start` has not two dimensions.
+/// When `start` is not two-dimensional.
 #[track_caller]
 pub fn sample(
     kernel: &mut impl Transition,
@@ -133,12 +132,12 @@ fn receive(pending: &mut Vec<Pending>, values: &mut Vec<f32>) -> autograd::Resul
 }
 
 impl Chains {
-    /// All states `[D]`, those of one step after the other.
+    /// All states `[D]`, step by step, and chain by chain within a step.
     pub fn states(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         self.values.chunks_exact(self.dims)
     }
 
-    /// The values of a function of the state, a row for each chain: what convergence statistics take.
+    /// The values of a function of the state, one row per chain, the input of convergence statistics.
     pub fn per_chain(&self, f: impl Fn(&[f32]) -> f64) -> Vec<Vec<f64>> {
         let chain = |c: usize| self.states().skip(c).step_by(self.chains).map(&f).collect();
         (0..self.chains).map(chain).collect()

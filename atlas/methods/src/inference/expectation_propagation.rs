@@ -4,10 +4,10 @@ use std::f64::consts::TAU;
 
 use super::normal_cdf;
 
-/// The moments of one likelihood term times a normal distribution of its variable.
+/// The moments of one likelihood term times a normal distribution of its argument.
 #[derive(Clone, Copy, Debug)]
 pub struct Tilted {
-    /// The logarithm of the integral.
+    /// The logarithm of the integral of the product.
     pub log_mass: f64,
     pub mean: f64,
     pub variance: f64,
@@ -34,9 +34,9 @@ pub fn probit_moments(sign: f64, mean: f64, variance: f64) -> Tilted {
     }
 }
 
-/// A posterior `N(x; 0, prior) * product of t_i(a_i . x)` whose terms each look at one direction `a_i`, approximated by a normal
-/// distribution: every term by `exp(-precision s^2 / 2 + shift s)`, such that the term itself instead would not change the mean and
-/// the variance of `s = a_i . x`.
+/// A posterior `N(x; 0, prior) * product of t_i(a_i . x)` whose terms each depend on one direction `a_i`, approximated by a normal
+/// distribution: each term is replaced by `exp(-precision s^2 / 2 + shift s)` with `s = a_i . x`, such that putting the exact term back
+/// would not change the mean and variance of `s`.
 ///
 /// ```
 /// use methods::inference::{ExpectationPropagation, probit_moments};
@@ -52,7 +52,7 @@ pub struct ExpectationPropagation<'a> {
     covariance: Vec<Vec<f64>>,
     /// The precision times the mean.
     shift: Vec<f64>,
-    /// Of the covariance against that of the prior.
+    /// The log determinant of the covariance relative to that of the prior.
     log_det: f64,
 }
 
@@ -61,7 +61,7 @@ struct Term<'a> {
     moments: Box<dyn Fn(f64, f64) -> Tilted + 'a>,
     precision: f64,
     shift: f64,
-    /// The logarithm of the factor with which the approximation has the term's mass.
+    /// The log of the scale at which the approximation has the mass of the term.
     log_scale: f64,
 }
 
@@ -83,7 +83,7 @@ impl<'a> ExpectationPropagation<'a> {
     /// Adds a term `t(direction . x)`: `moments(mean, variance)` are those of `t(s) N(s; mean, variance)`.
     ///
     /// # Panics
-    /// When the direction has not as many dimensions as the prior.
+    /// When the direction and the prior have different dimensions.
     #[track_caller]
     pub fn term(&mut self, direction: Vec<f64>, moments: impl Fn(f64, f64) -> Tilted + 'a) {
         assert_eq!(direction.len(), self.shift.len(), "ExpectationPropagation: dimensions of a term");
@@ -91,19 +91,19 @@ impl<'a> ExpectationPropagation<'a> {
         self.terms.push(Term { direction, moments, precision: 0.0, shift: 0.0, log_scale: 0.0 });
     }
 
-    /// At most `sweeps` over all terms; stops when no precision or shift moves by more than `tolerance`. Returns how many it took,
-    /// `None` when that was not enough.
+    /// Refines all terms, in at most `sweeps` sweeps, until no precision or shift changes by more than `tolerance`. Returns the number of
+    /// sweeps, or `None` if they were not enough.
     pub fn run(&mut self, sweeps: usize, tolerance: f64) -> Option<usize> {
         (1..=sweeps).find(|_| (0..self.terms.len()).map(|i| self.refine(i)).fold(0.0, f64::max) <= tolerance)
     }
 
-    /// Replaces the approximation of one term; how far it moved.
+    /// Updates the approximation of one term; returns the size of the change.
     fn refine(&mut self, i: usize) -> f64 {
         let term = &self.terms[i];
         let spread = multiply(&self.covariance, &term.direction);
         let variance = dot(&spread, &term.direction);
         let mean = dot(&spread, &self.shift);
-        // Without the term. A cavity of no positive variance leaves the term as it is.
+        // The cavity: the approximation without the term. If its variance is not positive, the term is left unchanged.
         let cavity = 1.0 / variance - term.precision;
         if cavity <= 0.0 {
             return 0.0;
@@ -137,7 +137,7 @@ impl<'a> ExpectationPropagation<'a> {
         &self.covariance
     }
 
-    /// The approximation of the logarithm of the posterior's normalising constant.
+    /// The approximate log evidence: the logarithm of the posterior's normalising constant.
     pub fn log_evidence(&self) -> f64 {
         let scales: f64 = self.terms.iter().map(|term| term.log_scale).sum();
         scales + 0.5 * (self.log_det + dot(&self.shift, &self.mean()))

@@ -1,11 +1,11 @@
 //! Belief propagation (Pearl 1988; Kschischang, Frey and Loeliger 2001).
 
-/// Discrete variables and tables of scores over some of them each: the probability of an assignment is proportional to the
+/// Discrete variables, and factors: tables of scores over some of the variables. The probability of an assignment is proportional to the
 /// exponential of the sum of its scores.
 ///
 /// ```
 /// use methods::inference::{BeliefPropagation, FactorGraph};
-/// // Two coins that like to agree, of which the first prefers heads.
+/// // Two coins that tend to agree, of which the first is biased to heads.
 /// let mut graph = FactorGraph::new(&[2, 2]);
 /// graph.factor(&[0], &[0.0, 2f64.ln()]);
 /// graph.factor(&[0, 1], &[3f64.ln(), 0.0, 0.0, 3f64.ln()]);
@@ -18,7 +18,7 @@
 pub struct FactorGraph {
     cards: Vec<usize>,
     factors: Vec<Factor>,
-    /// Of each variable its factors, and its places in their scopes.
+    /// For each variable, its factors and its positions in their scopes.
     around: Vec<Vec<(usize, usize)>>,
 }
 
@@ -28,12 +28,12 @@ struct Factor {
     scores: Vec<f64>,
 }
 
-/// How messages are passed: all of them at once, until they stay as they are.
+/// Options of message passing: all messages are updated at once, until they converge.
 #[derive(Clone, Copy, Debug)]
 pub struct BeliefPropagation {
-    /// The share of a message that it keeps of the one before; loops may need some.
+    /// The share of the previous message in the new one; graphs with loops may need some.
     pub damping: f64,
-    /// Messages have arrived when none moves by more.
+    /// Messages have converged when none changes by more than this.
     pub tolerance: f64,
     pub max_iterations: usize,
 }
@@ -48,9 +48,9 @@ impl Default for BeliefPropagation {
 /// Marginal distributions: exact on a tree, and otherwise an approximation.
 #[derive(Clone, Debug)]
 pub struct Beliefs {
-    /// Of each variable.
+    /// The marginal of each variable.
     pub variables: Vec<Vec<f64>>,
-    /// Of each factor's variables together, as its table.
+    /// The joint marginal of each factor's variables, in the layout of its table.
     pub factors: Vec<Vec<f64>>,
     /// The logarithm of the sum over all assignments, by Bethe's approximation (Yedidia, Freeman and Weiss 2005).
     pub log_partition: f64,
@@ -58,22 +58,22 @@ pub struct Beliefs {
     pub converged: bool,
 }
 
-/// What becomes of the scores of assignments that agree on a variable.
+/// Combines the scores of the assignments that agree on one variable: a sum or a maximum.
 type Join = fn(&[f64]) -> f64;
 
-/// Messages `[factor][place in its scope][value]`, logarithms.
+/// Log messages `[factor][position in its scope][value]`.
 type Messages = Vec<Vec<Vec<f64>>>;
 
 impl FactorGraph {
-    /// Variables of `cards[i]` values each, and no factors.
+    /// A graph of variables with `cards[i]` values each, and no factors.
     pub fn new(cards: &[usize]) -> FactorGraph {
         FactorGraph { cards: cards.to_vec(), factors: vec![], around: vec![vec![]; cards.len()] }
     }
 
-    /// Adds a table of scores (logarithms of potentials) over the variables of `scope`; the last one's value runs fastest.
+    /// Adds a table of scores (log potentials) over the variables of `scope`; the last variable changes fastest.
     ///
     /// # Panics
-    /// When the table has not a score for every assignment of its variables.
+    /// When the table does not have a score for every assignment of its variables.
     #[track_caller]
     pub fn factor(&mut self, scope: &[usize], scores: &[f64]) {
         let size: usize = scope.iter().map(|&v| self.cards[v]).product();
@@ -109,7 +109,7 @@ impl FactorGraph {
         Beliefs { variables, factors, log_partition, iterations, converged }
     }
 
-    /// The most probable assignment by maximising products of messages: exact on a tree where only one is best.
+    /// The most probable assignment by max-product messages: exact on a tree if the best assignment is unique.
     pub fn max_product(&self, options: &BeliefPropagation) -> Vec<usize> {
         let highest: Join = |scores| scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let (messages, ..) = self.messages(options, highest);
@@ -120,7 +120,7 @@ impl FactorGraph {
         (0..self.cards.len()).map(best).collect()
     }
 
-    /// Marginals and the most probable assignment by going through all assignments: for few and small variables.
+    /// Marginals and the most probable assignment by enumerating all assignments: for a few small variables.
     pub fn enumerate(&self) -> (Beliefs, Vec<usize>) {
         let total = self.cards.iter().product();
         let assignment = |mut index: usize| {
@@ -146,7 +146,7 @@ impl FactorGraph {
         (Beliefs { variables, factors, log_partition, iterations: 0, converged: true }, assignment(best))
     }
 
-    /// Messages from factors to variables, how many iterations they took, and whether they have arrived.
+    /// Messages from factors to variables, the number of iterations, and whether they converged.
     fn messages(&self, options: &BeliefPropagation, join: Join) -> (Messages, usize, bool) {
         let empty = |factor: &Factor| factor.scope.iter().map(|&v| vec![0.0; self.cards[v]]).collect();
         let mut messages: Messages = self.factors.iter().map(empty).collect();
@@ -170,7 +170,7 @@ impl FactorGraph {
         (messages, options.max_iterations, false)
     }
 
-    /// The message of factor `f` to the variable at a place of its scope, which is at most 0.
+    /// The message of factor `f` to the variable at a position of its scope, shifted to a maximum of 0.
     fn send(&self, messages: &Messages, f: usize, at: usize, join: Join) -> Vec<f64> {
         let factor = &self.factors[f];
         let scores = self.tilted(messages, f, Some(at));
@@ -185,7 +185,7 @@ impl FactorGraph {
         message.iter().map(|m| m - highest).collect()
     }
 
-    /// A factor's scores with what the other factors say of its variables, except of the one at a place.
+    /// The scores of a factor plus the messages to its variables from other factors, except to the variable at one position.
     fn tilted(&self, messages: &Messages, f: usize, except: Option<usize>) -> Vec<f64> {
         let factor = &self.factors[f];
         let mut scores = factor.scores.clone();
@@ -200,7 +200,7 @@ impl FactorGraph {
         scores
     }
 
-    /// The sum of the messages to a variable, except of one factor.
+    /// The sum of the messages to a variable from all factors but one.
     fn gathered(&self, messages: &Messages, v: usize, except: Option<usize>) -> Vec<f64> {
         let mut sum = vec![0.0; self.cards[v]];
         for &(f, at) in self.around[v].iter().filter(|(f, _)| except != Some(*f)) {

@@ -4,8 +4,8 @@ use autograd::{Generator, Tensor};
 
 use super::Transition;
 
-/// Draws each coordinate anew given all others, one after the other. The conditional distributions are a function of the
-/// coordinate's number, the states `[C, D]` and a generator: it draws the coordinate's new values `[C]`.
+/// Samples each coordinate given all others, one after the other. The conditionals are a function of the coordinate's index, the states
+/// `[C, D]` and a generator, which returns new values `[C]` of the coordinate.
 ///
 /// ```
 /// use autograd::{Device, Generator, Tensor};

@@ -5,12 +5,12 @@ use autograd::{Generator, Tensor, grad};
 use super::metropolis::accept;
 use super::{StepSize, Transition};
 
-/// Follows Hamilton's equations of a particle of unit mass in the potential `-log p` for a number of leapfrog steps, from a random
-/// momentum, and takes where it ends with the probability that corrects for the error of the steps. The density, whose logarithm
-/// `[C]` is a differentiable function of states `[C, D]`, need not be normalised.
+/// Proposes the end point of `leapfrogs` leapfrog steps of Hamilton's equations for a particle of unit mass in the potential `-log p`, from
+/// a random momentum; the acceptance probability corrects for the discretisation error. The log-density, a differentiable function from
+/// states `[C, D]` to `[C]`, need not be normalised.
 ///
-/// Each chain's step size is drawn anew between a fifth of the tuned one and all of it, so that no orbit closes, and a chain gets
-/// out of narrow places. Warming up looks for an acceptance of 0.8.
+/// Each chain's step size is drawn uniformly between 0.2 and 1 times the tuned one at every step, so that orbits do not become periodic and
+/// chains do not get stuck in narrow regions. Warm-up tunes the step size to an acceptance of 0.8.
 pub struct Hmc<F> {
     log_density: F,
     leapfrogs: usize,
@@ -18,7 +18,7 @@ pub struct Hmc<F> {
 }
 
 impl<F: Fn(&Tensor) -> Tensor> Hmc<F> {
-    /// Proposals at the end of `leapfrogs` steps; one makes the Metropolis-adjusted Langevin algorithm.
+    /// Proposals after `leapfrogs` steps; 1 gives the Metropolis-adjusted Langevin algorithm.
     ///
     /// # Panics
     /// Without steps.
@@ -28,7 +28,7 @@ impl<F: Fn(&Tensor) -> Tensor> Hmc<F> {
         Hmc { log_density, leapfrogs, step_size: StepSize::new(0.1, 0.8) }
     }
 
-    /// Starts from another step size than 0.1.
+    /// Sets the initial step size, 0.1 by default.
     pub fn initial_step(mut self, size: f32) -> Hmc<F> {
         self.step_size = StepSize::new(size, 0.8);
         self
@@ -39,8 +39,8 @@ impl<F: Fn(&Tensor) -> Tensor> Hmc<F> {
         self.step_size.get()
     }
 
-    /// Positions and momenta, `[C, D]` each, after all leapfrog steps of `size`, a number or `[C, 1]`: with the momentum turned
-    /// round, the same steps lead back.
+    /// Positions and momenta, `[C, D]` each, after all leapfrog steps of `size`, a scalar or `[C, 1]`. The map is reversible: the same
+    /// steps with the negated momentum lead back.
     #[track_caller]
     pub fn leapfrog(&self, x: &Tensor, momentum: &Tensor, size: &Tensor) -> (Tensor, Tensor) {
         let (mut x, mut momentum) = (x.clone(), momentum.clone());

@@ -1,6 +1,6 @@
-//! Samples with weights.
+//! Weighted samples.
 
-/// Weights of samples from one distribution that stand for another: the logarithm of the ratio of the densities for each.
+/// Importance weights: samples from one distribution that represent another one. The log weights are log density ratios.
 ///
 /// ```
 /// use methods::inference::Importance;
@@ -11,14 +11,14 @@
 /// ```
 #[derive(Clone, Debug)]
 pub struct Importance {
-    /// Sum to 1.
+    /// Normalised: they sum to 1.
     weights: Vec<f64>,
     log_mean: f64,
 }
 
 impl Importance {
     /// # Panics
-    /// Without weights, or when all of them are zero or one is no number.
+    /// Without weights, when all of them are zero, or when one is NaN.
     #[track_caller]
     pub fn new(log_weights: Vec<f64>) -> Importance {
         let highest = log_weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -31,28 +31,27 @@ impl Importance {
         Importance { weights, log_mean }
     }
 
-    /// The weights, which sum to 1.
+    /// The normalised weights.
     pub fn weights(&self) -> &[f64] {
         &self.weights
     }
 
-    /// The logarithm of the mean weight: an estimate of the ratio of the two normalising constants, whose expectation before the
-    /// logarithm is exact.
+    /// The logarithm of the mean weight, which estimates the ratio of the two normalising constants; the mean itself is unbiased.
     pub fn log_mean(&self) -> f64 {
         self.log_mean
     }
 
-    /// The weighted mean of a value for each sample: the self-normalised estimate.
+    /// The weighted mean of one value per sample: the self-normalised estimate.
     pub fn mean(&self, values: impl IntoIterator<Item = f64>) -> f64 {
         self.weights.iter().zip(values).map(|(w, x)| w * x).sum()
     }
 
-    /// How many samples of equal weight would be worth as much, by Kish's formula: `1 / sum(w^2)`.
+    /// The number of equally weighted samples of the same worth, by Kish's formula: `1 / sum(w^2)`.
     pub fn effective_size(&self) -> f64 {
         1.0 / self.weights.iter().map(|w| w * w).sum::<f64>()
     }
 
-    /// The numbers of as many samples, each as often as its weight says up to one more or less (systematic resampling, Kitagawa
+    /// Indices of equally many samples, each repeated in proportion to its weight, rounded up or down (systematic resampling, Kitagawa
     /// 1996). `offset` is uniform in `[0, 1)`.
     ///
     /// ```

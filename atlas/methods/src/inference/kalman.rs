@@ -1,4 +1,4 @@
-//! Filters of linear models with normal noise: Kalman's (1960), and the smoother of Rauch, Tung and Striebel (1965).
+//! Filters of linear models with normal noise: the Kalman filter (1960), and the smoother of Rauch, Tung and Striebel (1965).
 
 use std::f64::consts::TAU;
 
@@ -13,15 +13,15 @@ pub struct Gaussian<const S: usize> {
 }
 
 impl<const S: usize> Gaussian<S> {
-    /// Where it goes under a linear map to `mean` with noise added. Of an extended Kalman filter, `mean` is the image of the mean
-    /// under a function, and `transition` the function's Jacobian there.
+    /// The distribution after a linear map `transition`, with the new `mean` given and `noise` added. For an extended Kalman filter, `mean`
+    /// is the image of the mean under a function, and `transition` the Jacobian of that function at the mean.
     pub fn predict(&self, mean: [f64; S], transition: &[[f64; S]; S], noise: &[[f64; S]; S]) -> Gaussian<S> {
         let [transition, covariance, noise] = [transition, &self.covariance, noise].map(matrix);
         Gaussian { mean, covariance: array(&(transition * covariance * transition.transpose() + noise)) }
     }
 
-    /// The distribution given an observation that is `innovation` away from what was expected of the mean, and the logarithm of the
-    /// observation's density. `observation` is the map from states to observations, or its Jacobian at the mean.
+    /// The distribution given an observation that differs from its expected value by `innovation`, and the log-density of the observation.
+    /// `observation` is the matrix from states to observations, or its Jacobian at the mean.
     ///
     /// # Panics
     /// When the covariance of the observation is not positive definite.
@@ -37,7 +37,7 @@ impl<const S: usize> Gaussian<S> {
         let cross = observation * before;
         let expected = factor((&cross * observation.transpose() + noise).as_ref());
         let gain = expected.solve(&cross).transpose().to_owned();
-        // Joseph's form, which stays symmetric and positive.
+        // Joseph's form, which stays symmetric and positive definite.
         let kept = Mat::<f64>::identity(S, S) - &gain * observation;
         let covariance = &kept * before * kept.transpose() + &gain * noise * gain.transpose();
         let distance = innovation.transpose() * expected.solve(innovation);
@@ -64,7 +64,7 @@ fn factor(covariance: MatRef<'_, f64>) -> Llt<f64> {
     covariance.llt(Side::Lower).expect("a covariance is positive definite")
 }
 
-/// A hidden state that moves linearly with normal noise, seen through a linear map with normal noise:
+/// A hidden state with linear dynamics and normal noise, observed through a linear map with normal noise:
 /// `x[t+1] = transition x[t] + N(0, transition_noise)`, `y[t] = observation x[t] + N(0, observation_noise)`.
 ///
 /// ```
@@ -92,14 +92,14 @@ pub struct LinearGaussian<const S: usize, const O: usize> {
     pub start: Gaussian<S>,
 }
 
-/// What a Kalman filter says of a time series.
+/// The result of a Kalman filter on a time series.
 #[derive(Clone, Debug)]
 pub struct Filtered<const S: usize> {
     /// The state at each time, given the observations before it.
     pub predicted: Vec<Gaussian<S>>,
     /// The state at each time, given the observations so far.
     pub states: Vec<Gaussian<S>>,
-    /// The logarithm of the observations' density.
+    /// The log-density of the observations.
     pub log_likelihood: f64,
 }
 

@@ -30,7 +30,7 @@ pub struct MeanField {
 }
 
 impl MeanField {
-    /// Deviations start at `scale`.
+    /// The deviations start at `scale`.
     pub fn new(params: &Params, dims: usize, scale: f32) -> MeanField {
         MeanField {
             loc: params.param("loc", &[dims], Init::Constant(0.0)),
@@ -43,14 +43,14 @@ impl MeanField {
         Normal::new(&self.loc.value(), &self.log_scale.value().exp())
     }
 
-    /// Samples `[count, D]` with gradients of the parameters.
+    /// Reparametrised samples `[count, D]`: gradients flow to the parameters.
     #[track_caller]
     pub fn rsample(&self, count: usize, generator: &Generator) -> Tensor {
         self.distribution().rsample(generator, &[count])
     }
 
-    /// The evidence lower bound, by `samples` samples: the expectation of `log_joint`, which is `[S]` for variables `[S, D]`, plus the
-    /// entropy, which is exact. The logarithm of the evidence less the divergence of the approximation from the posterior.
+    /// The evidence lower bound with `samples` samples: the expectation of `log_joint`, which maps variables `[S, D]` to `[S]`, plus the
+    /// exact entropy. It equals the log evidence minus the divergence of the approximation from the posterior.
     #[track_caller]
     pub fn elbo(
         &self,

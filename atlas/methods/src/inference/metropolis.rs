@@ -4,9 +4,9 @@ use autograd::{Generator, Tensor};
 
 use super::{StepSize, Transition};
 
-/// Proposes a normal step and takes it with probability `min(1, p(proposal) / p(state))`. The density, whose logarithm `[C]` is a
-/// function of states `[C, D]`, need not be normalised. Warming up looks for an acceptance of 0.3, between what is best in one
-/// dimension (0.44) and in many (0.234; Roberts, Gelman and Gilks 1997).
+/// Proposes a normal step and accepts it with probability `min(1, p(proposal) / p(state))`. The log-density, a function from states `[C,
+/// D]` to `[C]`, need not be normalised. Warm-up tunes the step size to an acceptance of 0.3, between the optima in one dimension (0.44)
+/// and in many (0.234; Roberts, Gelman and Gilks 1997).
 pub struct Metropolis<F> {
     log_density: F,
     step_size: StepSize,
@@ -32,8 +32,8 @@ impl<F: Fn(&Tensor) -> Tensor> Transition for Metropolis<F> {
     }
 }
 
-/// Proposals `[C, D]` with probabilities `min(1, exp(log_ratio))`, else the states; and these probabilities `[C]`. What is no number
-/// is rejected.
+/// Accepts proposals `[C, D]` with probabilities `min(1, exp(log_ratio))`, else keeps the states; also returns these probabilities `[C]`. A
+/// NaN ratio is rejected.
 #[track_caller]
 pub(super) fn accept(
     state: &Tensor,

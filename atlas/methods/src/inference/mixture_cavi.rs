@@ -2,9 +2,9 @@
 
 use std::f64::consts::TAU;
 
-/// The posterior of a mixture of `K` round normal distributions of known variance and equal weight, whose means have the prior
-/// `N(0, prior_variance)` in each dimension, approximated by independent means and memberships (Blei, Kucukelbir and McAuliffe 2017,
-/// "Variational inference: a review for statisticians", section 3).
+/// The posterior of a mixture of `K` isotropic normal distributions of known variance and equal weight, whose means have the prior `N(0,
+/// prior_variance)` in each dimension, approximated by independent means and assignments (Blei, Kucukelbir and McAuliffe 2017, "Variational
+/// inference: a review for statisticians", section 3).
 ///
 /// ```
 /// use methods::inference::MixtureCavi;
@@ -16,9 +16,9 @@ use std::f64::consts::TAU;
 /// ```
 #[derive(Clone, Debug)]
 pub struct MixtureCavi<const D: usize> {
-    /// The expected means of the components.
+    /// The posterior means of the component means.
     pub means: Vec<[f64; D]>,
-    /// How uncertain they are, a variance for all dimensions of each.
+    /// The posterior variance of each component mean, the same in all dimensions.
     pub variances: Vec<f64>,
     /// The probability of each component, for each point of the last update.
     pub responsibilities: Vec<Vec<f64>>,
@@ -27,13 +27,13 @@ pub struct MixtureCavi<const D: usize> {
 }
 
 impl<const D: usize> MixtureCavi<D> {
-    /// Starts from given means; `noise` is the variance of points about their component's mean.
+    /// Starts from given means; `noise` is the variance of points around their component's mean.
     pub fn new(means: Vec<[f64; D]>, noise: f64, prior_variance: f64) -> MixtureCavi<D> {
         let variances = vec![0.0; means.len()];
         MixtureCavi { means, variances, responsibilities: vec![], noise, prior_variance }
     }
 
-    /// One update of all memberships, and one of all means. Returns the evidence lower bound, which never falls.
+    /// One update of all assignments, then of all means. Returns the evidence lower bound, which never falls.
     pub fn update(&mut self, points: &[[f64; D]]) -> f64 {
         self.responsibilities = points.iter().map(|x| self.membership(x)).collect();
         for k in 0..self.means.len() {

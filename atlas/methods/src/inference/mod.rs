@@ -1,4 +1,4 @@
-//! Answers of probabilistic models: by sampling, by message passing, and by approximating distributions.
+//! Inference in probabilistic models: sampling, message passing, and variational approximations.
 //!
 //! | What | Here |
 //! |---|---|
@@ -9,8 +9,8 @@
 //! | moments | [`ExpectationPropagation`] |
 //! | time series | [`LinearGaussian`]: Kalman filter and smoother, [`particle_filter`] |
 //!
-//! Samplers work on tensors, whose first dimension is that of chains or particles: hundreds take hardly longer than one.
-//! Exact algorithms work on the host, in f64. Whether chains have converged, `train::metrics::r_hat` says.
+//! Samplers work on tensors whose first dimension is that of chains or particles: hundreds take little longer than one. Exact algorithms
+//! work on the host, in f64. `train::metrics::r_hat` tells whether chains have converged.
 
 mod annealed;
 mod chains;

@@ -2,7 +2,7 @@
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
-/// The probability that a standard normal variable is at most `x`, to a relative error of about 1e-14 on both sides.
+/// The probability that a standard normal variable is at most `x`, with a relative error of about 1e-14 in both tails.
 ///
 /// ```
 /// use methods::inference::normal_cdf;

@@ -4,27 +4,27 @@ use autograd::{Generator, Tensor};
 
 use super::Importance;
 
-/// What a particle filter says of a time series.
+/// The result of a particle filter on a time series.
 #[derive(Clone, Debug, Default)]
 pub struct Track {
     /// The expected state `[S]` at each time, given the observations so far.
     pub means: Vec<Vec<f64>>,
-    /// How many particles the weighted ones are worth at each time, before they are resampled.
+    /// The effective sample size of the particles at each time, before resampling.
     pub effective_sizes: Vec<f64>,
-    /// An estimate of the logarithm of the observations' density.
+    /// An estimate of the log-density of the observations.
     pub log_likelihood: f64,
 }
 
-/// Follows the state of a time series by particles: `start [N, S]` are samples of the state at the first observation.
-/// `propagate(x, t, generator)` draws the next states `[N, S]` of states `x` at time `t`, and `log_likelihood(x, t)` is `[N]`, the
-/// logarithm of the density of the observation at time `t` given each state, for `t` in `0..steps`. Particles are resampled
-/// systematically whenever they are worth less than half their number.
+/// Tracks the state of a time series by particles: `start [N, S]` are samples of the state at the first observation. `propagate(x, t,
+/// generator)` samples the next states `[N, S]` given states `x` at time `t`; `log_likelihood(x, t)` is the log-density `[N]` of the
+/// observation at time `t` given each state, for `t` in `0..steps`. Particles are resampled systematically when the effective sample size
+/// falls below half their number.
 ///
 /// # Errors
 /// Whatever goes wrong on the device.
 ///
 /// # Panics
-/// When an observation is impossible from every particle, or `start` has not two dimensions.
+/// When an observation has probability 0 for every particle, or `start` is not two-dimensional.
 #[track_caller]
 pub fn particle_filter(
     start: &Tensor,
@@ -51,7 +51,7 @@ pub fn particle_filter(
         let coordinate =
             |s: usize| importance.mean(values.iter().skip(s).step_by(dims).map(|&x| f64::from(x)));
         track.means.push((0..dims).map(coordinate).collect());
-        // The uniform number is drawn whether or not it is needed, so that streams do not depend on weights.
+        // The uniform number is always drawn, so that the random stream does not depend on the weights.
         let offset = generator.uniform(start.device(), &[1]);
         log_weights = if importance.effective_size() < 0.5 * count as f64 {
             let chosen: Vec<i32> =

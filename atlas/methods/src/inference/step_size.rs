@@ -1,11 +1,11 @@
-//! Finding the step size with which proposals are accepted as often as they should be.
+//! Tuning of the step size to a target acceptance probability.
 
 /// Dual averaging (Hoffman and Gelman 2014, "The No-U-Turn Sampler", section 3.2).
 ///
 /// ```
 /// use methods::inference::StepSize;
 /// let mut size = StepSize::new(1.0, 0.8);
-/// // Accepted with probability exp(-size): 0.8 at 0.223.
+/// // The acceptance probability is exp(-size): 0.8 at 0.223.
 /// for _ in 0..2000 {
 ///     size.update((-size.get()).exp());
 /// }
@@ -23,7 +23,7 @@ pub struct StepSize {
 }
 
 impl StepSize {
-    /// Starts at `size` and looks for the acceptance probability `target`.
+    /// Starts at `size` and tunes it to the acceptance probability `target`.
     pub fn new(size: f32, target: f32) -> StepSize {
         let centre = (10.0 * f64::from(size)).ln();
         StepSize { size, target, centre, steps: 0.0, error: 0.0, log_average: 0.0 }
@@ -33,7 +33,7 @@ impl StepSize {
         self.size
     }
 
-    /// Learns from the mean acceptance probability of a step.
+    /// Updates the step size from the mean acceptance probability of a step.
     pub fn update(&mut self, acceptance: f32) {
         const SHRINKAGE: f64 = 0.05;
         const STABILITY: f64 = 10.0;
@@ -46,7 +46,7 @@ impl StepSize {
         self.size = log_size.exp() as f32;
     }
 
-    /// From now on the average of the sizes that were tried.
+    /// Fixes the step size at the weighted geometric mean of the sizes so far.
     pub fn settle(&mut self) {
         self.size = self.log_average.exp() as f32;
     }

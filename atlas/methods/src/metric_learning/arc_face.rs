@@ -3,13 +3,12 @@
 use autograd::Tensor;
 use models::{Init, Param, Params};
 
-/// The cosine of no angle in f32, so that the gradient of the arc cosine stays finite.
+/// Bound of the cosines, just below 1, so that the gradient of the arc cosine stays finite.
 const NEARLY_ONE: f32 = 1.0 - 1e-6;
 
-/// A classifier's last layer that asks for a margin between angles (ArcFace, Deng et al. 2019): embeddings and classes'
-/// weights are unit vectors, and the logits are `scale * cos(angle)`, with `margin` radians added to the angle to the own
-/// class. What it is trained with is thrown away, and embeddings are compared by their cosines. Parameter `weight
-/// [classes, features]`.
+/// A classifier's last layer with an additive angular margin (ArcFace, Deng et al. 2019): embeddings and class weights are normalised, and
+/// the logits are `scale * cos(angle)`, with `margin` radians added to the angle to the true class. After training the layer is discarded,
+/// and embeddings are compared by their cosines. Parameter `weight [classes, features]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -39,20 +38,20 @@ impl ArcFace {
         ArcFace { weight: params.param("weight", &[classes, features], init), scale: 64.0, margin: 0.5 }
     }
 
-    /// What the cosines are multiplied by.
+    /// Sets the factor of the cosines.
     pub fn scale(self, scale: f32) -> ArcFace {
         ArcFace { scale, ..self }
     }
 
-    /// What is added to the angle, in radians.
+    /// Sets the margin that is added to the angle, in radians.
     pub fn margin(self, margin: f32) -> ArcFace {
         ArcFace { margin, ..self }
     }
 
-    /// Logits `[N, classes]` of embeddings `[N, features]` of these classes, i32 `[N]`, for a cross-entropy.
+    /// Logits `[N, classes]` of embeddings `[N, features]` with their true classes, i32 `[N]`, for a cross-entropy.
     ///
-    /// Angles beyond `pi - margin` would become closer with the margin; as in the paper's code, the logit falls on in a
-    /// straight line from there.
+    /// For angles beyond `pi - margin`, `cos(angle + margin)` would rise again; as in the paper's code, the logit falls linearly from there
+    /// on.
     #[track_caller]
     pub fn forward(&self, embeddings: &Tensor, classes: &Tensor) -> Tensor {
         let weight = self.weight.value();

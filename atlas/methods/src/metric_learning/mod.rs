@@ -1,4 +1,4 @@
-//! Losses that bring the embeddings of one class together: triplets as in FaceNet, and angular margins.
+//! Losses that pull embeddings of one class together: triplets as in FaceNet, and angular margins.
 
 mod arc_face;
 mod triplets;

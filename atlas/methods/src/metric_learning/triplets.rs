@@ -1,11 +1,11 @@
-//! Triplets of embeddings that are worth learning from.
+//! A triplet loss with mining of semi-hard negatives.
 
 use autograd::{DType, Tensor};
 
-/// The triplet loss with semi-hard negatives (FaceNet, Schroff, Kalenichenko and Philbin 2015): for all pairs of
-/// embeddings of a class in the batch, `max(0, d(anchor, positive) - d(anchor, negative) + margin)` with squared
-/// distances, where the negative is the closest of those farther from the anchor than the positive, or the farthest where
-/// none is. The mean over the pairs. Embeddings `[N, D]` are usually unit vectors; labels `[N]`.
+/// The triplet loss with semi-hard negatives (FaceNet, Schroff, Kalenichenko and Philbin 2015): the mean over all pairs of embeddings of a
+/// class in the batch of `max(0, d(anchor, positive) - d(anchor, negative) + margin)` with squared distances, where the negative is the
+/// closest one farther from the anchor than the positive, or the farthest one if there is none. Embeddings `[N, D]` are usually normalised;
+/// labels `[N]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -13,7 +13,7 @@ use autograd::{DType, Tensor};
 /// let device = Device::named("cpu")?;
 /// let x = Tensor::constant(&device, &[0.0f32, 1.0, 1.1, 3.0], &[4, 1]);
 /// let labels = Tensor::constant(&device, &[0i32, 0, 1, 1], &[4]);
-/// // Pairs (0, 1), (1, 0), (2, 3) and (3, 2): squared distances to the positive, and to the negative that is taken.
+/// // Pairs (0, 1), (1, 0), (2, 3) and (3, 2): squared distances to the positive and to the selected negative.
 /// let triplets = [[1.0, 1.21], [1.0, 4.0], [3.61, 1.21], [3.61, 4.0]];
 /// let want = triplets.map(|[p, n]: [f32; 2]| (p - n + 0.5).max(0.0)).iter().sum::<f32>() / 4.0;
 /// assert!((semi_hard_triplet_loss(&x, &labels, 0.5).item()? - want).abs() < 1e-5);

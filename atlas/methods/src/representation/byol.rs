@@ -21,8 +21,8 @@ pub fn byol_loss(predictions: &Tensor, targets: &Tensor) -> Tensor {
     2.0 - predictions.cosine_similarity(&targets.detach(), 1, 1e-8).mean_all() * 2.0
 }
 
-/// The mean standard deviation of the components of normalised vectors `[N, D]` over the batch: about `1 / sqrt(D)` where they point
-/// everywhere, and 0 where all have collapsed to one (Chen and He 2021).
+/// The mean over components of the standard deviation of normalised vectors `[N, D]` over the batch: about `1 / sqrt(D)` for evenly spread
+/// directions, and 0 after a collapse to a single one (Chen and He 2021).
 ///
 /// # Panics
 /// When the vectors are not `[N, D]`.

@@ -1,9 +1,9 @@
-//! Classes known from a few examples each.
+//! Few-shot classification from a few examples per class.
 
 use autograd::Tensor;
 
-/// Log-odds by prototypes (Snell, Swersky and Zemel 2017): minus the squared distance of each query `[Q, D]` from the mean of the
-/// examples `[S, D]` of each class, `labels [S]` (i32) below `ways`. `[Q, ways]`, for a cross-entropy.
+/// Logits `[Q, ways]` from prototypes (Snell, Swersky and Zemel 2017), for a cross-entropy: minus the squared distance of each query `[Q,
+/// D]` from the mean of each class's examples `[S, D]`, with `labels [S]` (i32) below `ways`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -24,8 +24,8 @@ pub fn prototypical_logits(queries: &Tensor, support: &Tensor, labels: &Tensor, 
     -(queries.unsqueeze(1) - prototypes.unsqueeze(0)).square().sum(&[2], false)
 }
 
-/// Log-probabilities by attention (matching networks, Vinyals et al. 2016): each query `[Q, D]` looks at the examples `[S, D]` with a
-/// softmax of cosines over `temperature`, and has a class with the weight that falls on its examples. `[Q, ways]`.
+/// Log-probabilities `[Q, ways]` by attention (matching networks, Vinyals et al. 2016): each query `[Q, D]` attends to the examples `[S,
+/// D]` by a softmax of cosines over `temperature`; the probability of a class is the attention on its examples.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -51,7 +51,7 @@ pub fn matching_log_probs(
 ) -> Tensor {
     let [queries, support] = [queries, support].map(|vectors| vectors.normalize(2.0, 1, 1e-8));
     let attention = (queries.matmul(&support.t()) / temperature).log_softmax(1);
-    // Where an example is of another class it has no weight.
+    // Examples of other classes have no weight.
     let others = labels.one_hot(ways).eq(0.0).unsqueeze(0);
     let by_class = attention.unsqueeze(2).expand(&[queries.size(0), support.size(0), ways]);
     by_class.masked_fill(&others, f32::NEG_INFINITY).logsumexp(&[1], false)

@@ -1,9 +1,9 @@
-//! The layer that learns the opposite.
+//! The gradient reversal layer.
 
 use autograd::Tensor;
 
-/// `x` itself, whose gradients come back times `-lambda` (Ganin and Lempitsky 2015): what comes before works against what comes after,
-/// such as features against a classifier of domains.
+/// The identity in the forward pass; multiplies gradients by `-lambda` in the backward pass (Ganin and Lempitsky 2015). The layers before
+/// it are trained against those after it, such as features against a domain classifier.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -15,7 +15,7 @@ use autograd::Tensor;
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub fn reverse_gradient(x: &Tensor, lambda: f32) -> Tensor {
-    // The difference is 0 exactly, and has a slope.
+    // The difference is exactly 0, but has a gradient.
     let value = x.detach();
     &value + (&value - x) * lambda
 }

@@ -1,4 +1,4 @@
-//! What a linear classifier makes of features.
+//! Evaluation of features by a linear classifier.
 
 use autograd::{Reduction, Result, Tensor};
 use models::{Adam, Cosine, Linear, Params, Schedule};
@@ -6,8 +6,8 @@ use models::{Adam, Cosine, Linear, Params, Schedule};
 /// Features `[N, D]` with their classes `[N]` (i32).
 pub type Labelled<'a> = (&'a Tensor, &'a Tensor);
 
-/// The share of right answers on `test` of a softmax regression that was trained on `train`: how well features that somebody else has
-/// learned lie for telling `classes` classes apart. Features are standardised by `train`, weights decay by 0.001; 200 full-batch steps.
+/// The accuracy on `test` of a softmax regression over `classes` classes trained on `train`, a measure of how linearly separable the frozen
+/// features make the classes. Features are standardised by `train`, the weight decay is 0.001; 200 full-batch steps.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

@@ -1,21 +1,21 @@
-//! Learning to learn.
+//! Meta-learning: initial weights that adapt in a few steps.
 
 use autograd::{Tensor, grad};
 
-/// Whether the outer gradient takes into account that the inner gradient depends on the weights.
+/// Whether the outer gradient includes the dependence of the inner gradient on the weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// It does not (first-order MAML).
+    /// No: first-order MAML.
     First,
-    /// It does: gradients of gradients.
+    /// Yes: gradients of gradients.
     Second,
 }
 
-/// The inner loop of model-agnostic meta-learning (Finn, Abbeel and Levine 2017): `steps` steps of gradient descent from `weights` on
-/// `loss` of them. The weights that come out depend on those that went in, so that the loss on other examples of the same task can be
-/// differentiated through the steps.
+/// The inner loop of model-agnostic meta-learning (Finn, Abbeel and Levine 2017): `steps` steps of gradient descent on `loss` from
+/// `weights`. The adapted weights depend differentiably on the initial ones, so that the loss on other examples of the same task can be
+/// backpropagated through the steps.
 ///
-/// Weights with a dimension for tasks, and a loss that is a sum over them, adapt to many tasks at once.
+/// With a task dimension in the weights and a loss summed over tasks, many tasks are adapted at once.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -23,7 +23,7 @@ pub enum Order {
 /// let device = Device::named("cpu")?;
 /// let w = Tensor::scalar(&device, 3.0).variable();
 /// let square = |w: &[Tensor]| w[0].square();
-/// // A step of 0.25 along 2 w leaves half; the outer loss is (w / 2)^2, of slope w / 2.
+/// // A step of 0.25 along 2 w halves w; the outer loss is (w / 2)^2, of slope w / 2.
 /// for (order, slope) in [(Order::Second, 1.5), (Order::First, 3.0)] {
 ///     let adapted = adapt(&[w.clone()], 1, 0.25, order, square);
 ///     assert_eq!(adapted[0].item()?, 1.5);
@@ -33,7 +33,7 @@ pub enum Order {
 /// ```
 ///
 /// # Panics
-/// When the loss is no scalar, or does not depend on one of the weights.
+/// When the loss is not a scalar, or does not depend on one of the weights.
 #[track_caller]
 pub fn adapt(
     weights: &[Tensor],

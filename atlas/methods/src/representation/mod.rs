@@ -1,14 +1,14 @@
-//! Representations from few labels or none.
+//! Learning representations from few labels or none.
 //!
 //! | What | Here |
 //! |---|---|
 //! | two views of an image | [`nt_xent_loss`](autograd::Tensor::nt_xent_loss) (SimCLR), [`info_nce_loss`](autograd::Tensor::info_nce_loss) with a [`NegativeQueue`] (MoCo), [`byol_loss`] |
 //! | momentum encoders | [`update_target`] |
-//! | tasks that images set by themselves | [`rot90`], [`jigsaw`], [`random_mask`] |
-//! | what features are good for | [`linear_probe`], [`spread`] |
-//! | classes known from a few examples | [`prototypical_logits`], [`matching_log_probs`] |
-//! | learning to learn | [`adapt`] |
-//! | other domains | [`reverse_gradient`] |
+//! | pretext tasks | [`rot90`], [`jigsaw`], [`random_mask`] |
+//! | evaluation of features | [`linear_probe`], [`spread`] |
+//! | few-shot classification | [`prototypical_logits`], [`matching_log_probs`] |
+//! | meta-learning | [`adapt`] |
+//! | domain adaptation | [`reverse_gradient`] |
 
 mod byol;
 mod few_shot;

@@ -2,8 +2,8 @@
 
 use autograd::{Result, Tensor, cat};
 
-/// Keys of past batches, `[K, D]`, the negatives of MoCo's loss ([`info_nce_loss`](Tensor::info_nce_loss); He et al. 2019): the newest
-/// keys take the places of the oldest.
+/// Keys of past batches, `[K, D]`, the negatives of MoCo's loss ([`info_nce_loss`](Tensor::info_nce_loss); He et al. 2019): the newest keys
+/// replace the oldest.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -21,7 +21,7 @@ pub struct NegativeQueue {
 }
 
 impl NegativeQueue {
-    /// A queue of the length of its first keys `[K, D]`, such as random ones.
+    /// A queue with the given initial keys `[K, D]`, such as random ones.
     pub fn new(keys: &Tensor) -> NegativeQueue {
         NegativeQueue { keys: keys.detach() }
     }
@@ -31,13 +31,13 @@ impl NegativeQueue {
         &self.keys
     }
 
-    /// Puts keys `[N, D]` in, of `N` up to `K`, and the oldest out. Gradients do not flow into them.
+    /// Appends keys `[N, D]`, `N <= K`, and removes the `N` oldest. Gradients do not flow into the keys.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
     ///
     /// # Panics
-    /// When there are more than the queue holds, or they have another length.
+    /// When there are more than `K` keys, or their width is not `D`.
     #[track_caller]
     pub fn push(&mut self, keys: &Tensor) -> Result<()> {
         let (length, new) = (self.keys.size(0), keys.size(0));

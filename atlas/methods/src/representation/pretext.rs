@@ -1,4 +1,4 @@
-//! Tasks that images set by themselves.
+//! Pretext tasks: labels derived from the images themselves.
 
 use autograd::{Generator, Tensor};
 
@@ -10,8 +10,8 @@ fn extents(name: &str, images: &Tensor) -> [usize; 4] {
     }
 }
 
-/// Square images `[N, C, S, S]` turned to the left by as many quarter turns, as `torch.rot90`: the task of Gidaris et al. (2018) is to
-/// tell how many.
+/// Square images `[N, C, S, S]` rotated counter-clockwise by the given number of quarter turns, like `torch.rot90`. The task of Gidaris et
+/// al. (2018) is to predict that number.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -37,8 +37,8 @@ pub fn rot90(images: &Tensor, turns: usize) -> Tensor {
     }
 }
 
-/// Images `[N, C, H, W]` with their `grid x grid` pieces in another order: piece `i`, row by row, is what was piece `order[i]`. The
-/// task of Noroozi and Favaro (2016) is to tell the order.
+/// Images `[N, C, H, W]` with their `grid x grid` pieces permuted: piece `i`, row by row, is the original piece `order[i]`. The task of
+/// Noroozi and Favaro (2016) is to predict the permutation.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -49,7 +49,7 @@ pub fn rot90(images: &Tensor, turns: usize) -> Tensor {
 /// ```
 ///
 /// # Panics
-/// When the grid does not divide the images, or `order` has not a number of a piece for each piece.
+/// When the grid does not divide the images, or `order` is not a list of one valid index per piece.
 #[track_caller]
 pub fn jigsaw(images: &Tensor, grid: usize, order: &[usize]) -> Tensor {
     let [n, c, h, w] = extents("jigsaw", images);
@@ -83,11 +83,11 @@ pub fn permutations(n: usize) -> Vec<Vec<usize>> {
     all
 }
 
-/// A mask `[N, 1, H, W]` for images `[N, C, H, W]`: 1 over each piece of `patch x patch` pixels with probability `share`, and else 0.
-/// Masked image modelling asks for what is under it (He et al. 2022).
+/// A mask `[N, 1, H, W]` for images `[N, C, H, W]`: 1 over each patch of `patch x patch` pixels with probability `share`, else 0. Masked
+/// image modelling predicts the masked pixels (He et al. 2022).
 ///
 /// # Panics
-/// When `patch` does not divide the images, or `share` is no probability.
+/// When `patch` does not divide the images, or `share` is not a probability.
 #[track_caller]
 pub fn random_mask(images: &Tensor, patch: usize, share: f32, generator: &Generator) -> Tensor {
     let [n, _, h, w] = extents("random_mask", images);

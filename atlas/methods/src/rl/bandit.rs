@@ -1,8 +1,8 @@
-//! Multi-armed bandits: which of several levers pays best, found out while playing.
+//! Multi-armed bandits: finding the best of several arms while playing.
 
 use data::Draws;
 
-/// Levers that pay 1 with their probabilities, and else 0.
+/// A bandit whose arms pay 1 with given probabilities, else 0.
 ///
 /// ```
 /// use methods::rl::BernoulliBandit;
@@ -18,7 +18,7 @@ pub struct BernoulliBandit {
 
 impl BernoulliBandit {
     /// # Panics
-    /// When there are no levers, or a mean is no probability.
+    /// When there are no arms, or a mean is not a probability.
     #[track_caller]
     pub fn new(means: &[f64]) -> BernoulliBandit {
         let fits = !means.is_empty() && means.iter().all(|mean| (0.0..=1.0).contains(mean));
@@ -26,17 +26,17 @@ impl BernoulliBandit {
         BernoulliBandit { means: means.to_vec() }
     }
 
-    /// How many levers there are.
+    /// The number of arms.
     pub fn arms(&self) -> usize {
         self.means.len()
     }
 
-    /// What a lever pays this time.
+    /// A reward sampled from an arm.
     pub fn pull(&self, arm: usize, draws: &mut Draws) -> f64 {
         f64::from(u8::from(draws.happens(self.means[arm])))
     }
 
-    /// What a lever pays less than the best one, in the mean.
+    /// The gap of an arm: its mean reward below that of the best arm.
     pub fn gap(&self, arm: usize) -> f64 {
         self.best() - self.means[arm]
     }
@@ -49,8 +49,8 @@ impl BernoulliBandit {
         (0..self.arms()).map(|arm| self.gap(arm)).filter(|&gap| gap > 0.0)
     }
 
-    /// The regret of any policy that is good for all bandits grows at least by this times the logarithm of the rounds: the sum of
-    /// gaps over divergences `KL(mean, best)` (Lai and Robbins 1985).
+    /// The coefficient of the logarithm of the rounds in the lower bound on the regret of any policy that is good for all bandits: the sum
+    /// of the gaps over the divergences `KL(mean, best)` (Lai and Robbins 1985).
     pub fn lai_robbins(&self) -> f64 {
         let best = self.best();
         let part = |p: f64, q: f64| if p == 0.0 { 0.0 } else { p * (p / q).ln() };
@@ -58,14 +58,14 @@ impl BernoulliBandit {
         worse.map(|&mean| (best - mean) / (part(mean, best) + part(1.0 - mean, 1.0 - best))).sum()
     }
 
-    /// What the expected regret of [`Ucb1`] stays below: `8 ln(rounds) sum(1 / gap) + (1 + pi^2 / 3) sum(gap)` (Auer, Cesa-Bianchi and
+    /// The upper bound on the expected regret of [`Ucb1`]: `8 ln(rounds) sum(1 / gap) + (1 + pi^2 / 3) sum(gap)` (Auer, Cesa-Bianchi and
     /// Fischer 2002, theorem 1).
     pub fn ucb1_bound(&self, rounds: usize) -> f64 {
         let constant = 1.0 + std::f64::consts::PI.powi(2) / 3.0;
         self.gaps().map(|gap| 8.0 * (rounds as f64).ln() / gap + constant * gap).sum()
     }
 
-    /// The expected regret (sum of the gaps of the levers pulled) after each of `rounds` rounds of a policy.
+    /// The expected regret (the sum of the gaps of the arms pulled) after each of `rounds` rounds of a policy.
     pub fn regret(&self, policy: &mut dyn BanditPolicy, rounds: usize, draws: &mut Draws) -> Vec<f64> {
         let round = |sum: &mut f64, _| {
             let arm = policy.choose(draws);
@@ -77,16 +77,16 @@ impl BernoulliBandit {
     }
 }
 
-/// Chooses levers and learns from what they pay, between 0 and 1.
+/// Chooses arms and learns from their rewards, which are between 0 and 1.
 pub trait BanditPolicy {
-    /// The lever to pull.
+    /// The arm to pull.
     fn choose(&mut self, draws: &mut Draws) -> usize;
 
-    /// What it has paid.
+    /// Updates the policy with the reward of an arm.
     fn learn(&mut self, arm: usize, reward: f64);
 }
 
-/// How often each lever was pulled, and what it paid in all.
+/// The number of pulls and the total reward of each arm.
 #[derive(Clone, Debug)]
 struct Tally {
     pulls: Vec<f64>,
@@ -103,7 +103,7 @@ impl Tally {
         self.sums[arm] += reward;
     }
 
-    /// The first lever with the highest index by `index(pulls, sum)`; one never pulled comes before all others.
+    /// The first arm with the highest `index(pulls, sum)`; arms never pulled come first.
     fn highest(&self, index: impl Fn(f64, f64) -> f64) -> usize {
         let of = |arm: usize| match self.pulls[arm] {
             0.0 => f64::INFINITY,
@@ -114,7 +114,7 @@ impl Tally {
     }
 }
 
-/// Pulls any lever with probability `epsilon`, and else the one that has paid best.
+/// Pulls a random arm with probability `epsilon`, else the one with the highest mean reward.
 #[derive(Clone, Debug)]
 pub struct EpsilonGreedy {
     tally: Tally,
@@ -140,7 +140,7 @@ impl BanditPolicy for EpsilonGreedy {
     }
 }
 
-/// Pulls the lever with the highest upper confidence bound `mean + sqrt(2 ln(rounds) / pulls)` (Auer, Cesa-Bianchi and Fischer 2002).
+/// Pulls the arm with the highest upper confidence bound `mean + sqrt(2 ln(rounds) / pulls)` (Auer, Cesa-Bianchi and Fischer 2002).
 #[derive(Clone, Debug)]
 pub struct Ucb1 {
     tally: Tally,
@@ -163,8 +163,8 @@ impl BanditPolicy for Ucb1 {
     }
 }
 
-/// Pulls each lever with the probability that it is the best, after what it has paid and a uniform prior: the best of a draw from each
-/// one's beta posterior (Thompson 1933). For rewards 0 and 1.
+/// Pulls each arm with its posterior probability of being the best, given a uniform prior: the arm with the highest sample from the beta
+/// posteriors (Thompson 1933). For rewards of 0 and 1.
 #[derive(Clone, Debug)]
 pub struct Thompson {
     tally: Tally,
@@ -202,7 +202,7 @@ mod tests {
             policy.learn(arm, reward);
         }
         assert_eq!(policy.choose(&mut draws), 0);
-        // 1/1 + sqrt(2 ln 8 / 6) < 0/1 + sqrt(2 ln 8 / 1): the neglected ones have their turn.
+        // 1/1 + sqrt(2 ln 8 / 6) < 0/1 + sqrt(2 ln 8 / 1): the neglected arms are pulled.
         (0..5).for_each(|_| policy.learn(0, 0.0));
         assert_eq!(policy.choose(&mut draws), 1);
     }

@@ -1,4 +1,4 @@
-//! A pole on a cart.
+//! The cart-pole environment.
 
 use data::Draws;
 
@@ -10,21 +10,21 @@ const POLE_MASS: f64 = 0.1;
 /// From the joint to the middle of the pole.
 const HALF_LENGTH: f64 = 0.5;
 const FORCE: f64 = 10.0;
-/// Seconds a step.
+/// Seconds per step.
 const TAU: f64 = 0.02;
 const FURTHEST: f64 = 2.4;
 /// 12 degrees.
 const STEEPEST: f64 = 12.0 * std::f64::consts::PI / 180.0;
 
-/// A cart that is pushed to the left (0) or to the right (1) so that the pole on it does not fall (Barto, Sutton and Anderson 1983),
-/// with the dynamics of Gymnasium's `CartPole-v1`: a reward of 1 a step, over when the cart is more than 2.4 from the middle or the
-/// pole more than 12 degrees from upright, cut off after 500 steps. Observations: place, speed, angle, angular speed.
+/// A cart that is pushed to the left (0) or to the right (1) to balance a pole (Barto, Sutton and Anderson 1983), with the dynamics of
+/// Gymnasium's `CartPole-v1`: a reward of 1 per step; episodes terminate when the cart is more than 2.4 from the middle or the pole more
+/// than 12 degrees from upright, and are truncated after 500 steps. Observations: position, velocity, angle, angular velocity.
 ///
 /// ```
 /// use methods::rl::{CartPole, Environment};
 /// let mut env = CartPole::at([0.0; 4]);
 /// let moved = env.step(1);
-/// // A force of 10 on 1.1 kg, less what the pole takes; the place lags by a step.
+/// // A force of 10 on 1.1 kg, less the reaction of the pole; the position lags by a step.
 /// assert_eq!(moved.observation, [0.0, 0.19512195, 0.0, -0.29268292]);
 /// assert_eq!((moved.reward, moved.terminated), (1.0, false));
 /// ```
@@ -41,7 +41,7 @@ impl Default for CartPole {
 }
 
 impl CartPole {
-    /// An episode is cut off after this many steps.
+    /// Episodes are truncated after this many steps.
     pub const LIMIT: usize = 500;
 
     /// Upright, and at rest.
@@ -49,7 +49,7 @@ impl CartPole {
         CartPole::at([0.0; 4])
     }
 
-    /// With a place, a speed, an angle and an angular speed.
+    /// With the given position, velocity, angle and angular velocity.
     pub fn at(state: [f64; 4]) -> CartPole {
         CartPole { state, steps: 0 }
     }
@@ -63,7 +63,7 @@ impl Environment for CartPole {
     const OBSERVATION: usize = 4;
     const ACTIONS: usize = 2;
 
-    /// Everything between -0.05 and 0.05.
+    /// All state variables are uniform in -0.05 to 0.05.
     fn reset(&mut self, draws: &mut Draws) -> Vec<f32> {
         *self = CartPole::at([(); 4].map(|()| f64::from(draws.between(-0.05, 0.05))));
         self.seen()
@@ -79,7 +79,7 @@ impl Environment for CartPole {
         let inertia = HALF_LENGTH * (4.0 / 3.0 - POLE_MASS * cos * cos / mass);
         let falling = (GRAVITY * sin - cos * push) / inertia;
         let gaining = push - moment * falling * cos / mass;
-        // Euler's method, each with the rates before the step.
+        // Explicit Euler: all rates are those before the step.
         self.state = [x + TAU * speed, speed + TAU * gaining, angle + TAU * turning, turning + TAU * falling];
         self.steps += 1;
         let terminated = self.state[0].abs() > FURTHEST || self.state[2].abs() > STEEPEST;
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_good_rule_reaches_the_limit_and_a_random_one_does_not() {
-        // A known linear rule: push to where the pole falls, and a little towards the middle.
+        // A known linear rule: push in the direction in which the pole falls, and a little towards the middle.
         let mut draws = Draws::new(1, 0, 0);
         for _ in 0..10 {
             let mut env = CartPole::new();

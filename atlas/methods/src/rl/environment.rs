@@ -1,35 +1,35 @@
-//! What agents act in, and many of them as one batch.
+//! Environments, and batches of them.
 
 use autograd::{Device, Tensor};
 
 use data::Draws;
 
-/// What an action led to.
+/// The result of an action.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moved {
     pub observation: Vec<f32>,
     pub reward: f32,
-    /// The task is over: nothing comes after it.
+    /// The episode reached a terminal state: nothing follows it.
     pub terminated: bool,
-    /// Time is up, though the task would go on.
+    /// The episode was cut off by a time limit, though the task would go on.
     pub truncated: bool,
 }
 
-/// A task in episodes, as Gymnasium's `Env`.
+/// An episodic task, like Gymnasium's `Env`.
 pub trait Environment {
-    /// Numbers in an observation.
+    /// The length of an observation.
     const OBSERVATION: usize;
-    /// Actions, `0..ACTIONS`.
+    /// The number of actions; they are `0..ACTIONS`.
     const ACTIONS: usize;
 
-    /// Begins an episode: the first observation.
+    /// Starts an episode and returns its first observation.
     fn reset(&mut self, draws: &mut Draws) -> Vec<f32>;
 
     /// Takes an action.
     fn step(&mut self, action: usize) -> Moved;
 }
 
-/// Several environments that take their steps together. One whose episode is over begins the next at once.
+/// Several environments stepped together. An environment whose episode ends is reset at once.
 ///
 /// ```
 /// use methods::rl::{CartPole, VecEnv};
@@ -48,37 +48,37 @@ pub struct VecEnv<E> {
     returns: Vec<f32>,
 }
 
-/// What the actions of all environments led to, an entry each.
+/// The results of the actions in all environments, one entry each.
 #[derive(Clone, Debug)]
 pub struct VecMoved {
     pub rewards: Vec<f32>,
-    /// What followed, be it the last of an episode: `[envs * OBSERVATION]`.
+    /// The observations after the step, before any reset: `[envs * OBSERVATION]`.
     pub next: Vec<f32>,
     pub terminated: Vec<bool>,
     pub truncated: Vec<bool>,
 }
 
 impl<E: Environment> VecEnv<E> {
-    /// `count` environments that `make` makes, with episodes by `seed`.
+    /// `count` environments created by `make`, with episodes seeded by `seed`.
     pub fn new(count: usize, seed: u64, make: impl Fn() -> E) -> VecEnv<E> {
-        // A stream that agents with the same seed hardly use.
+        // A stream that agents with the same seed are unlikely to use.
         let mut draws = Draws::new(seed, 0, u32::MAX);
         let mut envs: Vec<E> = (0..count).map(|_| make()).collect();
         let observations = envs.iter_mut().flat_map(|env| env.reset(&mut draws)).collect();
         VecEnv { envs, draws, observations, sums: vec![0.0; count], returns: vec![] }
     }
 
-    /// How many environments there are.
+    /// The number of environments.
     pub fn count(&self) -> usize {
         self.envs.len()
     }
 
-    /// What is seen now: `[count * OBSERVATION]`.
+    /// The current observations, flat: `[count * OBSERVATION]`.
     pub fn observations(&self) -> &[f32] {
         &self.observations
     }
 
-    /// What is seen now, for a network: `[count, OBSERVATION]`.
+    /// The current observations as a network's input: `[count, OBSERVATION]`.
     ///
     /// # Errors
     /// Out of memory.
@@ -86,12 +86,12 @@ impl<E: Environment> VecEnv<E> {
         Tensor::from_slice(device, &self.observations, &[self.count(), E::OBSERVATION])
     }
 
-    /// The sums of rewards of the episodes so far, in the order of their ends.
+    /// The returns (sums of rewards) of finished episodes, in the order in which they ended.
     pub fn returns(&self) -> &[f32] {
         &self.returns
     }
 
-    /// The mean return of the last episodes, `count` or as many as there are; NaN without any.
+    /// The mean return of the last `count` finished episodes, or of all if there are fewer; NaN if there are none.
     pub fn mean_return(&self, count: usize) -> f64 {
         let last = &self.returns[self.returns.len().saturating_sub(count)..];
         last.iter().map(|&sum| f64::from(sum)).sum::<f64>() / last.len() as f64
@@ -135,15 +135,15 @@ pub struct Episode {
 }
 
 impl Episode {
-    /// The sum of its rewards.
+    /// The sum of the rewards.
     pub fn sum(&self) -> f32 {
         self.rewards.iter().sum()
     }
 }
 
 impl<E: Environment> VecEnv<E> {
-    /// Begins anew everywhere, and plays one whole episode in each environment with what `choose` chooses for the observations
-    /// `[count, OBSERVATION]`.
+    /// Resets all environments and plays one whole episode in each, with actions chosen by `choose` from the observations `[count,
+    /// OBSERVATION]`.
     ///
     /// # Errors
     /// Those of `choose`, and out of memory.
@@ -172,7 +172,7 @@ impl<E: Environment> VecEnv<E> {
     }
 }
 
-/// An action by each row of `logits [N, A]`, drawn with probabilities `softmax(logits)`.
+/// One action per row of `logits [N, A]`, sampled with probabilities `softmax(logits)`.
 ///
 /// # Errors
 /// Whatever goes wrong on the device.
@@ -181,7 +181,7 @@ pub fn sample_actions(logits: &Tensor, draws: &mut Draws) -> autograd::Result<Ve
     Ok(values.chunks_exact(logits.size(1)).map(|row| draws.categorical(row)).collect())
 }
 
-/// The best action by each row of `values [N, A]`, and any action instead with probability `epsilon`.
+/// The best action per row of `values [N, A]`, replaced by a random one with probability `epsilon`.
 ///
 /// # Errors
 /// Whatever goes wrong on the device.
@@ -201,7 +201,7 @@ pub fn epsilon_greedy_actions(
 mod tests {
     use super::*;
 
-    /// Counts up; ends at 3 by itself where `ends`, by time where not.
+    /// Counts up to 3; the episode then terminates if `ends`, and is truncated otherwise.
     struct Count {
         at: f32,
         ends: bool,

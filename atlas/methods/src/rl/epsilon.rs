@@ -1,4 +1,4 @@
-//! How often to try something.
+//! Schedules of the exploration rate.
 
 /// A share of random actions that falls from `from` to `to` over `steps` steps, and stays there (Mnih et al. 2015).
 ///

@@ -1,18 +1,18 @@
-//! Games of two players who take turns, and tic-tac-toe.
+//! Two-player games, and tic-tac-toe.
 
-/// A position of a game of two players in which one wins what the other loses.
+/// A position of a two-player zero-sum game.
 pub trait Game: Clone {
-    /// The moves of the player whose turn it is.
+    /// The legal moves of the player to move.
     fn moves(&self) -> Vec<usize>;
 
     /// The position after a move, for the other player.
     fn play(&self, action: usize) -> Self;
 
-    /// How the game has ended for the player whose turn it would be: -1 lost, 0 drawn, 1 won; `None` while it goes on.
+    /// The result for the player to move: -1 lost, 0 drawn, 1 won; `None` while the game goes on.
     fn outcome(&self) -> Option<f64>;
 }
 
-/// What a position is worth to the player whose turn it is when both play perfectly: by trying everything.
+/// The value of a position for the player to move under perfect play, by exhaustive search.
 ///
 /// ```
 /// use methods::rl::{TicTacToe, minimax};
@@ -25,10 +25,10 @@ pub fn minimax<G: Game>(game: &G) -> f64 {
     })
 }
 
-/// Three in a row on nine squares. X begins.
+/// Tic-tac-toe: three in a row on nine squares. X begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TicTacToe {
-    /// A bit a square: the stones of the player whose turn it is.
+    /// One bit per square: the stones of the player to move.
     own: u16,
     other: u16,
 }
@@ -41,7 +41,7 @@ impl TicTacToe {
         TicTacToe::default()
     }
 
-    /// A board from its rows: X, O and points; other characters do not count. It is X's turn where there are as many of both.
+    /// A board from its rows: X, O and points; other characters are ignored. It is X's turn if both have equally many stones.
     pub fn parse(rows: &str) -> TicTacToe {
         let squares = rows.chars().filter(|c| "XO.".contains(*c));
         let (mut x, mut o) = (0u16, 0u16);
@@ -56,7 +56,7 @@ impl TicTacToe {
         }
     }
 
-    /// For networks: a one for each own stone, then for each of the other's.
+    /// The input of a network: 1 for each own stone, then for each of the opponent's, else 0.
     pub fn features(&self) -> [f32; 18] {
         std::array::from_fn(|i| {
             let stones = if i < 9 { self.own } else { self.other };
@@ -64,7 +64,7 @@ impl TicTacToe {
         })
     }
 
-    /// All positions that can come about, ended ones included.
+    /// All reachable positions, including finished games.
     pub fn reachable() -> Vec<TicTacToe> {
         let mut found = vec![TicTacToe::new()];
         let mut seen = std::collections::HashSet::from([TicTacToe::new()]);

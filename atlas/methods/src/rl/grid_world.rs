@@ -5,8 +5,8 @@ use super::mdp::{Mdp, Outcome};
 /// Row and column.
 pub type Cell = [usize; 2];
 
-/// Cells to walk on. State `row * columns + column`; actions 0 up, 1 right, 2 down, 3 left. A step out of the grid leaves one where
-/// one is.
+/// A grid world. State `row * columns + column`; actions 0 up, 1 right, 2 down, 3 left. A step against the border leaves the cell
+/// unchanged.
 ///
 /// ```
 /// use methods::rl::GridWorld;
@@ -19,14 +19,14 @@ pub type Cell = [usize; 2];
 pub struct GridWorld {
     pub rows: usize,
     pub columns: usize,
-    /// The state that episodes begin in.
+    /// The initial state of episodes.
     pub start: usize,
     pub mdp: Mdp,
 }
 
 impl GridWorld {
-    /// A grid without discount unless `gamma` says otherwise. `enter(from, to, inside)` gives the cell where a step from a cell to the
-    /// next (or, where `inside` is false, against the wall) ends, and its reward; a cell for which `ends` holds has no actions.
+    /// A grid with discount `gamma`. `enter(from, to, inside)` gives the cell in which a step from `from` to `to` ends, and the reward; for
+    /// a step against the border `inside` is false. Cells for which `ends` holds are terminal: they have no actions.
     pub fn new(
         [rows, columns]: [usize; 2],
         start: Cell,
@@ -54,14 +54,14 @@ impl GridWorld {
         GridWorld { rows, columns, start: start[0] * columns + start[1], mdp }
     }
 
-    /// Example 4.1: 4 x 4, a reward of -1 a step until one of two corners is reached, no discount.
+    /// Example 4.1: 4 x 4, a reward of -1 per step until one of two corners is reached, no discount.
     pub fn shortest_path() -> GridWorld {
         let ends = |cell| cell == [0, 0] || cell == [3, 3];
         GridWorld::new([4, 4], [0, 3], 1.0, ends, |_, to, _| (to, -1.0))
     }
 
     /// Example 3.5: 5 x 5, discount 0.9. Every action in A `[0, 1]` pays 10 and leads to `[4, 1]`, in B `[0, 3]` it pays 5 and leads to
-    /// `[2, 3]`; a step against the wall costs 1. It never ends.
+    /// `[2, 3]`; a step against the border costs 1. Episodes never end.
     pub fn jumps() -> GridWorld {
         GridWorld::new(
             [5, 5],
@@ -76,8 +76,8 @@ impl GridWorld {
         )
     }
 
-    /// Example 6.6: 4 x 12, from the lower left to the lower right corner at -1 a step. Between them is a cliff: a step into it costs
-    /// 100 and leads back to the start. No discount.
+    /// Example 6.6: 4 x 12, from the lower left to the lower right corner with a reward of -1 per step. Between them is a cliff: a step
+    /// into it costs 100 and leads back to the start. No discount.
     pub fn cliff() -> GridWorld {
         let cliff = |[row, column]: Cell| row == 3 && (1..11).contains(&column);
         GridWorld::new(
@@ -91,7 +91,7 @@ impl GridWorld {
         )
     }
 
-    /// The states from the start on that a policy (an action for each state) leads through, to the end or to where they repeat.
+    /// The states that a policy (one action per state) visits from the start, up to a terminal state or the first repetition.
     pub fn path(&self, policy: &[usize]) -> Vec<usize> {
         let mut path = vec![self.start];
         loop {

@@ -3,8 +3,8 @@
 use autograd::{Reduction, Tensor};
 use models::distributions::{Categorical, Distribution};
 
-/// `-mean(log pi(action) advantage)`, whose gradient is that of the expected return, negated, where the advantages are returns less a
-/// baseline (Williams 1992). `logits [N, A]` of the policy, `actions [N]` (i32), `advantages [N]`.
+/// `-mean(log pi(action) advantage)` (Williams 1992). With returns minus a baseline as advantages, its gradient is that of the expected
+/// return, negated. `logits [N, A]` of the policy, `actions [N]` (i32), `advantages [N]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -13,7 +13,7 @@ use models::distributions::{Categorical, Distribution};
 /// let actions = Tensor::from_slice(&device, &[0i32, 1], &[2])?;
 /// let advantages = Tensor::from_slice(&device, &[1.0f32, -3.0], &[2])?;
 /// let gradient = methods::rl::policy_gradient_loss(&logits, &actions, &advantages).backward();
-/// // For each row (pi - one_hot) advantage / N.
+/// // Per row: (pi - one_hot) advantage / N.
 /// assert_eq!(gradient.get(&logits).unwrap().to_vec::<f32>()?, [-0.25, 0.25, -0.75, 0.75]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
@@ -25,9 +25,9 @@ pub fn policy_gradient_loss(logits: &Tensor, actions: &Tensor, advantages: &Tens
     -(Categorical::new(logits).log_prob(actions) * advantages).mean_all()
 }
 
-/// The clipped objective of proximal policy optimisation, negated (Schulman et al. 2017, equation 7): minus the mean of
-/// `min(ratio A, clamp(ratio, 1 - clip, 1 + clip) A)` with `ratio = exp(log_probs - old)`. All `[N]`: the log-probabilities of the
-/// actions now, those when they were taken, and the advantages.
+/// The clipped objective of proximal policy optimisation, negated (Schulman et al. 2017, equation 7): minus the mean of `min(ratio A,
+/// clamp(ratio, 1 - clip, 1 + clip) A)` with `ratio = exp(log_probs - old)`. All are `[N]`: the log-probabilities of the actions under the
+/// current policy, those under the policy that took them, and the advantages.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -37,7 +37,7 @@ pub fn policy_gradient_loss(logits: &Tensor, actions: &Tensor, advantages: &Tens
 /// let (old, advantages) = (of([0.0; 4])?, of([1.0, -1.0, 1.0, -1.0])?);
 /// let loss = methods::rl::ppo_loss(&log_probs, &old, &advantages, 0.2);
 /// assert!((loss.item()? - (-1.2 + 1.5 - 0.5 + 0.8) / 4.0).abs() < 1e-6);
-/// // Where the ratio has gone far enough in the advantage's direction, there is no gradient any more.
+/// // Once the ratio has moved by `clip` in the direction of the advantage, the gradient is 0.
 /// let gradient = loss.backward().get(&log_probs).unwrap().to_vec::<f32>()?;
 /// let moves: Vec<bool> = gradient.iter().map(|g| *g != 0.0).collect();
 /// assert_eq!(moves, [false, true, true, false]);
@@ -59,9 +59,8 @@ pub fn ppo_loss(log_probs: &Tensor, old: &Tensor, advantages: &Tensor, clip: f32
     -(ratio * advantages).minimum(clipped * advantages).mean_all()
 }
 
-/// The Huber loss between the values `[N, A]` of the actions taken, `actions [N]` (i32), and their `targets [N]`. Mnih et al. (2015) cut
-/// errors off at a `delta` of 1; where rare targets are far from the others, as at the end of episodes, a large one lets them count
-/// in full.
+/// The Huber loss between the values `[N, A]` of the actions taken, `actions [N]` (i32), and their `targets [N]`. Mnih et al. (2015) use a
+/// `delta` of 1; if rare targets are far from the others, as at the ends of episodes, a large `delta` gives them full weight.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -81,9 +80,9 @@ pub fn td_loss(values: &Tensor, actions: &Tensor, targets: &Tensor, delta: f32) 
     taken.huber_loss(&targets.detach(), delta, Reduction::Mean)
 }
 
-/// What Q-learning wants the values of the actions taken to be: `rewards + gamma value(next)`, and the rewards alone where
-/// `terminated [N]` is 1. `target [N, A]` are the target network's values of what followed. By Mnih et al. (2015) the highest of them
-/// counts; with the online network's values in `online` the target network's value of the action that is best by these (double
+/// The targets of Q-learning for the actions taken: `rewards + gamma value(next)`, or just the rewards if `terminated [N]` is 1. `target
+/// [N, A]` are the target network's values of the next observations. Without `online`, `value` is the highest of them (Mnih et al. 2015);
+/// with the online network's values in `online`, it is the target network's value of the action that is best by `online` (double
 /// Q-learning, van Hasselt, Guez and Silver 2016).
 ///
 /// ```
@@ -122,7 +121,7 @@ mod tests {
     use super::policy_gradient_loss;
     use crate::rl::{Mdp, Outcome};
 
-    /// From state 0 to state 1 or to the end, from there to the end, with two actions each.
+    /// State 0 leads to state 1 or to the end, state 1 to the end; two actions each.
     fn mdp() -> Mdp {
         let of = |probability, next, reward| Outcome { probability, next, reward };
         let first = vec![vec![of(0.7, 1, 0.5), of(0.3, 2, -1.0)], vec![of(0.2, 1, 2.0), of(0.8, 2, 0.25)]];
@@ -135,14 +134,14 @@ mod tests {
         vec![row(logits[0], logits[1]), row(logits[2], logits[3]), vec![]]
     }
 
-    /// Every choice of every episode: state, action, the episode's probability and the rewards from there on.
+    /// Every action of every possible episode: state, action, the probability, and the return from there on.
     fn choices(mdp: &Mdp, policy: &[Vec<f64>], state: usize, before: f64) -> Vec<(usize, i32, f64, f64)> {
         let mut all = Vec::new();
         for action in 0..mdp.actions(state) {
             for outcome in mdp.outcomes(state, action) {
                 let p = before * policy[state][action] * outcome.probability;
                 let later = choices(mdp, policy, outcome.next, p);
-                // What follows is worth its mean: the choices of the next state, weighted.
+                // The value of the next state: the mean over its actions, weighted by probability.
                 let follows: f64 = later
                     .iter()
                     .filter(|choice| choice.0 == outcome.next)
@@ -164,7 +163,7 @@ mod tests {
         let actions: Vec<i32> = all.iter().map(|choice| choice.1).collect();
         let [rows, actions] = [rows, actions].map(|v| Tensor::constant(&device, &v, &[all.len()]));
         let values = mdp.evaluate(&policy(&theta));
-        // A baseline changes nothing in the mean.
+        // A baseline does not change the expected gradient.
         for baseline in [0.0, 1.0] {
             let weight = |choice: &(usize, i32, f64, f64)| {
                 all.len() as f64 * choice.2 * (choice.3 - baseline * values[choice.0])

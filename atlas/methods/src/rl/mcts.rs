@@ -4,18 +4,17 @@ use data::Draws;
 
 use super::Game;
 
-/// Which move to look at next. Both take the highest sum of a move's mean value and a bonus for having been tried rarely.
+/// The selection rule. Both variants take the highest sum of a move's mean value and a bonus for rarely tried moves.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Explore {
-    /// Upper confidence bounds for trees (Kocsis and Szepesvari 2006): a bonus of `c sqrt(ln(visits) / tries)`; what was never tried
-    /// comes first.
+    /// Upper confidence bounds for trees (Kocsis and Szepesvari 2006): a bonus of `c sqrt(ln(visits) / tries)`; untried moves come first.
     Uct(f64),
     /// Predictor and UCT, as in AlphaZero (Silver et al. 2018): a bonus of `c prior sqrt(visits) / (1 + tries)`.
     Puct(f64),
 }
 
-/// A search tree. A simulation walks down to a position that is not in the tree yet, which somebody values (a random game, or a
-/// network), and takes the value back up.
+/// A search tree. A simulation descends to a position that is not expanded yet, has it valued by the caller (a random game, or a network),
+/// and backs the value up to the root.
 ///
 /// ```
 /// use data::Draws;
@@ -29,7 +28,7 @@ pub enum Explore {
 pub struct Mcts<G> {
     nodes: Vec<Node<G>>,
     explore: Explore,
-    /// The way to the leaf that waits to be valued: node numbers from the root on.
+    /// The path to the selected leaf: node indices from the root on.
     path: Vec<usize>,
 }
 
@@ -39,20 +38,20 @@ struct Node<G> {
     action: usize,
     prior: f64,
     visits: f64,
-    /// Of values for the player whose turn it is here.
+    /// Sum of values for the player to move here.
     sum: f64,
-    /// Numbers of the nodes after each move; empty before the position is expanded, and at the end of the game.
+    /// Indices of the child nodes; empty before the position is expanded, and at the end of the game.
     children: std::ops::Range<usize>,
 }
 
 impl<G: Game> Mcts<G> {
-    /// A tree of the position alone.
+    /// A tree with only the root position.
     pub fn new(root: G, explore: Explore) -> Mcts<G> {
         Mcts { nodes: vec![Node::new(root, 0, 1.0)], explore, path: vec![] }
     }
 
-    /// `simulations` simulations. `value` gives the priors of a position's [`moves`](Game::moves), in their order (or none, for all the
-    /// same) and its value for the player whose turn it is.
+    /// Runs `simulations` simulations. `value` returns the priors of a position's [`moves`](Game::moves), in their order (or none, for
+    /// uniform ones), and its value for the player to move.
     pub fn run(&mut self, simulations: usize, mut value: impl FnMut(&G) -> (Vec<f64>, f64)) {
         for _ in 0..simulations {
             if let Some(leaf) = self.select() {
@@ -62,8 +61,8 @@ impl<G: Game> Mcts<G> {
         }
     }
 
-    /// The first half of a simulation: walks to a leaf, and returns it unless the game is over there: then the simulation is finished.
-    /// Many trees can wait for one network in this way.
+    /// The first half of a simulation: descends to a leaf and returns it. If the game is over there, backs up its result and returns
+    /// `None`: the simulation is finished. Separate halves let many trees share one batched network call.
     pub fn select(&mut self) -> Option<&G> {
         let mut at = 0;
         self.path = vec![0];
@@ -80,10 +79,10 @@ impl<G: Game> Mcts<G> {
         }
     }
 
-    /// The second half: the leaf's moves become part of the tree, with their priors, and its value goes up to the root.
+    /// The second half: adds the leaf's moves to the tree with their priors, and backs its value up to the root.
     ///
     /// # Panics
-    /// When no leaf waits, or there are priors but not one for each move.
+    /// When no leaf is selected, or there are priors but not one for each move.
     #[track_caller]
     pub fn expand(&mut self, priors: &[f64], value: f64) {
         let leaf = *self.path.last().expect("Mcts: a leaf was selected");
@@ -108,30 +107,30 @@ impl<G: Game> Mcts<G> {
         }
     }
 
-    /// The root's moves, and how often each was tried.
+    /// The root's moves with their visit counts.
     pub fn visits(&self) -> Vec<(usize, f64)> {
         self.nodes[self.nodes[0].children.clone()].iter().map(|node| (node.action, node.visits)).collect()
     }
 
-    /// The move that was tried most, the first among equals.
+    /// The most visited move, the first among equals.
     ///
     /// # Panics
-    /// When none was.
+    /// When the root has no moves in the tree yet.
     #[track_caller]
     pub fn best_move(&self) -> usize {
         let more = |best: (usize, f64), next: (usize, f64)| if next.1 > best.1 { next } else { best };
         self.visits().into_iter().reduce(more).expect("Mcts: simulations come first").0
     }
 
-    /// What the root was worth to the player whose turn it is, in the mean of all simulations.
+    /// The mean value of the root over all simulations, for the player to move.
     pub fn value(&self) -> f64 {
         self.nodes[0].mean()
     }
 
-    /// What the most tried move was worth, in the mean.
+    /// The mean value of the most visited move.
     ///
     /// # Panics
-    /// When none was tried.
+    /// When the root has no moves in the tree yet.
     #[track_caller]
     pub fn best_value(&self) -> f64 {
         let best = self.best_move();
@@ -139,12 +138,12 @@ impl<G: Game> Mcts<G> {
         -child.expect("a move of the root").mean()
     }
 
-    /// The child to look at next: the first with the highest bound.
+    /// The child to visit next: the first with the highest bound.
     fn child(&self, at: usize) -> usize {
         let parent = &self.nodes[at];
         let bound = |child: &Node<G>| match self.explore {
             Explore::Uct(_) if child.visits == 0.0 => f64::INFINITY,
-            // A child's value is that of the other player.
+            // A child's value is that for the other player.
             Explore::Uct(c) => -child.mean() + c * (parent.visits.ln() / child.visits).sqrt(),
             Explore::Puct(c) => -child.mean() + c * child.prior * parent.visits.sqrt() / (1.0 + child.visits),
         };
@@ -158,7 +157,7 @@ impl<G: Game> Mcts<G> {
         best.0
     }
 
-    /// Counts a value along the path: it is for the player at its end, and changes sign at every step up.
+    /// Adds a value along the path: it is for the player to move at the end of the path, and changes sign at every step up.
     fn back_up(&mut self, value: f64) {
         let mut value = value;
         for at in std::mem::take(&mut self.path).into_iter().rev() {
@@ -200,7 +199,7 @@ mod tests {
 
     #[test]
     fn visits_add_up_and_values_come_near_minimax() {
-        // X must block; O then too, and so on: a draw.
+        // X must block, then O must, and so on: a draw.
         let game = TicTacToe::parse("OO. X.. ..X");
         let game = if minimax(&game) == 0.0 { game } else { TicTacToe::parse("OO. X.. X..") };
         let mut draws = Draws::new(2, 0, 0);
@@ -216,7 +215,7 @@ mod tests {
     #[test]
     fn priors_lead_the_first_tries() {
         let mut tree = Mcts::new(TicTacToe::parse("XOX OXO ..."), Explore::Puct(1.0));
-        // Three moves; nothing is worth anything as far as the network knows.
+        // Three moves; the network gives all of them value 0.
         tree.run(2, |game| {
             let count = game.moves().len();
             let mut priors = vec![0.1 / (count - 1).max(1) as f64; count];

@@ -2,20 +2,20 @@
 
 use data::Draws;
 
-/// What may happen after an action.
+/// A possible outcome of an action.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outcome {
     pub probability: f64,
-    /// The state that follows.
+    /// The next state.
     pub next: usize,
     pub reward: f64,
 }
 
-/// A Markov decision process: `outcomes[state][action]`, and the discount. A state without actions is terminal, of value 0.
+/// A Markov decision process: `outcomes[state][action]`, and the discount. A state without actions is terminal and has value 0.
 ///
 /// ```
 /// use methods::rl::{Mdp, Outcome};
-/// // Stay for a reward of 1, or leave for one of 5 and the end.
+/// // Stay for a reward of 1, or leave for a reward of 5 and end.
 /// let sure = |next, reward| vec![Outcome { probability: 1.0, next, reward }];
 /// let mdp = Mdp::new(vec![vec![sure(0, 1.0), sure(1, 5.0)], vec![]], 0.9);
 /// let (values, _) = mdp.value_iteration(1e-9);
@@ -43,12 +43,12 @@ impl Mdp {
         Mdp { outcomes, gamma }
     }
 
-    /// How many states there are.
+    /// The number of states.
     pub fn states(&self) -> usize {
         self.outcomes.len()
     }
 
-    /// How many actions a state has; 0 where it is terminal.
+    /// The number of actions of a state; 0 if it is terminal.
     pub fn actions(&self, state: usize) -> usize {
         self.outcomes[state].len()
     }
@@ -61,28 +61,28 @@ impl Mdp {
         &self.outcomes[state][action]
     }
 
-    /// Takes an action: what happens, by its probability.
+    /// Takes an action: samples one of its outcomes.
     pub fn step(&self, state: usize, action: usize, draws: &mut Draws) -> Outcome {
         let outcomes = self.outcomes(state, action);
         let probabilities: Vec<f64> = outcomes.iter().map(|outcome| outcome.probability).collect();
         outcomes[draws.weighted(&probabilities)]
     }
 
-    /// The expected reward of every action of a state and, discounted, of the values of what follows: `Q(state, ..)`.
+    /// The action values `Q(state, ..)`: the expected reward of every action plus the discounted value of the next state.
     pub fn action_values(&self, state: usize, values: &[f64]) -> Vec<f64> {
         let of =
             |outcome: &Outcome| outcome.probability * (outcome.reward + self.gamma * values[outcome.next]);
         self.outcomes[state].iter().map(|outcomes| outcomes.iter().map(of).sum()).collect()
     }
 
-    /// Bellman's optimality operator: of every state the value of its best action.
+    /// Bellman's optimality operator: the value of the best action of every state.
     pub fn backup(&self, values: &[f64]) -> Vec<f64> {
         let best = |state| self.action_values(state, values).into_iter().reduce(f64::max).unwrap_or(0.0);
         (0..self.states()).map(best).collect()
     }
 
-    /// Backs values up, from 0 on, until no one changes by `tolerance` any more. Returns the values, and the largest change at each
-    /// sweep: it falls at least by the discount from one to the next.
+    /// Value iteration from 0 until no value changes by `tolerance` or more. Returns the values, and the largest change of each sweep,
+    /// which shrinks at least by the discount factor from sweep to sweep.
     pub fn value_iteration(&self, tolerance: f64) -> (Vec<f64>, Vec<f64>) {
         let mut values = vec![0.0; self.states()];
         let mut changes = Vec::new();
@@ -96,17 +96,18 @@ impl Mdp {
         }
     }
 
-    /// The first of the best actions of every state; 0 for terminal ones.
+    /// The first of the best actions of every state; 0 for terminal states.
     pub fn greedy(&self, values: &[f64]) -> Vec<usize> {
         (0..self.states()).map(|state| first_of_best(&self.action_values(state, values))).collect()
     }
 
-    /// Every action of a state with the same probability: `[state][action]`.
+    /// The uniform policy, `[state][action]`.
     pub fn uniform_policy(&self) -> Vec<Vec<f64>> {
         self.outcomes.iter().map(|actions| vec![1.0 / actions.len() as f64; actions.len()]).collect()
     }
 
-    /// The one action for every state, as probabilities `[state][action]`, and any other with probability `epsilon` in all.
+    /// The epsilon-greedy policy of `actions` (one per state), `[state][action]`: a uniformly random action with probability `epsilon`,
+    /// else the given one.
     pub fn epsilon_greedy_policy(&self, actions: &[usize], epsilon: f64) -> Vec<Vec<f64>> {
         let mut policy = self.uniform_policy();
         for (probabilities, &best) in policy.iter_mut().zip(actions) {
@@ -118,8 +119,8 @@ impl Mdp {
         policy
     }
 
-    /// The same process for somebody who takes any action instead of the chosen one with probability `epsilon`: its best policy is the
-    /// best of those that explore so.
+    /// The process as seen by an agent whose chosen action is replaced by a random one with probability `epsilon`: its optimal policy is
+    /// the best epsilon-greedy policy of the original process.
     pub fn exploring(&self, epsilon: f64) -> Mdp {
         let scaled = |outcomes: &[Outcome], share: f64| {
             let outcome = |o: &Outcome| Outcome { probability: share * o.probability, ..*o };
@@ -133,8 +134,8 @@ impl Mdp {
         Mdp { outcomes: self.outcomes.iter().map(mixed).collect(), gamma: self.gamma }
     }
 
-    /// Bellman's equations of a policy `[state][action]`, as the linear system `(I - gamma P) values = rewards`: the rows of the
-    /// matrix, and the right side.
+    /// Bellman's equations of a policy `[state][action]`, as the linear system `(I - gamma P) values = rewards`: the rows of the matrix,
+    /// and the right-hand side.
     pub fn bellman_system(&self, policy: &[Vec<f64>]) -> (Vec<Vec<f64>>, Vec<f64>) {
         let states = self.states();
         let mut matrix = vec![vec![0.0; states]; states];
@@ -155,15 +156,15 @@ impl Mdp {
     /// The values of a policy `[state][action]`: the solution of its [Bellman equations](Mdp::bellman_system).
     ///
     /// # Panics
-    /// When they have none: without discount, a policy that never ends.
+    /// When there is no solution: a policy that never ends, without discount.
     #[track_caller]
     pub fn evaluate(&self, policy: &[Vec<f64>]) -> Vec<f64> {
         let (matrix, rewards) = self.bellman_system(policy);
         solve(matrix, rewards).expect("Mdp: a policy that does not end has no values without discount")
     }
 
-    /// Evaluates a policy and takes what looks best by its values, until that does not change any more (Howard 1960). Returns the
-    /// values, and the policies on the way, the first of which takes action 0 everywhere.
+    /// Policy iteration (Howard 1960): evaluates a policy and makes it greedy in its values, until it no longer changes. Returns the
+    /// values, and all policies in order, starting with action 0 everywhere.
     ///
     /// # Panics
     /// As [`evaluate`](Mdp::evaluate).
@@ -173,7 +174,7 @@ impl Mdp {
         loop {
             let policy = &policies[policies.len() - 1];
             let values = self.evaluate(&self.epsilon_greedy_policy(policy, 0.0));
-            // Among equals the action stays, so that rounding cannot make two policies take turns.
+            // On ties the action is kept, so that rounding cannot make it alternate between two policies.
             let improve = |state: usize| {
                 let found = self.action_values(state, &values);
                 let best = first_of_best(&found);
@@ -192,18 +193,18 @@ impl Mdp {
     }
 }
 
-/// The largest distance between two values of a state.
+/// The largest absolute difference between two vectors of values.
 fn furthest(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
-/// The first index of the largest value, up to rounding; 0 where there is none.
+/// The first index of the largest value, up to rounding; 0 if there are no values.
 pub(super) fn first_of_best(values: &[f64]) -> usize {
     let best = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     values.iter().position(|value| best - value < 1e-9).unwrap_or(0)
 }
 
-/// Solves a linear system by elimination with partial pivoting; `None` where it is singular.
+/// Solves a linear system by elimination with partial pivoting; `None` if it is singular.
 fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Option<Vec<f64>> {
     let n = right.len();
     for column in 0..n {

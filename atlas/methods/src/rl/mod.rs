@@ -10,7 +10,7 @@
 //! | action values | [`ReplayBuffer`], [`update_target`], [`td_targets`], [`td_loss`], [`LinearEpsilon`] |
 //! | games | [`Game`], [`TicTacToe`], [`minimax`], [`Mcts`] |
 //!
-//! Environments, tables and trees live on the host, in f64 where they compute; networks take their observations as batches.
+//! Environments, tables and trees are on the host, computing in f64; networks get observations as batches.
 
 mod bandit;
 mod cart_pole;

@@ -3,7 +3,7 @@
 use super::mdp::first_of_best;
 use data::Draws;
 
-/// Values of the actions of every state, learned from single steps, 0 at first.
+/// A table of action values, learned from single steps; initially 0.
 ///
 /// ```
 /// use methods::rl::QTable;
@@ -29,12 +29,12 @@ impl QTable {
         &self.values[state]
     }
 
-    /// The first of the best actions.
+    /// The first of the best actions of a state.
     pub fn greedy(&self, state: usize) -> usize {
         first_of_best(&self.values[state])
     }
 
-    /// Any action with probability `epsilon`, and else one of the best.
+    /// A random action with probability `epsilon`, else one of the best.
     pub fn epsilon_greedy(&self, state: usize, epsilon: f64, draws: &mut Draws) -> usize {
         let row = &self.values[state];
         if draws.happens(epsilon) {
@@ -45,14 +45,14 @@ impl QTable {
         *draws.pick(&equal)
     }
 
-    /// Q-learning (Watkins 1989): a step towards `reward + gamma max Q(next, ..)`, with `next` of `None` at the end. Learns the best
-    /// policy, whatever policy is followed.
+    /// Q-learning (Watkins 1989): a step towards `reward + gamma max Q(next, ..)`, with `next` `None` at the end. Learns the values of the
+    /// optimal policy, whatever policy is followed.
     pub fn q_learning(&mut self, state: usize, action: usize, reward: f64, next: Option<usize>, rate: f64) {
         let follows = next.map_or(0.0, |next| self.values[next].iter().copied().fold(f64::MIN, f64::max));
         self.towards(state, action, reward + self.gamma * follows, rate);
     }
 
-    /// SARSA (Rummery and Niranjan 1994): a step towards `reward + gamma Q(next, its action)`. Learns the policy that is followed.
+    /// SARSA (Rummery and Niranjan 1994): a step towards `reward + gamma Q(next, its action)`. Learns the values of the policy followed.
     pub fn sarsa(
         &mut self,
         state: usize,

@@ -1,10 +1,10 @@
-//! A memory of single steps.
+//! A buffer of past transitions.
 
 use autograd::{Device, Tensor};
 
 use data::Draws;
 
-/// The last steps that were lived through, to learn from in any order (Lin 1992; Mnih et al. 2015).
+/// The last transitions, for sampling in any order (Lin 1992; Mnih et al. 2015).
 ///
 /// ```
 /// use data::Draws;
@@ -30,11 +30,11 @@ pub struct ReplayBuffer {
     actions: Vec<i32>,
     rewards: Vec<f32>,
     terminated: Vec<f32>,
-    /// Where the next one goes.
+    /// Where the next transition is written.
     at: usize,
 }
 
-/// Steps that were drawn from a buffer.
+/// A batch of sampled transitions.
 #[derive(Clone, Debug)]
 pub struct ReplayBatch {
     /// `[N, width]`
@@ -45,15 +45,15 @@ pub struct ReplayBatch {
     pub rewards: Tensor,
     /// `[N, width]`
     pub next: Tensor,
-    /// `[N]`, 1 where nothing follows.
+    /// `[N]`, 1 if the step ended the task.
     pub terminated: Tensor,
 }
 
 impl ReplayBuffer {
-    /// Room for `capacity` steps with observations of `width` numbers.
+    /// A buffer for `capacity` transitions with observations of `width` numbers.
     ///
     /// # Panics
-    /// When there is none.
+    /// When `capacity` is 0.
     #[track_caller]
     pub fn new(capacity: usize, width: usize) -> ReplayBuffer {
         assert!(capacity > 0, "ReplayBuffer: no capacity");
@@ -77,10 +77,10 @@ impl ReplayBuffer {
         self.rewards.is_empty()
     }
 
-    /// Remembers a step; a full buffer forgets the oldest.
+    /// Adds a transition; in a full buffer it replaces the oldest.
     ///
     /// # Panics
-    /// When an observation has not the buffer's width.
+    /// When an observation does not have the buffer's width.
     #[track_caller]
     pub fn push(&mut self, observation: &[f32], action: usize, reward: f32, next: &[f32], terminated: bool) {
         let width = self.width;
@@ -102,7 +102,7 @@ impl ReplayBuffer {
         self.at = (self.at + 1) % self.capacity;
     }
 
-    /// `count` steps, drawn with replacement.
+    /// `count` transitions, drawn with replacement.
     ///
     /// # Errors
     /// Out of memory.

@@ -1,10 +1,10 @@
-//! What a policy has lived through, and how much better than expected it was.
+//! Rollouts of a policy, and the advantages of its actions.
 
 use autograd::{Device, Tensor};
 
 use super::{Environment, VecEnv};
 
-/// Some steps of several environments: `[steps, envs]`, flat in row-major order, with observations `[steps, envs, OBSERVATION]`.
+/// Steps of several environments: `[steps, envs]`, flat in row-major order, with observations `[steps, envs, OBSERVATION]`.
 #[derive(Clone, Debug)]
 pub struct Rollout {
     envs: usize,
@@ -12,14 +12,14 @@ pub struct Rollout {
     pub observations: Vec<f32>,
     pub actions: Vec<i32>,
     pub rewards: Vec<f32>,
-    /// What followed each step, be it the last of an episode.
+    /// The observations after each step, before any reset.
     pub next: Vec<f32>,
     pub terminated: Vec<bool>,
     pub truncated: Vec<bool>,
 }
 
 impl Rollout {
-    /// Goes on for `steps` steps with what `choose` chooses for the observations `[envs, OBSERVATION]`.
+    /// Continues for `steps` steps with actions chosen by `choose` from the observations `[envs, OBSERVATION]`.
     ///
     /// # Errors
     /// Those of `choose`, and out of memory.
@@ -52,7 +52,7 @@ impl Rollout {
         Ok(all)
     }
 
-    /// Steps, times environments.
+    /// The number of transitions: steps times environments.
     pub fn len(&self) -> usize {
         self.rewards.len()
     }
@@ -72,7 +72,7 @@ impl Rollout {
         ])
     }
 
-    /// What followed the steps: `[len, OBSERVATION]`.
+    /// The observations after the steps: `[len, OBSERVATION]`.
     ///
     /// # Errors
     /// Out of memory.
@@ -80,11 +80,10 @@ impl Rollout {
         Tensor::from_slice(device, &self.next, &[self.len(), self.width])
     }
 
-    /// Generalised advantage estimation (Schulman et al. 2015): sums `(gamma lambda)^k delta_(t+k)` to the end of the episode of
-    /// `delta_t = reward_t + gamma value(next_t) - value_t`, where what follows the end of the task counts nothing, and what follows
-    /// when time is up counts its value. With `lambda` 1 these are returns less values, with 0 the errors of single steps.
-    /// `values` and `next_values` are those of observations and of what followed, `[len]`. Returns the advantages and the targets of
-    /// the values (advantages plus values), `[len]` each.
+    /// Generalised advantage estimation (Schulman et al. 2015): the sums of `(gamma lambda)^k delta_(t+k)` to the end of the episode, with
+    /// `delta_t = reward_t + gamma value(next_t) - value_t`; after termination `value(next_t)` is 0, after truncation it counts. With
+    /// `lambda` 1 these are returns minus values, with 0 one-step errors. `values` and `next_values` are the values of the observations
+    /// before and after each step, `[len]`. Returns the advantages and the value targets (advantages plus values), `[len]` each.
     ///
     /// # Panics
     /// When there are not as many values as steps.
@@ -124,7 +123,7 @@ pub fn returns(rewards: &[f32], gamma: f32) -> Vec<f32> {
     sums
 }
 
-/// Numbers shifted and scaled to mean 0 and deviation 1; all 0 where they are the same.
+/// Values shifted and scaled to mean 0 and standard deviation 1; all 0 if they are equal.
 ///
 /// ```
 /// assert_eq!(methods::rl::standardized(&[1.0, 3.0]), [-1.0, 1.0]);
@@ -140,7 +139,7 @@ pub fn standardized(values: &[f32]) -> Vec<f32> {
 mod tests {
     use super::*;
 
-    /// Two environments with three steps: the first ends after two, the second is cut off after one.
+    /// Two environments with three steps: the first terminates after two, the second is truncated after one.
     fn rollout() -> Rollout {
         let [no, yes] = [false, true];
         Rollout {
@@ -175,7 +174,7 @@ mod tests {
     #[test]
     fn lambda_between_follows_the_sum() {
         let (advantages, _) = rollout().advantages(&VALUES, &NEXT, 0.5, 0.8);
-        // The first: its own error, and that of the second step times 0.5 * 0.8.
+        // The first: its own error, plus that of the second step times 0.5 * 0.8.
         assert!((advantages[0] - (1.25 + 0.4 * 0.5)).abs() < 1e-6);
         assert_eq!(advantages[1], 12.5, "nothing of the next episode");
         assert!((advantages[3] - (19.5 + 0.4 * 40.0)).abs() < 1e-5);

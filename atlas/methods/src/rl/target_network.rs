@@ -1,11 +1,11 @@
-//! A second network that follows the first.
+//! Target networks: slowly updated copies of another network.
 
 use autograd::{Result, Transaction};
 use models::Params;
 
-/// Moves every parameter and buffer of `target` a step of `tau` towards the one of the same name in `source`: 1 copies it (the hard
-/// update of Mnih et al. 2015); a small number makes a slow average (Lillicrap et al. 2016), such as the momentum encoders of MoCo and
-/// BYOL with momentum `1 - tau`. Freeze the target's parameters so that no gradients are computed for them.
+/// Moves every parameter and buffer of `target` by a share `tau` towards the one of the same name in `source`: 1 copies it (the hard update
+/// of Mnih et al. 2015), a small `tau` gives a moving average (Lillicrap et al. 2016), such as the momentum encoders of MoCo and BYOL with
+/// momentum `1 - tau`. Freeze the target's parameters so that no gradients are computed for them.
 ///
 /// ```
 /// use autograd::Device;
@@ -26,7 +26,7 @@ use models::Params;
 /// Whatever goes wrong on the device; the target is as it was then.
 ///
 /// # Panics
-/// When `source` lacks a name of the target, or has it in another shape.
+/// When `source` lacks a name of the target, or has another shape for it.
 #[track_caller]
 pub fn update_target(target: &Params, source: &Params, tau: f32) -> Result<()> {
     let mut step = Transaction::default();
@@ -34,7 +34,7 @@ pub fn update_target(target: &Params, source: &Params, tau: f32) -> Result<()> {
         let from = source.get(param.name());
         let from = from.unwrap_or_else(|| panic!("update_target: the source has no {}", param.name()));
         let value = from.value().detach();
-        // A copy: a handle on the source's own memory would keep the optimizer from overwriting it.
+        // A copy: sharing the source's memory would keep the optimizer from updating it in place.
         let moved = if tau == 1.0 { value * 1.0 } else { param.value().detach().lerp(&value, tau) };
         step = param.write(&moved, step);
     }

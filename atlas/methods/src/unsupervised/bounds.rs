@@ -1,9 +1,9 @@
-//! Variational autoencoders: a tighter bound, and a floor under what a code may cost.
+//! Variational autoencoders: a tighter bound on the likelihood, and free bits.
 
 use autograd::Tensor;
 
-/// The importance-weighted bound of log-likelihoods (Burda, Grosse and Salakhutdinov 2016): `log(mean over k of w_k)` of log-weights
-/// `log p(x, z_k) - log q(z_k | x)`, `[.., K]`, gives `[..]`. With `K` 1 it is the evidence lower bound; more draws make it tighter.
+/// The importance-weighted bound on log-likelihoods (Burda, Grosse and Salakhutdinov 2016): `log(mean over k of w_k)` from log-weights `log
+/// p(x, z_k) - log q(z_k | x)`, `[.., K]` to `[..]`. `K` 1 is the evidence lower bound; more samples make it tighter.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -14,15 +14,15 @@ use autograd::Tensor;
 /// ```
 ///
 /// # Panics
-/// Of a number.
+/// When the log-weights are a scalar.
 #[track_caller]
 pub fn importance_weighted_bound(log_weights: &Tensor) -> Tensor {
     log_weights.logsumexp(&[-1], false) - (log_weights.size(-1) as f32).ln()
 }
 
-/// What a code costs with `floor` nats free in each dimension (Kingma et al. 2016, "Improved variational inference with inverse
-/// autoregressive flow"): the divergences `[N, latent]` averaged over samples, each at least the floor, summed. A dimension below the
-/// floor has no gradient, so that nothing pulls it towards the prior.
+/// The code's divergence with `floor` nats free per dimension (Kingma et al. 2016, "Improved variational inference with inverse
+/// autoregressive flow"): the divergences `[N, latent]` averaged over samples, each raised to at least the floor, and summed. A dimension
+/// below the floor has no gradient, so it is not pulled towards the prior.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -33,7 +33,7 @@ pub fn importance_weighted_bound(log_weights: &Tensor) -> Tensor {
 /// ```
 ///
 /// # Panics
-/// When the divergences are no matrix.
+/// When the divergences are not a matrix.
 #[track_caller]
 pub fn free_bits(kl: &Tensor, floor: f32) -> Tensor {
     assert_eq!(kl.rank(), 2, "free_bits: divergences {:?}", kl.shape());

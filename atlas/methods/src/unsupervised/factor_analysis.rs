@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use faer::linalg::solvers::{Llt, Solve};
 use faer::{Mat, MatRef, Side};
 
-/// What is left of the data without the factors.
+/// The covariance of the noise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FactorNoise {
     /// One variance for all features: probabilistic PCA.
@@ -14,13 +14,13 @@ pub enum FactorNoise {
     Diagonal,
 }
 
-/// `x = W z + mean + noise` of `D` features and `K` standard normal factors `z`: data of the covariance `W W^T + diag(noise)`.
-/// Factor analysis (Rubin and Thayer 1982), and with isotropic noise probabilistic PCA (Tipping and Bishop 1999). The data come in
-/// by their [`sample_covariance`] alone.
+/// `x = W z + mean + noise` with `D` features and `K` standard normal factors `z`: data with covariance `W W^T + diag(noise)`. Factor
+/// analysis (Rubin and Thayer 1982) or, with isotropic noise, probabilistic PCA (Tipping and Bishop 1999). The data enter only through
+/// their [`sample_covariance`].
 ///
 /// ```
 /// use methods::unsupervised::{FactorAnalysis, FactorNoise};
-/// // One factor in two features, as much noise in each: the variances are 5 and 2 along the axes (1, 1) and (1, -1).
+/// // One factor in two features with equal noise: the variances are 5 and 2 along the axes (1, 1) and (1, -1).
 /// let covariance = [3.5, 1.5, 1.5, 3.5];
 /// let mut model = FactorAnalysis::new(vec![1.0, 0.5], 1, 1.0, FactorNoise::Isotropic);
 /// let before = model.log_likelihood(&covariance);
@@ -28,7 +28,7 @@ pub enum FactorNoise {
 ///     model.step(&covariance);
 /// }
 /// assert!(model.log_likelihood(&covariance) > before);
-/// // Tipping and Bishop, equations 14 and 15: W = sqrt(5 - 2) along the first axis, and noise of 2.
+/// // Tipping and Bishop, equations 14 and 15: W = sqrt(5 - 2) along the first axis, and a noise variance of 2.
 /// assert!((model.noise()[0] - 2.0).abs() < 1e-6 && (model.loadings()[0] - 1.5f64.sqrt()).abs() < 1e-6);
 /// ```
 #[derive(Clone, Debug)]
@@ -40,15 +40,14 @@ pub struct FactorAnalysis {
     kind: FactorNoise,
 }
 
-/// Variances of the noise stay above this.
+/// Lower bound of the noise variances.
 const LEAST_NOISE: f64 = 1e-9;
 
 impl FactorAnalysis {
-    /// A model with `loadings [D, factors]` to start from, row by row, and noise of the variance `noise` in all features. Loadings
-    /// of 0 stay 0.
+    /// A model with initial `loadings [D, factors]`, row by row, and noise of variance `noise` in all features. Loadings of 0 stay 0.
     ///
     /// # Panics
-    /// When the loadings are not rows of `factors`, or `noise` is not above 0.
+    /// When the loadings are not rows of `factors`, or `noise` is not positive.
     #[track_caller]
     pub fn new(loadings: Vec<f64>, factors: usize, noise: f64, kind: FactorNoise) -> FactorAnalysis {
         let fits = factors > 0 && !loadings.is_empty() && loadings.len().is_multiple_of(factors);
@@ -58,12 +57,12 @@ impl FactorAnalysis {
         FactorAnalysis { loadings, noise: vec![noise; features], kind }
     }
 
-    /// `W [D, K]`, row by row; its columns are known up to a rotation.
+    /// `W [D, K]`, row by row; determined up to a rotation of the factors.
     pub fn loadings(&self) -> &[f64] {
         &self.loadings
     }
 
-    /// The noise's variances `[D]`.
+    /// The noise variances `[D]`.
     pub fn noise(&self) -> &[f64] {
         &self.noise
     }
@@ -89,10 +88,10 @@ impl FactorAnalysis {
         self.model().llt(Side::Lower).expect("noise is above 0")
     }
 
-    /// The mean log-likelihood of a sample, in nats, of data of this covariance `[D, D]` (with the maximum-likelihood mean).
+    /// The mean log-likelihood per sample, in nats, of data with this covariance `[D, D]` (and the maximum-likelihood mean).
     ///
     /// # Panics
-    /// When the covariance is of another size.
+    /// When the covariance has another size.
     #[track_caller]
     pub fn log_likelihood(&self, covariance: &[f64]) -> f64 {
         let sample = self.square(covariance);
@@ -101,7 +100,7 @@ impl FactorAnalysis {
         -0.5 * (features * TAU.ln() + log_det(&factor) + distance)
     }
 
-    /// The mean factors `[N, K]` given points `[N, D]`, less their mean: `W^T (W W^T + diag(noise))^-1 x`.
+    /// The posterior mean factors `[N, K]` given centred points `[N, D]`: `W^T (W W^T + diag(noise))^-1 x`.
     ///
     /// # Panics
     /// When the points are not rows of `D`.
@@ -113,14 +112,14 @@ impl FactorAnalysis {
         row_major(&(points * self.factor().solve(self.w())))
     }
 
-    /// A step of expectation maximisation on data of this covariance `[D, D]`: the likelihood does not fall.
+    /// One step of expectation maximisation on data with this covariance `[D, D]`; the likelihood does not fall.
     ///
     /// # Panics
-    /// When the covariance is of another size.
+    /// When the covariance has another size.
     #[track_caller]
     pub fn step(&mut self, covariance: &[f64]) {
         let sample = self.square(covariance);
-        // Factors given a point have the mean beta x and the covariance I - beta W.
+        // Given a point, the factors have mean beta x and covariance I - beta W.
         let solved = self.factor().solve(self.w());
         let beta = solved.transpose();
         let cross = sample * &solved;
@@ -154,12 +153,12 @@ pub(super) fn row_major(a: &Mat<f64>) -> Vec<f64> {
     a.row_iter().flat_map(|row| row.iter().copied()).collect()
 }
 
-/// Of the matrix that was factorised.
+/// The log determinant of the factorised matrix.
 pub(super) fn log_det(factor: &Llt<f64>) -> f64 {
     factor.L().diagonal().column_vector().iter().map(|l| 2.0 * l.ln()).sum()
 }
 
-/// Means `[D]` and covariance `[D, D]` of points `[N, D]`, row by row, with the divisor `N`: that of maximum likelihood.
+/// The means `[D]` and covariance `[D, D]` of points `[N, D]`, row by row, with the divisor `N` of maximum likelihood.
 ///
 /// ```
 /// use methods::unsupervised::sample_covariance;
@@ -224,7 +223,7 @@ mod tests {
         let model = FactorAnalysis::new(vec![2.0], 1, 1.0, FactorNoise::Diagonal);
         // W / (W^2 + noise) x
         assert!((model.factors(&[5.0])[0] - 2.0).abs() < 1e-12);
-        // log N(x; 0, 5) of data of variance 3
+        // log N(x; 0, 5) of data with variance 3
         let expected = -0.5 * (TAU.ln() + 5f64.ln() + 3.0 / 5.0);
         assert!((model.log_likelihood(&[3.0]) - expected).abs() < 1e-12);
     }

@@ -21,7 +21,7 @@ use super::factor_analysis::{log_det, row_major, sample_covariance};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct GaussianMixture {
-    /// `[K]`, of sum 1.
+    /// `[K]`, summing to 1.
     pub weights: Vec<f64>,
     /// `[K, D]`
     pub means: Vec<f64>,
@@ -29,13 +29,13 @@ pub struct GaussianMixture {
     pub covariances: Vec<f64>,
 }
 
-/// A covariance whose factor has a smaller square on its diagonal gets this much more variance in every direction, so that no
-/// component collapses onto a point.
+/// Covariances whose Cholesky factor has a squared diagonal element below this get it added to their diagonal, so that no component
+/// collapses onto a point.
 const LEAST_VARIANCE: f64 = 1e-6;
 
 impl GaussianMixture {
-    /// The mixture that is most probable for points `[N, width]` which belong to `K` components by shares `[N, K]`: the M-step. A
-    /// component without points gets the covariance of them all.
+    /// The M-step: the most likely mixture for points `[N, width]` with responsibilities `shares [N, K]`. A component without points gets
+    /// the mean and covariance of all points.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -65,7 +65,7 @@ impl GaussianMixture {
         mixture
     }
 
-    /// The mixture of points `[N, width]` in clusters `[N]`, such as those of k-means.
+    /// The mixture of points `[N, width]` with cluster labels `[N]`, such as those of k-means.
     ///
     /// # Panics
     /// When the shapes do not fit, or a label is not below `k`.
@@ -82,7 +82,7 @@ impl GaussianMixture {
         self.means.len() / self.weights.len()
     }
 
-    /// Logarithms `[N, K]` of each component's share of the density of points `[N, D]`.
+    /// The log joint density `[N, K]` of points `[N, D]` and components.
     fn log_joint(&self, points: &[f64]) -> Vec<f64> {
         let (count, k, d) = (rows(points, self.width()), self.weights.len(), self.width());
         let mut logs = vec![0.0; count * k];
@@ -101,7 +101,7 @@ impl GaussianMixture {
         logs
     }
 
-    /// The E-step: the shares `[N, K]` by which points `[N, D]` belong to the components, and their mean log-likelihood in nats.
+    /// The E-step: the responsibilities `[N, K]` of the components for points `[N, D]`, and the mean log-likelihood in nats.
     ///
     /// # Panics
     /// When the points are not rows of `D`.
@@ -119,8 +119,8 @@ impl GaussianMixture {
         (logs, sum / rows(points, self.width()) as f64)
     }
 
-    /// A step of expectation maximisation on points `[N, D]`, which never makes them less probable (unless a component had to be kept
-    /// from collapsing). Gives the mean log-likelihood before it.
+    /// One step of expectation maximisation on points `[N, D]`, which never lowers their likelihood (unless a covariance had to be
+    /// enlarged). Returns the mean log-likelihood before the step.
     ///
     /// # Panics
     /// When the points are not rows of `D`.

@@ -2,17 +2,17 @@
 
 use autograd::Tensor;
 
-/// How often the decorrelation is iterated: small singular values grow by half each time, those near 1 converge quadratically.
+/// Iterations of the decorrelation: small singular values grow by half each time, those near 1 converge quadratically.
 const DECORRELATIONS: usize = 24;
 
-/// The unmixing matrix `W [K, K]` of whitened data `x [N, K]` (mean 0, covariance 1) by FastICA with all components at once and the
-/// contrast `log cosh` (Hyvarinen 1999): sources are `x W^T`, in any order and with any sign. `start [K, K]` is any regular matrix.
+/// FastICA with all components at once and the contrast `log cosh` (Hyvarinen 1999): the unmixing matrix `W [K, K]` of whitened data `x [N,
+/// K]` (mean 0, covariance 1). The sources are `x W^T`, in any order and with any sign. `start [K, K]` is any invertible matrix.
 ///
 /// ```
 /// use autograd::{Device, Generator, Tensor};
 /// use methods::unsupervised::fast_ica;
 /// let device = Device::named("cpu")?;
-/// // Two independent uniform sources of variance 1, turned by 30 degrees.
+/// // Two independent uniform sources of variance 1, rotated by 30 degrees.
 /// let sources = (Generator::new(1).uniform(&device, &[4000, 2]) - 0.5) * 12f32.sqrt();
 /// let turn = Tensor::from_slice(&device, &[0.866f32, -0.5, 0.5, 0.866], &[2, 2])?;
 /// let start = Tensor::from_slice(&device, &[1.0f32, 0.0, 0.0, 1.0], &[2, 2])?;
@@ -35,9 +35,9 @@ pub fn fast_ica(x: &Tensor, start: &Tensor, iterations: usize) -> Tensor {
     w
 }
 
-/// `(W W^T)^(-1/2) W`, the nearest orthogonal matrix, by the iteration of Newton and Schulz.
+/// `(W W^T)^(-1/2) W`, the nearest orthogonal matrix, by the Newton-Schulz iteration.
 fn decorrelated(w: &Tensor) -> Tensor {
-    // No singular value is above the Frobenius norm.
+    // The Frobenius norm bounds all singular values.
     let mut w = w / w.square().sum_all().sqrt();
     for _ in 0..DECORRELATIONS {
         w = &w * 1.5 - w.matmul(&w.t()).matmul(&w) * 0.5;
@@ -45,9 +45,9 @@ fn decorrelated(w: &Tensor) -> Tensor {
     w
 }
 
-/// The unmixing matrix `W [K, K]` of data `x [N, K]` of mean 0 by infomax (Bell and Sejnowski 1995) along the natural gradient (Amari
-/// 1998), `W += rate (I - k tanh(y) y^T - y y^T) W`: with `k` 1 for sources with heavier tails than a normal distribution and -1 for those
-/// with lighter ones, as found on the way (Lee, Girolami and Sejnowski 1999).
+/// Infomax ICA (Bell and Sejnowski 1995) along the natural gradient (Amari 1998): the unmixing matrix `W [K, K]` of data `x [N, K]` of mean
+/// 0, by `W += rate (I - k tanh(y) y^T - y y^T) W`, with `k` 1 for sources with heavier tails than a normal distribution and -1 for lighter
+/// ones, estimated in each iteration (Lee, Girolami and Sejnowski 1999).
 ///
 /// # Panics
 /// When the shapes do not fit.
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn decorrelation_is_the_polar_factor() -> autograd::Result<()> {
         let device = Device::named("cpu")?;
-        // 3 and 1 times a rotation's axes.
+        // 3 and 1 times the axes of a rotation.
         let (cos, sin) = (0.6f32, 0.8f32);
         let w = Tensor::from_slice(&device, &[3.0 * cos, -3.0 * sin, sin, cos], &[2, 2])?;
         let found = decorrelated(&w).to_vec::<f32>()?;

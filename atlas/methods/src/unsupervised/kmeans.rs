@@ -2,7 +2,7 @@
 
 use autograd::{Generator, Tensor};
 
-/// `K` centres `[K, D]` of clusters: Lloyd's algorithm (1982), started as k-means++ does (Arthur and Vassilvitskii 2007).
+/// Cluster centres `[K, D]` by Lloyd's algorithm (1982), with the initialisation of k-means++ (Arthur and Vassilvitskii 2007).
 ///
 /// ```
 /// use autograd::{Device, Generator, Tensor};
@@ -23,26 +23,26 @@ pub struct KMeans {
 }
 
 impl KMeans {
-    /// Starts from these centres `[K, D]`.
+    /// Starts from the given centres `[K, D]`.
     ///
     /// # Panics
-    /// When they are no matrix.
+    /// When they are not a matrix.
     #[track_caller]
     pub fn new(centres: &Tensor) -> KMeans {
         assert_eq!(centres.rank(), 2, "KMeans: centres {:?}", centres.shape());
         KMeans { centres: centres.detach() }
     }
 
-    /// Starts from `k` of the points `x [N, D]`: the first is any, each next one is drawn by the square of its distance to the nearest
-    /// that there is.
+    /// Starts from `k` of the points `x [N, D]`: the first is drawn uniformly, each further one with probability proportional to the
+    /// squared distance to the nearest centre so far.
     ///
     /// # Panics
-    /// When there are fewer points, or `x` is no matrix.
+    /// When there are fewer than `k` points, or `x` is not a matrix.
     #[track_caller]
     pub fn plus_plus(x: &Tensor, k: usize, generator: &Generator) -> KMeans {
         assert!(x.rank() == 2 && (1..=x.shape()[0]).contains(&k), "KMeans: {k} of points {:?}", x.shape());
         let n = x.shape()[0];
-        // The largest of logarithms with Gumbel noise is a draw by the weights.
+        // Gumbel-max sampling: the argmax of log weights plus Gumbel noise is a draw by the weights.
         let draw = |weights: &Tensor| {
             let gumbel = -(-generator.uniform(x.device(), &[n]).clamp_min(1e-20).log()).log();
             x.index_select(0, &(weights.log() + gumbel).argmax(0, true))
@@ -60,13 +60,13 @@ impl KMeans {
         &self.centres
     }
 
-    /// `[N, K]` of points `[N, D]`. Differences are squared, not squares subtracted, so that near points keep their digits.
+    /// Squared distances `[N, K]` of points `[N, D]`. Computed from differences, not as |x|^2 - 2 x c + |c|^2, to avoid cancellation.
     #[track_caller]
     fn squared_distances(&self, x: &Tensor) -> Tensor {
         (x.unsqueeze(1) - self.centres.unsqueeze(0)).square().sum(&[2], false)
     }
 
-    /// The nearest centres, i32 `[N]`, of points `x [N, D]`.
+    /// The index of the nearest centre, i32 `[N]`, for points `x [N, D]`.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -75,7 +75,7 @@ impl KMeans {
         self.squared_distances(x).argmin(1, false)
     }
 
-    /// The sum of the squared distances of points `x [N, D]` to their nearest centres: what k-means minimises.
+    /// The inertia: the sum of the squared distances of points `x [N, D]` to their nearest centres, which k-means minimises.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -84,8 +84,8 @@ impl KMeans {
         self.squared_distances(x).amin(&[1], false).sum_all()
     }
 
-    /// Lloyd's step on points `x [N, D]`: each centre moves to the mean of the points that are nearest to it, and stays where there are
-    /// none. It never raises the inertia. Gives the inertia before it.
+    /// Lloyd's step on points `x [N, D]`: moves each centre to the mean of the points nearest to it; a centre without points stays. It
+    /// never raises the inertia. Returns the inertia before the step.
     ///
     /// # Panics
     /// When the shapes do not fit.

@@ -1,4 +1,4 @@
-//! Learning without labels: clusters, factors, independent components, sparse codes, and bounds of the likelihood.
+//! Learning without labels: clusters, factors, independent components, sparse codes, and likelihood bounds.
 //!
 //! | What | Here |
 //! |---|---|
@@ -8,8 +8,8 @@
 //! | sparse codes | [`ista`], [`fista`], [`lasso_objective`], [`dictionary_step`] |
 //! | variational autoencoders | [`importance_weighted_bound`], [`free_bits`] |
 //!
-//! What works on many points runs on tensors; EM works in double precision on the host, where a likelihood that must never
-//! fall can be seen not to.
+//! Methods that touch many points run on tensors; EM runs in f64 on the host, which is precise enough for its likelihood to be seen never
+//! to fall.
 
 mod bounds;
 mod factor_analysis;

@@ -1,8 +1,8 @@
-//! Sparse codes of a dictionary's atoms, and learning the dictionary.
+//! Sparse codes over a dictionary, and dictionary learning.
 
 use autograd::{Result, Tensor};
 
-/// `|x - Z D|^2 / 2 + lambda |Z|_1` of points `x [N, D]`, codes `[N, K]` and atoms `[K, D]`: `[N]`.
+/// The lasso objective `|x - Z D|^2 / 2 + lambda |Z|_1` per point, `[N]`, for points `x [N, D]`, codes `[N, K]` and atoms `[K, D]`.
 ///
 /// # Panics
 /// When the shapes do not fit.
@@ -12,13 +12,13 @@ pub fn lasso_objective(x: &Tensor, atoms: &Tensor, codes: &Tensor, lambda: f32) 
     rest.square().sum(&[1], false) * 0.5 + codes.abs().sum(&[1], false) * lambda
 }
 
-/// The problem of one dictionary, whose gradient `Z G - C` is that of the squares.
+/// The lasso problem for one dictionary; the gradient of its quadratic term is `Z gram - products`.
 struct Lasso {
     /// `D D^T [K, K]`
     gram: Tensor,
     /// `x D^T [N, K]`
     products: Tensor,
-    /// A bound of the gradient's slope: no eigenvalue of the Gram matrix is above its largest sum of a row (Gershgorin).
+    /// A bound on the Lipschitz constant of the gradient: the largest absolute row sum of the Gram matrix (Gershgorin).
     slope: Tensor,
     lambda: f32,
 }
@@ -34,7 +34,7 @@ impl Lasso {
         Lasso { products: x.matmul(&atoms.t()), gram, slope, lambda }
     }
 
-    /// Codes to start from: 0 if there are none.
+    /// The initial codes, 0 by default.
     #[track_caller]
     fn start(&self, op: &str, codes: Option<&Tensor>) -> Tensor {
         let Some(codes) = codes else { return self.products.zeros_like() };
@@ -42,16 +42,16 @@ impl Lasso {
         codes.detach()
     }
 
-    /// A gradient step, and the proximal one of the L1 norm.
+    /// A gradient step, then the proximal operator of the L1 norm.
     fn step(&self, z: &Tensor) -> Tensor {
         let z = z - (z.matmul(&self.gram) - &self.products) / &self.slope;
         z.sign() * (z.abs() - self.lambda / &self.slope).relu()
     }
 }
 
-/// Codes `[N, K]` that minimise the [`lasso_objective`] of points `x [N, D]` and atoms `[K, D]`, by `steps` of iterative
-/// shrinkage-thresholding (Daubechies, Defrise and De Mol 2004): the objective never rises, and is `O(1 / steps)` above
-/// its least. `start` are codes to start from, 0 by default.
+/// ISTA: codes `[N, K]` that minimise the [`lasso_objective`] of points `x [N, D]` and atoms `[K, D]`, by `steps` of iterative
+/// shrinkage-thresholding (Daubechies, Defrise and De Mol 2004). The objective never rises and is within `O(1 / steps)` of its minimum.
+/// `start` are initial codes, 0 by default.
 ///
 /// # Panics
 /// When the shapes do not fit.
@@ -61,7 +61,7 @@ pub fn ista(x: &Tensor, atoms: &Tensor, start: Option<&Tensor>, lambda: f32, ste
     (0..steps).fold(lasso.start("ista", start), |z, _| lasso.step(&z))
 }
 
-/// As [`ista`], with momentum: FISTA (Beck and Teboulle 2009), `O(1 / steps^2)` above the least objective.
+/// FISTA: [`ista`] with momentum (Beck and Teboulle 2009), within `O(1 / steps^2)` of the minimum.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -69,7 +69,7 @@ pub fn ista(x: &Tensor, atoms: &Tensor, start: Option<&Tensor>, lambda: f32, ste
 /// let device = Device::named("cpu")?;
 /// let x = Tensor::from_slice(&device, &[3.0f32, 0.2, -1.0], &[1, 3])?;
 /// let unit = Tensor::ones(&device, &[3]).diag_embed(0);
-/// // Of orthonormal atoms the codes are the products, nearer to 0 by lambda.
+/// // For orthonormal atoms the codes are the products, shrunk towards 0 by lambda.
 /// assert_eq!(fista(&x, &unit, None, 0.5, 5).to_vec::<f32>()?, [2.5, 0.0, -0.5]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
@@ -85,7 +85,7 @@ pub fn fista(x: &Tensor, atoms: &Tensor, start: Option<&Tensor>, lambda: f32, st
         let next = lasso.step(&ahead);
         let t_next = (1.0 + (1.0 + 4.0 * t * t).sqrt()) / 2.0;
         let momentum = ((t - 1.0) / t_next) as f32;
-        // A tensor, as a number would make each step another plan.
+        // A tensor: a constant would make a new plan for each step.
         let momentum = Tensor::scalar(z.device(), momentum);
         ahead = &next + (&next - &z) * momentum;
         (z, t) = (next, t_next);
@@ -93,8 +93,8 @@ pub fn fista(x: &Tensor, atoms: &Tensor, start: Option<&Tensor>, lambda: f32, st
     z
 }
 
-/// Better atoms of length 1 `[K, D]` for codes `[N, K]` of points `x [N, D]`: one round of block coordinate descent (Mairal, Bach, Ponce
-/// and Sapiro 2009, algorithm 2). Atoms that no code uses stay.
+/// Updated atoms `[K, D]`, of length 1, for codes `[N, K]` of points `x [N, D]`: one round of block coordinate descent (Mairal, Bach, Ponce
+/// and Sapiro 2009, algorithm 2). Atoms that no code uses are unchanged.
 ///
 /// # Errors
 /// Whatever goes wrong on the device.

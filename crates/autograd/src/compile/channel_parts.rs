@@ -1,5 +1,5 @@
-//! On a GPU the launch that stores a tensor takes parts of the moments or sums of its channels along, where it can: batch norm's
-//! reductions then read nothing from memory but the parts.
+//! On a GPU, the launch that stores a tensor also computes partial moments or sums of its channels, if it can: batch norm's reductions
+//! then read only these partial results from memory.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::fuse;
 use super::place::{SlotKind, VirtualSlot};
 use super::schedule::{Step, Touched, overlap};
 
-/// Splits the reductions that the launches before them can begin.
+/// Splits reductions into a first stage, computed by an earlier launch, and a launch that combines the parts.
 pub(super) fn split_reductions(steps: &mut [Step], slots: &mut Vec<VirtualSlot>, target: Target) {
     if target == Target::Cpu || !fuse::enabled() {
         return;
@@ -36,7 +36,8 @@ fn reduction(kernel: &dyn Kernel) -> Option<ChannelReduction> {
     moments.or_else(sums)
 }
 
-/// Where step `at` is a reduction: the step that makes its operand, the launch of both, and the one that combines the parts.
+/// If step `at` is a reduction that can be split: the step that produces its operand, the launch of both, and the launch that combines
+/// the parts.
 fn split(
     steps: &[Step],
     at: usize,
@@ -53,7 +54,7 @@ fn split(
     let count = kernel.parts()?.count();
     let access = kernel.access();
     let result = before.args()[access.iter().rposition(|&a| a == Access::Write)?];
-    // What it reads beside the result is there before.
+    // The other operands of the reduction have to be computed before the producer runs.
     let mut others = reads.iter().filter(|&arg| *arg != result);
     if others.any(|arg| overlap(&writes(&steps[producer]), &[*arg])) {
         return None;

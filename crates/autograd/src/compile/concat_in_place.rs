@@ -1,8 +1,8 @@
-//! Concatenation in place: the inputs of a concatenated tensor, such as the gradients of all parameters in flat memory, are written
-//! to their places there by the launches that produce them, instead of being copied.
+//! Concatenation in place: the launches that produce the inputs of a concatenated tensor, such as the gradients of all parameters in
+//! flat memory, write them directly to their places there, so that nothing is copied.
 //!
-//! Between producer and concatenation may lie reshapes and permutations. They decide in which order the producer has to write:
-//! permutations that cancel leave row-major order, and a matrix product can be produced transposed.
+//! Reshapes and permutations between producer and concatenation decide the order in which the producer has to write: permutations that
+//! cancel leave row-major order, and a matrix product can be produced transposed.
 
 use foldhash::HashMap;
 use gpu_core::Layout;
@@ -15,7 +15,7 @@ use crate::op::{Meta, Op, View};
 #[derive(Clone, Debug)]
 pub(super) struct Part {
     pub whole: usize,
-    /// How the output lies in the elements of the whole: a dense block, in the order of its dimensions or a permutation of it.
+    /// The layout of the output in the memory of the whole: a dense block, in the order of its dimensions or a permutation of it.
     pub layout: Layout,
 }
 
@@ -41,7 +41,7 @@ pub(super) fn parts(request: &Request, wiring: &Wiring) -> HashMap<(usize, usize
     parts
 }
 
-/// The output behind a chain of views of all of its elements, and how it has to lie so that `source` lies as `layout`.
+/// The output at the base of a chain of views of all its elements, and the layout it needs so that `source` gets `layout`.
 fn producer(
     request: &Request,
     wiring: &Wiring,

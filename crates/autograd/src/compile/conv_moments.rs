@@ -1,5 +1,5 @@
-//! On the CPU a convolution takes mean and variance of its output's channels while a plane is in the cache: the reduction of a batch
-//! norm behind it needs no launch of its own.
+//! On the CPU, a convolution computes mean and variance of its output channels while a plane is in the cache, so that the reduction of
+//! a batch norm after it needs no launch of its own.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use gpu_core::{Launch, Target};
 use super::fuse;
 use super::schedule::{Step, overlap};
 
-/// Removes the reductions that convolutions before them can take over.
+/// Removes reductions that earlier convolutions can compute.
 pub(super) fn fuse_moments(steps: &mut Vec<Step>, target: Target) {
     if target == Target::Gpu || !fuse::enabled() {
         return;
@@ -27,7 +27,7 @@ pub(super) fn fuse_moments(steps: &mut Vec<Step>, target: Target) {
     }
 }
 
-/// Where `step` is the reduction of a convolution's output: the step of that, and a launch that does both.
+/// If `step` is the reduction of a convolution's output: the index of the convolution's step, and a launch that computes both.
 fn taken_over(before: &[Step], step: &Step) -> Option<(usize, Launch)> {
     let Step::Kernel(reduction) = step else { return None };
     let moments: &ChannelMoments = (&**reduction.kernel() as &dyn Any).downcast_ref()?;

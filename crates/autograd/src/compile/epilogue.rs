@@ -1,5 +1,5 @@
-//! On a GPU, element-wise code behind a product, a convolution or a reduction becomes a part of that launch: its results are used while
-//! they are in registers, and get no memory where nothing else reads them.
+//! On a GPU, element-wise code after a product, a convolution or a reduction becomes an epilogue of that launch: it reads the results
+//! from registers, and they get no memory unless something else reads them.
 
 use std::sync::Arc;
 
@@ -10,18 +10,18 @@ use super::fuse;
 use super::place::{SlotKind, VirtualSlot};
 use super::schedule::{MapStep, Step, Touched, overlap};
 
-/// Instructions of an epilogue: every output of a tile in registers repeats them.
+/// Maximum number of instructions of an epilogue: they are repeated for every output of a tile in registers.
 const MAX_CODE: usize = 48;
 
-/// How many steps may lie between a launch and the code.
+/// Maximum number of steps between a launch and its epilogue's code.
 const NEAR: usize = 8;
-/// Bytes of a result for which that does not matter.
+/// Results of up to so many bytes are fused at any distance.
 const SMALL: usize = 64 * 1024;
 
-/// A step in order, and what it touches; `None` where it has become a part of another one.
+/// Steps in order, and the memory each touches; `None` if fused into another one.
 type Steps = Vec<Option<(Step, Touched)>>;
 
-/// Fuses element-wise steps with those launches whose results they read that are `wanted`.
+/// Fuses element-wise steps into the `wanted` launches whose results they read.
 pub(super) fn fuse_epilogues(
     steps: Vec<Step>,
     slots: &[VirtualSlot],
@@ -50,7 +50,7 @@ pub(super) fn fuse_epilogues(
     all.into_iter().flatten().map(|(step, _)| step).collect()
 }
 
-/// The element-wise step that the launch at `at` can take in, where the fused launch goes, and the launch.
+/// The element-wise step that the launch at `at` can take as an epilogue, the index of the fused launch, and the launch.
 fn fused(
     all: &Steps,
     at: usize,
@@ -71,7 +71,7 @@ fn fused(
     let is_map = |&&n: &&usize| matches!(all[n], Some((Step::Map(_), _)));
     let reader = *readers.iter().flatten().filter(is_map).min()?;
     let Some((Step::Map(map), touched)) = &all[reader] else { return None };
-    // The code moves ahead to the launch, or the launch behind to the code.
+    // The code moves up to the launch, or the launch moves down to the code.
     let between = || all[at + 1..reader].iter().flatten().map(|(_, other)| other);
     let to = match () {
         () if !between().any(|other| other.meets(touched)) => at,
@@ -82,17 +82,18 @@ fn fused(
         slots[arg.slot].kind != SlotKind::Temp || readers.iter().any(|&n| n != reader)
     };
     let kept: Vec<bool> = results.iter().zip(&readers).map(kept).collect();
-    // From far away only what takes a result's memory over, or little: all else would be in use for longer.
+    // Over a distance, fuse only code that replaces the result in memory, or small code: everything else would extend the lifetime of
+    // memory.
     let replaces = to == at && !kept.contains(&true);
     let far = reader - at > NEAR;
-    // Where values are rounded to halves, memory is what is short: operands, result and code's own would be in use at once.
+    // Code that rounds to halves is there to save memory: fused, operands, result and the code's own result would be live at once.
     if (far || map.rounds()) && !replaces && map.bytes() > SMALL {
         return None;
     }
     Some((reader, to, with_epilogue(launch, map, results, kept, target)?))
 }
 
-/// The launch with the code behind it, if one launch can do that.
+/// The launch with the code as its epilogue, if one launch can do that.
 fn with_epilogue(
     launch: &Launch,
     map: &MapStep,

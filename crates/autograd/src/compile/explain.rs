@@ -1,4 +1,4 @@
-//! What the passes made of a recorded graph, for reading.
+//! A readable account of what the compiler's passes did to a recorded graph.
 
 use std::fmt;
 use std::ops::Deref;
@@ -11,7 +11,7 @@ use gpu_core::CommandGraph;
 pub struct Passes {
     /// Nodes that were recorded.
     pub recorded: usize,
-    /// Nodes that repeated others, or are dead after that.
+    /// Nodes that repeat others, and nodes that are dead after merging.
     pub merged: usize,
     /// Views, which cost nothing.
     pub views: usize,
@@ -19,13 +19,13 @@ pub struct Passes {
     pub inlined: usize,
     /// Element-wise launches that have become a part of the launch before them.
     pub epilogues: usize,
-    /// Launches saved by horizontal fusion: element-wise ones of one shape become one.
+    /// Launches saved by horizontal fusion, which joins element-wise launches of one shape.
     pub horizontal: usize,
-    /// Bytes of temporary memory in use at every launch, before buffers are shared out.
+    /// Bytes of live temporary memory at every launch, before temporaries share buffers.
     pub live_bytes: Vec<usize>,
 }
 
-/// A compiled plan: its [`CommandGraph`], and how it came about.
+/// A compiled plan: its [`CommandGraph`], and the counts of the compiler's passes.
 ///
 /// ```
 /// # use autograd::{Device, Tensor, plans};
@@ -48,8 +48,8 @@ impl PlanView {
         &self.passes
     }
 
-    /// A table of the passes, the launches, and the temporary memory in use at each; `WGRAD_EXPLAIN=1` prints it to
-    /// standard error for every plan that is made.
+    /// A table of the passes, the launches, and the live temporary memory at each; `WGRAD_EXPLAIN=1` prints it to standard error for
+    /// every plan that is made.
     pub fn explain(&self) -> String {
         self.to_string()
     }

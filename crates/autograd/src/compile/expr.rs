@@ -1,4 +1,4 @@
-//! Element-wise code that is not run yet: what is computed inside of the launches that read it.
+//! Element-wise code that has no launch of its own: it is computed inside of the launches that read it.
 
 use std::ops::{Add, Mul, Sub};
 
@@ -8,12 +8,12 @@ use gpu_core::{Arg, DType, Half, Layout};
 use super::place::{Place, bind_together};
 use crate::op::MapOp;
 
-/// Values of `shape` computed from tensors in memory: one, or several in launches that were fused horizontally. Registers are numbered
-/// as in a [`Program`].
+/// Values of `shape` computed from tensors in memory. There is one result, or several in horizontally fused launches. Registers are
+/// numbered as in a [`Program`].
 #[derive(Clone, Debug)]
 pub struct Expr {
     shape: Vec<usize>,
-    /// Each with a layout of `shape`.
+    /// Each has a layout of `shape`.
     inputs: Vec<(Place, DType)>,
     code: Vec<Instr>,
     results: Vec<u16>,
@@ -44,7 +44,7 @@ impl Expr {
         &self.inputs
     }
 
-    /// The slots that are read, each once.
+    /// The slots that are read, without duplicates.
     pub(super) fn slots(&self) -> Vec<usize> {
         let mut slots = vec![];
         for (place, _) in &self.inputs {
@@ -55,7 +55,7 @@ impl Expr {
         slots
     }
 
-    /// The ranges to bind, one a slot, and for every input the number of its range and how it lies inside of that.
+    /// The ranges to bind, one per slot, and for every input the number of its range and its layout there.
     pub(super) fn bind(&self) -> (Vec<Arg>, Vec<(usize, Stored)>) {
         let (mut args, mut inputs) = (vec![], vec![None; self.inputs.len()]);
         for slot in self.slots() {
@@ -87,19 +87,19 @@ impl Expr {
         self.program().output()
     }
 
-    /// The memory that this is, if it is nothing but a tensor in memory.
+    /// The place in memory, if the expression only loads a tensor.
     pub(super) fn place(&self) -> Option<&Place> {
         self.code.is_empty().then(|| &self.inputs[usize::from(self.results[0])].0)
     }
 
-    /// The same elements seen through `view`, if every input can be.
+    /// The same elements seen through `view`; `None` if an input does not allow it.
     pub(super) fn view(&self, shape: &[usize], view: impl Fn(&Layout) -> Option<Layout>) -> Option<Expr> {
         let seen = |(place, t): &(Place, DType)| Some((Place { layout: view(&place.layout)?, ..*place }, *t));
         let inputs = self.inputs.iter().map(seen).collect::<Option<_>>()?;
         Some(Expr { shape: shape.to_vec(), inputs, ..self.clone() })
     }
 
-    /// The same values for memory that packs them as `half`, which rounds by itself.
+    /// The same values for memory packed as `half`, where storing rounds anyway: final roundings to `half` are dropped.
     pub(super) fn packed_as(mut self, half: Half) -> Expr {
         for at in 0..self.results.len() {
             if let Some(Instr::Unary(Unary::AsHalf(h), a)) = self.instr(self.results[at])
@@ -117,11 +117,11 @@ impl Expr {
         self.view(shape, |layout| Some(layout.expand(shape))).expect("layouts can always be expanded")
     }
 
-    /// Expressions of one shape as one, with all their results.
+    /// Several expressions of one shape as one, with all their results.
     pub(super) fn side_by_side(parts: &[&Expr]) -> Expr {
         let shape = parts[0].shape.clone();
         let mut all = Expr { shape, inputs: vec![], code: vec![], results: vec![] };
-        // All inputs first, because instructions are numbered after them.
+        // All inputs first, because the registers of instructions are numbered after them.
         for (place, t) in parts.iter().flat_map(|e| &e.inputs) {
             if !all.inputs.iter().any(|(known, _)| known == place) {
                 all.inputs.push((place.clone(), *t));
@@ -134,7 +134,7 @@ impl Expr {
         all
     }
 
-    /// `op` of operands that broadcast to `shape`.
+    /// `op` of operands, which are broadcast to `shape`.
     pub(super) fn apply(op: MapOp, operands: &[Expr], shape: &[usize]) -> Expr {
         let operands: Vec<Expr> = operands.iter().map(|e| e.expand(shape)).collect();
         let mut out = Expr::side_by_side(&operands.iter().collect::<Vec<_>>());
@@ -147,19 +147,19 @@ impl Expr {
         });
         out.results = vec![result];
         if out.code.len() == before {
-            // The result was there already, and other operands may have become useless.
+            // The result existed already, and other operands may have become unused.
             out.trim();
         }
         out
     }
 
-    /// Appends the code of another expression over the same inputs; its results' registers.
+    /// Appends the code of another expression over the same inputs; returns the registers of its results.
     fn append(&mut self, other: &Expr) -> Vec<u16> {
         let place = |(p, _): &(Place, DType)| {
             self.inputs.iter().position(|(known, _)| known == p).expect("inputs are collected") as u16
         };
         let mut registers: Vec<u16> = other.inputs.iter().map(place).collect();
-        // The first one has no equals yet; to look for them would make long chains quadratic.
+        // The first expression has no duplicates yet, and searching for them would take quadratic time for long chains.
         let first = self.code.is_empty();
         for instr in &other.code {
             let moved = renumber(*instr, |r| registers[usize::from(r)]);
@@ -168,7 +168,7 @@ impl Expr {
         other.results.iter().map(|&r| registers[usize::from(r)]).collect()
     }
 
-    /// The register of an instruction: an equal one's if there is one, or what it simplifies to.
+    /// Appends an instruction and returns its register: that of an equal instruction, or of the operand that it simplifies to, if any.
     fn push(&mut self, instr: Instr) -> u16 {
         if let Some(register) = self.simplified(instr) {
             return register;
@@ -184,7 +184,8 @@ impl Expr {
         (self.inputs.len() + self.code.len() - 1) as u16
     }
 
-    /// The operand that an instruction always returns: `x + 0`, `x - 0`, `x * 1`, `x / 1`, and selections between equals.
+    /// The operand that the instruction always equals: for `x + -0`, `x - 0`, `x * 1`, `x / 1`, double negation, and selections between
+    /// equals.
     fn simplified(&self, instr: Instr) -> Option<u16> {
         let is = |r: u16, value: f32| self.constant(r) == Some((DType::F32, value.to_bits()));
         match instr {
@@ -243,7 +244,7 @@ impl Expr {
     }
 }
 
-/// For lowering rules.
+/// Methods for lowering rules.
 impl Expr {
     /// A number that is part of the plan.
     pub fn number(value: f32) -> Expr {
@@ -255,13 +256,13 @@ impl Expr {
         Expr::apply(MapOp::Unary(op), &[self], &shape)
     }
 
-    /// Of operands that broadcast.
+    /// `op` of two operands that broadcast.
     pub fn binary(self, op: Binary, other: Expr) -> Expr {
         let shape = crate::ops::broadcast("expression", &[&self.shape, &other.shape]);
         Expr::apply(MapOp::Binary(op), &[self, other], &shape)
     }
 
-    /// A vector `[C]` beside tensors `[N, C, ..]` of `rank` dimensions.
+    /// A vector `[C]`, shaped to broadcast with tensors `[N, C, ..]` of `rank` dimensions.
     pub fn channels(self, rank: usize) -> Expr {
         let mut shape = vec![1; rank - 1];
         shape[0] = self.numel();

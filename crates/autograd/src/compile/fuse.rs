@@ -1,8 +1,8 @@
 //! Fusion: which element-wise results get memory, and which are computed inside of the launches that read them.
 //!
-//! A result with one reader is computed there. One with several readers is computed by each of them if that costs less
-//! than writing it once and reading it back; a chain over one tensor, such as the application of a batch norm and a ReLU,
-//! is then never stored, neither for the next convolution nor for the backward pass.
+//! A result with one reader is computed there. A result with several readers is computed by each of them if that costs less than
+//! writing it once and reading it back. So a chain over one tensor, such as the application of a batch norm and a ReLU, is never
+//! stored, neither for the next convolution nor for the backward pass.
 
 use std::cell::Cell;
 
@@ -16,8 +16,8 @@ thread_local! {
     static FUSION: Cell<Option<bool>> = const { Cell::new(None) };
 }
 
-/// Switches fusion on or off for this thread; the start is on unless `WGRAD_FUSE=0`. Plans made without it run every
-/// operation by itself, for finding and testing faults.
+/// Switches fusion on or off for this thread; it is on by default unless `WGRAD_FUSE=0`. Plans made without fusion run every operation
+/// by itself, for debugging and testing.
 pub fn set_fusion(on: bool) {
     FUSION.set(Some(on));
 }
@@ -26,25 +26,25 @@ pub(super) fn enabled() -> bool {
     FUSION.get().unwrap_or_else(|| std::env::var_os("WGRAD_FUSE").is_none_or(|v| v != "0"))
 }
 
-/// What one instruction costs beside one pass over a tensor in memory.
+/// Cost of one instruction relative to one pass over a tensor in memory.
 fn instruction_cost(target: Target) -> f64 {
     match target {
-        // A block of the interpreter stays in the first cache.
+        // A block of the interpreter stays in the L1 cache.
         Target::Cpu => 0.25,
         Target::Gpu => 0.02,
     }
 }
 
-/// Where a result is read, views left out.
+/// A node that reads a result, directly or through views.
 #[derive(Clone, Copy)]
 struct Use {
     node: usize,
     input: usize,
-    /// It is broadcast on the way, and would be computed many times.
+    /// Whether the result is broadcast on the way, so that it would be computed many times.
     grows: bool,
 }
 
-/// An element-wise result: the tensors in memory of its size that it needs, and the instructions.
+/// An element-wise result: the tensors of its size in memory that it reads, and the number of instructions.
 #[derive(Clone, Default)]
 struct Chain {
     reads: Vec<Source>,
@@ -80,10 +80,10 @@ struct Fusion<'a> {
 }
 
 impl Fusion<'_> {
-    /// The inputs that an element-wise output is computed of, and the number of instructions.
+    /// The inputs that an element-wise output is computed from, and the number of instructions.
     fn elementwise(&self, node: usize, output: usize) -> Option<(Vec<usize>, usize)> {
         match &self.request.nodes[node].op {
-            // Rounding counts as nothing: where values are to be halves, memory is what is short.
+            // Rounding costs nothing here: values are rounded to halves to save memory.
             Op::Map(MapOp::Unary(Unary::AsHalf(_))) => Some((vec![0], 0)),
             Op::Map(_) => Some(((0..self.wiring.inputs[node].len()).collect(), 1)),
             Op::Kernel(op) => op.elementwise(output),
@@ -116,7 +116,7 @@ impl Fusion<'_> {
         chain
     }
 
-    /// Whether the result is its operand in half of the memory, so that the operand's own dies.
+    /// Whether the result is its operand rounded to halves, so that storing it frees the operand's memory.
     fn frees_operand(&self, node: usize, stored: &[Vec<bool>]) -> bool {
         let rounds = matches!(self.request.nodes[node].op, Op::Map(MapOp::Unary(Unary::AsHalf(_))));
         rounds
@@ -146,7 +146,7 @@ impl Fusion<'_> {
         without as f64 + code * readers.len() as f64 > with as f64 + code
     }
 
-    /// Whether a reader can compute what it reads.
+    /// Whether the reader can compute the result itself.
     fn absorbs(&self, u: &Use) -> bool {
         match &self.request.nodes[u.node].op {
             Op::Map(_) | Op::Reduce(..) => true,
@@ -155,8 +155,7 @@ impl Fusion<'_> {
         }
     }
 
-    /// The tensors that each launch behind the uses reads. A kernel with an element-wise output reads the inputs of that
-    /// once more.
+    /// For each launch at the uses, the tensors it reads. A kernel with an element-wise output reads that output's inputs once more.
     fn readers(&self, uses: &[Use]) -> Vec<Vec<Source>> {
         let mut readers = vec![];
         for u in uses {
@@ -195,7 +194,7 @@ fn insert(set: &mut Vec<Source>, source: Source) {
     }
 }
 
-/// What a chain of views looks at, for every node that is one.
+/// For every view, the source at the base of its chain of views.
 fn bases(request: &Request, wiring: &Wiring) -> Vec<Option<Source>> {
     let mut bases = vec![None; request.nodes.len()];
     for i in (0..request.nodes.len()).filter(|&i| request.nodes[i].is_view()) {
@@ -211,7 +210,7 @@ fn base(bases: &[Option<Source>], source: Source) -> Source {
     }
 }
 
-/// Where every output of every node is read.
+/// For every output of every node, where it is read.
 fn uses(request: &Request, wiring: &Wiring, bases: &[Option<Source>]) -> Vec<Vec<Vec<Use>>> {
     let mut uses: Vec<Vec<Vec<Use>>> = request.nodes.iter().map(|n| vec![vec![]; n.outputs.len()]).collect();
     for (i, node) in request.nodes.iter().enumerate().filter(|(i, n)| wiring.live[*i] && !n.is_view()) {

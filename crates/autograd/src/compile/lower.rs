@@ -37,10 +37,10 @@ pub struct Lower<'a> {
     /// Outputs that are produced as parts of concatenated tensors.
     parts: HashMap<(usize, usize), Part>,
     donated: VecDeque<bool>,
-    /// How often each output will still be read. What is computed is forgotten after that: the code of a long chain would
-    /// take much memory.
+    /// How often each output will still be read. An expression is dropped after its last read: the code of a long chain would take much
+    /// memory.
     reads: Vec<Vec<usize>>,
-    /// Results of nodes that got no memory, views left out.
+    /// Number of results that got no memory, not counting views.
     pub(super) inlined: usize,
     /// The node being lowered.
     node: usize,
@@ -88,7 +88,7 @@ impl<'a> Lower<'a> {
         self.values[node].iter().map(place).collect()
     }
 
-    /// Drops what only the node just lowered was waiting for.
+    /// Drops expressions that have no other reader after the node just lowered.
     fn forget(&mut self) {
         for source in &self.wiring.inputs[self.node] {
             let Source::Node(n, o) = *source else { continue };
@@ -126,7 +126,7 @@ impl<'a> Lower<'a> {
         }
     }
 
-    /// Keeps the code of a map for the launches that read it, or launches it.
+    /// Keeps the code of an element-wise node for the launches that read it, or launches it.
     fn lower_map(&mut self, op: MapOp) {
         let sources = self.wiring.inputs[self.node].clone();
         let shape = self.request.nodes[self.node].outputs[0].shape.clone();
@@ -136,7 +136,7 @@ impl<'a> Lower<'a> {
             if self.fits(&expr) {
                 break expr;
             }
-            // Too large: the longest operand gets a launch of its own.
+            // Too large: the longest operand is computed by a launch of its own.
             let longest = (0..operands.len()).max_by_key(|&i| (operands[i].len(), operands[i].slots().len()));
             self.source_memory(sources[longest.expect("a map has operands")]);
         };
@@ -149,7 +149,7 @@ impl<'a> Lower<'a> {
     }
 }
 
-/// How often every output is read.
+/// For every output, how often it is read.
 fn reads(request: &Request, wiring: &Wiring) -> Vec<Vec<usize>> {
     let mut reads: Vec<Vec<usize>> = request.nodes.iter().map(|n| vec![0; n.outputs.len()]).collect();
     for (sources, _) in wiring.inputs.iter().zip(&wiring.live).filter(|(_, live)| **live) {

@@ -1,4 +1,4 @@
-//! Memory planning: temporaries whose lives do not overlap share a buffer.
+//! Memory planning: temporaries whose lifetimes do not overlap share a buffer.
 
 use gpu_core::Role;
 
@@ -7,18 +7,18 @@ use gpu_core::Role;
 pub(crate) struct Temp {
     pub bytes: usize,
     pub role: Role,
-    /// First and last launch that touch it.
+    /// First and last launch that use it.
     pub first: usize,
     pub last: usize,
 }
 
-/// Gives every temporary a buffer: the number of each, and the buffers' sizes.
+/// Assigns a buffer to every temporary: the buffer's number for each, and the sizes of the buffers.
 pub(crate) fn plan(temps: &[Temp]) -> (Vec<usize>, Vec<(usize, Role)>) {
     let mut order: Vec<usize> = (0..temps.len()).collect();
     order.sort_by_key(|&t| temps[t].first);
     let mut placed = vec![0; temps.len()];
     let mut buffers: Vec<(usize, Role)> = vec![];
-    // The launch after which each buffer is free.
+    // For each buffer, the launch after which it is free.
     let mut busy_until: Vec<usize> = vec![];
     for t in order {
         let temp = temps[t];

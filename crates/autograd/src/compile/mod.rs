@@ -1,5 +1,5 @@
-//! From a recorded graph to a plan: merge what is equal, decide what is fused and what is concatenated in place, lower nodes to launches,
-//! schedule them, plan memory, cache by structure.
+//! From a recorded graph to a plan: merge equal nodes, decide on fusion and concatenation in place, lower nodes to launches, schedule
+//! them, plan memory, and cache the plan by structure.
 
 mod channel_parts;
 mod concat_in_place;

@@ -1,4 +1,4 @@
-//! On a GPU the last stages of gradients that are computed in parts, of weights and scales, become one launch for many of them.
+//! On a GPU, one launch does the last stages of many gradients of weights and scales that are computed as partial sums.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use super::fuse;
 use super::place::{ALIGN, SlotKind, VirtualSlot};
 use super::schedule::{Step, Touched, overlap};
 
-/// Bytes of partial results that wait for a common launch.
+/// Maximum bytes of partial results that wait for a joint launch.
 const WAITING: usize = 32 << 20;
 
-/// A launch whose sums can wait.
+/// A launch whose final sums can be delayed.
 struct Member {
     at: usize,
     kernel: Unsummed,
@@ -41,7 +41,7 @@ pub(super) fn join_sums(steps: Vec<Step>, slots: &mut Vec<VirtualSlot>, target: 
     steps.into_iter().flatten().collect()
 }
 
-/// Launches whose outputs nothing needs before the last one of the group has run.
+/// Groups of launches whose outputs are not needed before the group's last launch has run.
 fn groups(steps: &[Step]) -> Vec<Vec<Member>> {
     let (mut closed, mut open): (Vec<Vec<Member>>, Vec<Member>) = (vec![], vec![]);
     for (at, step) in steps.iter().enumerate() {
@@ -79,7 +79,7 @@ fn member(at: usize, step: &Step) -> Option<Member> {
     (one_slot && aligned(kernel.bytes()) <= WAITING).then_some(Member { at, kernel, reads, outputs })
 }
 
-/// What the joined launch adds up.
+/// The sums of the joint launch.
 #[derive(Default)]
 struct Sums {
     /// Bytes of the partial results.
@@ -88,7 +88,7 @@ struct Sums {
 }
 
 impl Sums {
-    /// The member's launch, with its partial results behind those of the others in `slot`.
+    /// The member's launch, which writes its partial results to `slot`, after those of the members before it.
     fn take(&mut self, member: Member, slot: usize) -> Launch {
         let parts = Arg { slot, offset: self.bytes, bytes: member.kernel.bytes() };
         let first = self.bytes / DType::BYTES;

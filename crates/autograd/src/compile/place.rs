@@ -1,11 +1,11 @@
-//! Where values lie while a plan runs.
+//! Where values are in memory while a plan runs.
 
 use gpu_core::kernels::Stored;
 use gpu_core::{Arg, DType, Half, Layout, Role, limits};
 
 use super::expr::Expr;
 
-/// Elements between two positions at which a buffer can be bound.
+/// Elements between two offsets at which a buffer can be bound.
 pub(crate) const ALIGN: usize = limits::BINDING_ALIGN / DType::BYTES;
 
 /// A part of a slot.
@@ -13,19 +13,19 @@ pub(crate) const ALIGN: usize = limits::BINDING_ALIGN / DType::BYTES;
 pub(crate) struct Place {
     pub slot: usize,
     pub layout: Layout,
-    /// The halves that f32 values are packed as; then everything in the slot is.
+    /// The half type that f32 values are packed as; it is the same in the whole slot.
     pub half: Option<Half>,
 }
 
-/// The values of a tensor while a plan is made.
+/// A tensor's values while a plan is made.
 #[derive(Clone, Debug)]
 pub(super) enum Value {
     Memory(Place),
-    /// Computed inside of every launch that reads it.
+    /// Computed inside of every launch that reads the tensor.
     Computed(Expr),
 }
 
-/// What a slot is before memory is planned.
+/// The kind of a slot before memory is planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SlotKind {
     /// A buffer with leaves of the wiring.
@@ -49,18 +49,18 @@ fn width(half: Option<Half>) -> usize {
     if half.is_some() { Half::BYTES } else { DType::BYTES }
 }
 
-/// Bytes of whole words that so many elements take.
+/// Bytes that `numel` elements take, in whole words.
 pub(super) fn bytes(numel: usize, half: Option<Half>) -> usize {
     (numel * width(half)).next_multiple_of(DType::BYTES)
 }
 
 impl Place {
-    /// Values in memory as they are.
+    /// Unpacked values.
     pub fn new(slot: usize, layout: Layout) -> Place {
         Place { slot, layout, half: None }
     }
 
-    /// The dimensions in the order in which the elements lie, those with the largest steps first.
+    /// The dimensions in memory order: those with the largest strides first.
     pub fn memory_order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.layout.rank()).collect();
         order.sort_by_key(|&d| -self.layout.strides()[d].abs());
@@ -81,7 +81,7 @@ impl Place {
         (low as usize, high as usize + 1)
     }
 
-    /// The smallest bindable range that covers the place, and how it lies inside of that.
+    /// The smallest bindable range that covers the place, and the place's layout there.
     pub fn bind(&self) -> (Arg, Stored) {
         let (arg, mut stored) = bind_together(&[self]);
         (arg, stored.remove(0))
@@ -99,7 +99,7 @@ impl Place {
     }
 }
 
-/// The smallest bindable range that covers places of one slot, and how they lie inside of it.
+/// The smallest bindable range that covers places of one slot, and their layouts there.
 pub(super) fn bind_together(places: &[&Place]) -> (Arg, Vec<Stored>) {
     let (slot, half) = (places[0].slot, places[0].half);
     let align = limits::BINDING_ALIGN / width(half);

@@ -34,7 +34,7 @@ struct Plan {
 enum External {
     /// A buffer with leaves.
     Leaf(usize),
-    /// Step-varying numbers, one aligned row a leaf.
+    /// The step-varying numbers: an aligned row for each leaf.
     Scalars,
     Output {
         bytes: usize,
@@ -54,17 +54,17 @@ struct Cache {
 struct Cached {
     plan: Arc<Plan>,
     bytes: usize,
-    /// When it was used last.
+    /// The clock at its last use.
     used: u64,
 }
 
-/// Plans kept, and their host memory; the one not used for longest goes first.
+/// Maximum number of plans kept, and of their bytes of host memory; the least recently used plan is evicted first.
 const MAX_PLANS: usize = 256;
 const MAX_BYTES: usize = 128 << 20;
 
 static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
 
-/// Evaluates: the values of the kept nodes, in order.
+/// Runs an evaluation; returns the buffers of the kept nodes, in order.
 ///
 /// # Errors
 /// Whatever goes wrong on the device.
@@ -86,10 +86,10 @@ pub(crate) fn run(
     plan.run(evaluation).map_err(|error| plan.failure(error))
 }
 
-/// Why there are no values.
+/// A failed evaluation.
 pub(crate) struct Failure {
     pub error: Error,
-    /// Whether memory that was to be overwritten in place may be half written.
+    /// Whether memory that was to be overwritten in place may be partly written.
     pub overwrote: bool,
 }
 
@@ -99,7 +99,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// The plans kept for `device`, in the order of their last use, for looking at their launches, shaders, memory and cost.
+/// The cached plans of `device`, least recently used first, with their launches, shaders, memory and cost.
 pub fn plans(device: &Device) -> Vec<PlanView> {
     let cache = CACHE.lock().unwrap_or_else(|e| e.into_inner());
     let mut found: Vec<&Cached> =
@@ -136,7 +136,7 @@ impl Cache {
 
 impl Plan {
     /// # Errors
-    /// What [`CommandGraph::prepare`] refuses: nothing has been allocated or run by then.
+    /// Errors of [`CommandGraph::prepare`], before anything is allocated or run.
     fn compile(device: &Device, evaluation: &Evaluation) -> Result<Plan> {
         let (request, wiring, results) = evaluation.expand();
         let wiring = simplify(&request, &wiring);
@@ -145,7 +145,7 @@ impl Plan {
         fuse_moments(&mut steps, device.target());
         fuse_row_sums(&mut steps, &mut lowered.slots, device.target());
         let lowered_steps = steps.len();
-        // Reductions of channels may be split, and then have epilogues of their own.
+        // Reductions of channels may be split first, and get epilogues after that.
         let whole = |kernel: &dyn Kernel| !splits(kernel);
         let mut steps = fuse_epilogues(steps, &lowered.slots, device.target(), whole);
         split_reductions(&mut steps, &mut lowered.slots, device.target());
@@ -194,7 +194,7 @@ impl Plan {
         Ok(Plan { view, device: device.clone(), external, results })
     }
 
-    /// A kernel that panics does so before or after a launch that writes in place; other errors come before all launches.
+    /// A kernel's panic may come after a launch that writes in place; all other errors come before the first launch.
     fn failure(&self, error: Error) -> Failure {
         let writes_leaf = |launch: &Launch| {
             let access = launch.kernel().access();
@@ -245,7 +245,7 @@ fn lives(lowered: &Lower, launches: &[Launch]) -> Vec<(usize, usize)> {
     life
 }
 
-/// Bytes of temporaries in use at every launch.
+/// Bytes of live temporaries at every launch.
 fn live_bytes(lowered: &Lower, launches: &[Launch]) -> Vec<usize> {
     let mut bytes = vec![0; launches.len()];
     for (slot, (first, last)) in lowered.slots.iter().zip(lives(lowered, launches)) {
@@ -256,7 +256,7 @@ fn live_bytes(lowered: &Lower, launches: &[Launch]) -> Vec<usize> {
     bytes
 }
 
-/// Graph slots for the virtual ones, the launches over them, and the graph slot of each virtual one.
+/// The graph's slots, the launches over them, and the graph slot of each virtual slot.
 fn assign_memory(lowered: &Lower, launches: Vec<Launch>) -> (Vec<Slot>, Vec<Launch>, Vec<usize>) {
     let life = lives(lowered, &launches);
     let is_temp = |v: usize| lowered.slots[v].kind == SlotKind::Temp;
@@ -290,7 +290,7 @@ mod tests {
 
     use crate::{Tensor, plans};
 
-    /// The least recently used plan goes, one that is used again stays, and a plan that is gone is made anew.
+    /// The least recently used plan is evicted, a plan that is used again stays, and an evicted plan is made again.
     #[test]
     fn old_plans_are_evicted() {
         let device = testing::cpu(1);

@@ -15,13 +15,13 @@ use crate::snapshot::Snapshot;
 /// One evaluation: a snapshot, the memory of its leaves, and what is kept.
 pub(crate) struct Evaluation<'a> {
     pub snapshot: &'a Snapshot,
-    /// Where each leaf lies: a number in `buffers`, and its first element there; `None` for numbers.
+    /// Where each leaf lies: the index of its buffer and its first element there; `None` for numbers.
     pub places: Vec<Option<(usize, usize)>>,
-    /// The memory behind the leaves, each once.
+    /// The buffers of the leaves, without duplicates.
     pub buffers: Vec<Buffer>,
     /// Live-out nodes, whose values are kept.
     pub wanted: Vec<bool>,
-    /// Kept outputs that are no activations: node and output, and what they are.
+    /// The roles of kept outputs that are not activations, by node and output.
     pub roles: Vec<((usize, usize), Role)>,
     /// For every in-place pair of every node, in order: whether the input's memory may be overwritten.
     pub donated: Vec<bool>,
@@ -29,7 +29,7 @@ pub(crate) struct Evaluation<'a> {
 
 /// Nodes to compile.
 pub(crate) struct Request {
-    /// In an order in which inputs come first.
+    /// Producers before consumers.
     pub nodes: Vec<Arc<Node>>,
     /// For every in-place pair of every node, in order: whether the input's memory may be overwritten.
     pub donated: Vec<bool>,
@@ -38,13 +38,13 @@ pub(crate) struct Request {
 /// Where an input of a node comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Source {
-    /// Evaluated before: a number in [`Wiring::leaves`].
+    /// A tensor evaluated before: its index in [`Wiring::leaves`].
     Leaf(usize),
     /// An output of a node of the request.
     Node(usize, usize),
 }
 
-/// The request's structure with numbers in place of references.
+/// The request's structure, with indices in place of references.
 pub(crate) struct Wiring {
     /// Inputs of every node.
     pub inputs: Vec<Vec<Source>>,
@@ -54,15 +54,15 @@ pub(crate) struct Wiring {
     pub places: Vec<Option<(usize, usize)>>,
     /// Live-out nodes.
     pub wanted: Vec<bool>,
-    /// Whether a wanted node depends on it.
+    /// Whether a wanted node depends on the node.
     pub live: Vec<bool>,
 }
 
-/// The nodes and outputs that the outputs of each kept node of an evaluation are.
+/// For each kept node of an evaluation, the node and output of the request for each of its outputs.
 pub(crate) type Results = Vec<Vec<(usize, usize)>>;
 
 impl<'a> Evaluation<'a> {
-    /// Of a snapshot whose leaves are `stored`.
+    /// The evaluation of a snapshot whose leaves have the memory `stored`.
     pub fn new(
         snapshot: &'a Snapshot,
         stored: Vec<Option<Stored>>,
@@ -108,7 +108,7 @@ impl<'a> Evaluation<'a> {
         bytes.0
     }
 
-    /// What is compiled: the nodes, with what captured passes have recorded in the place of their calls.
+    /// The nodes to compile, with the calls of captured passes replaced by their recorded nodes.
     pub fn expand(&self) -> (Request, Wiring, Results) {
         let mut flat = Flat::default();
         let mut donated = self.donated.iter().copied();
@@ -133,13 +133,13 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-/// Nodes without calls, as they are collected.
+/// Collects nodes, with calls expanded.
 #[derive(Default)]
 struct Flat {
     nodes: Vec<Arc<Node>>,
     inputs: Vec<Vec<Source>>,
     donated: Vec<bool>,
-    /// What the outputs of every node of the snapshot are here.
+    /// For every node of the snapshot, the sources of its outputs in this list.
     seen: Vec<Vec<Source>>,
 }
 
@@ -166,7 +166,7 @@ impl Flat {
         (0..node.outputs.len()).map(|output| Source::Node(n, output)).collect()
     }
 
-    /// Appends what a captured pass has recorded; its results.
+    /// Appends the nodes of a captured pass; returns the sources of its results.
     fn splice(&mut self, recording: &Recording, inputs: &[Source]) -> Vec<Source> {
         let first = self.nodes.len();
         let moved = |source: &Source| match *source {
@@ -189,7 +189,7 @@ impl Flat {
         }
     }
 
-    /// The node and output whose memory a kept tensor is: that of a view lies where its values do.
+    /// The node and output whose memory holds a kept tensor; for a view, that of its base.
     fn memory(&self, source: Source) -> (usize, usize) {
         match source {
             Source::Node(n, _) if self.nodes[n].is_view() => self.memory(self.inputs[n][0]),
@@ -200,7 +200,7 @@ impl Flat {
 }
 
 impl Wiring {
-    /// Shape and type of what a node reads.
+    /// Shape and type of a source.
     pub fn meta<'a>(&'a self, request: &'a Request, source: Source) -> &'a Meta {
         match source {
             Source::Leaf(leaf) => self.leaves[leaf].meta(),
@@ -208,7 +208,7 @@ impl Wiring {
         }
     }
 
-    /// Bytes that leaves take of each of their buffers, counted from its start.
+    /// For each buffer, the bytes from its start to the end of the last leaf.
     pub fn buffer_bytes(&self) -> Vec<usize> {
         let buffers = self.places.iter().flatten().map(|(slot, _)| slot + 1).max().unwrap_or(0);
         let mut bytes = vec![0; buffers];
@@ -221,7 +221,7 @@ impl Wiring {
     }
 }
 
-/// A "hasher" that keeps every byte, so that keys compare exactly.
+/// A "hasher" that keeps every byte, so that keys are compared exactly.
 pub(crate) struct Bytes(Vec<u8>);
 
 impl Bytes {

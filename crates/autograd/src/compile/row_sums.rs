@@ -1,5 +1,5 @@
-//! On a GPU a product takes the sums of the rows of its first factor along: the gradient of a bias costs no launch beside that of its
-//! weight.
+//! On a GPU, a product also sums the rows of its first factor: the gradient of a bias then needs no launch of its own next to the
+//! gradient of its weight.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::fuse;
 use super::place::{SlotKind, VirtualSlot};
 use super::schedule::{Step, Touched};
 
-/// Removes the sums that products can take over.
+/// Removes sums that products can compute.
 pub(super) fn fuse_row_sums(steps: &mut Vec<Step>, slots: &mut Vec<VirtualSlot>, target: Target) {
     if target == Target::Cpu || !fuse::enabled() {
         return;
@@ -28,7 +28,7 @@ pub(super) fn fuse_row_sums(steps: &mut Vec<Step>, slots: &mut Vec<VirtualSlot>,
     }
 }
 
-/// Where step `at` sums what the first factor of a product is, too: the step of that, and a launch that does both.
+/// If step `at` sums the first factor of a product: the index of the product's step, and a launch that computes both.
 fn taken_over(steps: &[Step], at: usize, slots: &mut Vec<VirtualSlot>) -> Option<(usize, Launch)> {
     let Step::Kernel(reduction) = &steps[at] else { return None };
     let sums: &Reduce = (&**reduction.kernel() as &dyn Any).downcast_ref()?;
@@ -40,7 +40,7 @@ fn taken_over(steps: &[Step], at: usize, slots: &mut Vec<VirtualSlot>) -> Option
         if same_start { product.with_row_sums(sums) } else { None }
     };
     let (product, kernel) = steps.iter().enumerate().find_map(|(i, step)| Some((i, both(step)?)))?;
-    // The sums move to the product.
+    // The sum moves to the product.
     let moved = Touched::by(&steps[at]);
     let between = if product < at { product + 1..at } else { at + 1..product };
     if steps[between].iter().any(|step| Touched::by(step).meets(&moved)) {

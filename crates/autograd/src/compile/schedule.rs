@@ -18,19 +18,19 @@ pub(super) enum Step {
 #[derive(Clone, Debug)]
 pub(super) struct MapStep {
     expr: Expr,
-    /// One a result.
+    /// One place per result.
     to: Vec<Place>,
 }
 
-/// Results of fewer elements are fused only to save launches.
+/// Results of fewer elements are fused anyway, to save launches.
 const SMALL: usize = 16 * 1024;
-/// How far a step may be moved ahead.
+/// Maximum distance that a step is moved ahead.
 const FAR: usize = 64;
-/// The same for larger results, which take memory for longer when they are computed earlier.
+/// The same for larger results: computed earlier, they are live for longer.
 const NEAR: usize = 8;
-/// How far a small step may be moved behind.
+/// Maximum distance that a small step is moved back.
 const SINK: usize = 1024;
-/// Instructions of one element-wise launch. Without a limit a long chain would cost the square of its length to compile.
+/// Maximum number of instructions of one element-wise launch. Without a limit, compile time is quadratic in the length of a chain.
 pub(super) const MAX_CODE: usize = 128;
 
 impl MapStep {
@@ -38,7 +38,7 @@ impl MapStep {
         MapStep { expr, to: vec![to] }
     }
 
-    /// Buffers that are bound: one for every slot that is read, and the results.
+    /// Number of buffers to bind: one for every slot that is read, and the results.
     fn buffers(&self) -> usize {
         self.expr.slots().len() + self.to.len()
     }
@@ -128,11 +128,11 @@ impl Touched {
     }
 }
 
-/// Moves small element-wise steps behind everything that does not depend on them, so that those of many layers become neighbours:
+/// Moves small element-wise steps back past everything that does not depend on them, so that those of many layers become neighbours:
 /// updates of running statistics and gradients of scales.
 fn sink(steps: Vec<Step>) -> Vec<Step> {
     let mut later: Vec<(Step, Touched)> = vec![];
-    // From the last step on; `later` holds what follows, in reverse.
+    // From the last step to the first; `later` holds the steps after it, in reverse.
     for step in steps.into_iter().rev() {
         let touched = Touched::by(&step);
         let small = matches!(&step, Step::Map(map) if map.expr.numel() <= SMALL);
@@ -143,8 +143,8 @@ fn sink(steps: Vec<Step>) -> Vec<Step> {
     later.into_iter().rev().map(|(step, _)| step).collect()
 }
 
-/// The launches in order. Element-wise steps of one shape that do not depend on each other are fused: small ones to save launches,
-/// large ones where they read the same tensor.
+/// The launches in order. Independent element-wise steps of one shape are fused: small ones to save launches, large ones if they read
+/// the same tensor.
 pub(super) fn schedule(steps: Vec<Step>, target: Target) -> Vec<Launch> {
     let mut done: Vec<(Step, Touched)> = vec![];
     for step in sink(steps) {
@@ -166,7 +166,7 @@ pub(super) fn schedule(steps: Vec<Step>, target: Target) -> Vec<Launch> {
     done.into_iter().map(launch).collect()
 }
 
-/// The nearest earlier step that `map` can be fused with, and the fused one.
+/// The nearest earlier step that `map` can be fused with, and the fused step.
 fn partner(
     done: &[(Step, Touched)],
     map: &MapStep,
@@ -189,7 +189,7 @@ fn partner(
 }
 
 impl MapStep {
-    /// Both steps as one, if that pays and fits.
+    /// Both steps as one, if that pays and the result fits into one launch.
     fn fused_with(&self, other: &MapStep, target: Target) -> Option<MapStep> {
         if self.expr.shape() != other.expr.shape() {
             return None;

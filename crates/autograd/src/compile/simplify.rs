@@ -1,12 +1,12 @@
-//! Common subexpressions and dead code, by the graph's structure.
+//! Common subexpression elimination and dead code elimination on the graph's structure.
 
 use super::request::{Bytes, Request, Source, Wiring};
 use foldhash::HashMap;
 
 use crate::op::Op;
 
-/// The wiring with equal nodes merged: users of a node that repeats an earlier one read that instead. Nodes without
-/// a consumer on the way to a wanted one are dead.
+/// The wiring with equal nodes merged: consumers of a node that repeats an earlier one read the earlier one. Nodes that no wanted node
+/// depends on are dead.
 pub(super) fn simplify(request: &Request, wiring: &Wiring) -> Wiring {
     let mut inputs = wiring.inputs.clone();
     let mut first: HashMap<Vec<u8>, usize> = HashMap::default();
@@ -17,7 +17,7 @@ pub(super) fn simplify(request: &Request, wiring: &Wiring) -> Wiring {
                 *n = same[*n];
             }
         }
-        // A kept result needs memory of its own, and so does one that is overwritten.
+        // A kept result needs memory of its own, and so does a result that overwrites an input.
         let overwrites = matches!(&node.op, Op::Kernel(op) if !op.in_place().is_empty());
         if overwrites {
             continue;

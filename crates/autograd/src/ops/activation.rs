@@ -5,13 +5,13 @@ use gpu_core::kernels::Unary;
 use crate::Tensor;
 use crate::ops::Operand;
 
-/// The fixed point of Klambauer et al. 2017: with these, activations keep mean 0 and variance 1 from layer to layer.
+/// The fixed point of Klambauer et al. 2017: with these constants, activations keep mean 0 and variance 1 from layer to layer.
 const SELU_ALPHA: f32 = 1.673_263_2;
 const SELU_SCALE: f32 = 1.050_701;
 
 impl Tensor {
-    /// Limits elements to `low..=high`, numbers or tensors that broadcast; where `low > high`, the result is `high`. The
-    /// gradient passes where the input lies inside or on a bound, and goes to the bound elsewhere.
+    /// Limits elements to `low..=high`, numbers or tensors that broadcast. Where `low > high`, the result is `high`. The gradient goes
+    /// to the input where it lies inside or on a bound, and to the bound elsewhere.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -24,14 +24,14 @@ impl Tensor {
         self.clamp_min(low).clamp_max(high)
     }
 
-    /// Raises elements below `low` to it; NaN stays NaN. The gradient passes where `x >= low`.
+    /// Raises elements below `low` to `low`; NaN stays NaN. The gradient passes where `x >= low`.
     #[track_caller]
     pub fn clamp_min(&self, low: impl Operand) -> Tensor {
         let low = low.beside(self);
         low.where_(&self.lt(&low), self)
     }
 
-    /// Lowers elements above `high` to it; NaN stays NaN. The gradient passes where `x <= high`.
+    /// Lowers elements above `high` to `high`; NaN stays NaN. The gradient passes where `x <= high`.
     #[track_caller]
     pub fn clamp_max(&self, high: impl Operand) -> Tensor {
         let high = high.beside(self);
@@ -44,7 +44,7 @@ impl Tensor {
         self.number(value).where_(&self.le(threshold), self)
     }
 
-    /// 0 below 0, 1 above, `value` at 0 (the step function); the gradient is 0 but for that of `value`.
+    /// The step function: 0 below 0, 1 above, `value` at 0. Only `value` has a gradient other than 0.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -114,7 +114,7 @@ impl Tensor {
     /// `x` where positive, `alpha * (exp(rate x) - 1)` elsewhere.
     #[track_caller]
     fn exponential_below(&self, alpha: f32, rate: f32) -> Tensor {
-        // The exponential sees no positive number, so that its gradient there is 0 and not 0 * inf.
+        // The exponential gets no positive numbers, so that its gradient there is 0 and not 0 * inf.
         let negative = self.where_(&self.le(0.0), &self.number(0.0));
         self.where_(&self.gt(0.0), &((negative * rate).expm1() * alpha))
     }

@@ -11,7 +11,7 @@ fn windows(n: usize, m: usize) -> Vec<(usize, usize)> {
 }
 
 impl Tensor {
-    /// The means of `output` windows over `L`: `[N, C, output]` of `[N, C, L]` or `[C, L]`.
+    /// The means of `output` windows over `L`: `[N, C, output]` from `[N, C, L]`, or `[C, output]` from `[C, L]`.
     ///
     /// # Panics
     /// When the input has other dimensions, or a size is 0.
@@ -29,8 +29,8 @@ impl Tensor {
         self.adaptive_mean(self.rank() - 1, output)
     }
 
-    /// The means of `output` windows over height and width: `[N, C, output]` of `[N, C, H, W]` or `[C, H, W]`. With
-    /// `[1, 1]` that is global average pooling.
+    /// The means of windows over height and width: `[N, C, output[0], output[1]]` from `[N, C, H, W]`, or without `N` from `[C, H, W]`.
+    /// `[1, 1]` is global average pooling.
     ///
     /// # Panics
     /// When the input has other dimensions, or a size is 0.
@@ -49,8 +49,8 @@ impl Tensor {
         self.adaptive_mean(rank - 2, output[0]).adaptive_mean(rank - 1, output[1])
     }
 
-    /// The largest elements of `output` windows over `L`, and their positions (i32): `[N, C, output]` of `[N, C, L]` or
-    /// `[C, L]`.
+    /// The largest elements of `output` windows over `L`, and their positions (i32): each `[N, C, output]` from `[N, C, L]`, or
+    /// `[C, output]` from `[C, L]`.
     ///
     /// # Panics
     /// When the input has other dimensions, or a size is 0.
@@ -71,8 +71,8 @@ impl Tensor {
         (y.squeeze(&[-2]), index.squeeze(&[-2]))
     }
 
-    /// The largest elements of `output` windows over height and width, and their positions (i32) in the plane `H * W`:
-    /// `[N, C, output]` of `[N, C, H, W]` or `[C, H, W]`.
+    /// The largest elements of windows over height and width, and their positions (i32) in the plane `H * W`: each
+    /// `[N, C, output[0], output[1]]` from `[N, C, H, W]`, or without `N` from `[C, H, W]`.
     ///
     /// # Panics
     /// When the input has other dimensions, or a size is 0.
@@ -92,7 +92,7 @@ impl Tensor {
         let (dim, width) = (self.rank() - 2, self.size(-1));
         position("adaptive_max_pool2d", self.size(-2) * width);
         let [rows, columns] = [0, 1].map(|d| Side::new(self.shape()[dim + d], output[d]));
-        // Windows of one size, side by side: short ones end with their last element again, which is never the first maximum.
+        // Windows of one size, side by side: short ones repeat their last element, and the repetition is never the first maximum.
         let apart = self.picked(dim + 1, &columns.places).picked(dim, &rows.places);
         let kernel = [rows.kernel, columns.kernel];
         let (y, at) = apart.max_pool2d(Pool { kernel, stride: kernel, ..Pool::new(1) });
@@ -130,10 +130,10 @@ impl Tensor {
     }
 }
 
-/// The windows along one side of a plane, spread out so that they all have the size of the largest.
+/// The windows along one side of a plane, all extended to the size of the largest.
 struct Side {
     kernel: usize,
-    /// Where each element of a window after the other comes from.
+    /// Source positions of the windows' elements, one window after the other.
     places: Vec<usize>,
 }
 

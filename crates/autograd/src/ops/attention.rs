@@ -9,8 +9,8 @@ use crate::op::{KernelOp, Meta};
 use crate::ops::map::broadcast;
 use crate::{Tensor, cat, stack};
 
-/// From queries, keys, values and perhaps a mask with equal leading dimensions to the output, in the order of
-/// [`stored`], and the logarithms of the rows' sums of exponentials.
+/// The attention op. Inputs: queries, keys, values and an optional mask, with equal leading dimensions. Outputs: the result, in the
+/// order of [`stored`], and the logarithms of the rows' sums of exponentials.
 #[derive(Clone, Copy, Debug, Hash)]
 struct Attention {
     causal: bool,
@@ -18,14 +18,14 @@ struct Attention {
 }
 
 impl Tensor {
-    /// `softmax(scale self k^T + mask) v` without keeping the matrix of scores (Dao 2023), as
+    /// `softmax(scale self k^T + mask) v` without storing the matrix of scores (Dao 2023), as
     /// `torch.nn.functional.scaled_dot_product_attention`.
     ///
     /// `self`, the queries, is `[.., T, E]`, `k` `[.., S, E]` and `v` `[.., S, V]`; the result is `[.., T, V]`. Leading dimensions
-    /// broadcast, and the last of them (heads) of `k` and `v` may be a divisor of that of `self`: neighbouring queries' heads
-    /// then share keys and values (grouped queries, Ainslie et al. 2023). `mask`, broadcastable to `[.., T, S]`, is either bool,
-    /// and true where a query sees a key, or added to the scores. With `causal`, query `t` sees keys `0..=t`. `scale` is
-    /// `1 / sqrt(E)` by default. A query that sees nothing gives 0.
+    /// broadcast. In addition, the number of heads (the last leading dimension) of `k` and `v` may be a divisor of that of `self`: then
+    /// neighbouring query heads share keys and values (grouped queries, Ainslie et al. 2023). `mask`, broadcastable to `[.., T, S]`, is
+    /// either bool, true where a query attends to a key, or added to the scores. With `causal`, query `t` attends to keys `0..=t`.
+    /// `scale` is `1 / sqrt(E)` by default. A query without any key gives 0.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -76,9 +76,8 @@ impl Tensor {
         self.fused_attention(k, v, mask, causal, scale)
     }
 
-    /// The probabilities `[.., T, S]` with which
-    /// [`scaled_dot_product_attention`](Tensor::scaled_dot_product_attention) weighs values, for queries `[.., T, E]`, keys
-    /// `[.., S, E]` and a mask as there; heads are not shared.
+    /// The weights `[.., T, S]` of the values in [`scaled_dot_product_attention`](Tensor::scaled_dot_product_attention), for queries
+    /// `[.., T, E]`, keys `[.., S, E]` and a mask as described there; heads are not shared.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -144,8 +143,8 @@ fn check_mask(op: &str, q: &Tensor, k: &Tensor, mask: Option<&Tensor>) {
     assert!(fits, "{op}: mask {m:?} for q {:?} and k {:?}, scores {scores:?}", q.shape(), k.shape());
 }
 
-/// The order in memory of what is computed for `[.., heads, T, E]`: `[.., T, heads, E]`, in which the heads of a position are
-/// neighbours, as projections before and after attention have them.
+/// The order in memory of results `[.., heads, T, E]`: `[.., T, heads, E]`. The heads of a position are neighbours, as in the
+/// projections before and after attention.
 fn stored(shape: &[usize]) -> Vec<usize> {
     let mut shape = shape.to_vec();
     let n = shape.len();
@@ -155,7 +154,7 @@ fn stored(shape: &[usize]) -> Vec<usize> {
     shape
 }
 
-/// From [`stored`] order to the usual one, or back.
+/// Converts from [`stored`] order to the usual one, or back.
 fn turned(x: &Tensor) -> Tensor {
     if x.rank() >= 4 { x.transpose(-3, -2) } else { x.clone() }
 }
@@ -171,7 +170,7 @@ fn turned_layout(layout: &Layout) -> Layout {
 }
 
 impl Attention {
-    /// What the kernels read; the mask, if there is one, is input `mask`.
+    /// The kernels' inputs; the mask, if there is one, is input `mask`.
     fn inputs(self, cx: &mut Lower, mask: usize) -> (AttentionInputs, [Arg; 3], Option<Arg>) {
         let [(q_arg, q), (k_arg, k), (v_arg, v)] = [0, 1, 2].map(|i| cx.input(i));
         let dtype = (cx.inputs() > mask).then(|| cx.input_meta(mask).dtype);
@@ -182,7 +181,7 @@ impl Attention {
         (inputs, [q_arg, k_arg, v_arg], mask_arg)
     }
 
-    /// The probabilities of queries, keys and perhaps a mask.
+    /// The attention weights for queries, keys and an optional mask.
     #[track_caller]
     fn probabilities(self, q: &Tensor, k: &Tensor, mask: Option<&Tensor>) -> Tensor {
         let mut scores = q.matmul(&k.transpose(-1, -2)) * f32::from_bits(self.scale_bits);
@@ -202,12 +201,12 @@ impl Attention {
             seen = Some(seen.map_or(lower.clone(), |s: Tensor| s.logical_and(&lower)));
         }
         let Some(seen) = seen else { return scores.softmax(-1) };
-        // Rows in which nothing is seen must not become NaN.
+        // Rows without any key must not become NaN.
         let lowest = scores.number(-1e30);
         scores.where_(&seen, &lowest).softmax(-1) * seen.to(DType::F32)
     }
 
-    /// Probabilities, and gradients of the scores.
+    /// The attention weights, and the gradients of the scores.
     fn slopes(self, [q, k, v, dy]: [&Tensor; 4], mask: Option<&Tensor>) -> (Tensor, Tensor) {
         let p = self.probabilities(q, k, mask);
         let dp = dy.matmul(&v.transpose(-1, -2));
@@ -216,7 +215,7 @@ impl Attention {
     }
 }
 
-/// Zeros, where there is nothing to compute with.
+/// Fills the outputs with zeros if there are no elements to compute with; returns whether it did.
 fn zeros(cx: &mut Lower, outputs: usize) -> bool {
     let empty = (0..3).any(|i| cx.input_meta(i).numel() == 0);
     for o in (0..outputs).filter(|_| empty) {
@@ -267,13 +266,14 @@ impl KernelOp for Attention {
                 Some(turned(&gradients.narrow(joined.dim as isize, start, len).reshape(&stored(t.shape()))))
             })
             .collect();
-        // Of a mask it needs the matrix that the kernels avoid. It is computed only where somebody asks for it.
+        // The mask's gradient needs the matrix that the kernels avoid. It is computed only if it is used.
         found.extend(mask.map(|m| m.dtype().is_float().then(|| self.slopes([q, k, v, &turned(dy)], mask).1)));
         found
     }
 }
 
-/// From output and its gradient, in [`stored`] order, and logarithms of sums to what [`AttentionGrad`] needs of each row.
+/// The statistics of each row that [`AttentionGrad`] needs, from the output and its gradient, in [`stored`] order, and the logarithms
+/// of the sums.
 #[derive(Debug, Hash)]
 struct AttentionStats;
 
@@ -299,8 +299,8 @@ impl KernelOp for AttentionStats {
     }
 }
 
-/// How the gradients of queries, keys and values lie in one tensor: those of equal shapes side by side at every position, as one
-/// projection before attention has them, others one behind the other.
+/// How the gradients of queries, keys and values lie in one tensor: side by side at every position if the shapes are equal, as for one
+/// projection before attention, otherwise one after the other.
 struct Joined {
     shape: Vec<usize>,
     dim: usize,
@@ -309,20 +309,20 @@ struct Joined {
 }
 
 impl Joined {
-    /// Of inputs of these shapes `[.., T, E]`.
+    /// For inputs of these shapes `[.., T, E]`.
     fn of(shapes: [&[usize]; 3]) -> Joined {
         let [q, k, v] = shapes.map(|shape| shape.iter().product::<usize>());
         if shapes[0] != shapes[1] || shapes[1] != shapes[2] {
             return Joined { shape: vec![q + k + v], dim: 0, parts: [[0, q], [q, k], [q + k, v]] };
         }
         let mut shape = stored(shapes[0]);
-        // Before heads and features.
+        // Before the dimensions of heads and features.
         let dim = shape.len() - if shape.len() >= 4 { 2 } else { 1 };
         shape.insert(dim, 3);
         Joined { shape, dim, parts: [[0, 1], [1, 1], [2, 1]] }
     }
 
-    /// Their layouts, for inputs of these shapes.
+    /// The layouts of the three gradients, for inputs of these shapes.
     fn layouts(&self, shapes: [&[usize]; 3]) -> [Layout; 3] {
         let whole = Layout::contiguous(&self.shape);
         [0, 1, 2].map(|i| {
@@ -333,8 +333,8 @@ impl Joined {
     }
 }
 
-/// From queries, keys, values, the output's gradient (in [`stored`] order), statistics and perhaps the mask to the gradients
-/// of queries, keys and values, [`Joined`] in [`stored`] order.
+/// The gradients of queries, keys and values, [`Joined`] in [`stored`] order. Inputs: queries, keys, values, the output's gradient (in
+/// [`stored`] order), statistics and the optional mask.
 #[derive(Debug, Hash)]
 struct AttentionGrad(Attention);
 

@@ -12,19 +12,19 @@ use crate::op::{KernelOp, Meta};
 pub struct BatchNormOutput {
     /// The normalised input.
     pub y: Tensor,
-    /// Mean of every channel `[C]`, without gradient.
+    /// Mean of every channel `[C]`, detached.
     pub mean: Tensor,
-    /// Biased variance of every channel `[C]`, without gradient.
+    /// Biased variance of every channel `[C]`, detached.
     pub var: Tensor,
-    /// Elements of a channel.
+    /// Number of elements of a channel.
     count: usize,
 }
 
 impl BatchNormOutput {
-    /// What the variance is multiplied by to be unbiased.
+    /// The factor that makes the variance unbiased.
     ///
     /// # Panics
-    /// When the batch has no more than one value a channel, whose variance is not known.
+    /// When the batch has at most one value per channel, for which there is no unbiased variance.
     #[track_caller]
     pub fn correction(&self) -> f32 {
         let few = if self.count == 1 { "one value" } else { "no values" };
@@ -60,7 +60,7 @@ fn check(op: &str, x: &Tensor, weight: &Tensor, bias: &Tensor) -> usize {
     c
 }
 
-/// `[C]` beside `[N, C, ..]`.
+/// Reshapes `[C]` to broadcast with `[N, C, ..]`.
 fn per_channel(t: &Tensor, rank: usize) -> Tensor {
     let mut shape = vec![1; rank - 1];
     shape[0] = t.numel();
@@ -163,7 +163,7 @@ impl KernelOp for BatchNorm {
     }
 }
 
-/// From input, weight, mean, variance and the output's gradient to the gradients of input, weight and bias.
+/// The gradients of input, weight and bias, from input, weight, mean, variance and the output's gradient.
 #[derive(Debug, Hash)]
 struct BatchNormGrad(BatchNorm);
 

@@ -3,8 +3,8 @@
 use crate::{Gradients, Tensor, stack};
 
 impl Gradients {
-    /// Scales all gradients down together so that their joint p-norm is at most `max`, as `torch.nn.utils.clip_grad_norm_`.
-    /// Gives the norm before clipping, too.
+    /// Scales all gradients down together so that their joint p-norm is at most `max`, as `torch.nn.utils.clip_grad_norm_`. Also
+    /// returns the norm before clipping.
     ///
     /// ```
     /// # use autograd::{Device, Gradients, Tensor};

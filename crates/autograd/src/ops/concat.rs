@@ -12,7 +12,7 @@ pub(super) struct Concat {
     dim: usize,
 }
 
-/// Joins tensors along `dim`; their other dimensions agree.
+/// Joins tensors along `dim`; all other dimensions must agree.
 ///
 /// # Panics
 /// When there are no tensors, or shapes or types do not fit.
@@ -118,8 +118,7 @@ fn starts(inputs: &[Meta], align: usize) -> Vec<usize> {
     inputs.iter().map(next).collect()
 }
 
-/// Tensors flattened one after the other, each starting at a multiple of `align` elements, with zeros between them. The
-/// gradient does not flow through.
+/// Flattens tensors into one, each starting at a multiple of `align` elements, with zeros in between. The result has no gradient.
 ///
 /// # Panics
 /// When there are no tensors, or they differ in type.

@@ -1,4 +1,4 @@
-//! What convolutions over one, two and three dimensions have in common.
+//! Shared code of convolutions over one, two and three dimensions.
 
 use crate::Tensor;
 
@@ -56,8 +56,8 @@ pub(super) fn add_bias(y: Tensor, bias: Option<&Tensor>) -> Tensor {
     y + bias.reshape(&shape)
 }
 
-/// The zeros around with which a convolution of stride 1 keeps the sizes of its input (`padding="same"`), the last dimension
-/// first; where that takes an odd number of zeros, there is one more behind.
+/// The zero padding with which a convolution of stride 1 keeps the sizes of its input (`padding="same"`), the last dimension first; an
+/// odd number of zeros has the extra one at the end.
 #[track_caller]
 pub(super) fn same<const D: usize>(
     op: &str,

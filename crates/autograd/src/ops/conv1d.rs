@@ -1,4 +1,4 @@
-//! Convolution over one dimension: over planes of height 1.
+//! Convolution over one dimension, as a 2D convolution over planes of height 1.
 
 use super::conv::{self, Steps};
 use crate::{Padding, Tensor};
@@ -38,8 +38,8 @@ impl Tensor {
         x.conv2d(&weight, bias, [1, stride], [0, padding], [1, dilation], groups).squeeze(&[2])
     }
 
-    /// [`conv1d`](Tensor::conv1d) of stride 1, padded so that the length stays the same (`padding="same"`); where that takes an
-    /// odd number of zeros, there is one more behind.
+    /// [`conv1d`](Tensor::conv1d) of stride 1, padded so that the length stays the same (`padding="same"`); an odd number of zeros has
+    /// the extra one at the end.
     ///
     /// # Panics
     /// When shapes do not fit, or the dilation or the group count is 0.

@@ -1,4 +1,4 @@
-//! Two-dimensional convolution: the op and its two gradients, which are each other's gradients.
+//! Two-dimensional convolution: the op and its two gradient ops. The gradients of each of the three are the other two.
 
 use gpu_core::kernels::{self, Conv2dShape, Map, Prologue};
 use gpu_core::{Arg, DType, Layout, Target};
@@ -61,8 +61,8 @@ impl Tensor {
         add_bias(forward(shape, self, weight), bias)
     }
 
-    /// [`conv2d`](Tensor::conv2d) of stride 1, padded so that the plane keeps its size (`padding="same"`); where that takes an
-    /// odd number of zeros, there is one more behind.
+    /// [`conv2d`](Tensor::conv2d) of stride 1, padded so that the plane keeps its size (`padding="same"`); an odd number of zeros has
+    /// the extra one at the end.
     ///
     /// # Panics
     /// When shapes do not fit, or a dilation or the group count is 0.
@@ -100,7 +100,7 @@ fn weight_grad(shape: Conv2dShape, x: &Tensor, dy: &Tensor) -> Tensor {
     Tensor::record(Conv2dWeightGrad(shape), &[x, dy], vec![out]).remove(0)
 }
 
-/// Fills the output with zeros where it is a sum of nothing.
+/// Fills the output with zeros if it is a sum over nothing; returns whether it did.
 fn is_empty(cx: &mut Lower) -> bool {
     let empty = cx.input_meta(0).numel() == 0 || cx.input_meta(1).numel() == 0;
     if empty {
@@ -111,8 +111,8 @@ fn is_empty(cx: &mut Lower) -> bool {
     empty
 }
 
-/// Input `i`: on the CPU computed while images are copied into padded planes. On a GPU every element is loaded many times, so
-/// that it is better computed once.
+/// Input `i`: on the CPU computed while images are copied into padded planes. On a GPU it is stored first, as every element is loaded
+/// many times.
 fn operand(cx: &mut Lower, i: usize) -> (Vec<Arg>, Prologue) {
     match cx.target() {
         Target::Cpu => cx.prologue(i, (cx.buffers() - 3) / 2),
@@ -146,7 +146,7 @@ impl KernelOp for Conv2d {
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
         let (x, weight, dy) = (&inputs[0], &inputs[1], grads[0].as_ref().expect("one output"));
-        // The first layer's input needs no gradient: nobody holds the first one then, and it is never evaluated.
+        // The input of a first layer needs no gradient: its gradient then has no handle, and is never evaluated.
         vec![Some(input_grad(self.0, dy, weight)), Some(weight_grad(self.0, x, dy))]
     }
 }

@@ -4,9 +4,9 @@ use super::conv::{self, Steps};
 use crate::{Padding, Tensor};
 
 impl Tensor {
-    /// Cross-correlation of `self [N, C, D, H, W]` (or `[C, D, H, W]`) with `weight [O, C / groups, KD, KH, KW]`, plus
-    /// `bias [O]`, as `torch.nn.functional.conv3d`: `[N, O, D', H', W']`. It is a two-dimensional one whose images are the
-    /// positions of the kernel in depth, and whose channels are those of all slices that the kernel covers there.
+    /// Cross-correlation of `self [N, C, D, H, W]` (or `[C, D, H, W]`) with `weight [O, C / groups, KD, KH, KW]`, plus `bias [O]`, as
+    /// `torch.nn.functional.conv3d`: `[N, O, D', H', W']`. It is computed as a 2D convolution: each position of the kernel in depth is
+    /// an image, and the channels of all slices that the kernel covers there are its channels.
     ///
     /// # Panics
     /// When shapes do not fit, a kernel size, stride, dilation or group count is 0, or the kernel is larger than the padded
@@ -47,8 +47,8 @@ impl Tensor {
         y.reshape(&[images[0], images[1], w[0], y.shape()[2], y.shape()[3]]).permute(&[0, 2, 1, 3, 4])
     }
 
-    /// [`conv3d`](Tensor::conv3d) of stride 1, padded so that the volume keeps its size (`padding="same"`); where that takes an
-    /// odd number of zeros, there is one more behind.
+    /// [`conv3d`](Tensor::conv3d) of stride 1, padded so that the volume keeps its size (`padding="same"`); an odd number of zeros has
+    /// the extra one at the end.
     ///
     /// # Panics
     /// When shapes do not fit, or a dilation or the group count is 0.

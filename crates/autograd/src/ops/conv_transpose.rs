@@ -1,4 +1,4 @@
-//! Transposed convolutions: the input gradients of convolutions, with windows that add up where they overlap.
+//! Transposed convolutions: the input gradients of convolutions. Overlapping windows add up.
 
 use gpu_core::kernels::Conv2dShape;
 
@@ -22,7 +22,7 @@ impl Tensor {
     /// # Ok::<(), autograd::Error>(())
     /// ```
     #[track_caller]
-    #[allow(clippy::too_many_arguments)] // PyTorch's
+    #[allow(clippy::too_many_arguments)] // as PyTorch
     pub fn conv_transpose1d(
         &self,
         weight: &Tensor,
@@ -46,10 +46,10 @@ impl Tensor {
         y.squeeze(&[2])
     }
 
-    /// Transposed convolution of `self [N, C, H, W]` (or `[C, H, W]`) with `weight [C, O / groups, KH, KW]`, plus `bias [O]`,
-    /// as `torch.nn.functional.conv_transpose2d`: `[N, O, H', W']` with
-    /// `H' = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1`. Each input adds its multiple of the kernel to
-    /// the output; `padding` cuts off the edges of that, and `output_padding` moves the last ones out again.
+    /// Transposed convolution of `self [N, C, H, W]` (or `[C, H, W]`) with `weight [C, O / groups, KH, KW]`, plus `bias [O]`, as
+    /// `torch.nn.functional.conv_transpose2d`: `[N, O, H', W']` with
+    /// `H' = (H - 1) stride - 2 padding + dilation (KH - 1) + output_padding + 1`. Each input adds the kernel, scaled by it, to the
+    /// output; `padding` crops the output on all sides, and `output_padding` extends it at the end.
     ///
     /// # Panics
     /// When shapes do not fit, a stride, dilation or group count is 0, an `output_padding` is not smaller than the stride
@@ -65,7 +65,7 @@ impl Tensor {
     /// # Ok::<(), autograd::Error>(())
     /// ```
     #[track_caller]
-    #[allow(clippy::too_many_arguments)] // PyTorch's
+    #[allow(clippy::too_many_arguments)] // as PyTorch
     pub fn conv_transpose2d(
         &self,
         weight: &Tensor,
@@ -95,7 +95,7 @@ impl Tensor {
             padding,
             dilation,
         };
-        // That convolution has as many outputs more as strides fit into what is added.
+        // The convolution has one more output for every stride that fits into `output_padding`.
         let [below, beside] = [0, 1].map(|d| (0, output_padding[d] / stride[d]));
         add_bias(input_grad(shape, &self.pad_zeros(&[(0, 0), (0, 0), below, beside]), weight), bias)
     }

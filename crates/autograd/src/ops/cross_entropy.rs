@@ -1,4 +1,4 @@
-//! Softmax cross-entropy: fused for class indices, composed for everything else that torch offers.
+//! Softmax cross-entropy: fused for class indices, composed for all other options of torch.
 
 use gpu_core::DType;
 use gpu_core::kernels;
@@ -9,7 +9,7 @@ use crate::gradient::decomposed;
 use crate::op::{KernelOp, Meta};
 use crate::ops::loss::Reduction;
 
-/// What a cross-entropy compares with.
+/// The target of a cross-entropy.
 #[derive(Clone, Copy)]
 pub enum CrossEntropyTarget<'a> {
     /// Integer classes, `[N]` or `[N, d1, ..]`.
@@ -18,14 +18,14 @@ pub enum CrossEntropyTarget<'a> {
     Probabilities(&'a Tensor),
 }
 
-/// A row's loss from logits `[rows, cols]` and classes `[rows]`.
+/// The loss of each row, from logits `[rows, cols]` and classes `[rows]`.
 #[derive(Clone, Copy, Debug, Hash)]
 struct CrossEntropy {
     smoothing_bits: u32,
     ignore_index: i32,
 }
 
-/// torch's default of classes to skip.
+/// torch's default `ignore_index`: the class to skip.
 const IGNORE: i32 = -100;
 
 impl Tensor {
@@ -55,8 +55,8 @@ impl Tensor {
         self.cross_entropy_with(target, None, IGNORE, smoothing, Reduction::Mean)
     }
 
-    /// `torch.nn.functional.cross_entropy` with all its options: logits `[N, C]`, `[N, C, d1, ..]` or `[C]`; `weight [C]`;
-    /// rows of class `ignore_index` count nothing, and another class outside of `0..C` gives NaN.
+    /// `torch.nn.functional.cross_entropy` with all its options: logits `[N, C]`, `[N, C, d1, ..]` or `[C]`; `weight [C]`. Rows of
+    /// class `ignore_index` are ignored; any other class outside of `0..C` gives NaN.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -125,7 +125,7 @@ impl Tensor {
         Tensor::record(op, &[self, target], vec![Meta::new(target.shape(), DType::F32)]).remove(0)
     }
 
-    /// Losses and weights of rows, with a weight for each class.
+    /// Losses and weights of the rows, given a weight for each class.
     #[track_caller]
     fn weighted(
         &self,

@@ -1,10 +1,10 @@
-//! How far apart vectors are, and how alike.
+//! Distances and similarities of vectors.
 
 use crate::Tensor;
 
 impl Tensor {
-    /// The p-norm of `self - other + eps` over the last dimension, as `torch.nn.functional.pairwise_distance` (there `p` is 2 and
-    /// `eps` 1e-6 by default).
+    /// The p-norm of `self - other + eps` over the last dimension, as `torch.nn.functional.pairwise_distance`, where `p` is 2 and `eps`
+    /// 1e-6 by default.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -33,7 +33,7 @@ impl Tensor {
     }
 
     /// The p-norm distances between all pairs of rows, as `torch.cdist`: `[.., P, M]` and `[.., R, M]` give `[.., P, R]`; leading
-    /// dimensions broadcast. Manhattan's for `p` 1, Euclid's for 2, Chebyshev's for infinity, Minkowski's for others. The gradient
+    /// dimensions broadcast. Manhattan distance for `p` 1, Euclidean for 2, Chebyshev for infinity, Minkowski otherwise. The gradient
     /// of a distance of 0 is 0.
     ///
     /// ```
@@ -48,7 +48,7 @@ impl Tensor {
     /// ```
     ///
     /// # Panics
-    /// When either is not made of rows, or their lengths differ.
+    /// When either has fewer than two dimensions, or the rows' lengths differ.
     #[track_caller]
     pub fn cdist(&self, other: &Tensor, p: f32) -> Tensor {
         let (a, b) = (self.shape(), other.shape());

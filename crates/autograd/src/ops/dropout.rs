@@ -1,10 +1,9 @@
-//! Dropout (Srivastava et al. 2014): inverted, so that nothing is scaled when it is switched off. Every call draws anew,
-//! without a new plan.
+//! Inverted dropout (Srivastava et al. 2014): scaling happens in training only. Every call draws new numbers, without a new plan.
 
 use super::random::Generator;
 use crate::Tensor;
 
-/// `scale * alpha` of the SELU, whose least value is its negative.
+/// `scale * alpha` of the SELU: the negative of its least value.
 const SELU_FLOOR: f32 = 1.758_099_3;
 
 impl Tensor {
@@ -26,9 +25,9 @@ impl Tensor {
         self.dropout_along(p, &[], generator)
     }
 
-    /// [`dropout`](Tensor::dropout) that draws once for all elements along `dims`, and so keeps or drops them together:
-    /// positions for whole channels (spatial dropout, Tompson et al. 2015), time steps for the same units in all of them
-    /// (variational dropout, Gal and Ghahramani 2016), everything but the batch for stochastic depth (Huang et al. 2016).
+    /// [`dropout`](Tensor::dropout) that draws once for all elements along `dims`, and so keeps or drops them together. `dims` are the
+    /// positions to drop whole channels (spatial dropout, Tompson et al. 2015), the time steps to drop the same units in all of them
+    /// (variational dropout, Gal and Ghahramani 2016), or all but the batch for stochastic depth (Huang et al. 2016).
     ///
     /// # Panics
     /// When `p` is not in `0..=1`, or there is no such dimension.
@@ -47,8 +46,8 @@ impl Tensor {
         self * (kept * (1.0 / (1.0 - p).max(f32::MIN_POSITIVE)))
     }
 
-    /// Sets elements to the SELU's least value with probability `p`, then scales and shifts all of them so that mean 0 and
-    /// variance 1 stay as they are (Klambauer et al. 2017).
+    /// Sets elements to the SELU's least value with probability `p`, then scales and shifts all elements, so that mean 0 and variance 1
+    /// are preserved (Klambauer et al. 2017).
     ///
     /// # Panics
     /// When `p` is not in `0..1`.
@@ -70,7 +69,7 @@ impl Tensor {
         self * (&kept * scale) + (kept + (p - 1.0)) * (SELU_FLOOR * scale)
     }
 
-    /// 1 for what stays, 0 for what is dropped; of size 1 along `dims`.
+    /// 1 for kept elements, 0 for dropped ones; of size 1 along `dims`.
     #[track_caller]
     fn kept(&self, op: &str, p: f32, dims: &[isize], generator: &Generator) -> Tensor {
         assert!((0.0..=1.0).contains(&p), "{op}: probability {p}");

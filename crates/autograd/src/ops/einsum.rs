@@ -3,9 +3,9 @@
 use crate::Tensor;
 
 /// Products of tensors summed over the labels that the output lacks, as `torch.einsum`: `"bij,bjk->bik"` multiplies batches of
-/// matrices, `"ii->"` is a trace. A label that an operand repeats stands for its diagonal; `...` for any further dimensions, which
-/// broadcast; without `->` the output has the labels that occur once, in alphabetical order. Operands are multiplied from left to right,
-/// as matrix products where possible.
+/// matrices, `"ii->"` is a trace. A label repeated in an operand takes its diagonal. `...` stands for any further dimensions, which
+/// broadcast. Without `->` the output has the labels that occur once, in alphabetical order. Operands are multiplied from left to
+/// right, as matrix products if possible.
 ///
 /// ```
 /// # use autograd::{Device, Tensor, einsum};
@@ -68,7 +68,7 @@ impl Label {
     }
 }
 
-/// The labels of one operand, of whose dimensions `dots` belong to the ellipsis.
+/// The labels of one operand; the ellipsis stands for `dots` dimensions.
 #[track_caller]
 fn labels(equation: &str, text: &str, dots: usize) -> Vec<Label> {
     let (before, after) = match text.split_once("...") {
@@ -88,7 +88,7 @@ fn labels(equation: &str, text: &str, dots: usize) -> Vec<Label> {
     found
 }
 
-/// The ellipsis and the labels that occur once.
+/// The labels of an output that is not given: the ellipsis and the labels that occur once.
 fn implicit(terms: &[Term], dots: usize) -> Vec<Label> {
     let all: Vec<Label> = terms.iter().flat_map(|t| t.labels.clone()).collect();
     let once = |l: &Label| all.iter().filter(|other| *other == l).count() == 1;
@@ -145,7 +145,7 @@ impl Term {
         Term { tensor: self.tensor.expand(&shape), ..self }
     }
 
-    /// Every label once: the diagonal of those that are repeated.
+    /// Makes every label unique, by taking the diagonals of repeated ones.
     #[track_caller]
     fn diagonals(mut self) -> Term {
         let repeated = |labels: &[Label]| {
@@ -160,7 +160,7 @@ impl Term {
         self
     }
 
-    /// Summed over the labels that are not kept.
+    /// Sums over the labels that are not kept.
     #[track_caller]
     fn only(self, keep: impl Fn(&Label) -> bool) -> Term {
         let dims: Vec<isize> =
@@ -179,7 +179,7 @@ impl Term {
         self.tensor.shape()[self.place(label) as usize]
     }
 
-    /// The product, summed over the common labels that are not kept.
+    /// The product with `other`, summed over the common labels that are not kept.
     #[track_caller]
     fn times(self, other: Term, keep: impl Fn(&Label) -> bool) -> Term {
         let a = self.only(|l| keep(l) || other.labels.contains(l));

@@ -1,4 +1,4 @@
-//! Reading and adding at positions given by an index.
+//! Reading and adding at indexed positions.
 
 use gpu_core::DType;
 use gpu_core::kernels;
@@ -9,7 +9,7 @@ use crate::op::{KernelOp, Meta};
 use crate::ops::Operand;
 use crate::ops::map::broadcast;
 
-/// Along the middle of three dimensions: `x [outer, dim, inner]`, index `[outer or 1, count, inner or 1]`.
+/// Indexing along the middle of three dimensions: `x [outer, dim, inner]`, index `[outer or 1, count, inner or 1]`.
 #[derive(Clone, Copy, Debug, Hash)]
 struct Indexing {
     outer: usize,
@@ -39,8 +39,8 @@ impl Tensor {
         x.indexed(d, &index.reshape(&split_shape(index.shape(), d)), true, true).reshape(index.shape())
     }
 
-    /// Slices along `dim` at the positions of a 1-D index, as `torch.index_select`. One outside of the dimension gives NaN (or
-    /// 0 for integers).
+    /// Slices along `dim` at the positions of a 1-D index, as `torch.index_select`. A position outside of the dimension gives NaN (or 0
+    /// for integers).
     ///
     /// # Panics
     /// When the index has other dimensions or is of no integer type.
@@ -57,7 +57,7 @@ impl Tensor {
     /// Rows of `self [V, D]` at integer indices `[..]`: `[.., D]`. An index outside of the table gives NaN.
     ///
     /// # Panics
-    /// When `self` is no table or the index is of no integer type.
+    /// When `self` is not a matrix or the index is of no integer type.
     #[track_caller]
     pub fn embedding(&self, index: &Tensor) -> Tensor {
         assert_eq!(self.rank(), 2, "embedding: a table of shape {:?}", self.shape());
@@ -66,7 +66,7 @@ impl Tensor {
         rows.reshape(&[index.shape(), &[self.shape()[1]]].concat())
     }
 
-    /// [`embedding`](Tensor::embedding) whose row `padding` gets no gradient.
+    /// [`embedding`](Tensor::embedding), with no gradient for row `padding`.
     ///
     /// # Panics
     /// When there is no such row.
@@ -80,9 +80,9 @@ impl Tensor {
         self.detach().where_(&fixed, self).embedding(index)
     }
 
-    /// `self[i, j, ..]` with one integer index for each of the first dimensions (NumPy's advanced indexing). The indices
-    /// broadcast to a common shape, which stands in place of those dimensions; negative ones count from the end. One outside of
-    /// its dimension gives NaN (or 0 for integers).
+    /// `self[i, j, ..]` with one integer index for each of the first dimensions (NumPy's advanced indexing). The indices broadcast to a
+    /// common shape, which replaces those dimensions. Negative positions count from the end; positions outside of a dimension give NaN
+    /// (or 0 for integers).
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -94,7 +94,7 @@ impl Tensor {
     /// ```
     ///
     /// # Panics
-    /// When there are no indices or more than dimensions, they do not broadcast, they are of no integer type, or the
+    /// When there are no indices or more than dimensions, the indices do not broadcast or are of no integer type, or the indexed
     /// dimensions have more than 2^31 - 1 positions together.
     #[track_caller]
     pub fn index(&self, indices: &[&Tensor]) -> Tensor {
@@ -110,7 +110,7 @@ impl Tensor {
             let i = index.to(DType::I32);
             // What is negative as an i32 is far outside as a u32.
             let i = if index.dtype() == DType::I32 { (&i + n).where_(&i.lt(0), &i) } else { i };
-            // Once outside of one dimension, it stays outside of all rows.
+            // A position outside of one dimension stays outside, whatever the other positions are.
             let inside = i.ge(0).logical_and(i.lt(n)).logical_and(flat.ge(0));
             flat = (flat * n + &i).where_(&inside, &i.integer(-1));
         }
@@ -118,8 +118,8 @@ impl Tensor {
         rows.index_select(0, &flat.reshape(&[flat.numel()])).reshape(&[flat.shape(), rest].concat())
     }
 
-    /// The elements of `self` where `mask` is true, in row-major order; both broadcast. How many there are depends on values,
-    /// so this waits for the mask.
+    /// The elements of `self` where `mask` is true, in row-major order; both broadcast. Waits for the mask, because the number of
+    /// elements depends on its values.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -138,7 +138,7 @@ impl Tensor {
         Ok(self.expand(&shape).reshape(&[mask.len()]).index_select(0, &index))
     }
 
-    /// [`gather`](Tensor::gather) where the other dimensions of `self` and `index` broadcast.
+    /// [`gather`](Tensor::gather) with broadcasting of the other dimensions of `self` and `index`.
     #[track_caller]
     pub fn take_along_dim(&self, index: &Tensor, dim: isize) -> Tensor {
         let d = self.dim("take_along_dim", dim);
@@ -152,9 +152,9 @@ impl Tensor {
         self.expand(&wide).gather(dim, &index)
     }
 
-    /// `self` with elements of `source`, a tensor or a number, in place of those at the positions of `index` along `dim`,
-    /// as `torch.scatter`. A position may be given twice only with a number: torch leaves open which element of a tensor
-    /// wins, here it is their sum.
+    /// `self` with the elements at the positions of `index` along `dim` replaced by those of `source`, a tensor or a number, as
+    /// `torch.scatter`. If a position occurs twice, the result is the sum of its elements of `source`; torch leaves it undefined. With
+    /// a number, repeated positions are fine.
     ///
     /// # Panics
     /// As [`scatter_add`](Tensor::scatter_add).
@@ -167,7 +167,7 @@ impl Tensor {
         new.where_(&hit, self)
     }
 
-    /// `self` with `source` added at the positions of `index` along `dim`, as `torch.scatter_add`; in a fixed order.
+    /// `self` with `source` added at the positions of `index` along `dim`, as `torch.scatter_add`, but always in the same order.
     #[track_caller]
     pub fn scatter_add(&self, dim: isize, index: &Tensor, source: &Tensor) -> Tensor {
         let d = self.dim("scatter_add", dim);
@@ -215,7 +215,7 @@ impl Tensor {
         self + sum.reshape(self.shape())
     }
 
-    /// The part of `self` that an index of smaller extent in the other dimensions refers to.
+    /// The part of `self` that the index covers in the other dimensions, where its extents may be smaller.
     #[track_caller]
     fn cut_to(&self, op: &str, dim: usize, index: &Tensor) -> Tensor {
         let (x, i) = (self.shape(), index.shape());
@@ -239,20 +239,20 @@ pub(super) fn check_index(op: &str, index: &Tensor) {
     assert!(matches!(index.dtype(), DType::I32 | DType::U32), "{op}: an index of type {}", index.dtype());
 }
 
-/// A position as indices are.
+/// A position as an i32, the type of indices.
 ///
 /// # Panics
 /// When it is not below 2^31.
 #[track_caller]
 pub(super) fn position(op: &str, at: usize) -> i32 {
-    // Not by a closure, which would hide the caller's line.
+    // No closure, which would hide the caller's line.
     match i32::try_from(at) {
         Ok(position) => position,
         Err(_) => panic!("{op}: {at} positions, of at most {} in an i32", i32::MAX),
     }
 }
 
-/// Sizes before, of, and after a dimension.
+/// Product of the sizes before a dimension, its size, and product of those after it.
 fn split_shape(shape: &[usize], d: usize) -> [usize; 3] {
     [shape[..d].iter().product(), shape[d], shape[d + 1..].iter().product()]
 }

@@ -1,5 +1,4 @@
-//! Group normalisation (Wu and He 2018), and instance normalisation (Ulyanov et al. 2016), which has a group for every
-//! channel.
+//! Group normalisation (Wu and He 2018), and instance normalisation (Ulyanov et al. 2016), in which every channel is a group.
 
 use crate::Tensor;
 use crate::ops::batch_norm_train;
@@ -51,7 +50,7 @@ impl Tensor {
         self.grouped("instance_norm", x[1], weight, bias, eps)
     }
 
-    /// A batch norm of one image whose channels are the groups of all images.
+    /// A batch norm of one image, whose channels are the groups of all images.
     #[track_caller]
     fn grouped(
         &self,

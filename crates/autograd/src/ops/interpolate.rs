@@ -3,8 +3,8 @@
 use super::gather::position;
 use crate::Tensor;
 
-/// How values between elements are found. Coordinates are those of the elements' centres; with `align_corners` the first
-/// and the last element keep their places.
+/// How values between elements are computed. Coordinates are those of the elements' centres; with `align_corners` the first and the
+/// last element keep their positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interpolation {
     /// The element at `floor(i n / m)`.
@@ -15,11 +15,11 @@ pub enum Interpolation {
     Linear { align_corners: bool },
     /// By cubic convolution over four elements (Keys 1981, with `a = -0.75`).
     Cubic { align_corners: bool },
-    /// The mean of what an element covers, as adaptive average pooling.
+    /// The mean over the area that an element covers, as adaptive average pooling.
     Area,
 }
 
-/// What to resize to: sizes, or factors that the sizes are multiplied by and rounded down. One stands for all dimensions.
+/// The new sizes, or factors that the sizes are multiplied by and rounded down. A single value is used for all dimensions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Resize<'a> {
     To(&'a [usize]),
@@ -27,11 +27,11 @@ pub enum Resize<'a> {
 }
 
 impl Tensor {
-    /// Resizes the one to three last dimensions of `self [N, C, ..]`, as `torch.nn.functional.interpolate`. Coordinates follow
-    /// from the factors where these are given, and from the sizes otherwise.
+    /// Resizes all dimensions but the first two (one to three) of `self [N, C, ..]`, as `torch.nn.functional.interpolate`. Coordinates
+    /// are computed from the factors if given, and from the sizes otherwise.
     ///
     /// # Panics
-    /// When there are fewer or more dimensions, not as many sizes, or a size is 0.
+    /// When there are fewer or more dimensions, the number of sizes differs from theirs, or a size is 0.
     ///
     /// ```
     /// # use autograd::{Device, Interpolation, Resize, Tensor};
@@ -78,7 +78,7 @@ impl Tensor {
         }
     }
 
-    /// The elements at `places` along `dim`.
+    /// The elements at the positions `places` along `dim`.
     #[track_caller]
     pub(super) fn picked(&self, dim: usize, places: &[usize]) -> Tensor {
         let n = self.shape()[dim];
@@ -91,7 +91,7 @@ impl Tensor {
         self.index_select(dim as isize, &Tensor::constant(self.device(), &places, &[places.len()]))
     }
 
-    /// Weighted sums of elements along `dim`, each given as positions and weights: a product with a small matrix.
+    /// Weighted sums of elements along `dim`, each given as positions and weights, computed as a product with a small matrix.
     #[track_caller]
     pub(super) fn mixed(&self, dim: usize, sums: Vec<Vec<(usize, f64)>>) -> Tensor {
         let (n, m) = (self.shape()[dim], sums.len());
@@ -116,7 +116,7 @@ impl Tensor {
     }
 }
 
-/// `m` elements made of `n`, whose coordinates are `step` apart.
+/// `m` output elements from `n`, at coordinates `step` apart.
 struct Grid {
     n: usize,
     m: usize,
@@ -125,12 +125,12 @@ struct Grid {
 
 impl Grid {
     fn nearest(&self, shift: f64) -> Vec<usize> {
-        // To single precision first, which hides the rounding errors just below an integer.
+        // Rounded to single precision, which hides rounding errors just below an integer.
         let place = |i: usize| ((i as f64 + shift) * self.step) as f32 as usize;
         (0..self.m).map(|i| place(i).min(self.n - 1)).collect()
     }
 
-    /// Positions and weights by `kernel`, which gets the coordinate; positions beyond the edges are those of the edges.
+    /// Positions and weights of every output element; `kernel` gets its coordinate. Positions beyond the edges are moved to the edges.
     fn weights(
         &self,
         align_corners: bool,

@@ -1,4 +1,4 @@
-//! Sums over the paths of a lattice, and best paths: what CTC, linear-chain CRFs and hidden Markov models have in common.
+//! Sums over the paths of a lattice, and best paths: the common part of CTC, linear-chain CRFs and hidden Markov models.
 
 use gpu_core::{DType, kernels};
 
@@ -7,31 +7,31 @@ use crate::gradient::decomposed;
 use crate::op::{KernelOp, Meta};
 use crate::{Padding, Tensor, stack};
 
-/// A score so low that no path takes it, and yet finite. What has to stay off a path gets it.
+/// A finite score so low that no path uses it, for arcs and emissions that are forbidden.
 pub(crate) const IMPOSSIBLE: f32 = -1e30;
 
-/// The scores of the arcs between the states of neighbouring steps. The first dimension is that of the batch, or 1.
+/// The scores of the arcs between the states of neighbouring steps. The first dimension is the batch, or 1.
 #[derive(Clone, Copy)]
 pub enum Arcs<'a> {
     /// `[B, S, S]`: from every state (the second dimension) to every state (the last).
     All(&'a Tensor),
-    /// `[B, K, S]`: arc `k` into state `s` comes from state `s - k`. There is none where that is negative.
+    /// `[B, K, S]`: arc `k` into state `s` comes from state `s - k`. There is no such arc if that is negative.
     Band(&'a Tensor),
 }
 
-/// What becomes of the paths that meet in a state.
+/// How the scores of paths that meet in a state are combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Paths {
-    /// `log(sum(exp(score)))` of them: the forward algorithm (Rabiner 1989).
+    /// `log(sum(exp(score)))` of the paths: the forward algorithm (Rabiner 1989).
     Sum,
     /// The largest score (Viterbi 1967). Its gradient is 1 along the best path, and 0 elsewhere.
     Best,
 }
 
-/// The scores of all paths through a lattice that end in each state, at each step: `[N, T, S]` for `emissions [N, T, S]`. A
-/// path's score is the sum of the emissions and arcs that it passes. After `lengths [N]` steps (at least one, at most `T`), those
-/// of an item stay as they are, so that the last step's are always the final ones. The gradient in the emissions is how probable
-/// it is that a path passes them.
+/// The scores of all paths through a lattice that end in each state, at each step: `[N, T, S]` for `emissions [N, T, S]`. A path's
+/// score is the sum of its emissions and arcs. After `lengths [N]` steps (at least one, at most `T`), the scores of an item stay as
+/// they are, so that the last step always has the final scores. The gradient with respect to an emission is the probability that a path
+/// uses it.
 ///
 /// # Panics
 /// When the shapes do not fit, or there are no steps or states.
@@ -63,15 +63,15 @@ pub fn lattice(emissions: &Tensor, arcs: Arcs, lengths: &Tensor, paths: Paths) -
     assert!(!lengths.dtype().is_float(), "lattice: lengths of type {}", lengths.dtype());
     emissions.expect_float("lattice");
     w.expect_float("lattice");
-    // The kernels know no infinities.
+    // The kernels do not handle infinities.
     let [e, w] = [emissions, w].map(|t| t.clamp_min(IMPOSSIBLE));
     let meta = Meta::new(emissions.shape(), DType::F32);
     let op = Lattice { band, best: paths == Paths::Best };
     Tensor::record(op, &[&e, &w, &lengths.to(DType::I32)], vec![meta.clone(), meta]).remove(0)
 }
 
-/// From emissions, arcs and lengths to the scores, and what the arcs into each state come to together (of the best path the
-/// arc's number), which the gradients need.
+/// The lattice op. Inputs: emissions, arcs and lengths. Outputs: the scores, and for each state the combined score of its incoming arcs
+/// (for best paths the best arc's number), which the gradients need.
 #[derive(Clone, Copy, Debug, Hash)]
 struct Lattice {
     band: bool,
@@ -79,7 +79,7 @@ struct Lattice {
 }
 
 impl Lattice {
-    /// The kernel's sizes, from output 0 and the arcs, which are input `w`.
+    /// The kernel's sizes, from output 0 and the arcs (input `w`).
     fn kernel(self, cx: &Lower, w: usize) -> kernels::Lattice {
         let (shape, w) = (cx.output_meta(0).shape.clone(), cx.input_meta(w).shape);
         kernels::Lattice {
@@ -93,7 +93,8 @@ impl Lattice {
         }
     }
 
-    /// The scores `[.., S]` of where each of `k` arcs into a state comes from: `[.., k, S]` or `[.., k, 1]`.
+    /// The scores of the states that each of the `k` arcs into a state comes from, given scores `[.., S]`: `[.., k, S]` or
+    /// `[.., k, 1]`.
     fn sources(self, scores: &Tensor, k: usize) -> Tensor {
         if !self.band {
             return scores.unsqueeze(-1);
@@ -102,7 +103,7 @@ impl Lattice {
         stack(&(0..k as isize).map(shifted).collect::<Vec<_>>().iter().collect::<Vec<_>>(), -2)
     }
 
-    /// How much of what leaves a state came over each arc into it, `[N, T - 1, K, S]`, given the op's inputs and outputs.
+    /// The share of each incoming arc in a state's score, `[N, T - 1, K, S]`, given the op's inputs and outputs.
     fn shares(self, w: &Tensor, alpha: &Tensor, z: &Tensor) -> Tensor {
         let (steps, k) = (alpha.size(1), w.size(1));
         let z = z.narrow(1, 1, steps - 1).unsqueeze(2).detach();
@@ -110,11 +111,11 @@ impl Lattice {
             return z.eq(Tensor::arange(w.device(), k).to(DType::F32).unsqueeze(1)).to(DType::F32);
         }
         let parts = (self.sources(&alpha.narrow(1, 0, steps - 1), k) + w.unsqueeze(1) - z).exp();
-        // The sum is 1 but for rounding. It stands for the derivative of `z`, which has none of its own.
+        // The sum is 1 but for rounding. Dividing by it gives the derivative of `z`, which was detached.
         &parts / parts.sum(&[2], true)
     }
 
-    /// The scores, step by step.
+    /// The scores, computed step by step from other ops.
     fn unrolled(self, e: &Tensor, w: &Tensor, lengths: &Tensor) -> Tensor {
         let steps = e.unbind(1);
         let mut scores = vec![steps[0].clone()];
@@ -161,7 +162,7 @@ impl KernelOp for Lattice {
     }
 }
 
-/// From the inputs of [`Lattice`], its outputs and the scores' gradient to the emissions' gradient.
+/// The gradient of the emissions, from the inputs of [`Lattice`], its outputs and the scores' gradient.
 #[derive(Debug, Hash)]
 struct LatticeGrad(Lattice);
 

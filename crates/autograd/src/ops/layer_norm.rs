@@ -9,7 +9,7 @@ use crate::gradient::decomposed;
 use crate::op::{KernelOp, Meta};
 
 impl Tensor {
-    /// Normalises over the last dimensions, which `weight` and `bias` have the shape of:
+    /// Normalises over the last dimensions, whose sizes are the shape of `weight` and `bias`:
     /// `y = (x - mean) / sqrt(var + eps) * weight + bias` with the biased variance.
     ///
     /// # Panics
@@ -32,7 +32,7 @@ impl Tensor {
     }
 }
 
-/// From `[rows, cols]` to the normalised rows, their means and reciprocal deviations.
+/// The layer norm op. Input: `[rows, cols]`. Outputs: the normalised rows, their means and reciprocal deviations.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct LayerNorm {
     eps_bits: u32,
@@ -70,7 +70,7 @@ impl KernelOp for LayerNorm {
     }
 }
 
-/// From input, weight, means, reciprocal deviations and the output's gradient to the gradients of input, weight and bias.
+/// The gradients of input, weight and bias, from input, weight, means, reciprocal deviations and the output's gradient.
 #[derive(Debug, Hash)]
 struct LayerNormGrad(LayerNorm);
 

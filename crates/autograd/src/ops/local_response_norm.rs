@@ -4,9 +4,8 @@ use super::pool::{Pool, Pool2d};
 use crate::{Padding, Tensor};
 
 impl Tensor {
-    /// `x / (k + alpha mean(x^2))^beta`, the mean over a window of `size` neighbouring channels of `self [N, C, ..]`, with zeros
-    /// beyond the first and the last; as `torch.nn.functional.local_response_norm` (the paper's `alpha` is PyTorch's
-    /// divided by `size`).
+    /// `x / (k + alpha mean(x^2))^beta`, the mean over a window of `size` neighbouring channels of `self [N, C, ..]`, with zeros beyond
+    /// the first and the last; as `torch.nn.functional.local_response_norm` (the paper's `alpha` is PyTorch's divided by `size`).
     ///
     /// # Panics
     /// When there are fewer than 3 dimensions or `size` is 0.
@@ -23,7 +22,7 @@ impl Tensor {
         let x = self.shape();
         assert!(x.len() >= 3 && size > 0, "local_response_norm: input {x:?}, size {size}");
         self.expect_float("local_response_norm");
-        // Channels as the height of a plane.
+        // Channels become the height of a plane.
         let planes = self.square().reshape(&[x[0], 1, x[1], x[2..].iter().product()]);
         let around = [(0, 0), ((size / 2) as isize, ((size - 1) / 2) as isize)];
         let window = Pool2d { kernel: [size, 1], ..Pool::new(1) };

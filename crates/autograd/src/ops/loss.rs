@@ -1,4 +1,4 @@
-//! Losses, composed of other operations: one group a file. (Softmax cross-entropy is in `cross_entropy.rs`.)
+//! Losses, composed of other operations, one group per file. (Softmax cross-entropy is in `cross_entropy.rs`.)
 
 mod binary;
 mod contrastive;
@@ -18,18 +18,18 @@ pub use wasserstein::{gradient_penalty, wasserstein_critic_loss};
 
 use crate::Tensor;
 
-/// How the losses of single elements become one.
+/// How the losses of single elements are reduced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reduction {
     None,
     Mean,
     Sum,
-    /// The sum over the size of the first dimension: the mean of what each example adds up to.
+    /// The sum divided by the size of the first dimension: the mean of each example's sum.
     BatchMean,
 }
 
 impl Reduction {
-    /// Reduces the losses of elements, for losses defined elsewhere, too.
+    /// Reduces the losses of elements; also for losses defined in other crates.
     ///
     /// ```
     /// # use autograd::{Device, Reduction, Tensor};

@@ -4,9 +4,9 @@ use super::pool::{Pool, Pool1d, Pool2d};
 use crate::Tensor;
 
 impl Tensor {
-    /// `sum(x^p)^(1/p)` of every window of `self [N, C, L]`, as `torch.nn.functional.lp_pool1d`: the windows have no padding or
-    /// dilation, and those that hang over the end count as if they were full of the mean of what they cover. The gradient
-    /// of a sum of 0 is 0.
+    /// `sum(x^p)^(1/p)` of every window of `self [N, C, L]`, as `torch.nn.functional.lp_pool1d`. Windows have no padding or dilation; a
+    /// window that extends beyond the end counts as if the rest were filled with the mean of what it covers. The gradient of a sum of 0
+    /// is 0.
     ///
     /// # Panics
     /// When the input has other dimensions, or the windows do not fit.
@@ -25,7 +25,7 @@ impl Tensor {
         (mean * pool.kernel[0] as f32).root(p)
     }
 
-    /// [`lp_pool1d`](Tensor::lp_pool1d) over windows of `[N, C, H, W]`, as `torch.nn.functional.lp_pool2d`.
+    /// [`lp_pool1d`](Tensor::lp_pool1d), over windows of `[N, C, H, W]`, as `torch.nn.functional.lp_pool2d`.
     ///
     /// # Panics
     /// When the input has other dimensions, or the windows do not fit.

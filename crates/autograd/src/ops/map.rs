@@ -9,7 +9,7 @@ use gpu_core::kernels::{Binary, Unary};
 use crate::op::{MapOp, Meta, Op};
 use crate::{Tensor, autocast};
 
-/// NumPy's broadcast of shapes.
+/// The broadcast of shapes by NumPy's rules.
 #[track_caller]
 pub(crate) fn broadcast(op: &str, shapes: &[&[usize]]) -> Vec<usize> {
     let rank = shapes.iter().map(|s| s.len()).max().unwrap_or(0);
@@ -55,7 +55,7 @@ impl Tensor {
         autocast::combined(op, [self, other], result)
     }
 
-    /// A number as a tensor beside this one: f32 numbers may change between steps without a new plan.
+    /// A number as a tensor of this one's type: an f32 may change between steps without a new plan.
     #[track_caller]
     pub(crate) fn number(&self, value: f32) -> Tensor {
         match self.dtype() {
@@ -68,7 +68,7 @@ impl Tensor {
         }
     }
 
-    /// An integer as a tensor beside this one: exact beside integers, where an f32 is not above 2^24.
+    /// An integer as a tensor of this one's type: exact for integer types, where an f32 is not above 2^24.
     #[track_caller]
     pub(crate) fn integer(&self, value: i32) -> Tensor {
         match self.dtype() {
@@ -110,7 +110,7 @@ impl Tensor {
     }
 }
 
-/// The derivative table: gradients of the operands.
+/// The derivative table: gradients of the operands of an element-wise operation.
 pub(crate) fn map_gradient(op: MapOp, inputs: &[Tensor], y: &Tensor, g: &Tensor) -> Vec<Option<Tensor>> {
     let grads = match op {
         MapOp::Unary(op) => vec![unary_gradient(op, &inputs[0], y, g)],
@@ -195,7 +195,7 @@ fn binary_gradient(
         Div => pair(g / b, -(g * y / b)),
         Pow => {
             let da = g * b * a.pow(&(b - Fixed(1.0)));
-            // 0^b has no logarithm; its derivative in b is 0 for b >= 0.
+            // 0^b has no finite logarithm; its derivative with respect to b is 0 for b >= 0.
             let log = Tensor::literal(a.device(), 0.0)
                 .where_(&a.eq(Fixed(0.0)).logical_and(b.ge(Fixed(0.0))), &a.log());
             pair(zero().where_(&b.eq(Fixed(0.0)), &da), g * y * log)
@@ -216,8 +216,8 @@ fn binary_gradient(
     }
 }
 
-/// A tensor or a number beside a tensor. The number takes the tensor's type; beside integers an `i32` is exact, and an
-/// `f32` is cut to an integer.
+/// A tensor or a number as an operand. A number takes the type of the other operand; for integer types an `i32` is exact, and an `f32`
+/// is truncated.
 pub trait Operand {
     #[doc(hidden)]
     fn beside(&self, other: &Tensor) -> Tensor;
@@ -233,7 +233,7 @@ impl Operand for &Tensor {
         (*self).clone()
     }
 }
-/// A number that plans depend on, for constants of formulas.
+/// A number that plans depend on, for constants in formulas.
 pub(crate) struct Fixed(pub f32);
 
 impl Operand for Fixed {
@@ -326,9 +326,9 @@ binary_methods! {
     atan2 = Atan2;
     /// Remainder with the sign of `self`, C's `fmod`.
     fmod = Fmod;
-    /// The larger elements; NaN where either is. Ties share the gradient.
+    /// The larger of two elements; NaN if either is NaN. Ties share the gradient.
     maximum = Max;
-    /// The smaller elements; NaN where either is. Ties share the gradient.
+    /// The smaller of two elements; NaN if either is NaN. Ties share the gradient.
     minimum = Min;
     /// Whether elements are equal (bool).
     eq = Eq;
@@ -371,7 +371,7 @@ impl Tensor {
     #[track_caller]
     pub fn floor_divide(&self, other: impl Operand) -> Tensor {
         let other = other.beside(self);
-        // By the remainder: a quotient that rounds up to an integer would not be rounded down.
+        // Computed from the remainder: a quotient just below an integer may be rounded up to it, and `floor` would keep that.
         let whole = ((self - self.remainder(&other)) / &other).round();
         (self / &other).trunc().where_(&other.eq(0.0), &whole)
     }

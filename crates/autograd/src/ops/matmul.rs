@@ -8,12 +8,12 @@ use crate::compile::Lower;
 use crate::op::{KernelOp, MapOp, Meta, Op, View};
 use crate::ops::map::broadcast;
 
-/// `[.., M, K] x [.., K, N]` with equal leading dimensions.
+/// The product `[.., M, K] x [.., K, N]` with equal leading dimensions.
 #[derive(Debug, Hash)]
 pub(super) struct MatMul;
 
 impl Tensor {
-    /// Matrix product as `torch.matmul`: vectors are rows or columns, leading dimensions broadcast.
+    /// Matrix product as `torch.matmul`: vectors act as rows or columns, leading dimensions broadcast.
     ///
     /// # Panics
     /// When the inner dimensions differ, the leading ones do not broadcast, or an operand is a scalar.
@@ -65,7 +65,7 @@ impl Tensor {
         Tensor::record(MatMul, &[self, other], vec![Meta::new(&shape, self.dtype())]).remove(0)
     }
 
-    /// Sum of the products of two vectors.
+    /// Dot product of two vectors.
     ///
     /// # Panics
     /// When either is not a vector, or their lengths differ.
@@ -95,7 +95,7 @@ impl Tensor {
         self.unsqueeze(1) * other
     }
 
-    /// `[B, M, K] x [B, K, N]`
+    /// Batched matrix product `[B, M, K] x [B, K, N]`.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -143,14 +143,14 @@ impl Tensor {
     }
 }
 
-/// With the last two dimensions exchanged.
+/// The layout with the last two dimensions exchanged.
 fn transposed(layout: &Layout) -> Layout {
     let mut order: Vec<usize> = (0..layout.rank()).collect();
     order.swap(layout.rank() - 2, layout.rank() - 1);
     layout.permute(&order)
 }
 
-/// Whether a matrix is a transposed one, or one rounded after that.
+/// Whether a matrix is a transposed one, or rounded after a transposition.
 fn is_transposed(matrix: &Tensor) -> bool {
     match &matrix.node.op {
         Op::View(View::Permute(order)) => order[..] == [1, 0],
@@ -186,7 +186,7 @@ impl KernelOp for MatMul {
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
         let (a, b, g) = (&inputs[0], &inputs[1], grads[0].as_ref().expect("one output"));
-        // Of a transposed matrix, as the weight of a linear layer is, in the order of what was transposed.
+        // For a transposed matrix, such as the weight of a linear layer, compute the gradient in the order of the original.
         let db = if is_transposed(b) {
             g.transpose(-1, -2).product(a).transpose(-1, -2)
         } else {

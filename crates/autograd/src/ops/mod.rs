@@ -1,4 +1,4 @@
-//! The operations: shape rule, gradient rule and lowering side by side, one concept a file.
+//! The operations: shape rule, gradient rule and lowering together, one concept per file.
 
 mod activation;
 mod adaptive_pool;

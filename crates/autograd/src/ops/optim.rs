@@ -1,4 +1,4 @@
-//! Optimizer updates as graph nodes, which write in place where the step donates the memory of the old versions.
+//! Optimizer updates as graph nodes, which write in place if the step donates the memory of the old versions.
 
 use gpu_core::kernels;
 
@@ -15,8 +15,8 @@ pub struct SgdStep {
 }
 
 impl SgdStep {
-    /// New parameter and velocity, from `hyper` = `[lr, momentum, dampening, weight_decay, first]`, `ok [1]` (u32 or bool;
-    /// 0 leaves everything as it is), and flat `[count]` gradient, parameter and velocity (only with momentum).
+    /// New parameter and velocity (only with momentum). `hyper` is `[lr, momentum, dampening, weight_decay, first]`, `ok [1]` u32 or
+    /// bool (0 leaves everything unchanged); the gradient and `state`, parameter and velocity, are flat `[count]`.
     #[track_caller]
     pub fn apply(self, hyper: &Tensor, ok: &Tensor, grad: &Tensor, state: &[Tensor]) -> Vec<Tensor> {
         assert_eq!(
@@ -32,14 +32,15 @@ impl SgdStep {
 #[derive(Clone, Copy, Debug, Hash)]
 pub struct AdamStep {
     pub amsgrad: bool,
-    /// AdamW's decay.
+    /// Whether weight decay is decoupled, as in AdamW.
     pub decoupled: bool,
     pub maximize: bool,
 }
 
 impl AdamStep {
-    /// New parameter, m, v (and vmax with `amsgrad`), from `hyper` = `[lr, beta1, beta2, eps, weight_decay, bias_correction1,
-    /// bias_correction2_sqrt]`, `ok [1]` (0 leaves everything as it is), and flat `[count]` gradient and state.
+    /// New parameter, m, v (and vmax with `amsgrad`). `hyper` is
+    /// `[lr, beta1, beta2, eps, weight_decay, bias_correction1, bias_correction2_sqrt]`, `ok [1]` u32 or bool (0 leaves everything
+    /// unchanged); the gradient and `state` are flat `[count]`.
     #[track_caller]
     pub fn apply(self, hyper: &Tensor, ok: &Tensor, grad: &Tensor, state: &[Tensor]) -> Vec<Tensor> {
         assert_eq!(
@@ -72,7 +73,7 @@ fn record(
     Tensor::record(op, &inputs, state.iter().map(|t| t.meta().clone()).collect())
 }
 
-/// The in-place pairs of ops whose state follows three read-only inputs.
+/// The in-place pairs of ops whose state follows three inputs that are only read.
 const PAIRS: [(usize, usize); 4] = [(3, 0), (4, 1), (5, 2), (6, 3)];
 
 fn lower(cx: &mut Lower, kernel: impl gpu_core::Kernel + 'static, states: usize) {

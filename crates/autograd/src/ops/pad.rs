@@ -9,7 +9,7 @@ use crate::compile::Lower;
 use crate::op::{KernelOp, Meta, Op};
 use crate::{Tensor, cat};
 
-/// What padding is filled with.
+/// What the padding contains.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Padding {
     Constant(f32),
@@ -21,7 +21,7 @@ pub enum Padding {
     Circular,
 }
 
-/// The input among zeros: along dimension `d`, its element `i` comes to `at[d].0 + i * at[d].1`.
+/// The input surrounded by zeros: along dimension `d`, its element `i` goes to position `at[d].0 + i * at[d].1`.
 #[derive(Debug, Hash)]
 pub(super) struct Embed {
     at: Vec<(usize, isize)>,
@@ -33,7 +33,7 @@ impl Tensor {
     #[track_caller]
     pub(crate) fn embed(&self, shape: &[usize], at: &[(usize, isize)]) -> Tensor {
         if self.shape() == shape {
-            // Places for as many elements as there are: all in order, or some dimensions flipped.
+            // As many positions as elements: all in order, or flipped in some dimensions.
             return (0..shape.len())
                 .filter(|&d| at[d].1 < 0)
                 .fold(self.clone(), |x, d| x.flip(&[d as isize]));
@@ -52,7 +52,7 @@ impl Tensor {
         Tensor::record(Embed { at: at.to_vec() }, &[self], vec![meta]).remove(0)
     }
 
-    /// Zeros around: `pads[d]` are the numbers before and after dimension `d`.
+    /// Pads with zeros: `pads[d]` are the numbers before and after dimension `d`.
     #[track_caller]
     pub(crate) fn pad_zeros(&self, pads: &[(usize, usize)]) -> Tensor {
         let shape: Vec<usize> = self.shape().iter().zip(pads).map(|(n, (a, b))| a + n + b).collect();
@@ -60,12 +60,12 @@ impl Tensor {
         self.embed(&shape, &at)
     }
 
-    /// Pads the last dimensions: `pads` are `(before, after)` of the last, the one before it, and so on, as in
-    /// `torch.nn.functional.pad`. Negative numbers cut.
+    /// Pads the last dimensions: `pads` are `(before, after)` of the last one, the one before it, and so on, as in
+    /// `torch.nn.functional.pad`. Negative numbers crop.
     ///
     /// # Panics
-    /// When there are more pads than dimensions, a cut removes more than there is, or reflected padding is not smaller
-    /// than the dimension.
+    /// When there are more pads than dimensions, more is cropped than the dimension has, or reflected padding is not smaller than the
+    /// dimension.
     #[track_caller]
     pub fn pad(&self, pads: &[(isize, isize)], mode: Padding) -> Tensor {
         assert!(pads.len() <= self.rank(), "pad: {} pads for shape {:?}", pads.len(), self.shape());

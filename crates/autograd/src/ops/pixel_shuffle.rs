@@ -1,4 +1,4 @@
-//! Trading channels for resolution (Shi et al. 2016, "sub-pixel convolution").
+//! Rearranging channels as pixels (Shi et al. 2016, "sub-pixel convolution").
 
 use crate::Tensor;
 

@@ -10,7 +10,7 @@ pub struct Pool<const D: usize> {
     pub stride: [usize; D],
     pub padding: [usize; D],
     pub dilation: [usize; D],
-    /// Windows may hang over the end.
+    /// Whether windows may extend beyond the end.
     pub ceil_mode: bool,
 }
 
@@ -49,13 +49,13 @@ impl<const D: usize> Pool<D> {
             );
             let room = padded.saturating_sub(reach);
             let count = if self.ceil_mode { room.div_ceil(s) } else { room / s } + 1;
-            // A window that starts in the padding behind the input is dropped.
+            // A window that starts in the padding after the input is dropped.
             *output = if self.ceil_mode && (count - 1) * s >= n + p { count - 1 } else { count };
         }
         output
     }
 
-    /// Windows of planes: along each side those over one of the dimensions, or single elements.
+    /// The windows on planes whose sides are the given dimensions; `None` is a side with windows of size 1.
     pub(super) fn planes(&self, sides: [Option<usize>; 2]) -> Pool2d {
         let of = |sizes: [usize; D], none: usize| sides.map(|side| side.map_or(none, |d| sizes[d]));
         Pool {

@@ -1,4 +1,4 @@
-//! Max and average pooling over windows of `[N, C, L]`: of planes of height 1.
+//! Max and average pooling over windows of `[N, C, L]`, as planes of height 1.
 
 use super::pool::Pool1d;
 use crate::Tensor;
@@ -29,7 +29,7 @@ impl Tensor {
         (y.squeeze(&[-2]), index.squeeze(&[-2]))
     }
 
-    /// The mean of every window, from `[N, C, L]` or `[C, L]`. `count_include_pad`: padding counts as zeros.
+    /// The mean of every window, from `[N, C, L]` or `[C, L]`. With `count_include_pad`, padding counts as zeros.
     ///
     /// # Panics
     /// As [`max_pool1d`](Tensor::max_pool1d), or when a dilation is given.

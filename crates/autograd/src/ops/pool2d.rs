@@ -48,7 +48,7 @@ impl Tensor {
         (y, index)
     }
 
-    /// The mean of every window. `count_include_pad`: padding counts as zeros; `divisor` replaces the window's size.
+    /// The mean of every window. With `count_include_pad`, padding counts as zeros; `divisor` replaces the window's size.
     ///
     /// # Panics
     /// As [`max_pool2d`](Tensor::max_pool2d), or when a dilation is given or the divisor is 0.
@@ -109,7 +109,7 @@ impl KernelOp for MaxPool2dGrad {
         cx.launch(kernels::MaxPool2dGrad { shape: self.0 }, &args);
     }
 
-    /// The scatter's transpose: the gradient is read back at the positions of the maxima.
+    /// The transpose of scattering: reads the gradient at the positions of the maxima.
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
         let (dy, index, g) = (&inputs[0], &inputs[1], grads[0].as_ref().expect("one output"));
         let plane = |t: &Tensor| t.reshape(&[self.0.planes, t.size(-2) * t.size(-1)]);

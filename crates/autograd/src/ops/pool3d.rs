@@ -30,7 +30,7 @@ impl Tensor {
         let (planes, inside) = self.flatten(1, 2).max_pool2d(pool.planes([Some(1), Some(2)]));
         let (y, at) = planes.reshape(&[n, c, d, height * width]).max_pool2d(pool.planes([Some(0), None]));
         let shape = [n, c, depth, height, width];
-        // `at` counts depth first, then the windows of a plane.
+        // `at` counts positions as depth first, then the windows of a plane.
         let at = at.reshape(&[n * c, depth * height * width]);
         let inside = inside.reshape(&[n * c, d * height * width]).gather(1, &at);
         let plane = self.shape()[3] * self.shape()[4];
@@ -42,7 +42,7 @@ impl Tensor {
         (y.reshape(&shape), inside.reshape(&shape) + starts.reshape(&shape))
     }
 
-    /// The mean of every window, from `[N, C, D, H, W]` or `[C, D, H, W]`. `count_include_pad`: padding counts as zeros.
+    /// The mean of every window, from `[N, C, D, H, W]` or `[C, D, H, W]`. With `count_include_pad`, padding counts as zeros.
     ///
     /// # Panics
     /// As [`max_pool3d`](Tensor::max_pool3d), or when a dilation is given.
@@ -63,7 +63,7 @@ impl Tensor {
         }
         let [depth, height, width] = pool.output("avg_pool3d", self);
         let (n, c, d) = (self.shape()[0], self.shape()[1], self.shape()[2]);
-        // A window's size is the product of its extents, so that a mean of means is the mean.
+        // A window's size is the product of its extents, so that the mean over depth of plane means is the mean.
         let planes = self.flatten(1, 2).avg_pool2d(pool.planes([Some(1), Some(2)]), count_include_pad, None);
         let columns = planes.reshape(&[n, c, d, height * width]);
         let y = columns.avg_pool2d(pool.planes([Some(0), None]), count_include_pad, None);

@@ -10,8 +10,8 @@ use crate::compile::Lower;
 use crate::op::{KernelOp, Meta};
 use crate::{Tensor, capture_log};
 
-/// A source of random tensors; clones draw from the same one. Each draw has its own stream of Philox 4x32-10, numbered from 0, so that draws do not
-/// depend on each other's sizes, and drawing at every step never makes a new plan.
+/// A source of random tensors; clones share its state. Each draw has its own stream of Philox 4x32-10, numbered from 0. So draws do not
+/// depend on each other's sizes, and drawing at every step needs no new plan.
 ///
 /// ```
 /// # use autograd::{Device, Generator};
@@ -35,17 +35,17 @@ impl Generator {
         Generator::resume((seed, 0))
     }
 
-    /// Seed and number of draws so far: with [`Generator::resume`], the way to go on where a run stopped.
+    /// Seed and number of draws so far; [`Generator::resume`] continues from there.
     pub fn state(&self) -> (u64, u64) {
         (self.0.seed.load(Relaxed), self.0.stream.load(Relaxed))
     }
 
-    /// A generator in a given [`state`](Generator::state).
+    /// A generator that continues from a given [`state`](Generator::state).
     pub fn resume((seed, draws): (u64, u64)) -> Generator {
         Generator(Arc::new(Position { seed: AtomicU64::new(seed), stream: AtomicU64::new(draws) }))
     }
 
-    /// Puts the generator, and all clones of it, into a [`state`](Generator::state).
+    /// Sets the [`state`](Generator::state) of the generator and all its clones.
     pub fn set_state(&self, (seed, draws): (u64, u64)) {
         self.0.seed.store(seed, Relaxed);
         self.0.stream.store(draws, Relaxed);

@@ -1,7 +1,7 @@
-//! Recurrent cells over whole sequences: one node a layer and direction.
+//! Recurrent cells over whole sequences: one node per layer and direction.
 //!
-//! The products of the inputs with `w_ih` are one matrix product over all steps, and so are the gradients of the weights;
-//! only the products with the state are made step by step, inside of the kernels.
+//! The products of the inputs with `w_ih` are one matrix product over all steps, and so are the gradients of the weights; only the
+//! products with the state are computed step by step, inside of the kernels.
 
 mod gru;
 mod lstm;
@@ -28,7 +28,7 @@ pub struct RnnOutput {
     pub h: Tensor,
 }
 
-/// Sizes of a cell of `gates` gates over a sequence.
+/// Sizes of a cell with `gates` gates over a sequence.
 #[derive(Clone, Copy)]
 struct Sizes {
     steps: usize,
@@ -64,12 +64,12 @@ impl Sizes {
         Sizes { steps, batch, hidden, gates }
     }
 
-    /// `[T, N, width]`
+    /// Shape and type of `[T, N, width]`.
     fn meta(&self, width: usize) -> Meta {
         Meta::new(&[self.steps, self.batch, width], DType::F32)
     }
 
-    /// A bias, zeros where there is none.
+    /// The given bias, or zeros.
     #[track_caller]
     fn bias(&self, op: &str, given: Option<&Tensor>, device: &crate::Device) -> Tensor {
         let shape = [self.gates * self.hidden];
@@ -111,7 +111,7 @@ pub(super) fn is_cell(op: &dyn Any) -> bool {
     op.is::<rnn::Rnn>() || op.is::<gru::Gru>() || op.is::<lstm::Lstm>()
 }
 
-/// Writes the products of input 0 `[T, N, I]` with input 1 `[G, I]` to `out` `[T, N, G]`.
+/// Writes the products of input 0, `[T, N, I]`, with input 1, `[G, I]`, to `out`, `[T, N, G]`.
 fn project(cx: &mut Lower, out: Arg) {
     let (x, w) = (cx.input_meta(0).shape, cx.input(1));
     let rows = Layout::contiguous(&[x[0] * x[1], x[2]]);
@@ -119,14 +119,14 @@ fn project(cx: &mut Lower, out: Arg) {
     cx.matmul(x, (w.0, w.1.permute(&[1, 0])), out);
 }
 
-/// Gradients of `x [T, N, I]` and `w_ih [G, I]`, given that of `x w_ih^T` `[T, N, G]`.
+/// Gradients of `x [T, N, I]` and `w_ih [G, I]`, given the gradient of `x w_ih^T`, `[T, N, G]`.
 fn input_gradients(da: &Tensor, x: &Tensor, w_ih: &Tensor) -> [Tensor; 2] {
     let (rows, inputs) = (x.shape()[0] * x.shape()[1], x.shape()[2]);
     let da = da.reshape(&[rows, w_ih.shape()[0]]);
     [da.matmul(w_ih).reshape(x.shape()), da.t().matmul(&x.reshape(&[rows, inputs]))]
 }
 
-/// Gradient of `w_hh [G, H]`, given that of its products with the states before every step `[T, N, G]`.
+/// Gradient of `w_hh [G, H]`, given the gradient of its products with the states before every step, `[T, N, G]`.
 fn state_weight_gradient(db: &Tensor, h0: &Tensor, y: &Tensor) -> Tensor {
     let (steps, batch, hidden) = (y.shape()[0], y.shape()[1], y.shape()[2]);
     let first = db.select(0, 0).t().matmul(h0);
@@ -138,12 +138,12 @@ fn state_weight_gradient(db: &Tensor, h0: &Tensor, y: &Tensor) -> Tensor {
     first + rest.t().matmul(&y.narrow(0, 0, steps - 1).reshape(&[rows, hidden]))
 }
 
-/// The tensors of a list of known length.
+/// A list of known length as an array.
 fn arrays<const K: usize>(tensors: &[Tensor]) -> &[Tensor; K] {
     tensors.try_into().expect("as many as the op has")
 }
 
-/// One tensor of all steps.
+/// The steps stacked to one tensor.
 fn all(steps: &[Tensor]) -> Tensor {
     stack(&steps.iter().collect::<Vec<_>>(), 0)
 }

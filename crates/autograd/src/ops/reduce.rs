@@ -79,37 +79,37 @@ impl Tensor {
         self.reduce(ReduceOp::Prod, dims, keepdim)
     }
 
-    /// Largest element; NaN if any is. Ties share the gradient evenly.
+    /// Largest element; NaN if any element is NaN. Ties share the gradient evenly.
     #[track_caller]
     pub fn amax(&self, dims: &[isize], keepdim: bool) -> Tensor {
         self.reduce(ReduceOp::Max, dims, keepdim)
     }
 
-    /// Smallest element; NaN if any is. Ties share the gradient evenly.
+    /// Smallest element; NaN if any element is NaN. Ties share the gradient evenly.
     #[track_caller]
     pub fn amin(&self, dims: &[isize], keepdim: bool) -> Tensor {
         self.reduce(ReduceOp::Min, dims, keepdim)
     }
 
-    /// Position (i32) of the first largest element along `dim`; of the first NaN if there is one.
+    /// Position (i32) of the first largest element along `dim`, or of the first NaN if there is one.
     #[track_caller]
     pub fn argmax(&self, dim: isize, keepdim: bool) -> Tensor {
         self.reduce(ReduceOp::ArgMax, &[dim], keepdim)
     }
 
-    /// Position (i32) of the first smallest element along `dim`; of the first NaN if there is one.
+    /// Position (i32) of the first smallest element along `dim`, or of the first NaN if there is one.
     #[track_caller]
     pub fn argmin(&self, dim: isize, keepdim: bool) -> Tensor {
         self.reduce(ReduceOp::ArgMin, &[dim], keepdim)
     }
 
-    /// Largest element along `dim`, and its position; the gradient goes to that element alone.
+    /// Largest element along `dim`, and its position; only that element gets the gradient.
     #[track_caller]
     pub fn max_dim(&self, dim: isize, keepdim: bool) -> (Tensor, Tensor) {
         self.extreme(self.argmax(dim, true), dim, keepdim)
     }
 
-    /// Smallest element along `dim`, and its position; the gradient goes to that element alone.
+    /// Smallest element along `dim`, and its position; only that element gets the gradient.
     #[track_caller]
     pub fn min_dim(&self, dim: isize, keepdim: bool) -> (Tensor, Tensor) {
         self.extreme(self.argmin(dim, true), dim, keepdim)
@@ -159,7 +159,7 @@ pub(crate) fn reduce_gradient(
     }]
 }
 
-/// For every element the product of all others, also where one of them is 0.
+/// For every element the product of all others, correct even if some are 0.
 fn others_product(x: &Tensor, y: &Tensor, dims: &[isize]) -> Tensor {
     let (zero, is_zero) = (x.number(0.0), x.eq(0.0));
     let filled = x.number(1.0).where_(&is_zero, x);

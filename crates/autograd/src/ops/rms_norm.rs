@@ -3,7 +3,7 @@
 use crate::Tensor;
 
 impl Tensor {
-    /// `x / sqrt(mean(x^2) + eps) * weight`, the mean over the last dimensions, which are `normalized_shape`; as
+    /// `x / sqrt(mean(x^2) + eps) * weight`, with the mean over the last dimensions, which are `normalized_shape`; as
     /// `torch.nn.functional.rms_norm`, whose default `eps` is `f32::EPSILON`.
     ///
     /// # Panics

@@ -11,7 +11,7 @@ use crate::op::KernelOp;
 struct Scan {
     op: ScanOp,
     dim: usize,
-    /// From the end on.
+    /// Whether to scan from the end.
     reverse: bool,
 }
 
@@ -29,7 +29,7 @@ impl Tensor {
         self.scan("cumsum", ScanOp::Sum, dim)
     }
 
-    /// Products of the elements up to each one along `dim`; the gradient is right where elements are 0, too.
+    /// Products of the elements up to each one along `dim`; the gradient is correct even if elements are 0.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -71,14 +71,14 @@ impl Scan {
         Tensor::record(self, &[x], vec![x.meta().clone()]).remove(0)
     }
 
-    /// Sums of the elements from each one on: the transpose of the sums up to it.
+    /// Scans from each element to the end: the transpose of the scan up to each element.
     #[track_caller]
     fn rest(self, op: ScanOp, x: &Tensor) -> Tensor {
         Scan { op, reverse: !self.reverse, ..self }.of(x)
     }
 
-    /// `dx_k = sum over j >= k of g_j y_j / x_k`, and where `x_k` is the first 0, with products that leave it out; after the first 0
-    /// the gradient is 0.
+    /// `dx_k = sum over j >= k of g_j y_j / x_k`. If `x_k` is the first 0, it uses products without `x_k`; after the first 0 the
+    /// gradient is 0.
     #[track_caller]
     fn product_gradient(self, x: &Tensor, y: &Tensor, g: &Tensor) -> Tensor {
         let (zero, one, is_zero) = (x.number(0.0), x.number(1.0), x.eq(0.0));
@@ -90,7 +90,7 @@ impl Scan {
         at_first.where_(&first, &before.where_(&zeros.eq(0.0), &zero))
     }
 
-    /// `dx_k = exp(x_k) * sum over j >= k of g_j exp(-y_j)`, in logarithms, the positive and the negative `g_j` apart.
+    /// `dx_k = exp(x_k) * sum over j >= k of g_j exp(-y_j)`, in logarithms, separately for positive and negative `g_j`.
     #[track_caller]
     fn log_gradient(self, x: &Tensor, y: &Tensor, g: &Tensor) -> Tensor {
         let (one, nothing) = (x.number(1.0), x.number(f32::MIN));

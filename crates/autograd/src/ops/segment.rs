@@ -1,4 +1,4 @@
-//! Reductions of rows by the segment that they belong to, such as messages by the node that they go to.
+//! Reductions of rows by segment, such as messages by receiving node.
 
 use gpu_core::DType;
 
@@ -6,8 +6,8 @@ use super::gather::check_index;
 use crate::Tensor;
 
 impl Tensor {
-    /// Sums of the slices `[N, ..]` that have the same segment: `[segments, ..]`, with integer `ids [N]` of
-    /// `0..segments`; others are left out.
+    /// Sums of the slices of `[N, ..]` by segment: `[segments, ..]`. `ids [N]` are the integer segments of the slices; slices with an
+    /// id outside of `0..segments` are left out.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -29,7 +29,7 @@ impl Tensor {
         Tensor::zeros(self.device(), &shape).index_add(0, ids, self)
     }
 
-    /// Means of the slices that have the same segment, as [`segment_sum`](Tensor::segment_sum); 0 of none.
+    /// Means of the slices by segment, as [`segment_sum`](Tensor::segment_sum); 0 for an empty segment.
     #[track_caller]
     pub fn segment_mean(&self, ids: &Tensor, segments: usize) -> Tensor {
         check("segment_mean", self, ids);
@@ -39,7 +39,7 @@ impl Tensor {
         self.segment_sum(ids, segments) / counts.reshape(&along)
     }
 
-    /// The largest elements of the slices that have the same segment, as [`segment_sum`](Tensor::segment_sum); 0 of none. Ties share the
+    /// The largest elements of the slices by segment, as [`segment_sum`](Tensor::segment_sum); 0 for an empty segment. Ties share the
     /// gradient evenly. It compares every slice with every segment.
     #[track_caller]
     pub fn segment_max(&self, ids: &Tensor, segments: usize) -> Tensor {
@@ -57,8 +57,8 @@ impl Tensor {
         largest.where_(&known, &self.number(0.0))
     }
 
-    /// Softmax among the slices that have the same segment: `[N, ..]`, whose [`segment_sum`](Tensor::segment_sum) is 1 wherever
-    /// there are any. Without overflow, as what is largest in each segment is subtracted first.
+    /// Softmax among the slices of each segment: `[N, ..]`, whose [`segment_sum`](Tensor::segment_sum) is 1 for every segment that is
+    /// not empty. The largest element of each segment is subtracted first, so that nothing overflows.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};

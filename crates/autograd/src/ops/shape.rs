@@ -63,7 +63,7 @@ impl Tensor {
         self.reshape(&shape)
     }
 
-    /// Drops the given dimensions of size 1; others of them stay.
+    /// Drops those of the given dimensions that have size 1.
     #[track_caller]
     pub fn squeeze(&self, dims: &[isize]) -> Tensor {
         let dims = self.dims("squeeze", dims);
@@ -106,7 +106,7 @@ impl Tensor {
         starts.zip(sizes).map(|(start, &size)| self.narrow(dim, start, size)).collect()
     }
 
-    /// At most `count` pieces of equal size along `dim`; the last may be smaller.
+    /// Splits `dim` into at most `count` pieces of equal size; the last may be smaller.
     #[track_caller]
     pub fn chunk(&self, count: usize, dim: isize) -> Vec<Tensor> {
         assert!(count > 0, "chunk: no pieces");
@@ -129,7 +129,7 @@ impl Tensor {
         self.narrow(dim, i, 1).squeeze(&[dim])
     }
 
-    /// Shifts elements along `dim` by `shift` places; those that leave come in at the other end.
+    /// Shifts elements along `dim` by `shift` positions, wrapping around.
     #[track_caller]
     pub fn roll(&self, shift: isize, dim: isize) -> Tensor {
         let n = self.shape()[self.dim("roll", dim)];
@@ -143,7 +143,7 @@ impl Tensor {
         cat(&[&self.narrow(dim, n - by, by), &self.narrow(dim, 0, n - by)], dim)
     }
 
-    /// Repeats the whole tensor `times[d]` times along every dimension; new dimensions come in front.
+    /// Repeats the whole tensor `times[d]` times along every dimension; new dimensions are added in front.
     #[track_caller]
     pub fn repeat(&self, times: &[usize]) -> Tensor {
         assert!(times.len() >= self.rank(), "repeat: {times:?} of shape {:?}", self.shape());
@@ -158,7 +158,7 @@ impl Tensor {
         self.reshape(&apart).expand(&wide).reshape(&merged)
     }
 
-    /// [`repeat`](Tensor::repeat) where missing dimensions in front count 1.
+    /// [`repeat`](Tensor::repeat), with 1 for missing dimensions in front.
     #[track_caller]
     pub fn tile(&self, times: &[usize]) -> Tensor {
         let missing = self.rank().saturating_sub(times.len());
@@ -192,24 +192,24 @@ impl Tensor {
         self.index_select(dim, &Tensor::constant(self.device(), &index, &[index.len()]))
     }
 
-    /// `0, 1, .. n - 1` as i32.
+    /// The tensor `0, 1, .. n - 1` of type i32.
     ///
     /// # Panics
-    /// When there are more than 2^31 - 1.
+    /// When `n` is larger than 2^31 - 1.
     #[track_caller]
     pub fn arange(device: &crate::Device, n: usize) -> Tensor {
         let values: Vec<i32> = (0..position("arange", n)).collect();
         Tensor::constant(device, &values, &[n])
     }
 
-    /// Elements where `mask` is true become `value`.
+    /// Replaces elements where `mask` is true by `value`.
     #[track_caller]
     pub fn masked_fill(&self, mask: &Tensor, value: f32) -> Tensor {
         self.number(value).where_(mask, self)
     }
 
-    /// 1.0 at the index, 0.0 elsewhere: integer indices `[..]` become f32 `[.., classes]`. One outside of the classes gives
-    /// zeros.
+    /// One-hot encoding of integer indices `[..]`: f32 `[.., classes]`, 1.0 at the index, 0.0 elsewhere. An index outside of the
+    /// classes gives zeros.
     ///
     /// # Panics
     /// When the indices are of no integer type.
@@ -243,7 +243,7 @@ impl Tensor {
         columns - rows.unsqueeze(1)
     }
 
-    /// The elements `[.., i, i + offset]` of dimensions `dim1` and `dim2`, as a new last dimension in their place.
+    /// The elements `[.., i, i + offset]` of dimensions `dim1` and `dim2`, which are replaced by a new last dimension.
     ///
     /// # Panics
     /// When there is no such diagonal.
@@ -273,7 +273,7 @@ impl Tensor {
         let (n, shift) = (self.size(-1), offset.unsigned_abs());
         let m = n + shift;
         let aside = (0, shift as isize);
-        // A row above the main diagonal, a column below it.
+        // Element `i` is in row `i` of a diagonal above the main one, and in column `i` of one below it.
         let along = self.pad(&[aside], Padding::Constant(0.0)).unsqueeze(if offset < 0 { -2 } else { -1 });
         let square = along.expand(&[&self.shape()[..self.rank() - 1], &[m, m]].concat());
         let elsewhere = square.diagonals().ne(nearest(offset));
@@ -281,7 +281,7 @@ impl Tensor {
     }
 }
 
-/// The number of a diagonal as an i32; those of any tensor are within its range.
+/// The number of a diagonal, clamped to i32; the diagonals of every tensor are within its range.
 fn nearest(diagonal: isize) -> i32 {
     diagonal.clamp(i32::MIN as isize, i32::MAX as isize) as i32
 }

@@ -7,7 +7,7 @@ use crate::compile::Lower;
 use crate::gradient::decomposed;
 use crate::op::{KernelOp, Meta};
 
-/// Over the last dimension.
+/// Softmax over the last dimension, or its logarithm.
 #[derive(Clone, Copy, Debug, Hash)]
 struct Softmax {
     log: bool,
@@ -51,7 +51,7 @@ impl Tensor {
     }
 }
 
-/// Rows and columns of a tensor seen as a matrix of its last dimension.
+/// Rows and columns of a tensor viewed as a matrix, whose columns are the last dimension.
 fn matrix(meta: &Meta) -> (usize, usize) {
     let cols = meta.shape.last().copied().unwrap_or(1);
     (meta.numel().checked_div(cols).unwrap_or(0), cols)

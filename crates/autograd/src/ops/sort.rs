@@ -7,15 +7,14 @@ use crate::Tensor;
 use crate::compile::Lower;
 use crate::op::{KernelOp, Meta};
 
-/// Of the rows of a matrix.
+/// The positions of the elements of each row of a matrix in sorted order.
 #[derive(Debug, Hash)]
 struct ArgSort {
     descending: bool,
 }
 
 impl Tensor {
-    /// The positions (i32) of the elements along `dim` in sorted order. Equal elements stay in their order, and NaN counts as larger than
-    /// all numbers.
+    /// The positions (i32) of the elements along `dim` in sorted order. The sort is stable, and NaN counts as larger than all numbers.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -35,7 +34,8 @@ impl Tensor {
         Tensor::record(ArgSort { descending }, &[&rows], vec![order]).remove(0).movedim(-1, d)
     }
 
-    /// The elements along `dim` in sorted order, and their [positions](Tensor::argsort). Gradients go to the elements' places.
+    /// The elements along `dim` in sorted order, and their [positions](Tensor::argsort). Gradients flow back to the elements' original
+    /// positions.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -51,7 +51,8 @@ impl Tensor {
         (self.gather(dim, &order), order)
     }
 
-    /// The `k` largest (or smallest) elements along `dim` in order, and their positions (i32); of equal elements the first ones.
+    /// The `k` largest (or smallest) elements along `dim` in order, and their positions (i32). Among equal elements, the first ones are
+    /// taken.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -63,7 +64,7 @@ impl Tensor {
     /// ```
     ///
     /// # Panics
-    /// When there are fewer than `k`.
+    /// When the dimension has fewer than `k` elements.
     #[track_caller]
     pub fn topk(&self, k: usize, dim: isize, largest: bool) -> (Tensor, Tensor) {
         let n = self.shape()[self.dim("topk", dim)];
@@ -72,8 +73,8 @@ impl Tensor {
         (self.gather(dim, &first), first)
     }
 
-    /// The `k` largest elements along `dim`, and 0 in place of all others: the activation of a k-sparse autoencoder (Makhzani
-    /// and Frey 2014). Of equal elements the first ones stay.
+    /// Keeps the `k` largest elements along `dim`, and sets all others to 0: the activation of a k-sparse autoencoder (Makhzani and
+    /// Frey 2014). Among equal elements, the first ones are kept.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -83,7 +84,7 @@ impl Tensor {
     /// ```
     ///
     /// # Panics
-    /// When there are fewer than `k`.
+    /// When the dimension has fewer than `k` elements.
     #[track_caller]
     pub fn keep_topk(&self, k: usize, dim: isize) -> Tensor {
         let n = self.shape()[self.dim("keep_topk", dim)];

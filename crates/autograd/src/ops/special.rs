@@ -1,4 +1,4 @@
-//! Special functions, composed of element-wise operations so that they are as often differentiable as these.
+//! Special functions, composed of element-wise operations, so that they can be differentiated as often as these.
 
 use crate::Tensor;
 use crate::ops::map::Fixed;
@@ -6,11 +6,11 @@ use crate::ops::map::Fixed;
 /// Lanczos' coefficients for `g = 5` (Press et al., "Numerical recipes", section 6.1).
 const LANCZOS: [f32; 6] = [76.180_09, -86.505_32, 24.014_1, -1.231_739_6, 1.208_650_9e-3, -5.395_239_4e-6];
 
-/// From here on the asymptotic series of the digamma function holds.
+/// From this argument on, the asymptotic series of the digamma function is accurate.
 const ASYMPTOTIC: usize = 6;
 
 impl Tensor {
-    /// The logarithm of the gamma function for `x > 0`, within 2e-6 of the larger of 1 and its size.
+    /// The logarithm of the gamma function for `x > 0`, with an error of at most `2e-6 max(1, |y|)`.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -29,7 +29,7 @@ impl Tensor {
         (self + Fixed(0.5)) * t.log() - t + (sum * Fixed(2.506_628_3) / self).log()
     }
 
-    /// The derivative of [`lgamma`](Tensor::lgamma) for `x > 0`, within 1e-6 of the larger of 1 and its size.
+    /// The derivative of [`lgamma`](Tensor::lgamma) for `x > 0`, with an error of at most `1e-6 max(1, |y|)`.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -41,7 +41,7 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn digamma(&self) -> Tensor {
-        // psi(x) = psi(x + 1) - 1 / x, up to where the asymptotic series holds.
+        // psi(x) = psi(x + 1) - 1 / x, until the asymptotic series is accurate.
         let mut steps = self.reciprocal();
         for i in 1..ASYMPTOTIC {
             steps = steps + (self + Fixed(i as f32)).reciprocal();

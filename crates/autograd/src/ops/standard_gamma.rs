@@ -1,15 +1,15 @@
-//! Sampling from gamma distributions, which others are made of.
+//! Sampling from gamma distributions, which other distributions are built on.
 
 use crate::{Generator, Tensor};
 
-/// How often a candidate is drawn. Each is accepted with a probability of at least 0.95, and the last in any case, which is the
-/// turn of less than one in 10^9 samples.
+/// Candidates per sample. Each is accepted with a probability of at least 0.95. The last one is always accepted, but needed for less
+/// than one in 10^9 samples.
 const ROUNDS: usize = 8;
 
 impl Generator {
-    /// Logarithms of samples of shape `[shape.., batch..]` of gamma distributions of rate 1 and of `concentration [batch..] > 0`
-    /// (Marsaglia and Tsang 2000, "A simple method for generating gamma variables"). Logarithms, as samples of small concentrations
-    /// are too small for floats. They have no gradients.
+    /// Logarithms of samples of gamma distributions of rate 1 and `concentration [batch..] > 0`, shape `[shape.., batch..]` (Marsaglia
+    /// and Tsang 2000, "A simple method for generating gamma variables"). Logarithms, because samples of small concentrations
+    /// underflow. They have no gradients.
     ///
     /// ```
     /// # use autograd::{Device, Generator, Tensor};
@@ -23,7 +23,7 @@ impl Generator {
         let (device, concentration) = (concentration.device(), concentration.detach());
         let whole = [shape, concentration.shape()].concat();
         let rounds = [&[ROUNDS], &whole[..]].concat();
-        // The method is for concentrations of at least 1. A power of a uniform number takes a sample of a larger one there.
+        // The method is for concentrations of at least 1: sample at `concentration + 1`, and multiply by a power of a uniform number.
         let d = &concentration + (1.0 - 1.0 / 3.0);
         let x = self.normal(device, &rounds);
         let chance = 1.0 - self.uniform(device, &rounds);

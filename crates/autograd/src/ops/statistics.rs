@@ -1,9 +1,10 @@
-//! Variance, norms, and other quantities composed of reductions.
+//! Variance, norms, and other quantities composed from reductions.
 
 use crate::Tensor;
 
 impl Tensor {
-    /// Variance over the given dimensions: squared deviations over `n - correction` (1 is torch's default, 0 the biased one).
+    /// Variance over the given dimensions: the sum of squared deviations over `n - correction` (torch's default is 1; 0 gives the
+    /// biased variance).
     #[track_caller]
     pub fn var(&self, dims: &[isize], correction: f32, keepdim: bool) -> Tensor {
         let count: usize = self.dims("var", dims).iter().map(|&d| self.shape()[d]).product();
@@ -11,13 +12,13 @@ impl Tensor {
         (&centred * &centred).sum(dims, keepdim) / (count as f32 - correction).max(0.0)
     }
 
-    /// Square root of [`var`](Tensor::var). The gradient of equal elements is 0.
+    /// Square root of [`var`](Tensor::var). If all elements are equal, the gradient is 0.
     #[track_caller]
     pub fn std(&self, dims: &[isize], correction: f32, keepdim: bool) -> Tensor {
         self.var(dims, correction, keepdim).root(2.0)
     }
 
-    /// `x^(1 / p)` for `x >= 0`, whose gradient at 0 is 0 instead of infinite.
+    /// `x^(1 / p)` for `x >= 0`, with gradient 0 at 0 instead of infinity.
     #[track_caller]
     pub(super) fn root(&self, p: f32) -> Tensor {
         let zero = self.eq(0.0);
@@ -37,8 +38,8 @@ impl Tensor {
         if keepdim { y } else { y.squeeze(dims) }
     }
 
-    /// Vector p-norm over the given dimensions: `sum(|x|^p)^(1/p)`; the largest |x| for infinity, the number of non-zero
-    /// elements for 0. The gradient at the zero vector is 0.
+    /// Vector p-norm over the given dimensions: `sum(|x|^p)^(1/p)`; for `p` infinity the largest |x|, for `p` 0 the number of non-zero
+    /// elements. The gradient at the zero vector is 0.
     #[track_caller]
     pub fn norm(&self, p: f32, dims: &[isize], keepdim: bool) -> Tensor {
         let a = self.abs();
@@ -58,7 +59,7 @@ impl Tensor {
         powers.sum(dims, keepdim).root(p)
     }
 
-    /// Divides by the p-norm along `dim`, or by `eps` where that is smaller.
+    /// Divides by the p-norm along `dim`, or by `eps` if the norm is smaller.
     #[track_caller]
     pub fn normalize(&self, p: f32, dim: isize, eps: f32) -> Tensor {
         self / self.norm(p, &[dim], true).clamp_min(eps)

@@ -1,5 +1,4 @@
-//! What summaries of models say of the ops that work on planes and of those with weights. An op that is not listed counts no products,
-//! and has no windows.
+//! Windows and multiply-adds of ops, for summaries of models. An op that is not listed counts no multiply-adds, and has no windows.
 
 use std::any::Any;
 
@@ -20,15 +19,15 @@ use crate::op::{KernelOp, Meta};
 pub(crate) enum Reach {
     /// All of them.
     All,
-    /// Those at the same place. What normalisations take from all places does not count.
+    /// Those at the same position. Statistics that normalisations take over all positions do not count.
     Place,
-    /// Of the first input, those in a window of `extent` from one end to the other, where neighbours' windows are `stride` apart.
+    /// Of the first input, those in a window of `extent` positions; the windows of neighbouring elements are `stride` apart.
     Window { extent: [usize; 2], stride: [usize; 2] },
-    /// The other way round: each element of the first input reaches a window of the output.
+    /// The transpose: each element of the first input contributes to a window of the output.
     Spread { extent: [usize; 2], stride: [usize; 2] },
 }
 
-/// For receptive fields.
+/// The reach of an op, for receptive fields.
 pub(crate) fn reach(op: &dyn KernelOp) -> Reach {
     let op: &dyn Any = op;
     let pool = |shape: &Pool2dShape| Reach::Window {
@@ -54,7 +53,7 @@ fn conv_extent(shape: &Conv2dShape) -> [usize; 2] {
     extent(shape.kernel, shape.dilation)
 }
 
-/// From one end of a window to the other.
+/// The extent of a dilated window.
 fn extent(kernel: [usize; 2], dilation: [usize; 2]) -> [usize; 2] {
     [0, 1].map(|d| dilation[d] * (kernel[d].max(1) - 1) + 1)
 }

@@ -18,7 +18,7 @@ macro_rules! unary_methods {
 }
 unary_methods! {
     abs = Abs;
-    /// -1, 0 or 1, and 0 for NaN; the gradient is 0.
+    /// -1, 0 or 1; 0 for NaN. The gradient is 0.
     sign = Sign;
     /// `1 / x`
     reciprocal = Recip;
@@ -46,7 +46,7 @@ unary_methods! {
     tanh = Tanh;
     /// The error function.
     erf = Erf;
-    /// `1 - erf(x)`, accurate where that is small.
+    /// `1 - erf(x)`, accurate even if that is small.
     erfc = Erfc;
     /// `1 / (1 + exp(-x))`
     sigmoid = Sigmoid;
@@ -61,7 +61,7 @@ unary_methods! {
     relu = Relu;
     floor = Floor;
     ceil = Ceil;
-    /// To the nearest integer, halves to even.
+    /// Rounds to the nearest integer, ties to even.
     round = Round;
     trunc = Trunc;
     /// Whether elements are NaN (bool).
@@ -73,7 +73,7 @@ unary_methods! {
 }
 
 impl Tensor {
-    /// Conversion to another type; float to integer truncates, to bool tests for non-zero.
+    /// Converts to another type: float to integer truncates, to bool tests for non-zero.
     #[track_caller]
     pub fn to(&self, dtype: DType) -> Tensor {
         if dtype == self.dtype() { self.clone() } else { self.unary(Unary::Cast(dtype)) }
@@ -127,7 +127,7 @@ impl Tensor {
         self.log() * std::f32::consts::LOG10_E
     }
 
-    /// What [`trunc`](Tensor::trunc) cuts off, with the sign of `x`.
+    /// The fraction that [`trunc`](Tensor::trunc) removes, with the sign of `x`.
     #[track_caller]
     pub fn frac(&self) -> Tensor {
         self - self.trunc()

@@ -1,9 +1,9 @@
-//! Sliding windows as a tensor of their own, and back.
+//! Sliding windows as a tensor, and the transpose.
 
 use crate::{Tensor, stack};
 
 impl Tensor {
-    /// The windows `kernel` of `self [N, C, H, W]` (or `[C, H, W]`) as columns, `[N, C * KH * KW, L]` with the `L` positions in
+    /// The windows of size `kernel` of `self [N, C, H, W]` (or `[C, H, W]`) as columns, `[N, C * KH * KW, L]` with the `L` positions in
     /// row-major order, as `torch.nn.functional.unfold` (im2col).
     ///
     /// # Panics
@@ -40,11 +40,11 @@ impl Tensor {
         all.reshape(&[x[0], x[1] * kernel[0] * kernel[1], all.shape()[4] * all.shape()[5]])
     }
 
-    /// The transpose of [`unfold`](Tensor::unfold): columns `self [N, C * KH * KW, L]` (or without `N`) added up in an image
+    /// The transpose of [`unfold`](Tensor::unfold): adds up columns `self [N, C * KH * KW, L]` (or without `N`) in an image
     /// `[N, C, H, W]` of size `output`, as `torch.nn.functional.fold` (col2im).
     ///
     /// # Panics
-    /// When the columns are not those of such an image.
+    /// When the shape of the columns does not fit such an image.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -78,8 +78,8 @@ impl Tensor {
         padded.narrow(2, padding[0], output[0]).narrow(3, padding[1], output[1])
     }
 
-    /// Windows along `dim`, with a new dimension at position `at` for the places in a window: element `k` there and `o` along
-    /// `dim` is element `o * stride + k * dilation` of `self`.
+    /// Windows along `dim`, with a new dimension `at` for the position in a window: element `k` of window `o` is element
+    /// `o * stride + k * dilation` of `self`.
     #[track_caller]
     pub(super) fn windows(
         &self,
@@ -97,7 +97,8 @@ impl Tensor {
         stack(&places.iter().collect::<Vec<_>>(), at as isize)
     }
 
-    /// The transpose of [`windows`](Tensor::windows), to `size` elements along `dim`, which is counted without dimension `at`.
+    /// The transpose of [`windows`](Tensor::windows), with `size` elements along `dim`, a dimension of the result, which lacks
+    /// dimension `at`.
     #[track_caller]
     fn overlap_add(&self, at: usize, dim: usize, size: usize, stride: usize, dilation: usize) -> Tensor {
         let mut sum: Option<Tensor> = None;

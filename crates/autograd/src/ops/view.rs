@@ -1,4 +1,4 @@
-//! Views: the same elements under another shape or order. They cost nothing.
+//! Views: the same elements in another shape or order. They cost nothing.
 
 use crate::Tensor;
 use crate::op::{Meta, Op, View};
@@ -11,7 +11,7 @@ impl Tensor {
         Tensor::record_op(self.device(), Op::View(view), vec![self.clone()], vec![meta]).remove(0)
     }
 
-    /// The same elements in row-major order as `shape`.
+    /// The same elements, in row-major order, with shape `shape`.
     ///
     /// # Panics
     /// When the number of elements differs.
@@ -109,7 +109,7 @@ impl Tensor {
     }
 }
 
-/// The tensors, expanded to their common shape, as `torch.broadcast_tensors`.
+/// Expands tensors to their common shape, as `torch.broadcast_tensors`.
 ///
 /// ```
 /// # use autograd::{Device, Tensor, broadcast_tensors};

@@ -1,10 +1,10 @@
-//! Weights with a length and a direction (Salimans and Kingma 2016), and of unit spectral norm (Miyato et al. 2018).
+//! Weight normalisation (Salimans and Kingma 2016) and spectral normalisation (Miyato et al. 2018).
 
 use crate::Tensor;
 
 impl Tensor {
-    /// `g v / ||v||` with directions `self` and lengths `g`. The norm is over all dimensions but `dim`, along which `g` has one
-    /// length for each, `[1, .., n, .., 1]`; without `dim` it is over all of them, and `g` is a scalar.
+    /// `g v / ||v||` with directions `v`, which are `self`, and lengths `g`. The norm is over all dimensions but `dim`, and `g` is
+    /// `[1, .., n, .., 1]` with a length for each position along `dim`; without `dim` it is over all dimensions, and `g` is a scalar.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -24,8 +24,7 @@ impl Tensor {
         self * (g / lengths)
     }
 
-    /// The norms over all dimensions but `dim`, as [`weight_norm`](Tensor::weight_norm) wants its lengths: with these it changes
-    /// nothing.
+    /// The norms over all dimensions but `dim`: the lengths with which [`weight_norm`](Tensor::weight_norm) leaves `self` unchanged.
     ///
     /// # Panics
     /// When there is no such dimension.
@@ -45,12 +44,12 @@ impl Tensor {
         self.norm(2.0, &dims, dim.is_some())
     }
 
-    /// The vectors `u` and `v` of the largest singular value of the matrix `W [H, W]` that `self` is with `dim` first and the
-    /// other dimensions flattened, after steps `v = W^T u / ||W^T u||`, `u = W v / ||W v||` of the power iteration from
-    /// `u [H]`. No gradients flow through them.
+    /// The vectors `u` and `v` of the largest singular value of the matrix `W`, which is `self` with `dim` first and the other
+    /// dimensions flattened. Starting from `u`, as long as `dim`, the power iteration repeats `v = W^T u / ||W^T u||`,
+    /// `u = W v / ||W v||` for `steps` steps. No gradients flow through the vectors.
     ///
     /// # Panics
-    /// When `u` is not as long as `dim`, or there are no steps.
+    /// When the length of `u` is not the size of `dim`, or `steps` is 0.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -75,7 +74,7 @@ impl Tensor {
         (u, v.expect("a step"))
     }
 
-    /// `self` over its spectral norm `u^T W v`, given the [`singular_vectors`](Tensor::singular_vectors).
+    /// `self` divided by its spectral norm `u^T W v`, given the [`singular_vectors`](Tensor::singular_vectors).
     ///
     /// # Panics
     /// When the shapes do not fit.

@@ -1,4 +1,4 @@
-//! Checks gradients against differences of the function itself.
+//! Checks gradients against finite differences of the function.
 
 pub mod numbers;
 
@@ -27,20 +27,20 @@ pub fn distinct(shape: &[usize]) -> Input {
     Input { shape: shape.to_vec(), values: Values::Distinct }
 }
 
-/// A name, which begins with that of what is checked, the inputs, and the function.
+/// A name, which begins with the name of the function under test, the inputs, and the function.
 pub type Case = (&'static str, Vec<Input>, fn(&[Tensor]) -> Tensor);
 
-/// What a case's name begins with.
+/// The name of the function under test, which a case's name begins with.
 pub fn subject(name: &str) -> &str {
     name.split([' ', ',']).next().unwrap_or(name)
 }
 
-/// The step of the differences. With four points the error is of its fourth power, and rounding errors stay small.
+/// The step of the differences. With four points their error is proportional to its fourth power, and rounding errors stay small.
 const STEP: f32 = 0.02;
-/// Of the largest gradient, or of 1.
+/// Relative to the largest gradient, or to 1.
 const TOLERANCE: f64 = 5e-4;
 
-/// The tensors to differentiate by, made of the inputs' values, and the function of them.
+/// Builds, from the inputs' values, the tensors to differentiate with respect to, and the function's result.
 pub type Build<'a> = dyn Fn(&[Tensor]) -> (Vec<Tensor>, Tensor) + 'a;
 
 /// A function at a point drawn at random, with a random projection of its result.
@@ -66,7 +66,7 @@ impl<'a> Check<'a> {
         check
     }
 
-    /// The gradients of the projection against differences of it.
+    /// Compares the gradients of the projection with its differences.
     ///
     /// # Panics
     /// When they differ.
@@ -75,7 +75,7 @@ impl<'a> Check<'a> {
         self.compare("first order", &self.gradients(&self.at), &value);
     }
 
-    /// The gradients of a random projection of the gradients against differences of that.
+    /// Compares the gradients of a random projection of the gradients with its differences.
     ///
     /// # Panics
     /// When they differ.
@@ -91,10 +91,10 @@ impl<'a> Check<'a> {
         self.compare("second order", &gradients(&sum, &x), &slope);
     }
 
-    /// Gradients are of any tensor, not only of variables.
+    /// Gradients exist for any tensor, not only for variables.
     ///
     /// # Panics
-    /// When those of tensors that are none differ.
+    /// When the gradients of tensors that are not variables differ.
     fn of_plain_tensors(&self) {
         let plain: Vec<Tensor> = self.tensors(&self.at).0.iter().map(Tensor::detach).collect();
         let (x, y) = (self.build)(&plain);
@@ -156,7 +156,7 @@ pub fn check_all(cases: Vec<Case>) {
     cases.iter().for_each(|(name, inputs, f)| check(name, inputs, f));
 }
 
-/// Gradients of all tensors, zeros where there is none.
+/// Gradients of all tensors, zeros for those without one.
 fn gradients(y: &Tensor, wrt: &[Tensor]) -> Vec<Vec<f32>> {
     let found = y.backward();
     wrt.iter().map(|x| found.get(x).map_or_else(|| vec![0.0; x.numel()], |g| g.to_vec().unwrap())).collect()

@@ -1,16 +1,16 @@
 //! Numbers to test with.
 
-/// Where an input's values come from.
+/// The distribution of an input's values.
 #[derive(Clone, Copy)]
 pub enum Values {
     Between(f32, f32),
     /// Of either sign, with magnitudes in the range: away from a kink at 0.
     Signed(f32, f32),
-    /// All different, 0.2 apart: no ties, even with the differences' steps.
+    /// All different, 0.2 apart: the steps of the differences cause no ties.
     Distinct,
 }
 
-/// A small generator of its own, so that the numbers do not depend on what is tested.
+/// A small generator of the tests' own, so that the numbers do not depend on the code under test.
 pub struct Numbers(u64);
 
 impl Numbers {

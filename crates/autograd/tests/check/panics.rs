@@ -30,15 +30,15 @@ pub fn panic_of(f: &dyn Fn()) -> Option<(String, String)> {
     LAST.take()
 }
 
-/// A name, which begins with that of what is misused, words of the message, and the mistake.
+/// A name, which begins with the name of the misused function, words of the message, and the mistake.
 pub type Mistake = (&'static str, &'static [&'static str], fn());
 
-/// What a case's name begins with.
+/// The name of the misused function, which a case's name begins with.
 pub fn subject(name: &str) -> &str {
     name.split([' ', ',', ':']).next().unwrap_or(name)
 }
 
-/// Each has to panic in the file that calls this, with a message that contains the given words.
+/// Each mistake has to panic in the file that calls this, with a message that contains the given words.
 #[track_caller]
 pub fn check(mistakes: &[Mistake]) {
     let here = Location::caller().file();

@@ -1,15 +1,15 @@
-//! What the sources of the operations offer.
+//! Finds the public functions in the sources of the operations.
 
 use std::path::Path;
 
 /// A public function.
 pub struct Function {
     pub name: String,
-    /// Whether its documentation tells when it panics.
+    /// Whether its documentation has a section on panics.
     pub panics: bool,
 }
 
-/// The public functions in a folder, those that macros make included.
+/// The public functions in a folder, including those made by macros.
 pub fn functions(folder: impl AsRef<Path>) -> Vec<Function> {
     let mut found = vec![];
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -34,7 +34,7 @@ pub fn functions(folder: impl AsRef<Path>) -> Vec<Function> {
             if let Some(name) = name.filter(|name| !name.starts_with('$')) {
                 found.push(Function { name: name.to_owned(), panics });
             }
-            // Documentation belongs to the item behind it.
+            // Documentation belongs to the item after it.
             if !line.starts_with("///") && !line.starts_with("#[") {
                 panics = false;
             }

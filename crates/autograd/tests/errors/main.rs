@@ -1,6 +1,6 @@
-//! Mistakes panic where they are made: with the operation, the shapes or types, and the caller's own line.
+//! Mistakes panic where they are made: the message names the operation and the shapes or types, the location is the caller's own line.
 //!
-//! [`documented_panics_are_tested`] asks for a line of every function that documents panics.
+//! [`documented_panics_are_tested`] requires a mistake for every function that documents panics.
 
 mod convolutions;
 mod devices;

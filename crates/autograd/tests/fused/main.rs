@@ -1,7 +1,7 @@
-//! Random graphs, forward and backward, computed in several ways that must agree: fused, unfused, on every device, with new data by the
-//! plan that is known, by two threads at once, and captured.
+//! Random graphs, forward and backward, computed in several ways that must agree: fused, unfused, on every device, with new data by a
+//! cached plan, by two threads at once, and captured.
 //!
-//! 300 of them; `PROPTEST_CASES` and `PROPTEST_RNG_SEED` ask for more, or others.
+//! 300 graphs by default; `PROPTEST_CASES` sets another number, `PROPTEST_RNG_SEED` another seed.
 
 #[path = "../check/numbers.rs"]
 mod numbers;
@@ -17,7 +17,7 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 use numbers::{Numbers, Values};
 use ops::{Context, OPS};
 
-/// A program: every step applies an op to tensors made before.
+/// A program: every step applies an op to earlier tensors.
 #[derive(Clone, Debug)]
 struct Graph {
     /// Shapes of the variables that it starts with.
@@ -29,9 +29,9 @@ struct Graph {
 struct Step {
     /// Number of the op in [`OPS`].
     op: usize,
-    /// Numbers of the operands, counted back from the newest tensor and taken modulo what there is.
+    /// Indices of the operands, counted back from the newest tensor, modulo the number of tensors.
     operands: [usize; 2],
-    /// Whatever the op makes of it: dimensions, sizes, options.
+    /// A parameter that the op interprets: dimensions, sizes, options.
     detail: usize,
     /// Whether the result is kept.
     held: bool,
@@ -47,7 +47,7 @@ impl fmt::Debug for Step {
 fn graphs() -> impl Strategy<Value = Graph> {
     let size = || prop_oneof![Just(1usize), Just(2), Just(3), Just(5)];
     let small = prop::collection::vec(size(), 0..=4);
-    // Sizes that reach vectors, splits and several workgroups.
+    // Sizes that lead to vectors, splits and several workgroups.
     let long = prop_oneof![Just(64usize), Just(257), Just(1031), Just(5000)];
     let large = (prop::collection::vec(size(), 0..=2), long, 0..3usize).prop_map(|(mut shape, long, at)| {
         shape.insert(at.min(shape.len()), long);
@@ -79,7 +79,7 @@ fn values(graph: &Graph, device: &Device, seed: u64) -> Named {
     wanted.into_iter().map(|(name, t)| (name, t.to_vec().unwrap())).collect()
 }
 
-/// The same, read one by one by two threads at once, from both ends.
+/// The same values, read one by one by two threads at once, from both ends.
 fn by_two_threads(graph: &Graph, device: &Device, seed: u64) -> [Named; 2] {
     let wanted = outputs(graph, device, &inputs(graph, device, seed));
     let read = |(name, t): &(String, Tensor)| (name.clone(), t.to_vec().unwrap());
@@ -92,7 +92,7 @@ fn by_two_threads(graph: &Graph, device: &Device, seed: u64) -> [Named; 2] {
     })
 }
 
-/// The same, captured with other data.
+/// The same values, captured with other data.
 fn captured(graph: &Graph, device: &Device, seed: u64) -> Named {
     let mut names = vec![];
     let mut pass = Captured::new(|inputs: &[Tensor]| {
@@ -136,7 +136,7 @@ fn outputs(graph: &Graph, device: &Device, inputs: &[Tensor]) -> Vec<(String, Te
     outputs
 }
 
-/// Relative to the largest value of a tensor, or to 1. Fusing changes where products are rounded, a GPU the order of sums.
+/// Relative to the largest value of a tensor, or to 1. Fusion changes where products are rounded, and GPUs change the order of sums.
 const TOLERANCE: f32 = 5e-4;
 
 fn compare(graph: &Graph, device: &Device) -> Result<(), TestCaseError> {
@@ -149,7 +149,7 @@ fn compare(graph: &Graph, device: &Device) -> Result<(), TestCaseError> {
         agree("unfused", device, &unfused, &reference)?;
         agree("fused", device, &values(graph, device, seed), &reference)?;
     }
-    // Every plan of a GPU is some shaders to compile: only a part of the graphs.
+    // Every plan of a GPU has several shaders to compile: check only a part of the graphs.
     if *device == cpu || graph.steps.len().is_multiple_of(5) {
         set_fusion(false);
         let reference = values(graph, &cpu, 0);

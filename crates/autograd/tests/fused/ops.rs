@@ -1,5 +1,5 @@
-//! The ops that random graphs are made of. Each takes whatever shapes it gets, and keeps values and slopes moderate: ops
-//! with kinks get shifted operands, so that equal values that were rounded differently don't fall on different sides.
+//! The ops that random graphs are made of. Each op takes operands of any shape, and keeps values and slopes moderate. Ops with kinks
+//! get shifted operands, so that equal values that were rounded differently don't fall on different sides of a kink.
 
 use autograd::{CrossEntropyTarget, Device, Padding, Pool2d, Reduction, Tensor, batch_norm_train, cat};
 
@@ -7,7 +7,7 @@ use super::numbers::{Numbers, Values};
 
 type Apply = fn(&mut Context, &Tensor, &Tensor, usize) -> Tensor;
 
-/// Makes leaves with numbers of their own.
+/// Makes leaves with values of their own.
 pub struct Context {
     device: Device,
     variables: Vec<Tensor>,
@@ -32,14 +32,14 @@ impl Context {
         variable
     }
 
-    /// The same for every shape, between 0.3 and 1 with either sign.
+    /// The same values for every shape, between 0.3 and 1 with either sign.
     pub fn constant(&self, shape: &[usize]) -> Tensor {
         let values = Numbers::new(99).draw(Values::Signed(0.3, 1.0), shape.iter().product());
         Tensor::constant(&self.device, &values, shape)
     }
 
-    /// `x` with differences between its elements that no rounding turns around; many elements are closer to each other, so that
-    /// their sums do not lose what `x` adds.
+    /// `x` with differences between its elements that rounding cannot reverse. The more elements, the smaller the differences, so that
+    /// sums do not lose the contribution of `x`.
     fn distinct(&self, x: &Tensor) -> Tensor {
         let values = Numbers::new(7).draw(Values::Distinct, x.numel());
         let closer = (100.0 / x.numel() as f32).min(1.0);
@@ -51,10 +51,10 @@ impl Context {
     }
 }
 
-/// Where operands are shifted to, away from kinks.
+/// The centre that operands are shifted to, away from kinks.
 const SHIFT: f32 = 0.37;
 
-/// Name and function: of a context, two operands, and a detail. The simplest are first, where shrinking ends.
+/// Name and function of a context, two operands, and a detail. The simplest come first, as shrinking ends there.
 pub const OPS: &[(&str, Apply)] = &[
     ("neg", |_, a, _, _| -a),
     ("add", |_, a, b, _| a + fit(a, b)),
@@ -168,12 +168,12 @@ pub const OPS: &[(&str, Apply)] = &[
 /// Large, so that normalising nearly constant rows amplifies nothing.
 const EPS: f32 = 0.1;
 
-/// Whether a tensor is large enough.
+/// Whether a tensor is too large to grow further.
 fn grown(a: &Tensor) -> bool {
     a.numel() > 150
 }
 
-/// `b` as something that broadcasts with `a`: itself, or its mean.
+/// An operand made from `b` that broadcasts with `a`: `b` itself, or its mean.
 fn fit(a: &Tensor, b: &Tensor) -> Tensor {
     let pairs = a.shape().iter().rev().zip(b.shape().iter().rev());
     let fits = pairs.clone().all(|(x, y)| x == y || *x == 1 || *y == 1);
@@ -185,13 +185,13 @@ fn dims(a: &Tensor, bits: usize) -> Vec<isize> {
     (0..a.rank() as isize).filter(|d| bits >> (d % 6) & 1 == 1).collect()
 }
 
-/// As `[rows, columns]`.
+/// Reshaped to `[rows, columns]`.
 fn matrix(a: &Tensor) -> Tensor {
     let columns = a.shape().last().copied().unwrap_or(1);
     a.reshape(&[a.numel() / columns, columns])
 }
 
-/// As `[N, C, H, W]`.
+/// Reshaped to `[N, C, H, W]`.
 fn image(a: &Tensor) -> Tensor {
     let mut shape = a.shape().to_vec();
     while shape.len() > 4 {

@@ -45,7 +45,7 @@ fn entropies() -> Vec<Case> {
 
 fn numbers() -> Vec<Case> {
     let s = &[2, 3];
-    // Within 0.2 and beyond 0.5: seams lie between.
+    // Differences within 0.2 or beyond 0.5: the seams lie between.
     let pair = || vec![signed(0.2, 0.4, s), between(0.0, 0.01, s)];
     vec![
         ("l1_loss", pair(), |x| x[0].square().l1_loss(&x[1].square(), NONE)),

@@ -1,6 +1,6 @@
-//! Every differentiable operation against differences of itself, to first and second order.
+//! Every differentiable operation against finite differences of itself, to first and second order.
 //!
-//! A new operation is a line in one of the tables; [`every_operation_is_checked`] says if it is missing.
+//! A new operation is a line in one of the tables; [`every_operation_is_checked`] fails if it is missing.
 
 #[path = "../check/mod.rs"]
 mod check;
@@ -13,7 +13,7 @@ mod recurrent;
 mod reductions;
 mod shapes;
 #[path = "../check/sources.rs"]
-#[allow(dead_code)] // a part of it is enough here
+#[allow(dead_code)] // only a part of it is used here
 mod sources;
 mod special;
 
@@ -45,7 +45,7 @@ fn cases() -> Vec<Case> {
     tables.into_iter().flatten().collect()
 }
 
-/// Results that carry no gradients: truth values, positions, and what depends on no number.
+/// Results without gradients: truth values, positions, and results that depend on no values.
 const NO_GRADIENT: [&str; 24] = [
     "all",
     "any",
@@ -72,7 +72,7 @@ const NO_GRADIENT: [&str; 24] = [
     "singular_vectors",
     "zeros_like",
 ];
-/// Functions of other things than tensors, or of gradients.
+/// Functions of inputs other than tensors, or of gradients.
 const NO_OPERATION: [&str; 12] = [
     "apply",
     "bernoulli",

@@ -86,7 +86,7 @@ fn other_dimensions() -> Vec<Case> {
 fn attention() -> Vec<Case> {
     let (q, k, v) = (&[2, 2, 3, 4], &[2, 2, 5, 4], &[2, 2, 5, 3]);
     let seen = |x: &[Tensor]| {
-        // The second query of the first head sees nothing.
+        // The second query of the first head attends to nothing.
         let words: Vec<i32> = (0..30).map(|i| i32::from(i % 3 != 0 && !(5..10).contains(&i))).collect();
         let mask = Tensor::from_slice(x[0].device(), &words, &[2, 3, 5]).unwrap().to(DType::Bool);
         x[0].scaled_dot_product_attention(&x[1], &x[2], Some(&mask), false, None)

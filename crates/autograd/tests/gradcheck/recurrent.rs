@@ -9,7 +9,7 @@ const N: usize = 2;
 const I: usize = 3;
 const H: usize = 2;
 
-/// A sequence, states, and the weights of a cell of so many gates.
+/// A sequence, states, and the weights of a cell with `gates` gates.
 fn cell(gates: usize, states: usize, biases: usize) -> Vec<Input> {
     let states = (0..states).map(|_| any(&[N, H]));
     let biases = (0..biases).map(|_| any(&[gates * H]));
@@ -26,7 +26,7 @@ pub fn cases() -> Vec<Case> {
             cat(&[&out.h, &out.c], 1)
         }),
         ("lstm, last cell", cell(4, 2, 0), |x| lstm(&x[0], &x[1], &x[2], &x[3], &x[4], None, None).c),
-        // One step backwards through a view.
+        // A single step, whose input is a reversed view.
         ("lstm, one step", cell(4, 2, 0), |x| {
             lstm(&x[0].flip(&[0]).narrow(0, 1, 1), &x[1], &x[2], &x[3], &x[4], None, None).y
         }),

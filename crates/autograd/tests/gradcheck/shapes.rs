@@ -5,7 +5,7 @@ use autograd::{Padding, broadcast_tensors, cat, stack};
 use crate::check::{Case, any, check_all};
 use crate::ints;
 
-/// The squares make the second derivative something other than zero.
+/// The squares make the second derivative non-zero.
 fn views() -> Vec<Case> {
     let s = &[2, 3, 4];
     vec![
@@ -57,7 +57,7 @@ fn indexing() -> Vec<Case> {
         ("gather", vec![any(&[3, 4])], |x| x[0].square().gather(1, &ints(&[3, 0, 0, 2, 1, 1], &[2, 3]))),
         ("index_select", vec![any(&[3, 4])], |x| x[0].square().index_select(0, &ints(&[2, 2, 0], &[3]))),
         ("embedding", vec![any(&[4, 3])], |x| x[0].embedding(&ints(&[1, 3, 1, 0], &[2, 2])).square()),
-        // The row without a gradient is not read: differences know nothing of it.
+        // The row without a gradient is not read, as differences would give it one.
         ("embedding_padded", vec![any(&[4, 3])], |x| {
             x[0].embedding_padded(&ints(&[1, 3, 1, 0], &[2, 2]), 2).square()
         }),

@@ -1,4 +1,4 @@
-//! Where differences cannot be taken.
+//! Gradients at points where differences cannot be taken.
 
 use autograd::{Tensor, flatten_all, grad};
 
@@ -34,7 +34,7 @@ fn positions_have_no_gradients() {
     assert!(!flatten_all(&[&x], 4).requires_grad());
 }
 
-/// A row of padding is as if it were constant, whoever reads it.
+/// A padding row counts as constant, whichever index reads it.
 #[test]
 fn padded_rows_of_a_table_get_no_gradient() {
     let table = Tensor::ones(&cpu(), &[3, 2]).variable();

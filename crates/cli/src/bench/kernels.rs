@@ -1,4 +1,4 @@
-//! Kernels that show what a device can do at best: products, convolutions, attention, norms and copies.
+//! Kernels that show the peak performance of a device: products, convolutions, attention, norms and copies.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::networks::words;
 
-/// A kernel, and the number of words of each of its arguments.
+/// A kernel, and the number of 4-byte words of each of its arguments.
 pub struct Case {
     pub group: &'static str,
     pub name: String,
@@ -21,25 +21,25 @@ pub struct Case {
     arguments: Vec<usize>,
 }
 
-/// What was measured of a kernel.
+/// The measurements of a kernel.
 #[derive(Clone, Debug, Serialize)]
 pub struct Rate {
     pub group: &'static str,
     pub name: String,
     pub milliseconds: f64,
     pub gflops: f64,
-    /// Bytes that it reads and writes at least, a second.
+    /// 10^9 bytes per second, counting the minimum that the kernel must read and write.
     pub gigabytes: f64,
 }
 
-/// Seconds that launches are timed for.
+/// The time in seconds over which launches are timed.
 const SECONDS: f64 = 0.25;
 const MOST_LAUNCHES: f64 = 256.0;
 
 /// All kernels, the smaller ones of a group first.
 pub fn all() -> Vec<Case> {
     let mut cases: Vec<Case> = [512, 1024, 2048, 4096, 8192].map(product).into();
-    // batch, channels, channels out, side, kernel, stride: of ResNet-50
+    // Convolutions of ResNet-50: batch, channels, channels out, side, kernel, stride.
     let shapes =
         [[32, 64, 64, 56, 3, 1], [32, 256, 64, 56, 1, 1], [32, 128, 128, 28, 3, 1], [32, 256, 256, 14, 3, 1]];
     cases.extend(
@@ -117,6 +117,8 @@ impl Case {
         self.kernel.cost().flops as f64
     }
 
+    /// Times the kernel on a device.
+    ///
     /// # Errors
     /// Whatever goes wrong on the device, such as too little memory.
     pub fn measure(&self, device: &Device) -> Result<Rate> {

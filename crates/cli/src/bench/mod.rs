@@ -24,7 +24,7 @@ pub struct Arguments {
     #[arg(long, default_value = "auto")]
     device: String,
 
-    /// Minutes that it may take; what does not fit is left out
+    /// Time limit in minutes; what does not fit is left out
     #[arg(long, default_value_t = 8.0)]
     minutes: f64,
 
@@ -33,7 +33,7 @@ pub struct Arguments {
     out: PathBuf,
 }
 
-/// Everything that was measured of a device.
+/// All measurements of a device.
 #[derive(Serialize)]
 struct Report {
     version: &'static str,
@@ -41,7 +41,7 @@ struct Report {
     test: SelfTest,
     kernels: Vec<Rate>,
     steps: Vec<Step>,
-    /// What has no figure, and why.
+    /// What was not measured, and why.
     left_out: Vec<String>,
     seconds: f64,
 }
@@ -82,7 +82,7 @@ pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
     Ok(())
 }
 
-/// The time that is left.
+/// The remaining time.
 struct Clock {
     start: Instant,
     seconds: f64,
@@ -93,20 +93,20 @@ impl Clock {
         self.start.elapsed().as_secs_f64()
     }
 
-    /// Seconds left of this part of the whole.
+    /// Seconds left of the first `part` of the whole time.
     fn left(&self, part: f64) -> f64 {
         part * self.seconds - self.passed()
     }
 }
 
-/// The part of the time after which no further kernel is begun.
+/// The share of the time after which no further kernel is started.
 const KERNELS: f64 = 0.5;
 
 fn time_kernels(device: &Device, clock: &Clock, say: &Say, left_out: &mut Vec<String>) -> Vec<Rate> {
     let mut rates: Vec<Rate> = vec![];
     say.text(format!("{:<14}{:<34}{:>10}{:>10}{:>8}", "", "kernel", "ms", "GFLOP/s", "GB/s"));
     for case in kernels::all() {
-        // A kernel as slow as the slowest of its group so far, which runs at least four times.
+        // Assumes the lowest rate of its group so far, and at least four runs.
         let slowest = rates.iter().filter(|r| r.group == case.group && r.gflops > 0.0).map(|r| r.gflops);
         let expected = slowest.reduce(f64::min).map_or(0.0, |gflops| 4.0 * case.flops() * 1e-9 / gflops);
         let name = format!("{} {}", case.group, case.name);
@@ -130,7 +130,7 @@ fn time_steps(device: &Device, clock: &Clock, say: &Say, left_out: &mut Vec<Stri
     let mut steps: Vec<Step> = vec![];
     say.text(format!("\n{:<14}{:>12}{:>12}{:>12}  loss", "network", "first ms", "step ms", "items/s"));
     for (network, check) in steps::NETWORKS {
-        // Each is at least as much work as the one before, in the first step, too.
+        // Each network takes at least as long as the one before, also in its first step.
         let last = steps.last().map_or(0.0, |s| (2.0 * s.first_milliseconds + 4.0 * s.milliseconds) * 1e-3);
         if clock.left(1.0) < last.max(1e-9) {
             left_out.push(format!("{network}: no time left"));

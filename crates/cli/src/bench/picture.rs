@@ -1,4 +1,4 @@
-//! The figures of a device as bars.
+//! Bar charts of the measurements of a device.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Training steps, timed on a device, with losses that are held to those of the CPU.
+//! Times training steps on a device, and compares their losses with the CPU's.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::networks::Training;
 
-/// Networks in the order in which they are timed, and whether their losses are computed on the CPU, too: the others take it long.
+/// Networks in the order in which they are timed, and whether their losses are checked on the CPU, which is slow for the others.
 pub const NETWORKS: [(&str, bool); 7] = [
     ("mlp", true),
     ("resnet20", true),
@@ -20,35 +20,37 @@ pub const NETWORKS: [(&str, bool); 7] = [
     ("gpt-2", false),
 ];
 
-/// What was measured of a network.
+/// The measurements of a network.
 #[derive(Clone, Debug, Serialize)]
 pub struct Step {
     pub network: &'static str,
-    /// The first step, which compiles.
+    /// Time of the first step, which compiles.
     pub first_milliseconds: f64,
-    /// The median of later steps.
+    /// Median time of later steps.
     pub milliseconds: f64,
-    /// Examples, or tokens, a second.
+    /// Examples or tokens per second.
     pub items_per_second: f64,
     pub losses: [f32; 2],
-    /// The losses on the CPU, where they were computed.
+    /// The losses on the CPU, if they were computed.
     pub cpu_losses: Option<[f32; 2]>,
 }
 
-/// Most steps, and the seconds after which no further one begins.
+/// The most timed steps, and the seconds after which no further one begins.
 const STEPS: usize = 60;
 const SECONDS: f64 = 4.0;
-/// How far a loss may be from the CPU's, relatively.
+/// The allowed relative difference of a loss from the CPU's.
 const TOLERANCE: f32 = 1e-3;
 
 impl Step {
-    /// Whether the losses are those of the CPU, where these are known.
+    /// Whether the losses agree with the CPU's; true if those are not known.
     pub fn agrees(&self) -> bool {
         let close = |(loss, cpu): (&f32, &f32)| (loss - cpu).abs() <= TOLERANCE * cpu.abs();
         self.cpu_losses.is_none_or(|cpu| self.losses.iter().zip(&cpu).all(close))
     }
 }
 
+/// Times the training steps of a network, and computes its losses on the CPU if `check` is set.
+///
 /// # Errors
 /// Whatever goes wrong on the device.
 pub fn measure(network: &'static str, check: bool, device: &Device) -> Result<Step> {

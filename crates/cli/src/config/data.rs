@@ -1,15 +1,15 @@
-//! What is learned from.
+//! The data of a configuration.
 
 use std::path::PathBuf;
 
 use data::{AugMix, Augment, PadCropFlip, RandAugment};
 use serde::{Deserialize, Serialize};
 
-/// `[data]`: images to classify, or a text to go on with.
+/// `[data]`: images to classify, or a text to model.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum DataConfig {
-    /// Images of any kind that the library knows: CIFAR, MNIST, folders, archives.
+    /// Images in any supported format: CIFAR, MNIST, folders, archives.
     Images {
         path: PathBuf,
         #[serde(default = "batch")]
@@ -36,10 +36,10 @@ pub enum DataConfig {
         batch: usize,
         augment: Option<AugmentConfig>,
     },
-    /// A UTF-8 text, by characters; a small made-up language without a path.
+    /// A UTF-8 text, by characters; without a path, a small made-up language.
     Text {
         path: Option<PathBuf>,
-        /// Windows a step.
+        /// Windows per step.
         #[serde(default = "windows")]
         batch: usize,
         /// Characters in a window.
@@ -61,7 +61,7 @@ pub struct AugmentConfig {
     pub pad: usize,
     #[serde(default)]
     pub flip: bool,
-    /// What is done to colours and shapes first.
+    /// Changes of colours and shapes, which come first.
     pub policy: Option<Policy>,
 }
 
@@ -74,7 +74,7 @@ pub enum Policy {
 }
 
 impl AugmentConfig {
-    /// The changes, one after the other.
+    /// The augmentations in order.
     pub fn list(self) -> Vec<Augment> {
         let policy = self.policy.map(|policy| match policy {
             Policy::Rand => RandAugment::default().into(),
@@ -87,7 +87,7 @@ impl AugmentConfig {
 }
 
 impl DataConfig {
-    /// Images or windows a step.
+    /// Images or windows per step.
     pub fn batch(&self) -> usize {
         match self {
             DataConfig::Images { batch, .. }

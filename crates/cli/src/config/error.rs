@@ -1,4 +1,4 @@
-//! Mistakes in a configuration.
+//! Errors in a configuration.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
-    /// What serde says, with its line and, for a name it doesn't know, the nearest one that it does.
+    /// The error of serde with its line and, for an unknown name, the most similar known one.
     pub fn parse(path: &Path, text: &str, fault: &toml::de::Error) -> ConfigError {
         let line = fault.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
         let message = fault.message().to_owned();
@@ -18,7 +18,7 @@ impl ConfigError {
     }
 }
 
-/// The known name that is most like an unknown one, in messages such as "unknown field `epoch`, expected one of `epochs`, `lr`".
+/// The known name most similar to an unknown one, from messages such as "unknown field `epoch`, expected one of `epochs`, `lr`".
 fn nearest(message: &str) -> Option<String> {
     let mut quoted = message.split('`').skip(1).step_by(2);
     let unknown = quoted.next().filter(|_| message.starts_with("unknown"))?;

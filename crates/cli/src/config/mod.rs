@@ -1,4 +1,4 @@
-//! The file that says what to train.
+//! The configuration of `wgrad train`.
 
 mod data;
 mod error;
@@ -16,7 +16,7 @@ pub use model::{ModelConfig, Network, TextModel};
 pub use optimizer::{OptimizerConfig, ScheduleConfig};
 pub use training::TrainConfig;
 
-/// What `wgrad train` reads. Everything but `[data]` and `[model]` may be left out.
+/// The file that `wgrad train` reads. Everything but `[data]` and `[model]` is optional.
 ///
 /// ```toml
 /// [data]
@@ -31,7 +31,7 @@ pub use training::TrainConfig;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where the run goes; `runs/` and the name of the file if not given.
+    /// The directory of the run; `runs/` and the name of the file if not given.
     pub out: Option<PathBuf>,
     /// As in `--device`.
     #[serde(default = "auto")]
@@ -64,7 +64,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Where the run goes.
+    /// The directory of the run.
     pub fn out(&self) -> &Path {
         self.out.as_deref().unwrap_or(Path::new("runs/run"))
     }

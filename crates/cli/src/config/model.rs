@@ -1,4 +1,4 @@
-//! Which network learns.
+//! The networks of a configuration.
 
 use anyhow::{Result, bail, ensure};
 use autograd::Tensor;
@@ -8,14 +8,14 @@ use models::{
 };
 use serde::{Deserialize, Serialize};
 
-/// `[model]`: a kind, and sizes where the kind has any.
+/// `[model]`: a kind, and its sizes, if it has any.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
     pub kind: String,
     /// Width of transformers, recurrent networks and hidden layers.
     pub width: Option<usize>,
-    /// Blocks of transformers, recurrent layers, hidden layers.
+    /// Number of transformer blocks, recurrent layers or hidden layers.
     pub depth: Option<usize>,
     /// Attention heads.
     pub heads: Option<usize>,
@@ -23,25 +23,25 @@ pub struct ModelConfig {
     pub patch: Option<usize>,
     #[serde(default)]
     pub dropout: f32,
-    /// Computes activations again for the backward pass instead of keeping them (ResNets and GPT).
+    /// Recomputes activations in the backward pass instead of keeping them (ResNets and GPT).
     #[serde(default)]
     pub recompute: bool,
 }
 
-/// From images `[N, C, H, W]` to logits `[N, classes]`.
+/// Maps images `[N, C, H, W]` to logits `[N, classes]`.
 pub type Network = Box<dyn Fn(&Tensor, Mode) -> Tensor>;
 
-/// A network for images of a shape `[C, H, W]`.
+/// Builds a network for images `[C, H, W]` and a number of classes.
 type Build = fn(&ModelConfig, [usize; 3], usize, &Params) -> Network;
 
 /// A kind of network for images.
 struct ImageModel {
     pub kind: &'static str,
-    /// The channels that it reads; `None` for any.
+    /// The number of input channels; `None` for any.
     channels: Option<usize>,
-    /// The smallest side of an image.
+    /// The minimum side of an image.
     side: usize,
-    /// Whether both sides must be just that.
+    /// Whether both sides must equal `side`.
     fixed: bool,
     build: Build,
 }
@@ -138,14 +138,14 @@ fn mlp(hidden: &[usize], shape: [usize; 3], classes: usize, params: &Params) -> 
 /// Networks for texts.
 const TEXT_MODELS: [&str; 4] = ["gpt", "lstm", "gru", "rnn"];
 
-/// A network that goes on with a text.
+/// A language model.
 pub enum TextModel {
     Gpt(Gpt),
     Rnn(CharRnn),
 }
 
 impl TextModel {
-    /// Logits `[N, T, vocab]` of what follows tokens `[N, T]`.
+    /// Logits `[N, T, vocab]` of the tokens that follow tokens `[N, T]`.
     pub fn logits(&self, tokens: &Tensor, mode: Mode) -> Tensor {
         match self {
             TextModel::Gpt(net) => net.forward(tokens, mode),
@@ -167,7 +167,7 @@ impl TextModel {
 }
 
 impl ModelConfig {
-    /// The network for images `[C, H, W]` of so many classes.
+    /// The network for images `[C, H, W]` of `classes` classes.
     pub fn image(&self, shape: [usize; 3], classes: usize, params: &Params) -> Result<Network> {
         let Some(model) = IMAGE_MODELS.iter().find(|m| m.kind == self.kind) else {
             let kinds: Vec<&str> = IMAGE_MODELS.iter().map(|m| m.kind).collect();
@@ -210,7 +210,7 @@ impl ModelConfig {
         Ok((model.build)(self, shape, classes, params))
     }
 
-    /// The network for texts of so many different tokens in windows of `context`.
+    /// The network for texts of `vocab` different tokens in windows of `context` tokens.
     pub fn text(&self, vocab: usize, context: usize, params: &Params) -> Result<TextModel> {
         let recurrent = self.kind != "gpt";
         let width = self.width.unwrap_or(if recurrent { 256 } else { 128 });

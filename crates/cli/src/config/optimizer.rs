@@ -1,4 +1,4 @@
-//! How it is learned.
+//! The optimizer and the schedule of a configuration.
 
 use models::{
     Adagrad, Adam, AdamW, Constant, Cosine, ExponentialLr, Lamb, Lion, Muon, OneCycle, Optimize, Param,
@@ -13,11 +13,11 @@ pub struct OptimizerConfig {
     pub kind: OptimizerKind,
     /// The highest learning rate.
     pub lr: f32,
-    /// Of matrices and filters; biases and what scales a norm keep their size.
+    /// Decay of matrices and filters; biases and scales of norms are not decayed.
     pub weight_decay: f32,
-    /// Of SGD and Muon.
+    /// Momentum of SGD and Muon.
     pub momentum: f32,
-    /// Of Adam and its kin.
+    /// Betas of Adam and its variants.
     pub betas: [f32; 2],
 }
 
@@ -31,7 +31,7 @@ pub enum OptimizerKind {
     Rmsprop,
     Lion,
     Lamb,
-    /// Muon for filters with a quarter of the rate, SGD for everything else.
+    /// Muon with a quarter of the rate for filters, SGD for everything else.
     Muon,
 }
 
@@ -50,7 +50,7 @@ impl Default for OptimizerConfig {
 /// Parameters without weight decay: biases, and scales of norms.
 const UNDECAYED: [&str; 4] = ["*bias*", "*bn*.weight", "*ln*.weight", "*norm*.weight"];
 
-/// An optimizer whose undecayed parameters are told.
+/// Turns off weight decay for [`UNDECAYED`] parameters of an optimizer.
 macro_rules! undecayed {
     ($optimizer:expr) => {
         Box::new(UNDECAYED.iter().fold($optimizer, |opt, pattern| opt.group(pattern, 0.0, 1.0)))
@@ -87,7 +87,7 @@ impl OptimizerConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct ScheduleConfig {
     pub kind: ScheduleKind,
-    /// Steps of a linear warm-up before any schedule but one-cycle, which has its own.
+    /// Steps of a linear warm-up before the schedule; one-cycle has its own.
     pub warmup: usize,
     /// One-cycle: share of the steps in which the rate rises.
     pub rise: f64,
@@ -123,7 +123,7 @@ impl Default for ScheduleConfig {
 }
 
 impl ScheduleConfig {
-    /// The rates of `steps` steps with the highest one `lr`.
+    /// A schedule of `steps` steps with the highest rate `lr`.
     pub fn build(&self, lr: f32, steps: usize) -> Box<dyn Schedule> {
         let warmup = self.warmup.min(steps.saturating_sub(1));
         let rest = steps - warmup;

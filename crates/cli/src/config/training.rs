@@ -1,4 +1,4 @@
-//! How long, and with what around it.
+//! The training options of a configuration.
 
 use autograd::Half;
 use serde::{Deserialize, Serialize};
@@ -10,11 +10,11 @@ pub struct TrainConfig {
     pub epochs: usize,
     /// Optimizer steps instead of epochs.
     pub steps: Option<usize>,
-    /// Gradients are scaled down to this joint norm.
+    /// Maximum joint norm of the gradients.
     pub clip_norm: Option<f32>,
-    /// Batches a step.
+    /// Batches per step.
     pub accumulate: usize,
-    /// Decay of an average of the parameters that is evaluated and kept instead of them.
+    /// Decay of a moving average of the parameters, which is evaluated and saved instead of them.
     pub ema: Option<f32>,
     /// Steps between evaluations, each of which writes a checkpoint; every epoch if not given.
     pub evaluate_every: Option<usize>,
@@ -23,11 +23,11 @@ pub struct TrainConfig {
     pub label_smoothing: f32,
     pub precision: Precision,
     pub early_stopping: Option<EarlyStoppingConfig>,
-    /// Minutes after which training stops, to go on later.
+    /// Minutes after which training stops; it can be resumed.
     pub minutes: Option<f64>,
 }
 
-/// What is kept between the forward and the backward pass.
+/// The precision of activations kept for the backward pass.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
@@ -47,7 +47,7 @@ impl Precision {
     }
 }
 
-/// `early_stopping = { patience = 3 }`: of the test loss of images, the validation loss of texts.
+/// `early_stopping = { patience = 3 }`: on the test loss for images, the validation loss for texts.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EarlyStoppingConfig {

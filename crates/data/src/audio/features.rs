@@ -3,12 +3,12 @@
 use super::Spectrogram;
 use crate::error::{Error, Result};
 
-/// The least power that has a logarithm of its own.
+/// Smaller powers are raised to this before the logarithm.
 const LEAST: f32 = 1e-10;
 /// How far below the loudest value others may lie, in decibels.
 const RANGE: f32 = 80.0;
 
-/// `10 log10(max(p, 1e-10))`, but not more than 80 below the largest: librosa's `power_to_db`. Of a mel spectrogram, this is the
+/// `10 log10(max(p, 1e-10))`, raised to at least 80 below the largest: librosa's `power_to_db`. Of a mel spectrogram, this is the
 /// log-mel spectrogram.
 pub fn power_to_db(power: &Spectrogram) -> Spectrogram {
     let mut db = power.clone();
@@ -22,7 +22,7 @@ pub fn power_to_db(power: &Spectrogram) -> Spectrogram {
 /// discrete cosine transform (DCT-II) of each frame, as librosa's `mfcc`.
 ///
 /// # Errors
-/// [`Error::Audio`] where there are fewer bands than coefficients.
+/// [`Error::Audio`] if there are fewer bands than coefficients.
 pub fn mfcc(log_mel: &Spectrogram, count: usize) -> Result<Spectrogram> {
     let [bands, _] = log_mel.shape();
     if count > bands {
@@ -39,11 +39,11 @@ pub fn mfcc(log_mel: &Spectrogram, count: usize) -> Result<Spectrogram> {
     Ok(log_mel.times(&weights))
 }
 
-/// How features change over time, by frame: the slope of a line through `width` frames around each, and through the outermost `width`
-/// near the ends, as librosa's `delta`. Deltas of deltas are accelerations.
+/// The change of features over time at each frame: the slope of a line fitted to the `width` frames around it (near the ends, to
+/// the first or last `width` frames), as librosa's `delta`. Deltas of deltas are accelerations.
 ///
 /// # Errors
-/// [`Error::Audio`] where `width` is even, below 3, or more than there are frames.
+/// [`Error::Audio`] if `width` is even, below 3, or above the number of frames.
 pub fn delta(features: &Spectrogram, width: usize) -> Result<Spectrogram> {
     let [bins, frames] = features.shape();
     if width < 3 || width.is_multiple_of(2) || width > frames {

@@ -38,7 +38,7 @@ impl Mel {
     /// The weights `[bands, n_fft / 2 + 1]` for transforms of `n_fft` samples.
     ///
     /// # Errors
-    /// [`Error::Audio`] where there are no bands or more than 2^16, `n_fft` is 0, or `low..high` is empty or not within 0 and half
+    /// [`Error::Audio`] if there are no bands or more than 2^16, `n_fft` is 0, or `low..high` is empty or not within 0 and half
     /// of the rate.
     pub fn filters(&self, n_fft: usize) -> Result<Vec<f64>> {
         let half = f64::from(self.rate) / 2.0;
@@ -72,7 +72,7 @@ impl Mel {
     }
 }
 
-/// Where Slaney's scale turns logarithmic, in Hz and in mel, and the factor of 27 steps from there.
+/// Slaney's scale: where it turns logarithmic, in Hz and in mel; from there, `STEPS` mel multiply the frequency by `FACTOR`.
 const BEND: (f64, f64) = (1000.0, 15.0);
 const STEPS: f64 = 27.0;
 const FACTOR: f64 = 6.4;

@@ -1,7 +1,7 @@
 //! Mu-law companding: samples as few classes, finer near zero (ITU-T G.711).
 
-/// Classes `0..classes` of samples in -1..1, as `torchaudio.functional.mu_law_encoding`:
-/// `sign(x) ln(1 + mu |x|) / ln(1 + mu)` with `mu = classes - 1`, in equal steps. Louder samples are cut.
+/// Classes `0..classes` of samples in -1..1, as `torchaudio.functional.mu_law_encoding`: `sign(x) ln(1 + mu |x|) / ln(1 + mu)`
+/// with `mu = classes - 1`, in equal steps. Louder samples are clipped.
 ///
 /// ```
 /// use data::audio::{mu_law_decode, mu_law_encode};

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 /// torchaudio's `add_noise`. Silent noise, or noise on a silent signal, adds nothing.
 ///
 /// # Errors
-/// [`Error::Audio`] where the lengths differ, or `snr` is not finite.
+/// [`Error::Audio`] if the lengths differ, or `snr` is not finite.
 pub fn add_noise(signal: &[f32], noise: &[f32], snr: f64) -> Result<Vec<f32>> {
     if signal.len() != noise.len() || !snr.is_finite() {
         return Err(Error::Audio(format!(
@@ -22,10 +22,10 @@ pub fn add_noise(signal: &[f32], noise: &[f32], snr: f64) -> Result<Vec<f32>> {
     Ok(signal.iter().zip(noise).map(|(x, n)| x + scale * n).collect())
 }
 
-/// [`add_noise`] of normal white noise.
+/// [`add_noise`] with Gaussian white noise.
 ///
 /// # Errors
-/// [`Error::Audio`] where `snr` is not finite.
+/// [`Error::Audio`] if `snr` is not finite.
 ///
 /// ```
 /// use data::{Draws, audio::add_white_noise};

@@ -13,7 +13,7 @@ const KAISER: f64 = 5.0;
 /// a Kaiser window (beta 5) and zeros outside of the signal.
 ///
 /// # Errors
-/// [`Error::Audio`] where a rate is 0, or their ratio has no small terms.
+/// [`Error::Audio`] if a rate is 0, or their reduced ratio has a term above 2^18.
 ///
 /// ```
 /// let signal = [1.0; 300];

@@ -13,12 +13,12 @@ pub struct SpecAugment {
     pub time: (usize, usize),
     /// The most that a mask of time takes, as a share of all frames.
     pub time_share: f32,
-    /// What masked values become; their mean if not given.
+    /// What masked values become; the spectrogram's mean if not given.
     pub fill: Option<f32>,
 }
 
 impl Default for SpecAugment {
-    /// The paper's policy LD: two masks of up to 27 bins and two of up to 100 frames. They take the spectrogram's mean.
+    /// The paper's policy LD: two masks of up to 27 bins and two of up to 100 frames. Masked values become the mean.
     fn default() -> SpecAugment {
         SpecAugment { frequency: (2, 27), time: (2, 100), time_share: 1.0, fill: None }
     }
@@ -44,7 +44,7 @@ impl SpecAugment {
     }
 }
 
-/// A stretch of at most `most` of `extent` places.
+/// A random range of at most `most` of `extent` places.
 fn place(extent: usize, most: usize, draws: &mut Draws) -> std::ops::Range<usize> {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1);
     let width = draws.below(count(most.min(extent))) as usize;

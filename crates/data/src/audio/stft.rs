@@ -5,7 +5,7 @@ use realfft::num_complex::Complex;
 
 use crate::error::{Error, Result};
 
-/// Numbers over time, `[bins, frames]`.
+/// Values by bin and frame, `[bins, frames]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spectrogram {
     values: Vec<f32>,
@@ -13,8 +13,10 @@ pub struct Spectrogram {
 }
 
 impl Spectrogram {
+    /// `values` in row-major order.
+    ///
     /// # Errors
-    /// [`Error::Audio`] where the values are not as many as the shape says.
+    /// [`Error::Audio`] if the number of values is not `bins * frames`.
     pub fn new(values: Vec<f32>, shape: [usize; 2]) -> Result<Spectrogram> {
         if shape[0].checked_mul(shape[1]) != Some(values.len()) {
             return Err(Error::Audio(format!(
@@ -59,7 +61,7 @@ impl Spectrogram {
     }
 }
 
-/// Complex amplitudes, frame by frame: each has those of frequencies `0, rate / n_fft, .. rate / 2`.
+/// Complex amplitudes: for each frame, one for each of the frequencies `0, rate / n_fft, .. rate / 2`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spectrum {
     pub frames: Vec<Vec<Complex<f64>>>,
@@ -73,12 +75,12 @@ pub struct Stft {
     pub n_fft: usize,
     /// Samples from frame to frame.
     pub hop: usize,
-    /// Samples of the window, at most `n_fft`; zeros around it.
+    /// Samples of the window, at most `n_fft`; padded with zeros on both sides.
     pub window: usize,
 }
 
 impl Stft {
-    /// A window of `n_fft` samples that moves by a quarter of it.
+    /// A window of `n_fft` samples, and a hop of a quarter of it.
     pub fn new(n_fft: usize) -> Stft {
         Stft { n_fft, hop: n_fft / 4, window: n_fft }
     }
@@ -86,7 +88,7 @@ impl Stft {
     /// Frames of complex amplitudes: `1 + len / hop` of them.
     ///
     /// # Errors
-    /// [`Error::Audio`] where `n_fft` is odd, 0 or above 2^20, `hop` is 0, or the window is 0 or longer than `n_fft`.
+    /// [`Error::Audio`] if `n_fft` is odd, 0 or above 2^20, `hop` is 0, or the window is 0 or longer than `n_fft`.
     pub fn transform(&self, signal: &[f32]) -> Result<Spectrum> {
         let window = self.hann()?;
         let plan = RealFftPlanner::<f64>::new().plan_fft_forward(self.n_fft);
@@ -118,7 +120,7 @@ impl Stft {
     /// The signal of `length` samples that has these frames, with the least squared error: librosa's `istft`.
     ///
     /// # Errors
-    /// As [`transform`](Stft::transform), and where a frame has not `n_fft / 2 + 1` amplitudes.
+    /// As [`transform`](Stft::transform), and if a frame does not have `n_fft / 2 + 1` amplitudes.
     pub fn inverse(&self, spectrum: &Spectrum, length: usize) -> Result<Vec<f32>> {
         let window = self.hann()?;
         let plan = RealFftPlanner::<f64>::new().plan_fft_inverse(self.n_fft);
@@ -126,7 +128,7 @@ impl Stft {
         let (mut sums, mut weights) = (vec![0.0; length], vec![0.0; length]);
         for (t, frame) in spectrum.frames.iter().enumerate() {
             let mut frame = frame.clone();
-            // These two are real in the transform of a real signal.
+            // The first and the last bin (0 Hz and Nyquist) of a real signal are real.
             if let [first, .., last] = &mut frame[..] {
                 (first.im, last.im) = (0.0, 0.0);
             }
@@ -144,7 +146,7 @@ impl Stft {
         Ok(sums.iter().zip(&weights).map(|pair| sample(pair) as f32).collect())
     }
 
-    /// The window in the middle of `n_fft` samples.
+    /// The window, centred in `n_fft` samples.
     fn hann(&self) -> Result<Vec<f64>> {
         let Stft { n_fft, hop, window } = *self;
         if n_fft == 0

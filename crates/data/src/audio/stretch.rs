@@ -1,4 +1,4 @@
-//! Playing faster at the same pitch, or at another pitch as fast.
+//! Time stretching at the same pitch, and pitch shifting at the same speed.
 
 use std::f64::consts::{PI, TAU};
 
@@ -7,14 +7,14 @@ use realfft::num_complex::Complex;
 use super::{Spectrum, Stft, resample};
 use crate::error::{Error, Result};
 
-/// Rates of stretching.
+/// The allowed rates of stretching.
 const RATES: std::ops::RangeInclusive<f64> = 0.01..=100.0;
 
 /// Plays the signal `rate` times as fast at the same pitch, `len / rate` samples: a phase vocoder (Flanagan and Golden 1966), as
 /// librosa's `time_stretch`.
 ///
 /// # Errors
-/// [`Error::Audio`] where the rate is not from 0.01 to 100, and as [`Stft::transform`].
+/// [`Error::Audio`] if the rate is not from 0.01 to 100, and as [`Stft::transform`].
 pub fn time_stretch(signal: &[f32], rate: f64, stft: &Stft) -> Result<Vec<f32>> {
     if !RATES.contains(&rate) {
         return Err(Error::Audio(format!("stretching by {rate}; choose a rate from 0.01 to 100")));
@@ -37,7 +37,7 @@ pub fn pitch_shift(signal: &[f32], steps: f64, stft: &Stft) -> Result<Vec<f32>> 
     Ok(shifted)
 }
 
-/// Frames at `rate` times the pace: magnitudes between the frames around, and phases that go on as fast as they did there.
+/// Frames at `rate` times the pace: magnitudes are interpolated between neighbouring frames, and phases advance as they do between these.
 fn vocoder(spectrum: &Spectrum, rate: f64, stft: &Stft) -> Spectrum {
     let frames = &spectrum.frames;
     let silence = vec![Complex::default(); stft.n_fft / 2 + 1];

@@ -22,7 +22,7 @@ impl Wave {
     /// Reads a WAV file of at most 1 GiB.
     ///
     /// # Errors
-    /// [`Error::Read`] or [`Error::TooLarge`] where the file can't be read, and as [`parse`](Wave::parse).
+    /// [`Error::Read`] or [`Error::TooLarge`] if the file can't be read, and as [`parse`](Wave::parse).
     pub fn read(path: impl AsRef<Path>) -> Result<Wave> {
         let path = path.as_ref();
         let fault = |source| Error::Read { path: path.into(), source };
@@ -34,11 +34,11 @@ impl Wave {
         Wave::parse(&path.display().to_string(), &bytes)
     }
 
-    /// Reads a WAV file from memory; `file` names it in errors. Integers of 8, 16, 24 and 32 bits and floats of 32 and 64 bits are
-    /// known, also in the extensible format.
+    /// Reads a WAV file from memory; `file` names it in errors. Integers of 8, 16, 24 and 32 bits and floats of 32 and 64 bits
+    /// are read, also in the extensible format.
     ///
     /// # Errors
-    /// [`Error::Wav`] where it is no WAV file, cut short, of another format, or holds samples that are not finite.
+    /// [`Error::Wav`] if it is no WAV file, cut short, of another format, or holds samples that are not finite.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Wave> {
         parse(bytes).map_err(|problem| Error::Wav { file: file.into(), problem })
     }
@@ -88,7 +88,7 @@ fn parse(bytes: &[u8]) -> Result<Wave, String> {
             }
             _ => {}
         }
-        // Chunks begin at even places.
+        // Chunks begin at even offsets.
         rest = &body[body.len().min(size + size % 2)..];
     }
     Err("there is no chunk \"data\"; the file is cut short, get it again".into())
@@ -101,7 +101,7 @@ fn parse_format(chunk: &[u8]) -> Result<Format, String> {
     };
     let (channels, align, bits) = (word(2)?, word(12)?, word(14)?);
     let rate = u32::from(word(4)?) | u32::from(word(6)?) << 16;
-    // The extensible format has the real one further on.
+    // The extensible format has the actual format tag further on.
     let tag = if word(0)? == 0xfffe { word(24)? } else { word(0)? };
     let coding = match (tag, bits) {
         (1, 8 | 16 | 24 | 32) => Coding::Integer,

@@ -4,11 +4,12 @@ use super::Image;
 use super::policy::{ALL, Kind, Strengths};
 use crate::draws::Draws;
 
-/// Strengths are in this many steps.
+/// The number of strengths.
 const BINS: u32 = 10;
 
 /// Blends an image with a mixture of chains of random operations (Hendrycks et al. 2020, "AugMix"), as torchvision's:
-/// `m x + (1 - m) sum_i w_i chain_i(x)`, with `w` of the Dirichlet distribution of `alpha` and `m` of Beta(`alpha`, `alpha`).
+/// `m x + (1 - m) sum_i w_i chain_i(x)`, with `w` drawn from the Dirichlet distribution of `alpha` and `m` from Beta(`alpha`,
+/// `alpha`).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AugMix {
     /// How strong operations are: 1 to 10.

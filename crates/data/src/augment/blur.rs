@@ -53,20 +53,20 @@ fn along_columns(field: &[f32], [height, width]: [usize; 2], kernel: &[f32]) -> 
     out
 }
 
-/// A place of `count`, mirrored at the first and the last until it is one of them.
+/// A place, mirrored at the first and the last of `count` places until it is one of them.
 fn mirrored(place: isize, count: usize) -> usize {
     let last = count as isize - 1;
     let place = place.rem_euclid((2 * last).max(1));
     place.min(2 * last - place).max(0) as usize
 }
 
-/// The weights at distances 0, 1, .. of a Gaussian, both sides of which sum to 1.
+/// The weights of a Gaussian at distances 0, 1, ..; over both sides they sum to 1.
 fn kernel(sigma: f32) -> Vec<f32> {
     let sigma = f64::from(sigma);
     if sigma.is_nan() || sigma <= 0.0 {
         return vec![1.0];
     }
-    // A wider one than this is flat over any image that fits the memory.
+    // A wider kernel is flat over any image that fits in memory.
     let radius = (4.0 * sigma + 0.5).min(65536.0) as usize;
     let weights: Vec<f64> = (0..=radius).map(|i| (-0.5 * (i as f64 / sigma).powi(2)).exp()).collect();
     let sum = 2.0 * weights.iter().sum::<f64>() - 1.0;

@@ -2,9 +2,9 @@
 
 use super::Image;
 
-/// `from + factor * (to - from)`, cut to a byte.
+/// `from + factor * (to - from)`, truncated to a byte.
 fn blend(from: u8, to: u8, factor: f32) -> u8 {
-    // The cast drops the fraction and ends at 0 and 255.
+    // The cast truncates, and saturates at 0 and 255.
     (f32::from(from) + factor * (f32::from(to) - f32::from(from))) as u8
 }
 

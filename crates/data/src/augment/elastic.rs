@@ -7,14 +7,14 @@ use crate::draws::Draws;
 /// to visual document analysis"): uniform numbers in -1..1 for each direction, smoothed by a Gaussian, times `alpha`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Elastic {
-    /// Strength in pixels. Smoothing leaves moves of about `alpha / (6 sigma)` pixels (standard deviation).
+    /// Strength in pixels. Smoothing leaves displacements of about `alpha / (6 sigma)` pixels (standard deviation).
     pub alpha: f32,
     /// Standard deviation of the Gaussian in pixels.
     pub sigma: f32,
 }
 
 impl Default for Elastic {
-    /// The paper's for digits of 29x29 pixels.
+    /// The paper's settings for digits of 29x29 pixels.
     fn default() -> Elastic {
         Elastic { alpha: 34.0, sigma: 4.0 }
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::Crop;
 use crate::images::Normalize;
 
-/// An image of bytes `[C, H, W]` that is being changed, and the colour of what is outside of it.
+/// An image of bytes `[C, H, W]` that is being changed, and the fill colour outside of it.
 ///
 /// ```
 /// use data::{Image, Op};
@@ -18,7 +18,7 @@ pub struct Image<'a> {
     pixels: Cow<'a, [u8]>,
     shape: [usize; 3],
     fill: &'a [u8],
-    /// A crop that is not yet in the pixels: normalising takes it along for nothing.
+    /// A crop that is not yet applied to the pixels: normalising applies it at no cost.
     crop: Crop,
 }
 
@@ -26,7 +26,7 @@ impl<'a> Image<'a> {
     /// An image of `shape` `[C, H, W]`, with `fill` `[C]` outside.
     ///
     /// # Panics
-    /// Where `pixels` or `fill` do not fit `shape`.
+    /// If `pixels` or `fill` do not fit `shape`.
     pub fn new(pixels: &'a [u8], shape: [usize; 3], fill: &'a [u8]) -> Image<'a> {
         let fits = pixels.len() == shape.iter().product::<usize>() && fill.len() == shape[0];
         assert!(fits, "{} pixels and {} fill bytes for shape {shape:?}", pixels.len(), fill.len());
@@ -47,7 +47,7 @@ impl<'a> Image<'a> {
     /// Writes the pixels as they are now, normalised, to `out` `[C, H, W]`.
     ///
     /// # Panics
-    /// Where `out` is not of the image's shape, or `normalize` has not C channels.
+    /// If `out` does not have the image's shape, or `normalize` does not have C channels.
     pub fn normalize(&self, normalize: &Normalize, out: &mut [f32]) {
         self.crop.apply(&self.pixels, self.shape, normalize, out);
     }
@@ -78,7 +78,7 @@ impl<'a> Image<'a> {
         self.pixels_mut().chunks_exact_mut(area)
     }
 
-    /// Red, green and blue, where the image has them.
+    /// Red, green and blue, if the image has them.
     pub(super) fn rgb_mut(&mut self) -> Option<[&mut [u8]; 3]> {
         let [channels, height, width] = self.shape;
         (channels == 3).then(|| {

@@ -1,4 +1,4 @@
-//! Images that are changed at random before a network sees them, as bytes, one by one.
+//! Random changes of images for training, as bytes, one by one.
 
 mod aug_mix;
 mod blur;
@@ -29,8 +29,8 @@ pub use warp::Affine;
 
 use crate::draws::Draws;
 
-/// A random change of an image. A loader makes those of its list one after the other; each draws its own numbers, from seed, epoch,
-/// image and its place in the list.
+/// A random change of an image. A loader applies those of its list in order; each draws its own numbers from seed, epoch, image
+/// and its place in the list.
 ///
 /// ```
 /// use data::{Augment, ColorJitter, Draws, Image, Op};

@@ -1,12 +1,12 @@
-//! Changes of an image that leave nothing to chance.
+//! Deterministic changes of an image.
 
 use super::{Affine, Image, blur, color, resized_crop, tone, warp};
 
-/// One change of an image. Results are those of Pillow to the byte, but for `Hue` and `Blur`, which are rounded once from real
-/// numbers, and for whole numbers that rounding brings below themselves in Pillow's affine maps.
+/// One change of an image. Results equal Pillow's to the byte, except for `Hue` and `Blur`, which are rounded once from floats,
+/// and for whole numbers that rounding lowers by one in Pillow's affine maps.
 ///
-/// Pixels that come from outside of the image get its fill colour. `Saturation`, `Hue` and `Grayscale` leave images
-/// without three channels as they are; `Contrast` takes the mean over the channels where they are not three.
+/// Pixels from outside of the image get its fill colour. Images without three channels are left unchanged by `Saturation`, `Hue`
+/// and `Grayscale`; for them, `Contrast` takes the mean over all channels.
 ///
 /// ```
 /// use data::{Image, Op};
@@ -22,10 +22,9 @@ pub enum Op {
     Identity,
     /// Rotation, scaling, shear and translation, with bilinear sampling.
     Affine(Affine),
-    /// The part of these pixels, `top + height` and `left + width` within the image, enlarged to the image's size by
-    /// bilinear interpolation.
+    /// The given part, with `top + height` and `left + width` within the image, enlarged to the image's size by bilinear interpolation.
     ResizedCrop { top: usize, left: usize, height: usize, width: usize },
-    /// Convolution with a Gaussian of this standard deviation in pixels, cut at 4 of them; the image is mirrored at
+    /// Convolution with a Gaussian of this standard deviation in pixels, cut at 4 standard deviations; the image is mirrored at
     /// its border pixels' centres.
     Blur(f32),
     /// `factor * p`
@@ -34,7 +33,7 @@ pub enum Op {
     Contrast(f32),
     /// `g + factor * (p - g)`, with the pixel's grey `g = 0.299 R + 0.587 G + 0.114 B`.
     Saturation(f32),
-    /// `s + factor * (p - s)`, with `s` of a smoothed image (weights 1, and 5 in the middle, over 13).
+    /// `s + factor * (p - s)`, with `s` of the image smoothed by 3x3 weights (5 in the middle, 1 around it, over 13).
     Sharpness(f32),
     /// Turns the hue by this share of the colour circle.
     Hue(f32),
@@ -42,7 +41,7 @@ pub enum Op {
     Grayscale,
     /// Keeps this many of the upper bits, at most 8.
     Posterize(u8),
-    /// Inverts bytes at and above the threshold (for all of them 0, for none 256).
+    /// Inverts bytes at and above the threshold (0 inverts all, 256 none).
     Solarize(u16),
     /// `255 - p`
     Invert,
@@ -72,7 +71,7 @@ impl Image<'_> {
     /// Changes the image.
     ///
     /// # Panics
-    /// When a crop is empty or not within the image.
+    /// If a crop is empty or not within the image.
     #[track_caller]
     pub fn apply(&mut self, op: &Op) {
         let [_, height, width] = self.shape();

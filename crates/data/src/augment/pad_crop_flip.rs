@@ -7,13 +7,13 @@ use crate::images::Normalize;
 /// The standard small-image augmentation: pad by `pad` pixels on each side, crop the original size at a random
 /// place, and mirror half of the images if `flip`.
 ///
-/// Which half is random in the first epoch and changes with every epoch, so that each image is seen both ways in any two
-/// epochs: a network learns more from few epochs than by independent draws (Jordan 2024, "94% on CIFAR-10 in 3.29 seconds
-/// on a single GPU").
+/// Which half is random in the first epoch and alternates from epoch to epoch, so that each image is seen both ways in any two
+/// consecutive epochs: over few epochs, a network learns more than with independent draws (Jordan 2024, "94% on CIFAR-10 in 3.29
+/// seconds on a single GPU").
 ///
-/// At the end of a pipeline the padding is 0 **after** normalisation, so it has the colour of the mean pixel (as in the
-/// ResNet and DenseNet papers); torchvision's `RandomCrop` before `Normalize` pads with black. What comes after it in a
-/// pipeline sees the mean pixel's nearest bytes.
+/// As the last change of a pipeline it pads with 0 **after** normalisation, so the padding has the colour of the mean pixel (as
+/// in the ResNet and DenseNet papers); torchvision's `RandomCrop` before `Normalize` pads with black. Later changes in a pipeline
+/// see the mean pixel rounded to bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PadCropFlip {
     /// Pixels of padding on each side; the image moves by up to as many.
@@ -58,7 +58,7 @@ impl Crop {
     /// the image.
     ///
     /// # Panics
-    /// Where `image` or `out` are not of `shape`, or `normalize` has not C channels.
+    /// If `image` or `out` are not of `shape`, or `normalize` does not have C channels.
     pub fn apply(self, image: &[u8], shape: [usize; 3], normalize: &Normalize, out: &mut [f32]) {
         let [channels, height, width] = shape;
         let size = channels * height * width;
@@ -85,7 +85,7 @@ impl Crop {
         out
     }
 
-    /// Writes the crop of one channel, each pixel by way of `value`, with `fill` outside of the image.
+    /// Writes the crop of one channel, mapping each pixel through `value`, with `fill` outside of the image.
     fn plane<T: Copy>(
         self,
         plane: &[u8],

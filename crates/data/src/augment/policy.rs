@@ -53,18 +53,18 @@ pub(super) struct Strengths {
     pub rotate: f32,
     /// Distance of an enhancement's factor from 1.
     pub enhance: f32,
-    /// The bits that posterising keeps at no strength, and those it takes away at full strength.
+    /// The bits that posterising keeps at strength 0, and how many fewer it keeps at full strength.
     pub bits: [f32; 2],
 }
 
 impl Kind {
-    /// The operation at `share`, 0 to 1, of the largest strength, to a random side if it has sides.
+    /// The operation at `share`, 0 to 1, of the largest strength, with a random sign if it is signed.
     pub fn op(self, share: f32, most: &Strengths, draws: &mut Draws) -> Op {
         let side = if draws.happens(0.5) { -1.0 } else { 1.0 };
         let signed = |most: f32| side * share * most;
         let affine = |change: Affine| Op::Affine(change);
         let still = Affine::default();
-        // As in the AutoAugment paper's program, shears keep the upper left corner in place.
+        // As in the AutoAugment authors' code, shears keep the upper left corner in place.
         let corner = Affine { center: Some([0.0; 2]), ..still };
         let degrees = |slope: f32| slope.atan().to_degrees();
         match self {

@@ -4,11 +4,11 @@ use super::Image;
 use super::policy::{ALL, Strengths};
 use crate::draws::Draws;
 
-/// Strengths are in this many steps.
+/// The number of strengths.
 const BINS: u32 = 31;
 
-/// `ops` random operations of one strength in a row (Cubuk et al. 2020, "RandAugment"), as torchvision's with 31 bins. Images are
-/// sampled bilinearly, and filled with the mean pixel.
+/// `ops` random operations of one strength, one after another (Cubuk et al. 2020, "RandAugment"), as torchvision's with 31 bins.
+/// Images are sampled bilinearly, and filled with the mean pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RandAugment {
     /// How many operations an image gets.

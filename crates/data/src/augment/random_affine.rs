@@ -4,7 +4,7 @@ use super::{Affine, Image, Op};
 use crate::draws::Draws;
 
 /// Random rotation, translation, scaling and shear about the image's middle, as torchvision's `RandomAffine` with bilinear
-/// sampling. Each is uniform; the default changes nothing.
+/// sampling. Each parameter is uniform; the default changes nothing.
 ///
 /// ```
 /// use data::RandomAffine;
@@ -15,7 +15,7 @@ use crate::draws::Draws;
 pub struct RandomAffine {
     /// The largest rotation, in degrees either way.
     pub degrees: f32,
-    /// The largest moves as shares of width and height, in whole pixels either way.
+    /// The largest translations either way, as shares of width and height, in whole pixels.
     pub translate: [f32; 2],
     /// The smallest and the largest scale.
     pub scale: [f32; 2],

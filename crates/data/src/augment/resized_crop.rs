@@ -3,8 +3,8 @@
 use super::{Image, Op};
 use crate::draws::Draws;
 
-/// A random part of the image, enlarged to its size, as torchvision's `RandomResizedCrop` (Szegedy et al. 2015): of ten
-/// random parts the first that lies within the image, else the largest in the middle whose ratio is allowed.
+/// A random part of the image, enlarged to its size, as torchvision's `RandomResizedCrop` (Szegedy et al. 2015): the first of ten
+/// random parts that fits in the image, else the largest central one of an allowed ratio.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RandomResizedCrop {
     /// The smallest and the largest share of the image's area.
@@ -63,7 +63,7 @@ pub(super) fn resized_crop(image: &mut Image, [top, left]: [usize; 2], [height, 
     }
 }
 
-/// The pixels that a pixel of the result is made of, from `start` on, with weights in units of 2^-22.
+/// The source pixels of one result pixel, from `start` on, with weights in units of 2^-22.
 struct Tap {
     start: usize,
     weights: Vec<i32>,
@@ -80,7 +80,7 @@ impl Tap {
     }
 }
 
-/// Triangle weights that resize `from` pixels to `to`, as Pillow has them: shrinking averages over all pixels.
+/// Weights of a triangle filter that resizes `from` pixels to `to`, as Pillow's: shrinking averages over all pixels.
 fn weights(from: usize, to: usize) -> Vec<Tap> {
     let scale = from as f64 / to as f64;
     let support = scale.max(1.0);

@@ -1,4 +1,4 @@
-//! Bytes that change by their value alone: tables, fixed or made from a channel's histogram, as Pillow's `ImageOps` has them.
+//! Changes of bytes by their value alone, by tables: fixed, or made from a channel's histogram as in Pillow's `ImageOps`.
 
 use super::Image;
 

@@ -1,10 +1,10 @@
-//! Images seen through a map from places to places, with bilinear sampling.
+//! Geometric maps of images, with bilinear sampling.
 
 use super::Image;
 
 /// Rotation, scaling, shear and translation about a centre, as torchvision's `affine`.
 ///
-/// A place `v`, relative to the centre, comes to `R(angle) Shear(shear) scale v + translate`.
+/// A point `v`, relative to the centre, moves to `R(angle) Shear(shear) scale v + translate`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Affine {
     /// Degrees, clockwise.
@@ -15,8 +15,7 @@ pub struct Affine {
     pub scale: f32,
     /// Degrees along x and y.
     pub shear: [f32; 2],
-    /// What stays in place but for the translation, in pixels from the upper left corner; the middle of the image if not
-    /// given.
+    /// The centre, in pixels from the upper left corner, which only the translation moves; the middle of the image if not given.
     pub center: Option<[f32; 2]>,
 }
 
@@ -28,7 +27,7 @@ impl Default for Affine {
 }
 
 impl Affine {
-    /// The matrix `[[a, b, c], [d, e, f]]` that takes a place of the result to one of the image.
+    /// The matrix `[[a, b, c], [d, e, f]]` that maps a point of the result to one of the image.
     fn inverse(&self, [height, width]: [usize; 2]) -> [f64; 6] {
         let [cx, cy] = match self.center {
             Some(center) => center.map(f64::from),
@@ -37,7 +36,7 @@ impl Affine {
         let [tx, ty] = self.translate.map(f64::from);
         let [sx, sy] = self.shear.map(|degrees| f64::from(degrees).to_radians());
         let (angle, scale) = (f64::from(self.angle).to_radians(), f64::from(self.scale));
-        // The matrix itself is [[a, b], [c, d]], and its determinant that of the scale.
+        // The forward matrix without the scale is [[a, b], [c, d]], of determinant 1; it is inverted below.
         let a = (angle - sy).cos() / sy.cos();
         let b = -(angle - sy).cos() * sx.tan() / sy.cos() - angle.sin();
         let c = (angle - sy).sin() / sy.cos();
@@ -56,7 +55,7 @@ pub(super) fn affine(image: &mut Image, affine: &Affine) {
     });
 }
 
-/// Each pixel comes from `[dx, dy]` further.
+/// Each pixel is sampled `[dx, dy]` away from its own place.
 pub(super) fn displace(image: &mut Image, field: &[[f32; 2]]) {
     let width = image.shape()[2];
     sample(image, |x, y| {
@@ -66,7 +65,7 @@ pub(super) fn displace(image: &mut Image, field: &[[f32; 2]]) {
 }
 
 /// Pixel `(x, y)` becomes what is at `from(x, y)`, where the middle of pixel `(0, 0)` is at `(0.5, 0.5)`, with the fill colour
-/// outside of the image. As Pillow does: bilinear between the middles of pixels, constant beyond them, and cut to a byte.
+/// outside of the image. As in Pillow: bilinear between the middles of pixels, constant beyond them, and truncated to a byte.
 fn sample(image: &mut Image, from: impl Fn(usize, usize) -> (f64, f64)) {
     let [channels, height, width] = image.shape();
     let (area, fill) = (height * width, image.fill());
@@ -86,7 +85,7 @@ fn sample(image: &mut Image, from: impl Fn(usize, usize) -> (f64, f64)) {
                 let at = |y: usize, x: usize| f64::from(pixels[c * area + y * width + x]);
                 let row = |y| at(y, left) * (1.0 - across) + at(y, right) * across;
                 let value = row(top) * (1.0 - down) + row(bottom) * down;
-                // A whole number stays one, whatever rounding took from it.
+                // The offset keeps whole numbers that rounding lowered a little from being truncated.
                 out[c * area + y * width + x] = (value + 1e-6) as u8;
             }
         }

@@ -9,7 +9,7 @@ use crate::images::Normalize;
 /// `(x - mean) / std` by channel, of images `[N, C, H, W]`.
 ///
 /// # Panics
-/// When the images are not f32 `[N, C, H, W]`, or `normalize` has not C channels.
+/// If the images are not f32 `[N, C, H, W]`, or `normalize` does not have C channels.
 #[track_caller]
 pub fn normalize(images: &Tensor, normalize: &Normalize) -> Tensor {
     let [_, c, ..] = extents("normalize", images);
@@ -29,7 +29,7 @@ pub fn adjust_brightness(images: &Tensor, factor: &Tensor) -> Tensor {
 /// `m + factor * (x - m)`, in 0..1, with each image's mean grey `m`.
 ///
 /// # Panics
-/// When the images are not f32 `[N, 1 or 3, H, W]`, here and below.
+/// If the images are not f32 `[N, 1 or 3, H, W]`, here and below.
 #[track_caller]
 pub fn adjust_contrast(images: &Tensor, factor: &Tensor) -> Tensor {
     let mean = luma("adjust_contrast", images).mean(&[1, 2, 3], true);
@@ -105,7 +105,7 @@ pub fn color_jitter(images: &Tensor, jitter: &ColorJitter, generator: &Generator
     images
 }
 
-/// Red, green and blue `[N, 1, H, W]`, or nothing for grey images.
+/// Red, green and blue `[N, 1, H, W]`, or `None` for grey images.
 #[track_caller]
 fn channels(op: &str, images: &Tensor) -> Option<[Tensor; 3]> {
     match extents(op, images) {
@@ -115,7 +115,7 @@ fn channels(op: &str, images: &Tensor) -> Option<[Tensor; 3]> {
     }
 }
 
-/// `[N, 1, H, W]`
+/// Each pixel's grey, `[N, 1, H, W]`.
 #[track_caller]
 fn luma(op: &str, images: &Tensor) -> Tensor {
     match channels(op, images) {

@@ -1,4 +1,4 @@
-//! Rectangles of images that are taken away.
+//! Erasing of rectangles of images.
 
 use autograd::{DType, Generator, Tensor};
 
@@ -32,7 +32,7 @@ impl RandomErasing {
     /// Erases in images `[N, C, H, W]`.
     ///
     /// # Panics
-    /// When the images are not f32 `[N, C, H, W]`, `p` is not in `0..=1`, or scales or ratios are not above 0.
+    /// If the images are not f32 `[N, C, H, W]`, `p` is not in `0..=1`, or scales or ratios are not above 0.
     ///
     /// ```
     /// # use autograd::{Device, Generator, Tensor};
@@ -73,7 +73,7 @@ impl RandomErasing {
 /// Cutout (DeVries and Taylor 2017): a square of `size` pixels whose middle is anywhere in the image becomes 0.
 ///
 /// # Panics
-/// When the images are not f32 `[N, C, H, W]`.
+/// If the images are not f32 `[N, C, H, W]`.
 ///
 /// ```
 /// # use autograd::{Device, Generator, Tensor};

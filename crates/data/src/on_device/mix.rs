@@ -4,7 +4,7 @@ use autograd::{Device, Generator, Tensor};
 
 use super::{below, extents, within};
 
-/// A share in 0..1, f32 `[]`, of Beta(`alpha`, `alpha`).
+/// A share in 0..1, f32 `[]`, drawn from Beta(`alpha`, `alpha`).
 #[track_caller]
 fn share(op: &str, device: &Device, alpha: f32, generator: &Generator) -> Tensor {
     assert!(alpha > 0.0 && alpha.is_finite(), "{op}: alpha {alpha}");
@@ -14,14 +14,14 @@ fn share(op: &str, device: &Device, alpha: f32, generator: &Generator) -> Tensor
     (x - y).sigmoid()
 }
 
-/// `lambda x + (1 - lambda) x'` with the items `x'` one place before.
+/// `lambda x + (1 - lambda) x'`, where `x'` is `x` rolled by one item.
 #[track_caller]
 fn blend(x: &Tensor, lambda: &Tensor) -> Tensor {
     x * lambda + x.roll(1, 0) * (1.0 - lambda)
 }
 
-/// mixup (Zhang et al. 2018), as torchvision's `MixUp`: every item of a batch is blended with the one before it (the first
-/// with the last), by one `lambda` of Beta(`alpha`, `alpha`) a batch.
+/// mixup (Zhang et al. 2018), as torchvision's `MixUp`: every item of a batch is blended with the one before it (the first with
+/// the last), with one `lambda` per batch drawn from Beta(`alpha`, `alpha`).
 ///
 /// The same mix at a hidden layer is manifold mixup (Verma et al. 2019): [`mix`](Mixup::mix) takes any tensor `[N, ..]`.
 ///
@@ -44,7 +44,7 @@ impl Mixup {
     /// Draws `lambda`.
     ///
     /// # Panics
-    /// When `alpha` is not above 0.
+    /// If `alpha` is not above 0.
     #[track_caller]
     pub fn draw(device: &Device, alpha: f32, generator: &Generator) -> Mixup {
         Mixup { lambda: share("mixup", device, alpha, generator) }
@@ -68,9 +68,9 @@ impl Mixup {
     }
 }
 
-/// CutMix (Yun et al. 2019), as torchvision's `CutMix`: a rectangle of every image of a batch, the same for all, shows the image
-/// before it (the first the last). Its area is `1 - lambda` of the image's with `lambda` of Beta(`alpha`, `alpha`), less what
-/// lies outside of the image.
+/// CutMix (Yun et al. 2019), as torchvision's `CutMix`: a rectangle of every image of a batch, the same for all, is taken from
+/// the image before it (for the first, from the last). Its area is `1 - lambda` of the image's with `lambda` drawn from
+/// Beta(`alpha`, `alpha`), less what lies outside of the image.
 ///
 /// ```
 /// # use autograd::{Device, Generator, Tensor};
@@ -93,7 +93,7 @@ impl CutMix {
     /// Draws a rectangle for images `[N, C, H, W]`.
     ///
     /// # Panics
-    /// When the images are not f32 `[N, C, H, W]`, or `alpha` is not above 0.
+    /// If the images are not f32 `[N, C, H, W]`, or `alpha` is not above 0.
     #[track_caller]
     pub fn draw(images: &Tensor, alpha: f32, generator: &Generator) -> CutMix {
         let [_, _, h, w] = extents("cutmix", images);
@@ -113,7 +113,7 @@ impl CutMix {
         &self.lambda
     }
 
-    /// Images, or anything of their height and width, `[N, C, H, W]`, with the rectangle of those before them.
+    /// `images`, or any `[N, C, H, W]` of their height and width, with the rectangle taken from the item before each.
     #[track_caller]
     pub fn mix(&self, images: &Tensor) -> Tensor {
         images.roll(1, 0).where_(&self.cut, images)

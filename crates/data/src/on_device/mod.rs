@@ -1,7 +1,7 @@
 //! Augmentation of batches on the device: part of the training step's graph, fused with it, and replayed without a new plan.
 //!
-//! What is random is drawn by a [`Generator`] for every image of its own (a mix for every batch). Images are f32 `[N, C, H, W]`;
-//! what works on colours takes pixels in 0..1, which a loader gives with a normalisation of mean 0 and deviation 1:
+//! Random numbers come from a [`Generator`], drawn anew for every image (of a mix, for every batch). Images are f32
+//! `[N, C, H, W]`; functions on colours take pixels in 0..1, as loaders give with mean 0 and deviation 1:
 //!
 //! ```
 //! # fn main() -> Result<(), autograd::Error> {

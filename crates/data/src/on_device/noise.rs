@@ -21,7 +21,7 @@ pub fn gaussian_noise(x: &Tensor, std: f32, generator: &Generator) -> Tensor {
 /// Sets pixels, all channels of them, to the value `pepper` or `salt` with probability `p / 2` each.
 ///
 /// # Panics
-/// When the images are not f32 `[N, C, H, W]`, or `p` is not in `0..=1`.
+/// If the images are not f32 `[N, C, H, W]`, or `p` is not in `0..=1`.
 ///
 /// ```
 /// # use autograd::{Device, Generator, Tensor};

@@ -1,4 +1,4 @@
-//! Images that are mirrored and moved.
+//! Mirroring and moving of images.
 
 use autograd::{DType, Generator, Tensor};
 
@@ -7,7 +7,7 @@ use super::{below, chance, extents};
 /// Mirrors each image `[C, H, W]` left to right with probability `p`.
 ///
 /// # Panics
-/// When the images are not f32 `[N, C, H, W]`, or `p` is not in `0..=1`.
+/// If the images are not f32 `[N, C, H, W]`, or `p` is not in `0..=1`.
 ///
 /// ```
 /// # use autograd::{Device, Generator, Tensor};
@@ -22,11 +22,10 @@ pub fn random_flip(images: &Tensor, p: f32, generator: &Generator) -> Tensor {
     images.flip(&[-1]).where_(&hit, images)
 }
 
-/// Moves each image by up to `pad` pixels along each direction, with 0 where it has none: a crop of the image's size out of the
-/// padded image.
+/// Moves each image by up to `pad` pixels along each direction, and fills with 0: a crop of the image's size out of the padded image.
 ///
 /// # Panics
-/// When the images are not f32 `[N, C, H, W]`, or have 2^31 elements or more.
+/// If the images are not f32 `[N, C, H, W]`, or have 2^31 elements or more.
 ///
 /// ```
 /// # use autograd::{Device, Generator, Tensor};

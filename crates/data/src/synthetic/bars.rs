@@ -1,4 +1,4 @@
-//! Bars and stripes: a distribution of small images that can be gone through.
+//! Bars and stripes: a distribution of small images that can be enumerated.
 
 use crate::Matrix;
 
@@ -12,7 +12,7 @@ use crate::Matrix;
 /// ```
 ///
 /// # Panics
-/// When the side is not from 1 to 20.
+/// If the side is not from 1 to 20.
 #[track_caller]
 pub fn bars_and_stripes(side: usize) -> Matrix {
     assert!((1..=20).contains(&side), "bars_and_stripes: a side of {side} pixels");

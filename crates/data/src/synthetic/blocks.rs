@@ -13,18 +13,18 @@ pub struct LabelledGraph {
     pub edges: Vec<(usize, usize)>,
 }
 
-/// What [`blocks`] makes a graph of.
+/// The parameters of [`blocks`].
 #[derive(Debug, Clone, Copy)]
 pub struct Blocks {
     pub nodes: usize,
     pub classes: usize,
     /// How probable an edge is between two nodes of one class.
     pub inside: f32,
-    /// And between two nodes of different classes.
+    /// How probable an edge is between two nodes of different classes.
     pub outside: f32,
     /// How many features nodes have, at least as many as there are classes.
     pub features: usize,
-    /// By how much feature `c` of the nodes of class `c` is larger than 0; else features are standard normal.
+    /// The mean of feature `c` of the nodes of class `c`; the others have mean 0. All have deviation 1.
     pub signal: f64,
 }
 
@@ -35,13 +35,13 @@ pub struct Blocks {
 /// use data::synthetic::{Blocks, blocks};
 /// let graph = blocks(Blocks { nodes: 60, classes: 3, inside: 1.0, outside: 0.0, features: 4, signal: 2.0 }, 1);
 /// assert_eq!((graph.x.rows(), graph.x.columns()), (60, 4));
-/// // Everyone knows the 19 others of a class, and nobody else.
+/// // Every node has edges to the 19 others of its class, and to no others.
 /// assert_eq!(graph.edges.len(), 60 * 19 / 2);
 /// assert!(graph.edges.iter().all(|&(a, b)| a < b && graph.labels[a] == graph.labels[b]));
 /// ```
 ///
 /// # Panics
-/// When there is no class, or there are more classes than features.
+/// If there is no class, or there are more classes than features.
 #[track_caller]
 pub fn blocks(of: Blocks, seed: u64) -> LabelledGraph {
     assert!(

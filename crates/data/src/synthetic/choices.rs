@@ -1,21 +1,21 @@
-//! What users chose among items, for recommending.
+//! Choices of users among items, for recommender systems.
 
 use crate::{Draws, Matrix};
 
-/// Implicit feedback: which items each user chose, and no word on those that were not chosen.
+/// Implicit feedback: the items that each user chose, and nothing about the others.
 #[derive(Debug, Clone)]
 pub struct Choices {
-    /// How much each user likes each item, which nobody knows: `[users, items]`.
+    /// How much each user likes each item, hidden from a model: `[users, items]`.
     pub taste: Matrix,
-    /// The items that each user chose, to learn from.
+    /// The items that each user chose, to train on.
     pub train: Vec<Vec<usize>>,
-    /// More items that each user chose, to find.
+    /// Further items that each user chose, to predict.
     pub test: Vec<Vec<usize>>,
 }
 
-/// `users` that choose `chosen` different items each, every fourth of them for the test. Tastes are products of `factors` normal
-/// numbers of user and item, of deviation 2, and a popularity of the item, of deviation 1; users choose with probabilities in
-/// proportion to `exp(taste)`, without replacement (by Gumbel noise: Yellott 1977).
+/// `users` that choose `chosen` different items each, a quarter of them for the test. A taste is the product of normal vectors of
+/// user and item with `factors` entries, of deviation 2, plus a normal popularity of the item, of deviation 1; users choose
+/// without replacement, with probabilities in proportion to `exp(taste)` (by Gumbel noise: Yellott 1977).
 ///
 /// ```
 /// let choices = data::synthetic::choices(30, 40, 2, 12, 1);
@@ -25,7 +25,7 @@ pub struct Choices {
 /// ```
 ///
 /// # Panics
-/// When there are fewer items than are chosen, or no items or factors.
+/// If there are fewer items than are chosen, or no items or factors.
 #[track_caller]
 pub fn choices(users: usize, items: usize, factors: usize, chosen: usize, seed: u64) -> Choices {
     assert!(
@@ -43,7 +43,7 @@ pub fn choices(users: usize, items: usize, factors: usize, chosen: usize, seed: 
     let (mut taste, mut train, mut test) = (Vec::new(), Vec::new(), Vec::new());
     for user in 0..users {
         let row: Vec<f64> = (0..items).map(|item| scale * product(user, item) + popular[item]).collect();
-        // The largest sums of taste and Gumbel noise are draws without replacement.
+        // The items with the largest sums of taste and Gumbel noise are a draw without replacement.
         let noisy: Vec<f64> = row.iter().map(|taste| taste - (-(1.0 - draws.unit()).ln()).ln()).collect();
         let mut order: Vec<usize> = (0..items).collect();
         order.sort_by(|&a, &b| noisy[b].total_cmp(&noisy[a]));

@@ -66,14 +66,14 @@ pub(super) fn draw(digit: usize, draws: &mut Draws, image: &mut [u8]) {
     write(&|draws: &mut Draws| strokes(digit, draws), draws, image);
 }
 
-/// The strokes of a character that nobody has seen before: two to three, of three to four points each.
+/// The strokes of an invented character: two to three, of three to four points each.
 pub(super) fn invented(draws: &mut Draws) -> Vec<Vec<Point>> {
     let point = |draws: &mut Draws| (draws.between(-0.7, 0.7), draws.between(-0.95, 0.95));
     let stroke = |draws: &mut Draws| (0..3 + draws.below(2)).map(|_| point(draws)).collect();
     (0..2 + draws.below(2)).map(|_| stroke(draws)).collect()
 }
 
-/// Draws strokes by a hand of random habits.
+/// Draws strokes in a handwriting of random size, slant, turn and width.
 pub(super) fn write(strokes: &impl Fn(&mut Draws) -> Vec<Vec<Point>>, draws: &mut Draws, image: &mut [u8]) {
     let (scale, stretch) = (draws.between(7.5, 10.5), draws.between(0.8, 1.2));
     let (slant, turn) = (draws.between(-0.3, 0.3), draws.between(-0.25, 0.25));
@@ -99,7 +99,7 @@ pub(super) fn write(strokes: &impl Fn(&mut Draws) -> Vec<Vec<Point>>, draws: &mu
     }
 }
 
-/// From a point to a line between two others.
+/// The distance from a point to the segment between two others.
 fn distance(point: Point, from: Point, to: Point) -> f32 {
     let (dx, dy) = (to.0 - from.0, to.1 - from.1);
     let (px, py) = (point.0 - from.0, point.1 - from.1);

@@ -2,7 +2,7 @@
 
 use crate::Draws;
 
-/// Words of a kind, a row each: male, female and young.
+/// Words by kind, one row each: male, female and young.
 pub const FAMILIES: [[&str; 3]; 6] = [
     ["king", "queen", "prince"],
     ["man", "woman", "child"],
@@ -12,7 +12,7 @@ pub const FAMILIES: [[&str; 3]; 6] = [
     ["ram", "ewe", "lamb"],
 ];
 
-/// What is said of each kind.
+/// Context words of each kind.
 const KINDS: [[&str; 4]; 6] = [
     ["palace", "crown", "throne", "court"],
     ["house", "street", "shop", "work"],
@@ -22,19 +22,20 @@ const KINDS: [[&str; 4]; 6] = [
     ["wool", "flock", "shepherd", "hill"],
 ];
 
-/// What is said of males, females and the young.
+/// Context words of males, females and the young.
 const ROLES: [[&str; 4]; 3] = [
     ["he", "his", "father", "strong"],
     ["she", "her", "mother", "gentle"],
     ["it", "its", "little", "playful"],
 ];
 
-/// What is said of all.
+/// Context words of all.
 const COMMON: [&str; 4] = ["the", "a", "of", "and"];
 
-/// Sentences of five words, a line each, about a word of [`FAMILIES`], which stands in the middle: two others belong to its kind,
-/// or one of them to all, and two to its role, in a random order. As the logarithms of what a word says about those around it
-/// are sums of a kind's and a role's, `king - man + woman = queen` holds of vectors whose products are these logarithms.
+/// Sentences of five words, one per line, with a word of [`FAMILIES`] in the middle. Of the other four, in random order, two
+/// belong to its role, and two to its kind or one to its kind and one to all. The logarithms of a word's co-occurrences are sums
+/// of a term of its kind and one of its role, so that `king - man + woman = queen` holds for vectors whose products are these
+/// logarithms.
 ///
 /// ```
 /// let text = data::synthetic::families(50, 42);

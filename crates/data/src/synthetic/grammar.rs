@@ -37,8 +37,7 @@ pub fn grammar(chars: usize, seed: u64) -> String {
     text
 }
 
-/// How much a line of [`grammar`] says, on average, in nats: the entropy of its choices. No model's mean negative log-likelihood can be
-/// lower, line by line.
+/// The entropy of a line of [`grammar`] in nats. No model's mean negative log-likelihood of a line can be lower.
 ///
 /// ```
 /// // 14.8 nats a line of some 38 characters.

@@ -1,5 +1,5 @@
-//! Data made from nothing, to train on where there is no data set: images of ten classes of shapes and patterns, digits,
-//! characters of invented alphabets, scenes, texts, sounds, points of the plane, graphs of communities, and what users chose.
+//! Synthetic data, to train on without a data set: images of ten classes of shapes and patterns, digits, characters of invented
+//! alphabets, scenes, texts, sounds, points of the plane, graphs of communities, and choices of users.
 
 mod bars;
 mod blocks;
@@ -49,7 +49,7 @@ const CLASSES: [&str; 10] =
 /// ```
 ///
 /// # Panics
-/// Where a count does not fit in 32 bits.
+/// If a count does not fit in 32 bits.
 pub fn shapes(train: usize, test: usize, seed: u64) -> Dataset {
     let draw = |split, i: usize, image: &mut [u8]| {
         let mut draws = Draws::stream(seed, Use::Synthetic, split, i as u64);
@@ -76,7 +76,7 @@ pub fn shapes(train: usize, test: usize, seed: u64) -> Dataset {
 /// ```
 ///
 /// # Panics
-/// Where a count does not fit in 32 bits.
+/// If a count does not fit in 32 bits.
 pub fn digits(train: usize, test: usize, seed: u64) -> Dataset {
     let draw = |split, i: usize, image: &mut [u8]| {
         digits::draw(i % 10, &mut Draws::stream(seed, Use::Digits, split, i as u64), image);
@@ -90,9 +90,9 @@ pub fn digits(train: usize, test: usize, seed: u64) -> Dataset {
     }
 }
 
-/// Characters of invented alphabets as `[1, 28, 28]` images, light on black: each class has strokes of its own, drawn at
-/// random, and each image another hand's place, size, slant, turn, width and irregularities. For learning to tell apart
-/// classes that were not trained on, as with Omniglot (Lake et al. 2015).
+/// Characters of invented alphabets as `[1, 28, 28]` images, light on black: each class has its own random strokes, and each
+/// image its own place, size, slant, turn, width and irregularities. For learning to tell apart classes that were not trained on,
+/// as with Omniglot (Lake et al. 2015).
 ///
 /// Image `i` has label `i % classes` and depends on the seed and `i` alone; the strokes of a class on the seed and the
 /// class.
@@ -114,8 +114,7 @@ pub fn glyphs(classes: usize, count: usize, seed: u64) -> ImageSet {
     })
 }
 
-/// [`digits`] at a quarter of their side: `[1, 7, 7]`, each pixel the mean of 4 x 4, for models that are to learn in
-/// seconds.
+/// [`digits`] at a quarter of their side: `[1, 7, 7]`, each pixel the mean of 4 x 4, for models that train in seconds.
 ///
 /// ```
 /// let dataset = data::synthetic::small_digits(20, 10, 42);
@@ -123,14 +122,14 @@ pub fn glyphs(classes: usize, count: usize, seed: u64) -> ImageSet {
 /// ```
 ///
 /// # Panics
-/// Where a count does not fit in 32 bits.
+/// If a count does not fit in 32 bits.
 pub fn small_digits(train: usize, test: usize, seed: u64) -> Dataset {
     let Dataset { train, test, source } = digits(train, test, seed);
     let small = |set: &ImageSet| set.average_pooled(4).expect("28 pixels a side");
     Dataset { train: small(&train), test: small(&test), source: format!("small {source}") }
 }
 
-/// `count` images, whose classes take turns.
+/// `count` images, with the classes in rotation.
 fn set(
     count: usize,
     classes: Arc<[String]>,

@@ -59,8 +59,8 @@ pub fn blobs(count: usize, centres: &[[f64; 2]], deviation: f64, seed: u64) -> L
     })
 }
 
-/// Normal distributions of deviation `deviation` with their centres evenly on a circle of `radius`: the ring that generative
-/// adversarial networks are tried on.
+/// Normal distributions of deviation `deviation` with their centres evenly on a circle of `radius`: a common test of generative
+/// adversarial networks.
 ///
 /// ```
 /// let ring = data::synthetic::ring(16, 8, 2.0, 0.0, 1);

@@ -30,7 +30,7 @@ pub(super) fn scene(class: usize, draws: &mut Draws, image: &mut [u8]) {
     }
 }
 
-/// About normal, of mean 0 and deviation 1: the sum of a word's four bytes.
+/// An approximately normal number of mean 0 and deviation 1: the sum of a word's four bytes.
 pub(super) fn bell(draws: &mut Draws) -> f32 {
     let sum: u32 = draws.bits().to_le_bytes().into_iter().map(u32::from).sum();
     (sum as f32 - 510.0) / 147.8
@@ -68,7 +68,7 @@ pub(super) fn centre(i: usize, side: usize) -> (f32, f32) {
     ((i % side) as f32 + 0.5, (i / side) as f32 + 0.5)
 }
 
-/// How much of a pixel is covered whose `distance` (in pixels) from an edge of the given softness is below 0 inside.
+/// The covered share of a pixel at a signed `distance` (in pixels, below 0 inside) from an edge of the given softness.
 pub(super) fn cover(distance: f32, softness: f32) -> f32 {
     (0.5 - distance / softness).clamp(0.0, 1.0)
 }
@@ -106,7 +106,7 @@ pub(super) fn background(side: usize, draws: &mut Draws, canvas: &mut [Colour]) 
     base
 }
 
-/// A short line of any colour: a dot where it is very short.
+/// A short line of any colour; a dot if it is very short.
 fn distractor(draws: &mut Draws, canvas: &mut [Colour]) {
     let colour = colour(draws, 0.0, 255.0);
     let (x, y) = (draws.between(0.0, 32.0), draws.between(0.0, 32.0));
@@ -120,7 +120,7 @@ fn distractor(draws: &mut Draws, canvas: &mut [Colour]) {
     }
 }
 
-/// The shape that the image is of.
+/// The shape of the image's class.
 fn shape(class: usize, base: Colour, draws: &mut Draws, canvas: &mut [Colour]) {
     let colour = contrasting(base, draws);
     let shade: Colour = [(); 3].map(|()| draws.between(-1.5, 1.5));

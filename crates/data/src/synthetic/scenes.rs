@@ -10,11 +10,10 @@ use crate::draws::{Draws, Use};
 /// The shapes of the classes 0, 1, 2: their numbers in `shapes`.
 const SHAPES: [usize; 3] = [0, 2, 3];
 
-/// How often a place is drawn for a shape before the scene goes without it.
+/// How often a place is drawn for a shape before it is left out of the scene.
 const TRIES: usize = 20;
 
-/// Images of shapes with what there is to find in them. Object `k` of a scene is of class 0 to 2, and its pixels have the
-/// mask's number 1 to 3.
+/// Images of shapes with their masks and boxes. The pixels of an object of class `c`, 0 to 2, have the value `c + 1` in the mask.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenes {
     /// Rows and columns.
@@ -127,7 +126,7 @@ fn draw(side: usize, draws: &mut Draws, image: &mut [u8], mask: &mut [u8]) -> Ve
     objects
 }
 
-/// A shape in its place.
+/// A shape with its size, place and turn.
 struct Shape {
     shape: usize,
     radius: f32,
@@ -143,7 +142,7 @@ impl Shape {
         Shape { shape, radius, place: (place(draws), place(draws)), turn: render::direction(draws) }
     }
 
-    /// From a point to the edge, in pixels, below 0 inside.
+    /// The signed distance from a point to the edge, in pixels, below 0 inside.
     fn distance(&self, (x, y): (f32, f32)) -> f32 {
         let (x, y) = (x - self.place.0, y - self.place.1);
         let (cos, sin) = self.turn;
@@ -151,7 +150,7 @@ impl Shape {
         shapes::distance(self.shape, u, v) * self.radius
     }
 
-    /// The box of its pixels.
+    /// The tight box of its pixels, `None` if it has none.
     fn corners(&self, side: usize) -> Option<Corners> {
         let inside = |&i: &usize| self.distance(render::centre(i, side)) < 0.0;
         (0..side * side).filter(inside).fold(None, |corners, i| {

@@ -1,4 +1,4 @@
-//! Signed distances to the ten shapes: below 0 inside, above 0 outside, as long as the way to the edge.
+//! Signed distances to the edges of the ten shapes: below 0 inside, above 0 outside.
 //!
 //! A shape has a radius of about 1 around the origin. Everything is made of `+ - * /` and square roots, which
 //! IEEE 754 rounds exactly: no library's sine can change a pixel from one platform to another.
@@ -34,7 +34,7 @@ fn triangle(x: f32, y: f32) -> f32 {
     side.max(-y) - 0.55
 }
 
-/// Five points: the plane is folded onto one half of a point.
+/// A star of five points: the plane is folded onto one half of a point.
 fn star(x: f32, y: f32) -> f32 {
     const COS_36: f32 = 0.809_017;
     const SIN_36: f32 = 0.587_785_25;

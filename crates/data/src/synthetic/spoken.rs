@@ -16,8 +16,8 @@ const GLIDES: [[[f64; 2]; 2]; 10] = [
     [[750.0, 750.0], [1200.0, 1700.0]],
 ];
 
-/// A signal in -1..1 of some digits, `rate` samples a second: every one takes 90 to 160 ms, after 20 to 70 ms of silence, at a pitch within
-/// 4 % and a loudness of its own, all in white noise of deviation `noise`.
+/// A signal in -1..1 of some digits, `rate` samples a second: each takes 90 to 160 ms between silences of 20 to 70 ms, at a pitch
+/// within 4 % and a loudness of its own, all in white noise of deviation `noise`.
 ///
 /// ```
 /// use data::{Draws, synthetic::spoken};
@@ -27,7 +27,7 @@ const GLIDES: [[[f64; 2]; 2]; 10] = [
 /// ```
 ///
 /// # Panics
-/// Where a digit is not below 10.
+/// If a digit is not below 10.
 pub fn spoken(digits: &[u8], rate: u32, noise: f64, draws: &mut Draws) -> Vec<f32> {
     let rate = f64::from(rate);
     let mut signal: Vec<f64> = vec![];
@@ -40,7 +40,7 @@ pub fn spoken(digits: &[u8], rate: u32, noise: f64, draws: &mut Draws) -> Vec<f3
         let mut phases = [0.0; 2];
         for i in 0..count {
             let along = i as f64 / count as f64;
-            // It swells and fades over a fifth of its length.
+            // The digit swells over its first fifth and fades over its last.
             let swell = (5.0 * along).min(5.0 * (1.0 - along)).min(1.0);
             let mut sample = 0.0;
             for (phase, [from, to]) in phases.iter_mut().zip(GLIDES[usize::from(digit)]) {

@@ -1,9 +1,9 @@
-//! An allocator that counts what is in use, and refuses what no reader may ask for.
+//! An allocator that counts the memory in use, and refuses more than any reader may take.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-/// More than this in use ends the program: a machine that swaps finds nothing.
+/// Allocations beyond this fail and end the program, since a machine that swaps makes no progress.
 const HARD_LIMIT: usize = 2 << 30;
 
 static LIVE: AtomicUsize = AtomicUsize::new(0);
@@ -25,7 +25,7 @@ impl Counting {
     }
 }
 
-// SAFETY: every call goes on to the system's allocator or fails, as the contract allows.
+// SAFETY: every call is forwarded to the system's allocator or fails, as the contract allows.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if !Counting::grow(layout.size()) {
@@ -60,7 +60,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// What one call took.
+/// The memory that one call took.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Memory {
     /// The most bytes in use at a time, beyond those before.

@@ -17,17 +17,17 @@ pub struct Reader {
     pub name: &'static str,
     /// Whole files, each readable.
     pub samples: fn() -> Vec<Sample>,
-    /// Lays a file where the reader finds it, has it read by [`File::read`], and judges the result: an error is what is wrong
-    /// with it.
+    /// Puts a file where the reader finds it, reads it with [`File::read`], and checks the result; an error says what is wrong
+    /// with the result.
     pub check: fn(&mut File) -> Result<Verdict, String>,
-    /// The most bytes in use for a file of one byte more than nothing, and for each further byte.
+    /// The most bytes in use for any file, and in addition for each byte of the file.
     pub memory: (usize, usize),
 }
 
 /// A whole file, as content and what is wrapped around it.
 pub struct Sample {
     pub content: Vec<u8>,
-    /// Compression and checksums: damage to the content gets right ones.
+    /// Adds compression and checksums, so that damaged content gets valid ones.
     pub wrap: fn(&[u8]) -> Vec<u8>,
 }
 
@@ -50,7 +50,7 @@ pub struct File<'a> {
     /// Which of the samples it was.
     pub sample: usize,
     pub bytes: Vec<u8>,
-    /// What is in the wrapping, or was before the damage.
+    /// The content inside of the wrapping, or before the damage.
     pub content: Vec<u8>,
     /// Whether the content was damaged before it was wrapped, so that checksums are right for it.
     pub rewrapped: bool,
@@ -67,7 +67,7 @@ impl File<'_> {
         result
     }
 
-    /// [`read`](Self::read) of a result, and what is accepted goes to `judge`; messages must be short.
+    /// [`read`](Self::read) for readers that return a result: accepted data go to `judge`, and error messages must be short.
     pub fn judge<T, E: std::error::Error>(
         &mut self,
         reader: impl FnOnce(&[u8]) -> Result<T, E>,
@@ -106,10 +106,10 @@ fn cases() -> impl Strategy<Value = Case> {
     (any::<Index>(), damage).prop_map(|(sample, (content, wrapping))| Case { sample, content, wrapping })
 }
 
-/// Files of which memory is reported: larger ones are what mutation has blown up.
+/// The largest files whose memory is reported: larger ones were blown up by mutation.
 pub const SMALL: usize = 64 << 10;
 
-/// How many cases came to what, and the memory that they took.
+/// The outcomes of the cases, and the memory that they took.
 #[derive(Debug, Default)]
 pub struct Counts {
     pub cases: u64,

@@ -31,7 +31,7 @@ fn number(variable: &str) -> Option<u64> {
 #[test]
 fn damaged_files_are_refused_or_read_for_what_they_are() {
     // A backtrace, where the environment asks for one, reads the symbols of the whole program into the memory that is counted: readers
-    // catch panics of the crates behind them.
+    // catch panics of the crates that they use.
     std::panic::set_hook(Box::new(|panic| eprintln!("{panic}")));
     let seconds = number("WGRAD_FUZZ_SECONDS");
     let first = number("WGRAD_FUZZ_FIRST").unwrap_or(0);

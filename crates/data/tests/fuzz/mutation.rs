@@ -1,4 +1,4 @@
-//! Damage to files: what bad disks, bad links and bad people do to them.
+//! Damage to files, as by faulty disks, broken transfers and attackers.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

@@ -1,14 +1,14 @@
 //! The executor of a CPU device: one piece of work at a time, in the order of submission, on a thread pool of its own.
 //!
-//! A submitter blocks on a condition variable, never inside of rayon. A rayon worker that waits there takes up other tasks
-//! of the program meanwhile; such a task may submit, too, and would wait for the work that the worker itself waits for.
+//! A submitter blocks on a condition variable, never inside of rayon: a worker that waits inside of rayon runs other tasks of the program
+//! meanwhile, and if such a task submits, too, it waits for the work that its own worker waits for.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 
-/// How often the driver looks for a job before it sleeps; as often as rayon's workers do.
+/// How often the driver polls for a job before it sleeps; the same as for rayon's workers.
 const LOOKS: usize = 32;
 
 /// A thread pool, and the queue in front of it.
@@ -24,13 +24,13 @@ pub(super) struct Nested;
 #[derive(Default)]
 struct Queue {
     state: Mutex<State>,
-    /// The next submitter's turn has come.
+    /// Signals that the next submitter may start.
     turn: Condvar,
-    /// There is a job, or the executor closes.
+    /// Signals a new job, or that the executor closes.
     submitted: Condvar,
-    /// The job's outcome is there.
+    /// Signals that the job's outcome is set.
     finished: Condvar,
-    /// Whether there is a job, for the driver to look at without the lock.
+    /// Whether there is a job; the driver polls it without the lock.
     posted: AtomicBool,
 }
 
@@ -41,7 +41,7 @@ struct State {
     /// The ticket whose turn it is.
     serving: u64,
     job: Option<Job>,
-    /// The driver waits for a job.
+    /// Whether the driver waits for a job.
     idle: bool,
     outcome: Option<thread::Result<()>>,
     closed: bool,
@@ -50,11 +50,12 @@ struct State {
 /// Work that lies on the stack of its submitter, which waits for the outcome.
 struct Job(*mut (dyn FnMut() + Send));
 
-// SAFETY: what it points to is `Send`, and reached by the driver alone until the outcome is there.
+// SAFETY: the work is `Send`, and only the driver accesses it until the outcome is set.
 unsafe impl Send for Job {}
 
 impl Executor {
-    /// With so many threads, or as many as rayon's own pool would have (`RAYON_NUM_THREADS`, else one a core).
+    /// Starts `threads` threads, by default as many as rayon's own pool would have (`RAYON_NUM_THREADS`, else one per
+    /// core).
     ///
     /// # Errors
     /// When the operating system refuses the threads.
@@ -63,8 +64,8 @@ impl Executor {
         let pool = builder.num_threads(threads.unwrap_or(0)).build()?;
         let queue: Arc<Queue> = Arc::default();
         let driver = queue.clone();
-        // A worker is the driver for the life of the pool: it starts parallel loops from within, which is cheap, and always
-        // runs what is not parallel, so that its caches and its scratch memory are warm.
+        // One worker is the driver for the lifetime of the pool: starting parallel loops from inside of the pool is cheap, and the serial
+        // code always runs on the same thread, whose caches and scratch memory stay warm.
         pool.spawn(move || driver.drive());
         Ok(Executor { pool, queue })
     }
@@ -76,7 +77,7 @@ impl Executor {
     /// Waits until all earlier work is done. Until the turn is dropped, later work waits.
     ///
     /// # Errors
-    /// [`Nested`] on a thread of the pool, which runs work that would have to end first.
+    /// [`Nested`] on a thread of the pool, because the work that it runs would have to end first.
     pub fn turn(&self) -> Result<Turn<'_>, Nested> {
         if self.pool.current_thread_index().is_some() {
             return Err(Nested);
@@ -102,11 +103,11 @@ impl Drop for Executor {
 pub(super) struct Turn<'a>(&'a Queue);
 
 impl Turn<'_> {
-    /// Runs `work` on the pool. A panic of it is the error.
+    /// Runs `work` on the pool. A panic of `work` is returned as the error.
     pub fn run(&mut self, mut work: impl FnMut() + Send) -> thread::Result<()> {
         let work: *mut (dyn FnMut() + Send + '_) = &mut work;
         // SAFETY: only the lifetime changes. The job ends before this function does: nothing below returns or unwinds
-        // before the outcome is there, and the driver lets go of the job before it gives the outcome.
+        // before the outcome is set, and the driver drops the job before it sets the outcome.
         let work: *mut (dyn FnMut() + Send + 'static) = unsafe { std::mem::transmute(work) };
         let mut state = self.0.lock();
         state.job = Some(Job(work));
@@ -148,7 +149,7 @@ impl Queue {
             };
             self.posted.store(false, Relaxed);
             drop(state);
-            // SAFETY: the submitter keeps the work alive, and leaves it alone, until the outcome is there.
+            // SAFETY: the submitter keeps the work alive, and does not access it, until the outcome is set.
             let outcome = catch_unwind(AssertUnwindSafe(|| unsafe { (*work)() }));
             self.lock().outcome = Some(outcome);
             self.finished.notify_one();
@@ -157,7 +158,7 @@ impl Queue {
         }
     }
 
-    /// Looks for the next job for a while: a thread that sleeps takes longer to wake up than a small graph to run.
+    /// Polls for the next job for a while: waking a sleeping thread takes longer than running a small graph.
     fn linger(&self) {
         let looks = (0..LOOKS).take_while(|_| !self.posted.load(Relaxed));
         looks.for_each(|_| thread::yield_now());

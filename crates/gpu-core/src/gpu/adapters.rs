@@ -13,7 +13,8 @@ pub(crate) fn adapters() -> Arc<[wgpu::Adapter]> {
     lock(&ADAPTERS).get_or_insert_with(enumerate).clone()
 }
 
-/// Looks anew at the next call of [`adapters`]: after a loss, an adapter may be gone, or open no more devices.
+/// Makes the next call of [`adapters`] enumerate again: after a loss, an adapter may be gone, or unable to open
+/// devices.
 pub(crate) fn forget_adapters() {
     *lock(&ADAPTERS) = None;
 }
@@ -51,7 +52,7 @@ pub(crate) fn info(adapter: &wgpu::Adapter) -> DeviceInfo {
     }
 }
 
-/// Largest argument of a kernel. Shaders index it in 32 bits, whatever the device could bind.
+/// Largest argument of a kernel. Shaders index it in 32 bits, even if the device can bind more.
 pub(super) fn max_binding_bytes(limits: &wgpu::Limits) -> usize {
     (limits.max_storage_buffer_binding_size as usize).min(u32::MAX as usize)
 }

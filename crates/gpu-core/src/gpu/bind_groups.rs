@@ -1,11 +1,11 @@
-//! The bind groups of launches, kept by the memory that they bind.
+//! The bind groups of launches, cached by the memory that they bind.
 
 use super::prepare::PreparedLaunch;
 use super::{Gpu, lock, memory};
 use crate::graph::{Bindings, Launch};
 use crate::stats::Counters;
 
-/// Bind groups kept a launch; replays alternate between very few sets of buffers.
+/// Bind groups cached per launch; replays alternate between very few sets of buffers.
 const BIND_GROUPS: usize = 16;
 
 impl Gpu {

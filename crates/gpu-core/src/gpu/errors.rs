@@ -1,4 +1,4 @@
-//! What goes wrong on a GPU: errors of one's own calls, errors that come late, and the loss of the device.
+//! Errors of a GPU: those of the caller's own calls, those reported later, and the loss of the device.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
@@ -9,12 +9,12 @@ use super::{Gpu, lock};
 use crate::faults::{Point, Strike};
 use crate::{Error, Result};
 
-/// The first error since the last check that no call got as its own; the loss of the device stays.
+/// The first error since the last check that was not returned by the call that caused it. A loss of the device stays.
 #[derive(Clone, Default)]
 pub(super) struct Failure(Arc<Mutex<Option<Error>>>);
 
 impl Failure {
-    /// Takes down what `device`, called `name`, reports from now on.
+    /// Records the errors that `device`, called `name`, reports from now on.
     pub fn watch(&self, device: &wgpu::Device, name: &str) {
         let (on_error, on_lost) = (self.clone(), self.clone());
         let (error_name, lost_name) = (name.to_owned(), name.to_owned());
@@ -50,14 +50,14 @@ impl Gpu {
         self.alive().is_err()
     }
 
-    /// Loses the device.
+    /// Simulates the loss of the device.
     pub fn lose(&self) {
         self.device.destroy();
         // The loss is reported when the queue is empty.
         let _ = self.poll(wgpu::PollType::wait_indefinitely());
     }
 
-    /// Passes a point at which the work can fail; whether it shall.
+    /// Passes a fault-injection point; returns whether the work must fail there.
     pub fn passes(&self, point: Point) -> Result<bool> {
         let strike = self.faults.pass(point);
         if strike == Some(Strike::Lose) {
@@ -67,7 +67,7 @@ impl Gpu {
         Ok(strike == Some(Strike::Fail))
     }
 
-    /// Calls the device, and reports what it refuses of that: not what it refuses other threads meanwhile.
+    /// Runs `call` and reports the errors of its own calls to the device, not those of other threads meanwhile.
     pub(super) fn caught<T>(&self, call: impl FnOnce() -> T) -> Result<T> {
         let filters = [ErrorFilter::Validation, ErrorFilter::OutOfMemory, ErrorFilter::Internal];
         let scopes = filters.map(|filter| self.device.push_error_scope(filter));
@@ -78,7 +78,7 @@ impl Gpu {
         refused.map_or(Ok(done), |error| Err(typed(&self.name, error)))
     }
 
-    /// Waits, or looks, for the end of submitted work.
+    /// Waits or polls for the end of submitted work.
     pub(super) fn poll(&self, until: wgpu::PollType) -> Result<()> {
         self.alive()?;
         // wgpu panics when the driver reports a loss while it waits.
@@ -92,8 +92,8 @@ impl Gpu {
         self.check()
     }
 
-    /// Does work whose errors are its own affair, when all queued work is done: unless the device is lost, later checks
-    /// report what they would have reported without it.
+    /// Runs `work` after all queued work is done, and discards its errors: unless the device is lost, later checks
+    /// report the same as without `work`.
     pub fn undisturbed<T>(&self, work: impl FnOnce() -> T) -> T {
         let before = self.poll(wgpu::PollType::wait_indefinitely());
         let done = work();

@@ -1,5 +1,5 @@
-//! How much work goes into one submit: so much that it takes a fraction of a second. Windows resets a GPU that works on one
-//! submit for two seconds, and a desktop stands still meanwhile.
+//! Limits one submit to work of a fraction of a second: Windows resets a GPU after two seconds in one submit, and the desktop freezes
+//! meanwhile.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
@@ -8,9 +8,10 @@ use std::time::Instant;
 use super::lock;
 use crate::kernel::Cost;
 
-/// What a submit should take, in seconds. A kernel may be twenty times less efficient than those before it.
+/// Target duration of a submit, in seconds. It allows for a kernel that is twenty times less efficient than those
+/// before it.
 const SUBMIT: f64 = 0.1;
-/// What a slow GPU does in a second.
+/// What a slow GPU does per second.
 const FLOPS: f64 = 1e10;
 const BYTES: f64 = 5e9;
 
@@ -24,7 +25,7 @@ pub(super) fn work(cost: Cost) -> f64 {
 pub(super) struct Pace(Arc<Mutex<State>>);
 
 struct State {
-    /// As a multiple of a slow GPU's.
+    /// As a multiple of a slow GPU's speed.
     speed: f64,
     /// When the last measured submit was seen to be done.
     idle: Instant,
@@ -35,14 +36,14 @@ impl Pace {
         Pace(Arc::new(Mutex::new(State { speed: 1.0, idle: Instant::now() })))
     }
 
-    /// Cuts dispatches, given by their work, into one part a submit.
+    /// Cuts dispatches, given by their work, into one part per submit.
     pub fn parts(&self, work: &[f64]) -> Vec<Range<usize>> {
         cut(work, SUBMIT * lock(&self.0).speed)
     }
 
     /// `work` was submitted to `queue` just now.
     pub fn submitted(&self, queue: &wgpu::Queue, work: f64) {
-        // What is over at once says little, and is never cut.
+        // Short work says little about the speed, and is never cut.
         if work < SUBMIT / 4.0 * lock(&self.0).speed {
             return;
         }
@@ -61,7 +62,7 @@ impl State {
     }
 }
 
-/// Ranges that together are everything, each with work of at most `most`, or of one dispatch.
+/// Ranges that together cover all dispatches, each with work of at most `most`, or of one dispatch.
 fn cut(work: &[f64], most: f64) -> Vec<Range<usize>> {
     let mut parts = vec![];
     let (mut start, mut sum) = (0, 0.0);
@@ -97,12 +98,13 @@ mod tests {
         let start = Instant::now();
         let after = |seconds: f64| start + Duration::from_secs_f64(seconds);
         let mut state = State { speed: 1.0, idle: start };
-        // Ten slow seconds' work in a second, again and again, of which half were waited for the one before.
+        // Repeatedly ten slow seconds' work per second; each is submitted half a second before the previous one is
+        // done.
         for i in 0..8 {
             state.done(10.0, after((f64::from(i) - 0.5).max(0.0)), after(f64::from(i + 1)));
         }
         assert!((state.speed - 10.0).abs() < 1e-6, "{}", state.speed);
-        // One late look halves it at most.
+        // One late observation at most halves the speed.
         state.done(10.0, after(8.0), after(1000.0));
         assert!((state.speed - 5.0).abs() < 1e-6, "{}", state.speed);
     }

@@ -18,7 +18,7 @@ pub(super) struct Pipeline {
     pub layout: wgpu::BindGroupLayout,
 }
 
-/// What tells pipelines apart.
+/// The key of a pipeline.
 #[derive(PartialEq, Eq, Hash)]
 struct Key {
     source: String,
@@ -27,7 +27,7 @@ struct Key {
     checked: bool,
 }
 
-/// Pipelines by what tells them apart.
+/// Pipelines by key.
 #[derive(Default)]
 struct Known {
     pipelines: HashMap<Key, Used>,
@@ -37,11 +37,11 @@ struct Known {
 
 struct Used {
     pipeline: Arc<Pipeline>,
-    /// When it was looked up last.
+    /// When the pipeline was last looked up.
     last: u64,
 }
 
-/// Pipelines kept. Beyond that, those that no graph refers to go, the one not looked up for longest first.
+/// Pipelines cached. Beyond that, those that no graph refers to are evicted, the least recently looked up first.
 const PIPELINES: usize = 512;
 
 impl Known {
@@ -52,7 +52,7 @@ impl Known {
         Some(used.pipeline.clone())
     }
 
-    /// Keeps `pipeline`, unless another thread was faster: the one that is kept.
+    /// Inserts `pipeline`, unless another thread was faster; returns the one that is kept.
     fn insert(&mut self, key: Key, pipeline: Pipeline) -> Arc<Pipeline> {
         self.make_room();
         let new = Used { pipeline: Arc::new(pipeline), last: self.clock };
@@ -77,9 +77,9 @@ pub(super) struct Pipelines {
     device: wgpu::Device,
     device_name: String,
     known: Mutex<Known>,
-    /// Where the driver can hand out its compiled code.
+    /// `None` if the driver can't export its compiled code.
     kept: Option<(wgpu::PipelineCache, CacheFile)>,
-    /// Whether this crate's own shaders are checked, too.
+    /// Whether the shaders of this crate are checked, too.
     checked: bool,
 }
 
@@ -176,7 +176,7 @@ impl Pipelines {
     }
 }
 
-/// The driver's cache, filled with what an earlier process kept.
+/// The driver's cache, filled with what an earlier process stored.
 fn kept(adapter: &wgpu::Adapter, device: &wgpu::Device) -> Option<(wgpu::PipelineCache, CacheFile)> {
     if !device.features().contains(Features::PIPELINE_CACHE) {
         return None;
@@ -188,7 +188,7 @@ fn kept(adapter: &wgpu::Adapter, device: &wgpu::Device) -> Option<(wgpu::Pipelin
         (u64::from_le_bytes(*sum) == checksum(data)).then_some(data)
     });
     let desc = wgpu::PipelineCacheDescriptor { label: Some("wgrad"), data, fallback: true };
-    // SAFETY: the data is what `get_data` gave, checked by its sum; wgpu checks that it is of this adapter and driver.
+    // SAFETY: the data came from `get_data`, as its checksum shows; wgpu checks that it is for this adapter and driver.
     let cache = unsafe { device.create_pipeline_cache(&desc) };
     Some((cache, file))
 }

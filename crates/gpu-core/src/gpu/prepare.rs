@@ -26,11 +26,11 @@ pub(crate) struct Prepared {
 
 pub(super) struct PreparedLaunch {
     pub stages: Vec<(Arc<Pipeline>, [u32; 3])>,
-    /// Bind groups by the identities of the bound memory; few, because the pool hands the same memory out again.
+    /// Bind groups by the identities of the bound memory; few, because the pool reuses memory.
     pub bind_groups: Mutex<Vec<(Vec<u64>, wgpu::BindGroup)>>,
 }
 
-/// Compilations that took longer are kept on disk.
+/// If compiling a graph takes longer, the compiled code is written to disk.
 const WORTH_KEEPING: Duration = Duration::from_millis(100);
 
 impl Gpu {
@@ -91,7 +91,7 @@ impl Gpu {
     }
 }
 
-/// `work` for every number below `count`, on threads of its own: the caller may be a rayon worker, which would take up other
+/// The results of `work` for every number below `count`, computed on new threads: the caller may be a rayon worker, which would run other
 /// tasks of the program while it waits.
 fn on_all_cores<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
@@ -107,7 +107,7 @@ fn on_all_cores<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<
     };
     let threads = thread::available_parallelism().map_or(1, NonZero::get).min(count);
     let mut done = thread::scope(|scope| {
-        // Without a thread more, this one does everything.
+        // If no thread can be started, this one does all the work.
         let start = |_| thread::Builder::new().spawn_scoped(scope, some).ok();
         let others: Vec<_> = (1..threads).filter_map(start).collect();
         let mut done = some();

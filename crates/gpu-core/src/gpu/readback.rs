@@ -63,7 +63,7 @@ impl PendingMap {
 
 impl Drop for PendingMap {
     fn drop(&mut self) {
-        // The pool hands the memory out again.
+        // The pool reuses the memory.
         memory(&self.staging).unmap();
     }
 }

@@ -11,9 +11,9 @@ use crate::stats::Counters;
 use crate::{Error, Result};
 
 impl Gpu {
-    /// Encodes every launch and submits that: in one part, or in several where it takes long. Whatever can fail is done before the
-    /// first part is submitted. While it is profiled (with `warm` as in [`Profiler::launch`]) each launch gets a pass of its own
-    /// between timestamps, and the run waits for the end.
+    /// Encodes every launch and submits the work in one part, or in several if it takes long. Everything that can fail is done before the
+    /// first submit. While the device is profiled (with `warm` as in [`Profiler::launch`]), each launch gets its own pass between
+    /// timestamps, and the run waits until it is done.
     pub fn run(
         &self,
         graph: &CommandGraph,
@@ -48,7 +48,7 @@ impl Gpu {
         self.check()
     }
 
-    /// The graph's dispatches, one command buffer a submit.
+    /// The graph's dispatches, one command buffer per submit.
     fn encode(
         &self,
         graph: &CommandGraph,

@@ -1,4 +1,4 @@
-//! What is checked of every run of a graph: its device and its external buffers.
+//! Checks of every run of a graph: its device and its external buffers.
 
 use std::sync::OnceLock;
 
@@ -76,7 +76,8 @@ impl Check {
         let slots = buffers.iter().zip(&self.external).enumerate();
         let mut slots: ScratchVec<(u64, bool, usize)> =
             slots.map(|(i, (buffer, slot))| (buffer.id(), slot.written, i)).collect();
-        // Among slots of one memory, those that are written come last: the last two tell.
+        // Among slots of one memory, written ones come last: it is enough to check whether the second of a pair is
+        // written.
         slots.sort_unstable();
         let pairs = slots.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[1].1);
         pairs.map(|pair| [pair[0].2.min(pair[1].2), pair[0].2.max(pair[1].2)])

@@ -32,16 +32,16 @@ pub struct AttentionInputs {
     pub scale: f32,
 }
 
-/// `y = softmax(scale q k^T + mask) v`, where what a query does not see has the score minus infinity. A query that sees
-/// nothing gives 0.
+/// `y = softmax(scale q k^T + mask) v`, where keys that a query does not see have the score minus infinity. A query
+/// that sees no key gives 0.
 ///
 /// Arguments: q, k, v and, if there is one, mask (words of its type); written: y, through its layout `[.., T, V]`, and the
-/// logarithms of the sums of exponentials of every row's scores, `[.., T]` contiguous (0 where nothing is seen).
+/// logarithms of the sums of exponentials of every row's scores, `[.., T]` contiguous (0 for a query that sees no key).
 #[derive(Clone, Debug)]
 pub struct Attention {
     problem: Problem,
     y: Rows,
-    /// Whether a GPU computes it by tiles of a workgroup rather than a row an invocation.
+    /// Whether a GPU computes it by tiles of a workgroup rather than by one row per invocation.
     tiles: bool,
 }
 
@@ -49,7 +49,7 @@ pub struct Attention {
 /// `dk = scale ds^T q`.
 ///
 /// Arguments: q, k, v, dy (like y), `stats` of [`AttentionStats`] and, if there is one, mask; written, all in one buffer: dq through
-/// its layout `[.., T, E]`, dk through its `[.., S, E]` and dv through its `[.., S, V]`. These have neighbouring columns.
+/// its layout `[.., T, E]`, dk through its `[.., S, E]` and dv through its `[.., S, V]`. The columns of each are contiguous.
 #[derive(Clone, Debug)]
 pub struct AttentionGrad {
     problem: Problem,
@@ -61,7 +61,8 @@ pub struct AttentionGrad {
     tiles: bool,
 }
 
-/// What the gradient needs of every query: the logarithm of its sum of exponentials, and `delta = sum(dy y)`.
+/// The statistics of every query that the gradient needs: the logarithm of its sum of exponentials, and `delta = sum(dy
+/// y)`.
 ///
 /// Arguments: y and dy through their layouts `[.., T, V]`, the logarithms `[.., T]`; written: `[2, .., T]`.
 #[derive(Clone, Debug)]
@@ -72,7 +73,7 @@ pub struct AttentionStats {
     dy: Rows,
 }
 
-/// What is computed, whatever the outputs' layouts are.
+/// An attention problem, without the layouts of the outputs.
 #[derive(Clone, Debug)]
 struct Problem {
     queries: usize,
@@ -88,7 +89,7 @@ struct Problem {
     scale: f32,
 }
 
-/// Matrices of one argument: where each begins, and elements from one row, and from one column, to the next.
+/// Matrices of one argument: the start of each, and the strides of rows and columns in elements.
 #[derive(Clone, Debug)]
 struct Rows {
     batch: Layout,
@@ -120,7 +121,7 @@ fn matrices(layouts: &[&Layout]) -> Vec<Rows> {
     assert!(same, "attention: leading dimensions of {layouts:?} differ");
     let rows = |(l, batch): (&&Layout, Layout)| {
         let [row, col] = [l.strides()[lead(l)], l.strides()[lead(l) + 1]];
-        // Of a single column, any stride will do.
+        // With a single column, any stride is valid.
         let col = if l.shape()[lead(l) + 1] == 1 { 1 } else { col };
         Rows { batch, row, col, end: end(l) }
     };
@@ -134,7 +135,7 @@ fn size(layout: &Layout) -> [usize; 2] {
 }
 
 impl AttentionInputs {
-    /// The problem, and the matrices of other layouts beside it.
+    /// The problem, and the matrices of the layouts `others`.
     fn problem(&self, others: &[&Layout]) -> (Problem, Vec<Rows>) {
         let ([queries, features], [keys, values]) = (size(&self.q), size(&self.v));
         assert_eq!(size(&self.k), [keys, features], "attention: keys {:?}", self.k.shape());
@@ -162,7 +163,7 @@ impl Problem {
         if self.causal { self.keys.min(end) } else { self.keys }
     }
 
-    /// Real GPUs get tiles of a workgroup, in which every operand that is loaded is used many times.
+    /// On real GPUs: workgroup tiles, which reuse every loaded operand many times.
     fn variants<K: Kernel>(&self, name: &str, gpu: &GpuProfile, tiles: impl Fn() -> K) -> Option<Variants> {
         let suits = gpu.family != GpuFamily::Software && self.suits_tiles();
         suits.then(|| Variants {

@@ -1,5 +1,5 @@
-//! The reductions of batch normalisation (Ioffe and Szegedy 2015) of `x [N, C, S]`, per channel over `N` and `S`. What is
-//! left of it is element-wise.
+//! The reductions of batch normalisation (Ioffe and Szegedy 2015) of `x [N, C, S]`, per channel over `N` and `S`. The rest of batch
+//! normalisation is element-wise.
 //!
 //! On a GPU a channel is split over many invocations, whose partial results a tree of later dispatches combines. On the
 //! CPU every (image, channel) plane is one partial result; planes too small for that are handled as columns of a
@@ -26,7 +26,7 @@ pub struct ChannelMoments {
     pub x: Prologue,
 }
 
-/// `sum dy` and `sum dy (x - mean)` of every channel: the gradients of batch norm's beta, and of its gamma but for the
+/// `sum dy` and `sum dy (x - mean)` of every channel: the gradients of batch norm's beta, and of its gamma without the
 /// factor `1 / sqrt(var + eps)`.
 ///
 /// Arguments: the inputs of `x`, those of `dy` (both of `batch channels spatial` elements in the order `[N, C, S]`), mean
@@ -41,10 +41,10 @@ pub struct ChannelSums {
     pub dy: Prologue,
 }
 
-/// Items that one invocation reduces at least, and those it can: some drivers end loops of 65,535 iterations.
+/// Fewest and most items that one invocation reduces: some drivers end loops after 65,535 iterations.
 const ITEMS: usize = 32;
 const MOST_ITEMS: usize = 32 * 1024;
-/// Parts that the items of a channel are split into, as far as that is enough.
+/// Most parts of a channel, unless an invocation would then have more than `MOST_ITEMS` items.
 const PARTS: usize = 4096;
 /// Words of a partial result of moments, and of two sums.
 const MOMENT_WORDS: usize = 4;
@@ -60,7 +60,7 @@ pub(super) fn scratch_bytes(channels: usize, items: usize, words: usize) -> usiz
     channels * splits(items) * words * 4
 }
 
-/// Floats an item: 4 where rows of `spatial` floats allow.
+/// Floats per item: 4 if `spatial` is a multiple of 4.
 pub(super) fn width(spatial: usize) -> usize {
     if spatial.is_multiple_of(4) { 4 } else { 1 }
 }
@@ -82,12 +82,12 @@ fn parts(binding: usize, part: &str) -> String {
     format!("@group(0) @binding({binding}) var<storage, read_write> parts: array<{part}>;\n")
 }
 
-/// What a combining dispatch makes of a channel's `own` part.
+/// WGSL of the two results of a channel from its combined part `own`.
 pub(super) const MOMENTS: [&str; 2] = ["own.y + own.z", "own.w / own.x"];
 pub(super) const SUMS: [&str; 2] = ["own.x", "own.y"];
 
-/// The dispatch that combines the `count` partial results of every channel, those of moments or two sums. Two results are bound from
-/// `first` on, the partial results by `parts`.
+/// The dispatch that combines the `count` partial results of every channel: moments, or the type that `merge` defines. The two results are
+/// bound from `first` on; `parts` binds the partial results.
 pub(super) fn combine(
     channels: usize,
     count: usize,
@@ -110,7 +110,7 @@ pub(super) fn combine(
     Shader::linear(source.block("bindings", parts).block("store", &store).finish(), channels, 1).emitting(1)
 }
 
-/// As [`combine`], of two sums, `own.x` and `own.y` in `values`, bound behind the results.
+/// As [`combine`], for two sums, `own.x` and `own.y` in `values`; the partial results are bound after the results.
 pub(super) fn combine_sums(channels: usize, items: usize, first: usize, values: [&str; 2]) -> Shader {
     let merge = "alias Part = vec2<f32>;\nfn merge(a: Part, b: Part) -> Part { return a + b; }";
     combine(channels, splits(items), first, &parts(first + 2, "Part"), Some(merge), values)
@@ -239,11 +239,11 @@ pub(super) struct Planes {
 
 /// Planes of fewer elements are handled as columns.
 const SMALL_PLANE: usize = 32;
-/// Elements a task.
+/// Elements per task.
 const TASK: usize = 16 * 1024;
 
 impl Planes {
-    /// Their number, where planes are so small that they are handled as columns.
+    /// The number of columns, if planes are so small that they are handled as columns.
     pub fn columns(&self) -> Option<usize> {
         (self.spatial < SMALL_PLANE).then_some(self.channels * self.spatial)
     }
@@ -294,7 +294,7 @@ impl Planes {
         channels
     }
 
-    /// Moments of a plane, as [`moments`](Planes::moments) takes them.
+    /// Moments of a plane, computed as in [`moments`](Planes::moments).
     pub fn plane(plane: &[f32]) -> Moments {
         plane.chunks(RUN).fold(Moments::default(), |mut m, x| {
             m.merge(row_moments(x));
@@ -302,7 +302,7 @@ impl Planes {
         })
     }
 
-    /// `[block][column]`: `f(results, block)` of blocks of rows, as many as fit the second cache.
+    /// Results `[block][column]` of `f(results, rows)` on blocks of rows that fit the L2 cache.
     fn by_columns<const K: usize, R: Pooled + Clone + Default + Send>(
         &self,
         columns: usize,
@@ -327,7 +327,7 @@ impl Planes {
         f: impl Fn(&mut R, usize, [&[f32]; K]) + Sync,
     ) -> ScratchVec<R> {
         let spatial = self.spatial;
-        // Planes a task, and planes read together.
+        // Planes per task, and planes read together.
         let (task, together) = (TASK.div_ceil(spatial), (RUN / spatial).max(1));
         let mut results = ScratchVec::filled(R::default(), self.batch * self.channels);
         results.par_chunks_mut(task).enumerate().for_each(|(t, results)| {

@@ -1,4 +1,4 @@
-//! Moments and sums of channels, taken by the launch that stores the tensor: its workgroups reduce what they have in registers, and a
+//! Moments and sums of channels, computed by the launch that stores the tensor: its workgroups reduce the values in their registers, and a
 //! second launch combines their parts.
 
 mod combine;
@@ -16,7 +16,7 @@ use crate::kernel::RawArg;
 use crate::wgsl::wgsl;
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
 
-/// How a kernel cuts its result `[N, C, H, W]`: a workgroup has some pixels of one phase, of some channels.
+/// How a kernel divides its result `[N, C, H, W]`: a workgroup computes some pixels of one phase for some channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChannelParts {
     pub batch: usize,
@@ -28,7 +28,7 @@ pub struct ChannelParts {
     pub(super) by: By,
 }
 
-/// What a workgroup computes, and where its shader has what was stored.
+/// What a workgroup computes, and which variables of its shader hold the stored values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum By {
     /// 256 pixels of some channels: `stored0` to `stored{rows - 1}`, four pixels each.
@@ -73,7 +73,7 @@ impl ChannelParts {
     }
 }
 
-/// What is taken of every channel.
+/// A reduction of every channel.
 #[derive(Clone, Debug)]
 pub enum ChannelReduction {
     Moments(Box<ChannelMoments>),
@@ -97,13 +97,13 @@ impl ChannelReduction {
         }
     }
 
-    /// How the parts of a channel are combined, and what is made of them.
+    /// The kernel that combines the `parts` parts of every channel into results.
     pub fn combine(&self, parts: usize) -> CombineParts {
         let moments = matches!(self, ChannelReduction::Moments(_));
         CombineParts { channels: self.sizes()[1], parts, moments }
     }
 
-    /// Number of arguments that it reads.
+    /// Number of arguments that the reduction reads.
     pub fn reads(&self) -> usize {
         let mean = usize::from(matches!(self, ChannelReduction::Sums(_)));
         self.operands().iter().map(|(o, _)| o.arity()).sum::<usize>() + mean
@@ -112,8 +112,8 @@ impl ChannelReduction {
 
 /// A kernel that stores a tensor `[N, C, H, W]`, and the parts of a reduction of its channels.
 ///
-/// Arguments: those of the kernel; what the reduction reads beside them; written: the parts, four floats each, `[C, parts]`: count, mean
-/// (the sum of two floats) and squared deviations, or two sums. [`CombineParts`] makes results of them.
+/// Arguments: those of the kernel; the other arguments that the reduction reads; written: the parts, four floats each, `[C, parts]`: count,
+/// mean (the sum of two floats) and squared deviations, or two sums. [`CombineParts`] combines them into results.
 #[derive(Clone, Debug)]
 pub struct WithParts {
     kernel: Arc<dyn Kernel>,
@@ -124,8 +124,8 @@ pub struct WithParts {
 }
 
 impl WithParts {
-    /// `places` has the binding of every argument that the reduction reads: one of the kernel's, or numbers from its last on in
-    /// the order of their first use. `None` is what the kernel stores last. `None` where such a launch can't be.
+    /// `places` are the bindings of the arguments that the reduction reads: bindings of the kernel, or new ones after its last, numbered in
+    /// the order of their first use; `None` is the kernel's last output. Returns `None` if the reduction can't be part of the launch.
     pub fn new(
         kernel: Arc<dyn Kernel>,
         reduction: ChannelReduction,

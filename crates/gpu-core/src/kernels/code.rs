@@ -1,4 +1,4 @@
-//! A program with its inputs: in which argument each lies, and how.
+//! A program with its inputs: the argument and layout of each.
 
 use super::program::Program;
 use crate::{Args, DType, Half, Layout, limits};
@@ -11,7 +11,7 @@ pub(super) type Memory<'a> = [&'a [u32]; limits::CPU_ARGUMENTS];
 pub struct Stored {
     /// In elements.
     pub layout: Layout,
-    /// What f32 values are packed as, two to a word.
+    /// The type that f32 values are packed as, two per word.
     pub half: Option<Half>,
 }
 
@@ -33,9 +33,9 @@ impl Stored {
 #[derive(Clone, Debug)]
 pub(super) struct Code {
     pub program: Program,
-    /// One an input.
+    /// One per input.
     pub layouts: Vec<Layout>,
-    /// What each input is packed as.
+    /// The type that each input is packed as.
     halves: Vec<Option<Half>>,
     /// The argument of each input.
     arguments: Vec<usize>,
@@ -43,7 +43,8 @@ pub(super) struct Code {
 
 impl Code {
     /// # Panics
-    /// When the number of inputs is not the program's, packed ones are not f32 there, or arguments are left out.
+    /// When the number of inputs is not the program's, a packed input is not f32 in the program, or an argument has no
+    /// input.
     pub fn new(program: Program, inputs: Vec<(usize, Stored)>) -> Code {
         assert_eq!(program.inputs().len(), inputs.len(), "one layout an input");
         let (arguments, stored): (Vec<usize>, Vec<Stored>) = inputs.into_iter().unzip();
@@ -75,12 +76,12 @@ impl Code {
         self.arguments[i]
     }
 
-    /// What input `i` is packed as.
+    /// The type that input `i` is packed as.
     pub fn half(&self, i: usize) -> Option<Half> {
         self.halves[i]
     }
 
-    /// Whether values are unpacked.
+    /// Whether any input is packed.
     pub fn unpacks(&self) -> bool {
         self.halves.iter().any(Option::is_some)
     }
@@ -95,7 +96,7 @@ impl Code {
         self.arguments.iter().zip(&self.halves).any(|(a, half)| *a == argument && half.is_some())
     }
 
-    /// The type of an argument: that of its inputs, or words where they differ or are packed.
+    /// The type of an argument: that of its inputs, or words if they differ or are packed.
     pub fn argument_type(&self, argument: usize) -> DType {
         if self.packed(argument) {
             return DType::U32;
@@ -116,7 +117,7 @@ impl Code {
         (0..self.arguments()).map(|a| self.binding(name, a, first + a)).collect()
     }
 
-    /// Whether argument `a` is bound as vectors, where `vectors` says so of some inputs.
+    /// Whether argument `a` is bound as vectors; `vectors` tells which inputs are loaded as vectors.
     fn whole(&self, a: usize, vectors: &[bool]) -> bool {
         !self.packed(a) && self.arguments.iter().zip(vectors).any(|(b, vector)| *b == a && *vector)
     }
@@ -128,7 +129,7 @@ impl Code {
         format!("@group(0) @binding({binding}) var<storage, read> {name}{a}: array<{t}>;\n")
     }
 
-    /// WGSL that loads an element of input `i`, or where `vectors` says so four neighbouring ones, as `vI` from the position `pI`.
+    /// WGSL that loads input `i` at position `pI` as `vI`: four neighbouring elements if `vectors[i]`, else one.
     pub fn load_quad(&self, name: &str, i: usize, vectors: &[bool]) -> String {
         let (t, a) = (self.program.inputs()[i].wgsl(), self.arguments[i]);
         if let Some(half) = self.halves[i] {

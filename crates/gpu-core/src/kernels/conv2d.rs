@@ -14,7 +14,7 @@ use crate::tune::{GpuProfile, Variants};
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
 
-/// Geometry of a convolution, with the meaning of `torch.nn.functional.conv2d`.
+/// Geometry of a convolution, as in `torch.nn.functional.conv2d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Conv2dShape {
     pub batch: usize,
@@ -47,7 +47,7 @@ impl Conv2dShape {
         (self.batch * self.out_channels * oh * ow) as u64 * depth as u64
     }
 
-    /// The same as one long row, where every pixel is by itself: it fills vectors best.
+    /// The same shape, with pixels as one long row if they are independent (1x1): a long row fills vectors best.
     pub(super) fn flat(&self) -> Conv2dShape {
         let single = self.kernel == [1, 1] && self.stride == [1, 1] && self.padding == [0, 0];
         let input = if single { [1, self.input[0] * self.input[1]] } else { self.input };
@@ -144,8 +144,8 @@ impl Conv2d {
         Conv2d { shape, x, variant: Variant::default(), engine: Engine::forward(&shape), moments: false }
     }
 
-    /// The convolution with the outputs of `moments` behind its own: what a launch of `moments` over its output writes, to the bit. `None`
-    /// where they are of other planes, or the CPU does not take them while a plane is in the cache.
+    /// The convolution with the outputs of `moments` after its own, bit-identical to a launch of `moments` over its output. `None` if the
+    /// shapes differ, or if the CPU can't compute the moments of a plane while it is in the cache.
     pub fn with_moments(&self, moments: &ChannelMoments) -> Option<Conv2d> {
         let planes = self.planes();
         let same = [moments.batch, moments.channels, moments.spatial]
@@ -237,10 +237,10 @@ impl Kernel for Conv2d {
 
 /// Iterations of all loops of an invocation stay well below 65,535, where some drivers stop.
 const ITERATIONS: usize = 16_384;
-/// Vectors of weights in workgroup memory: few enough that registers, not memory, bound the workgroups that run side by side.
+/// Vectors of weights in workgroup memory: few enough that registers, not memory, limit the number of concurrent workgroups.
 const STAGED: usize = 256;
 
-/// The convolution or its input gradient as `conv2d.wgsl` sees it.
+/// The convolution or its input gradient, in the terms of `conv2d.wgsl`.
 pub(super) struct Gather {
     shape: Conv2dShape,
     transposed: bool,
@@ -277,7 +277,7 @@ impl Gather {
         self.shape.kernel[0] * self.shape.kernel[1]
     }
 
-    /// Source channels and taps whose weights are staged together: of as many channels as fit, in runs of one size, and then taps.
+    /// Source channels and taps whose weights are staged together: as many channels as fit, in runs of equal size, then as many taps.
     fn staged(&self) -> [usize; 2] {
         let (channels, unroll) = self.step();
         let (most, inner) = (STAGED / (self.block() / 4), self.inner.min(channels).max(1));
@@ -286,13 +286,13 @@ impl Gather {
         [channels, taps.unwrap_or(1)]
     }
 
-    /// Source channels of a dispatch, which are added up four, two or one in an iteration.
+    /// Source channels of a dispatch, and how many of them (4, 2 or 1) an iteration adds up.
     fn step(&self) -> (usize, usize) {
         let unroll = [4, 2, 1].into_iter().find(|u| self.inner.is_multiple_of(*u)).unwrap_or(1);
         ((ITERATIONS / self.area().max(1)).max(1) * unroll, unroll)
     }
 
-    /// How the workgroups cut the output.
+    /// How the workgroups divide the output.
     pub fn parts(&self) -> ChannelParts {
         ChannelParts {
             batch: self.shape.batch,
@@ -343,7 +343,7 @@ impl Gather {
             operand.wgsl("x", 0, 1)
         );
         let result = plain_result(operand.arity() + 1, "f32", 1);
-        // What an earlier dispatch has begun.
+        // Adds to the results of earlier dispatches.
         let result = if first > 0 { result.replace("y[i] =", "y[i] +=") } else { result };
         let source =
             self.body(source, unroll).block("bindings", bindings.trim_end()).block("results", &result);

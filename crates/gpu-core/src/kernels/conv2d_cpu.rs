@@ -54,7 +54,7 @@ impl Engine {
     }
 
     /// Arguments: the inputs of the source of all images, the weights, the output, and as the last one scratch memory for the
-    /// packed weights. Where there is room for them, the moments of every plane of the output are taken while it is in the cache.
+    /// packed weights. If `moments` is given, the moments of every output plane are computed while the plane is in the cache.
     pub fn run(&self, source: &Prologue, args: &Args, moments: Option<&mut [Moments]>) {
         match self {
             Engine::Direct(it) => it.run(source, args, moments),
@@ -103,7 +103,7 @@ impl WeightGradEngine {
 
 /// Floats of the widest vector.
 const LANES: usize = 16;
-/// Floats after a buffer that vectors may read or write over.
+/// Floats after a buffer that vectors may read or overwrite.
 const SLACK: usize = 8 * LANES;
 /// Pixels of the largest tile.
 const TILE: usize = 8 * LANES;
@@ -121,7 +121,7 @@ impl Shared {
     }
 }
 
-/// Planes of an output, of which tasks take the moments when they have computed them.
+/// Planes of an output, whose moments tasks compute right after the planes.
 #[derive(Clone, Copy)]
 struct PlaneMoments {
     output: Shared,
@@ -134,7 +134,7 @@ unsafe impl Send for PlaneMoments {}
 unsafe impl Sync for PlaneMoments {}
 
 impl PlaneMoments {
-    /// `moments` has one of every plane `[image][channel]` of the output.
+    /// `moments` has one entry per plane `[image][channel]` of the output.
     fn new(
         output: Shared,
         moments: Option<&mut [Moments]>,
@@ -162,8 +162,8 @@ thread_local! {
     static BUFFERS: RefCell<[Vec<f32>; 3]> = const { RefCell::new([vec![], vec![], vec![]]) };
 }
 
-/// Lends this thread's three buffers, of at least `sizes` floats and some slack. (Outside of the vectorised code: a
-/// closure that passes through `std` is compiled for the baseline processor.)
+/// Calls `f` with this thread's three buffers, of at least `sizes` floats and some slack. (Outside of the vectorised
+/// code: a closure that passes through `std` is compiled for the baseline processor.)
 fn with_buffers(sizes: [usize; 3], f: impl FnOnce([&mut [f32]; 3])) {
     BUFFERS.with_borrow_mut(|buffers| {
         for (buffer, size) in buffers.iter_mut().zip(sizes) {

@@ -30,17 +30,17 @@ pub(super) enum Variant {
     Subgroup(PixelTile),
     /// Tiles of a workgroup.
     Shared(WorkgroupTile),
-    /// Rows of pixels in workgroup memory: of weight gradients only.
+    /// Rows of pixels in workgroup memory: for weight gradients only.
     Rows,
 }
 
-/// A subgroup and what it computes.
+/// The tile that a subgroup computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct PixelTile {
     pub lanes: usize,
-    /// Pixels, about; the weight gradient has no use for them.
+    /// Approximate number of pixels; unused by the weight gradient.
     pub pixels: usize,
-    /// Output channels, in runs of one a lane.
+    /// Runs of output channels, each with one channel per lane.
     pub runs: usize,
 }
 
@@ -59,18 +59,18 @@ impl fmt::Display for Variant {
     }
 }
 
-/// Output phases of an input gradient that are worth a dispatch each.
+/// Most output phases of an input gradient for which one dispatch per phase pays.
 const PHASES: usize = 4;
 
-/// Pixels of the first tile of a subgroup that is offered, and most of its runs of channels. The iterations of all tiles are as long as
-/// those of the first.
+/// Pixels of the first subgroup tile that is offered, and its most runs of channels. The iterations of all tiles are as long as those of
+/// the first.
 const FIRST_TILE: [usize; 2] = [32, 2];
 
 /// Variants of the convolution or, with `transposed`, its input gradient. Only the order for software adapters was
-/// measured; that for real GPUs is a guess, and what the tuner is for.
+/// measured; that for real GPUs is a guess, which the tuner corrects.
 ///
-/// The direct form adds taps before channels, tiles of a workgroup channels before taps, and those of a subgroup some channels at a
-/// time, so that they never race: the family and the number of channels decide between them.
+/// The direct form adds taps before channels, tiles of a workgroup channels before taps, and those of a subgroup some channels at a time.
+/// So these forms never race: the family and the number of channels decide between them.
 pub(super) fn correlations(shape: &Conv2dShape, transposed: bool, gpu: &GpuProfile) -> Vec<Variant> {
     let channels = if transposed { shape.in_channels } else { shape.out_channels } / shape.groups;
     let phases = if transposed { shape.stride[0] * shape.stride[1] } else { 1 };
@@ -93,8 +93,8 @@ pub(super) fn correlations(shape: &Conv2dShape, transposed: bool, gpu: &GpuProfi
     }
 }
 
-/// Variants of the weight gradient. As for the convolution, the family and the number of channels decide between the forms, which cut
-/// and add the pixels in other ways.
+/// Variants of the weight gradient. As for the convolution, the family and the number of channels decide between the forms, which split and
+/// add the pixels differently.
 pub(super) fn weight_gradients(shape: &Conv2dShape, gpu: &GpuProfile) -> Vec<Variant> {
     let (inner, outer) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
     if inner.min(outer) <= 2 {
@@ -110,7 +110,7 @@ pub(super) fn weight_gradients(shape: &Conv2dShape, gpu: &GpuProfile) -> Vec<Var
     }
 }
 
-/// Variants for real GPUs, by the number of output channels of a group: of few, most of a workgroup's tile would be empty.
+/// Variants for real GPUs, by the number of output channels of a group: with few, most of a workgroup's tile would be empty.
 fn hardware(channels: usize) -> Vec<Variant> {
     if channels < 16 {
         return vec![Variant::Direct];

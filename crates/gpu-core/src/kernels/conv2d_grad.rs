@@ -195,7 +195,7 @@ const INVOCATIONS: usize = 32_768;
 /// Most and fewest fours of pixels that one invocation sums: the most bounds its iterations, the fewest its overhead.
 const MOST: usize = 8192;
 const FEWEST: usize = 16;
-/// Bytes of partial sums that more parallelism may cost.
+/// Most bytes of partial sums to spend on parallelism.
 const PARTIALS: usize = 64 << 20;
 
 impl Conv2dWeightGrad {
@@ -283,7 +283,8 @@ impl Conv2dWeightGrad {
         Shader::linear(with_math(source, &[&self.x, &self.dy]).finish(), self.tiles() * self.chunks(), 64)
     }
 
-    /// The output gradient is read in vectors where rows are whole ones; a single chunk is the result.
+    /// The bindings; `out` is the output or the partial sums. The output gradient is read as vectors if rows consist of
+    /// whole vectors.
     fn bindings(&self, out: usize) -> String {
         let aligned = self.shape.output()[1].is_multiple_of(4);
         let (width, load) = match aligned {

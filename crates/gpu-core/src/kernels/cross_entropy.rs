@@ -62,10 +62,10 @@ impl CrossEntropy {
         }
         let Some(&hit) = usize::try_from(target).ok().and_then(|t| x.get(t)) else { return f32::NAN };
         let (max, log_sum) = log_sum_exp(x);
-        // Not from `max + log_sum`, in which large logits would drown the sum.
+        // Not computed from `max + log_sum`, where rounding loses the sum next to large logits.
         let below = |x: f32| (max - x) + log_sum;
         let mut loss = (1.0 - self.smoothing) * below(hit);
-        // Not for 0, which times an infinity would be NaN.
+        // Skipped for 0, because 0 times an infinity would be NaN.
         if self.smoothing != 0.0 {
             loss += self.smoothing / self.cols as f32 * sum_of(x, below);
         }
@@ -75,15 +75,15 @@ impl CrossEntropy {
 
 /// Gradient of [`CrossEntropy`]: `dx[r, j] = dloss[r] * (softmax(x[r])[j] - (1 - e) * [j == t] - e / cols)`.
 ///
-/// Arguments: logits and target as there; dloss, `[rows]` f32 or one number; dlogits, `[rows, cols]` f32. Ignored rows are 0, rows
-/// with an invalid target NaN.
+/// Arguments: logits and target as for [`CrossEntropy`]; dloss, `[rows]` f32 or one number; dlogits, `[rows, cols]` f32. Ignored rows are
+/// 0, rows with an invalid target NaN.
 #[derive(Clone, Debug)]
 pub struct CrossEntropyGrad {
     pub rows: usize,
     pub cols: usize,
     pub smoothing: f32,
     pub ignore_index: i32,
-    /// Whether dloss is one number for all rows, as of a mean.
+    /// Whether dloss is one number for all rows, as for a mean.
     pub one_loss: bool,
 }
 

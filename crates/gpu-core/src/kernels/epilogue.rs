@@ -1,4 +1,4 @@
-//! A kernel with the element-wise code behind it in one launch.
+//! A kernel and its epilogue, the element-wise code that follows it, in one launch.
 
 use std::sync::Arc;
 
@@ -11,19 +11,19 @@ use crate::tune::{GpuProfile, Variants};
 use crate::wgsl::wgsl;
 use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader, Target};
 
-/// A kernel whose results element-wise code uses while they are in registers: bias, activation and residual behind a product. A result
-/// that nothing else reads never gets memory.
+/// A kernel whose results element-wise code reads while they are in registers: bias, activation and residual after a product. A result
+/// without other consumers never gets memory.
 ///
 /// Arguments: those of the kernel, with the outputs in the places of its results; the other inputs of the code; the other outputs; the
-/// kernel's scratch memory. The outputs are the results that are kept, and then the code's. [`arguments`](Fused::arguments) puts those of
-/// two launches in this order.
+/// kernel's scratch memory. The outputs are the results that are kept, then those of the code. [`arguments`](Fused::arguments) puts the
+/// arguments of two launches in this order.
 ///
-/// On a GPU the last dispatches of the kernel store nothing but what the code gives. The CPU twin runs one after the other.
+/// On a GPU the last dispatches of the kernel store these outputs only. The CPU twin runs the kernel, then the code.
 #[derive(Clone, Debug)]
 pub struct Fused {
     kernel: Arc<dyn Kernel>,
     map: Map,
-    /// For each argument of the map that is a result: which.
+    /// For each argument that the map reads: the kernel's result that it is, if any.
     taken: Vec<Option<usize>>,
     /// For each result: whether it is stored, too.
     kept: Vec<bool>,
@@ -40,7 +40,7 @@ enum Output {
 
 impl Fused {
     /// `taken` says for each input argument of `map` which result of the kernel it is, in the order of the kernel's written
-    /// arguments. `None` where this kernel or code can't be fused.
+    /// arguments. Returns `None` if this kernel or code can't be fused.
     pub fn new(
         kernel: Arc<dyn Kernel>,
         map: Map,
@@ -98,7 +98,7 @@ impl Fused {
         kept.chain((0..self.map.outputs.len()).map(Output::Mapped)).collect()
     }
 
-    /// The arguments that the map reads beside results.
+    /// The arguments that the map reads, other than results.
     fn others(&self) -> impl Iterator<Item = usize> {
         (0..self.taken.len()).filter(|&a| self.taken[a].is_none())
     }
@@ -114,7 +114,7 @@ impl Fused {
         self.results().into_iter().chain(behind..).take(self.outputs().len()).collect()
     }
 
-    /// The result that input `i` of the map is.
+    /// The result that input `i` of the map is, if any.
     fn result_of(&self, i: usize) -> Option<usize> {
         self.taken[self.map.code.argument(i)]
     }
@@ -155,8 +155,8 @@ impl Fused {
         (0..self.kept.len()).map(|r| format!(", value{r}: {}", t(self.result_type(r).wgsl()))).collect()
     }
 
-    /// WGSL that binds everything that the code needs, and `fn emit(i: u32, value0: T, ..)`, which stores what it makes of element `i`, and
-    /// returns the last of it.
+    /// WGSL that binds everything that the code needs, and `fn emit(i: u32, value0: T, ..)`, which stores the outputs of element `i`, and
+    /// returns the last one.
     fn emit(&self) -> String {
         let (code, first) = (&self.map.code, self.kernel.access().len());
         let mut text: String =
@@ -195,8 +195,8 @@ impl Fused {
         text
     }
 
-    /// As [`emit`](Fused::emit), with `fn emit4(i: u32, value0: vec4<T>, ..)` of the elements from `i` on, a multiple of four: in vectors where
-    /// everything lies so, else one by one.
+    /// As [`emit`](Fused::emit), with `fn emit4(i: u32, value0: vec4<T>, ..)` of the elements from `i` on, a multiple of four: as vectors
+    /// if all layouts allow it, else one by one.
     fn emit4(&self) -> String {
         self.emit_vectors().unwrap_or_else(|| {
             let call = |part: &str, c: usize| {
@@ -259,7 +259,8 @@ impl Fused {
         Some(text + "}")
     }
 
-    /// Bytes of the results that get no memory, each from an aligned place on: what the CPU twin needs beside the kernel's own scratch memory.
+    /// Bytes of each result that gets no memory, rounded up to the alignment: scratch memory of the CPU twin in addition to the kernel's
+    /// own.
     fn result_bytes(&self) -> usize {
         (self.map.count() * DType::BYTES).next_multiple_of(HOST_ALIGN)
     }
@@ -270,7 +271,7 @@ impl Fused {
 }
 
 /// WGSL of a kernel's own block `results`, with one result of type `t` bound at `binding`: `emit`, or for a width of 4 `emit4`, which
-/// the shader calls once with every element and its number. `emit` returns what it has stored last.
+/// the shader calls once with every element and its number. `emit` returns the value that it has stored.
 pub(super) fn plain_result(binding: usize, t: &str, width: usize) -> String {
     match width {
         4 => format!(

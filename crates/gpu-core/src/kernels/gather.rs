@@ -45,7 +45,7 @@ pub struct ScatterAdd {
     pub index_inner: bool,
 }
 
-/// Elements a task of the CPU twins.
+/// Elements per task of the CPU twins.
 const TASK: usize = 16 * 1024;
 
 /// Elements moved together: 4 where they share an index.
@@ -107,11 +107,11 @@ impl Gather {
     }
 }
 
-/// Indices that one invocation scans, at least and at most. (Mesa's lavapipe ends loops after 65,535 iterations.)
+/// Fewest and most indices that one invocation scans. (Mesa's lavapipe ends loops after 65,535 iterations.)
 const CHUNKS: [usize; 2] = [256, 16_384];
 /// Invocations that keep a GPU busy.
 const ENOUGH: usize = 64 * 1024;
-/// Outputs for which indices are scanned whatever their number, and scans for all outputs together; beyond both they are sorted.
+/// Most outputs for which indices are always scanned, and most scanned indices over all outputs; beyond both, indices are sorted.
 const FEW_OUTPUTS: usize = 256;
 const SCANS: usize = 1 << 24;
 

@@ -1,4 +1,4 @@
-//! Programs on the CPU: a block of elements at a time, one vectorised pass an instruction.
+//! Programs on the CPU: a block of elements at a time, one vectorised pass per instruction.
 
 mod functions;
 
@@ -7,9 +7,10 @@ use super::program::Instr;
 use super::scratch::{ScratchVec, pooled};
 use crate::{Half, Layout};
 
-/// Elements handled at a time: few enough that the results in use stay in the first cache, enough to amortise dispatch.
+/// Elements handled at a time: few enough that the results in use stay in the L1 cache, enough to amortise dispatch.
 pub(super) const BLOCK: usize = 1024;
-/// Rows of at least this many elements are handled by themselves, so that what is constant along a row is one number.
+/// Rows of at least this many elements are handled separately, so that a value that is constant along a row is one
+/// number.
 const ROW: usize = 256;
 
 /// Evaluates one program over strided inputs.
@@ -25,7 +26,7 @@ pub(super) struct Interpreter<'a> {
 
 #[derive(Clone, Copy)]
 enum Value {
-    /// Read where it lies: an argument, and the first element's position there.
+    /// Read in place: an argument, and the position of the first element in it.
     Input(usize, usize),
     Slot(usize),
     /// The same for every element.
@@ -35,13 +36,14 @@ enum Value {
 pooled!(Value);
 
 impl<'a> Interpreter<'a> {
-    /// `layouts` of one shape, one an input; fewest dimensions are fastest (see [`simplify`](crate::layout::simplify)).
+    /// `layouts` of one shape, one per input; fewest dimensions are fastest (see
+    /// [`simplify`](crate::layout::simplify)).
     pub fn new(code: &'a Code, layouts: &'a [Layout], memory: &'a Memory<'a>) -> Interpreter<'a> {
         let slots = code.program.slots().iter().max().map_or(0, |s| s + 1);
         Interpreter { code, layouts, memory, slots: ScratchVec::at_least(slots), values: ScratchVec::empty() }
     }
 
-    /// The only result of elements `start..start + out.len()` in row-major order.
+    /// Computes the only result of elements `start..start + out.len()` in row-major order.
     pub fn run(&mut self, start: usize, out: &mut [u32]) {
         let mut done = 0;
         while done < out.len() {
@@ -51,7 +53,8 @@ impl<'a> Interpreter<'a> {
         }
     }
 
-    /// All results of elements `start..start + len` in row-major order, block by block: `put(element, result, values)`.
+    /// Computes all results of elements `start..start + len` in row-major order, block by block: `put(element, result,
+    /// values)`.
     pub fn run_all(&mut self, start: usize, len: usize, mut put: impl FnMut(usize, usize, &[u32])) {
         let (end, mut at) = (start + len, start);
         let mut filled = [0; BLOCK];
@@ -72,7 +75,7 @@ impl<'a> Interpreter<'a> {
         }
     }
 
-    /// Elements of the block at `at`, of which `left` are wanted.
+    /// Elements of the block at `at` when `left` elements remain.
     fn block_len(&self, at: usize, left: usize) -> usize {
         let inner = self.layouts.first().and_then(|l| l.shape().last().copied()).unwrap_or(usize::MAX);
         let row = if inner >= ROW { inner - at % inner } else { BLOCK };
@@ -102,7 +105,7 @@ impl<'a> Interpreter<'a> {
             let value = if self.is_one(instr) {
                 Value::One(self.one(instr))
             } else {
-                // Taken out while the other slots are read.
+                // Taken out so that the other slots can be read.
                 let mut values = std::mem::take(&mut self.slots[slot]);
                 values.resize(BLOCK, 0);
                 self.apply(instr, &mut values[..len]);
@@ -133,7 +136,7 @@ impl<'a> Interpreter<'a> {
         if layout.is_contiguous() {
             return Value::Input(argument, layout.offset() + start);
         }
-        // Not contiguous, so there is a dimension.
+        // A layout that is not contiguous has a dimension.
         let inner = layout.rank() - 1;
         let (size, stride) = (layout.shape()[inner], layout.strides()[inner]);
         if start % size + len <= size {

@@ -1,8 +1,7 @@
 //! Sums over the paths of a lattice in log space (the forward algorithm), or the best path (Viterbi's): CTC, linear-chain
 //! CRFs and hidden Markov models.
 //!
-//! A GPU gives every item of the batch a workgroup, which goes through all steps by itself and shares each step's states
-//! out among its invocations.
+//! On a GPU every item of the batch has a workgroup, which runs all steps and distributes the states of each step over its invocations.
 
 use rayon::prelude::*;
 
@@ -13,10 +12,10 @@ use crate::{Access, Args, Cost, Kernel, Shader};
 
 /// Scores of all paths that end in each state, at every step: `alpha[0] = e[0]` and
 /// `alpha[t, s] = e[t, s] + z[t, s]` with `z[t, s] = log(sum over arcs k of exp(alpha[t - 1, p] + w[k, s]))`, where `p` is the
-/// state that arc `k` into state `s` comes from. From step `length` on, `alpha` stays as it is.
+/// state that arc `k` into state `s` comes from. From step `length` on, `alpha` repeats the last step.
 ///
 /// Arguments: e `[batch, steps, states]`, w `[batch or 1, arcs, states]`, lengths `[batch]` (i32); written: alpha and z
-/// `[batch, steps, states]`; z is nothing at step 0. All but the lengths are finite f32.
+/// `[batch, steps, states]`; z is not written at step 0. All but the lengths are finite f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lattice {
     pub batch: usize,
@@ -27,13 +26,14 @@ pub struct Lattice {
     pub band: bool,
     /// Whether every item has weights of its own.
     pub own_weights: bool,
-    /// The largest score instead of the logarithm; z is the number of the arc then, the first one of equals.
+    /// Takes the largest score instead of the logarithm; z is then the number of the arc, the first one of equals.
     pub best: bool,
 }
 
 /// Gradient of [`Lattice`] in e.
 ///
-/// Arguments: w, lengths, alpha and z as there, dalpha `[batch, steps, states]`; written: de `[batch, steps, states]`.
+/// Arguments: w, lengths, alpha and z as for [`Lattice`], dalpha `[batch, steps, states]`; written: de `[batch, steps,
+/// states]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LatticeGrad(pub Lattice);
 
@@ -46,7 +46,7 @@ impl Lattice {
         self.states.next_multiple_of(64).min(256)
     }
 
-    /// The dispatches for all steps; `forward` from the first one on.
+    /// The dispatches for all steps: from the first one on if `forward`, else from the last.
     fn dispatches(&self, text: &str, forward: bool) -> Vec<Shader> {
         let source = Source::new(text).with(wgsl!("math")).set("LANES", self.lanes());
         let source = source.set("BATCH", self.batch).set("STEPS", self.steps).set("STATES", self.states);
@@ -94,7 +94,7 @@ impl Lattice {
         }
     }
 
-    /// `alpha` without its emissions, and `z`, of one step.
+    /// Writes `alpha` without its emissions, and `z`, of one step.
     #[inline(always)]
     fn step(&self, before: &[f32], w: &[f32], alpha: &mut [f32], z: &mut [f32]) {
         alpha.fill(f32::MIN);
@@ -190,7 +190,7 @@ impl Kernel for Lattice {
 }
 
 impl LatticeGrad {
-    /// `de += ` what the gradient `next` of the next step leaves for this one. `z` is the next step's, too.
+    /// Adds to `de` the part of the next step's gradient `next` that flows to this step. `z` is the next step's, too.
     #[inline(always)]
     fn step(&self, alpha: &[f32], w: &[f32], z: &[f32], next: &[f32], de: &mut [f32]) {
         let Lattice { states, arcs, band, best, .. } = self.0;
@@ -215,7 +215,7 @@ impl LatticeGrad {
     fn item(&self, w: &[f32], length: usize, [alpha, z, dalpha]: [&[f32]; 3], de: &mut [f32]) {
         let (n, last) = (self.0.states, length.clamp(1, self.0.steps) - 1);
         de.copy_from_slice(dalpha);
-        // What comes after the last step is a copy of it.
+        // Later steps are copies of the last one, so their gradients are added to its gradient.
         let (before, after) = de.split_at_mut((last + 1) * n);
         for after in after.chunks_exact_mut(n) {
             before[last * n..].iter_mut().zip(&*after).for_each(|(de, after)| *de += after);

@@ -42,7 +42,7 @@ pub struct LayerNormGradParams {
     pub cols: usize,
 }
 
-/// Elements a task of the CPU twins.
+/// Elements per task of the CPU twins.
 const TASK: usize = 16 * 1024;
 
 impl Kernel for LayerNorm {
@@ -82,7 +82,7 @@ impl Kernel for LayerNorm {
 }
 
 impl LayerNorm {
-    /// Some rows, with their means and reciprocal deviations.
+    /// Normalises some rows; writes their means and reciprocal standard deviations, too.
     #[inline(always)]
     fn rows(
         &self,
@@ -106,7 +106,7 @@ impl LayerNorm {
 }
 
 impl LayerNormGradInput {
-    /// Some rows.
+    /// The gradient of some rows.
     #[inline(always)]
     fn rows(&self, x: &[f32], gamma: &[f32], [means, rstds]: [&[f32]; 2], dy: &[f32], dx: &mut [f32]) {
         let rows = dx.chunks_exact_mut(self.cols).zip(x.chunks_exact(self.cols));
@@ -253,7 +253,7 @@ pub(super) struct Moments {
 pooled!(Moments);
 
 impl Moments {
-    /// Of `count` elements, from the sums of their deviations from `guess` and of the squares of these.
+    /// Moments of `count` elements, from the sums of their deviations from `guess` and of the squared deviations.
     fn around(guess: f32, count: f64, [first, second]: [f32; 2]) -> Moments {
         let offset = f64::from(first) / count;
         let squares = f64::from(second) - count * offset * offset;
@@ -278,7 +278,7 @@ impl Moments {
 }
 
 /// Moments of every column of the rows of `x`, in two passes over memory that the first one has cached. The second one
-/// corrects the mean of the first, whose sums are too rough for data far from 0.
+/// corrects the mean of the first, whose sums are too inaccurate for data far from 0.
 pub(super) fn column_moments(x: &[f32], out: &mut [Moments]) {
     let columns = out.len();
     let rows = (x.len() / columns) as f32;
@@ -302,7 +302,7 @@ pub(super) fn column_moments(x: &[f32], out: &mut [Moments]) {
     out.iter_mut().enumerate().for_each(|(c, out)| *out = moments(c));
 }
 
-/// Sums of `dy` and of `dy (x - mean)` of every column, with a mean a column.
+/// Sums of `dy` and of `dy (x - mean)` of every column, with one mean per column.
 pub(super) fn centered_column_sums(x: &[f32], dy: &[f32], mean: &[f32], out: &mut [[f32; 2]]) {
     let columns = mean.len();
     let [mut sums, mut products] = [0; 2].map(|_| ScratchVec::filled(0.0f32, columns));
@@ -323,11 +323,11 @@ pub(super) fn centered_column_sums(x: &[f32], dy: &[f32], mean: &[f32], out: &mu
 
 /// Elements whose sums are kept in `f32`.
 pub(super) const RUN: usize = 4096;
-/// Elements of a run whose mean is the first guess of the run's.
+/// First elements of a run, whose mean is the guess of the run's mean.
 const GUESS: usize = 256;
 /// Independent sums: enough vectors of the widest kind to hide the latency of additions.
 const LANES: usize = 64;
-/// The same for rows that are too short to pay for the sum of so many.
+/// The same for rows too short for the final sum of that many lanes to pay.
 const FEW_LANES: usize = 16;
 
 /// Moments of a row.

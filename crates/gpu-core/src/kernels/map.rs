@@ -14,16 +14,16 @@ use crate::{Access, Args, Cost, DType, Half, Kernel, Layout, Shader};
 ///
 /// Arguments: the inputs, then the outputs. Each is read or written through its own layout, so that broadcasting,
 /// transposing, flipping, slicing and writing into a part of a larger output cost no copy. Inputs and outputs may be packed as
-/// halves; what is written is rounded to the nearest one.
+/// halves; values are rounded to the nearest one when written.
 #[derive(Clone, Debug)]
 pub struct Map {
     pub(super) code: Code,
     pub(super) outputs: Vec<Layout>,
-    /// What each output is packed as.
+    /// The type that each output is packed as.
     pub(super) halves: Vec<Option<Half>>,
 }
 
-/// Elements a task.
+/// Elements per task.
 const TASK: usize = 16 * BLOCK;
 
 /// An output that several tasks write.
@@ -46,7 +46,7 @@ impl From<&mut [u32]> for Shared {
 }
 
 impl Map {
-    /// One result, of inputs that lie in one argument each.
+    /// A map with one result, and one argument per input.
     ///
     /// # Panics
     /// When the layouts' shapes or their number do not fit.
@@ -55,8 +55,8 @@ impl Map {
         Map::fused(program, inputs, vec![output.into()])
     }
 
-    /// One argument for every result, behind those of the inputs, which are given as the number of the argument they lie in
-    /// and how they lie there.
+    /// A map with one argument per result, after those of the inputs. Each input is given by the number of its argument and its layout
+    /// there.
     ///
     /// # Panics
     /// When the layouts' shapes or their number do not fit, an argument has no input, or a packed output does not fill its
@@ -99,7 +99,7 @@ impl Map {
         self.halves.iter().any(Option::is_some)
     }
 
-    /// WGSL that computes element `i` and writes it, or where it is packed keeps its bits in `halfO`.
+    /// WGSL that computes element `i` and writes it, or, if the output is packed, keeps its bits in `halfO`.
     fn element(&self) -> String {
         let (inputs, program) = (self.code.layouts.len(), &self.code.program);
         let layouts: Vec<Layout> = self.code.layouts.iter().chain(&self.outputs).cloned().collect();
@@ -235,7 +235,7 @@ pub(super) fn positions(from: &str, to: &str, layouts: &[Layout]) -> String {
     if layouts.iter().any(|l| !l.is_contiguous()) {
         text += &format!("    var rest_{from} = {from};\n");
         for (d, &size) in shape.iter().enumerate().rev() {
-            // Of no elements, nothing is read, but a division by 0 would not compile.
+            // Without elements, nothing is read, but a division by 0 would not compile.
             let size = size.max(1);
             if d == 0 {
                 text += &format!("    let {from}0 = i32(rest_{from});\n");
@@ -262,7 +262,7 @@ pub(super) fn positions(from: &str, to: &str, layouts: &[Layout]) -> String {
 /// Writes elements `start..start + values.len()` of `layout`.
 ///
 /// # Safety
-/// Nobody else writes these elements meanwhile.
+/// No other task writes these elements meanwhile.
 unsafe fn scatter(layout: &Layout, start: usize, values: &[u32], out: Shared) {
     runs(layout, start, values.len(), |first, at, stride, run| {
         let last = at + (run as isize - 1) * stride;
@@ -280,10 +280,10 @@ unsafe fn scatter(layout: &Layout, start: usize, values: &[u32], out: Shared) {
 /// Writes elements `start..start + values.len()` of a packed output.
 ///
 /// # Safety
-/// Nobody else writes these elements meanwhile.
+/// No other task writes these elements meanwhile.
 unsafe fn pack(half: Half, start: usize, values: &[u32], out: Shared) {
     assert!(start + values.len() <= 2 * out.len, "out of range");
-    // SAFETY: in range, and by the caller nobody else's.
+    // SAFETY: in range, and the caller guarantees that no other task writes them.
     let out = unsafe { std::slice::from_raw_parts_mut(out.pointer.cast::<u16>().add(start), values.len()) };
     half.pack(values, out);
 }

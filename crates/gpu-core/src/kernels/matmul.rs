@@ -71,8 +71,9 @@ impl MatMul {
         product
     }
 
-    /// The product with the sums of the rows of `a` along: the gradient of a bias beside that of its weight. `None` where `sums` are other
-    /// sums of the same buffer, or the product is not computed by tiles of a workgroup, which have the rows in their memory.
+    /// The product with the row sums of `a` as a second output: the gradient of a bias together with that of its weight. `sums` reads the
+    /// buffer of `a`; `None` if it is not the row sums of `a`, or if the product is not computed by workgroup tiles, which have the rows in
+    /// workgroup memory.
     pub fn with_row_sums(&self, sums: &Reduce) -> Option<MatMul> {
         let (kept, reduced) = sums.sum_of_memory()?;
         let along = |l: &Layout, size: usize, stride: isize| l.shape() == [size] && l.strides() == [stride];
@@ -93,7 +94,7 @@ impl MatMul {
         self.outputs() + if self.row_sums { sums_of_split(self.m) } else { 0 }
     }
 
-    /// Makes one tall product of those of many `a` with one `b`, where strides allow.
+    /// Merges the products of many `a` with one `b` into one tall product, if strides allow.
     fn merge(&mut self) {
         let (a, b) = (&self.a.batch, &self.b.batch);
         if a.rank() == 1 && b.strides()[0] == 0 && a.strides()[0] == self.m as isize * self.a.step {
@@ -117,7 +118,7 @@ impl MatMul {
         self.variant.splits
     }
 
-    /// Parts of K on the CPU: where the outputs are too few to cut, the inner dimension is.
+    /// Parts of K on the CPU: K is split if there are too few outputs to split.
     fn cpu_splits(&self) -> usize {
         let few = self.m.min(self.n) <= 64 && self.outputs() <= 64 * 1024;
         if few && self.k >= 4096 { (self.k / 2048).min(16) } else { 1 }
@@ -204,7 +205,7 @@ impl Kernel for MatMul {
         shaders
     }
 
-    /// Not of nothing, as a reduction.
+    /// Not for empty products, as for reductions.
     fn emits(&self) -> bool {
         self.outputs() > 0 && self.k > 0 && !self.row_sums
     }
@@ -221,7 +222,7 @@ impl Kernel for MatMul {
     }
 
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
-        // Row sums are added to a variant that was chosen.
+        // Row sums are added to a variant that is already chosen.
         (!self.row_sums).then(|| variant::variants(self, gpu))
     }
 
@@ -255,7 +256,7 @@ impl Kernel for MatMul {
     }
 }
 
-/// WGSL of the block `results` of the sum of partial results: `outputs` products, and the sums of rows behind them.
+/// WGSL of the block `results` of the sum of partial results: `outputs` products, and the row sums after them.
 fn both_results(outputs: usize) -> String {
     format!(
         "@group(0) @binding(2) var<storage, read_write> y: array<f32>;\n\
@@ -280,7 +281,7 @@ impl MatMul {
         let row_tasks = self.m.div_ceil(rows);
         let tasks = splits * batches * row_tasks;
         let work = 2 * rows * self.n * depth;
-        // Every task is alone with its rows of `y`, whatever thread runs it.
+        // Every task has exclusive access to its rows of `y`.
         let base = y.as_mut_ptr() as usize;
         let run = |t: usize, parallelism: Parallelism| {
             let (row, rest) = (t % row_tasks * rows, t / row_tasks);
@@ -317,7 +318,8 @@ impl MatMul {
         parallelism: Parallelism,
     ) {
         let (a_steps, b_steps) = ((self.a.deep, self.a.step), (self.b.step, self.b.deep));
-        // SAFETY: passed on from the caller. The transposed product, as gemm wants consecutive results in a column.
+        // SAFETY: guaranteed by the caller. Computes the transposed product, as gemm expects consecutive results in a
+        // column.
         unsafe {
             gemm_f32::gemm::f32::get_gemm_fn()(
                 n,

@@ -1,4 +1,4 @@
-//! Kernel families, one a file: parameters, WGSL specialisation, CPU twin and cost.
+//! Kernel families, one per file: parameters, WGSL specialisation, CPU twin and cost.
 
 mod attention;
 mod batch_norm;

@@ -6,7 +6,7 @@ use crate::simd::vectorized;
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, Kernel, Shader};
 
-/// Elements a task of the CPU twin.
+/// Elements per task of the CPU twin.
 const TASK: usize = 16 * 1024;
 
 /// One step of stochastic gradient descent as `torch.optim.SGD` defines it, over `count` parameters `p`:
@@ -59,12 +59,12 @@ pub struct AdamStep {
     pub maximize: bool,
 }
 
-/// A read-only argument list followed by `states` read-write ones.
+/// The access of the read-only arguments, followed by `states` read-write ones.
 fn access(states: usize) -> Vec<Access> {
     [vec![Access::Read; 3], vec![Access::ReadWrite; states]].concat()
 }
 
-/// Elements in vectors of 4 where their number allows: a shader over `count` or `count / 4` of them.
+/// Processes elements in vectors of 4 if `count` allows: a shader over `count` or `count / 4` of them.
 fn vectors(source: Source, count: usize) -> Shader {
     let (width, t) = if count.is_multiple_of(4) { (4, "vec4<f32>") } else { (1, "f32") };
     let source = source.block("type", &format!("alias T = {t};")).set("COUNT", count / width);
@@ -223,7 +223,7 @@ impl AdamStep {
         *v = beta2 * *v + (1.0 - beta2) * (g * g);
         let mut second = *v;
         if let Some(w) = largest {
-            // A NaN takes over, unlike in `f32::max`.
+            // A NaN propagates, unlike in `f32::max`.
             second = if *v <= *w { *w } else { *v };
             *w = second;
         }

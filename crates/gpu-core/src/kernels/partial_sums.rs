@@ -21,8 +21,8 @@ pub struct PartialSum {
 
 /// A kernel without its last stage, which adds up [partial results](Kernel::partial_sums).
 ///
-/// Arguments: what the kernel reads, in its order; written: the partial results, which are its scratch memory otherwise. The CPU twin cuts
-/// nothing: the first term is the result, the others are 0.
+/// Arguments: what the kernel reads, in its order; written: the partial results, which are its scratch memory otherwise. The CPU twin does
+/// not split sums: the first term is the result, the others are 0.
 #[derive(Clone, Debug)]
 pub struct Unsummed {
     kernel: Arc<dyn Kernel>,
@@ -77,7 +77,7 @@ impl Kernel for Unsummed {
     }
 
     fn run(&self, args: &Args) {
-        // Memory of lines, aligned as arguments are.
+        // Vectors of cache lines, from which a range aligned like arguments is taken.
         let memory = |bytes: usize| vec![[0u8; HOST_ALIGN]; bytes.div_ceil(HOST_ALIGN) + 1];
         let raw = |memory: &mut Vec<[u8; HOST_ALIGN]>, bytes: usize| {
             let pointer = memory.as_mut_ptr().cast::<u8>();
@@ -92,12 +92,12 @@ impl Kernel for Unsummed {
         let mut own = memory(scratch);
         let own = (scratch > 0).then(|| raw(&mut own, scratch));
         let reads = (0..self.reads()).map(|a| args.raw(a));
-        // SAFETY: arguments that are read, and memory of its own.
+        // SAFETY: arguments that are only read, and newly allocated memory.
         self.kernel.run(&unsafe { Args::new(reads.chain(results.iter().copied()).chain(own)) });
         let partials = args.write::<f32>(self.reads());
         partials.fill(0.0);
         for (sum, result) in self.sums.iter().zip(&results) {
-            // SAFETY: as long as it is, and written above.
+            // SAFETY: the result's own length, and written above.
             let result = unsafe { std::slice::from_raw_parts(result.pointer.cast::<f32>(), sum.count) };
             result.iter().enumerate().for_each(|(i, value)| partials[sum.first + sum.step * i] = *value);
         }
@@ -110,10 +110,10 @@ impl Kernel for Unsummed {
 
 /// Adds up the partial results of several kernels.
 ///
-/// Arguments: the partial results of all, read; the buffer of the results, of which other elements keep their values.
+/// Arguments: the partial results of all, read; the buffer of the results, whose other elements keep their values.
 #[derive(Clone, Debug)]
 pub struct SumPartials {
-    /// Where each lies in the partial results, and where its results begin in their buffer.
+    /// Each sum's place in the partial results, and where its results begin in their buffer.
     pub sums: Vec<(PartialSum, usize)>,
 }
 

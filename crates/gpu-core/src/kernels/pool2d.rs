@@ -61,7 +61,7 @@ pub struct AvgPool2dGrad {
     pub divisor: Option<usize>,
 }
 
-/// Elements a task of the CPU twins.
+/// Elements per task of the CPU twins.
 const TASK: usize = 16 * 1024;
 
 impl Pool2dShape {
@@ -73,7 +73,7 @@ impl Pool2dShape {
         self.output[0] * self.output[1]
     }
 
-    /// Planes a task.
+    /// Planes per task.
     fn task(&self) -> usize {
         TASK.div_ceil(self.inputs().max(self.outputs()).max(1))
     }
@@ -204,7 +204,7 @@ impl Kernel for MaxPool2dGrad {
         let dy = args.read::<f32>(0).par_chunks(shape.outputs());
         let planes = dx.zip(dy.zip(args.read::<u32>(1).par_chunks(shape.outputs())));
         planes.with_min_len(shape.task()).for_each(|(dx, (dy, index))| {
-            // A plane is one task's own, so scattering in order adds what the GPU gathers.
+            // Each plane belongs to one task, so scattering in order gives the sums that the GPU gathers.
             dx.fill(0.0);
             for (dy, &at) in dy.iter().zip(index) {
                 dx[at as usize] += dy;
@@ -217,7 +217,7 @@ impl Kernel for MaxPool2dGrad {
     }
 }
 
-/// Sets what the average shaders need.
+/// Sets the constants of the average shaders.
 fn averaging(source: Source, count_include_pad: bool, divisor: Option<usize>) -> Source {
     source.set("PADDED", count_include_pad).set("DIVISOR", divisor.unwrap_or(0))
 }
@@ -228,7 +228,7 @@ fn divisor(row: Window, column: Window, count_include_pad: bool, divisor: Option
         true => row.padded * column.padded,
         false => row.len() * column.len(),
     };
-    // A window beyond the input is 0.
+    // A window outside of the input gives 0.
     divisor.unwrap_or(own).max(1) as f32
 }
 

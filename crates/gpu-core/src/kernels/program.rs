@@ -274,7 +274,7 @@ impl Program {
         &self.outputs
     }
 
-    /// The slot of every register: memory that is used again when the register that had it is not read any more.
+    /// The slot of every register: memory that is reused once its register is no longer read.
     pub(super) fn slots(&self) -> &[usize] {
         &self.slots
     }

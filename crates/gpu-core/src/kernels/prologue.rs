@@ -12,7 +12,7 @@ use crate::{Access, Args, DType, Layout};
 /// An operand that a kernel computes while it loads it: element `i` is `program(inputs[0][i], inputs[1][i], ..)`, every
 /// input broadcast to the operand's shape by its layout. The inputs are bound as neighbouring arguments.
 ///
-/// A chain of element-wise functions before a reduction, a convolution or a product so costs no pass over memory.
+/// So a chain of element-wise functions before a reduction, a convolution or a product costs no pass over memory.
 #[derive(Clone, Debug)]
 pub struct Prologue {
     code: Code,
@@ -20,7 +20,7 @@ pub struct Prologue {
     simple: Vec<Layout>,
 }
 
-/// The dimensions of an operand in two groups, whose elements are numbered apart.
+/// The dimensions of an operand in two groups, with separate element numbers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Split {
     /// Number of outer dimensions.
@@ -30,7 +30,7 @@ pub(super) struct Split {
 }
 
 impl Prologue {
-    /// Of inputs that lie in one argument each.
+    /// An operand with one argument per input.
     ///
     /// # Panics
     /// When there is no input, or the layouts' shapes or their number do not fit.
@@ -38,7 +38,7 @@ impl Prologue {
         Prologue::shared(program, layouts.into_iter().map(Stored::from).enumerate().collect())
     }
 
-    /// Of inputs given as the number of the argument they lie in, counted from the operand's first, and how they lie there.
+    /// An operand whose inputs are given by the number of their argument, counted from the operand's first, and their layout there.
     ///
     /// # Panics
     /// When there is no input, the layouts' shapes or their number do not fit, or an argument has no input.
@@ -143,7 +143,7 @@ impl Prologue {
         text
     }
 
-    /// WGSL of `fn load_NAME(i: u32, given: f32) -> T`, which reads its arguments as `NAME0..` but for those that `are_given`: their
+    /// WGSL of `fn load_NAME(i: u32, given: f32) -> T`, which reads its arguments as `NAME0..`, except those that `are_given`, whose
     /// element is `given`.
     pub(super) fn wgsl_given(&self, name: &str, are_given: impl Fn(usize) -> bool) -> String {
         let load = |i: usize| match are_given(self.code.argument(i)) {
@@ -160,14 +160,14 @@ impl Prologue {
         )
     }
 
-    /// The code and how its inputs lie.
+    /// The code and the layouts of its inputs.
     pub(super) fn code(&self) -> &Code {
         &self.code
     }
 
     /// WGSL that binds the inputs from binding `first` on as `NAME0..` and defines `fn load_NAME(o: u32, e: u32) -> T`: the element
-    /// with number `o` in the outer dimensions and `e` in the others. One number of both would overflow where the operand has more
-    /// than 2^32 elements.
+    /// with number `o` in the outer dimensions and `e` in the others. A single number would overflow if the operand has more than 2^32
+    /// elements.
     pub(super) fn wgsl_split(&self, name: &str, first: usize, Split { outer, outer_last }: Split) -> String {
         let rank = self.shape().len();
         let at = if outer_last { rank - outer } else { outer };
@@ -192,7 +192,7 @@ impl Prologue {
         )
     }
 
-    /// As [`wgsl`](Prologue::wgsl) of width 4, where four neighbouring elements are a vector or a single element of each input.
+    /// As [`wgsl`](Prologue::wgsl) of width 4, if four neighbouring elements are a vector or one repeated element of each input.
     fn wgsl_quads(&self, name: &str, first: usize) -> Option<String> {
         let vectors = vectors(&self.simple)?;
         let bindings: String =
@@ -220,8 +220,8 @@ impl Prologue {
     }
 }
 
-/// For every layout of one shape, whether four neighbouring elements from a multiple of four on are an aligned vector rather than one
-/// element; `None` where they are neither.
+/// For every layout of one shape, whether four neighbouring elements from a multiple of four on are an aligned vector or one repeated
+/// element; `None` if they are neither.
 pub(super) fn vectors(layouts: &[Layout]) -> Option<Vec<bool>> {
     let (last, outer) = layouts[0].shape().split_last()?;
     if !last.is_multiple_of(4) {
@@ -237,12 +237,12 @@ pub(super) fn vectors(layouts: &[Layout]) -> Option<Vec<bool>> {
     layouts.iter().map(vector).collect()
 }
 
-/// Appends `math.wgsl` where an operand needs it.
+/// Appends `math.wgsl` if an operand needs it.
 pub(super) fn with_math(source: Source, operands: &[&Prologue]) -> Source {
     if operands.iter().all(|o| o.is_identity()) { source } else { source.with(wgsl!("math")) }
 }
 
-/// What a [`Prologue`] is read as.
+/// The element types that a [`Prologue`] can be read as.
 pub(super) trait Element: bytemuck::Pod + Default + Pooled {}
 impl<T: bytemuck::Pod + Default + Pooled> Element for T {}
 
@@ -253,7 +253,7 @@ pub(super) struct Operand<'a> {
 }
 
 impl<'a> Operand<'a> {
-    /// All elements, where they lie in memory as they are.
+    /// All elements in place, if they are not computed.
     pub fn plain<T: bytemuck::Pod>(&self) -> Option<&'a [T]> {
         let layout = &self.of.code.layouts[0];
         let words = || &self.memory[0][layout.offset()..][..layout.numel()];
@@ -280,7 +280,7 @@ pub(super) enum Reader<'a, T: Element> {
 }
 
 impl<'a, T: Element> Reader<'a, T> {
-    /// All elements, where they lie in memory as they are.
+    /// All elements in place, if they are not computed.
     pub fn plain(&self) -> Option<&'a [T]> {
         match self {
             Reader::Plain(values) => Some(values),

@@ -28,7 +28,7 @@ pub struct Random {
     pub count: usize,
 }
 
-/// Elements a task of the CPU twin.
+/// Elements per task of the CPU twin.
 const TASK: usize = 4 * 1024;
 
 impl Kernel for Random {

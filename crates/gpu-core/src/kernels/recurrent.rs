@@ -1,9 +1,9 @@
 //! Recurrent cells over whole sequences: LSTM, GRU and the plain cell, and their gradients.
 //!
-//! What a step adds to the gates is a product of the state with `w_hh`; the products with the inputs are one matrix
-//! product over all steps, made before. On the CPU, blocks of the batch run through all steps by themselves, with
-//! the packed weights in their core's cache. On a GPU every step is one dispatch of product and cell together. All
-//! steps share one pipeline (two, taking turns): a dispatch finds its step in the scratch memory and leaves the next one's.
+//! Each step adds the product of the state with `w_hh` to the gates; the products with the inputs are one matrix product over all steps,
+//! computed before. On the CPU, blocks of the batch run through all steps independently, with the packed weights in their core's cache. On
+//! a GPU every step is one dispatch of product and cell together. All steps share two pipelines, which alternate: a dispatch reads its step
+//! number from scratch memory and writes the next one's.
 
 mod gru;
 mod lstm;
@@ -37,7 +37,8 @@ impl Sequence {
         self.batch * self.hidden
     }
 
-    /// Of `gates` products with the state at every step; `arrays` counts values read or written a unit and step.
+    /// The cost of `gates` products with the state at every step; `arrays` counts values read or written per unit and
+    /// step.
     fn cost(&self, gates: usize, arrays: usize) -> Cost {
         let units = (self.steps * self.state()) as u64;
         let weights = (gates * self.hidden * self.hidden) as u64;
@@ -49,7 +50,7 @@ impl Sequence {
         self.batch.div_ceil(rayon::current_num_threads()).next_multiple_of(8)
     }
 
-    /// `x [T, N, width]` for every block of [`rows`](Sequence::rows): its part of each step.
+    /// Splits `x [T, N, width]` into blocks of [`rows`](Sequence::rows); each block has its part of every step.
     fn blocks<'a>(&self, x: &'a mut [f32], width: usize) -> Vec<Vec<&'a mut [f32]>> {
         let mut blocks: Vec<Vec<_>> = vec![];
         blocks.resize_with(self.batch.div_ceil(self.rows()), || Vec::with_capacity(self.steps));
@@ -59,7 +60,7 @@ impl Sequence {
         blocks
     }
 
-    /// Where the rows of block `block` lie at step `t` in an array of `[T, N, width]`.
+    /// The range of the rows of block `block` at step `t` in an array `[T, N, width]`.
     fn range(&self, t: usize, block: usize, width: usize) -> std::ops::Range<usize> {
         let (first, end) = (block * self.rows(), ((block + 1) * self.rows()).min(self.batch));
         (t * self.batch + first) * width..(t * self.batch + end) * width
@@ -69,12 +70,13 @@ impl Sequence {
         Source::new(text).set("STEPS", self.steps).set("BATCH", self.batch).set("HIDDEN", self.hidden)
     }
 
-    /// Scratch memory of a forward pass on a GPU: two step numbers and the weights, a vector of gates each.
+    /// Scratch memory of a forward pass on a GPU: two step numbers, and the weights as vectors over the gates.
     fn scratch(&self) -> usize {
         (2 + self.hidden * self.hidden) * 16
     }
 
-    /// A forward pass: packing the weights of `gates` gates into the scratch memory, bound last, then every step.
+    /// The dispatches of a forward pass: one packs the weights of `gates` gates into the scratch memory, bound last,
+    /// then one per step.
     fn forward_shaders(
         &self,
         text: &str,
@@ -93,8 +95,8 @@ impl Sequence {
         shaders
     }
 
-    /// A backward pass: every step, and one more for the initial state. The last `gates` of `gradients` gradients a unit belong to
-    /// the products with the state.
+    /// The dispatches of a backward pass: one per step, and one more for the initial state. The last `gates` of `gradients` gradients per
+    /// unit belong to the products with the state.
     fn backward_shaders(&self, source: Source, gates: usize, gradients: usize, tile: RowTile) -> Vec<Shader> {
         let products = tile.backward(self.hidden, gates, gradients);
         let source = source.block("products", &products).with(wgsl!("math")).finish();
@@ -103,7 +105,7 @@ impl Sequence {
         shaders
     }
 
-    /// `count` dispatches that take turns in which of the step numbers they read.
+    /// `count` dispatches that alternate between the two step numbers.
     fn turns(&self, source: String, count: usize, tile: RowTile) -> Vec<Shader> {
         let invocations = self.batch.div_ceil(tile.rows) * self.hidden;
         let turn = |k: usize| Source::new(&source).set("TURN", k % 2).set("ROWS", tile.rows).finish();
@@ -111,7 +113,7 @@ impl Sequence {
         (0..count).map(|k| two[k % 2].clone()).collect()
     }
 
-    /// The variants of a kernel called `name`, one a tile.
+    /// The variants of a kernel called `name`, one per tile.
     fn offer<K: Kernel + 'static>(
         &self,
         name: &str,
@@ -130,7 +132,7 @@ impl Sequence {
     }
 }
 
-/// The state before step `t` (`first` at the start) and that of step `t` itself.
+/// The state before step `t` (`first` at the start), and the state of step `t` itself.
 fn before_and_at<'a>(states: &'a mut [&mut [f32]], t: usize, first: &'a [f32]) -> (&'a [f32], &'a mut [f32]) {
     let (before, at) = states.split_at_mut(t);
     (before.last().map_or(first, |state| state), &mut *at[0])

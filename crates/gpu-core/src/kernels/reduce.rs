@@ -47,12 +47,12 @@ pub struct Reduce {
     op: ReduceOp,
     /// A dense array: the memory of an input that is reduced as it is, or the elements of a computed one.
     input: Prologue,
-    /// Where the elements lie in the array.
+    /// Layout of the kept dimensions in the array.
     kept: Layout,
-    /// At offset 0; for operations without positions reordered so that the smallest stride is last, and without
-    /// negative strides.
+    /// Layout of the reduced dimensions, at offset 0. For operations without positions it is reordered: the smallest
+    /// stride is last, and no stride is negative.
     reduced: Layout,
-    /// Of a computed input: which of its dimensions are kept.
+    /// For a computed input: which of its dimensions are kept.
     split: Option<Split>,
 }
 
@@ -91,7 +91,7 @@ impl Reduce {
         }
     }
 
-    /// Where the terms of the outputs lie in memory, for the sum of a tensor of floats: over the outputs, and over the terms of one.
+    /// For the sum of floats in memory: the layouts of the outputs, and of the terms of one output.
     pub(super) fn sum_of_memory(&self) -> Option<(&Layout, &Layout)> {
         let plain = self.split.is_none() && self.input.dtype() == DType::F32;
         (self.op == ReduceOp::Sum && plain).then_some((&self.kept, &self.reduced))
@@ -113,7 +113,7 @@ impl Reduce {
     }
 }
 
-/// The first `keep` dimensions of a layout, and the others as [`Reduce`] wants them.
+/// The first `keep` dimensions of a layout, and the others in the order of [`Reduce`]'s `reduced`.
 fn split(op: ReduceOp, input: &Layout, keep: usize) -> (Layout, Layout) {
     let (shape, strides) = (input.shape(), input.strides());
     let (mut offset, mut tail) = (input.offset() as isize, vec![]);
@@ -143,7 +143,7 @@ fn span(kept: &Layout, reduced: &Layout) -> usize {
     kept.offset() + (reach(kept) + reach(reduced)) as usize + 1
 }
 
-/// Whether neighbouring outputs are folded side by side, not the elements of one output.
+/// Whether neighbouring outputs are folded side by side, rather than the elements of one output.
 fn by_columns(kept: &Layout, reduced: &Layout) -> bool {
     let ((columns, step), (length, stride)) = (inner(kept), inner(reduced));
     step == 1 && columns >= 4 && (stride != 1 || length < 16)
@@ -204,13 +204,13 @@ impl Kernel for Reduce {
         shaders
     }
 
-    /// Not of nothing: a compiler that sees the zero may take it for the result of `0 / 0`, too.
+    /// Not for empty reductions: a compiler that sees their constant 0 may also fold `0 / 0` to 0.
     fn emits(&self) -> bool {
         self.reduced.numel() > 0
     }
 
     fn operand_elements(&self) -> usize {
-        // Both are counted apart: their product may be larger.
+        // Counted separately: their product may be larger.
         self.kept.numel().max(self.reduced.numel())
     }
 
@@ -224,7 +224,7 @@ impl Kernel for Reduce {
             (Min, DType::F32) => self.values::<MinF32>(x, args.write(out)),
             (ArgMax, DType::F32) => self.positions::<MaxF32>(x, args.write(out)),
             (ArgMin, DType::F32) => self.positions::<MinF32>(x, args.write(out)),
-            // Sums and products that wrap are the same of signed and unsigned words.
+            // Wrapping sums and products are the same for signed and unsigned words.
             (Sum, _) => self.values::<SumU32>(x, args.write(out)),
             (Prod, _) => self.values::<ProdU32>(x, args.write(out)),
             (Max, DType::I32) => self.values::<MaxI32>(x, args.write(out)),

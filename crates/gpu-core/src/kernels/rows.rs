@@ -3,12 +3,12 @@
 use crate::Shader;
 use crate::wgsl::{Source, wgsl};
 
-/// Items that an invocation takes at least, where it is not alone.
+/// Fewest items per invocation, if several share a row.
 const ITEMS: usize = 4;
 /// Invocations of a workgroup, which share the longest rows.
 const MOST: usize = 64;
 
-/// The dispatch of `source` over rows of `items` items. It declares the constants that `rows.wgsl` needs.
+/// The dispatch of `source` over rows of `items` items. `source` declares the constants that `rows.wgsl` needs.
 pub(super) fn row_shader(source: Source, rows: usize, items: usize) -> Shader {
     let lanes = items.div_ceil(ITEMS).next_power_of_two().min(MOST);
     let mut library = Source::new(wgsl!("rows"));

@@ -67,7 +67,7 @@ impl Scan {
         self.outer * self.inner
     }
 
-    /// About as many chunks as elements of one, so that neither loop is long.
+    /// Elements of a chunk: about as many as there are chunks, so that neither loop is long.
     fn chunk(&self) -> usize {
         if self.len <= SHORT { self.len.max(1) } else { self.len.isqrt().max(SHORT) }
     }
@@ -76,7 +76,7 @@ impl Scan {
         self.len.div_ceil(self.chunk())
     }
 
-    /// Scans one line: `at(j)` is where its element `j` lies.
+    /// Scans one line: `at(j)` is the position of its element `j`.
     fn line(&self, x: &[f32], at: impl Fn(usize) -> usize, mut store: impl FnMut(usize, f32)) {
         let mut before: Option<f32> = None;
         for begin in (0..self.len).step_by(self.chunk()) {

@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 /// A vector from the scratch pool of its thread, to which it returns when it is dropped.
 pub(crate) struct ScratchVec<T: Pooled>(Vec<T>);
 
-/// Elements of which threads keep vectors; see [`pooled`].
+/// Element types whose vectors threads keep for reuse; see [`pooled`].
 pub(crate) trait Pooled: Sized + 'static {
     /// Calls `f` with this thread's pool; `None` while the thread ends.
     fn with_pool<R>(f: impl FnOnce(&mut Vec<Vec<Self>>) -> R) -> Option<R>;
@@ -29,7 +29,7 @@ pub(super) use pooled;
 pooled!((u64, bool, usize), f32, f64, i32, u32, usize, [f32; 2], [f64; 2], Vec<u32>);
 
 impl<T: Pooled> ScratchVec<T> {
-    /// At least `len` elements; those that are there keep what they were when the vector was last used.
+    /// At least `len` elements; existing ones keep their values from the vector's last use.
     pub fn at_least(len: usize) -> ScratchVec<T>
     where
         T: Default,
@@ -55,7 +55,7 @@ impl<T: Pooled> ScratchVec<T> {
         vector
     }
 
-    /// Makes it at least `len` elements long.
+    /// Makes the vector at least `len` elements long.
     pub fn grow(&mut self, len: usize)
     where
         T: Default,

@@ -22,7 +22,7 @@ pub struct ArgSort {
 /// Elements of a block.
 const BLOCK: usize = 32;
 
-/// The words of a type as numbers that sort alike.
+/// Maps a word of type `dtype` to a number with the same order.
 fn ascending(dtype: DType, word: u32) -> u32 {
     match dtype {
         DType::F32 if f32::from_bits(word).is_nan() => u32::MAX,
@@ -49,7 +49,7 @@ fn code(dtype: DType) -> &'static str {
     }
 }
 
-/// Where a dispatch of a sort finds an order, or puts it: WGSL with a binding, and an expression for the element `at`.
+/// Where a dispatch of a sort reads or writes an order: WGSL with a binding, and an expression for the element `at`.
 pub(super) struct Side {
     pub binding: String,
     pub element: String,
@@ -61,7 +61,7 @@ pub(super) fn merges(cols: usize) -> Vec<usize> {
 }
 
 /// The dispatches that sort rows by `key`, which is WGSL with `fn key(at: u32) -> u32`. Every merge reads one side and writes the
-/// other; the result is on the first.
+/// other; the result is in the first.
 pub(super) fn sort_stages([rows, cols]: [usize; 2], key: &str, sides: [&Side; 2]) -> Vec<Shader> {
     let merges = merges(cols);
     let stage = |text: &str, width: usize, arrays: &str| {

@@ -4,7 +4,7 @@ use crate::kernel::RawArg;
 use crate::kernels::{Conv2d, Conv2dShape, Conv2dWeightGrad, MatMul, Prologue, Reduce, ReduceOp};
 use crate::{Access, Args, DType, Kernel, Layout, Target};
 
-/// Everything in the arguments after a run on `threads` threads.
+/// The contents of all arguments after a run on `threads` threads.
 fn run(kernel: &dyn Kernel, sizes: &[usize], threads: usize) -> Vec<Vec<u32>> {
     let value = |i: u32| (i.wrapping_mul(0x9e37_79b9) >> 8) as f32 / (1 << 23) as f32 - 1.0;
     let mut memory: Vec<Vec<u32>> =
@@ -22,7 +22,7 @@ fn run(kernel: &dyn Kernel, sizes: &[usize], threads: usize) -> Vec<Vec<u32>> {
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool of threads");
     pool.install(|| {
-        // SAFETY: vectors that outlive the run, each an argument of its own.
+        // SAFETY: vectors that outlive the run, one per argument.
         kernel.run(&unsafe { Args::new(memory.iter_mut().zip(&access).map(raw)) });
     });
     memory.truncate(sizes.len());
@@ -43,7 +43,7 @@ fn product(m: usize, n: usize, k: usize) {
     check(MatMul::new(Layout::contiguous(&[m, k]), turned), &[m * k, k * n, m * n]);
 }
 
-/// The `gemm` crate cuts products by threads, but never sums: sizes with one task, with rows cut, with K cut, and of vectors.
+/// The `gemm` crate splits products by threads, but never their sums: sizes with one task, with rows cut, with K cut, and of vectors.
 #[test]
 fn products() {
     for [m, n, k] in

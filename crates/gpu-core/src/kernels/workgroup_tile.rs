@@ -1,5 +1,5 @@
-//! Sums of products by tiles of a workgroup, whose operands wait in workgroup memory: the frame of matrix products and of
-//! convolutions as implicit matrix products.
+//! Sums of products by tiles of a workgroup, with operands in workgroup memory: the frame of matrix products and of convolutions as
+//! implicit matrix products.
 
 use crate::Shader;
 use crate::wgsl::{Source, wgsl};
@@ -43,12 +43,12 @@ pub(super) struct TileProduct<'a> {
     pub store_sum: Option<StoreSum<'a>>,
 }
 
-/// Elements behind the partial products of a split for its sums of rows: whole vectors.
+/// Elements after the partial products of a split for its row sums, rounded up to whole vectors.
 pub(super) fn sums_of_split(rows: usize) -> usize {
     rows.next_multiple_of(4)
 }
 
-/// WGSL that adds the elements of a row of `a_tile`, by the first tile of a row of tiles.
+/// WGSL that adds up the rows of `a_tile`, in the first tile of every row of tiles.
 const ROW_SUMS: &str = "        if (col == 0u && local < ROWS) {
             var part = 0.0;
             for (var d = 0u; d < DEPTH; d++) {
@@ -116,7 +116,7 @@ impl WorkgroupTile {
         text
     }
 
-    /// The products of what is in workgroup memory, for four elements of the inner dimension from `d` on.
+    /// The products of the operands in workgroup memory, for four elements of the inner dimension from `d` on.
     fn products(&self) -> String {
         let halves = self.micro / 4;
         let mut text = String::new();
@@ -152,8 +152,8 @@ impl WorkgroupTile {
         format!("col + along * 4u + {}u", h * (self.cols / (self.micro / 4)))
     }
 
-    /// Fills the blocks behind the stores of every row of sums with the reduction of these rows, channels: it writes their parts, `count` a
-    /// channel, by the functions of [`WithParts`](super::channel_parts::WithParts).
+    /// Fills the blocks after the stores of every row of sums with the reduction of these rows, which are channels: it writes their parts,
+    /// `count` per channel, with the functions of [`WithParts`](super::channel_parts::WithParts).
     pub fn reduce_rows(&self, shader: &mut Shader, count: usize) {
         for r in 0..self.micro {
             let row = self.row(r);

@@ -7,13 +7,13 @@ use std::time::Duration;
 use super::Total;
 use crate::{Cost, Kernel};
 
-/// What a device's time went into since profiling began, without the first run of each plan.
+/// How a device spent its time since profiling began, without the first run of each plan.
 #[derive(Clone, Debug)]
 pub struct Profile {
     /// Launches by kernel and shape, the most expensive first.
     pub launches: Vec<ProfileRow>,
-    /// Host work (`record`, `evaluate`, and within that `compile`, `upload` and `submit`; `wait`) with its number and time, the most expensive first. On
-    /// the CPU device `submit` holds the launches themselves.
+    /// Host work (`record`, `evaluate`, and within that `compile`, `upload` and `submit`; `wait`) with count and time, the most expensive
+    /// first. On the CPU device `submit` includes the launches themselves.
     pub host: Vec<(&'static str, u64, Duration)>,
 }
 
@@ -26,24 +26,24 @@ pub struct ProfileRow {
     pub shape: String,
     /// Number of launches.
     pub runs: u64,
-    /// Of all of them.
+    /// Total time of all launches.
     pub time: Duration,
     /// Work of one launch.
     pub cost: Cost,
 }
 
 impl ProfileRow {
-    /// Microseconds a launch.
+    /// Microseconds per launch.
     pub fn micros(&self) -> f64 {
         self.time.as_secs_f64() * 1e6 / self.runs as f64
     }
 
-    /// 10^9 floating-point operations a second.
+    /// 10^9 floating-point operations per second.
     pub fn gflops(&self) -> f64 {
         self.cost.flops as f64 * 1e-3 / self.micros()
     }
 
-    /// 10^9 bytes a second, each byte counted once.
+    /// 10^9 bytes per second, each byte counted once.
     pub fn gbytes(&self) -> f64 {
         self.cost.bytes as f64 * 1e-3 / self.micros()
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::LaunchTime;
 use crate::Result;
 
-/// Launches a query set: two queries each, of the 4096 that one may hold.
+/// Launches per query set: two queries each, of the 4096 that one may hold.
 const LAUNCHES: usize = 2048;
 /// Bytes of a timestamp.
 const BYTES: u64 = 8;
@@ -16,7 +16,7 @@ pub(crate) struct Timestamps {
     launches: usize,
     resolved: wgpu::Buffer,
     readable: wgpu::Buffer,
-    /// Nanoseconds a tick.
+    /// Nanoseconds per tick.
     period: f64,
 }
 
@@ -51,7 +51,7 @@ impl Timestamps {
         })
     }
 
-    /// What the pass of launch `i` is to write.
+    /// The timestamps that the pass of launch `i` writes.
     pub fn writes(&self, i: usize) -> wgpu::ComputePassTimestampWrites<'_> {
         let first = 2 * (i % LAUNCHES) as u32;
         wgpu::ComputePassTimestampWrites {
@@ -61,7 +61,7 @@ impl Timestamps {
         }
     }
 
-    /// To be called behind the last pass.
+    /// Resolves the queries and copies them to the readable buffer; call it after the last pass.
     pub fn resolve(&self, encoder: &mut wgpu::CommandEncoder) {
         for (s, set) in self.sets.iter().enumerate() {
             let count = 2 * LAUNCHES.min(self.launches - s * LAUNCHES) as u32;
@@ -71,7 +71,7 @@ impl Timestamps {
         encoder.copy_buffer_to_buffer(&self.resolved, 0, &self.readable, 0, self.resolved.size());
     }
 
-    /// The times of the run that was submitted at `start`, after a `wait` for its end. The first launch counts as beginning then.
+    /// The times of the run that was submitted at `start`, after a `wait` for its end. The first launch is taken to begin at `start`.
     ///
     /// # Errors
     /// Those of the wait.

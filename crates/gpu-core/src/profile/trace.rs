@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Records, Span, What};
 
-/// One process a device, with a row for launches and one for host work.
+/// One process per device, with a row for launches and one for host work.
 pub(super) fn json(devices: Vec<(&str, MutexGuard<Records>)>) -> String {
     let starts = devices.iter().flat_map(|(_, records)| records.trace.iter().map(|span| span.start));
     let origin = starts.min().unwrap_or_else(Instant::now);

@@ -10,16 +10,16 @@ use crate::{Device, DeviceKind};
 /// A device of this machine, opened or not.
 #[derive(Clone, Debug, Serialize)]
 pub struct DeviceReport {
-    /// What to give to [`Device::named`] or `WGRAD_DEVICE`.
+    /// The name for [`Device::named`] or `WGRAD_DEVICE`.
     pub selector: String,
     #[serde(flatten)]
     pub info: DeviceInfo,
-    /// The maker, `unknown` if it is none that wgrad knows of.
+    /// The manufacturer, or `unknown`.
     pub vendor: &'static str,
     /// The driver's name and its version; empty where there is none.
     pub driver: String,
     pub driver_version: String,
-    /// Memory in bytes, where it is known: WebGPU tells nothing of the memory of discrete GPUs, others share the machine's.
+    /// Memory in bytes, where it is known: WebGPU does not report the memory of discrete GPUs; other devices share the machine's.
     pub memory_bytes: Option<u64>,
     /// Limits that matter for training; none for the CPU.
     pub limits: Vec<LimitReport>,

@@ -1,4 +1,4 @@
-//! Limits and features of adapters, beside what wgrad needs.
+//! Limits and features of adapters, compared with what wgrad needs.
 
 use serde::Serialize;
 use wgpu::Features;

@@ -31,7 +31,7 @@ use serde::Serialize;
 
 use crate::Device;
 
-/// What came of a kernel's cases on a device.
+/// The result of a kernel's cases on a device.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct KernelReport {
     /// The kernel family, as in `conv2d_weight_grad`.
@@ -43,13 +43,13 @@ pub struct KernelReport {
     /// The largest difference that is allowed. Other types must be equal.
     pub allowed: f32,
     pub passed: bool,
-    /// What was wrong first.
+    /// The first error.
     pub error: Option<String>,
     /// Wall-clock time of all cases, compilation included.
     pub milliseconds: f64,
 }
 
-/// What came of all kernels on a device.
+/// The results of all kernels on a device.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SelfTest {
     pub device: String,
@@ -65,9 +65,9 @@ impl SelfTest {
 }
 
 /// Runs small cases of every kernel family on `device`, in all the ways that the kernel has for such a GPU, and compares them
-/// with its CPU twin, run by one thread. `each` hears of every family as it is done.
+/// with its CPU twin, run by one thread. `each` is called with the report of every family when it is done.
 ///
-/// On the CPU device that checks that results are the same for every number of threads.
+/// On the CPU device, this checks that results are the same for every number of threads.
 pub fn run(device: &Device, mut each: impl FnMut(&KernelReport)) -> SelfTest {
     let mut families: Vec<(&'static str, Vec<twin::Case>)> = vec![];
     for case in cases::all() {

@@ -39,7 +39,7 @@ impl Case {
         self.argument(words.to_vec(), false)
     }
 
-    /// With one more argument, of floats that are written. What is not would be NaN.
+    /// With one more argument, of floats that are written; elements that are not stay NaN.
     pub fn writes(self, count: usize) -> Case {
         self.argument(vec![f32::NAN.to_bits(); count], true)
     }
@@ -73,7 +73,7 @@ impl Case {
         if device.target() == Target::Cpu { 0.0 } else { self.tolerance }
     }
 
-    /// Runs `kernel`, this case's or a variant of it, on the device, and compares what it wrote with what the CPU twin writes.
+    /// Runs `kernel`, this case's or a variant of it, on the device, and compares its outputs with those of the CPU twin.
     ///
     /// # Errors
     /// As [`CommandGraph::run`].
@@ -188,7 +188,7 @@ mod tests {
         for (want, got) in [(1.0, nan), (nan, 1.0), (inf, -inf), (1.0, inf), (inf, 1.0), (nan, inf)] {
             assert!(floats(&[want, 2.0], &[got, 2.0]).wrong.is_some(), "{want} {got}");
         }
-        // An infinity does not hide what is beside it.
+        // An infinity does not hide differences of other elements.
         assert!(floats(&[inf, 1.0], &[inf, 1.1]).wrong.is_some());
     }
 

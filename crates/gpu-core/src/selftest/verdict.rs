@@ -1,4 +1,4 @@
-//! What a person should do about it.
+//! Verdicts on devices, with advice for users.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{DeviceReport, LimitReport};
 use crate::{Device, DeviceKind, cache_directory};
 
-/// How bad it is.
+/// The severity of a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
@@ -68,7 +68,7 @@ pub struct CacheReport {
 }
 
 impl CacheReport {
-    /// Looks at the cache directory, and tries to write there.
+    /// Inspects the cache directory, and tries to write there.
     pub fn new() -> CacheReport {
         CacheReport::of(cache_directory())
     }
@@ -101,7 +101,7 @@ impl Default for CacheReport {
 /// The devices of this machine, and which of them wgrad takes.
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
-    /// The selector of the device that is taken where none is named; `None` when that cannot be opened.
+    /// The selector of the default device; `None` when it cannot be opened.
     pub best: Option<String>,
     /// GPUs first, by index; the CPU last.
     pub devices: Vec<DeviceReport>,
@@ -110,7 +110,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Looks at this machine; the best device is opened.
+    /// Inspects this machine; the best device is opened.
     pub fn look() -> Machine {
         let mut devices = Device::list();
         let kinds: Vec<DeviceKind> = devices.iter().map(|device| device.info.kind).collect();
@@ -151,7 +151,7 @@ fn of_machine(best: &DeviceReport, adapters: &[DeviceKind]) -> Verdict {
     }
 }
 
-/// What to do where a GPU is not found.
+/// What to do if a GPU is not found.
 const DRIVER: &str = if cfg!(target_os = "linux") {
     "if this machine has a GPU, install its Vulkan driver: mesa-vulkan-drivers for AMD and Intel, NVIDIA's own for NVIDIA; in a container, pass the GPU on"
 } else if cfg!(target_os = "windows") {

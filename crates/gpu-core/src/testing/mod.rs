@@ -32,7 +32,7 @@ pub fn devices() -> Vec<Device> {
     [Device::named("cpu").ok(), gpu()].into_iter().flatten().collect()
 }
 
-/// A CPU device of its own, with so many threads.
+/// A separate CPU device with that many threads.
 ///
 /// # Panics
 /// When the operating system refuses the threads.
@@ -40,7 +40,7 @@ pub fn cpu(threads: usize) -> Device {
     Device::cpu(Some(threads)).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Loses a GPU device, as a driver's reset would; without effect on the CPU.
+/// Simulates the loss of a GPU by a driver reset; no effect on the CPU.
 pub fn lose(device: &Device) {
     device.lose();
 }

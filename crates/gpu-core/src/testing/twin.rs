@@ -6,7 +6,7 @@ use super::{gpu, run_kernel, validate};
 use crate::selftest::Case;
 use crate::{Device, Kernel};
 
-/// Validates the kernel's shaders, runs it on the CPU and the GPU over the same arguments, and compares what it wrote:
+/// Validates the kernel's shaders, runs it on the CPU and the GPU over the same arguments, and compares the outputs:
 /// floats (`float` by argument) within `tolerance` relative to the largest value of the argument, other words exactly.
 ///
 /// # Panics

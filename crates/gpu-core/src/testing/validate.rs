@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 /// installed, compiles the HLSL.
 ///
 /// # Panics
-/// When it does not.
+/// When it is not valid or does not translate.
 pub fn validate(source: &str) {
     use naga::{back, proc, valid};
     let module =
@@ -47,7 +47,7 @@ pub fn validate(source: &str) {
     back::hlsl::Writer::new(&mut text, &hlsl, &Default::default())
         .write(&module, &info, None)
         .unwrap_or_else(|e| panic!("HLSL: {e}\n{source}"));
-    // naga makes constant arrays by functions whose names glslang takes for constructors.
+    // naga makes constant arrays with functions whose names glslang mistakes for constructors.
     if !text.contains("Constructarray") {
         compile_hlsl(&text, source);
     }

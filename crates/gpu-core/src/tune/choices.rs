@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cache::CacheFile;
 
-/// Changes whenever classes or names of variants mean something else.
+/// Must change whenever the meaning of classes or names of variants changes.
 const FORMAT: u64 = 2;
 
 /// Names of variants by class. A file that is missing, damaged, of another format or of another driver counts as empty.
@@ -28,7 +28,7 @@ impl Choices {
         self.known.get(class).map(String::as_str)
     }
 
-    /// Adds a choice, and those that other processes have kept meanwhile.
+    /// Adds a choice, and those that other processes have stored meanwhile.
     pub fn keep(&mut self, class: &str, variant: &str) {
         for (class, variant) in parse(&self.file.read().unwrap_or_default(), &self.owner).unwrap_or_default()
         {

@@ -3,15 +3,15 @@
 //! A kernel that a GPU can compute in several ways offers them as [`Variants`]. The first time a class of shapes is
 //! met, its variants are raced, and the choice is kept for the adapter and its driver in [`crate::cache_directory`].
 //! `WGRAD_TUNE` decides: `on` (the default in release builds on real GPUs), `off` (the default in debug builds, and on software adapters,
-//! for which the order of variants was measured and whose shaders take long to compile) for the first variant, which is what the
-//! kernel expects to be best on the family of the adapter, or `reset` to forget what was kept. `WGRAD_FAMILY=amd` (or `nvidia`, `intel`,
-//! `apple`, `other`) makes the plans of such an adapter, for tests of them on a software adapter.
+//! for which the order of variants was measured and whose shaders take long to compile) for the first variant, the expected best on the
+//! adapter's family, or `reset` to forget stored choices. `WGRAD_FAMILY=amd` (or `nvidia`, `intel`, `apple`, `other`) makes the plans of
+//! such an adapter, so that they can be tested on a software adapter.
 //!
 //! # The clock decides about time, never about bits
 //!
-//! The same seed on the same device gives the same bits in a new process, with whatever choices are kept: all variants
-//! that race for a class of shapes add the same products in the same order. What changes the order is no choice of the
-//! race but a pure function of the shape and the adapter's profile:
+//! The same seed on the same device gives the same bits in a new process, whatever choices are stored: all variants
+//! that race for a class of shapes add the same products in the same order. Anything that changes the order is not
+//! raced, but a pure function of the shape and the adapter's profile:
 //!
 //! - *Matrix products* ([`MatMul`](crate::kernels::MatMul)): the number of parts that K is split into. Within a part every form and
 //!   tile adds by fused multiply-adds in the order of K.
@@ -20,8 +20,8 @@
 //! - *Weight gradients of convolutions*: the form, and the chunks of pixels. Tiles race.
 //! - *Recurrent cells*: nothing; every row adds in the order of its inputs. Rows of a tile race.
 //!
-//! A race checks this on its own arguments, to the bit: a variant that differs from the first one that runs is out. Tests run all
-//! variants of several shapes. Where the first variant itself does not compile for want of memory, the next one takes its place.
+//! A race checks this on its own arguments, to the bit: a variant whose results differ from those of the first one that runs is excluded.
+//! Tests run all variants of several shapes. If the first variant does not compile for lack of memory, the next one takes its place.
 //! Another adapter, driver or `GpuFamily` may give other bits.
 
 mod choices;
@@ -36,7 +36,7 @@ use std::time::Duration;
 use crate::{Device, Kernel};
 use choices::Choices;
 
-/// Makers of GPUs, as far as kernels' defaults differ between them.
+/// Manufacturers of GPUs between which the kernels' defaults differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GpuFamily {
     /// A GPU interface emulated on the CPU.
@@ -77,23 +77,23 @@ impl fmt::Display for GpuFamily {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GpuProfile {
     pub family: GpuFamily,
-    /// Invocations of a subgroup, if that is the same for every shader and shaders may use subgroups.
+    /// Invocations of a subgroup, if their number is the same for every shader and shaders may use subgroups.
     pub subgroup: Option<u32>,
 }
 
-/// The ways to compute a kernel on a GPU. They take the same arguments, but for the scratch memory, and give the same bits: a
-/// choice by the clock must not change results. What adds in another order is not among the options of one class.
+/// The ways to compute a kernel on a GPU. They take the same arguments, except for scratch memory, and give the same bits: a choice by the
+/// clock must not change results. Variants that add in another order are not options of the same class.
 pub struct Variants {
     /// Shapes that share a choice, as in `matmul 1024 1024 512`.
     pub class: String,
-    /// Each with a name that tells it from the others of the class. The first is the expected best.
+    /// Each with a name that is unique in the class. The first is the expected best.
     pub options: Vec<(String, Arc<dyn Kernel>)>,
 }
 
-/// Time that a process spends on races; classes met later get their first variant.
+/// Time that a process spends on races; later classes get their first variant.
 const BUDGET: Duration = Duration::from_secs(12);
 
-/// What `WGRAD_TUNE` asks for.
+/// The mode that `WGRAD_TUNE` selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     On,
@@ -121,7 +121,7 @@ pub(crate) struct Tuner {
 }
 
 struct Tuning {
-    /// Locked for a look or a change only, so that known choices need not wait for a race.
+    /// Locked only briefly, so that known choices need not wait for a race.
     choices: Mutex<Choices>,
     /// The time left for races; locked during a race, so that there is one at a time.
     left: Mutex<Duration>,

@@ -12,13 +12,13 @@ const ROUNDS: usize = 3;
 /// Least duration of a timed run after the first: shorter kernels are launched several times.
 const RUN: Duration = Duration::from_millis(2);
 const MOST_LAUNCHES: usize = 64;
-/// A variant slower than the best by this factor in the first round is out; later ones by the second.
+/// A variant slower than the best by this factor in the first round is out; in later rounds, by the second factor.
 const OUT: [f64; 2] = [1.5, 1.1];
 
-/// What a race asks of the device.
+/// The interface of a race to the device.
 trait Course {
-    /// Seconds of one launch of an option, after one to warm up; `None` where it can't run, or its results are not those of the first
-    /// option that can, to the bit.
+    /// Seconds of one launch of an option, after a warm-up launch; `None` if it can't run, or its results differ in any bit from those of
+    /// the first option that can.
     fn enter(&mut self, option: usize) -> Option<f64>;
 
     /// Seconds of one launch, from a run of `launches`.
@@ -38,8 +38,8 @@ struct Runner {
     best: f64,
 }
 
-/// The number of the fastest option, for arguments of `args` bytes; `None` when `left` ran out or nothing could be run.
-/// The time taken is subtracted from `left`.
+/// The number of the fastest option, for arguments of `args` bytes; `None` when `left` ran out or no option could be
+/// run. The time taken is subtracted from `left`.
 pub(super) fn fastest(
     device: &Device,
     options: &[(String, Arc<dyn Kernel>)],
@@ -91,14 +91,14 @@ fn drop_slow(runners: &mut Vec<Runner>, factor: f64) {
     runners.retain(|r| r.best <= best * factor);
 }
 
-/// The race as it is run.
+/// A race on a real device.
 struct OnDevice<'a> {
     device: &'a Device,
     options: &'a [(String, Arc<dyn Kernel>)],
     /// Bytes of the arguments.
     args: &'a [usize],
     buffers: Vec<Buffer>,
-    /// What is timed of each option.
+    /// The graph that is timed for each option.
     graphs: HashMap<usize, CommandGraph>,
     /// What the first option wrote.
     expected: Option<Vec<Vec<u32>>>,
@@ -172,11 +172,11 @@ mod tests {
     use super::*;
     use crate::philox::philox;
 
-    /// A race by a clock that shows anything.
+    /// A race timed by a random clock.
     struct Noise {
         seed: u64,
         draws: u64,
-        /// What each option writes; `None` where it does not compile.
+        /// What each option writes; `None` if it does not compile.
         bits: Vec<Option<u32>>,
         expected: Option<u32>,
     }

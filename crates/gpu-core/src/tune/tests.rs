@@ -1,4 +1,4 @@
-//! Variants that may race give the same bits, and who decides whether they race.
+//! Variants that may race give the same bits; and the settings that decide whether they race.
 
 use crate::kernels::{
     Conv2d, Conv2dInputGrad, Conv2dShape, Conv2dWeightGrad, Lstm, LstmGrad, MatMul, Prologue, Sequence,
@@ -6,13 +6,13 @@ use crate::kernels::{
 use crate::tune::{GpuFamily, GpuProfile, Mode};
 use crate::{Access, DType, Device, Kernel, Layout, selftest};
 
-/// The adapter's own profile, and that of a discrete GPU: what such GPUs choose from runs everywhere.
+/// The adapter's own profile, and that of a discrete GPU: its variants run everywhere.
 fn profiles(device: &Device) -> [GpuProfile; 2] {
     let own = device.gpu_profile().expect("a GPU has a profile");
     [own, GpuProfile { family: GpuFamily::Nvidia, subgroup: None }]
 }
 
-/// Runs all options of both profiles over arguments of so many floats. Gives how many options there were to compare.
+/// Runs all options of both profiles over arguments of `sizes` floats; returns the number of options compared.
 fn same_bits(device: &Device, kernel: impl Kernel + 'static, sizes: &[usize]) -> usize {
     let value = |i: u32| (i.wrapping_mul(0x9e37_79b9) >> 8) as f32 / (1 << 23) as f32 - 1.0;
     let noise = |n: usize| (0..n as u32).map(|i| value(i + n as u32).to_bits()).collect();
@@ -48,7 +48,7 @@ fn product(device: &Device, [batches, m, n, k]: [usize; 4], turned: [bool; 2]) -
 fn products_by_all_variants_are_the_same_to_the_bit() {
     let Ok(device) = Device::named("software") else { return };
     let mut compared = 0;
-    // Odd sizes, a K that is split, and transposed operands; then thin ones.
+    // Odd sizes, a K that is split, and transposed operands; then thin products.
     for (size, turned) in [
         ([1, 65, 130, 77], [false, false]),
         ([1, 17, 19, 1100], [true, false]),

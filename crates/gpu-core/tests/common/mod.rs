@@ -1,4 +1,4 @@
-//! Kernels of a user's own, and graphs over them.
+//! User-defined kernels, and graphs over them.
 #![allow(dead_code)] // not every test uses all of it
 
 use std::sync::Arc;

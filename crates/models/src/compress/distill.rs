@@ -2,9 +2,9 @@
 
 use autograd::{Reduction, Tensor};
 
-/// How far a student's softened answers are from its teacher's (Hinton, Vinyals and Dean 2015): `T^2 KL(teacher || student)` of
-/// `softmax(logits / T)`, averaged over the rows of logits `[N, C]`. The factor `T^2` keeps the gradients' size independent of the
-/// temperature `T`. The teacher gets no gradient.
+/// The distance between a student's softened predictions and its teacher's (Hinton, Vinyals and Dean 2015): `T^2 KL(teacher || student)`
+/// of `softmax(logits / T)`, averaged over the rows of logits `[N, C]`. The factor `T^2` makes the magnitude of gradients independent of
+/// the temperature `T`. The teacher gets no gradient.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -32,7 +32,8 @@ pub fn distillation_loss(student: &Tensor, teacher: &Tensor, temperature: f32) -
 mod tests {
     use super::*;
 
-    /// At high temperatures, the gradient is that of half the squared distance of centred logits, over the classes (section 2.1).
+    /// At high temperatures the gradient is that of half the squared distance of centred logits, divided by the number of classes
+    /// (section 2.1).
     #[test]
     fn a_high_temperature_matches_logits() {
         let device = autograd::Device::named("cpu").unwrap();

@@ -1,4 +1,4 @@
-//! Files of compressed weights: safetensors, as others, but smaller.
+//! Files of compressed weights, in the safetensors format.
 
 use std::path::Path;
 
@@ -15,8 +15,8 @@ const ZERO_POINT: &str = ".zero_point";
 const MASK: &str = ".mask";
 const VALUES: &str = ".values";
 
-/// Writes parameters of two and more dimensions as int8 codes of a spec with their scales, and the others (biases, buffers) as they
-/// are: about a quarter of [`Params::save`]'s bytes.
+/// Writes parameters of two or more dimensions as int8 codes with the scales of `spec`, and all others (biases, buffers) as they are:
+/// about a quarter of the bytes of [`Params::save`].
 ///
 /// ```
 /// use models::{Linear, Params, compress::{QuantSpec, load_quantized, save_quantized}};
@@ -59,7 +59,7 @@ pub fn save_quantized(params: &Params, path: impl AsRef<Path>, spec: QuantSpec) 
     write_tensors(path.as_ref(), &tensors, "int8")
 }
 
-/// Sets parameters to what the codes of a file of [`save_quantized`] stand for. Nothing is changed when anything is wrong.
+/// Sets parameters to the dequantised values of a file written by [`save_quantized`]. On an error nothing is changed.
 ///
 /// # Errors
 /// As [`Params::load`].
@@ -85,7 +85,8 @@ pub fn load_quantized(params: &Params, path: impl AsRef<Path>) -> Result<()> {
     })
 }
 
-/// Writes parameters of two and more dimensions as a bit for each place and the values that are not 0, and the others as they are.
+/// Writes parameters of two or more dimensions as a bitmap of their non-zero elements and the values of these, and all others as they
+/// are.
 ///
 /// # Errors
 /// As [`save_quantized`].
@@ -108,7 +109,7 @@ pub fn save_sparse(params: &Params, path: impl AsRef<Path>) -> Result<()> {
     write_tensors(path.as_ref(), &tensors, "sparse")
 }
 
-/// Sets parameters to those in a file of [`save_sparse`]. Nothing is changed when anything is wrong.
+/// Sets parameters to the values of a file written by [`save_sparse`]. On an error nothing is changed.
 ///
 /// # Errors
 /// As [`Params::load`].
@@ -152,7 +153,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// A tensor of this type and, where one is given, this shape.
+    /// The tensor `name`, if it is of this type and, if given, this shape.
     fn view(&self, name: &str, dtype: Dtype, shape: Option<&[usize]>) -> Result<TensorView<'_>> {
         let missing = |_| Error::Missing {
             path: self.path.into(),

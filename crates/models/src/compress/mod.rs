@@ -1,8 +1,8 @@
-//! Making trained models smaller: fewer bits a weight, fewer weights, fewer layers.
+//! Making trained models smaller: fewer bits per weight, fewer weights, fewer layers.
 //!
 //! | What | Here |
 //! |---|---|
-//! | rounding to a few bits, with the ranges that calibration finds | [`QuantSpec`], [`Quantizer`], [`Observer`] |
+//! | rounding to a few bits, with calibrated ranges | [`QuantSpec`], [`Quantizer`], [`Observer`] |
 //! | training with rounded weights | [`Quantizer::fake_quantize`] |
 //! | removing weights or whole channels | [`Masks`] |
 //! | a small model taught by a large one | [`distillation_loss`] |

@@ -4,7 +4,7 @@ use autograd::{Result, Tensor};
 
 use super::quantize::{QuantSpec, Quantizer};
 
-/// Sees the activations of calibration batches and remembers their lowest and highest values (`torch.ao.quantization.MinMaxObserver`).
+/// Records the lowest and highest values of activations over calibration batches (`torch.ao.quantization.MinMaxObserver`).
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -27,7 +27,7 @@ impl Observer {
         Observer { spec, seen: None }
     }
 
-    /// Takes the values of a batch into account.
+    /// Extends the range by the values of a batch.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -42,7 +42,7 @@ impl Observer {
         Ok(())
     }
 
-    /// The quantizer for everything that was seen; `None` before.
+    /// The quantizer for the range observed so far; `None` before the first batch.
     pub fn quantizer(&self) -> Option<Quantizer> {
         self.seen.as_ref().map(|(low, high)| self.spec.over(low, high))
     }

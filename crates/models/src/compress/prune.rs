@@ -4,7 +4,7 @@ use autograd::{Generator, Result, Tensor};
 
 use crate::{Param, Params};
 
-/// Which weights of a model stay: 1 for those that do and 0 for those that are to be 0 from now on (`torch.nn.utils.prune`).
+/// Masks over a model's weights: 1 for weights that stay, 0 for weights that are pruned (`torch.nn.utils.prune`).
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -24,21 +24,21 @@ pub struct Masks {
 }
 
 impl Masks {
-    /// Removes the share `sparsity` of all weights together that is smallest in magnitude (Han et al. 2015; `global_unstructured`
-    /// of `L1Unstructured`). Of equal ones the last go first.
+    /// Prunes the fraction `sparsity` of all weights together with the smallest magnitudes (Han et al. 2015; `global_unstructured` with
+    /// `L1Unstructured`). Among equal magnitudes the last are pruned first.
     ///
     /// # Errors
-    /// Whatever goes wrong on the device; as the others.
+    /// Whatever goes wrong on the device; likewise for the other constructors.
     ///
     /// # Panics
-    /// When `sparsity` is not in 0..=1; as the others.
+    /// When `sparsity` is not in 0..=1; likewise for the other constructors.
     #[track_caller]
     pub fn magnitude(weights: &[Param], sparsity: f64) -> Result<Masks> {
         let scores = weights.iter().map(|weight| weight.value().abs().to_vec::<f32>());
         Masks::highest(weights, scores.collect::<Result<_>>()?, sparsity)
     }
 
-    /// Removes that share of all weights at random: what other criteria have to beat.
+    /// Prunes the fraction `sparsity` of all weights at random: the baseline for other criteria.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -51,9 +51,9 @@ impl Masks {
         Masks::highest(weights, weights.iter().map(score).collect::<Result<_>>()?, sparsity)
     }
 
-    /// Removes the share `sparsity` of each layer's output channels (rows of `{layer}.weight [out, ..]`, and their `{layer}.bias`):
-    /// those whose weights have the smallest L2 norm (Li et al. 2017, "Pruning filters for efficient ConvNets"). What is left can be
-    /// moved to a smaller layer.
+    /// Prunes the fraction `sparsity` of each layer's output channels (rows of `{layer}.weight [out, ..]`, and their elements of
+    /// `{layer}.bias`), those whose weights have the smallest L2 norm (Li et al. 2017, "Pruning filters for efficient ConvNets"). The
+    /// remaining channels can be copied to a smaller layer.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -93,23 +93,23 @@ impl Masks {
         Ok(Masks { masks, sparsity: removed as f64 / all as f64 })
     }
 
-    /// Zeroes what is removed. Fine-tuning calls it before every step, and after the last.
+    /// Sets pruned weights to 0. In fine-tuning, call it before every step and after the last one.
     pub fn apply(&self) {
         self.masks.iter().for_each(|(weight, mask)| weight.set(&(weight.value() * mask)));
     }
 
-    /// The share of the weights that is removed; biases are not counted.
+    /// The fraction of the weights that is pruned; biases are not counted.
     pub fn sparsity(&self) -> f64 {
         self.sparsity
     }
 
-    /// The mask of a parameter, of its shape; `None` where nothing of it is removed.
+    /// The mask of a parameter, of the parameter's shape; `None` if nothing of it is pruned.
     pub fn of(&self, name: &str) -> Option<&Tensor> {
         self.masks.iter().find(|(param, _)| param.name() == name).map(|(_, mask)| mask)
     }
 }
 
-/// 0 for the share with the lowest scores, 1 for the others.
+/// Masks: 0 for the fraction `share` with the lowest scores, 1 for the others.
 #[track_caller]
 fn kept(scores: &[Vec<f32>], share: f64) -> Vec<Vec<f32>> {
     assert!((0.0..=1.0).contains(&share), "Masks: a sparsity of {share}");

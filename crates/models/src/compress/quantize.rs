@@ -1,31 +1,31 @@
-//! Rounding real numbers to few bits, and back.
+//! Rounding real numbers to few-bit codes, and back.
 
 use autograd::Tensor;
 
-/// Where the codes lie around zero.
+/// How codes are placed around zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QuantScheme {
-    /// Real 0 is code 0, and codes reach as far down as up: -127 to 127 with 8 bits. For weights.
+    /// Real 0 is code 0, and the range of codes is symmetric: -127 to 127 with 8 bits. For weights.
     Symmetric,
-    /// All codes, -128 to 127 with 8 bits, spread over the range from the lowest to the highest value and 0. For activations.
+    /// All codes, -128 to 127 with 8 bits, spread over the smallest range that holds 0 and all values. For activations.
     Affine,
 }
 
-/// How to quantise: bits, scheme, and whether each slice along a dimension has a scale of its own.
+/// How to quantise: bits, scheme, and whether each slice along a dimension has its own scale.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuantSpec {
     /// 2 to 8.
     pub bits: u32,
     pub scheme: QuantScheme,
-    /// One scale for each slice along this dimension (`Some(0)`: an output channel of a layer's weight), or one for the tensor.
+    /// One scale for each slice along this dimension (`Some(0)`: an output channel of a layer's weight), or one for the whole tensor.
     pub axis: Option<usize>,
 }
 
 impl QuantSpec {
-    /// 8 bits, symmetric, a scale for each output channel: what weights are stored as.
+    /// 8 bits, symmetric, a scale for each output channel: the format of stored weights.
     pub const INT8_WEIGHTS: QuantSpec = QuantSpec { bits: 8, scheme: QuantScheme::Symmetric, axis: Some(0) };
 
-    /// 8 bits, affine, a scale for the tensor: what activations are rounded to.
+    /// 8 bits, affine, one scale for the tensor: the format of activations.
     pub const INT8_ACTIVATIONS: QuantSpec = QuantSpec { bits: 8, scheme: QuantScheme::Affine, axis: None };
 
     /// The lowest and the highest code.
@@ -42,7 +42,7 @@ impl QuantSpec {
         }
     }
 
-    /// The lowest and highest values of a tensor that share a scale: extents of 1 everywhere but along the axis.
+    /// The lowest and highest values of each slice that shares a scale; all extents are 1 but that along the axis.
     #[track_caller]
     pub(super) fn extremes(&self, x: &Tensor) -> (Tensor, Tensor) {
         let dims: Vec<isize> = (0..x.rank()).filter(|&d| Some(d) != self.axis).map(|d| d as isize).collect();
@@ -59,11 +59,11 @@ impl QuantSpec {
         self.over(&low, &high)
     }
 
-    /// The quantizer whose codes cover `low..=high`, tensors that broadcast to what is quantised.
+    /// The quantizer whose codes cover `low..=high`, tensors that broadcast to the quantised tensor.
     #[track_caller]
     pub fn over(&self, low: &Tensor, high: &Tensor) -> Quantizer {
         let (least, most) = self.codes();
-        // A tensor of zeros has a scale, too.
+        // Keeps the scale of an all-zero tensor above 0.
         let some = |span: Tensor| span.clamp_min(f32::MIN_POSITIVE);
         let (scale, zero_point) = match self.scheme {
             QuantScheme::Symmetric => {
@@ -82,9 +82,9 @@ impl QuantSpec {
     }
 }
 
-/// A map from reals to codes, `code = clamp(round(x / scale) + zero_point)`, and back, `x = scale (code - zero_point)` (Jacob et al.
-/// 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only inference"). Within the range that
-/// the codes cover, a value comes back to within half a scale.
+/// An affine map from reals to codes, `code = clamp(round(x / scale) + zero_point)`, and back, `x = scale (code - zero_point)` (Jacob et
+/// al. 2018, "Quantization and training of neural networks for efficient integer-arithmetic-only inference"). A value within the range of
+/// the codes changes by at most half a scale.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -106,25 +106,25 @@ pub struct Quantizer {
 }
 
 impl Quantizer {
-    /// Of int8 codes that are there already.
+    /// A quantizer for existing int8 codes.
     pub(super) fn dequantizer(scale: Tensor, zero_point: Tensor) -> Quantizer {
         Quantizer { scale, zero_point, codes: QuantSpec::INT8_ACTIVATIONS.codes() }
     }
 
-    /// Whole numbers, as f32.
+    /// The codes of `x`: whole numbers, as f32.
     #[track_caller]
     pub fn quantize(&self, x: &Tensor) -> Tensor {
         self.clamped(x).round()
     }
 
-    /// The reals that codes stand for.
+    /// The reals that `codes` represent.
     #[track_caller]
     pub fn dequantize(&self, codes: &Tensor) -> Tensor {
         (codes - &self.zero_point) * &self.scale
     }
 
-    /// There and back. The gradient passes through the rounding as if it were not there (straight-through estimator, Bengio et
-    /// al. 2013), and not where values are beyond the codes.
+    /// Quantises and dequantises. The gradient passes through the rounding unchanged (straight-through estimator, Bengio et al. 2013) and
+    /// is 0 for values outside the range of the codes.
     ///
     /// ```
     /// use autograd::{Device, Tensor};
@@ -141,7 +141,7 @@ impl Quantizer {
     #[track_caller]
     pub fn fake_quantize(&self, x: &Tensor) -> Tensor {
         let exact = self.clamped(x);
-        // The difference to the nearest whole number is exact, and so is the sum.
+        // The difference to the nearest whole number is exact in f32, and so is the sum.
         let rounded = &exact + (exact.round() - &exact).detach();
         self.dequantize(&rounded)
     }
@@ -170,7 +170,7 @@ mod tests {
                     let quantizer = QuantSpec { bits, scheme, axis }.fit(&x);
                     let off =
                         ((quantizer.fake_quantize(&x) - &x).abs() / &quantizer.scale).amax(&[0, 1], false);
-                    // An affine range ends up to half a code beyond, as its zero point is a whole number.
+                    // An affine range may exceed the codes by up to half a code, as its zero point is a whole number.
                     let bound = if scheme == QuantScheme::Affine { 1.0001 } else { 0.5001 };
                     assert!(off.item().unwrap() <= bound, "{bits} {scheme:?} {axis:?}");
                 }
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(nothing.fake_quantize(&x.zeros_like()).sum_all().item().unwrap(), 0.0);
     }
 
-    /// A layer in integers, with sums of 32 bits, gives what the simulation in f32 gives.
+    /// A layer in integer arithmetic with 32-bit sums gives the same result as the simulation in f32.
     #[test]
     fn integer_arithmetic_agrees() {
         let (x, w) = (drawn(&[3, 20]), drawn(&[4, 20]) * 0.1);

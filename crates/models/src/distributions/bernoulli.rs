@@ -4,7 +4,7 @@ use autograd::{DType, Generator, Tensor};
 
 use super::{Distribution, Entropy, Kl, uniform};
 
-/// 1 with probability `probs = sigmoid(logits)`, else 0.
+/// The Bernoulli distribution: 1 with probability `probs = sigmoid(logits)`, else 0.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -23,14 +23,14 @@ pub struct Bernoulli {
 }
 
 impl Bernoulli {
-    /// By probabilities; as in torch, logits are those of the nearest ones that are neither 0 nor 1.
+    /// From probabilities. As in torch, logits are computed from probabilities clamped to the open interval (0, 1).
     #[track_caller]
     pub fn from_probs(probs: &Tensor) -> Bernoulli {
         let inner = probs.clamp(f32::EPSILON, 1.0 - f32::EPSILON);
         Bernoulli { probs: probs.clone(), logits: inner.log() - (-inner).log1p() }
     }
 
-    /// By the logarithms of odds.
+    /// From log-odds.
     #[track_caller]
     pub fn from_logits(logits: &Tensor) -> Bernoulli {
         Bernoulli { probs: logits.sigmoid(), logits: logits.clone() }

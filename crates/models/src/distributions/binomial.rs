@@ -4,7 +4,7 @@ use autograd::{DType, Generator, Tensor};
 
 use super::{Bernoulli, Distribution, Entropy, Kl};
 
-/// How many of `total_count` independent trials succeed.
+/// The binomial distribution: the number of successes in `total_count` independent trials.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -35,7 +35,7 @@ impl Distribution for Binomial {
         self.trial.shape()
     }
 
-    /// Whole numbers (f32). It draws every trial.
+    /// Whole numbers (f32). Draws every trial.
     fn sample(&self, generator: &Generator, shape: &[usize]) -> Tensor {
         self.trial.sample(generator, &[&[self.total_count], shape].concat()).sum(&[0], false)
     }
@@ -61,7 +61,7 @@ impl Distribution for Binomial {
 }
 
 impl Entropy for Binomial {
-    /// Over all `total_count + 1` outcomes.
+    /// Sums over all `total_count + 1` outcomes.
     fn entropy(&self) -> Tensor {
         let outcomes = Tensor::arange(self.trial.probs.device(), self.total_count + 1).to(DType::F32);
         let along: Vec<usize> =

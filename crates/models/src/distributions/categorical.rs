@@ -4,7 +4,7 @@ use autograd::{Generator, Tensor, broadcast_tensors};
 
 use super::{Distribution, Entropy, Kl, uniform};
 
-/// One of `K` categories, `0..K`, with probabilities `softmax(logits)` for `logits [batch.., K]`.
+/// The categorical distribution over `0..K`, with probabilities `softmax(logits)` for `logits [batch.., K]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -40,14 +40,14 @@ impl Categorical {
 }
 
 impl Distribution for Categorical {
-    /// Without the dimension of the categories.
+    /// The batch shape, without the dimension of the categories.
     fn shape(&self) -> Vec<usize> {
         self.logits.shape()[..self.logits.rank() - 1].to_vec()
     }
 
-    /// Numbers of categories (i32).
+    /// Category indices (i32).
     fn sample(&self, generator: &Generator, shape: &[usize]) -> Tensor {
-        // Gumbel's trick: of exponential times with these probabilities as their rates, the first.
+        // Gumbel's trick: of exponential waiting times with these probabilities as rates, the index of the first.
         let waits = -uniform(generator, shape, &self.logits).log();
         (self.logits.detach() - waits.log()).argmax(-1, false)
     }
@@ -58,12 +58,12 @@ impl Distribution for Categorical {
         logits.gather(-1, &value.unsqueeze(-1)).squeeze(&[-1])
     }
 
-    /// Categories have none: NaN, as in torch.
+    /// NaN, as in torch: categories have no mean.
     fn mean(&self) -> Tensor {
         Tensor::full(self.logits.device(), f32::NAN, &self.shape())
     }
 
-    /// Categories have none: NaN, as in torch.
+    /// NaN, as in torch: categories have no variance.
     fn variance(&self) -> Tensor {
         self.mean()
     }
@@ -71,13 +71,13 @@ impl Distribution for Categorical {
 
 impl Entropy for Categorical {
     fn entropy(&self) -> Tensor {
-        // Finite, so that what is impossible counts as 0.
+        // Clamped to finite values, so that impossible categories contribute 0.
         -(self.probs() * self.logits.clamp_min(f32::MIN)).sum(&[-1], false)
     }
 }
 
 impl Kl for Categorical {
-    /// Infinite where `q` rules out what is possible here.
+    /// Infinite if `q` gives probability 0 to a category that is possible here.
     fn kl(&self, q: &Categorical) -> Tensor {
         let ratio = self.logits.clamp_min(f32::MIN) - &q.logits;
         let impossible = self.logits.eq(f32::NEG_INFINITY);

@@ -4,8 +4,8 @@ use autograd::{Generator, Tensor};
 
 use super::{Distribution, Entropy, Kl, Reparameterized};
 
-/// The last `dims` dimensions of a batch as one event, whose elements are independent. Of a [`Normal`](super::Normal) that is the
-/// multivariate normal distribution of diagonal covariance.
+/// The last `dims` batch dimensions of a distribution as one event with independent elements. For a [`Normal`](super::Normal) this is the
+/// multivariate normal distribution with diagonal covariance.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -26,7 +26,7 @@ pub struct Independent<D> {
 
 impl<D: Distribution> Independent<D> {
     /// # Panics
-    /// When the batch has fewer dimensions.
+    /// When the batch has fewer than `dims` dimensions.
     #[track_caller]
     pub fn new(base: D, dims: usize) -> Independent<D> {
         let (shape, events) = (base.shape(), base.event_dims());
@@ -39,7 +39,7 @@ impl<D: Distribution> Independent<D> {
 }
 
 impl<D> Independent<D> {
-    /// Sums what is known of every element.
+    /// Sums a quantity of single elements over an event.
     #[track_caller]
     fn joined(&self, x: &Tensor) -> Tensor {
         let dims: Vec<isize> = (1..=self.dims as isize).map(|d| -d).collect();
@@ -87,7 +87,7 @@ impl<D: Entropy> Entropy for Independent<D> {
 
 impl<P: Kl<Q>, Q> Kl<Independent<Q>> for Independent<P> {
     /// # Panics
-    /// When the events are of different dimensions.
+    /// When the events have different numbers of dimensions.
     fn kl(&self, q: &Independent<Q>) -> Tensor {
         assert_eq!(self.dims, q.dims, "Independent: divergence of {} from {} dimensions", self.dims, q.dims);
         self.joined(&self.base.kl(&q.base))

@@ -8,7 +8,7 @@ use super::{Beta, Entropy, Exponential, Laplace, Normal, Uniform};
 
 /// Pairs of distributions with a closed form of [`kl_divergence`].
 pub trait Kl<Q = Self> {
-    /// What [`kl_divergence`] gives.
+    /// Computes [`kl_divergence`].
     #[track_caller]
     fn kl(&self, q: &Q) -> Tensor;
 }
@@ -35,7 +35,7 @@ pub fn kl_divergence<P: Kl<Q>, Q>(p: &P, q: &Q) -> Tensor {
 impl Kl<Laplace> for Normal {
     fn kl(&self, q: &Laplace) -> Tensor {
         let z = (&self.loc - &q.loc) / &self.scale;
-        // The expected distance of a normal variable from the other's mean.
+        // The expected distance of a normal variable from the other distribution's mean.
         let near = (z.square() * -0.5).exp() * (2.0 / PI).sqrt();
         let distance = &self.scale * (near + &z * (&z * 0.5f32.sqrt()).erf());
         distance / &q.scale + (&q.scale * 2.0).log() - self.entropy()
@@ -66,7 +66,7 @@ impl Kl<Normal> for Beta {
     }
 }
 
-/// For everything of known entropy, as a normal density needs only mean and variance.
+/// For any `p` of known entropy: a normal log-density needs only the mean and variance of `p`.
 #[track_caller]
 fn from_normal(p: &impl Entropy, q: &Normal) -> Tensor {
     let square = p.variance() + (p.mean() - &q.loc).square();
@@ -74,7 +74,7 @@ fn from_normal(p: &impl Entropy, q: &Normal) -> Tensor {
 }
 
 impl Kl<Exponential> for Uniform {
-    /// Infinite where this reaches below 0.
+    /// Infinite where the support of `self` extends below 0.
     fn kl(&self, q: &Exponential) -> Tensor {
         from_exponential(self, q).masked_fill(&self.low.lt(0.0), f32::INFINITY)
     }
@@ -86,7 +86,7 @@ impl Kl<Exponential> for Beta {
     }
 }
 
-/// For everything above 0 of known entropy.
+/// For any `p` on positive numbers with known entropy.
 #[track_caller]
 fn from_exponential(p: &impl Entropy, q: &Exponential) -> Tensor {
     p.mean() * &q.rate - q.rate.log() - p.entropy()
@@ -101,9 +101,9 @@ impl Kl<Uniform> for Beta {
 }
 
 impl Kl<Beta> for Uniform {
-    /// Infinite where this reaches out of `0..1`.
+    /// Infinite where the support of `self` extends beyond `0..1`.
     fn kl(&self, q: &Beta) -> Tensor {
-        // The expected logarithm of a uniform variable, and of what it leaves to 1.
+        // The expected logarithms of uniform `x` and of `1 - x`.
         let mean_log = |low: &Tensor, high: &Tensor| (high.xlogy(high) - low.xlogy(low)) / (high - low) - 1.0;
         let logs = mean_log(&self.low, &self.high);
         let rests = mean_log(&(1.0 - &self.high), &(1.0 - &self.low));

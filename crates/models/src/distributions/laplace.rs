@@ -4,7 +4,7 @@ use autograd::{Generator, Tensor, broadcast_tensors};
 
 use super::{Distribution, Entropy, Kl, Reparameterized, uniform};
 
-/// The Laplace distribution of mean `loc`: the distance from it is exponential of mean `scale`.
+/// The Laplace distribution with mean `loc`: the distance from the mean is exponential with mean `scale`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -54,7 +54,7 @@ impl Distribution for Laplace {
 
 impl Reparameterized for Laplace {
     fn rsample(&self, generator: &Generator, shape: &[usize]) -> Tensor {
-        // Symmetric, and inside of (-1, 1): uniform numbers are multiples of 2^-24.
+        // Symmetric and inside (-1, 1): uniform numbers are multiples of 2^-24.
         let u = uniform(generator, shape, &self.loc) * 2.0 - (1.0 - 2f32.powi(-24));
         &self.loc - u.sign() * (-u.abs()).log1p() * &self.scale
     }

@@ -1,11 +1,11 @@
-//! Mixtures of distributions of one kind.
+//! Mixtures of distributions of one family.
 
 use autograd::{Generator, Tensor};
 
 use super::{Categorical, Distribution};
 
-/// One of `K` components, drawn from a [`Categorical`] `[batch..]` of `K` categories: the components are a distribution of batch
-/// `[batch.., K]`. As `torch.distributions.MixtureSameFamily`.
+/// A mixture of `K` components: `mixture` is a [`Categorical`] of batch `[batch..]` with `K` categories, `components` a distribution of
+/// batch `[batch.., K]`. As `torch.distributions.MixtureSameFamily`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -15,7 +15,7 @@ use super::{Categorical, Distribution};
 /// let means = Tensor::from_slice(&device, &[-4.0f32, 4.0], &[2])?;
 /// let p = MixtureSameFamily::new(weights, Normal::new(&means, &Tensor::scalar(&device, 1.0)));
 /// assert!((p.mean().item()? - 2.0).abs() < 1e-6);
-/// // 1, and the squared distances of the means from 2.
+/// // The variance of a component, 1, plus the squared distance of the means from 2.
 /// assert!((p.variance().item()? - 13.0).abs() < 1e-5);
 /// # Ok::<(), autograd::Error>(())
 /// ```
@@ -27,7 +27,7 @@ pub struct MixtureSameFamily<D> {
 
 impl<D: Distribution> MixtureSameFamily<D> {
     /// # Panics
-    /// When the components' batch is not that of the mixture's logits.
+    /// When the components' batch differs from the shape of the mixture's logits.
     #[track_caller]
     pub fn new(mixture: Categorical, components: D) -> MixtureSameFamily<D> {
         let (logits, shape) = (mixture.logits.shape().to_vec(), components.shape());
@@ -36,18 +36,18 @@ impl<D: Distribution> MixtureSameFamily<D> {
         MixtureSameFamily { mixture, components }
     }
 
-    /// The dimension of the components in what they give, from its end.
+    /// The dimension of the components in their results, counted from the end.
     fn dim(&self) -> isize {
         -1 - self.components.event_dims() as isize
     }
 
-    /// `x [.., batch..]` with a dimension for the components, and those of an event.
+    /// `x [.., batch.., K]` with dimensions of extent 1 added for an event.
     #[track_caller]
     fn widened(&self, x: &Tensor) -> Tensor {
         x.reshape(&[x.shape(), &vec![1; self.components.event_dims()]].concat())
     }
 
-    /// The mean of what the components give.
+    /// The mean of the components' results, weighted by the mixture.
     #[track_caller]
     fn averaged(&self, x: &Tensor) -> Tensor {
         (x * self.widened(&self.mixture.probs())).sum(&[self.dim()], false)

@@ -1,8 +1,8 @@
-//! Probability distributions, one a file, as `torch.distributions`.
+//! Probability distributions, one per file, as in `torch.distributions`.
 //!
-//! A distribution is a batch of distributions: its parameters, which broadcast, have the shape of the batch. `log_prob` of values,
-//! which broadcast with the batch, is a tensor like any other, so that gradients flow into values and parameters; so do those of
-//! samples by [`rsample`](Reparameterized::rsample).
+//! A distribution is a batch of distributions: its parameters, which broadcast, have the shape of the batch. `log_prob` takes values that
+//! broadcast with the batch, and is differentiable in values and parameters. Samples of [`rsample`](Reparameterized::rsample) are
+//! differentiable in the parameters.
 //!
 //! ```
 //! use autograd::{Device, Generator, Tensor};
@@ -46,21 +46,21 @@ pub use uniform::Uniform;
 
 use autograd::{Generator, Tensor};
 
-/// What every distribution can do.
+/// The operations of every distribution.
 pub trait Distribution {
-    /// The shape of the batch, and after it that of an event.
+    /// The shape of the batch, followed by that of an event.
     fn shape(&self) -> Vec<usize>;
 
-    /// How many of the last dimensions are one event, whose probability is that of all its elements together.
+    /// The number of trailing dimensions that form one event, whose elements have a joint probability.
     fn event_dims(&self) -> usize {
         0
     }
 
-    /// Values of shape `[shape.., batch.., event..]`, drawn at random. They have no gradients.
+    /// Random values of shape `[shape.., batch.., event..]`, without gradients.
     #[track_caller]
     fn sample(&self, generator: &Generator, shape: &[usize]) -> Tensor;
 
-    /// The logarithm of the probability, or of its density, at `value [.., batch.., event..]`: `[.., batch..]`.
+    /// The log-probability or log-density at `value [.., batch.., event..]`: `[.., batch..]`.
     ///
     /// # Panics
     /// When the shapes do not broadcast.
@@ -79,7 +79,7 @@ pub trait Distribution {
 /// Distributions whose samples are a differentiable function of the parameters and of noise that does not depend on them
 /// (Kingma and Welling 2014, "Auto-encoding variational Bayes").
 pub trait Reparameterized: Distribution {
-    /// [`sample`](Distribution::sample) with gradients of the parameters.
+    /// [`sample`](Distribution::sample) with gradients to the parameters.
     #[track_caller]
     fn rsample(&self, generator: &Generator, shape: &[usize]) -> Tensor;
 }
@@ -91,7 +91,7 @@ pub trait Entropy: Distribution {
     fn entropy(&self) -> Tensor;
 }
 
-/// Uniform numbers in `[0, 1)` for samples of a batch like `parameter`.
+/// Uniform numbers in `[0, 1)` of shape `[shape.., parameter..]`.
 #[track_caller]
 fn uniform(generator: &Generator, shape: &[usize], parameter: &Tensor) -> Tensor {
     generator.uniform(parameter.device(), &[shape, parameter.shape()].concat())

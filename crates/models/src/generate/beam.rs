@@ -4,7 +4,7 @@ use autograd::Result;
 
 use super::{LanguageModel, Reader};
 
-/// A sequence that beam search found.
+/// A sequence found by beam search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hypothesis {
     /// The tokens after the prompt.
@@ -13,16 +13,15 @@ pub struct Hypothesis {
     pub log_probability: f64,
 }
 
-/// A hypothesis under way.
+/// An unfinished hypothesis.
 struct Beam<'a, M: LanguageModel> {
     reader: Reader<'a, M>,
     logits: Vec<f32>,
     found: Hypothesis,
 }
 
-/// Searches for the most probable `count` tokens after `prompt`: of all continuations of the `beams` best sequences by one more
-/// token, the `beams` best are kept. Gives them, the best first. Sequences that end by themselves are for a
-/// [`BeamSearch`](crate::BeamSearch).
+/// Searches for the most probable `count` tokens after `prompt`: of all one-token continuations of the `beams` best sequences, the
+/// `beams` best are kept. Returns them, the best first. For sequences that end with an end token use [`BeamSearch`](crate::BeamSearch).
 ///
 /// ```
 /// use models::{CharRnn, CharRnnOptions, Params, Sampler, beam_search, generate};
@@ -64,7 +63,7 @@ pub fn beam_search<M: LanguageModel>(
     Ok(all.into_iter().map(|beam| beam.found).collect())
 }
 
-/// The best continuations by one token, each with the number of the beam that it comes from.
+/// The best one-token continuations, each with the index of its parent beam.
 fn best<M: LanguageModel>(all: &[Beam<M>], beams: usize) -> Vec<(usize, Hypothesis)> {
     let mut candidates: Vec<(usize, usize, f64)> = vec![];
     for (parent, beam) in all.iter().enumerate() {

@@ -1,10 +1,10 @@
-//! Reading labels out of what a network trained with CTC says (Graves et al. 2006).
+//! Decoding labels from the outputs of a network trained with CTC (Graves et al. 2006).
 
 use std::collections::BTreeMap;
 
 use super::Hypothesis;
 
-/// The labels of a path: runs of one class are one, then blanks go.
+/// The labels of a path: repeated classes are merged, then blanks removed.
 ///
 /// ```
 /// use models::ctc_collapse;
@@ -39,7 +39,7 @@ pub fn ctc_greedy(log_probs: &[f32], classes: usize, blank: i32) -> Vec<i32> {
     ctc_collapse(&path, blank)
 }
 
-/// Probabilities of the paths that collapse to some labels, in logarithms: of those that end in a blank, and of the others.
+/// Log-probabilities of the paths that collapse to some labels: of those that end in a blank, and of the others.
 #[derive(Clone, Copy)]
 struct Ends {
     blank: f64,
@@ -56,13 +56,13 @@ impl Ends {
     }
 }
 
-/// The most probable labels for log-probabilities `[T, classes]`, up to `beams` of them, the best first, by prefix beam search (Hannun et
-/// al. 2014, "First-pass large vocabulary continuous speech recognition using bi-directional recurrent DNNs"): paths that collapse to
-/// the same labels are counted together. With enough beams the result is exact.
+/// The most probable label sequences for log-probabilities `[T, classes]`, at most `beams` of them, the best first, by prefix beam search
+/// (Hannun et al. 2014, "First-pass large vocabulary continuous speech recognition using bi-directional recurrent DNNs"): the
+/// probabilities of paths that collapse to the same labels are added up. With enough beams the result is exact.
 ///
 /// ```
 /// use models::{ctc_beam_search, ctc_greedy};
-/// // The best path has only blanks, but three others are the label 1.
+/// // The best path has only blanks, but three others collapse to the label 1.
 /// let p = [0.6, 0.4, 0.6, 0.4f32].map(f32::ln);
 /// assert!(ctc_greedy(&p, 2, 0).is_empty());
 /// let best = &ctc_beam_search(&p, 2, 0, 4)[0];
@@ -86,7 +86,7 @@ pub fn ctc_beam_search(log_probs: &[f32], classes: usize, blank: i32, beams: usi
                     own.blank = log_add(own.blank, ends.total() + log);
                     continue;
                 }
-                // The last label goes on without a blank between, or comes again after one.
+                // Without a blank in between, the class extends the last label; after a blank, it adds a new one.
                 let repeats = labels.last() == Some(&class);
                 if repeats {
                     let own = next.entry(labels.clone()).or_insert(Ends::NONE);
@@ -140,7 +140,7 @@ mod tests {
         logits.chunks(CLASSES).flat_map(log_softmax).collect()
     }
 
-    /// Probabilities of all labels, by all paths.
+    /// Probabilities of all label sequences, by enumeration of all paths.
     fn all(log_probs: &[f32], blank: i32) -> BTreeMap<Vec<i32>, f64> {
         let steps = log_probs.len() / CLASSES;
         let mut found = BTreeMap::new();

@@ -1,5 +1,5 @@
-//! Writing sequences: one token after another by a language model, drawn or searched for; by a decoder of another sequence; and labels
-//! from CTC's outputs.
+//! Generating sequences: token by token with a language model, by sampling or beam search; with a sequence-to-sequence decoder; and
+//! labels from CTC outputs.
 
 mod beam;
 mod ctc;
@@ -15,26 +15,26 @@ pub use search::{BeamSearch, Decoded, Next};
 
 /// A network that predicts the next token of a sequence from a state.
 pub trait LanguageModel {
-    /// What it knows of the tokens so far: a cache, or a hidden state.
+    /// A summary of the tokens so far: a cache, or a hidden state.
     type State: Clone;
 
     fn device(&self) -> &Device;
 
-    /// The most tokens that a state can hold, if there is a limit.
+    /// The largest number of tokens that a state can hold, if there is a limit.
     fn context(&self) -> Option<usize>;
 
     /// The state before the first token.
     fn start(&self) -> Self::State;
 
-    /// Logits `[1, T, vocab]` of what follows each of `tokens [1, T]`, which follow those in the state and enter it.
+    /// Logits `[1, T, vocab]` of the token after each of `tokens [1, T]`. The tokens follow those in the state and are added to it.
     fn next(&self, tokens: &Tensor, state: &mut Self::State) -> Tensor;
 }
 
-/// A sequence that a model reads token by token. When the model's context is full, it goes on with the later half.
+/// A sequence that a model reads token by token. When the model's context is full, it is read again from its second half.
 pub struct Reader<'a, M: LanguageModel> {
     model: &'a M,
     state: M::State,
-    /// Those in the state.
+    /// The tokens in the state.
     tokens: Vec<i32>,
 }
 
@@ -49,7 +49,7 @@ impl<'a, M: LanguageModel> Reader<'a, M> {
         Reader { model, state: model.start(), tokens: vec![] }
     }
 
-    /// Reads a token, and gives the logits `[vocab]` of the next.
+    /// Reads a token and returns the logits `[vocab]` of the next one.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -66,16 +66,16 @@ impl<'a, M: LanguageModel> Reader<'a, M> {
 
     fn push(&mut self, token: i32) -> Result<Vec<f32>> {
         let device = self.model.device();
-        // A number, not data: every token replays the same plan.
+        // A scalar operand, not data: every token replays the same plan.
         let tokens = Tensor::scalars(device, &[token]).reshape(&[1, 1]);
         let logits = self.model.next(&tokens, &mut self.state);
         self.tokens.push(token);
-        // Frees the token's graph: otherwise every state would keep the one before.
+        // Frees the token's graph; otherwise every state would keep the previous one alive.
         Transaction::default().loss(&logits).run()?;
         logits.to_vec()
     }
 
-    /// Reads all of `prompt`, and gives the logits after its end.
+    /// Reads all of `prompt` and returns the logits after its last token.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -92,7 +92,7 @@ impl<'a, M: LanguageModel> Reader<'a, M> {
     }
 }
 
-/// `count` tokens that follow `prompt`, drawn one after another.
+/// Samples `count` tokens after `prompt`.
 ///
 /// ```
 /// use models::{CharRnn, CharRnnOptions, Params, Sampler, generate};

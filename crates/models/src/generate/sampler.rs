@@ -2,8 +2,8 @@
 
 use gpu_core::philox;
 
-/// Draws tokens by their probabilities, sharpened or cut as asked. The generator is Philox 4x32-10, so that a seed gives the
-/// same tokens everywhere.
+/// Draws tokens by their probabilities, optionally sharpened or truncated. The generator is Philox 4x32-10, so that a seed gives the same
+/// tokens on every platform.
 ///
 /// ```
 /// use models::Sampler;
@@ -22,12 +22,12 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Draws by the probabilities as they are.
+    /// Draws by the unmodified probabilities.
     pub fn new(seed: u64) -> Sampler {
         Sampler { seed, draws: 0, temperature: 1.0, top_k: None, top_p: 1.0 }
     }
 
-    /// Divides logits by `temperature`; at 0 the most probable token is taken.
+    /// Divides logits by `temperature`; at 0 the most probable token is always chosen.
     ///
     /// # Panics
     /// When it is negative.
@@ -37,7 +37,7 @@ impl Sampler {
         Sampler { temperature, ..self }
     }
 
-    /// Only the `k` most probable tokens (Fan, Lewis and Dauphin 2018).
+    /// Draws only from the `k` most probable tokens (Fan, Lewis and Dauphin 2018).
     ///
     /// # Panics
     /// When `k` is 0.
@@ -47,7 +47,7 @@ impl Sampler {
         Sampler { top_k: Some(k), ..self }
     }
 
-    /// Only the most probable tokens that have probability `p` together (Holtzman et al. 2020).
+    /// Draws only from the most probable tokens that together have probability `p` (Holtzman et al. 2020).
     ///
     /// # Panics
     /// When `p` is not in `0..=1`.
@@ -57,10 +57,10 @@ impl Sampler {
         Sampler { top_p: p, ..self }
     }
 
-    /// A token by its logits `[vocab]`.
+    /// Draws a token given its logits `[vocab]`.
     ///
     /// # Panics
-    /// When there are none.
+    /// When there are no logits.
     #[track_caller]
     pub fn draw(&mut self, logits: &[f32]) -> i32 {
         assert!(!logits.is_empty(), "Sampler: no logits");

@@ -1,14 +1,14 @@
-//! Beam search for decoders that end their sequences themselves.
+//! Beam search for decoders whose sequences end with an end token.
 
 use autograd::Result;
 
-/// Beam search over sequences that end with a token of their own, ranked as in Google's translation system (Wu et al. 2016, equation 14):
+/// Beam search over sequences that end with an end token, ranked as in Google's translation system (Wu et al. 2016, equation 14):
 /// `log P / lp + cp` with the length penalty `lp = ((5 + length) / 6)^alpha` and the coverage penalty
-/// `cp = beta * sum over source tokens of log(min(attention that the token got, 1))`. Lengths count the end.
+/// `cp = beta * sum over source tokens of log(min(attention on the token, 1))`. Lengths include the end token.
 ///
 /// ```
 /// use models::{BeamSearch, Next};
-/// // Token 0 ends a sequence. After the beginning 1 is likely, but then nothing is; 2 surely ends.
+/// // Token 0 ends a sequence. After the start token 3, token 1 is likely, but its successors are not; token 2 surely ends.
 /// let table = [[1.0, 0.0, 0.0], [0.2, 0.4, 0.4], [1.0, 0.0, 0.0], [0.0, 0.6, 0.4f32]];
 /// let next = |_: &[()], tokens: &[i32]| {
 ///     let row = |&token: &i32| table[token as usize].map(f32::ln).to_vec();
@@ -29,33 +29,33 @@ pub struct BeamSearch {
     beta: f64,
 }
 
-/// What a decoder says after a token.
+/// A decoder's output after a token.
 #[derive(Clone, Debug)]
 pub struct Next<S> {
-    /// What it knows now.
+    /// The decoder's new state.
     pub state: S,
     /// Logarithms of the probabilities `[vocab]` of the next token.
     pub log_probs: Vec<f32>,
-    /// How much it looked at each token of the source for that, with a sum of 1; empty without attention.
+    /// The attention weights on the source tokens, which sum to 1; empty without attention.
     pub attention: Vec<f32>,
 }
 
-/// A sequence that a [`BeamSearch`] found.
+/// A sequence found by a [`BeamSearch`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decoded {
-    /// What follows the beginning, with the end if it is there.
+    /// The tokens after the start token, including the end token if present.
     pub tokens: Vec<i32>,
-    /// Whether the last token is the end: otherwise the sequence was cut.
+    /// Whether the last token is the end token; otherwise the sequence was truncated.
     pub ended: bool,
     pub log_probability: f64,
-    /// `log_probability` with the penalties.
+    /// `log_probability` with the penalties applied.
     pub score: f64,
-    /// The attention that each token of the source got, in sum.
+    /// The attention on each source token, summed over steps.
     pub coverage: Vec<f64>,
 }
 
 impl BeamSearch {
-    /// Keeps `beams` sequences of at most `most` tokens, which end with the token `end`. Without penalties.
+    /// Keeps `beams` sequences of at most `most` tokens, which end with the token `end`. No penalties.
     ///
     /// # Panics
     /// When there are no beams or no tokens.
@@ -65,7 +65,7 @@ impl BeamSearch {
         BeamSearch { beams, end, most, alpha: 0.0, beta: 0.0 }
     }
 
-    /// Divides by a power of the length: 0 leaves short sequences their advantage, 1 takes it away. The paper has 0.2.
+    /// Divides by a power of the length: with 0 short sequences keep their advantage, with 1 they lose it. The paper has 0.2.
     ///
     /// # Panics
     /// When it is negative.
@@ -75,7 +75,7 @@ impl BeamSearch {
         BeamSearch { alpha, ..self }
     }
 
-    /// Asks for a whole look at every token of the source. The paper has 0.2.
+    /// Penalises source tokens whose attention sums to less than 1. The paper has 0.2.
     ///
     /// # Panics
     /// When it is negative.
@@ -95,14 +95,15 @@ impl BeamSearch {
         ((5 + length) as f64 / 6.0).powf(self.alpha)
     }
 
-    /// Searches from a state and the token `begin`. `next` reads a token in each of some states, all at once. Gives up to `beams` sequences,
-    /// the best first; those that have not ended after `most` tokens are cut there and rank among the others.
+    /// Searches from a state and the token `begin`. `next` reads one token in each of the given states, as one batch. Returns up to
+    /// `beams` sequences, the best first; sequences that have not ended after `most` tokens are truncated there and ranked with the
+    /// others.
     ///
     /// # Errors
-    /// Those of `next`.
+    /// Errors of `next`.
     ///
     /// # Panics
-    /// When `next` does not answer for every state.
+    /// When `next` does not return one result for every state.
     pub fn run<S: Clone>(
         &self,
         start: S,
@@ -136,7 +137,7 @@ impl BeamSearch {
         Ok(done)
     }
 
-    /// The best continuations by one token.
+    /// The best one-token continuations.
     fn best<S: Clone>(&self, live: Vec<Live<S>>, said: Vec<Next<S>>) -> Vec<Live<S>> {
         let mut candidates: Vec<(usize, usize, f64)> = vec![];
         for (parent, (before, next)) in live.iter().zip(&said).enumerate() {
@@ -164,7 +165,7 @@ impl BeamSearch {
         Decoded { ended: tokens.last() == Some(&self.end), tokens, log_probability, score, coverage }
     }
 
-    /// Whether nothing under way can still become one of the best: probabilities fall, and penalties are never a gain.
+    /// Whether no live sequence can still become one of the best: log-probabilities only fall, and penalties are never positive.
     fn settled<S>(&self, done: &[Decoded], live: &[Live<S>]) -> bool {
         let hope = live.iter().map(|live| live.log_probability / self.divisor(self.most));
         let hope = hope.fold(f64::NEG_INFINITY, f64::max);
@@ -172,7 +173,7 @@ impl BeamSearch {
     }
 }
 
-/// A sequence under way.
+/// An unfinished sequence.
 struct Live<S> {
     state: S,
     tokens: Vec<i32>,
@@ -187,7 +188,7 @@ mod tests {
     const VOCAB: usize = 4;
     const MOST: usize = 5;
 
-    /// Log-probabilities and attention over 3 source tokens that depend on the last token and on how many there were.
+    /// Log-probabilities and attention over 3 source tokens, both functions of the last token and of the number of tokens.
     fn said(count: usize, token: i32) -> Next<usize> {
         let scores = |width: usize, salt: usize| -> Vec<f64> {
             let score = |i: usize| ((7 * count + 5 * token as usize + 3 * i + salt) * 37 % 11) as f64 / 4.0;

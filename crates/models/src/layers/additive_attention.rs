@@ -4,9 +4,8 @@ use autograd::{DType, Tensor};
 
 use crate::{Linear, Params};
 
-/// Attention whose scores are `v . tanh(W q + U k)` (Bahdanau et al. 2015, appendix A.1.2), from queries `[N, T, Q]` and keys
-/// `[N, S, K]` to the keys' weighted sums `[N, T, K]`. Parameters `query.weight [A, Q]`, `key.weight [A, K]` and
-/// `score.weight [1, A]`.
+/// Attention with scores `v . tanh(W q + U k)` (Bahdanau et al. 2015, appendix A.1.2), from queries `[N, T, Q]` and keys `[N, S, K]` to
+/// weighted sums `[N, T, K]` of the keys. Parameters `query.weight [A, Q]`, `key.weight [A, K]` and `score.weight [1, A]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -27,7 +26,7 @@ pub struct AdditiveAttention {
 }
 
 impl AdditiveAttention {
-    /// `features` is the width `A` in which queries and keys meet.
+    /// `features` is the width `A` to which queries and keys are projected.
     #[track_caller]
     pub fn new(params: &Params, queries: usize, keys: usize, features: usize) -> AdditiveAttention {
         AdditiveAttention {
@@ -37,7 +36,7 @@ impl AdditiveAttention {
         }
     }
 
-    /// `padding [N, S]` (bool) is true for keys that must not be seen.
+    /// `padding [N, S]` (bool) is true for keys to mask out.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -46,7 +45,7 @@ impl AdditiveAttention {
         self.weights(query, keys, padding).matmul(keys)
     }
 
-    /// The probabilities `[N, T, S]` with which queries look at keys.
+    /// The attention weights `[N, T, S]`.
     ///
     /// # Panics
     /// When the shapes do not fit.

@@ -4,8 +4,8 @@ use autograd::Tensor;
 
 use crate::{Mode, Params};
 
-/// Sets elements to the SELU's least value with probability `p`, then scales and shifts all of them so that mean 0 and
-/// variance 1 stay as they are, where the [mode](Mode) drops.
+/// Sets elements to the lower limit of SELU with probability `p`, then scales and shifts all elements so that mean 0 and variance 1 are
+/// preserved; only in a [mode](Mode) that drops.
 ///
 /// ```
 /// use autograd::{Device, Generator, Tensor};

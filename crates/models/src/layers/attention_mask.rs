@@ -1,9 +1,9 @@
-//! What queries must not see.
+//! Attention masks.
 
 use autograd::{DType, Tensor};
 
-/// The masks of an attention layer, as the arguments of `torch.nn.MultiheadAttention.forward`. A mask of type bool is true
-/// where a query must *not* see a key; one of floats is added to the scores. By default everything is seen.
+/// The masks of an attention layer, as in `torch.nn.MultiheadAttention.forward`. A bool mask is true where a query must *not* see a key;
+/// a float mask is added to the scores. By default every query sees every key.
 ///
 /// ```
 /// use autograd::{DType, Device, Tensor};
@@ -20,22 +20,22 @@ use autograd::{DType, Tensor};
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AttentionMask<'a> {
-    /// `[T, S]`, `[N * heads, T, S]`, or anything of four dimensions that broadcasts to `[N, heads, T, S]`.
+    /// `[T, S]`, `[N * heads, T, S]`, or any four-dimensional shape that broadcasts to `[N, heads, T, S]`.
     pub attn: Option<&'a Tensor>,
-    /// `[N, S]`: keys that no query of a sequence sees.
+    /// `[N, S]`: keys that no query of the sequence sees.
     pub key_padding: Option<&'a Tensor>,
-    /// Position `t` sees positions `0..=t`.
+    /// If set, position `t` sees only positions `0..=t`.
     pub causal: bool,
 }
 
 impl AttentionMask<'_> {
-    /// Every position sees itself and those before it.
+    /// Every position sees itself and earlier ones.
     pub fn causal() -> Self {
         AttentionMask { causal: true, ..AttentionMask::default() }
     }
 
-    /// Both masks in one that broadcasts to `[N, heads, T, S]`, as scaled dot-product attention wants it: bool, and true where
-    /// a key *is* seen, or added to the scores.
+    /// Both masks combined into one that broadcasts to `[N, heads, T, S]`, in the form that scaled dot-product attention takes: a bool
+    /// mask that is true where a key *is* seen, or a float mask that is added to the scores.
     ///
     /// # Panics
     /// When a mask does not fit queries `[N, heads, T, _]` and keys `[N, heads, S, _]`.
@@ -76,7 +76,7 @@ impl AttentionMask<'_> {
     }
 }
 
-/// A mask that is added to scores.
+/// A mask as numbers to add to the scores.
 fn added(mask: &Tensor) -> Tensor {
     if mask.dtype() != DType::Bool {
         return mask.clone();

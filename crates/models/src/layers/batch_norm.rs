@@ -4,7 +4,7 @@ use autograd::{BatchNormOutput, Tensor, batch_norm_train};
 
 use crate::{Init, Mode, Param, Params};
 
-/// A batch normalisation layer of inputs with `D` dimensions beside batch and channels: [`BatchNorm1d`], [`BatchNorm2d`] or
+/// A batch normalisation layer for inputs with `D` dimensions in addition to batch and channels: [`BatchNorm1d`], [`BatchNorm2d`] or
 /// [`BatchNorm3d`].
 pub struct BatchNorm<const D: usize> {
     pub(super) weight: Param,
@@ -29,9 +29,9 @@ pub struct BatchNorm<const D: usize> {
 /// ```
 pub type BatchNorm1d = BatchNorm<1>;
 
-/// Normalises every channel of `[N, C, H, W]`: by the batch's statistics in training, which also move the running ones by
-/// `momentum` 0.1 (the variance unbiased), and by the running ones in evaluation. `eps` is 1e-5. Parameters `weight [C]`
-/// and `bias [C]`, buffers `running_mean [C]`, `running_var [C]` and `num_batches_tracked`.
+/// Normalises every channel of `[N, C, H, W]`: in training by the statistics of the batch, which also update the running ones with
+/// `momentum` 0.1 (the variance unbiased); in evaluation by the running statistics. `eps` is 1e-5. Parameters `weight [C]` and `bias [C]`,
+/// buffers `running_mean [C]`, `running_var [C]` and `num_batches_tracked`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -66,7 +66,7 @@ impl<const D: usize> BatchNorm<D> {
         BatchNorm::with_weight(params, channels, Init::ONES)
     }
 
-    /// A weight that starts otherwise than at 1, such as 0 at the end of a residual branch (Goyal et al. 2017).
+    /// With a weight initialised by `weight` instead of 1, such as 0 at the end of a residual branch (Goyal et al. 2017).
     #[track_caller]
     pub fn with_weight(params: &Params, channels: usize, weight: Init) -> BatchNorm<D> {
         let layer = BatchNorm {
@@ -89,14 +89,13 @@ impl<const D: usize> BatchNorm<D> {
         Self { eps, ..self }
     }
 
-    /// The share of a batch in the running statistics.
+    /// The weight of a batch in the update of the running statistics.
     pub fn momentum(self, momentum: f32) -> Self {
         Self { momentum, ..self }
     }
 
     /// # Panics
-    /// When `x` is not `[N, C, ..]` with this layer's dimensions and channels, or has no more than one value a channel in
-    /// training.
+    /// When `x` is not `[N, C, ..]` with this layer's dimensions and channels, or has at most one value per channel in training.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         self.check(x);
@@ -116,7 +115,7 @@ impl<const D: usize> BatchNorm<D> {
         assert!(fits, "batch_norm: input {:?} of BatchNorm{D}d", x.shape());
     }
 
-    /// Moves the running statistics.
+    /// Updates the running statistics.
     #[track_caller]
     pub(super) fn track(&self, batch: &BatchNormOutput) {
         let (keep, share) = (1.0 - self.momentum, self.momentum);

@@ -4,17 +4,16 @@ use autograd::{Tensor, batch_norm_train};
 
 use crate::{BatchNorm, Mode, Params};
 
-/// A [`BatchNorm`] whose training output is corrected towards what evaluation would give: with the batch's deviations `s`
-/// and means `m`, and the running `S` and `M`, it is `(x - m) / s * r + d` with `r = s / S` limited to `1 / r_max ..= r_max`
-/// and `d = (m - M) / S` limited to `-d_max ..= d_max`, both without gradient. Parameters and buffers are those of
-/// [`BatchNorm`].
+/// A [`BatchNorm`] whose training output is corrected towards that of evaluation: with the batch's standard deviations `s` and means `m`,
+/// and the running `S` and `M`, it is `(x - m) / s * r + d` with `r = s / S` limited to `1 / r_max ..= r_max` and `d = (m - M) / S`
+/// limited to `-d_max ..= d_max`, both without gradient. Parameters and buffers are those of [`BatchNorm`].
 ///
 /// ```
 /// use autograd::{Device, Tensor};
 /// use models::{BatchRenorm, Mode, Params};
 /// let device = Device::named("cpu")?;
 /// let x = Tensor::from_slice(&device, &[1.0f32, 2.0], &[2, 1])?;
-/// // Unlimited, it is evaluation by the running statistics, which are 0 and 1 at first.
+/// // Without limits it equals evaluation with the running statistics, which are initially 0 and 1.
 /// let layer = BatchRenorm::<1>::new(&Params::new(&device, 0), 1);
 /// let y = layer.forward(&x, 1e9, 1e9, Mode::Train).to_vec::<f32>()?;
 /// assert!((y[0] - 1.0).abs() < 1e-4 && (y[1] - 2.0).abs() < 1e-4);
@@ -34,7 +33,7 @@ impl<const D: usize> BatchRenorm<D> {
         BatchRenorm { inner: BatchNorm::new(params, channels) }
     }
 
-    /// The limits may change from step to step: the paper begins with 1 and 0, and goes to 3 and 5.
+    /// The limits may change from step to step: the paper starts with 1 and 0, and increases them to 3 and 5.
     ///
     /// # Panics
     /// As [`BatchNorm::forward`], or when `r_max` is below 1 or `d_max` below 0.

@@ -1,20 +1,20 @@
-//! Subsampling behind a blur (Zhang 2019, "Making convolutional networks shift-invariant again").
+//! Subsampling after a blur (Zhang 2019, "Making convolutional networks shift-invariant again").
 
 use autograd::{Padding, Tensor};
 
-/// Blurs `[N, C, H, W]` by a binomial filter of `size` x `size` with mirrored edges, and takes every `stride`th pixel.
+/// Blurs `[N, C, H, W]` with a binomial filter of `size` x `size`, mirroring the edges, and takes every `stride`th pixel.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
 /// use models::BlurPool;
 /// let x = Tensor::from_slice(&Device::named("cpu")?, &[0.0f32, 4.0, 0.0, 0.0, 4.0, 0.0, 0.0, 4.0, 0.0], &[1, 1, 3, 3])?;
-/// // (1, 2, 1) / 4 over each row: mirrored, the first and last pixel see the bright one twice.
+/// // (1, 2, 1) / 4 over each row: by mirroring, the first and last pixels count the bright one twice.
 /// assert_eq!(BlurPool::new(3, 2).forward(&x).to_vec::<f32>()?, [2.0; 4]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct BlurPool {
-    /// Along one side; their sum is 1.
+    /// The filter along one side; the weights sum to 1.
     filter: Vec<f32>,
     stride: usize,
 }
@@ -37,7 +37,7 @@ impl BlurPool {
     }
 
     /// # Panics
-    /// When `x` is not `[N, C, H, W]`, or smaller than what is mirrored of it.
+    /// When `x` is not `[N, C, H, W]`, or has too few pixels to mirror.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
         assert_eq!(x.rank(), 4, "BlurPool: input {:?}, not [N, C, H, W]", x.shape());

@@ -1,4 +1,4 @@
-//! What convolution layers over one, two and three dimensions have in common.
+//! The common part of convolution layers over one, two and three dimensions.
 
 use autograd::{Padding, Tensor};
 
@@ -13,13 +13,13 @@ pub struct Conv<const D: usize> {
     options: ConvBuilder<D>,
 }
 
-/// Options of a [`Conv`], with PyTorch's defaults. Where a size for each dimension is wanted, one stands for all.
+/// Options of a [`Conv`], with PyTorch's defaults. A single size applies to all dimensions.
 #[derive(Clone, Copy, Debug)]
 pub struct ConvBuilder<const D: usize> {
     channels: [usize; 2],
     kernel: [usize; D],
     stride: [usize; D],
-    /// None to keep the input's size.
+    /// `None` to keep the input's size.
     padding: Option<[usize; D]>,
     padding_mode: Padding,
     dilation: [usize; D],
@@ -45,8 +45,8 @@ impl<const D: usize> Conv<D> {
         }
     }
 
-    /// Input, weight, bias, stride, padding, dilation and groups of the convolution, the input padded as far as the convolution
-    /// does not do it.
+    /// The operands and options of the convolution. The input is padded here if the convolution itself cannot (other modes than zeros, or
+    /// uneven sides).
     #[track_caller]
     pub(super) fn arguments(&self, x: &Tensor) -> Arguments<D> {
         let ConvBuilder { channels, stride, dilation, groups, padding_mode, .. } = self.options;
@@ -66,7 +66,7 @@ impl<const D: usize> Conv<D> {
     }
 }
 
-/// What a convolution is called with.
+/// The operands and options of a convolution.
 pub(super) struct Arguments<const D: usize> {
     pub x: Tensor,
     pub weight: Tensor,
@@ -82,17 +82,17 @@ impl<const D: usize> ConvBuilder<D> {
         Self { stride: stride.sizes(), ..self }
     }
 
-    /// On both sides of every dimension.
+    /// Padding on both sides of every dimension.
     pub fn padding(self, padding: impl Sizes<D>) -> Self {
         Self { padding: Some(padding.sizes()), ..self }
     }
 
-    /// As much padding as keeps the size of the input; where that is odd, there is one more behind.
+    /// Pads so that the output has the size of the input; an odd amount puts one more element at the end.
     pub fn padding_same(self) -> Self {
         Self { padding: None, ..self }
     }
 
-    /// What is around the input: zeros at first.
+    /// How the input is padded; with zeros by default.
     pub fn padding_mode(self, padding_mode: Padding) -> Self {
         Self { padding_mode, ..self }
     }
@@ -101,7 +101,7 @@ impl<const D: usize> ConvBuilder<D> {
         Self { dilation: dilation.sizes(), ..self }
     }
 
-    /// As many groups as input channels make a depthwise convolution.
+    /// With as many groups as input channels, the convolution is depthwise.
     pub fn groups(self, groups: usize) -> Self {
         Self { groups, ..self }
     }
@@ -110,16 +110,16 @@ impl<const D: usize> ConvBuilder<D> {
         Self { bias: false, ..self }
     }
 
-    /// How the weight starts; PyTorch's default otherwise.
+    /// The initialisation of the weight; by default PyTorch's.
     pub fn init(self, init: Init) -> Self {
         Self { init: Some(init), ..self }
     }
 
-    /// Makes the layer's parameters under `params`.
+    /// Creates the layer's parameters under `params`.
     ///
     /// # Panics
-    /// When the groups do not divide the channels, a kernel size, stride or dilation is 0, or the input's size shall be kept with a
-    /// stride.
+    /// When the groups do not divide the channels, a kernel size, stride or dilation is 0, or [`padding_same`](ConvBuilder::padding_same)
+    /// is combined with a stride.
     #[track_caller]
     pub fn build(self, params: &Params) -> Conv<D> {
         let [inputs, outputs] = self.channels;
@@ -142,7 +142,7 @@ impl<const D: usize> ConvBuilder<D> {
         }
     }
 
-    /// Padding before and behind every dimension.
+    /// Padding before and after every dimension.
     fn around(&self) -> [(isize, isize); D] {
         std::array::from_fn(|d| match self.padding {
             Some(padding) => (padding[d] as isize, padding[d] as isize),

@@ -1,4 +1,4 @@
-//! What transposed convolution layers over one and two dimensions have in common.
+//! The common part of transposed convolution layers over one and two dimensions.
 
 use super::sizes::Sizes;
 use crate::{Init, Param, Params};
@@ -11,7 +11,7 @@ pub struct ConvTranspose<const D: usize> {
     pub(super) options: ConvTransposeBuilder<D>,
 }
 
-/// Options of a [`ConvTranspose`], with PyTorch's defaults. Where a size for each dimension is wanted, one stands for all.
+/// Options of a [`ConvTranspose`], with PyTorch's defaults. A single size applies to all dimensions.
 #[derive(Clone, Copy, Debug)]
 pub struct ConvTransposeBuilder<const D: usize> {
     channels: [usize; 2],
@@ -48,12 +48,12 @@ impl<const D: usize> ConvTransposeBuilder<D> {
         Self { stride: stride.sizes(), ..self }
     }
 
-    /// What is cut off on both sides of every dimension of the output.
+    /// Number of elements cut off at both sides of every dimension of the output.
     pub fn padding(self, padding: impl Sizes<D>) -> Self {
         Self { padding: padding.sizes(), ..self }
     }
 
-    /// What is added behind every dimension of the output.
+    /// Number of elements added at the end of every dimension of the output.
     pub fn output_padding(self, output_padding: impl Sizes<D>) -> Self {
         Self { output_padding: output_padding.sizes(), ..self }
     }
@@ -70,16 +70,16 @@ impl<const D: usize> ConvTransposeBuilder<D> {
         Self { bias: false, ..self }
     }
 
-    /// How the weight starts; PyTorch's default otherwise.
+    /// The initialisation of the weight; by default PyTorch's.
     pub fn init(self, init: Init) -> Self {
         Self { init: Some(init), ..self }
     }
 
-    /// Makes the layer's parameters under `params`.
+    /// Creates the layer's parameters under `params`.
     ///
     /// # Panics
-    /// When the groups do not divide the channels, a kernel size, stride or dilation is 0, or the output's padding is smaller neither
-    /// than the stride nor the dilation.
+    /// When the groups do not divide the channels, a kernel size, stride or dilation is 0, or the output padding is not below the larger
+    /// of stride and dilation.
     #[track_caller]
     pub fn build(self, params: &Params) -> ConvTranspose<D> {
         let [inputs, outputs] = self.channels;
@@ -93,7 +93,7 @@ impl<const D: usize> ConvTransposeBuilder<D> {
         assert!(small, "ConvTranspose{D}d: output_padding {output_padding:?} for stride {stride:?}");
         let init = self.init.unwrap_or_else(Init::torch_default);
         let shape = [&[inputs, outputs / self.groups], &self.kernel[..]].concat();
-        // As PyTorch, which takes the weight for one of a convolution.
+        // As in PyTorch, which computes the fan-in as if the weight were that of a convolution.
         let fan_in = shape[1..].iter().product();
         ConvTranspose {
             weight: params.param("weight", &shape, init),

@@ -21,7 +21,7 @@ pub type ConvTranspose1d = ConvTranspose<1>;
 
 impl ConvTranspose1d {
     /// # Panics
-    /// When `x` is not `[N, C, L]` (or `[C, L]`) with this layer's channels, or nothing is left of the output.
+    /// When `x` is not `[N, C, L]` (or `[C, L]`) with this layer's channels, or the output would be empty.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let (o, bias) = (&self.options, self.bias.as_ref().map(Param::value));

@@ -21,7 +21,7 @@ pub type ConvTranspose2d = ConvTranspose<2>;
 
 impl ConvTranspose2d {
     /// # Panics
-    /// When `x` is not `[N, C, H, W]` (or `[C, H, W]`) with this layer's channels, or nothing is left of the output.
+    /// When `x` is not `[N, C, H, W]` (or `[C, H, W]`) with this layer's channels, or the output would be empty.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let (o, bias) = (&self.options, self.bias.as_ref().map(Param::value));

@@ -4,10 +4,10 @@ use autograd::{Arcs, DType, Paths, Reduction, Tensor, grad, lattice};
 
 use crate::{Init, Param, Params};
 
-/// Scores sequences of tags by their emissions, which a network before it computes, and by which tag follows which. Of a batch
-/// of sequences, emissions are `[T, N, K]` for `K` tags, and `lengths [N]` (integers) say how many steps of each count; those
-/// outside of `1..=T` are taken for the nearest of these. Parameters `start_transitions [K]`, `transitions [K, K]` (from the first
-/// to the second) and `end_transitions [K]`, as in pytorch-crf.
+/// A linear-chain CRF over sequences of tags: a sequence's score is the sum of its emissions, the outputs of a preceding network, and of
+/// its transitions from tag to tag. For `K` tags, emissions are `[T, N, K]`, and `lengths [N]` (integers, clamped to `1..=T`) give the
+/// number of valid steps of each sequence. Parameters `start_transitions [K]`, `transitions [K, K]` (from row to column) and
+/// `end_transitions [K]`, as in pytorch-crf.
 ///
 /// ```
 /// use autograd::{Device, Reduction, Tensor};
@@ -15,7 +15,7 @@ use crate::{Init, Param, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 0);
 /// let crf = Crf::new(&params, 2);
-/// // Staying is better than what the middle emission asks for.
+/// // Staying in a tag scores higher than following the middle emission.
 /// params.get("transitions").unwrap().set(&Tensor::from_slice(&device, &[5.0f32, 0.0, 0.0, 5.0], &[2, 2])?);
 /// let emissions = Tensor::from_slice(&device, &[3.0f32, 0.0, 0.0, 1.0, 3.0, 0.0], &[3, 1, 2])?;
 /// let lengths = Tensor::from_slice(&device, &[3i32], &[1])?;
@@ -31,7 +31,7 @@ pub struct Crf {
 }
 
 impl Crf {
-    /// Initially uniform within 0.1.
+    /// Parameters are initially uniform in `-0.1..0.1`.
     ///
     /// # Panics
     /// When there are no tags.
@@ -46,8 +46,8 @@ impl Crf {
         }
     }
 
-    /// Negative log-likelihood of `tags [T, N]` (integers; any number behind a sequence's end): `[N]` before the reduction. Inside
-    /// of a sequence, a number that is no tag gives NaN.
+    /// Negative log-likelihood of `tags [T, N]` (integers, ignored after a sequence's end): `[N]` before the reduction. Within a
+    /// sequence, a number that is not a tag gives NaN.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -89,7 +89,7 @@ impl Crf {
         score + sum(self.transitions.value().index(&[&from, &to]), &counted.narrow(0, 1, steps - 1))
     }
 
-    /// The logarithm of the sum of `exp(score)` over all sequences of tags, `[N]`.
+    /// The logarithm of the sum of `exp(score)` over all tag sequences, `[N]`.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -98,7 +98,7 @@ impl Crf {
         self.ends(emissions, lengths, Paths::Sum).logsumexp(&[1], false)
     }
 
-    /// How probable each tag is at each step, `[T, N, K]` (forward-backward); 0 behind a sequence's end.
+    /// The probability of each tag at each step, `[T, N, K]` (forward-backward); 0 after a sequence's end.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -109,7 +109,7 @@ impl Crf {
         grad(&total, &[&emissions]).remove(0).expect("every score depends on emissions").detach()
     }
 
-    /// The best tags `[T, N]` (Viterbi), with -1 behind a sequence's end, and their scores `[N]`, which come first.
+    /// The scores `[N]` and the tags `[T, N]` of the best sequences (Viterbi); tags after a sequence's end are -1.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -117,14 +117,14 @@ impl Crf {
     pub fn decode(&self, emissions: &Tensor, lengths: &Tensor) -> (Tensor, Tensor) {
         let emissions = emissions.detach().variable();
         let (scores, _) = self.ends(&emissions, lengths, Paths::Best).max_dim(1, false);
-        // A best score's slope is 1 in the emissions on its path.
+        // The gradient of a best score with respect to emissions is 1 on its path and 0 elsewhere.
         let path =
             grad(&scores.sum_all(), &[&emissions]).remove(0).expect("every score depends on emissions");
         let counted = counted(emissions.shape()[0], &self.check(&emissions, lengths));
         (scores.detach(), path.argmax(2, false).masked_fill(&counted.logical_not(), -1.0))
     }
 
-    /// Scores `[N, K]` of paths by their last tags.
+    /// Scores `[N, K]` of paths, by last tag.
     #[track_caller]
     fn ends(&self, emissions: &Tensor, lengths: &Tensor, paths: Paths) -> Tensor {
         let lengths = self.check(emissions, lengths);
@@ -137,7 +137,7 @@ impl Crf {
         scores.select(1, steps - 1) + self.end.value()
     }
 
-    /// The lengths as they count.
+    /// The lengths, clamped to `1..=T`. Panics when the shapes do not fit.
     #[track_caller]
     fn check(&self, emissions: &Tensor, lengths: &Tensor) -> Tensor {
         let (e, l, tags) = (emissions.shape(), lengths.shape(), self.start.value().numel());
@@ -148,7 +148,7 @@ impl Crf {
     }
 }
 
-/// Which of the steps `[T, N]` lie inside of their sequences.
+/// Which of the steps `[T, N]` lie within their sequences.
 #[track_caller]
 fn counted(steps: usize, lengths: &Tensor) -> Tensor {
     Tensor::arange(lengths.device(), steps).unsqueeze(1).lt(lengths)

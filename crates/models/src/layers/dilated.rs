@@ -2,23 +2,23 @@
 
 use autograd::{Tensor, cat};
 
-/// Runs a layer on a sequence `[T, N, I]` as if each step followed the one `dilation` steps before (dilated recurrent networks, Chang
-/// et al. 2017): the `dilation` interleaved sequences become rows of one batch, so that it takes `T / dilation` recurrent steps. `layer`
-/// maps `[ceil(T / dilation), dilation N, I]` to as many steps; what comes back is `[T, N, H]`.
+/// Runs a layer on a sequence `[T, N, I]` as if each step followed the one `dilation` steps earlier (dilated recurrent networks, Chang et
+/// al. 2017). The `dilation` interleaved sequences become one batch, so that only `ceil(T / dilation)` recurrent steps are needed:
+/// `layer` maps `[ceil(T / dilation), dilation N, I]` to the same number of steps. Returns `[T, N, H]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
 /// use models::dilated;
 /// let device = Device::named("cpu")?;
 /// let x = Tensor::from_slice(&device, &[1.0f32, 2.0, 3.0, 4.0, 5.0], &[5, 1, 1])?;
-/// // Each sum is of the steps of the same parity.
+/// // Each sum is over the steps of the same parity.
 /// let sums = dilated(&x, 2, |x| x.cumsum(0));
 /// assert_eq!(sums.to_vec::<f32>()?, [1.0, 2.0, 4.0, 6.0, 9.0]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 ///
 /// # Panics
-/// When `x` is not of three dimensions, the dilation is 0, or the layer changes the number of steps.
+/// When `x` does not have three dimensions, the dilation is 0, or the layer changes the number of steps.
 #[track_caller]
 pub fn dilated(x: &Tensor, dilation: usize, layer: impl FnOnce(&Tensor) -> Tensor) -> Tensor {
     let &[steps, batch, inputs] = x.shape() else { panic!("dilated: a sequence {:?}", x.shape()) };

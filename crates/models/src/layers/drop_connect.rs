@@ -4,9 +4,8 @@ use autograd::Tensor;
 
 use crate::{Init, Mode, Param, Params};
 
-/// A [`Linear`](crate::Linear) layer, from `[.., in]` to `[.., out]`, whose weights are zeroed with probability `p` and divided
-/// by `1 - p` otherwise, where the [mode](Mode) drops; the whole batch sees the same weights. Parameters `weight [out, in]`
-/// and `bias [out]`.
+/// A [`Linear`](crate::Linear) layer, from `[.., in]` to `[.., out]`, whose weights are zeroed with probability `p` and otherwise divided
+/// by `1 - p`, in a [mode](Mode) that drops; the whole batch shares the same weights. Parameters `weight [out, in]` and `bias [out]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

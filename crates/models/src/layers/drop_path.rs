@@ -4,8 +4,8 @@ use autograd::Tensor;
 
 use crate::{Mode, Params};
 
-/// Drops a residual branch `[N, ..]` for whole samples with probability `p`, and divides the others by `1 - p`, where the
-/// [mode](Mode) drops: `x + drop_path.forward(&branch, mode)`.
+/// Zeroes a residual branch `[N, ..]` for whole samples with probability `p`, and divides it by `1 - p` for the others, in a [mode](Mode)
+/// that drops: `x + drop_path.forward(&branch, mode)`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

@@ -4,8 +4,8 @@ use autograd::Tensor;
 
 use crate::{Mode, Params};
 
-/// Zeroes elements with probability `p` and divides the others by `1 - p`, where the [mode](Mode) drops; nothing elsewhere.
-/// The numbers come from the [generator](Params::generator) of the parameters.
+/// Zeroes elements with probability `p` and divides the others by `1 - p`, in a [mode](Mode) that drops; otherwise the identity. Random
+/// numbers come from the [generator](Params::generator) of the parameters.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -16,7 +16,7 @@ use crate::{Mode, Params};
 /// assert_eq!(layer.forward(&x, Mode::Eval).to_vec::<f32>()?, [1.0; 100]);
 /// let y = layer.forward(&x, Mode::Train).to_vec::<f32>()?;
 /// assert!(y.iter().all(|&y| y == 0.0 || y == 2.0) && y.contains(&0.0) && y.contains(&2.0));
-/// // Monte Carlo dropout: everything else is as in evaluation.
+/// // Monte Carlo dropout: all other layers behave as in evaluation.
 /// assert_ne!(layer.forward(&x, Mode::Sample).to_vec::<f32>()?, y);
 /// # Ok::<(), autograd::Error>(())
 /// ```

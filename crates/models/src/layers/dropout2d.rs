@@ -4,8 +4,8 @@ use autograd::Tensor;
 
 use crate::{Mode, Params};
 
-/// Zeroes channels of the images of `[N, C, ..]` with probability `p` and divides the others by `1 - p`, where the
-/// [mode](Mode) drops: neighbouring pixels are too much alike to be dropped one by one.
+/// Zeroes whole channels of single images of `[N, C, ..]` with probability `p` and divides the others by `1 - p`, in a [mode](Mode) that
+/// drops: neighbouring pixels are too strongly correlated to be dropped individually.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

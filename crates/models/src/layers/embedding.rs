@@ -4,7 +4,7 @@ use autograd::Tensor;
 
 use crate::{Init, Param, Params};
 
-/// Rows of a table at integer indices, from `[..]` to `[.., D]`. Parameter `weight [V, D]`, normally distributed at first.
+/// Looks up rows of a table by integer indices, from `[..]` to `[.., D]`. Parameter `weight [V, D]`, initially standard normal.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -23,18 +23,18 @@ pub struct Embedding {
 }
 
 impl Embedding {
-    /// A table of `rows` vectors of length `width`.
+    /// A table of `rows` vectors of `width` elements.
     #[track_caller]
     pub fn new(params: &Params, rows: usize, width: usize) -> Embedding {
         Embedding { weight: params.param("weight", &[rows, width], Init::Normal { mean: 0.0, std: 1.0 }) }
     }
 
-    /// The table `[V, D]`, for a layer that shares it.
+    /// The table `[V, D]`, for a layer that shares its weights.
     pub fn weight(&self) -> Tensor {
         self.weight.value()
     }
 
-    /// An index outside of the table gives NaN.
+    /// Rows at `index`; an index outside of the table gives NaN.
     ///
     /// # Panics
     /// When `index` is not of an integer type.

@@ -1,4 +1,4 @@
-//! The two linear layers of a transformer layer.
+//! The feed-forward part of a transformer layer.
 
 use autograd::Tensor;
 

@@ -4,13 +4,13 @@ use autograd::Tensor;
 
 use crate::{Aggregation, Graph, Init, Linear, Param, Params};
 
-/// The slope below 0 of the LeakyReLU that scores go through.
+/// The negative slope of the LeakyReLU applied to scores.
 const SLOPE: f32 = 0.2;
 
-/// Every node looks at its neighbours and itself by `heads` attentions: with `h = W x`, the edge from `j` to `i` has the score
-/// `LeakyReLU(a_src h_j + a_dst h_i)`, and node `i` becomes the sum of the `h_j`, weighed by the softmax of the scores of all
-/// edges that end in it (Veličković et al. 2018, "Graph attention networks"). From `[nodes, in]` to `[nodes, heads * out]`, or
-/// `[nodes, out]` where heads are averaged. As `torch_geometric.nn.GATConv`. Parameters `att_src [1, heads, out]`, `att_dst [1, heads, out]`,
+/// Graph attention: every node attends to its neighbours and itself with `heads` heads. With `h = W x`, the edge from `j` to `i` has the
+/// score `LeakyReLU(a_src h_j + a_dst h_i)`, and node `i` becomes the sum of the `h_j`, weighted by the softmax over the scores of all
+/// edges that end in `i` (Veličković et al. 2018, "Graph attention networks"). From `[nodes, in]` to `[nodes, heads * out]`, or
+/// `[nodes, out]` if heads are averaged. As `torch_geometric.nn.GATConv`. Parameters `att_src [1, heads, out]`, `att_dst [1, heads, out]`,
 /// `lin.weight [heads * out, in]` and `bias`.
 ///
 /// ```
@@ -23,7 +23,7 @@ const SLOPE: f32 = 0.2;
 /// [("lin.weight", 1.0), ("att_src", 1.0), ("att_dst", 0.0)].map(|(name, value)| set(name, value));
 /// let x = Tensor::from_slice(&device, &[0.0f32, 3f32.ln()], &[2, 1])?;
 /// let y = layer.forward(&x, &Graph::new(&device, 2, &[(1, 0)])).to_vec::<f32>()?;
-/// // Node 0 looks at itself with a quarter, at node 1 with three.
+/// // Node 0 attends to itself with weight 1/4 and to node 1 with 3/4.
 /// assert!((y[0] - 0.75 * 3f32.ln()).abs() < 1e-6 && y[1] == 3f32.ln());
 /// # Ok::<(), autograd::Error>(())
 /// ```
@@ -36,7 +36,7 @@ pub struct GatConv {
 }
 
 impl GatConv {
-    /// Joins the results of all heads. PyTorch Geometric's default initialisation: Glorot-uniform weights, biases of 0.
+    /// Concatenates the results of all heads. PyTorch Geometric's default initialisation: Glorot-uniform weights, biases of 0.
     #[track_caller]
     pub fn new(params: &Params, inputs: usize, outputs: usize, heads: usize) -> GatConv {
         GatConv::build(params, inputs, outputs, heads, true)
@@ -53,7 +53,7 @@ impl GatConv {
         let under = params.path("lin");
         let lin = Linear::no_bias(&under, inputs, heads * outputs);
         under.redraw("*", Init::XavierUniform { gain: 1.0 });
-        // Glorot's bound for matrices [heads, outputs].
+        // Glorot's bound for a matrix `[heads, outputs]`.
         let bound = (6.0 / (heads + outputs) as f32).sqrt();
         let attention =
             |name: &str| params.param(name, &[1, heads, outputs], Init::Uniform { low: -bound, high: bound });
@@ -63,7 +63,7 @@ impl GatConv {
     }
 
     /// # Panics
-    /// When `x` is not made of a row of features for each node.
+    /// When `x` does not have one row of features per node.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, graph: &Graph) -> Tensor {
         graph.expect_nodes("GatConv", x);

@@ -4,10 +4,10 @@ use autograd::Tensor;
 
 use crate::{Aggregation, Graph, Init, Linear, Param, Params};
 
-/// Every node becomes the sum of its neighbours and itself, weighed by degrees, after a linear map:
+/// Graph convolution: every node becomes a degree-weighted sum of its neighbours and itself, after a linear map:
 /// `y_i = W sum_j x_j / sqrt(d_j d_i) + b` over the edges from `j` to `i` and a self-loop (Kipf and Welling 2017, "Semi-supervised
-/// classification with graph convolutional networks"), from `[nodes, in]` to `[nodes, out]`. As
-/// `torch_geometric.nn.GCNConv`. Parameters `lin.weight [out, in]` and `bias [out]`.
+/// classification with graph convolutional networks"), from `[nodes, in]` to `[nodes, out]`. As `torch_geometric.nn.GCNConv`. Parameters
+/// `lin.weight [out, in]` and `bias [out]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -38,7 +38,7 @@ impl GcnConv {
     }
 
     /// # Panics
-    /// When `x` is not made of a row of features for each node.
+    /// When `x` does not have one row of features per node.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, graph: &Graph) -> Tensor {
         graph.expect_nodes("GcnConv", x);

@@ -4,9 +4,9 @@ use autograd::{Tensor, cat};
 
 use crate::{BatchNorm, Mode, Params};
 
-/// A [`BatchNorm`] that in training normalises ghost batches of (about) `size` by themselves, so that the noise of small
-/// batches stays when batches grow. The running statistics move once for each ghost batch. Parameters and buffers are those
-/// of [`BatchNorm`].
+/// A [`BatchNorm`] that in training normalises ghost batches of about `size` samples separately, which keeps the regularising noise of
+/// small batches in large ones. The running statistics are updated once per ghost batch. Parameters and buffers are those of
+/// [`BatchNorm`].
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -33,7 +33,7 @@ impl<const D: usize> GhostBatchNorm<D> {
     }
 
     /// # Panics
-    /// As [`BatchNorm::forward`], of a ghost batch, or when there is no batch at all.
+    /// As [`BatchNorm::forward`] for each ghost batch, or when the batch is empty.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         if mode != Mode::Train {

@@ -4,9 +4,9 @@ use autograd::Tensor;
 
 use crate::{Aggregation, Graph, Init, Param, Params};
 
-/// A network applied to a node and the sum of its neighbours: `y_i = nn((1 + eps) x_i + sum_j x_j)` over the edges from `j` to `i`
-/// (Xu et al. 2019, "How powerful are graph neural networks?"), from `[nodes, in]` to what the network makes of it. As
-/// `torch_geometric.nn.GINConv`. Parameters are those of the network, by convention under `nn`, and `eps [1]`, which starts at 0.
+/// Applies a network to the sum of a node and its neighbours: `y_i = nn((1 + eps) x_i + sum_j x_j)` over the edges from `j` to `i` (Xu et
+/// al. 2019, "How powerful are graph neural networks?"), from `[nodes, in]` to the network's output. As `torch_geometric.nn.GINConv`.
+/// Parameters are those of the network, by convention under `nn`, and `eps [1]`, initially 0, by default a buffer.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -29,20 +29,20 @@ pub struct GinConv {
 }
 
 impl GinConv {
-    /// `eps` stays as it is.
+    /// With `eps` fixed at its initial value.
     #[track_caller]
     pub fn new(params: &Params, nn: impl Fn(&Tensor) -> Tensor + Send + Sync + 'static) -> GinConv {
         GinConv { nn: Box::new(nn), eps: params.buffer("eps", &[1], Init::ZEROS) }
     }
 
-    /// [`new`](GinConv::new) where `eps` is learned.
+    /// [`new`](GinConv::new) with a trainable `eps`.
     #[track_caller]
     pub fn train_eps(params: &Params, nn: impl Fn(&Tensor) -> Tensor + Send + Sync + 'static) -> GinConv {
         GinConv { nn: Box::new(nn), eps: params.param("eps", &[1], Init::ZEROS) }
     }
 
     /// # Panics
-    /// When `x` is not made of a row of features for each node.
+    /// When `x` does not have one row of features per node.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, graph: &Graph) -> Tensor {
         graph.expect_nodes("GinConv", x);

@@ -28,7 +28,7 @@ pub struct Graph {
     norm: OnceLock<Tensor>,
 }
 
-/// How the messages that reach a node become one; 0 where none does.
+/// How the messages that reach a node are combined; the result is 0 for a node without messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aggregation {
     Sum,
@@ -37,10 +37,10 @@ pub enum Aggregation {
 }
 
 impl Graph {
-    /// A graph of `nodes` nodes and of `edges` from the first to the second node of each pair.
+    /// A graph of `nodes` nodes; each pair of `edges` is an edge from its first to its second node.
     ///
     /// # Panics
-    /// When an edge has an end that is no node.
+    /// When an edge refers to a node that does not exist.
     #[track_caller]
     pub fn new(device: &Device, nodes: usize, edges: &[(usize, usize)]) -> Graph {
         for edge in edges {
@@ -61,10 +61,10 @@ impl Graph {
         }
     }
 
-    /// [`new`](Graph::new) with every edge in both directions, each once.
+    /// [`new`](Graph::new) with every edge in both directions; duplicates are removed.
     ///
     /// # Panics
-    /// When an edge has an end that is no node.
+    /// When an edge refers to a node that does not exist.
     ///
     /// ```
     /// use autograd::Device;
@@ -86,22 +86,22 @@ impl Graph {
         self.nodes
     }
 
-    /// The edges, each from its first to its second node.
+    /// The edges as pairs of source and target node.
     pub fn edges(&self) -> &[(usize, usize)] {
         &self.edges
     }
 
-    /// Where edges begin: `[E]` (i32).
+    /// The source node of each edge: `[E]` (i32).
     pub fn source(&self) -> &Tensor {
         &self.source
     }
 
-    /// Where edges end: `[E]` (i32).
+    /// The target node of each edge: `[E]` (i32).
     pub fn target(&self) -> &Tensor {
         &self.target
     }
 
-    /// This graph with exactly one edge from every node to itself, after all others. It is made once.
+    /// This graph with exactly one self-loop per node, listed after all other edges. Computed once and cached.
     ///
     /// ```
     /// use autograd::Device;
@@ -118,8 +118,8 @@ impl Graph {
         })
     }
 
-    /// The factors `[E]` of symmetric normalisation: an edge from `j` to `i` has `1 / sqrt(d_j d_i)`, where `d` counts the edges
-    /// that end in a node, and 0 where none ends in `j` (Kipf and Welling 2017, equation 2, for a graph with self-loops).
+    /// The factors `[E]` of symmetric normalisation, cached: `1 / sqrt(d_j d_i)` for an edge from `j` to `i`, where `d` is the number of
+    /// edges that end in a node; 0 if none ends in `j` (Kipf and Welling 2017, equation 2, for a graph with self-loops).
     ///
     /// ```
     /// use autograd::Device;
@@ -141,10 +141,10 @@ impl Graph {
         })
     }
 
-    /// What reaches each node: from messages `[E, ..]`, one an edge, to `[nodes, ..]`.
+    /// Combines the messages that reach each node: from `[E, ..]`, one per edge, to `[nodes, ..]`.
     ///
     /// # Panics
-    /// When there is not one message for each edge.
+    /// When there is not one message per edge.
     #[track_caller]
     pub fn aggregate(&self, messages: &Tensor, aggregation: Aggregation) -> Tensor {
         let (s, edges) = (messages.shape(), self.edges.len());
@@ -157,7 +157,7 @@ impl Graph {
     }
 
     /// # Panics
-    /// When `x` is not made of one row for each node.
+    /// When `x` does not have one row per node.
     #[track_caller]
     pub(super) fn expect_nodes(&self, op: &str, x: &Tensor) {
         let fits = x.rank() == 2 && x.shape()[0] == self.nodes;

@@ -4,8 +4,8 @@ use autograd::Tensor;
 
 use crate::{Init, Param, Params};
 
-/// Normalises each of `groups` groups of channels of each image of `[N, C, ..]`, then scales and shifts channels. `eps` is
-/// 1e-5. Parameters `weight [C]` and `bias [C]`.
+/// Normalises each of `groups` groups of channels in each image of `[N, C, ..]`, then scales and shifts each channel. `eps` is 1e-5.
+/// Parameters `weight [C]` and `bias [C]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

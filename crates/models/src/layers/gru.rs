@@ -5,9 +5,9 @@ use autograd::Tensor;
 use super::recurrent::{RnnOptions, Stack, Widths};
 use crate::Params;
 
-/// The gated recurrent unit (Cho et al. 2014) as `torch.nn.GRU`, without dropout between layers. Parameters
-/// `weight_ih_l0 [3H, I]`, `weight_hh_l0 [3H, H]`, `bias_ih_l0 [3H]`, `bias_hh_l0 [3H]`, for further layers `_l1` and so
-/// on, and for the reverse direction the same with `_reverse`; gates in the order r, z, n.
+/// The gated recurrent unit (Cho et al. 2014) as `torch.nn.GRU`, without dropout between layers. Parameters `weight_ih_l0 [3H, I]`,
+/// `weight_hh_l0 [3H, H]`, `bias_ih_l0 [3H]`, `bias_hh_l0 [3H]`, with `_l1` and so on for further layers, and the suffix `_reverse` for
+/// the reverse direction; gates in the order r, z, n.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -28,7 +28,7 @@ pub struct Gru {
 }
 
 impl Gru {
-    /// PyTorch's initialisation: everything is uniform within `1 / sqrt(hidden)`.
+    /// PyTorch's initialisation: all parameters are uniform within `1 / sqrt(hidden)`.
     ///
     /// # Panics
     /// When there are no layers or hidden units.
@@ -39,9 +39,9 @@ impl Gru {
         }
     }
 
-    /// From a sequence `[T, N, I]` and initial states `[layers x directions, N, H]` (zeros without) to the outputs
-    /// `[T, N, directions x H]` and the last states. These go on where the sequence ends; [detached](Tensor::detach), no
-    /// gradients flow back into it (truncated backpropagation through time).
+    /// From a sequence `[T, N, I]` and initial states `[layers x directions, N, H]` (default zeros) to the outputs `[T, N, directions x H]`
+    /// and the last states. Pass the last states on to continue the sequence; [detached](Tensor::detach), they stop gradients there
+    /// (truncated backpropagation through time).
     ///
     /// # Panics
     /// When the shapes do not fit, or there are no steps.
@@ -50,9 +50,9 @@ impl Gru {
         self.run(x, None, states)
     }
 
-    /// As [`forward`](Gru::forward), where of sequence `n` only the first `lengths[n]` steps count (`lengths [N]`, i32; those outside of
-    /// `1..=T` are taken for the nearest of these), as of `torch.nn.utils.rnn.pack_padded_sequence`: outputs behind the end are 0, the last
-    /// states are those at the end, and the reverse direction begins there.
+    /// As [`forward`](Gru::forward), but only the first `lengths[n]` steps of sequence `n` are valid (`lengths [N]`, i32, clamped to
+    /// `1..=T`), as in `torch.nn.utils.rnn.pack_padded_sequence`: outputs after the end are 0, the last states are those at the end, and
+    /// the reverse direction starts there.
     ///
     /// # Panics
     /// As [`forward`](Gru::forward).

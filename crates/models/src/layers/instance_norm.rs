@@ -4,8 +4,8 @@ use autograd::Tensor;
 
 use crate::{Init, Param, Params};
 
-/// Normalises each channel of each image of `[N, C, ..]`. `eps` is 1e-5. As PyTorch's, without running statistics, and without
-/// parameters unless made [`affine`](InstanceNorm::affine), which gives `weight [C]` and `bias [C]`.
+/// Normalises each channel of each image of `[N, C, ..]`. `eps` is 1e-5. As PyTorch's, without running statistics, and without parameters
+/// unless created by [`affine`](InstanceNorm::affine), which adds `weight [C]` and `bias [C]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -27,7 +27,7 @@ impl InstanceNorm {
         InstanceNorm::default()
     }
 
-    /// With a learned scale and shift for each channel.
+    /// With a trained scale and shift for each channel.
     #[track_caller]
     pub fn affine(params: &Params, channels: usize) -> InstanceNorm {
         let weight = params.param("weight", &[channels], Init::ONES);
@@ -35,7 +35,7 @@ impl InstanceNorm {
     }
 
     /// # Panics
-    /// When `x` is not `[N, C, ..]` with this layer's channels and more than one position.
+    /// When `x` is not `[N, C, ..]` with this layer's channels, or has only one position.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let affine = self.affine.as_ref().map(|[weight, bias]| [weight.value(), bias.value()]);

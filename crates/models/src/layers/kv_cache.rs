@@ -1,10 +1,10 @@
-//! Keys and values of earlier positions, kept while a sequence is generated.
+//! Cached keys and values of earlier positions for generating sequences.
 
 use autograd::{Device, Tensor};
 
-/// Keys and values `[N, heads, S, E]` of up to `S` positions, of which the first [`len`](KvCache::len) are filled. With it, a
-/// new position costs one row of attention instead of the whole sequence. All sizes are fixed, and where to write is a
-/// number: generating one position after another replays one plan. Gradients do not flow into what was kept.
+/// Keys and values `[N, heads, S, E]` of up to `S` positions, of which the first [`len`](KvCache::len) are filled. A new position then
+/// costs one row of attention instead of the whole sequence. All shapes are fixed and the write position is an operand, so that one plan
+/// is replayed for every position. Gradients do not flow into cached tensors.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -31,13 +31,13 @@ pub struct KvCache {
 }
 
 impl KvCache {
-    /// Room for `length` positions.
+    /// A cache for up to `length` positions.
     pub fn new(device: &Device, batch: usize, heads: usize, length: usize, features: usize) -> KvCache {
         let zeros = Tensor::zeros(device, &[batch, heads, length, features]);
         KvCache { keys: zeros.clone(), values: zeros, len: 0 }
     }
 
-    /// Number of positions kept.
+    /// Number of cached positions.
     pub fn len(&self) -> usize {
         self.len
     }
@@ -46,11 +46,11 @@ impl KvCache {
         self.len == 0
     }
 
-    /// Keeps keys and values of the next `T` positions, and gives causal attention of their queries to all kept; all
-    /// `[N, heads, T, E]`.
+    /// Adds keys and values of the next `T` positions to the cache, and returns the causal attention of their queries to all cached
+    /// positions; operands and result are `[N, heads, T, E]`.
     ///
     /// # Panics
-    /// When the shapes do not fit, there are no new positions, or no room for them.
+    /// When the shapes do not fit, `T` is 0, or the cache is full.
     #[track_caller]
     pub fn attend(&mut self, q: &Tensor, k: &Tensor, v: &Tensor) -> Tensor {
         let kept = self.keys.shape();
@@ -61,7 +61,7 @@ impl KvCache {
         let shapes = format!("q {:?}, k {:?}, v {:?}", q.shape(), k.shape(), v.shape());
         assert!(fits, "KvCache: {shapes} beside what is kept, {kept:?}");
         assert!(start + count <= room, "KvCache: positions {start}..{} of {room}", start + count);
-        // Position of each row among the new ones.
+        // Index of each row among the new ones.
         let row = Tensor::arange(k.device(), room);
         let place = &row - start as i32;
         self.keys = written(&self.keys, k, &place);
@@ -73,7 +73,7 @@ impl KvCache {
     }
 }
 
-/// `kept` with row `place` of `new` wherever there is one.
+/// `kept`, with row `i` replaced by row `place[i]` of `new` where that exists.
 fn written(kept: &Tensor, new: &Tensor, place: &Tensor) -> Tensor {
     let count = new.size(2);
     let inside = place.ge(0).logical_and(place.lt(count as i32)).unsqueeze(1);

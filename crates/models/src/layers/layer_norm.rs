@@ -4,9 +4,8 @@ use autograd::Tensor;
 
 use crate::{Init, Param, Params};
 
-/// Normalises over the last dimension of `[.., D]`: `y = (x - mean) / sqrt(var + eps) * weight + bias` with the biased
-/// variance. `eps` is 1e-5 unless set. Parameters `weight [D]`
-/// and, unless it is made without, `bias [D]`.
+/// Normalises over the last dimension of `[.., D]`: `y = (x - mean) / sqrt(var + eps) * weight + bias` with the biased variance. `eps` is
+/// 1e-5 unless set. Parameters `weight [D]` and, unless created by [`no_bias`](LayerNorm::no_bias), `bias [D]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

@@ -4,7 +4,8 @@ use autograd::Tensor;
 
 use crate::{Init, Param, Params};
 
-/// `y = x W^T + b`, from `[.., in]` to `[.., out]`. Parameters `weight [out, in]` and, unless it is made without, `bias [out]`.
+/// `y = x W^T + b`, from `[.., in]` to `[.., out]`. Parameters `weight [out, in]` and, unless created by [`no_bias`](Linear::no_bias),
+/// `bias [out]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -31,7 +32,7 @@ impl Linear {
         Linear { bias: Some(params.param("bias", &[outputs], Init::torch_bias(inputs))), ..layer }
     }
 
-    /// `y = x W^T`
+    /// Without a bias: `y = x W^T`.
     #[track_caller]
     pub fn no_bias(params: &Params, inputs: usize, outputs: usize) -> Linear {
         Linear { weight: params.param("weight", &[outputs, inputs], Init::torch_default()), bias: None }

@@ -5,9 +5,9 @@ use autograd::Tensor;
 use super::Linear;
 use crate::Params;
 
-/// `y = x V^T U^T + b`, from `[.., in]` to `[.., out]` through `rank` numbers: a [`Linear`] layer whose weight `U V` has at most that
+/// `y = x V^T U^T + b`, from `[.., in]` to `[.., out]` through `rank` features: a [`Linear`] layer whose weight `U V` has at most that
 /// rank, with `rank (in + out)` weights instead of `in out`. Parameters `down.weight [rank, in]` (V), `up.weight [out, rank]` (U) and
-/// `up.bias [out]`. Of a trained layer, `linalg::low_rank` gives the two factors that are nearest to its weight (Eckart and Young 1936).
+/// `up.bias [out]`. `linalg::low_rank` computes the best factors for the weight of a trained layer (Eckart and Young 1936).
 ///
 /// ```
 /// use autograd::{Device, Tensor};

@@ -6,8 +6,8 @@ use super::recurrent::{Call, RnnOptions, Stack, Widths};
 use crate::Params;
 
 /// Long short-term memory (Hochreiter and Schmidhuber 1997) as `torch.nn.LSTM`, without dropout between layers. Parameters
-/// `weight_ih_l0 [4H, I]`, `weight_hh_l0 [4H, H]`, `bias_ih_l0 [4H]`, `bias_hh_l0 [4H]`, for further layers `_l1` and so
-/// on, and for the reverse direction the same with `_reverse`; gates in the order i, f, g, o.
+/// `weight_ih_l0 [4H, I]`, `weight_hh_l0 [4H, H]`, `bias_ih_l0 [4H]`, `bias_hh_l0 [4H]`, with `_l1` and so on for further layers, and the
+/// suffix `_reverse` for the reverse direction; gates in the order i, f, g, o.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -29,7 +29,7 @@ pub struct Lstm {
 }
 
 impl Lstm {
-    /// PyTorch's initialisation: everything is uniform within `1 / sqrt(hidden)`.
+    /// PyTorch's initialisation: all parameters are uniform within `1 / sqrt(hidden)`.
     ///
     /// # Panics
     /// When there are no layers or hidden units.
@@ -38,11 +38,11 @@ impl Lstm {
         Lstm::build(params, Widths { gates: 4, inputs, hidden, projection: None }, options)
     }
 
-    /// With outputs (and states, but not cells) of `projection` instead of `hidden` features, a linear map of the hidden units (Sak et
-    /// al. 2014), as `torch.nn.LSTM` with `proj_size`. A further parameter a layer, `weight_hr_l0 [projection, hidden]`.
+    /// With a linear projection of the hidden units to `projection` features in outputs and states, but not in cells (Sak et al. 2014),
+    /// as `torch.nn.LSTM` with `proj_size`. Each layer has a further parameter, `weight_hr_l0 [projection, hidden]`.
     ///
     /// # Panics
-    /// When there are no layers or hidden units, or the projection is not smaller than these.
+    /// When there are no layers or hidden units, or `projection` is not smaller than `hidden`.
     #[track_caller]
     pub fn projected(
         params: &Params,
@@ -63,9 +63,9 @@ impl Lstm {
         Lstm { stack: Stack::new("Lstm", params, widths, options) }
     }
 
-    /// From a sequence `[T, N, I]` and initial states and cells, both `[layers x directions, N, H]` (zeros without), to the
-    /// outputs `[T, N, directions x H]` and the last states and cells. These go on where the sequence ends;
-    /// [detached](Tensor::detach), no gradients flow back into it (truncated backpropagation through time).
+    /// From a sequence `[T, N, I]` and initial states and cells, both `[layers x directions, N, H]` (default zeros), to the outputs
+    /// `[T, N, directions x H]` and the last states and cells. Pass these on to continue the sequence; [detached](Tensor::detach), they
+    /// stop gradients there (truncated backpropagation through time).
     ///
     /// # Panics
     /// When the shapes do not fit, or there are no steps.
@@ -74,9 +74,9 @@ impl Lstm {
         self.run(x, None, states)
     }
 
-    /// As [`forward`](Lstm::forward), where of sequence `n` only the first `lengths[n]` steps count (`lengths [N]`, i32; those outside of
-    /// `1..=T` are taken for the nearest of these), as of `torch.nn.utils.rnn.pack_padded_sequence`: outputs behind the end are 0, the last
-    /// states are those at the end, and the reverse direction begins there.
+    /// As [`forward`](Lstm::forward), but only the first `lengths[n]` steps of sequence `n` are valid (`lengths [N]`, i32, clamped to
+    /// `1..=T`), as in `torch.nn.utils.rnn.pack_padded_sequence`: outputs after the end are 0, the last states are those at the end, and
+    /// the reverse direction starts there.
     ///
     /// # Panics
     /// As [`forward`](Lstm::forward).
@@ -117,8 +117,8 @@ fn cell(call: &Call, h0: &Tensor, c0: &Tensor) -> [Tensor; 2] {
     [out.y, out.cells]
 }
 
-/// As [`cell`], where the state `h` is `m w_hr^T` of the hidden units `m`. The gates read `h w_hh^T`, which is `m` times one
-/// matrix; but for the initial state, which comes in as a further input of the first step.
+/// As [`cell`], but the state `h` is the projection `m w_hr^T` of the hidden units `m`. The gates read `h w_hh^T`, which equals
+/// `m (w_hh w_hr)^T`, except for the initial state, which is appended to the input of the first step.
 fn projected_cell(call: &Call, w_hr: &Tensor, h0: Option<&Tensor>, c0: &Tensor) -> [Tensor; 2] {
     let w_hh = call.w_hh.matmul(w_hr);
     let zero = c0.zeros_like();

@@ -1,4 +1,4 @@
-//! Layers, one a file.
+//! Layers, one per file.
 
 mod additive_attention;
 mod alpha_dropout;
@@ -105,17 +105,17 @@ pub use transformer_encoder_layer::{TransformerEncoderLayer, TransformerOptions}
 pub use variational_dropout::VariationalDropout;
 pub use weight_norm::WeightNorm;
 
-/// Whether a model is being trained; batch norm and dropout behave differently.
+/// Whether a model is being trained: batch norm and dropout depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     Train,
     Eval,
-    /// Evaluation, but dropout goes on: each pass samples a network (Monte Carlo dropout, Gal and Ghahramani 2016).
+    /// Evaluation with dropout: each pass samples a network (Monte Carlo dropout, Gal and Ghahramani 2016).
     Sample,
 }
 
 impl Mode {
-    /// Whether dropout drops.
+    /// Whether dropout is active.
     pub fn drops(self) -> bool {
         self != Mode::Eval
     }

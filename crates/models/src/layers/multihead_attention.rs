@@ -4,11 +4,10 @@ use autograd::Tensor;
 
 use crate::{AttentionMask, Dropout, Init, Linear, Mode, Param, Params};
 
-/// `heads` attentions side by side, each over its part of linear projections of queries `[N, T, E]`, keys and values
-/// `[N, S, E]`, and a linear projection of their joined results, `[N, T, E]`. As `torch.nn.MultiheadAttention` with
-/// `batch_first`. Parameters `in_proj_weight [3 E, E]` (or, where keys or values have other widths, `q_proj_weight [E, E]`,
-/// `k_proj_weight [E, kdim]` and `v_proj_weight [E, vdim]`), `in_proj_bias [3 E]`, `out_proj.weight [E, E]` and
-/// `out_proj.bias [E]`.
+/// Multi-head attention: `heads` parallel attentions, each over its slice of the linear projections of queries `[N, T, E]`, keys and values
+/// `[N, S, E]`, and a linear projection of their concatenated results, `[N, T, E]`. As `torch.nn.MultiheadAttention` with `batch_first`.
+/// Parameters `in_proj_weight [3 E, E]` (or, if keys or values have other widths, `q_proj_weight [E, E]`, `k_proj_weight [E, kdim]` and
+/// `v_proj_weight [E, vdim]`), `in_proj_bias [3 E]`, `out_proj.weight [E, E]` and `out_proj.bias [E]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -43,13 +42,13 @@ enum InWeight {
 /// Options of a [`MultiheadAttention`], with PyTorch's defaults.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AttentionOptions {
-    /// Biases of all projections.
+    /// Whether all projections have biases.
     pub bias: bool,
-    /// The width of keys, if not that of queries.
+    /// The width of keys, if it is not that of queries.
     pub kdim: Option<usize>,
-    /// The width of values, if not that of queries.
+    /// The width of values, if it is not that of queries.
     pub vdim: Option<usize>,
-    /// The probability with which a query overlooks a key, where the mode drops. The weights then take memory.
+    /// The dropout probability of attention weights, in a mode that drops. The weights are then stored in memory.
     pub dropout: f32,
 }
 
@@ -123,8 +122,8 @@ impl MultiheadAttention {
         self.merge(&q.scaled_dot_product_attention(&k, &v, seen.as_ref(), mask.causal, None))
     }
 
-    /// [`forward`](MultiheadAttention::forward), and the probabilities `[N, heads, T, S]` with which every head looks at the
-    /// keys, after dropout. Their mean over dimension 1 is what torch calls averaged.
+    /// [`forward`](MultiheadAttention::forward), and the attention weights `[N, heads, T, S]` of every head, after dropout. Their mean
+    /// over dimension 1 is what torch returns with `average_attn_weights`.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -143,7 +142,7 @@ impl MultiheadAttention {
         (self.merge(&weights.matmul(&v)), weights)
     }
 
-    /// Projected queries, keys and values `[N, heads, T, E / heads]`.
+    /// Projected queries, keys and values, each `[N, heads, T, E / heads]` (`S` for `T` in keys and values).
     #[track_caller]
     fn heads_of(&self, inputs: [&Tensor; 3]) -> [Tensor; 3] {
         let [q, k, v] = inputs.map(Tensor::shape);
@@ -158,7 +157,7 @@ impl MultiheadAttention {
         self.project(inputs).map(split)
     }
 
-    /// Those of keys and values.
+    /// The widths of keys and values.
     fn widths(&self) -> [usize; 2] {
         match &self.in_weight {
             InWeight::Joined(_) => [self.width; 2],
@@ -166,7 +165,7 @@ impl MultiheadAttention {
         }
     }
 
-    /// By one product where queries, keys and values come from the same tensor.
+    /// One product is enough if queries, keys and values are the same tensor.
     #[track_caller]
     fn project(&self, [query, key, value]: [&Tensor; 3]) -> [Tensor; 3] {
         let width = self.width;
@@ -190,7 +189,7 @@ impl MultiheadAttention {
         ]
     }
 
-    /// The joined heads' results `[N, heads, T, E / heads]`, projected to `[N, T, E]`.
+    /// Concatenates the heads' results `[N, heads, T, E / heads]` and projects them to `[N, T, E]`.
     #[track_caller]
     fn merge(&self, y: &Tensor) -> Tensor {
         self.out_proj.forward(&y.transpose(1, 2).flatten(2, 3))

@@ -1,11 +1,11 @@
-//! Positions added to embeddings: learned ones, and waves.
+//! Positions added to embeddings: learned or sinusoidal.
 
 use autograd::{Device, Tensor};
 
 use crate::{Init, Param, Params};
 
-/// A trained vector for each position, added to `[N, T, E]`. Parameter `weight [length, E]`, normally distributed at first, as
-/// the `torch.nn.Embedding` that it is.
+/// A trained vector for each position, added to `[N, T, E]`. Parameter `weight [length, E]`, initially standard normal, as in
+/// `torch.nn.Embedding`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -30,18 +30,18 @@ impl LearnedPositions {
         LearnedPositions { weight: params.param("weight", &[length, width], normal) }
     }
 
-    /// `x [N, T, E]` at positions `start..start + T`.
+    /// Adds the vectors of positions `start..start + T` to `x [N, T, E]`.
     ///
     /// # Panics
-    /// When there are fewer positions, or `x` has another width.
+    /// When the positions exceed the table, or `x` has a different width.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, start: usize) -> Tensor {
         x + rows("LearnedPositions", &self.weight.value(), start, x)
     }
 }
 
-/// Waves of geometrically growing length, added to `[N, T, E]` (Vaswani et al. 2017, section 3.5): position `t` gets
-/// `sin(t / 10000^(2i / E))` in feature `2i` and the cosine of the same in feature `2i + 1`.
+/// Sinusoids of geometrically increasing wavelength, added to `[N, T, E]` (Vaswani et al. 2017, section 3.5): position `t` gets
+/// `sin(t / 10000^(2i / E))` in feature `2i` and the cosine of the same angle in feature `2i + 1`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -71,10 +71,10 @@ impl SinusoidalPositions {
         SinusoidalPositions { table: Tensor::constant(device, &table, &[length, width]) }
     }
 
-    /// `x [N, T, E]` at positions `start..start + T`.
+    /// Adds the sinusoids of positions `start..start + T` to `x [N, T, E]`.
     ///
     /// # Panics
-    /// When there are fewer positions, or `x` has another width.
+    /// When the positions exceed the table, or `x` has a different width.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, start: usize) -> Tensor {
         x + rows("SinusoidalPositions", &self.table, start, x)
@@ -96,8 +96,8 @@ fn rows(op: &str, table: &Tensor, start: usize, x: &Tensor) -> Tensor {
     places(op, table, start, s[s.len() - 2])
 }
 
-/// Rows `start..start + count` of a table. Those further on are looked up by number, so that a position that moves from step
-/// to step makes no new plans.
+/// Rows `start..start + count` of a table. If `start` is not 0, they are looked up by an index operand, so that a start that changes from
+/// step to step makes no new plans.
 #[track_caller]
 pub(super) fn places(op: &str, table: &Tensor, start: usize, count: usize) -> Tensor {
     let (length, end) = (table.shape()[0], start.saturating_add(count));

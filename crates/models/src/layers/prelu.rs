@@ -4,8 +4,8 @@ use autograd::Tensor;
 
 use crate::{Init, Param, Params};
 
-/// `x` where positive, `weight * x` elsewhere. Parameter `weight [n]`, which starts at 0.25: one slope for every channel of
-/// `[N, C, ..]`, or one for all.
+/// `x` if positive, `weight * x` otherwise. Parameter `weight [n]`, initially 0.25: one slope for each channel of `[N, C, ..]`, or one
+/// for all.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -28,7 +28,7 @@ impl PRelu {
     }
 
     /// # Panics
-    /// When there is neither one slope nor one a channel.
+    /// When there is neither one slope nor one per channel.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
         x.prelu(&self.weight.value())

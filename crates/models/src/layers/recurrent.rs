@@ -1,4 +1,4 @@
-//! What recurrent layers share: PyTorch's parameters, layers on top of each other, and both directions.
+//! The common part of recurrent layers: PyTorch's parameters, stacked layers, and both directions.
 
 use autograd::{DType, Tensor, cat};
 
@@ -7,13 +7,13 @@ use crate::{Init, Param, Params};
 /// Options of a recurrent layer, with PyTorch's defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RnnOptions {
-    /// Layers on top of each other.
+    /// Number of stacked layers.
     pub num_layers: usize,
-    /// Two biases a layer, `bias_ih` and `bias_hh`.
+    /// Two biases per layer, `bias_ih` and `bias_hh`.
     pub bias: bool,
-    /// Sequences are `[N, T, ..]` instead of `[T, N, ..]`. States stay `[layers, N, H]`.
+    /// Sequences are `[N, T, ..]` instead of `[T, N, ..]`. States are `[layers, N, H]` in both cases.
     pub batch_first: bool,
-    /// A second cell a layer goes through the sequence from its end; its states follow those of the first.
+    /// A second cell per layer runs over the sequence in reverse; its states follow those of the first.
     pub bidirectional: bool,
 }
 
@@ -28,7 +28,7 @@ struct Weights {
     ih: Param,
     hh: Param,
     biases: Option<[Param; 2]>,
-    /// From the hidden units to the outputs, where these are fewer.
+    /// The projection from hidden units to outputs, if there is one.
     hr: Option<Param>,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Call<'a> {
     pub b_ih: Option<Tensor>,
     pub b_hh: Option<Tensor>,
     pub w_hr: Option<Tensor>,
-    /// Number of layer and direction.
+    /// Index of the layer and direction among all cells.
     pub index: usize,
 }
 
@@ -61,7 +61,7 @@ pub(super) struct Widths {
     pub gates: usize,
     pub inputs: usize,
     pub hidden: usize,
-    /// Of the outputs, if it is not the number of hidden units.
+    /// The width of the outputs, if it is not the number of hidden units.
     pub projection: Option<usize>,
 }
 
@@ -80,7 +80,7 @@ pub(super) struct Stack {
 }
 
 impl Stack {
-    /// PyTorch's initialisation: everything is uniform within `1 / sqrt(hidden)`.
+    /// PyTorch's initialisation: all parameters are uniform within `1 / sqrt(hidden)`.
     ///
     /// # Panics
     /// When there are no layers or hidden units.
@@ -109,9 +109,9 @@ impl Stack {
         Stack { name, weights, widths, options }
     }
 
-    /// Takes `x` through all cells. `cell` gives the `K` states after every step, `[T, N, ..]`, of which the first is the output; the
-    /// result is the outputs of the last layer, of both directions side by side, and all last states `[layers, N, ..]`. `states` are
-    /// the initial ones, which `cell` knows. Of each sequence the first `lengths [N]` steps count.
+    /// Runs `x` through all cells. `cell` returns the `K` states after every step, `[T, N, ..]`, the first of which is the output; the
+    /// result is the outputs of the last layer, with both directions concatenated, and all last states `[layers, N, ..]`. `states` are
+    /// the initial ones, used here only for checks. Only the first `lengths [N]` steps of each sequence are valid.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -144,7 +144,7 @@ impl Stack {
         (y, last.map(|states| joined(&states, 0)))
     }
 
-    /// Everything that a cell would find wrong, as the caller's line is not known there.
+    /// Checks everything that a cell would reject: panics inside a cell would not report the caller's line.
     #[track_caller]
     fn check(&self, x: &Tensor, lengths: Option<&Tensor>, states: &[&Tensor]) {
         let (name, s, weight) = (self.name, x.shape(), self.weights[0].ih.value());
@@ -182,7 +182,7 @@ impl Weights {
     }
 }
 
-/// How far each sequence of a batch `[T, N, ..]` goes; all of them to the end, where nothing is said.
+/// The length of each sequence of a batch `[T, N, ..]`; without lengths all sequences have `T` steps.
 struct Extent {
     steps: usize,
     /// `[1, N, 1]`, within `1..=steps`.
@@ -197,18 +197,18 @@ impl Extent {
         Extent { steps, lengths: lengths.map(within) }
     }
 
-    /// `[T, 1, 1]`
+    /// The step numbers, `[T, 1, 1]`.
     fn numbers(&self, lengths: &Tensor) -> Tensor {
         Tensor::arange(lengths.device(), self.steps).reshape(&[self.steps, 1, 1])
     }
 
-    /// 0 behind the ends.
+    /// `x` with zeros after the end of each sequence.
     fn cut(&self, x: &Tensor) -> Tensor {
         let Some(lengths) = &self.lengths else { return x.clone() };
         x.masked_fill(&self.numbers(lengths).ge(lengths), 0.0)
     }
 
-    /// Each sequence from its end; what lies behind it stays there.
+    /// Each valid part reversed; padding stays in place.
     fn reversed(&self, x: &Tensor) -> Tensor {
         let Some(lengths) = &self.lengths else { return x.flip(&[0]) };
         let numbers = self.numbers(lengths);
@@ -217,7 +217,7 @@ impl Extent {
         x.gather(0, &from.expand(x.shape()))
     }
 
-    /// What there is after the last step, as `[1, N, ..]`.
+    /// The values at the last valid step, as `[1, N, ..]`.
     fn last(&self, x: &Tensor) -> Tensor {
         let Some(lengths) = &self.lengths else { return x.narrow(0, self.steps - 1, 1) };
         let shape = [&[1], &x.shape()[1..]].concat();

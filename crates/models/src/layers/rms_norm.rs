@@ -4,8 +4,7 @@ use autograd::Tensor;
 
 use crate::{Init, Param, Params};
 
-/// `y = x / sqrt(mean(x^2) + eps) * weight` over the last dimension of `[.., D]`. `eps` is that of f32, 2^-23. Parameter
-/// `weight [D]`.
+/// `y = x / sqrt(mean(x^2) + eps) * weight` over the last dimension of `[.., D]`. `eps` is `f32::EPSILON`, 2^-23. Parameter `weight [D]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

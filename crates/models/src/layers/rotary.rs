@@ -4,8 +4,8 @@ use autograd::{Device, Tensor, stack};
 
 use super::positions::{angles, places};
 
-/// Turns each pair of features `2i`, `2i + 1` of queries and keys by the angle `t / base^(2i / E)` at position `t`, so that
-/// their products depend on distances alone (Su et al. 2021, "RoFormer", equation 34). `base` is 10,000 in the paper.
+/// Rotates each pair of features `2i`, `2i + 1` of queries and keys by the angle `t / base^(2i / E)` at position `t`, so that their dot
+/// products depend only on distances (Su et al. 2021, "RoFormer", equation 34). `base` is 10,000 in the paper.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -26,7 +26,7 @@ pub struct Rotary {
 }
 
 impl Rotary {
-    /// For up to `length` positions and `features` features (those of one head).
+    /// For up to `length` positions and `features` features per head.
     ///
     /// # Panics
     /// When the number of features is odd.
@@ -40,10 +40,10 @@ impl Rotary {
         Rotary { cos: table(f64::cos), sin: table(f64::sin) }
     }
 
-    /// `x [.., T, E]` at positions `start..start + T`.
+    /// Rotates `x [.., T, E]` at positions `start..start + T`.
     ///
     /// # Panics
-    /// When there are fewer positions or other features.
+    /// When the positions exceed the table, or `x` has a different number of features.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, start: usize) -> Tensor {
         let features = 2 * self.cos.shape()[1];

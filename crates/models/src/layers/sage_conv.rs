@@ -4,10 +4,9 @@ use autograd::Tensor;
 
 use crate::{Aggregation, Graph, Linear, Params};
 
-/// A linear map of a node and another of what its neighbours have in common: `y_i = W_r x_i + W_l aggregate_j(x_j) + b` over the
-/// edges from `j` to `i` (Hamilton, Ying and Leskovec 2017, "Inductive representation learning on large graphs"), from
-/// `[nodes, in]` to `[nodes, out]`. As `torch_geometric.nn.SAGEConv`. Parameters `lin_l.weight [out, in]`, `lin_l.bias [out]` and
-/// `lin_r.weight [out, in]`.
+/// The sum of a linear map of a node and one of its aggregated neighbours: `y_i = W_r x_i + W_l aggregate_j(x_j) + b` over the edges from
+/// `j` to `i` (Hamilton, Ying and Leskovec 2017, "Inductive representation learning on large graphs"), from `[nodes, in]` to
+/// `[nodes, out]`. As `torch_geometric.nn.SAGEConv`. Parameters `lin_l.weight [out, in]`, `lin_l.bias [out]` and `lin_r.weight [out, in]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -29,7 +28,7 @@ pub struct SageConv {
 }
 
 impl SageConv {
-    /// PyTorch Geometric's default initialisation, which is that of linear layers. Its default aggregation is the mean.
+    /// PyTorch Geometric's default initialisation, the same as for linear layers. Its default aggregation is the mean.
     #[track_caller]
     pub fn new(params: &Params, inputs: usize, outputs: usize, aggregation: Aggregation) -> SageConv {
         let lin_l = Linear::new(&params.path("lin_l"), inputs, outputs);
@@ -38,7 +37,7 @@ impl SageConv {
     }
 
     /// # Panics
-    /// When `x` is not made of a row of features for each node.
+    /// When `x` does not have one row of features per node.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, graph: &Graph) -> Tensor {
         graph.expect_nodes("SageConv", x);

@@ -5,8 +5,8 @@ use autograd::Tensor;
 use super::conv::ConvBuilder;
 use crate::{Conv2d, Params};
 
-/// A convolution of each channel by itself (`depthwise`), then a 1x1 convolution over channels (`pointwise`): from
-/// `[N, C, H, W]` to `[N, O, H', W']` with `C K^2 + C O` weights in place of `C O K^2`.
+/// A convolution of each channel separately (`depthwise`), then a 1x1 convolution over channels (`pointwise`): from `[N, C, H, W]` to
+/// `[N, O, H', W']` with `C K^2 + C O` weights instead of `C O K^2`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -19,7 +19,7 @@ use crate::{Conv2d, Params};
 /// params.redraw("*bias", Init::ZEROS);
 /// let y = layer.forward(&Tensor::ones(&device, &[1, 8, 4, 4]));
 /// assert_eq!(y.shape(), [1, 16, 4, 4]);
-/// // Of 8 channels, 4 pixels in the corner and 6 beside it.
+/// // 8 channels of 4 pixels at the corner, and of 6 pixels next to it.
 /// assert_eq!(y.to_vec::<f32>()?[..2], [32.0, 48.0]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
@@ -29,7 +29,7 @@ pub struct SeparableConv2d {
 }
 
 impl SeparableConv2d {
-    /// `options` sets those of the depthwise convolution.
+    /// `options` sets the options of the depthwise convolution.
     #[track_caller]
     pub fn new(
         params: &Params,

@@ -1,9 +1,9 @@
-//! Masks of attention that sees only some positions.
+//! Masks for attention to only some positions.
 
 use autograd::{DType, Device, Tensor};
 
-/// The mask `[T, T]` of local attention, for [`AttentionMask::attn`](super::AttentionMask): true, which means *not* seen, where query
-/// and key lie more than `window` positions apart.
+/// The mask `[T, T]` of local attention, for [`AttentionMask::attn`](super::AttentionMask): true, which means *not* seen, if query and
+/// key are more than `window` positions apart.
 ///
 /// ```
 /// use autograd::{Device, DType};
@@ -16,8 +16,8 @@ pub fn local_attention_mask(device: &Device, positions: usize, window: usize) ->
     mask(device, positions, |query, key| query.abs_diff(key) <= window)
 }
 
-/// The mask `[T, T]` of strided sparse attention (Child et al. 2019): a position sees itself, the `stride` positions before it, and before
-/// those every one that is a multiple of `stride` away. Nothing sees the future.
+/// The mask `[T, T]` of strided sparse attention (Child et al. 2019): a position sees itself, the `stride` positions before it, and all
+/// earlier positions at a distance that is a multiple of `stride`. No position sees later ones.
 ///
 /// ```
 /// use autograd::{Device, DType};

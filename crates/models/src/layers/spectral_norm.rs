@@ -4,10 +4,10 @@ use autograd::Tensor;
 
 use crate::{Init, Mode, Param, Params};
 
-/// A weight `W / u^T W v` for a linear or convolution layer, `x.linear(&weight.forward(mode), ..)`, as a matrix whose rows are the
-/// first dimension. In training each use makes one step of the power iteration for the singular vectors `u` and `v`. Under
-/// PyTorch's names, parameter `parametrizations.weight.original` (`W`, as `init` says), buffers
-/// `parametrizations.weight.0._u` and `parametrizations.weight.0._v`, which start at random and with 15 steps.
+/// A weight `W / u^T W v` for a linear or convolution layer, `x.linear(&weight.forward(mode), ..)`; `W` counts as a matrix whose rows are
+/// its first dimension. In training each use does one step of the power iteration for the singular vectors `u` and `v`. Parameter
+/// `parametrizations.weight.original` (`W`, initialised by `init`) and buffers `parametrizations.weight.0._u` and
+/// `parametrizations.weight.0._v` (initially 15 steps from random vectors) have PyTorch's names.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -15,7 +15,7 @@ use crate::{Init, Mode, Param, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 0);
 /// let weight = SpectralNorm::new(&params, &[2, 2], Init::ONES);
-/// // All ones have the singular values 2 and 0.
+/// // A matrix of ones has the singular values 2 and 0.
 /// let w = weight.forward(Mode::Train).to_vec::<f32>()?;
 /// assert!(w.iter().all(|w| (w - 0.5).abs() < 1e-6));
 /// # Ok::<(), autograd::Error>(())
@@ -48,7 +48,7 @@ impl SpectralNorm {
         layer
     }
 
-    /// The weight.
+    /// The normalised weight.
     #[track_caller]
     pub fn forward(&self, mode: Mode) -> Tensor {
         if mode == Mode::Train {

@@ -4,9 +4,9 @@ use autograd::Tensor;
 
 use crate::{Conv2d, Params};
 
-/// Scales every channel of `[N, C, H, W]` by a factor in 0..1 that depends on the means of all channels, through two layers
-/// with ReLU between them (or another [activation](SqueezeExcite::activation)) and a sigmoid behind. As torchvision's, `fc1` and `fc2` are 1x1 convolutions, from `C` to `squeeze`
-/// channels and back.
+/// Scales every channel of `[N, C, H, W]` by a factor in 0..1 computed from the means of all channels, by two layers with ReLU between
+/// them (or another [activation](SqueezeExcite::activation)) and a final sigmoid. As in torchvision, `fc1` and `fc2` are 1x1
+/// convolutions, from `C` to `squeeze` channels and back.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -37,7 +37,7 @@ impl SqueezeExcite {
         }
     }
 
-    /// What follows the first layer, such as [`Tensor::silu`].
+    /// The activation after the first layer, such as [`Tensor::silu`].
     pub fn activation(self, activation: fn(&Tensor) -> Tensor) -> SqueezeExcite {
         SqueezeExcite { activation, ..self }
     }

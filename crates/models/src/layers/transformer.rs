@@ -7,8 +7,8 @@ use crate::{
     TransformerOptions,
 };
 
-/// Encoder layers on top of each other, from `[N, T, E]` to `[N, T, E]`, and perhaps a normalisation at the end. As
-/// `torch.nn.TransformerEncoder`. Parameters `layers.0.*` and so on, and `norm.*`.
+/// Stacked encoder layers, from `[N, T, E]` to `[N, T, E]`, and optionally a final normalisation. As `torch.nn.TransformerEncoder`.
+/// Parameters `layers.0.*` and so on, and `norm.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -17,7 +17,7 @@ use crate::{
 /// let params = Params::new(&device, 0);
 /// let options = TransformerOptions { norm_first: true, dim_feedforward: 8, ..TransformerOptions::default() };
 /// let encoder = TransformerEncoder::new(&params, 2, 1, 3, None, options);
-/// // Without weights, the residual connections are left.
+/// // With all weights 0, only the residual connections remain.
 /// params.redraw("*", Init::ZEROS);
 /// let x = Tensor::from_slice(&device, &[1.0f32, 2.0, 3.0, 5.0], &[1, 2, 2])?;
 /// let y = encoder.forward(&x, AttentionMask::default(), Mode::Eval);
@@ -30,8 +30,7 @@ pub struct TransformerEncoder {
 }
 
 impl TransformerEncoder {
-    /// `layers` layers, each with initial values of its own; `norm` as in
-    /// `Some(LayerNorm::new(&params.path("norm"), width))`.
+    /// `layers` layers, each initialised separately; `norm` for example `Some(LayerNorm::new(&params.path("norm"), width))`.
     ///
     /// # Panics
     /// When `width` is not a multiple of `heads`.
@@ -44,7 +43,7 @@ impl TransformerEncoder {
         norm: Option<LayerNorm>,
         options: TransformerOptions,
     ) -> TransformerEncoder {
-        // A loop: a closure would hide the caller's line.
+        // A loop, as a closure would hide the caller's line.
         let mut all = vec![];
         for i in 0..layers {
             all.push(TransformerEncoderLayer::new(&params.path("layers").path(i), width, heads, options));
@@ -67,8 +66,8 @@ impl TransformerEncoder {
     }
 }
 
-/// Decoder layers on top of each other, from `[N, T, E]` to `[N, T, E]`, and perhaps a normalisation at the end. As
-/// `torch.nn.TransformerDecoder`. Parameters `layers.0.*` and so on, and `norm.*`.
+/// Stacked decoder layers, from `[N, T, E]` to `[N, T, E]`, and optionally a final normalisation. As `torch.nn.TransformerDecoder`.
+/// Parameters `layers.0.*` and so on, and `norm.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -81,7 +80,7 @@ impl TransformerEncoder {
 /// let (x, memory) = (Tensor::ones(&device, &[1, 3, 4]), Tensor::ones(&device, &[1, 5, 4]));
 /// let y = decoder.forward(&x, &memory, AttentionMask::causal(), AttentionMask::default(), Mode::Eval);
 /// let y = y.to_vec::<f32>()?;
-/// // The norm's: mean 0 and variance 1.
+/// // The output of the norm has mean 0 and variance 1.
 /// assert!(y[..4].iter().sum::<f32>().abs() < 1e-5);
 /// assert!((y[..4].iter().map(|y| y * y).sum::<f32>() - 4.0).abs() < 1e-3);
 /// # Ok::<(), autograd::Error>(())
@@ -92,8 +91,7 @@ pub struct TransformerDecoder {
 }
 
 impl TransformerDecoder {
-    /// `layers` layers, each with initial values of its own; `norm` as in
-    /// `Some(LayerNorm::new(&params.path("norm"), width))`.
+    /// `layers` layers, each initialised separately; `norm` for example `Some(LayerNorm::new(&params.path("norm"), width))`.
     ///
     /// # Panics
     /// When `width` is not a multiple of `heads`.
@@ -137,8 +135,8 @@ impl TransformerDecoder {
     }
 }
 
-/// Encoder and decoder, as `torch.nn.Transformer` with `batch_first`: from sources `[N, S, E]` and targets `[N, T, E]`, both
-/// embedded, to `[N, T, E]`. Parameters `encoder.*` and `decoder.*`, both with a final `norm`; matrices start Glorot-uniform.
+/// Encoder and decoder, as `torch.nn.Transformer` with `batch_first`: from embedded sources `[N, S, E]` and targets `[N, T, E]` to
+/// `[N, T, E]`. Parameters `encoder.*` and `decoder.*`, both with a final `norm`; matrices are initially Glorot-uniform.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -150,7 +148,7 @@ impl TransformerDecoder {
 /// let (source, target) = (Tensor::ones(&device, &[2, 5, 8]), Tensor::ones(&device, &[2, 3, 8]));
 /// let y = net.forward(&source, &target, TransformerMasks::causal(), Mode::Eval);
 /// assert_eq!(y.shape(), [2, 3, 8]);
-/// // The last norm's: mean 0 and variance 1.
+/// // The output of the last norm has mean 0 and variance 1.
 /// let y = y.to_vec::<f32>()?;
 /// assert!(y[..8].iter().sum::<f32>().abs() < 1e-5);
 /// assert!((y[..8].iter().map(|y| y * y).sum::<f32>() - 8.0).abs() < 1e-3);
@@ -162,19 +160,19 @@ pub struct Transformer {
     decoder: TransformerDecoder,
 }
 
-/// What the parts of a [`Transformer`] must not see.
+/// The masks of the parts of a [`Transformer`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TransformerMasks<'a> {
-    /// Sources of sources.
+    /// Attention of sources to sources.
     pub src: AttentionMask<'a>,
-    /// Targets of targets.
+    /// Attention of targets to targets.
     pub tgt: AttentionMask<'a>,
-    /// Targets of the encoder's output.
+    /// Attention of targets to the encoder's output.
     pub memory: AttentionMask<'a>,
 }
 
 impl TransformerMasks<'_> {
-    /// Targets see what comes before them, and all sources.
+    /// Targets see earlier targets and themselves, and all sources.
     pub fn causal() -> Self {
         TransformerMasks { tgt: AttentionMask::causal(), ..TransformerMasks::default() }
     }
@@ -211,7 +209,7 @@ impl Transformer {
         self.decode(target, &self.encode(source, masks.src, mode), masks.tgt, masks.memory, mode)
     }
 
-    /// The memory `[N, S, E]` of sources `[N, S, E]`.
+    /// The encoder's output `[N, S, E]` for sources `[N, S, E]`.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -220,7 +218,7 @@ impl Transformer {
         self.encoder.forward(source, mask, mode)
     }
 
-    /// What the decoder makes of targets `[N, T, E]` and a memory `[N, S, E]`.
+    /// The decoder's output for targets `[N, T, E]` and a memory `[N, S, E]`.
     ///
     /// # Panics
     /// When the shapes do not fit.

@@ -5,10 +5,9 @@ use autograd::Tensor;
 use super::feed_forward::FeedForward;
 use crate::{AttentionMask, Dropout, LayerNorm, Mode, MultiheadAttention, Params, TransformerOptions};
 
-/// Self-attention, attention to an encoder's output, and a network of two linear layers, each with a residual connection and
-/// layer normalisation, from `[N, T, E]` to `[N, T, E]`. As `torch.nn.TransformerDecoderLayer` with `batch_first`.
-/// Parameters `self_attn.*` and `multihead_attn.*` (see [`MultiheadAttention`]), `linear1.*`, `linear2.*`, `norm1.*`,
-/// `norm2.*` and `norm3.*`.
+/// Self-attention, attention to an encoder's output, and two linear layers, each part with a residual connection and layer normalisation,
+/// from `[N, T, E]` to `[N, T, E]`. As `torch.nn.TransformerDecoderLayer` with `batch_first`. Parameters `self_attn.*` and
+/// `multihead_attn.*` (see [`MultiheadAttention`]), `linear1.*`, `linear2.*`, `norm1.*`, `norm2.*` and `norm3.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -53,8 +52,8 @@ impl TransformerDecoderLayer {
         }
     }
 
-    /// `memory [N, S, E]` is the encoder's output; `mask` is of what `x` sees of itself, `memory_mask` of what it sees of the
-    /// memory.
+    /// `memory [N, S, E]` is the encoder's output; `mask` applies to the attention of `x` to itself, `memory_mask` to its attention to
+    /// the memory.
     ///
     /// # Panics
     /// When the shapes do not fit.

@@ -10,15 +10,15 @@ use crate::{AttentionMask, AttentionOptions, Dropout, LayerNorm, Linear, Mode, M
 pub struct TransformerOptions {
     /// Width between the two linear layers.
     pub dim_feedforward: usize,
-    /// What follows the first of them, such as [`Tensor::relu`] or [`Tensor::gelu`].
+    /// The activation after the first linear layer, such as [`Tensor::relu`] or [`Tensor::gelu`].
     pub activation: fn(&Tensor) -> Tensor,
-    /// Normalises what enters a part of the layer instead of what leaves it (Xiong et al. 2020).
+    /// Normalises the input of each part of the layer instead of its output (Xiong et al. 2020).
     pub norm_first: bool,
     pub layer_norm_eps: f32,
-    /// Biases of linear layers and normalisations.
+    /// Whether linear layers and normalisations have biases.
     pub bias: bool,
-    /// The probability of dropping, where the mode drops: attention weights, what is between the linear layers, and what each part
-    /// of a layer adds to its input.
+    /// The dropout probability, in a mode that drops, of attention weights, of activations between the linear layers, and of the output
+    /// of each part of a layer before the residual addition.
     pub dropout: f32,
 }
 
@@ -59,9 +59,9 @@ impl Default for TransformerOptions {
     }
 }
 
-/// Self-attention and a network of two linear layers, each with a residual connection and layer normalisation, from
-/// `[N, T, E]` to `[N, T, E]`. As `torch.nn.TransformerEncoderLayer` with `batch_first`. Parameters
-/// `self_attn.*` (see [`MultiheadAttention`]), `linear1.*`, `linear2.*`, `norm1.*` and `norm2.*`.
+/// Self-attention and two linear layers, each part with a residual connection and layer normalisation, from `[N, T, E]` to `[N, T, E]`.
+/// As `torch.nn.TransformerEncoderLayer` with `batch_first`. Parameters `self_attn.*` (see [`MultiheadAttention`]), `linear1.*`,
+/// `linear2.*`, `norm1.*` and `norm2.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

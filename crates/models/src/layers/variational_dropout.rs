@@ -1,11 +1,11 @@
-//! Dropout of the same units in all steps of a sequence (Gal and Ghahramani 2016).
+//! Dropout of the same features in all steps of a sequence (Gal and Ghahramani 2016).
 
 use autograd::Tensor;
 
 use crate::{Mode, Params};
 
-/// Zeroes features of the sequences of `[N, T, D]` with probability `p`, in all steps at once, and divides the others by
-/// `1 - p`, where the [mode](Mode) drops.
+/// Zeroes features of the sequences of `[N, T, D]` with probability `p`, in all steps at once, and divides the others by `1 - p`, in a
+/// [mode](Mode) that drops.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

@@ -4,9 +4,9 @@ use autograd::Tensor;
 
 use crate::{Init, Param, Params};
 
-/// A weight `g v / ||v||` for a linear or convolution layer: `x.linear(&weight.value(), ..)`. The norm is over all dimensions
-/// but the first. Parameters, under PyTorch's names, `parametrizations.weight.original0` (`g [O, 1, ..]`) and `original1`
-/// (`v`, as `init` says); `g` starts as the norm of `v`.
+/// A weight `g v / ||v||` for a linear or convolution layer: `x.linear(&weight.value(), ..)`. The norm is over all dimensions but the
+/// first. Parameters `parametrizations.weight.original0` (`g [O, 1, ..]`) and `parametrizations.weight.original1` (`v`, initialised by
+/// `init`) have PyTorch's names; `g` is initially the norm of `v`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

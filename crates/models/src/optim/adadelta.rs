@@ -34,13 +34,13 @@ impl Adadelta {
         Optimizer::with_rule(params, AdadeltaRule { rho: 0.9, eps: 1e-6 })
     }
 
-    /// How much of the mean squares stays at a step.
+    /// The decay of the mean squares per step.
     pub fn rho(mut self, rho: impl Into<f64>) -> Adadelta {
         self.rule.rho = rho.into();
         self
     }
 
-    /// Added inside of the roots.
+    /// Added inside the square roots.
     pub fn eps(mut self, eps: f32) -> Adadelta {
         self.rule.eps = eps;
         self

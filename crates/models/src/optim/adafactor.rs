@@ -6,9 +6,9 @@ use super::optimizer::Optimizer;
 use super::rule::{Rule, Update};
 use crate::Params;
 
-/// Adafactor (Shazeer and Stern 2018, "Adaptive learning rates with sublinear memory cost") as `torch.optim.Adafactor`: the mean
-/// squares of a matrix's gradients are kept as those of its rows and columns, steps are clipped to a root mean square of `d`, and
-/// scaled to that of the parameter. Torch's default learning rate is .01.
+/// Adafactor (Shazeer and Stern 2018, "Adaptive learning rates with sublinear memory cost") as `torch.optim.Adafactor`: the mean squares
+/// of a matrix's gradients are stored as factors for rows and columns; steps are clipped to a root mean square of `d` and scaled by the
+/// parameter's root mean square. Torch's default learning rate is .01.
 ///
 /// ```
 /// use autograd::Device;
@@ -36,26 +36,26 @@ impl Adafactor {
         Optimizer::with_rule(params, AdafactorRule { beta2_decay: -0.8, eps: [f32::EPSILON, 1e-3], d: 1.0 })
     }
 
-    /// At step `t` the mean squares take `t^decay` of the new ones.
+    /// At step `t`, `beta2 = 1 - t^decay`: the weight of new squares is `t^decay`.
     pub fn beta2_decay(mut self, decay: impl Into<f64>) -> Adafactor {
         self.rule.beta2_decay = decay.into();
         self
     }
 
-    /// The smallest mean square is the square of the first, the smallest root mean square of a parameter the second.
+    /// `eps1^2` is the smallest mean square, `eps2` the smallest root mean square of a parameter.
     pub fn eps(mut self, eps1: f32, eps2: f32) -> Adafactor {
         self.rule.eps = [eps1, eps2];
         self
     }
 
-    /// The largest root mean square of a step before it is scaled.
+    /// The largest root mean square of a step before scaling by the parameter's.
     pub fn d(mut self, d: f32) -> Adafactor {
         self.rule.d = d;
         self
     }
 }
 
-/// Shapes of the two factors of a parameter's mean squares: rows and columns of matrices; vectors are not factored.
+/// Shapes of the two factors of a parameter's mean squares: rows and columns of its last two dimensions; vectors are not factored.
 fn factors(shape: &[usize]) -> [Vec<usize>; 2] {
     let (mut rows, mut columns) = (shape.to_vec(), shape.to_vec());
     match shape.len() {

@@ -43,13 +43,13 @@ impl Adagrad {
         self
     }
 
-    /// What the sums of squares start at.
+    /// The initial value of the sums of squares.
     pub fn initial_accumulator_value(mut self, value: f32) -> Adagrad {
         self.rule.initial = value;
         self
     }
 
-    /// Added to the root.
+    /// Added to the square root.
     pub fn eps(mut self, eps: f32) -> Adagrad {
         self.rule.eps = eps;
         self
@@ -63,7 +63,7 @@ impl Rule for AdagradRule {
 
     fn update(&self, u: &Update) -> Vec<Tensor> {
         let g = u.decayed_gradient();
-        // The state starts as zeros; the initial value comes on top.
+        // State tensors start as zeros, so the initial value is added here.
         let sum = &u.state[0] + &g * &g;
         let root = (&sum + self.initial).sqrt() + self.eps;
         let lr = f64::from(u.lr) / (1.0 + (u.step - 1) as f64 * self.lr_decay);

@@ -65,7 +65,7 @@ impl Adam {
         self
     }
 
-    /// Divides by the largest second moment so far.
+    /// Divides by the maximum of all second moments so far.
     pub fn amsgrad(mut self, amsgrad: bool) -> Adam {
         self.rule.amsgrad = amsgrad;
         self

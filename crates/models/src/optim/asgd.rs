@@ -6,9 +6,9 @@ use super::optimizer::Optimizer;
 use super::rule::{Rule, Update};
 use crate::Params;
 
-/// Averaged stochastic gradient descent (Polyak and Juditsky 1992) as `torch.optim.ASGD`: steps of size
-/// `lr / (1 + lambd lr t)^alpha`, a decay `lambd`, and from step `t0` on an average of the parameters, which is state 0
-/// (torch's `ax`). [`Average`](super::Average) averages beside any optimizer.
+/// Averaged stochastic gradient descent (Polyak and Juditsky 1992) as `torch.optim.ASGD`: steps of size `lr / (1 + lambd lr t)^alpha`, a
+/// decay `lambd`, and from step `t0` on an average of the parameters, which is state tensor 0 (torch's `ax`). [`Average`](super::Average)
+/// averages with any optimizer.
 ///
 /// ```
 /// use autograd::Device;
@@ -42,7 +42,7 @@ impl Asgd {
         self
     }
 
-    /// The power by which the step size falls.
+    /// The exponent of the decrease of the step size.
     pub fn alpha(mut self, alpha: impl Into<f64>) -> Asgd {
         self.rule.alpha = alpha.into();
         self

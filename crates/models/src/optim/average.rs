@@ -6,9 +6,9 @@ use super::optimizer::saved_state;
 use crate::params::Place;
 use crate::{Param, Params};
 
-/// An average of a model's parameters beside the ones that are trained: exponential (EMA), or of equal weights (Polyak and Juditsky
-/// 1992; stochastic weight averaging, SWA, Izmailov et al. 2018), as `torch.optim.swa_utils.AveragedModel`. Buffers, such as running
-/// statistics, are not averaged: pass some training batches through the averaged model to get them right.
+/// An average of a model's trainable parameters, stored separately: exponential (EMA), or with equal weights (Polyak and Juditsky 1992;
+/// stochastic weight averaging, SWA, Izmailov et al. 2018), as `torch.optim.swa_utils.AveragedModel`. Buffers, such as running
+/// statistics, are not averaged: recompute them by passing some training batches through the averaged model.
 ///
 /// ```
 /// use autograd::Device;
@@ -23,15 +23,15 @@ use crate::{Param, Params};
 /// }
 /// average.swap(); // to evaluate the averaged model
 /// assert!((theta.value().item()? - 0.72).abs() < 1e-6);
-/// average.swap(); // to go on training
+/// average.swap(); // to continue training
 /// assert!((theta.value().item()? - 0.64).abs() < 1e-6);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub struct Average {
-    /// How much stays at an update; `None` for equal weights.
+    /// The weight of the old average in an update; `None` for equal weights.
     decay: Option<f32>,
     values: Vec<(Param, State)>,
-    /// Where the parameters were before the averages took their places.
+    /// The places of the parameters while the averages are swapped in.
     aside: Option<Vec<Place>>,
     updates: usize,
 }
@@ -56,10 +56,10 @@ impl Average {
         Average { decay, values, aside: None, updates: 0 }
     }
 
-    /// Takes in the parameters as they are now, usually after an optimizer's step.
+    /// Updates the averages with the current parameters, usually after an optimizer's step.
     ///
     /// # Errors
-    /// Whatever goes wrong on the device. The averages are as they were then.
+    /// Whatever goes wrong on the device. The averages are unchanged then.
     pub fn update(&mut self) -> Result<()> {
         let mut step = Transaction::default();
         self.record(&mut step);
@@ -68,8 +68,8 @@ impl Average {
         Ok(())
     }
 
-    /// Records the update as a part of an optimizer's step, with the parameters after it. Only if that succeeds the update
-    /// [counts](Average::succeeded).
+    /// Records the update as part of an optimizer's step, with the parameters after that step. It [counts](Average::succeeded) only if
+    /// the step succeeds.
     pub fn record(&self, step: &mut Transaction) {
         let share = match self.decay {
             Some(decay) => 1.0 - decay,
@@ -77,18 +77,18 @@ impl Average {
         };
         for (param, average) in &self.values {
             let value = param.value_after(step);
-            // A copy: the average's memory is its own.
+            // A copy, as the average must not share the parameter's memory.
             let new = if self.updates == 0 { value * 1.0 } else { average.value().lerp(&value, share) };
             step.set(average, new);
         }
     }
 
-    /// The update that was recorded last has been computed.
+    /// Counts the update recorded last, after its step has succeeded.
     pub fn succeeded(&mut self) {
         self.updates += 1;
     }
 
-    /// Puts the averages in the parameters' places; a second call puts the parameters back.
+    /// Replaces the parameters by the averages; a second call restores the parameters.
     pub fn swap(&mut self) {
         let back = self.aside.take();
         let places = match &back {
@@ -101,17 +101,17 @@ impl Average {
         }
     }
 
-    /// Updates so far.
+    /// Number of updates so far.
     pub fn updates(&self) -> usize {
         self.updates
     }
 
-    /// The averages by the names of their parameters; with [`updates`](Average::updates) all it takes to go on.
+    /// The averages by parameter name; with [`updates`](Average::updates), all that is needed to resume.
     pub fn state(&self) -> Vec<(String, Tensor)> {
         self.values.iter().map(|(param, average)| (param.name().to_owned(), average.value())).collect()
     }
 
-    /// Goes on after `updates` updates with the [`state`](Average::state) of that time.
+    /// Continues after `updates` updates from the [`state`](Average::state) saved at that point.
     ///
     /// # Errors
     /// [`Error::OptimizerState`](crate::Error::OptimizerState) when an average is missing or has another shape.

@@ -2,8 +2,8 @@
 
 use autograd::Tensor;
 
-/// What [`Optimizer::constrain`](super::Optimizer::constrain) does to a parameter after every update: projected gradient descent
-/// and proximal gradient descent (Parikh and Boyd 2014, "Proximal Algorithms").
+/// A constraint that [`Optimizer::constrain`](super::Optimizer::constrain) applies to a parameter after every update, for projected and
+/// proximal gradient descent (Parikh and Boyd 2014, "Proximal Algorithms").
 ///
 /// ```
 /// use autograd::Device;
@@ -17,7 +17,7 @@ use autograd::Tensor;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Constraint {
-    /// Every element within `low..=high`; an infinite bound is none.
+    /// Every element is within `low..=high`; bounds may be infinite.
     Box { low: f32, high: f32 },
     /// The parameter's L2 norm is at most `radius`.
     Ball { radius: f32 },
@@ -34,7 +34,7 @@ impl Constraint {
             Constraint::Box { low, high } => x.clamp(low, high),
             Constraint::Ball { radius } => {
                 let norm = x.norm(2.0, &(0..x.rank() as isize).collect::<Vec<_>>(), false);
-                // Of the zero vector the quotient is infinite, and the limit 1.
+                // For the zero vector the quotient is infinite, and is clamped to 1.
                 x * (radius / norm).clamp_max(1.0)
             }
             Constraint::L1 { strength } => x.sign() * (x.abs() - lr * strength).relu(),

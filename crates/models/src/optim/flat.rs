@@ -13,17 +13,17 @@ pub(super) struct GroupOptions {
     pub lr_scale: f32,
 }
 
-/// Which parameters have their own options: patterns, of which the first that matches counts.
+/// Parameter groups with their own options: patterns, of which the first match applies.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Groups(Vec<(String, GroupOptions)>);
 
 impl Groups {
-    /// Gives parameters whose names match their own options.
+    /// Sets the options of parameters whose names match a pattern.
     pub fn add(&mut self, pattern: &str, options: GroupOptions) {
         self.0.push((pattern.to_owned(), options));
     }
 
-    /// Parameters by group, those of no pattern first. What a kernel can't bind in one piece is several groups.
+    /// Parameters by group, unmatched ones first. A group too large for one binding is split.
     pub fn collect(&self, params: Vec<Param>, default: GroupOptions) -> Vec<Group> {
         let most = params.first().map_or(0, |p| p.value().device().info().max_binding_bytes) / DType::BYTES;
         let mut groups: Vec<(GroupOptions, Vec<Param>)> = vec![(default, vec![])];
@@ -39,7 +39,7 @@ impl Groups {
     }
 }
 
-/// Parameters in pieces of at most so many elements, as far as single ones are not larger.
+/// Splits parameters into pieces of at most `most` elements; a larger parameter is a piece by itself.
 fn within(most: usize, params: Vec<Param>) -> Vec<Vec<Param>> {
     let (mut pieces, mut len): (Vec<Vec<Param>>, usize) = (vec![], 0);
     for param in params {
@@ -65,7 +65,7 @@ pub(super) struct Group {
     pub shapes: Vec<Vec<usize>>,
     /// All values `[len]`, with zeros between the parameters.
     pub flat: State,
-    /// Where each parameter is in it.
+    /// The place of each parameter in `flat`.
     places: Vec<Place>,
 }
 
@@ -78,8 +78,8 @@ impl Group {
         Group { options, params, shapes, flat, places }
     }
 
-    /// Makes every parameter a part of the flat tensor, with the value that it has now: at first, and where somebody else has set one
-    /// since, such as loaded weights.
+    /// Makes every parameter a part of the flat tensor, with its current value: the first time, and after a value has been replaced from
+    /// outside, for example by loaded weights.
     pub fn gather(&self) {
         if self.params.iter().zip(&self.places).any(|(param, place)| !param.is_at(place)) {
             let values: Vec<Tensor> = self.params.iter().map(Param::value).collect();
@@ -88,14 +88,14 @@ impl Group {
         }
     }
 
-    /// The gradients in the order of the parameters.
+    /// The gradients, flat, in the order of the parameters.
     ///
     /// # Panics
     /// When a parameter has none.
     #[track_caller]
     pub fn gradient(&self, gradients: &Gradients) -> Tensor {
         let values: Vec<Tensor> = self.params.iter().map(Param::value).collect();
-        // Not by a closure, which would hide the caller's line.
+        // Not a closure, which would hide the caller's line.
         match gradients.flattened(&values, ALIGN) {
             Ok(gradient) => gradient,
             Err(i) => panic!(
@@ -110,7 +110,7 @@ fn detached(tensors: &[Tensor]) -> Vec<Tensor> {
     tensors.iter().map(Tensor::detach).collect()
 }
 
-/// Zeros beside joined tensors of the given shapes.
+/// A flat state of zeros for tensors of the given shapes.
 pub(super) fn zeros(device: &Device, shapes: &[Vec<usize>]) -> Result<State> {
     let len = shapes.iter().map(|shape| padded(shape)).sum();
     Ok(State::new(&Tensor::from_slice(device, &vec![0f32; len], &[len])?, Role::State))
@@ -131,7 +131,7 @@ mod tests {
             let pieces = within(most, all.to_vec());
             pieces.iter().map(|piece| piece.iter().map(|p| p.name().to_owned()).collect()).collect()
         };
-        // 128, 64, 64, 320 and 64 elements with what lies between them.
+        // 128, 64, 64, 320 and 64 elements with padding.
         assert_eq!(names(256), [vec!["100", "30", "64"], vec!["300"], vec!["1"]]);
         assert_eq!(names(usize::MAX).len(), 1);
         assert_eq!(names(0).len(), 5);

@@ -7,8 +7,8 @@ use super::rule::{Rule, Update};
 use super::trust::trust;
 use crate::Params;
 
-/// LAMB (You et al. 2020, "Large batch optimization for deep learning: training BERT in 76 minutes", algorithm 2): the step of
-/// AdamW for each parameter, scaled to the norm of that parameter.
+/// LAMB (You et al. 2020, "Large batch optimization for deep learning: training BERT in 76 minutes", algorithm 2): each parameter's AdamW
+/// step is scaled to the norm of that parameter.
 ///
 /// ```
 /// use autograd::Device;
@@ -40,7 +40,7 @@ impl Lamb {
         self
     }
 
-    /// Added to the root.
+    /// Added to the square root.
     pub fn eps(mut self, eps: f32) -> Lamb {
         self.rule.eps = eps;
         self

@@ -7,10 +7,10 @@ use super::rule::{Rule, Update};
 use super::trust::trust;
 use crate::Params;
 
-/// LARS, layer-wise adaptive rate scaling (You, Gitman and Ginsburg 2017, "Large batch training of convolutional networks"): SGD
-/// with momentum whose gradient, weight decay included, is scaled for each parameter to `coefficient |p|`:
-/// `v = momentum v + lr coefficient |p| / |g + weight_decay p| (g + weight_decay p)`, `p = p - v`. Biases and normalisation
-/// parameters usually go to another optimizer by [`only`](Optimizer::only).
+/// LARS, layer-wise adaptive rate scaling (You, Gitman and Ginsburg 2017, "Large batch training of convolutional networks"): SGD with
+/// momentum that scales each parameter's gradient, weight decay included, to the norm `coefficient |p|`:
+/// `v = momentum v + lr coefficient |p| / |g + weight_decay p| (g + weight_decay p)`, `p = p - v`. Biases and normalisation parameters are
+/// usually left to another optimizer by [`only`](Optimizer::only).
 ///
 /// ```
 /// use autograd::Device;
@@ -42,7 +42,7 @@ impl Lars {
         self
     }
 
-    /// How much of a parameter's norm a step of learning rate 1 is long.
+    /// The norm of a step of learning rate 1, relative to the parameter's norm.
     pub fn coefficient(mut self, coefficient: f32) -> Lars {
         self.rule.coefficient = coefficient;
         self

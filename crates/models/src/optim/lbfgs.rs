@@ -1,4 +1,4 @@
-//! L-BFGS with a line search by the strong Wolfe conditions.
+//! L-BFGS with an optional line search for the strong Wolfe conditions.
 
 use std::collections::VecDeque;
 
@@ -9,9 +9,9 @@ use crate::{Param, Params};
 
 mod search;
 
-/// Limited-memory BFGS (Nocedal 1980; Nocedal and Wright, "Numerical Optimization", algorithms 7.4 and 3.5) as `torch.optim.LBFGS`:
-/// for whole batches and smooth losses. A step evaluates the loss several times, by a closure, and reads it and its gradients each time; the
-/// history and the search live on the host, in double precision.
+/// Limited-memory BFGS (Nocedal 1980; Nocedal and Wright, "Numerical Optimization", algorithms 7.4 and 3.5) as `torch.optim.LBFGS`: for
+/// full batches and smooth losses. A step evaluates the loss several times by a closure, and reads the loss and its gradients each time;
+/// the history and the line search are on the host, in double precision.
 ///
 /// ```
 /// use autograd::Device;
@@ -33,7 +33,7 @@ pub struct Lbfgs {
     history_size: usize,
     wolfe: bool,
     history: VecDeque<Pair>,
-    /// Scale of the first guess of the inverse Hessian.
+    /// Scale of the initial estimate of the inverse Hessian.
     scale: f64,
     last: Option<Last>,
 }
@@ -42,11 +42,11 @@ pub struct Lbfgs {
 struct Last {
     direction: Vec<f64>,
     length: f64,
-    /// Before it.
+    /// The gradient before the iteration.
     gradient: Vec<f64>,
 }
 
-/// How a step of an iteration changed the gradient.
+/// An iteration's step and the resulting change of the gradient.
 struct Pair {
     step: Vec<f64>,
     change: Vec<f64>,
@@ -68,7 +68,7 @@ fn moved(a: &[f64], s: f64, b: &[f64]) -> Vec<f64> {
 }
 
 impl Lbfgs {
-    /// Updates the trainable parameters under `params` with torch's defaults: 20 iterations and 25 evaluations a step, a history of 100,
+    /// Updates the trainable parameters under `params` with torch's defaults: 20 iterations and 25 evaluations per step, a history of 100,
     /// tolerances 1e-7 of the gradient and 1e-9 of a change, no line search.
     pub fn new(params: &Params) -> Lbfgs {
         Lbfgs {
@@ -85,27 +85,27 @@ impl Lbfgs {
         }
     }
 
-    /// Most iterations of a step.
+    /// The largest number of iterations per step.
     pub fn max_iter(self, max_iter: usize) -> Lbfgs {
         Lbfgs { max_iter, ..self }
     }
 
-    /// After how many evaluations of the loss a step ends, by default 5 for every 4 iterations.
+    /// The number of loss evaluations after which a step ends, by default 5 for every 4 iterations.
     pub fn max_eval(self, max_eval: usize) -> Lbfgs {
         Lbfgs { max_eval: Some(max_eval), ..self }
     }
 
-    /// A step ends when no element of the gradient is larger.
+    /// A step ends when no element of the gradient exceeds this magnitude.
     pub fn tolerance_grad(self, tolerance: impl Into<f64>) -> Lbfgs {
         Lbfgs { tolerance_grad: tolerance.into(), ..self }
     }
 
-    /// A step ends when the loss, or every parameter, changes by no more.
+    /// A step ends when the loss or every parameter changes by at most this much.
     pub fn tolerance_change(self, tolerance: impl Into<f64>) -> Lbfgs {
         Lbfgs { tolerance_change: tolerance.into(), ..self }
     }
 
-    /// How many past iterations the Hessian is estimated from.
+    /// The number of past iterations from which the Hessian is estimated.
     pub fn history_size(self, history_size: usize) -> Lbfgs {
         Lbfgs { history_size, ..self }
     }
@@ -115,14 +115,14 @@ impl Lbfgs {
         Lbfgs { wolfe: true, ..self }
     }
 
-    /// Up to `max_iter` iterations with learning rate `lr`, the first guess of every step length (usually 1). `loss` computes the loss
-    /// from the parameters as they are. Gives the loss before the step.
+    /// Up to `max_iter` iterations with learning rate `lr`, the initial step length of each (usually 1). `loss` computes the loss from
+    /// the current parameters. Returns the loss before the step.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
     ///
     /// # Panics
-    /// When there is no parameter to train.
+    /// When there are no trainable parameters.
     #[track_caller]
     pub fn step(&mut self, lr: f32, mut loss: impl FnMut() -> Tensor) -> Result<f32> {
         let place = Place::new(&self.params);
@@ -156,7 +156,7 @@ impl Lbfgs {
             if descends {
                 x = moved(&x, taken, &direction);
                 place.write(&x)?;
-                // After the last iteration nobody asks for the loss.
+                // The loss after the last iteration is not needed.
                 if !self.wolfe && iteration < self.max_iter {
                     point = place.evaluate(&mut loss)?;
                     evaluations += 1;
@@ -172,7 +172,7 @@ impl Lbfgs {
         Ok(first as f32)
     }
 
-    /// Against the gradient, as the history bends it (the two-loop recursion).
+    /// The quasi-Newton direction: the negative gradient times the estimated inverse Hessian (two-loop recursion).
     fn direction(&mut self, gradient: &[f64]) -> Vec<f64> {
         if let Some(last) = &self.last {
             let change = moved(gradient, -1.0, &last.gradient);

@@ -8,8 +8,8 @@ use super::optimizer::{Optimizer, saved_state};
 use super::rule::Rule;
 use crate::flat::{join, split};
 
-/// Lookahead (Zhang et al. 2019, "Lookahead optimizer: k steps forward, 1 step back") around any optimizer: after every `k` steps
-/// the parameters go back to `slow + alpha (p - slow)`, which is then the new `slow`.
+/// Lookahead (Zhang et al. 2019, "Lookahead optimizer: k steps forward, 1 step back") around any optimizer: after every `k` steps the
+/// parameters are reset to `slow + alpha (p - slow)`, which becomes the new `slow`.
 ///
 /// ```
 /// use autograd::Device;
@@ -27,12 +27,12 @@ pub struct Lookahead<R> {
     inner: Optimizer<R>,
     k: usize,
     alpha: f32,
-    /// Where the flat parameters of every group were `k` steps ago; filled at the first step.
+    /// The slow weights, one flat state per group; filled at the first step.
     slow: Vec<State>,
 }
 
 impl<R: Rule> Lookahead<R> {
-    /// The paper's values are `k` 5 and `alpha` .5.
+    /// The paper uses `k` 5 and `alpha` .5.
     ///
     /// # Panics
     /// When `k` is 0.
@@ -47,7 +47,7 @@ impl<R: Rule> Lookahead<R> {
         self.inner.steps()
     }
 
-    /// One step of the inner optimizer, and after every `k` of them the step back.
+    /// One step of the inner optimizer and, after every `k` of them, the interpolation with the slow weights.
     ///
     /// # Errors
     /// As [`Optimizer::step`].
@@ -69,7 +69,7 @@ impl<R: Rule> Lookahead<R> {
         self.inner.state().into_iter().chain(slow).collect()
     }
 
-    /// Goes on after `steps` steps with the [`state`](Lookahead::state) of that time.
+    /// Continues after `steps` steps from the [`state`](Lookahead::state) saved at that point.
     ///
     /// # Errors
     /// As [`Optimizer::resume`].
@@ -124,7 +124,7 @@ impl<R: Rule> Optimize for Lookahead<R> {
     }
 }
 
-/// What the slow parameters of a group are saved as.
+/// The names under which a group's slow parameters are saved.
 fn names(group: &Group) -> impl Iterator<Item = String> {
     group.params.iter().map(|param| format!("{}.slow", param.name()))
 }

@@ -5,12 +5,12 @@ use autograd::{Device, Gradients, Role, State, Tensor};
 use super::optimizer::saved_state;
 use crate::flat::join;
 
-/// Scales losses up so that small gradients do not vanish in f16, as `torch.amp.GradScaler` (Micikevicius et al. 2018, "Mixed
-/// precision training"). A step in which a gradient overflows changes nothing, and the scale is halved; after 2000 steps without
-/// one it is doubled. All of that happens on the device, in the plan of the step: nothing waits, and no scale makes a new plan.
+/// Scales losses up so that small gradients do not vanish in f16, as `torch.amp.GradScaler` (Micikevicius et al. 2018, "Mixed precision
+/// training"). A step in which a gradient overflows changes nothing and halves the scale; after 2000 steps without an overflow the scale
+/// is doubled. All of this runs on the device within the step's plan: the host does not wait, and a new scale needs no new plan.
 ///
-/// [`scale`](LossScaler::scale) the loss, differentiate, [`unscale`](LossScaler::unscale) the gradients, and go on as without it:
-/// clip them, give them to any optimizer. Gradients of several losses are added up before they are unscaled.
+/// [`scale`](LossScaler::scale) the loss, differentiate, [`unscale`](LossScaler::unscale) the gradients, and proceed as without a scaler:
+/// clip them, pass them to any optimizer. Gradients of several losses are added up before they are unscaled.
 ///
 /// ```
 /// use autograd::{Device, Half, autocast};
@@ -37,32 +37,32 @@ pub struct LossScaler {
     growth: f32,
     backoff: f32,
     interval: usize,
-    /// Scalars, as the other two: numbers of steps since the scale changed, and without effect.
+    /// Three scalars. `clean` counts the steps without an overflow since the scale changed, `skipped` the steps without effect.
     scale: State,
     clean: State,
     skipped: State,
 }
 
 impl LossScaler {
-    /// torch's defaults: a scale of 65536, doubled after 2000 steps without an overflow, halved after one with.
+    /// Torch's defaults: a scale of 65536, doubled after 2000 steps without an overflow, halved after a step with one.
     pub fn new(device: &Device) -> LossScaler {
         let scalar = |value: f32| State::new(&Tensor::constant(device, &[value], &[]), Role::State);
         let [scale, clean, skipped] = [65536.0, 0.0, 0.0].map(scalar);
         LossScaler { growth: 2.0, backoff: 0.5, interval: 2000, scale, clean, skipped }
     }
 
-    /// The scale to begin with. Of powers of 2, scaling rounds nothing.
+    /// The initial scale. With powers of 2, scaling causes no rounding.
     pub fn init_scale(self, scale: f32) -> LossScaler {
         self.scale.set(&Tensor::constant(self.scale.value().device(), &[scale], &[]));
         self
     }
 
-    /// The factor on the scale after [`growth_interval`](LossScaler::growth_interval) steps.
+    /// The factor by which the scale grows after [`growth_interval`](LossScaler::growth_interval) steps.
     pub fn growth_factor(self, growth: f32) -> LossScaler {
         LossScaler { growth, ..self }
     }
 
-    /// The factor on the scale after an overflow.
+    /// The factor by which the scale shrinks after an overflow.
     pub fn backoff_factor(self, backoff: f32) -> LossScaler {
         LossScaler { backoff, ..self }
     }
@@ -78,8 +78,8 @@ impl LossScaler {
         loss * self.scale.value().reshape(loss.shape())
     }
 
-    /// The gradients of the loss, given those of the scaled one; once a step. If any is not finite, their
-    /// [root](Gradients::root) is infinite, for which an optimizer changes nothing, and the scale of the next step is smaller.
+    /// The gradients of the loss, given those of the scaled loss; call it once per step. If any is not finite, their
+    /// [root](Gradients::root) becomes infinite, so that the optimizer changes nothing, and the scale of the next step is reduced.
     ///
     /// # Panics
     /// When there are no gradients.
@@ -90,7 +90,7 @@ impl LossScaler {
         let all: Vec<Tensor> =
             gradients.variables().iter().filter_map(|v| gradients.get(v).cloned()).collect();
         assert!(!all.is_empty(), "LossScaler: no gradients");
-        // In the order in which an optimizer joins them, which then happens once for both.
+        // Joined in the same order as by an optimizer, so that both share one joined tensor.
         let ok = join(&all).isfinite().all(&[0], false).detach();
         let loss = match gradients.root() {
             Some(loss) => loss * inverse.reshape(loss.shape()),
@@ -102,7 +102,7 @@ impl LossScaler {
         gradients.with_root(decisive)
     }
 
-    /// Counts with the step that the gradients are for.
+    /// Records the new scale and counts, which take effect with the step of these gradients.
     fn update(&self, ok: &Tensor) {
         let [scale, clean, skipped] = [&self.scale, &self.clean, &self.skipped].map(State::value);
         let ended = clean + 1.0;
@@ -124,18 +124,18 @@ impl LossScaler {
         self.skipped.value()
     }
 
-    /// Drops what [`unscale`](LossScaler::unscale) has recorded for a step that failed.
+    /// Discards the updates that [`unscale`](LossScaler::unscale) recorded for a step that failed.
     pub fn discard_updates(&self) {
         [&self.scale, &self.clean, &self.skipped].into_iter().for_each(State::discard_update);
     }
 
-    /// What it takes to go on where a run stopped: three scalars and their names.
+    /// The three named scalars needed to resume.
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let all = [("scale", &self.scale), ("clean_steps", &self.clean), ("skipped_steps", &self.skipped)];
         all.map(|(name, state)| (name.to_owned(), state.value())).into()
     }
 
-    /// Goes on with the [`state`](LossScaler::state) that was saved.
+    /// Continues from a saved [`state`](LossScaler::state).
     ///
     /// # Errors
     /// [`Error::OptimizerState`](crate::Error::OptimizerState) when a tensor is missing or is not a scalar.

@@ -1,4 +1,4 @@
-//! Optimizers: one update over flat memory for each group of parameters; and what goes on around them.
+//! Optimizers, which update the flat memory of each parameter group at once, and utilities for them.
 
 mod adadelta;
 mod adafactor;

@@ -6,7 +6,7 @@ use super::optimizer::Optimizer;
 use super::rule::{Rule, Update};
 use crate::Params;
 
-/// How Muon's learning rate depends on a matrix's shape `[A, B]`.
+/// The dependence of Muon's learning rate on a matrix's shape `[A, B]`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AdjustLr {
     /// `sqrt(max(1, A / B))` (Jordan et al. 2024).
@@ -17,9 +17,9 @@ pub enum AdjustLr {
 }
 
 /// Muon, "momentum orthogonalized by Newton-Schulz" (Jordan et al. 2024) as `torch.optim.Muon`, for the matrices of hidden layers:
-/// `m = m + (1 - momentum) (g - m)`, and a step along the nearest matrix with orthonormal rows or columns, which five Newton-Schulz
-/// iterations approximate. They run in f32, where torch rounds to bf16. Filters `[O, I, ..]` of convolutions count as matrices
-/// `[O, I ..]`, which torch leaves to its users. Give other parameters to another optimizer:
+/// `m = m + (1 - momentum) (g - m)`, and a step along the nearest matrix with orthonormal rows or columns, approximated by five
+/// Newton-Schulz iterations. They run in f32, where torch rounds to bf16. Convolution filters `[O, I, ..]` are treated as matrices
+/// `[O, I ..]`, which torch leaves to its users. Use another optimizer for other parameters:
 ///
 /// ```
 /// use autograd::Device;
@@ -99,7 +99,7 @@ impl Muon {
 }
 
 impl MuonRule {
-    /// About the nearest matrix with orthonormal rows or columns.
+    /// An approximation of the nearest matrix with orthonormal rows or columns.
     fn orthogonalized(&self, g: &Tensor) -> Tensor {
         let tall = g.size(0) > g.size(1);
         let mut x = if tall { g.t() } else { g.clone() };

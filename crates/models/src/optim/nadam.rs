@@ -30,7 +30,7 @@ pub struct NAdamRule {
     eps: f32,
     momentum_decay: f64,
     decoupled: bool,
-    /// The product of the momenta up to a step.
+    /// A step, and the product of the momenta up to it.
     product: (usize, f64),
 }
 
@@ -52,7 +52,7 @@ impl NAdam {
         self
     }
 
-    /// Added to the root.
+    /// Added to the square root.
     pub fn eps(mut self, eps: f32) -> NAdam {
         self.rule.eps = eps;
         self
@@ -63,7 +63,7 @@ impl NAdam {
         self
     }
 
-    /// Decays the weights themselves, as AdamW.
+    /// Decays the weights themselves, as in AdamW.
     pub fn decoupled_weight_decay(mut self, decoupled: bool) -> NAdam {
         self.rule.decoupled = decoupled;
         self

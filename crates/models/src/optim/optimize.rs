@@ -1,13 +1,13 @@
-//! What a training loop asks of any optimizer, and several optimizers as one.
+//! The interface of all optimizers to a training loop, and several optimizers combined into one.
 
 use autograd::{Gradients, Tensor, Transaction};
 
 use crate::Result;
 
-/// An optimizer, whatever its rule: what a training loop and a checkpoint need of it.
+/// An optimizer with any rule: the interface for training loops and checkpoints.
 pub trait Optimize {
-    /// Records an update with learning rate `lr` as a part of `step`, of the gradients' [transaction](Gradients::transaction). Only if
-    /// that succeeds the update [counts](Optimize::succeeded).
+    /// Records an update with learning rate `lr` as part of `step`, the gradients' [transaction](Gradients::transaction). It
+    /// [counts](Optimize::succeeded) only if the transaction succeeds.
     ///
     /// # Errors
     /// Out of memory for the first step's state.
@@ -17,14 +17,14 @@ pub trait Optimize {
     #[track_caller]
     fn record(&mut self, gradients: &Gradients, lr: f32, step: &mut Transaction) -> autograd::Result<()>;
 
-    /// The update that was recorded last has been computed.
+    /// Counts the update recorded last, after its transaction has succeeded.
     fn succeeded(&mut self);
 
-    /// One update with learning rate `lr`: computes the loss and what else the [gradients](Gradients::with_output) name, and frees
-    /// the loss's graph.
+    /// One update with learning rate `lr`: computes the loss and the further outputs of the [gradients](Gradients::with_output), and
+    /// frees the loss's graph.
     ///
     /// # Errors
-    /// Whatever goes wrong on the device. Parameters and state are as they were then.
+    /// Whatever goes wrong on the device. Parameters and state are unchanged then.
     ///
     /// # Panics
     /// When a trainable parameter has no gradient.
@@ -32,7 +32,7 @@ pub trait Optimize {
     fn step(&mut self, gradients: Gradients, lr: f32) -> autograd::Result<()> {
         let mut step = gradients.transaction();
         self.record(&gradients, lr, &mut step)?;
-        // Handles on the old values keep their memory.
+        // Handles to the old values would keep their memory alive.
         drop(gradients);
         step.run()?;
         self.succeeded();
@@ -42,10 +42,10 @@ pub trait Optimize {
     /// Steps taken so far.
     fn steps(&self) -> usize;
 
-    /// Named tensors that, with [`steps`](Optimize::steps), are all it takes to go on; none before the first step.
+    /// Named tensors that, with [`steps`](Optimize::steps), are all that is needed to resume; none before the first step.
     fn state(&self) -> Vec<(String, Tensor)>;
 
-    /// Goes on after `steps` steps with the [`state`](Optimize::state) of that time.
+    /// Continues after `steps` steps from the [`state`](Optimize::state) saved at that point.
     ///
     /// # Errors
     /// [`Error::OptimizerState`](crate::Error::OptimizerState) when a tensor is missing or has another shape, and whatever goes
@@ -75,8 +75,8 @@ impl<O: Optimize + ?Sized> Optimize for Box<O> {
     }
 }
 
-/// Optimizers of different parts of a model that step together, each with a factor on the learning rate. The parts are told
-/// apart by [`Optimizer::only`].
+/// Optimizers of different parts of a model that step together, each with its own factor on the learning rate. Each part is selected by
+/// [`Optimizer::only`].
 ///
 /// ```
 /// use autograd::Device;
@@ -97,7 +97,7 @@ pub struct Several {
 }
 
 impl Several {
-    /// One more optimizer, whose rate is `lr_scale` times the others'.
+    /// Adds an optimizer, whose learning rate is multiplied by `lr_scale`.
     pub fn with(mut self, optimizer: impl Optimize + 'static, lr_scale: f32) -> Several {
         self.parts.push((Box::new(optimizer), lr_scale));
         self

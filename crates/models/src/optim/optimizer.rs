@@ -1,4 +1,4 @@
-//! What all optimizers share: groups of parameters, steps, and what happens after an update.
+//! The common part of all optimizers: parameter groups, steps, and processing after an update.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use crate::flat::{join, split};
 use crate::params::wildcard;
 use crate::{Error, Param, Params};
 
-/// Which parameters are updated.
+/// Selects the parameters to update.
 type Filter = Box<dyn Fn(&Param) -> bool + Send>;
 
 /// An optimizer: a [`Rule`] for the trainable parameters of a model.
@@ -26,7 +26,7 @@ pub struct Optimizer<R> {
     maximize: bool,
     constraints: Vec<(String, Constraint)>,
     groups: Groups,
-    /// Made at the first step: groups and their state tensors.
+    /// Groups and their state tensors, created at the first step.
     open: Option<Vec<(Group, Vec<State>)>>,
     steps: usize,
 }
@@ -52,24 +52,24 @@ impl<R: Rule> Optimizer<R> {
         Optimizer { weight_decay, ..self }
     }
 
-    /// Ascends instead.
+    /// Maximises the loss instead of minimising it.
     pub fn maximize(self, maximize: bool) -> Optimizer<R> {
         Optimizer { maximize, ..self }
     }
 
-    /// Other options for parameters whose names match a pattern (`*` stands for anything): their weight decay, and a
-    /// factor on the learning rate. The first pattern that matches counts.
+    /// Separate options for parameters whose names match a pattern (`*` matches anything): their weight decay, and a factor on the
+    /// learning rate. The first matching pattern applies.
     pub fn group(mut self, pattern: &str, weight_decay: f32, lr_scale: f32) -> Optimizer<R> {
         self.groups.add(pattern, GroupOptions { weight_decay, lr_scale });
         self
     }
 
-    /// Updates only parameters that `filter` holds for, and leaves the others to another optimizer.
+    /// Updates only parameters for which `filter` returns true; the others are left to other optimizers.
     pub fn only(self, filter: impl Fn(&Param) -> bool + Send + 'static) -> Optimizer<R> {
         Optimizer { filter: Some(Box::new(filter)), ..self }
     }
 
-    /// Keeps parameters whose names match a pattern within a [`Constraint`]: it is applied after every update.
+    /// Constrains parameters whose names match a pattern: the [`Constraint`] is applied after every update.
     pub fn constrain(mut self, pattern: &str, constraint: Constraint) -> Optimizer<R> {
         self.constraints.push((pattern.to_owned(), constraint));
         self
@@ -80,11 +80,11 @@ impl<R: Rule> Optimizer<R> {
         self.steps
     }
 
-    /// One update with learning rate `lr`: computes the loss and what else the [gradients](Gradients::with_output) name, and frees
-    /// the loss's graph.
+    /// One update with learning rate `lr`: computes the loss and the further outputs of the [gradients](Gradients::with_output), and
+    /// frees the loss's graph.
     ///
     /// # Errors
-    /// Whatever goes wrong on the device. Parameters and state are as they were then.
+    /// Whatever goes wrong on the device. Parameters and state are unchanged then.
     ///
     /// # Panics
     /// When a trainable parameter has no gradient.
@@ -93,11 +93,11 @@ impl<R: Rule> Optimizer<R> {
         Optimize::step(self, gradients, lr)
     }
 
-    /// Records the update of a group; the new values are those of `step`.
+    /// Records the update of a group; the new values are set by `step`.
     #[track_caller]
     fn record_group(&self, at: usize, gradients: &Gradients, lr: f32, ok: &Tensor, step: &mut Transaction) {
         let (group, state) = &self.open.as_ref().expect("opened before")[at];
-        // By the values that the loss was computed from.
+        // Before `gather`: gradients are looked up by the values that the loss was computed from.
         let grad = group.gradient(gradients);
         group.gather();
         let param = group.flat.value();
@@ -127,18 +127,18 @@ impl<R: Rule> Optimizer<R> {
         std::iter::once(&group.flat).chain(state).zip(after).for_each(|(state, new)| step.set(state, new));
     }
 
-    /// The flat parameters of the groups, once there was a step.
+    /// The parameter groups; none before the first step.
     pub(super) fn groups(&self) -> impl Iterator<Item = &Group> {
         self.open.iter().flatten().map(|(group, _)| group)
     }
 
-    /// The parameters that a first step now would update.
+    /// The parameters that a first step would update at this point.
     pub(super) fn updated(&self) -> Vec<Param> {
         let wanted = |p: &Param| self.filter.as_ref().is_none_or(|f| f(p));
         self.params.trainable().into_iter().filter(wanted).collect()
     }
 
-    /// Collects the groups and makes their state, if that has not happened yet.
+    /// Creates the groups and their state, unless they exist.
     pub(super) fn open(&mut self) -> Result<()> {
         if self.open.is_none() {
             let default = GroupOptions { weight_decay: self.weight_decay, lr_scale: 1.0 };
@@ -149,11 +149,11 @@ impl<R: Rule> Optimizer<R> {
         Ok(())
     }
 
-    /// The state tensors by the names of their parameters and their number, as in `"fc.weight.0"`; with
-    /// [`steps`](Optimizer::steps) what it takes to go on where a run stopped.
+    /// The state tensors by parameter name and index, as in `"fc.weight.0"`; with [`steps`](Optimizer::steps), all that is needed to
+    /// resume.
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let mut found = vec![];
-        // A first step that failed leaves no trace.
+        // If the first step failed, there is no state yet.
         for (group, state) in self.open.iter().flatten().filter(|_| self.steps > 0) {
             for (i, flat) in state.iter().enumerate() {
                 let parts = split(&flat.value(), &shapes_of(&self.rule, group, i));
@@ -164,7 +164,7 @@ impl<R: Rule> Optimizer<R> {
         found
     }
 
-    /// Goes on after `steps` steps with the [`state`](Optimizer::state) that was saved then.
+    /// Continues after `steps` steps from the [`state`](Optimizer::state) saved at that point.
     ///
     /// # Errors
     /// [`Error::OptimizerState`](crate::Error::OptimizerState) when a state tensor is missing or has another shape, and whatever
@@ -187,7 +187,7 @@ impl<R: Rule> Optimizer<R> {
                 read.push((flat, join(&parts.collect::<crate::Result<Vec<_>>>()?)));
             }
         }
-        // As a step leaves them: one on another layout is another plan, whose results may differ in the last bit.
+        // The layout after a step: another layout would give another plan, whose results may differ in the last bit.
         self.groups().for_each(Group::gather);
         let all = self.groups().map(|group| (&group.flat, group.flat.value())).chain(read);
         all.fold(Transaction::default(), |step, (state, value)| step.write(state, value)).run()?;
@@ -224,7 +224,7 @@ impl<R: Rule> Optimize for Optimizer<R> {
     }
 }
 
-/// The saved tensor of a name and shape.
+/// The saved tensor of this name, if it has this shape.
 pub(super) fn saved_state(
     saved: &HashMap<&str, &Tensor>,
     name: &str,
@@ -235,7 +235,7 @@ pub(super) fn saved_state(
     found.map(|tensor| tensor.detach()).ok_or_else(missing)
 }
 
-/// Shapes of state tensor `i` of every parameter.
+/// Shapes of the `i`th state tensor of every parameter.
 fn shapes_of(rule: &impl Rule, group: &Group, i: usize) -> Vec<Vec<usize>> {
     group.shapes.iter().map(|shape| rule.state(shape).swap_remove(i)).collect()
 }
@@ -245,7 +245,7 @@ fn state_of(rule: &impl Rule, group: &Group) -> Result<Vec<State>> {
     (0..count).map(|i| zeros(group.flat.device(), &shapes_of(rule, group, i))).collect()
 }
 
-/// New parameters within their constraints; `None` where there are none.
+/// The new parameters with constraints applied; `None` if there are no constraints.
 fn constrained(constraints: &[(String, Constraint)], update: &Update, flat: &Tensor) -> Option<Tensor> {
     let of = |name: &str| -> Vec<&Constraint> {
         let matching = constraints.iter().filter(|(p, _)| wildcard::matches(p, name));
@@ -259,7 +259,7 @@ fn constrained(constraints: &[(String, Constraint)], update: &Update, flat: &Ten
     Some(join(&within.collect::<Vec<_>>()))
 }
 
-/// Whether the update may happen: the loss, if known, is finite.
+/// Whether to apply the update: the loss is finite, or unknown.
 fn finite(device: &Device, gradients: &Gradients) -> Tensor {
     match gradients.root() {
         Some(loss) => loss.detach().isfinite().reshape(&[1]),

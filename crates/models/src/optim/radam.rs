@@ -6,8 +6,8 @@ use super::optimizer::Optimizer;
 use super::rule::{Rule, Update};
 use crate::Params;
 
-/// Rectified Adam (Liu et al. 2020, "On the variance of the adaptive learning rate and beyond") as `torch.optim.RAdam`: Adam
-/// whose adaptive part is left out while its variance is not known, and scaled by the rectification term after that.
+/// Rectified Adam (Liu et al. 2020, "On the variance of the adaptive learning rate and beyond") as `torch.optim.RAdam`: Adam without its
+/// adaptive factor as long as the variance of that factor is intractable, and with the rectification term afterwards.
 ///
 /// ```
 /// use autograd::Device;
@@ -40,13 +40,13 @@ impl RAdam {
         self
     }
 
-    /// Added to the root.
+    /// Added to the square root.
     pub fn eps(mut self, eps: f32) -> RAdam {
         self.rule.eps = eps;
         self
     }
 
-    /// Decays the weights themselves, as AdamW.
+    /// Decays the weights themselves, as in AdamW.
     pub fn decoupled_weight_decay(mut self, decoupled: bool) -> RAdam {
         self.rule.decoupled = decoupled;
         self
@@ -54,7 +54,7 @@ impl RAdam {
 }
 
 impl RAdamRule {
-    /// What the mean is multiplied by, and what it is over the root of the mean square, at step `t`.
+    /// The factors on the mean at step `t`: of the plain step, and of the step divided by the root of the mean square. One of both is 0.
     fn weights(&self, t: usize) -> [f64; 2] {
         let [c1, c2] = self.betas.map(|beta| 1.0 - beta.powi(t as i32));
         let longest = 2.0 / (1.0 - self.betas[1]) - 1.0;
@@ -83,7 +83,7 @@ impl Rule for RAdamRule {
         let mean = &u.state[0] + (&g - &u.state[0]) * (1.0 - beta1) as f32;
         let square = &u.state[1] * beta2 as f32 + &g * &g * (1.0 - beta2) as f32;
         let [plain, adaptive] = self.weights(u.step).map(|w| (w * f64::from(u.lr)) as f32);
-        // Both ways in one formula, so that there is one plan.
+        // One formula for both cases, so that there is one plan.
         let factor = adaptive / (square.sqrt() + self.eps) + plain;
         vec![p - &mean * factor, mean, square]
     }

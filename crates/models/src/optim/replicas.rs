@@ -1,11 +1,11 @@
-//! Data parallelism: the same model on several devices, each with its part of a batch.
+//! Data parallelism: the same model on several devices, each with its share of a batch.
 
 use autograd::{Gradients, Pending, Tensor};
 
 use crate::Params;
 
-/// Copies of one model, which may lie on different devices. Each computes the gradients of its part of a batch; the first one's optimizer
-/// takes a step with their mean, and the others take over its new values. The values travel through the host.
+/// Copies of one model, possibly on different devices. Each computes the gradients of its part of a batch; the optimizer of the first
+/// copy takes a step with their mean, and the new values are copied to the others. Values are transferred through the host.
 ///
 /// ```
 /// use autograd::{Device, Reduction, Tensor};
@@ -30,7 +30,7 @@ use crate::Params;
 pub struct Replicas(Vec<Params>);
 
 impl Replicas {
-    /// Trees of the same names and shapes; all take over the values of the first.
+    /// Trees with the same names and shapes; all receive the values of the first.
     ///
     /// # Errors
     /// Whatever goes wrong on the devices.
@@ -50,8 +50,8 @@ impl Replicas {
         Ok(replicas)
     }
 
-    /// The mean of the gradients of all parts, and of their losses, for the first tree's optimizer. Parts of equal size give the gradient of
-    /// the whole batch's mean loss.
+    /// The mean of all parts' gradients and losses, for the first tree's optimizer. With parts of equal size this is the gradient of the
+    /// whole batch's mean loss.
     ///
     /// # Errors
     /// Whatever goes wrong on the devices.
@@ -61,7 +61,7 @@ impl Replicas {
     #[track_caller]
     pub fn mean(&self, parts: &[Gradients]) -> autograd::Result<Gradients> {
         assert_eq!(parts.len(), self.0.len(), "Replicas: parts of another number of models");
-        // All devices start before the first one is waited for.
+        // Start all devices before waiting for the first.
         let mut pending = Vec::with_capacity(parts.len());
         for (params, part) in self.0.iter().zip(parts) {
             let loss = part.root().expect("Replicas: gradients of no loss");
@@ -92,7 +92,7 @@ impl Replicas {
         Ok(Gradients::from_pairs(pairs).with_root(Tensor::scalar(device, loss)))
     }
 
-    /// Gives the first tree's values to all others.
+    /// Copies the first tree's values to all others.
     ///
     /// # Errors
     /// Whatever goes wrong on the devices.

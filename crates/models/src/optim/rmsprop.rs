@@ -37,13 +37,13 @@ impl RmsProp {
         Optimizer::with_rule(params, RmsPropRule { alpha: 0.99, eps: 1e-8, momentum: 0.0, centered: false })
     }
 
-    /// How much of the mean square stays at a step.
+    /// The decay of the mean square per step.
     pub fn alpha(mut self, alpha: impl Into<f64>) -> RmsProp {
         self.rule.alpha = alpha.into();
         self
     }
 
-    /// Added to the root.
+    /// Added to the square root.
     pub fn eps(mut self, eps: f32) -> RmsProp {
         self.rule.eps = eps;
         self
@@ -54,7 +54,7 @@ impl RmsProp {
         self
     }
 
-    /// Divides by the deviation of the gradients instead of their root mean square.
+    /// Divides by the standard deviation of the gradients instead of their root mean square.
     pub fn centered(mut self, centered: bool) -> RmsProp {
         self.rule.centered = centered;
         self

@@ -6,9 +6,9 @@ use super::optimizer::Optimizer;
 use super::rule::{Rule, Update};
 use crate::Params;
 
-/// Resilient propagation (Riedmiller and Braun 1993) as `torch.optim.Rprop`, for whole batches: steps whose size depends on
-/// the signs of gradients alone. A size grows by the second of [`etas`](Rprop::etas) while the sign stays, and shrinks by the first
-/// when it changes. The learning rate of the first step is the initial size; later ones are not used.
+/// Resilient propagation (Riedmiller and Braun 1993) as `torch.optim.Rprop`, for full batches: the step size depends only on the signs of
+/// gradients. It is multiplied by the second of [`etas`](Rprop::etas) if the sign stays, and by the first if it changes. The learning
+/// rate of the first step is the initial size; later learning rates are ignored.
 ///
 /// ```
 /// use autograd::Device;
@@ -37,7 +37,7 @@ impl Rprop {
         Optimizer::with_rule(params, RpropRule { etas: [0.5, 1.2], step_sizes: [1e-6, 50.0] })
     }
 
-    /// Factors on the step size when the sign changes, and when it stays.
+    /// Factors on the step size: `minus` when the sign changes, `plus` when it stays.
     pub fn etas(mut self, minus: f32, plus: f32) -> Rprop {
         self.rule.etas = [minus, plus];
         self
@@ -51,7 +51,7 @@ impl Rprop {
 }
 
 impl Rule for RpropRule {
-    /// The last gradient and the step size.
+    /// The previous gradient and the step size.
     fn state(&self, shape: &[usize]) -> Vec<Vec<usize>> {
         vec![shape.to_vec(); 2]
     }
@@ -64,7 +64,7 @@ impl Rule for RpropRule {
         let turned = agreement.lt(0.0);
         let factor = (agreement.relu() * (plus - 1.0) + 1.0).masked_fill(&turned, minus);
         let size = ((&u.state[1] * later + u.lr * first) * factor).clamp(min, max);
-        // No step where the sign changed, and none of its size is learnt next time.
+        // Where the sign changed, no step is taken, and a gradient of 0 is stored so that the next step leaves the size as it is.
         let g = g.masked_fill(&turned, 0.0);
         vec![u.param - g.sign() * &size, g, size]
     }

@@ -1,18 +1,17 @@
-//! What an optimizer's formula sees and gives.
+//! The interface of an optimizer's update formula.
 
 use autograd::Tensor;
 
 use crate::flat::{join, split};
 
-/// How an optimizer changes parameters; an optimizer is an [`Optimizer`] with a rule. A rule of one's own needs no more
-/// than this trait: the parameters of a group lie in one flat tensor, and an element-wise rule over it becomes one or two
-/// launches for the whole model.
+/// How an optimizer changes parameters; an optimizer is an [`Optimizer`] with a rule. A custom rule only needs to implement this trait:
+/// the parameters of a group lie in one flat tensor, and an element-wise rule over it takes one or two launches for the whole model.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
 /// use models::{Init, Optimizer, Params, Rule, Update};
 ///
-/// /// Steps of one size, against the signs of the gradients.
+/// /// Steps of fixed size against the signs of the gradients.
 /// struct SignDescent;
 /// impl Rule for SignDescent {
 ///     fn update(&self, u: &Update) -> Vec<Tensor> {
@@ -28,7 +27,7 @@ use crate::flat::{join, split};
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub trait Rule {
-    /// Shapes of the state tensors beside a parameter of `shape`; they start as zeros.
+    /// Shapes of the state tensors for a parameter of `shape`; they are initially 0.
     fn state(&self, shape: &[usize]) -> Vec<Vec<usize>> {
         let _ = shape;
         vec![]
@@ -39,34 +38,33 @@ pub trait Rule {
         let _ = step;
     }
 
-    /// New values of the parameters of a group, then of its state tensors. Numbers that change from step to step go in as
-    /// operands (`x * lr`), so that the plan stays the same.
+    /// The new values of a group's parameters, then of its state tensors. Pass numbers that change from step to step as operands
+    /// (`x * lr`), so that the plan stays the same.
     #[track_caller]
     fn update(&self, update: &Update) -> Vec<Tensor>;
 
-    /// Whether [`update`](Rule::update) itself leaves everything as it is when [`Update::ok`] is 0. Otherwise the optimizer
-    /// sees to that.
+    /// Whether [`update`](Rule::update) itself leaves everything unchanged when [`Update::ok`] is 0. If not, the optimizer does.
     fn checks_loss(&self) -> bool {
         false
     }
 }
 
-/// What a rule knows of a group of parameters at a step.
+/// The inputs of a rule: a group of parameters at a step.
 pub struct Update<'a> {
     /// The number of the step, from 1.
     pub step: usize,
     /// The group's learning rate.
     pub lr: f32,
     pub weight_decay: f32,
-    /// Ascends instead.
+    /// Whether to maximise the loss instead.
     pub maximize: bool,
-    /// `[1]`; 0 or false if nothing should change, because the loss is not finite.
+    /// `[1]`; 0 or false if nothing may change, because the loss is not finite.
     pub ok: &'a Tensor,
     /// All parameters of the group, flat.
     pub param: &'a Tensor,
     /// Their gradients, flat.
     pub grad: &'a Tensor,
-    /// State tensors, each of them flat.
+    /// State tensors, each flat.
     pub state: &'a [Tensor],
     /// Names of the parameters.
     pub names: Vec<&'a str>,
@@ -99,17 +97,17 @@ impl Update<'_> {
         self.param * (1.0 - f64::from(self.lr) * f64::from(self.weight_decay)) as f32
     }
 
-    /// The parameters, or what lies beside them in a flat tensor, one by one in their own shapes.
+    /// Splits a flat tensor, such as the parameters, into one tensor per parameter in that parameter's shape.
     pub fn split(&self, flat: &Tensor) -> Vec<Tensor> {
         split(flat, self.shapes)
     }
 
-    /// State tensor `i` of every parameter, given their shapes.
+    /// State tensor `i` of every parameter, given the shapes of the parts.
     pub fn split_state(&self, i: usize, shapes: &[Vec<usize>]) -> Vec<Tensor> {
         split(&self.state[i], shapes)
     }
 
-    /// A flat tensor of one tensor for every parameter.
+    /// Joins one tensor per parameter into a flat tensor.
     pub fn join(&self, parts: &[Tensor]) -> Tensor {
         join(parts)
     }

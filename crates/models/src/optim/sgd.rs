@@ -9,7 +9,7 @@ use crate::Params;
 /// Stochastic gradient descent as `torch.optim.SGD`: `v = momentum v + (1 - dampening) (g + weight_decay p)`,
 /// `p = p - lr v` (with Nesterov's momentum `p - lr (g + momentum v)`).
 ///
-/// A step whose loss is not finite changes nothing.
+/// A step whose loss is not finite changes nothing but the step count.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -55,10 +55,10 @@ impl Sgd {
         self
     }
 
-    /// Changes the momentum between steps, as [`OneCycle::momentum`](crate::OneCycle::momentum) does; not from or to 0.
+    /// Changes the momentum between steps, as [`OneCycle::momentum`](crate::OneCycle::momentum) requires; neither from nor to 0.
     ///
     /// # Panics
-    /// When one of both is 0.
+    /// When exactly one of the old and the new momentum is 0.
     #[track_caller]
     pub fn set_momentum(&mut self, momentum: f32) {
         let fits = (momentum != 0.0) == (self.rule.momentum != 0.0);

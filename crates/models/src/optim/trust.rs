@@ -1,10 +1,10 @@
-//! Steps in proportion to the parameters' norms.
+//! Steps scaled to the parameters' norms.
 
 use autograd::Tensor;
 
 use super::rule::Update;
 
-/// The flat `step`, scaled for every parameter by `coefficient |p| / |step|`; as it is where either norm is 0.
+/// The flat `step`, scaled for every parameter by `coefficient |p| / |step|`; unscaled if either norm is 0.
 pub(super) fn trust(u: &Update, step: &Tensor, coefficient: f32) -> Tensor {
     let scaled = u.split(u.param).into_iter().zip(u.split(step)).map(|(p, step)| {
         let norm = |t: &Tensor| t.norm(2.0, &(0..t.rank() as isize).collect::<Vec<_>>(), false);

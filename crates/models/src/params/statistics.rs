@@ -1,4 +1,4 @@
-//! Running statistics of a tree in one tensor, so that a step updates them by one launch.
+//! Running statistics of a tree in one tensor, so that a step updates them in one launch.
 
 use std::sync::{Arc, Mutex, Weak};
 
@@ -7,7 +7,7 @@ use autograd::{Role, State, Tensor};
 use super::{Inner, Kind, Param, Place};
 use crate::flat::{join, starts};
 
-/// The statistics of a tree that were not tracked yet: each is in a state of its own.
+/// The statistics of a tree that have not been tracked yet: each has its own state.
 #[derive(Clone, Default)]
 pub(super) struct Untracked(Arc<Mutex<Vec<Weak<Inner>>>>);
 
@@ -16,7 +16,7 @@ impl Untracked {
         self.0.lock().unwrap_or_else(|e| e.into_inner()).push(Arc::downgrade(&statistic.0));
     }
 
-    /// Puts all of them into one flat state.
+    /// Moves all of them into one flat state.
     fn gather(&self) {
         let mut untracked = self.0.lock().unwrap_or_else(|e| e.into_inner());
         let all: Vec<Param> = untracked.drain(..).filter_map(|weak| weak.upgrade()).map(Param).collect();
@@ -34,9 +34,9 @@ impl Untracked {
 }
 
 impl Param {
-    /// Records that a forward pass moves a [statistic](crate::Params::statistic) to `keep * old + share * value`, such as a running mean
-    /// with `keep` 0.9 and `share` 0.1. What is recorded from now on sees it, but it only counts once the optimizer's step has succeeded;
-    /// see [`State::blend`].
+    /// Records that a forward pass updates a [statistic](crate::Params::statistic) to `keep * old + share * value`, such as a running
+    /// mean with `keep` 0.9 and `share` 0.1. Operations recorded from now on read the new value, but it takes effect only when the
+    /// optimizer's step succeeds; see [`State::blend`].
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -49,7 +49,7 @@ impl Param {
     /// ```
     ///
     /// # Panics
-    /// When the shape or type differs, or it is not a statistic.
+    /// When the shape or type differs, or this is not a statistic.
     #[track_caller]
     pub fn track(&self, value: &Tensor, keep: f32, share: f32) {
         let Kind::Statistic(untracked) = &self.0.kind else {

@@ -1,12 +1,12 @@
-//! Names by patterns.
+//! Matching names against patterns.
 
-/// Whether a name matches a pattern in which `*` stands for anything, nothing included.
+/// Whether a name matches a pattern in which `*` stands for any text, including none.
 pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == name };
     let Some(mut name) = name.strip_prefix(first) else { return false };
     let mut parts: Vec<&str> = rest.split('*').collect();
     let last = parts.pop().unwrap_or_default();
-    // The earliest place of each part leaves most to those behind it.
+    // Matching each part as early as possible leaves the most text to the parts after it.
     for part in parts {
         match name.find(part) {
             Some(at) => name = &name[at + part.len()..],

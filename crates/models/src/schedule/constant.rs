@@ -1,4 +1,4 @@
-//! Rates that do not change, or once.
+//! Constant rates, and rates that change once.
 
 use super::Schedule;
 

@@ -1,4 +1,4 @@
-//! Cosines.
+//! Cosine schedules.
 
 use super::{Anneal, Schedule, ratio};
 
@@ -20,7 +20,7 @@ impl Cosine {
         Cosine { lr: lr.into(), end: end.into(), steps, periodic: false }
     }
 
-    /// Climbs back to `lr` over the next `steps` steps, and so on, as torch's `CosineAnnealingLR` does after its `T_max`.
+    /// Rises back to `lr` over the next `steps` steps, and so on periodically, as torch's `CosineAnnealingLR` does after its `T_max`.
     pub fn periodic(self) -> Cosine {
         Cosine { periodic: true, ..self }
     }
@@ -33,8 +33,8 @@ impl Schedule for Cosine {
     }
 }
 
-/// Half a cosine from `lr` to `end` over `first` steps, then again from `lr`, each time `factor` times as long (SGDR, Loshchilov and
-/// Hutter 2017), as torch's `CosineAnnealingWarmRestarts`.
+/// Half a cosine from `lr` to `end` over `first` steps, then restarts at `lr`, each cycle `factor` times as long as the previous one
+/// (SGDR, Loshchilov and Hutter 2017), as torch's `CosineAnnealingWarmRestarts`.
 #[derive(Clone, Copy, Debug)]
 pub struct CosineAnnealingWarmRestarts {
     lr: f64,

@@ -1,20 +1,20 @@
-//! Cycles without an end.
+//! Endless cycles.
 
 use super::Schedule;
 
-/// How the cycles of [`CyclicLr`] change.
+/// How the height of [`CyclicLr`]'s cycles changes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Shrink {
     /// Not at all.
     Never,
-    /// Each is half as high as the one before.
+    /// Each cycle is half as high as the previous one.
     Halves,
     /// By this factor at every step.
     EveryStep(f64),
 }
 
-/// Up from `base` to `max` and down again, along straight lines, over and over (Smith 2017, "Cyclical learning rates for training neural
-/// networks"), as torch's `CyclicLR` (mode "triangular").
+/// Linear cycles from `base` to `max` and back (Smith 2017, "Cyclical learning rates for training neural networks"), as torch's
+/// `CyclicLR` (mode "triangular").
 #[derive(Clone, Copy, Debug)]
 pub struct CyclicLr {
     rates: [f64; 2],
@@ -25,7 +25,7 @@ pub struct CyclicLr {
 }
 
 impl CyclicLr {
-    /// With `steps` steps up, and as many down.
+    /// Cycles of `steps` steps up, and as many down.
     ///
     /// ```
     /// use models::{CyclicLr, Schedule};
@@ -42,22 +42,22 @@ impl CyclicLr {
         CyclicLr { rates, momenta: [0.8, 0.9], up: steps, down: steps, shrink: Shrink::Never }
     }
 
-    /// Another number of steps down.
+    /// Sets a different number of steps down.
     ///
     /// # Panics
-    /// When it is 0.
+    /// When `steps` is 0.
     #[track_caller]
     pub fn down(self, steps: usize) -> CyclicLr {
         assert!(steps > 0, "CyclicLr: 0 steps down");
         CyclicLr { down: steps, ..self }
     }
 
-    /// Each cycle is half as high as the one before (mode "triangular2").
+    /// Each cycle is half as high as the previous one (mode "triangular2").
     pub fn halving(self) -> CyclicLr {
         CyclicLr { shrink: Shrink::Halves, ..self }
     }
 
-    /// The height is `gamma^step` of the first (mode "exp_range").
+    /// The height at a step is `gamma^step` of the initial one (mode "exp_range").
     pub fn exp_range(self, gamma: impl Into<f64>) -> CyclicLr {
         CyclicLr { shrink: Shrink::EveryStep(gamma.into()), ..self }
     }
@@ -67,13 +67,13 @@ impl CyclicLr {
         CyclicLr { momenta: [base.into(), max.into()], ..self }
     }
 
-    /// The momentum that torch sets beside the rate: it falls while the rate climbs, and climbs while the rate falls.
+    /// The momentum that torch sets along with the rate, in opposition to it: it falls while the rate rises.
     pub fn momentum(&self, step: usize) -> f32 {
         let [base, max] = self.momenta;
         (max - (max - base) * self.height(step)) as f32
     }
 
-    /// From 0 at the base to 1 at the top of the first cycle.
+    /// The height at `step`: 0 at the base, 1 at the top of the first cycle.
     fn height(&self, step: usize) -> f64 {
         let (cycle, at) = (step / (self.up + self.down), step % (self.up + self.down));
         let height = if at <= self.up {

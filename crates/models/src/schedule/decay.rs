@@ -51,7 +51,7 @@ impl Schedule for PolynomialLr {
     }
 }
 
-/// `lr / (1 + decay * step)`, with which stochastic gradient descent converges (Robbins and Monro 1951).
+/// `lr / (1 + decay * step)`, a decay with which stochastic gradient descent converges (Robbins and Monro 1951).
 #[derive(Clone, Copy, Debug)]
 pub struct InverseTimeLr {
     lr: f64,

@@ -1,8 +1,8 @@
-//! Straight lines.
+//! Linear schedules.
 
 use super::{Anneal, Schedule, ratio};
 
-/// From `lr * start` to `lr * end` along a straight line over `steps` steps, and then on at `lr * end`, as torch's `LinearLR`.
+/// From `lr * start` to `lr * end` linearly over `steps` steps, then constant, as torch's `LinearLR`.
 #[derive(Clone, Copy, Debug)]
 pub struct LinearLr {
     lr: f64,

@@ -1,4 +1,4 @@
-//! Learning rates over time, one schedule a file.
+//! Learning rates over time, one schedule per file.
 
 mod constant;
 mod cosine;
@@ -28,7 +28,7 @@ pub use warmup::Warmup;
 
 /// A learning rate for every optimizer step, counted from 0.
 pub trait Schedule {
-    /// The rate in force during step `step`.
+    /// The rate for step `step`.
     fn lr(&self, step: usize) -> f32;
 }
 
@@ -38,7 +38,7 @@ impl<S: Schedule + ?Sized> Schedule for Box<S> {
     }
 }
 
-/// How one value becomes another.
+/// How to interpolate between two values.
 #[derive(Clone, Copy, Debug)]
 enum Anneal {
     /// Half a cosine.
@@ -47,7 +47,7 @@ enum Anneal {
 }
 
 impl Anneal {
-    /// From `from` at 0 to `to` at 1. In f64: near the end of a cosine little is left of its digits.
+    /// From `from` at 0 to `to` at 1. In f64, as cancellation near the end of a cosine loses digits.
     fn between(self, from: f64, to: f64, at: f64) -> f64 {
         match self {
             Anneal::Cosine => to + (from - to) * 0.5 * (1.0 + (PI * at).cos()),
@@ -56,7 +56,7 @@ impl Anneal {
     }
 }
 
-/// `part / whole`; 1 of nothing.
+/// `part / whole`, or 1 if `whole` is 0.
 fn ratio(part: f64, whole: f64) -> f64 {
     if whole == 0.0 { 1.0 } else { part / whole }
 }

@@ -1,4 +1,4 @@
-//! One cycle.
+//! The one-cycle schedule.
 
 use super::{Anneal, Schedule, ratio};
 
@@ -36,22 +36,22 @@ impl OneCycle {
         }
     }
 
-    /// The share of the steps that climb.
+    /// The fraction of steps in which the rate rises.
     pub fn warm(self, warm: impl Into<f64>) -> OneCycle {
         OneCycle { warm: warm.into(), ..self }
     }
 
-    /// The first rate is `max / div`, the last is that over `final_div`.
+    /// The first rate is `max / div`, the last one the first divided by `final_div`.
     pub fn div(self, div: impl Into<f64>, final_div: impl Into<f64>) -> OneCycle {
         OneCycle { div: div.into(), final_div: final_div.into(), ..self }
     }
 
-    /// Straight lines instead of cosines.
+    /// Linear instead of cosine interpolation.
     pub fn linear(self) -> OneCycle {
         OneCycle { anneal: Anneal::Linear, ..self }
     }
 
-    /// Down to the first rate in as many steps as it climbed, and to the last rate in the rest (Smith and Topin's own form).
+    /// Falls to the first rate in as many steps as it rose, and to the last rate in the remaining ones (Smith and Topin's own form).
     pub fn three_phase(self) -> OneCycle {
         OneCycle { three_phase: true, ..self }
     }
@@ -61,7 +61,7 @@ impl OneCycle {
         OneCycle { momentum: [base.into(), max.into()], ..self }
     }
 
-    /// The momentum that torch sets beside the rate: it falls while the rate climbs, and climbs while the rate falls.
+    /// The momentum that torch sets along with the rate, in opposition to it: it falls while the rate rises.
     ///
     /// ```
     /// use models::OneCycle;
@@ -73,7 +73,7 @@ impl OneCycle {
         self.along(step, [max, base, max, max])
     }
 
-    /// The value at `step` on the way through `values`: at the start, at the top, at the end of the descent, at the end.
+    /// The value at `step`, given the values at the start, at the top, at the end of the descent, and at the end.
     fn along(&self, step: usize, values: [f64; 4]) -> f32 {
         let (end, top) = (self.steps as f64 - 1.0, self.warm * self.steps as f64 - 1.0);
         let step = (step as f64).min(end);

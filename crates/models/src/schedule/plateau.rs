@@ -1,7 +1,7 @@
-//! Rates that fall when there is no progress.
+//! Rates that fall when a metric stops improving.
 
-/// Multiplies the rate by a factor when a metric has not improved for some time, as torch's `ReduceLROnPlateau`. It depends on what
-/// happens, so it is not a [`Schedule`](super::Schedule) but is told the metric after every epoch.
+/// Multiplies the rate by a factor when a metric has not improved for some time, as torch's `ReduceLROnPlateau`. The rate depends on the
+/// metric, so this is not a [`Schedule`](super::Schedule): pass the metric to [`step`](ReduceLrOnPlateau::step) after every epoch.
 ///
 /// ```
 /// use models::ReduceLrOnPlateau;
@@ -23,14 +23,14 @@ pub struct ReduceLrOnPlateau {
     min_lr: f64,
     eps: f64,
     best: Option<f64>,
-    /// Calls without progress since the best one, or since the last reduction.
+    /// Calls without improvement since the best one, or since the last reduction.
     bad: usize,
-    /// Calls that do not count as bad any more.
+    /// Remaining calls of the cooldown, in which bad calls are not counted.
     cooling: usize,
 }
 
 impl ReduceLrOnPlateau {
-    /// Torch's defaults: the metric is to fall, factor .1, patience 10, relative threshold 1e-4, no cooldown, no smallest rate.
+    /// Torch's defaults: a metric to minimise, factor .1, patience 10, relative threshold 1e-4, no cooldown, no smallest rate.
     pub fn new(lr: impl Into<f64>) -> ReduceLrOnPlateau {
         ReduceLrOnPlateau {
             lr: lr.into(),
@@ -48,7 +48,7 @@ impl ReduceLrOnPlateau {
         }
     }
 
-    /// The metric is to grow, such as an accuracy.
+    /// The metric is to be maximised, such as an accuracy.
     pub fn maximize(self) -> ReduceLrOnPlateau {
         ReduceLrOnPlateau { maximize: true, ..self }
     }
@@ -57,22 +57,22 @@ impl ReduceLrOnPlateau {
         ReduceLrOnPlateau { factor: factor.into(), ..self }
     }
 
-    /// How many calls without progress are accepted.
+    /// The number of calls without improvement that are tolerated.
     pub fn patience(self, patience: usize) -> ReduceLrOnPlateau {
         ReduceLrOnPlateau { patience, ..self }
     }
 
-    /// Progress is a change by more than this share of the best metric.
+    /// An improvement is a change by more than this fraction of the best metric.
     pub fn threshold(self, threshold: impl Into<f64>) -> ReduceLrOnPlateau {
         ReduceLrOnPlateau { threshold: threshold.into(), relative: true, ..self }
     }
 
-    /// Progress is a change by more than this.
+    /// An improvement is a change by more than this amount.
     pub fn absolute_threshold(self, threshold: impl Into<f64>) -> ReduceLrOnPlateau {
         ReduceLrOnPlateau { threshold: threshold.into(), relative: false, ..self }
     }
 
-    /// How many calls after a reduction do not count.
+    /// The number of calls after a reduction in which bad calls are not counted.
     pub fn cooldown(self, cooldown: usize) -> ReduceLrOnPlateau {
         ReduceLrOnPlateau { cooldown, ..self }
     }
@@ -81,17 +81,17 @@ impl ReduceLrOnPlateau {
         ReduceLrOnPlateau { min_lr: min_lr.into(), ..self }
     }
 
-    /// Smaller changes of the rate are left out.
+    /// Reductions of the rate by at most `eps` are skipped.
     pub fn eps(self, eps: impl Into<f64>) -> ReduceLrOnPlateau {
         ReduceLrOnPlateau { eps: eps.into(), ..self }
     }
 
-    /// The rate in force.
+    /// The current rate.
     pub fn lr(&self) -> f32 {
         self.lr as f32
     }
 
-    /// Takes in the metric of an epoch.
+    /// Updates the rate with the metric of an epoch.
     pub fn step(&mut self, metric: impl Into<f64>) {
         let metric = metric.into();
         if self.best.is_none_or(|best| self.is_better(metric, best)) {

@@ -1,15 +1,15 @@
-//! Schedules one after the other.
+//! Schedules one after another.
 
 use super::Schedule;
 
-/// Schedules one after the other, each of which counts from 0 when it begins, as torch's `SequentialLR`.
+/// Schedules one after another, each counting from 0 when it starts, as torch's `SequentialLR`.
 pub struct SequentialLr {
     schedules: Vec<Box<dyn Schedule>>,
     milestones: Vec<usize>,
 }
 
 impl SequentialLr {
-    /// Schedule `i + 1` takes over at step `milestones[i]`.
+    /// Schedule `i + 1` starts at step `milestones[i]`.
     ///
     /// ```
     /// use models::{Constant, ExponentialLr, Schedule, SequentialLr};
@@ -19,7 +19,7 @@ impl SequentialLr {
     /// ```
     ///
     /// # Panics
-    /// When there is not one milestone fewer than schedules, or they do not increase.
+    /// When there is not exactly one milestone fewer than schedules, or they do not increase.
     #[track_caller]
     pub fn new(schedules: Vec<Box<dyn Schedule>>, milestones: impl Into<Vec<usize>>) -> SequentialLr {
         let milestones = milestones.into();

@@ -1,8 +1,8 @@
-//! Rates that fall at some steps.
+//! Rates that fall at milestones.
 
 use super::Schedule;
 
-/// `lr * gamma^k` where `k` of the milestones have been reached (torch's `StepLR` and `MultiStepLR`).
+/// `lr * gamma^k` after `k` of the milestones have been reached (torch's `StepLR` and `MultiStepLR`).
 #[derive(Clone, Debug)]
 pub struct Step {
     lr: f64,

@@ -1,8 +1,8 @@
-//! A climb at the start.
+//! Warm-up.
 
 use super::{Schedule, ratio};
 
-/// A linear climb from `lr * start` over `steps` steps, then another schedule, which counts from 0 there.
+/// Another schedule, which counts from 0 after a linear rise over `steps` steps from `start` times its first rate to that rate.
 #[derive(Clone, Copy, Debug)]
 pub struct Warmup<S> {
     start: f32,

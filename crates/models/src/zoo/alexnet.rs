@@ -4,10 +4,10 @@ use autograd::{Pool2d, Tensor};
 
 use crate::{Conv2d, Linear, Params};
 
-/// Five convolutions and three linear layers with ReLU, from images `[N, 3, H, W]` (the paper's are of 224 x 224, the
-/// smallest of 63 x 63) to logits `[N, classes]`. The classifier reads 6 x 6 features, averaged where there are others. Without the
-/// dropout of the classifier. Parameters have torchvision's names: `features.0.*`, `features.3.*`, `features.6.*`,
-/// `features.8.*`, `features.10.*`, `classifier.1.*`, `classifier.4.*` and `classifier.6.*`.
+/// Five convolutions and three linear layers with ReLU, from images `[N, 3, H, W]` (224 x 224 in the paper, at least 63 x 63) to logits
+/// `[N, classes]`. The classifier reads 6 x 6 features; other sizes are averaged to it. Without the classifier's dropout. Parameters have
+/// torchvision's names: `features.0.*`, `features.3.*`, `features.6.*`, `features.8.*`, `features.10.*`, `classifier.1.*`,
+/// `classifier.4.*` and `classifier.6.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -27,7 +27,7 @@ pub struct AlexNet {
     classifier: [Linear; 3],
 }
 
-/// Number of the layer, channels in and out, kernel, stride, padding.
+/// Index of the layer, channels in and out, kernel, stride, padding.
 const CONVS: [(usize, usize, usize, usize, usize, usize); 5] = [
     (0, 3, 64, 11, 4, 2),
     (3, 64, 192, 5, 1, 2),
@@ -36,10 +36,10 @@ const CONVS: [(usize, usize, usize, usize, usize, usize); 5] = [
     (10, 256, 256, 3, 1, 1),
 ];
 
-/// The convolutions that pooling follows.
+/// The convolutions followed by pooling.
 const POOLED: [usize; 3] = [0, 1, 4];
 
-/// Features that the classifier reads.
+/// Shape of the features that the classifier reads.
 const FEATURES: [usize; 3] = [256, 6, 6];
 
 impl AlexNet {

@@ -4,10 +4,10 @@ use autograd::Tensor;
 
 use crate::{Conv2d, ConvTranspose2d, Mlp, Params};
 
-/// A network that makes codes of vectors `[N, inputs]`, and vectors of the codes: an encoder and its mirror image of linear layers
-/// with ReLU between them. Code and output are linear. Parameters `encoder.fc1.*` and so on, `decoder.fc1.*` and so on.
+/// An autoencoder of vectors `[N, inputs]`: an encoder of linear layers with ReLU between them, and a mirrored decoder. Code and output
+/// are linear. Parameters `encoder.fc1.*` and so on, `decoder.fc1.*` and so on.
 ///
-/// What is done with the code, and added to the loss, makes the variants:
+/// Variants differ in operations on the code and in additional terms of the loss:
 ///
 /// ```
 /// use autograd::{Device, Generator, Reduction, Tensor, jacobian_penalty, l1_penalty};
@@ -21,15 +21,15 @@ use crate::{Conv2d, ConvTranspose2d, Mlp, Params};
 /// let loss = |output: Tensor| output.mse_loss(&x, Reduction::Mean);
 /// let plain = loss(net.forward(&x));
 ///
-/// // Denoising (Vincent et al. 2008): clean images of noisy ones.
+/// // Denoising (Vincent et al. 2008): reconstructs clean images from noisy ones.
 /// let denoising = loss(net.forward(&(&x + generator.normal(&device, &[6, 12]) * 0.1)));
 /// // Sparse: few units are active ..
 /// let code = net.encode(&x).relu();
 /// let sparse = loss(net.decode(&code)) + l1_penalty(&[code], 1e-3 / 6.0);
-/// // .. or each of them rarely (Ng 2011) ..
+/// // .. or each unit is rarely active (Ng 2011) ..
 /// let code = net.encode(&x).sigmoid();
 /// let rare = loss(net.decode(&code)) + code.mean(&[0], false).sparsity_kl(0.05, Reduction::Sum) * 0.1;
-/// // .. or at most k (Makhzani and Frey 2014).
+/// // .. or at most k units are active (Makhzani and Frey 2014).
 /// let k_sparse = loss(net.decode(&net.encode(&x).keep_topk(2, 1)));
 /// // Contractive (Rifai et al. 2011): the code changes little with the input.
 /// let code = net.encode(&x).sigmoid();
@@ -45,10 +45,10 @@ pub struct Autoencoder {
 }
 
 impl Autoencoder {
-    /// `sizes` are those of the input, of the hidden layers, and of the code.
+    /// `sizes` are the widths of the input, of the hidden layers, and of the code.
     ///
     /// # Panics
-    /// When there are fewer than two.
+    /// When there are fewer than two sizes.
     #[track_caller]
     pub fn new(sizes: &[usize], params: &Params) -> Autoencoder {
         let mirrored: Vec<usize> = sizes.iter().rev().copied().collect();
@@ -76,7 +76,7 @@ impl Autoencoder {
         self.decoder.forward(code)
     }
 
-    /// `x [N, inputs]` through its code.
+    /// Reconstructs `x [N, inputs]` from its code.
     ///
     /// # Panics
     /// When the sizes do not fit.
@@ -86,8 +86,8 @@ impl Autoencoder {
     }
 }
 
-/// An [`Autoencoder`] of images: 3x3 convolutions of stride 2 with ReLU between them, and transposed ones back. Parameters
-/// `encoder.0.*` and so on, `decoder.0.*` and so on.
+/// An [`Autoencoder`] of images: 3x3 convolutions of stride 2 with ReLU between them, and transposed convolutions in the decoder.
+/// Parameters `encoder.0.*` and so on, `decoder.0.*` and so on.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -107,10 +107,10 @@ pub struct ConvAutoencoder {
 }
 
 impl ConvAutoencoder {
-    /// `channels` are those of the images, of the features after each layer, which halves their sides, and of the code.
+    /// `channels` are those of the images, of the features after each layer, which halves height and width, and of the code.
     ///
     /// # Panics
-    /// When there are fewer than two.
+    /// When there are fewer than two numbers of channels.
     #[track_caller]
     pub fn new(channels: &[usize], params: &Params) -> ConvAutoencoder {
         assert!(channels.len() >= 2, "ConvAutoencoder: channels {channels:?} make no layer");
@@ -129,7 +129,7 @@ impl ConvAutoencoder {
     /// Codes `[N, code, H / 2^layers, W / 2^layers]` of images `[N, C, H, W]`.
     ///
     /// # Panics
-    /// When the images have other channels, or sides that can't be halved as often as there are layers.
+    /// When the images have a different number of channels, or sides that can't be halved once per layer.
     #[track_caller]
     pub fn encode(&self, images: &Tensor) -> Tensor {
         let scale = 1 << self.encoder.len();
@@ -149,7 +149,7 @@ impl ConvAutoencoder {
     /// Images of codes.
     ///
     /// # Panics
-    /// When the codes have other channels.
+    /// When the codes have a different number of channels.
     #[track_caller]
     pub fn decode(&self, codes: &Tensor) -> Tensor {
         let mut x = codes.clone();
@@ -159,7 +159,7 @@ impl ConvAutoencoder {
         x
     }
 
-    /// Images through their codes.
+    /// Reconstructs images from their codes.
     ///
     /// # Panics
     /// As [`encode`](ConvAutoencoder::encode).

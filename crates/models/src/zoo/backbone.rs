@@ -1,12 +1,12 @@
-//! Plain convolutional stages, as features for heads.
+//! Plain convolutional stages, whose features are inputs of task heads.
 
 use autograd::Tensor;
 
 use super::conv_norm::ConvNorm;
 use crate::{Mode, Params};
 
-/// Stages of a 3x3 convolution, batch norm and ReLU, each with its own stride: what small detectors and embeddings begin
-/// with. The results of all stages are kept, from images `[N, channels, H, W]`. Parameters `0.*`, `1.*` and so on.
+/// Stages of a 3x3 convolution, batch norm and ReLU, each with its own stride: the first layers of small detectors and embedding
+/// networks. Takes images `[N, channels, H, W]`; the results of all stages are available. Parameters `0.*`, `1.*` and so on.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -24,7 +24,7 @@ pub struct Backbone {
 }
 
 impl Backbone {
-    /// Feature maps and stride of each stage.
+    /// `stages` are the channels and the stride of each stage.
     #[track_caller]
     pub fn new(channels: usize, stages: &[(usize, usize)], params: &Params) -> Backbone {
         let mut from = channels;
@@ -34,7 +34,7 @@ impl Backbone {
         Backbone { stages: stages.iter().enumerate().map(stage).collect() }
     }
 
-    /// The results of the stages.
+    /// The results of all stages.
     #[track_caller]
     pub fn forward(&self, images: &Tensor, mode: Mode) -> Vec<Tensor> {
         let mut maps: Vec<Tensor> = Vec::with_capacity(self.stages.len());

@@ -8,10 +8,9 @@ use crate::{
     TransformerEncoder, TransformerOptions,
 };
 
-/// A transformer encoder that guesses hidden tokens from both sides: from tokens `[N, T]` to logits `[N, T, vocab]`. Embeddings of
-/// tokens, positions and segments are added and normalised; layers normalise at their ends and use GELU; the output layer
-/// shares the weights of the token table. Parameters `tok_emb.weight`, `pos_emb.weight`,
-/// `seg_emb.weight [2, E]`, `norm.*`, `encoder.layers.0.*` and so on (see
+/// A transformer encoder that predicts masked tokens from both sides: from tokens `[N, T]` to logits `[N, T, vocab]`. Embeddings of
+/// tokens, positions and segments are added and normalised; layers are post-norm and use GELU; the output layer shares the weights of the
+/// token table. Parameters `tok_emb.weight`, `pos_emb.weight`, `seg_emb.weight [2, E]`, `norm.*`, `encoder.layers.0.*` and so on (see
 /// [`TransformerEncoderLayer`](crate::TransformerEncoderLayer)), `head.dense.*`, `head.norm.*` and `head.bias [vocab]`.
 ///
 /// ```
@@ -24,10 +23,10 @@ use crate::{
 /// let masked = options.mask(&tokens, 1, 9);
 /// let x = Tensor::from_slice(&device, &masked.tokens, &[1, 6])?;
 /// let logits = net.forward(&x, None, None, Mode::Eval);
-/// // Untrained, all tokens are about as probable.
+/// // Untrained, all tokens are about equally probable.
 /// let targets = Tensor::from_slice(&device, &tokens, &[6])?;
 /// assert!((logits.flatten(0, 1).cross_entropy(&targets).item()? - 20f32.ln()).abs() < 0.1);
-/// // Positions that stay as they are do not count.
+/// // Positions that are not selected have the target -100.
 /// assert!(masked.targets.iter().zip(tokens).all(|(&target, token)| target == token || target == -100));
 /// # Ok::<(), autograd::Error>(())
 /// ```
@@ -54,22 +53,22 @@ pub struct BertOptions {
     pub heads: usize,
     /// Number of layers.
     pub depth: usize,
-    /// The probability of dropping, where the mode drops: embeddings, and what a
-    /// [`TransformerEncoderLayer`](crate::TransformerEncoderLayer) drops. The paper has 0.1.
+    /// The dropout probability, in a mode that drops, of embeddings and in each
+    /// [`TransformerEncoderLayer`](crate::TransformerEncoderLayer). The paper has 0.1.
     pub dropout: f32,
 }
 
-/// Tokens of which some are hidden.
+/// Tokens, some of which are masked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Masked {
-    /// What the network sees.
+    /// The network's input.
     pub tokens: Vec<i32>,
-    /// What it should say, and -100, which cross-entropy leaves out, where nothing is asked.
+    /// The token to predict, or -100, which cross-entropy ignores, at positions that are not selected.
     pub targets: Vec<i32>,
 }
 
 impl Bert {
-    /// The paper's initialisation: weights are normal with deviation .02, biases 0.
+    /// The paper's initialisation: weights are normal with standard deviation .02, biases 0.
     ///
     /// # Panics
     /// When `width` is not a multiple of `heads`.
@@ -104,11 +103,10 @@ impl Bert {
         net
     }
 
-    /// `segments [N, T]` tells two sentences apart by 0 and 1, and is 0 without; `padding [N, T]` (bool) is true where a sequence
-    /// has ended.
+    /// `segments [N, T]` distinguishes two sentences by 0 and 1 (default 0); `padding [N, T]` (bool) is true after the end of a sequence.
     ///
     /// # Panics
-    /// When the shapes do not fit, or the tokens are longer than the context.
+    /// When the shapes do not fit, or the sequences are longer than the context.
     #[track_caller]
     pub fn forward(
         &self,
@@ -122,7 +120,7 @@ impl Bert {
         h.linear(&self.tokens.weight(), Some(&self.bias.value()))
     }
 
-    /// Vectors `[N, T, E]` of the tokens, as [`forward`](Bert::forward) uses them.
+    /// The encoder's output `[N, T, E]`, from which [`forward`](Bert::forward) computes logits.
     ///
     /// # Panics
     /// As [`forward`](Bert::forward).
@@ -148,7 +146,7 @@ impl Bert {
 const EPS: f32 = 1e-12;
 
 impl BertOptions {
-    /// Asks for 15 % of the tokens: of these, 80 % become `mask`, 10 % any token, and 10 % stay (Devlin et al. 2019, appendix A.1).
+    /// Selects 15 % of the tokens: of these, 80 % become `mask`, 10 % a random token, and 10 % stay (Devlin et al. 2019, appendix A.1).
     pub fn mask(&self, tokens: &[i32], mask: i32, seed: u64) -> Masked {
         let mut masked = Masked { tokens: tokens.to_vec(), targets: vec![-100; tokens.len()] };
         for (i, &token) in tokens.iter().enumerate() {

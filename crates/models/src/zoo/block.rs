@@ -1,12 +1,12 @@
-//! The block that GPT and ViT are made of.
+//! The block of GPT and ViT.
 
 use autograd::Tensor;
 
 use crate::{Dropout, Init, KvCache, LayerNorm, Linear, Mode, Params};
 
-/// `x + attn(ln1(x))`, then `x + mlp(ln2(x))`, from `[N, T, E]` to `[N, T, E]` (Radford et al. 2019), with dropout where
-/// [`TransformerEncoderLayer`](crate::TransformerEncoderLayer) has it. Parameters `ln1.*`,
-/// `attn.qkv.*`, `attn.proj.*`, `ln2.*`, `mlp.fc1.*` and `mlp.fc2.*`.
+/// `x + attn(ln1(x))`, then `x + mlp(ln2(x))`, from `[N, T, E]` to `[N, T, E]` (Radford et al. 2019), with dropout in the same places as
+/// [`TransformerEncoderLayer`](crate::TransformerEncoderLayer). Parameters `ln1.*`, `attn.qkv.*`, `attn.proj.*`, `ln2.*`, `mlp.fc1.*` and
+/// `mlp.fc2.*`.
 pub(super) struct Block {
     ln1: LayerNorm,
     qkv: Linear,
@@ -20,7 +20,7 @@ pub(super) struct Block {
 }
 
 impl Block {
-    /// The inner width of the second part is `ratio` times `width`.
+    /// The inner width of the MLP is `ratio` times `width`.
     #[track_caller]
     pub fn new(width: usize, heads: usize, ratio: usize, dropout: f32, params: &Params) -> Block {
         assert!(heads > 0 && width.is_multiple_of(heads), "attention: width {width} for {heads} heads");
@@ -38,12 +38,12 @@ impl Block {
         }
     }
 
-    /// With another activation than the exact GELU.
+    /// Sets the activation, by default the exact GELU.
     pub fn activation(self, activation: fn(&Tensor) -> Tensor) -> Block {
         Block { activation, ..self }
     }
 
-    /// Every position sees all others or, if `causal`, only those before it and itself.
+    /// Every position sees all positions or, if `causal`, only itself and earlier ones.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, causal: bool, mode: Mode) -> Tensor {
         let [q, k, v] = self.heads_of(x);
@@ -55,14 +55,14 @@ impl Block {
         self.finish(x, &attended, mode)
     }
 
-    /// How much every position looks at every other: `[N, heads, T, T]`.
+    /// The attention weights between positions: `[N, heads, T, T]`.
     #[track_caller]
     pub fn attention(&self, x: &Tensor) -> Tensor {
         let [q, k, _] = self.heads_of(x);
         q.attention_weights(&k, None, false, None)
     }
 
-    /// The next positions of sequences that `cache` holds.
+    /// [`forward`](Block::forward) for the next positions of the sequences in `cache`.
     #[track_caller]
     pub fn forward_cached(&self, x: &Tensor, cache: &mut KvCache) -> Tensor {
         let [q, k, v] = self.heads_of(x);
@@ -90,8 +90,8 @@ impl Block {
     }
 }
 
-/// GPT-2's initialisation of `depth` blocks under `params`: weights are normal with deviation .02, smaller where residual
-/// branches end so that their sum keeps its size, and biases are 0.
+/// GPT-2's initialisation of `depth` blocks under `params`: weights are normal with standard deviation .02, smaller at the ends of
+/// residual branches so that the magnitude of their sum does not grow with depth; biases are 0.
 pub(super) fn redraw_blocks(depth: usize, params: &Params) {
     let normal = |std: f32| Init::Normal { mean: 0.0, std };
     for i in 0..depth {

@@ -4,9 +4,9 @@ use autograd::{Device, RnnNonlinearity, Tensor};
 
 use crate::{Embedding, Gru, LanguageModel, Linear, Lstm, Params, Rnn, RnnOptions};
 
-/// A recurrent network that predicts the next token: from tokens `[N, T]` to logits `[N, T, vocab]`, by an embedding, recurrent
-/// layers and a linear layer at every position. Parameters `embedding.weight`; those of the recurrent layers under `lstm`,
-/// `gru` or `rnn`; `fc.weight` and `fc.bias`.
+/// A recurrent network that predicts the next token: from tokens `[N, T]` to logits `[N, T, vocab]`, by an embedding, recurrent layers
+/// and a linear layer at every position. Parameters `embedding.weight`; those of the recurrent layers under `lstm`, `gru` or `rnn`;
+/// `fc.weight` and `fc.bias`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -17,10 +17,10 @@ use crate::{Embedding, Gru, LanguageModel, Linear, Lstm, Params, Rnn, RnnOptions
 /// assert_eq!(params.count(), 31_393);
 /// let tokens = Tensor::from_slice(&device, &[1i32, 2, 3], &[1, 3])?;
 /// let (logits, _) = net.forward(&tokens, None);
-/// // Untrained, all tokens are about as probable.
+/// // Untrained, all tokens are about equally probable.
 /// let loss = logits.flatten(0, 1).cross_entropy(&tokens.flatten(0, 1)).item()?;
 /// assert!((loss - 65f32.ln()).abs() < 0.1);
-/// // The state lets the sequence go on: in one or in parts.
+/// // The state continues a sequence: the result is the same in one piece or in parts.
 /// let (_, state) = net.forward(&tokens.narrow(1, 0, 2), None);
 /// let rest = net.forward(&tokens.narrow(1, 2, 1), Some(&state)).0;
 /// assert!((rest - logits.narrow(1, 2, 1)).norm(2.0, &[0, 1, 2], false).item()? < 1e-5);
@@ -42,11 +42,11 @@ pub struct CharRnnOptions {
     pub embed: usize,
     /// Width of the state.
     pub hidden: usize,
-    /// Recurrent layers on top of each other.
+    /// Number of stacked recurrent layers.
     pub layers: usize,
 }
 
-/// What a [`CharRnn`] remembers between windows of a sequence: states `[layers, N, hidden]` and, of an LSTM, cells.
+/// The state of a [`CharRnn`] between windows of a sequence: states `[layers, N, hidden]` and, for an LSTM, cells.
 #[derive(Clone, Debug)]
 pub struct RnnState {
     pub h: Tensor,
@@ -54,8 +54,8 @@ pub struct RnnState {
 }
 
 impl RnnState {
-    /// The same state, through which no gradients flow: what a window of a long sequence passes on to the next, so that each step
-    /// goes back to the beginning of its own window (truncated backpropagation through time, Williams and Peng 1990).
+    /// The same state without gradients: pass it from one window of a long sequence to the next, so that gradients end at the beginning
+    /// of each window (truncated backpropagation through time, Williams and Peng 1990).
     ///
     /// ```
     /// use autograd::{Device, Tensor};
@@ -131,11 +131,11 @@ impl CharRnn {
         CharRnn { device: params.device().clone(), embedding, cell, fc }
     }
 
-    /// Logits `[N, T, vocab]` of the tokens that follow each of `tokens [N, T]`, and the state after the last. Without a state
-    /// sequences begin here.
+    /// Logits `[N, T, vocab]` of the token after each of `tokens [N, T]`, and the state after the last. Without a state, sequences start
+    /// here.
     ///
     /// # Panics
-    /// When `tokens` is not a batch of sequences of integers, or the state is of another network or batch.
+    /// When `tokens` is not a batch of sequences of integers, or the state belongs to another network or batch size.
     #[track_caller]
     pub fn forward(&self, tokens: &Tensor, state: Option<&RnnState>) -> (Tensor, RnnState) {
         assert_eq!(tokens.rank(), 2, "CharRnn: tokens {:?} are not [N, T]", tokens.shape());

@@ -1,14 +1,14 @@
-//! The unit that convolutional networks are made of.
+//! The basic unit of convolutional networks.
 
 use autograd::Tensor;
 
 use crate::{BatchNorm2d, Conv2d, Init, Mode, Params};
 
-/// A convolution without bias, and batch norm.
+/// A convolution without bias, followed by batch norm.
 pub(super) struct ConvNorm(pub Conv2d, pub BatchNorm2d);
 
 impl ConvNorm {
-    /// Of odd `kernel`, padded to keep the size where the stride is 1; parameters under `0` and `1`.
+    /// An odd `kernel`, padded to keep the size if the stride is 1; parameters under `0` and `1`.
     #[track_caller]
     pub fn new(
         inputs: usize,

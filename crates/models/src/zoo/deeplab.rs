@@ -5,11 +5,11 @@ use autograd::{Interpolation, Pool2d, Resize, Tensor, cat};
 use super::conv_norm::ConvNorm;
 use crate::{BatchNorm2d, Conv2d, Init, Mode, Params};
 
-/// A small DeepLab from images `[N, channels, H, W]` to logits `[N, classes, H, W]` of every pixel: a convolution, halved
-/// once; dilated convolutions, which see far without losing resolution; atrous spatial pyramid pooling, where
-/// convolutions of several dilations and the mean of the image see the same features; and bilinear enlargement.
-/// Parameters `stem.*`, `dilated1.*` and `dilated2.*`, `aspp.point.*`, `aspp.0.*` and so on for the rates,
-/// `aspp.image.*`, `aspp.project.*` and `head.*`.
+/// A small DeepLab from images `[N, channels, H, W]` to logits `[N, classes, H, W]` of every pixel: a convolution, halved once by
+/// pooling; dilated convolutions, which have a large receptive field without losing resolution; atrous spatial pyramid pooling, which
+/// applies convolutions of several dilations and global average pooling to the same features; and bilinear upsampling. Parameters
+/// `stem.*`, `dilated1.*` and `dilated2.*`, `aspp.point.*`, `aspp.0.*` and so on for the rates, `aspp.image.*`, `aspp.project.*` and
+/// `head.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -17,7 +17,7 @@ use crate::{BatchNorm2d, Conv2d, Init, Mode, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
 /// let net = DeepLab::new(3, 8, &[1, 2], 4, &params);
-/// // The stem, two dilated convolutions, a 1x1 and two 3x3 branches, the image's, the projection, each with batch norm; the head.
+/// // Stem, two dilated convolutions, a 1x1 and two 3x3 branches, image branch and projection, each with batch norm; and the head.
 /// let branches = (16 * 16 + 32) + 2 * (144 * 16 + 32) + (16 * 16 + 32) + (64 * 16 + 32);
 /// assert_eq!(params.count(), (27 * 8 + 16) + (72 * 16 + 32) + (144 * 16 + 32) + branches + (16 * 4 + 4));
 /// let logits = net.forward(&Tensor::zeros(&device, &[1, 3, 8, 12]), Mode::Eval);
@@ -35,8 +35,7 @@ pub struct DeepLab {
 }
 
 impl DeepLab {
-    /// `base` feature maps in the stem and twice as many behind it; a branch of the pyramid for each of the dilation
-    /// `rates`.
+    /// `base` feature maps in the stem and twice as many after it; one branch of the pyramid for each of the dilation `rates`.
     #[track_caller]
     pub fn new(channels: usize, base: usize, rates: &[usize], classes: usize, params: &Params) -> DeepLab {
         let wide = 2 * base;
@@ -58,7 +57,7 @@ impl DeepLab {
     }
 
     /// # Panics
-    /// When the images have other channels, or sides that are odd.
+    /// When the images have a different number of channels, or odd sides.
     #[track_caller]
     pub fn forward(&self, images: &Tensor, mode: Mode) -> Tensor {
         let fits = images.rank() == 4 && images.shape()[2..].iter().all(|n| n.is_multiple_of(2));

@@ -4,9 +4,9 @@ use autograd::{Pool2d, Tensor, cat};
 
 use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 
-/// A network whose layers read the outputs of all layers before them in their block, from images `[N, 3, H, W]` to logits
-/// `[N, classes]`. Parameters have torchvision's names: `features.conv0.*`, `features.norm0.*`,
-/// `features.denseblock1.denselayer1.norm1.*` and so on, `features.transition1.*`, `features.norm5.*`, `classifier.*`.
+/// A network in which each layer reads the outputs of all earlier layers of its block, from images `[N, 3, H, W]` to logits `[N, classes]`.
+/// Parameters have torchvision's names: `features.conv0.*`, `features.norm0.*`, `features.denseblock1.denselayer1.norm1.*` and so on,
+/// `features.transition1.*`, `features.norm5.*`, `classifier.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -16,7 +16,7 @@ use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 /// let net = DenseNet::imagenet(121, 1000, &params);
 /// assert_eq!(params.count(), 7_978_856);
 /// let logits = net.forward(&Tensor::zeros(&device, &[1, 3, 32, 32]), Mode::Eval);
-/// // Untrained, all classes are about as probable.
+/// // Untrained, all classes are about equally probable.
 /// let classes = Tensor::from_slice(&device, &[3i32], &[1])?;
 /// assert!((logits.cross_entropy(&classes).item()? - 1000f32.ln()).abs() < 0.1);
 /// # Ok::<(), autograd::Error>(())
@@ -25,7 +25,7 @@ pub struct DenseNet {
     conv: Conv2d,
     norm: BatchNorm2d,
     blocks: Vec<Vec<Layer>>,
-    /// Between the blocks: normalised, and to half of the channels and of each side.
+    /// Between blocks: normalise, and halve channels, height and width.
     transitions: Vec<(BatchNorm2d, Conv2d)>,
     last_norm: BatchNorm2d,
     classifier: Linear,
@@ -48,7 +48,7 @@ impl DenseNet {
         DenseNet::new(growth, start, &blocks, classes, params)
     }
 
-    /// `start` feature maps before the first block, `growth` more from each layer, and the given numbers of layers.
+    /// `start` feature maps before the first block, `growth` additional ones per layer; `blocks` are the numbers of layers.
     #[track_caller]
     pub fn new(growth: usize, start: usize, blocks: &[usize], classes: usize, params: &Params) -> DenseNet {
         let features = params.path("features");

@@ -5,7 +5,7 @@ use autograd::Tensor;
 use super::conv_norm::ConvNorm;
 use crate::{DropPath, Dropout, Init, Linear, Mode, Params, SqueezeExcite};
 
-/// A family of networks of inverted residuals with squeeze and excitation and SiLU, scaled in width and depth together, from
+/// A family of networks of inverted residuals with squeeze and excitation and SiLU, whose width and depth are scaled together, from
 /// images `[N, 3, H, W]` to logits `[N, classes]`. Parameters have torchvision's names: `features.0.0.weight`,
 /// `features.1.0.block.0.0.weight` to `features.8.1.*`, and `classifier.1.*`.
 ///
@@ -33,24 +33,24 @@ pub struct EfficientNet {
 #[derive(Clone, Copy, Debug)]
 pub struct EfficientNetOptions {
     pub classes: usize,
-    /// How many times B0's channels; they are rounded to multiples of 8.
+    /// Factor on B0's channels; the results are rounded to multiples of 8.
     pub width: f64,
-    /// How many times B0's blocks in a stage; rounded up.
+    /// Factor on B0's number of blocks per stage; the results are rounded up.
     pub depth: f64,
-    /// Before the classifier.
+    /// Dropout probability before the classifier.
     pub dropout: f32,
-    /// With what probability the last residual branch is dropped; those before it in proportion to their depth.
+    /// The probability of dropping the last residual branch; for earlier ones it is proportional to their depth.
     pub drop_path: f32,
-    /// Of batch norm, as its momentum.
+    /// Options of batch norm.
     pub norm_eps: f32,
     pub norm_momentum: f32,
 }
 
 impl EfficientNetOptions {
-    /// Of the paper's network B0 to B7, which are meant for images of 224, 240, 260, 300, 380, 456, 528 and 600 pixels.
+    /// Options of the paper's networks B0 to B7, which are designed for images of 224, 240, 260, 300, 380, 456, 528 and 600 pixels.
     ///
     /// # Panics
-    /// When there is no network of this number.
+    /// When there is no network of that number.
     #[track_caller]
     pub fn b(number: usize, classes: usize) -> EfficientNetOptions {
         let sizes = [
@@ -65,12 +65,12 @@ impl EfficientNetOptions {
         ];
         assert!(number < sizes.len(), "EfficientNet: B{number} is not one of B0 to B7");
         let (width, depth, dropout) = sizes[number];
-        // The weights of the larger ones, as torchvision has them, come from TensorFlow with its constants.
+        // torchvision's weights of the larger networks come from TensorFlow, and need its constants.
         let (norm_eps, norm_momentum) = if number < 5 { (1e-5, 0.1) } else { (1e-3, 0.01) };
         EfficientNetOptions { classes, width, depth, dropout, drop_path: 0.2, norm_eps, norm_momentum }
     }
 
-    /// A multiple of 8 that is not more than a tenth below `width` times `channels`.
+    /// `width * channels`, rounded to a multiple of 8 and by at most a tenth down.
     fn channels(&self, channels: usize) -> usize {
         let wanted = channels as f64 * self.width;
         let rounded = ((wanted + 4.0) as usize / 8 * 8).max(8);
@@ -92,7 +92,7 @@ impl EfficientNetOptions {
     }
 }
 
-/// Table 1 of the paper: how the blocks of a stage widen, their kernel, the stride of the first one, channels and blocks.
+/// Table 1 of the paper: expansion, kernel, stride of the first block, channels, blocks.
 const STAGES: [(usize, usize, usize, usize, usize); 7] = [
     (1, 3, 1, 16, 1),
     (6, 3, 2, 24, 2),
@@ -146,7 +146,7 @@ impl EfficientNet {
     }
 }
 
-/// The channels inside of a block are `expansion` times those of its input.
+/// A block's inner channels are `expansion` times its input channels.
 struct BlockShape {
     inputs: usize,
     outputs: usize,
@@ -156,12 +156,12 @@ struct BlockShape {
 }
 
 struct Block {
-    /// Widening, unless the expansion is 1, and depthwise, with SiLU.
+    /// A 1x1 expansion, unless the expansion is 1, and a depthwise convolution, with SiLU.
     inner: Vec<ConvNorm>,
     scale: SqueezeExcite,
-    /// Narrowing, without non-linearity.
+    /// A 1x1 projection without non-linearity.
     outer: ConvNorm,
-    /// What the residual branch is dropped by, where there is one.
+    /// Stochastic depth of the residual branch, if the block has a residual connection.
     residual: Option<DropPath>,
 }
 

@@ -5,10 +5,10 @@ use autograd::{Interpolation, Pool2d, Resize, Tensor};
 use super::conv_norm::ConvNorm;
 use crate::{Conv2d, Mode, Params};
 
-/// A classifier without its linear layers, from images `[N, channels, H, W]` to logits `[N, classes, H, W]` of every
-/// pixel: stages of a 3x3 convolution, batch norm and ReLU, each halved by max pooling; 1x1 convolutions score the result
-/// of every stage, and scores are enlarged bilinearly and added to those of the stage before (the "skips" of FCN-16s and
-/// FCN-8s). Parameters `stage1.*` and so on and `score1.*` and so on.
+/// A fully convolutional classifier, from images `[N, channels, H, W]` to logits `[N, classes, H, W]` of every pixel: stages of a 3x3
+/// convolution, batch norm and ReLU, each halved by max pooling; 1x1 convolutions compute scores from the result of every stage, and
+/// scores are upsampled bilinearly and added to those of the previous stage (the "skips" of FCN-16s and FCN-8s). Parameters `stage1.*`
+/// and so on and `score1.*` and so on.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -28,7 +28,7 @@ pub struct Fcn {
 }
 
 impl Fcn {
-    /// A stage for each of `widths`.
+    /// One stage for each of `widths`.
     ///
     /// # Panics
     /// When there are no widths.
@@ -45,7 +45,7 @@ impl Fcn {
     }
 
     /// # Panics
-    /// When the images have other channels, or sides that can't be halved as often as there are stages.
+    /// When the images have a different number of channels, or sides that can't be halved once per stage.
     #[track_caller]
     pub fn forward(&self, images: &Tensor, mode: Mode) -> Tensor {
         let scale = 1 << self.stages.len();

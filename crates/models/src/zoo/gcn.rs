@@ -4,8 +4,8 @@ use autograd::Tensor;
 
 use crate::{Dropout, GcnConv, Graph, Mode, Params};
 
-/// Two graph convolutions with ReLU and dropout between them, for classifying the nodes of a graph of which some have labels: from
-/// features `[nodes, in]` to logits `[nodes, classes]`. Parameters `conv1.*` and `conv2.*` as in [`GcnConv`].
+/// Two graph convolutions with ReLU and dropout between them, to classify the nodes of a partially labelled graph: from features
+/// `[nodes, in]` to logits `[nodes, classes]`. Parameters `conv1.*` and `conv2.*` as in [`GcnConv`].
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -26,7 +26,7 @@ pub struct Gcn {
 }
 
 impl Gcn {
-    /// `dropout` is the probability of dropping (0.5 in the paper).
+    /// `dropout` is the dropout probability (0.5 in the paper).
     ///
     /// # Panics
     /// When `dropout` is not in `0..=1`.
@@ -40,7 +40,7 @@ impl Gcn {
     }
 
     /// # Panics
-    /// When `x` is not made of a row of features for each node.
+    /// When `x` does not have one row of features per node.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, graph: &Graph, mode: Mode) -> Tensor {
         let hidden = self.conv1.forward(x, graph).relu();

@@ -7,11 +7,10 @@ use crate::{
     Dropout, Embedding, Init, KvCache, LanguageModel, LayerNorm, LearnedPositions, Linear, Mode, Params,
 };
 
-/// A transformer that predicts the next token: from tokens `[N, T]` to logits `[N, T, vocab]`. Normalisation comes first in
-/// each part of a block, positions are learned, GELU is exact (but see [`gelu_tanh`](Gpt::gelu_tanh)), and the output layer
-/// shares the weights of the token table (but see [`untied`](Gpt::untied)).
-/// Parameters `tok_emb.weight`, `pos_emb.weight`, `blocks.0.ln1.*`, `blocks.0.attn.qkv.*`, `blocks.0.attn.proj.*`,
-/// `blocks.0.ln2.*`, `blocks.0.mlp.fc1.*`, `blocks.0.mlp.fc2.*` and so on, `ln_f.*`.
+/// A transformer that predicts the next token: from tokens `[N, T]` to logits `[N, T, vocab]`. Blocks are pre-norm, positions are
+/// learned, GELU is exact (but see [`gelu_tanh`](Gpt::gelu_tanh)), and the output layer shares the weights of the token table (but see
+/// [`untied`](Gpt::untied)). Parameters `tok_emb.weight`, `pos_emb.weight`, `blocks.0.ln1.*`, `blocks.0.attn.qkv.*`,
+/// `blocks.0.attn.proj.*`, `blocks.0.ln2.*`, `blocks.0.mlp.fc1.*`, `blocks.0.mlp.fc2.*` and so on, `ln_f.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -23,7 +22,7 @@ use crate::{
 /// assert_eq!(params.count(), 106_304);
 /// let tokens = Tensor::from_slice(&device, &[1i32, 2, 3], &[1, 3])?;
 /// let logits = net.forward(&tokens, Mode::Eval);
-/// // Untrained, all tokens are about as probable.
+/// // Untrained, all tokens are about equally probable.
 /// let next = Tensor::from_slice(&device, &[2i32, 3, 4], &[3])?;
 /// assert!((logits.flatten(0, 1).cross_entropy(&next).item()? - 65f32.ln()).abs() < 0.3);
 /// # Ok::<(), autograd::Error>(())
@@ -36,7 +35,7 @@ pub struct Gpt {
     dropout: Dropout,
     blocks: Vec<Block>,
     norm: LayerNorm,
-    /// The output layer, if it has weights of its own.
+    /// The output layer, if it does not share the token table's weights.
     head: Option<Linear>,
     recompute: bool,
 }
@@ -52,8 +51,8 @@ pub struct GptOptions {
     pub heads: usize,
     /// Number of blocks.
     pub depth: usize,
-    /// The probability of dropping, where the mode drops: embeddings, and in the blocks what a
-    /// [`TransformerEncoderLayer`](crate::TransformerEncoderLayer) drops. GPT-2 has 0.1.
+    /// The dropout probability, in a mode that drops, of embeddings and, as in
+    /// [`TransformerEncoderLayer`](crate::TransformerEncoderLayer), in the blocks. GPT-2 has 0.1.
     pub dropout: f32,
 }
 
@@ -77,14 +76,14 @@ impl Gpt {
         Gpt { device, options, tokens, positions, dropout, blocks, norm, head: None, recompute: false }
     }
 
-    /// With the approximation of GELU by tanh, as the weights of GPT-2 were trained; see [`Tensor::gelu_tanh`].
+    /// Uses the tanh approximation of GELU, with which GPT-2 was trained; see [`Tensor::gelu_tanh`].
     pub fn gelu_tanh(mut self) -> Gpt {
         self.blocks = self.blocks.into_iter().map(|block| block.activation(Tensor::gelu_tanh)).collect();
         self
     }
 
-    /// With weights of its own for the output layer, `head.weight [vocab, width]` under `params`, which start as the token table
-    /// does.
+    /// With separate weights for the output layer, `head.weight [vocab, width]` under `params`, with the same initial distribution as the
+    /// token table.
     #[track_caller]
     pub fn untied(self, params: &Params) -> Gpt {
         let GptOptions { vocab, width, .. } = self.options;
@@ -93,16 +92,16 @@ impl Gpt {
         Gpt { head: Some(head), ..self }
     }
 
-    /// Keeps only the outputs of blocks for the backward pass, which computes the rest again: less memory, a third more work; see
+    /// Keeps only the outputs of blocks for the backward pass, which recomputes the rest: less memory, a third more work; see
     /// [`checkpoint`](autograd::checkpoint()).
     pub fn recompute(self) -> Gpt {
         Gpt { recompute: true, ..self }
     }
 
-    /// Logits `[N, T, vocab]` of the tokens that follow each of `tokens [N, T]`.
+    /// Logits `[N, T, vocab]` of the token after each of `tokens [N, T]`.
     ///
     /// # Panics
-    /// When `tokens` is not a batch of sequences of integers, or longer than the context.
+    /// When `tokens` is not a batch of sequences of integers, or they are longer than the context.
     #[track_caller]
     pub fn forward(&self, tokens: &Tensor, mode: Mode) -> Tensor {
         let mut x = self.dropout.forward(&self.embed(tokens, 0), mode);
@@ -119,11 +118,10 @@ impl Gpt {
         (0..depth).map(|_| KvCache::new(&self.device, batch, heads, context, width / heads)).collect()
     }
 
-    /// [`forward`](Gpt::forward), in evaluation, for the tokens that come next in sequences whose beginnings `cache` holds; it
-    /// holds these, too, afterwards.
+    /// [`forward`](Gpt::forward), in evaluation, for tokens that continue the sequences in `cache`. The tokens are added to the cache.
     ///
     /// # Panics
-    /// As [`forward`](Gpt::forward), the tokens in the cache counted.
+    /// As [`forward`](Gpt::forward), where tokens in the cache count towards the context.
     #[track_caller]
     pub fn forward_cached(&self, tokens: &Tensor, cache: &mut [KvCache]) -> Tensor {
         assert_eq!(cache.len(), self.blocks.len(), "Gpt: the cache of another network");

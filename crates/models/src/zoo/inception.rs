@@ -5,10 +5,9 @@ use autograd::{Pool2d, Tensor, cat};
 use super::conv_norm::ConvNorm;
 use crate::{BatchNorm2d, Conv2d, Dropout, Init, Linear, Mode, Params};
 
-/// A network of [`Inception`] modules, from images `[N, 3, H, W]` to logits `[N, classes]`, with batch norm behind every
-/// convolution and torchvision's parameter names: `conv1.conv.weight`, `conv1.bn.*` to `conv3`, `inception3a.branch1.*` to
-/// `inception5b`, `fc.*`, and `aux1.*` and `aux2.*` of two more classifiers that read earlier features while the network is
-/// [trained](Mode::Train).
+/// A network of [`Inception`] modules, from images `[N, 3, H, W]` to logits `[N, classes]`, with batch norm after every convolution and
+/// torchvision's parameter names: `conv1.conv.weight`, `conv1.bn.*` to `conv3`, `inception3a.branch1.*` to `inception5b`, `fc.*`, and
+/// `aux1.*` and `aux2.*` for two auxiliary classifiers that read earlier features in [training](Mode::Train).
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -31,11 +30,11 @@ pub struct GoogLeNet {
     fc: Linear,
 }
 
-/// What a [`GoogLeNet`] makes of images.
+/// The outputs of a [`GoogLeNet`].
 pub struct GoogLeNetOutput {
     /// `[N, classes]`
     pub logits: Tensor,
-    /// Those of `aux1` and `aux2`, each `[N, classes]`; in training alone, and where the network has these classifiers.
+    /// The logits of `aux1` and `aux2`, each `[N, classes]`; only in training, and only if the network has these classifiers.
     pub aux_logits: Option<[Tensor; 2]>,
 }
 
@@ -52,10 +51,10 @@ const MODULES: [(&str, [usize; 6]); 9] = [
     ("inception5b", [384, 192, 384, 48, 128, 128]),
 ];
 
-/// The modules that pooling follows, and the size of its windows.
+/// The modules followed by pooling, and the window size.
 const POOLED: [(usize, usize); 2] = [(1, 3), (6, 2)];
 
-/// The modules that the auxiliary classifiers read, inception4a and inception4d.
+/// The modules whose outputs the auxiliary classifiers read, inception4a and inception4d.
 const AUX: [usize; 2] = [2, 5];
 
 impl GoogLeNet {
@@ -119,10 +118,10 @@ impl GoogLeNet {
 }
 
 impl GoogLeNetOutput {
-    /// The cross-entropy of classes `[N]` (i32), with 0.3 times those of the auxiliary classifiers, as in the paper.
+    /// The cross-entropy with classes `[N]` (i32), plus 0.3 times that of each auxiliary classifier, as in the paper.
     ///
     /// # Panics
-    /// When the classes do not fit.
+    /// When the shape of `classes` does not fit.
     #[track_caller]
     pub fn loss(&self, classes: &Tensor) -> Tensor {
         let mut loss = self.logits.cross_entropy(classes);
@@ -133,10 +132,10 @@ impl GoogLeNetOutput {
     }
 }
 
-/// Four branches over one input `[N, C, H, W]`, joined along the channels: a 1x1 convolution (`branch1`), a 3x3 one behind a 1x1
-/// one that reduces the channels (`branch2`), the same again (`branch3`), and a 1x1 one behind max pooling over 3x3 (`branch4`);
-/// all with batch norm and ReLU. The kernel of `branch3` is of 5x5 in the paper; here it is torchvision's, which is of 3x3 by a
-/// mistake that its weights were trained with.
+/// Four branches over one input `[N, C, H, W]`, concatenated along the channels: a 1x1 convolution (`branch1`), a 1x1 reduction and a 3x3
+/// convolution (`branch2`), the same again (`branch3`), and 3x3 max pooling and a 1x1 convolution (`branch4`); all with batch norm and
+/// ReLU. The kernel of `branch3` is 5x5 in the paper; here it is 3x3 as in torchvision, where it is a mistake that the published weights
+/// were trained with.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -154,8 +153,8 @@ pub struct Inception {
 }
 
 impl Inception {
-    /// `branches` are the channels of `branch1`, those of the reduction and the convolution of `branch2`, the same of
-    /// `branch3`, and those of `branch4`.
+    /// `branches` are the channels of `branch1`, of the reduction and the convolution of `branch2`, of the same two of `branch3`, and of
+    /// `branch4`.
     #[track_caller]
     pub fn new(inputs: usize, branches: [usize; 6], params: &Params) -> Inception {
         let [one, reduced3, three, reduced5, five, pooled] = branches;
@@ -191,7 +190,7 @@ impl Inception {
     }
 }
 
-/// A classifier of the features in the middle of the network.
+/// An auxiliary classifier.
 struct Aux {
     conv: ConvNorm,
     fc1: Linear,
@@ -218,16 +217,16 @@ impl Aux {
     }
 }
 
-/// Channels of all branches of a module.
+/// The number of output channels of a module.
 fn outputs(branches: &[usize; 6]) -> usize {
     let [one, _, three, _, five, pooled] = branches;
     one + three + five + pooled
 }
 
-/// torchvision cuts off what is beyond 200 deviations, where nothing is.
+/// torchvision truncates at 200 deviations, which has no effect.
 const INIT: Init = Init::Normal { mean: 0.0, std: 0.01 };
 
-/// Parameters under `conv` and `bn`.
+/// A convolution and batch norm, with parameters under `conv` and `bn`.
 #[track_caller]
 fn unit(inputs: usize, outputs: usize, kernel: usize, stride: usize, params: &Params) -> ConvNorm {
     let conv = Conv2d::new(inputs, outputs, kernel).stride(stride).padding(kernel / 2).no_bias().init(INIT);

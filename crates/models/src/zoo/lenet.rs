@@ -5,8 +5,8 @@ use autograd::{Pool2d, Tensor};
 use crate::{Conv2d, Linear, Params};
 
 /// Two 5x5 convolutions with average pooling and three linear layers, with tanh, from images `[N, channels, 28, 28]` to logits
-/// `[N, classes]`. The output layer is linear, not radial, as has become usual. Parameters `conv1.*`, `conv2.*`, `fc1.*`,
-/// `fc2.*` and `fc3.*`.
+/// `[N, classes]`. The output layer is linear, as is now usual, instead of radial. Parameters `conv1.*`, `conv2.*`, `fc1.*`, `fc2.*` and
+/// `fc3.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -16,7 +16,7 @@ use crate::{Conv2d, Linear, Params};
 /// let net = LeNet::new(1, 10, &params);
 /// assert_eq!(params.count(), 61_706);
 /// let logits = net.forward(&Tensor::zeros(&device, &[2, 1, 28, 28]));
-/// // Untrained, all classes are about as probable.
+/// // Untrained, all classes are about equally probable.
 /// let classes = Tensor::from_slice(&device, &[3i32, 7], &[2])?;
 /// assert!((logits.cross_entropy(&classes).item()? - 10f32.ln()).abs() < 0.1);
 /// # Ok::<(), autograd::Error>(())
@@ -39,7 +39,7 @@ impl LeNet {
     }
 
     /// # Panics
-    /// When the images are of another size.
+    /// When the images have another size or number of channels.
     #[track_caller]
     pub fn forward(&self, images: &Tensor) -> Tensor {
         let pooled = |x: Tensor| x.tanh().avg_pool2d(Pool2d::new(2), true, None);

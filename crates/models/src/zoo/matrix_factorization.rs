@@ -1,12 +1,12 @@
-//! Matrix factorisation for recommending (Koren, Bell and Volinsky 2009, "Matrix factorization techniques for recommender systems").
+//! Matrix factorisation for recommendation (Koren, Bell and Volinsky 2009, "Matrix factorization techniques for recommender systems").
 
 use autograd::Tensor;
 
 use crate::{Embedding, Init, Params};
 
-/// Users and items as vectors: the score of a pair is their product plus the item's own, `u . i + b_i`. Trained on what users chose
-/// against drawn items with [`negative_sampling_loss`](Tensor::negative_sampling_loss) or, as Bayesian personalised ranking
-/// (Rendle et al. 2009), with [`logsigmoid`](Tensor::logsigmoid) of differences. Parameters `user.weight [users, width]`,
+/// Users and items as vectors: the score of a pair is the dot product plus the item's bias, `u . i + b_i`. Train it on users' choices
+/// against sampled items with [`negative_sampling_loss`](Tensor::negative_sampling_loss) or, for Bayesian personalised ranking (Rendle et
+/// al. 2009), with [`logsigmoid`](Tensor::logsigmoid) of score differences. Parameters `user.weight [users, width]`,
 /// `item.weight [items, width]` and `bias.weight [items, 1]`.
 ///
 /// ```
@@ -30,7 +30,7 @@ pub struct MatrixFactorization {
 }
 
 impl MatrixFactorization {
-    /// Vectors of length `width`; they start small, and biases at 0.
+    /// Vectors of `width` elements, initially small; biases are initially 0.
     #[track_caller]
     pub fn new(users: usize, items: usize, width: usize, params: &Params) -> MatrixFactorization {
         let table = |name: &str, rows, width, init| {
@@ -50,7 +50,7 @@ impl MatrixFactorization {
     /// The scores `[N, K]` of `K` items for each user, from indices `users [N]` and `items [N, K]`.
     ///
     /// # Panics
-    /// When there are not items for each user.
+    /// When `items` does not have one row per user.
     #[track_caller]
     pub fn forward(&self, users: &Tensor, items: &Tensor) -> Tensor {
         let fits = items.rank() == 2 && users.shape() == &items.shape()[..1];
@@ -59,7 +59,7 @@ impl MatrixFactorization {
         (user * self.item.forward(items)).sum(&[-1], false) + self.bias.forward(items).squeeze(&[-1])
     }
 
-    /// The scores `[N, items]` of all items for users `[N]`.
+    /// The scores `[N, items]` of all items for indices `users [N]`.
     #[track_caller]
     pub fn all(&self, users: &Tensor) -> Tensor {
         self.user.forward(users).matmul(&self.item.weight().t()) + self.bias.weight().squeeze(&[-1])

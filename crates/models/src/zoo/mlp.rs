@@ -4,7 +4,7 @@ use autograd::Tensor;
 
 use crate::{Linear, Params};
 
-/// Linear layers with ReLU between them, from `[.., sizes[0]]` to the last size. Parameters `fc1.*`, `fc2.*` and so on.
+/// Linear layers with ReLU between them, from `[.., first size]` to `[.., last size]`. Parameters `fc1.*`, `fc2.*` and so on.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -14,7 +14,7 @@ use crate::{Linear, Params};
 /// let net = Mlp::new(&[784, 256, 128, 10], &params);
 /// assert_eq!(params.count(), 235_146);
 /// let logits = net.forward(&Tensor::zeros(&device, &[2, 784]));
-/// // Untrained, all classes are about as probable.
+/// // Untrained, all classes are about equally probable.
 /// let classes = Tensor::from_slice(&device, &[3i32, 7], &[2])?;
 /// assert!((logits.cross_entropy(&classes).item()? - 10f32.ln()).abs() < 0.1);
 /// # Ok::<(), autograd::Error>(())
@@ -24,7 +24,7 @@ pub struct Mlp {
 }
 
 impl Mlp {
-    /// Layers from each of `sizes` to the next.
+    /// One layer from each of `sizes` to the next.
     #[track_caller]
     pub fn new(sizes: &[usize], params: &Params) -> Mlp {
         assert!(sizes.len() >= 2, "Mlp: sizes {sizes:?} make no layer");

@@ -1,4 +1,4 @@
-//! The small convolutional network that introductory texts train on MNIST.
+//! The small convolutional network used for MNIST in introductory texts.
 
 use autograd::{Pool2d, Tensor};
 
@@ -15,7 +15,7 @@ use crate::{Conv2d, Linear, Params};
 /// let net = MnistCnn::new(10, &params);
 /// assert_eq!(params.count(), 34_826);
 /// let logits = net.forward(&Tensor::zeros(&device, &[2, 1, 28, 28]));
-/// // Untrained, all classes are about as probable.
+/// // Untrained, all classes are about equally probable.
 /// let classes = Tensor::from_slice(&device, &[3i32, 7], &[2])?;
 /// assert!((logits.cross_entropy(&classes).item()? - 10f32.ln()).abs() < 0.1);
 /// # Ok::<(), autograd::Error>(())
@@ -37,7 +37,7 @@ impl MnistCnn {
     }
 
     /// # Panics
-    /// When the images are of another size.
+    /// When the images have another size or number of channels.
     #[track_caller]
     pub fn forward(&self, images: &Tensor) -> Tensor {
         let pooled = |x: Tensor| x.relu().max_pool2d(Pool2d::new(2)).0;

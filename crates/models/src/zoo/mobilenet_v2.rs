@@ -5,9 +5,9 @@ use autograd::Tensor;
 use super::conv_norm::ConvNorm;
 use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 
-/// A small network of inverted residuals, from images `[N, 3, H, W]` to logits `[N, classes]`: each block widens by a 1x1
-/// convolution, works by a depthwise 3x3 one, and narrows again. Without the dropout before the classifier. Parameters have
-/// torchvision's names: `features.0.0.weight` to `features.18.1.*` and `classifier.1.*`.
+/// A small network of inverted residuals, from images `[N, 3, H, W]` to logits `[N, classes]`: each block consists of a 1x1 expansion, a
+/// depthwise 3x3 convolution and a 1x1 projection. Without the dropout before the classifier. Parameters have torchvision's names:
+/// `features.0.0.weight` to `features.18.1.*` and `classifier.1.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -17,7 +17,7 @@ use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 /// let net = MobileNetV2::new(1000, &params);
 /// assert_eq!(params.count(), 3_504_872);
 /// let logits = net.forward(&Tensor::zeros(&device, &[1, 3, 32, 32]), Mode::Eval);
-/// // Untrained, all classes are about as probable.
+/// // Untrained, all classes are about equally probable.
 /// let classes = Tensor::from_slice(&device, &[3i32], &[1])?;
 /// assert!((logits.cross_entropy(&classes).item()? - 1000f32.ln()).abs() < 0.1);
 /// # Ok::<(), autograd::Error>(())
@@ -81,9 +81,9 @@ impl MobileNetV2 {
 }
 
 struct Block {
-    /// Widening, unless the expansion is 1, and depthwise, with ReLU6.
+    /// A 1x1 expansion, unless the expansion is 1, and a depthwise convolution, with ReLU6.
     inner: Vec<ConvNorm>,
-    /// Narrowing, without non-linearity.
+    /// A 1x1 projection without non-linearity.
     outer: ConvNorm,
     residual: bool,
 }

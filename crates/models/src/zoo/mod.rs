@@ -1,4 +1,4 @@
-//! Models, one family a file.
+//! Models, one family per file.
 
 mod alexnet;
 mod autoencoder;

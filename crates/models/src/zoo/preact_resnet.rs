@@ -4,8 +4,8 @@ use autograd::Tensor;
 
 use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 
-/// A residual network for small images, `[N, 3, H, W]` to logits `[N, classes]`, whose blocks normalise and activate before they
-/// convolve, so that nothing stands between the sums. Parameters `conv1.weight`, `layer1.0.bn1.*`, `layer1.0.conv1.weight`,
+/// A residual network for small images, from `[N, 3, H, W]` to logits `[N, classes]`, whose blocks apply batch norm and ReLU before each
+/// convolution, so that the residual path is an identity. Parameters `conv1.weight`, `layer1.0.bn1.*`, `layer1.0.conv1.weight`,
 /// `layer1.0.bn2.*`, `layer1.0.conv2.weight`, `layer2.0.shortcut.0.weight` and so on, `bn.*` and `linear.*`.
 ///
 /// ```
@@ -14,10 +14,10 @@ use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
 /// let net = PreActResNet::cifar(20, 10, &params);
-/// // ResNet-20's convolutions, two projections, and batch norms before instead of after.
+/// // ResNet-20's convolutions, two projections, and batch norms before the convolutions.
 /// assert_eq!(params.count(), 272_282);
 /// let logits = net.forward(&Tensor::zeros(&device, &[1, 3, 16, 16]), Mode::Eval);
-/// // Untrained, all classes are about as probable.
+/// // Untrained, all classes are about equally probable.
 /// let classes = Tensor::from_slice(&device, &[3i32], &[1])?;
 /// assert!((logits.cross_entropy(&classes).item()? - 10f32.ln()).abs() < 0.2);
 /// # Ok::<(), autograd::Error>(())
@@ -77,7 +77,7 @@ struct Block {
     conv1: Conv2d,
     bn2: BatchNorm2d,
     conv2: Conv2d,
-    /// A 1x1 convolution where the shape changes.
+    /// A 1x1 convolution if the block changes the shape.
     shortcut: Option<Conv2d>,
 }
 
@@ -97,7 +97,7 @@ impl Block {
     #[track_caller]
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         let h = self.bn1.forward(x, mode).relu();
-        // The projection reads what is activated, too.
+        // The projection also reads the activated input.
         let shortcut = self.shortcut.as_ref().map_or_else(|| x.clone(), |conv| conv.forward(&h));
         let h = self.bn2.forward(&self.conv1.forward(&h), mode).relu();
         self.conv2.forward(&h) + shortcut

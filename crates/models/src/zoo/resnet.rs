@@ -6,10 +6,10 @@ use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 
 /// A residual network from images `[N, 3, H, W]` to logits `[N, classes]`.
 ///
-/// [`cifar`](ResNet::cifar) gives the paper's small networks (depth 20, 32, 44, 56, 110; shortcuts without parameters,
-/// "option A"), [`cifar_projected`](ResNet::cifar_projected) those with convolutions as shortcuts, [`imagenet`](ResNet::imagenet) the large ones (depth 18, 34, 50, 101, 152; torchvision's parameter names),
-/// [`imagenet_on_cifar`](ResNet::imagenet_on_cifar) those with a 3x3 first layer and no pooling, for images of 32x32;
-/// [`resnext`](ResNet::resnext) and [`wide`](ResNet::wide) are variants of the large ones.
+/// [`cifar`](ResNet::cifar) gives the paper's small networks (depth 20, 32, 44, 56, 110; shortcuts without parameters, "option A"),
+/// [`cifar_projected`](ResNet::cifar_projected) those with convolutions as shortcuts, [`imagenet`](ResNet::imagenet) the large ones
+/// (depth 18, 34, 50, 101, 152; torchvision's parameter names), [`imagenet_on_cifar`](ResNet::imagenet_on_cifar) those with a 3x3 first
+/// layer and no pooling, for images of 32x32; [`resnext`](ResNet::resnext) and [`wide`](ResNet::wide) are variants of the large ones.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -19,7 +19,7 @@ use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 /// let net = ResNet::cifar(20, 10, &params);
 /// assert_eq!(params.count(), 269_722);
 /// let logits = net.forward(&Tensor::zeros(&device, &[2, 3, 32, 32]), Mode::Eval);
-/// // Untrained, all classes are about as probable.
+/// // Untrained, all classes are about equally probable.
 /// let classes = Tensor::from_slice(&device, &[3i32, 7], &[2])?;
 /// assert!((logits.cross_entropy(&classes).item()? - 10f32.ln()).abs() < 0.1);
 /// # Ok::<(), autograd::Error>(())
@@ -33,7 +33,7 @@ pub struct ResNet {
     recompute: bool,
 }
 
-/// How many feature maps a stage has, and how many blocks.
+/// Number of feature maps and of blocks of a stage.
 struct Stage {
     width: usize,
     blocks: usize,
@@ -49,7 +49,7 @@ impl ResNet {
         ResNet::small(depth, Shortcuts::Padded, classes, params)
     }
 
-    /// As [`cifar`](ResNet::cifar), with a 1x1 convolution and batch norm as shortcut where the shape changes ("option B").
+    /// As [`cifar`](ResNet::cifar), with a 1x1 convolution and batch norm as the shortcut of blocks that change the shape ("option B").
     ///
     /// # Panics
     /// When the depth is not 6n + 2.
@@ -81,7 +81,7 @@ impl ResNet {
     /// As [`imagenet`](ResNet::imagenet), but with a 3x3 first layer of stride 1 and no pooling.
     ///
     /// # Panics
-    /// When the depth is none of those.
+    /// When the depth is none of these.
     #[track_caller]
     pub fn imagenet_on_cifar(depth: usize, classes: usize, params: &Params) -> ResNet {
         ResNet::large(depth, Kind::BOTTLENECK, Stem::Small, classes, params)
@@ -157,7 +157,7 @@ impl ResNet {
         ResNet { conv1, bn1, pool: stem == Stem::Large, blocks, head, recompute: false }
     }
 
-    /// Starts every residual branch at 0, by the weight of its last batch norm (Goyal et al. 2017; torchvision's
+    /// Initialises the weight of the last batch norm of every residual branch to 0 (Goyal et al. 2017; torchvision's
     /// `zero_init_residual`).
     ///
     /// ```
@@ -176,7 +176,7 @@ impl ResNet {
         self
     }
 
-    /// Keeps only the outputs of blocks for the backward pass, which computes the rest again: less memory, a third more work; see
+    /// Keeps only the outputs of blocks for the backward pass, which recomputes the rest: less memory, a third more work; see
     /// [`checkpoint`](autograd::checkpoint()).
     pub fn recompute(self) -> ResNet {
         ResNet { recompute: true, ..self }
@@ -201,9 +201,9 @@ impl ResNet {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Stem {
-    /// 3x3 of stride 1.
+    /// A 3x3 convolution of stride 1.
     Small,
-    /// 7x7 of stride 2, then max pooling.
+    /// A 7x7 convolution of stride 2, then max pooling.
     Large,
 }
 
@@ -211,8 +211,8 @@ enum Stem {
 enum Kind {
     /// Two 3x3 convolutions.
     Basic,
-    /// 1x1, 3x3, 1x1 convolutions, the last to four times the width; the second has groups of `base` channels, where the
-    /// width is 64.
+    /// 1x1, 3x3 and 1x1 convolutions, the last to four times the width. The second has `groups` groups,
+    /// of `base` channels each if the width is 64.
     Bottleneck { groups: usize, base: usize },
 }
 
@@ -226,7 +226,7 @@ impl Kind {
 
 #[derive(Clone, Copy, PartialEq)]
 enum Shortcuts {
-    /// Option A: subsampled, with zero channels around.
+    /// Option A: subsampled, and padded with zero channels.
     Padded,
     /// Option B: a 1x1 convolution with batch norm.
     Projected,

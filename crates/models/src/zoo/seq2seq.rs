@@ -4,10 +4,10 @@ use autograd::{Result, Tensor, cat};
 
 use crate::{AdditiveAttention, BeamSearch, Decoded, Embedding, Gru, Linear, Next, Params, RnnOptions};
 
-/// Translates sequences of tokens: a GRU reads the source, another writes the target, and every state of the second looks at
-/// all outputs of the first: `logits = out(tanh(merge([context, state])))` (Luong et al. 2015, equation 5). Parameters
-/// `encoder.embedding.*`, `encoder.gru.*`, `decoder.embedding.*`, `decoder.gru.*`, those of the attention under `attention`,
-/// `merge.*` and `out.*`.
+/// Translates sequences of tokens: one GRU reads the source, another writes the target, and every state of the decoder attends to all
+/// outputs of the encoder: `logits = out(tanh(merge([context, state])))` (Luong et al. 2015, equation 5). Parameters
+/// `encoder.embedding.*`, `encoder.gru.*`, `decoder.embedding.*`, `decoder.gru.*`, those of the attention under `attention`, `merge.*`
+/// and `out.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -19,7 +19,7 @@ use crate::{AdditiveAttention, BeamSearch, Decoded, Embedding, Gru, Linear, Next
 /// let source = Tensor::from_slice(&device, &[1i32, 2, 3, 4, 5, 6], &[2, 3])?;
 /// let target = Tensor::from_slice(&device, &[1i32, 2, 3, 4], &[2, 2])?;
 /// let logits = net.forward(&source, &target, None);
-/// // Untrained, all tokens are about as probable.
+/// // Untrained, all tokens are about equally probable.
 /// let loss = logits.flatten(0, 1).cross_entropy(&target.flatten(0, 1)).item()?;
 /// assert!((loss - 12f32.ln()).abs() < 0.2);
 /// # Ok::<(), autograd::Error>(())
@@ -39,30 +39,30 @@ pub struct Seq2Seq {
 pub enum Attend {
     /// By [`AdditiveAttention`] (Bahdanau et al. 2015).
     Additive,
-    /// By their products (Luong et al. 2015, "dot").
+    /// By dot products (Luong et al. 2015, "dot").
     Dot,
 }
 
 /// Sizes of a [`Seq2Seq`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seq2SeqOptions {
-    /// Number of different tokens of sources.
+    /// Number of different source tokens.
     pub source_vocab: usize,
-    /// Number of different tokens of targets.
+    /// Number of different target tokens.
     pub target_vocab: usize,
-    /// Width of both embeddings.
+    /// Width of the embeddings of sources and targets.
     pub embed: usize,
-    /// Width of both networks' states.
+    /// Width of the states of encoder and decoder.
     pub hidden: usize,
     pub attend: Attend,
 }
 
-/// What a [`Seq2Seq`] knows of its sources.
+/// The result of a [`Seq2Seq`]'s encoder.
 #[derive(Clone, Debug)]
 pub struct Encoded {
-    /// An output `[N, S, hidden]` for each token.
+    /// The outputs `[N, S, hidden]`, one per token.
     pub outputs: Tensor,
-    /// The state `[1, N, hidden]` after the last.
+    /// The state `[1, N, hidden]` after the last token.
     pub state: Tensor,
 }
 
@@ -84,8 +84,8 @@ impl Seq2Seq {
         }
     }
 
-    /// Logits `[N, T, target_vocab]` of what follows each token of `target [N, T]` when `source [N, S]` is translated.
-    /// `padding [N, S]` (bool) is true where sources have ended.
+    /// Logits `[N, T, target_vocab]` of the token after each of `target [N, T]` in the translation of `source [N, S]`. `padding [N, S]`
+    /// (bool) is true after the end of a source.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -95,7 +95,7 @@ impl Seq2Seq {
         self.decode(target, &encoded.state, &encoded.outputs, padding).0
     }
 
-    /// Reads sources `[N, S]`.
+    /// Encodes sources `[N, S]`.
     ///
     /// # Panics
     /// When `source` is not a batch of sequences of integers.
@@ -105,7 +105,7 @@ impl Seq2Seq {
         Encoded { outputs, state }
     }
 
-    /// As [`encode`](Seq2Seq::encode), where of source `n` only the first `lengths[n]` tokens (`[N]`, i32) are read.
+    /// As [`encode`](Seq2Seq::encode), but only the first `lengths[n]` tokens (`[N]`, i32) of source `n` are read.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -115,7 +115,7 @@ impl Seq2Seq {
         Encoded { outputs, state }
     }
 
-    /// Logits `[N, T, target_vocab]` after tokens `[N, T]`, and the decoder's state, which started at `state [1, N, hidden]`.
+    /// Logits `[N, T, target_vocab]` after tokens `[N, T]`, and the decoder's last state, starting from `state [1, N, hidden]`.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -138,7 +138,7 @@ impl Seq2Seq {
         (self.say(&context, &y), state)
     }
 
-    /// As [`decode`](Seq2Seq::decode), and the probabilities `[N, T, S]` with which the decoder looks at the source.
+    /// As [`decode`](Seq2Seq::decode), and the attention weights `[N, T, S]` over the source.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -161,9 +161,9 @@ impl Seq2Seq {
         (self.say(&weights.matmul(outputs), &y), state, weights)
     }
 
-    /// Logits as [`decode`](Seq2Seq::decode)'s, where the decoder reads its own most probable token in place of that of `target` wherever
-    /// `own [N, T]` (bool) is true, but for the first. With `own` drawn at random this is scheduled sampling (Bengio et al. 2015, "Scheduled
-    /// sampling for sequence prediction with recurrent neural networks"), and teacher forcing where it is false throughout.
+    /// Logits as from [`decode`](Seq2Seq::decode), but after the first step the decoder reads its own most probable token instead of that
+    /// of `target` wherever `own [N, T]` (bool) is true. A random `own` is scheduled sampling (Bengio et al. 2015, "Scheduled sampling
+    /// for sequence prediction with recurrent neural networks"); if it is false throughout, this is teacher forcing.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -191,7 +191,7 @@ impl Seq2Seq {
         cat(&said.iter().collect::<Vec<_>>(), 1)
     }
 
-    /// The most probable token at each of `steps` steps after `begin`, `[N, steps]`, every one read before the next.
+    /// Greedy decoding: the most probable token at each of `steps` steps after `begin`, `[N, steps]`, each fed to the next step.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -203,13 +203,13 @@ impl Seq2Seq {
         self.decode_own(&target, &own, encoded, padding).argmax(-1, false)
     }
 
-    /// The best translations of one source `[1, S]` that a beam search after `begin` finds.
+    /// The best translations of one source `[1, S]`, found by beam search after the token `begin`.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
     ///
     /// # Panics
-    /// When there are several sources.
+    /// When there is not exactly one source.
     #[track_caller]
     pub fn search(&self, source: &Tensor, begin: i32, search: &BeamSearch) -> Result<Vec<Decoded>> {
         assert_eq!(source.shape()[0], 1, "Seq2Seq: a search for sources {:?}", source.shape());
@@ -233,7 +233,7 @@ impl Seq2Seq {
         })
     }
 
-    /// Logits of what the attention found beside the states.
+    /// Logits from the attention's contexts and the decoder's outputs.
     #[track_caller]
     fn say(&self, context: &Tensor, y: &Tensor) -> Tensor {
         self.out.forward(&self.merge.forward(&cat(&[context, y], -1)).tanh())
@@ -272,10 +272,10 @@ mod tests {
             near(&again, &logits);
             near(&after, &state);
             near(&weights.sum(&[2], false), &Tensor::ones(&device, &[2, 4]));
-            // Never its own tokens: teacher forcing.
+            // Never the decoder's own tokens: teacher forcing.
             let never = Tensor::zeros(&device, &[2, 4]).gt(0.0);
             near(&net.decode_own(&target, &never, &encoded, None), &logits);
-            // Always: a search with one beam.
+            // Always its own tokens: the same as a search with one beam.
             let greedy = net.greedy(&encoded, None, 0, 4).to_vec::<i32>().unwrap();
             for i in 0..2 {
                 let found = net.search(&source.narrow(0, i, 1), 0, &BeamSearch::new(1, 9, 4)).unwrap();

@@ -5,9 +5,9 @@ use autograd::{Reduction, Tensor};
 
 use crate::{Embedding, Init, Params};
 
-/// Each word has a vector as the middle of a window and another as a word around it; their product scores the pair. With `k`
-/// negatives drawn for every pair, products come to the pointwise mutual information less `log k` (Levy and Goldberg 2014).
-/// Parameters `word.weight [vocab, width]` and `context.weight [vocab, width]`.
+/// Each word has one vector as the centre of a window and another as context; their dot product scores the pair. With `k` negatives
+/// sampled for every pair, dot products converge to the pointwise mutual information minus `log k` (Levy and Goldberg 2014). Parameters
+/// `word.weight [vocab, width]` and `context.weight [vocab, width]`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -18,7 +18,7 @@ use crate::{Embedding, Init, Params};
 /// assert_eq!(params.count(), 2 * 100 * 16);
 /// let [words, contexts] = [[3i32, 7], [4i32, 3]].map(|v| Tensor::constant(&device, &v, &[2]));
 /// let negatives = Tensor::zeros(&device, &[2, 5]).to(autograd::DType::I32);
-/// // Vectors of contexts start at 0, so that every pair is as probable as a drawn one.
+/// // Context vectors are initially 0, so that every pair is as probable as a sampled one.
 /// let loss = net.loss(&words, &contexts, &negatives).item()?;
 /// assert!((loss - 6.0 * 2f32.ln()).abs() < 1e-5);
 /// # Ok::<(), autograd::Error>(())
@@ -45,7 +45,7 @@ impl SkipGram {
         }
     }
 
-    /// The mean loss of pairs that occur together, `words [N]` and `contexts [N]`, against drawn contexts `negatives [N, K]`.
+    /// The mean loss of observed pairs, `words [N]` and `contexts [N]`, against sampled contexts `negatives [N, K]`.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -57,7 +57,7 @@ impl SkipGram {
         together.negative_sampling_loss(&drawn, Reduction::Mean)
     }
 
-    /// The scores of all pairs, `[vocab, vocab]`: words by contexts.
+    /// The scores of all pairs, `[vocab, vocab]`: words in rows, contexts in columns.
     pub fn products(&self) -> Tensor {
         self.vectors().matmul(&self.context.weight().t())
     }

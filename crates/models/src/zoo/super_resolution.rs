@@ -1,12 +1,11 @@
-//! Networks that make images larger.
+//! Super-resolution networks.
 
 use autograd::{Interpolation, Resize, Tensor};
 
 use crate::{Conv2d, Params};
 
-/// Three convolutions that sharpen an image that has been enlarged before (SRCNN, Dong et al. 2014): of patches, of their
-/// features, and to the image; from `[N, channels, H, W]` to the same shape. Parameters `conv1.*`, `conv2.*` and
-/// `conv3.*`.
+/// Three convolutions that sharpen an image after upsampling (SRCNN, Dong et al. 2014): patch extraction, non-linear mapping and
+/// reconstruction; from `[N, channels, H, W]` to the same shape. Parameters `conv1.*`, `conv2.*` and `conv3.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -24,7 +23,7 @@ pub struct Srcnn {
 }
 
 impl Srcnn {
-    /// `widths` are those of the features: 64 and 32 in the paper.
+    /// The widths of the features are 64 and 32 in the paper.
     #[track_caller]
     pub fn new(channels: usize, [patches, features]: [usize; 2], params: &Params) -> Srcnn {
         let conv = |name: &str, from, to, kernel| {
@@ -40,7 +39,7 @@ impl Srcnn {
     }
 
     /// # Panics
-    /// When the images have other channels.
+    /// When the images have a different number of channels.
     #[track_caller]
     pub fn forward(&self, images: &Tensor) -> Tensor {
         let [patches, features, image] = &self.convs;
@@ -48,9 +47,9 @@ impl Srcnn {
     }
 }
 
-/// Convolutions of the small image, whose last result's channels become pixels (ESPCN, Shi et al. 2016): from `[N,
-/// channels, H, W]` to `[N, channels, scale * H, scale * W]`. What is learned is the difference from bicubic
-/// interpolation (as in VDSR, Kim et al. 2016). Parameters `conv1.*`, `conv2.*` and `conv3.*`.
+/// Convolutions of the small image; the channels of the last result become pixels (ESPCN, Shi et al. 2016): from `[N, channels, H, W]` to
+/// `[N, channels, scale * H, scale * W]`. The network learns the difference from bicubic interpolation (as in VDSR, Kim et al. 2016).
+/// Parameters `conv1.*`, `conv2.*` and `conv3.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -68,7 +67,7 @@ pub struct Espcn {
 }
 
 impl Espcn {
-    /// `widths` are those of the features: 64 and 32 in the paper.
+    /// The widths of the features are 64 and 32 in the paper.
     #[track_caller]
     pub fn new(channels: usize, [wide, narrow]: [usize; 2], scale: usize, params: &Params) -> Espcn {
         let conv = |name: &str, from, to, kernel| {
@@ -85,7 +84,7 @@ impl Espcn {
     }
 
     /// # Panics
-    /// When the images have other channels.
+    /// When the images have a different number of channels.
     #[track_caller]
     pub fn forward(&self, images: &Tensor) -> Tensor {
         let [first, second, third] = &self.convs;

@@ -4,9 +4,9 @@ use autograd::{Reduction, Tensor};
 
 use crate::{Crf, Embedding, Linear, Lstm, Params, RnnOptions};
 
-/// Tags every token of a sequence, as for named entities: an embedding, an LSTM in both directions, a linear layer, and a
-/// conditional random field (Huang, Xu and Yu 2015, "Bidirectional LSTM-CRF models for sequence tagging"). Sequences of a batch have
-/// their own lengths. Parameters `embedding.weight`, `lstm.*`, `fc.*` and `crf.*`.
+/// Tags every token of a sequence, for example for named entities: an embedding, a bidirectional LSTM, a linear layer, and a conditional
+/// random field (Huang, Xu and Yu 2015, "Bidirectional LSTM-CRF models for sequence tagging"). Sequences of a batch may differ in length.
+/// Parameters `embedding.weight`, `lstm.*`, `fc.*` and `crf.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -21,7 +21,7 @@ use crate::{Crf, Embedding, Linear, Lstm, Params, RnnOptions};
 /// assert_eq!(tags.shape(), [2, 3]);
 /// let marginals = net.marginals(&tokens, &lengths).sum(&[2], false);
 /// assert!(marginals.to_vec::<f32>()?.iter().zip([1.0, 1.0, 1.0, 1.0, 0.0, 0.0]).all(|(p, sum)| (p - sum).abs() < 1e-5));
-/// // Untrained, all paths of three and of one tag are about as probable.
+/// // Untrained, all paths are about equally probable: 4^3 for the first sequence, 4 for the second.
 /// let loss = net.loss(&tokens, &tags, &lengths).item()?;
 /// assert!((loss - 2.0 * 4f32.ln()).abs() < 1.0);
 /// # Ok::<(), autograd::Error>(())
@@ -61,7 +61,7 @@ impl Tagger {
         }
     }
 
-    /// Scores `[N, T, tags]` of the tags of every token of `tokens [N, T]`, of which sequence `n` has `lengths[n]` (`[N]`, i32).
+    /// Scores `[N, T, tags]` of the tags of every token of `tokens [N, T]`; sequence `n` has `lengths[n]` tokens (`[N]`, i32).
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -91,7 +91,7 @@ impl Tagger {
         self.crf.decode(&emissions, lengths).1.transpose(0, 1)
     }
 
-    /// How probable each tag is at each token, `[N, T, tags]`; 0 behind a sequence's end.
+    /// The probability of each tag at each token, `[N, T, tags]`; 0 after a sequence's end.
     ///
     /// # Panics
     /// When the shapes do not fit.

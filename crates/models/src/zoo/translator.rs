@@ -1,4 +1,4 @@
-//! The translating transformer (Vaswani et al. 2017, "Attention is all you need").
+//! A transformer for translation (Vaswani et al. 2017, "Attention is all you need").
 
 use autograd::{Tensor, cat};
 
@@ -7,8 +7,8 @@ use crate::{
     TransformerOptions,
 };
 
-/// Translates sequences of tokens: embeddings of both languages, multiplied by the root of their width, with waves for positions; a
-/// [`Transformer`]; and a linear layer. Parameters `source.weight`, `target.weight`, `transformer.*` and `out.*`.
+/// Translates sequences of tokens: embeddings of both languages, multiplied by the square root of their width, plus sinusoidal positions;
+/// a [`Transformer`]; and a linear layer. Parameters `source.weight`, `target.weight`, `transformer.*` and `out.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -22,7 +22,7 @@ use crate::{
 /// let target = Tensor::from_slice(&device, &[1i32, 2, 3, 4], &[2, 2])?;
 /// let logits = net.forward(&source, &target, None, Mode::Eval);
 /// assert_eq!(logits.shape(), [2, 2, 12]);
-/// // What comes after a token does not change what is expected to follow it.
+/// // Later tokens do not change the prediction after a token.
 /// let other = Tensor::from_slice(&device, &[1i32, 7, 3, 9], &[2, 2])?;
 /// let apart = net.forward(&source, &other, None, Mode::Eval) - logits;
 /// assert!(apart.narrow(1, 0, 1).abs().amax(&[0, 1, 2], false).item()? < 1e-6);
@@ -42,15 +42,15 @@ pub struct Translator {
 /// Sizes of a [`Translator`].
 #[derive(Clone, Copy, Debug)]
 pub struct TranslatorOptions {
-    /// Number of different tokens of sources.
+    /// Number of different source tokens.
     pub source_vocab: usize,
-    /// Number of different tokens of targets.
+    /// Number of different target tokens.
     pub target_vocab: usize,
-    /// The most tokens of a source or a target.
+    /// The largest number of tokens of a source or a target.
     pub longest: usize,
     pub width: usize,
     pub heads: usize,
-    /// Layers of the encoder, and as many of the decoder.
+    /// Number of layers of the encoder, and of the decoder.
     pub depth: usize,
     pub layers: TransformerOptions,
 }
@@ -69,7 +69,7 @@ impl Translator {
             out: Linear::new(&params.path("out"), width, target_vocab),
             width,
         };
-        // As large as positions, once they are multiplied.
+        // After the multiplication, embeddings have the magnitude of positions.
         for name in ["source.weight", "target.weight"] {
             let std = 1.0 / (width as f32).sqrt();
             params.redraw(name, Init::Normal { mean: 0.0, std });
@@ -77,17 +77,17 @@ impl Translator {
         net
     }
 
-    /// Logits `[N, T, target_vocab]` of what follows each token of `target [N, T]` when `source [N, S]` is translated.
-    /// `padding [N, S]` (bool) is true where sources have ended.
+    /// Logits `[N, T, target_vocab]` of the token after each of `target [N, T]` in the translation of `source [N, S]`. `padding [N, S]`
+    /// (bool) is true after the end of a source.
     ///
     /// # Panics
-    /// When the shapes do not fit, or a sequence is longer than the longest.
+    /// When the shapes do not fit, or a sequence has more than `longest` tokens.
     #[track_caller]
     pub fn forward(&self, source: &Tensor, target: &Tensor, padding: Option<&Tensor>, mode: Mode) -> Tensor {
         self.decode(target, &self.encode(source, padding, mode), padding, mode)
     }
 
-    /// What the encoder makes `[N, S, width]` of sources `[N, S]`.
+    /// The encoder's output `[N, S, width]` for sources `[N, S]`.
     ///
     /// # Panics
     /// As [`forward`](Translator::forward).
@@ -97,7 +97,7 @@ impl Translator {
         self.transformer.encode(&self.embedded(&self.source, source), mask, mode)
     }
 
-    /// Logits `[N, T, target_vocab]` after tokens `[N, T]`, given what the encoder made.
+    /// Logits `[N, T, target_vocab]` after tokens `[N, T]`, given the encoder's output.
     ///
     /// # Panics
     /// As [`forward`](Translator::forward).
@@ -109,7 +109,7 @@ impl Translator {
         self.out.forward(&self.transformer.decode(&x, memory, masks.tgt, seen, mode))
     }
 
-    /// The most probable token at each of `steps` steps after `begin`, `[N, steps]`, every one read before the next.
+    /// Greedy decoding: the most probable token at each of `steps` steps after `begin`, `[N, steps]`, each fed to the next step.
     ///
     /// # Panics
     /// As [`forward`](Translator::forward).

@@ -4,9 +4,9 @@ use autograd::{Pool2d, Tensor, cat};
 
 use crate::{BatchNorm2d, Conv2d, ConvTranspose2d, Mode, Params};
 
-/// A network from images `[N, channels, H, W]` to logits `[N, classes, H, W]` of every pixel: two stages down, two up, and
-/// connections between stages of one size. With padded convolutions and batch norm. Parameters `down1.*`, `down2.*`,
-/// `mid.*`, `up2.*`, `dec2.*`, `up1.*`, `dec1.*` (each stage with `conv1`, `bn1`, `conv2`, `bn2`) and `head.*`.
+/// A network from images `[N, channels, H, W]` to logits `[N, classes, H, W]` of every pixel: two stages down, two up, and skip
+/// connections between stages of the same size. With padded convolutions and batch norm. Parameters `down1.*`, `down2.*`, `mid.*`,
+/// `up2.*`, `dec2.*`, `up1.*`, `dec1.*` (each stage with `conv1`, `bn1`, `conv2`, `bn2`) and `head.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -17,7 +17,7 @@ use crate::{BatchNorm2d, Conv2d, ConvTranspose2d, Mode, Params};
 /// assert_eq!(params.count(), 29_625);
 /// let logits = net.forward(&Tensor::zeros(&device, &[1, 3, 8, 12]), Mode::Eval);
 /// assert_eq!(logits.shape(), [1, 1, 8, 12]);
-/// // Untrained, both classes are about as probable.
+/// // Untrained, both classes are about equally probable.
 /// assert!((logits.sigmoid().mean_all().item()? - 0.5).abs() < 0.2);
 /// # Ok::<(), autograd::Error>(())
 /// ```
@@ -51,7 +51,7 @@ impl UNet {
     }
 
     /// # Panics
-    /// When the images have other channels, or sides that are not multiples of 4.
+    /// When the images have a different number of channels, or sides that are not multiples of 4.
     #[track_caller]
     pub fn forward(&self, images: &Tensor, mode: Mode) -> Tensor {
         let fits = images.rank() == 4 && images.shape()[2..].iter().all(|n| n.is_multiple_of(4));

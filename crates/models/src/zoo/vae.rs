@@ -1,4 +1,4 @@
-//! The variational autoencoder (Kingma and Welling 2014), also of images whose class is given (Sohn et al. 2015).
+//! The variational autoencoder (Kingma and Welling 2014), and its conditional form (Sohn et al. 2015).
 
 use autograd::{Reduction, Tensor, cat};
 
@@ -17,7 +17,7 @@ use crate::{Linear, Params};
 /// let x = Tensor::zeros(&device, &[4, 784]);
 /// let out = net.forward(&x, &Generator::new(7).normal(&device, &[4, 2]));
 /// assert_eq!(out.logits.shape(), [4, 784]);
-/// // Untrained, a pixel costs about ln(2), and the code little.
+/// // Untrained, a pixel costs about ln(2), and the KL divergence of the code is small.
 /// assert!((out.loss(&x).item()? / 784.0 - 2f32.ln()).abs() < 0.05);
 /// # Ok::<(), autograd::Error>(())
 /// ```
@@ -29,7 +29,7 @@ pub struct Vae {
     dec2: Linear,
 }
 
-/// What a [`Vae`] makes of its input.
+/// The outputs of a [`Vae`].
 pub struct VaeOutput {
     /// Logits `[N, inputs]` of the reconstruction.
     pub logits: Tensor,
@@ -52,7 +52,7 @@ impl Vae {
         }
     }
 
-    /// `x [N, inputs]` through a code drawn with standard normal `noise [N, latent]`: `z = mu + exp(logvar / 2) noise`.
+    /// Reconstructs `x [N, inputs]` from a code drawn with standard normal `noise [N, latent]`: `z = mu + exp(logvar / 2) noise`.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -63,7 +63,7 @@ impl Vae {
         VaeOutput { logits, mu, logvar }
     }
 
-    /// The codes' means and logarithms of variances, both `[N, latent]`, of `x [N, inputs]`.
+    /// Means and log-variances, both `[N, latent]`, of the codes of `x [N, inputs]`.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -85,11 +85,11 @@ impl Vae {
 
 impl VaeOutput {
     /// The negative evidence lower bound per sample (Kingma and Welling 2014, equation 10): the binary cross-entropy of the
-    /// reconstruction, and the divergence `-(1 + logvar - mu^2 - exp(logvar)) / 2` of the code from a standard normal one, both
+    /// reconstruction, plus the KL divergence `-(1 + logvar - mu^2 - exp(logvar)) / 2` of the code from a standard normal one, both
     /// summed over features and averaged over samples.
     ///
     /// # Panics
-    /// When `x` is not of the logits' shape.
+    /// When `x` does not have the shape of the logits.
     #[track_caller]
     pub fn loss(&self, x: &Tensor) -> Tensor {
         let VaeOutput { logits, mu, logvar } = self;
@@ -100,8 +100,8 @@ impl VaeOutput {
     }
 }
 
-/// A [`Vae`] of what is left when something is known, such as the class: the condition goes into encoder and decoder (Sohn, Lee and Yan
-/// 2015, "Learning structured output representation using deep conditional generative models"). Parameters as those of a [`Vae`].
+/// A [`Vae`] conditioned on given information, such as the class, which is an input of encoder and decoder (Sohn, Lee and Yan 2015,
+/// "Learning structured output representation using deep conditional generative models"). Parameters as in a [`Vae`].
 ///
 /// ```
 /// use autograd::{Device, Generator, Tensor};
@@ -139,7 +139,7 @@ impl ConditionalVae {
         ConditionalVae { vae }
     }
 
-    /// `x [N, inputs]` of `condition [N, condition]` through a code drawn with standard normal `noise [N, latent]`.
+    /// Reconstructs `x [N, inputs]`, given `condition [N, condition]`, from a code drawn with standard normal `noise [N, latent]`.
     ///
     /// # Panics
     /// When the shapes do not fit.

@@ -4,8 +4,8 @@ use autograd::{Pool2d, Tensor};
 
 use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 
-/// Stacks of 3x3 convolutions with batch norm and ReLU, and pooling between them. The features' parameters have torchvision's names
-/// (of `vgg16_bn` and its kin): `features.0.weight`, `features.0.bias`, `features.1.weight` and so on.
+/// Stacks of 3x3 convolutions with batch norm and ReLU, with pooling after each stack. The features' parameters have the names of
+/// torchvision's variants with batch norm, such as `vgg16_bn`: `features.0.weight`, `features.0.bias`, `features.1.weight` and so on.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -24,7 +24,7 @@ pub struct Vgg {
     stages: Vec<Vec<(Conv2d, BatchNorm2d)>>,
     /// Linear layers, with ReLU between them.
     classifier: Vec<Linear>,
-    /// Side of the feature maps that the classifier reads; images of other sizes are averaged to it.
+    /// Side of the feature maps that the classifier reads; other sizes are averaged to it.
     side: usize,
 }
 
@@ -49,7 +49,7 @@ impl Vgg {
         Vgg::new(depth, 1, &[(0, 512, classes)], params)
     }
 
-    /// The classifier's layers are number, inputs and outputs.
+    /// `sizes` are index, inputs and outputs of the classifier's layers.
     #[track_caller]
     fn new(depth: usize, side: usize, sizes: &[(usize, usize, usize)], params: &Params) -> Vgg {
         let counts = match depth {
@@ -68,7 +68,7 @@ impl Vgg {
                 let conv = Conv2d::new(channels, width, 3).padding(1).init(Init::HE_FAN_OUT).build(&path);
                 path.redraw("*.bias", Init::ZEROS);
                 stage.push((conv, BatchNorm2d::new(&features.path(index + 1), width)));
-                // Convolution, batch norm and ReLU are numbered, and so is pooling.
+                // Convolution, batch norm and ReLU each take an index; so does pooling.
                 (channels, index) = (width, index + 3);
             }
             stages.push(stage);

@@ -5,10 +5,10 @@ use autograd::{Tensor, cat};
 use super::block::{Block, redraw_blocks};
 use crate::{Conv2d, Dropout, Init, LayerNorm, Linear, Mode, Param, Params};
 
-/// A transformer over patches of an image: from `[N, channels, H, W]` to logits `[N, classes]`. Each patch becomes a vector, a
-/// learned class token goes first, learned positions are added, and the class token's last vector is classified.
-/// Parameters `cls_token [1, 1, E]`, `pos_embed [1, 1 + patches, E]`, `patch_embed.*`, `blocks.0.*` and so on as in
-/// [`Gpt`](crate::Gpt), `norm.*` and `head.*`.
+/// A transformer over patches of an image: from `[N, channels, H, W]` to logits `[N, classes]`. Each patch is projected to a vector, a
+/// learned class token is prepended, learned positions are added, and the class token's last vector is classified. Parameters
+/// `cls_token [1, 1, E]`, `pos_embed [1, 1 + patches, E]`, `patch_embed.*`, `blocks.0.*` and so on as in [`Gpt`](crate::Gpt), `norm.*` and
+/// `head.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -19,7 +19,7 @@ use crate::{Conv2d, Dropout, Init, LayerNorm, Linear, Mode, Param, Params};
 /// let net = Vit::new(options, &params);
 /// assert_eq!(params.count(), 62_650);
 /// let logits = net.forward(&Tensor::zeros(&device, &[2, 3, 32, 32]), Mode::Eval);
-/// // Untrained, all classes are about as probable.
+/// // Untrained, all classes are about equally probable.
 /// let classes = Tensor::from_slice(&device, &[3i32, 7], &[2])?;
 /// assert!((logits.cross_entropy(&classes).item()? - 10f32.ln()).abs() < 0.1);
 /// # Ok::<(), autograd::Error>(())
@@ -46,10 +46,10 @@ pub struct VitOptions {
     pub heads: usize,
     /// Number of blocks.
     pub depth: usize,
-    /// Inner width of a block's second part, in widths.
+    /// Inner width of a block's MLP, in multiples of `width`.
     pub mlp_ratio: usize,
     pub classes: usize,
-    /// The probability of dropping, where the mode drops, as in [`GptOptions`](crate::GptOptions).
+    /// The dropout probability, in a mode that drops, as in [`GptOptions`](crate::GptOptions).
     pub dropout: f32,
 }
 
@@ -71,10 +71,10 @@ impl VitOptions {
 }
 
 impl Vit {
-    /// Weights of blocks start as GPT-2's.
+    /// Blocks are initialised as in GPT-2.
     ///
     /// # Panics
-    /// When the patches do not cover the image, or `width` is not a multiple of `heads`.
+    /// When the patches do not tile the image, or `width` is not a multiple of `heads`.
     #[track_caller]
     pub fn new(options: VitOptions, params: &Params) -> Vit {
         let VitOptions { image, patch, channels, width, heads, depth, mlp_ratio, classes, dropout } = options;
@@ -98,7 +98,7 @@ impl Vit {
     /// Logits `[N, classes]` of images `[N, channels, H, W]`.
     ///
     /// # Panics
-    /// When the images are of another size.
+    /// When the images have a different size.
     #[track_caller]
     pub fn forward(&self, images: &Tensor, mode: Mode) -> Tensor {
         let mut x = self.embed(images, mode);
@@ -108,8 +108,8 @@ impl Vit {
         self.head.forward(&self.norm.forward(&x.select(1, 0)))
     }
 
-    /// How much every patch, and first the class token, looks at every other: `[N, heads, 1 + patches, 1 + patches]` for each block,
-    /// of images `[N, channels, H, W]`; rows sum to 1.
+    /// The attention weights between the class token (first) and all patches: `[N, heads, 1 + patches, 1 + patches]` for each block, for
+    /// images `[N, channels, H, W]`; rows sum to 1.
     ///
     /// ```
     /// use autograd::{Device, Tensor};
@@ -124,7 +124,7 @@ impl Vit {
     /// ```
     ///
     /// # Panics
-    /// When the images are of another size.
+    /// When the images have a different size.
     #[track_caller]
     pub fn attention(&self, images: &Tensor) -> Vec<Tensor> {
         let mut x = self.embed(images, Mode::Eval);
@@ -136,7 +136,7 @@ impl Vit {
         self.blocks.iter().map(of_block).collect()
     }
 
-    /// The class token and the patches, each at its position: `[N, 1 + patches, width]`.
+    /// The class token and the projected patches with positions added: `[N, 1 + patches, width]`.
     #[track_caller]
     fn embed(&self, images: &Tensor, mode: Mode) -> Tensor {
         let patches = self.patches.forward(images).flatten(2, 3).transpose(1, 2);

@@ -4,11 +4,11 @@ use autograd::{Device, Tensor, cat};
 
 use crate::{Conv1d, Embedding, LanguageModel, Params};
 
-/// Predicts the next sample of a quantised signal: from classes `[N, T]` to logits `[N, T, classes]`. Layers of causal convolutions,
-/// dilated by 1, 2, 4 and so on and gated, `tanh(a) sigmoid(b)`, each add to the next one's input and to a common sum, which two
-/// 1x1 convolutions make into logits (section 2 of the paper). Before the signal's beginning every layer reads zeros. Parameters
-/// `embedding.weight [classes, C]`; `layers.0.dilated.*`, `layers.0.skip.*` and, but for the last layer, `layers.0.residual.*` and
-/// so on; `head.0.*` and `head.1.*`.
+/// Predicts the next sample of a quantised signal: from classes `[N, T]` to logits `[N, T, classes]`. Causal convolutions with dilations
+/// 1, 2, 4 and so on and gates `tanh(a) sigmoid(b)` each add to the input of the next layer and to a common sum, from which two 1x1
+/// convolutions compute logits (section 2 of the paper). Before the start of the signal every layer reads zeros. Parameters
+/// `embedding.weight [classes, C]`; `layers.0.dilated.*`, `layers.0.skip.*` and, except in the last layer, `layers.0.residual.*` and so
+/// on; `head.0.*` and `head.1.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -19,7 +19,7 @@ use crate::{Conv1d, Embedding, LanguageModel, Params};
 /// let net = WaveNet::new(options, &Params::new(&device, 42));
 /// let signal = Tensor::from_slice(&device, &[1i32, 2, 3, 4, 5], &[1, 5])?;
 /// let logits = net.forward(&signal);
-/// // Untrained, all classes are about as probable.
+/// // Untrained, all classes are about equally probable.
 /// let loss = logits.flatten(0, 1).cross_entropy(&signal.flatten(0, 1)).item()?;
 /// assert!((loss - 16f32.ln()).abs() < 0.3);
 /// # Ok::<(), autograd::Error>(())
@@ -35,22 +35,22 @@ pub struct WaveNet {
 /// Sizes of a [`WaveNet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaveNetOptions {
-    /// Number of values that a sample can have: 256 in the paper.
+    /// Number of values of a sample: 256 in the paper.
     pub classes: usize,
     /// Channels of the layers.
     pub channels: usize,
-    /// Channels of the sum that the logits are made of.
+    /// Channels of the sum from which the logits are computed.
     pub skip: usize,
-    /// Samples that a convolution sees: 2 in the paper.
+    /// Number of samples that a convolution reads: 2 in the paper.
     pub kernel: usize,
-    /// Layers of a stack, whose dilations are `1, 2, 4, .. 2^(layers - 1)`.
+    /// Layers per stack, with dilations `1, 2, 4, .. 2^(layers - 1)`.
     pub layers: usize,
-    /// Stacks on top of each other.
+    /// Number of stacks, one after another.
     pub stacks: usize,
 }
 
 impl WaveNetOptions {
-    /// How many samples, up to the newest, a prediction is made from: `1 + stacks (kernel - 1) (2^layers - 1)`.
+    /// The number of samples, up to the newest, on which a prediction depends: `1 + stacks (kernel - 1) (2^layers - 1)`.
     pub fn receptive_field(&self) -> usize {
         1 + self.dilations().map(|dilation| self.past(dilation)).sum::<usize>()
     }
@@ -60,18 +60,18 @@ impl WaveNetOptions {
         (0..layers * self.stacks).map(move |i| 1 << (i % layers))
     }
 
-    /// Samples before the newest that a layer sees, in its first of `kernel` places.
+    /// How many samples before the newest a layer of this dilation reads.
     fn past(&self, dilation: usize) -> usize {
         (self.kernel - 1) * dilation
     }
 }
 
-/// A convolution into the past, and what it says to the next layer and to the sum.
+/// A dilated causal convolution, with its outputs to the sum and to the next layer.
 struct Layer {
     past: usize,
     dilated: Conv1d,
     skip: Conv1d,
-    /// Nothing comes after the last layer.
+    /// `None` in the last layer.
     residual: Option<Conv1d>,
 }
 
@@ -112,7 +112,7 @@ impl WaveNet {
         self.options
     }
 
-    /// Logits `[N, T, classes]` of the sample that follows each of `signal [N, T]`.
+    /// Logits `[N, T, classes]` of the sample after each of `signal [N, T]`.
     ///
     /// # Panics
     /// When `signal` is not a batch of sequences of integers.
@@ -121,11 +121,11 @@ impl WaveNet {
         self.forward_cached(signal, &mut self.cache(signal.shape()[0]))
     }
 
-    /// As [`forward`](WaveNet::forward) of a signal that goes on where the last one of this cache ended: however far the network sees, a sample
-    /// takes one step a layer (Paine et al. 2016, "Fast WaveNet generation algorithm").
+    /// As [`forward`](WaveNet::forward) for a continuation of the signal in the cache: whatever the receptive field, a new sample takes
+    /// one step per layer (Paine et al. 2016, "Fast WaveNet generation algorithm").
     ///
     /// # Panics
-    /// When `signal` is not a batch of sequences of integers, or the cache is of another batch or network.
+    /// When `signal` is not a batch of sequences of integers, or the cache belongs to another batch size or network.
     #[track_caller]
     pub fn forward_cached(&self, signal: &Tensor, cache: &mut Vec<Tensor>) -> Tensor {
         assert_eq!(signal.rank(), 2, "WaveNet: a signal {:?} is not [N, T]", signal.shape());
@@ -133,7 +133,7 @@ impl WaveNet {
         self.convolved(&x, cache).transpose(1, 2)
     }
 
-    /// What layers have seen before the beginning of `batch` signals: inputs `[batch, channels, past]`, all 0.
+    /// The cache at the start of `batch` signals: the past inputs `[batch, channels, past]` of all layers, all 0.
     pub fn cache(&self, batch: usize) -> Vec<Tensor> {
         let zeros = |layer: &Layer| Tensor::zeros(&self.device, &[batch, self.options.channels, layer.past]);
         self.layers.iter().map(zeros).collect()
@@ -206,7 +206,7 @@ mod tests {
         let x = Tensor::ones(&device, &[1, 4, 20]).variable();
         let y = net.convolved(&x, &mut net.cache(1));
         assert_eq!(receptive_field(&y), Some([1, 13]));
-        // The newest prediction's gradient reaches just these samples.
+        // The gradient of the newest prediction is non-zero for exactly these samples.
         let slopes = grad(&y.select(2, 19).square().sum_all(), &[&x]).remove(0).unwrap();
         let slopes = slopes.abs().sum(&[0, 1], false).to_vec::<f32>().unwrap();
         assert!(slopes[..7].iter().all(|&s| s == 0.0) && slopes[7..].iter().all(|&s| s > 0.0), "{slopes:?}");

@@ -10,7 +10,7 @@ use models::{
 use super::{Case, check_all, layer};
 use crate::check::{any, distinct};
 
-/// Small, and without a kink.
+/// Small sizes, and a smooth activation.
 fn options() -> TransformerOptions {
     TransformerOptions {
         dim_feedforward: 2,
@@ -20,7 +20,7 @@ fn options() -> TransformerOptions {
     }
 }
 
-/// Everything is seen but the last key of the first sequence.
+/// Hides the last key of the first sequence.
 fn last_hidden(x: &Tensor) -> Tensor {
     let (n, s) = (x.size(0), x.size(1));
     let flags: Vec<i32> = (0..n * s).map(|i| i32::from(i + 1 == s)).collect();
@@ -47,7 +47,7 @@ fn single() -> Vec<Case> {
                 cat(&[&y.flatten(0, 2), &weights.flatten(0, 3)], 0)
             })
         }),
-        // Gradients do not flow into what is kept.
+        // Gradients do not flow into the cache.
         ("KvCache", vec![any(&[1, 2, 2, 3])], |p| {
             let kept = Tensor::constant(p.device(), &[0.1f32, 0.9, -0.5].repeat(4), &[1, 2, 2, 3]);
             layer(move |x| {

@@ -1,8 +1,8 @@
-//! The layers that the crate offers.
+//! The layers that the crate exports.
 
 use std::collections::BTreeSet;
 
-/// What `layers/mod.rs` exports beside layers: options, masks, and what aliases such as `Conv2d` are aliases of.
+/// Exports of `layers/mod.rs` that are not layers: options, masks, and the targets of aliases such as `Conv2d`.
 const NO_LAYER: [&str; 16] = [
     "Aggregation",
     "AttentionMask",
@@ -22,11 +22,11 @@ const NO_LAYER: [&str; 16] = [
     "strided_attention_mask",
 ];
 
-/// Names in the `pub use` lines of `layers/mod.rs` that are layers.
+/// Names of layers in the `pub use` statements of `layers/mod.rs`.
 pub fn layers() -> BTreeSet<String> {
     let source = include_str!("../../src/layers/mod.rs");
     let mut found = BTreeSet::new();
-    // Statements, as a long list of names takes several lines.
+    // Splits by statement, as long lists of names span several lines.
     for statement in source.split(';') {
         let Some((_, names)) = statement.split_once("pub use ").and_then(|s| s.1.split_once("::")) else {
             continue;

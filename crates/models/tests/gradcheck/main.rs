@@ -1,6 +1,6 @@
-//! Every layer against differences of itself, in its inputs and its parameters, to first and second order.
+//! The gradients of every layer against finite differences, for inputs and parameters, of first and second order.
 //!
-//! A new layer is a line in one of the tables; [`every_layer_is_checked`] says if it is missing.
+//! A new layer needs a line in one of the tables; [`every_layer_is_checked`] fails without it.
 
 mod attention;
 #[path = "../../../autograd/tests/check/mod.rs"]
@@ -18,11 +18,11 @@ use models::Params;
 
 use check::{Check, Input, signed, subject};
 
-/// A name, which begins with that of the layer, the inputs, and the layer under the given parameters.
+/// A name that starts with the layer's, the inputs, and a function that builds the layer under the given parameters.
 type Case = (&'static str, Vec<Input>, fn(&Params) -> Layer);
 type Layer = Box<dyn Fn(&[Tensor]) -> Tensor>;
 
-/// Makes a layer's row of a table shorter.
+/// Boxes a layer, for short table rows.
 fn layer(f: impl Fn(&[Tensor]) -> Tensor + 'static) -> Layer {
     Box::new(f)
 }
@@ -34,7 +34,7 @@ fn check_all(cases: Vec<Case>) {
         drop(build(&params));
         let shapes: Vec<Vec<usize>> = params.trainable().iter().map(|p| p.value().shape().to_vec()).collect();
         inputs.extend(shapes.iter().map(|shape| signed(0.2, 0.8, shape)));
-        // A layer is built anew for each point, so that what it draws and tracks begins anew, too.
+        // The layer is rebuilt for each point, so that random numbers and tracked statistics start anew.
         let at = |x: &[Tensor]| {
             let params = self::params();
             let layer = build(&params);

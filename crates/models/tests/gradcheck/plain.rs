@@ -37,7 +37,7 @@ fn weights() -> Vec<Case> {
             let l = WeightNorm::new(p, &[3, 4], Init::torch_default());
             layer(move |x| x[0].linear(&l.value(), None))
         }),
-        // The vectors of a step of training follow the weight without a gradient.
+        // A training step updates the singular vectors from the weight without a gradient.
         ("SpectralNorm", vec![any(&[2, 4])], |p| {
             let l = SpectralNorm::new(p, &[3, 4], Init::ONES);
             layer(move |x| x[0].linear(&l.forward(Mode::Eval), None))
@@ -111,7 +111,7 @@ fn normalisations() -> Vec<Case> {
             let l = BatchNorm3d::new(p, 2).eps(1e-2);
             layer(move |x| l.forward(&x[0], Mode::Train))
         }),
-        // With these limits the correction, which has no gradient, is none.
+        // With these limits the correction, which has no gradient, has no effect.
         ("BatchRenorm", vec![distinct(&[4, 2])], |p| {
             let l = BatchRenorm::<1>::new(p, 2);
             layer(move |x| l.forward(&x[0], 1.0, 0.0, Mode::Train))
@@ -143,7 +143,7 @@ fn normalisations() -> Vec<Case> {
     ]
 }
 
-/// The squares make the second derivative something other than zero.
+/// Squares make the second derivative non-zero.
 fn dropout() -> Vec<Case> {
     vec![
         ("AlphaDropout", vec![any(&[3, 4])], |p| {

@@ -1,4 +1,4 @@
-//! Recurrent layers, with all that they give in one.
+//! Recurrent layers, with all results concatenated.
 
 use autograd::{RnnNonlinearity, cat};
 use models::{Gru, Lstm, Rnn, RnnOptions};

@@ -1,4 +1,4 @@
-//! The Gaussian process against scikit-learn's, in `fixtures/gaussian_process.json`.
+//! The Gaussian process against scikit-learn's, in `tests/gaussian_process.json`.
 
 use search::{GaussianProcess, Matern, log_expected_improvement};
 use serde_json::Value;

@@ -1,5 +1,5 @@
-//! Studies of small shell programs: journals, failures, time-outs and interruptions. The test runs itself as the study that is
-//! killed.
+//! Studies of small shell programs: journals, failures, time-outs and interruptions. The study that is killed runs in this test
+//! program, started again.
 
 #![cfg(unix)]
 
@@ -224,7 +224,7 @@ fn a_cut_journal_is_gone_on_with_and_a_damaged_one_refused() {
     let whole = std::fs::read(&path).unwrap();
     let lines: Vec<&[u8]> = whole.split_inclusive(|&b| b == b'\n').collect();
     assert_eq!(lines.len(), 1 + 2 * 7);
-    // Cut anywhere: in the first line, behind any event, and in the middle of any.
+    // Cut anywhere: in the first line, after any event, and in the middle of any.
     for cut in (0..whole.len()).step_by(97) {
         std::fs::write(&path, &whole[..cut]).unwrap();
         assert_eq!(values(&run(&study, folder.path()).unwrap()), straight, "cut at {cut}");
@@ -286,10 +286,10 @@ fn a_stop_ends_programs_and_the_study_goes_on_later() {
     assert_eq!(values(&resumed), values(&straight));
 }
 
-/// Where the child runs its study, if this process is one.
+/// The directory of the child's study; set in the child process only.
 const CHILD: &str = "WGRAD_TEST_STUDY_IN";
 
-/// Two at once, each a tenth of a second long, which also leaves a trace of every run.
+/// Two trials at once, each a tenth of a second long, which also record every run.
 fn slow_study(directory: &Path) -> Study {
     let script = format!("echo {{trial}} >> {}/ran; sleep 0.1; {PARABOLA}", directory.display());
     of(&script, &format!("strategy.bayesian.trials = 14\nparallel = 2\n{X}"))
@@ -323,7 +323,7 @@ fn a_killed_study_goes_on_as_if_it_had_not_been() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        // Held until a few more trials ended, and then for a moment that differs.
+        // Waits until a few more trials ended, and then for a moment that differs by round.
         let target = 2 * (round + 1);
         let done = || {
             Study::recorded(&killed.join("study"))

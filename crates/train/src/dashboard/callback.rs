@@ -11,19 +11,19 @@ use crate::{Callback, Flow, Moment, Result};
 /// The speed is the mean over about this many seconds.
 const SPEED_WINDOW: f64 = 10.0;
 
-/// Shows a trainer's run on a [`Dashboard`]; whoever presses `q` there stops it.
+/// Shows a trainer's run on a [`Dashboard`]; pressing `q` there stops the run.
 pub struct Screen {
     dashboard: Dashboard,
     device: Device,
     items: (usize, String),
     messages: Vec<String>,
-    /// Steps and seconds some time ago.
+    /// Steps and seconds at the start of the speed window.
     before: (usize, f64),
     speed: f64,
 }
 
 impl Screen {
-    /// Takes the terminal over. A step trains on `count` of something, as in `(128, "images")`.
+    /// Takes over the terminal. A step trains on `count` items, as in `(128, "images")`.
     ///
     /// # Errors
     /// [`Error::Terminal`](crate::Error::Terminal) when there is none.
@@ -82,7 +82,7 @@ impl Callback for Screen {
     }
 
     fn on_step(&mut self, moment: &Moment) -> Result<Flow> {
-        // The curves are copied for a view: only when one is due.
+        // A view copies the curves: build one only when it is due.
         if self.dashboard.is_due() {
             let view = self.view(moment);
             self.dashboard.redraw(&view)?;

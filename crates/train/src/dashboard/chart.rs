@@ -1,4 +1,4 @@
-//! A chart of lines in characters.
+//! A line chart drawn with characters.
 
 use plot::Series;
 use ratatui::Frame;
@@ -14,7 +14,7 @@ use super::format::number;
 const COLORS: [Color; 6] =
     [Color::Blue, Color::Red, Color::Green, Color::Magenta, Color::Cyan, Color::Yellow];
 
-/// Draws the finite points of the lines, with their last values beside their names.
+/// Draws the finite points of the lines; the legend has their names and last values.
 pub(super) fn draw(frame: &mut Frame, area: Rect, title: &str, series: &[Series]) {
     let block = Block::bordered().title(format!(" {title} "));
     let inner = block.inner(area);
@@ -56,7 +56,7 @@ fn legend<'a>(series: &'a [Series], lines: &[Vec<(f64, f64)>]) -> Line<'a> {
     Line::from(spans)
 }
 
-/// The ranges of all points, not empty ones; `None` without points.
+/// The x and y ranges of all points, widened where they would be empty; `None` without points.
 fn bounds(lines: &[Vec<(f64, f64)>]) -> Option<([f64; 2], [f64; 2])> {
     let points = || lines.iter().flatten();
     points().next()?;
@@ -64,13 +64,13 @@ fn bounds(lines: &[Vec<(f64, f64)>]) -> Option<([f64; 2], [f64; 2])> {
         let low = points().map(of).fold(f64::INFINITY, f64::min);
         let high = points().map(of).fold(f64::NEG_INFINITY, f64::max);
         let spread = high - low;
-        // A level line lies in the middle.
+        // Centres a constant line.
         if spread > 1e-9 * low.abs().max(high.abs()) { [low, high] } else { [low - 0.5, high + 0.5] }
     };
     Some((range(|point| point.0), range(|point| point.1)))
 }
 
-/// The finite points, at most `most`: the mean of each stretch, which smooths noise as well.
+/// The finite points, averaged in runs so that at most `most` remain; this also smooths noise.
 fn thin(points: &[(f64, f64)], most: usize) -> Vec<(f64, f64)> {
     let finite = |(x, y): &(f64, f64)| x.abs() < 1e100 && y.abs() < 1e100;
     let points: Vec<(f64, f64)> = points.iter().copied().filter(finite).collect();

@@ -11,7 +11,7 @@ use ratatui::widgets::{Block, Gauge, Paragraph};
 use super::format::{bytes, duration, number};
 use super::{View, chart};
 
-/// Messages on the screen.
+/// Messages shown at once.
 const MESSAGES: usize = 5;
 
 pub(super) fn screen(frame: &mut Frame, title: &str, view: &View, stopping: bool) {
@@ -34,7 +34,7 @@ pub(super) fn screen(frame: &mut Frame, title: &str, view: &View, stopping: bool
         (_, true) => chart::draw(frame, charts, "loss", &view.losses),
         (true, false) => chart::draw(frame, charts, "metrics", &view.metrics),
         (false, false) => {
-            // Side by side where there is room, and where one over the other would be flat.
+            // Side by side if the area is wide, or too low to stack the charts.
             let wide = charts.width >= 110 || charts.height < 18;
             let split = if wide { Layout::horizontal } else { Layout::vertical };
             let [loss, metrics] = split([Constraint::Fill(1), Constraint::Fill(1)]).areas(charts);
@@ -50,13 +50,13 @@ pub(super) fn screen(frame: &mut Frame, title: &str, view: &View, stopping: bool
     frame.render_widget(footer(stopping), foot);
 }
 
-/// A bar with the share of the steps that is done.
+/// A bar with the fraction of the steps that is done.
 fn gauge(frame: &mut Frame, area: Rect, view: &View) {
     if view.steps == 0 {
         return;
     }
     let share = (view.step as f64 / view.steps as f64).clamp(0.0, 1.0);
-    // Rounded down: 100 % is the end.
+    // Rounded down: 100 % only at the end.
     let label = format!("{:.0} %", (100.0 * share).floor());
     frame.render_widget(Gauge::default().ratio(share).label(label).gauge_style(Color::Blue), area);
 }

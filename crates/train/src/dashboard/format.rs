@@ -1,4 +1,4 @@
-//! Numbers and times as people read them.
+//! Human-readable numbers and times.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Keys, heard while the training loop is busy.
+//! Key presses, read while the training loop is busy.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +17,7 @@ struct Heard {
     done: AtomicBool,
 }
 
-/// A thread that waits for keys.
+/// A thread that waits for key presses.
 pub(super) struct Keys {
     heard: Arc<Heard>,
     listener: Option<JoinHandle<()>>,
@@ -37,16 +37,16 @@ impl Keys {
         self.heard.stop.load(Ordering::Relaxed)
     }
 
-    /// Whether the terminal changed its size since the last call.
+    /// Whether the terminal was resized since the last call.
     pub fn take_resized(&self) -> bool {
         self.heard.resized.swap(false, Ordering::Relaxed)
     }
 
-    /// Ends the thread, so that what is typed next belongs to whoever reads it.
+    /// Ends the thread, so that it takes no further input from the terminal.
     pub fn stop(&mut self) {
         self.heard.done.store(true, Ordering::Relaxed);
         if let Some(listener) = self.listener.take() {
-            // It panics nowhere; and if it did, its message was shown.
+            // The thread never panics; if it did, its message was shown.
             let _ = listener.join();
         }
     }
@@ -63,13 +63,13 @@ fn listen(heard: &Heard) {
             Ok(Event::Key(key)) if asks_to_stop(&key) => heard.stop.store(true, Ordering::Relaxed),
             Ok(Event::Resize(..)) => heard.resized.store(true, Ordering::Relaxed),
             Ok(_) => {}
-            // The terminal is gone: nobody can ask for anything.
+            // The terminal is gone: there are no more keys.
             Err(_) => return,
         }
     }
 }
 
-/// `q`, Escape and Ctrl-C.
+/// Whether the key is `q`, Escape or Ctrl-C.
 pub(super) fn asks_to_stop(key: &KeyEvent) -> bool {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     let asks = match key.code {

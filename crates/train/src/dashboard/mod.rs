@@ -1,4 +1,4 @@
-//! A live dashboard in the terminal: curves, speed, memory, and what was said last.
+//! A live dashboard in the terminal: curves, speed, memory, and the last messages.
 //!
 //! ```no_run
 //! use train::dashboard::{Dashboard, View};
@@ -33,22 +33,22 @@ use crate::{Error, Result};
 pub use callback::Screen;
 use keys::Keys;
 
-/// What a dashboard shows; what is `None` or empty is left out.
+/// What a dashboard shows; fields that are `None` or empty are left out.
 #[derive(Clone, Debug, Default)]
 pub struct View {
     /// Steps done.
     pub step: usize,
-    /// Steps to do; 0 if that is not known.
+    /// Steps of the whole run; 0 if unknown.
     pub steps: usize,
-    /// The epoch of this step, from 1.
+    /// The epoch of this step, from 1; 0 is not shown.
     pub epoch: usize,
-    /// Epochs to do; 0 where there are none.
+    /// Epochs of the whole run; 0 if there are none.
     pub epochs: usize,
     /// Time since the run began.
     pub elapsed: Duration,
-    /// Steps a second of late, from which the time left follows.
+    /// Recent steps per second, from which the remaining time is estimated.
     pub steps_per_s: f64,
-    /// What is counted a second, and how many: `("images", 5120.0)`.
+    /// A unit and its count per second: `("images", 5120.0)`.
     pub throughput: Option<(String, f64)>,
     /// Learning rate.
     pub lr: Option<f64>,
@@ -60,18 +60,18 @@ pub struct View {
     pub losses: Vec<Series>,
     /// Other measurements by step, in the lower chart.
     pub metrics: Vec<Series>,
-    /// What there is to say, the last at the end.
+    /// Messages, the newest last.
     pub messages: Vec<String>,
 }
 
-/// Between two drawings; an update sooner than that draws nothing.
+/// The minimum time between two drawings; an earlier update draws nothing.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// The dashboard on this process's terminal, on a screen of its own. The terminal is as it was when it is dropped, and before
-/// the message of a panic.
+/// The dashboard on this process's terminal, on the alternate screen. Dropping it restores the terminal; a panic restores it before
+/// its message is printed.
 ///
-/// Nothing else should write to the terminal meanwhile. `q`, Escape and Ctrl-C ask to stop, which the training loop learns from
-/// [`Dashboard::wants_stop`] and answers as it likes; the dashboard ends nothing by itself.
+/// Nothing else should write to the terminal meanwhile. `q`, Escape and Ctrl-C request a stop: [`Dashboard::wants_stop`] returns true,
+/// and the training loop decides what to do; the dashboard itself ends nothing.
 pub struct Dashboard {
     terminal: DefaultTerminal,
     keys: Keys,
@@ -80,7 +80,7 @@ pub struct Dashboard {
 }
 
 impl Dashboard {
-    /// Takes the terminal over.
+    /// Takes over the terminal.
     ///
     /// # Errors
     /// [`Error::Terminal`] when standard input or output is no terminal, or another dashboard is open.
@@ -90,7 +90,7 @@ impl Dashboard {
         Ok(Dashboard { terminal, keys: Keys::listen(), title: title.into(), drawn: None })
     }
 
-    /// Shows `view`, at most ten times a second: call it as often as you like, last of all through [`Dashboard::redraw`].
+    /// Shows `view`, at most ten times a second. Call it at any rate, and [`Dashboard::redraw`] at the end.
     ///
     /// # Errors
     /// [`Error::Terminal`] when the terminal is gone.
@@ -118,7 +118,7 @@ impl Dashboard {
         drawn.map(|_| ()).map_err(|source| Error::Terminal { source })
     }
 
-    /// Whether someone asked to stop.
+    /// Whether a stop was requested.
     pub fn wants_stop(&self) -> bool {
         self.keys.wants_stop()
     }

@@ -1,4 +1,4 @@
-//! Taking the terminal over, and giving it back whatever happens.
+//! Taking over the terminal, and restoring it in every case.
 
 use std::io::{self, IsTerminal};
 use std::sync::Once;
@@ -9,7 +9,7 @@ use ratatui::DefaultTerminal;
 /// Whether a dashboard holds the terminal.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// Raw mode and the alternate screen.
+/// Enters raw mode and the alternate screen.
 pub(super) fn enter() -> io::Result<DefaultTerminal> {
     static HOOK: Once = Once::new();
     if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
@@ -18,7 +18,7 @@ pub(super) fn enter() -> io::Result<DefaultTerminal> {
     if TAKEN.swap(true, Ordering::SeqCst) {
         return Err(io::Error::other("another dashboard is open"));
     }
-    // A panic's message belongs on the ordinary screen. The hook stays; without a dashboard it does nothing.
+    // A panic's message belongs on the main screen. The hook stays installed; without a dashboard it only calls the previous one.
     HOOK.call_once(|| {
         let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
@@ -41,10 +41,10 @@ pub(super) fn is_taken() -> bool {
     TAKEN.load(Ordering::SeqCst)
 }
 
-/// The terminal as it was; nothing if no dashboard holds it.
+/// Restores the terminal; does nothing if no dashboard holds it.
 pub(super) fn leave() {
     if TAKEN.swap(false, Ordering::SeqCst) {
-        // It shows the cursor, too. Where the terminal is gone there is nothing left to mend.
+        // Also shows the cursor. Errors are ignored: the terminal may be gone.
         ratatui::restore();
         let _ = ratatui::crossterm::execute!(io::stdout(), ratatui::crossterm::cursor::Show);
     }

@@ -1,4 +1,4 @@
-//! What is on the screen, in characters.
+//! The characters on the screen.
 
 use std::time::Duration;
 

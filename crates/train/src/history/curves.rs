@@ -1,4 +1,4 @@
-//! What a run measured, as curves.
+//! Measurements of a run as curves.
 
 use plot::{Panel, Series};
 
@@ -21,8 +21,8 @@ impl History {
         Series::new(name, of.map(|e| (e.steps as f64, scale * e.value)))
     }
 
-    /// Everything as curves: a panel for each column but the rate, with the figures that are named after it (`"test loss"` with
-    /// `"loss"`), and one for each other figure.
+    /// Everything as curves: a panel for each column but the learning rate, with the figures that end in its name (`"test loss"` with
+    /// `"loss"`), and a panel for each other figure.
     pub fn panels(&self) -> Vec<Panel> {
         let (mut names, mut panels) = (self.figures(), vec![]);
         for column in self.columns.iter().filter(|column| *column != "lr") {

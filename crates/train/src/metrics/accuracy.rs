@@ -1,4 +1,4 @@
-//! The share of right answers.
+//! Accuracy and top-k accuracy.
 
 use autograd::{DType, Device, Tensor, stack};
 
@@ -32,8 +32,8 @@ pub fn accuracy(answers: &Tensor, labels: &Tensor) -> Result<f64> {
 /// Accuracy and top-k accuracy (`torchmetrics.Accuracy(average="micro")`, `sklearn.metrics.top_k_accuracy_score`), counted
 /// exactly on the device.
 ///
-/// An update only records operations. A loop that steps an optimizer or reads anything evaluates them on the way; one that
-/// does neither calls [`autograd::evaluate`] after each update, or the graph grows until [`compute`](Accuracy::compute).
+/// An update only records operations. In a training loop they become part of the step's plan; elsewhere the next update evaluates
+/// them, so that the graph does not grow.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -50,19 +50,21 @@ pub fn accuracy(answers: &Tensor, labels: &Tensor) -> Result<f64> {
 pub struct Accuracy {
     k: usize,
     ignored: Option<i32>,
-    /// Right answers, and all.
+    /// The numbers of right answers and of all answers.
     counts: Counts,
 }
 
 impl Accuracy {
+    /// A top-1 accuracy without data.
+    ///
     /// # Errors
     /// Whatever goes wrong on the device.
     pub fn new(device: &Device) -> Result<Accuracy> {
         Accuracy::top_k(device, 1)
     }
 
-    /// An answer is right when fewer than `k` classes have a larger logit than the label; of equal logits the first counts as
-    /// larger, and NaN is larger than all.
+    /// Top-k accuracy: an answer is right if fewer than `k` classes rank above the label. Among equal logits the lower class ranks
+    /// higher, and NaN ranks above everything.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -81,7 +83,7 @@ impl Accuracy {
     }
 
     /// Counts a batch: f32 logits `[N, C, ..]`, or integer predictions `[N, ..]` for top-1, and integer labels `[N, ..]`. A label
-    /// that is no class, or whose logit is NaN, counts as wrong.
+    /// outside of the classes, or whose logit is NaN, counts as wrong.
     ///
     /// # Panics
     /// When shapes or types do not fit.
@@ -102,7 +104,7 @@ impl Accuracy {
         self.counts.add(&stack(&[&count(&right.logical_and(&counted)), &count(&counted)], 0));
     }
 
-    /// The share of right answers since the start or the last reset; NaN of none.
+    /// The share of right answers since the start or the last reset; NaN without answers.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -111,7 +113,7 @@ impl Accuracy {
         Ok(counts[0] as f64 / counts[1] as f64)
     }
 
-    /// Starts from nothing again.
+    /// Discards all data.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -120,13 +122,13 @@ impl Accuracy {
     }
 }
 
-/// Whether fewer than `k` logits of a row `[n, C]` come before the label's.
+/// For each row of logits `[n, C]`, whether fewer than `k` classes rank above the label.
 fn among_top(k: usize, rows: &Tensor, labels: &Tensor) -> Tensor {
     let labels = labels.unsqueeze(1);
-    // NaN for labels that are no class.
+    // NaN for labels outside of the classes.
     let own = rows.gather(1, &labels);
     let first = Tensor::arange(rows.device(), rows.shape()[1]).lt(&labels);
-    // Not gt, which is false for NaN.
+    // Negated `le` instead of `gt`, which is false for NaN.
     let larger = rows.le(&own).logical_not();
     let before = larger.logical_or(rows.eq(&own).logical_and(first));
     let known = own.isnan().logical_not().squeeze(&[1]);

@@ -4,19 +4,19 @@ use autograd::Tensor;
 
 use crate::Result;
 
-/// What a layer gives, over a batch.
+/// Statistics of a layer's outputs over a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ActivationStatistics {
     pub mean: f64,
     pub std: f64,
     /// Share of values that are exactly 0.
     pub zeros: f64,
-    /// Units that give the same value for every example: dead ones, if they are rectified.
+    /// Units with the same value for every example: dead ones, if they are rectified.
     pub dead: usize,
 }
 
-/// The statistics of a layer's values `[N, .., units]` for a batch: healthy layers keep their deviation from layer to layer and have no
-/// dead units.
+/// The statistics of a layer's outputs `[N, .., units]` over a batch. In a healthy network the deviation is similar in all layers, and
+/// no units are dead.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

@@ -1,8 +1,8 @@
-//! How well sources are unmixed.
+//! Quality of a separation of sources.
 
-/// Amari's distance of the product `[n, n]` of an unmixing and a mixing matrix, row by row, from a scaled permutation (Amari, Cichocki and
-/// Yang 1996), between 0, every source is there alone, and 1: the mean over rows and columns of how much there is beside the largest
-/// entry, `(sum |p| / max |p| - 1) / (n - 1)`.
+/// Amari's distance from a scaled permutation (Amari, Cichocki and Yang 1996) of the product of an unmixing and a mixing matrix, `[n, n]`
+/// in row-major order: the mean of `(sum |p| / max |p| - 1) / (n - 1)` over all rows and columns, from 0 (the sources are fully
+/// separated) to 1.
 ///
 /// ```
 /// use train::metrics::amari_distance;

@@ -4,30 +4,30 @@ use std::collections::HashMap;
 
 use super::ngrams::{ngrams, shared, total};
 
-/// The longest runs of words that count.
+/// The length of the longest n-grams.
 const ORDERS: usize = 4;
 
-/// What a precision of 0 becomes, as sacreBLEU names it (Chen and Cherry 2014).
+/// How precisions of 0 are smoothed, named as in sacreBLEU (Chen and Cherry 2014).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Smoothing {
-    /// It stays, and BLEU is 0.
+    /// No smoothing: BLEU is 0.
     None,
-    /// That many matches instead of none; sacreBLEU uses 0.1 (NLTK's method 1).
+    /// This number of matches instead of 0; sacreBLEU uses 0.1 (NLTK's method 1).
     Floor(f64),
-    /// That many more matches and runs for all but single words; sacreBLEU uses 1 (NLTK's method 2).
+    /// Adds this to the numbers of matches and n-grams for n above 1; sacreBLEU uses 1 (NLTK's method 2).
     AddK(f64),
-    /// A half match for the first such order, a quarter for the second, and so on (NLTK's method 3); sacreBLEU's default.
+    /// Half a match for the first n without matches, a quarter for the second, and so on (NLTK's method 3); sacreBLEU's default.
     Exp,
 }
 
-/// Corpus BLEU in 0..=1 of texts whose words are parted by white space, with one or more references for each: the geometric
-/// mean of the precisions of runs of 1 to 4 words over the whole corpus, times the brevity penalty against the references closest
-/// in length (the shorter of two). It is sacreBLEU's `corpus_bleu(tokenize="none") / 100`.
+/// Corpus BLEU in 0..=1 of texts whose words are separated by white space, with one or more references for each: the geometric
+/// mean of the precisions of 1-grams to 4-grams over the whole corpus, times the brevity penalty. The penalty uses the reference
+/// closest in length, the shorter one of a tie. Equal to sacreBLEU's `corpus_bleu(tokenize="none") / 100`.
 ///
 /// ```
 /// use train::metrics::{Smoothing, bleu};
 /// let found = bleu(&["the cat sat on the mat"], &[&["the cat sat on a mat"]], Smoothing::None);
-/// // Precisions 5/6, 3/5, 2/4 and 1/3, and no penalty.
+/// // Precisions 5/6, 3/5, 2/4 and 1/3, and no brevity penalty.
 /// assert!((found - (5f64 / 6.0 * 0.6 * 0.5 / 3.0).powf(0.25)).abs() < 1e-12);
 /// ```
 ///
@@ -42,7 +42,7 @@ pub fn bleu(texts: &[&str], references: &[&[&str]], smoothing: Smoothing) -> f64
     found.score(smoothing)
 }
 
-/// Matches and runs of each order, and the lengths of both sides.
+/// Matches and n-grams for each n, and the lengths of texts and references.
 #[derive(Default)]
 struct Matches {
     right: [u64; ORDERS],
@@ -87,7 +87,7 @@ impl Matches {
                     Smoothing::None | Smoothing::AddK(_) => 0.0,
                 };
             }
-            // Texts that are all too short for an order score 0.
+            // If every text is too short for an n-gram, the score is 0.
             logs += if runs == 0.0 { f64::NEG_INFINITY } else { (right / runs).ln() };
         }
         let ratio = self.reference_words as f64 / self.words as f64;

@@ -1,17 +1,17 @@
-//! Whether confidences are the shares of right answers that they promise.
+//! Calibration: whether confidences match the shares of right answers.
 
-/// The answers of one range of confidences.
+/// The answers in one range of confidences.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReliabilityBin {
-    /// Mean confidence; 0 of none.
+    /// Mean confidence; 0 without answers.
     pub confidence: f64,
-    /// Share of right answers; 0 of none.
+    /// Share of right answers; 0 without answers.
     pub accuracy: f64,
     pub count: u64,
 }
 
-/// The bins of a reliability diagram (Guo et al. 2017): answers by confidence, in `bins` equal ranges of 0..=1, each with its lower
-/// end. A confidence of 1 is in the last.
+/// The bins of a reliability diagram (Guo et al. 2017): answers by confidence, in `bins` equal ranges of 0..=1. A range includes its
+/// lower end; a confidence of 1 is in the last one.
 ///
 /// ```
 /// use train::metrics::{expected_calibration_error, reliability};
@@ -41,8 +41,8 @@ pub fn reliability(confidences: &[f32], right: &[bool], bins: usize) -> Vec<Reli
     sums.into_iter().map(bin).collect()
 }
 
-/// ECE (Naeini et al. 2015, `torchmetrics.CalibrationError(norm="l1")`): the mean distance of accuracy and confidence of the bins of
-/// [`reliability`], weighted by their counts; 0 of no answers. 15 bins are usual.
+/// ECE (Naeini et al. 2015, `torchmetrics.CalibrationError(norm="l1")`): the mean distance between accuracy and confidence over the bins of
+/// [`reliability`], weighted by their counts; 0 without answers. 15 bins are usual.
 pub fn expected_calibration_error(bins: &[ReliabilityBin]) -> f64 {
     let total = bins.iter().map(|b| b.count).sum::<u64>().max(1) as f64;
     bins.iter().map(|b| b.count as f64 / total * (b.accuracy - b.confidence).abs()).sum()

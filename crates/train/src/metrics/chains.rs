@@ -1,8 +1,8 @@
-//! Whether Markov chains have converged, and what their draws are worth (Gelman et al. 2013, section 11.4; Vehtari et al. 2021).
+//! Convergence and effective sample size of Markov chains (Gelman et al. 2013, section 11.4; Vehtari et al. 2021).
 //! Every chain is split into halves, so that a drift within a chain shows, too.
 
-/// Split R-hat of chains of equal length (ArviZ's `rhat(method="split")`): how much wider all draws together are than single half
-/// chains; 1 when they have mixed, and over 1.01 they have not. NaN when all draws are equal.
+/// Split R-hat of chains of equal length (ArviZ's `rhat(method="split")`): how much wider the spread of all draws is than that of single
+/// half chains. It is 1 for chains that have mixed; above 1.01 they have not. NaN if all draws are equal.
 ///
 /// ```
 /// use train::metrics::r_hat;
@@ -20,12 +20,12 @@ pub fn r_hat(chains: &[&[f64]]) -> f64 {
     (((n - 1.0) / n * within + between) / within).sqrt()
 }
 
-/// How many independent draws would tell the mean as well as those of chains of equal length do (ArviZ's `ess(method="mean")`): by
-/// the autocorrelations of the half chains together, cut off by Geyer's initial monotone sequence. All draws when they are equal.
+/// The number of independent draws that would estimate the mean as well as these chains of equal length (ArviZ's `ess(method="mean")`),
+/// from the autocorrelations of the half chains, cut off by Geyer's initial monotone sequence. The number of draws if all are equal.
 ///
 /// ```
 /// use train::metrics::effective_sample_size;
-/// // Draws that follow each other closely.
+/// // Strongly correlated draws.
 /// let chain = [0.3, 0.5, 0.1, -0.2, -0.4, 0.2, 0.6, 0.4, -0.1, -0.5, -0.3, 0.0];
 /// assert!((effective_sample_size(&[&chain]) - 8.278_279).abs() < 1e-6);
 /// ```
@@ -49,8 +49,8 @@ pub fn effective_sample_size(chains: &[&[f64]]) -> f64 {
     draws / autocorrelation_time(correlation, halves[0].len()).max(1.0 / draws.log10())
 }
 
-/// `1 + 2 * sum` of the autocorrelations from lag 1 on, for as long as the sums of neighbours are positive, and at most what
-/// they were before.
+/// `1 + 2 * sum` of the autocorrelations from lag 1 on, until the sum of a pair of neighbours is not positive; each pair's sum is
+/// limited to that of the pair before.
 fn autocorrelation_time(correlation: impl Fn(usize) -> f64, n: usize) -> f64 {
     let mut pairs = vec![[1.0, correlation(1)]];
     let mut last = pairs[0];
@@ -59,7 +59,7 @@ fn autocorrelation_time(correlation: impl Fn(usize) -> f64, n: usize) -> f64 {
         last = [correlation(lag), correlation(lag + 1)];
         pairs.push(last);
     }
-    // The last pair is not summed, but still lends its even lag, when positive.
+    // Of the last pair only the even lag counts, if positive.
     let end = pairs.pop().map_or(0.0, |pair| pair[0].max(0.0));
     for i in 1..pairs.len() {
         let before = pairs[i - 1][0] + pairs[i - 1][1];
@@ -75,7 +75,7 @@ fn halves<'a>(metric: &str, chains: &[&'a [f64]]) -> Vec<&'a [f64]> {
     let draws = chains.first().map_or(0, |c| c.len());
     assert!(draws >= 4, "{metric}: {} chains of {draws} draws", chains.len());
     assert!(chains.iter().all(|c| c.len() == draws), "{metric}: chains of different lengths");
-    // The middle draw of an odd number is in neither.
+    // For an odd number of draws, the middle one is in neither half.
     let half = draws / 2;
     chains.iter().flat_map(|c| [&c[..half], &c[draws - half..]]).collect()
 }

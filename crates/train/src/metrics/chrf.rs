@@ -1,19 +1,19 @@
-//! chrF (Popovic 2015): how many runs of characters two texts share.
+//! chrF (Popovic 2015): how many character n-grams two texts share.
 
 use super::ngrams::{ngrams, shared, total};
 
-/// The longest runs of characters that count.
+/// The length of the longest n-grams.
 const ORDERS: usize = 6;
 
-/// How much more recall counts than precision.
+/// The weight of recall relative to precision.
 const BETA: f64 = 2.0;
 
-/// Runs in the text, in the reference, and in both, of each order.
+/// For each n, the numbers of n-grams in the text, in the reference, and in both.
 type Matches = [[u64; 3]; ORDERS];
 
-/// Corpus chrF2 in 0..=1, with one or more references for each text, of which the best counts: F2 of mean precision and mean
-/// recall over runs of 1 to 6 characters, white space left out. It is sacreBLEU's `corpus_chrf / 100`: orders that a side is too short
-/// for do not count.
+/// Corpus chrF2 in 0..=1 with one or more references for each text, of which the best one counts: F2 of the mean precision and mean
+/// recall of 1-grams to 6-grams of characters, without white space. Equal to sacreBLEU's `corpus_chrf / 100`: an n for which one side
+/// is too short is left out.
 ///
 /// ```
 /// use train::metrics::chrf;
@@ -38,7 +38,7 @@ pub fn chrf(texts: &[&str], references: &[&[&str]]) -> f64 {
     f_score(&sums)
 }
 
-/// The matches with the first reference of those with the highest score.
+/// The matches with the best reference; with the first one of a tie.
 fn best(text: &str, references: &[&str]) -> Matches {
     let all = references.iter().map(|reference| matches(text, reference));
     all.reduce(|best, next| if f_score(&next) > f_score(&best) { next } else { best }).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What classifiers give and labels are, in one form.
+//! Classifiers' outputs and labels in one form.
 
 use autograd::{DType, Tensor};
 
@@ -9,7 +9,7 @@ pub(super) fn flat_labels(metric: &str, labels: &Tensor) -> Tensor {
     labels.detach().to(DType::I32).reshape(&[labels.numel()])
 }
 
-/// Logits `[N, C, ..]` of labels `[N, ..]` as `[n, C]`.
+/// Logits `[N, C, ..]` for labels `[N, ..]` as rows `[n, C]`.
 #[track_caller]
 pub(super) fn rows(metric: &str, logits: &Tensor, labels: &Tensor) -> Tensor {
     let fits = logits.rank() == labels.rank() + 1 && logits.rank() > 1;
@@ -19,8 +19,8 @@ pub(super) fn rows(metric: &str, logits: &Tensor, labels: &Tensor) -> Tensor {
     rows.reshape(&[labels.numel(), logits.shape()[1]])
 }
 
-/// The predicted classes, i32 `[n]`: integer predictions of the labels' shape as they are, of logits `[N, C, ..]` the
-/// largest.
+/// The predicted classes, i32 `[n]`: integer predictions of the labels' shape as they are, or the argmax of logits
+/// `[N, C, ..]`.
 #[track_caller]
 pub(super) fn predictions(metric: &str, answers: &Tensor, labels: &Tensor) -> Tensor {
     if answers.dtype().is_float() {

@@ -1,8 +1,8 @@
-//! How well clusters are apart.
+//! How well clusters are separated.
 
-/// The silhouette of each point (Rousseeuw 1987, `sklearn.metrics.silhouette_samples`) of points `[n, width]` in row-major order: with
-/// its mean distance `a` to the others of its cluster and `b` to the nearest other cluster, `(b - a) / max(a, b)`; 0 for a point that is
-/// alone, or where both are 0. Distances are Euclidean, of all pairs.
+/// The silhouette of each point (Rousseeuw 1987, `sklearn.metrics.silhouette_samples`) of points `[n, width]` in row-major order:
+/// `(b - a) / max(a, b)` for the mean Euclidean distances `a` to the other points of its cluster and `b` to those of the nearest other
+/// cluster. 0 for a cluster of one point, or if both are 0. Computes the distances of all pairs.
 ///
 /// ```
 /// use train::metrics::{silhouette, silhouette_samples};
@@ -13,7 +13,7 @@
 /// ```
 ///
 /// # Panics
-/// When there is not a cluster for each point, or there are fewer than two clusters or as many as points.
+/// When `points` is not `[clusters.len(), width]`, or there are fewer than two clusters or as many as points.
 #[track_caller]
 pub fn silhouette_samples(points: &[f32], width: usize, clusters: &[u32]) -> Vec<f64> {
     assert_eq!(points.len(), clusters.len() * width, "silhouette: numbers of {} points", clusters.len());
@@ -45,7 +45,7 @@ pub fn silhouette(points: &[f32], width: usize, clusters: &[u32]) -> f64 {
     silhouette_samples(points, width, clusters).iter().sum::<f64>() / clusters.len() as f64
 }
 
-/// From the sums of distances to each cluster.
+/// The silhouette of a point from the sums of its distances to each cluster.
 fn of_point(own: usize, sums: &[f64], sizes: &[u32]) -> f64 {
     if sizes[own] == 1 {
         return 0.0;

@@ -1,4 +1,4 @@
-//! Confusion matrices, and everything that follows from them.
+//! Confusion matrices, and the scores derived from them.
 
 use autograd::{DType, Device, Tensor};
 
@@ -6,7 +6,7 @@ use super::classes::{flat_labels, predictions};
 use super::counts::Counts;
 use crate::{Error, Result};
 
-/// The most elements of an update: a batch is counted in f32, which is exact up to here.
+/// The most elements per update: a batch is counted in f32, which is exact up to 2^24.
 const MOST: usize = 1 << 24;
 
 /// A confusion matrix counted exactly on the device (`torchmetrics.ConfusionMatrix`), for classes as well as for the pixels of
@@ -26,11 +26,13 @@ const MOST: usize = 1 << 24;
 pub struct ConfusionMatrix {
     classes: usize,
     ignored: Option<i32>,
-    /// How many elements lie outside of the matrix, and the matrix.
+    /// The number of elements outside of the matrix, then the matrix.
     counts: Counts,
 }
 
 impl ConfusionMatrix {
+    /// A matrix without data.
+    ///
     /// # Errors
     /// Whatever goes wrong on the device.
     pub fn new(device: &Device, classes: usize) -> Result<ConfusionMatrix> {
@@ -77,7 +79,7 @@ impl ConfusionMatrix {
         }
     }
 
-    /// Starts from nothing again.
+    /// Discards all data.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -86,22 +88,22 @@ impl ConfusionMatrix {
     }
 }
 
-/// How often each class was taken for each (`sklearn.metrics.confusion_matrix`). What divides by zero, as the precision of a
-/// class that was never predicted, is 0, scikit-learn's `zero_division`.
+/// How often each class was predicted as each (`sklearn.metrics.confusion_matrix`). A score that would divide by zero, such as the
+/// precision of a class that was never predicted, is 0 (scikit-learn's `zero_division=0`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confusion {
     classes: usize,
     counts: Vec<u64>,
 }
 
-/// How the scores of classes become one number.
+/// How the scores of the classes are averaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Average {
     /// The mean over the classes that occur among labels or predictions.
     Macro,
-    /// Of the counts of all classes together; with one label an element it is the accuracy.
+    /// The score of the counts summed over all classes; with one label per element it is the accuracy.
     Micro,
-    /// The mean over the classes by how often they occur among the labels.
+    /// The mean over the classes, weighted by how often they occur among the labels.
     Weighted,
 }
 
@@ -112,7 +114,7 @@ pub struct ClassScores {
     pub precision: f64,
     /// The share of this class's elements that were found.
     pub recall: f64,
-    /// The harmonic mean of both; the same as Dice's coefficient.
+    /// The harmonic mean of precision and recall, equal to Dice's coefficient.
     pub f1: f64,
     /// Intersection over union, Jaccard's index.
     pub iou: f64,
@@ -121,10 +123,10 @@ pub struct ClassScores {
 }
 
 impl Confusion {
-    /// Counts labels and predictions, both of `0..classes`.
+    /// Counts labels and predictions, both in `0..classes`.
     ///
     /// # Panics
-    /// When there are not as many of both, or one is no class.
+    /// When their numbers differ, or one is outside of the classes.
     #[track_caller]
     pub fn of(labels: &[u32], predictions: &[u32], classes: usize) -> Confusion {
         assert_eq!(labels.len(), predictions.len(), "Confusion: how many labels and predictions");
@@ -142,12 +144,12 @@ impl Confusion {
         self.classes
     }
 
-    /// `[label, prediction]` in row-major order.
+    /// The counts `[label, prediction]` in row-major order.
     pub fn counts(&self) -> &[u64] {
         &self.counts
     }
 
-    /// The share of right predictions; NaN of none.
+    /// The share of right predictions; NaN without predictions.
     pub fn accuracy(&self) -> f64 {
         self.right().iter().sum::<u64>() as f64 / self.counts.iter().sum::<u64>() as f64
     }
@@ -178,7 +180,7 @@ impl Confusion {
         self.average(average, |s| s.iou)
     }
 
-    /// Dice's coefficient, which is [`f1`](Confusion::f1) by the name that segmentation gives it.
+    /// Dice's coefficient: [`f1`](Confusion::f1) by its name in segmentation.
     pub fn dice(&self, average: Average) -> f64 {
         self.f1(average)
     }

@@ -5,11 +5,11 @@ use autograd::{DType, Device, Tensor};
 use super::streamed::Streamed;
 use crate::Result;
 
-/// Where a count is carried over into its high word.
+/// The base of the two words of a count.
 const WORD: u64 = 1 << 30;
 
-/// Counters that are exact up to 2^61: f32 loses ones from 2^24 on, and one i32 overflows at 2^31, so each is two i32 words
-/// of base 2^30.
+/// Counters that are exact up to 2^61. f32 is inexact above 2^24 and i32 overflows at 2^31, so that each counter has two i32
+/// words of base 2^30.
 pub(super) struct Counts {
     low: Streamed,
     high: Streamed,

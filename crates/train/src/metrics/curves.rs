@@ -1,6 +1,6 @@
-//! How well scores tell positives from negatives at every threshold: ROC and precision-recall curves and their areas.
+//! How well scores separate positives from negatives: ROC and precision-recall curves, and the areas under them.
 
-/// A curve with its thresholds: point `i` is what calling scores of at least `thresholds[i]` positive gives.
+/// A curve with its thresholds: at point `i`, scores of at least `thresholds[i]` are predicted positive.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
     /// `(x, y)`, for plots.
@@ -8,7 +8,7 @@ pub struct Curve {
     pub thresholds: Vec<f64>,
 }
 
-/// False positives and true positives by falling threshold, one entry for each distinct score, with the score.
+/// Numbers of false and true positives by falling threshold, one entry for each distinct score.
 struct Hits {
     thresholds: Vec<f64>,
     false_positives: Vec<u64>,
@@ -48,7 +48,7 @@ impl Hits {
 }
 
 /// The ROC curve, false against true positive rate, from `(0, 0)` at an infinite threshold to `(1, 1)`
-/// (`sklearn.metrics.roc_curve` with `drop_intermediate=False`). Without negatives (positives) their rate is NaN.
+/// (`sklearn.metrics.roc_curve` with `drop_intermediate=False`). The rate of a class without examples is NaN.
 ///
 /// ```
 /// use train::metrics::roc_curve;
@@ -87,8 +87,8 @@ pub fn roc_auc(positive: &[bool], scores: &[f32]) -> f64 {
     points.windows(2).map(|w| (w[1].0 - w[0].0) * (w[1].1 + w[0].1) / 2.0).sum()
 }
 
-/// The precision-recall curve, recall against precision, by rising threshold to the point `(0, 1)` at infinity
-/// (`sklearn.metrics.precision_recall_curve`). Without positives the recall is 1 everywhere before, as in scikit-learn.
+/// The precision-recall curve, points `(recall, precision)` by rising threshold up to the point `(0, 1)` at infinity
+/// (`sklearn.metrics.precision_recall_curve`). Without positives the recall of all other points is 1, as in scikit-learn.
 ///
 /// ```
 /// use train::metrics::precision_recall_curve;
@@ -110,7 +110,7 @@ pub fn precision_recall_curve(positive: &[bool], scores: &[f32]) -> Curve {
 }
 
 /// Average precision, the area under the steps of the precision-recall curve (`sklearn.metrics.average_precision_score`):
-/// precisions weighted by the rise of the recall, not interpolated. 0 without positives, as in scikit-learn.
+/// precisions weighted by the increase of recall, not interpolated. 0 without positives, as in scikit-learn.
 ///
 /// ```
 /// use train::metrics::average_precision;

@@ -2,10 +2,10 @@
 
 use data::{Detection, Object, box_iou};
 
-/// How many detections of a class count in an image: those with the highest scores.
+/// How many detections of a class count per image: those with the highest scores.
 const MOST: usize = 100;
 
-/// How many recalls, from 0 to 1, precision is taken at.
+/// The number of recalls, from 0 to 1, at which precision is sampled.
 const RECALLS: usize = 101;
 
 /// An image's detections and objects.
@@ -15,23 +15,23 @@ pub struct Detected {
     pub objects: Vec<Object>,
 }
 
-/// Mean average precisions; NaN where there are no objects at all.
+/// Mean average precisions; NaN if there are no objects at all.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MeanAveragePrecision {
-    /// The mean over classes and the thresholds 0.50, 0.55, .. 0.95 of overlap, COCO's AP.
+    /// The mean over classes and the IoU thresholds 0.50, 0.55, .. 0.95: COCO's AP.
     pub map: f64,
     /// At a threshold of 0.5.
     pub map_50: f64,
     /// At a threshold of 0.75.
     pub map_75: f64,
-    /// The mean over the thresholds for each class that there are objects of, by rising class.
+    /// The mean over the thresholds for each class with objects, by rising class.
     pub per_class: Vec<(u32, f64)>,
 }
 
-/// Mean average precision as COCO's `pycocotools` reckons it, for boxes of all sizes and without crowds: detections of a class take,
-/// by falling score, the free object of their image with the largest intersection over union, if that reaches the threshold. Precision
-/// is made to fall with recall, and averaged at 101 recalls. At most 100 detections a class and image count. Classes
-/// without objects do not.
+/// Mean average precision as COCO's `pycocotools` computes it, for boxes of all sizes and without crowds. By falling score, each
+/// detection of a class is matched to the unmatched object of its image with the largest intersection over union, if that reaches the
+/// threshold. Precision is made non-increasing in recall and averaged at 101 recalls. Only the 100 best detections per class and image
+/// count; classes without objects are left out.
 ///
 /// ```
 /// use data::{Detection, Object};
@@ -40,11 +40,11 @@ pub struct MeanAveragePrecision {
 /// let detection = |corners, score| Detection { corners, class: 0, score };
 /// let image = Detected {
 ///     objects: vec![object([0.0, 0.0, 10.0, 10.0]), object([20.0, 20.0, 30.0, 30.0])],
-///     // One exact, and one that covers six tenths.
+///     // One exact, and one with an IoU of 0.6.
 ///     detections: vec![detection([0.0, 0.0, 10.0, 10.0], 0.9), detection([20.0, 20.0, 30.0, 26.0], 0.8)],
 /// };
 /// let found = mean_average_precision(&[image]);
-/// // At 0.75 precision is 1 up to a recall of 0.5, the first 51 of 101.
+/// // At a threshold of 0.75 the precision is 1 up to a recall of 0.5, the first 51 of 101 samples.
 /// assert!((found.map_50 - 1.0).abs() < 1e-12 && (found.map_75 - 51.0 / 101.0).abs() < 1e-12);
 /// ```
 ///
@@ -83,7 +83,7 @@ fn average_precision(images: &[Detected], class: u32, threshold: f64) -> f64 {
     interpolated(&points)
 }
 
-/// The mean of the best precisions at no less than each recall, of points of rising recall.
+/// The mean over the sampled recalls of the best precision at that recall or above; `points` are (recall, precision) by rising recall.
 fn interpolated(points: &[(f64, f64)]) -> f64 {
     let mut best = vec![0.0; points.len() + 1];
     for (i, &(_, precision)) in points.iter().enumerate().rev() {
@@ -94,7 +94,7 @@ fn interpolated(points: &[(f64, f64)]) -> f64 {
     (0..RECALLS).map(at).sum::<f64>() / RECALLS as f64
 }
 
-/// The scores of an image's detections of a class, by falling score, and whether each found an object.
+/// The scores of an image's detections of a class, by falling score, and whether each is matched to an object.
 fn matched(image: &Detected, class: u32, threshold: f64) -> Vec<(f32, bool)> {
     let objects: Vec<&Object> = image.objects.iter().filter(|o| o.class == class).collect();
     let mut detections: Vec<&Detection> = image.detections.iter().filter(|d| d.class == class).collect();

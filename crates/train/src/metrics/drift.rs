@@ -1,10 +1,10 @@
-//! How far what a model sees has moved from what it was trained on.
+//! Drift of a model's inputs from its training data.
 
-/// The least share of a bin, so that the index stays finite where one is empty.
+/// The minimum share of a bin, so that the index stays finite with empty bins.
 const LEAST: f64 = 1e-4;
 
-/// The Kolmogorov-Smirnov statistic of two samples (`scipy.stats.ks_2samp`): the largest difference of their distribution
-/// functions.
+/// The Kolmogorov-Smirnov statistic of two samples (`scipy.stats.ks_2samp`): the largest difference between their empirical
+/// distribution functions.
 ///
 /// ```
 /// use train::metrics::ks_statistic;
@@ -20,9 +20,9 @@ pub fn ks_statistic(a: &[f32], b: &[f32]) -> f64 {
     a.iter().chain(&b).map(|&x| (share(&a, x) - share(&b, x)).abs()).fold(0.0, f64::max)
 }
 
-/// How probable a [`ks_statistic`] of at least `statistic` is for samples of `n` and `m` values of one distribution: Kolmogorov's
+/// The probability of a [`ks_statistic`] of at least `statistic` for samples of `n` and `m` values of one distribution: Kolmogorov's
 /// distribution `2 sum (-1)^(k-1) exp(-2 k^2 t^2)` at Stephens' `t = (s + 0.12 + 0.11 / s) statistic` with `s = sqrt(n m / (n + m))`
-/// ("Numerical Recipes", section 14.3), good from 8 values each.
+/// ("Numerical Recipes", section 14.3), accurate from 8 values each.
 ///
 /// ```
 /// use train::metrics::ks_p_value;
@@ -41,14 +41,14 @@ pub fn ks_p_value(statistic: f64, n: usize, m: usize) -> f64 {
 }
 
 /// The population stability index of a sample against a reference, over `bins` bins between the reference's quantiles
-/// (interpolated linearly, as NumPy's), the outer ones unbounded: the sum of `(p - q) ln(p / q)` over the shares `p` and `q` of the
-/// bins, at least 1e-4 each. Below 0.1 is usually called stable, over 0.25 moved.
+/// (interpolated linearly, as in NumPy; the outer bins are unbounded): the sum of `(p - q) ln(p / q)` over the shares `p` and `q` of the
+/// bins, at least 1e-4 each. Below 0.1 usually means stable, above 0.25 shifted.
 ///
 /// ```
 /// use train::metrics::population_stability_index;
 /// let reference = [1.0, 2.0, 3.0, 4.0];
 /// assert_eq!(population_stability_index(&reference, &reference, 2), 0.0);
-/// // Half of the reference is up to 2.5, and a quarter of the other sample.
+/// // Half of the reference and a quarter of the other sample are at most 2.5.
 /// let found = population_stability_index(&reference, &[1.0, 3.0, 4.0, 4.0], 2);
 /// assert!((found - 0.25 * 3f64.ln()).abs() < 1e-12);
 /// ```
@@ -61,13 +61,13 @@ pub fn population_stability_index(reference: &[f32], sample: &[f32], bins: usize
     let reference = sorted("population_stability_index", reference);
     let sample = sorted("population_stability_index", sample);
     let mut edges: Vec<f64> = (1..bins).map(|i| quantile(&reference, i as f64 / bins as f64)).collect();
-    // Ties in the reference make quantiles equal; nothing lies between those.
+    // Ties in the reference give equal quantiles, with empty bins between them.
     edges.dedup();
     let (p, q) = (shares(&sample, &edges), shares(&reference, &edges));
     p.iter().zip(&q).map(|(p, q)| (p - q) * (p / q).ln()).sum()
 }
 
-/// The shares of a sorted sample up to each edge, and above the last.
+/// The shares of a sorted sample between successive edges, below the first and above the last one; at least [`LEAST`] each.
 fn shares(sample: &[f64], edges: &[f64]) -> Vec<f64> {
     let ends = edges.iter().map(|&e| sample.partition_point(|&s| s <= e)).chain([sample.len()]);
     let mut begin = 0;

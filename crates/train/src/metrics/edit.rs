@@ -1,6 +1,6 @@
 //! Edit distance, and error rates of recognised sequences.
 
-/// How many items must be inserted, deleted or replaced to make `b` of `a` (Levenshtein 1966).
+/// The number of insertions, deletions and replacements that turn `a` into `b` (Levenshtein 1966).
 ///
 /// ```
 /// use train::metrics::edit_distance;
@@ -20,8 +20,8 @@ pub fn edit_distance<T: PartialEq>(a: &[T], b: &[T]) -> usize {
     row[b.len()]
 }
 
-/// Edits from what was recognised to the truth, over all sequences, a token of the truth: the word, character or label error rate. It may be
-/// above 1; without any tokens of truth it is NaN.
+/// The word, character or label error rate: edits from the recognised sequences to the true ones, per token of the truth. It may
+/// exceed 1; NaN if the truth has no tokens.
 ///
 /// ```
 /// use train::metrics::error_rate;
@@ -30,7 +30,7 @@ pub fn edit_distance<T: PartialEq>(a: &[T], b: &[T]) -> usize {
 /// ```
 ///
 /// # Panics
-/// When there are not as many sequences on both sides.
+/// When the numbers of sequences differ.
 #[track_caller]
 pub fn error_rate<T: PartialEq>(found: &[Vec<T>], truth: &[Vec<T>]) -> f64 {
     assert_eq!(found.len(), truth.len(), "error_rate: how many sequences");
@@ -43,7 +43,7 @@ pub fn error_rate<T: PartialEq>(found: &[Vec<T>], truth: &[Vec<T>]) -> f64 {
 mod tests {
     use super::*;
 
-    /// By its definition: the last items stay, or one is replaced, deleted or inserted.
+    /// The recursive definition: the last items are equal, or one is replaced, deleted or inserted.
     fn slowly(a: &[u8], b: &[u8]) -> usize {
         match (a, b) {
             ([], _) => b.len(),

@@ -1,7 +1,7 @@
-//! How alike two images are.
+//! Similarity of images.
 
-/// The peak signal-to-noise ratio in decibels, `10 log10(peak^2 / MSE)`, of values from 0 to `peak`; infinite where there
-/// is no difference.
+/// The peak signal-to-noise ratio in decibels, `10 log10(peak^2 / MSE)`, of values from 0 to `peak`; infinite for equal
+/// images.
 ///
 /// ```
 /// use train::metrics::psnr;
@@ -9,7 +9,7 @@
 /// ```
 ///
 /// # Panics
-/// When there are not as many values of both, or none.
+/// When the numbers of values differ, or there are none.
 #[track_caller]
 pub fn psnr(image: &[f32], target: &[f32], peak: f64) -> f64 {
     assert!(!image.is_empty() && image.len() == target.len(), "psnr: {} and {}", image.len(), target.len());
@@ -17,9 +17,9 @@ pub fn psnr(image: &[f32], target: &[f32], peak: f64) -> f64 {
     10.0 * (peak * peak * image.len() as f64 / squares.sum::<f64>()).log10()
 }
 
-/// The mean structural similarity of planes `[.., height, width]` of values from 0 to `peak` (Wang et al. 2004), by
-/// uniform windows of 7x7 with unbiased variances, as `skimage.metrics.structural_similarity`: 1 of the same images,
-/// about 0 of unrelated ones.
+/// The mean structural similarity of planes `[.., height, width]` of values from 0 to `peak` (Wang et al. 2004), with
+/// uniform windows of 7x7 and unbiased variances, as in `skimage.metrics.structural_similarity`: 1 for equal images,
+/// about 0 for unrelated ones.
 ///
 /// ```
 /// use train::metrics::ssim;
@@ -30,7 +30,7 @@ pub fn psnr(image: &[f32], target: &[f32], peak: f64) -> f64 {
 /// ```
 ///
 /// # Panics
-/// When there are not as many values of both, these are no planes of this size, or the planes are smaller than a window.
+/// When the numbers of values differ or are not a multiple of the plane's, or the planes are smaller than a window.
 #[track_caller]
 pub fn ssim(image: &[f32], target: &[f32], [height, width]: [usize; 2], peak: f64) -> f64 {
     const SIDE: usize = 7;

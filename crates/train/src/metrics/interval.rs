@@ -1,7 +1,7 @@
-//! How sure a measured share is.
+//! Confidence intervals of a measured share.
 
-/// Wilson's score interval of a share of `successes` in `trials`, `z` deviations to both sides: 1.959964 for 95 %, 2.575829 for 99 %.
-/// `(0, 1)` of no trials.
+/// Wilson's score interval of a share of `successes` in `trials`, `z` standard deviations to both sides: 1.959964 for 95 %, 2.575829
+/// for 99 %. `(0, 1)` without trials.
 ///
 /// ```
 /// use train::metrics::wilson_interval;
@@ -21,7 +21,7 @@ pub fn wilson_interval(successes: u64, trials: u64, z: f64) -> (f64, f64) {
     let middle = share + z * z / (2.0 * n);
     let reach = z * (share * (1.0 - share) / n + (z / (2.0 * n)).powi(2)).sqrt();
     let shrink = 1.0 + z * z / n;
-    // Exactly 0 or 1 at the ends, where rounding would step over.
+    // Exactly 0 or 1 at the ends, which rounding could exceed.
     let low = if successes == 0 { 0.0 } else { (middle - reach) / shrink };
     let high = if successes == trials { 1.0 } else { (middle + reach) / shrink };
     (low, high)

@@ -1,8 +1,8 @@
-//! How far apart two distributions are that are known by samples alone.
+//! The distance between two distributions that are known only by samples.
 
-/// The squared maximum mean discrepancy of samples `a [n, width]` and `b [m, width]`, row by row, under the sum of the Gaussian kernels
-/// `exp(-|x - y|^2 / (2 s^2))` for `s` in `bandwidths` (Gretton et al. 2012, the unbiased estimate of their equation 3): 0 in expectation for
-/// samples of one distribution, and so sometimes below it. Of all pairs.
+/// The squared maximum mean discrepancy of samples `a [n, width]` and `b [m, width]` in row-major order, under the sum of the Gaussian
+/// kernels `exp(-|x - y|^2 / (2 s^2))` for `s` in `bandwidths`: the unbiased estimate over all pairs (Gretton et al. 2012, equation 3).
+/// Its expectation is 0 for samples of one distribution, so that it may be negative.
 ///
 /// ```
 /// use train::metrics::mmd_squared;
@@ -13,7 +13,7 @@
 /// ```
 ///
 /// # Panics
-/// When a sample has fewer than two rows, or is not made of rows.
+/// When a sample has fewer than two rows, or not a whole number of rows.
 #[track_caller]
 pub fn mmd_squared(a: &[f32], b: &[f32], width: usize, bandwidths: &[f64]) -> f64 {
     for sample in [a, b] {

@@ -1,4 +1,4 @@
-//! How good a model's answers are.
+//! Metrics: how good a model's answers are.
 //!
 //! | What | Here |
 //! |---|---|
@@ -16,8 +16,8 @@
 //! | Markov chains | [`r_hat`], [`effective_sample_size`] |
 //! | clusters, sources | [`silhouette`], [`adjusted_rand_index`], [`amari_distance`] |
 //!
-//! The first three are streamed: an accumulator keeps a few numbers on the device, an update records operations and waits for
-//! nothing, and every update of the same shapes replays the same plan. Counts are integers of 61 bits. The others are functions
+//! The first three rows are streamed: an accumulator keeps a few numbers on the device, an update records operations without
+//! waiting, and every update of the same shapes replays the same plan. Counts are integers of 61 bits. The other rows are functions
 //! of values on the host, in f64.
 
 mod accuracy;

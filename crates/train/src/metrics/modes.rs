@@ -1,4 +1,4 @@
-//! Which modes of a known distribution samples of a model have found.
+//! Which modes of a known distribution a model's samples cover.
 
 /// See [`mode_coverage`].
 #[derive(Debug, Clone, PartialEq)]
@@ -7,13 +7,13 @@ pub struct ModeCoverage {
     pub counts: Vec<usize>,
     /// Modes with at least a quarter of their fair share of the samples near them.
     pub covered: usize,
-    /// The share of samples that are near a mode at all.
+    /// The share of samples that are near any mode.
     pub near: f64,
 }
 
-/// How samples `[n, width]` spread over the modes at `centres [k, width]`, row by row: a sample is near the closest of them, if it is
-/// within `radius`, usually three standard deviations (Srivastava et al. 2017, section 4.1, who count a mode as found with any
-/// sample near it).
+/// How samples `[n, width]` spread over the modes at `centres [k, width]`, both in row-major order: a sample counts for the closest
+/// centre if it is within `radius`, usually three standard deviations (Srivastava et al. 2017, section 4.1, where one such sample is
+/// enough to cover a mode).
 ///
 /// ```
 /// use train::metrics::mode_coverage;
@@ -23,7 +23,7 @@ pub struct ModeCoverage {
 /// ```
 ///
 /// # Panics
-/// When samples or centres are none, or not made of rows.
+/// When there are no samples or centres, or not a whole number of rows.
 #[track_caller]
 pub fn mode_coverage(samples: &[f32], width: usize, centres: &[f32], radius: f64) -> ModeCoverage {
     for rows in [samples, centres] {

@@ -1,4 +1,4 @@
-//! How surprised a language model is.
+//! Perplexity of a language model.
 
 use autograd::{CrossEntropyTarget, DType, Device, Reduction, Tensor};
 
@@ -7,7 +7,7 @@ use super::counts::Counts;
 use super::sums::Sums;
 use crate::Result;
 
-/// The label that is left out unless another is chosen; PyTorch's.
+/// The label that is ignored by default, as in PyTorch.
 const IGNORED: i32 = -100;
 
 /// The exponential of the mean cross-entropy of tokens (`torchmetrics.text.Perplexity`), summed on the device. Updates record
@@ -30,13 +30,15 @@ pub struct Perplexity {
 }
 
 impl Perplexity {
+    /// A perplexity without data.
+    ///
     /// # Errors
     /// Whatever goes wrong on the device.
     pub fn new(device: &Device) -> Result<Perplexity> {
         Ok(Perplexity { ignored: IGNORED, loss: Sums::new(device, 1)?, tokens: Counts::new(device, 1)? })
     }
 
-    /// Leaves out this token, such as padding, instead of -100.
+    /// Ignores this token, such as padding, instead of -100.
     pub fn ignoring(self, token: i32) -> Perplexity {
         Perplexity { ignored: token, ..self }
     }
@@ -54,7 +56,7 @@ impl Perplexity {
         self.tokens.add(&flat.ne(self.ignored).to(DType::I32).sum(&[0], true));
     }
 
-    /// The perplexity since the start or the last reset; NaN of no tokens.
+    /// The perplexity since the start or the last reset; NaN without tokens.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -62,7 +64,7 @@ impl Perplexity {
         Ok((self.loss.read()?[0] / self.tokens.read()?[0] as f64).exp())
     }
 
-    /// Starts from nothing again.
+    /// Discards all data.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.

@@ -1,8 +1,8 @@
 //! Whether one share is larger than another.
 
-/// The z statistic of two shares, `a` of `n` and `b` of `m`, with their common variance (the pooled two-proportion test): about standard
-/// normal if both have one probability, so that above 1.645 the first is larger at the level of 5 %, above 2.326 at 1 %. 0 where nothing
-/// varies.
+/// The z statistic of two shares, `a` of `n` and `b` of `m`, with their pooled variance (the two-proportion test). It is about standard
+/// normal if both have the same probability: above 1.645 the first is larger at the 5 % level, above 2.326 at 1 %. 0 if the pooled
+/// variance is 0.
 ///
 /// ```
 /// use train::metrics::two_proportion_z;

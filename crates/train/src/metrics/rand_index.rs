@@ -1,9 +1,9 @@
-//! How alike two ways to cluster are.
+//! Agreement of two clusterings.
 
 use std::collections::HashMap;
 
 /// The adjusted Rand index of two labellings of the same points (Hubert and Arabie 1985, `sklearn.metrics.adjusted_rand_score`): the share of
-/// pairs on which they agree, above what chance would give. 1 for the same clusters under any names, about 0 for independent ones.
+/// pairs on which they agree, corrected for chance. 1 for the same clusters up to relabelling, about 0 for independent ones.
 ///
 /// ```
 /// use train::metrics::adjusted_rand_index;
@@ -13,7 +13,7 @@ use std::collections::HashMap;
 /// ```
 ///
 /// # Panics
-/// When they are not of the same length.
+/// When their lengths differ.
 #[track_caller]
 pub fn adjusted_rand_index(a: &[u32], b: &[u32]) -> f64 {
     assert_eq!(a.len(), b.len(), "adjusted_rand_index: labels of as many points");

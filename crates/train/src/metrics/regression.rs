@@ -1,4 +1,4 @@
-//! How far predicted numbers are from the true ones.
+//! Errors of predicted numbers.
 
 use autograd::{Device, Tensor, cat, stack};
 
@@ -8,8 +8,8 @@ use crate::Result;
 
 /// Errors of predicted numbers, summed on the device. Updates record operations, as [`Accuracy`](super::Accuracy)'s do.
 ///
-/// Sums keep what rounding takes from them, and are of differences from the first target and the first residual, so that numbers
-/// far from 0 lose nothing.
+/// The sums are compensated for rounding, and targets and residuals are taken relative to the first ones, so that values far from 0
+/// do not lose precision.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -25,36 +25,38 @@ use crate::Result;
 /// # Ok::<(), train::Error>(())
 /// ```
 pub struct Regression {
-    /// What targets and residuals `[2]` are measured from.
+    /// The offsets `[2]` that targets and residuals are taken relative to.
     origin: Streamed,
-    /// Of targets, their squares, residuals, their squares, the residuals' absolute values, and ones.
+    /// Sums of targets, squared targets, residuals, squared residuals, absolute residuals, and the count.
     sums: Sums,
 }
 
-/// What [`Regression`] found, named as in `sklearn.metrics`.
+/// The results of [`Regression`], named as in `sklearn.metrics`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RegressionScores {
     /// Mean squared error.
     pub mse: f64,
-    /// Its root.
+    /// Root mean squared error.
     pub rmse: f64,
     /// Mean absolute error.
     pub mae: f64,
-    /// 1 less the mean squared error in variances of the targets. Where all targets are equal, 1 without any error and 0 with;
-    /// NaN of fewer than two.
+    /// 1 minus the mean squared error over the variance of the targets. If all targets are equal, 1 for no error and 0 otherwise;
+    /// NaN for fewer than two targets.
     pub r2: f64,
-    /// As `r2`, but of the residuals' variance: a constant offset is forgiven.
+    /// As `r2` with the variance of the residuals, which ignores a constant offset.
     pub explained_variance: f64,
 }
 
 impl Regression {
+    /// Errors without data.
+    ///
     /// # Errors
     /// Whatever goes wrong on the device.
     pub fn new(device: &Device) -> Result<Regression> {
         Ok(Regression { origin: Streamed::new(device, &[0f32; 2])?, sums: Sums::new(device, 6)? })
     }
 
-    /// Adds a batch of f32 predictions and targets of one shape; nothing when they are empty.
+    /// Adds a batch of f32 predictions and targets of the same shape; an empty batch does nothing.
     ///
     /// # Panics
     /// When the shapes differ, or a tensor is not of type f32.
@@ -70,7 +72,7 @@ impl Regression {
         let residuals = &targets - predictions;
         let first = |x: &Tensor| x.reshape(&[x.numel()]).narrow(0, 0, 1);
         let firsts = cat(&[&first(&targets), &first(&residuals)], 0);
-        // A value, not a branch: the first step's plan is that of all others.
+        // Selected on the device instead of by a branch, so that the first step has the same plan as all others.
         let fresh = self.sums.value().select(0, 5).eq(0.0);
         let origin = firsts.where_(&fresh, &self.origin.value());
         let t = targets - origin.select(0, 0);
@@ -82,7 +84,7 @@ impl Regression {
         self.origin.update(&origin);
     }
 
-    /// The errors since the start or the last reset; NaN of no numbers.
+    /// The errors since the start or the last reset; NaN without data.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -90,7 +92,7 @@ impl Regression {
         let (sums, origin) = (self.sums.read()?, self.origin.value().to_vec::<f32>()?);
         let count = sums[5];
         let mean = |i: usize| sums[i] / count;
-        // Not max, which would hide NaN.
+        // `clamp` instead of `max`, which would hide NaN.
         let variance = |i: usize| (mean(i + 1) - mean(i).powi(2)).clamp(0.0, f64::INFINITY);
         let (target_variance, residual_variance) = (variance(0), variance(2));
         let mse = residual_variance + (mean(2) + f64::from(origin[1])).powi(2);
@@ -103,7 +105,7 @@ impl Regression {
         })
     }
 
-    /// Starts from nothing again.
+    /// Discards all data.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -113,7 +115,7 @@ impl Regression {
     }
 }
 
-/// The share of a variance that is not in `unexplained`, with scikit-learn's `force_finite`.
+/// The share of a variance that is explained, `1 - unexplained / variance`, with scikit-learn's `force_finite`.
 fn explained(unexplained: f64, variance: f64) -> f64 {
     match (unexplained == 0.0, variance == 0.0) {
         (true, true) => 1.0,

@@ -1,8 +1,8 @@
-//! How good the order is that scores give the documents of a query. Over several queries, take the mean.
+//! How well scores rank the documents of a query. For several queries, take the mean.
 
-/// The discounted cumulative gain of the first `k` documents by score, over that of the best order
-/// (`sklearn.metrics.ndcg_score`): a document of gain `relevance` at place `i`, from 0, counts `relevance / log2(i + 2)`. Documents of
-/// equal scores share their places. 0 when nothing is relevant.
+/// The discounted cumulative gain of the first `k` documents by score, divided by that of the best order
+/// (`sklearn.metrics.ndcg_score`): a document of gain `relevance` at rank `i`, from 0, counts `relevance / log2(i + 2)`. Documents of
+/// equal scores get the mean over their ranks. 0 if nothing is relevant.
 ///
 /// ```
 /// use train::metrics::ndcg;
@@ -11,7 +11,7 @@
 /// ```
 ///
 /// # Panics
-/// When there are not as many gains as scores, a score is NaN, or a gain is negative or NaN.
+/// When the numbers of gains and scores differ, a score is NaN, or a gain is negative or NaN.
 #[track_caller]
 pub fn ndcg(relevance: &[f32], scores: &[f32], k: usize) -> f64 {
     assert_eq!(relevance.len(), scores.len(), "ndcg: how many gains and scores");
@@ -32,8 +32,8 @@ fn gain(relevance: &[f32], scores: &[f32], k: usize) -> f64 {
     sum
 }
 
-/// The share of the relevant documents among the first `k` by score (`torchmetrics.retrieval.RetrievalRecall`); of equal scores
-/// the first ones. 0 when nothing is relevant.
+/// The share of the relevant documents among the first `k` by score (`torchmetrics.retrieval.RetrievalRecall`); documents of equal
+/// scores keep their order. 0 if nothing is relevant.
 ///
 /// ```
 /// use train::metrics::recall_at_k;
@@ -41,7 +41,7 @@ fn gain(relevance: &[f32], scores: &[f32], k: usize) -> f64 {
 /// ```
 ///
 /// # Panics
-/// When there are not as many documents as scores, or a score is NaN.
+/// When the numbers of documents and scores differ, or a score is NaN.
 #[track_caller]
 pub fn recall_at_k(relevant: &[bool], scores: &[f32], k: usize) -> f64 {
     assert_eq!(relevant.len(), scores.len(), "recall_at_k: how many documents and scores");
@@ -49,7 +49,7 @@ pub fn recall_at_k(relevant: &[bool], scores: &[f32], k: usize) -> f64 {
     found as f64 / relevant.iter().filter(|r| **r).count().max(1) as f64
 }
 
-/// Positions by falling score; equal ones stay in their order.
+/// Positions by falling score; a stable sort.
 #[track_caller]
 fn by_score(metric: &str, scores: &[f32]) -> Vec<usize> {
     assert!(scores.iter().all(|s| !s.is_nan()), "{metric}: a score is NaN");

@@ -1,11 +1,11 @@
-//! ROUGE (Lin 2004): how much of a reference a summary holds, and how much of the summary is in the reference.
+//! ROUGE (Lin 2004): how much of a reference is in a summary, and how much of the summary is in the reference.
 //!
-//! Words are runs of ASCII letters and digits in lower case, as in Google's `rouge_score` without stemming. Over several texts, take the
+//! Words are runs of ASCII letters and digits in lower case, as in Google's `rouge_score` without stemming. For several texts, take the
 //! mean.
 
 use super::ngrams::{ngrams, shared, total};
 
-/// Precision, recall and their harmonic mean, each 0 where it would divide by zero.
+/// Precision, recall and their harmonic mean, each 0 if it would divide by zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RougeScore {
     pub precision: f64,
@@ -21,7 +21,7 @@ impl RougeScore {
     }
 }
 
-/// ROUGE-N: runs of `n` words in both texts.
+/// ROUGE-N: n-grams of words that both texts share.
 ///
 /// ```
 /// use train::metrics::rouge_n;
@@ -39,7 +39,7 @@ pub fn rouge_n(summary: &str, reference: &str, n: usize) -> RougeScore {
     RougeScore::new(both, total(summary.len(), n), total(reference.len(), n))
 }
 
-/// ROUGE-L: the longest sequence of words that both texts have in this order, with others between.
+/// ROUGE-L: the longest common subsequence of words.
 ///
 /// ```
 /// use train::metrics::rouge_l;

@@ -1,9 +1,9 @@
-//! Answers that a model may withhold.
+//! Selective prediction: a model may withhold answers.
 
 use super::curves::Curve;
 
-/// How good the answers are that are kept when those of low confidence are deferred to somebody else (El-Yaniv and Wiener 2010): points
-/// (share kept, accuracy of what is kept) by falling threshold, one for each distinct confidence.
+/// The accuracy of the answers that are kept if those of low confidence are withheld (El-Yaniv and Wiener 2010): points (share kept,
+/// accuracy of the kept answers) by falling threshold, one for each distinct confidence.
 ///
 /// ```
 /// use train::metrics::accuracy_coverage_curve;
@@ -12,7 +12,7 @@ use super::curves::Curve;
 /// ```
 ///
 /// # Panics
-/// When there are not as many confidences as answers, or one is NaN.
+/// When the numbers of confidences and answers differ, or a confidence is NaN.
 #[track_caller]
 pub fn accuracy_coverage_curve(confidences: &[f32], right: &[bool]) -> Curve {
     assert_eq!(confidences.len(), right.len(), "accuracy_coverage_curve: how many confidences and answers");

@@ -25,18 +25,18 @@ pub fn bio_spans<'a>(tags: &[&'a str]) -> Vec<Span<'a>> {
     spans
 }
 
-/// How many entities were found as they are.
+/// Scores of exactly matched entities.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SpanScores {
-    /// The share of what was found that is right, 0 of nothing.
+    /// The share of found entities that are right; 0 if none were found.
     pub precision: f64,
-    /// The share of the entities that were found, 0 of none.
+    /// The share of true entities that were found; 0 if there are none.
     pub recall: f64,
-    /// The harmonic mean of both.
+    /// The harmonic mean of precision and recall.
     pub f1: f64,
 }
 
-/// Scores over all sequences of tags: an entity is right if its beginning, its end and its kind are.
+/// Scores over all sequences of tags: an entity is right if its start, end and kind are.
 ///
 /// ```
 /// use train::metrics::span_scores;
@@ -46,7 +46,7 @@ pub struct SpanScores {
 /// ```
 ///
 /// # Panics
-/// When there are not as many sequences on both sides.
+/// When the numbers of sequences differ.
 #[track_caller]
 pub fn span_scores(found: &[Vec<&str>], truth: &[Vec<&str>]) -> SpanScores {
     assert_eq!(found.len(), truth.len(), "span_scores: how many sequences");
@@ -71,7 +71,7 @@ mod tests {
         let truth = [vec!["B-A", "I-A", "B-A", "O", "B-B"]];
         let score = |tags: [&'static str; 5]| span_scores(&[tags.to_vec()], &truth);
         assert_eq!(score(["B-A", "I-A", "B-A", "O", "B-B"]).f1, 1.0);
-        // One entity instead of two, and the other of another kind.
+        // One entity instead of two, and another one of the wrong kind.
         assert_eq!(
             score(["B-A", "I-A", "I-A", "O", "B-A"]),
             SpanScores { precision: 0.0, recall: 0.0, f1: 0.0 }

@@ -1,15 +1,15 @@
-//! What a metric keeps on the device.
+//! State that a metric keeps on the device.
 
 use autograd::{Device, Element, Role, State, Tensor};
 
 use crate::Result;
 
-/// A vector that every batch updates. In training the update is a part of the step that it depends on; otherwise it is computed before the
-/// next one, so that batches do not pile up.
+/// A vector that every batch updates. In training, the update is part of the step that it depends on; otherwise it is computed before
+/// the next update, so that recorded batches do not pile up.
 pub(super) struct Streamed(State);
 
 impl Streamed {
-    /// Uploaded values, not constants: the first step's plan is that of all others.
+    /// Starts from uploaded values, not constants, so that the first step has the same plan as all others.
     pub fn new<T: Element>(device: &Device, values: &[T]) -> Result<Streamed> {
         let start = Tensor::from_slice(device, values, &[values.len()])?;
         Ok(Streamed(State::new(&start, Role::State)))

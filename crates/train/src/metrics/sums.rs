@@ -1,12 +1,12 @@
-//! Sums on a device that do not lose small addends.
+//! Compensated sums on a device.
 
 use autograd::{Device, Tensor};
 
 use super::streamed::Streamed;
 use crate::Result;
 
-/// f32 sums with what rounding took from them (Knuth's two-sum): together about twice the digits. A driver that reorders
-/// floating-point operations leaves the digits of f32.
+/// f32 sums with their rounding errors (Knuth's two-sum), together about twice the precision of f32. If a driver reorders
+/// floating-point operations, only the precision of f32 remains.
 pub(super) struct Sums {
     sum: Streamed,
     lost: Streamed,

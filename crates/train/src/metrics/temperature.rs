@@ -1,8 +1,8 @@
 //! Temperature scaling.
 
-/// The temperature `T` at which `softmax(logits / T)` explains labels best (Guo et al. 2017, "On calibration of modern neural
-/// networks"): the cross-entropy is convex in `1 / T`, and its derivative, mean minus true logit, is bisected to the root between 1e-3
-/// and 1e3. Fit it on examples that the model was not trained on. Dividing by it changes no answer, only how sure it is.
+/// The temperature `T` that minimises the cross-entropy of `softmax(logits / T)` (Guo et al. 2017, "On calibration of modern neural
+/// networks"). The cross-entropy is convex in `1 / T`; the root of its derivative, expected minus true logit, is found by bisection
+/// between 1e-3 and 1e3. Fit it on held-out examples. Dividing by it changes confidences, but no answers.
 ///
 /// ```
 /// use train::metrics::fit_temperature;
@@ -13,7 +13,7 @@
 /// ```
 ///
 /// # Panics
-/// When there are no examples, the logits are not `classes` for each of the labels, or a label is no class.
+/// When there are no examples, the logits are not `[labels, classes]`, or a label is outside of the classes.
 #[track_caller]
 pub fn fit_temperature(logits: &[f32], labels: &[u32], classes: usize) -> f64 {
     assert!(!labels.is_empty(), "fit_temperature: no examples");

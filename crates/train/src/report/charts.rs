@@ -1,4 +1,4 @@
-//! Parts that the page's script draws: curves, histograms, heat maps.
+//! Parts drawn by the page's script: curves, histograms, heat maps.
 
 use plot::{Panel, Series};
 use serde_json::{Value, json};
@@ -6,19 +6,19 @@ use serde_json::{Value, json};
 use super::Report;
 use super::html::{coordinate, json as script_json};
 
-/// Points that a line keeps; a screen has hardly more columns.
+/// The most points of a line; a screen has hardly more columns.
 const MOST_POINTS: usize = 800;
-/// Rows and columns that a heat map keeps.
+/// The most columns of a heat map.
 const MOST_CELLS: usize = 160;
 
 /// How the values of something, such as a layer's weights, are distributed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Histogram {
     pub name: String,
-    /// Left end of the first and right end of the last bar.
+    /// Left end of the first bar; `high` is the right end of the last one.
     pub low: f64,
     pub high: f64,
-    /// Of equally wide bars.
+    /// Counts of equally wide bars.
     pub counts: Vec<u64>,
 }
 
@@ -37,36 +37,36 @@ impl Histogram {
     }
 }
 
-/// A number for each row, such as a layer, and each column, such as a step: gradient norms of layers over steps.
+/// A matrix of numbers, such as the gradient norm of each layer (rows) over steps (columns).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeatMap {
     pub rows: Vec<String>,
-    /// What the columns count.
+    /// The label of the column axis.
     pub columns_label: String,
-    /// Where the columns stand, such as steps.
+    /// The positions of the columns, such as steps.
     pub columns: Vec<f64>,
-    /// `[rows, columns]`; what is not finite (or not positive on a logarithmic scale) is left empty.
+    /// `[rows, columns]`; values that are not finite (on a logarithmic scale: not positive) are left empty.
     pub values: Vec<f32>,
-    /// Whether the colours are logarithmic.
+    /// Whether the colour scale is logarithmic.
     pub log: bool,
 }
 
 impl Report {
-    /// The page with one more row of charts with tooltips, smoothing, and legends that switch lines off. Shown are the panels' lines;
-    /// other layers of a [`Panel`] belong in [`Report::picture`].
+    /// Adds a row of charts with tooltips, smoothing, and legends that switch lines off. Only the panels' lines are shown; other layers
+    /// of a [`Panel`] need [`Report::picture`].
     pub fn curves(self, heading: &str, panels: &[Panel]) -> Report {
         let charts: String = panels.iter().map(|panel| embedded("curves", &curves(panel))).collect();
         self.part(heading, &format!("<div class=\"charts\">\n{charts}</div>\n"))
     }
 
-    /// The page with one more row of histograms.
+    /// Adds a row of histograms.
     pub fn histograms(self, heading: &str, histograms: &[Histogram]) -> Report {
         let data = |h: &Histogram| json!({"title": h.name, "low": coordinate(h.low), "high": coordinate(h.high), "counts": h.counts});
         let charts: String = histograms.iter().map(|h| embedded("histogram", &data(h))).collect();
         self.part(heading, &format!("<div class=\"charts small\">\n{charts}</div>\n"))
     }
 
-    /// The page with one more heat map. Of many columns neighbours are shown as their mean.
+    /// Adds a heat map. If there are too many columns, neighbouring ones are averaged.
     ///
     /// # Panics
     /// When there are not `rows * columns` values.
@@ -97,7 +97,7 @@ impl Report {
     }
 }
 
-/// An element for the script, with its data.
+/// An element that the script fills, with its data.
 fn embedded(kind: &str, data: &Value) -> String {
     format!("<div class=\"{kind}\"><script type=\"application/json\">{}</script></div>\n", script_json(data))
 }
@@ -117,7 +117,7 @@ fn curves(panel: &Panel) -> Value {
     })
 }
 
-/// The points, or of each stretch its lowest and highest, so that no peak is lost. NaN comes first or last and is kept.
+/// The points, or the lowest and highest of each run of points, so that no peak is lost. NaN sorts to an end, so that it is kept.
 fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     if points.len() <= MOST_POINTS {
         return points.to_vec();

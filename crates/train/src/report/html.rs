@@ -1,6 +1,6 @@
-//! Text that goes into a page.
+//! Text, numbers and data escaped for a page.
 
-/// A text as it may stand between tags and in quoted attributes.
+/// A text escaped for use between tags and in quoted attributes.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -10,7 +10,7 @@ pub(super) fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
-            // Pages may not hold other control characters.
+            // HTML allows no other control characters.
             c if c.is_control() && !matches!(c, '\n' | '\t') => escaped.push('\u{fffd}'),
             c => escaped.push(c),
         }
@@ -18,12 +18,12 @@ pub(super) fn escape(text: &str) -> String {
     escaped
 }
 
-/// A value as JSON that may stand in a script element.
+/// A value as JSON escaped for use in a script element.
 pub(super) fn json(value: &serde_json::Value) -> String {
     value.to_string().replace('<', "\\u003c")
 }
 
-/// A number for a picture: four digits are more than a screen shows; `null` for what is not finite.
+/// A number for a chart, rounded to five significant digits, more than a screen resolves; `null` if it is not finite.
 pub(super) fn coordinate(value: f64) -> serde_json::Value {
     if !value.is_finite() {
         return serde_json::Value::Null;
@@ -32,7 +32,7 @@ pub(super) fn coordinate(value: f64) -> serde_json::Value {
     serde_json::json!(short)
 }
 
-/// A number to read: up to five digits.
+/// A number as text: up to five digits.
 pub(super) fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
@@ -48,7 +48,7 @@ fn trimmed(text: String) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Bytes as part of an address.
+/// The bytes of a PNG file as a data URL.
 pub(super) fn png_address(png: &[u8]) -> String {
     use base64::prelude::{BASE64_STANDARD, Engine};
     format!("data:image/png;base64,{}", BASE64_STANDARD.encode(png))

@@ -1,6 +1,6 @@
 //! A page about a run: one file, `report.html`, that needs no network and no other file.
 //!
-//! [`RunReport`] makes the usual page of a run from plain data; [`Report`] is its builder, for pages of one's own.
+//! [`RunReport`] makes the usual page of a run from plain data; [`Report`] builds custom pages.
 //!
 //! ```
 //! use train::plot::{Panel, Series};

@@ -1,4 +1,4 @@
-//! The page of a run from what its directory has.
+//! A run's page from the files of its directory.
 
 use plot::Series;
 use serde_json::Value;
@@ -6,12 +6,12 @@ use serde_json::Value;
 use super::{Checkpoint, HeatMap, RunReport};
 use crate::{Detail, History, Run};
 
-/// What the trainer calls the norms of the parameters' gradients.
+/// The trainer's name for the norms of the parameters' gradients.
 const NORMS: &str = "gradient norms";
 
 impl RunReport<'_> {
-    /// Configuration, environment, curves, gradient norms and checkpoints of a run. What is known only to the program, such as
-    /// samples and a confusion matrix, can be added.
+    /// Configuration, environment, curves, gradient norms and checkpoints of a run. Samples, a confusion matrix and other parts can be
+    /// added to the result.
     ///
     /// ```
     /// use train::report::RunReport;
@@ -42,7 +42,7 @@ impl RunReport<'_> {
     }
 }
 
-/// Names and values; those of inner objects as `outer.inner`.
+/// Names and values; nested names become `outer.inner`.
 fn flat(value: &Value) -> Vec<(String, String)> {
     fn add(name: &str, value: &Value, found: &mut Vec<(String, String)>) {
         match value {
@@ -64,7 +64,7 @@ fn flat(value: &Value) -> Vec<(String, String)> {
     found
 }
 
-/// The columns; those that are evaluated, too, as the training's lines.
+/// A line for each column; a column that is also evaluated becomes the line `train` of its chart.
 fn steps(history: &History) -> Vec<Series> {
     let figures = history.figures();
     let evaluated = |column: &String| figures.iter().any(|figure| kin(figure, column).is_some());
@@ -75,7 +75,7 @@ fn steps(history: &History) -> Vec<Series> {
     history.columns().iter().map(named).collect()
 }
 
-/// The figures in the order in which they first came, `"test loss"` as `"loss/test"` where there is a column `"loss"`.
+/// A line for each figure, in order of first appearance; `"test loss"` becomes `"loss/test"` if there is a column `"loss"`.
 fn evaluations(history: &History) -> Vec<Series> {
     let line = |name: &str| {
         let column = history.columns().iter().find_map(|column| Some((kin(name, column)?, column)));
@@ -84,7 +84,7 @@ fn evaluations(history: &History) -> Vec<Series> {
     history.figures().into_iter().map(|name| history.evaluations(name, &line(name), 1.0)).collect()
 }
 
-/// What a figure's name has before the column's name.
+/// The part of a figure's name before the column's name: `test` of `test loss`.
 fn kin<'a>(figure: &'a str, column: &str) -> Option<&'a str> {
     figure.strip_suffix(column)?.strip_suffix(' ')
 }

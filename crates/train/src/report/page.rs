@@ -8,7 +8,7 @@ use crate::{Result, atomic};
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
-/// A picture as the bytes of a PNG file, with another for dark pages if there is one.
+/// A picture as the bytes of a PNG file, with an optional second one for dark pages.
 ///
 /// [`Figure::png`](plot::Figure::png) makes both.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub struct Png<'a> {
     pub dark: Option<&'a [u8]>,
 }
 
-/// A page under construction. Everything that is given is shown as text: nothing of it becomes markup.
+/// A page under construction. All given text is escaped: none of it becomes markup.
 #[derive(Clone, Debug)]
 pub struct Report {
     title: String,
@@ -32,7 +32,7 @@ impl Report {
         Report { title: title.into(), body: String::new(), sections: vec![] }
     }
 
-    /// The page with one more section, into which the following parts go.
+    /// Begins a section, which contains the parts that follow.
     pub fn section(mut self, heading: &str) -> Report {
         if !self.sections.is_empty() {
             self.body.push_str("</section>\n");
@@ -43,7 +43,7 @@ impl Report {
         self
     }
 
-    /// The page with one more paragraph; empty lines begin a new one.
+    /// Adds paragraphs, which are separated by empty lines.
     pub fn text(mut self, text: &str) -> Report {
         for paragraph in text.split("\n\n").filter(|paragraph| !paragraph.trim().is_empty()) {
             self.body.push_str(&format!("<p>{}</p>\n", escape(paragraph.trim())));
@@ -51,7 +51,7 @@ impl Report {
         self
     }
 
-    /// The page with one more picture over its caption.
+    /// Adds a picture over its caption.
     pub fn picture(self, heading: &str, caption: &str, png: Png) -> Report {
         let dark = png.dark.map_or_else(String::new, |dark| {
             format!("<source media=\"(prefers-color-scheme: dark)\" srcset=\"{}\">", png_address(dark))
@@ -62,7 +62,7 @@ impl Report {
         self.part(heading, &format!("<figure>{image}<figcaption>{}</figcaption></figure>\n", escape(caption)))
     }
 
-    /// The whole page.
+    /// The whole page as HTML.
     pub fn html(&self) -> String {
         let link =
             |(index, heading): (usize, &String)| format!("<a href=\"#s{index}\">{}</a>", escape(heading));
@@ -80,7 +80,7 @@ impl Report {
         )
     }
 
-    /// Writes the page; the file is there whole, or as it was before.
+    /// Writes the page atomically.
     ///
     /// # Errors
     /// [`Error::Write`](crate::Error::Write)
@@ -88,7 +88,7 @@ impl Report {
         atomic::write(path.as_ref(), self.html().as_bytes())
     }
 
-    /// The page with one more part under a heading, which is left out where it is empty.
+    /// Adds a part under a heading; an empty heading is left out.
     pub(super) fn part(mut self, heading: &str, html: &str) -> Report {
         if !heading.is_empty() {
             self.body.push_str(&format!("<h3>{}</h3>\n", escape(heading)));

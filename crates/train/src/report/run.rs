@@ -9,7 +9,7 @@ use super::{HeatMap, Histogram, Report};
 use crate::Result;
 use crate::metrics::Confusion;
 
-/// What there is to show about a run; every part that is empty is left out.
+/// The contents of the page of a run; empty parts are left out.
 ///
 /// ```
 /// use train::plot::Series;
@@ -30,26 +30,26 @@ use crate::metrics::Confusion;
 pub struct RunReport<'a> {
     /// The page's title.
     pub title: String,
-    /// What was asked for: names and values.
+    /// The configuration: names and values.
     pub config: Vec<(String, String)>,
     /// Device, driver, versions, seed, revision, and so on.
     pub environment: Vec<(String, String)>,
-    /// Measurements at every step, a chart each, such as loss, learning rate and gradient norm.
+    /// Measurements at every step, such as loss, learning rate and gradient norm, one chart each.
     pub steps: Vec<Series>,
-    /// Measurements now and then, by step. One called `train/loss` or `loss/train` is drawn in the chart of `loss`, as the line
+    /// Measurements at some steps. One called `train/loss` or `loss/train` is drawn in the chart of `loss`, as the line
     /// `train`.
     pub evaluations: Vec<Series>,
-    /// Names of the classes, and what was taken for what.
+    /// Names of the classes, and their confusion matrix.
     pub confusion: Option<(Vec<String>, Confusion)>,
     /// Images with their captions.
     pub samples: Vec<GridImage<'a>>,
-    /// Of weights, gradients or activations.
+    /// Histograms of weights, gradients or activations.
     pub histograms: Vec<Histogram>,
     /// Norms of the gradients, a row for each layer.
     pub gradient_norms: Option<HeatMap>,
-    /// What the time went into, the most expensive first.
+    /// Time per kernel, the most expensive first.
     pub profile: Vec<ProfileRow>,
-    /// What was saved, the newest last.
+    /// Saved checkpoints, the newest last.
     pub checkpoints: Vec<Checkpoint>,
 }
 
@@ -60,22 +60,22 @@ pub struct ProfileRow {
     pub shape: String,
     /// Number of launches.
     pub runs: u64,
-    /// Of all of them.
+    /// Total time of the launches.
     pub seconds: f64,
-    /// 10^9 floating-point operations a second.
+    /// 10^9 floating-point operations per second.
     pub gflops: f64,
-    /// 10^9 bytes a second.
+    /// 10^9 bytes per second.
     pub gbytes: f64,
 }
 
-/// A saved state.
+/// A saved checkpoint.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Checkpoint {
     /// Steps done.
     pub step: usize,
     pub path: String,
     pub bytes: u64,
-    /// What is remarkable about it, such as `best`.
+    /// A remark, such as `best`.
     pub note: String,
 }
 
@@ -97,7 +97,7 @@ impl RunReport<'_> {
         Ok(self.setting(report))
     }
 
-    /// Writes the page; the file is there whole, or as it was before.
+    /// Writes the page atomically.
     ///
     /// # Errors
     /// As [`RunReport::report`], and [`Error::Write`](crate::Error::Write).
@@ -109,7 +109,7 @@ impl RunReport<'_> {
         self.report()?.write(path)
     }
 
-    /// The last value of everything measured.
+    /// Adds a table of the last value of each measurement.
     fn summary(&self, report: Report) -> Report {
         let last = |series: &Series| {
             let (x, y) = series.points.last()?;
@@ -208,7 +208,7 @@ fn split(name: &str) -> (&str, &str) {
     }
 }
 
-/// A chart for each measured quantity, in the order in which they come.
+/// A chart for each measured quantity, in order of first appearance.
 fn panels<'a>(all: impl Iterator<Item = &'a Series>) -> Vec<Panel> {
     let mut panels: Vec<Panel> = Vec::new();
     for series in all.filter(|series| !series.points.is_empty()) {

@@ -24,7 +24,7 @@ function number(v) {
   return String(+v.toPrecision(4));
 }
 
-// Multiples of 1, 2 or 5 times a power of ten, or powers of ten.
+// Axis ticks: multiples of 1, 2 or 5 times a power of ten; powers of ten on a logarithmic axis.
 function ticks(low, high, log, most) {
   if (log) {
     const from = Math.ceil(low - 1e-9), to = Math.floor(high + 1e-9), all = [];
@@ -40,7 +40,7 @@ function ticks(low, high, log, most) {
   return all;
 }
 
-// The exponential moving average, corrected for its start as in Adam; gaps stay gaps. Of few points each one counts as it is.
+// The exponential moving average with Adam's bias correction; gaps are kept. A few points are not smoothed.
 function smooth(points, weight) {
   if (weight === 0 || points.length <= FEW) return points;
   let mean = 0, count = 0;
@@ -72,7 +72,7 @@ function tip(box) {
   };
 }
 
-// The position of a pointer in the pixels of the element that holds the picture.
+// The position of the pointer relative to `box`, in pixels.
 function where(event, box) {
   const rect = box.getBoundingClientRect();
   return [event.clientX - rect.left - box.clientLeft, event.clientY - rect.top - box.clientTop];
@@ -152,7 +152,7 @@ function curves(box, data, group) {
       }
       if (text) make("path", { d: text, class: name, style: `stroke: ${color(i)}`, "stroke-linecap": "round" }, svg);
     };
-    // The first line lies on top.
+    // In reverse order, so that the first line is on top.
     for (let i = lines.length - 1; i >= 0; i--) {
       if (!shown[i]) continue;
       if (lines[i] !== data.series[i].points) path(data.series[i].points, i, "data raw");
@@ -250,7 +250,7 @@ function heatmap(box, data) {
       make("text", { x: left + (c + 0.5) * wide, y: bottom + 16, "text-anchor": "middle" }, svg, number(data.columns[c]));
     }
     make("text", { x: (left + right) / 2, y: bottom + 32, "text-anchor": "middle" }, svg, data.label);
-    // The scale.
+    // The colour scale.
     const bar = Math.min(180, right - left - 110), steps = 40, value = v => number(data.log ? 10 ** v : v);
     const start = right - bar - 52, y = bottom + 44;
     for (let i = 0; i < steps; i++) make("rect", { x: start + i * bar / steps, y, width: bar / steps + 0.4, height: 12, fill: shade((i + 0.5) / steps) }, svg);

@@ -8,7 +8,7 @@ use crate::Result;
 use crate::metrics::Confusion;
 
 impl Report {
-    /// The page with one more table of names and values.
+    /// Adds a table of names and values.
     pub fn table(self, heading: &str, rows: &[(String, String)]) -> Report {
         let row = |(name, value): &(String, String)| {
             format!("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escape(name), escape(value))
@@ -17,7 +17,7 @@ impl Report {
         self.part(heading, &format!("<div class=\"scroll\"><table class=\"pairs\">\n{rows}</table></div>\n"))
     }
 
-    /// The page with one more table under the names of its columns. A column of numbers is set flush right.
+    /// Adds a table with named columns. Columns of numbers are right-aligned.
     pub fn columns(self, heading: &str, names: &[&str], rows: &[Vec<String>]) -> Report {
         let numeric = |column: usize| {
             let cells = || rows.iter().filter_map(|row| row.get(column));
@@ -43,12 +43,12 @@ impl Report {
         self.part(heading, &format!("<div class=\"scroll\">{table}</div>\n"))
     }
 
-    /// The page with one more confusion matrix, a row for each label; the colours are the shares of the row. Classes without a
-    /// name have their number.
+    /// Adds a confusion matrix with a row for each label; colours show the shares within the row. Classes without a name show their
+    /// number.
     pub fn matrix(self, heading: &str, names: &[String], confusion: &Confusion) -> Report {
         let classes = confusion.classes();
         let name = |class: usize| names.get(class).map_or_else(|| class.to_string(), |name| escape(name));
-        // Names of few letters stand as they are, others upright.
+        // Names of up to three letters are horizontal, longer ones vertical.
         let short = names.iter().all(|name| name.chars().count() <= 3);
         let column = |class: usize| match short {
             true => format!("<th scope=\"col\">{}</th>", name(class)),
@@ -78,8 +78,8 @@ impl Report {
         self.part(heading, &format!("<div class=\"scroll\">{table}</div>\n"))
     }
 
-    /// The page with one more list of bars from zero, such as the share of time of each kernel. What is negative or not finite has
-    /// no bar, only its number.
+    /// Adds a list of bars from zero, such as the share of time of each kernel. Values that are negative or not finite have no bar,
+    /// only their number.
     pub fn bars(self, heading: &str, bars: &[(String, f64)]) -> Report {
         let longest = bars.iter().map(|bar| bar.1).filter(|value| value.is_finite()).fold(0.0, f64::max);
         let bar = |(name, value): &(String, f64)| {
@@ -94,7 +94,7 @@ impl Report {
         self.part(heading, &format!("<ul class=\"bars\">\n{bars}</ul>\n"))
     }
 
-    /// The page with one more grid of images over their captions.
+    /// Adds a grid of images over their captions.
     ///
     /// # Errors
     /// [`plot::Error::ImageSize`] for an image whose bytes do not fit its size.

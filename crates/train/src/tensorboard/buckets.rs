@@ -12,11 +12,11 @@ pub(super) struct Histogram {
     pub sum_squares: f64,
     /// Upper ends of the buckets; the first bucket begins at `min` or below.
     pub limits: Vec<f64>,
-    /// How many values are below each upper end, and not below the one before.
+    /// How many values are in each bucket, which excludes its upper end.
     pub counts: Vec<f64>,
 }
 
-/// From -1e20 to 1e20, a tenth larger each time, with 0 between the smallest two; the last holds everything else.
+/// Upper ends of all buckets: +-1e-12 times powers of 1.1 up to 1e20, 0, and `f64::MAX`.
 static LIMITS: LazyLock<Vec<f64>> = LazyLock::new(|| {
     let positive: Vec<f64> =
         std::iter::successors(Some(1e-12), |limit| Some(limit * 1.1)).take_while(|&l| l < 1e20).collect();
@@ -25,8 +25,8 @@ static LIMITS: LazyLock<Vec<f64>> = LazyLock::new(|| {
 });
 
 impl Histogram {
-    /// The finite values by bucket, from the first bucket that has any to the last, with an empty one before; empty neighbours
-    /// are one bucket, as TensorFlow does it. `None` without finite values.
+    /// The finite values by bucket, from an empty bucket before the first occupied one to the last occupied one; as in TensorFlow,
+    /// consecutive empty buckets are merged. `None` without finite values.
     pub fn of(values: &[f32]) -> Option<Histogram> {
         let finite = || values.iter().filter(|value| value.is_finite()).map(|&value| f64::from(value));
         let limits = &*LIMITS;

@@ -7,12 +7,12 @@ use crate::{Callback, Flow, History, Moment, Result, Run};
 /// the norms of gradients under `gradient norms/NAME`.
 pub struct TensorBoard {
     writer: EventWriter,
-    /// How many of the history's details are written.
+    /// The number of details of the history that are already written.
     details: usize,
 }
 
 impl TensorBoard {
-    /// Event files in the directory of a run, for `tensorboard --logdir runs`.
+    /// Starts an event file in the directory of a run, for `tensorboard --logdir runs`.
     ///
     /// # Errors
     /// [`Error::Write`](crate::Error::Write) when they can't be written.
@@ -34,7 +34,7 @@ impl TensorBoard {
 
 impl Callback for TensorBoard {
     fn on_start(&mut self, moment: &Moment) -> Result<()> {
-        // Those of before are in the files of the process that measured them.
+        // Earlier details are in the event file of the process that measured them.
         self.details = moment.history.details().len();
         Ok(())
     }

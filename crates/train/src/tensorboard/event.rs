@@ -3,7 +3,7 @@
 use super::buckets::Histogram;
 use super::wire::Message;
 
-/// What an event tells.
+/// The value of an event.
 pub(super) enum Value<'a> {
     Scalar(f32),
     Histogram(&'a Histogram),

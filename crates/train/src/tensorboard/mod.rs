@@ -13,7 +13,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! `tensorboard --logdir DIRECTORY` shows every directory below as a run.
+//! `tensorboard --logdir DIRECTORY` shows every directory below it as a run.
 
 mod buckets;
 mod callback;
@@ -30,8 +30,8 @@ use crate::{Error, Result};
 pub use callback::TensorBoard;
 use event::Value;
 
-/// Writes one event file. What was written last may still be in memory: [`EventWriter::flush`] sends it to the file, and so
-/// does dropping the writer.
+/// Writes one event file. The last events may still be buffered: [`EventWriter::flush`], or dropping the writer, writes them to the
+/// file.
 pub struct EventWriter {
     file: BufWriter<File>,
     path: PathBuf,
@@ -40,8 +40,8 @@ pub struct EventWriter {
 }
 
 impl EventWriter {
-    /// A new event file in a directory, which is made when it is missing. A run that goes on gets a further file; TensorBoard
-    /// reads all of a directory in the order of their names.
+    /// A new event file in a directory, which is created if missing. A resumed run gets another file; TensorBoard reads all files of
+    /// a directory in the order of their names.
     ///
     /// # Errors
     /// [`Error::Write`] when the directory or the file cannot be written.
@@ -50,7 +50,7 @@ impl EventWriter {
         EventWriter::with_clock(directory, move || since_1970().map_or(0.0, |d| d.as_secs_f64()))
     }
 
-    /// As [`EventWriter::create`], with a clock that tells the seconds since 1970; it is read once for each event and once before.
+    /// As [`EventWriter::create`], with a clock that returns the seconds since 1970; it is read once for the file and once for each event.
     ///
     /// # Errors
     /// As [`EventWriter::create`].
@@ -73,7 +73,7 @@ impl EventWriter {
         &self.path
     }
 
-    /// A number at a step. Tags with a common beginning up to a `/` are shown together.
+    /// A number at a step. Tags with the same prefix up to a `/` are shown together.
     ///
     /// # Errors
     /// [`Error::Write`]
@@ -81,8 +81,8 @@ impl EventWriter {
         self.event(tag, step, Value::Scalar(value))
     }
 
-    /// How values are distributed, in TensorFlow's buckets, whose limits grow by a tenth each. NaN and infinite values are left
-    /// out; without any other nothing is written.
+    /// A histogram of values in TensorFlow's buckets, whose limits grow by 10 % each. NaN and infinite values are left out; if no
+    /// others remain, nothing is written.
     ///
     /// # Errors
     /// [`Error::Write`]
@@ -101,7 +101,7 @@ impl EventWriter {
         self.event(tag, step, Value::Image { png, width, height })
     }
 
-    /// A text, which TensorBoard reads as Markdown.
+    /// A text, which TensorBoard renders as Markdown.
     ///
     /// # Errors
     /// [`Error::Write`]
@@ -109,7 +109,7 @@ impl EventWriter {
         self.event(tag, step, Value::Text(text))
     }
 
-    /// Sends everything to the file, where a running TensorBoard sees it.
+    /// Writes everything to the file, where a running TensorBoard reads it.
     ///
     /// # Errors
     /// [`Error::Write`]
@@ -128,11 +128,11 @@ impl EventWriter {
     }
 }
 
-/// A file whose name no other run of this second has taken.
+/// A new file whose name is unique among the runs of this second.
 fn fresh(directory: &Path, second: u64) -> Result<(File, PathBuf)> {
     let mut count = 0;
     loop {
-        // Ten and six digits: names sort as they were made.
+        // Padded to ten and six digits, so that names sort by creation.
         let path = directory.join(format!("events.out.tfevents.{second:010}.wgrad.{count:06}"));
         match File::create_new(&path) {
             Ok(file) => return Ok((file, path)),

@@ -1,4 +1,4 @@
-//! TFRecord framing: length, its checksum, the bytes, their checksum, all little-endian.
+//! TFRecord framing: length, checksum of the length, the bytes, checksum of the bytes, all little-endian.
 
 /// A record of an event file.
 pub(super) fn framed(bytes: &[u8]) -> Vec<u8> {
@@ -6,7 +6,7 @@ pub(super) fn framed(bytes: &[u8]) -> Vec<u8> {
     [&length[..], &masked_crc(&length), bytes, &masked_crc(bytes)].concat()
 }
 
-/// CRC-32C, turned and shifted so that checksums of data that hold checksums stay good ones.
+/// CRC-32C, rotated and offset, because a CRC over data that contain CRCs is weak.
 fn masked_crc(bytes: &[u8]) -> [u8; 4] {
     let crc = crc32c::crc32c(bytes);
     crc.rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()

@@ -1,11 +1,11 @@
-//! Protocol buffers' wire format: fields are a number and a kind, then a varint, 4 or 8 bytes, or a length and bytes.
+//! Protocol buffers' wire format: a field is a number and a wire type, then a varint, 4 or 8 bytes, or a length and bytes.
 
 /// A message under construction.
 #[derive(Default)]
 pub(super) struct Message(Vec<u8>);
 
 impl Message {
-    /// An int32, int64 or enum that is not negative.
+    /// A non-negative int32, int64 or enum.
     pub fn integer(mut self, field: u32, value: u64) -> Message {
         self.key(field, 0);
         self.varint(value);
@@ -50,7 +50,7 @@ impl Message {
         self.varint(u64::from(field) << 3 | kind);
     }
 
-    /// Seven bits a byte, the lowest first; the top bit says that more follow.
+    /// Seven bits per byte, the lowest first; the top bit is set if more follow.
     fn varint(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.0.push(value as u8 | 0x80);

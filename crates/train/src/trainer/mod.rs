@@ -1,4 +1,4 @@
-//! Training loops.
+//! The training loop.
 
 mod options;
 mod pass;
@@ -22,18 +22,18 @@ use crate::{Checkpoints, Error, History, Interrupt, Late, Parts, Result, Run, ch
 use options::Options;
 use pass::Pass;
 
-/// Steps between computing a loss and reading it.
+/// How many steps later a loss is read back.
 const LAG: usize = 2;
 
-/// The name of the weights with the best figure.
+/// The file with the weights of the best figure.
 const BEST: &str = "best.safetensors";
 
-/// The part of a run's directory with checkpoints.
+/// The subdirectory of a run for checkpoints.
 pub(crate) const CHECKPOINTS: &str = "checkpoints";
 
 /// Trains: takes batches from a [`Source`], steps an optimizer along a schedule, evaluates, logs to a [`Run`]'s directory, keeps
-/// the best weights, and writes checkpoints from which a run goes on bit for bit. What it does can be had one by one for a loop of
-/// one's own: [`History`], [`Late`], [`check_finite`], [`Checkpoints`], [`Interrupt`], [`EarlyStopping`](crate::EarlyStopping).
+/// the best weights, and writes checkpoints from which a run resumes bit for bit. The parts are also available for custom
+/// loops: [`History`], [`Late`], [`check_finite`], [`Checkpoints`], [`Interrupt`], [`EarlyStopping`](crate::EarlyStopping).
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -90,7 +90,7 @@ pub struct Trainer<'a> {
     history: History,
     options: Options,
     average: Option<Average>,
-    /// Of the losses of f16.
+    /// Scales the losses of f16.
     scaler: Option<LossScaler>,
     best: Option<(String, Best)>,
     checkpoints: Option<Checkpoints>,
@@ -107,29 +107,29 @@ pub struct Ended {
     pub new_steps: usize,
     /// Seconds that this process spent on steps, without evaluations and checkpoints.
     pub seconds: f64,
-    /// Why training stopped early; `None` when the run is complete.
+    /// Why training stopped early; `None` if the run is complete.
     pub stopped: Option<String>,
 }
 
-/// A step under way: its number, rate, and batches.
+/// A step whose values are not read back yet: its number, rate, and batches.
 type Context<B> = (usize, f32, Vec<B>);
 
-/// What one call of [`Trainer::fit`] knows beside the trainer.
+/// State of one call of [`Trainer::fit`].
 struct Fit {
     start: Instant,
-    /// Seconds spent otherwise than on steps.
+    /// Seconds not spent on steps.
     aside: f64,
     first: usize,
     total: usize,
     per_epoch: usize,
-    /// Batches an epoch.
+    /// Batches per epoch.
     batches: usize,
-    /// Names of what is read back from a step, once known.
+    /// Names of the values that are read back from a step, once known.
     columns: Vec<String>,
 }
 
 impl<'a> Trainer<'a> {
-    /// Trains until the source's epochs, or the given number of steps, are done, or something asks to stop. Called again, it goes on.
+    /// Trains until the given number of epochs or steps is done, or a stop is requested. Another call continues the run.
     ///
     /// # Errors
     /// [`Error::Diverged`] when the loss is not finite; [`Error::Training`] for a source with too few batches; whatever goes wrong with
@@ -174,7 +174,7 @@ impl<'a> Trainer<'a> {
         self.end(&fit, stop)
     }
 
-    /// Checks the options, and tells callbacks and the rate what happened before.
+    /// Checks the options, restores a resumed run, and starts the callbacks.
     fn begin(&mut self, batches: usize) -> Result<Fit> {
         let per_epoch = batches / self.options.accumulate;
         if per_epoch == 0 {
@@ -201,7 +201,7 @@ impl<'a> Trainer<'a> {
         Ok(fit)
     }
 
-    /// Goes on from the newest checkpoint.
+    /// Resumes from the newest checkpoint, and replays the evaluations to the rate, the best figure and the callbacks.
     fn go_on(&mut self, batches: usize) -> Result<()> {
         let Some(checkpoints) = &mut self.checkpoints else {
             return Err(Error::Training("without checkpoints there is nothing to go on from".into()));
@@ -225,7 +225,7 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// Takes note of a step's numbers, and stops the run if the loss is not finite.
+    /// Records a step's values; an error if the loss is not finite. Returns why a callback stops the run.
     fn record<T: Task>(
         &mut self,
         task: &T,
@@ -266,7 +266,7 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Whether there is more to do after this step than the next one.
+    /// Whether to evaluate or to write a checkpoint after this step.
     fn pauses(&self, fit: &Fit) -> bool {
         self.evaluates(fit) || self.saves(fit)
     }
@@ -285,7 +285,7 @@ impl<'a> Trainer<'a> {
                 || (self.options.save_every.is_none() && self.evaluates(fit)))
     }
 
-    /// Evaluates and saves, where it is time to.
+    /// Evaluates and saves if either is due; returns why the run should stop.
     fn pause<T: Task>(&mut self, task: &T, fit: &Fit, ending: bool) -> Result<Option<String>> {
         let mut stop = None;
         if self.evaluates(fit) {
@@ -300,7 +300,7 @@ impl<'a> Trainer<'a> {
         Ok(stop)
     }
 
-    /// Measures with the averaged parameters, if there are any.
+    /// Evaluates with the averaged parameters, if there are any.
     fn evaluate<T: Task>(&mut self, task: &T, fit: &Fit) -> Result<Option<String>> {
         let swap = |average: &mut Option<Average>| average.iter_mut().for_each(Average::swap);
         swap(&mut self.average);

@@ -1,4 +1,4 @@
-//! What can be asked of a trainer.
+//! Options of a trainer.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::best::{Best, Goal};
 use crate::callback::Callback;
 use crate::{Checkpoints, History, Interrupt, Result, Run};
 
-/// How gradients are made smaller.
+/// How gradients are clipped.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Clip {
-    /// Scaled down to this joint 2-norm.
+    /// Scales all gradients down to this joint 2-norm.
     Norm(f32),
-    /// Cut off at plus and minus this.
+    /// Clamps each element to plus and minus this.
     Value(f32),
 }
 
@@ -35,9 +35,8 @@ pub(super) struct Options {
 }
 
 impl<'a> Trainer<'a> {
-    /// One epoch with the rates of a schedule ([`Rate::Plateau`] for those that follow a figure), logged to a run's directory;
-    /// evaluated at the end of each epoch; no checkpoints.
-    ///
+    /// Trains for one epoch with the rates of a schedule, or of [`Rate::Plateau`], which follows a figure. Logs to the run's directory
+    /// and evaluates at the end of each epoch; writes no checkpoints.
     pub fn new(
         params: &Params,
         optimizer: impl Optimize + 'a,
@@ -80,31 +79,31 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Trains for this many optimizer steps, whatever they are in epochs.
+    /// Trains for this many optimizer steps instead of epochs.
     pub fn steps(mut self, steps: usize) -> Self {
         self.options.steps = Some(steps);
         self
     }
 
-    /// Stops after so many steps, in the middle of the run.
+    /// Stops after this many steps of the run, without changing the schedule.
     pub fn stop_after(mut self, steps: Option<usize>) -> Self {
         self.options.stop_after = steps;
         self
     }
 
-    /// Steps on the mean loss of so many batches.
+    /// Takes each optimizer step on the mean loss of this many batches.
     pub fn accumulate(mut self, batches: usize) -> Self {
         self.options.accumulate = batches.max(1);
         self
     }
 
-    /// Clips gradients; with [`Clip::Norm`] the log tells their norm before.
+    /// Clips gradients; with [`Clip::Norm`] their norm before clipping is logged.
     pub fn clip(mut self, clip: Clip) -> Self {
         self.options.clip = Some(clip);
         self
     }
 
-    /// Trains in mixed precision: what is kept between the forward and the backward pass are halves ([`autocast`](autograd::autocast)).
+    /// Trains in mixed precision: activations kept for the backward pass are in half precision ([`autocast`](autograd::autocast)).
     /// With f16 the loss is scaled, and a step whose gradients overflow is skipped ([`LossScaler`]).
     pub fn mixed(mut self, half: Half) -> Self {
         self.options.half = Some(half);
@@ -118,13 +117,13 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Evaluates, and keeps, an exponential moving average of the parameters beside them.
+    /// Keeps an exponential moving average of the parameters, which is evaluated and saved by [`best`](Trainer::best).
     pub fn ema(mut self, decay: f32) -> Self {
         self.average = Some(Average::ema(&self.params, decay));
         self
     }
 
-    /// Evaluates after every so many steps instead of every epoch, and after the last one.
+    /// Evaluates after every `steps` steps instead of every epoch, and after the last step.
     pub fn evaluate_every(mut self, steps: usize) -> Self {
         self.options.evaluate_every = Some(steps.max(1));
         self
@@ -151,13 +150,13 @@ impl<'a> Trainer<'a> {
         Ok(self)
     }
 
-    /// Writes checkpoints after every so many steps instead of with every evaluation.
+    /// Writes checkpoints after every `steps` steps instead of with every evaluation.
     pub fn save_every(mut self, steps: usize) -> Self {
         self.options.save_every = Some(steps.max(1));
         self
     }
 
-    /// Goes on from the newest checkpoint, if asked to. The source, the model and the options must be those of the run.
+    /// Resumes from the newest checkpoint, if `resume` is set. The source, the model and the options must be those of the run.
     pub fn resume(mut self, resume: bool) -> Self {
         self.options.resume = resume;
         self
@@ -169,19 +168,19 @@ impl<'a> Trainer<'a> {
         self
     }
 
-    /// Stops after the step in which somebody asks for it.
+    /// Stops after the step in which `interrupt` is requested.
     pub fn interrupt(mut self, interrupt: Interrupt) -> Self {
         self.interrupt = interrupt;
         self
     }
 
-    /// Tells a callback what happens.
+    /// Adds a callback.
     pub fn callback(mut self, callback: impl Callback + 'a) -> Self {
         self.callbacks.push(Box::new(callback));
         self
     }
 
-    /// What was measured so far.
+    /// The measurements so far.
     pub fn history(&self) -> &History {
         &self.history
     }

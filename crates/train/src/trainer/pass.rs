@@ -1,4 +1,4 @@
-//! Forward and backward passes of a step, captured where the task allows it.
+//! Forward and backward passes of a step, captured if the task allows it.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use crate::Result;
 
 type Replayed<'t> = Captured<Box<dyn FnMut(&[Tensor]) -> Gradients + 't>>;
 
-/// The pass of one batch: its gradients, and with them, as the only [output](Gradients::outputs), the loss and what else is watched.
+/// The pass over one batch: its gradients, whose only [output](Gradients::outputs) is a vector of the loss and the watched scalars.
 pub(super) struct Pass<'t, T> {
     task: &'t T,
     made: Rc<Made>,
@@ -20,14 +20,14 @@ pub(super) struct Pass<'t, T> {
     told: bool,
 }
 
-/// How gradients and figures are made of an outcome.
+/// Computes gradients and watched values from an outcome.
 struct Made {
     half: Option<Half>,
     scaler: Option<LossScaler>,
     clip: Option<Clip>,
-    /// Batches a step.
+    /// Batches per step.
     accumulate: usize,
-    /// Names of the figures, once known.
+    /// Names of the watched values, once known.
     names: RefCell<Vec<String>>,
 }
 
@@ -45,12 +45,12 @@ impl<'t, T: Task> Pass<'t, T> {
         Pass { task, made, captured: Captured::new(Box::new(pass)), told: false }
     }
 
-    /// Names of the figures, once there was a pass.
+    /// Names of the watched values; empty before the first pass.
     pub fn names(&self) -> Vec<String> {
         self.made.names.borrow().clone()
     }
 
-    /// The gradients of a batch's share in a step. If it is the only batch they are ready for the optimizer.
+    /// The gradients of a batch's share of a step. For a step of one batch they are already unscaled and clipped.
     #[track_caller]
     pub fn of(&mut self, batch: &T::Batch) -> Result<Gradients> {
         let Some(inputs) = self.task.inputs(batch)? else {
@@ -66,7 +66,7 @@ impl<'t, T: Task> Pass<'t, T> {
         Ok(gradients)
     }
 
-    /// Gradients that were added up, ready for the optimizer, and what was watched.
+    /// Unscales and clips accumulated gradients, and adds their norm to the watched values.
     #[track_caller]
     pub fn finish(&self, gradients: Gradients, watched: Tensor) -> (Gradients, Tensor) {
         self.made.finished(gradients, watched)

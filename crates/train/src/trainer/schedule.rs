@@ -5,7 +5,7 @@ use models::{ReduceLrOnPlateau, Schedule};
 use crate::Result;
 use crate::callback::figure;
 
-/// The learning rate of each step: by a schedule, or lowered when a figure gets no better.
+/// The learning rate of each step: from a schedule, or lowered when a figure stops improving.
 pub enum Rate<'a> {
     Schedule(Box<dyn Schedule + 'a>),
     /// Follows the figure of this name.
@@ -19,7 +19,7 @@ impl<'a, S: Schedule + 'a> From<S> for Rate<'a> {
 }
 
 impl Rate<'_> {
-    /// The rate of step `step`, counted from 0.
+    /// The rate of a step, counted from 0.
     pub(super) fn lr(&self, step: usize) -> f32 {
         match self {
             Rate::Schedule(schedule) => schedule.lr(step),
@@ -27,7 +27,7 @@ impl Rate<'_> {
         }
     }
 
-    /// Takes new figures.
+    /// Updates a plateau with new figures.
     pub(super) fn evaluated(&mut self, figures: &[(&str, f64)]) -> Result<()> {
         if let Rate::Plateau(name, plateau) = self {
             plateau.step(figure(figures, name)?);

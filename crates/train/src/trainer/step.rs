@@ -8,8 +8,8 @@ use super::{Fit, Task, Trainer};
 use crate::Result;
 
 impl Trainer<'_> {
-    /// Steps on the mean loss of some batches; gives what the log should say of it, beginning with the loss. After an error
-    /// everything is as it was before the step.
+    /// Takes an optimizer step on the mean loss of some batches; returns the values to log, the loss first. After an error, the state
+    /// is that before the step.
     #[track_caller]
     pub(super) fn step<T: Task>(
         &mut self,
@@ -52,7 +52,7 @@ impl Trainer<'_> {
         let mut step = watched.fold(gradients.transaction(), Transaction::output);
         self.optimizer.record(&gradients, lr, &mut step)?;
         self.average.iter().for_each(|average| average.record(&mut step));
-        // Handles on the old values keep their memory.
+        // The gradients' handles would keep the memory of old values alive.
         drop(gradients);
         step.run()?;
         self.optimizer.succeeded();
@@ -65,7 +65,7 @@ impl Trainer<'_> {
         Ok(values)
     }
 
-    /// Whether the next evaluation comes after the step in the making.
+    /// Whether gradient norms are logged: an evaluation follows the step being recorded.
     fn watches_gradients(&self, fit: &Fit) -> bool {
         let after = self.optimizer.steps() + 1;
         self.options.watch_gradients
@@ -73,7 +73,7 @@ impl Trainer<'_> {
                 || after == fit.total)
     }
 
-    /// The 2-norm of the gradient of each parameter that has one, and their names.
+    /// Names of the parameters with a gradient, and the 2-norms of these gradients.
     fn gradient_norms(&self, gradients: &Gradients) -> (Vec<String>, Tensor) {
         let of =
             |param: models::Param| Some((param.name().to_owned(), gradients.get(&param.value())?.clone()));
@@ -84,7 +84,7 @@ impl Trainer<'_> {
     }
 }
 
-/// The gradients of the mean loss of several batches, one after the other, and means of what is watched.
+/// The gradients of the mean loss of several batches, one after the other, and the means of the watched values.
 #[track_caller]
 fn accumulated<T: Task>(pass: &mut Pass<T>, batches: &[T::Batch]) -> Result<(Gradients, Tensor)> {
     let (mut sum, mut means) = (Accumulator::default(), None);

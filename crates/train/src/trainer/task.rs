@@ -1,18 +1,18 @@
-//! What is trained.
+//! The task that a trainer trains.
 
 use autograd::Tensor;
 
 use crate::Result;
 
 /// What a trainer trains: how a batch becomes a loss ([`inputs`](Task::inputs) and [`forward`](Task::forward), or
-/// [`train`](Task::train)), and how good it is on other data.
+/// [`train`](Task::train)), and how the model is evaluated.
 pub trait Task {
-    /// What a step trains on, as its source gives it.
+    /// A batch of the source.
     type Batch;
 
-    /// The tensors of a batch, for a task whose training pass is a function of them, [`forward`](Task::forward). The trainer records that
-    /// once for each structure of the tensors and [replays](autograd::Captured) it after that. `None` for a task that gives
-    /// [`train`](Task::train).
+    /// The tensors of a batch, for a task whose training pass is a function of them: [`forward`](Task::forward). The trainer records this
+    /// function once for each structure of the tensors and [replays](autograd::Captured) it afterwards. `None` for a task that
+    /// implements [`train`](Task::train).
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -21,30 +21,30 @@ pub trait Task {
         Ok(None)
     }
 
-    /// The forward pass of a training step on the tensors of a batch. The loss is the mean over the batch. What is read beside them
-    /// are parameters, buffers and generators, which may change from step to step.
+    /// The forward pass of a training step on the tensors of a batch. The loss is the mean over the batch. Apart from these tensors it may
+    /// read only parameters, buffers and generators, which may change from step to step.
     ///
     /// # Panics
-    /// In a task that gives `inputs` without this.
+    /// If the task implements `inputs` but not this.
     #[track_caller]
     fn forward(&self, inputs: &[Tensor]) -> Outcome {
         panic!("the task has {} inputs, but no forward pass", inputs.len())
     }
 
-    /// The forward pass of a training step on a batch: [`forward`](Task::forward), or any other, which is recorded at every step.
+    /// The forward pass of a training step on a batch, which is recorded at every step; by default, [`forward`](Task::forward).
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
     ///
     /// # Panics
-    /// In a task that gives neither this nor `inputs`.
+    /// If the task implements neither this nor `inputs`.
     #[track_caller]
     fn train(&self, batch: &Self::Batch) -> Result<Outcome> {
         let inputs = self.inputs(batch)?.expect("a task gives `train`, or `inputs` and `forward`");
         Ok(self.forward(&inputs))
     }
 
-    /// Figures on data that is not trained on, by their names.
+    /// Named figures on held-out data.
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
@@ -53,9 +53,9 @@ pub trait Task {
     }
 }
 
-/// What a forward pass gives: the loss, and what else the log should say of the step.
+/// The result of a forward pass: the loss, and other values to log.
 pub struct Outcome {
-    /// A scalar to differentiate.
+    /// The scalar to differentiate.
     pub loss: Tensor,
     /// Other scalars, by name.
     pub watched: Vec<(&'static str, Tensor)>,
@@ -66,13 +66,13 @@ impl Outcome {
         Outcome { loss, watched: vec![] }
     }
 
-    /// With one more scalar for the log.
+    /// Adds a scalar to log.
     pub fn watch(mut self, name: &'static str, scalar: &Tensor) -> Outcome {
         self.watched.push((name, scalar.detach()));
         self
     }
 
-    /// With the share of logits `[N, C]` whose largest is the label's, i32 `[N]`, as `"accuracy"`.
+    /// Adds `"accuracy"`: the share of rows of logits `[N, C]` whose argmax is the label, i32 `[N]`.
     ///
     /// ```
     /// use autograd::{Device, Tensor};

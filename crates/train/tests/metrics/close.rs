@@ -1,6 +1,6 @@
 //! Comparing with recorded numbers.
 
-/// How far results may be off, relative to numbers over 1.
+/// The allowed error: relative for numbers above 1, else absolute.
 const TOLERANCE: f64 = 1e-6;
 
 #[track_caller]
@@ -18,7 +18,7 @@ pub fn all_close(what: &str, found: impl IntoIterator<Item = f64>, expected: &[f
     }
 }
 
-/// What `f` panics with.
+/// The message with which `f` panics.
 pub fn panics<T>(f: impl FnOnce() -> T) -> String {
     let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).err().expect("a panic");
     let text = caught.downcast_ref::<String>().map(String::as_str);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// The cases of a family.
+/// The recorded cases of a family of metrics.
 pub fn case(family: &str) -> Value {
     let all: Value = serde_json::from_str(include_str!("../fixtures/metrics.json")).expect("recorded cases");
     all[family].clone()

@@ -1,5 +1,5 @@
-//! Metrics against what scikit-learn, SciPy, sacreBLEU, rouge-score, pycocotools and ArviZ make of the same cases
-//! (`tests/fixtures/metrics.py`), and by their definitions.
+//! Metrics against the results of scikit-learn, SciPy, sacreBLEU, rouge-score, pycocotools and ArviZ for the same cases
+//! (`tests/fixtures/metrics.py`), and against their definitions.
 
 mod close;
 mod fixtures;

@@ -50,7 +50,7 @@ fn empty_texts_score_nothing() {
 fn a_copy_is_perfect_and_the_closest_reference_sets_the_length() {
     let text = "a b c d e";
     assert_eq!(bleu(&[text], &[&["f", text]], Smoothing::None), 1.0);
-    // Of references of 4 and 6 words the shorter counts: no penalty.
+    // Of references of 4 and 6 words the shorter one counts: no brevity penalty.
     let found = bleu(&[text], &[&["a b c d", "a b c d e f"]], Smoothing::None);
     assert_eq!(found, 1.0);
     let penalised = bleu(&[text], &[&["a b c d e f"]], Smoothing::None);

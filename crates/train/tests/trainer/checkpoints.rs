@@ -15,7 +15,7 @@ fn run(out: &Path, steps: Option<usize>, resume: bool) -> train::Result<Vec<f32>
     run_in(None, out, steps, resume)
 }
 
-/// In mixed precision.
+/// As [`run`], optionally in mixed precision.
 fn run_in(half: Option<Half>, out: &Path, steps: Option<usize>, resume: bool) -> train::Result<Vec<f32>> {
     let task = Digits::new();
     let run = if resume { train::Run::open(out)? } else { task.run(out) };
@@ -70,7 +70,7 @@ fn mixed_precision_goes_on_with_its_scale() {
         assert_eq!(run_in(Some(half), &parts, None, true).unwrap(), straight);
         assert_eq!(log(&parts), log(&whole));
     }
-    // A checkpoint of f32 has no scale.
+    // A checkpoint of an f32 run has no loss scale.
     run(&at("plain"), Some(7), false).unwrap();
     let fault = run_in(Some(Half::F16), &at("plain"), None, true).unwrap_err();
     assert!(fault.to_string().contains("no state \"scale\""), "{fault}");
@@ -88,7 +88,7 @@ fn a_damaged_checkpoint_is_passed_over() {
     fs::write(&newest, &bytes).unwrap();
     assert_eq!(run(parts.path(), None, true).unwrap(), straight, "from the one before");
     assert_eq!(log(parts.path()), log(whole.path()));
-    // When none is left, that is an error and no fresh start.
+    // If no intact checkpoint is left, that is an error, not a fresh start.
     for path in files(parts.path()) {
         fs::write(path, &bytes[..middle]).unwrap();
     }
@@ -118,7 +118,7 @@ fn checkpoints_of_something_else_are_refused() {
         trainer.checkpoints(2)?.resume(true).fit(&task, &task.train)
     }));
     assert!(fault.to_string().contains("no state"), "{fault}");
-    // Weights alone.
+    // A file with only weights.
     let newest = files(out.path()).pop().unwrap();
     task.params.save(&newest).unwrap();
     let run = train::Run::open(out.path()).unwrap();

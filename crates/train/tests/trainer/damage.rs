@@ -1,4 +1,4 @@
-//! Damaged checkpoints: an error, or what was saved; never anything else. `WGRAD_FUZZ_SECONDS=600` makes it a campaign.
+//! Damaged checkpoints give an error or exactly what was saved. `WGRAD_FUZZ_SECONDS=600` runs longer.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use models::{Adam, Init, Params};
 use tempfile::TempDir;
 use train::{Checkpoints, Parts};
 
-/// Cases of the normal run.
+/// Number of cases without `WGRAD_FUZZ_SECONDS`.
 const CASES: u64 = 500;
 
 fn model(start: f32) -> (Params, Adam) {
@@ -24,7 +24,7 @@ fn values(params: &Params, opt: &Adam) -> Vec<Vec<f32>> {
     own.chain(state).map(|t| t.to_vec::<f32>().unwrap()).collect()
 }
 
-/// Numbers of a case (SplitMix64).
+/// Random numbers of a case (SplitMix64).
 struct Draws(u64);
 
 impl Draws {
@@ -36,7 +36,7 @@ impl Draws {
     }
 }
 
-/// One to three changes: bits, bytes, cuts, pieces removed, repeated and exchanged, digits of the header.
+/// One to three changes: flipped bits, changed bytes, truncation, pieces removed, repeated or reversed, changed digits.
 fn damage(bytes: &mut Vec<u8>, draws: &mut Draws) {
     for _ in 0..=draws.below(3) {
         let (at, length) = (draws.below(bytes.len()), 1 + draws.below(40));

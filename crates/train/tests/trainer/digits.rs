@@ -7,7 +7,7 @@ use data::{Batch, Loader, LoaderOptions, synthetic};
 use models::{Adam, Constant, Dropout, Mlp, Mode, Params};
 use train::{Outcome, Result, Run, Task, Trainer, classify};
 
-/// Batches an epoch.
+/// Batches per epoch.
 pub const PER_EPOCH: usize = 10;
 
 pub struct Digits {
@@ -66,7 +66,7 @@ impl Task for Digits {
     }
 }
 
-/// What a run logged.
+/// The log of a run.
 pub fn log(directory: &Path) -> String {
     std::fs::read_to_string(directory.join("metrics.jsonl")).unwrap()
 }

@@ -11,7 +11,7 @@ use autograd::{Device, Tensor};
 use models::{Adam, Init, Param, Params};
 use train::{Checkpoints, Parts};
 
-/// Where the child saves, if this process is one.
+/// The directory in which a child process saves; unset in the test itself.
 const CHILD: &str = "WGRAD_TEST_CHECKPOINTS";
 
 const KILLS: u64 = 100;
@@ -32,7 +32,7 @@ fn saves_for_ever() {
         .resume(&mut Parts { params: &params, optimizer: &mut opt, average: None, scaler: None }, 1)
         .unwrap();
     loop {
-        // Waits for the one before.
+        // `save` waits for the previous checkpoint.
         checkpoints
             .save(&Parts { params: &params, optimizer: &mut opt, average: None, scaler: None }, 1)
             .unwrap();
@@ -60,7 +60,7 @@ fn a_hundred_kills_lose_nothing_that_was_saved() {
             .unwrap();
         let (mut lines, mut saved) = (BufReader::new(child.stdout.take().unwrap()).lines(), reached);
         let count = |line: String| line.rsplit_once("saved ").and_then(|(_, n)| n.trim().parse().ok());
-        // Until it has saved once or more often, then a little longer.
+        // Waits for at least one save, then a little longer.
         let pause = round.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 50;
         while saved <= reached {
             saved = lines
@@ -79,7 +79,7 @@ fn a_hundred_kills_lose_nothing_that_was_saved() {
         let mut parts = Parts { params: &params, optimizer: &mut opt, average: None, scaler: None };
         let checkpoints = &mut Checkpoints::new(&directory).unwrap();
         for (_, path) in checkpoints.list() {
-            // Every one that is there, not only the newest.
+            // Every checkpoint must be readable, not only the newest.
             let other = model().0;
             other.load_from(&models::WeightsFile::open(&path, &other).unwrap()).unwrap();
         }

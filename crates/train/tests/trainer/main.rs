@@ -1,4 +1,4 @@
-//! The trainer: what it does, what it leaves behind, and that a run that was stopped goes on bit for bit.
+//! The trainer: its options, the files it writes, and that a stopped run resumes bit for bit.
 
 mod checkpoints;
 mod damage;

@@ -1,4 +1,4 @@
-//! What can be asked of a trainer.
+//! Options of a trainer.
 
 use std::time::Duration;
 
@@ -30,13 +30,13 @@ fn a_run_learns_logs_and_keeps_the_best() {
     assert_eq!(steps, [10.0, 20.0, 30.0, 40.0, 50.0, 60.0]);
     let least = losses.iter().map(|p| p.1).fold(f64::INFINITY, f64::min);
     assert_eq!(trainer.best_value(), Some(least));
-    // One norm for each parameter; together they are the norm that was clipped.
+    // One norm per parameter; together they give the norm before clipping.
     let norms = &history.details()[0];
     assert_eq!((norms.steps, norms.name.as_str(), norms.parts.len()), (10, "gradient norms", 4));
     let joint = norms.parts.iter().map(|(_, n)| n * n).sum::<f64>().sqrt();
     let clipped = history.steps("gradient norm", "", 1.0).points[9].1.min(1.0);
     assert!((joint - clipped).abs() < 1e-3 * clipped, "{joint} and {clipped}");
-    // The same numbers again from the log.
+    // The log has the same numbers.
     let read = train::History::open(out.path()).unwrap();
     assert_eq!(read.columns(), history.columns());
     assert_eq!(read.steps("loss", "", 1.0), history.steps("loss", "", 1.0));
@@ -45,7 +45,7 @@ fn a_run_learns_logs_and_keeps_the_best() {
     assert_eq!(panels, [("loss".into(), 2), ("accuracy".into(), 2), ("gradient norm".into(), 1)]);
 }
 
-/// Stops after some steps in a step of its own making.
+/// A callback that stops after some steps.
 struct StopAt(usize);
 
 impl Callback for StopAt {
@@ -70,7 +70,7 @@ fn there_are_many_ways_to_stop() {
     assert_eq!((in_time.steps, in_time.stopped.as_deref()), (1, Some("the time is up")));
     let early = ends("early", &|t| t.stop_after(Some(3)));
     assert_eq!((early.steps, early.stopped.as_deref()), (3, Some("asked to stop after 3 steps")));
-    // Whoever looks at the history sees a step two steps late.
+    // A callback sees a step in the history two steps later.
     let called = ends("callback", &|t| t.callback(StopAt(2)));
     assert_eq!((called.steps, called.stopped.as_deref()), (4, Some("enough")));
     let hopeless = ends("patience", &|t| {
@@ -86,7 +86,7 @@ fn accumulated_batches_are_one_large_batch() {
     impl Task for Mean {
         type Batch = Batch;
         fn train(&self, batch: &Batch) -> Result<Outcome> {
-            // Without dropout, whose draws differ.
+            // Without dropout, whose random numbers would differ.
             let batch = batch.to_device(&self.0.device)?;
             let w = self.0.params.get("fc1.weight").unwrap().value();
             let y = batch.images.flatten(1, 3).matmul(&w.transpose(0, 1));
@@ -137,7 +137,7 @@ fn the_best_weights_can_be_the_last_ones() {
 #[test]
 fn rates_can_follow_a_figure() {
     let (task, out) = (Digits::new(), TempDir::new().unwrap());
-    // Nothing improves by 100.
+    // No loss improves by 100.
     let plateau = ReduceLrOnPlateau::new(0.01).patience(0).absolute_threshold(100.0);
     let rate = Rate::Plateau("test loss".into(), plateau);
     let sgd = Sgd::new(&task.params);

@@ -1,5 +1,5 @@
-//! A run that is killed at a random moment and goes on is the run that was not, for a ResNet, an LSTM and a transformer with dropout,
-//! augmentation and shuffling. The test runs itself as the process that is killed.
+//! A run that is killed at a random moment and resumed gives the same bits as an uninterrupted one, for a ResNet, an LSTM and a
+//! transformer with dropout, augmentation and shuffling. The test runs itself as the process that is killed.
 //!
 //! `WGRAD_RESUME_STEPS=200` makes the runs longer.
 
@@ -20,7 +20,7 @@ use train::{Callback, Checkpoints, Clip, Flow, Moment, Outcome, Result, Run, Tas
 
 use crate::digits::log;
 
-/// `DEVICE NETWORK STEPS DIRECTORY`, if this process is to train.
+/// `DEVICE NETWORK STEPS DIRECTORY` in a process that trains.
 const CHILD: &str = "WGRAD_TEST_RESUME";
 
 struct Images {
@@ -59,7 +59,7 @@ impl<F: Fn(&Tensor) -> Tensor> Task for Language<F> {
     }
 }
 
-/// Tells whoever reads it how far the run is.
+/// Prints the steps done, for the parent process.
 struct Tell;
 
 impl Callback for Tell {
@@ -69,7 +69,7 @@ impl Callback for Tell {
     }
 }
 
-/// Trains a network as far as it goes; gives nothing, but leaves weights.
+/// Trains a network, resuming if possible, and saves its weights.
 fn train(device: &str, network: &str, steps: usize, out: &Path) {
     let device = Device::named(device).unwrap();
     let params = Params::new(&device, 5);
@@ -120,7 +120,7 @@ fn finish<T: Task>(
     let run = Run::resume_or_create(out, params.device(), &"a test", resume).unwrap();
     let trainer = Trainer::new(params, optimizer, Cosine::new(0.01, 0.001, steps), run).steps(steps);
     let trainer = trainer.clip(Clip::Norm(1.0)).ema(0.9).checkpoints(2).unwrap().save_every(3);
-    // A process that was killed before its first checkpoint begins again.
+    // A run that was killed before its first checkpoint starts again.
     let saved = !Checkpoints::new(out.join("checkpoints")).unwrap().list().is_empty();
     trainer.resume(saved).callback(Tell).fit(task, source).unwrap();
 }
@@ -133,7 +133,7 @@ fn trains() {
     train(device, network, steps.parse().unwrap(), Path::new(out));
 }
 
-/// Trains in a process of its own, which is killed within a moment after `kill_after` steps.
+/// Trains in another process, which is killed shortly after `kill_after` steps.
 fn in_process(device: &str, network: &str, steps: usize, out: &Path, kill_after: Option<usize>) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "resume::trains", "--nocapture", "--test-threads", "1"])
@@ -148,7 +148,7 @@ fn in_process(device: &str, network: &str, steps: usize, out: &Path, kill_after:
         at(after - 1);
         let start = Instant::now();
         at(after);
-        // Within about two steps.
+        // Kills at a random time within about two steps.
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().subsec_nanos();
         std::thread::sleep(start.elapsed() * (now % 1000) / 500);
         child.kill().unwrap();

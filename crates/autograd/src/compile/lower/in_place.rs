@@ -1,4 +1,4 @@
-//! Outputs that overwrite an input.
+//! Outputs that overwrite an input in place.
 
 use gpu_core::{Arg, DType, Layout};
 
@@ -7,8 +7,8 @@ use crate::compile::place::{Place, Value};
 use crate::compile::request::Source;
 
 impl Lower<'_> {
-    /// Memory that holds input `i` and becomes output `o`: the input's own where that may be overwritten, else a copy. To
-    /// be called in the order of the op's [`in_place`](crate::KernelOp::in_place) pairs.
+    /// Memory that holds input `i` and becomes output `o`: the input's own memory if it may be overwritten, else a copy. Must be called
+    /// in the order of the op's [`in_place`](crate::KernelOp::in_place) pairs.
     pub fn in_place(&mut self, i: usize, o: usize) -> Arg {
         if self.donated.pop_front().expect("one decision an in-place pair") {
             let source = self.wiring.inputs[self.node][i];

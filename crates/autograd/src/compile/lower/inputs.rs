@@ -1,4 +1,4 @@
-//! The inputs of the node that is lowered, in the form in which its kernel takes them: strided or dense memory, or an expression.
+//! The inputs of the node being lowered, in the form that its kernel takes: strided or dense memory, or an expression.
 
 use gpu_core::kernels::Prologue;
 use gpu_core::{Arg, DType, Layout};
@@ -19,7 +19,7 @@ impl Lower<'_> {
         self.wiring.inputs[self.node].len()
     }
 
-    /// Input `i` as it lies: a range to bind and the layout inside of it.
+    /// Input `i` in its own layout: a range to bind and the layout inside of it.
     pub fn input(&mut self, i: usize) -> (Arg, Layout) {
         let mut place = self.source_memory(self.wiring.inputs[self.node][i]);
         if place.half.is_some() {
@@ -29,7 +29,7 @@ impl Lower<'_> {
         (arg, stored.layout)
     }
 
-    /// Input `i`, dense in row-major order; copied where it is not.
+    /// Input `i`, dense in row-major order; copied if it is not.
     pub fn dense(&mut self, i: usize) -> Arg {
         let source = self.wiring.inputs[self.node][i];
         let dtype = self.dtype(source);
@@ -37,12 +37,12 @@ impl Lower<'_> {
         place.dense().unwrap_or_else(|| self.write_dense(Expr::load(place, dtype)))
     }
 
-    /// Input `i` as an expression, to be computed by whatever reads it.
+    /// Input `i` as an expression, to be computed by the launch that reads it.
     pub fn expr(&self, i: usize) -> Expr {
         self.source_expr(self.wiring.inputs[self.node][i])
     }
 
-    /// Input `i` for a kernel that computes it as it reads it: the buffers to bind, at most `buffers`, and the code.
+    /// Input `i` as a prologue, computed by the kernel as it reads: the buffers to bind, at most `buffers`, and the code.
     pub fn prologue(&mut self, i: usize, buffers: usize) -> (Vec<Arg>, Prologue) {
         let source = self.wiring.inputs[self.node][i];
         if let Value::Computed(expr) = self.value(source)
@@ -62,8 +62,8 @@ impl Lower<'_> {
         (args, Prologue::shared(expr.program(), inputs))
     }
 
-    /// Packed values as a kernel reads them that knows only f32. The copy is for this launch alone, so that nothing but the packed
-    /// values is kept; its elements are in the order in which they lie.
+    /// A copy of packed values for a kernel that only reads f32. It is for this launch alone, so that only the packed values stay in
+    /// memory; its elements are in memory order.
     fn unpacked(&mut self, packed: Place) -> Place {
         let (layout, order) = (&packed.layout, packed.memory_order());
         // Broadcast dimensions are copied once.

@@ -1,4 +1,4 @@
-//! Emitting launches, and element-wise code with places for its results.
+//! Emitting launches and element-wise steps.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ impl Lower<'_> {
         expr.slots().len() < self.buffers() && expr.len() <= MAX_CODE
     }
 
-    /// Temporary memory for `numel` elements, alive from its first to its last launch.
+    /// Temporary memory for `numel` elements, live from the first to the last launch that uses it.
     pub fn temp(&mut self, numel: usize) -> Arg {
         let bytes = numel * DType::BYTES;
         let slot = self.slot(SlotKind::Temp, bytes, Role::Activation);
@@ -38,7 +38,7 @@ impl Lower<'_> {
         Expr::load(Place::new(arg.slot, Layout::contiguous(shape)), DType::F32)
     }
 
-    /// Appends a launch; scratch memory that the kernel asks for is added. A launch that writes nothing is left out.
+    /// Appends a launch, with the scratch memory that the kernel needs. A launch that writes nothing is left out.
     pub fn launch(&mut self, kernel: impl Kernel + 'static, args: &[Arg]) {
         let access = kernel.access();
         if access.iter().zip(args).all(|(a, arg)| *a == Access::Read || arg.bytes == 0) {
@@ -55,7 +55,8 @@ impl Lower<'_> {
         self.steps.push(Step::Kernel(Launch::new(kernel, args)));
     }
 
-    /// A buffer can't be bound for reading and for writing at once, not even at different ranges: copies what is read.
+    /// Copies operands whose slot is also written: a buffer can't be bound for reading and writing at once, not even at different
+    /// ranges.
     fn copy_reads_of_written_slots(&mut self, access: &[Access], args: &mut [Arg]) {
         for i in 0..args.len() {
             let written = |(a, arg): (&Access, &Arg)| *a != Access::Read && arg.slot == args[i].slot;
@@ -88,7 +89,7 @@ impl Lower<'_> {
             Some(half) => expr.packed_as(half),
             None => expr,
         };
-        // Neighbouring invocations write neighbouring elements.
+        // Neighbouring invocations should write neighbouring elements.
         let order = to.memory_order();
         let layout = to.layout.permute(&order);
         let expr = expr.view(layout.shape(), |l| Some(l.permute(&order))).expect("permuting always works");
@@ -96,7 +97,7 @@ impl Lower<'_> {
         self.steps.push(Step::Map(MapStep::new(expr, to)));
     }
 
-    /// As [`write_dense`](Lower::write_dense), packed if `half` says as what.
+    /// As [`write_dense`](Lower::write_dense), packed as `half` if given.
     pub(super) fn dense_temp(&mut self, expr: Expr, half: Option<Half>) -> Place {
         let layout = Layout::contiguous(expr.shape());
         let slot = self.slot(SlotKind::Temp, place::bytes(expr.numel(), half), Role::Activation);

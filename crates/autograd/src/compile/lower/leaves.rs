@@ -1,4 +1,4 @@
-//! Where the values lie that a plan begins with.
+//! Where the leaves of a plan lie in memory.
 
 use gpu_core::{Layout, Role, limits};
 

@@ -1,4 +1,4 @@
-//! Memory for the outputs of the node that is lowered, and the parts of concatenated tensors among them.
+//! Memory for the outputs of the node being lowered, including those that are parts of concatenated tensors.
 
 use gpu_core::{Arg, DType, Layout, Role};
 
@@ -33,7 +33,7 @@ impl Lower<'_> {
         (Arg { slot: place.slot, offset, bytes }, place.layout.at(0))
     }
 
-    /// Makes `expr` output `o`: by a launch if it is worth the memory, else by the launches that read it.
+    /// Makes `expr` output `o`: stored by a launch if that pays, else computed by the launches that read it.
     pub fn computed(&mut self, o: usize, expr: Expr) {
         if self.stored[self.node][o] {
             let place = self.place_output(self.node, o);
@@ -66,7 +66,7 @@ impl Lower<'_> {
         place
     }
 
-    /// The memory of a node that concatenates its inputs: made when the first of them is produced.
+    /// The memory of a node that concatenates its inputs, allocated when the first of them is produced.
     fn place_concatenated(&mut self, node: usize) -> Place {
         match &self.values[node][0] {
             Some(Value::Memory(place)) => place.clone(),
@@ -86,8 +86,8 @@ impl Lower<'_> {
         Arg { slot: place.slot, offset, bytes }
     }
 
-    /// Whether the inputs are slices of one tensor in memory that lie there as `parts` lie in the `whole` output, which then is that memory:
-    /// gradients of slices, side by side. Not for an output that is kept or a part of another one.
+    /// Whether the inputs are slices of one tensor in memory with the layouts that `parts` have in the `whole` output, as the gradients
+    /// of adjacent slices do. If so, that memory becomes the output. Never for an output that is kept or a part of another one.
     pub fn lies_joined(&mut self, whole: &Layout, parts: &[Layout]) -> bool {
         let bound = self.wiring.wanted[self.node] || self.parts.contains_key(&(self.node, 0));
         if bound || self.values[self.node][0].is_some() {

@@ -31,7 +31,7 @@ impl Lower<'_> {
         }
     }
 
-    /// The source in memory, packed if it may be. An expression is computed into memory, where all later consumers read it.
+    /// The source in memory, packed if possible. An expression is computed into memory, and all later consumers read it there.
     pub(super) fn source_memory(&mut self, source: Source) -> Place {
         let expr = match self.value(source) {
             Value::Memory(place) => return place.clone(),
@@ -52,7 +52,7 @@ impl Lower<'_> {
         place
     }
 
-    /// What the values of a source may be packed as.
+    /// The half type that the values of a source may be packed as.
     pub(super) fn half(&self, source: Source) -> Option<Half> {
         match source {
             Source::Leaf(_) => None,

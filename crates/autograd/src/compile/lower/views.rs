@@ -1,4 +1,4 @@
-//! Views: layouts of memory and of the operands of expressions.
+//! Views: changed layouts of memory and of the operands of expressions.
 
 use gpu_core::Layout;
 

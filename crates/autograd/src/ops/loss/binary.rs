@@ -1,11 +1,11 @@
-//! Losses of two classes, and of labels that do not exclude each other.
+//! Losses for two classes, and for labels that do not exclude each other.
 
 use super::{Reduction, expect_same};
 use crate::Tensor;
 
 impl Tensor {
     /// Cross-entropy of probabilities with targets between 0 and 1 of the same shape: `-(t log(x) + (1 - t) log(1 - x))`, times
-    /// `weight`, which broadcasts. As in torch, logarithms count no less than -100, and slopes no more than 1e12. On logits,
+    /// `weight`, which broadcasts. As in torch, logarithms are limited to at least -100, and slopes to at most 1e12. For logits,
     /// [`binary_cross_entropy_with_logits`](Tensor::binary_cross_entropy_with_logits) is more accurate.
     ///
     /// ```
@@ -28,7 +28,7 @@ impl Tensor {
     ) -> Tensor {
         expect_same("binary_cross_entropy", self, target);
         let others = 1.0 - target;
-        // At 0 and 1, by torch's value and slope.
+        // At 0 and 1, use torch's value and slope.
         let saturated = (self * (1.0 - self)).lt(1e-12);
         let x = self.number(0.5).where_(&saturated, self);
         let within = -(target * x.log() + &others * (-&x).log1p());
@@ -68,9 +68,9 @@ impl Tensor {
         reduction.apply(&weighted((1.0 - target) * self - logs, weight))
     }
 
-    /// Cross-entropy of logits with less weight on what is right already (Lin et al. 2017, as `torchvision.ops`): times
-    /// `(1 - p)^gamma`, where `p` is the probability of the target, and times `alpha` for positive targets and `1 - alpha` for
-    /// negative ones. There, `alpha` is 0.25 and `gamma` 2 by default.
+    /// Cross-entropy of logits with less weight on examples that are classified well (Lin et al. 2017), as in `torchvision.ops`: times
+    /// `(1 - p)^gamma`, where `p` is the probability of the target, and times `alpha` for positive targets and `1 - alpha` for negative
+    /// ones. The defaults there are `alpha` 0.25 and `gamma` 2.
     ///
     /// ```
     /// # use autograd::{Device, Reduction, Tensor};
@@ -94,14 +94,14 @@ impl Tensor {
         expect_same("sigmoid_focal_loss", self, target);
         let entropy = self.binary_cross_entropy_with_logits(target, None, None, Reduction::None);
         let others = 1.0 - target;
-        // The probability that is missing, without a difference of nearly equal numbers.
+        // `1 - p`, without a difference of nearly equal numbers.
         let missing = target * (-self).sigmoid() + &others * self.sigmoid();
         let loss = entropy * missing.pow(gamma);
         let share = alpha.map(|alpha| target * alpha + others * (1.0 - alpha));
         reduction.apply(&weighted(loss, share.as_ref()))
     }
 
-    /// Binary cross-entropy of logits `[.., C]` with labels 0 or 1, averaged over the classes: `[..]`. `weight [C]`.
+    /// Binary cross-entropy of logits `[.., C]` with labels 0 or 1, times `weight [C]` and averaged over the classes: `[..]`.
     ///
     /// # Panics
     /// When the shapes differ.

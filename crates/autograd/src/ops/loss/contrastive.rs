@@ -4,8 +4,8 @@ use super::{Reduction, expect_same};
 use crate::{CrossEntropyTarget, Tensor, cat};
 
 impl Tensor {
-    /// Of pairs of vectors `[N, D]`: half the squared distance where `similar [N]` is 1, half of `max(0, margin - distance)^2`
-    /// where it is 0 (Hadsell et al. 2006).
+    /// The contrastive loss of pairs of vectors `[N, D]`: half the squared distance where `similar [N]` is 1, half of
+    /// `max(0, margin - distance)^2` where it is 0 (Hadsell et al. 2006).
     ///
     /// ```
     /// # use autograd::{Device, Reduction, Tensor};
@@ -35,9 +35,9 @@ impl Tensor {
         reduction.apply(&((similar * together + (1.0 - similar) * apart.relu().square()) * 0.5))
     }
 
-    /// The loss of SimCLR (Chen et al. 2020): `self` and `other`, `[N, D]`, are two views of the same examples. For each of the `2N`
-    /// vectors the cross-entropy of finding its other view among all others, by their cosines over `temperature`: `[2N]` before
-    /// the reduction.
+    /// The loss of SimCLR (Chen et al. 2020): `self` and `other`, `[N, D]`, are two views of the same examples. Each of the `2N`
+    /// vectors has to find its other view among all other vectors; its loss is the softmax cross-entropy over their cosines divided by
+    /// `temperature`: `[2N]` before the reduction.
     ///
     /// ```
     /// # use autograd::{Device, Reduction, Tensor};
@@ -62,8 +62,9 @@ impl Tensor {
         scores.matched(&index.roll(n as isize, 0), reduction)
     }
 
-    /// InfoNCE (van den Oord et al. 2018): queries `[N, D]` have to find their keys `[N, D]`, by their cosines over `temperature`,
-    /// among the keys of all queries, or among `negatives [K, D]`, such as a queue (He et al. 2019): `[N]` before the reduction.
+    /// InfoNCE (van den Oord et al. 2018): the softmax cross-entropy of each of the queries `[N, D]` finding its key in `[N, D]`, over
+    /// the cosines divided by `temperature`. The other candidates are the keys of all queries, or `negatives [K, D]`, such as a queue
+    /// (He et al. 2019): `[N]` before the reduction.
     ///
     /// ```
     /// # use autograd::{Device, Reduction, Tensor};
@@ -102,9 +103,8 @@ impl Tensor {
     }
 
     /// Noise-contrastive estimation (Gutmann and Hyvarinen 2010): the logistic loss of telling data from noise by a model's
-    /// unnormalised log-densities `self [N]` of data and `noise [N, K]` of noise. `self_by_noise` and `noise_by_noise` are the
-    /// log-densities of the same points under the distribution of the noise. The model's normaliser is one of its
-    /// parameters.
+    /// unnormalised log-densities, `self [N]` for the data and `noise [N, K]` for the noise. `self_by_noise` and `noise_by_noise` are
+    /// the log-densities of the same points under the noise distribution. The model's normaliser is one of its parameters.
     ///
     /// ```
     /// # use autograd::{Device, Reduction, Tensor};
@@ -132,8 +132,8 @@ impl Tensor {
         (self - self_by_noise - odds).negative_sampling_loss(&(noise - noise_by_noise - odds), reduction)
     }
 
-    /// The loss of word2vec (Mikolov et al. 2013): `-log(sigmoid(x)) - sum over k of log(sigmoid(-negatives[.., k]))`, from the
-    /// scores `self [..]` of pairs that occur together and `negatives [.., K]` of pairs with drawn ones.
+    /// The loss of word2vec (Mikolov et al. 2013): `-log(sigmoid(x)) - sum over k of log(sigmoid(-negatives[.., k]))`. `self [..]` are
+    /// scores of pairs that occur together, `negatives [.., K]` scores of pairs with randomly drawn words.
     ///
     /// # Panics
     /// When the shapes do not fit.

@@ -7,22 +7,21 @@ use crate::Tensor;
 use crate::ops::lattice::{Arcs, IMPOSSIBLE, Paths, lattice};
 
 impl Tensor {
-    /// The negative log-likelihood of label sequences under log-probabilities `[T, N, C]`, summed over all alignments: every
-    /// label may stay for several steps, and `blank` may stand between labels, as it must between equal ones. As
-    /// `torch.nn.functional.ctc_loss`.
+    /// The negative log-likelihood of label sequences under log-probabilities `[T, N, C]`, summed over all alignments: a label may last
+    /// several steps, and `blank` may stand between labels; between equal labels it must. As `torch.nn.functional.ctc_loss`.
     ///
-    /// `targets` are `[N, S]`, padded, or `[sum of lengths]`, one behind the other (slower, as then any of them could be that
-    /// long); `input_lengths` and `target_lengths` are `[N]`, all of them integers. Without a batch it is `[T, C]`, `[S]`, `[]` and
-    /// `[]`. Losses are `[N]`; [`Reduction::Mean`] divides each by the length of its target before. A target that does not fit into
-    /// its input has an infinite loss and a gradient of NaN, or with `zero_infinity` a loss and gradient of 0. Input lengths beyond
-    /// `T` count as `T`; a target length beyond `S` makes its target impossible, too.
+    /// `targets` are padded `[N, S]`, or concatenated `[sum of lengths]` (slower, as each target may then have any length up to that);
+    /// `input_lengths` and `target_lengths` are `[N]`; all three are integers. Without a batch, the shapes are `[T, C]`, `[S]`, `[]`
+    /// and `[]`. The losses are `[N]`; [`Reduction::Mean`] divides each by the length of its target before averaging. A target that
+    /// does not fit into its input has an infinite loss and a gradient of NaN, or with `zero_infinity` a loss and gradient of 0. Input
+    /// lengths beyond `T` count as `T`; a target length beyond `S` also makes its target impossible.
     ///
     /// ```
     /// # use autograd::{Device, Reduction, Tensor};
     /// let device = Device::named("cpu")?;
     /// let log_probs = Tensor::zeros(&device, &[2, 1, 2]).log_softmax(-1);
     /// let int = |v: i32| Tensor::constant(&device, &[v], &[1]);
-    /// // "a-", "-a" and "aa" of the four sequences.
+    /// // "a-", "-a" and "aa": three of the four sequences.
     /// let loss = log_probs.ctc_loss(&int(1).reshape(&[1, 1]), &int(2), &int(1), 0, false, Reduction::Sum);
     /// assert!((loss.item()? + 0.75f32.ln()).abs() < 1e-6);
     /// # Ok::<(), autograd::Error>(())
@@ -67,13 +66,13 @@ impl Tensor {
         };
         assert!(targets.rank() == 2 && targets.shape()[0] == batch, "{shapes}");
         let nll = self.alignments(&targets, &inputs, &lengths, blank);
-        // No input is enough for no labels.
+        // An empty target fits into an empty input.
         let nll = nll.masked_fill(&inputs.eq(0.0).logical_and(lengths.eq(0.0)), 0.0);
         let impossible = nll.gt(-0.1 * IMPOSSIBLE).logical_or(inputs.eq(0.0).logical_and(lengths.gt(0.0)));
         let loss = if zero_infinity {
             nll.masked_fill(&impossible, 0.0)
         } else {
-            // An infinity whose slope is NaN, as in torch. The inner choice keeps that from the others.
+            // An infinity whose gradient is NaN, as in torch. The inner choice keeps NaN out of the other gradients.
             let infinite = -(nll.where_(&impossible, &nll.number(1.0)) * 0.0).log();
             infinite.where_(&impossible, &nll)
         };
@@ -83,8 +82,8 @@ impl Tensor {
         }
     }
 
-    /// The negative logarithm of the probability of all alignments, `[N]`. The states of the lattice are the labels, with a
-    /// blank before each of them and at the end: `2S + 1`.
+    /// The negative log-probability of all alignments together, `[N]`. The `2S + 1` states of the lattice are the labels, with a blank
+    /// before each of them and at the end.
     #[track_caller]
     fn alignments(&self, targets: &Tensor, inputs: &Tensor, lengths: &Tensor, blank: usize) -> Tensor {
         let (steps, batch, states) = (self.shape()[0], self.shape()[1], 2 * targets.shape()[1] + 1);
@@ -97,7 +96,7 @@ impl Tensor {
         };
         let is_label = of_states(|s| s % 2).eq(1.0).logical_and(index.le(&last));
         let labels = targets.index_select(1, &of_states(|s| s / 2)).where_(&is_label, &blanks);
-        // A label may follow another one at once, unless they are equal.
+        // A label may directly follow another one, unless they are equal.
         let follows = labels.ne(&blanks).logical_and(labels.ne(labels.roll(2, 1)));
         let (free, never) = (self.number(0.0), self.number(IMPOSSIBLE));
         let near = Tensor::arange(self.device(), states.min(3)).lt(2.0).unsqueeze(1);
@@ -113,7 +112,7 @@ impl Tensor {
     }
 }
 
-/// Sequences one behind the other as rows `[N, all]`, with anything behind their ends.
+/// Splits concatenated sequences into rows `[N, all]`, with arbitrary values after their ends.
 #[track_caller]
 fn apart(targets: &Tensor, lengths: &Tensor) -> Tensor {
     let (count, items) = (targets.numel(), Tensor::arange(targets.device(), lengths.numel()));

@@ -10,8 +10,8 @@ use crate::ops::gather::check_index;
 
 impl Tensor {
     /// Negative log-likelihood of log-probabilities `[N, C]`, `[N, C, d1, ..]` or `[C]` with integer classes, as
-    /// `torch.nn.functional.nll_loss`; `weight [C]`; classes equal to `ignore_index` count nothing. Another class outside of
-    /// `0..C` gives NaN.
+    /// `torch.nn.functional.nll_loss`; `weight [C]`. Classes equal to `ignore_index` are ignored; any other class outside of `0..C`
+    /// gives NaN.
     ///
     /// # Panics
     /// When the shapes do not fit or the classes are of no integer type.
@@ -44,8 +44,8 @@ impl Tensor {
         }
     }
 
-    /// The negative log-probabilities `self [.., C]` of classes `[..]` times the weight of the class, and these weights; both 0 for
-    /// `ignore_index`.
+    /// The negative log-probabilities of classes `[..]`, times the weight of the class, and these weights, from `self [.., C]`; both 0
+    /// for `ignore_index`.
     #[track_caller]
     pub(in crate::ops) fn by_class(
         &self,
@@ -64,9 +64,8 @@ impl Tensor {
         ((-(&share * logs)).where_(&counted, &zero), share.where_(&counted, &zero))
     }
 
-    /// Kullback-Leibler divergence of log-probabilities from a target distribution, element by element: `t (log(t) - self)`. With
-    /// `log_target` the target is given by its logarithms. [`Reduction::BatchMean`] is the divergence of each example's
-    /// distribution, averaged.
+    /// Kullback-Leibler divergence of a target distribution from log-probabilities, element by element: `t (log(t) - self)`. With
+    /// `log_target` the target is given as logarithms. [`Reduction::BatchMean`] averages the divergences of the examples.
     ///
     /// ```
     /// # use autograd::{Device, Reduction, Tensor};
@@ -89,9 +88,9 @@ impl Tensor {
         reduction.apply(&(target * safe.log() - target * self))
     }
 
-    /// Negative log-likelihood of counts under a Poisson distribution, but for what does not depend on `self`: its rate, or with
-    /// `log_input` the rate's logarithm. `full` adds Stirling's approximation of `log(t!)` where `t > 1`. Without `log_input`, `eps`
-    /// (1e-8 in torch) keeps the logarithm of a rate of 0 finite.
+    /// Negative log-likelihood of counts under a Poisson distribution, without the terms that do not depend on `self`, which is the
+    /// rate, or with `log_input` its logarithm. `full` adds Stirling's approximation of `log(t!)` where `t > 1`. Without `log_input`,
+    /// `eps` (1e-8 in torch) keeps the logarithm of a rate of 0 finite.
     ///
     /// # Panics
     /// When the shapes differ.
@@ -115,9 +114,9 @@ impl Tensor {
         reduction.apply(&(loss + stirling.where_(&large, &target.number(0.0))))
     }
 
-    /// Negative log-likelihood of the target under normal distributions of mean `self` and variance `var`, which has the shape of
-    /// `self`, or one without or with a last dimension of 1, or is one for all; `full` adds `log(2 pi) / 2`. Variances below `eps`
-    /// (1e-6 in torch) count as `eps`; their gradient is what it would be at `eps`.
+    /// Negative log-likelihood of the target under normal distributions of mean `self` and variance `var`. `var` has the shape of
+    /// `self`, or this shape with the last dimension missing or 1, or is a single number for all; `full` adds `log(2 pi) / 2`.
+    /// Variances below `eps` (1e-6 in torch) count as `eps`, and have the gradient at `eps`.
     ///
     /// ```
     /// # use autograd::{Device, Reduction, Tensor};
@@ -151,8 +150,8 @@ impl Tensor {
         reduction.apply(&if full { loss + 0.5 * TAU.ln() } else { loss })
     }
 
-    /// Kullback-Leibler divergence of normal distributions of mean `self` and variance `exp(log_var)` from the standard one: the
-    /// part of a variational autoencoder's negative ELBO beside the reconstruction (Kingma and Welling 2013).
+    /// Kullback-Leibler divergence of normal distributions of mean `self` and variance `exp(log_var)` from the standard normal: the
+    /// second term of a variational autoencoder's negative ELBO, after the reconstruction (Kingma and Welling 2013).
     ///
     /// ```
     /// # use autograd::{Device, Reduction, Tensor};
@@ -160,7 +159,7 @@ impl Tensor {
     /// let (mean, log_var) = (Tensor::ones(&device, &[1, 1]), Tensor::full(&device, 0.25f32.ln(), &[1, 1]));
     /// let kl = mean.gaussian_kl(&log_var, Reduction::BatchMean);
     /// assert!((kl.item()? - 0.818_147_2).abs() < 1e-6);
-    /// // What each example's reconstruction and code cost, averaged: the negative ELBO.
+    /// // The negative ELBO: the reconstruction loss plus the divergence, averaged over examples.
     /// let (logits, x) = (Tensor::zeros(&device, &[1, 4]), Tensor::ones(&device, &[1, 4]));
     /// let loss = logits.binary_cross_entropy_with_logits(&x, None, None, Reduction::BatchMean) + kl;
     /// assert!((loss.item()? - 4.0 * 2f32.ln() - 0.818_147_2).abs() < 1e-5);
@@ -172,7 +171,7 @@ impl Tensor {
     #[track_caller]
     pub fn gaussian_kl(&self, log_var: &Tensor, reduction: Reduction) -> Tensor {
         expect_same("gaussian_kl", self, log_var);
-        // expm1: near the prior, the rest is small.
+        // expm1: near the prior, the other terms are small.
         reduction.apply(&((self * self + log_var.expm1() - log_var) * 0.5))
     }
 }

@@ -1,4 +1,4 @@
-//! Losses that are 0 once a margin is kept.
+//! Losses that are 0 outside of a margin.
 
 use gpu_core::DType;
 
@@ -15,11 +15,11 @@ use crate::Tensor;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TripletMargin {
     pub margin: f32,
-    /// The norm of the distances.
+    /// The order of the norm.
     pub p: f32,
-    /// Added to differences.
+    /// Added to the differences.
     pub eps: f32,
-    /// Whether the negative's distance is that from the positive where that is smaller (Balntas et al. 2016).
+    /// Whether to use the negative's distance from the positive if that is smaller (Balntas et al. 2016).
     pub swap: bool,
 }
 
@@ -69,7 +69,7 @@ impl Tensor {
         reduction.apply(&-(target * self).logsigmoid())
     }
 
-    /// Of distances: `x` where the target is 1, `max(0, margin - x)` where it is -1.
+    /// The hinge embedding loss of distances `self`: `x` where the target is 1, `max(0, margin - x)` where it is -1.
     ///
     /// # Panics
     /// When the shapes differ.
@@ -82,7 +82,7 @@ impl Tensor {
         reduction.apply(&(apart + together))
     }
 
-    /// `max(0, margin - t (self - other))`: where the target is 1, `self` should be larger, where it is -1, `other`.
+    /// `max(0, margin - t (self - other))`: `self` should be larger where the target is 1, `other` where it is -1.
     ///
     /// # Panics
     /// When the shapes differ.
@@ -100,7 +100,8 @@ impl Tensor {
     }
 
     /// The multi-class hinge loss of scores `[N, C]` or `[C]` with integer classes `[N]` or `[]`: the mean over classes of
-    /// `max(0, margin + x[i] - x[class])^p`, the class itself left out. `p` is 1 or 2; `weight [C]` is that of the right class.
+    /// `max(0, margin + x[i] - x[class])^p`, without the term of the class itself. `p` is 1 or 2; each example is weighted by its class
+    /// in `weight [C]`.
     ///
     /// ```
     /// # use autograd::{Device, Reduction, Tensor};
@@ -174,8 +175,8 @@ impl Tensor {
         reduction.apply(&(self.pairwise_distance(positive, p, eps) - apart + margin).clamp_min(0.0))
     }
 
-    /// Of vectors `[N, D]` or `[D]` and targets `[N]` or `[]`: `1 - cos` where the target is 1, `max(0, cos - margin)` where it
-    /// is -1.
+    /// The cosine embedding loss of vectors `[N, D]` or `[D]` with targets `[N]` or `[]`: `1 - cos` where the target is 1,
+    /// `max(0, cos - margin)` where it is -1.
     ///
     /// # Panics
     /// When the shapes do not fit.

@@ -1,12 +1,12 @@
-//! Losses of segmentations: how little two regions overlap.
+//! Losses for segmentation: how little two regions overlap.
 
 use super::{Reduction, expect_same};
 use crate::Tensor;
 
 impl Tensor {
-    /// One less the Dice coefficient `2 |P T| / (|P| + |T|)` of probabilities `P` with masks `T`, both `[N, C, ..]`, for every
-    /// class of every image: `[N, C]` before the reduction (Milletari et al. 2016). `smooth` is added to both sides of the
-    /// fraction, so that an empty mask that is found empty costs nothing.
+    /// One minus the Dice coefficient `2 |P T| / (|P| + |T|)` of probabilities `P` with masks `T`, both `[N, C, ..]`, for every class
+    /// of every image: `[N, C]` before the reduction (Milletari et al. 2016). `smooth` is added to numerator and denominator, so that
+    /// an empty mask that is predicted empty costs nothing.
     ///
     /// ```
     /// # use autograd::{Device, Reduction, Tensor};
@@ -25,7 +25,7 @@ impl Tensor {
         reduction.apply(&(1.0 - (both * 2.0 + smooth) / (sizes + smooth)))
     }
 
-    /// One less the soft Jaccard index `|P T| / (|P| + |T| - |P T|)`, also intersection over union; otherwise as
+    /// One minus the soft Jaccard index (intersection over union) `|P T| / (|P| + |T| - |P T|)`; otherwise as
     /// [`dice_loss`](Tensor::dice_loss).
     ///
     /// # Panics

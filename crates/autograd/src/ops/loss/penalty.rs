@@ -1,6 +1,6 @@
-//! What is added to a loss to keep weights or activations small or sparse.
+//! Terms added to a loss to keep weights or activations small or sparse.
 //!
-//! The step that goes with [`l1_penalty`] without a gradient, the proximal one, is [`Tensor::softshrink`].
+//! The proximal step, which replaces a gradient step on [`l1_penalty`], is [`Tensor::softshrink`].
 
 use super::Reduction;
 use crate::{Tensor, vjp};
@@ -23,7 +23,7 @@ pub fn l1_penalty(tensors: &[Tensor], strength: f32) -> Tensor {
     total("l1_penalty", tensors, Tensor::abs) * strength
 }
 
-/// `strength / 2 * sum w^2`: its gradient is `strength * w`, that of coupled weight decay.
+/// `strength / 2 * sum w^2`: its gradient is `strength * w`, as coupled weight decay.
 ///
 /// # Panics
 /// When there are no tensors.
@@ -32,7 +32,7 @@ pub fn l2_penalty(tensors: &[Tensor], strength: f32) -> Tensor {
     total("l2_penalty", tensors, Tensor::square) * (0.5 * strength)
 }
 
-/// Both penalties (Zou and Hastie 2005).
+/// The sum of both penalties (Zou and Hastie 2005).
 ///
 /// # Panics
 /// When there are no tensors.
@@ -49,8 +49,8 @@ fn total(op: &str, tensors: &[Tensor], f: impl Fn(&Tensor) -> Tensor) -> Tensor 
 }
 
 /// The squares of all derivatives of codes `[N, units]` with respect to their inputs `x [N, ..]`, summed over units and inputs and
-/// averaged over samples: the penalty of a contractive autoencoder (Rifai et al. 2011). It takes a backward pass for each
-/// unit. A sample's code may depend on its own input alone.
+/// averaged over samples: the penalty of a contractive autoencoder (Rifai et al. 2011). It takes one backward pass per unit. A sample's
+/// code may depend only on its own input.
 ///
 /// ```
 /// # use autograd::{Device, Tensor, jacobian_penalty};
@@ -62,7 +62,7 @@ fn total(op: &str, tensors: &[Tensor], f: impl Fn(&Tensor) -> Tensor) -> Tensor 
 /// ```
 ///
 /// # Panics
-/// When the codes are not of as many samples, or do not depend on `x`.
+/// When the numbers of codes and samples differ, or the codes do not depend on `x`.
 #[track_caller]
 pub fn jacobian_penalty(codes: &Tensor, x: &Tensor) -> Tensor {
     let fits = codes.rank() == 2 && x.rank() > 0 && codes.shape()[0] == x.shape()[0];
@@ -77,8 +77,8 @@ pub fn jacobian_penalty(codes: &Tensor, x: &Tensor) -> Tensor {
 }
 
 impl Tensor {
-    /// Kullback-Leibler divergence of firing at a unit's rate, an element of `self` between 0 and 1, from firing at the rate
-    /// `target`: the penalty of a sparse autoencoder (Ng 2011). A unit's rate is its mean activation over the batch.
+    /// The penalty of a sparse autoencoder (Ng 2011): Kullback-Leibler divergence of the rate `target` from a unit's firing rate, an
+    /// element of `self` between 0 and 1. A unit's rate is its mean activation over the batch.
     ///
     /// ```
     /// # use autograd::{Device, Reduction, Tensor};

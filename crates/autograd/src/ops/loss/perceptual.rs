@@ -1,11 +1,11 @@
-//! Losses on the features that a network finds in images.
+//! Losses on the features that a network computes from images.
 
 use super::Reduction;
 use crate::Tensor;
 
 impl Tensor {
-    /// How much the channels of features `[N, C, ..]` go together: their products, averaged over positions and channels,
-    /// `[N, C, C]` (Gatys et al. 2016, scaled as Johnson et al. 2016).
+    /// The Gram matrix of features `[N, C, ..]`: the products of all pairs of channels, averaged over positions and channels,
+    /// `[N, C, C]` (Gatys et al. 2016, scaled as in Johnson et al. 2016).
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -25,8 +25,8 @@ impl Tensor {
     }
 }
 
-/// The mean squared differences of features, added up over layers (Johnson et al. 2016): how unlike two images look to the
-/// network that the features come from.
+/// The mean squared differences of features, added up over layers (Johnson et al. 2016): how different two images look to the network
+/// that computes the features.
 ///
 /// # Panics
 /// When the layers do not fit, or there are none.
@@ -49,7 +49,7 @@ pub fn perceptual_loss(features: &[Tensor], targets: &[Tensor]) -> Tensor {
     sum.expect("there is one")
 }
 
-/// [`perceptual_loss`] of the features' Gram matrices: style without content (Gatys et al. 2016).
+/// [`perceptual_loss`] of the features' Gram matrices: compares style, not content (Gatys et al. 2016).
 ///
 /// ```
 /// # use autograd::{Device, Tensor, perceptual_loss, style_loss};

@@ -1,4 +1,4 @@
-//! Losses between numbers.
+//! Regression losses.
 
 use super::Reduction;
 use crate::Tensor;
@@ -24,7 +24,8 @@ impl Tensor {
         reduction.apply(&self.error("l1_loss", target).abs())
     }
 
-    /// Absolute error less `beta / 2`, and below `beta` a parabola of slope 1 at the seam (Girshick 2015); 1 is torch's `beta`.
+    /// Absolute error minus `beta / 2`, and a parabola below `beta`, which continues it with slope 1 (Girshick 2015); torch's `beta` is
+    /// 1.
     ///
     /// # Panics
     /// When the shapes do not broadcast or `beta` is negative.
@@ -39,7 +40,7 @@ impl Tensor {
         reduction.apply(&near.where_(&a.lt(beta), &(a - 0.5 * beta)))
     }
 
-    /// Half the squared error, and beyond `delta` a line of slope `delta` (Huber 1964); 1 is torch's `delta`.
+    /// Half the squared error, and beyond `delta` a line of slope `delta` (Huber 1964); torch's `delta` is 1.
     ///
     /// ```
     /// # use autograd::{Device, Reduction, Tensor};
@@ -60,7 +61,7 @@ impl Tensor {
         reduction.apply(&near.where_(&a.le(delta), &((a - 0.5 * delta) * delta)))
     }
 
-    /// Absolute error beyond `epsilon`, and 0 within: support vector regression (Drucker et al. 1997).
+    /// Absolute error minus `epsilon`, and 0 within `epsilon`: the loss of support vector regression (Drucker et al. 1997).
     ///
     /// ```
     /// # use autograd::{Device, Reduction, Tensor};
@@ -78,8 +79,8 @@ impl Tensor {
         reduction.apply(&(self.error("epsilon_insensitive_loss", target).abs() - epsilon).relu())
     }
 
-    /// The pinball loss, least where `self` is the `q`-quantile of the targets (Koenker and Bassett 1978): an error costs `q` a
-    /// unit where `self` is too low, and `1 - q` where it is too high.
+    /// The pinball loss, least where `self` is the `q`-quantile of the targets (Koenker and Bassett 1978): the error times `q` where
+    /// `self` is too low, and times `1 - q` where it is too high.
     ///
     /// ```
     /// # use autograd::{Device, Reduction, Tensor};

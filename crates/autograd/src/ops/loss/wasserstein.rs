@@ -2,8 +2,8 @@
 
 use crate::{Tensor, grad};
 
-/// The loss of a Wasserstein critic, from its scores of real and generated examples: `mean(fake) - mean(real)` (Arjovsky et al.
-/// 2017). The generator's is `-mean(fake)`.
+/// The loss of a Wasserstein critic, from its scores of real and generated examples: `mean(fake) - mean(real)` (Arjovsky et al. 2017).
+/// The generator's loss is `-mean(fake)`.
 ///
 /// ```
 /// # use autograd::{Device, Tensor, wasserstein_critic_loss};
@@ -17,9 +17,9 @@ pub fn wasserstein_critic_loss(real: &Tensor, fake: &Tensor) -> Tensor {
     fake.mean_all() - real.mean_all()
 }
 
-/// `mean((|slope| - 1)^2)` of a critic's slopes between real and generated examples `[N, ..]` (Gulrajani et al. 2017): at
-/// `mix * real + (1 - mix) * fake`, where `mix [N]` is uniform in `[0, 1)`. Its gradient, of second order, goes to what the critic
-/// is made of.
+/// The gradient penalty of a critic (Gulrajani et al. 2017): `mean((|slope| - 1)^2)` of its slopes between real and generated examples
+/// `[N, ..]`, at `mix * real + (1 - mix) * fake`, where `mix [N]` is uniform in `[0, 1)`. The penalty's own gradient, of second order,
+/// goes to the critic's parameters.
 ///
 /// ```
 /// # use autograd::{Device, Tensor, gradient_penalty};

@@ -8,9 +8,9 @@ use crate::gradient::decomposed;
 use crate::op::KernelOp;
 use crate::{Tensor, cat};
 
-/// A GRU over the sequence `x [T, N, I]` from state `h0 [N, H]`, with `w_ih [3H, I]`, `w_hh [3H, H]` and biases `[3H]`, all
-/// in PyTorch's order of gates r, z, n: with `a = x w_ih^T + b_ih` and `b = h w_hh^T + b_hh`, `r = sigmoid(a_r + b_r)`,
-/// `z = sigmoid(a_z + b_z)`, `n = tanh(a_n + r b_n)` and `h = (1 - z) n + z h` at every step.
+/// A GRU over the sequence `x [T, N, I]` from state `h0 [N, H]`, with `w_ih [3H, I]`, `w_hh [3H, H]` and biases `[3H]`, all in
+/// PyTorch's order of gates r, z, n. At every step, `a = x w_ih^T + b_ih`, `b = h w_hh^T + b_hh`, `r = sigmoid(a_r + b_r)`,
+/// `z = sigmoid(a_z + b_z)`, `n = tanh(a_n + r b_n)` and `h = (1 - z) n + z h`.
 ///
 /// # Panics
 /// When the shapes do not fit, or there are no steps.
@@ -43,8 +43,8 @@ pub fn gru(
     RnnOutput { h: last(&y), y }
 }
 
-/// From `x`, `w_ih`, `w_hh`, the bias of r, z, n and of what r resets, and `h0` to the states and the gates of all steps,
-/// and what r resets.
+/// The GRU op. Inputs: `x`, `w_ih`, `w_hh`, the bias of r, z, n, the bias of the term that r resets, and `h0`. Outputs: the states, the
+/// gates, and the term that r resets, for all steps.
 #[derive(Debug, Hash)]
 pub(super) struct Gru;
 
@@ -74,7 +74,7 @@ impl KernelOp for Gru {
         let given = [x, w_ih, w_hh, bias, h0, gates, m, y, dy];
         let found = Tensor::record(GruGrad, &given, vec![shape, h0.meta().clone()]);
         let [dgates, dh0] = arrays(&found);
-        // In the order n, r, z, m: the first three belong to the inputs, the last three to the state.
+        // In the order n, r, z, m: the first three gradients are of the inputs' products, the last three of the state's.
         let roll = |w: &Tensor, first: usize| {
             cat(&[&w.narrow(0, first, w.shape()[0] - first), &w.narrow(0, 0, first)], 0)
         };
@@ -88,8 +88,8 @@ impl KernelOp for Gru {
     }
 }
 
-/// From the inputs of [`Gru`], its gates, what r resets, its states and their gradients to the gradients before the
-/// non-linearities in the order n, r, z, m, and that of the initial state.
+/// The gradients before the non-linearities, in the order n, r, z, m, and of the initial state. Inputs: those of [`Gru`], its gates,
+/// the term that r resets, its states and their gradients.
 #[derive(Debug, Hash)]
 struct GruGrad;
 
@@ -123,7 +123,7 @@ impl KernelOp for GruGrad {
     }
 }
 
-/// States of all steps, from `x w_ih^T` with bias, the bias of what r resets at every step, `w_hh` and `h0`.
+/// States of all steps, from `x w_ih^T` with bias, the bias at every step of the term that r resets, `w_hh` and `h0`.
 fn unrolled([a, m, w_hh, h0]: &[Tensor; 4]) -> Tensor {
     let mut h = h0.clone();
     let mut y = vec![];

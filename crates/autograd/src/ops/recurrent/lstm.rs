@@ -21,10 +21,10 @@ pub struct LstmOutput {
     pub cells: Tensor,
 }
 
-/// An LSTM over the sequence `x [T, N, I]` from state `h0 [N, H]` and cell `c0 [N, H]`, with `w_ih [4H, I]`,
-/// `w_hh [4H, H]` and biases `[4H]`, all in PyTorch's order of gates i, f, g, o: with `a = x w_ih^T + b_ih + h w_hh^T + b_hh`,
-/// `c = sigmoid(a_f) c + sigmoid(a_i) tanh(a_g)` and `h = sigmoid(a_o) tanh(c)` at every step. Flip `x` and `y` along the
-/// steps for the reverse direction.
+/// An LSTM over the sequence `x [T, N, I]` from state `h0 [N, H]` and cell `c0 [N, H]`, with `w_ih [4H, I]`, `w_hh [4H, H]` and biases
+/// `[4H]`, all in PyTorch's order of gates i, f, g, o. At every step, `a = x w_ih^T + b_ih + h w_hh^T + b_hh`,
+/// `c = sigmoid(a_f) c + sigmoid(a_i) tanh(a_g)` and `h = sigmoid(a_o) tanh(c)`. For the reverse direction, flip `x` and `y` along the
+/// steps.
 ///
 /// # Panics
 /// When the shapes do not fit, or there are no steps.
@@ -58,7 +58,7 @@ pub fn lstm(
     LstmOutput { h: last(&y), c: last(&cells), y, cells }
 }
 
-/// From `x`, `w_ih`, `w_hh`, the bias, `h0` and `c0` to the states, the gates and the cells of all steps.
+/// The LSTM op. Inputs: `x`, `w_ih`, `w_hh`, the bias, `h0` and `c0`. Outputs: the states, the gates and the cells of all steps.
 #[derive(Debug, Hash)]
 pub(super) struct Lstm;
 
@@ -95,8 +95,8 @@ impl KernelOp for Lstm {
     }
 }
 
-/// From the inputs of [`Lstm`], its gates and cells, the gradient of the states and maybe that of the cells to the gradients
-/// before the gates' non-linearities, and of the initial state and cell.
+/// The gradients before the gates' non-linearities, and of the initial state and cell. Inputs: those of [`Lstm`], its gates and cells,
+/// the gradient of the states and optionally of the cells.
 #[derive(Debug, Hash)]
 struct LstmGrad;
 

@@ -8,7 +8,7 @@ use crate::compile::Lower;
 use crate::gradient::decomposed;
 use crate::op::KernelOp;
 
-/// What a plain recurrent cell applies to its sums.
+/// The non-linearity of a plain recurrent cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum RnnNonlinearity {
     #[default]
@@ -48,7 +48,7 @@ pub fn rnn(
     RnnOutput { h: last(&y), y }
 }
 
-/// From `x`, `w_ih`, `w_hh`, the bias and `h0` to the states of all steps.
+/// The plain recurrent op. Inputs: `x`, `w_ih`, `w_hh`, the bias and `h0`. Output: the states of all steps.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Rnn(RnnNonlinearity);
 
@@ -89,8 +89,7 @@ impl KernelOp for Rnn {
     }
 }
 
-/// From the inputs of [`Rnn`], its states and their gradients to the gradients before the non-linearity, and that of the
-/// initial state.
+/// The gradients before the non-linearity, and of the initial state. Inputs: those of [`Rnn`], its states and their gradients.
 #[derive(Debug, Hash)]
 struct RnnGrad(Rnn);
 

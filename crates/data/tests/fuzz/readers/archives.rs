@@ -6,7 +6,7 @@ use super::holds;
 use crate::campaign::{File, Reader, Sample};
 use crate::common::{cifar10_entries, folder_entries, gzip, tar_bytes, write};
 
-/// The archives' contents: records; image folders; and what must be refused or passed over.
+/// The archives' contents: records, and image folders.
 fn contents() -> [Vec<u8>; 2] {
     [tar_bytes(&cifar10_entries(1)), tar_bytes(&folder_entries())]
 }

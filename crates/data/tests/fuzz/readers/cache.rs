@@ -23,7 +23,7 @@ fn load(directory: &Path) -> data::Result<Dataset> {
     load_with(directory.join("images.tar"), &Cache::at(directory.join("cache")))
 }
 
-/// The key of a cache has the path and time of its archive, so that there is one of both for all cases.
+/// A cache's key has its archive's path and time, so that all cases share one archive and one cache.
 fn whole() -> &'static Whole {
     static WHOLE: OnceLock<Whole> = OnceLock::new();
     WHOLE.get_or_init(|| {
@@ -51,7 +51,7 @@ pub fn cache() -> Reader {
             let verdict = file.judge(
                 |_| load(directory.path()),
                 |file, found| {
-                    // What has the right checksum is believed.
+                    // A cache with a valid checksum is trusted.
                     let believed = file.sample == 1 && file.rewrapped;
                     File::must(believed || found == *dataset, "other images than the archive's")
                 },
@@ -63,7 +63,7 @@ pub fn cache() -> Reader {
     }
 }
 
-/// Another checksum, so that the fields behind it are read, too.
+/// The content with its checksum recomputed, so that damaged fields are read, too.
 fn with_sum(content: &[u8]) -> Vec<u8> {
     let end = content.len().saturating_sub(4);
     [&content[..end], &crc32fast::hash(&content[..end]).to_le_bytes()].concat()

@@ -27,7 +27,7 @@ fn check(file: &mut File) -> Result<Verdict, String> {
             let [channels, height, width] = found.train.shape();
             File::must((channels, found.train.len()) == (3, 1), "not one coloured picture")?;
             File::must(found.train.pixels().len() == 3 * height * width, "pixels are not all there")?;
-            // PNG's checksums tell of damage, unless all of it is another sample's.
+            // PNG's checksums reveal damage, unless the whole file is another sample's.
             let told = file.sample < PNGS && !file.rewrapped && file.bytes.starts_with(b"\x89PNG");
             let sound = !told || whole_pictures().contains(&found.train.image(0).to_vec());
             File::must(sound, "other pixels than before the damage")

@@ -62,7 +62,7 @@ fn from_file(array: &Array, bytes: &[u8]) -> Result<(), String> {
     File::must(!as_it_lies || bytes.ends_with(&little), "other values than the file's")
 }
 
-/// An archive with the array twice, beside others, stored and deflated.
+/// An archive with the array twice, among others, stored and deflated.
 fn zipped(array: &[u8]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(vec![]));
     let entries = [("x.npy", array), ("labels.npy", &arrays()[3]), ("again.npy", array)];

@@ -112,7 +112,7 @@ pub fn idx() -> Reader {
                     let [_, height, width] = set.shape();
                     let dims = [set.len() as u32, height as u32, width as u32];
                     let written = idx_bytes(&dims, set.pixels().iter().copied());
-                    // Whatever happened to the wrapping, the checksum tells.
+                    // Damage to the wrapping is revealed by its checksum.
                     let said = if file.sample == 0 { &file.bytes } else { &file.content };
                     File::must(written == *said, "other images than the file's")
                 },

@@ -1,5 +1,5 @@
-//! The backward pass on the CPU. Each task owns the keys and values of a part of one batch; where there are so few batches
-//! that these are cut into parts, the parts' gradients of the queries are added in order.
+//! The backward pass on the CPU. Each task owns the keys and values of one batch, or of a part of it if there are few batches; the parts'
+//! gradients of the queries are then added in order.
 
 use std::ops::Range;
 
@@ -23,7 +23,7 @@ pub(super) fn run(of: &AttentionGrad, inputs: [&[f32]; 5], mask: &[u32], gradien
     }
     let (rows, own) = (p.batches() * p.queries, p.batches() * p.queries * p.features);
     assert!(2 * rows <= stats, "attention: room for the sums");
-    // Parts of the keys of a batch, by the shape alone.
+    // Parts of the keys of a batch; they depend on the shape only.
     let blocks = p.keys.div_ceil(KEYS);
     let parts = TASKS.div_ceil(p.batches().max(1)).min(blocks).max(1);
     let part = blocks.div_ceil(parts) * KEYS;
@@ -51,7 +51,7 @@ pub(super) fn run(of: &AttentionGrad, inputs: [&[f32]; 5], mask: &[u32], gradien
         (0..p.batches()).into_par_iter().for_each(|batch| {
             let out = of.dq.matrix(gradients.get(), batch);
             for t in 0..p.queries {
-                // SAFETY: rows of this batch, with neighbouring columns.
+                // SAFETY: rows of this batch, with contiguous columns.
                 let out = unsafe { std::slice::from_raw_parts_mut(out.at(t, 0), p.features) };
                 let at = (batch * p.queries + t) * p.features;
                 out.copy_from_slice(&sums[at..][..p.features]);
@@ -68,7 +68,7 @@ struct Output(Matrix);
 // SAFETY: tasks write disjoint elements.
 unsafe impl Send for Output {}
 
-/// Some keys of a batch.
+/// The backward pass over some keys of a batch.
 struct Task<'a> {
     of: &'a AttentionGrad,
     inputs: [&'a [f32]; 5],
@@ -103,8 +103,8 @@ impl WithSimd for Task<'_> {
         let (packed_q, packed_dy) = (packed_q.as_chunks_mut().0, packed_dy.as_chunks_mut().0);
         let (scores, slopes) = (scores.as_chunks_mut().0, slopes.as_chunks_mut().0);
         let (first, count) = (self.keys.start, self.keys.len());
-        // SAFETY: the positions of all arguments are inside of them, checked by `run`; the tiles have room for `KEYS`
-        // rows; gradients are of this task's keys, and of the queries in memory of its own.
+        // SAFETY: all positions are inside of the arguments, checked by `run`; the tiles have room for `KEYS` rows; the
+        // task writes gradients of its own keys, and gradients of queries to its own memory.
         unsafe {
             let k_rows = neighbours(k.rows(first), [count, p.features], k_copy);
             fill(dk.rows(first), [count, p.features]);
@@ -153,7 +153,7 @@ fn statistics(p: &Problem, stats: &[f32], batch: usize, query: usize, count: usi
     (log_sums, deltas)
 }
 
-/// Turns scores into probabilities, and the gradients of these into those of the scores.
+/// Turns scores into probabilities, and gradients of probabilities into gradients of scores.
 #[inline(always)]
 fn differentiate(scores: &mut [Lanes], slopes: &mut [Lanes], log_sums: &Lanes, deltas: &Lanes) {
     for (score, slope) in scores.iter_mut().zip(slopes) {
@@ -164,10 +164,10 @@ fn differentiate(scores: &mut [Lanes], slopes: &mut [Lanes], log_sums: &Lanes, d
     }
 }
 
-/// Rows with neighbouring columns.
+/// Calls `f` on every row of a matrix with contiguous columns.
 ///
 /// # Safety
-/// They are writable.
+/// The rows are writable.
 #[inline(always)]
 unsafe fn each_row(x: Matrix, [rows, cols]: [usize; 2], f: impl Fn(&mut [f32])) {
     for i in 0..rows {

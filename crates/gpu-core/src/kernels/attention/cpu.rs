@@ -1,7 +1,7 @@
-//! What the forward and the backward pass share on the CPU.
+//! Code shared by the forward and the backward pass on the CPU.
 //!
-//! Scores are kept transposed: a row of a tile belongs to a key, and its lanes to queries. So the statistics of a query
-//! are one lane of a vector, no sum goes across lanes, and only the queries (and their gradients) are packed.
+//! Scores are kept transposed: a row of a tile is a key, and its lanes are queries. So the statistics of a query are
+//! one lane of a vector, no sum goes across lanes, and only the queries (and their gradients) are packed.
 
 use std::cell::RefCell;
 
@@ -37,8 +37,8 @@ thread_local! {
     static BUFFER: RefCell<Vec<f32>> = const { RefCell::new(vec![]) };
 }
 
-/// Lends `size` floats of this thread's. (Outside of vectorised code: a closure that passes through `std` is compiled
-/// for the baseline processor.)
+/// Calls `f` with `size` floats of this thread's buffer. (Outside of vectorised code: a closure that passes through
+/// `std` is compiled for the baseline processor.)
 pub(super) fn with_buffer(size: usize, f: impl FnOnce(&mut [f32])) {
     BUFFER.with_borrow_mut(|buffer| {
         if buffer.len() < size {
@@ -62,7 +62,7 @@ impl Rows {
     }
 }
 
-/// The matrix itself if its columns are neighbours, else a copy in `buffer`.
+/// The matrix itself if its columns are contiguous, else a copy in `buffer`.
 ///
 /// # Safety
 /// `rows` and `cols` of the matrix are readable, and the buffer has room for the copy.
@@ -80,7 +80,7 @@ pub(super) unsafe fn neighbours(x: Matrix, [rows, cols]: [usize; 2], buffer: &mu
     Matrix::dense(buffer.as_mut_ptr(), cols)
 }
 
-/// `out[j][i] = scale x[i, j]` for `count` rows of `x`, and 0 in the lanes behind.
+/// `out[j][i] = scale x[i, j]` for `count` rows of `x`, and 0 in the remaining lanes.
 ///
 /// # Safety
 /// These rows are readable over the length of `out`.
@@ -104,7 +104,7 @@ pub(super) struct ScoreTile {
 }
 
 impl Problem {
-    /// Applies the mask, and minus infinity to what a query does not see.
+    /// Applies the mask, and sets the scores of keys that a query does not see to minus infinity.
     #[inline(always)]
     pub(super) fn mask(&self, mask: &[u32], tile: ScoreTile, scores: &mut [Lanes]) {
         if let Some((dtype, rows)) = &self.mask {

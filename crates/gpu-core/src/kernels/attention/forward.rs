@@ -18,7 +18,7 @@ pub(super) fn run(of: &Attention, inputs: [&[f32]; 3], mask: &[u32], y: &mut [f3
         rows.positions_fit(mask.len());
     }
     assert!(p.batches() * p.queries <= log_sums.len(), "attention: room for the sums");
-    // Parts of the queries of a batch, by the shape alone.
+    // Parts of the queries of a batch; they depend on the shape only.
     let blocks = p.queries.div_ceil(LANES);
     let parts = TASKS.div_ceil(p.batches().max(1)).min(blocks).max(1);
     let block = blocks.div_ceil(parts) * LANES;
@@ -34,7 +34,7 @@ pub(super) fn run(of: &Attention, inputs: [&[f32]; 3], mask: &[u32], y: &mut [f3
     });
 }
 
-/// Some queries of a batch.
+/// The forward pass over some queries of a batch.
 struct Task<'a> {
     of: &'a Attention,
     inputs: [&'a [f32]; 3],
@@ -64,7 +64,7 @@ impl WithSimd for Task<'_> {
         let (scores, rest) = rest.split_at_mut(LANES * KEYS);
         let (sums, copy) = rest.split_at_mut(LANES * p.values);
         let (packed, scores) = (packed.as_chunks_mut::<LANES>().0, scores.as_chunks_mut::<LANES>().0);
-        // SAFETY: the positions of the inputs are inside of them, checked by `run`.
+        // SAFETY: all positions are inside of the inputs, checked by `run`.
         let v = unsafe { neighbours(v, [p.keys, p.values], copy) };
         let (y, log_sums) = (self.of.y.matrix(self.y.get(), self.batch), self.log_sums.get());
         let sums = Matrix::dense(sums.as_mut_ptr(), p.values);
@@ -104,7 +104,7 @@ impl WithSimd for Task<'_> {
 }
 
 impl Running {
-    /// Turns a tile of scores into exponentials; returns the factors on what was summed before.
+    /// Turns a tile of scores into exponentials; returns the factors by which to scale earlier sums.
     #[inline(always)]
     fn add(&mut self, scores: &mut [Lanes]) -> Lanes {
         let mut top = self.top;
@@ -113,7 +113,7 @@ impl Running {
                 *top = if x > *top { x } else { *top };
             }
         }
-        // Without anything seen yet, any number will do; infinities would give NaN.
+        // If no key has been seen yet, any finite number is valid; infinities would give NaN.
         let base = top.map(|top| if top == f32::NEG_INFINITY { 0.0 } else { top });
         let mut fade = [0.0; LANES];
         for i in 0..LANES {
@@ -146,7 +146,7 @@ impl Running {
 #[inline(always)]
 unsafe fn scale(x: Matrix, [rows, cols]: [usize; 2], factors: &Lanes) {
     for (i, factor) in factors.iter().enumerate().take(rows) {
-        // SAFETY: given; columns are neighbours.
+        // SAFETY: given; columns are contiguous.
         let row = unsafe { std::slice::from_raw_parts_mut(x.at(i, 0), cols) };
         row.iter_mut().for_each(|x| *x *= factor);
     }
@@ -160,7 +160,7 @@ unsafe fn scale(x: Matrix, [rows, cols]: [usize; 2], factors: &Lanes) {
 unsafe fn finish(sums: Matrix, y: Matrix, cols: usize, sum: f32) {
     let factor = 1.0 / sum;
     let value = |s: f32| if sum == 0.0 { 0.0 } else { s * factor };
-    // SAFETY: given; columns of the sums are neighbours.
+    // SAFETY: given; columns of the sums are contiguous.
     unsafe {
         let sums = std::slice::from_raw_parts(sums.start, cols);
         if y.col == 1 {

@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-/// A matrix in memory: floats from one row, and from one column, to the next.
+/// A matrix in memory, with the strides of rows and columns in floats.
 #[derive(Clone, Copy)]
 pub(super) struct Matrix {
     pub start: *mut f32,
@@ -33,14 +33,14 @@ impl Matrix {
         Matrix { row: self.col, col: self.row, ..self }
     }
 
-    /// Where element `[i, j]` lies.
+    /// The address of element `[i, j]`.
     #[inline(always)]
     pub fn at(self, i: usize, j: usize) -> *mut f32 {
         self.start.wrapping_offset(i as isize * self.row + j as isize * self.col)
     }
 }
 
-/// `c = a b`, or `c += a b` with `add`, for `a [M, K]`, `b [K, N]` and `c [M, N]`. The columns of `b` and `c` are neighbours.
+/// `c = a b`, or `c += a b` with `add`, for `a [M, K]`, `b [K, N]` and `c [M, N]`. The columns of `b` and `c` are contiguous.
 ///
 /// # Safety
 /// `a` and `b` are readable and `c` is writable over these sizes, and `c` overlaps neither.
@@ -73,7 +73,7 @@ pub(super) unsafe fn product<S: Simd>(
     }
 }
 
-/// All rows of a column of `V` vectors, the last of which is not full in a `PART`.
+/// All rows of `V` vectors of columns; with `PART`, the last vector is not full.
 #[inline(always)]
 unsafe fn column<S: Simd, const V: usize, const PART: bool>(
     simd: S,

@@ -47,7 +47,7 @@ impl Argument<'_> {
              fn {name}_at(row: i32, c: u32) -> vec4<f32> {{\n{}{body}}}\n",
             position_fn(&format!("{name}_batch"), &self.rows.batch),
             self.rows.row,
-            // Invocations of the last columns reach over the end.
+            // Invocations of the last columns reach beyond the row.
             format_args!("    if (c >= {cols}u) {{ return vec4<f32>(0.0); }}\n"),
         )
     }
@@ -117,7 +117,7 @@ impl Output<'_> {
         self.columns().map(|c| format!("    var {name}{c} = vec4<f32>(0.0);\n")).collect()
     }
 
-    /// Adds `factor` times the row `other` of an operand; `fade` multiplies what was there.
+    /// Adds `factor` times the row `other` of an operand; `fade` scales the old value.
     fn add(&self, factor: &str, other: &str, fade: Option<&str>) -> String {
         let name = self.name;
         let line = |c| {
@@ -152,7 +152,7 @@ pub(super) fn output(binding: usize, name: &str) -> String {
 }
 
 impl Problem {
-    /// `masked(batch, query, key, score)`.
+    /// WGSL of `masked(batch, query, key, score)`.
     pub(super) fn mask_fn(&self, binding: usize) -> String {
         let head = "fn masked(batch: u32, query: u32, key: u32, score: f32) -> f32 {\n";
         let Some((dtype, rows)) = &self.mask else { return format!("{head}    return score;\n}}\n") };
@@ -167,7 +167,7 @@ impl Problem {
         )
     }
 
-    /// Bindings up to those of the mask are given.
+    /// The shader `text` with the constants of the problem, for `own` rows per batch of `parts` parts each.
     fn shader(&self, text: &str, own: usize, parts: usize, accessors: String) -> Source {
         Source::new(text)
             .set("COUNT", self.batches() * own * parts)
@@ -221,7 +221,7 @@ impl AttentionGrad {
     }
 }
 
-/// The gradient of the queries, by queries.
+/// The shader of the queries' gradient, parallel over queries.
 pub(super) fn grad_query(of: &AttentionGrad) -> Shader {
     let p = &of.problem;
     let ([q, k, v], dy) = (&p.operands(), &of.upstream());
@@ -238,7 +238,7 @@ pub(super) fn grad_query(of: &AttentionGrad) -> Shader {
     Shader::linear(source.finish(), p.batches() * p.queries * dq.parts, 64)
 }
 
-/// The gradients of keys and values, by keys.
+/// The shader of the keys' and values' gradients, parallel over keys.
 pub(super) fn grad_key(of: &AttentionGrad) -> Shader {
     let p = &of.problem;
     let ([q, k, v], dy) = (&p.operands(), &of.upstream());

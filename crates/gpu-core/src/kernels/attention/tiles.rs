@@ -1,7 +1,7 @@
 //! Attention by tiles of a workgroup, for GPUs: FlashAttention-2 (Dao 2023) in f32.
 //!
-//! A workgroup has 8 x 8 invocations and a block of own rows: queries, or keys for the gradients of keys and values. It goes over the
-//! others in blocks. An invocation has the scores of 4 own rows with 4 or 8 others in registers, and sums of the same rows.
+//! A workgroup has 8 x 8 invocations and a block of own rows: queries, or keys for the gradients of keys and values. It loops over the
+//! other rows in blocks. An invocation keeps in registers the scores of 4 own rows with 4 or 8 other rows, and sums of the same own rows.
 
 use super::shader::{Argument, output};
 use super::{Attention, AttentionGrad, Problem, Rows};
@@ -9,19 +9,19 @@ use crate::Shader;
 use crate::kernels::reduce::position_fn;
 use crate::wgsl::{Source, wgsl};
 
-/// Features of a row that are in workgroup memory at a time, and rows of values.
+/// Features of a row, or rows of values, in workgroup memory at a time.
 const DEPTH: usize = 16;
-/// Invocations down the own rows and along the others.
+/// Invocations down the own rows, and along the other rows.
 const SIDE: usize = 8;
-/// Columns that the invocations along a row have with a vector each.
+/// Columns that the invocations along a row cover with one vector each.
 const ALONG: usize = 4 * SIDE;
 /// Own rows of an invocation. With eight, half as many waves fit a SIMD.
 const ROWS: usize = 4;
 /// Own rows of a workgroup.
 const OWN: usize = ROWS * SIDE;
-/// Longest rows.
+/// Most columns of a row.
 const WIDEST: usize = 128;
-/// Registers of scores and sums that leave enough for operands.
+/// Most registers for scores and sums; the rest is for operands.
 const REGISTERS: usize = 128;
 const PARTS: [&str; 4] = ["x", "y", "z", "w"];
 
@@ -55,7 +55,7 @@ impl<'a> Operand<'a> {
         format!("    let {0}_base = {0}_batch(batch);\n", self.name)
     }
 
-    /// WGSL that reads four features of a row; of rows beyond the last, that one's.
+    /// WGSL that reads four features of a row; rows beyond the last read the last one.
     fn at(&self, row: &str, col: &str) -> String {
         let (name, last, step) = (self.name, self.count - 1, self.rows.row);
         format!("{name}_at({name}_base + i32(min({row}, {last}u)) * ({step}), {col})")
@@ -106,7 +106,7 @@ fn declare(name: &str, fours: usize) -> String {
     vectors(fours).map(|(r, h)| format!("    var {name}{r}_{h} = vec4<f32>(0.0);\n")).collect()
 }
 
-/// Adds the products of what is in workgroup memory to `NAME`.
+/// WGSL that adds the products of the operands in workgroup memory to `NAME`.
 fn multiply(name: &str, fours: usize) -> String {
     let mut text = format!("    for (var e = 0u; e < {DEPTH}u; e += 2u) {{\n");
     for q in 0..2 {
@@ -123,8 +123,8 @@ fn multiply(name: &str, fours: usize) -> String {
     text + "    }\n"
 }
 
-/// `name` of every own row over all invocations along it, as `let TO = ..`; `combine` is of two. The numbers take the place of own rows in
-/// workgroup memory.
+/// WGSL that reduces `name` of every own row over all invocations along it, as `let TO = ..`; `combine` combines two values. The values
+/// overwrite the own rows in workgroup memory.
 fn over_rows(name: &str, to: &str, combine: impl Fn(&str, &str) -> String) -> String {
     let at = |r: usize| format!("(down * {ROWS}u + {r}u) * 2u");
     let mut text = "    workgroupBarrier();\n".to_owned();
@@ -139,7 +139,7 @@ fn over_rows(name: &str, to: &str, combine: impl Fn(&str, &str) -> String) -> St
     text
 }
 
-/// Stores rows `NAME * FACTOR` through a layout, as far as they are inside of `size`.
+/// WGSL that stores rows `NAME * FACTOR` through a layout, as far as they are inside of `size`.
 fn store(
     name: &str,
     memory: &str,
@@ -167,14 +167,14 @@ fn store(
     })
 }
 
-/// The others' blocks.
+/// The blocks of other rows.
 struct Tiles {
-    /// Others of an invocation, 4 or 8.
+    /// Other rows of an invocation, 4 or 8.
     cols: usize,
 }
 
 impl Tiles {
-    /// With sums of `fours` vectors a row, and scores of one or two kinds.
+    /// Tiles for sums of `fours` vectors per row, and `kinds` (1 or 2) kinds of scores.
     fn new(fours: usize, kinds: usize) -> Tiles {
         let fits = |cols: usize| ROWS * (kinds * cols + 4 * fours) <= REGISTERS;
         Tiles { cols: if fits(8) { 8 } else { 4 } }
@@ -189,12 +189,12 @@ impl Tiles {
         self.cols / 4
     }
 
-    /// WGSL of the other row in column `j` of four `h`.
+    /// WGSL of the other row at column `j` of vector `h`.
     fn col(&self, h: usize, j: usize) -> String {
         format!("(other_first + {}u + along * 4u)", h * ALONG + j)
     }
 
-    /// Scores `NAME = a b^T`, of own rows `a` and others `b`.
+    /// WGSL of the scores `NAME = a b^T` of own rows `a` and other rows `b`.
     fn product(&self, name: &str, a: &Operand, b: &Operand) -> String {
         format!(
             "{}    for (var d = 0u; d < {}u; d += {DEPTH}u) {{\n    workgroupBarrier();\n{}{}    \
@@ -207,11 +207,11 @@ impl Tiles {
         )
     }
 
-    /// Sums `NAME += WEIGHTS b`: the weights like scores, `b` the others' rows.
+    /// WGSL of the sums `NAME += WEIGHTS b`: the weights are laid out like scores, `b` are the other rows.
     fn accumulate(&self, name: &str, weights: &str, b: &Operand) -> String {
         let mut text = String::new();
         for chunk in 0..self.other() / DEPTH {
-            // Half of the invocations along the rows have these others.
+            // Half of the invocations along the rows have the weights of these rows.
             let h = chunk / 2;
             text += &format!("    workgroupBarrier();\n    if (along / 4u == {}u) {{\n", chunk % 2);
             for (j, part) in PARTS.iter().enumerate() {
@@ -225,7 +225,7 @@ impl Tiles {
         text
     }
 
-    /// Replaces every element of the scores `name` by WGSL of its row, four and column there, and itself.
+    /// WGSL that replaces every element of the scores `name` by `f` of its row, vector, component and old value.
     fn map(&self, name: &str, f: impl Fn(usize, usize, usize, &str) -> String) -> String {
         let line = |(r, h): (usize, usize)| {
             let old = format!("{name}{r}_{h}");
@@ -235,7 +235,7 @@ impl Tiles {
         vectors(self.fours()).map(line).collect()
     }
 
-    /// The others' blocks from `start` to `end`, in which `body` has `other_first`.
+    /// WGSL that runs `body` on the blocks of other rows from `start` to `end`; `other_first` is a block's first row.
     fn blocks(&self, start: &str, end: &str, body: &str) -> String {
         let step = self.other();
         format!(
@@ -243,7 +243,7 @@ impl Tiles {
         )
     }
 
-    /// `own` rows a batch, `widest` vectors of sums.
+    /// The shader for `own` own rows per batch, and at most `widest` vectors of sums per row.
     fn shader(&self, p: &Problem, own: usize, widest: usize, accessors: String, body: String) -> Shader {
         let blocks = own.div_ceil(OWN);
         let groups = p.batches() * blocks;
@@ -320,13 +320,13 @@ pub(super) fn forward(of: &Attention) -> Shader {
     tiles.shader(p, p.queries, v.fours(), accessors, text)
 }
 
-/// The statistics of a query as `TO_log` and `TO_delta`.
+/// WGSL of the statistics of a query as `TO_log` and `TO_delta`.
 fn statistics(to: &str, query: &str) -> String {
     let at = format!("batch * QUERIES + min({query}, QUERIES - 1u)");
     format!("    let {to}_log = stats[{at}];\n    let {to}_delta = stats[ROWS + {at}];\n")
 }
 
-/// The gradient of the queries, by queries.
+/// The shader of the queries' gradient; queries are the own rows.
 pub(super) fn grad_query(of: &AttentionGrad) -> Shader {
     let (p, upstream) = (&of.problem, of.upstream());
     let arguments = p.operands();
@@ -349,7 +349,7 @@ pub(super) fn grad_query(of: &AttentionGrad) -> Shader {
     tiles.shader(p, p.queries, k.fours(), accessors, text)
 }
 
-/// The gradients of keys and values, by keys.
+/// The shader of the keys' and values' gradients; keys are the own rows.
 pub(super) fn grad_key(of: &AttentionGrad) -> Shader {
     let (p, upstream) = (&of.problem, of.upstream());
     let arguments = p.operands();

@@ -4,7 +4,7 @@ use crate::kernels::batch_norm::{self, combine, put_moments};
 use crate::kernels::layer_norm::Moments;
 use crate::{Access, Args, Cost, Kernel, Shader};
 
-/// Combines the parts that [`WithParts`](super::WithParts) has taken of every channel.
+/// Combines the parts that [`WithParts`](super::WithParts) has computed for every channel.
 ///
 /// Arguments: parts `[C, parts]` of four floats; written: mean and biased variance, or the two sums, `[C]` each.
 #[derive(Clone, Debug)]

@@ -1,11 +1,11 @@
-//! The WGSL by which workgroups reduce what they have stored.
+//! The WGSL with which workgroups reduce the values that they have stored.
 
 use std::collections::HashMap;
 
 use super::{ChannelReduction, WithParts};
 
 impl WithParts {
-    /// WGSL of the functions `part_of` and `merge` for a shader. `None` where that has bound an argument as something else.
+    /// WGSL of the functions `part_of` and `merge` for a shader. `None` if the shader binds an argument with another type.
     pub(super) fn text(&self, shader: &str) -> Option<String> {
         let mut bound = bound(shader);
         let mut text = format!(
@@ -44,7 +44,7 @@ impl WithParts {
         Some(text + &functions)
     }
 
-    /// WGSL that reduces what the invocations have stored, of `rows` channels, four at a time, and writes the parts.
+    /// WGSL that reduces the stored values of `rows` channels, four channels at a time, and writes the parts.
     pub(super) fn reduce_block(&self, rows: usize) -> String {
         let mut text = String::new();
         for first in (0..rows).step_by(4) {
@@ -85,8 +85,8 @@ impl WithParts {
     }
 }
 
-/// Part of four pixels, of which those at the largest number are outside; `merge` as in `batch_norm_combine.wgsl`. `rounded` moves the mean
-/// into the first of its floats.
+/// WGSL of the part of four pixels, where those at position 0xffffffff are outside; `merge` as in `batch_norm_combine.wgsl`. `rounded`
+/// moves the mean into the first of its two floats.
 const MOMENTS: &str = "
 fn merge(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
     if (b.x == 0.0) {

@@ -22,7 +22,7 @@ pub(in crate::kernels) struct Correlation {
     pub(super) output: [usize; 2],
     pub(super) planes: Planes,
     pub(super) grids: Vec<Grid>,
-    /// Of every grid and (source channel, tap): where it lies in the planes.
+    /// For every grid and (source channel, tap): the offset in the planes.
     pub(super) offsets: Vec<Vec<usize>>,
     /// Weight strides of output and source channel.
     weight: [usize; 2],
@@ -90,7 +90,7 @@ impl Correlation {
         self.groups * self.blocks() * self.block() * self.inner * self.area
     }
 
-    /// `packed[grid][group][block][k][row]`, rows beyond the channels 0.
+    /// Packs `w` as `packed[grid][group][block][k][row]`; rows beyond the channels are 0.
     fn pack(&self, w: &[f32], packed: &mut [f32]) {
         let (block, blocks) = (self.block(), self.blocks());
         let mut rest = packed;
@@ -154,7 +154,7 @@ impl Correlation {
                 let rows = blocks.start * self.block()..(blocks.end * self.block()).min(self.outer);
                 for group in groups {
                     let channels = group * self.outer + rows.start..group * self.outer + rows.end;
-                    // SAFETY: what the task has just computed.
+                    // SAFETY: the task has just computed these planes.
                     unsafe { moments.take(images.clone(), channels) };
                 }
             }

@@ -1,4 +1,4 @@
-//! Zero-padded copies of images in which output pixels are neighbours, and where the taps lie in them.
+//! Zero-padded copies of images in which output pixels are neighbours, and the offsets of the taps in them.
 
 use super::LANES;
 use crate::kernels::Conv2dShape;
@@ -21,12 +21,12 @@ impl Planes {
         self.corners.len() * self.rows * self.pitch
     }
 
-    /// Whether the input is its own single plane.
+    /// Whether the only plane equals the input.
     pub fn is_input(&self) -> bool {
         self.step == [1, 1] && self.corners == [[0, 0]] && [self.rows, self.pitch] == self.input
     }
 
-    /// Planes of channels `first..first + count` of all images' channels.
+    /// Fills the planes of channels `first..first + count`, counted over all images.
     #[inline(always)]
     pub fn fill_channels(&self, x: &mut Reader<f32>, first: usize, count: usize, out: &mut [f32]) {
         let (size, len) = (self.input[0] * self.input[1], self.len());
@@ -86,8 +86,8 @@ fn every_second(row: &[f32], out: &mut [f32]) {
     last.iter_mut().enumerate().for_each(|(i, o)| *o = row[second + 2 * i]);
 }
 
-/// `N` of them: constant indices compile to vector shuffles. The last odd element may be missing, hence two overlapping
-/// halves.
+/// Every second element, `N` of them: constant indices compile to vector shuffles. The last odd element may be missing,
+/// hence two overlapping halves.
 #[inline(always)]
 fn block<const N: usize>(row: &[f32], out: &mut [f32; N]) {
     let row = &row[..2 * N - 1];

@@ -7,7 +7,7 @@ use super::planes::Grid;
 use super::{LANES, Shared, TILE};
 use crate::kernels::prologue::Reader;
 
-/// Some images, groups and blocks of output channels of a correlation.
+/// A task of a correlation: some images, groups and blocks of output channels.
 pub(super) struct Task<'a> {
     pub of: &'a Correlation,
     pub x: Reader<'a, f32>,
@@ -69,7 +69,7 @@ impl Task<'_> {
         }
     }
 
-    /// Channels of a group of the task's first image, where they lie in memory as they are.
+    /// The channels of a group of the task's first image in place, if the source is not computed.
     #[inline(always)]
     fn in_place(&self, group: usize) -> Option<*const f32> {
         let size = self.of.inner * self.of.planes.input[0] * self.of.planes.input[1];
@@ -105,7 +105,7 @@ impl Task<'_> {
         }
     }
 
-    /// All blocks of output channels for `V` vectors of pixels from vector `at` on.
+    /// Computes all blocks of output channels for `V` vectors of pixels from vector `at` on.
     #[inline(always)]
     fn tile<S: Simd, const R: usize, const V: usize>(
         &self,
@@ -246,10 +246,10 @@ unsafe fn store_row<S: Simd>(values: S::f32s, out: *mut f32, step: usize) {
     }
 }
 
-/// `out[2 * i] = values[i]`, as whole vectors that keep what lies between; faster than one element at a time.
+/// `out[2 * i] = values[i]`, by whole vectors that keep the elements in between; faster than one element at a time.
 ///
 /// # Safety
-/// All of these and what lies between are inside the output, and no other thread uses them.
+/// These elements and those between them are inside the output, and no other thread uses them.
 #[inline(always)]
 unsafe fn interleave(values: &[f32; LANES], out: *mut f32) {
     // SAFETY: given; the two halves overlap in one element, which keeps its value.
@@ -276,7 +276,7 @@ unsafe fn interleave(values: &[f32; LANES], out: *mut f32) {
 #[inline(always)]
 unsafe fn store<S: Simd>(values: S::f32s, walk: &[(usize, usize)], out: *mut f32) {
     if walk.len() == S::F32_LANES && walk[S::F32_LANES - 1].1 == walk[0].1 + S::F32_LANES - 1 {
-        // SAFETY: positions grow, so these are neighbours.
+        // SAFETY: positions increase, so these are contiguous.
         return unsafe { out.add(walk[0].1).cast::<S::f32s>().write_unaligned(values) };
     }
     let values: &[f32] = bytemuck::cast_slice(std::slice::from_ref(&values));
@@ -286,8 +286,8 @@ unsafe fn store<S: Simd>(values: S::f32s, walk: &[(usize, usize)], out: *mut f32
     }
 }
 
-/// `sums[r][v] = sum over k of weights[k][r] * source[offsets[k] + position[v]..]`; in a `PANEL`, `k` lies at
-/// `k * V` vectors instead.
+/// `sums[r][v] = sum over k of weights[k][r] * source[offsets[k] + position[v]..]`; with `PANEL`, the source of `k` is
+/// `k * V` vectors into the panel instead.
 ///
 /// # Safety
 /// All of that is readable.

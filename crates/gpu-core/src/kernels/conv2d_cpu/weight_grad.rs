@@ -11,8 +11,8 @@ use crate::kernels::interpreter::BLOCK;
 use crate::kernels::prologue::{Prologue, Reader};
 use crate::kernels::scratch::ScratchVec;
 
-/// The weight gradient on the CPU: sums over pixels with vectors along them. The images are cut into chunks, by the
-/// shape alone; partial sums of the chunks are added in order.
+/// The weight gradient on the CPU: sums over pixels with vectors along them. The images are cut into chunks, which
+/// depend on the shape only; the chunks' partial sums are added in order.
 #[derive(Clone, Debug)]
 pub(in crate::kernels) struct WeightGrad {
     shape: Conv2dShape,
@@ -164,7 +164,7 @@ impl Task<'_> {
                 let mut rows = [0; R];
                 rows.iter_mut().enumerate().for_each(|(r, i)| *i = (o + r).min(of.outer - 1) * dy.row);
                 for k in (0..depth).step_by(V) {
-                    // What lies beyond the last repeats it, and is not stored.
+                    // Indices beyond the last repeat it, and their sums are not stored.
                     let mut offsets = [0; V];
                     offsets.iter_mut().enumerate().for_each(|(v, o)| *o = offset((k + v).min(depth - 1)));
                     // SAFETY: rows and offsets inside the operands, vectors inside the images.
@@ -181,7 +181,8 @@ impl Task<'_> {
         }
     }
 
-    /// The output gradient of the task's images: in place, or copied with zeros where a row is no multiple of a vector.
+    /// The output gradient of the task's images: in place, or copied with zero padding if a row is not a multiple of a
+    /// vector.
     #[inline(always)]
     fn gradient(&mut self, padded: usize, copy: &mut [f32]) -> StridedRows {
         let of = self.of;
@@ -232,8 +233,8 @@ impl Task<'_> {
         for k in 0..channels * taps {
             for i in 0..count {
                 let at = (i * of.channels + k / taps) * len + of.grid.taps[k % taps].1;
-                // SAFETY: inside the planes and the panel or the slack behind them; what a vector copies beyond a row
-                // is overwritten by the next row or the zeros.
+                // SAFETY: inside the planes and the panel or the slack after them; what a vector copies beyond a row is
+                // overwritten by the next row or the zeros.
                 unsafe {
                     let from = planes.as_ptr().add(at);
                     for r in 0..rows {
@@ -287,7 +288,7 @@ unsafe fn sums<S: Simd, const R: usize, const V: usize>(
             }
         }
     }
-    // Here and not at the caller, whose indices are no constants: the sums would live in memory.
+    // Reduced here, where indices are constants: with the caller's indices, the accumulators would live in memory.
     let mut out = [[0.0; V]; R];
     for r in 0..R {
         for v in 0..V {

@@ -1,6 +1,6 @@
 //! Winograd's convolution F(4x4, 3x3) (Lavin and Gray 2015, "Fast algorithms for convolutional neural networks"): a tile of
 //! 4x4 outputs is `A^T ((G w G^T) * (B^T x B)) A`, summed over channels between the transformations. That takes 36
-//! instead of 144 multiplications a tile and pair of channels, as 36 matrix products.
+//! instead of 144 multiplications per tile and pair of channels, as 36 matrix products.
 //!
 //! A task handles [`WIDTH`] tiles of all images: it transforms their source to `V [36][channel][tile]`, multiplies by the
 //! packed weights `U` to `M [36][output channel][tile]`, and transforms that to the output. All of it is in vectors along
@@ -31,7 +31,7 @@ const WIDTH: usize = 32;
 /// Outputs of a tile along a dimension, and elements of the source that they depend on.
 const TILE: usize = 4;
 const PATCH: usize = 6;
-/// Numbers of a transformed tile.
+/// Elements of a transformed tile.
 const POINTS: usize = PATCH * PATCH;
 /// Output channels of a block of packed weights.
 const ROWS: usize = 8;
@@ -69,7 +69,7 @@ impl Winograd {
         Winograd::new(shape, [inner, outer], [source, output], padding, true)
     }
 
-    /// `None` where it cannot be used or does not pay.
+    /// `None` if Winograd's algorithm cannot be used or does not pay.
     fn new(
         shape: &Conv2dShape,
         [inner, outer]: [usize; 2],
@@ -110,7 +110,7 @@ impl Winograd {
         let packed = &*packed;
         let tiles = self.batch * self.tiles[0] * self.tiles[1];
         let (sets, threads) = (tiles.div_ceil(WIDTH), rayon::current_num_threads());
-        // Output channels are split only where there is too little to do; every part transforms the source again.
+        // Output channels are split only if there are too few tiles, because every part transforms the source again.
         let even = |p: &usize| (sets * p).is_multiple_of(threads) || sets * p >= 4 * threads;
         let parts = (1..=self.blocks()).find(even).unwrap_or(self.blocks());
         let m_stride = self.blocks().div_ceil(parts) * ROWS * WIDTH + 16;
@@ -137,13 +137,13 @@ impl Winograd {
             if let Some(moments) = &moments {
                 let area = self.tiles[0] * self.tiles[1];
                 let channels = blocks.start * ROWS..(blocks.end * ROWS).min(self.outer);
-                // SAFETY: what the task has just computed, as its tiles are those of whole images.
+                // SAFETY: the task has just computed these planes, as its tiles are those of whole images.
                 unsafe { moments.take(tiles.start / area..tiles.end / area, channels) };
             }
         });
     }
 
-    /// Whether a task has the tiles of whole images.
+    /// Whether a task computes the tiles of whole images.
     pub fn whole_planes(&self) -> bool {
         WIDTH.is_multiple_of(self.tiles[0] * self.tiles[1])
     }
@@ -153,7 +153,7 @@ impl Winograd {
         TILE * self.tiles[1] + 2
     }
 
-    /// `packed[block][point][source channel][row] = G w G^T`, rows beyond the channels 0.
+    /// Packs `packed[block][point][source channel][row] = G w G^T`; rows beyond the channels are 0.
     fn pack(&self, w: &[f32], packed: &mut [f32]) {
         packed.par_chunks_exact_mut(POINTS * self.inner * ROWS).enumerate().for_each(|(block, out)| {
             let rows = (self.outer - block * ROWS).min(ROWS);
@@ -177,13 +177,13 @@ impl Winograd {
 struct Segment {
     image: usize,
     tiles: Range<usize>,
-    /// The first one's number in a task.
+    /// The number of the first tile in the task.
     at: usize,
 }
 
 pooled!(Segment);
 
-/// Tiles of all images, `area` each, by image.
+/// Splits tiles of all images, `area` each, by image.
 fn segments(area: usize, tiles: Range<usize>) -> ScratchVec<Segment> {
     let mut segments = ScratchVec::empty();
     let mut next = tiles.start;

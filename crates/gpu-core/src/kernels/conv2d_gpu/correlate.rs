@@ -1,4 +1,4 @@
-//! Correlations by tiles of a subgroup: the lanes lie along the output channels and hand the source's pixels round, so
+//! Correlations by tiles of a subgroup: lanes are output channels and broadcast the source's pixels to each other, so
 //! that each pixel is loaded once for all of them.
 
 use super::taps::{Taps, phases};
@@ -15,9 +15,9 @@ pub(in crate::kernels) struct Correlate<'a> {
     operand: &'a Prologue,
     transposed: bool,
     lanes: usize,
-    /// Wanted pixels of a tile.
+    /// Target number of pixels of a tile.
     pixels: usize,
-    /// Output channels of a tile, in runs of one a lane.
+    /// Runs of output channels of a tile, each with one channel per lane.
     runs: usize,
 }
 
@@ -58,7 +58,7 @@ impl<'a> Correlate<'a> {
         if self.transposed { self.shape.input } else { self.shape.output() }
     }
 
-    /// Phases of the output pixels, and how many of each there are.
+    /// Numbers of phases of the output pixels, and of pixels per phase.
     fn grid(&self) -> ([usize; 2], [usize; 2]) {
         let phases = if self.transposed { self.shape.stride } else { [1, 1] };
         (phases, [0, 1].map(|d| self.output()[d].div_ceil(phases[d])))
@@ -108,11 +108,12 @@ impl<'a> Correlate<'a> {
         (self.step(phase) * phase.taps[1].count).div_ceil(4)
     }
 
-    /// Iterations of the channels, and vectors of packed weights of a phase.
+    /// Iterations over the source channels of a phase.
     fn blocks(&self, phase: &Phase) -> usize {
         self.channels()[0].div_ceil(self.step(phase))
     }
 
+    /// Vectors of packed weights of a phase.
     fn vectors(&self, phase: &Phase) -> usize {
         let rows = self.shape.groups * self.all_runs() * self.blocks(phase) * phase.taps[0].count;
         rows * self.depth(phase) * self.lanes
@@ -123,7 +124,7 @@ impl<'a> Correlate<'a> {
         4 * self.phases().iter().map(|p| self.vectors(p)).sum::<usize>().max(1)
     }
 
-    /// Packing the weights and computing the pixels of each phase.
+    /// The dispatches that pack the weights and compute the pixels of each phase.
     pub fn shaders(&self) -> Vec<Shader> {
         let phases = self.phases();
         let packed = phases.iter().filter(|p| self.vectors(p) > 0).map(|p| self.pack(p));
@@ -219,8 +220,8 @@ impl<'a> Correlate<'a> {
     }
 }
 
-/// The source pixels that a tile reads in an iteration: of every row, `chunks` chunks of `width` pixels from column
-/// `first` on, and of `step` channels. Every lane loads chunks of one of the channels.
+/// The source pixels that a tile reads in an iteration: `chunks` chunks of `width` pixels from column `first` on, of
+/// every row and of `step` channels. Every lane loads chunks of one of the channels.
 struct Window<'a> {
     of: &'a Correlate<'a>,
     taps: [Taps; 2],
@@ -253,7 +254,7 @@ impl Window<'_> {
         (self.tile[0] * self.chunks).div_ceil(self.side_by_side())
     }
 
-    /// Where the lane's chunk of each load lies for the first channels at row offset 0, and whether it is there at all.
+    /// Where the lane's chunk of each load lies for the first channels at row offset 0, and whether it exists.
     fn setup(&self) -> String {
         let (step, side, chunks, width) = (self.step, self.side_by_side(), self.chunks, self.width);
         let stride = [self.taps[0].stride, self.taps[1].stride];
@@ -306,7 +307,8 @@ impl Window<'_> {
         text
     }
 
-    /// Name of the pixel at row `row` of the tile and column `col` of the window, of a channel; all lanes agree on it.
+    /// Name of the pixel at row `row` of the tile and column `col` of the window, of a channel; it is uniform over the
+    /// lanes.
     fn pixel(&self, row: usize, col: usize, channel: usize) -> String {
         let chunk = row * self.chunks + col / self.width;
         let (load, place) = (chunk / self.side_by_side(), chunk % self.side_by_side());
@@ -317,7 +319,8 @@ impl Window<'_> {
         format!("subgroupBroadcast(x{load}{component}, {}u)", place * self.step + channel)
     }
 
-    /// All products of an iteration, pixel by pixel: compilers keep the order, and so a pixel's sums in registers.
+    /// All products of an iteration, pixel by pixel: compilers keep this order, and with it a pixel's sums in
+    /// registers.
     fn products(&self) -> String {
         let (rows, cols) = (self.taps[1].count, self.tile[1]);
         let mut text = String::new();
@@ -344,7 +347,7 @@ impl Window<'_> {
         text
     }
 
-    /// Elements that are stored at a time: 4 where rows of the output and of a tile are made of whole vectors.
+    /// Elements that are stored at a time: 4 if rows of the output and of a tile consist of whole vectors.
     fn width_stored(&self) -> usize {
         let wide = self.of.output()[1].is_multiple_of(4) && self.tile[1].is_multiple_of(4);
         if wide && self.of.grid().0 == [1, 1] { 4 } else { 1 }

@@ -7,13 +7,13 @@ use crate::wgsl::{Source, wgsl};
 
 /// Channels of a tile.
 const SIDE: usize = 16;
-/// Pixels that a workgroup has in its memory, about, and the longest rows: both operands fit 16 KiB.
+/// Approximate number of pixels in workgroup memory, and the longest rows: both operands fit 16 KiB.
 const PIXELS: usize = 64;
 const LONGEST: usize = 56;
 /// Fewest and most channels: tiles are full, and no operand is read more than eight times.
 const FEW: usize = 8;
 const MANY: usize = 128;
-/// Workgroups that fill a large GPU, and the fewest blocks of rows worth one.
+/// Workgroups that fill a large GPU, and the fewest blocks of rows worth a workgroup.
 const WORKGROUPS: usize = 384;
 const FEWEST: usize = 4;
 
@@ -25,7 +25,7 @@ pub(in crate::kernels) struct RowWeightGrad<'a> {
 }
 
 impl<'a> RowWeightGrad<'a> {
-    /// Whether the convolution is 3x3 with stride 1 over rows of whole vectors, with channels for its tiles.
+    /// Whether the convolution is 3x3 with stride 1 over rows of whole vectors, with enough channels for its tiles.
     pub fn suits(shape: &Conv2dShape) -> bool {
         let channels = [shape.in_channels, shape.out_channels].map(|c| c / shape.groups);
         let three = shape.kernel == [3, 3] && shape.padding == [1, 1];

@@ -10,7 +10,7 @@ use crate::kernels::prologue::Prologue;
 use crate::kernels::workgroup_tile::{BlockLoad, TileProduct, WorkgroupTile};
 use crate::wgsl::wgsl;
 
-/// Loads of 4 x 4 elements by `load_NAME(group, place, k, end)`.
+/// Loads 4 x 4 elements by `load_NAME(group, place, k, end)`.
 fn block(name: char, along_k: bool) -> BlockLoad {
     let start = if name == 'a' { "row" } else { "col" };
     let one = |j: usize, q: usize| {
@@ -23,10 +23,11 @@ fn block(name: char, along_k: bool) -> BlockLoad {
     BlockLoad { along_k, text: (0..4).map(vector).collect() }
 }
 
-/// Functions that the frame expects, without a use here.
+/// Functions that the frame requires, unused here.
 const BATCHES: &str = "fn a_batch(i: u32) -> i32 { return 0; }\nfn b_batch(i: u32) -> i32 { return 0; }\n";
 
-/// The dispatches of the convolution, or of its input gradient: one a phase. Rows are output channels, columns pixels.
+/// The dispatches of the convolution, or of its input gradient: one per phase. Rows are output channels, columns
+/// pixels.
 pub(in crate::kernels) fn correlation(
     shape: &Conv2dShape,
     operand: &Prologue,
@@ -120,7 +121,7 @@ pub(in crate::kernels) fn correlation(
     numbered.collect()
 }
 
-/// How the dispatches of [`correlation`] cut the output.
+/// How the dispatches of [`correlation`] divide the output.
 pub(in crate::kernels) fn parts(shape: &Conv2dShape, transposed: bool, tile: WorkgroupTile) -> ChannelParts {
     let (channels, output, phases) = match transposed {
         true => (shape.in_channels, shape.input, shape.stride),

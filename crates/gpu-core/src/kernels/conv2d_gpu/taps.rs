@@ -20,7 +20,7 @@ pub(super) struct Taps {
 }
 
 impl Taps {
-    /// Those of dimension `d` of a convolution or, if `transposed`, of a phase of its input gradient.
+    /// The taps of dimension `d` of a convolution or, if `transposed`, of a phase of its input gradient.
     pub fn new(shape: &Conv2dShape, transposed: bool, d: usize, phase: usize) -> Taps {
         if transposed { Taps::input_grad(shape, d, phase) } else { Taps::forward(shape, d) }
     }
@@ -30,8 +30,8 @@ impl Taps {
         Taps { first: 0, every: 1, count: s.kernel[d], offset, step, stride: s.stride[d] }
     }
 
-    /// Taps `t` that some pixel `(phase + padding - t * dilation) / stride` of the output gradient reaches the input
-    /// pixels of `phase` by.
+    /// The taps `t` that connect the input pixels of `phase` with pixels of the output gradient: those where `phase +
+    /// padding - t * dilation` is a multiple of the stride.
     fn input_grad(s: &Conv2dShape, d: usize, phase: usize) -> Taps {
         let (stride, dilation) = (s.stride[d] as isize, s.dilation[d] as isize);
         let from = |tap: usize| (phase + s.padding[d]) as isize - tap as isize * dilation;
@@ -42,12 +42,12 @@ impl Taps {
         Taps { first, every, count: reaching.len(), offset, step, stride: 1 }
     }
 
-    /// Offset of tap `i` of those that reach.
+    /// Offset of the `i`-th of these taps.
     pub fn at(&self, i: usize) -> isize {
         self.offset + i as isize * self.step
     }
 
-    /// Smallest and largest offset; of no taps, those of one.
+    /// Smallest and largest offset; without taps, as with one.
     pub fn reach(&self) -> (isize, isize) {
         let ends = [self.at(0), self.at(self.count.max(1) - 1)];
         (ends[0].min(ends[1]), ends[0].max(ends[1]))

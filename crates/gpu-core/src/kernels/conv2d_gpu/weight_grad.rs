@@ -1,12 +1,12 @@
-//! Weight gradients by tiles of a subgroup: the lanes lie along the input channels and hand the output gradient round;
-//! a window over the input slides along each row.
+//! Weight gradients by tiles of a subgroup: lanes are input channels and broadcast the output gradient to each other; a
+//! window over the input slides along each row.
 
 use crate::Shader;
 use crate::kernels::conv2d::Conv2dShape;
 use crate::kernels::prologue::{Prologue, with_math};
 use crate::wgsl::{Source, wgsl};
 
-/// Tiles that keep a device busy; the rows of output pixels are cut until there are as many.
+/// Tiles that keep a device busy; the rows of output pixels are cut until there are that many.
 const TILES: usize = 16;
 /// Sums of an invocation.
 const SUMS: usize = 150;
@@ -49,7 +49,7 @@ impl<'a> WeightGradTiles<'a> {
         outer.div_ceil(outer.div_ceil(most))
     }
 
-    /// Input channels of a tile, in runs of one a lane.
+    /// Runs of input channels of a tile, each with one channel per lane.
     fn runs(&self) -> usize {
         let taps = self.tap_rows() * self.shape.kernel[1];
         if taps > 3 { 1 } else { self.channels()[0].div_ceil(self.lanes).min(4) }
@@ -200,7 +200,8 @@ impl Window<'_> {
                  let at{i}_{r} = (i32((image * GROUPS + group) * INNER + channel{r}) * INPUT_H + row{i}_{r}) * INPUT_W;\n"
             );
             for chunk in 0..self.chunks {
-                // What the first slide keeps; it moves everything by a stride of chunks.
+                // The first slide moves all chunks down by `stride`: the chunks that it keeps are loaded `stride`
+                // places further up.
                 let value = match chunk.checked_sub(self.stride) {
                     Some(before) => self.load(i, r, before),
                     None => format!("{}()", self.kind()),
@@ -211,7 +212,7 @@ impl Window<'_> {
         text
     }
 
-    /// Moves the window on: chunks that stay are renamed, the others loaded.
+    /// Advances the window: chunks that stay are renamed, the others loaded.
     fn slide(&self) -> String {
         let mut text = String::new();
         for (i, r) in self.rows() {
@@ -226,7 +227,7 @@ impl Window<'_> {
         text
     }
 
-    /// Loads of the output gradient: each lane those of other channels.
+    /// Loads of the output gradient: each lane loads different channels.
     fn gradients(&self) -> String {
         let unit = if self.width == 4 { " / 4u" } else { "" };
         let load = |t: usize| {
@@ -236,7 +237,7 @@ impl Window<'_> {
         (0..self.of.rows()).step_by(self.of.lanes).map(load).collect()
     }
 
-    /// The products, output channel by output channel: compilers keep the order, and so sums in registers.
+    /// The products, output channel by output channel: compilers keep this order, and with it the sums in registers.
     fn products(&self) -> String {
         let part = |i: usize| {
             if self.width == 4 { [".", ["x", "y", "z", "w"][i % 4]].concat() } else { String::new() }

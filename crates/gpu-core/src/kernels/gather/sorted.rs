@@ -1,14 +1,14 @@
-//! Adding at positions on a GPU after sorting them, so that the work does not grow with positions times outputs.
+//! Scatter-add on a GPU by sorting the indices, so that the work does not grow with indices times outputs.
 
 use super::{ScatterAdd, width};
 use crate::Shader;
 use crate::kernels::sort::{Side, sort_stages};
 use crate::wgsl::{Source, wgsl};
 
-/// Places whose sum is taken beforehand where they have one key, so that a key that is everywhere is no single long loop.
+/// Sorted places per chunk. Chunks with a single key are summed beforehand, so that a frequent key is not one long loop.
 const CHUNK: usize = 256;
 
-/// The problem as rows of keys. An index for every item is an index into all items.
+/// The problem as rows of keys. Indices that vary along `inner` become indices into all items.
 pub(super) struct Sorted {
     outer: usize,
     rows: usize,
@@ -42,7 +42,8 @@ impl Sorted {
         self.cols.div_ceil(CHUNK)
     }
 
-    /// Places of the two orders, the first places of the keys, and the sums of chunks, in words; and all words.
+    /// Offsets in scratch memory, in words: of the two orders, the first places of the keys, and the sums of chunks;
+    /// then the size of all.
     fn places(&self) -> [usize; 5] {
         let (order, starts) = (self.rows * self.cols, self.rows * (self.dim + 1));
         let parts = self.outer * self.chunks() * self.inner * self.width;

@@ -15,7 +15,7 @@ fn map1<A: bytemuck::Pod, R: bytemuck::Pod>(a: &[u32], out: &mut [u32], f: impl 
     );
 }
 
-/// As [`map1`] for a function of the C library, which is a call an element whatever the vectors.
+/// As [`map1`] for a function of the C library, which is one call per element.
 fn calls(a: &[u32], out: &mut [u32], f: fn(f32) -> f32) {
     let (a, out): (&[f32], &mut [f32]) = (bytemuck::cast_slice(a), bytemuck::cast_slice_mut(out));
     out.iter_mut().zip(a).for_each(|(o, &a)| *o = f(a));

@@ -7,7 +7,7 @@ use crate::Shader;
 use crate::kernels::epilogue::plain_result;
 use crate::wgsl::{Source, wgsl};
 
-/// How the tiles of invocations make a workgroup.
+/// How the tiles of invocations form a workgroup.
 struct Tiling {
     /// Outputs of one invocation.
     rows: usize,
@@ -88,7 +88,7 @@ impl Side<'_> {
     }
 }
 
-/// The dispatch that computes all tiles: of `y`, or with splits of the partial products in the scratch memory.
+/// The dispatch that computes all tiles: of `y` or, with splits, of the partial products in the scratch memory.
 pub(super) fn shader(p: &MatMul) -> Shader {
     let tiling = Tiling::new(p);
     let (a, b) = (Side::a(p, tiling.rows), Side::b(p, tiling.cols));
@@ -132,17 +132,17 @@ impl MatMul {
         )
     }
 
-    /// The block `results` of a dispatch that computes tiles: of `y`, or with splits of the partial products in the scratch memory.
+    /// The block `results` of a dispatch that computes tiles: of `y` or, with splits, of the partial products in the scratch memory.
     pub(super) fn results(&self, width: usize) -> String {
         plain_result(if self.splits() > 1 { self.scratch_binding() } else { 2 }, "f32", width)
     }
 
-    /// Such a dispatch, which emits the results unless they are partial.
+    /// Marks a dispatch of tiles as emitting, unless its results are partial.
     pub(super) fn tiles(&self, shader: Shader, width: usize) -> Shader {
         if self.splits() > 1 { shader } else { shader.emitting(width) }
     }
 
-    /// Elements that are stored at a time: 4 where rows of the output are made of whole vectors.
+    /// Elements that are stored at a time: 4 if rows of the output consist of whole vectors.
     pub(super) fn width(&self) -> usize {
         if self.n.is_multiple_of(4) && self.outputs() > 0 { 4 } else { 1 }
     }

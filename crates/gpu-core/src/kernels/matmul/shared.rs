@@ -12,7 +12,7 @@ pub(super) fn shader(p: &MatMul, micro: usize) -> Shader {
     let (a, b) = (Side::a(p, tile.rows), Side::b(p, tile.cols));
     let sum = |row: &str, sum: &str| match p.splits() {
         1 => format!("row_sums[{row}] = {sum};"),
-        // Behind the partial products of the split.
+        // After the partial products of the split.
         _ if p.width() == 4 => format!("let at = first + M * N + {row}; y[at / 4u][at % 4u] = {sum};"),
         _ => format!("y[first + M * N + {row}] = {sum};"),
     };
@@ -69,7 +69,7 @@ fn block(side: &Side) -> BlockLoad {
             }
         }
     }
-    // Neighbours read what lies side by side.
+    // Neighbouring invocations read contiguous elements.
     let along_k = side.load == Load::Deep || (side.load == Load::Scalar && deep == 1);
     BlockLoad { along_k, text: lines.iter().map(|line| format!("            {line}\n")).collect() }
 }

@@ -2,7 +2,7 @@
 
 use super::{Factor, MatMul};
 
-/// Which elements of an operand lie side by side, so that four can be loaded at once.
+/// Which elements of an operand are contiguous, so that four can be loaded at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Load {
     /// Those along K.

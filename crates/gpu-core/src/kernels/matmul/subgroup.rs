@@ -1,5 +1,5 @@
-//! Products by tiles of a subgroup: every lane loads other elements of the operand along the rows and hands them to
-//! all lanes, so that few loads serve many outputs.
+//! Products by tiles of a subgroup: each lane loads different elements of the operand along the rows and broadcasts
+//! them to all lanes, so that few loads serve many outputs.
 
 use super::MatMul;
 use super::side::{Load, Side, part};
@@ -7,7 +7,7 @@ use super::variant::chunk;
 use crate::Shader;
 use crate::wgsl::{Source, wgsl};
 
-/// The tile: `rows` from an operand that is handed round, `cols` from one that the lanes keep to themselves.
+/// The tile: `rows` of an operand that is broadcast, `cols` of one whose elements each lane keeps to itself.
 struct TileCode<'a> {
     lanes: usize,
     rows: Side<'a>,
@@ -22,7 +22,7 @@ impl TileCode<'_> {
         if self.rows.load == Load::Across { self.lanes } else { 4 }
     }
 
-    /// Groups of columns, each with an accumulator a lane, and the number of columns a lane has in a group.
+    /// Groups of columns, each with one accumulator per lane, and the number of columns of a lane in a group.
     fn groups(&self) -> (usize, usize) {
         let width = if self.cols.load == Load::Across { 4 } else { 1 };
         (self.cols.tile / (self.lanes * width), width)
@@ -63,7 +63,7 @@ impl TileCode<'_> {
         (0..rows).flat_map(move |r| (0..groups).map(move |g| (r, g)))
     }
 
-    /// Loads of the rows for a whole step, and a name for element `r` at step `q` that all lanes agree on.
+    /// Loads of the rows for a whole step, and a name for element `r` at step `q`, uniform over the lanes.
     fn row_loads(&self) -> String {
         let (side, lanes) = (&self.rows, self.lanes);
         let (name, deep, step) = (side.name, side.operand.deep, side.operand.step);
@@ -134,7 +134,7 @@ impl TileCode<'_> {
         }
     }
 
-    /// All products of a step, row by row: compilers keep the order, and so a row's accumulators in registers.
+    /// All products of a step, row by row: compilers keep this order, and with it a row's accumulators in registers.
     fn products(&self) -> String {
         let mut text = String::new();
         let groups = self.groups().0;
@@ -152,7 +152,7 @@ impl TileCode<'_> {
         text
     }
 
-    /// One element of K by itself, for what is left of it at the end.
+    /// A single element of K, for the remainder at the end.
     fn single(&self) -> String {
         let (rows, cols) = (&self.rows, &self.cols);
         let one = |side: &Side, at: &str, across: bool| match (side.load, across) {

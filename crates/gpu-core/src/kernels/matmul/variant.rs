@@ -8,15 +8,14 @@ use super::side::{Load, Side};
 use crate::Kernel;
 use crate::tune::{GpuFamily, GpuProfile, Variants};
 
-/// How the outputs are cut into pieces, and where operands wait to be used again.
+/// How the outputs are cut into tiles, and where operands are kept for reuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Form {
     /// Tiles of outputs in the registers of each invocation; neighbours share operands through the caches.
     Direct,
-    /// Tiles of a workgroup, whose operands wait in workgroup memory; each invocation has `micro` outputs squared.
+    /// Tiles of a workgroup, with operands in workgroup memory; each invocation has `micro` x `micro` outputs.
     Shared { micro: usize },
-    /// Tiles of a subgroup of `lanes` invocations, which hand one operand round by broadcasts. With `swap`, the lanes lie
-    /// along M instead of N.
+    /// Tiles of a subgroup of `lanes` invocations, which share one operand by broadcasts. With `swap`, the lanes are along M instead of N.
     Subgroup { lanes: usize, swap: bool },
 }
 
@@ -34,7 +33,7 @@ pub(super) struct Variant {
 
 /// Most of K that one split covers: some drivers end loops after 65,535 iterations.
 const DEEPEST: usize = 49_152;
-/// Least of K that splitting leaves.
+/// Shortest part of K that splitting makes.
 const SHALLOWEST: usize = 128;
 const MOST_SPLITS: usize = 256;
 /// Workgroups of one subgroup that keep a large GPU busy.
@@ -103,10 +102,10 @@ impl fmt::Display for Variant {
 }
 
 /// The variants of a product on a GPU, the expected best first. Only those of software adapters were measured; the
-/// order on real GPUs is a guess from published figures, and what the tuner is for.
+/// order on real GPUs is a guess from published figures, which the tuner corrects.
 ///
-/// The tuner chooses the form and the tile. How K is split changes the order of the sums, so that it is no choice of the tuner's:
-/// it is what fills the family's GPUs with tiles of the first variant.
+/// The tuner chooses the form and the tile. It does not choose the splits of K, which change the order of the sums: their number is the one
+/// that fills the family's GPUs with tiles of the first variant.
 pub(super) fn variants(p: &MatMul, gpu: &GpuProfile) -> Variants {
     let (mut options, tiles) = match (gpu.family, gpu.subgroup) {
         (GpuFamily::Software, Some(lanes)) => software(p, lanes as usize),
@@ -135,8 +134,8 @@ fn class(p: &MatMul) -> String {
     format!("matmul {batches} x {m} x {n} x {k}, a {a}, b {b}")
 }
 
-/// CPUs have few threads and large caches: the cost is that of loads, and of compiling long shaders. The variants, and the
-/// tiles that keep such a device busy.
+/// The variants for software adapters, and the number of tiles that keeps one busy. CPUs have few threads and large caches: the cost is
+/// that of loads, and of compiling long shaders.
 fn software(p: &MatMul, lanes: usize) -> (Vec<Variant>, usize) {
     let (fewer, more) = (p.m.min(p.n), p.m.max(p.n));
     let swap = p.m > p.n && p.n < 8 * lanes;
@@ -161,8 +160,8 @@ fn software(p: &MatMul, lanes: usize) -> (Vec<Variant>, usize) {
     (options, 16)
 }
 
-/// Real GPUs: workgroup memory for large tiles, registers alone for thin products. The variants, and the tiles of the first one that
-/// fill a GPU.
+/// The variants for real GPUs, and the number of tiles of the first one that fills a GPU. Large tiles use workgroup memory, thin products
+/// only registers.
 fn hardware(p: &MatMul) -> (Vec<Variant>, usize) {
     let (thin, fewer) = (Variant::thin(p), p.m.min(p.n));
     if fewer < 16 || p.k < 16 || p.outputs() == 0 {

@@ -88,7 +88,7 @@ impl Kernel for Gru {
     }
 }
 
-/// The three gates of a row, or what belongs to them.
+/// The parts of a row for the three gates.
 #[inline(always)]
 fn three(row: &[f32]) -> [&[f32]; 3] {
     let hidden = row.len() / 3;
@@ -98,7 +98,7 @@ fn three(row: &[f32]) -> [&[f32]; 3] {
     )
 }
 
-/// One step of some rows, from the products with input and state; those of `m` are there already.
+/// One step of some rows, from the products with input and state; `m` already holds its own product.
 fn step(
     hidden: usize,
     gates: &mut [f32],
@@ -119,7 +119,7 @@ fn step(
                 let [pr, pz, _] = three(products);
                 let (r, rest) = gates.split_at_mut(hidden);
                 let (z, n) = rest.split_at_mut(hidden);
-                // One function a loop: all in one need more registers than there are.
+                // One function per loop: a single loop needs too many registers.
                 for j in 0..hidden {
                     r[j] = sigmoid(r[j] + pr[j] + br[j]);
                 }
@@ -136,7 +136,7 @@ fn step(
     );
 }
 
-/// Gradient of [`Gru`], from what it left in the gates.
+/// Gradient of [`Gru`], from the gates that it has written.
 ///
 /// Arguments, all f32: w_hh `[3H, H]`, gates `[T, N, 3H]`, m `[T, N, H]`, h `[T, N, H]`, dh `[T, N, H]`; written: gradients
 /// before the non-linearities `[T, N, 4H]` in the order n, r, z, m (the first three belong to `x w_ih^T`, the last three to
@@ -203,7 +203,8 @@ impl Kernel for GruGrad {
     }
 }
 
-/// Gradients of the gates of some rows, given that of `h`, which becomes the state before's own part.
+/// Gradients of the gates of some rows, given that of `h`, which becomes the direct part of the previous state's
+/// gradient.
 fn step_back(hidden: usize, gates: &[f32], m: &[f32], h: &[f32], dh: &mut [f32], dgates: &mut [f32]) {
     vectorized(
         #[inline(always)]

@@ -99,7 +99,7 @@ fn four_mut(row: &mut [f32]) -> [&mut [f32]; 4] {
     [i, f, g, o]
 }
 
-/// `gate = f(gate + bias)`. One function a loop: all in one need more registers than there are.
+/// `gate = f(gate + bias)`. One function per loop: a single loop needs too many registers.
 #[inline(always)]
 fn activate(gate: &mut [f32], bias: &[f32], f: impl Fn(f32) -> f32) {
     gate.iter_mut().zip(bias).for_each(
@@ -132,7 +132,7 @@ fn step(hidden: usize, gates: &mut [f32], bias: &[f32], before: &[f32], c: &mut 
     );
 }
 
-/// Gradient of [`Lstm`], from what it left in the gates.
+/// Gradient of [`Lstm`], from the gates that it has written.
 ///
 /// Arguments, all f32: w_hh `[4H, H]`, gates `[T, N, 4H]`, c `[T, N, H]`, dh `[T, N, H]`, and with `cells` dc `[T, N, H]`;
 /// written: the gradient of `a` `[T, N, 4H]`, and those of h0 and c0 `[2, N, H]`.
@@ -224,7 +224,7 @@ impl Kernel for LstmGrad {
     }
 }
 
-/// The gradient of the gates of some rows, given those of `h` and of `c`, which becomes that of the cell before.
+/// The gradient of the gates of some rows, given those of `h` and of `c`; the latter becomes that of the previous cell.
 fn step_back(hidden: usize, gates: &[f32], c: &[f32], dh: &[f32], dc: &mut [f32], dgates: &mut [f32]) {
     vectorized(
         #[inline(always)]
@@ -241,7 +241,7 @@ fn step_back(hidden: usize, gates: &[f32], c: &[f32], dh: &[f32], dc: &mut [f32]
                     let t = d_o[j];
                     let d = dc[j] + dh[j] * o[j] * (1.0 - t * t);
                     di[j] = d * g[j] * i[j] * (1.0 - i[j]);
-                    // f times the cell before is what i g adds to.
+                    // f times the previous cell is c - i g.
                     df[j] = d * (c[j] - i[j] * g[j]) * (1.0 - f[j]);
                     dg[j] = d * i[j] * (1.0 - g[j] * g[j]);
                     d_o[j] = dh[j] * t * o[j] * (1.0 - o[j]);

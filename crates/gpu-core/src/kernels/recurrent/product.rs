@@ -35,7 +35,7 @@ impl<'a> Panels<'a> {
         })
     }
 
-    /// `fill(panel, k, lanes)` writes the columns of a panel in row `k`.
+    /// Packs a matrix: `fill(panel, k, lanes)` writes the columns of a panel in row `k`.
     fn pack(
         depth: usize,
         cols: usize,

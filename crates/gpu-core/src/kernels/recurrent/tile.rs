@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-/// What an invocation computes of a step.
+/// The part of a step that an invocation computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RowTile {
-    /// Rows of the batch; a unit of each.
+    /// Rows of the batch; one unit of each.
     pub rows: usize,
 }
 
@@ -16,7 +16,7 @@ impl Default for RowTile {
 }
 
 impl RowTile {
-    /// The products with the packed weights of `gates` gates, and the units.
+    /// WGSL of the products with the packed weights of `gates` gates, and of the units.
     pub fn forward(self, hidden: usize, gates: usize) -> String {
         let (zero, part) = if gates == 1 { ("0.0", ".x") } else { ("vec4<f32>(0.0)", "") };
         let weight = |k: &str| format!("scratch[2u + ({k}) * HIDDEN + j]{part}");
@@ -33,7 +33,7 @@ impl RowTile {
         text + &self.units("t")
     }
 
-    /// The products of the last `gates` of `gradients` gradients a unit with the weights, and the units.
+    /// WGSL of the products of the last `gates` of `gradients` gradients per unit with the weights, and of the units.
     pub fn backward(self, hidden: usize, gates: usize, gradients: usize) -> String {
         let mut text = String::new();
         for r in 0..self.rows {
@@ -51,7 +51,7 @@ impl RowTile {
         text + &self.units("number")
     }
 
-    /// Adds up `count` products for every row, a few in each turn of the loop.
+    /// WGSL that adds up `count` products for every row, a few per iteration.
     fn sums(
         self,
         count: usize,

@@ -1,4 +1,4 @@
-//! Reductions on the CPU. How the work is cut depends on shapes alone, so results do not depend on the threads.
+//! Reductions on the CPU. The work is split by shapes only, so results do not depend on the number of threads.
 
 use rayon::prelude::*;
 
@@ -14,13 +14,14 @@ pub(in crate::kernels) trait Fold {
     type Wide: Copy + Pooled + Send + Sync;
     const START: Self::T;
     const WIDE: Self::Wide;
-    /// Compiled for every width of vectors, and not for the smallest alone: what training steps use, as each takes time to build.
+    /// Whether the fold is compiled for every vector width, not only the smallest. As each takes time to build, only those that training
+    /// steps use are.
     const WIDEST: bool;
     fn step(a: Self::T, b: Self::T) -> Self::T;
     fn merge(a: Self::Wide, b: Self::Wide) -> Self::Wide;
     fn widen(x: Self::T) -> Self::Wide;
     fn narrow(x: Self::Wide) -> Self::T;
-    /// Equality under which a NaN is itself.
+    /// Equality, under which NaN equals NaN.
     fn same(a: Self::T, b: Self::T) -> bool;
 
     /// Runs `f` in vectors.
@@ -87,16 +88,16 @@ fold!(MinI32, i32, i32, i32::MAX, false, |a, b| a.min(b), same_word);
 
 /// Elements folded side by side: four of the widest vectors.
 const LANES: usize = 64;
-/// Elements (of one lane: 32) whose results are folded in the wide type.
+/// Elements (32 per lane) per block; the blocks' results are folded in the wide type.
 const BLOCK: usize = 2048;
 /// Columns folded side by side.
 const COLUMNS: usize = 512;
-/// Rows folded before columns go to the wide type.
+/// Rows folded before columns are folded in the wide type.
 const ROWS: usize = 128;
 /// Elements below which a second thread does not pay.
 const GRAIN: usize = 32_768;
 
-/// All of `x`.
+/// Folds all of `x`.
 #[inline(always)]
 pub(in crate::kernels) fn fold_slice<F: Fold>(x: &[F::T]) -> F::Wide {
     if x.len() >= LANES {
@@ -108,7 +109,7 @@ pub(in crate::kernels) fn fold_slice<F: Fold>(x: &[F::T]) -> F::Wide {
     F::widen(x.iter().fold(F::START, |a, &b| F::step(a, b)))
 }
 
-/// A block, in `L` lanes.
+/// Folds a block, in `L` lanes.
 #[inline(always)]
 fn fold_lanes<F: Fold, const L: usize>(x: &[F::T]) -> F::T {
     let mut lanes = [F::START; L];
@@ -131,7 +132,7 @@ fn fold_lanes<F: Fold, const L: usize>(x: &[F::T]) -> F::T {
     lanes[0]
 }
 
-/// `acc[j]` with `x[r * stride + j]` for all `r < rows`.
+/// Folds `x[r * stride + j]` for all `r < rows` into `acc[j]`.
 #[inline(always)]
 fn fold_rows<F: Fold>(x: &[F::T], stride: usize, rows: usize, acc: &mut [F::T]) {
     let width = acc.len();
@@ -149,11 +150,11 @@ fn fold_rows<F: Fold>(x: &[F::T], stride: usize, rows: usize, acc: &mut [F::T]) 
     }
 }
 
-/// `wide[j]` with `x[r * stride + j]` for all `r < rows`, for at most [`COLUMNS`] columns.
+/// Folds `x[r * stride + j]` for all `r < rows` into `wide[j]`, for at most [`COLUMNS`] columns.
 #[inline(always)]
 fn fold_columns<F: Fold>(x: &[F::T], stride: usize, rows: usize, wide: &mut [F::Wide]) {
     let width = wide.len();
-    // Several short rows that lie densely make a long one.
+    // Several dense short rows are handled as one long row.
     let group = if stride == width { (COLUMNS / 2 / width).max(1) } else { 1 };
     for r in (0..rows).step_by(ROWS * group) {
         let n = (rows - r).min(ROWS * group);
@@ -346,7 +347,7 @@ impl Reduce {
         }
     }
 
-    /// The same reduction in an order of the elements that is good for values.
+    /// The reduction to extremes, with the elements in the order that suits values.
     fn extremes(&self) -> Reduce {
         if !self.input.is_plain() {
             return self.clone();
@@ -357,7 +358,7 @@ impl Reduce {
         Reduce::new(ReduceOp::Max, Prologue::plain(self.input.dtype(), layout), self.kept.rank())
     }
 
-    /// Positions of the extremes that `F` finds: first the extremes, then where they are, both in vectors.
+    /// Positions of the extremes that `F` finds: first the extremes, then their positions, both vectorised.
     pub(super) fn positions<F: Fold>(&self, x: &Operand, out: &mut [i32]) {
         let (kept, reduced) = (self.kept.numel(), self.reduced.numel());
         let mut values = ScratchVec::filled(F::START, kept);
@@ -402,7 +403,7 @@ impl Reduce {
     }
 }
 
-/// One run of elements.
+/// Folds one run of elements.
 #[inline(always)]
 fn fold_run<F: Fold>(x: &[F::T], at: isize, stride: isize, len: usize) -> F::Wide {
     if stride == 1 {
@@ -418,7 +419,7 @@ fn find_in<F: Fold>(x: &[F::T], value: F::T) -> Option<usize> {
         #[inline(always)]
         || {
             for (b, block) in x.chunks(4 * LANES).enumerate() {
-                // Without a branch an element, so that it is done in vectors.
+                // Without a branch per element, so that the loop is vectorised.
                 if block.iter().fold(false, |any, &v| any | F::same(v, value)) {
                     return block.iter().position(|&v| F::same(v, value)).map(|i| b * 4 * LANES + i);
                 }

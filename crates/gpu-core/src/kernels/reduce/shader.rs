@@ -10,13 +10,13 @@ use crate::{DType, Layout, Shader};
 pub(in crate::kernels) struct Stage {
     pub op: ReduceOp,
     pub dtype: DType,
-    /// In elements of the input, or in items of the scratch memory.
+    /// Layout of the outputs, in elements of the input or in items of the scratch memory.
     pub kept: Layout,
     pub reduced: Layout,
-    /// The input, bound from 0 on; `None` when the items of an earlier stage are read. The elements of a computed one are found by
-    /// the numbers of output and item, those of another one by their position in memory.
+    /// The input, bound from 0 on; `None` when the items of an earlier stage are read. Elements of a computed input are addressed by the
+    /// numbers of output and item, those of other inputs by position.
     pub input: Option<(Prologue, Option<Split>)>,
-    /// Where the items read begin in the scratch memory; those written follow them.
+    /// Start of the items to read in the scratch memory; the items to write follow them.
     pub first: usize,
     pub splits: usize,
     /// Binding of the output; the scratch memory's is the next.
@@ -108,7 +108,7 @@ impl Stage {
         format!("fn load(base: i32, r: u32) -> Item {{\n    return {body};\n}}\n")
     }
 
-    /// `start` and `combine`. Extremes may meet an element twice and so start from one.
+    /// WGSL of `start` and `combine`. Extremes may combine an element twice, and so start from an element.
     fn combine(&self) -> String {
         use ReduceOp::*;
         let (t, float) = (self.dtype.wgsl(), self.dtype.is_float());

@@ -1,4 +1,4 @@
-//! What the kernels of the softmax family share: work on rows.
+//! Code shared by the kernels of the softmax family: work on rows.
 
 use rayon::prelude::*;
 
@@ -9,7 +9,7 @@ use crate::simd::vectorized;
 use crate::vecmath::exp;
 use crate::wgsl::{Source, wgsl};
 
-/// A shader of the softmax family. `set` sets the constants of `text` that are its own.
+/// A shader of the softmax family. `set` sets the constants specific to `text`.
 pub(in crate::kernels) fn softmax_shader(
     text: &str,
     rows: usize,
@@ -57,7 +57,7 @@ pub(in crate::kernels) fn sum_of(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     SumF32::narrow(total)
 }
 
-/// Writes `exp(x - max)` to `y`; returns `max` and the sum of what it wrote.
+/// Writes `exp(x - max)` to `y`; returns `max` and the sum of the written values.
 #[inline(always)]
 pub(in crate::kernels) fn max_and_exps(x: &[f32], y: &mut [f32]) -> (f32, f32) {
     let max = fold_slice::<MaxF32>(x);

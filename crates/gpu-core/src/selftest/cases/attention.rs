@@ -6,7 +6,7 @@ pub(super) fn cases() -> Vec<Case> {
     [(2, 9, 7, 4, 8, false), (3, 37, 37, 8, 8, true)].into_iter().flat_map(all).collect()
 }
 
-/// Attention, what its gradient needs of queries, and the gradient. With a mask where it is not causal.
+/// Attention, the per-query statistics for its gradient, and the gradient; with a mask unless it is causal.
 fn all((batch, t, s, e, width, causal): (usize, usize, usize, usize, usize, bool)) -> [Case; 3] {
     let dense = Layout::contiguous;
     let (q, k, v, y) =

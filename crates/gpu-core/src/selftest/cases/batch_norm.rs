@@ -6,7 +6,7 @@ pub(super) fn cases() -> Vec<Case> {
     [[3, 4, 7], [37, 5, 1], [2, 3, 900]].into_iter().flat_map(both).collect()
 }
 
-/// Statistics of `relu(x + shift)` with a shift a channel, and sums of a gradient over them.
+/// Statistics of `relu(x + shift)` with one shift per channel, and sums of a gradient over them.
 fn both([batch, channels, spatial]: [usize; 3]) -> [Case; 2] {
     let shape = [batch, channels, spatial];
     let count = shape.iter().product();

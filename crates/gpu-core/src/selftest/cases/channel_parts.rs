@@ -22,17 +22,17 @@ pub(super) fn cases() -> Vec<Case> {
     };
     let grouped = Conv2dShape { in_channels: 6, out_channels: 9, groups: 3, batch: 12, ..shape };
     let strided = Conv2dShape { stride: [2, 2], batch: 9, ..shape };
-    // Channels enough for tiles of a workgroup: of the output, and of the input.
+    // Enough channels for workgroup tiles: of the output, and of the input.
     let wide = Conv2dShape { out_channels: 130, ..shape };
     let deep = Conv2dShape { in_channels: 130, out_channels: 3, ..strided };
     let all = [shape, grouped, strided].into_iter().flat_map(|s| [moments(s), sums(s), behind_code(s)]);
-    // A software adapter takes seconds to compile one.
+    // One case each, as a software adapter takes seconds to compile one.
     let tiles = [moments(wide).split_off(1), sums(deep), behind_code(deep)];
     let tiles = tiles.map(|cases| cases.into_iter().take(1).collect());
     all.chain(tiles).flatten().chain([combined(true), combined(false)]).collect()
 }
 
-/// The ways in which a real GPU computes it.
+/// The variants of a kernel on a real GPU.
 fn on_hardware(kernel: impl Kernel) -> Vec<Arc<dyn Kernel>> {
     let variants = kernel.variants(&GpuProfile::of(GpuFamily::Amd)).expect("convolutions have variants");
     variants.options.into_iter().map(|(_, kernel)| kernel).collect()
@@ -64,7 +64,7 @@ fn moments(s: Conv2dShape) -> Vec<Case> {
     on_hardware(conv).into_iter().map(case).collect()
 }
 
-/// An input gradient `dx`, and sums of `where(z > 0, dx, 0)` beside x, for a z of its own.
+/// An input gradient `dx`, and its channel sums: of `where(z > 0, dx, 0)` with a shifted x, where z has its own input.
 fn sums(s: Conv2dShape) -> Vec<Case> {
     let (x, [oh, ow]) = ([s.batch, s.in_channels, s.input[0] * s.input[1]], s.output());
     let (batch, channels, spatial) = (x[0], x[1], x[2]);
@@ -77,7 +77,7 @@ fn sums(s: Conv2dShape) -> Vec<Case> {
         ChannelReduction::Sums(Box::new(ChannelSums { batch, channels, spatial, x: shifted, dy: masked }));
     let dy = Prologue::plain(DType::F32, Layout::contiguous(&[s.batch, s.out_channels, oh, ow]));
     let gradients = noise(dy.numel(), 1);
-    // x, its shift, which is the mean, too, and z, which is x.
+    // x, its shift (also the mean) and z, which is bound to x.
     let places = vec![Some(3), Some(4), None, Some(3), Some(4)];
     let case = |conv| {
         let (kernel, parts) = with_parts(conv, reduction.clone(), places.clone());
@@ -88,7 +88,7 @@ fn sums(s: Conv2dShape) -> Vec<Case> {
     on_hardware(Conv2dInputGrad::new(s, dy)).into_iter().map(case).collect()
 }
 
-/// `dx + a` for a convolution's input gradient `dx`, which gets no memory, and sums of it beside the same a.
+/// `dx + a` for a convolution's input gradient `dx`, which gets no memory, and channel sums that read the same `a`.
 fn behind_code(s: Conv2dShape) -> Vec<Case> {
     let (x, [oh, ow]) = ([s.batch, s.in_channels, s.input[0] * s.input[1]], s.output());
     let (batch, channels, spatial) = (x[0], x[1], x[2]);
@@ -110,7 +110,7 @@ fn behind_code(s: Conv2dShape) -> Vec<Case> {
     kernels.into_iter().map(case).collect()
 }
 
-/// Parts of two channels, one of which has an empty part.
+/// Combining the parts of two channels, one of which has an empty part.
 fn combined(moments: bool) -> Case {
     let plain = Prologue::plain(DType::F32, Layout::contiguous(&[1, 2, 1]));
     let (batch, channels, spatial) = (1, 2, 1);

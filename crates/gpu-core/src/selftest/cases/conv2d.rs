@@ -19,13 +19,13 @@ pub(super) fn cases() -> Vec<Case> {
     let strided = Conv2dShape { stride: [2, 2], input: [8, 11], ..plain };
     let grouped = Conv2dShape { in_channels: 8, out_channels: 12, groups: 4, ..plain };
     let pointwise = Conv2dShape { kernel: [1, 1], padding: [0, 0], ..plain };
-    // Winograd's algorithm on the CPU, which is rougher.
+    // Winograd's algorithm on the CPU, which is less accurate.
     let deep = Conv2dShape { in_channels: 32, out_channels: 33, ..plain };
     let shapes = [(plain, 1e-5), (strided, 1e-5), (grouped, 1e-5), (pointwise, 1e-5), (deep, 6e-5)];
     shapes.into_iter().flat_map(|(shape, tolerance)| passes(shape, tolerance)).collect()
 }
 
-/// The three passes; x is `relu(a + shift)` with a shift a channel.
+/// The three passes; x is `relu(a + shift)` with one shift per channel.
 fn passes(s: Conv2dShape, tolerance: f32) -> [Case; 3] {
     let ([h, w], [oh, ow], [kh, kw]) = (s.input, s.output(), s.kernel);
     let (x, y) = ([s.batch, s.in_channels, h, w], [s.batch, s.out_channels, oh, ow]);

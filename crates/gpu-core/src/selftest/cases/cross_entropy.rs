@@ -8,7 +8,7 @@ pub(super) fn cases() -> Vec<Case> {
         .collect()
 }
 
-/// The loss, and its gradient for a dloss a row, and one for all; one row is ignored.
+/// The loss, and its gradient with one dloss per row, and with one for all rows; one row is ignored.
 fn both(rows: usize, cols: usize, smoothing: f32) -> [Case; 3] {
     let ignore_index = -100;
     let x: Vec<f32> = noise(rows * cols, 1).iter().map(|x| 8.0 * x).collect();

@@ -37,7 +37,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// A convolution or its input gradient, with a bias of channels behind it.
+/// A convolution or its input gradient, followed by a bias per channel.
 fn convolution(shape: Conv2dShape, gradient: bool) -> Case {
     let ([h, w], [oh, ow]) = (shape.input, shape.output());
     let source = |c, h, w| Prologue::plain(DType::F32, Layout::contiguous(&[shape.batch, c, h, w]));
@@ -80,7 +80,7 @@ fn fused(kernel: Arc<dyn Kernel>, shape: &[usize], keep: bool, tolerance: f32) -
     Case::new(fused.expect("the kernel emits its results"), tolerance)
 }
 
-/// The other arguments where the bias runs along rows.
+/// The other arguments of a case whose bias runs along rows.
 fn outputs(case: Case, [m, n]: [usize; 2], keep: bool) -> Case {
     let case = case.writes(m * n).floats(&noise(n, 3)).floats(&noise(m * n, 4));
     if keep { case.writes(m * n) } else { case }

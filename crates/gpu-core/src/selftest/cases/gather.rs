@@ -10,7 +10,7 @@ pub(super) fn cases() -> Vec<Case> {
         .collect()
 }
 
-/// Reading rows and adding to them, an index being out of range.
+/// Reading rows and adding to them, with one index out of range.
 fn both(outer: usize, dim: usize, count: usize, inner: usize, index_outer: bool) -> [Case; 2] {
     let indices = if index_outer { outer * count } else { count };
     let index: Vec<u32> = (0..indices).map(|i| if i == 2 { dim } else { i * 131 % dim } as u32).collect();

@@ -45,7 +45,7 @@ const DOMAINS: [(f32, f32, &[Unary]); 4] = {
 pub(super) fn cases() -> Vec<Case> {
     let all = DOMAINS.into_iter().flat_map(|(scale, offset, ops)| {
         let xs: Vec<f32> = noise(300, 1).iter().map(|x| offset + scale * x).collect();
-        // Several functions a kernel: what takes time is compiling.
+        // Several functions per kernel, as compiling takes most of the time.
         ops.chunks(6).map(move |ops| functions(ops, &xs))
     });
     all.chain([arithmetic(), strided()]).collect()

@@ -1,7 +1,7 @@
 use super::{Case, noise};
 use crate::kernels::{AdamStep, SgdStep};
 
-/// Of vectors of 4 elements, and not.
+/// A multiple of 4, for vectors, and not.
 const COUNTS: [usize; 2] = [1000, 37];
 
 pub(super) fn cases() -> Vec<Case> {

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use super::{Case, noise};
 use crate::kernels::{LayerNormGradParams, PartialSum, SumPartials, Unsummed};
 
-/// Rows of several strides, into parts of a buffer that keeps the rest; and a kernel whose outputs are one part each, which the twins cut
-/// alike.
+/// Rows of several strides, into parts of a buffer whose other elements keep their values; and a kernel whose outputs are one part each,
+/// which CPU and GPU cut alike.
 pub(super) fn cases() -> Vec<Case> {
     let sums = vec![
         (PartialSum { count: 100, first: 0, step: 1, stride: 100, terms: 7 }, 128),

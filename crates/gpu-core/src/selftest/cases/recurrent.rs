@@ -7,7 +7,7 @@ pub(super) fn cases() -> Vec<Case> {
     [small, odd].into_iter().flat_map(|s| [lstm(s), gru(s), rnn(s, true), rnn(s, false)].concat()).collect()
 }
 
-/// Further off than single products, because steps follow one another.
+/// Larger than for single products, because errors accumulate over the steps.
 const TOLERANCE: f32 = 3e-5;
 
 /// Sizes of a state, of all states, and of a weight.
@@ -25,13 +25,13 @@ fn inputs(case: Case, s: Sequence, gates: usize, biases: usize, states: usize) -
     case.floats(&noise(gates * all, 5))
 }
 
-/// What the gradient of a case reads: its arguments, as they are after it.
+/// Adds the inputs of the gradient: arguments of the forward case, as they are after its run.
 fn saved(case: Case, from: &Case, arguments: &[usize]) -> Case {
     let results = from.results();
     arguments.iter().fold(case, |case, &i| case.floats(&values(&results[i])))
 }
 
-/// The gates are read as products with the inputs, and written as what they came to.
+/// The gates are read as products with the inputs, and written as the activated gates.
 fn lstm(s: Sequence) -> Vec<Case> {
     let [state, all, _] = sizes(s);
     let forward = inputs(Case::new(Lstm::new(s), TOLERANCE), s, 4, 4, 2).writes(all).writes(all);

@@ -26,7 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// The sum of `a max(a, b)`, where `b` has an element a row.
+/// The sum of `a max(a, b)`, where `b` has one element per row.
 fn computed(rows: usize, columns: usize) -> Case {
     let code = [Instr::Binary(Binary::Max, 0, 1), Instr::Binary(Binary::Mul, 0, 2)];
     let dense = Layout::contiguous(&[rows, columns]);

@@ -1,38 +1,38 @@
-//! The line search by the strong Wolfe conditions (Nocedal and Wright, algorithms 3.5 and 3.6), step for step as in torch.
+//! The line search for the strong Wolfe conditions (Nocedal and Wright, algorithms 3.5 and 3.6), with the same steps as torch's.
 
 use autograd::Result;
 
 use super::{dot, largest};
 
-/// The loss and its gradient somewhere.
+/// The loss and its gradient at a point.
 #[derive(Clone, Debug)]
 pub struct Point {
     pub loss: f64,
     pub gradient: Vec<f64>,
 }
 
-/// A point on the line.
+/// A point on the search line.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// Steps along the direction.
+    /// Distance from the start, in multiples of the direction.
     pub at: f64,
     pub point: Point,
     /// The derivative along the line.
     slope: f64,
 }
 
-/// The share of the promised decrease that is enough.
+/// Sufficient decrease: the fraction of the decrease predicted by the slope.
 const C1: f64 = 1e-4;
-/// The share of the slope that may be left.
+/// Curvature: the largest fraction of the initial slope that may remain.
 const C2: f64 = 0.9;
-/// Most evaluations.
+/// The largest number of evaluations.
 const MOST: usize = 25;
-/// No search within a range in which no parameter moves by more.
+/// The search ends when no parameter varies by more than this within the range.
 const SMALLEST: f64 = 1e-9;
 
-/// A search along a direction.
+/// A line search along a direction.
 pub struct Search<'a, F> {
-    /// The point at a length.
+    /// Evaluates the point at a step length.
     pub at: F,
     pub direction: &'a [f64],
     pub start: &'a Point,
@@ -40,7 +40,7 @@ pub struct Search<'a, F> {
 }
 
 impl<F: FnMut(f64) -> Result<Point>> Search<'_, F> {
-    /// A length whose loss is low enough and whose slope is flat enough, or the best one found; first tried is `length`.
+    /// A step length that satisfies both conditions, or the best one found; `length` is tried first.
     pub fn run(&mut self, length: f64) -> Result<Sample> {
         match self.bracket(length)? {
             (good, None) => Ok(good),
@@ -67,7 +67,7 @@ impl<F: FnMut(f64) -> Result<Point>> Search<'_, F> {
         s.slope.abs() <= -C2 * self.slope()
     }
 
-    /// A point that is good, or the ends of a range that must hold one.
+    /// A point that satisfies both conditions, or the ends of a range that must contain one.
     fn bracket(&mut self, length: f64) -> Result<(Sample, Option<Sample>)> {
         let zero = Sample { at: 0.0, point: self.start.clone(), slope: self.slope() };
         let (mut before, mut now) = (zero.clone(), self.sample(length)?);
@@ -89,18 +89,18 @@ impl<F: FnMut(f64) -> Result<Point>> Search<'_, F> {
         Ok((zero, Some(now)))
     }
 
-    /// Narrows a range down to a good point.
+    /// Narrows a range down to a point that satisfies both conditions.
     fn zoom(&mut self, mut pair: [Sample; 2]) -> Result<Sample> {
         let mut near_end = false;
         let mut low = usize::from(pair[0].point.loss > pair[1].point.loss);
-        // The first evaluation does not count.
+        // The first evaluation does not count towards the limit.
         while self.evaluations <= MOST {
             let (left, right) = (pair[0].at.min(pair[1].at), pair[0].at.max(pair[1].at));
             if (right - left) * largest(self.direction) < SMALLEST {
                 break;
             }
             let mut length = cubic_minimum(&pair[0], &pair[1], left, right);
-            // Twice in a row close to an end is no progress.
+            // Two lengths in a row close to an end are insufficient progress.
             let margin = 0.1 * (right - left);
             let close = (right - length).min(length - left) < margin;
             if close && (near_end || length >= right || length <= left) {

@@ -8,12 +8,12 @@ use crate::kernels::prologue::Reader;
 
 /// Channels side by side.
 pub(super) const GROUP: usize = 16;
-/// Floats of a copy that fits the first cache.
+/// Floats of a copy that fits the L1 cache.
 const FEW: usize = 5 * 1024;
 
 /// Zero-padded rows of an image that is cut into tiles, each with a patch of pixels.
 pub(super) struct Pixels {
-    /// Of the image.
+    /// Height and width of the image.
     size: [usize; 2],
     padding: [usize; 2],
     /// Tiles of a row, and rows of tiles that are copied together.
@@ -70,7 +70,7 @@ impl Pixels {
     fn fill(&self, x: &mut Reader<f32>, channels: Range<usize>, top: usize, rows: usize, copy: &mut [f32]) {
         let ([height, width], pitch) = (self.size, self.pitch());
         copy[..rows * pitch * GROUP].fill(0.0);
-        // Rows of the image itself; all of them where small channels are read together.
+        // Rows of the unpadded image; all of them if several small channels are read together.
         let together = (BLOCK / (height * width)).clamp(1, GROUP);
         let inside = |row: usize| row.saturating_sub(self.padding[0]).min(height);
         let (low, high) = (inside(top), inside(top + rows));

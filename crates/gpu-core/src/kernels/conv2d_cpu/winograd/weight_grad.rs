@@ -27,7 +27,7 @@ const TAPS: usize = 9;
 /// Floats of the weight gradient of `ROWS` output and `WIDTH` source channels.
 const BLOCK: usize = TAPS * ROWS * WIDTH;
 
-/// The sums over tiles are cut by the shape alone; partial sums are added in order.
+/// The weight gradient. The sums over tiles are split by the shape only; partial sums are added in order.
 #[derive(Clone, Debug)]
 pub(in crate::kernels) struct WinogradWeightGrad {
     /// Geometry of the forward convolution.
@@ -39,7 +39,7 @@ pub(in crate::kernels) struct WinogradWeightGrad {
 }
 
 impl WinogradWeightGrad {
-    /// `None` where it cannot be used or does not pay.
+    /// `None` if Winograd's algorithm cannot be used or does not pay.
     pub fn new(shape: &Conv2dShape) -> Option<WinogradWeightGrad> {
         let of = Winograd::forward(shape)?;
         let tiles = of.batch * of.tiles[0] * of.tiles[1];
@@ -226,7 +226,8 @@ impl Task<'_> {
         }
     }
 
-    /// Sums over `tiles` tiles, transformed to weights and added to the partial sums; the first ones replace them.
+    /// Sums over `tiles` tiles, transformed to weights and added to the partial sums; with `replace`, they overwrite
+    /// them.
     #[inline(always)]
     fn products<S: Simd, const R: usize, const V: usize>(&mut self, simd: S, tiles: usize, replace: bool) {
         let [blocks, _] = self.of.blocks();
@@ -254,7 +255,8 @@ impl Task<'_> {
     }
 }
 
-/// `G^T sums G` of `ROWS` times `WIDTH` pairs of channels, added to `out [tap][row][channel]` or put there.
+/// `G^T sums G` of `ROWS` times `WIDTH` pairs of channels, added to `out [tap][row][channel]` or, with `replace`,
+/// stored there.
 ///
 /// # Safety
 /// `out` has room for all taps.
