@@ -207,7 +207,11 @@ impl Recording {
             self.nodes.iter().zip(&other.nodes).zip(self.sources.iter().zip(&other.sources))
         {
             if Bytes::of_node(a, sa) != Bytes::of_node(b, sb) {
-                return Some(format!("{} at {} is another operation than before", b.op.name(), b.location));
+                return Some(format!(
+                    "{} at {} differs from the operation of the previous call",
+                    b.op.name(),
+                    b.location
+                ));
             }
         }
         let leaves = self.leaves.iter().zip(&other.leaves).find_map(|(a, b)| a.difference(b));
@@ -216,7 +220,7 @@ impl Recording {
             && self.updates == other.updates
             && self.results == other.results
             && self.variables == other.variables;
-        leaves.or_else(|| (!same).then(|| "another number of operations than before".into()))
+        leaves.or_else(|| (!same).then(|| "the number of operations differs from the previous call".into()))
     }
 
     /// The gradients that the function would return, by a call of the recording.

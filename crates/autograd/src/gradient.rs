@@ -207,7 +207,7 @@ impl Tensor {
 /// When `y` is not a scalar, or an optimizer step has freed its graph.
 #[track_caller]
 pub fn grad(y: &Tensor, wrt: &[&Tensor]) -> Vec<Option<Tensor>> {
-    assert_eq!(y.numel(), 1, "backward: a gradient is of a scalar, not of shape {:?}; use vjp", y.shape());
+    assert_eq!(y.numel(), 1, "backward: needs a scalar, not shape {:?}; use vjp", y.shape());
     vjp(&[(y, &Tensor::ones(y.device(), y.shape()))], wrt)
 }
 

@@ -109,5 +109,5 @@ fn what_is_wrong_with_a_study_is_said() {
     let output = run(directory.path(), &["tune", "nothing.toml"]);
     assert!(String::from_utf8_lossy(&output.stderr).contains("cannot read nothing.toml"));
     let output = run(directory.path(), &["tune", "study.toml", "--show"]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot go on with the journal"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot continue the journal"));
 }

@@ -19,7 +19,7 @@ pub enum Error {
     /// An allocation failed, or would have exceeded the limit, after all free memory had been given back. `bytes` were requested for
     /// `role`, in addition to `in_use` bytes in use.
     #[error(
-        "out of memory on {device}: {bytes} bytes more are needed for {role}, beside {in_use} bytes in use{}. \
+        "out of memory on {device}: {bytes} bytes more are needed for {role}, in addition to {in_use} bytes in use{}. \
          Use a smaller batch or model{}",
         limit.map_or(String::new(), |limit| format!(", and the limit is {limit} bytes")),
         if limit.is_some() { ", or raise WGRAD_MEMORY_LIMIT" } else { "" },
@@ -35,7 +35,7 @@ pub enum Error {
     TooLarge { kernel: String, device: String, bytes: usize, limit: usize },
     /// An operand that is broadcast, or computed as it is read, has more elements than shaders can count.
     #[error(
-        "{kernel} ({shape}) goes over {elements} elements, on {device} it counts at most {limit} in 32 bits. Split the operation, use a smaller batch, or WGRAD_DEVICE=cpu"
+        "{kernel} ({shape}) has {elements} elements; {device} can index at most {limit} in 32 bits. Split the operation, use a smaller batch, or WGRAD_DEVICE=cpu"
     )]
     TooManyElements { kernel: String, shape: String, device: String, elements: usize, limit: usize },
     /// The device is gone (driver reset, unplugged, killed by a watchdog).

@@ -150,7 +150,7 @@ fn impure_passes_are_found_and_recorded_one_by_one() {
             }),
         ),
         (
-            "another operation",
+            "differs from the operation",
             Box::new(|i: &[Tensor]| {
                 let y = weight.value() * &i[0];
                 if (next() as usize).is_multiple_of(2) { y.exp().sum_all() } else { y.sin().sum_all() }

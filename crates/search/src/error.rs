@@ -27,6 +27,6 @@ pub enum Error {
     Study { reason: String },
 
     /// A study cannot continue with a journal.
-    #[error("cannot go on with the journal {}, line {line}: {reason}", path.display())]
+    #[error("cannot continue the journal {}, line {line}: {reason}", path.display())]
     Journal { path: PathBuf, line: usize, reason: String },
 }

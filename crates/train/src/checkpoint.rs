@@ -194,7 +194,10 @@ fn restore(path: &Path, file: &WeightsFile, parts: &mut Parts, batches: usize) -
     let note: Note = serde_json::from_str(file.note())
         .map_err(|_| fault("it has weights, but nothing of a run; load it as weights".into()))?;
     if note.version != VERSION {
-        return Err(fault(format!("it is of version {}, this program knows {VERSION}", note.version)));
+        return Err(fault(format!(
+            "it is of version {}, this program reads version {VERSION}",
+            note.version
+        )));
     }
     if note.batches != batches {
         return Err(fault(format!(

@@ -19,7 +19,7 @@ pub enum Error {
     Output { path: PathBuf, source: io::Error },
 
     /// The log of an earlier run cannot be continued.
-    #[error("cannot go on with the log {}, line {line}: {reason}; start afresh in another directory", path.display())]
+    #[error("cannot continue the log {}, line {line}: {reason}; start afresh in another directory", path.display())]
     Log { path: PathBuf, line: usize, reason: String },
 
     /// The loss became NaN or infinite.
@@ -33,7 +33,7 @@ pub enum Error {
     NoClass { outside: u64, classes: usize },
 
     /// A file is not a checkpoint, or belongs to another run.
-    #[error("cannot go on from {}: {reason}", path.display())]
+    #[error("cannot resume from {}: {reason}", path.display())]
     Checkpoint { path: PathBuf, reason: String },
 
     /// A directory has no readable run.

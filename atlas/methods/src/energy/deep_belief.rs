@@ -31,7 +31,7 @@ impl DeepBelief {
     /// With fewer than two sizes.
     #[track_caller]
     pub fn new(params: &Params, sizes: &[usize]) -> DeepBelief {
-        assert!(sizes.len() > 1, "DeepBelief: sizes {sizes:?} make no machine");
+        assert!(sizes.len() > 1, "DeepBelief: sizes {sizes:?}: at least two are needed");
         let layer = |(i, size): (usize, &[usize])| Rbm::new(&params.path(i), size[0], size[1]);
         DeepBelief { layers: sizes.windows(2).enumerate().map(layer).collect() }
     }

@@ -113,7 +113,7 @@ impl Ising {
     /// When the side is over 4.
     #[track_caller]
     pub fn enumerate(side: usize, beta: f64) -> (f64, f64) {
-        assert!(side <= 4, "Ising: 2^{} states are too many to go through", side * side);
+        assert!(side <= 4, "Ising: 2^{} states are too many to enumerate", side * side);
         let count = side * side;
         let (mut total, mut energy, mut size) = (0.0, 0.0, 0.0);
         for state in 0..1u32 << count {

@@ -33,7 +33,7 @@ fn draw(p: &Tensor, generator: &Generator) -> Tensor {
 /// All states `[2^units, units]` of binary units; the last unit changes fastest.
 #[track_caller]
 fn states(device: &Device, units: usize) -> Tensor {
-    assert!(units <= MOST_UNITS, "2^{units} states are too many to go through");
+    assert!(units <= MOST_UNITS, "2^{units} states are too many to enumerate");
     let bit = |i: usize| ((i / units) >> (units - 1 - i % units) & 1) as f32;
     Tensor::constant(device, &(0..units << units).map(bit).collect::<Vec<_>>(), &[1 << units, units])
 }

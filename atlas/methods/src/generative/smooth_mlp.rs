@@ -28,7 +28,7 @@ impl SmoothMlp {
     /// With fewer than two sizes.
     #[track_caller]
     pub fn new(sizes: &[usize], params: &Params) -> SmoothMlp {
-        assert!(sizes.len() >= 2, "SmoothMlp: sizes {sizes:?} make no layer");
+        assert!(sizes.len() >= 2, "SmoothMlp: sizes {sizes:?}: at least two are needed");
         let layer = |(i, size): (usize, &[usize])| {
             Linear::new(&params.path(format!("fc{}", i + 1)), size[0], size[1])
         };

@@ -25,7 +25,7 @@ impl Importance {
         assert!(highest.is_finite(), "Importance: the highest of {} weights is {highest}", log_weights.len());
         let mut weights: Vec<f64> = log_weights.iter().map(|w| (w - highest).exp()).collect();
         let sum: f64 = weights.iter().sum();
-        assert!(sum.is_finite(), "Importance: a weight is no number");
+        assert!(sum.is_finite(), "Importance: a weight is NaN or infinite");
         let log_mean = highest + (sum / weights.len() as f64).ln();
         weights.iter_mut().for_each(|w| *w /= sum);
         Importance { weights, log_mean }

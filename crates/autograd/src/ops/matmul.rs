@@ -117,7 +117,7 @@ impl Tensor {
         assert!(fits, "addmm: shapes {x:?} and {y:?}");
         let product = a.matmul(b);
         let wide = broadcast("addmm", &[self.shape(), product.shape()]);
-        assert_eq!(wide, product.shape(), "addmm: {:?} beside a product", self.shape());
+        assert_eq!(wide, product.shape(), "addmm: {:?} does not broadcast to the product", self.shape());
         self.expand(product.shape()) * beta + product * alpha
     }
 

@@ -13,7 +13,7 @@ use super::quantize::{QuantSpec, Quantizer};
 /// let mut observer = Observer::new(QuantSpec::INT8_ACTIVATIONS);
 /// observer.observe(&Tensor::from_slice(&device, &[0.0f32, 1.0], &[2])?)?;
 /// observer.observe(&Tensor::from_slice(&device, &[-0.55f32, 2.0], &[2])?)?;
-/// let scale = observer.quantizer().expect("it has seen something").scale.to_vec::<f32>()?;
+/// let scale = observer.quantizer().expect("a batch was observed").scale.to_vec::<f32>()?;
 /// assert!((scale[0] - 2.55 / 255.0).abs() < 1e-7);
 /// # Ok::<(), autograd::Error>(())
 /// ```

@@ -113,7 +113,7 @@ impl ConvAutoencoder {
     /// When there are fewer than two numbers of channels.
     #[track_caller]
     pub fn new(channels: &[usize], params: &Params) -> ConvAutoencoder {
-        assert!(channels.len() >= 2, "ConvAutoencoder: channels {channels:?} make no layer");
+        assert!(channels.len() >= 2, "ConvAutoencoder: channels {channels:?}: at least two are needed");
         let (mut encoder, mut decoder) = (vec![], vec![]);
         for (i, pair) in channels.windows(2).enumerate() {
             let conv = Conv2d::new(pair[0], pair[1], 3).stride(2).padding(1);

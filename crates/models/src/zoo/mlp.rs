@@ -27,7 +27,7 @@ impl Mlp {
     /// One layer from each of `sizes` to the next.
     #[track_caller]
     pub fn new(sizes: &[usize], params: &Params) -> Mlp {
-        assert!(sizes.len() >= 2, "Mlp: sizes {sizes:?} make no layer");
+        assert!(sizes.len() >= 2, "Mlp: sizes {sizes:?}: at least two are needed");
         let layer = |(i, size): (usize, &[usize])| {
             Linear::new(&params.path(format!("fc{}", i + 1)), size[0], size[1])
         };

@@ -59,7 +59,7 @@ impl<'t, T: Task> Pass<'t, T> {
         let gradients = self.captured.call(&inputs)?;
         if let Some(reason) = self.captured.impure().filter(|_| !self.told) {
             eprintln!(
-                "The training pass is recorded at every step, because it is no function of its inputs: {reason}"
+                "The training pass is recorded at every step, because it is not a pure function of its inputs: {reason}"
             );
             self.told = true;
         }

@@ -318,5 +318,12 @@ unsafe fn sums<S: Simd, const R: usize, const V: usize, const PANEL: bool>(
             }
         }
     }
-    acc
+    // Copied here, where indices are constants: with the caller's indices, the accumulators would live in memory.
+    let mut out = [[simd.splat_f32s(0.0); V]; R];
+    for r in 0..R {
+        for v in 0..V {
+            out[r][v] = acc[r][v];
+        }
+    }
+    out
 }

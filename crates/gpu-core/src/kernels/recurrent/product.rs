@@ -127,10 +127,15 @@ impl Product<'_> {
                 }
             }
         }
+        // Copied while indices are constants: with the indices of the loop below, the accumulators would live in memory.
+        let mut values = [[simd.splat_f32s(0.0); 2]; R];
+        for r in 0..R {
+            values[r] = [sums[r][0], sums[r][1]];
+        }
         let column = panel * PANEL + first;
         for r in 0..R {
             let out = &mut self.out[(row + r) * cols + column..(row + r + 1) * cols];
-            let sums: &[f32] = bytemuck::cast_slice(&sums[r]);
+            let sums: &[f32] = bytemuck::cast_slice(&values[r]);
             if out.len() >= 2 * S::F32_LANES {
                 let out = &mut out[..2 * S::F32_LANES];
                 out.iter_mut().zip(sums).for_each(|(out, sum)| *out += sum);
