@@ -54,7 +54,7 @@ pub struct Transaction {
 /// Computes tensors, and keeps the graph for gradients.
 ///
 /// # Errors
-/// Whatever goes wrong on the device; [`Error::Freed`] for tensors whose graph a step has freed.
+/// Whatever goes wrong on the device; [`Error::Freed`](crate::Error::Freed) for tensors whose graph a step has freed.
 pub fn evaluate(tensors: &[&Tensor]) -> Result<()> {
     let roots: Vec<Tensor> = tensors.iter().map(|&t| t.clone()).collect();
     let snapshot = Snapshot::of(roots.iter())?;
@@ -177,8 +177,8 @@ impl Transaction {
     ///
     /// # Errors
     /// Whatever goes wrong on the device. Nothing has changed then, except that recorded updates that depend on the failed work are
-    /// dropped. If a CPU kernel panicked while a state was overwritten, that state is lost: reading it returns [`Error::Freed`], and it
-    /// has to be set again, for example from a checkpoint.
+    /// dropped. If a CPU kernel panicked while a state was overwritten, that state is lost: reading it returns
+    /// [`Error::Freed`](crate::Error::Freed), and it has to be set again, for example from a checkpoint.
     pub fn run(mut self) -> Result<()> {
         for state in self.parts.iter().map(|(state, _)| state.clone()).collect::<Vec<_>>() {
             let whole = self.value(&state);

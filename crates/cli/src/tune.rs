@@ -17,7 +17,7 @@ pub struct Arguments {
     /// The study, in TOML; see docs/search.md
     study: PathBuf,
 
-    /// Directory for the journal, the results and the trials' output; runs/<name of the file> if not given
+    /// Directory for the journal, the results and the trials' output; if not given: runs/ and the file's name
     #[arg(long)]
     out: Option<PathBuf>,
 

@@ -76,7 +76,7 @@ impl<O: Optimize + ?Sized> Optimize for Box<O> {
 }
 
 /// Optimizers of different parts of a model that step together, each with its own factor on the learning rate. Each part is selected by
-/// [`Optimizer::only`].
+/// [`Optimizer::only`](super::Optimizer::only).
 ///
 /// ```
 /// use autograd::Device;

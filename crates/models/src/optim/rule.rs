@@ -4,8 +4,9 @@ use autograd::Tensor;
 
 use crate::flat::{join, split};
 
-/// How an optimizer changes parameters; an optimizer is an [`Optimizer`] with a rule. A custom rule only needs to implement this trait:
-/// the parameters of a group lie in one flat tensor, and an element-wise rule over it takes one or two launches for the whole model.
+/// How an optimizer changes parameters; an optimizer is an [`Optimizer`](super::Optimizer) with a rule. A custom rule only needs to
+/// implement this trait: the parameters of a group lie in one flat tensor, and an element-wise rule over it takes one or two launches for
+/// the whole model.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
