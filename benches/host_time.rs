@@ -22,13 +22,13 @@ fn main() -> anyhow::Result<()> {
         Tensor::from_slice(&device, &values, shape)
     };
     let params = Params::new(&device, 1);
-    let net = ResNet::cifar(20, 10, &params);
+    let net = ResNet::cifar(&params, 20, 10);
     let loss = |i: &[Tensor]| net.forward(&i[0], Mode::Train).cross_entropy(&i[1]);
     measure("resnet20", &params, &[floats(&[2, 3, 32, 32]), classes(&[2])?], loss)?;
 
     let params = Params::new(&device, 1);
     let options = GptOptions { vocab: 64, context: 16, width: 32, heads: 2, depth: 12, dropout: 0.1 };
-    let net = Gpt::new(options, &params);
+    let net = Gpt::new(&params, options);
     let loss =
         |i: &[Tensor]| net.forward(&i[0], Mode::Train).flatten(0, 1).cross_entropy(&i[1].flatten(0, 1));
     measure("gpt-12-layers", &params, &[classes(&[1, 16])?, classes(&[1, 16])?], loss)?;
@@ -41,7 +41,7 @@ fn main() -> anyhow::Result<()> {
     measure("lstm-2x32", &params, &[floats(&[4, 8, 16])], loss)?;
 
     let params = Params::new(&device, 1);
-    let net = Mlp::new(&[32, 64, 64, 10], &params);
+    let net = Mlp::new(&params, &[32, 64, 64, 10]);
     let loss = |i: &[Tensor]| net.forward(&i[0]).cross_entropy(&i[1]);
     measure("mlp", &params, &[floats(&[8, 32]), classes(&[8])?], loss)
 }
@@ -66,7 +66,7 @@ fn measure(
 fn micros(
     device: &Device,
     opt: &mut Adam,
-    mut gradients: impl FnMut() -> wgrad::Result<Gradients>,
+    mut gradients: impl FnMut() -> wgrad::autograd::Result<Gradients>,
 ) -> anyhow::Result<f64> {
     let mut step = || opt.step(gradients()?, 1e-3);
     (0..WARM).try_for_each(|_| step())?;

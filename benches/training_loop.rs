@@ -12,7 +12,7 @@ use serde_json::json;
 use wgrad::data::{Augment, Batch, DeviceBatch, Loader, LoaderOptions, synthetic};
 use wgrad::models::Mlp;
 use wgrad::prelude::*;
-use wgrad::train::{Callback, Flow, Late, Moment, Outcome, Run, Task, Trainer};
+use wgrad::train::{Callback, Flow, Late, Moment, Run, StepOutput, Task, Trainer};
 
 const BATCH: usize = 128;
 /// Steps of each kind per turn, and the number of turns.
@@ -35,7 +35,7 @@ fn loading(device: &Device) -> anyhow::Result<()> {
     options.augment = vec![Augment::pad_crop_flip(4)];
     let loader = Loader::new(set, options)?;
     let params = Params::new(device, 1);
-    let net = ResNet::cifar(20, 10, &params);
+    let net = ResNet::cifar(&params, 20, 10);
     let mut opt = Sgd::new(&params).momentum(0.9);
     let mut step = |batch: &DeviceBatch, late: &mut Late<()>| -> anyhow::Result<()> {
         let loss = net.forward(&batch.images, Mode::Train).cross_entropy(&batch.labels);
@@ -92,11 +92,11 @@ struct Digits {
 impl Task for Digits {
     type Batch = Batch;
 
-    fn train(&self, batch: &Batch) -> wgrad::train::Result<Outcome> {
+    fn train(&self, batch: &Batch) -> wgrad::train::Result<StepOutput> {
         let batch = batch.to_device(&self.device)?;
         let hidden = self.dropout.forward(&batch.images.flatten(1, 3), Mode::Train);
         let logits = self.net.forward(&hidden);
-        Ok(Outcome::new(logits.cross_entropy(&batch.labels)).accuracy(&logits, &batch.labels))
+        Ok(StepOutput::new(logits.cross_entropy(&batch.labels)).accuracy(&logits, &batch.labels))
     }
 
     fn evaluate(&self) -> wgrad::train::Result<Vec<(&'static str, f64)>> {
@@ -123,12 +123,12 @@ fn memory(device: &Device) -> anyhow::Result<()> {
     options.augment = vec![Augment::pad_crop_flip(2)];
     let loader = Loader::new(set, options)?;
     let params = Params::new(device, 1);
-    let net = Mlp::new(&[784, 128, 10], &params);
+    let net = Mlp::new(&params, &[784, 128, 10]);
     let dropout = Dropout::new(&params.path("dropout"), 0.1);
     let out = tempfile::tempdir()?;
     let run = Run::create(out.path().join("run"), device, &"the training loop")?;
     let seen = std::cell::RefCell::new(vec![]);
-    Trainer::new(&params, Adam::new(&params), Constant(1e-3), run)
+    Trainer::new(&params, Adam::new(&params), 1e-3, run)
         .steps(5_000)
         .ema(0.999)
         .evaluate_every(250)

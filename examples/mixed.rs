@@ -89,7 +89,7 @@ fn main() -> Result<()> {
 /// The loss of the next batch.
 type Loss = Box<dyn FnMut(Option<Half>) -> Result<Tensor>>;
 /// An update with given gradients.
-type Update = Box<dyn FnMut(Gradients) -> wgrad::Result<()>>;
+type Update = Box<dyn FnMut(Gradients) -> wgrad::autograd::Result<()>>;
 
 /// ResNet-20 as He et al. (2015) train it, without augmentation.
 fn images(options: &Options, device: &Device) -> Result<(Loss, Update)> {
@@ -100,7 +100,7 @@ fn images(options: &Options, device: &Device) -> Result<(Loss, Update)> {
     let like = LoaderOptions::train(options.batch.unwrap_or(128), dataset.train.mean_std());
     let loader = Loader::new(Arc::new(dataset.train), LoaderOptions { seed: options.seed, ..like })?;
     let params = Params::new(device, options.seed);
-    let net = ResNet::cifar(20, 10, &params);
+    let net = ResNet::cifar(&params, 20, 10);
     let mut opt = Sgd::new(&params).momentum(0.9).weight_decay(1e-4);
     let (device, mut epoch) = (device.clone(), 0);
     let mut batches: Box<dyn Iterator<Item = Batch>> = Box::new(loader.epoch(0));
@@ -135,7 +135,7 @@ fn text(options: &Options, device: &Device) -> Result<(Loss, Update)> {
         depth: 4,
         dropout: 0.0,
     };
-    let net = Gpt::new(sizes, &params);
+    let net = Gpt::new(&params, sizes);
     let mut opt = AdamW::new(&params);
     let (device, count, seed, mut step) = (device.clone(), options.batch.unwrap_or(16), options.seed, 0);
     let loss = move |half| {
@@ -157,7 +157,7 @@ struct Run {
     scaler: Option<LossScaler>,
 }
 
-struct Outcome {
+struct StepOutput {
     loss: f64,
     step_ms: f64,
     skipped: f32,
@@ -181,7 +181,7 @@ impl Run {
         Ok(loss.item()?)
     }
 
-    fn train(mut self, steps: usize) -> Result<Outcome> {
+    fn train(mut self, steps: usize) -> Result<StepOutput> {
         let (mut losses, mut times) = (vec![], vec![]);
         for step in 0..steps {
             let start = Instant::now();
@@ -197,7 +197,7 @@ impl Run {
             None => (0.0, 1.0),
         };
         let loss = losses[steps - LAST..].iter().sum::<f64>() / LAST as f64;
-        Ok(Outcome { loss, step_ms: times[steps / 2], skipped, scale })
+        Ok(StepOutput { loss, step_ms: times[steps / 2], skipped, scale })
     }
 }
 

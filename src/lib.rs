@@ -19,6 +19,8 @@
 //! # Ok::<(), wgrad::Error>(())
 //! ```
 
+#![warn(missing_docs)]
+
 pub use autograd;
 #[cfg(feature = "data")]
 pub use data;
@@ -29,25 +31,34 @@ pub use models;
 #[cfg(feature = "train")]
 pub use train;
 
-pub use autograd::{Error, Result};
+mod error;
+
+pub use error::{Error, Result};
 
 /// The items that most programs need.
 pub mod prelude {
     pub use autograd::{
-        Accumulator, CrossEntropyTarget, DType, Device, DeviceInfo, DeviceKind, Generator, Gradients, Half,
+        Accumulator, CrossEntropy, DType, Device, DeviceInfo, DeviceKind, Generator, Gradients, Half,
         Interpolation, Padding, Pool1d, Pool2d, Pool3d, Reduction, Resize, Tensor, TripletMargin, autocast,
         cat, einsum, elastic_net_penalty, grad, gradient_penalty, l1_penalty, l2_penalty, perceptual_loss,
         stack, style_loss, vjp, wasserstein_critic_loss,
     };
+    #[cfg(feature = "data")]
+    pub use data::{
+        Augment, Batch, BatchOptions, Batches, Examples, Loader, LoaderOptions, Matrix, Rows, Source,
+        Targets, TensorDataset,
+    };
     pub use models::{
         Adafactor, Adam, AdamW, AlphaDropout, AttentionMask, Average, BatchNorm1d, BatchNorm2d, BatchNorm3d,
-        BatchRenorm, BlurPool, Constant, Constraint, Conv1d, Conv2d, Conv3d, ConvTranspose1d,
+        BatchRenorm, Bert, BertOptions, BlurPool, Constraint, Conv1d, Conv2d, Conv3d, ConvTranspose1d,
         ConvTranspose2d, Cosine, Crf, DropConnect, DropPath, Dropout, Dropout2d, Embedding, GhostBatchNorm,
         Gpt, GptOptions, GroupNorm, Gru, Init, InstanceNorm, Lamb, LayerNorm, Lbfgs, Linear, Lion, Lookahead,
-        LossScaler, Lstm, Mode, MultiheadAttention, Muon, OneCycle, PRelu, Param, Params, ReduceLrOnPlateau,
-        ResNet, RmsNorm, RmsProp, Rnn, RnnOptions, Schedule, SeparableConv2d, Sgd, SpectralNorm,
-        SqueezeExcite, Step, VariationalDropout, Vit, VitOptions, Warmup, WeightNorm,
+        LossScaler, Lstm, Mlp, Mode, Module, MultiheadAttention, Muon, OneCycle, PRelu, Param, Params,
+        ReduceLrOnPlateau, ResNet, RmsNorm, RmsProp, Rnn, RnnOptions, Schedule, SeparableConv2d, Sequential,
+        Sgd, SpectralNorm, SqueezeExcite, Step, VariationalDropout, Vit, VitOptions, Warmup, WeightNorm,
     };
+    #[cfg(feature = "train")]
+    pub use train::{Console, Run, StepOutput, Task, Trainer};
 }
 
 /// The listings of the README and of the book are tests.

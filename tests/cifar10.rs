@@ -8,17 +8,20 @@ use wgrad::gpu_core::testing;
 
 const CIFAR10: Example = Example { name: "cifar10", args: &[] };
 
-/// CIFAR-10 in binary form with 16 images in every file, whose colours depend on the class.
+/// CIFAR-10 in binary form with 32 images in every file. A class is a colour, of three levels in each channel, under a fine pattern.
 fn small_cifar(directory: &TempDir) -> String {
+    const LEVELS: [u32; 3] = [20, 110, 200];
     for file in 0..6 {
         let name = if file < 5 { format!("data_batch_{}.bin", file + 1) } else { "test_batch.bin".into() };
         let mut bytes = vec![];
-        for image in 0..16u32 {
+        for image in 0..32u32 {
             let class = (image + file) % 10;
+            let pixel = |p: u32| {
+                let level = LEVELS[(class / 3u32.pow(p / 1024) % 3) as usize];
+                (level + (p * p * (image + 3) + image * file) % 37) as u8
+            };
             bytes.push(class as u8);
-            bytes.extend(
-                (0..3072u32).map(|p| ((p / 1024 * 40 + class * 23 + p * p * (image + 3) % 61) % 256) as u8),
-            );
+            bytes.extend((0..3072).map(pixel));
         }
         std::fs::write(directory.path().join(name), bytes).expect("a temporary directory can be written");
     }
@@ -29,23 +32,39 @@ fn small_cifar(directory: &TempDir) -> String {
 fn it_trains_and_goes_on_where_it_stopped_bit_for_bit() {
     let (data, a, b) = (TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap());
     let data = small_cifar(&data);
-    let args = ["--data", &data, "--device", "cpu", "--batch", "16", "--epochs", "2"];
+    let args = ["--data", &data, "--device", "cpu", "--batch", "16", "--epochs", "3", "--lr", "0.02"];
     let summary = CIFAR10.passes(a.path(), &args);
-    assert_eq!((summary["epochs"].as_u64(), summary["steps"].as_u64()), (Some(2), Some(10)));
-    for figure in ["test_accuracy", "train_loss", "images_per_s"] {
-        assert!(summary[figure].is_number(), "{figure} in {summary}");
-    }
+    assert_eq!((summary["epochs"].as_u64(), summary["steps"].as_u64()), (Some(3), Some(30)));
+    let figure = |name: &str| summary[name].as_f64().unwrap_or_else(|| panic!("{name} in {summary}"));
+    // Measured with six seeds on the CPU and three on a software adapter: accuracy 0.91 to 1, loss 0.85 to 1.15. Without training they
+    // are 0 to 0.1 and 2.5, and the label smoothing keeps the loss above 0.50.
+    assert!((0.75..=1.0).contains(&figure("test_accuracy")), "{summary}");
+    assert!(figure("best_test_accuracy") >= figure("test_accuracy"), "{summary}");
+    assert!((0.5..1.4).contains(&figure("train_loss")), "{summary}");
+    assert!(figure("images_per_s") > 0.0, "{summary}");
     for picture in ["curves.png", "predictions.png"] {
         let bytes = std::fs::read(a.path().join(picture)).expect(picture);
         assert!(bytes.starts_with(b"\x89PNG"), "{picture}");
     }
     assert!(a.path().join("best.safetensors").exists());
-    CIFAR10.passes(b.path(), &[&args[..], &["--steps", "7"]].concat());
-    assert_eq!(losses(b.path()).len(), 7);
+    CIFAR10.passes(b.path(), &[&args[..], &["--steps", "27"]].concat());
+    assert_eq!(losses(b.path()).len(), 27);
     CIFAR10.passes(b.path(), &[&args[..], &["--resume"]].concat());
     let read = |directory: &TempDir, name| std::fs::read(directory.path().join(name)).expect("a file");
     assert_eq!(read(&a, "metrics.jsonl"), read(&b, "metrics.jsonl"));
     assert_eq!(read(&a, "best.safetensors"), read(&b, "best.safetensors"));
+}
+
+/// Crops and flips change the first batch, and so its loss.
+#[test]
+fn augmentation_can_be_switched_off() {
+    let (data, moved, whole) = (TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap());
+    let data = small_cifar(&data);
+    let args = ["--data", &data, "--device", "cpu", "--batch", "16", "--epochs", "3", "--steps", "1"];
+    CIFAR10.passes(moved.path(), &args);
+    CIFAR10.passes(whole.path(), &[&args[..], &["--augment", "off"]].concat());
+    let (moved, whole) = (losses(moved.path())[0], losses(whole.path())[0]);
+    assert!((moved - whole).abs() > 1e-3 * whole, "{moved} with crops and flips, {whole} without");
 }
 
 #[test]
@@ -88,7 +107,7 @@ fn bad_arguments_and_data_are_explained() {
     let foreign = if cfg!(target_os = "macos") { "dx12" } else { "metal" };
     complain(&["--device", foreign], "adapter found");
     complain(&["--device", "cpu", "--model", "resnet21"], "unknown model");
-    complain(&["--device", "cpu", "--data", &path, "--batch", "81"], "batch of 81");
+    complain(&["--device", "cpu", "--data", &path, "--batch", "161"], "batch of 161");
     complain(&["--device", "cpu", "--data", "/nowhere/at/all"], "/nowhere/at/all");
     let cut = data.path().join("data_batch_3.bin");
     let bytes = std::fs::read(&cut).unwrap();

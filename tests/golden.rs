@@ -197,22 +197,22 @@ fn parameter_counts() {
         make(&params);
         params.count()
     };
-    assert_eq!(count(&|p| drop(Mlp::new(&[10, 128, 64, 32, 2], p))), 11_810);
-    assert_eq!(count(&|p| drop(Mlp::new(&[784, 256, 128, 10], p))), 235_146);
-    assert_eq!(count(&|p| drop(Conv2d::new(64, 128, 3).build(p))), 73_856);
-    assert_eq!(count(&|p| drop(Conv2d::new(64, 64, 3).no_bias().build(p))), 36_864);
+    assert_eq!(count(&|p| drop(Mlp::new(p, &[10, 128, 64, 32, 2]))), 11_810);
+    assert_eq!(count(&|p| drop(Mlp::new(p, &[784, 256, 128, 10]))), 235_146);
+    assert_eq!(count(&|p| drop(Conv2d::new(p, 64, 128, 3).build())), 73_856);
+    assert_eq!(count(&|p| drop(Conv2d::new(p, 64, 64, 3).no_bias().build())), 36_864);
     let separable = |p: &Params| {
-        Conv2d::new(64, 64, 3).groups(64).no_bias().build(&p.path("depthwise"));
-        Conv2d::new(64, 64, 1).no_bias().build(&p.path("pointwise"));
+        Conv2d::new(&p.path("depthwise"), 64, 64, 3).groups(64).no_bias().build();
+        Conv2d::new(&p.path("pointwise"), 64, 64, 1).no_bias().build();
     };
     assert_eq!(count(&separable), 4_672);
     let (d, h) = (5, 7);
     let one_bias = count(&|p| drop(Lstm::new(p, d, h, RnnOptions::default()))) - 4 * h;
     assert_eq!(one_bias, 4 * (h * (h + d) + h));
-    assert_eq!(count(&|p| drop(ResNet::cifar(20, 10, p))), 269_722);
-    assert_eq!(count(&|p| drop(MnistCnn::new(10, p))), 34_826);
+    assert_eq!(count(&|p| drop(ResNet::cifar(p, 20, 10))), 269_722);
+    assert_eq!(count(&|p| drop(MnistCnn::new(p, 10))), 34_826);
     let x = Tensor::zeros(&cpu(), &[1, 3, 224, 224]);
-    let conv = Conv2d::new(3, 1, 7).stride(2).padding(3).build(&Params::new(&cpu(), 0)).forward(&x);
+    let conv = Conv2d::new(&Params::new(&cpu(), 0), 3, 1, 7).stride(2).padding(3).build().forward(&x);
     assert_eq!(conv.shape(), [1, 1, 112, 112]);
     assert_eq!(conv.max_pool2d(Pool2d { stride: [2, 2], ..Pool2d::new(3) }).0.shape(), [1, 1, 55, 55]);
 }

@@ -15,7 +15,7 @@
 //!     let layer = Linear::new(&params, 1, 1);
 //!     let x = Tensor::from_slice(lab.device(), &[0.0f32, 1.0, 2.0, 3.0], &[4, 1])?;
 //!     let y = Tensor::from_slice(lab.device(), &[1.0f32, 3.0, 5.0, 7.0], &[4, 1])?;
-//!     let losses = lab.fit("line", 200, &mut Sgd::new(&params).momentum(0.9), Constant(0.05), |_| {
+//!     let losses = lab.fit("line", 200, &mut Sgd::new(&params).momentum(0.9), 0.05, |_| {
 //!         Ok(layer.forward(&x).mse_loss(&y, Reduction::Mean))
 //!     })?;
 //!     lab.expect_same("slope", params.get("weight").unwrap().value().item()?, 1.99..=2.01, 1e-3);

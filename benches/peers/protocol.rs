@@ -40,11 +40,11 @@ pub struct Run {
 }
 
 /// Runs a workload by the protocol that all frameworks follow.
-pub fn measure(device: &Device, workload: Workload, options: &Options) -> wgrad::Result<Run> {
+pub fn measure(device: &Device, workload: Workload, options: &Options) -> wgrad::autograd::Result<Run> {
     let (mut step, params) = workload.build(device)?;
     let setup_ms = milliseconds(options.started.elapsed());
     let (mut losses, mut launches) = (vec![], 0);
-    let mut one = || -> wgrad::Result<f64> {
+    let mut one = || -> wgrad::autograd::Result<f64> {
         let before = device.stats().launches;
         let start = Instant::now();
         losses.push(step()?);

@@ -14,21 +14,26 @@ fn uniform(seed: u32, i: u32) -> f64 {
 }
 
 /// A tensor of uniform values in `[-scale, scale)`.
-pub fn centred(device: &Device, seed: u32, shape: &[usize], scale: f64) -> wgrad::Result<Tensor> {
+pub fn centred(device: &Device, seed: u32, shape: &[usize], scale: f64) -> wgrad::autograd::Result<Tensor> {
     let count = shape.iter().product::<usize>() as u32;
     let values: Vec<f32> = (0..count).map(|i| ((2.0 * uniform(seed, i) - 1.0) * scale) as f32).collect();
     Tensor::from_slice(device, &values, shape)
 }
 
 /// A tensor of uniform integers in `0..classes`.
-pub fn integers(device: &Device, seed: u32, shape: &[usize], classes: usize) -> wgrad::Result<Tensor> {
+pub fn integers(
+    device: &Device,
+    seed: u32,
+    shape: &[usize],
+    classes: usize,
+) -> wgrad::autograd::Result<Tensor> {
     let count = shape.iter().product::<usize>() as u32;
     let values: Vec<i32> = (0..count).map(|i| (uniform(seed, i) * classes as f64) as i32).collect();
     Tensor::from_slice(device, &values, shape)
 }
 
 /// Uniform inputs of unit variance.
-pub fn inputs(device: &Device, shape: &[usize]) -> wgrad::Result<Tensor> {
+pub fn inputs(device: &Device, shape: &[usize]) -> wgrad::autograd::Result<Tensor> {
     centred(device, INPUTS, shape, 3f64.sqrt())
 }
 
@@ -37,7 +42,7 @@ pub const TARGETS: u32 = 1001;
 
 /// Initialises parameters: matrices and filters get uniform values in `[-scale(shape), scale(shape))`, from stream k + 1 for trainable
 /// parameter k. Biases become 0; norms keep their values.
-pub fn parameters(params: &Params, scale: impl Fn(&[usize]) -> f64) -> wgrad::Result<()> {
+pub fn parameters(params: &Params, scale: impl Fn(&[usize]) -> f64) -> wgrad::autograd::Result<()> {
     for (k, param) in params.trainable().into_iter().enumerate() {
         let shape = param.value().shape().to_vec();
         if shape.len() > 1 {

@@ -26,7 +26,7 @@ pub enum Workload {
 }
 
 /// Runs one whole step and returns its loss.
-pub type Step = Box<dyn FnMut() -> wgrad::Result<f32>>;
+pub type Step = Box<dyn FnMut() -> wgrad::autograd::Result<f32>>;
 
 impl Workload {
     pub const ALL: [Workload; 6] =
@@ -63,14 +63,14 @@ impl Workload {
     }
 
     /// The step, and its number of parameters.
-    pub fn build(self, device: &Device) -> wgrad::Result<(Step, usize)> {
+    pub fn build(self, device: &Device) -> wgrad::autograd::Result<(Step, usize)> {
         let params = Params::new(device, 0);
         let batch = self.batch();
         let classes = |shape: &[usize], n| start::integers(device, start::TARGETS, shape, n);
         let step = match self {
             Self::Matmul => return Ok((product(device)?, 0)),
             Self::Mlp => {
-                let net = Mlp::new(&[784, 256, 128, 10], &params);
+                let net = Mlp::new(&params, &[784, 256, 128, 10]);
                 start::parameters(&params, |shape| (6.0 / fan_in(shape)).sqrt())?;
                 let x = start::inputs(device, &[batch, 784])?;
                 let adam = Optimizer::Adam(Adam::new(&params));
@@ -78,9 +78,9 @@ impl Workload {
             }
             Self::Resnet20 | Self::Resnet18 => {
                 let net = if self == Self::Resnet20 {
-                    ResNet::cifar_projected(20, 10, &params)
+                    ResNet::cifar_projected(&params, 20, 10)
                 } else {
-                    ResNet::imagenet_on_cifar(18, 10, &params)
+                    ResNet::imagenet_on_cifar(&params, 18, 10)
                 };
                 let gain = |shape: &[usize]| if shape.len() == 2 { 1.0 } else { 6.0 };
                 start::parameters(&params, |shape| (gain(shape) / fan_in(shape)).sqrt())?;
@@ -105,7 +105,7 @@ impl Workload {
             Self::Gpt => {
                 let (vocab, context) = (VOCABULARY, CONTEXT);
                 let options = GptOptions { vocab, context, width: 128, heads: 4, depth: 4, dropout: 0.0 };
-                let net = Gpt::new(options, &params).untied(&params).gelu_tanh();
+                let net = Gpt::new(&params, options).untied(&params).gelu_tanh();
                 start::parameters(&params, |_| 0.02 * 3f64.sqrt())?;
                 let x = start::integers(device, start::INPUTS, &[batch, CONTEXT], VOCABULARY)?;
                 let y = classes(&[batch * CONTEXT], VOCABULARY)?;
@@ -118,7 +118,7 @@ impl Workload {
     }
 }
 
-fn product(device: &Device) -> wgrad::Result<Step> {
+fn product(device: &Device) -> wgrad::autograd::Result<Step> {
     let shape = [1024, 1024];
     let a = start::inputs(device, &shape)?;
     let b = start::centred(device, start::TARGETS, &shape, 3f64.sqrt())?;

@@ -12,7 +12,7 @@ use wgrad::models::{Optimize, Several};
 use wgrad::prelude::*;
 use wgrad::train::report::RunReport;
 use wgrad::train::{
-    Console, Ended, Goal, Interrupt, Outcome, Run, Task, Trainer, classify, plot, plot_answers,
+    Console, Ended, Goal, Interrupt, Run, StepOutput, Task, Trainer, classify, plot, plot_answers,
 };
 
 use options::{Options, Switch};
@@ -36,7 +36,7 @@ fn main() -> Result<()> {
     let device = Device::named(&options.device)?;
     let dataset = load(&options)?;
     let params = Params::new(&device, options.seed);
-    let net = build(&options.model, dataset.train.classes().len(), &params)?;
+    let net = build(&params, &options.model, dataset.train.classes().len())?;
     if !options.json {
         println!("device: {}\ndata:   {}", device.info(), dataset.source);
         println!(
@@ -142,10 +142,14 @@ impl Task for Cifar {
         Ok(Some(vec![batch.images, batch.labels]))
     }
 
-    fn forward(&self, inputs: &[Tensor]) -> Outcome {
+    fn forward(&self, inputs: &[Tensor]) -> StepOutput {
         let (images, labels) = (&inputs[0], &inputs[1]);
         let logits = self.net.forward(images, Mode::Train);
-        Outcome::new(logits.cross_entropy_smoothed(labels, SMOOTHING)).accuracy(&logits, labels)
+        StepOutput::new(logits.cross_entropy_with(
+            labels,
+            CrossEntropy { label_smoothing: SMOOTHING, ..CrossEntropy::default() },
+        ))
+        .accuracy(&logits, labels)
     }
 
     fn evaluate(&self) -> wgrad::train::Result<Vec<(&'static str, f64)>> {
@@ -165,8 +169,8 @@ fn optimizer(params: &Params) -> impl Optimize {
 }
 
 /// The network called `resnetDEPTH`.
-fn build(name: &str, classes: usize, params: &Params) -> Result<ResNet> {
-    type Builder = fn(usize, usize, &Params) -> ResNet;
+fn build(params: &Params, name: &str, classes: usize) -> Result<ResNet> {
+    type Builder = fn(&Params, usize, usize) -> ResNet;
     let cifar: Builder = ResNet::cifar;
     let large: Builder = ResNet::imagenet_on_cifar;
     let known: HashMap<String, (usize, Builder)> = [20, 32, 44, 56, 110]
@@ -176,7 +180,7 @@ fn build(name: &str, classes: usize, params: &Params) -> Result<ResNet> {
         .map(|(depth, build)| (format!("resnet{depth}"), (depth, build)))
         .collect();
     match known.get(name) {
-        Some(&(depth, build)) => Ok(build(depth, classes, params)),
+        Some(&(depth, build)) => Ok(build(params, depth, classes)),
         None => bail!("unknown model \"{name}\"; use resnet20, 32, 44, 56, 110, 18, 34, 50, 101 or 152"),
     }
 }

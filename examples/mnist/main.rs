@@ -11,7 +11,7 @@ use wgrad::models::{Mlp, MnistCnn};
 use wgrad::prelude::*;
 use wgrad::train::report::RunReport;
 use wgrad::train::{
-    Classified, Console, Ended, Goal, Interrupt, Outcome, Run, Task, Trainer, classify, plot, plot_answers,
+    Classified, Console, Ended, Goal, Interrupt, Run, StepOutput, Task, Trainer, classify, plot, plot_answers,
 };
 
 use options::{Kind, Options};
@@ -33,7 +33,7 @@ fn main() -> Result<()> {
     }
     let run = Run::resume_or_create(&options.out, params.device(), &options, options.resume)?;
     let epochs = options.epochs.unwrap_or(if options.data.is_some() { 10 } else { 3 });
-    let mut trainer = Trainer::new(&params, Adam::new(&params), Constant(options.lr), run)
+    let mut trainer = Trainer::new(&params, Adam::new(&params), options.lr, run)
         .epochs(epochs)
         .best("val accuracy", Goal::Max)
         .checkpoints(2)?
@@ -58,8 +58,8 @@ fn divide(
     let (validation, train) = (train.subset(kept..train.len())?, train.subset(0..kept)?);
     let (classes, normalize) = (train.classes().len(), train.mean_std());
     let net = match options.model {
-        Kind::Cnn => Network::Cnn(Box::new(MnistCnn::new(classes, params))),
-        Kind::Mlp => Network::Mlp(Mlp::new(&[28 * 28, 256, 128, classes], params)),
+        Kind::Cnn => Network::Cnn(Box::new(MnistCnn::new(params, classes))),
+        Kind::Mlp => Network::Mlp(Mlp::new(params, &[28 * 28, 256, 128, classes])),
     };
     let like = LoaderOptions::train(options.batch, normalize.clone());
     let shuffled = Loader::new(Arc::new(train), LoaderOptions { seed: options.seed, ..like })?;
@@ -102,9 +102,9 @@ impl Task for Digits {
         Ok(Some(vec![batch.images, batch.labels]))
     }
 
-    fn forward(&self, inputs: &[Tensor]) -> Outcome {
+    fn forward(&self, inputs: &[Tensor]) -> StepOutput {
         let (logits, labels) = (self.logits(&inputs[0]), &inputs[1]);
-        Outcome::new(logits.cross_entropy(labels)).accuracy(&logits, labels)
+        StepOutput::new(logits.cross_entropy(labels)).accuracy(&logits, labels)
     }
 
     fn evaluate(&self) -> wgrad::train::Result<Vec<(&'static str, f64)>> {

@@ -9,7 +9,7 @@ use clap::Parser;
 use wgrad::data::{Text, TextBatch, Windows, synthetic};
 use wgrad::prelude::*;
 use wgrad::train::report::RunReport;
-use wgrad::train::{Clip, Console, Ended, Goal, Interrupt, Outcome, Run, Task, Trainer, plot};
+use wgrad::train::{Clip, Console, Ended, Goal, Interrupt, Run, StepOutput, Task, Trainer, plot};
 
 use network::Network;
 use options::Options;
@@ -119,8 +119,8 @@ impl Task for Language {
         Ok(Some(batch.to_device(&self.device)?.into()))
     }
 
-    fn forward(&self, inputs: &[Tensor]) -> Outcome {
-        Outcome::new(self.net.loss(&inputs[0], &inputs[1], Mode::Train))
+    fn forward(&self, inputs: &[Tensor]) -> StepOutput {
+        StepOutput::new(self.net.loss(&inputs[0], &inputs[1], Mode::Train))
     }
 
     fn evaluate(&self) -> wgrad::train::Result<Vec<(&'static str, f64)>> {

@@ -24,11 +24,11 @@ impl Network {
                 );
                 let context = options.context;
                 let sizes = GptOptions { vocab, context, width, heads, depth, dropout: 0.0 };
-                Network::Gpt(Gpt::new(sizes, params))
+                Network::Gpt(Gpt::new(params, sizes))
             }
             Kind::Lstm => {
                 let sizes = CharRnnOptions { vocab, embed: width.div_ceil(4), hidden: width, layers: depth };
-                Network::Lstm(CharRnn::lstm(sizes, params))
+                Network::Lstm(CharRnn::lstm(params, sizes))
             }
         })
     }
@@ -42,7 +42,12 @@ impl Network {
         logits.flatten(0, 1).cross_entropy(&next.flatten(0, 1))
     }
 
-    pub fn generate(&self, prompt: &[i32], count: usize, sampler: &mut Sampler) -> wgrad::Result<Vec<i32>> {
+    pub fn generate(
+        &self,
+        prompt: &[i32],
+        count: usize,
+        sampler: &mut Sampler,
+    ) -> wgrad::autograd::Result<Vec<i32>> {
         match self {
             Network::Gpt(net) => generate(net, prompt, count, sampler),
             Network::Lstm(net) => generate(net, prompt, count, sampler),

@@ -1,6 +1,6 @@
 //! Losses, and distances.
 
-use autograd::{CrossEntropyTarget, Reduction, Tensor, TripletMargin};
+use autograd::{CrossEntropy, Reduction, Tensor, TripletMargin};
 
 use super::call::{Answer, Call, Unsupported};
 
@@ -50,10 +50,10 @@ fn of_classes(c: &Call) -> Found {
     Ok(Some(match c.op {
         "nll_loss" => x().nll_loss(t(), weight, ignore(), reduction(c)?),
         "cross_entropy" => {
-            let float = t().dtype().is_float();
-            let kind = if float { CrossEntropyTarget::Probabilities } else { CrossEntropyTarget::Classes };
-            let smoothing = a.float("label_smoothing").unwrap_or(0.0);
-            x().cross_entropy_with(kind(t()), weight, ignore(), smoothing, reduction(c)?)
+            let label_smoothing = a.float("label_smoothing").unwrap_or(0.0);
+            let options =
+                CrossEntropy { weight, ignore_index: ignore(), label_smoothing, reduction: reduction(c)? };
+            x().cross_entropy_with(t(), options)
         }
         "binary_cross_entropy" => x().binary_cross_entropy(t(), weight, reduction(c)?),
         "binary_cross_entropy_with_logits" => {

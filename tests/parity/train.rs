@@ -105,7 +105,7 @@ fn model(
     match case.op.as_str() {
         "train/vae" => {
             let (x, noise) = (batch("x"), batch("noise"));
-            let net = Vae::new(size("inputs"), size("hidden"), size("latent"), params);
+            let net = Vae::new(params, size("inputs"), size("hidden"), size("latent"));
             return Ok(Box::new(move || {
                 let out = net.forward(&x, &noise);
                 (out.logits.clone(), out.loss(&x))
@@ -113,7 +113,7 @@ fn model(
         }
         "train/unet_small" => {
             let (x, target) = (batch("x"), batch("target").to(DType::F32));
-            let net = UNet::new(size("cin"), size("base"), size("classes"), params);
+            let net = UNet::new(params, size("cin"), size("base"), size("classes"));
             return Ok(Box::new(move || {
                 let logits = net.forward(&x, Mode::Train);
                 let loss = ((1.0 - &target) * &logits - logits.logsigmoid()).mean_all();
@@ -142,23 +142,23 @@ fn classifier(case: &Case, config: &Attrs, params: &Params) -> Result<Classifier
             if config.sizes("widths").as_deref() != Some(&[16, 32, 64]) {
                 return Err(Unsupported(format!("{} of another configuration", case.op)));
             }
-            let net = ResNet::cifar(6 * size("blocks") + 2, size("classes"), params);
+            let net = ResNet::cifar(params, 6 * size("blocks") + 2, size("classes"));
             Box::new(move |x| net.forward(x, Mode::Train))
         }
         "train/mlp" => {
-            let net = Mlp::new(&config.sizes("sizes").expect("sizes"), params);
+            let net = Mlp::new(params, &config.sizes("sizes").expect("sizes"));
             Box::new(move |x| net.forward(x))
         }
         "train/lstm_charlm" => {
             let (vocab, embed, hidden) = (size("vocab"), size("embed"), size("hidden"));
-            let net = CharRnn::lstm(CharRnnOptions { vocab, embed, hidden, layers: 1 }, params);
+            let net = CharRnn::lstm(params, CharRnnOptions { vocab, embed, hidden, layers: 1 });
             Box::new(move |x| net.forward(x, None).0)
         }
         "train/gpt_mini" => {
             let (vocab, context, width) = (size("vocab"), size("context"), size("dim"));
             let (heads, depth) = (size("heads"), size("depth"));
             let options = GptOptions { vocab, context, width, heads, depth, dropout: 0.0 };
-            let net = Gpt::new(options, params);
+            let net = Gpt::new(params, options);
             Box::new(move |x| net.forward(x, Mode::Train))
         }
         "train/vit_tiny" => {
@@ -170,7 +170,7 @@ fn classifier(case: &Case, config: &Attrs, params: &Params) -> Result<Classifier
                 mlp_ratio: size("mlp_ratio"),
                 ..VitOptions::new(image, size("patch"), size("classes"))
             };
-            let net = Vit::new(options, params);
+            let net = Vit::new(params, options);
             Box::new(move |x| net.forward(x, Mode::Train))
         }
         _ => return Err(Unsupported(case.op.clone())),

@@ -81,7 +81,7 @@ fn runs<R: Rule>(
 ) -> Result<Vec<Vec<f64>>> {
     let run = |seed: u64| -> Result<Vec<f64>> {
         let params = Params::new(device, seed);
-        let net = wgrad::models::Mlp::new(&[2, 16, 16, 2], &params);
+        let net = wgrad::models::Mlp::new(&params, &[2, 16, 16, 2]);
         let mut opt = optimizer(&params);
         let mut step = || -> Result<f64> {
             let loss = net.forward(&set.x).cross_entropy(&set.y);

@@ -36,7 +36,7 @@ impl Digits {
     pub fn train(device: &Device) -> Result<Digits> {
         let set = synthetic::digits(BATCH * STEPS / 2, 500, 6);
         let params = Params::new(device, 2);
-        let net = MnistCnn::new(10, &params);
+        let net = MnistCnn::new(&params, 10);
         let normalize = set.train.mean_std();
         let mut digits = Digits {
             device: device.clone(),

@@ -26,7 +26,7 @@ impl Codes {
             digits.train.pixels()[..COUNT * PIXELS].iter().map(|&p| f32::from(p) / 255.0).collect();
         let x = Tensor::from_slice(device, &pixels, &[COUNT, PIXELS])?;
         let params = Params::new(device, 5);
-        let net = Autoencoder::new(&[PIXELS, 128, 32, 2], &params);
+        let net = Autoencoder::new(&params, &[PIXELS, 128, 32, 2]);
         let mut opt = Adam::new(&params);
         for _ in 0..250 {
             opt.step(net.forward(&x).mse_loss(&x, Reduction::Mean).backward(), 3e-3)?;

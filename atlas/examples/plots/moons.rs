@@ -44,7 +44,7 @@ impl Moons {
     /// A network after `steps` training steps, with its parameters.
     fn learned(&self, device: &Device, sizes: &[usize], steps: usize) -> Result<(Mlp, Params)> {
         let params = Params::new(device, 1);
-        let net = Mlp::new(sizes, &params);
+        let net = Mlp::new(&params, sizes);
         let mut opt = Adam::new(&params);
         for _ in 0..steps {
             opt.step(net.forward(&self.x).cross_entropy(&self.y).backward(), 0.02)?;

@@ -49,7 +49,7 @@ pub fn schedules() -> Figure<'static> {
         Series::new(name, (0..STEPS).map(|step| (step as f64, f64::from(schedule.lr(step)))))
     };
     let falling = Panel::new("Falling", "step", "learning rate")
-        .with(line("constant", &Constant(0.1)))
+        .with(line("constant", &0.1))
         .with(line("steps at 500 and 750", &Step::new(0.1, 0.1, [500, 750])))
         .with(line("exponential", &ExponentialLr::new(0.1, 0.995)))
         .with(line("cosine", &Cosine::new(0.1, 0.0, STEPS)));
@@ -92,7 +92,7 @@ fn trained<R: Rule>(
 ) -> Result<f32> {
     let set = moons::Moons::new(device, 200, 0.1)?;
     let params = Params::new(device, seed);
-    let net = wgrad::models::Mlp::new(&[2, 16, 16, 2], &params);
+    let net = wgrad::models::Mlp::new(&params, &[2, 16, 16, 2]);
     let mut opt = optimizer(&params);
     for _ in 0..60 {
         opt.step(net.forward(&set.x).cross_entropy(&set.y).backward(), lr)?;

@@ -20,7 +20,7 @@ pub fn search(device: &Device) -> Result<Figure<'static>> {
         let name = if draw[3] < 0.5 { "sgd" } else { "adam" };
         let params = Params::new(device, 0);
         let sizes = [&[2][..], &vec![width; depth], &[2]].concat();
-        let net = Mlp::new(&sizes, &params);
+        let net = Mlp::new(&params, &sizes);
         let (mut sgd, mut adam) = (Sgd::new(&params), Adam::new(&params));
         for _ in 0..60 {
             let gradients = net.forward(&set.x).cross_entropy(&set.y).backward();

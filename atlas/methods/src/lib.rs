@@ -16,6 +16,8 @@
 //! | reinforcement learning | [`rl`] |
 //! | clusters, factors, independent components, sparse codes | [`unsupervised`] |
 
+#![warn(missing_docs)]
+
 pub mod adversarial;
 pub mod attribution;
 pub mod biological;

@@ -39,7 +39,7 @@ struct Networks {
 /// Trains on unpaired points of both domains; `cycle` and `identity` are the weights of these losses.
 fn learn(lab: &Lab, name: &str, domains: [&Tensor; 2], cycle: f32, identity: f32) -> Result<Networks> {
     let (params, of_critics) = (lab.params(), lab.params());
-    let net = |params: &Params, path: &str, outputs| Mlp::new(&[2, 64, 64, outputs], &params.path(path));
+    let net = |params: &Params, path: &str, outputs| Mlp::new(&params.path(path), &[2, 64, 64, outputs]);
     let (there, back) = (net(&params, "there", 2), net(&params, "back", 2));
     let (of_x, of_y) = (net(&of_critics, "x", 1), net(&of_critics, "y", 1));
     let mut opt = Adam::new(&params).betas(0.5, 0.999);

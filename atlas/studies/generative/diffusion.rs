@@ -30,7 +30,7 @@ impl Denoiser {
     fn new(params: &Params) -> Denoiser {
         Denoiser {
             mode: Embedding::new(&params.path("mode"), MODES + 1, 8),
-            net: SmoothMlp::new(&[2 + 16 + 8, 64, 64, 2], &params.path("net")),
+            net: SmoothMlp::new(&params.path("net"), &[2 + 16 + 8, 64, 64, 2]),
         }
     }
 
@@ -129,7 +129,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         panels.push((format!("the second mode, guided by {weight}"), points));
     }
     lab.expect("in the mode, unguided", shares[0], 0.13..0.27);
-    lab.expect("in the mode, guided by 0.5", shares[1], 0.25..0.97);
+    lab.expect("in the mode, guided by 0.5", shares[1], 0.45..0.9);
     lab.expect("in the mode, guided by 1", shares[2], 0.95..);
     lab.expect("in the mode, guided by 2", shares[3], 0.98..);
 

@@ -21,7 +21,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let draw = Generator::new(lab.seed());
     let truth = ring_of_normals(&device, 4, 1.5, 0.45);
     let params = lab.params();
-    let net = SmoothMlp::new(&[2, 48, 48, 1], &params);
+    let net = SmoothMlp::new(&params, &[2, 48, 48, 1]);
     // The quadratic term keeps regions without data improbable.
     let energy = |x: &Tensor| net.forward(x).squeeze(&[1]) + x.square().sum(&[1], false) * 0.1;
     let score = |x: &Tensor| {

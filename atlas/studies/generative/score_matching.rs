@@ -35,7 +35,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let all = Tensor::from_slice(&device, &sigmas, &[LEVELS, 1])?;
 
     let params = lab.params();
-    let net = SmoothMlp::new(&[3, 96, 96, 2], &params);
+    let net = SmoothMlp::new(&params, &[3, 96, 96, 2]);
     // Positions are scaled to the width of the modes; scores are of the order of 1 / sigma.
     let score = |x: &Tensor, sigma: &Tensor| net.forward(&cat(&[&(x * 3.0), &sigma.log()], 1)) / sigma;
     let steps = lab.pick(8000, 2000);

@@ -37,7 +37,7 @@ fn quality(set: &Choices, scores: &[f32]) -> [f64; 2] {
 fn factorise(lab: &Lab, set: &Choices) -> Result<Vec<f32>> {
     let (users, items) = (set.train.len(), set.taste.columns());
     let params = lab.params();
-    let net = MatrixFactorization::new(users, items, 8, &params);
+    let net = MatrixFactorization::new(&params, users, items, 8);
     let pairs: Vec<[i32; 2]> = set
         .train
         .iter()

@@ -65,7 +65,7 @@ impl Corpus {
 /// Vectors `[vocab, WIDTH]` and products `[vocab, vocab]` after training; negatives are sampled by the frequency of contexts.
 fn learn(lab: &Lab, corpus: &Corpus) -> Result<[Tensor; 2]> {
     let params = lab.params();
-    let net = SkipGram::new(corpus.words.len(), WIDTH, &params);
+    let net = SkipGram::new(&params, corpus.words.len(), WIDTH);
     let mut draws = lab.draws(0);
     let (batch, steps) = (lab.pick(4096, 2048), lab.pick(2000, 400));
     lab.fit("skip-gram", steps, &mut Adam::new(&params), Cosine::new(0.02, 0.0, steps), |_| {

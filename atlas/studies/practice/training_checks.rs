@@ -59,9 +59,9 @@ fn fitted(
     steps: usize,
 ) -> Result<(Mlp, Vec<f64>)> {
     let params = lab.params();
-    let net = Mlp::new(&[49, 128, 10], &params);
+    let net = Mlp::new(&params, &[49, 128, 10]);
     let (mut draws, whole) = (lab.draws(0), batch == x.shape()[0]);
-    let losses = lab.fit(what, steps, &mut Adam::new(&params), Constant(5e-3), |_| {
+    let losses = lab.fit(what, steps, &mut Adam::new(&params), 5e-3, |_| {
         let [x, y] = if whole { [x.clone(), y.clone()] } else { minibatch(&mut draws, batch, [x, y])? };
         Ok(net.forward(&x).cross_entropy(&y))
     })?;
@@ -106,7 +106,7 @@ fn dead_units(lab: &mut Lab, x: &Tensor, y: &Tensor) -> Result<()> {
         let params = lab.params();
         let (hidden, out) =
             (Linear::new(&params.path("fc1"), 49, WIDTH), Linear::new(&params.path("fc2"), WIDTH, 10));
-        lab.fit(name, 40, &mut Sgd::new(&params), Constant(rate), |_| {
+        lab.fit(name, 40, &mut Sgd::new(&params), rate, |_| {
             Ok(out.forward(&hidden.forward(x).relu()).cross_entropy(y))
         })?;
         let dead = activation_statistics(&hidden.forward(x).relu())?.dead as f64 / WIDTH as f64;

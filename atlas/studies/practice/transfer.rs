@@ -44,7 +44,7 @@ impl Net {
         let mut draws = lab.draws(0);
         // Created after freezing, so that it updates only the other parameters; features learn at a tenth of the head's rate.
         let mut opt = Adam::new(&self.params).group("fc*", 0.0, 0.1);
-        lab.fit(what, steps, &mut opt, Constant(lr), |_| {
+        lab.fit(what, steps, &mut opt, lr, |_| {
             let [x, y] = minibatch(&mut draws, 20, [&set.0, &set.1])?;
             Ok(self.forward(&x).cross_entropy(&y))
         })?;

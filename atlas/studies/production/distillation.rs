@@ -24,8 +24,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     let steps = lab.pick(2500, 400);
 
     let large = lab.params();
-    let teacher = Mlp::new(&[49, 256, 128, 10], &large);
-    lab.fit("teacher", lab.pick(1500, 400), &mut Adam::new(&large), Constant(1e-3), |_| {
+    let teacher = Mlp::new(&large, &[49, 256, 128, 10]);
+    lab.fit("teacher", lab.pick(1500, 400), &mut Adam::new(&large), 1e-3, |_| {
         let [x, y] = minibatch(&mut draws, 64, [&seen, &train.labels])?;
         Ok(teacher.forward(&x).cross_entropy(&y))
     })?;
@@ -33,7 +33,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut learn =
         |what: &str, loss: &dyn Fn(&mut Draws, &Mlp) -> Result<Tensor>| -> Result<(f64, Params)> {
             let params = lab.params();
-            let student = Mlp::new(&[49, 16, 10], &params);
+            let student = Mlp::new(&params, &[49, 16, 10]);
             lab.fit(what, steps, &mut Adam::new(&params), Cosine::new(1e-2, 0.0, steps), |_| {
                 loss(&mut draws, &student)
             })?;

@@ -104,7 +104,7 @@ fn domain_scores(lab: &Lab, name: &str, pairs: &[[Vec<f32>; 2]]) -> Result<Vec<f
     let weight = params.param("weight", &[pairs.len(), columns, 1], Init::ZEROS);
     let bias = params.param("bias", &[pairs.len(), 1, 1], Init::ZEROS);
     let logits = |x: &Tensor| x.bmm(&weight.value()) + bias.value();
-    lab.fit(name, 60, &mut Adam::new(&params), Constant(0.05), |_| {
+    lab.fit(name, 60, &mut Adam::new(&params), 0.05, |_| {
         Ok(logits(&seen).binary_cross_entropy_with_logits(&target, None, None, Reduction::Sum))
     })?;
     let positive: Vec<bool> = (0..2 * HALF).map(|i| i >= HALF).collect();

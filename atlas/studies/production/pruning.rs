@@ -22,7 +22,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let (x, seen) = (test.images.flatten(1, -1), train.images.flatten(1, -1));
     let dense = lab.out().join("dense.safetensors");
     let params = lab.params();
-    let net = Mlp::new(&SIZES, &params);
+    let net = Mlp::new(&params, &SIZES);
     let mut draws = lab.draws(0);
     let mut learn = |lab: &Lab, what: &str, steps: usize, lr: f32, masks: Option<&Masks>| -> Result<f64> {
         lab.fit(what, steps, &mut Adam::new(&params), Cosine::new(lr, 0.0, steps), |_| {
@@ -70,15 +70,15 @@ fn run(lab: &mut Lab) -> Result<()> {
     let masks = Masks::channels(&params, &["fc1", "fc2"], 0.5)?;
     let halved = learn(lab, "half of the channels", tuning, 2e-3, Some(&masks))?;
     let small = lab.params();
-    let narrow = Mlp::new(&[SIZES[0], SIZES[1] / 2, SIZES[2] / 2, SIZES[3]], &small);
+    let narrow = Mlp::new(&small, &[SIZES[0], SIZES[1] / 2, SIZES[2] / 2, SIZES[3]]);
     keep_channels(&params, &masks, &small)?;
     let apart = (narrow.forward(&x) - net.forward(&x)).abs().amax(&[0, 1], false).item()?;
 
     lab.expect("accuracy of the dense net", full, 0.9..);
     lab.expect("lost with a fifth of the weights", full - tuned[1].1, ..0.03);
     lab.expect("lost with a tenth of the weights", full - tuned[2].1, ..0.07);
-    lab.expect("a tenth, by magnitude against random", tuned[2].1 - random[2].1, 0.05..);
-    lab.expect("a tenth, gain of fine-tuning", tuned[2].1 - cut[2].1, 0.05..);
+    lab.expect("a tenth, by magnitude against random", tuned[2].1 - random[2].1, lab.pick(0.15, 0.4)..);
+    lab.expect("a tenth, gain of fine-tuning", tuned[2].1 - cut[2].1, 0.2..);
     lab.expect("lost with half of the channels", full - halved, ..0.04);
     lab.expect("the small net against the masked one", apart, ..1e-4);
     lab.expect("its parameters", small.count() as f64 / params.count() as f64, 0.3..0.4);

@@ -22,7 +22,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let (x, seen) = (test.images.flatten(1, -1), train.images.flatten(1, -1));
     let params = lab.params();
-    let net = Mlp::new(&SIZES, &params);
+    let net = Mlp::new(&params, &SIZES);
     let mut draws = lab.draws(0);
     let mut learn = |lab: &Lab,
                      what: &str,
@@ -59,7 +59,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         after.push((f64::from(bits), metrics::accuracy(&rounded(&params, spec, &x), &test.labels)?));
         if bits <= lab.pick(4, 3) {
             let tuned = lab.params();
-            Mlp::new(&SIZES, &tuned);
+            Mlp::new(&tuned, &SIZES);
             tuned.load(&file)?;
             learn(lab, &format!("{bits} bits"), &tuned, lab.pick(1000, 150), 1e-3, &|x| {
                 rounded(&tuned, spec, x)
@@ -69,7 +69,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     }
     lab.expect("2 bits in training", aware[0].1, 0.88..);
     lab.expect("gain of training with 2 bits", aware[0].1 - after[0].1, 0.05..);
-    lab.expect("gain of training with 3 bits", aware[1].1 - after[1].1, 0.002..);
+    lab.expect("gain of training with 3 bits", aware[1].1 - after[1].1, 0.004..);
     let lines = [("rounded after training", after), ("trained with rounding", aware)];
     let f32s = plot::Series::new("f32", [(2.0, exact), (8.0, exact)]).exact();
     let panel = plot::Panel::new("", "bits of a weight", "test accuracy").with(f32s);
@@ -127,7 +127,7 @@ fn files(lab: &mut Lab, params: &Params, full: &Path, x: &Tensor) -> Result<()> 
     let bytes = |path: &Path| Ok::<_, std::io::Error>(std::fs::metadata(path)?.len() as f64);
     lab.expect("file in int8 against f32", bytes(&small)? / bytes(full)?, 0.25..0.285);
     let restored = lab.params();
-    let served = Mlp::new(&SIZES, &restored);
+    let served = Mlp::new(&restored, &SIZES);
     load_quantized(&restored, &small)?;
     let same =
         forward(params, x, &|_, w| QuantSpec::INT8_WEIGHTS.fit(w).fake_quantize(w), &mut |_, x| x.clone());

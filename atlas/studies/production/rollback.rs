@@ -47,7 +47,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let (x, seen) = (test.images.flatten(1, -1), train.images.flatten(1, -1));
     let params = lab.params();
-    let net = Mlp::new(&[49, 64, 10], &params);
+    let net = Mlp::new(&params, &[49, 64, 10]);
     let directory = lab.out().join("registry");
     if directory.exists() {
         std::fs::remove_dir_all(&directory)?;
@@ -62,7 +62,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut errors = Vec::new();
     for (name, steps, seven) in [("hasty", 80, 7), ("longer", lab.pick(800, 300), 7), ("faulty", 100, 1)] {
         let taught = Tensor::from_slice(lab.device(), &[0, 1, 2, 3, 4, 5, 6, seven, 8, 9], &[10])?;
-        lab.fit(name, steps, &mut Adam::new(&params), Constant(3e-3), |_| {
+        lab.fit(name, steps, &mut Adam::new(&params), 3e-3, |_| {
             let [x, y] = minibatch(&mut draws, 64, [&seen, &train.labels])?;
             Ok(net.forward(&x).cross_entropy(&taught.index_select(0, &y)))
         })?;

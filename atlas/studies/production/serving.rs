@@ -22,9 +22,9 @@ fn run(lab: &mut Lab) -> Result<()> {
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let (x, seen) = (test.images.flatten(1, -1), train.images.flatten(1, -1));
     let params = lab.params();
-    let net = Mlp::new(&SIZES, &params);
+    let net = Mlp::new(&params, &SIZES);
     let mut draws = lab.draws(0);
-    lab.fit("training", lab.pick(800, 250), &mut Adam::new(&params), Constant(3e-3), |_| {
+    lab.fit("training", lab.pick(800, 250), &mut Adam::new(&params), 3e-3, |_| {
         let [x, y] = minibatch(&mut draws, 64, [&seen, &train.labels])?;
         Ok(net.forward(&x).cross_entropy(&y))
     })?;
@@ -34,7 +34,7 @@ fn run(lab: &mut Lab) -> Result<()> {
 
     // The server has only the architecture and the file.
     let served_params = Params::new(lab.device(), 0);
-    let served = Mlp::new(&SIZES, &served_params);
+    let served = Mlp::new(&served_params, &SIZES);
     served_params.load(&path)?;
     let (ours, theirs) = (net.forward(&x).to_vec::<f32>()?, served.forward(&x).to_vec::<f32>()?);
     lab.expect("logits that differ after the round trip", apart(&ours, &theirs), 0.0..=0.0);

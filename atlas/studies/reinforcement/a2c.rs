@@ -19,8 +19,8 @@ const STEPS: usize = 8;
 fn run(lab: &mut Lab) -> Result<()> {
     let (device, seed) = (lab.device().clone(), lab.seed());
     let params = lab.params();
-    let actor = models::Mlp::new(&[4, 64, 2], &params.path("actor"));
-    let critic = models::Mlp::new(&[4, 64, 64, 1], &params.path("critic"));
+    let actor = models::Mlp::new(&params.path("actor"), &[4, 64, 2]);
+    let critic = models::Mlp::new(&params.path("critic"), &[4, 64, 64, 1]);
     // Scaled, because the discounted return reaches 100 at a discount of 0.99.
     let value = |seen: &Tensor| critic.forward(seen).squeeze(&[1]) * 20.0;
     let mut opt = Adam::new(&params);

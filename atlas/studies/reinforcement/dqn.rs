@@ -25,7 +25,7 @@ struct Agent {
 impl Agent {
     fn new(lab: &Lab) -> Agent {
         let params = lab.params();
-        Agent { net: Mlp::new(&[4, 128, 128, 2], &params), params }
+        Agent { net: Mlp::new(&params, &[4, 128, 128, 2]), params }
     }
 
     /// Values of the actions, `[N, 2]`.

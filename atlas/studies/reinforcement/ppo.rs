@@ -22,8 +22,8 @@ const CLIP: f32 = 0.2;
 fn run(lab: &mut Lab) -> Result<()> {
     let (device, seed) = (lab.device().clone(), lab.seed());
     let params = lab.params();
-    let actor = models::Mlp::new(&[4, 64, 64, 2], &params.path("actor"));
-    let critic = models::Mlp::new(&[4, 64, 64, 1], &params.path("critic"));
+    let actor = models::Mlp::new(&params.path("actor"), &[4, 64, 64, 2]);
+    let critic = models::Mlp::new(&params.path("critic"), &[4, 64, 64, 1]);
     let value = |seen: &Tensor| critic.forward(seen).squeeze(&[1]) * 20.0;
     let mut opt = Adam::new(&params).eps(1e-5);
     let mut envs = VecEnv::new(ENVS, seed, CartPole::new);

@@ -35,8 +35,8 @@ fn batch(device: &Device, episodes: &[rl::Episode]) -> Result<[Tensor; 4]> {
 fn run(lab: &mut Lab) -> Result<()> {
     let (device, seed) = (lab.device().clone(), lab.seed());
     let params = lab.params();
-    let policy = models::Mlp::new(&[4, 64, 2], &params.path("policy"));
-    let baseline = models::Mlp::new(&[4, 64, 1], &params.path("baseline"));
+    let policy = models::Mlp::new(&params.path("policy"), &[4, 64, 2]);
+    let baseline = models::Mlp::new(&params.path("baseline"), &[4, 64, 1]);
     let value = |seen: &Tensor| baseline.forward(seen).squeeze(&[1]) * 50.0;
     let mut opt = Adam::new(&params);
     let mut envs = VecEnv::new(ENVS, seed, CartPole::new);

@@ -26,7 +26,7 @@ struct Net {
 impl Net {
     fn new(params: &Params) -> Net {
         Net {
-            trunk: models::Mlp::new(&[18, 64, 64], &params.path("trunk")),
+            trunk: models::Mlp::new(&params.path("trunk"), &[18, 64, 64]),
             policy: Linear::new(&params.path("policy"), 64, 9),
             value: Linear::new(&params.path("value"), 64, 1),
         }
@@ -165,7 +165,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut draws = lab.draws(0);
     let untrained = matched(&device, &net, &mut draws, perfect)?;
 
-    let iterations = lab.pick(60, 20);
+    let iterations = lab.pick(60, 36);
     let mut examples: Vec<Example> = Vec::new();
     let mut curve = vec![(0.0, untrained[1])];
     for iteration in lab.steps("self-play", iterations) {

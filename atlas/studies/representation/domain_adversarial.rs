@@ -38,7 +38,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let params = lab.params();
         let features = Linear::new(&params.path("features"), 2, 4);
         let classes = Linear::new(&params.path("classes"), 4, 2);
-        let domain = Mlp::new(&[4, 32, 1], &params.path("domain"));
+        let domain = Mlp::new(&params.path("domain"), &[4, 32, 1]);
         let seen = |x: &Tensor| features.forward(x).tanh();
         // Weight decay damps the adversarial game, which otherwise oscillates.
         let mut opt = Adam::new(&params).weight_decay(0.03);

@@ -52,7 +52,7 @@ fn trained(lab: &Lab) -> Result<Seq2Seq> {
         hidden: 32,
         attend: Attend::Additive,
     };
-    let net = Seq2Seq::new(sizes, &params);
+    let net = Seq2Seq::new(&params, sizes);
     let mut draws = lab.draws(1);
     lab.fit("answering", steps, &mut Adam::new(&params), Cosine::new(0.01, 0.0, steps), |_| {
         let sources: Vec<Vec<i32>> = (0..size).map(|_| letters(&mut draws)).collect();
@@ -88,7 +88,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut draws = lab.draws(2);
     let sources: Vec<Tensor> = (0..lab.pick(60, 20))
         .map(|_| Tensor::from_slice(lab.device(), &letters(&mut draws), &[1, LENGTH]))
-        .collect::<wgrad::Result<_>>()?;
+        .collect::<wgrad::autograd::Result<_>>()?;
 
     let most = lab.pick(3, 2);
     let wide = BeamSearch::new(VOCAB.pow(most as u32), END, most);

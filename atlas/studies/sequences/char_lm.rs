@@ -63,7 +63,7 @@ fn pairs(windows: &Windows, vocab: usize) -> f64 {
     counts.chunks(vocab).map(nats).sum::<f64>() / total
 }
 
-type Build = fn(CharRnnOptions, &Params) -> CharRnn;
+type Build = fn(&Params, CharRnnOptions) -> CharRnn;
 
 fn run(lab: &mut Lab) -> Result<()> {
     let text = match lab.data() {
@@ -77,12 +77,12 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut nets: Vec<(&str, Params, Network)> = vec![];
     for (name, build) in kinds {
         let params = lab.params();
-        let net = build(CharRnnOptions { vocab, embed: 16, hidden, layers: 1 }, &params);
+        let net = build(&params, CharRnnOptions { vocab, embed: 16, hidden, layers: 1 });
         nets.push((name, params, Network::Recurrent(net)));
     }
     let params = lab.params();
     let sizes = GptOptions { vocab, context: CONTEXT, width: hidden, heads: 4, depth: 2, dropout: 0.0 };
-    let net = Gpt::new(sizes, &params);
+    let net = Gpt::new(&params, sizes);
     nets.push(("GPT", params, Network::Attending(net)));
 
     let pairs = pairs(&validation, vocab);

@@ -89,7 +89,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         dropout: 0.0,
     };
     let params = lab.params();
-    let net = Bert::new(options, &params);
+    let net = Bert::new(&params, options);
     // Scaled to the width: the paper's 0.02 is for 768.
     let wide = Init::Normal { mean: 0.0, std: 0.02 * (768.0 / width as f32).sqrt() };
     for matrices in ["*_emb.weight", "*proj*weight", "*linear*.weight"] {

@@ -71,7 +71,7 @@ fn trained(lab: &Lab, what: &str, task: Task, own: f32) -> Result<Seq2Seq> {
         attend: Attend::Additive,
     };
     let params = lab.params();
-    let net = Seq2Seq::new(sizes, &params);
+    let net = Seq2Seq::new(&params, sizes);
     let (mut draws, random) = (lab.draws(1), Generator::new(lab.seed()));
     let mut opt = Adam::new(&params);
     lab.fit(what, steps, &mut opt, Cosine::new(lab.pick(0.004, 0.01), 0.0, steps), |step| {
@@ -86,8 +86,9 @@ fn trained(lab: &Lab, what: &str, task: Task, own: f32) -> Result<Seq2Seq> {
             net.decode_own(&batch.given, &own, &encoded, padding)
         };
         let said = batch.said.flatten(0, 1);
-        let target = CrossEntropyTarget::Classes(&said);
-        Ok(logits.flatten(0, 1).cross_entropy_with(target, None, PAD, 0.0, Reduction::Mean))
+        Ok(logits
+            .flatten(0, 1)
+            .cross_entropy_with(&said, CrossEntropy { ignore_index: PAD, ..CrossEntropy::default() }))
     })?;
     Ok(net)
 }

@@ -61,14 +61,14 @@ enum Network {
 impl Network {
     fn new(params: &Params, inputs: usize, outputs: usize) -> Network {
         if inputs == 1 && outputs == 1 {
-            return Network::Plain(Mlp::new(&[DIGITS, HIDDEN, DIGITS], params));
+            return Network::Plain(Mlp::new(params, &[DIGITS, HIDDEN, DIGITS]));
         }
         if inputs > 1 && outputs > inputs {
             let (source_vocab, target_vocab) = (DIGITS + 1, DIGITS + 1);
             let attend = Attend::Additive;
             let sizes =
                 Seq2SeqOptions { source_vocab, target_vocab, embed: HIDDEN / 2, hidden: HIDDEN, attend };
-            return Network::Translating(Box::new(Seq2Seq::new(sizes, params)));
+            return Network::Translating(Box::new(Seq2Seq::new(params, sizes)));
         }
         let rnn = RnnOptions { batch_first: true, ..RnnOptions::default() };
         let cell = Gru::new(&params.path("cell"), DIGITS, HIDDEN, rnn);

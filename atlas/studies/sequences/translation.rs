@@ -134,7 +134,7 @@ fn run(lab: &mut Lab) -> Result<()> {
             layers,
         };
         let params = lab.params();
-        let net = Translator::new(sizes, &params);
+        let net = Translator::new(&params, sizes);
         let mut draws = lab.draws(3);
         let rate = Warmup::new(0.05, steps / 10, Cosine::new(lab.pick(0.002, 0.006), 0.0, steps));
         let losses = lab.fit(name, steps, &mut Adam::new(&params), rate, |_| {
@@ -144,8 +144,10 @@ fn run(lab: &mut Lab) -> Result<()> {
                 languages.batch(lab.device(), &fresh.take(size).collect::<Vec<_>>())?;
             let logits = net.forward(&source.values, &given, Some(&source.padding), Mode::Train);
             let said = said.flatten(0, 1);
-            let target = CrossEntropyTarget::Classes(&said);
-            Ok(logits.flatten(0, 1).cross_entropy_with(target, None, languages.pad, 0.0, Reduction::Mean))
+            Ok(logits.flatten(0, 1).cross_entropy_with(
+                &said,
+                CrossEntropy { ignore_index: languages.pad, ..CrossEntropy::default() },
+            ))
         })?;
         let found = net.greedy(&source.values, Some(&source.padding), languages.begin, LONGEST);
         let found = found.to_vec::<i32>()?;

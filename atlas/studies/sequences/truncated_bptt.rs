@@ -24,8 +24,11 @@ fn gradient(net: &CharRnn, params: &Params, tokens: &Tensor, window: usize, cut:
         let (logits, last) = net.forward(&tokens.narrow(1, start, window), state.as_ref());
         state = Some(if cut { last.detach() } else { last });
         let next = tokens.narrow(1, start + 1, window).flatten(0, 1);
-        let target = CrossEntropyTarget::Classes(&next);
-        sum = sum + logits.flatten(0, 1).cross_entropy_with(target, None, -100, 0.0, Reduction::Sum);
+        sum = sum
+            + logits.flatten(0, 1).cross_entropy_with(
+                &next,
+                CrossEntropy { reduction: Reduction::Sum, ..CrossEntropy::default() },
+            );
     }
     let found = sum.backward();
     let mut all = vec![];
@@ -42,7 +45,7 @@ fn off(found: &[f32], whole: &[f32]) -> f64 {
     (difference / squares(&mut whole.iter().copied())).sqrt()
 }
 
-type Build = fn(CharRnnOptions, &Params) -> CharRnn;
+type Build = fn(&Params, CharRnnOptions) -> CharRnn;
 
 fn run(lab: &mut Lab) -> Result<()> {
     let mut draws = lab.draws(1);
@@ -54,7 +57,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut panel = plot::Panel::new("", "steps of a window", "relative error of the gradient");
     for (name, build) in kinds {
         let params = lab.params();
-        let net = build(sizes, &params);
+        let net = build(&params, sizes);
         // Larger weights, for which the past matters longer.
         params.all().iter().for_each(|param| param.set(&(param.value() * 2.0)));
         let whole = gradient(&net, &params, &tokens, STEPS, false)?;

@@ -42,7 +42,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut scores = vec![];
     for (name, options) in [("32 samples", deep), ("2 samples", WaveNetOptions { layers: 1, ..deep })] {
         let params = lab.params();
-        let net = WaveNet::new(options, &params);
+        let net = WaveNet::new(&params, options);
         let mut draws = lab.draws(1);
         let rate = Cosine::new(lab.pick(0.005, 0.02), 0.0, steps);
         lab.fit(name, steps, &mut Adam::new(&params), rate, |_| {

@@ -22,38 +22,38 @@ type Build = fn(&Params);
 /// Names and parameter counts, oldest first: those of torchvision's models, or of the papers where torchvision has none. torchvision's
 /// `vgg16_bn` and `vgg19_bn` are the paper's networks with batch norm.
 const PUBLISHED: [(&str, usize, Build); 32] = [
-    ("LeNet-5", 61_706, |p| drop(LeNet::new(1, 10, p))),
-    ("MNIST CNN", 34_826, |p| drop(MnistCnn::new(10, p))),
-    ("AlexNet", 61_100_840, |p| drop(AlexNet::new(1000, p))),
-    ("VGG-11", 132_868_840, |p| drop(Vgg::imagenet(11, 1000, p))),
-    ("VGG-16", 138_365_992, |p| drop(Vgg::imagenet(16, 1000, p))),
-    ("VGG-19", 143_678_248, |p| drop(Vgg::imagenet(19, 1000, p))),
-    ("GoogLeNet", 6_624_904, |p| drop(GoogLeNet::without_aux(1000, p))),
-    ("GoogLeNet with auxiliary classifiers", 13_004_888, |p| drop(GoogLeNet::new(1000, p))),
-    ("ResNet-18", 11_689_512, |p| drop(ResNet::imagenet(18, 1000, p))),
-    ("ResNet-34", 21_797_672, |p| drop(ResNet::imagenet(34, 1000, p))),
-    ("ResNet-50", 25_557_032, |p| drop(ResNet::imagenet(50, 1000, p))),
-    ("ResNet-101", 44_549_160, |p| drop(ResNet::imagenet(101, 1000, p))),
-    ("ResNet-152", 60_192_808, |p| drop(ResNet::imagenet(152, 1000, p))),
-    ("CIFAR ResNet-20", 269_722, |p| drop(ResNet::cifar(20, 10, p))),
-    ("CIFAR ResNet-32", 464_154, |p| drop(ResNet::cifar(32, 10, p))),
-    ("CIFAR ResNet-44", 658_586, |p| drop(ResNet::cifar(44, 10, p))),
-    ("CIFAR ResNet-56", 853_018, |p| drop(ResNet::cifar(56, 10, p))),
-    ("CIFAR ResNet-110", 1_727_962, |p| drop(ResNet::cifar(110, 10, p))),
-    ("CIFAR pre-activation ResNet-20", 272_282, |p| drop(PreActResNet::cifar(20, 10, p))),
-    ("CIFAR pre-activation ResNet-110", 1_730_522, |p| drop(PreActResNet::cifar(110, 10, p))),
-    ("Wide ResNet-50-2", 68_883_240, |p| drop(ResNet::wide(50, 1000, p))),
-    ("ResNeXt-50 32x4d", 25_028_904, |p| drop(ResNet::resnext(50, 1000, p))),
-    ("ResNeXt-101 32x8d", 88_791_336, |p| drop(ResNet::resnext(101, 1000, p))),
-    ("DenseNet-121", 7_978_856, |p| drop(DenseNet::imagenet(121, 1000, p))),
-    ("DenseNet-161", 28_681_000, |p| drop(DenseNet::imagenet(161, 1000, p))),
-    ("DenseNet-169", 14_149_480, |p| drop(DenseNet::imagenet(169, 1000, p))),
-    ("DenseNet-201", 20_013_928, |p| drop(DenseNet::imagenet(201, 1000, p))),
-    ("MobileNetV2", 3_504_872, |p| drop(MobileNetV2::new(1000, p))),
-    ("EfficientNet-B0", 5_288_548, |p| drop(EfficientNet::new(EfficientNetOptions::b(0, 1000), p))),
-    ("EfficientNet-B7", 66_347_960, |p| drop(EfficientNet::new(EfficientNetOptions::b(7, 1000), p))),
-    ("ViT-B/16", 86_567_656, |p| drop(Vit::new(VitOptions::new([224; 2], 16, 1000), p))),
-    ("ViT-B/32", 88_224_232, |p| drop(Vit::new(VitOptions::new([224; 2], 32, 1000), p))),
+    ("LeNet-5", 61_706, |p| drop(LeNet::new(p, 1, 10))),
+    ("MNIST CNN", 34_826, |p| drop(MnistCnn::new(p, 10))),
+    ("AlexNet", 61_100_840, |p| drop(AlexNet::new(p, 1000))),
+    ("VGG-11", 132_868_840, |p| drop(Vgg::imagenet(p, 11, 1000))),
+    ("VGG-16", 138_365_992, |p| drop(Vgg::imagenet(p, 16, 1000))),
+    ("VGG-19", 143_678_248, |p| drop(Vgg::imagenet(p, 19, 1000))),
+    ("GoogLeNet", 6_624_904, |p| drop(GoogLeNet::without_aux(p, 1000))),
+    ("GoogLeNet with auxiliary classifiers", 13_004_888, |p| drop(GoogLeNet::new(p, 1000))),
+    ("ResNet-18", 11_689_512, |p| drop(ResNet::imagenet(p, 18, 1000))),
+    ("ResNet-34", 21_797_672, |p| drop(ResNet::imagenet(p, 34, 1000))),
+    ("ResNet-50", 25_557_032, |p| drop(ResNet::imagenet(p, 50, 1000))),
+    ("ResNet-101", 44_549_160, |p| drop(ResNet::imagenet(p, 101, 1000))),
+    ("ResNet-152", 60_192_808, |p| drop(ResNet::imagenet(p, 152, 1000))),
+    ("CIFAR ResNet-20", 269_722, |p| drop(ResNet::cifar(p, 20, 10))),
+    ("CIFAR ResNet-32", 464_154, |p| drop(ResNet::cifar(p, 32, 10))),
+    ("CIFAR ResNet-44", 658_586, |p| drop(ResNet::cifar(p, 44, 10))),
+    ("CIFAR ResNet-56", 853_018, |p| drop(ResNet::cifar(p, 56, 10))),
+    ("CIFAR ResNet-110", 1_727_962, |p| drop(ResNet::cifar(p, 110, 10))),
+    ("CIFAR pre-activation ResNet-20", 272_282, |p| drop(PreActResNet::cifar(p, 20, 10))),
+    ("CIFAR pre-activation ResNet-110", 1_730_522, |p| drop(PreActResNet::cifar(p, 110, 10))),
+    ("Wide ResNet-50-2", 68_883_240, |p| drop(ResNet::wide(p, 50, 1000))),
+    ("ResNeXt-50 32x4d", 25_028_904, |p| drop(ResNet::resnext(p, 50, 1000))),
+    ("ResNeXt-101 32x8d", 88_791_336, |p| drop(ResNet::resnext(p, 101, 1000))),
+    ("DenseNet-121", 7_978_856, |p| drop(DenseNet::imagenet(p, 121, 1000))),
+    ("DenseNet-161", 28_681_000, |p| drop(DenseNet::imagenet(p, 161, 1000))),
+    ("DenseNet-169", 14_149_480, |p| drop(DenseNet::imagenet(p, 169, 1000))),
+    ("DenseNet-201", 20_013_928, |p| drop(DenseNet::imagenet(p, 201, 1000))),
+    ("MobileNetV2", 3_504_872, |p| drop(MobileNetV2::new(p, 1000))),
+    ("EfficientNet-B0", 5_288_548, |p| drop(EfficientNet::new(p, EfficientNetOptions::b(0, 1000)))),
+    ("EfficientNet-B7", 66_347_960, |p| drop(EfficientNet::new(p, EfficientNetOptions::b(7, 1000)))),
+    ("ViT-B/16", 86_567_656, |p| drop(Vit::new(p, VitOptions::new([224; 2], 16, 1000)))),
+    ("ViT-B/32", 88_224_232, |p| drop(Vit::new(p, VitOptions::new([224; 2], 32, 1000)))),
 ];
 
 /// The networks in the picture.
@@ -81,38 +81,38 @@ type BuildNet = fn(&Params) -> Net;
 /// Small members of the families, for images of 32 x 32 and ten classes.
 const SMALL: [(&str, BuildNet); 8] = [
     ("VGG-11", |p| {
-        let net = Vgg::cifar(11, 10, p);
+        let net = Vgg::cifar(p, 11, 10);
         Box::new(move |x| net.forward(x, Mode::Train))
     }),
     ("GoogLeNet", |p| {
-        let net = GoogLeNet::without_aux(10, p);
+        let net = GoogLeNet::without_aux(p, 10);
         Box::new(move |x| net.forward(x, Mode::Train).logits)
     }),
     ("ResNet-8", |p| {
-        let net = ResNet::cifar(8, 10, p);
+        let net = ResNet::cifar(p, 8, 10);
         Box::new(move |x| net.forward(x, Mode::Train))
     }),
     ("pre-activation ResNet-8", |p| {
-        let net = PreActResNet::cifar(8, 10, p);
+        let net = PreActResNet::cifar(p, 8, 10);
         Box::new(move |x| net.forward(x, Mode::Train))
     }),
     ("DenseNet of 2 x 3 layers", |p| {
-        let net = DenseNet::new(8, 16, &[3, 3], 10, p);
+        let net = DenseNet::new(p, 8, 16, &[3, 3], 10);
         Box::new(move |x| net.forward(x, Mode::Train))
     }),
     ("MobileNetV2", |p| {
-        let net = MobileNetV2::new(10, p);
+        let net = MobileNetV2::new(p, 10);
         Box::new(move |x| net.forward(x, Mode::Train))
     }),
     ("EfficientNet of a quarter's width", |p| {
         let options =
             EfficientNetOptions { width: 0.25, depth: 0.5, drop_path: 0.0, ..EfficientNetOptions::b(0, 10) };
-        let net = EfficientNet::new(EfficientNetOptions { dropout: 0.0, ..options }, p);
+        let net = EfficientNet::new(p, EfficientNetOptions { dropout: 0.0, ..options });
         Box::new(move |x| net.forward(x, Mode::Train))
     }),
     ("ViT of 2 blocks", |p| {
         let net =
-            Vit::new(VitOptions { width: 48, heads: 3, depth: 2, ..VitOptions::new([32; 2], 8, 10) }, p);
+            Vit::new(p, VitOptions { width: 48, heads: 3, depth: 2, ..VitOptions::new([32; 2], 8, 10) });
         Box::new(move |x| net.forward(x, Mode::Train))
     }),
 ];
@@ -145,7 +145,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     };
     let of_digits = digits(8, 0, lab.seed()).train.to_device(lab.device())?.images;
     let params = lab.params();
-    let net = LeNet::new(1, 10, &params);
+    let net = LeNet::new(&params, 1, 10);
     learn(lab, "LeNet-5", &params, Box::new(move |x| net.forward(x)), &of_digits)?;
     let skipped = lab.pick(&[][..], &LARGE);
     for (name, build) in SMALL.into_iter().filter(|(name, _)| !skipped.contains(name)) {

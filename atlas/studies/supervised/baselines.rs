@@ -114,7 +114,7 @@ fn perceptron(lab: &Lab, task: &Task, rows: &Rows) -> Result<Vec<u32>> {
     let labels: Vec<i32> = task.train.1.iter().map(|&label| label as i32).collect();
     let (x, y) = (tensor(&task.train.0)?, Tensor::from_slice(lab.device(), &labels, &[labels.len()])?);
     let params = lab.params();
-    let net = Mlp::new(&[task.train.0[0].len(), 64, 64, task.classes], &params);
+    let net = Mlp::new(&params, &[task.train.0[0].len(), 64, 64, task.classes]);
     let steps = lab.pick(800, 200);
     lab.fit(task.name, steps, &mut Adam::new(&params), Cosine::new(0.02, 0.0, steps), |_| {
         Ok(net.forward(&x).cross_entropy(&y))
@@ -172,7 +172,7 @@ const BARS: [[f64; 3]; 8] = [
     [0.93, 0.93, 0.75],
     [0.93, 0.93, 0.75],
     [0.9, 0.75, 0.4],
-    [0.8, 0.3, 0.5],
+    [0.8, 0.4, 0.5],
     [0.93, 0.93, 0.75],
 ];
 

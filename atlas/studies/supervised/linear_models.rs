@@ -52,7 +52,7 @@ fn minimum(
         Some(constraint) => opt.constrain("w", constraint),
         None => opt.momentum(0.9),
     };
-    lab.fit(what, lab.pick(1500, 500), &mut opt, Constant(0.15), |_| Ok(loss(&w.value())))?;
+    lab.fit(what, lab.pick(1500, 500), &mut opt, 0.15, |_| Ok(loss(&w.value())))?;
     Ok(w.value().detach())
 }
 

@@ -94,7 +94,7 @@ fn tables(lab: &mut Lab) -> Result<()> {
     let mut accuracies = Vec::new();
     for (name, sizes, equal) in nets {
         let params = lab.params();
-        let net = Mlp::new(sizes, &params);
+        let net = Mlp::new(&params, sizes);
         if equal {
             params.redraw("*", Init::Constant(0.05));
         }
@@ -131,7 +131,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let set = lab.digits(lab.pick(6000, 1500), 500)?;
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let params = lab.params();
-    let net = Mlp::new(&[784, 256, 128, 10], &params);
+    let net = Mlp::new(&params, &[784, 256, 128, 10]);
     let steps = lab.pick(800, 120);
     let mut draws = lab.draws(3);
     let losses =

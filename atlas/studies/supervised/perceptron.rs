@@ -94,7 +94,7 @@ fn xor_nets(lab: &mut Lab) -> Result<plot::Field> {
     )?;
     let targets = Tensor::from_slice(lab.device(), &[0.0f32, 1.0, 1.0, 0.0], &[1, 4])?.expand(&[NETS, 4]);
     let steps = lab.pick(1000, 300);
-    lab.fit("XOR nets", steps, &mut Adam::new(&params), Constant(0.05), |_| {
+    lab.fit("XOR nets", steps, &mut Adam::new(&params), 0.05, |_| {
         let loss = logits(&x).binary_cross_entropy_with_logits(&targets, None, None, Reduction::Sum);
         Ok(loss / NETS as f32)
     })?;

@@ -33,7 +33,7 @@ fn train(lab: &Lab, set: &data::Dataset, positions: bool) -> Result<Trained> {
         depth: lab.pick(2, 1),
         ..VitOptions::new([SIDE; 2], PATCH, 10)
     };
-    let net = Vit::new(VitOptions { mlp_ratio: 2, ..options }, &params);
+    let net = Vit::new(&params, VitOptions { mlp_ratio: 2, ..options });
     if positions {
         // As large as the patch embeddings, because the training is short.
         params.redraw("pos_embed", Init::Normal { mean: 0.0, std: 0.2 });

@@ -25,7 +25,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut found = Vec::new();
     for (name, robust) in [("plain training", false), ("adversarial training", true)] {
         let (params, mut draws) = (lab.params(), lab.draws(0));
-        let net = Mlp::new(&[49, 128, 10], &params);
+        let net = Mlp::new(&params, &[49, 128, 10]);
         lab.fit(name, steps, &mut Adam::new(&params), Cosine::new(3e-3, 0.0, steps), |_| {
             let [x, y] = minibatch(&mut draws, 64, [&seen, &train.labels])?;
             let loss = |x: &Tensor| net.forward(x).cross_entropy(&y);

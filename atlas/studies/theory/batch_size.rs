@@ -27,9 +27,9 @@ fn run(lab: &mut Lab) -> Result<()> {
         [("B = 16", 16, 0.05), ("B = 64", 64, 0.05), ("B = 64, four times the rate", 64, 0.2)]
     {
         let (params, mut draws, mut losses) = (lab.params(), lab.draws(1), Vec::new());
-        let net = Mlp::new(&[49, 32, 10], &params);
+        let net = Mlp::new(&params, &[49, 32, 10]);
         let whole = || net.forward(&x).cross_entropy(&set.labels);
-        lab.fit(name, examples / size, &mut Sgd::new(&params), Constant(rate), |step| {
+        lab.fit(name, examples / size, &mut Sgd::new(&params), rate, |step| {
             if (step * size).is_multiple_of(640) {
                 losses.push(((step * size) as f64, whole()));
             }

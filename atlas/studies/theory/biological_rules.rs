@@ -74,7 +74,7 @@ fn feedback(lab: &mut Lab) -> Result<plot::Panel> {
     let [weight, random] = ["out.weight", "out.feedback"].map(|name| params.get(name));
     let (weight, random) = (weight.context("a weight")?, random.context("feedback")?);
     let (mut draws, mut angles) = (lab.draws(0), Vec::new());
-    lab.fit("feedback alignment", steps, &mut Sgd::new(&params).momentum(0.9), Constant(0.05), |step| {
+    lab.fit("feedback alignment", steps, &mut Sgd::new(&params).momentum(0.9), 0.05, |step| {
         let [x, y] = minibatch(&mut draws, 64, [&seen, &train.labels])?;
         let answers = out.forward(&hidden.forward(&x).tanh());
         if step % 20 == 0 {
@@ -103,7 +103,7 @@ fn feedback(lab: &mut Lab) -> Result<plot::Panel> {
 fn predictive_coding(lab: &mut Lab) -> Result<plot::Panel> {
     const SIZES: [usize; 4] = [6, 10, 8, 3];
     let params = lab.params();
-    Mlp::new(&SIZES, &params);
+    Mlp::new(&params, &SIZES);
     let weights: Vec<Param> = params.matching("*.weight");
     let generator = Generator::new(lab.seed());
     let (x, y) = (generator.normal(lab.device(), &[20, 6]), generator.normal(lab.device(), &[20, 3]));
@@ -134,9 +134,7 @@ fn predictive_coding(lab: &mut Lab) -> Result<plot::Panel> {
             let hidden = half_squares(&a - layer(0, &x)) + half_squares(&b - layer(1, &a));
             hidden + half_squares(&y - layer(2, &b)) * precision
         };
-        lab.fit(&format!("precision {precision}"), 100, &mut Sgd::new(&activities), Constant(0.3), |_| {
-            Ok(energy())
-        })?;
+        lab.fit(&format!("precision {precision}"), 100, &mut Sgd::new(&activities), 0.3, |_| Ok(energy()))?;
         let found = (slopes(&energy())? * (1.0 / precision)).to_vec::<f32>()?;
         let norm =
             |values: &mut dyn Iterator<Item = f32>| values.map(|v| f64::from(v).powi(2)).sum::<f64>().sqrt();

@@ -85,7 +85,7 @@ fn trained(lab: &Lab, width: usize, net: u64, x: &Tensor, target: &[f32]) -> Res
     let rate = 1.0 / linalg::spectral_norm(&before.narrow(0, 0, EXAMPLES).narrow(1, 0, EXAMPLES))?;
     let predicted = linear_training(&before.to_vec::<f32>()?, &start, target, rate, steps);
     let (seen, y) = (x.narrow(0, 0, EXAMPLES), Tensor::from_slice(lab.device(), target, &[EXAMPLES])?);
-    lab.fit(&format!("width {width}"), steps, &mut Sgd::new(&params), Constant(rate as f32), |_| {
+    lab.fit(&format!("width {width}"), steps, &mut Sgd::new(&params), rate as f32, |_| {
         Ok((answer(&params, &seen)? - &y).square().sum_all() * 0.5)
     })?;
     Ok(Trained {

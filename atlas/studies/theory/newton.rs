@@ -42,7 +42,7 @@ fn descend(lab: &Lab, condition: f32, momentum: bool) -> Result<(f64, Vec<f64>)>
     let steps = lab.pick(400, 200);
     let mut distances = Vec::new();
     let mut opt = Sgd::new(&params).momentum(beta);
-    lab.fit("descent", steps, &mut opt, Constant(lr), |_| {
+    lab.fit("descent", steps, &mut opt, lr, |_| {
         distances.push(x.value().square().sum_all());
         Ok(value(&a, &x.value()))
     })?;

@@ -51,10 +51,9 @@ fn run(lab: &mut Lab) -> Result<()> {
         let mut runs: Vec<(f32, Vec<f64>)> = Vec::new();
         for rate in RATES {
             let params = lab.params();
-            let net = Mlp::new(&[2, 16, 16, 2], &params);
-            let found = lab.fit(name, steps, &mut make(&params), Constant(rate), |_| {
-                Ok(net.forward(&x).cross_entropy(&y))
-            });
+            let net = Mlp::new(&params, &[2, 16, 16, 2]);
+            let found =
+                lab.fit(name, steps, &mut make(&params), rate, |_| Ok(net.forward(&x).cross_entropy(&y)));
             // A loss that is not finite ends a run: the rate is too high.
             runs.push((rate, found.unwrap_or_else(|_| vec![f64::NAN; steps])));
         }

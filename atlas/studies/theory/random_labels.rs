@@ -25,8 +25,8 @@ fn run(lab: &mut Lab) -> Result<()> {
         let label = |&label: &u32| if draws.happens(share) { draws.below(10) as i32 } else { label as i32 };
         let labels: Vec<i32> = set.train.labels().iter().map(label).collect();
         let labels = Tensor::from_slice(lab.device(), &labels, &[EXAMPLES])?;
-        let net = Mlp::new(&[49, 256, 10], &params);
-        let losses = lab.fit(name, steps, &mut Adam::new(&params), Constant(5e-3), |_| {
+        let net = Mlp::new(&params, &[49, 256, 10]);
+        let losses = lab.fit(name, steps, &mut Adam::new(&params), 5e-3, |_| {
             Ok(net.forward(&seen).cross_entropy(&labels))
         })?;
         let learned = losses.iter().position(|&loss| loss < 0.2).unwrap_or(steps);

@@ -58,7 +58,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let weights = || params.matching("*.weight").iter().map(Param::value).collect::<Vec<_>>();
         let mut opt = AdamW::new(&params).weight_decay(if racer == "AdamW" { 3.0 } else { 0.0 });
         let (mut found, mut right, mut watched) = (vec![], vec![], vec![]);
-        lab.fit(racer, steps, &mut opt, Constant(3e-3), |step| {
+        lab.fit(racer, steps, &mut opt, 3e-3, |step| {
             if step % EVERY == 0 {
                 let answers = net.forward(&unseen, Mode::Eval);
                 found.push(answers.cross_entropy(&labels));
@@ -79,11 +79,13 @@ fn run(lab: &mut Lab) -> Result<()> {
                     // Each example is mixed with a random other one.
                     let [x, y] = minibatch(&mut draws, EXAMPLES, [&seen, &given])?;
                     let targets = mixup.targets(&y, 10);
-                    let targets = CrossEntropyTarget::Probabilities(&targets);
                     let answers = net.forward(&mixup.mix(&x), Mode::Train);
-                    answers.cross_entropy_with(targets, None, -100, 0.0, Reduction::Mean)
+                    answers.cross_entropy(&targets)
                 }
-                "label smoothing" => answers.cross_entropy_smoothed(&given, 0.2),
+                "label smoothing" => answers.cross_entropy_with(
+                    &given,
+                    CrossEntropy { label_smoothing: 0.2, ..CrossEntropy::default() },
+                ),
                 _ => loss(),
             })
         })?;
@@ -101,14 +103,16 @@ fn run(lab: &mut Lab) -> Result<()> {
         match i {
             0 => lab.figure("none: test loss", losses[0]),
             // These also lower the network's confidence, which can raise the test loss.
-            6.. => lab.expect(format!("{racer}: accuracy gained"), accuracies[i] - accuracies[0], -0.01..),
+            6 | 7 => lab.expect(format!("{racer}: accuracy gained"), accuracies[i] - accuracies[0], 0.015..),
+            // It gains 0 to 0.04 by seed, too little to be expected.
+            8.. => lab.figure(format!("{racer}: accuracy gained"), accuracies[i] - accuracies[0]),
             _ => {
                 lab.expect(format!("{racer}: test loss over that of none"), losses[i] / losses[0], 0.3..0.97)
             }
         }
     }
     let best = accuracies[1..].iter().copied().fold(0.0, f64::max);
-    lab.expect("accuracy gained by the best", best - accuracies[0], 0.02..);
+    lab.expect("accuracy gained by the best", best - accuracies[0], 0.04..);
     let bars =
         plot::Panel::new("", "", "test accuracy").layer(plot::Bars::new("", accuracies)).x_names(RACERS);
     lab.picture("regularization_race", |path| {

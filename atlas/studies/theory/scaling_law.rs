@@ -44,7 +44,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut errors = Vec::new();
     for size in sizes {
         let (params, mut draws) = (lab.params(), lab.draws(size as u32));
-        let net = Mlp::new(&[49, 128, 10], &params);
+        let net = Mlp::new(&params, &[49, 128, 10]);
         let (x, y) = (seen.narrow(0, 0, size), train.labels.narrow(0, 0, size));
         let mut opt = AdamW::new(&params).weight_decay(0.1);
         lab.fit(&format!("{size} digits"), steps, &mut opt, Cosine::new(3e-3, 0.0, steps), |_| {

@@ -30,7 +30,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let odd: Vec<bool> = digits.test.labels().iter().map(|label| !KNOWN.contains(label)).collect();
 
     let params = lab.params();
-    let net = Autoencoder::new(&[PIXELS, 128, 64, CODE], &params);
+    let net = Autoencoder::new(&params, &[PIXELS, 128, 64, CODE]);
     let (mut draws, steps) = (lab.draws(0), lab.pick(6000, 500));
     lab.fit("autoencoder", steps, &mut Adam::new(&params), Cosine::new(3e-3, 0.0, steps), |_| {
         let [x] = minibatch(&mut draws, 100, [&x])?;
@@ -56,7 +56,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("ROC-AUC of the autoencoder", areas[0], 0.93..=1.0);
     lab.expect("ROC-AUC of PCA", areas[1], 0.8..0.97);
     lab.expect("ROC-AUC of Mahalanobis's distance", areas[2], 0.8..=1.0);
-    lab.expect("autoencoder above PCA", areas[0] - areas[1], 0.02..);
+    lab.expect("autoencoder above PCA", areas[0] - areas[1], 0.05..);
     lab.expect("ROC-AUC of shuffled scores", metrics::roc_auc(&odd, &shuffled), 0.42..0.58);
     lab.expect(
         "average precision of the autoencoder",

@@ -43,7 +43,7 @@ fn denoising(lab: &mut Lab, digits: &StandardizedDigits) -> Result<()> {
         .iter()
         .map(|&name| {
             let params = lab.params();
-            let net = Autoencoder::new(&[PIXELS, 128, 24], &params);
+            let net = Autoencoder::new(&params, &[PIXELS, 128, 24]);
             let input = |x: &Tensor| if name == "plain" { x.clone() } else { noisy(x) };
             train(lab, name, &params, &digits.train, |x| {
                 net.forward(&input(x)).mse_loss(x, Reduction::Mean)
@@ -80,7 +80,7 @@ fn contractive(lab: &mut Lab, digits: &StandardizedDigits) -> Result<()> {
     let mut found = Vec::new();
     for (name, strength) in [("sigmoid", 0.0), ("contractive", 0.2)] {
         let params = lab.params();
-        let net = Autoencoder::new(&[PIXELS, 32], &params);
+        let net = Autoencoder::new(&params, &[PIXELS, 32]);
         let weight = params.get("encoder.fc1.weight").context("the encoder's weight")?;
         let norm = |code: &Tensor| {
             let slopes = (code * (1.0 - code)).square();
@@ -112,9 +112,9 @@ fn convolutional(lab: &mut Lab, digits: &StandardizedDigits) -> Result<()> {
     let square =
         |x: &Tensor| x.reshape(&[x.shape()[0], 1, SIDE, SIDE]).pad(&[(1, 1), (1, 1)], Padding::Constant(0.0));
     let (params, flat) = (lab.params(), lab.params());
-    Autoencoder::new(&[PIXELS, 128, 24], &flat);
+    Autoencoder::new(&flat, &[PIXELS, 128, 24]);
     let dense = flat.count();
-    let net = ConvAutoencoder::new(&[1, 8, 8], &params);
+    let net = ConvAutoencoder::new(&params, &[1, 8, 8]);
     train(lab, "convolutional", &params, &digits.train, |x| {
         let x = square(x);
         net.forward(&x).mse_loss(&x, Reduction::Mean)

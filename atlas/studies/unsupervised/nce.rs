@@ -109,9 +109,9 @@ fn information(lab: &mut Lab) -> Result<plot::Panel> {
 
     const N: usize = 64;
     let params = lab.params();
-    let [f, g] = ["x", "y"].map(|name| models::Mlp::new(&[PAIRS, 64, 32], &params.path(name)));
+    let [f, g] = ["x", "y"].map(|name| models::Mlp::new(&params.path(name), &[PAIRS, 64, 32]));
     // The optimal critic is a bilinear term minus a function of x alone, given by `offset`.
-    let offset = models::Mlp::new(&[PAIRS, 32, 1], &params.path("offset"));
+    let offset = models::Mlp::new(&params.path("offset"), &[PAIRS, 32, 1]);
     let critic =
         |x: &Tensor, y: &Tensor| f.forward(x).matmul(&g.forward(y).transpose(1, 2)) + offset.forward(x);
     let steps = lab.pick(2000, 250);

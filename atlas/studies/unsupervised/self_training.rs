@@ -44,7 +44,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut found = Vec::new();
     for (name, method) in methods {
         let params = lab.params();
-        let net = Mlp::new(&[2, 32, 32, 2], &params);
+        let net = Mlp::new(&params, &[2, 32, 32, 2]);
         let generator = Generator::new(lab.seed());
         let noisy = |x: &Tensor| x + generator.normal(x.device(), x.shape()) * NOISE;
         let (steps, mut opt) = (lab.pick(3000, 500), Adam::new(&params));
@@ -59,11 +59,8 @@ fn run(lab: &mut Lab) -> Result<()> {
                     let (most, class) = answers.max_dim(1, false);
                     let sure = most.gt(SURE).to(DType::F32);
                     let each = net.forward(&noisy(&x)).cross_entropy_with(
-                        CrossEntropyTarget::Classes(&class),
-                        None,
-                        -100,
-                        0.0,
-                        Reduction::None,
+                        &class,
+                        CrossEntropy { reduction: Reduction::None, ..CrossEntropy::default() },
                     );
                     (each * sure).mean_all()
                 }

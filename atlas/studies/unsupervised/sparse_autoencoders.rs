@@ -67,7 +67,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let kinds = [Kind::Plain, Kind::L1, Kind::TargetRate, Kind::KSparse, Kind::WinnerTakeAll];
     for kind in kinds {
         let params = lab.params();
-        let net = Autoencoder::new(&[SIDE * SIDE, UNITS], &params);
+        let net = Autoencoder::new(&params, &[SIDE * SIDE, UNITS]);
         if kind == Kind::TargetRate {
             // Initialises the units' mean activation to the target rate.
             let bias = params.get("encoder.fc1.bias").context("the encoder's bias")?;

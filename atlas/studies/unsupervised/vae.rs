@@ -30,9 +30,9 @@ fn run(lab: &mut Lab) -> Result<()> {
     let noise = |x: &Tensor| generator.normal(x.device(), &[x.shape()[0], LATENT]);
 
     let (vae_params, given_params, judge_params) = (lab.params(), lab.params(), lab.params());
-    let net = Vae::new(PIXELS, 128, LATENT, &vae_params);
-    let given = ConditionalVae::new(PIXELS, 10, 128, LATENT, &given_params);
-    let judge = Mlp::new(&[PIXELS, 64, 10], &judge_params);
+    let net = Vae::new(&vae_params, PIXELS, 128, LATENT);
+    let given = ConditionalVae::new(&given_params, PIXELS, 10, 128, LATENT);
+    let judge = Mlp::new(&judge_params, &[PIXELS, 64, 10]);
     let steps = lab.pick(6000, 500);
     let rate = Cosine::new(4e-3, 0.0, steps);
     let mut draws = lab.draws(0);
@@ -44,7 +44,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let [x, y] = minibatch(&mut draws, BATCH, [&x, &train.labels])?;
         Ok(given.forward(&x, &y.one_hot(10), &noise(&x)).loss(&x))
     })?;
-    lab.fit("classifier", steps / 2, &mut Adam::new(&judge_params), Constant(3e-3), |_| {
+    lab.fit("classifier", steps / 2, &mut Adam::new(&judge_params), 3e-3, |_| {
         let [x, y] = minibatch(&mut draws, BATCH, [&x, &train.labels])?;
         Ok(judge.forward(&x).cross_entropy(&y))
     })?;

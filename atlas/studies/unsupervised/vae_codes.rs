@@ -69,14 +69,14 @@ fn run(lab: &mut Lab) -> Result<()> {
     let ratio = |of: fn(&Trained) -> f32| {
         by_beta.windows(2).map(|pair| f64::from(of(&pair[1]) / of(&pair[0]))).fold(0.0, f64::max)
     };
-    lab.expect("largest ratio of KL to that of the next smaller beta", ratio(Trained::total), ..0.8);
+    lab.expect("largest ratio of KL to that of the next smaller beta", ratio(Trained::total), ..0.5);
     let worse = by_beta.windows(2).map(|pair| pair[1].reconstruction - pair[0].reconstruction);
     lab.expect(
         "least rise of the reconstruction error with beta, nats",
         worse.fold(f32::MAX, f32::min),
-        0.2..,
+        3.0..,
     );
-    lab.expect("plain: dimensions in use, of 20", plain.active() as f64, 1.0..=14.0);
+    lab.expect("plain: dimensions in use, of 20", plain.active() as f64, 3.0..=14.0);
     lab.expect("free bits: dimensions in use", free.active() as f64, LATENT as f64..);
     let least = |found: &Trained| found.kl.iter().copied().fold(f32::MAX, f32::min);
     lab.expect("plain: least KL of a dimension", least(plain), ..0.2);
@@ -85,10 +85,12 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect(
         "annealed: KL after an eighth over the plain one's",
         annealed.path[early] / plain.path[early],
-        1.2..,
+        1.4..,
     );
+    // A weight that grows changes how the bound is reached, and hardly where it ends.
     let bound = |found: &Trained| found.total() + found.reconstruction;
-    lab.expect("annealed: ELBO above the plain one's", bound(plain) - bound(&annealed), -1.0..2.0);
+    let most = lab.pick(1.0, 0.7);
+    lab.expect("annealed: ELBO above the plain one's", bound(plain) - bound(&annealed), -most..most);
 
     let series = |name: &str, path: &[f64]| {
         let smooth = path.chunks(10).map(|c| c.iter().sum::<f64>() / c.len() as f64);
@@ -117,7 +119,7 @@ fn run(lab: &mut Lab) -> Result<()> {
 
 fn learn(lab: &Lab, cost: Cost, train: &Tensor, test: &Tensor) -> Result<Trained> {
     let params = lab.params();
-    let net = Vae::new(PIXELS, 64, LATENT, &params);
+    let net = Vae::new(&params, PIXELS, 64, LATENT);
     let (generator, mut draws, steps) = (Generator::new(lab.seed()), lab.draws(0), lab.pick(4000, 400));
     let forward = |x: &Tensor| {
         let out = net.forward(x, &generator.normal(x.device(), &[x.shape()[0], LATENT]));

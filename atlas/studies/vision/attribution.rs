@@ -71,7 +71,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let labels = Tensor::from_slice(lab.device(), &train.labels, &[train.labels.len()])?;
     let params = lab.params();
     let net = Net {
-        backbone: Backbone::new(3, &[(12, 1), (24, 2), (32, 2), (32, 1)], &params.path("backbone")),
+        backbone: Backbone::new(&params.path("backbone"), 3, &[(12, 1), (24, 2), (32, 2), (32, 1)]),
         out: Linear::new(&params.path("out"), 32, CLASSES),
     };
     let (steps, mut draws) = (lab.pick(600, 170), lab.draws(0));

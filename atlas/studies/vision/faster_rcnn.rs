@@ -39,12 +39,12 @@ impl Net {
     fn new(params: &Params) -> Net {
         let grid = AnchorGrid { stride: STRIDE, sizes: vec![9.0, 13.0], ratios: vec![1.0] };
         let conv = |name: &str, values| {
-            Conv2d::new(WIDTH, grid.per_cell() * values, 3).padding(1).build(&params.path(name))
+            Conv2d::new(&params.path(name), WIDTH, grid.per_cell() * values, 3).padding(1).build()
         };
         let cells = SIDE / STRIDE as usize;
         let linear = |name: &str, from, to| Linear::new(&params.path(name), from, to);
         Net {
-            backbone: Backbone::new(3, &[(12, 1), (24, 2), (WIDTH, 2), (WIDTH, 1)], &params.path("backbone")),
+            backbone: Backbone::new(&params.path("backbone"), 3, &[(12, 1), (24, 2), (WIDTH, 2), (WIDTH, 1)]),
             proposals: [conv("objectness", 2), conv("proposal", 4)],
             anchors: MultiBox {
                 anchors: grid.anchors([cells, cells]),

@@ -73,7 +73,8 @@ fn run(lab: &mut Lab) -> Result<()> {
         let plane = Landscape::new(&params, &Generator::new(lab.seed()));
         let field = losses(&plane, samples, loss)?;
         let centre = field.values[field.values.len() / 2];
-        lab.figure(format!("loss {name}"), trained);
+        // Residual branches start small, and learn more slowly. Equal probabilities have a loss of 0.69.
+        lab.expect(format!("loss {name}"), trained, ..if residual { 0.3 } else { 0.05 });
         lab.expect(format!("centre less the loss, {name}"), centre - trained, -1e-6..=1e-6);
         lab.expect(format!("loss put back, {name}"), f64::from(loss().item()?) - trained, -1e-6..=1e-6);
         rough.push(roughness(&field.values, samples));
@@ -82,7 +83,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let field = Field { values, ..field };
         figure = figure.surface(Surface::new(name, ["direction 1", "direction 2", "log10 loss"], field));
     }
-    lab.expect("roughness with residuals against without", rough[1] / rough[0], ..1.0);
+    lab.expect("roughness with residuals against without", rough[1] / rough[0], ..0.8);
     lab.expect_same("what other scales change", scale_invariance(lab, &x, &y)?, ..1e-3, 1e-3);
     lab.picture("loss_landscape", |path| figure.save(path))
 }

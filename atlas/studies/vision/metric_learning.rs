@@ -20,7 +20,7 @@ const FEATURES: usize = 24;
 
 /// Unit vectors `[N, FEATURES]` of characters `[N, 1, 28, 28]`.
 fn embedder(params: &Params) -> impl Fn(&Tensor, Mode) -> Tensor + use<> {
-    let backbone = Backbone::new(1, &[(8, 2), (16, 2), (32, 2)], &params.path("backbone"));
+    let backbone = Backbone::new(&params.path("backbone"), 1, &[(8, 2), (16, 2), (32, 2)]);
     let out = Linear::new(&params.path("out"), 32 * 4 * 4, FEATURES);
     move |x, mode| out.forward(&backbone.last(x, mode).flatten(1, 3)).normalize(2.0, 1, 1e-12)
 }
@@ -68,7 +68,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     for name in ["triplets", "ArcFace"] {
         let (params, mut draws) = (lab.params(), lab.draws(0));
         let net = embedder(&params);
-        let arc_face = || ArcFace::new(FEATURES, KNOWN, &params.path("head")).scale(16.0).margin(0.3);
+        let arc_face = || ArcFace::new(&params.path("head"), FEATURES, KNOWN).scale(16.0).margin(0.3);
         let head = (name == "ArcFace").then(arc_face);
         let mut opt = Adam::new(&params);
         lab.fit(name, steps, &mut opt, OneCycle::new(0.005, steps), |_| {
@@ -88,8 +88,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     let [pixels, untrained] = [&results[0].1, &results[1].1];
     for (name, found) in &results[2..] {
         lab.expect(format!("AUC of {name} over pixels"), found.auc - pixels.auc, lab.pick(0.05, 0.0)..);
-        lab.expect(format!("AUC of {name} over untrained"), found.auc - untrained.auc, 0.05..);
-        lab.expect(format!("recall of {name} over untrained"), found.recall - untrained.recall, 0.1..);
+        lab.expect(format!("AUC of {name} over untrained"), found.auc - untrained.auc, 0.1..);
+        lab.expect(format!("recall of {name} over untrained"), found.recall - untrained.recall, 0.15..);
     }
     let title = "Are two characters, never trained on, the same?";
     let panel = plot::Panel::new("", "false positive rate", "true positive rate");

@@ -29,7 +29,7 @@ type Net = Box<dyn Fn(&Tensor, Mode) -> [Tensor; 2]>;
 /// Feature maps of strides 4 and 8.
 fn maps(params: &Params) -> impl Fn(&Tensor, Mode) -> [Tensor; 2] + 'static {
     let stages = [(12, 1), (24, 2), (WIDTH, 2), (WIDTH, 1), (WIDTH, 2)];
-    let backbone = Backbone::new(3, &stages, &params.path("backbone"));
+    let backbone = Backbone::new(&params.path("backbone"), 3, &stages);
     move |x, mode| {
         let maps = backbone.forward(x, mode);
         [maps[3].clone(), maps[4].clone()]
@@ -40,7 +40,7 @@ fn maps(params: &Params) -> impl Fn(&Tensor, Mode) -> [Tensor; 2] + 'static {
 fn ssd(params: &Params) -> Net {
     let maps = maps(params);
     let head = |name: &str, map: usize, values: usize| {
-        Conv2d::new(WIDTH, ANCHORS * values, 3).padding(1).build(&params.path(name).path(map))
+        Conv2d::new(&params.path(name).path(map), WIDTH, ANCHORS * values, 3).padding(1).build()
     };
     let [class, place] =
         [("class", 1 + CLASSES), ("place", 4)].map(|(name, n)| [0, 1].map(|i| head(name, i, n)));
@@ -57,7 +57,7 @@ fn ssd(params: &Params) -> Net {
 fn retina_net(params: &Params) -> Net {
     let maps = maps(params);
     let conv = |name: &str, to, kernel: usize| {
-        Conv2d::new(WIDTH, to, kernel).padding(kernel / 2).build(&params.path(name))
+        Conv2d::new(&params.path(name), WIDTH, to, kernel).padding(kernel / 2).build()
     };
     let lateral = ["lateral0", "lateral1"].map(|name| conv(name, WIDTH, 1));
     let tower = conv("tower", WIDTH, 3);

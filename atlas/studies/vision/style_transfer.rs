@@ -23,8 +23,8 @@ const SMOOTH: f32 = 0.03;
 /// wide, as untrained ones need to be.
 fn features(params: &Params) -> impl Fn(&Tensor) -> [Tensor; 2] + use<> {
     let [fine, coarse] = [("fine", 3, 7), ("coarse", MAPS, 5)].map(|(name, from, kernel)| {
-        let conv = Conv2d::new(from, MAPS, kernel).padding(kernel / 2).padding_mode(Padding::Reflect);
-        conv.init(Init::HE_FAN_OUT).build(&params.path(name))
+        let conv = Conv2d::new(&params.path(name), from, MAPS, kernel).padding(kernel / 2);
+        conv.padding_mode(Padding::Reflect).init(Init::HE_FAN_OUT).build()
     });
     params.freeze("*");
     move |image| {

@@ -27,7 +27,7 @@ type Net = Box<dyn Fn(&Tensor) -> Tensor>;
 
 /// SRCNN on the bicubic interpolation; it learns the residual, as in VDSR (Kim et al. 2016).
 fn srcnn(params: &Params) -> Net {
-    let net = Srcnn::new(1, [16, 8], params);
+    let net = Srcnn::new(params, 1, [16, 8]);
     Box::new(move |x| {
         let x = enlarged(x, BICUBIC);
         &x + net.forward(&x)
@@ -35,7 +35,7 @@ fn srcnn(params: &Params) -> Net {
 }
 
 fn espcn(params: &Params) -> Net {
-    let net = Espcn::new(1, [24, 12], 2, params);
+    let net = Espcn::new(params, 1, [24, 12], 2);
     Box::new(move |x| net.forward(x))
 }
 

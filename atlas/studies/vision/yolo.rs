@@ -25,8 +25,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     let targets = grid.targets(lab.device(), &train.objects)?;
 
     let params = lab.params();
-    let backbone = Backbone::new(3, &[(12, 1), (24, 2), (40, 2), (40, 1)], &params.path("backbone"));
-    let head = Conv2d::new(40, 5 + CLASSES, 1).build(&params.path("head"));
+    let backbone = Backbone::new(&params.path("backbone"), 3, &[(12, 1), (24, 2), (40, 2), (40, 1)]);
+    let head = Conv2d::new(&params.path("head"), 40, 5 + CLASSES, 1).build();
     let net = |x: &Tensor, mode| head.forward(&backbone.last(x, mode));
     let detected = |x: &Tensor| -> Result<Vec<Detected>> {
         let found = grid.detections(&net(x, Mode::Eval), 0.05, 0.5)?.into_iter();

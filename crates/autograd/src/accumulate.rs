@@ -16,6 +16,7 @@ use crate::{Gradients, Result, Transaction};
 /// assert_eq!(gradients.get(&w).unwrap().to_vec::<f32>()?, [10.0, 20.0]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[doc(alias = "gradient_accumulation")]
 #[derive(Default)]
 pub struct Accumulator {
     sum: Option<Gradients>,

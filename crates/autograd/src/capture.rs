@@ -8,6 +8,7 @@ use gpu_core::Half;
 
 use crate::capture_log::{Draws, Log, Reader, Writer};
 use crate::compile::{Bytes, Source};
+use crate::index_range::IndexRange;
 use crate::node::Node;
 use crate::op::{Meta, Op};
 use crate::snapshot::Snapshot;
@@ -40,6 +41,7 @@ use crate::{Gradients, Result, Tensor, autocast, transaction};
 /// assert_eq!((step.impure(), passes.get()), (None, 2));
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[doc(alias("compile", "CUDAGraph", "make_graphed_callables"))]
 pub struct Captured<F> {
     f: F,
     known: HashMap<Signature, Known>,
@@ -65,6 +67,7 @@ const DIFFERENCES: usize = 3;
 const STRUCTURES: usize = 256;
 
 impl<F: FnMut(&[Tensor]) -> Gradients> Captured<F> {
+    /// A capture of `f`, which gets the batch and returns the gradients of its loss. Nothing is recorded yet.
     pub fn new(f: F) -> Captured<F> {
         Captured { f, known: HashMap::default(), impure: None }
     }
@@ -77,7 +80,7 @@ impl<F: FnMut(&[Tensor]) -> Gradients> Captured<F> {
     /// The gradients for a batch.
     ///
     /// # Errors
-    /// Whatever goes wrong on the device.
+    /// Whatever goes wrong on the device; [`Error::IndexOutOfRange`](crate::Error::IndexOutOfRange).
     ///
     /// # Panics
     /// When the function panics.
@@ -88,6 +91,7 @@ impl<F: FnMut(&[Tensor]) -> Gradients> Captured<F> {
         }
         let signature = (inputs.iter().map(|t| t.meta().clone()).collect(), autocast::active());
         if let Some(known) = self.known.get(&signature).filter(|known| known.pure) {
+            known.recording.check_indices(inputs)?;
             return Ok(Recording::replay(&known.recording, inputs));
         }
         let (recording, gradients) = Recording::of(&mut self.f, inputs)?;
@@ -130,6 +134,8 @@ pub(crate) struct Recording {
     variables: Vec<usize>,
     has_loss: bool,
     updates: Vec<Writer>,
+    /// Numbers of inputs whose values are indices, and what they must be within.
+    indices: Vec<(usize, IndexRange)>,
 }
 
 /// Where a tensor that the function reads comes from.
@@ -186,6 +192,11 @@ impl Recording {
         let leaves: Vec<Leaf> = read.iter().map(|t| log.leaf(&inputs, t)).collect();
         let leaf_of = |draw: usize| leaves.iter().position(|l| matches!(l, Leaf::Draw(d) if *d == draw));
         let draws = log.draws.iter().enumerate().map(|(i, (_, draws))| (draws.clone(), leaf_of(i))).collect();
+        let input = |index: &Tensor| {
+            let base = index.in_order();
+            inputs.iter().position(|input| input.in_order().same(&base))
+        };
+        let indices = log.indices.iter().filter_map(|(index, range)| Some((input(index)?, *range))).collect();
         let recording = Recording {
             id: NEXT.fetch_add(1, Relaxed),
             nodes: snapshot.nodes.iter().map(|entry| Arc::new(entry.node.template())).collect(),
@@ -197,8 +208,15 @@ impl Recording {
             variables,
             has_loss: gradients.root().is_some(),
             updates: writers,
+            indices,
         };
         Ok((recording, gradients))
+    }
+
+    /// # Errors
+    /// [`Error::IndexOutOfRange`](crate::Error::IndexOutOfRange).
+    fn check_indices(&self, inputs: &[Tensor]) -> Result<()> {
+        self.indices.iter().try_for_each(|(input, range)| range.check(&inputs[*input]))
     }
 
     /// What another call has recorded differently; `None` if it has recorded the same.

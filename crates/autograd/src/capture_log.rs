@@ -6,6 +6,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 use gpu_core::Device;
 
+use crate::index_range::IndexRange;
 use crate::{Generator, State, Tensor};
 
 /// A tensor whose value changes from step to step, such as a parameter, and how to read it.
@@ -31,6 +32,8 @@ pub(crate) struct Draws(pub Generator);
 pub(crate) struct Log {
     reads: Vec<(Tensor, Reader)>,
     pub draws: Vec<(Tensor, Draws)>,
+    /// Tensors whose values are indices, and what they must be within.
+    pub indices: Vec<(Tensor, IndexRange)>,
     /// Updated states, with the update counts of their parts before the call.
     updated: Vec<(State, HashMap<usize, u64>)>,
 }
@@ -75,6 +78,11 @@ pub(crate) fn note_draw(tensor: &Tensor, generator: &Generator) {
             log.draws.push((tensor.clone(), Draws(generator.clone())));
         }
     });
+}
+
+/// Notes that the values of a tensor must be within a range.
+pub(crate) fn note_index(index: &Tensor, range: IndexRange) {
+    LOG.with_borrow_mut(|log| log.iter_mut().for_each(|log| log.indices.push((index.clone(), range))));
 }
 
 impl Log {

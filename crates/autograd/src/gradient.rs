@@ -11,6 +11,7 @@ use crate::op::{MapOp, Op, View};
 use crate::{Tensor, Transaction, autocast, ops};
 
 /// Gradients of a scalar with respect to the variables it depends on.
+#[doc(alias = "zero_grad")]
 #[derive(Clone)]
 pub struct Gradients {
     by_variable: HashMap<*const Node, Slope>,
@@ -56,7 +57,7 @@ impl Gradients {
         let (mut by_variable, mut variables) = (HashMap::default(), vec![]);
         for (variable, gradient) in pairs {
             let (want, got) = (variable.shape(), gradient.shape());
-            assert_eq!(want, got, "gradient of shape {got:?} for a variable of shape {want:?}");
+            assert!(want == got, "gradient of shape {got:?} for a variable of shape {want:?}");
             by_variable.insert(Arc::as_ptr(&variable.node), Slope::Known(gradient));
             variables.push(variable);
         }
@@ -179,6 +180,7 @@ impl Tensor {
     ///
     /// # Panics
     /// When this is not a scalar, or an optimizer step has freed its graph.
+    #[doc(alias("create_graph", "retain_graph"))]
     #[track_caller]
     pub fn backward(&self) -> Gradients {
         let (ends, nodes): (Vec<Arc<Node>>, Vec<Arc<Node>>) =
@@ -207,7 +209,7 @@ impl Tensor {
 /// When `y` is not a scalar, or an optimizer step has freed its graph.
 #[track_caller]
 pub fn grad(y: &Tensor, wrt: &[&Tensor]) -> Vec<Option<Tensor>> {
-    assert_eq!(y.numel(), 1, "backward: needs a scalar, not shape {:?}; use vjp", y.shape());
+    assert!(y.numel() == 1, "backward: needs a scalar, not shape {:?}; use vjp", y.shape());
     vjp(&[(y, &Tensor::ones(y.device(), y.shape()))], wrt)
 }
 
@@ -215,6 +217,7 @@ pub fn grad(y: &Tensor, wrt: &[&Tensor]) -> Vec<Option<Tensor>> {
 ///
 /// # Panics
 /// When shapes differ, or an optimizer step has freed a graph.
+#[doc(alias = "grad_outputs")]
 #[track_caller]
 pub fn vjp(outputs: &[(&Tensor, &Tensor)], wrt: &[&Tensor]) -> Vec<Option<Tensor>> {
     let roots: Vec<Tensor> = outputs.iter().map(|(y, _)| (*y).clone()).collect();
@@ -245,9 +248,8 @@ fn pull(mut nodes: Vec<Arc<Node>>, outputs: &[(&Tensor, &Tensor)], wrt: &[&Tenso
     }
     let mut sums = Sums::default();
     for (y, u) in outputs {
-        assert_eq!(
-            y.shape(),
-            u.shape(),
+        assert!(
+            y.shape() == u.shape(),
             "vjp: the vector's shape {:?} is not the output's {:?}",
             u.shape(),
             y.shape()

@@ -13,6 +13,7 @@
 //! # Ok::<(), autograd::Error>(())
 //! ```
 
+#![warn(missing_docs)]
 // The wgpu types that plans contain are deeply nested.
 #![recursion_limit = "256"]
 
@@ -26,6 +27,7 @@ mod compile;
 mod donation;
 mod gradient;
 mod history;
+mod index_range;
 mod node;
 mod op;
 mod ops;
@@ -44,12 +46,14 @@ pub use capture::Captured;
 pub use capture_log::note_read;
 pub use checkpoint::checkpoint;
 pub use compile::{Expr, Lower, Passes, PlanView, plans, set_fusion};
-pub use gpu_core::{DType, Device, DeviceInfo, DeviceKind, Element, Error, Half, MemoryUse, Role, Stats};
+pub use gpu_core::{
+    DType, Device, DeviceInfo, DeviceKind, Element, Error, Half, MemoryUse, Role, Stats, Value,
+};
 pub use gradient::{Gradients, grad, vjp};
 pub use op::{KernelOp, Meta};
 pub use ops::{
-    AdamStep, Arcs, BatchNormOutput, CrossEntropyTarget, Generator, Interpolation, LstmOutput, Operand,
-    Padding, Paths, Pool, Pool1d, Pool2d, Pool3d, Reduction, Resize, RnnNonlinearity, RnnOutput, SgdStep,
+    AdamStep, Arcs, BatchNormOutput, CrossEntropy, Generator, Interpolation, LstmOutput, Operand, Padding,
+    Paths, Pool, Pool1d, Pool2d, Pool3d, Reduction, Resize, RnnNonlinearity, RnnOutput, SgdStep,
     TripletMargin, batch_norm_train, broadcast_tensors, cat, einsum, elastic_net_penalty, flatten_all,
     gradient_penalty, gru, jacobian_penalty, l1_penalty, l2_penalty, lattice, lstm, perceptual_loss, rnn,
     stack, style_loss, wasserstein_critic_loss,

@@ -27,6 +27,10 @@ pub(crate) struct Node {
     pub location: &'static Location<'static>,
     /// The name of the parameter that this node represents.
     pub name: OnceLock<Arc<str>>,
+    /// The lowest and the highest of integers that were uploaded.
+    pub range: OnceLock<[i64; 2]>,
+    /// Why the node cannot be computed.
+    pub invalid: OnceLock<Box<Error>>,
     /// The number of the [`checkpoint`](crate::checkpoint()) that the node is part of.
     pub checkpoint: OnceLock<u64>,
     state: Mutex<NodeState>,
@@ -98,6 +102,8 @@ impl Node {
             half,
             location,
             name: OnceLock::new(),
+            range: OnceLock::new(),
+            invalid: OnceLock::new(),
             checkpoint: OnceLock::new(),
             state: Mutex::new(NodeState { inputs: Arc::new(inputs), values, released: false }),
         }

@@ -15,11 +15,14 @@ use crate::compile::Lower;
 /// Shape and type of a tensor.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Meta {
+    /// Size of every dimension.
     pub shape: Vec<usize>,
+    /// Type of the elements.
     pub dtype: DType,
 }
 
 impl Meta {
+    /// The description of a tensor of `shape`.
     pub fn new(shape: &[usize], dtype: DType) -> Meta {
         Meta { shape: shape.to_vec(), dtype }
     }
@@ -129,7 +132,9 @@ impl<T: Hash + Any> Key for T {
 
 /// An op with kernels of its own: how it is lowered to launches, and how gradients flow through it. Its shape rule is
 /// in the `Tensor` method that records it.
+#[doc(alias = "Function")]
 pub trait KernelOp: Any + Key + Debug + Send + Sync {
+    /// The name in profiles, plans and messages, as in `conv2d`.
     fn name(&self) -> &'static str;
 
     /// Emits the launches that compute the node's outputs.

@@ -33,7 +33,7 @@ impl Snapshot {
     /// The pending ancestors of `roots`.
     ///
     /// # Errors
-    /// [`Error::Freed`](crate::Error::Freed) where an ancestor has neither values nor inputs any more.
+    /// [`Error::Freed`](crate::Error::Freed) where an ancestor has neither values nor inputs any more, and the error of an invalid one.
     pub fn of<'a>(roots: impl Iterator<Item = &'a Tensor>) -> Result<Snapshot> {
         Snapshot::within(roots, |_| false)
     }
@@ -210,6 +210,9 @@ fn pending<'a>(
         }
         if node.is_leaf() || !seen.insert(Arc::as_ptr(&node)) {
             continue;
+        }
+        if let Some(error) = node.invalid.get() {
+            return Err((**error).clone());
         }
         let (inputs, evaluated) = {
             let state = node.state();

@@ -67,9 +67,11 @@ struct Count {
 pub struct Part<'a> {
     /// First element of the flat state.
     pub start: usize,
+    /// Shape of the view.
     pub shape: &'a [usize],
     /// Whether the view is a [`variable`](Tensor::variable).
     pub variable: bool,
+    /// The view's [name](Tensor::name).
     pub name: &'a str,
 }
 
@@ -109,6 +111,7 @@ impl State {
         self.lock().current.meta().clone()
     }
 
+    /// The device that holds all versions.
     pub fn device(&self) -> &Device {
         &self.0.device
     }

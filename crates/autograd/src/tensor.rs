@@ -3,7 +3,7 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use gpu_core::{Buffer, DType, Device, Element, Half, Readback, Role};
+use gpu_core::{Buffer, DType, Device, Element, Half, Readback, Role, Value};
 
 use crate::node::{Node, Stored};
 use crate::op::{KernelOp, Meta, Op, View};
@@ -20,23 +20,30 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// A tensor of `shape` with the given values in row-major order.
+    /// A tensor of `shape` with the given values in row-major order. Integers of other widths than 32 bits become `i32`.
     ///
     /// # Errors
-    /// Out of memory.
+    /// Out of memory; [`Error::TooLargeInteger`](crate::Error::TooLargeInteger) for an integer that does not fit into 32 bits.
     ///
     /// # Panics
     /// When the number of values is not the product of `shape`.
+    #[doc(alias("as_tensor", "from_numpy"))]
     #[track_caller]
-    pub fn from_slice<T: Element>(device: &Device, values: &[T], shape: &[usize]) -> Result<Tensor> {
-        assert_eq!(
-            values.len(),
-            shape.iter().product::<usize>(),
+    pub fn from_slice<T: Value>(device: &Device, values: &[T], shape: &[usize]) -> Result<Tensor> {
+        assert!(
+            values.len() == shape.iter().product::<usize>(),
             "from_slice: {} values for shape {shape:?}",
             values.len()
         );
-        let buffer = device.upload(bytemuck::cast_slice(values), Role::Input)?;
-        Ok(Tensor::from_buffer(device, buffer, Meta::new(shape, T::DTYPE)))
+        let values = T::elements(values)?;
+        let words = bytemuck::cast_slice(&values);
+        let tensor = Tensor::from_buffer(
+            device,
+            device.upload(words, Role::Input)?,
+            Meta::new(shape, T::Element::DTYPE),
+        );
+        tensor.note_range(bytemuck::cast_slice(&values));
+        Ok(tensor)
     }
 
     #[track_caller]
@@ -106,9 +113,8 @@ impl Tensor {
     /// When the number of values is not the product of `shape`.
     #[track_caller]
     pub fn constant<T: Element>(device: &Device, values: &[T], shape: &[usize]) -> Tensor {
-        assert_eq!(
-            values.len(),
-            shape.iter().product::<usize>(),
+        assert!(
+            values.len() == shape.iter().product::<usize>(),
             "constant: {} values for shape {shape:?}",
             values.len()
         );
@@ -122,11 +128,13 @@ impl Tensor {
         Tensor::scalar(device, value).expand(shape)
     }
 
+    /// A tensor of f32 zeros. It takes no memory until it is used.
     #[track_caller]
     pub fn zeros(device: &Device, shape: &[usize]) -> Tensor {
         Tensor::literal(device, 0.0).expand(shape)
     }
 
+    /// A tensor of f32 ones. It takes no memory until it is used.
     #[track_caller]
     pub fn ones(device: &Device, shape: &[usize]) -> Tensor {
         Tensor::literal(device, 1.0).expand(shape)
@@ -189,6 +197,7 @@ impl Tensor {
     }
 
     /// The same values as a variable: [`Tensor::backward`] computes its gradient, and stops there.
+    #[doc(alias = "requires_grad_")]
     #[track_caller]
     pub fn variable(&self) -> Tensor {
         assert!(self.dtype().is_float(), "variable: only f32 tensors have gradients, not {}", self.dtype());
@@ -196,6 +205,7 @@ impl Tensor {
     }
 
     /// The same values without a gradient.
+    #[doc(alias("no_grad", "stop_gradient"))]
     #[track_caller]
     pub fn detach(&self) -> Tensor {
         self.alias(|node| (node.detached, node.requires_grad) = (true, false))
@@ -226,19 +236,23 @@ impl Tensor {
         &self.node.outputs[self.output]
     }
 
+    /// Size of every dimension; empty for scalars.
     pub fn shape(&self) -> &[usize] {
         &self.meta().shape
     }
 
+    /// Type of the elements.
     pub fn dtype(&self) -> DType {
         self.meta().dtype
     }
 
+    /// The device that computes and holds the values.
     pub fn device(&self) -> &Device {
         &self.node.device
     }
 
     /// Number of dimensions.
+    #[doc(alias = "ndim")]
     pub fn rank(&self) -> usize {
         self.shape().len()
     }
@@ -296,6 +310,7 @@ impl Tensor {
     ///
     /// # Errors
     /// Whatever goes wrong on the device: out of memory, device lost, a shader that does not compile.
+    #[doc(alias = "non_blocking")]
     pub fn fetch(&self) -> Result<Pending> {
         let Stored { buffer, offset } = transaction::materialize(self)?;
         let readback = self.device().read(&buffer, offset * DType::BYTES, self.numel() * DType::BYTES);
@@ -309,6 +324,7 @@ impl Tensor {
     ///
     /// # Panics
     /// When `T` is not the tensor's type.
+    #[doc(alias("tolist", "numpy", "cpu"))]
     #[track_caller]
     pub fn to_vec<T: Element>(&self) -> Result<Vec<T>> {
         check_element::<T>(self.dtype());
@@ -324,7 +340,7 @@ impl Tensor {
     /// When the tensor has more or fewer elements, or is not of type f32.
     #[track_caller]
     pub fn item(&self) -> Result<f32> {
-        assert_eq!(self.numel(), 1, "item: a tensor of shape {:?}", self.shape());
+        assert!(self.numel() == 1, "item: a tensor of shape {:?}", self.shape());
         Ok(self.to_vec::<f32>()?[0])
     }
 }

@@ -31,7 +31,11 @@ impl std::fmt::Display for NonFinite {
         write!(
             f,
             "{count} non-finite values first appear in the {shape:?} output of {op} (at {layer}, recorded at {location})"
-        )
+        )?;
+        match op.as_str() {
+            "cross_entropy" | "gather" => f.write_str(": a label or index out of range gives NaN"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -40,6 +44,7 @@ impl std::fmt::Display for NonFinite {
 ///
 /// # Errors
 /// Whatever goes wrong on the device.
+#[doc(alias("detect_anomaly", "set_detect_anomaly"))]
 pub fn first_non_finite(y: &Tensor) -> Result<Option<NonFinite>> {
     let nodes = ancestors(y);
     let of = |node: &Arc<Node>| Tensor { node: node.clone(), output: 0 };

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
-use autograd::{Device, Tensor};
+use autograd::{CrossEntropy, Device, Tensor};
 use data::{Batch, Dataset, Loader, LoaderOptions, RandomWindows, Text, TextBatch, Windows, synthetic};
 use models::{Mode, Params};
-use train::{Classified, Goal, Outcome, Task, classify};
+use train::{Classified, Goal, StepOutput, Task, classify};
 
 use crate::config::{AugmentConfig, Config, DataConfig, Network, TextModel};
+use crate::table::Tabular;
 
 /// A network with its data.
 pub enum Job {
     Images(Images),
     Text(Language),
+    Table(Tabular),
 }
 
 /// A network that classifies images.
@@ -50,21 +52,32 @@ impl Job {
                 Job::Images(Images::new(config, params, synthetic::digits(*train, *test, 42), *augment)?)
             }
             DataConfig::Text { .. } => Job::Text(Language::new(config, params)?),
+            DataConfig::Table(table) => Job::Table(Tabular::new(config, table, params)?),
         })
+    }
+
+    /// Whether the network predicts classes of examples.
+    pub fn classifies(&self) -> bool {
+        match self {
+            Job::Images(_) => true,
+            Job::Text(_) => false,
+            Job::Table(table) => table.target.classes().is_some(),
+        }
     }
 
     /// The figure that selects the best weights.
     pub fn goal(&self) -> (&'static str, Goal) {
         match self {
-            Job::Images(_) => ("test accuracy", Goal::Max),
             Job::Text(_) => ("validation loss", Goal::Min),
+            _ if self.classifies() => ("test accuracy", Goal::Max),
+            _ => ("test loss", Goal::Min),
         }
     }
 
     /// The figure for early stopping.
     pub fn loss_name(&self) -> &'static str {
         match self {
-            Job::Images(_) => "test loss",
+            Job::Images(_) | Job::Table(_) => "test loss",
             Job::Text(_) => "validation loss",
         }
     }
@@ -77,6 +90,7 @@ impl Job {
                 let (all, kinds) = (language.text.tokens().len(), language.text.chars().len());
                 format!("{all} characters, {kinds} of them different")
             }
+            Job::Table(table) => table.source.clone(),
         }
     }
 
@@ -85,12 +99,13 @@ impl Job {
         Ok(match self {
             Job::Images(images) => {
                 let [channels, height, width] = images.train.set().shape();
-                (images.net)(&Tensor::zeros(&images.device, &[1, channels, height, width]), Mode::Eval)
+                images.net.forward(&Tensor::zeros(&images.device, &[1, channels, height, width]), Mode::Eval)
             }
             Job::Text(language) => {
                 let batch = language.validation.all(1).next().expect("a split has a window");
                 language.net.logits(&batch.to_device(&language.device)?[0], Mode::Eval)
             }
+            Job::Table(table) => table.probe(),
         })
     }
 }
@@ -121,7 +136,7 @@ impl Images {
 
     /// Evaluates the network on a loader's images.
     pub fn classify(&self, loader: &Loader) -> train::Result<Classified> {
-        classify(loader, &self.device, |images| (self.net)(images, Mode::Eval))
+        classify(loader, &self.device, |images| self.net.forward(images, Mode::Eval))
     }
 }
 
@@ -133,10 +148,14 @@ impl Task for Images {
         Ok(Some(vec![batch.images, batch.labels]))
     }
 
-    fn forward(&self, inputs: &[Tensor]) -> Outcome {
+    fn forward(&self, inputs: &[Tensor]) -> StepOutput {
         let (images, labels) = (&inputs[0], &inputs[1]);
-        let logits = (self.net)(images, Mode::Train);
-        Outcome::new(logits.cross_entropy_smoothed(labels, self.label_smoothing)).accuracy(&logits, labels)
+        let logits = self.net.forward(images, Mode::Train);
+        StepOutput::new(logits.cross_entropy_with(
+            labels,
+            CrossEntropy { label_smoothing: self.label_smoothing, ..CrossEntropy::default() },
+        ))
+        .accuracy(&logits, labels)
     }
 
     fn evaluate(&self) -> train::Result<Vec<(&'static str, f64)>> {
@@ -173,8 +192,8 @@ impl Task for Language {
         Ok(Some(batch.to_device(&self.device)?.into()))
     }
 
-    fn forward(&self, inputs: &[Tensor]) -> Outcome {
-        Outcome::new(self.loss(&inputs[0], &inputs[1], Mode::Train))
+    fn forward(&self, inputs: &[Tensor]) -> StepOutput {
+        StepOutput::new(self.loss(&inputs[0], &inputs[1], Mode::Train))
     }
 
     fn evaluate(&self) -> train::Result<Vec<(&'static str, f64)>> {

@@ -7,6 +7,7 @@ mod devices;
 mod doctor;
 mod eval;
 mod job;
+mod near;
 mod networks;
 mod plot;
 mod predict;
@@ -15,7 +16,9 @@ mod report;
 mod run;
 mod say;
 mod shaders;
+mod start;
 mod summary;
+mod table;
 mod train;
 mod tune;
 
@@ -40,11 +43,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Train what a TOML file describes
+    /// Train what a TOML file describes, from the start or from other weights
     Train(train::Arguments),
     /// Evaluate a run's best weights on held-out data
     Eval(eval::Arguments),
-    /// Classify images, or continue a text
+    /// Classify images, continue a text, or predict rows of a table
     Predict(predict::Arguments),
     /// Layers, parameters and multiply-adds of a configuration's or run's network
     Summary(summary::Arguments),
@@ -56,7 +59,7 @@ enum Command {
     Plot(plot::Arguments),
     /// Search for the hyper-parameters that make a program's objective best
     Tune(tune::Arguments),
-    /// List, rename, select and convert the tensors of a safetensors file
+    /// List, rename, select, transpose, join and convert the tensors of a safetensors file
     Convert(convert::Arguments),
     /// Test a device, and time kernels and training steps on it
     Bench(bench::Arguments),

@@ -29,21 +29,21 @@ impl Training {
         }
         Ok(match name {
             "mlp" => {
-                let net = Mlp::new(&[784, 256, 128, 10], &params);
+                let net = Mlp::new(&params, &[784, 256, 128, 10]);
                 let (x, classes) = (noise(device, &[128, 784])?, numbers(device, &[128], 10)?);
                 let loss = move || net.forward(&x).cross_entropy(&classes);
                 Training { optimizer: Box::new(Adam::new(&params)), loss: Box::new(loss), items: 128 }
             }
             "lstm" => {
                 let options = CharRnnOptions { vocab: 65, embed: 64, hidden: 256, layers: 2 };
-                let net = CharRnn::lstm(options, &params);
+                let net = CharRnn::lstm(&params, options);
                 of_text(&params, [16, 128], 65, move |tokens| net.forward(tokens, None).0)?
             }
             "gpt-mini" | "gpt-2" => {
                 let small = name == "gpt-mini";
                 let [batch, context, vocab, width, heads, depth] =
                     if small { [16, 128, 65, 128, 4, 4] } else { [8, 1024, 50257, 768, 12, 12] };
-                let net = Gpt::new(GptOptions { vocab, context, width, heads, depth, dropout: 0.0 }, &params);
+                let net = Gpt::new(&params, GptOptions { vocab, context, width, heads, depth, dropout: 0.0 });
                 of_text(&params, [batch, context], vocab, move |tokens| net.forward(tokens, Mode::Train))?
             }
             _ => bail!("there is no network {name}, but {NAMES}"),
@@ -71,7 +71,7 @@ fn of_images(depth: usize, params: &Params) -> Result<Training> {
     );
     let [batch, side, count] = if large { [32, 224, 1000] } else { [128, 32, 10] };
     let net =
-        if large { ResNet::imagenet(depth, count, params) } else { ResNet::cifar(depth, count, params) };
+        if large { ResNet::imagenet(params, depth, count) } else { ResNet::cifar(params, depth, count) };
     let device = params.device();
     let (images, classes) = (noise(device, &[batch, 3, side, side])?, numbers(device, &[batch], count)?);
     let loss = move || net.forward(&images, Mode::Train).cross_entropy(&classes);

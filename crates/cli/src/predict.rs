@@ -6,11 +6,12 @@ use anyhow::{Context, Result, bail, ensure};
 use autograd::Tensor;
 use clap::Args;
 use models::{Mode, Sampler};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::job::{Images, Job, Language};
 use crate::run::open;
 use crate::say::Say;
+use crate::table::{Prediction, Tabular};
 
 /// The most pixels per side of an image file.
 const MAX_SIDE: u32 = 8192;
@@ -20,11 +21,11 @@ pub struct Arguments {
     /// The directory of a run
     run: PathBuf,
 
-    /// Image files to classify; scaled to the run's size
-    images: Vec<PathBuf>,
+    /// Images to classify, scaled to the run's size, or tables in CSV with rows to predict
+    files: Vec<PathBuf>,
 
     /// The beginning of the text
-    #[arg(long, conflicts_with = "images")]
+    #[arg(long, conflicts_with = "files")]
     prompt: Option<String>,
 
     /// Number of characters to generate
@@ -39,7 +40,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = 0)]
     seed: u64,
 
-    /// How many classes to name for each image
+    /// How many classes to name for each image or row
     #[arg(long, default_value_t = 3)]
     top: usize,
 
@@ -53,24 +54,62 @@ pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
     match &opened.job {
         Job::Images(images) => classify(arguments, images, say),
         Job::Text(language) => write(arguments, language, say),
+        Job::Table(table) => predict(arguments, table, say),
     }
 }
 
 fn classify(arguments: &Arguments, job: &Images, say: &Say) -> Result<()> {
-    ensure!(!arguments.images.is_empty(), "the run classifies images; give some files");
+    ensure!(!arguments.files.is_empty(), "the run classifies images; give some files");
     let (shape, classes) = (job.train.set().shape(), job.train.set().classes().clone());
     let mut results = vec![];
-    for path in &arguments.images {
+    for path in &arguments.files {
         let pixels = job.normalized(path, shape)?;
         let image = Tensor::from_slice(&job.device, &pixels, &[1, shape[0], shape[1], shape[2]])?;
-        let probabilities = (job.net)(&image, Mode::Eval).softmax(1).to_vec::<f32>()?;
-        let mut ranked: Vec<(f32, &String)> = probabilities.into_iter().zip(classes.iter()).collect();
-        ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-        ranked.truncate(arguments.top.max(1));
-        let named = ranked.iter().map(|(p, name)| format!("{name} {:.1} %", 100.0 * p));
-        say.text(format!("{}: {}", path.display(), named.collect::<Vec<_>>().join(", ")));
-        let named = ranked.iter().map(|(p, name)| json!({ "class": name, "probability": p }));
-        results.push(json!({ "image": path, "classes": named.collect::<Vec<_>>() }));
+        let probabilities = job.net.forward(&image, Mode::Eval).softmax(1).to_vec::<f32>()?;
+        let ranked = ranked(&probabilities, &classes, arguments.top);
+        say.text(format!("{}: {}", path.display(), text(&ranked)));
+        results.push(json!({ "image": path, "classes": named(&ranked) }));
+    }
+    say.result(&results.into());
+    Ok(())
+}
+
+/// The likeliest classes with their probabilities.
+fn ranked<'a>(probabilities: &[f32], classes: &'a [String], top: usize) -> Vec<(f32, &'a String)> {
+    let mut ranked: Vec<(f32, &String)> = probabilities.iter().copied().zip(classes).collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+    ranked.truncate(top.max(1));
+    ranked
+}
+
+fn text(ranked: &[(f32, &String)]) -> String {
+    let named = ranked.iter().map(|(p, name)| format!("{name} {:.1} %", 100.0 * p));
+    named.collect::<Vec<_>>().join(", ")
+}
+
+fn named(ranked: &[(f32, &String)]) -> Vec<Value> {
+    ranked.iter().map(|(p, name)| json!({ "class": name, "probability": p })).collect()
+}
+
+/// Predicts the rows of tables, numbered from 1.
+fn predict(arguments: &Arguments, job: &Tabular, say: &Say) -> Result<()> {
+    ensure!(!arguments.files.is_empty(), "the run predicts rows of tables; give some CSV files");
+    let mut results = vec![];
+    for path in &arguments.files {
+        let mut rows = vec![];
+        for (row, prediction) in (1..).zip(job.predict(path)?) {
+            let (said, value) = match &prediction {
+                Prediction::Classes(probabilities) => {
+                    let classes = job.target.classes().unwrap_or_default();
+                    let ranked = ranked(probabilities, classes, arguments.top);
+                    (text(&ranked), json!(named(&ranked)))
+                }
+                Prediction::Number(number) => (number.to_string(), json!(number)),
+            };
+            say.text(format!("{}, row {row}: {said}", path.display()));
+            rows.push(value);
+        }
+        results.push(json!({ "table": path, "rows": rows }));
     }
     say.result(&results.into());
     Ok(())
@@ -107,7 +146,7 @@ impl Images {
 }
 
 fn write(arguments: &Arguments, job: &Language, say: &Say) -> Result<()> {
-    ensure!(arguments.images.is_empty(), "the run goes on with texts; give a --prompt instead of images");
+    ensure!(arguments.files.is_empty(), "the run goes on with texts; give a --prompt instead of files");
     let newline = job.text.chars().contains(&'\n').then(|| "\n".to_owned());
     let first = newline.unwrap_or_else(|| job.text.decode(&job.text.tokens()[..1]));
     let prompt = arguments.prompt.clone().unwrap_or(first);

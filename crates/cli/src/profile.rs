@@ -37,10 +37,11 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
     ensure!(arguments.steps > 0, "--steps 0 measures nothing");
     let (params, job, config) = job(&arguments.what, arguments.device.as_deref())?;
-    let mut opt = config.optimizer.build(&params);
+    let mut opt = config.optimizer(&params)?;
     match &job {
         Job::Images(images) => profile(arguments, images, &images.train, &mut *opt, &config, say),
         Job::Text(language) => profile(arguments, language, &language.train, &mut *opt, &config, say),
+        Job::Table(table) => profile(arguments, table, &table.train, &mut *opt, &config, say),
     }?;
     Ok(())
 }

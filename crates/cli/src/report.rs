@@ -18,6 +18,11 @@ const CLASSES: usize = 40;
 /// the test images with its current parameters.
 pub fn write(job: &Job, run: &Run, history: &History) -> Result<()> {
     let mut report = RunReport::of(run, history);
+    if let Job::Table(table) = job
+        && let Some(names) = table.target.classes().filter(|names| names.len() <= CLASSES)
+    {
+        report.confusion = table.confusion()?.map(|counts| (names.to_vec(), counts));
+    }
     let Job::Images(images) = job else {
         return Ok(report.write(run.join("report.html"))?);
     };

@@ -106,10 +106,11 @@ fn of_kernel(
 fn step(what: &str, adapter: &str, device: &Device) -> Result<PlanView> {
     if Path::new(what).exists() {
         let (params, job, config) = job(Path::new(what), Some(&format!("dry:{adapter}")))?;
-        let mut opt = config.optimizer.build(&params);
+        let mut opt = config.optimizer(&params)?;
         match &job {
             Job::Images(images) => of_task(images, &images.train, &mut *opt)?,
             Job::Text(language) => of_task(language, &language.train, &mut *opt)?,
+            Job::Table(table) => of_task(table, &table.train, &mut *opt)?,
         }
     } else {
         let mut training =

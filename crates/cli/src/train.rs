@@ -7,8 +7,8 @@ use anyhow::{Result, ensure};
 use autograd::Device;
 use clap::Args;
 use data::Source;
-use models::Params;
-use serde_json::json;
+use models::{Optimize, Params};
+use serde_json::{Value, json};
 use train::dashboard::Screen;
 use train::tensorboard::TensorBoard;
 use train::{Clip, Console, EarlyStopping, Ended, Goal, Interrupt, Run, Task, Trainer, plot};
@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::job::Job;
 use crate::report;
 use crate::say::Say;
+use crate::start;
 
 #[derive(Args)]
 pub struct Arguments {
@@ -51,19 +52,32 @@ pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
     let device = Device::named(&config.device)?;
     let params = Params::new(&device, config.seed);
     let job = Job::new(&config, &params)?;
+    ensure!(
+        job.classifies() || config.train.label_smoothing == 0.0,
+        "train.label_smoothing is for classes, which this data lacks; remove it"
+    );
     ensure!(config.train.epochs > 0 || config.train.steps.is_some(), "0 epochs train nothing");
     say.text(format!("device: {}", device.info()));
     say.text(format!("data:   {}", job.describe()));
     say.text(format!("model:  {}, {} parameters", config.model.kind, params.count()));
+    // The checkpoint of a run that is resumed has all weights.
+    let start = config.start.as_ref().filter(|_| !arguments.resume);
+    let started = start.map(|start| start::load(start, &config.model.kind, &params)).transpose()?;
+    let optimizer = config.optimizer(&params)?;
+    started.iter().for_each(|started| started.tell(&params, say));
     say.text(format!("output: {}", config.out().display()));
     let run = Run::resume_or_create(config.out(), &device, &config, arguments.resume)?;
     if let Some(moved) = run.moved() {
         say.text(format!("        the run that was there is in {} now", moved.display()));
     }
+    if let Some(started) = &started {
+        started.write(&params, &run.join(start::REPORT))?;
+    }
     let fit = Fit {
         arguments,
         config: &config,
         params: &params,
+        optimizer,
         run,
         goal: job.goal(),
         loss: job.loss_name(),
@@ -72,9 +86,11 @@ pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
     let (trainer, ended) = match &job {
         Job::Images(images) => fit.fit(images, &images.train, "images")?,
         Job::Text(language) => fit.fit(language, &language.train, "windows")?,
+        Job::Table(table) => fit.fit(table, &table.train, "rows")?,
     };
     report::write(&job, trainer.run(), trainer.history())?;
-    tell(&config, job.goal().0, &trainer, &ended, say)
+    let start = started.map(|started| started.report(&params));
+    tell(&config, job.goal().0, &trainer, &ended, start, say)
 }
 
 /// A run about to begin.
@@ -82,6 +98,7 @@ struct Fit<'a> {
     arguments: &'a Arguments,
     config: &'a Config,
     params: &'a Params,
+    optimizer: Box<dyn Optimize>,
     run: Run,
     goal: (&'static str, Goal),
     /// The figure for early stopping.
@@ -103,7 +120,7 @@ impl Fit<'_> {
         let count = config.data.batch() * train.accumulate.max(1);
         let schedule = config.schedule.build(config.optimizer.lr, steps.max(1));
         let tensorboard = TensorBoard::new(&self.run)?;
-        let mut trainer = Trainer::new(self.params, config.optimizer.build(self.params), schedule, self.run)
+        let mut trainer = Trainer::new(self.params, self.optimizer, schedule, self.run)
             .epochs(train.epochs)
             .stop_after(self.arguments.stop_after)
             .accumulate(train.accumulate)
@@ -149,7 +166,14 @@ impl Fit<'_> {
 }
 
 /// Draws the curves, and prints the results.
-fn tell(config: &Config, figure: &str, trainer: &Trainer, ended: &Ended, say: &Say) -> Result<()> {
+fn tell(
+    config: &Config,
+    figure: &str,
+    trainer: &Trainer,
+    ended: &Ended,
+    start: Option<Value>,
+    say: &Say,
+) -> Result<()> {
     let (history, run) = (trainer.history(), trainer.run());
     let best = trainer.best_value();
     let title = format!("{}: best {figure} {:.4}", config.model.kind, best.unwrap_or(f64::NAN));
@@ -175,6 +199,7 @@ fn tell(config: &Config, figure: &str, trainer: &Trainer, ended: &Ended, say: &S
         "train_loss": history.recent("loss", 100),
         "steps_per_s": rate,
         "seed": config.seed,
+        "start": start,
     }));
     Ok(())
 }

@@ -1,10 +1,13 @@
 //! The program as a user runs it.
 
+mod common;
+
 use std::path::Path;
-use std::process::{Command, Output};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use common::{fails, wgrad};
 
 const DIGITS: &str = "[data]\nkind = \"digits\"\ntrain = 400\ntest = 100\nbatch = 20\n\n[model]\nkind = \"mlp\"\nwidth = 32\n\n\
                       [train]\nepochs = 2\n\n[optimizer]\nlr = 0.005\n";
@@ -12,27 +15,12 @@ const DIGITS: &str = "[data]\nkind = \"digits\"\ntrain = 400\ntest = 100\nbatch 
 const TEXT: &str = "[data]\nkind = \"text\"\nbatch = 4\ncontext = 16\nsteps = 10\n\n[model]\nkind = \"gpt\"\nwidth = 16\ndepth = 1\n\
                     heads = 2\n\n[optimizer]\nlr = 0.01\n\n[train]\nepochs = 3\nclip_norm = 1.0\n";
 
-fn wgrad(directory: &Path, args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wgrad"));
-    command.env("WGRAD_DEVICE", "cpu").env_remove("RUST_BACKTRACE").current_dir(directory).args(args);
-    command.output().expect("the program starts")
-}
-
 /// The output of a command with `--json`.
 fn json(directory: &Path, args: &[&str]) -> Value {
     let output = wgrad(directory, &[&["--json"], args].concat());
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{args:?}: {complaint}");
     serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{args:?}: {e}"))
-}
-
-/// The error message of a command.
-fn fails(directory: &Path, args: &[&str]) -> String {
-    let output = wgrad(directory, args);
-    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{args:?}: {complaint}");
-    assert!(complaint.contains("Error: ") && !complaint.contains("panicked"), "{complaint}");
-    complaint
 }
 
 fn directory(files: &[(&str, &str)]) -> TempDir {
@@ -119,7 +107,13 @@ fn mistakes_are_explained() {
     assert!(with("epochs", "epoch").contains("did you mean `epochs`?"));
     assert!(with("\"digits\"", "\"digit\"").contains("did you mean `digits`?"));
     assert!(with("\"mlp\"", "\"mpl\"").contains("did you mean \"mlp\"?"));
-    assert!(with("\"mlp\"", "\"resnet20\"").contains("reads images of 3 channels, these have 1"));
+    let resnet = "\"resnet20\"\n";
+    assert!(with("\"mlp\"\nwidth = 32\n", resnet).contains("reads images of 3 channels, these have 1"));
+    let unused = with("\"mlp\"", "\"resnet20\"");
+    assert!(
+        unused.contains("wrong.toml, line 9: [model] width is not used by resnet20, which takes recompute"),
+        "{unused}"
+    );
     assert!(with("batch = 20", "batch = 0").contains("data.batch"));
     assert!(with("batch = 20", "batch = 401").contains("batch of 401"));
     assert!(with("epochs = 2", "epochs = \"two\"").contains("line 12"));

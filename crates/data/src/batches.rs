@@ -31,6 +31,7 @@ use crate::source::Source;
 /// assert_eq!(batches.batches(0, 0).collect::<Vec<_>>(), [6, 22, 17]);
 /// # Ok::<(), data::Error>(())
 /// ```
+#[doc(alias = "Dataset")]
 pub trait Examples {
     /// Several examples together.
     type Batch;
@@ -44,6 +45,7 @@ pub trait Examples {
     }
 
     /// The batch of the examples with these numbers, all below [`len`](Self::len), in this order.
+    #[doc(alias = "collate_fn")]
     fn collate(&self, indices: &[u32]) -> Self::Batch;
 
     /// How long an example is, for [`BatchOptions::bucket`].
@@ -72,6 +74,7 @@ pub struct BatchOptions {
     pub bucket: usize,
     /// How many batches a thread makes ahead. 0 makes each on demand, which is faster if making one takes less than passing it
     /// between threads, about 7 microseconds.
+    #[doc(alias("num_workers", "prefetch_factor"))]
     pub prefetch: usize,
 }
 
@@ -108,6 +111,7 @@ impl BatchOptions {
 /// assert_eq!((batches.steps(), shapes), (2, vec![(4, 4), (2, 2)]));
 /// # Ok::<(), data::Error>(())
 /// ```
+#[doc(alias = "DataLoader")]
 #[derive(Debug)]
 pub struct Batches<E> {
     examples: Arc<E>,

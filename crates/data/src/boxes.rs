@@ -6,15 +6,20 @@ pub type Corners = [f32; 4];
 /// What a detector found.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Detection {
+    /// Where it is, in pixels.
     pub corners: Corners,
+    /// The predicted class, from 0.
     pub class: u32,
+    /// The confidence; larger is better.
     pub score: f32,
 }
 
 /// An object to detect: the ground truth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Object {
+    /// Where it is, in pixels.
     pub corners: Corners,
+    /// The class, from 0.
     pub class: u32,
 }
 

@@ -1,9 +1,9 @@
-//! Decodes many image files of one size on all cores.
+//! Decodes image files: many of one size on all cores, or one of any size.
 
 use std::borrow::Cow;
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
@@ -85,6 +85,45 @@ pub(crate) fn decode_all<T: Sync>(
     Ok((pixels, [3, height, width]))
 }
 
+/// A decoded picture of three colours.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Picture {
+    /// `[H, W, 3]`, and one byte more, so that every pixel can be read as four bytes.
+    pub(crate) rgb: Vec<u8>,
+    /// `[H, W]`
+    pub(crate) size: [usize; 2],
+}
+
+/// Decodes a picture, upright according to its EXIF orientation. Grey is repeated over the channels, and transparency is dropped.
+pub(crate) fn picture(name: &str, bytes: &[u8]) -> Result<Picture> {
+    let failed = |error: image::ImageError| Error::Image { file: name.into(), reason: error.to_string() };
+    let mut decoder = open(name, bytes)?;
+    let orientation = decoder.orientation().map_err(failed)?;
+    let (width, height) = decoder.dimensions();
+    let (pixels, color) = (width as usize * height as usize, decoder.color_type());
+    let channels = usize::from(color.channel_count());
+    let rgb = if channels == usize::from(color.bytes_per_pixel()) {
+        let mut decoded = vec![0; pixels * channels + 1];
+        decoder.read_image(&mut decoded[..pixels * channels]).map_err(failed)?;
+        match channels {
+            1 | 2 => decoded.chunks_exact(channels).flat_map(|p| [p[0]; 3]).collect(),
+            4 => decoded.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect(),
+            _ => decoded,
+        }
+    } else {
+        DynamicImage::from_decoder(decoder).map_err(failed)?.into_rgb8().into_raw()
+    };
+    let Some(image) = RgbImage::from_raw(width, height, rgb) else {
+        return Err(Error::Image { file: name.into(), reason: "pixels are missing".into() });
+    };
+    let mut image = DynamicImage::from(image);
+    image.apply_orientation(orientation);
+    let size = [image.height() as usize, image.width() as usize];
+    let mut rgb = image.into_rgb8().into_raw();
+    rgb.resize(3 * pixels + 1, 0);
+    Ok(Picture { rgb, size })
+}
+
 /// A decoder that has read the header and found it within limits.
 fn open<'a>(name: &str, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a> {
     let failed = |reason: String| Error::Image { file: name.into(), reason };
@@ -92,7 +131,10 @@ fn open<'a>(name: &str, bytes: &'a [u8]) -> Result<impl ImageDecoder + 'a> {
     let ends = |start: &[u8], end: &[u8]| {
         !bytes.starts_with(start) || bytes.windows(end.len()).rev().any(|window| window == end)
     };
-    if !ends(b"\xff\xd8", b"\xff\xd9") || !ends(b"\x89PNG", b"IEND\xae\x42\x60\x82") {
+    let webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
+    let missing =
+        webp && bytes.len() < 8 + u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]) as usize;
+    if missing || !ends(b"\xff\xd8", b"\xff\xd9") || !ends(b"\x89PNG", b"IEND\xae\x42\x60\x82") {
         return Err(failed("the file has no end: it was cut short".into()));
     }
     let mut limits = Limits::default();

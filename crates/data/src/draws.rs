@@ -19,6 +19,7 @@ pub(crate) enum Use {
     Buckets = 11,
     Scenes = 12,
     Glyphs = 13,
+    Fit = 14,
 }
 
 /// Random numbers of ChaCha8: a function of seed, epoch and item alone, the same on every version, platform and thread. Streams

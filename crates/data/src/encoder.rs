@@ -31,6 +31,7 @@ pub enum Encoding {
 /// assert_eq!(codes.transform(&table)?.values(), [2.0, 1.0, 0.0, 0.0]);
 /// # Ok::<(), data::Error>(())
 /// ```
+#[doc(alias("OneHotEncoder", "ColumnTransformer"))]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Encoder {
     /// Columns' names, each with the names of its categories in alphabetical order if it has categories.

@@ -1,4 +1,5 @@
-//! Folders of JPEG or PNG files by class: `SPLIT/CLASS/FILE`, loose or in an archive.
+//! Folders of JPEG or PNG files of one size by class, decoded into memory: `SPLIT/CLASS/FILE`, loose or in an archive. For other
+//! files there is [`ImageFolder`](crate::ImageFolder).
 //!
 //! The training split is `train`; the test split is the first of `test`, `val` and `valid` that has images.
 
@@ -16,7 +17,7 @@ use crate::images::{Dataset, ImageSet};
 const TEST_SPLITS: [&str; 3] = ["test", "val", "valid"];
 
 /// The most bytes of one image file.
-const MAX_FILE: u64 = 64 << 20;
+pub(crate) const MAX_FILE: u64 = 64 << 20;
 
 /// Reads image folders from a directory or a `.tar`, `.tar.gz` or `.tgz` archive, in which they may lie below one
 /// common directory.
@@ -41,7 +42,12 @@ pub fn read(path: impl AsRef<Path>) -> Result<Dataset> {
 /// The most bytes of a file, if it is an image.
 pub(crate) fn limit(path: &str) -> Option<u64> {
     let extension = path.rsplit_once('.')?.1;
-    ["jpg", "jpeg", "png"].iter().any(|image| extension.eq_ignore_ascii_case(image)).then_some(MAX_FILE)
+    let webp = cfg!(feature = "webp").then_some("webp");
+    ["jpg", "jpeg", "png"]
+        .iter()
+        .chain(&webp)
+        .any(|image| extension.eq_ignore_ascii_case(image))
+        .then_some(MAX_FILE)
 }
 
 /// The images in a directory's splits, by their paths relative to it.
@@ -56,7 +62,12 @@ pub(crate) fn list(root: &Path) -> Result<BTreeMap<String, PathBuf>> {
     Ok(images)
 }
 
-fn walk(directory: &Path, name: &str, depth: usize, images: &mut BTreeMap<String, PathBuf>) -> Result<()> {
+pub(crate) fn walk(
+    directory: &Path,
+    name: &str,
+    depth: usize,
+    images: &mut BTreeMap<String, PathBuf>,
+) -> Result<()> {
     let read_error = |source: io::Error| Error::Read { path: directory.into(), source };
     for entry in fs::read_dir(directory).map_err(read_error)? {
         let entry = entry.map_err(read_error)?;
@@ -67,7 +78,8 @@ fn walk(directory: &Path, name: &str, depth: usize, images: &mut BTreeMap<String
         if file_name.starts_with('.') {
             continue;
         }
-        let (path, name) = (entry.path(), format!("{name}/{file_name}"));
+        let separator = if name.is_empty() { "" } else { "/" };
+        let (path, name) = (entry.path(), format!("{name}{separator}{file_name}"));
         let kind = entry.file_type().map_err(read_error)?;
         if kind.is_dir() || (kind.is_symlink() && path.is_dir()) {
             if depth > 0 {
@@ -82,18 +94,73 @@ fn walk(directory: &Path, name: &str, depth: usize, images: &mut BTreeMap<String
 
 /// Decodes the images of a directory at `path`: `None` if there are none.
 pub(crate) fn from_paths(path: &Path, images: BTreeMap<String, PathBuf>) -> Result<Option<Dataset>> {
-    build(path, images, |path| {
-        let read_error = |source| Error::Read { path: path.clone(), source };
-        if fs::metadata(path).map_err(read_error)?.len() > MAX_FILE {
-            return Err(Error::TooLarge { what: path.display().to_string(), limit: MAX_FILE });
-        }
-        fs::read(path).map_err(read_error).map(Into::into)
-    })
+    build(path, images, |path| read_file(path).map(Into::into))
+}
+
+/// The bytes of an image file.
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
+    let read_error = |source| Error::Read { path: path.into(), source };
+    if fs::metadata(path).map_err(read_error)?.len() > MAX_FILE {
+        return Err(Error::TooLarge { what: path.display().to_string(), limit: MAX_FILE });
+    }
+    fs::read(path).map_err(read_error)
 }
 
 /// Decodes the images of an archive at `path`: `None` if there are none.
 pub(crate) fn from_files(path: &Path, images: BTreeMap<String, Vec<u8>>) -> Result<Option<Dataset>> {
     build(path, images, |bytes| Ok(bytes.as_slice().into()))
+}
+
+/// The images of two splits that have the same classes.
+pub(crate) struct Splits<'a, T> {
+    pub(crate) classes: Arc<[String]>,
+    /// Class, name and image, sorted by name.
+    pub(crate) train: Vec<(&'a str, &'a str, &'a T)>,
+    pub(crate) test: Vec<(&'a str, &'a str, &'a T)>,
+    test_name: &'static str,
+}
+
+impl<'a, T> Splits<'a, T> {
+    /// Sorts the images of `path` by split and class: `None` if there are none.
+    pub(crate) fn of(path: &Path, images: &'a BTreeMap<String, T>) -> Result<Option<Splits<'a, T>>> {
+        if images.is_empty() {
+            return Ok(None);
+        }
+        let mut root = None;
+        let mut splits: BTreeMap<&str, Vec<(&str, &str, &T)>> = BTreeMap::new();
+        for (name, image) in images {
+            let misplaced = || Error::Layout {
+                file: path.join(name).display().to_string(),
+                expected: "SPLIT/CLASS/FILE with SPLIT one of train, test, val, valid",
+            };
+            let (above, split, class) = place(name).ok_or_else(misplaced)?;
+            if *root.get_or_insert(above) != above {
+                return Err(misplaced());
+            }
+            splits.entry(split).or_default().push((class, name, image));
+        }
+        let empty = |split| Error::EmptySplit { path: path.into(), split };
+        let train = splits.remove("train").ok_or_else(|| empty("train"))?;
+        let (test_name, test) = TEST_SPLITS
+            .into_iter()
+            .find_map(|name| Some((name, splits.remove(name)?)))
+            .ok_or_else(|| empty(TEST_SPLITS[0]))?;
+
+        let names =
+            |images: &[(&str, &str, &T)]| images.iter().map(|i| i.0.to_string()).collect::<BTreeSet<_>>();
+        let (classes, test_classes) = (names(&train), names(&test));
+        if let Some(class) = classes.symmetric_difference(&test_classes).next() {
+            let (present, absent) =
+                if classes.contains(class) { ("train", test_name) } else { (test_name, "train") };
+            return Err(Error::ClassMismatch { path: path.into(), class: class.clone(), present, absent });
+        }
+        Ok(Some(Splits { classes: classes.into_iter().collect(), train, test, test_name }))
+    }
+}
+
+/// The place of a class among sorted ones.
+pub(crate) fn label(classes: &[String], class: &str) -> u32 {
+    classes.partition_point(|c| c.as_str() < class) as u32
 }
 
 /// Sorts the images by split and class and decodes them. `content` gives an image's bytes.
@@ -102,47 +169,21 @@ fn build<T: Sync>(
     images: BTreeMap<String, T>,
     content: impl Fn(&T) -> Result<std::borrow::Cow<'_, [u8]>> + Sync,
 ) -> Result<Option<Dataset>> {
-    if images.is_empty() {
+    let Some(Splits { classes, train, test, test_name }) = Splits::of(path, &images)? else {
         return Ok(None);
-    }
-    let mut root = None;
-    let mut splits: BTreeMap<&str, Vec<(&str, &str, &T)>> = BTreeMap::new();
-    for (name, image) in &images {
-        let file = || path.join(name).display().to_string();
-        let (above, split, class) = place(name).ok_or_else(|| Error::Layout { file: file() })?;
-        if *root.get_or_insert(above) != above {
-            return Err(Error::Layout { file: file() });
-        }
-        splits.entry(split).or_default().push((class, name, image));
-    }
-    let empty = |split| Error::EmptySplit { path: path.into(), split };
-    let train = splits.get("train").ok_or_else(|| empty("train"))?;
-    let (test_name, test) = TEST_SPLITS
-        .into_iter()
-        .find_map(|name| Some((name, splits.get(name)?)))
-        .ok_or_else(|| empty(TEST_SPLITS[0]))?;
-
-    let names = |images: &[(&str, &str, &T)]| images.iter().map(|i| i.0.to_string()).collect::<BTreeSet<_>>();
-    let (classes, test_classes) = (names(train), names(test));
-    if let Some(class) = classes.symmetric_difference(&test_classes).next() {
-        let (present, absent) =
-            if classes.contains(class) { ("train", test_name) } else { (test_name, "train") };
-        return Err(Error::ClassMismatch { path: path.into(), class: class.clone(), present, absent });
-    }
-    let classes: Arc<[String]> = classes.into_iter().collect();
+    };
     let items: Vec<Item<'_, T>> = train
         .iter()
-        .chain(test)
+        .chain(&test)
         .map(|&(_, name, image)| Item { name: path.join(name).display().to_string(), image })
         .collect();
     let (mut pixels, shape) = decode::decode_all(&items, content)?;
     let test_pixels = pixels.split_off(train.len() * shape.iter().product::<usize>());
     let set = |images: &[(&str, &str, &T)], pixels| {
-        let label = |class: &str| classes.partition_point(|c| c.as_str() < class) as u32;
-        let labels = images.iter().map(|image| label(image.0)).collect();
+        let labels = images.iter().map(|image| label(&classes, image.0)).collect();
         ImageSet::new(pixels, labels, classes.clone(), shape)
     };
-    let (train, test) = (set(train, pixels)?, set(test, test_pixels)?);
+    let (train, test) = (set(&train, pixels)?, set(&test, test_pixels)?);
     let source = format!(
         "image folders from {}: {} train, {} {test_name}, {} classes",
         path.display(),

@@ -29,6 +29,7 @@ pub struct Fold {
 ///
 /// # Errors
 /// [`Error::Split`] for fewer than two folds or more folds than rows.
+#[doc(alias = "KFold")]
 pub fn k_fold(rows: usize, folds: usize, seed: Option<u64>) -> Result<Vec<Fold>> {
     check(folds, rows, "rows")?;
     let mut order: Vec<usize> = (0..rows).collect();
@@ -58,6 +59,7 @@ pub fn k_fold(rows: usize, folds: usize, seed: Option<u64>) -> Result<Vec<Fold>>
 /// # Errors
 /// [`Error::Split`] for fewer than two folds, or more folds than every label has rows. A label with fewer rows than that is in
 /// some of the tests only.
+#[doc(alias = "StratifiedKFold")]
 pub fn stratified<T: Ord>(labels: &[T], folds: usize, seed: Option<u64>) -> Result<Vec<Fold>> {
     let mut strata = members(labels);
     check(folds, strata.iter().map(Vec::len).max().unwrap_or(0), "rows of the most frequent label")?;
@@ -89,6 +91,7 @@ pub fn stratified<T: Ord>(labels: &[T], folds: usize, seed: Option<u64>) -> Resu
 ///
 /// # Errors
 /// [`Error::Split`] for fewer than two folds or more folds than groups.
+#[doc(alias = "GroupKFold")]
 pub fn grouped<T: Ord>(groups: &[T], folds: usize) -> Result<Vec<Fold>> {
     let mut members = members(groups);
     check(folds, members.len(), "groups")?;
@@ -136,6 +139,7 @@ impl Rolling {
 ///
 /// # Errors
 /// [`Error::Split`] for no folds, tests of no rows, or too few rows for a first training set.
+#[doc(alias = "TimeSeriesSplit")]
 pub fn rolling(rows: usize, Rolling { folds, test, gap, most }: Rolling) -> Result<Vec<Fold>> {
     let size = test.unwrap_or(rows / folds.saturating_add(1));
     let first = folds.checked_mul(size).and_then(|tests| rows.checked_sub(tests)?.checked_sub(gap));

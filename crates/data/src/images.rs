@@ -190,3 +190,10 @@ pub struct Normalize {
     /// `[C]`, above 0
     pub std: Vec<f32>,
 }
+
+impl Normalize {
+    /// The means and standard deviations of ImageNet's photographs that torchvision's networks are trained with.
+    pub fn imagenet() -> Normalize {
+        Normalize { mean: vec![0.485, 0.456, 0.406], std: vec![0.229, 0.224, 0.225] }
+    }
+}

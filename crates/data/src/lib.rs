@@ -16,6 +16,8 @@
 //! # }
 //! ```
 
+#![warn(missing_docs)]
+
 mod archive;
 #[cfg(feature = "audio")]
 pub mod audio;
@@ -34,10 +36,13 @@ mod encoder;
 mod error;
 pub mod folder;
 pub mod folds;
+mod from_fn;
 pub mod idx;
+mod image_folder;
 mod images;
 mod load;
 mod loader;
+mod loader_options;
 mod mask_tokens;
 mod matrix;
 pub mod npy;
@@ -51,6 +56,8 @@ mod parquet_cells;
 mod parquet_pages;
 #[cfg(feature = "parquet")]
 mod parquet_table;
+mod picture_cache;
+mod pictures;
 mod prefetch;
 mod resample;
 mod rows;
@@ -58,6 +65,7 @@ mod sampler;
 pub mod scaler;
 mod sequences;
 mod series;
+mod shard;
 mod smote;
 mod source;
 pub mod split;
@@ -65,6 +73,7 @@ pub mod synthetic;
 #[cfg(feature = "csv")]
 mod table;
 mod targets;
+mod tensor_dataset;
 mod text;
 #[cfg(feature = "tokenizers")]
 mod tokenizer;
@@ -74,8 +83,8 @@ mod vocabulary;
 mod word_piece;
 
 pub use augment::{
-    Affine, AugMix, Augment, ColorJitter, Crop, Elastic, GaussianBlur, Image, Op, PadCropFlip, RandAugment,
-    RandomAffine, RandomResizedCrop,
+    Affine, AugMix, Augment, ColorJitter, Crop, Elastic, Fit, GaussianBlur, Image, Op, PadCropFlip,
+    RandAugment, RandomAffine, RandomResizedCrop,
 };
 pub use batches::{BatchOptions, Batches, Examples};
 pub use boxes::{Corners, Detection, Object, box_area, box_iou};
@@ -85,13 +94,17 @@ pub use draws::Draws;
 pub use encoder::{Encoder, Encoding};
 pub use error::{Error, Result};
 pub use folds::Fold;
+pub use from_fn::{FnExamples, IterSource};
+pub use image_folder::ImageFolder;
 pub use images::{Dataset, ImageSet, Normalize};
 pub use load::{load, load_with};
-pub use loader::{Batch, Loader, LoaderOptions};
+pub use loader::{Batch, Loader};
+pub use loader_options::LoaderOptions;
 pub use mask_tokens::MaskTokens;
 pub use matrix::Matrix;
 #[cfg(feature = "parquet")]
 pub use parquet_table::ParquetOptions;
+pub use pictures::Images;
 pub use resample::{class_weights, over_sample, under_sample};
 pub use rows::{DeviceRows, RowBatch, Rows};
 pub use sampler::Sampler;
@@ -102,6 +115,7 @@ pub use source::{RandomWindows, Source};
 #[cfg(feature = "csv")]
 pub use table::{Column, Kind, Table, TableOptions};
 pub use targets::Targets;
+pub use tensor_dataset::TensorDataset;
 pub use text::{Text, TextBatch, Windows};
 #[cfg(feature = "tokenizers")]
 pub use tokenizer::Tokenizer;

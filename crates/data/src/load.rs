@@ -10,7 +10,7 @@ use crate::{archive, cifar, folder, idx};
 
 /// Reads the data set at `path`: CIFAR-10 or CIFAR-100 in binary form ([`cifar`]) or image folders ([`folder`]), in a directory
 /// or a `.tar`, `.tar.gz` or `.tgz` archive, or a directory of MNIST's files ([`idx`]). Data sets that take decoding are kept in
-/// the default [`Cache`].
+/// the default [`Cache`]. Images of mixed sizes, or too many for the memory, are for [`ImageFolder`](crate::ImageFolder).
 ///
 /// # Errors
 /// [`Error::UnknownFormat`], which says what was looked for, and the readers' errors.
@@ -19,6 +19,7 @@ use crate::{archive, cifar, folder, idx};
 /// let error = data::load("no/such/path").unwrap_err();
 /// assert!(error.to_string().starts_with("cannot read no/such/path"));
 /// ```
+#[doc(alias = "ImageFolder")]
 pub fn load(path: impl AsRef<Path>) -> Result<Dataset> {
     load_with(path, &Cache::default())
 }

@@ -17,6 +17,7 @@ const IGNORE: i32 = -100;
 /// let hidden = labels.iter().zip(&tokens).filter(|(label, token)| label == token).count();
 /// assert!((5..30).contains(&hidden));
 /// ```
+#[doc(alias = "DataCollatorForLanguageModeling")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct MaskTokens {
     /// The token that hides others.

@@ -1,4 +1,4 @@
-//! An iterator that a background thread keeps ahead of its consumer.
+//! Iterators that background threads keep ahead of their consumer.
 
 use std::panic;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -51,6 +51,28 @@ impl<T> Drop for Prefetch<T> {
     }
 }
 
+/// Takes one item of each iterator in turn, until the one in turn has no more.
+pub(crate) struct Lanes<T> {
+    lanes: Vec<Prefetch<T>>,
+    turn: usize,
+}
+
+impl<T: Send + 'static> Lanes<T> {
+    pub(crate) fn new(lanes: Vec<Prefetch<T>>) -> Lanes<T> {
+        Lanes { lanes, turn: 0 }
+    }
+}
+
+impl<T: Send + 'static> Iterator for Lanes<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        let item = self.lanes[self.turn].next()?;
+        self.turn = (self.turn + 1) % self.lanes.len();
+        Some(item)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +98,14 @@ mod tests {
         // The thread has been joined, so that it holds no reference to the counter.
         assert_eq!(Arc::strong_count(&made), 1);
         assert!(made.load(Ordering::SeqCst) <= 5);
+    }
+
+    #[test]
+    fn lanes_take_turns() {
+        let lane = |first| Prefetch::new(1, (first..7).step_by(3));
+        let mut items = Lanes::new((0..3).map(lane).collect());
+        assert_eq!(items.by_ref().collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(items.next(), None);
     }
 
     #[test]

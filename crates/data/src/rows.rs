@@ -24,6 +24,7 @@ use crate::targets::Targets;
 /// assert_eq!((batch.features.shape(), batch.targets.shape()), (&[2, 3][..], &[2, 1][..]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "TensorDataset")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rows {
     features: Matrix,

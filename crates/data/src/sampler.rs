@@ -50,6 +50,7 @@ impl Sampler {
     ///
     /// # Errors
     /// [`Error::Sampler`] for a row, or a number of rows, of 2^32 or more.
+    #[doc(alias("SequentialSampler", "Subset"))]
     pub fn in_order(rows: impl IntoIterator<Item = usize>) -> Result<Sampler> {
         let (rows, end) = list(rows)?;
         Ok(Sampler { draw: Draw::InOrder(rows), end })
@@ -59,6 +60,7 @@ impl Sampler {
     ///
     /// # Errors
     /// [`Error::Sampler`] for a row, or a number of rows, of 2^32 or more.
+    #[doc(alias("RandomSampler", "SubsetRandomSampler"))]
     pub fn shuffled(rows: impl IntoIterator<Item = usize>) -> Result<Sampler> {
         let (rows, end) = list(rows)?;
         Ok(Sampler { draw: Draw::Shuffled(rows), end })
@@ -79,6 +81,7 @@ impl Sampler {
     /// # Errors
     /// [`Error::Sampler`] if a weight is negative or not finite, all are 0, the weights or draws are 2^32 or more, or there are
     /// fewer weights above 0 than draws without replacement.
+    #[doc(alias = "WeightedRandomSampler")]
     pub fn weighted(weights: &[f64], count: usize, replacement: bool) -> Result<Sampler> {
         if let Some(row) = weights.iter().position(|weight| !weight.is_finite() || *weight < 0.0) {
             return Err(Error::Sampler(format!(

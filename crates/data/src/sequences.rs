@@ -16,6 +16,7 @@ use crate::targets::Targets;
 /// assert_eq!(padded.mask(), [1.0, 1.0, 1.0, 1.0, 0.0, 0.0]);
 /// assert_eq!(Padded::new(&[&[1, 2, 3][..]], 0, 8).shape, [1, 8]);
 /// ```
+#[doc(alias = "pad_sequence")]
 #[derive(Debug, Clone, PartialEq)]
 pub struct Padded<T> {
     /// `[B, T]`

@@ -1,5 +1,6 @@
 //! Where training batches come from.
 
+use crate::pictures::Images;
 use crate::text::{TextBatch, Windows};
 use crate::{Batch, Loader};
 
@@ -18,6 +19,7 @@ use crate::{Batch, Loader};
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias = "IterableDataset")]
 pub trait Source {
     /// What a step trains on.
     type Batch;
@@ -29,7 +31,7 @@ pub trait Source {
     fn batches(&self, epoch: usize, skip: usize) -> impl Iterator<Item = Self::Batch>;
 }
 
-impl Source for Loader {
+impl<S: Images> Source for Loader<S> {
     type Batch = Batch;
 
     fn steps(&self) -> usize {

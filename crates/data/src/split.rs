@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// [`Error::Split`] if the fractions are not above 0 with a sum of 1, or a part would be empty.
+#[doc(alias("random_split", "train_test_split"))]
 pub fn random<const P: usize>(rows: usize, fractions: [f64; P], seed: u64) -> Result<[Vec<usize>; P]> {
     let sizes = sizes(rows, fractions)?;
     let mut order: Vec<usize> = (0..rows).collect();

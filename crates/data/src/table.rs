@@ -51,7 +51,12 @@ pub enum Column {
     /// Finite numbers, and NaN for missing ones.
     Numbers(Vec<f32>),
     /// Indices into `names`, which are in alphabetical order; `None` for missing cells.
-    Categories { codes: Vec<Option<u32>>, names: Vec<String> },
+    Categories {
+        /// A position in `names` for each row.
+        codes: Vec<Option<u32>>,
+        /// The categories.
+        names: Vec<String>,
+    },
 }
 
 /// Rows of named columns.
@@ -155,7 +160,18 @@ impl Table {
                 Some(row) => Err(Error::Table(format!("row {row} of column {name:?} is missing"))),
                 None => Ok(values.clone()),
             },
-            Column::Categories { .. } => Err(Error::Table(format!("column {name:?} has no numbers"))),
+            Column::Categories { codes, names } => {
+                let text = |code: &Option<u32>| {
+                    Some(&names[(*code)? as usize]).filter(|n| n.parse::<f32>().is_err())
+                };
+                let (row, cell) =
+                    codes.iter().map(text).enumerate().find_map(|(i, cell)| Some((i, cell?))).unzip();
+                Err(Error::Table(format!(
+                    "column {name:?} has no numbers: {:?} in row {}; correct the cell, or list it in TableOptions::missing",
+                    short(cell.map_or("", String::as_str)),
+                    row.unwrap_or(0)
+                )))
+            }
         }
     }
 

@@ -66,6 +66,7 @@ impl Text {
         &self.chars
     }
 
+    /// The text as tokens, `[characters]`.
     pub fn tokens(&self) -> &[i32] {
         &self.tokens
     }
@@ -109,7 +110,9 @@ pub struct Windows {
 /// A batch of windows: tokens, and the token that follows each, both `[windows, length]` in row-major order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TextBatch {
+    /// The windows, `[windows, length]` in row-major order.
     pub tokens: Vec<i32>,
+    /// The token after each of `tokens`, in the same order.
     pub next: Vec<i32>,
     /// `[windows, length]`
     pub shape: [usize; 2],
@@ -151,6 +154,7 @@ impl Windows {
         (self.end - self.start - 1) / self.length
     }
 
+    /// Whether the part is too short for one window.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

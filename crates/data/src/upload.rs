@@ -2,6 +2,7 @@
 
 use autograd::{Device, Tensor};
 
+use crate::error::{Error, Result};
 use crate::npy::{Array, Values};
 use crate::synthetic::{LabelledGraph, LabelledPoints};
 use crate::{Batch, ImageSet, Matrix, TextBatch};
@@ -19,8 +20,11 @@ impl Batch {
     /// Copies the batch to a device.
     ///
     /// # Errors
-    /// Out of memory.
-    pub fn to_device(&self, device: &Device) -> autograd::Result<DeviceBatch> {
+    /// [`Error::Batch`] if an image of the batch could not be read; out of memory.
+    pub fn to_device(&self, device: &Device) -> Result<DeviceBatch> {
+        if let Some(error) = &self.error {
+            return Err(Error::Batch(error.clone()));
+        }
         Ok(DeviceBatch {
             images: Tensor::from_slice(device, &self.images, &self.shape)?,
             labels: class_indices(device, &self.labels)?,

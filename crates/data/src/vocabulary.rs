@@ -25,6 +25,7 @@ const UNKNOWN: &str = "<unk>";
 /// assert_eq!(frequent.words(), ["<unk>", "a", "rose"]);
 /// # Ok::<(), data::Error>(())
 /// ```
+#[doc(alias = "build_vocab_from_iterator")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vocabulary {
     words: Vec<String>,

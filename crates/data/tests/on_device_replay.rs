@@ -1,6 +1,6 @@
 //! Augmentation in a training step. Alone in its file: it counts the device's plans.
 
-use autograd::{CrossEntropyTarget, Generator, Reduction, Tensor};
+use autograd::{Generator, Tensor};
 use data::on_device::*;
 use data::{ColorJitter, Normalize};
 use models::{Linear, Params, Sgd};
@@ -21,13 +21,7 @@ fn train(params: &Params, net: &Linear, opt: &mut Sgd, generator: &Generator, st
     let mixup = Mixup::draw(device, 0.2, generator);
     let logits = mixup.mix(&net.forward(&cutmix.mix(&x).reshape(&[4, 192])));
     let targets = mixup.mix(&cutmix.targets(&labels, 3));
-    let loss = logits.cross_entropy_with(
-        CrossEntropyTarget::Probabilities(&targets),
-        None,
-        -100,
-        0.0,
-        Reduction::Mean,
-    );
+    let loss = logits.cross_entropy(&targets);
     let submits = device.stats().submits;
     // The learning rate changes, too.
     opt.step(loss.backward(), 0.1 / (step + 1) as f32).unwrap();

@@ -8,10 +8,13 @@ use crate::pool::Pool;
 /// What a buffer is for. Memory is accounted and reused by role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
+    /// Values of trainable parameters.
     Parameter,
+    /// Gradients of parameters.
     Gradient,
     /// Optimizer state and running statistics.
     State,
+    /// Values of evaluated tensors.
     Activation,
     /// Data that comes from the host.
     Input,

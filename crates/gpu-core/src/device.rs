@@ -31,11 +31,15 @@ use crate::{Error, Result};
 pub enum DeviceKind {
     /// wgrad's own CPU kernels.
     Cpu,
+    /// A GPU with its own memory.
     DiscreteGpu,
+    /// A GPU that shares the processor's memory.
     IntegratedGpu,
+    /// A GPU of a virtual machine.
     VirtualGpu,
     /// A GPU interface emulated on the CPU (lavapipe, SwiftShader, WARP); only used when selected.
     Software,
+    /// The driver reports no kind.
     Other,
 }
 
@@ -45,6 +49,7 @@ pub struct DeviceInfo {
     /// The adapter's name, as in `"AMD Radeon 890M (RADV GFX1150)"`.
     #[serde(serialize_with = "plain_text")]
     pub name: Arc<str>,
+    /// CPU, or the sort of GPU that the driver reports.
     pub kind: DeviceKind,
     /// `cpu`, `vulkan`, `metal` or `dx12`.
     pub backend: &'static str,
@@ -97,6 +102,7 @@ impl Device {
     ///
     /// # Errors
     /// As [`Device::named`], when `WGRAD_DEVICE` is set.
+    #[doc(alias = "is_available")]
     pub fn best() -> Result<Device> {
         forget_lost();
         match std::env::var("WGRAD_DEVICE") {
@@ -115,6 +121,7 @@ impl Device {
     /// [`Error::UnknownDevice`], [`Error::NoAdapter`], [`Error::OpenDevice`], or [`Error::MemoryLimit`].
     ///
     /// After the loss of a device, its name opens a new one. Work on the old one keeps failing with [`Error::DeviceLost`].
+    #[doc(alias = "cuda")]
     pub fn named(name: &str) -> Result<Device> {
         forget_lost();
         match name {
@@ -131,6 +138,7 @@ impl Device {
     }
 
     /// All GPU adapters of this machine, software adapters included.
+    #[doc(alias = "device_count")]
     pub fn list() -> Vec<DeviceReport> {
         forget_lost();
         let report = |(index, adapter)| DeviceReport::new(index, gpu::info(adapter), adapter);
@@ -207,6 +215,7 @@ impl Device {
         }
     }
 
+    /// Name, kind and limits.
     pub fn info(&self) -> &DeviceInfo {
         &self.0.info
     }
@@ -233,12 +242,14 @@ impl Device {
     /// The memory of the device: what is in use, by role, and what is kept for reuse. Free memory is kept as long as
     /// memory in use and free memory together exceed [`peak`](MemoryUse::peak) by at most an eighth of it, or 8 MiB if
     /// that is more.
+    #[doc(alias("memory_allocated", "max_memory_allocated", "memory_stats"))]
     pub fn memory(&self) -> MemoryUse {
         self.0.pool.balance().into()
     }
 
     /// Limits the memory of this device to `bytes`, free memory included; `None` lifts the limit. Memory already in use is kept. The
     /// initial limit is `WGRAD_MEMORY_LIMIT`: a number of bytes, or a size such as `500MB` or `4GiB`.
+    #[doc(alias = "set_per_process_memory_fraction")]
     pub fn set_memory_limit(&self, bytes: Option<u64>) {
         self.0.pool.set_limit(bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)));
     }
@@ -248,6 +259,7 @@ impl Device {
     ///
     /// # Errors
     /// As [`synchronize`](Device::synchronize); the memory is returned even then.
+    #[doc(alias("empty_cache", "reset_peak_memory_stats"))]
     pub fn trim(&self) -> Result<()> {
         let done = self.reclaim();
         self.0.pool.reset_peak();
@@ -263,6 +275,7 @@ impl Device {
 
     /// Switches profiling on or off. It is on from the start where `WGRAD_PROFILE` is `table` or a path that ends in
     /// `.json`; see [`Profile`].
+    #[doc(alias = "profiler")]
     pub fn set_profiling(&self, on: bool) {
         self.0.profiler.set(on);
     }

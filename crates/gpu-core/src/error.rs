@@ -7,15 +7,30 @@ pub enum Error {
     #[error(
         "no {wanted} adapter found; adapters here: {found}. Install the GPU's driver, or use WGRAD_DEVICE=cpu"
     )]
-    NoAdapter { wanted: String, found: String },
+    NoAdapter {
+        /// The device name asked for.
+        wanted: String,
+        /// Names of all adapters of this machine, or `none`.
+        found: String,
+    },
     /// The device name is not one of the known names.
     #[error(
         "unknown device \"{name}\"; use auto, cpu, vulkan, metal, dx12, software or an adapter index 0..{adapters}"
     )]
-    UnknownDevice { name: String, adapters: usize },
+    UnknownDevice {
+        /// The device name asked for.
+        name: String,
+        /// Number of adapters of this machine.
+        adapters: usize,
+    },
     /// The adapter refused to open a device.
     #[error("cannot open {adapter}: {reason}. Update the driver, or use WGRAD_DEVICE=cpu")]
-    OpenDevice { adapter: String, reason: String },
+    OpenDevice {
+        /// The adapter's name, or `cpu`.
+        adapter: String,
+        /// The driver's message.
+        reason: String,
+    },
     /// An allocation failed, or would have exceeded the limit, after all free memory had been given back. `bytes` were requested for
     /// `role`, in addition to `in_use` bytes in use.
     #[error(
@@ -24,45 +39,138 @@ pub enum Error {
         limit.map_or(String::new(), |limit| format!(", and the limit is {limit} bytes")),
         if limit.is_some() { ", or raise WGRAD_MEMORY_LIMIT" } else { "" },
     )]
-    OutOfMemory { device: String, bytes: usize, role: &'static str, in_use: u64, limit: Option<u64> },
+    OutOfMemory {
+        /// The device's name.
+        device: String,
+        /// Bytes requested; 0 when the GPU's queue ran out of memory.
+        bytes: usize,
+        /// What the memory is for, as in `parameters`.
+        role: &'static str,
+        /// Bytes in use before the request.
+        in_use: u64,
+        /// Value of `WGRAD_MEMORY_LIMIT` in bytes, if set.
+        limit: Option<u64>,
+    },
     /// `WGRAD_MEMORY_LIMIT` is not a valid size.
     #[error("WGRAD_MEMORY_LIMIT is \"{value}\"; use a number of bytes, or a size such as 500MB or 4GiB")]
-    MemoryLimit { value: String },
+    MemoryLimit {
+        /// The variable's text.
+        value: String,
+    },
     /// A tensor is larger than what the GPU can bind at once.
     #[error(
         "{kernel} needs {bytes} bytes in one piece, {device} binds at most {limit}. Use a smaller batch, or WGRAD_DEVICE=cpu"
     )]
-    TooLarge { kernel: String, device: String, bytes: usize, limit: usize },
+    TooLarge {
+        /// The kernel family.
+        kernel: String,
+        /// The device's name.
+        device: String,
+        /// Bytes of the kernel's argument.
+        bytes: usize,
+        /// Most bytes that one argument may have.
+        limit: usize,
+    },
     /// An operand that is broadcast, or computed as it is read, has more elements than shaders can count.
     #[error(
         "{kernel} ({shape}) has {elements} elements; {device} can index at most {limit} in 32 bits. Split the operation, use a smaller batch, or WGRAD_DEVICE=cpu"
     )]
-    TooManyElements { kernel: String, shape: String, device: String, elements: usize, limit: usize },
+    TooManyElements {
+        /// The kernel family.
+        kernel: String,
+        /// The kernel's sizes, as by [`Kernel::shape`](crate::Kernel::shape).
+        shape: String,
+        /// The device's name.
+        device: String,
+        /// Elements to be counted.
+        elements: usize,
+        /// Most elements, [`limits::ELEMENTS`](crate::limits::ELEMENTS).
+        limit: usize,
+    },
     /// The device is gone (driver reset, unplugged, killed by a watchdog).
     #[error("device {device} was lost: {reason}. Restart from the last checkpoint")]
-    DeviceLost { device: String, reason: String },
+    DeviceLost {
+        /// The device's name.
+        device: String,
+        /// The driver's message.
+        reason: String,
+    },
     /// A shader was refused by the shader compiler or the driver.
     #[error(
         "shader of kernel {kernel} was refused by {device}: {reason}. This is a bug in wgrad or the driver"
     )]
-    Shader { kernel: String, device: String, reason: String },
+    Shader {
+        /// The kernel family.
+        kernel: String,
+        /// The device's name.
+        device: String,
+        /// The compiler's message.
+        reason: String,
+    },
     /// The values were needed after a step had freed or overwritten their inputs.
     #[error(
         "the graph of {op} recorded at {location} was freed by a step. Read it before the step, or name it as an output of the step"
     )]
-    Freed { op: String, location: String },
+    Freed {
+        /// The operation.
+        op: String,
+        /// File, line and column of the program that recorded it.
+        location: String,
+    },
+    /// A value of a tensor of integers that was uploaded is not a class, row or position of what it is an index of.
+    #[error(
+        "{op} recorded at {location}: index {index} is outside of 0..{count}. Correct the labels or indices, or enlarge what they \
+         count: the outputs of the network, the rows of the embedding"
+    )]
+    IndexOutOfRange {
+        /// The operation.
+        op: &'static str,
+        /// The value.
+        index: i64,
+        /// The number of classes, rows or positions.
+        count: usize,
+        /// File, line and column of the program that recorded the operation.
+        location: String,
+    },
+    /// An integer for a tensor does not fit into 32 bits.
+    #[error("{value} does not fit into the 32 bits of a tensor's integers")]
+    TooLargeInteger {
+        /// The integer.
+        value: String,
+    },
     /// A kernel's CPU twin panicked, or a kernel could not make its shaders. Its outputs are undefined; `launches` launches of its graph
     /// were done before it.
     #[error(
         "kernel {kernel} failed on {device}: {reason}. This is a bug of the kernel; restart from the last checkpoint"
     )]
-    Kernel { kernel: String, device: String, reason: String, launches: usize },
+    Kernel {
+        /// The kernel family.
+        kernel: String,
+        /// The device's name.
+        device: String,
+        /// The panic's message.
+        reason: String,
+        /// Launches of the graph that were done before.
+        launches: usize,
+    },
     /// A buffer is not valid for the requested use. Nothing was done.
     #[error("{buffer} can't be used on {device}: {reason}")]
-    Buffer { buffer: String, device: String, reason: String },
+    Buffer {
+        /// Which buffer, as in `external buffer 0`.
+        buffer: String,
+        /// The device's name.
+        device: String,
+        /// What does not fit.
+        reason: String,
+    },
     /// The GPU interface refused a command.
     #[error("{device} refused a command: {reason}. This is a bug in wgrad or the driver")]
-    Command { device: String, reason: String },
+    Command {
+        /// The device's name.
+        device: String,
+        /// The message of the GPU interface.
+        reason: String,
+    },
 }
 
 /// A result of the device layer.

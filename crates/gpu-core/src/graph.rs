@@ -14,9 +14,17 @@ use check::Check;
 #[derive(Clone, Debug)]
 pub enum Slot {
     /// Passed at each run, in order.
-    External { bytes: usize },
+    External {
+        /// The least size of the buffer.
+        bytes: usize,
+    },
     /// Memory that all graphs of the device share; its contents are undefined at the start of a run.
-    Temp { bytes: usize, role: Role },
+    Temp {
+        /// Size of the memory.
+        bytes: usize,
+        /// What the memory is accounted as.
+        role: Role,
+    },
 }
 
 impl Slot {
@@ -30,8 +38,11 @@ impl Slot {
 /// A range of a slot, in bytes. The offset is a multiple of [`limits::BINDING_ALIGN`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arg {
+    /// Index into the graph's slots.
     pub slot: usize,
+    /// First byte within the slot.
     pub offset: usize,
+    /// Length in bytes.
     pub bytes: usize,
 }
 
@@ -51,10 +62,12 @@ impl Launch {
         Launch { kernel, args, access }
     }
 
+    /// The kernel, with its sizes.
     pub fn kernel(&self) -> &Arc<dyn Kernel> {
         &self.kernel
     }
 
+    /// The arguments in binding order.
     pub fn args(&self) -> &[Arg] {
         &self.args
     }
@@ -152,10 +165,12 @@ impl CommandGraph {
         }
     }
 
+    /// The launches in the order of their execution.
     pub fn launches(&self) -> &[Launch] {
         &self.launches
     }
 
+    /// The slots that [`Arg::slot`] counts.
     pub fn slots(&self) -> &[Slot] {
         &self.slots
     }

@@ -12,8 +12,10 @@ use crate::simd::vectorized;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Half {
     /// IEEE 754 binary16: 11 bits of precision, up to 65504, normal from 6e-5, subnormal from 6e-8.
+    #[doc(alias = "float16")]
     F16,
     /// bfloat16, the upper half of an f32: 8 bits of precision, the range of f32.
+    #[doc(alias = "bfloat16")]
     BF16,
 }
 

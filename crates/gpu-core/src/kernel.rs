@@ -13,16 +13,20 @@ use crate::wgsl::Source;
 /// How a kernel uses one of its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
+    /// Read only.
     Read,
     /// Written; what it held before is not read.
     Write,
+    /// Read and overwritten.
     ReadWrite,
 }
 
 /// Where a kernel runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
+    /// The CPU twin, in the process.
     Cpu,
+    /// WGSL shaders.
     Gpu,
 }
 
@@ -249,6 +253,7 @@ impl Args {
         self.args.iter().flatten().count()
     }
 
+    /// Whether there are no arguments.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

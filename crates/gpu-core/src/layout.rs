@@ -46,14 +46,17 @@ impl Layout {
         Layout { shape, strides, offset }
     }
 
+    /// Size of every dimension.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
+    /// Distance between neighbours along every dimension, in elements; 0 where a dimension is broadcast.
     pub fn strides(&self) -> &[isize] {
         &self.strides
     }
 
+    /// Position of the first element in the buffer, in elements.
     pub fn offset(&self) -> usize {
         self.offset
     }

@@ -3,6 +3,8 @@
 //! Every kernel exists twice: as WGSL for any GPU that WebGPU reaches, and as a CPU twin that is both the fallback
 //! device and the reference that the WGSL is tested against. Automatic differentiation is not part of this crate.
 
+#![warn(missing_docs)]
+
 mod arena;
 mod atomic;
 mod buffer;
@@ -37,7 +39,7 @@ pub use atomic::{AtomicFile, write_atomically};
 pub use buffer::{Buffer, Role};
 pub use cache::cache_directory;
 pub use device::{Device, DeviceInfo, DeviceKind};
-pub use dtype::{DType, Element};
+pub use dtype::{DType, Element, Value};
 pub use error::{Error, Result};
 pub use graph::{Arg, CommandGraph, Launch, Slot};
 pub use halves::Half;

@@ -17,7 +17,9 @@ pub struct MemoryUse {
     pub peak: u64,
     /// Limit of in-use and cached memory together.
     pub limit: Option<u64>,
+    /// Trainable parameters.
     pub parameters: u64,
+    /// Gradients of parameters.
     pub gradients: u64,
     /// Optimizer state and running statistics.
     pub state: u64,

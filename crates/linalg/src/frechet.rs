@@ -16,6 +16,7 @@ use faer::Mat;
 ///
 /// # Panics
 /// When a sample has fewer than two rows, or is not a whole number of rows.
+#[doc(alias = "FrechetInceptionDistance")]
 #[track_caller]
 pub fn frechet_distance(a: &[f32], b: &[f32], width: usize) -> f64 {
     let [(mean_a, a), (mean_b, b)] = [a, b].map(|sample| moments(sample, width));

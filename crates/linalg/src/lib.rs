@@ -1,6 +1,8 @@
 //! Linear algebra of matrices in double precision, like `torch.linalg`: matrices are read to the host, where the crate faer computes, and
 //! results are written back to the device as f32. Results carry no gradients. [`frechet_distance`] takes samples in host memory.
 
+#![warn(missing_docs)]
+
 mod frechet;
 mod natural;
 mod pca;
@@ -16,20 +18,37 @@ pub use pca::Pca;
 
 /// Errors that depend on the values of a matrix, and those of the device.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum LinalgError {
+pub enum Error {
+    /// A pivot of the LU factors is 0.
     #[error("{op}: the matrix is singular; use pinv, or add to its diagonal")]
-    Singular { op: &'static str },
+    Singular {
+        /// The function that was called, as in `solve`.
+        op: &'static str,
+    },
+    /// A pivot of the Cholesky factor is not positive.
     #[error("cholesky: the matrix is not positive definite (pivot {pivot}); add to its diagonal")]
-    NotPositiveDefinite { pivot: usize },
+    NotPositiveDefinite {
+        /// Row of the first such pivot, from 0.
+        pivot: usize,
+    },
+    /// An input holds NaN or infinity.
     #[error("{op}: the matrix holds NaN or infinity")]
-    NotFinite { op: &'static str },
+    NotFinite {
+        /// The function that was called.
+        op: &'static str,
+    },
+    /// The iteration for singular values or eigenvalues did not end.
     #[error("{op}: no convergence; scale the matrix")]
-    NoConvergence { op: &'static str },
+    NoConvergence {
+        /// The function that was called.
+        op: &'static str,
+    },
+    /// An error of the tensor's device, such as out of memory.
     #[error(transparent)]
     Device(#[from] autograd::Error),
 }
 
-type Result<T> = std::result::Result<T, LinalgError>;
+type Result<T> = std::result::Result<T, Error>;
 
 /// The values of a matrix.
 #[track_caller]
@@ -37,7 +56,7 @@ fn read(op: &'static str, x: &Tensor) -> Result<Mat<f64>> {
     assert!(x.rank() == 2 && x.dtype() == DType::F32, "{op}: of shape {:?}, {}", x.shape(), x.dtype());
     let (values, columns) = (x.to_vec::<f32>()?, x.shape()[1]);
     if values.iter().any(|v| !v.is_finite()) {
-        return Err(LinalgError::NotFinite { op });
+        return Err(Error::NotFinite { op });
     }
     Ok(Mat::from_fn(x.shape()[0], columns, |i, j| f64::from(values[i * columns + j])))
 }
@@ -68,7 +87,7 @@ fn vector(like: &Tensor, values: &[f64]) -> autograd::Result<Tensor> {
 fn lu(op: &'static str, a: &Mat<f64>) -> Result<PartialPivLu<f64>> {
     let lu = a.partial_piv_lu();
     let regular = (0..a.nrows()).all(|i| lu.U()[(i, i)] != 0.0);
-    if regular { Ok(lu) } else { Err(LinalgError::Singular { op }) }
+    if regular { Ok(lu) } else { Err(Error::Singular { op }) }
 }
 
 /// Solves `a x = b` for `x`, with `a [n, n]` and `b [n]` or `[n, k]`.
@@ -79,7 +98,7 @@ fn lu(op: &'static str, a: &Mat<f64>) -> Result<PartialPivLu<f64>> {
 /// let a = Tensor::from_slice(&device, &[2.0f32, 0.0, 1.0, 4.0], &[2, 2])?;
 /// let b = Tensor::from_slice(&device, &[2.0f32, 9.0], &[2])?;
 /// assert_eq!(linalg::solve(&a, &b)?.to_vec::<f32>()?, [1.0, 2.0]);
-/// # Ok::<(), linalg::LinalgError>(())
+/// # Ok::<(), linalg::Error>(())
 /// ```
 ///
 /// # Errors
@@ -122,7 +141,7 @@ pub fn det(a: &Tensor) -> Result<f64> {
 pub fn cholesky(a: &Tensor) -> Result<Tensor> {
     let factors = read_square("cholesky", a)?.llt(Side::Lower).map_err(|e| {
         let LltError::NonPositivePivot { index } = e;
-        LinalgError::NotPositiveDefinite { pivot: index }
+        Error::NotPositiveDefinite { pivot: index }
     })?;
     let l = factors.L();
     Ok(tensor(a, [l.nrows(), l.ncols()], |i, j| if j <= i { l[(i, j)] } else { 0.0 })?)
@@ -147,7 +166,7 @@ pub fn qr(a: &Tensor) -> Result<(Tensor, Tensor)> {
 /// As [`solve`].
 #[track_caller]
 pub fn svd(a: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
-    let factors = read("svd", a)?.thin_svd().map_err(|_| LinalgError::NoConvergence { op: "svd" })?;
+    let factors = read("svd", a)?.thin_svd().map_err(|_| Error::NoConvergence { op: "svd" })?;
     let (u, v) = (factors.U(), factors.V());
     let s: Vec<f64> = factors.S().column_vector().iter().copied().collect();
     Ok((
@@ -159,7 +178,7 @@ pub fn svd(a: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
 
 #[track_caller]
 fn singular_values(op: &'static str, a: &Tensor) -> Result<Vec<f64>> {
-    read(op, a)?.singular_values().map_err(|_| LinalgError::NoConvergence { op })
+    read(op, a)?.singular_values().map_err(|_| Error::NoConvergence { op })
 }
 
 /// `(values, vectors)` of a symmetric matrix `[n, n]`, of which only the lower triangle is read: eigenvalues `[n]` in ascending order,
@@ -170,7 +189,7 @@ fn singular_values(op: &'static str, a: &Tensor) -> Result<Vec<f64>> {
 /// let a = Tensor::from_slice(&Device::named("cpu")?, &[2.0f32, 1.0, 1.0, 2.0], &[2, 2])?;
 /// let values = linalg::eigh(&a)?.0.to_vec::<f32>()?;
 /// assert!((values[0] - 1.0).abs() < 1e-6 && (values[1] - 3.0).abs() < 1e-6);
-/// # Ok::<(), linalg::LinalgError>(())
+/// # Ok::<(), linalg::Error>(())
 /// ```
 ///
 /// # Errors
@@ -179,7 +198,7 @@ fn singular_values(op: &'static str, a: &Tensor) -> Result<Vec<f64>> {
 pub fn eigh(a: &Tensor) -> Result<(Tensor, Tensor)> {
     let factors = read_square("eigh", a)?
         .self_adjoint_eigen(Side::Lower)
-        .map_err(|_| LinalgError::NoConvergence { op: "eigh" })?;
+        .map_err(|_| Error::NoConvergence { op: "eigh" })?;
     let (values, vectors) = (factors.S(), factors.U());
     let values: Vec<f64> = values.column_vector().iter().copied().collect();
     let n = values.len();
@@ -193,7 +212,7 @@ pub fn eigh(a: &Tensor) -> Result<(Tensor, Tensor)> {
 /// As [`solve`].
 #[track_caller]
 pub fn pinv(a: &Tensor) -> Result<Tensor> {
-    let factors = read("pinv", a)?.thin_svd().map_err(|_| LinalgError::NoConvergence { op: "pinv" })?;
+    let factors = read("pinv", a)?.thin_svd().map_err(|_| Error::NoConvergence { op: "pinv" })?;
     let (u, v) = (factors.U(), factors.V());
     let s: Vec<f64> = factors.S().column_vector().iter().copied().collect();
     let (rows, columns) = (u.nrows(), v.nrows());
@@ -217,6 +236,7 @@ pub fn cond(a: &Tensor) -> Result<f64> {
 ///
 /// # Errors
 /// As [`solve`].
+#[doc(alias = "matrix_norm")]
 #[track_caller]
 pub fn spectral_norm(a: &Tensor) -> Result<f64> {
     Ok(singular_values("spectral_norm", a)?.first().copied().unwrap_or(0.0))
@@ -232,7 +252,7 @@ pub fn spectral_norm(a: &Tensor) -> Result<f64> {
 /// let b = Tensor::from_slice(&device, &[1.0f32, 0.0, 0.0, 3.0, 0.0, 4.0], &[3, 2])?;
 /// let angles = linalg::principal_angles(&a, &b)?;
 /// assert!((angles[0] - (4f64 / 3.0).atan()).abs() < 1e-7 && angles[1].abs() < 1e-7);
-/// # Ok::<(), linalg::LinalgError>(())
+/// # Ok::<(), linalg::Error>(())
 /// ```
 ///
 /// # Errors
@@ -250,7 +270,7 @@ pub fn principal_angles(a: &Tensor, b: &Tensor) -> Result<Vec<f64>> {
     let [a, b] = [a, b].map(|x| x.qr().compute_thin_Q());
     let inside = a.transpose() * &b;
     let outside = &b - &a * &inside;
-    let values = |x: &Mat<f64>| x.singular_values().map_err(|_| LinalgError::NoConvergence { op });
+    let values = |x: &Mat<f64>| x.singular_values().map_err(|_| Error::NoConvergence { op });
     let (cosines, sines) = (values(&inside)?, values(&outside)?);
     // Sines and cosines both descend, so the largest sine belongs to the last cosine.
     let angle = |(sine, cosine): (&f64, &f64)| sine.atan2(*cosine);

@@ -14,7 +14,7 @@ use crate::{Result, inv, solve, svd};
 /// let scores = Tensor::from_slice(&device, &[2.0f32, 0.0, 0.0, 4.0], &[2, 2])?;
 /// let gradient = Tensor::from_slice(&device, &[1.0f32, 1.0], &[2])?;
 /// assert_eq!(linalg::natural_gradient(&scores, &gradient, 0.0)?.to_vec::<f32>()?, [0.5, 0.125]);
-/// # Ok::<(), linalg::LinalgError>(())
+/// # Ok::<(), linalg::Error>(())
 /// ```
 ///
 /// # Errors
@@ -61,7 +61,7 @@ fn second_moment(rows: &Tensor, damping: f32) -> Tensor {
 /// let (left, right) = linalg::low_rank(&a, 1)?;
 /// let nearest = left.matmul(&right).to_vec::<f32>()?;
 /// assert!(nearest.iter().zip([3.0, 0.0, 0.0, 0.0]).all(|(a, b)| (a - b).abs() < 1e-6));
-/// # Ok::<(), linalg::LinalgError>(())
+/// # Ok::<(), linalg::Error>(())
 /// ```
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use autograd::Tensor;
 
-use crate::{LinalgError, svd};
+use crate::{Error, svd};
 
 /// The principal components of points `[N, D]` (Pearson 1901), by a singular value decomposition of the centred points.
 ///
@@ -16,8 +16,9 @@ use crate::{LinalgError, svd};
 /// let codes = pca.transform(&x);
 /// assert_eq!(codes.shape(), [3, 1]);
 /// assert!(pca.inverse_transform(&codes).pairwise_distance(&x, 2.0, 0.0).sum_all().item()? < 1e-5);
-/// # Ok::<(), linalg::LinalgError>(())
+/// # Ok::<(), linalg::Error>(())
 /// ```
+#[doc(alias = "pca_lowrank")]
 #[derive(Clone, Debug)]
 pub struct Pca {
     /// The mean of the points, `[D]`.
@@ -37,7 +38,7 @@ impl Pca {
     /// # Panics
     /// When `x` is not a matrix, has fewer than two points, or has fewer than `k` components.
     #[track_caller]
-    pub fn fit(x: &Tensor, k: usize) -> Result<Pca, LinalgError> {
+    pub fn fit(x: &Tensor, k: usize) -> Result<Pca, Error> {
         let fits = x.rank() == 2 && x.shape()[0] > 1 && k <= x.shape()[0].min(x.shape()[1]);
         assert!(fits, "Pca: {k} components of {:?}", x.shape());
         let mean = x.mean(&[0], false);

@@ -1,7 +1,7 @@
 //! Linear algebra: products of factors give the matrix again, and results match textbook numbers.
 
 use autograd::{Device, Tensor};
-use linalg::LinalgError;
+use linalg::Error;
 
 fn matrix(values: &[f32], shape: &[usize]) -> Tensor {
     Tensor::from_slice(&Device::named("cpu").unwrap(), values, shape).unwrap()
@@ -27,7 +27,7 @@ fn unit(n: usize) -> Tensor {
 }
 
 #[test]
-fn factors_multiply_back() -> Result<(), LinalgError> {
+fn factors_multiply_back() -> Result<(), Error> {
     for (rows, columns) in [(5, 5), (7, 4), (3, 6)] {
         let a = random(rows, columns);
         let (q, r) = linalg::qr(&a)?;
@@ -60,7 +60,7 @@ fn factors_multiply_back() -> Result<(), LinalgError> {
 
 /// The covariance of the 2-D spiral whose linear autoencoder is PCA.
 #[test]
-fn textbook_eigenvalues() -> Result<(), LinalgError> {
+fn textbook_eigenvalues() -> Result<(), Error> {
     let covariance = matrix(&[1.002_004, -0.125_952_75, -0.125_952_75, 1.002_004], &[2, 2]);
     let values = linalg::eigh(&covariance)?.0.to_vec::<f32>()?;
     assert!((values[0] - 0.876_051_26).abs() < 1e-6 && (values[1] - 1.127_956_8).abs() < 1e-6, "{values:?}");
@@ -74,13 +74,13 @@ fn textbook_eigenvalues() -> Result<(), LinalgError> {
 #[test]
 fn what_cannot_be_solved_is_an_error() {
     let singular = matrix(&[1.0, 2.0, 2.0, 4.0], &[2, 2]);
-    assert!(matches!(linalg::inv(&singular), Err(LinalgError::Singular { op: "inv" })));
+    assert!(matches!(linalg::inv(&singular), Err(Error::Singular { op: "inv" })));
     assert!(linalg::solve(&singular, &unit(2)).is_err());
     assert!(linalg::det(&singular).unwrap().abs() < 1e-12);
     let indefinite = matrix(&[1.0, 2.0, 2.0, 1.0], &[2, 2]);
-    assert!(matches!(linalg::cholesky(&indefinite), Err(LinalgError::NotPositiveDefinite { .. })));
+    assert!(matches!(linalg::cholesky(&indefinite), Err(Error::NotPositiveDefinite { .. })));
     let bad = matrix(&[1.0, f32::NAN, 0.0, 1.0], &[2, 2]);
-    assert!(matches!(linalg::svd(&bad), Err(LinalgError::NotFinite { op: "svd" })));
+    assert!(matches!(linalg::svd(&bad), Err(Error::NotFinite { op: "svd" })));
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn newton_finds_the_bottom_of_a_bowl_at_once() {
 }
 
 #[test]
-fn factors_of_low_rank_miss_what_the_other_singular_values_hold() -> Result<(), LinalgError> {
+fn factors_of_low_rank_miss_what_the_other_singular_values_hold() -> Result<(), Error> {
     let a = random(6, 5);
     let s = linalg::svd(&a)?.1.to_vec::<f32>()?;
     for rank in 1..=5 {
@@ -117,7 +117,7 @@ fn factors_of_low_rank_miss_what_the_other_singular_values_hold() -> Result<(), 
 
 /// When every input is paired with every output gradient, the Fisher information is the product of both factors.
 #[test]
-fn kronecker_factors_of_independent_parts_are_exact() -> Result<(), LinalgError> {
+fn kronecker_factors_of_independent_parts_are_exact() -> Result<(), Error> {
     let (x, d) = (random(4, 3), random(5, 2));
     let row = |t: &Tensor, i: usize| t.narrow(0, i, 1);
     let pairs: Vec<(usize, usize)> = (0..4).flat_map(|i| (0..5).map(move |j| (i, j))).collect();
@@ -133,7 +133,7 @@ fn kronecker_factors_of_independent_parts_are_exact() -> Result<(), LinalgError>
 }
 
 #[test]
-fn principal_components_explain_the_covariance() -> Result<(), LinalgError> {
+fn principal_components_explain_the_covariance() -> Result<(), Error> {
     let x = random(9, 4);
     let pca = linalg::Pca::fit(&x, 4)?;
     let centred = &x - x.mean(&[0], false);

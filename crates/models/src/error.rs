@@ -5,20 +5,73 @@ use std::path::PathBuf;
 /// An error of the model layer. Each message says what failed, where, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The operating system refused to read or write a file.
     #[error("cannot {doing} {}: {source}", path.display())]
-    Io { doing: &'static str, path: PathBuf, source: std::io::Error },
+    Io {
+        /// What was tried, as in `read`.
+        doing: &'static str,
+        /// The file that was to be read or written.
+        path: PathBuf,
+        /// The operating system's error.
+        source: std::io::Error,
+    },
+    /// The file's header or contents are not those of safetensors.
     #[error("{} is not a valid safetensors file: {reason}. Get a fresh copy, or save it again", path.display())]
-    Format { path: PathBuf, reason: String },
+    Format {
+        /// The file that was opened.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The model has a parameter or buffer that the file lacks.
     #[error("{} has no tensor \"{name}\" of shape {shape:?}; it holds weights of another model", path.display())]
-    Missing { path: PathBuf, name: String, shape: Vec<usize> },
+    Missing {
+        /// The file of weights.
+        path: PathBuf,
+        /// The parameter's name.
+        name: String,
+        /// The parameter's shape.
+        shape: Vec<usize>,
+    },
+    /// The file has a tensor that the model lacks.
     #[error("{} has a tensor \"{name}\" that the model lacks; it holds weights of another model", path.display())]
-    Unexpected { path: PathBuf, name: String },
+    Unexpected {
+        /// The file of weights.
+        path: PathBuf,
+        /// The tensor's name.
+        name: String,
+    },
+    /// Type or shape of a tensor differ from the model's.
     #[error("\"{name}\" in {} has {got}, the model has {want}; it holds weights of another model", path.display())]
-    Mismatch { path: PathBuf, name: String, got: String, want: String },
+    Mismatch {
+        /// The file of weights.
+        path: PathBuf,
+        /// The tensor's name.
+        name: String,
+        /// The file's type, shape, or both.
+        got: String,
+        /// The model's.
+        want: String,
+    },
+    /// A tensor of f64 has a finite number that would be infinite in f32.
+    #[error("\"{name}\" in {} has numbers beyond the range of f32, which the model computes with; scale them down", path.display())]
+    Range {
+        /// The file of weights.
+        path: PathBuf,
+        /// The tensor's name.
+        name: String,
+    },
+    /// A checkpoint lacks a tensor of the state of an optimizer, average or loss scaler.
     #[error(
         "no state \"{name}\" of shape {shape:?} for the optimizer; the checkpoint is of another model, optimizer or average"
     )]
-    OptimizerState { name: String, shape: Vec<usize> },
+    OptimizerState {
+        /// The name of the state.
+        name: String,
+        /// The shape that is expected.
+        shape: Vec<usize>,
+    },
+    /// An error of a device, such as out of memory.
     #[error(transparent)]
     Device(#[from] autograd::Error),
 }

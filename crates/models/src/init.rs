@@ -5,19 +5,26 @@ use gpu_core::philox;
 /// The side of a layer whose variance is preserved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fan {
+    /// Inputs of a unit, for the variance of activations.
     In,
+    /// Outputs that depend on a unit, for the variance of gradients.
     Out,
 }
 
 /// The non-linearity after a layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Nonlinearity {
+    /// None; gain 1.
     Linear,
+    /// Logistic function; gain 1, as in PyTorch.
     Sigmoid,
+    /// Hyperbolic tangent; gain 5/3.
     Tanh,
+    /// `max(x, 0)`; gain `sqrt(2)`.
     Relu,
     /// Leaky ReLU with this slope below 0.
     LeakyRelu(f32),
+    /// Scaled exponential linear unit; gain 3/4, as in PyTorch.
     Selu,
 }
 
@@ -28,6 +35,7 @@ impl Nonlinearity {
     /// use models::init::Nonlinearity;
     /// assert_eq!(Nonlinearity::Relu.gain(), 2f32.sqrt());
     /// ```
+    #[doc(alias = "calculate_gain")]
     pub fn gain(self) -> f32 {
         match self {
             Nonlinearity::Linear | Nonlinearity::Sigmoid => 1.0,
@@ -43,48 +51,68 @@ impl Nonlinearity {
 /// depend neither on the device nor on the rest of the model.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
+    /// This value everywhere.
     Constant(f32),
+    /// Uniform in `low..high`.
     Uniform {
+        /// Lower end.
         low: f32,
+        /// Upper end.
         high: f32,
     },
+    /// Normal.
     Normal {
+        /// Mean.
         mean: f32,
+        /// Standard deviation.
         std: f32,
     },
     /// Uniform with standard deviation `gain / sqrt(fan)` (He et al. 2015).
     KaimingUniform {
+        /// The [gain](Nonlinearity::gain) of the non-linearity.
         gain: f32,
+        /// The side whose variance is preserved.
         fan: Fan,
     },
     /// Normal with standard deviation `gain / sqrt(fan)` (He et al. 2015).
     KaimingNormal {
+        /// The [gain](Nonlinearity::gain) of the non-linearity.
         gain: f32,
+        /// The side whose variance is preserved.
         fan: Fan,
     },
     /// Uniform with standard deviation `gain sqrt(2 / (fan_in + fan_out))` (Glorot and Bengio 2010).
     XavierUniform {
+        /// The [gain](Nonlinearity::gain) of the non-linearity.
         gain: f32,
     },
     /// Normal with standard deviation `gain sqrt(2 / (fan_in + fan_out))` (Glorot and Bengio 2010).
     XavierNormal {
+        /// The [gain](Nonlinearity::gain) of the non-linearity.
         gain: f32,
     },
     /// Normal, redrawn until within `low..=high`.
     TruncNormal {
+        /// Mean before truncation.
         mean: f32,
+        /// Standard deviation before truncation.
         std: f32,
+        /// Smallest value.
         low: f32,
+        /// Largest value.
         high: f32,
     },
     /// Orthonormal rows or columns, whichever are fewer, of the matrix `[first dimension, others]`, times `gain` (Saxe et al. 2014).
     Orthogonal {
+        /// Length of the orthogonal rows or columns.
         gain: f32,
     },
 }
 
 impl Init {
+    /// All 0, as biases of normalisations.
     pub const ZEROS: Init = Init::Constant(0.0);
+    /// All 1, as weights of normalisations.
     pub const ONES: Init = Init::Constant(1.0);
 
     /// He initialisation before ReLU that preserves the variance of gradients, as in torchvision's ResNets.

@@ -3,6 +3,8 @@
 //! A layer is a plain struct with `new(&params.path("name"), ..)` and `forward`; its parameters live in a [`Params`] tree
 //! under PyTorch's names.
 
+#![warn(missing_docs)]
+
 pub mod compress;
 pub mod distributions;
 mod error;
@@ -10,6 +12,7 @@ mod flat;
 mod generate;
 pub mod init;
 mod layers;
+mod module;
 pub mod optim;
 mod params;
 pub mod schedule;
@@ -31,26 +34,27 @@ pub use layers::{
     ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTransposeBuilder, Crf, DropConnect, DropPath,
     Dropout, Dropout2d, Embedding, GatConv, GcnConv, GhostBatchNorm, GinConv, Graph, GroupNorm, Gru,
     InstanceNorm, KvCache, LayerNorm, LearnedPositions, Linear, LowRankLinear, Lstm, Mode,
-    MultiheadAttention, PRelu, RmsNorm, Rnn, RnnOptions, Rotary, SageConv, SeparableConv2d,
+    MultiheadAttention, PRelu, RmsNorm, Rnn, RnnOptions, Rotary, SageConv, SeparableConv2d, Sequential,
     SinusoidalPositions, Sizes, SpectralNorm, SqueezeExcite, Transformer, TransformerDecoder,
     TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer, TransformerMasks,
     TransformerOptions, VariationalDropout, WeightNorm, dilated, local_attention_mask,
     strided_attention_mask,
 };
+pub use module::Module;
 pub use optim::{
     Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Asgd, Average, Constraint, Lamb, Lars, Lbfgs, Lion,
     Lookahead, LossScaler, Muon, NAdam, Optimize, Optimizer, RAdam, Replicas, RmsProp, Rprop, Rule, Several,
     Sgd, Update,
 };
-pub use params::{Param, Params};
+pub use params::{Param, Params, wildcard};
 pub use schedule::{
-    Constant, ConstantLr, Cosine, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr, InverseTimeLr,
-    LinearLr, OneCycle, PolynomialLr, ReduceLrOnPlateau, Schedule, SequentialLr, Step, Warmup,
+    ConstantLr, Cosine, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr, InverseTimeLr, LinearLr,
+    OneCycle, PolynomialLr, ReduceLrOnPlateau, Schedule, SequentialLr, Step, Warmup,
 };
 pub use snapshot::Snapshot;
 pub use sparse::SparseMatrix;
 pub use summary::{LayerSummary, Summary};
-pub use weights::WeightsFile;
+pub use weights::{LoadReport, Skipped, WeightsFile};
 pub use zoo::{
     AlexNet, Attend, Autoencoder, Backbone, Bert, BertOptions, CharRnn, CharRnnOptions, ConditionalVae,
     ConvAutoencoder, DeepLab, DenseNet, EfficientNet, EfficientNetOptions, Encoded, Espcn, Fcn, Gcn,

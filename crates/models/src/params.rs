@@ -1,7 +1,7 @@
 //! The tree of a model's named tensors.
 
 mod statistics;
-pub(crate) mod wildcard;
+pub mod wildcard;
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -13,6 +13,7 @@ use crate::Init;
 use crate::init;
 
 /// A named, mutable tensor: a trainable parameter, or a buffer such as running statistics. Clones share the same parameter.
+#[doc(alias("Parameter", "nn.Parameter"))]
 #[derive(Clone)]
 pub struct Param(Arc<Inner>);
 
@@ -74,6 +75,7 @@ impl Param {
 
     /// The current value; later steps do not change the returned tensor. For a trainable parameter it is a
     /// [`variable`](Tensor::variable).
+    #[doc(alias = "data")]
     pub fn value(&self) -> Tensor {
         let place = self.lock();
         let Place { state, start, shape } = &*place;
@@ -90,6 +92,7 @@ impl Param {
     ///
     /// # Panics
     /// When the shape or type differs.
+    #[doc(alias = "copy_")]
     #[track_caller]
     pub fn set(&self, value: &Tensor) {
         let mut place = self.lock();
@@ -160,6 +163,7 @@ impl Param {
     }
 
     /// Whether gradients are computed for the parameter.
+    #[doc(alias = "requires_grad")]
     pub fn is_trainable(&self) -> bool {
         self.0.trainable.load(Relaxed)
     }
@@ -222,6 +226,7 @@ impl Entry {
 /// assert_eq!(params.count(), 40);
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[doc(alias("Module", "nn.Module", "Sequential", "ParameterDict"))]
 #[derive(Clone)]
 pub struct Params {
     shared: Arc<Shared>,
@@ -250,10 +255,11 @@ impl Params {
     /// ```
     /// use models::{Params, Vgg};
     /// let params = Params::undrawn(&autograd::Device::named("cpu")?);
-    /// Vgg::imagenet(19, 1000, &params);
+    /// Vgg::imagenet(&params, 19, 1000);
     /// assert_eq!(params.count(), 143_678_248);
     /// # Ok::<(), autograd::Error>(())
     /// ```
+    #[doc(alias = "skip_init")]
     pub fn undrawn(device: &Device) -> Params {
         Params::build(device, 0, false)
     }
@@ -267,6 +273,7 @@ impl Params {
     }
 
     /// The sub-tree `name`.
+    #[doc(alias("add_module", "register_module", "ModuleList"))]
     pub fn path(&self, name: impl std::fmt::Display) -> Params {
         Params { shared: self.shared.clone(), prefix: self.full(name) }
     }
@@ -275,6 +282,7 @@ impl Params {
         if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) }
     }
 
+    /// The device of all parameters.
     pub fn device(&self) -> &Device {
         &self.shared.device
     }
@@ -288,6 +296,7 @@ impl Params {
     ///
     /// # Panics
     /// When the name is taken.
+    #[doc(alias = "register_parameter")]
     #[track_caller]
     pub fn param(&self, name: &str, shape: &[usize], init: Init) -> Param {
         self.add(name, shape, init, Kind::Parameter)
@@ -297,6 +306,7 @@ impl Params {
     ///
     /// # Panics
     /// When the name is taken.
+    #[doc(alias = "register_buffer")]
     #[track_caller]
     pub fn buffer(&self, name: &str, shape: &[usize], init: Init) -> Param {
         self.add(name, shape, init, Kind::Buffer)
@@ -306,6 +316,7 @@ impl Params {
     ///
     /// # Panics
     /// When the name is taken.
+    #[doc(alias = "register_buffer")]
     #[track_caller]
     pub fn statistic(&self, name: &str, shape: &[usize], init: Init) -> Param {
         let param = self.add(name, shape, init, Kind::Statistic(self.shared.untracked.clone()));
@@ -354,7 +365,15 @@ impl Params {
         entries.iter().filter(|e| inside(e.name())).cloned().collect()
     }
 
+    /// The names of everything that [`save`](Params::save) writes, in the order of creation: parameters, buffers, and counters such as
+    /// `bn1.num_batches_tracked`.
+    #[doc(alias = "state_dict")]
+    pub fn names(&self) -> Vec<String> {
+        self.entries().iter().map(|entry| entry.name().to_owned()).collect()
+    }
+
     /// Parameters and buffers under this path, in the order of creation.
+    #[doc(alias("parameters", "named_parameters"))]
     pub fn all(&self) -> Vec<Param> {
         let tensors = self.entries().into_iter().filter_map(|e| match e {
             Entry::Tensor(param) => Some(param),
@@ -374,6 +393,7 @@ impl Params {
     }
 
     /// The parameter or buffer with this full name.
+    #[doc(alias("get_parameter", "get_buffer"))]
     pub fn get(&self, name: &str) -> Option<Param> {
         self.all().into_iter().find(|p| p.name() == name)
     }
@@ -384,11 +404,13 @@ impl Params {
     }
 
     /// Freezes parameters whose names match a pattern; optimizers made later ignore them. Returns their number.
+    #[doc(alias = "requires_grad_")]
     pub fn freeze(&self, pattern: &str) -> usize {
         self.train_matching(pattern, false)
     }
 
     /// Undoes [`freeze`](Params::freeze).
+    #[doc(alias = "requires_grad_")]
     pub fn unfreeze(&self, pattern: &str) -> usize {
         self.train_matching(pattern, true)
     }
@@ -403,6 +425,7 @@ impl Params {
     /// assert_eq!(params.get("fc.bias").unwrap().value().to_vec::<f32>()?, [0.0; 10]);
     /// # Ok::<(), autograd::Error>(())
     /// ```
+    #[doc(alias = "reset_parameters")]
     pub fn redraw(&self, pattern: &str, init: Init) -> usize {
         let found = self.matching(pattern);
         found.iter().for_each(|param| self.draw(param, init));

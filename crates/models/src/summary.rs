@@ -9,6 +9,7 @@ use crate::Params;
 /// The layers of a model, with output shapes, parameter counts and multiply-adds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
+    /// One row for each layer, in the order in which parameters were created.
     pub layers: Vec<LayerSummary>,
 }
 
@@ -38,7 +39,7 @@ impl Params {
     /// use models::{Mode, Params, ResNet};
     /// let device = Device::named("cpu")?;
     /// let params = Params::new(&device, 0);
-    /// let net = ResNet::cifar(20, 10, &params);
+    /// let net = ResNet::cifar(&params, 20, 10);
     /// let summary = params.summary(&net.forward(&Tensor::zeros(&device, &[1, 3, 32, 32]), Mode::Eval));
     /// assert_eq!(summary.layers[0].name, "conv1");
     /// assert_eq!(summary.layers[0].output, Some(vec![1, 16, 32, 32]));
@@ -47,6 +48,7 @@ impl Params {
     /// assert!(summary.to_string().ends_with(total));
     /// # Ok::<(), autograd::Error>(())
     /// ```
+    #[doc(alias = "torchinfo")]
     pub fn summary(&self, y: &Tensor) -> Summary {
         let uses = uses(y);
         let mut layers: Vec<LayerSummary> = vec![];

@@ -1,14 +1,18 @@
 //! Weights in safetensors files, under PyTorch's `state_dict` names.
 
-use std::collections::HashSet;
+mod floats;
+mod load;
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use autograd::Tensor;
-use safetensors::tensor::{Dtype, SafeTensors};
+use safetensors::tensor::SafeTensors;
 
 use crate::params::Entry;
 use crate::{Error, Params, Result};
+
+pub(crate) use floats::{floats, is_float};
+pub use load::{LoadReport, Skipped};
 
 /// Bytes allowed for names and shapes in addition to the tensors; a longer file belongs to another model.
 const HEADER_LIMIT: u64 = 64 << 20;
@@ -27,86 +31,9 @@ impl Params {
     ///
     /// # Errors
     /// [`Error::Io`] when the file can't be written, [`Error::Device`] when values can't be read.
+    #[doc(alias("state_dict", "save_file"))]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         self.snapshot(&[])?.write(path, "")
-    }
-
-    /// Reads all parameters and buffers of this tree. On an error nothing is changed.
-    ///
-    /// # Errors
-    /// [`Error::Io`] when the file can't be read; [`Error::Format`] when it is damaged; [`Error::Missing`],
-    /// [`Error::Unexpected`] or [`Error::Mismatch`] when it belongs to another model.
-    pub fn load(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.load_from(&WeightsFile::open(path, self)?).map(drop)
-    }
-
-    /// [`load`](Params::load) from an open file. Returns the further tensors of a [`Snapshot`](crate::Snapshot).
-    ///
-    /// # Errors
-    /// As [`load`](Params::load).
-    pub fn load_from(&self, file: &WeightsFile) -> Result<Vec<(String, Tensor)>> {
-        let (path, entries, file) = (file.path.as_path(), self.entries(), file.tensors());
-        let known: HashSet<&str> = entries.iter().map(Entry::name).collect();
-        let mut others = vec![];
-        for name in file.names() {
-            if let Some(other) = name.strip_prefix(OTHERS) {
-                others.push((other.to_owned(), self.other(path, name, &file)?));
-            } else if !known.contains(name) {
-                return Err(Error::Unexpected { path: path.into(), name: short(name) });
-            }
-        }
-        // Everything is checked before anything is changed.
-        let loaded = entries.iter().map(|e| self.loaded(path, e, &file)).collect::<Result<Vec<_>>>()?;
-        for (entry, loaded) in entries.iter().zip(loaded) {
-            match (entry, loaded) {
-                (Entry::Tensor(param), Loaded::Tensor(value)) => param.set(&value),
-                (Entry::Counter(_, counter), Loaded::Count(n)) => counter.set(n),
-                _ => unreachable!("each entry is loaded as its kind"),
-            }
-        }
-        Ok(others)
-    }
-
-    /// A tensor that does not belong to the model.
-    fn other(&self, path: &Path, name: &str, file: &SafeTensors) -> Result<Tensor> {
-        let view = file.tensor(name).expect("a name of the file");
-        if view.dtype() != Dtype::F32 {
-            let (got, want) = (format!("{:?}", view.dtype()), format!("{:?}", Dtype::F32));
-            return Err(Error::Mismatch { path: path.into(), name: short(name), got, want });
-        }
-        let values: Vec<f32> = bytemuck::pod_collect_to_vec(view.data());
-        Ok(Tensor::from_slice(self.device(), &values, view.shape())?)
-    }
-
-    fn loaded(&self, path: &Path, entry: &Entry, file: &SafeTensors) -> Result<Loaded> {
-        let (shape, dtype) = match entry {
-            Entry::Tensor(param) => (param.value().shape().to_vec(), Dtype::F32),
-            Entry::Counter(..) => (vec![], Dtype::I64),
-        };
-        let name = entry.name();
-        let view = file.tensor(name).map_err(|_| {
-            let (name, shape) = (name.into(), shape.clone());
-            Error::Missing { path: path.into(), name, shape }
-        })?;
-        if view.shape() != shape || view.dtype() != dtype {
-            let got = format!("{:?} {:?}", view.dtype(), view.shape());
-            let want = format!("{dtype:?} {shape:?}");
-            return Err(Error::Mismatch { path: path.into(), name: name.into(), got, want });
-        }
-        Ok(match entry {
-            Entry::Tensor(_) => {
-                let values: Vec<f32> = bytemuck::pod_collect_to_vec(view.data());
-                Loaded::Tensor(Tensor::from_slice(self.device(), &values, &shape)?)
-            }
-            Entry::Counter(..) => {
-                let word = view.data().try_into().expect("an i64 has 8 bytes");
-                let count = u64::try_from(i64::from_le_bytes(word)).map_err(|_| {
-                    let reason = format!("\"{name}\" is a negative count");
-                    Error::Format { path: path.into(), reason }
-                })?;
-                Loaded::Count(count)
-            }
-        })
     }
 }
 
@@ -115,12 +42,8 @@ fn short(text: &str) -> String {
     text.chars().take(200).collect()
 }
 
-enum Loaded {
-    Tensor(Tensor),
-    Count(u64),
-}
-
 /// A safetensors file in memory, checked for damage.
+#[doc(alias = "safe_open")]
 pub struct WeightsFile {
     pub(crate) path: PathBuf,
     bytes: Vec<u8>,

@@ -24,7 +24,7 @@ struct Net {
 impl Net {
     fn new(params: &Params) -> Net {
         Net {
-            conv: Conv2d::new(2, 4, 3).build(&params.path("conv")),
+            conv: Conv2d::new(&params.path("conv"), 2, 4, 3).build(),
             norm: BatchNorm2d::new(&params.path("norm"), 4),
             dropout: Dropout::new(params, 0.25),
             head: Linear::new(&params.path("head"), 4 * 16, 3),

@@ -68,7 +68,7 @@ fn transformers_have_the_same_losses() {
         let losses = [false, true].map(|recompute| {
             let params = Params::new(&device, 0);
             let sizes = GptOptions { vocab: 20, context: 12, width: 32, heads: 2, depth: 3, dropout: 0.1 };
-            let net = Gpt::new(sizes, &params);
+            let net = Gpt::new(&params, sizes);
             let net = if recompute { net.recompute() } else { net };
             let mut opt = Sgd::new(&params);
             let tokens: Vec<i32> = (0..24).map(|i| i * 7 % 20).collect();

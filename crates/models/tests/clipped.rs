@@ -8,7 +8,7 @@ fn clipped_steps_replay_one_plan() {
     for device in gpu_core::testing::devices() {
         let params = Params::new(&device, 0);
         let options = GptOptions { vocab: 5, context: 4, width: 8, heads: 2, depth: 2, dropout: 0.1 };
-        let net = Gpt::new(options, &params);
+        let net = Gpt::new(&params, options);
         let mut opt = AdamW::new(&params).group("*.bias", 0.0, 1.0);
         let tokens = Tensor::from_slice(&device, &[0i32, 1, 2, 3], &[1, 4]).unwrap();
         let mut step = |lr| {

@@ -9,8 +9,8 @@ const CONTEXT: usize = 6;
 fn gpt(device: &Device) -> Gpt {
     let params = Params::new(device, 3);
     let net = Gpt::new(
-        GptOptions { vocab: VOCAB, context: CONTEXT, width: 8, heads: 2, depth: 2, dropout: 0.0 },
         &params,
+        GptOptions { vocab: VOCAB, context: CONTEXT, width: 8, heads: 2, depth: 2, dropout: 0.0 },
     );
     // Weights are larger than usual initial ones, so that predictions depend on the sequence.
     params.all().iter().for_each(|p| p.set(&(p.value() * 8.0)));
@@ -19,7 +19,7 @@ fn gpt(device: &Device) -> Gpt {
 
 fn lstm(device: &Device) -> CharRnn {
     let params = Params::new(device, 3);
-    let net = CharRnn::lstm(CharRnnOptions { vocab: VOCAB, embed: 4, hidden: 8, layers: 2 }, &params);
+    let net = CharRnn::lstm(&params, CharRnnOptions { vocab: VOCAB, embed: 4, hidden: 8, layers: 2 });
     params.all().iter().for_each(|p| p.set(&(p.value() * 3.0)));
     net
 }

@@ -19,8 +19,8 @@ fn settles<M: LanguageModel>(device: &Device, net: &M) {
 fn tokens_replay_one_plan_and_free_the_past() {
     for device in gpu_core::testing::devices() {
         let options = GptOptions { vocab: 5, context: CONTEXT, width: 8, heads: 2, depth: 2, dropout: 0.0 };
-        settles(&device, &Gpt::new(options, &Params::new(&device, 3)));
+        settles(&device, &Gpt::new(&Params::new(&device, 3), options));
         let options = CharRnnOptions { vocab: 5, embed: 4, hidden: 8, layers: 2 };
-        settles(&device, &CharRnn::lstm(options, &Params::new(&device, 3)));
+        settles(&device, &CharRnn::lstm(&Params::new(&device, 3), options));
     }
 }

@@ -122,7 +122,7 @@ fn sage_aggregates_rows_of_the_adjacency() {
 fn gin_is_a_network_of_sums() {
     for device in testing::devices() {
         let (graph, x, params) = setting(&device);
-        let net = |params: &Params| Mlp::new(&[3, 5, 2], params);
+        let net = |params: &Params| Mlp::new(params, &[3, 5, 2]);
         let mlp = net(&params.path("nn"));
         let layer = GinConv::train_eps(&params, move |x| mlp.forward(x));
         let value = drawn(&params);
@@ -179,7 +179,7 @@ fn a_gcn_finds_communities() {
             (0..CLASSES * SIZE).map(|node| if node % SIZE < 4 { class(node) } else { -100 }).collect();
         let labelled = Tensor::from_slice(&device, &labelled, &[labelled.len()]).unwrap();
         let params = Params::new(&device, 1);
-        let net = Gcn::new(CLASSES * SIZE, 16, CLASSES, 0.5, &params);
+        let net = Gcn::new(&params, CLASSES * SIZE, 16, CLASSES, 0.5);
         let mut opt = Adam::new(&params).weight_decay(5e-4);
         for _ in 0..100 {
             let loss = net.forward(&x, &graph, Mode::Train).cross_entropy(&labelled);

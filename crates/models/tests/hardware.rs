@@ -40,7 +40,7 @@ fn trained(params: &Params, loss: impl Fn() -> Tensor, mut step: impl FnMut(&Ten
 
 fn resnet(device: &Device) -> Vec<f32> {
     let params = Params::new(device, 0);
-    let net = ResNet::cifar(8, 10, &params);
+    let net = ResNet::cifar(&params, 8, 10);
     let mut opt = Sgd::new(&params).momentum(0.9).weight_decay(1e-4);
     let (x, y) = (floats(device, &[4, 3, 20, 20]), classes(device, &[4], 10));
     let loss = || net.forward(&x, Mode::Train).cross_entropy(&y);
@@ -50,10 +50,12 @@ fn resnet(device: &Device) -> Vec<f32> {
 /// A network with enough channels for workgroup tiles.
 fn wide(device: &Device) -> Vec<f32> {
     let params = Params::new(device, 0);
-    let convs =
-        [Conv2d::new(5, 128, 3).padding(1), Conv2d::new(128, 128, 1), Conv2d::new(128, 136, 3).stride(2)];
     let path = |name: &str, i: usize| params.path(format!("{name}{i}"));
-    let convs: Vec<_> = convs.into_iter().enumerate().map(|(i, conv)| conv.build(&path("conv", i))).collect();
+    let convs = [
+        Conv2d::new(&path("conv", 0), 5, 128, 3).padding(1).build(),
+        Conv2d::new(&path("conv", 1), 128, 128, 1).build(),
+        Conv2d::new(&path("conv", 2), 128, 136, 3).stride(2).build(),
+    ];
     let norms: Vec<_> =
         [128, 128, 136].into_iter().enumerate().map(|(i, c)| BatchNorm2d::new(&path("norm", i), c)).collect();
     let head = Linear::new(&params.path("head"), 136, 5);
@@ -70,7 +72,7 @@ fn wide(device: &Device) -> Vec<f32> {
 fn gpt(device: &Device) -> Vec<f32> {
     let params = Params::new(device, 0);
     let options = GptOptions { vocab: 31, context: 40, width: 64, heads: 2, depth: 2, dropout: 0.0 };
-    let net = Gpt::new(options, &params);
+    let net = Gpt::new(&params, options);
     let mut opt = Adam::new(&params);
     let (x, y) = (classes(device, &[8, 40], 31), classes(device, &[320], 29));
     let loss = || net.forward(&x, Mode::Train).reshape(&[320, 31]).cross_entropy(&y);
@@ -79,7 +81,7 @@ fn gpt(device: &Device) -> Vec<f32> {
 
 fn lstm(device: &Device) -> Vec<f32> {
     let params = Params::new(device, 0);
-    let net = CharRnn::lstm(CharRnnOptions { vocab: 11, embed: 16, hidden: 40, layers: 2 }, &params);
+    let net = CharRnn::lstm(&params, CharRnnOptions { vocab: 11, embed: 16, hidden: 40, layers: 2 });
     let mut opt = Adam::new(&params);
     let (x, y) = (classes(device, &[5, 9], 11), classes(device, &[45], 7));
     let loss = || net.forward(&x, None).0.reshape(&[45, 11]).cross_entropy(&y);

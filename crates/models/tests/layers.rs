@@ -32,13 +32,13 @@ fn padding_modes_pad_the_input() {
         for mode in MODES {
             let params = Params::new(&device, 1);
             let (x, line) = (random(&device, &[2, 3, 5, 6]), random(&device, &[2, 3, 7]));
-            let layer = Conv2d::new(3, 4, 3).padding([2, 1]).padding_mode(mode).build(&params.path("2"));
+            let layer = Conv2d::new(&params.path("2"), 3, 4, 3).padding([2, 1]).padding_mode(mode).build();
             let [w, b] = ["2.weight", "2.bias"].map(|n| params.get(n).unwrap().value());
             let padded = x.pad(&[(1, 1), (2, 2)], mode);
             let want = padded.conv2d(&w, Some(&b), [1; 2], [0; 2], [1; 2], 1);
             near(&layer.forward(&x), &want);
 
-            let layer = Conv1d::new(3, 2, 4).padding_same().padding_mode(mode).build(&params.path("1"));
+            let layer = Conv1d::new(&params.path("1"), 3, 2, 4).padding_same().padding_mode(mode).build();
             let [w, b] = ["1.weight", "1.bias"].map(|n| params.get(n).unwrap().value());
             let want = line.pad(&[(1, 2)], mode).conv1d(&w, Some(&b), 1, 0, 1, 1);
             near(&layer.forward(&line), &want);
@@ -49,16 +49,16 @@ fn padding_modes_pad_the_input() {
 #[test]
 fn sizes_follow_pytorchs_formulas() {
     let params = Params::new(&cpu(), 1);
-    let volume = Conv3d::new(2, 4, [1, 2, 3]).stride([1, 2, 1]).padding(1).dilation([2, 1, 1]).groups(2);
-    let volume = volume.build(&params.path("volume"));
+    let volume = Conv3d::new(&params.path("volume"), 2, 4, [1, 2, 3]).stride([1, 2, 1]).padding(1);
+    let volume = volume.dilation([2, 1, 1]).groups(2).build();
     assert_eq!(volume.forward(&random(&cpu(), &[1, 2, 3, 4, 5])).shape(), [1, 4, 5, 3, 5]);
     assert_eq!(params.get("volume.weight").unwrap().value().shape(), [4, 1, 1, 2, 3]);
-    let up = ConvTranspose2d::new(4, 6, 3).stride(2).padding(1).output_padding(1).groups(2);
-    let up = up.build(&params.path("up"));
+    let up = ConvTranspose2d::new(&params.path("up"), 4, 6, 3).stride(2).padding(1).output_padding(1);
+    let up = up.groups(2).build();
     assert_eq!(up.forward(&random(&cpu(), &[1, 4, 5, 6])).shape(), [1, 6, 10, 12]);
     assert_eq!(params.get("up.weight").unwrap().value().shape(), [4, 3, 3, 3]);
     let same =
-        Conv2d::new(4, 4, [4, 3]).dilation([1, 2]).padding_same().groups(4).build(&params.path("same"));
+        Conv2d::new(&params.path("same"), 4, 4, [4, 3]).dilation([1, 2]).padding_same().groups(4).build();
     assert_eq!(same.forward(&random(&cpu(), &[1, 4, 5, 6])).shape(), [1, 4, 5, 6]);
 }
 

@@ -23,7 +23,7 @@ fn classes(device: &Device, n: usize) -> Tensor {
 /// Images of 16 x 16 in batches.
 fn residual(device: &Device) -> Step {
     let params = Params::new(device, 0);
-    let net = ResNet::cifar(8, 10, &params);
+    let net = ResNet::cifar(&params, 8, 10);
     let mut opt = Sgd::new(&params).momentum(0.9);
     let device = device.clone();
     Box::new(move |n| {
@@ -37,7 +37,7 @@ fn residual(device: &Device) -> Step {
 /// Two sequences of some length.
 fn recurrent(device: &Device) -> Step {
     let params = Params::new(device, 0);
-    let net = CharRnn::lstm(CharRnnOptions { vocab: 20, embed: 16, hidden: 32, layers: 1 }, &params);
+    let net = CharRnn::lstm(&params, CharRnnOptions { vocab: 20, embed: 16, hidden: 32, layers: 1 });
     let mut opt = AdamW::new(&params);
     let device = device.clone();
     Box::new(move |length| {

@@ -36,7 +36,7 @@ type Make<'a> = &'a dyn Fn(&Params) -> Loss;
 
 fn residual(params: &Params, depth: usize, batch: usize, size: usize) -> Loss {
     let device = params.device().clone();
-    let net = ResNet::cifar(depth, 10, params);
+    let net = ResNet::cifar(params, depth, 10);
     // With similar images, differences would cancel in the norms, which amplifies rounding errors.
     let images = Generator::new(1).normal(&device, &[batch, 3, size, size]);
     evaluate(&[&images]).unwrap();
@@ -47,7 +47,7 @@ fn residual(params: &Params, depth: usize, batch: usize, size: usize) -> Loss {
 
 fn transformer(params: &Params, depth: usize, batch: usize, context: usize, width: usize) -> Loss {
     let device = params.device().clone();
-    let net = Gpt::new(GptOptions { vocab: 65, context, width, heads: 4, depth, dropout: 0.0 }, params);
+    let net = Gpt::new(params, GptOptions { vocab: 65, context, width, heads: 4, depth, dropout: 0.0 });
     let tokens: Vec<i32> = (0..batch * context).map(|i| ((i * i + 3 * i) % 65) as i32).collect();
     let next: Vec<i32> = tokens.iter().map(|t| (t * 5 + 1) % 65).collect();
     let tokens = Tensor::from_slice(&device, &tokens, &[batch, context]).unwrap();
@@ -122,7 +122,7 @@ fn results_are_halves_and_their_gradients_too() {
 fn checkpoints_and_mixed_precision_compose() {
     let _alone = alone();
     let params = Params::new(&cpu(), 3);
-    let net = ResNet::cifar(8, 10, &params);
+    let net = ResNet::cifar(&params, 8, 10);
     let images = numbers(&cpu(), 1, &[8, 3, 16, 16]);
     let classes = Tensor::from_slice(&cpu(), &[0i32, 1, 2, 3, 4, 5, 6, 7], &[8]).unwrap();
     let loss =

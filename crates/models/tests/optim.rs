@@ -266,3 +266,27 @@ fn lbfgs_solves_a_quadratic() {
         assert!(before < 1e-5);
     }
 }
+
+/// A parameter that the loss does not depend on stays as it is with its state, even with weight decay, as in PyTorch.
+#[test]
+fn parameters_without_a_gradient_are_skipped() {
+    for device in testing::devices() {
+        let params = Params::new(&device, 0);
+        let [a, b] = ["a", "b"].map(|name| params.param(name, &[3], Init::ONES));
+        let mut opt = Adam::new(&params).weight_decay(0.1);
+        opt.step((a.value() * b.value()).sum_all().backward(), 0.1).unwrap();
+        let state = |opt: &Adam, name: &str| -> Vec<f32> {
+            let all = opt.state();
+            all.iter().find(|(known, _)| known == name).expect(name).1.to_vec().unwrap()
+        };
+        let before = (values(&a), values(&b), state(&opt, "b.0"), state(&opt, "b.1"));
+        opt.step(a.value().square().sum_all().backward(), 0.1).unwrap();
+        assert_ne!(values(&a), before.0);
+        assert_eq!(
+            (values(&b), state(&opt, "b.0"), state(&opt, "b.1")),
+            (before.1.clone(), before.2, before.3)
+        );
+        opt.step((a.value() * b.value()).sum_all().backward(), 0.1).unwrap();
+        assert_ne!(values(&b), before.1);
+    }
+}

@@ -68,7 +68,7 @@ fn freezing() {
 fn freezing_a_network_and_training_its_head() {
     let device = Device::named("cpu").unwrap();
     let params = Params::new(&device, 0);
-    let net = ResNet::cifar(8, 10, &params);
+    let net = ResNet::cifar(&params, 8, 10);
     params.freeze("*");
     params.unfreeze("linear.*");
     let before: Vec<Vec<f32>> = params.all().iter().map(|p| p.value().to_vec().unwrap()).collect();

@@ -6,7 +6,7 @@ use models::{Mode, Params, ResNet, Sgd};
 /// Three steps' losses, and the plan of the last.
 fn train(device: &Device, recompute: bool) -> (Vec<f32>, PlanView) {
     let params = Params::new(device, 0);
-    let net = ResNet::cifar(20, 10, &params);
+    let net = ResNet::cifar(&params, 20, 10);
     let net = if recompute { net.recompute() } else { net };
     let mut opt = Sgd::new(&params).momentum(0.9).weight_decay(1e-4).group("*bn*", 0.0, 1.0);
     let pixels: Vec<f32> = (0..8 * 3 * 32 * 32).map(|i| ((i * 7919) % 1009) as f32 / 500.0 - 1.0).collect();

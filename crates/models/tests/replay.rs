@@ -65,7 +65,7 @@ fn step_of(mut opt: impl FnMut(&Tensor) + 'static, loss: impl Fn() -> Tensor + '
 
 fn residual(device: &Device) -> Step {
     let params = Params::new(device, 0);
-    let net = ResNet::cifar(8, 10, &params);
+    let net = ResNet::cifar(&params, 8, 10);
     let mut opt = Sgd::new(&params).momentum(0.9).weight_decay(1e-4);
     let images = Tensor::ones(device, &[8, 3, 16, 16]);
     let classes = Tensor::from_slice(device, &[0i32, 1, 2, 3, 4, 5, 6, 7], &[8]).unwrap();
@@ -82,7 +82,7 @@ fn tokens(device: &Device) -> Tensor {
 fn transformer(device: &Device) -> Step {
     let params = Params::new(device, 0);
     let net =
-        Gpt::new(GptOptions { vocab: 20, context: 12, width: 32, heads: 2, depth: 2, dropout: 0.1 }, &params);
+        Gpt::new(&params, GptOptions { vocab: 20, context: 12, width: 32, heads: 2, depth: 2, dropout: 0.1 });
     let mut opt = AdamW::new(&params);
     let tokens = tokens(device);
     let loss =
@@ -92,7 +92,7 @@ fn transformer(device: &Device) -> Step {
 
 fn recurrent(device: &Device) -> Step {
     let params = Params::new(device, 0);
-    let net = CharRnn::lstm(CharRnnOptions { vocab: 20, embed: 16, hidden: 32, layers: 2 }, &params);
+    let net = CharRnn::lstm(&params, CharRnnOptions { vocab: 20, embed: 16, hidden: 32, layers: 2 });
     let mut opt = AdamW::new(&params);
     let tokens = tokens(device);
     let loss = move || {

@@ -1,8 +1,8 @@
 //! Learning rates against textbook numbers computed in double precision.
 
 use models::{
-    Constant, Cosine, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr, InverseTimeLr, LinearLr,
-    OneCycle, PolynomialLr, ReduceLrOnPlateau, Schedule, SequentialLr, Step, Warmup,
+    Cosine, CosineAnnealingWarmRestarts, CyclicLr, ExponentialLr, InverseTimeLr, LinearLr, OneCycle,
+    PolynomialLr, ReduceLrOnPlateau, Schedule, SequentialLr, Step, Warmup,
 };
 
 #[track_caller]
@@ -30,7 +30,7 @@ fn textbook_schedules() {
         close(cosine.lr(epoch), annealed);
         close(warm.lr(epoch), warmed);
     }
-    assert_eq!((Constant(0.3).lr(0), Constant(0.3).lr(usize::MAX)), (0.3, 0.3));
+    assert_eq!((0.3f32.lr(0), 0.3f32.lr(usize::MAX)), (0.3, 0.3));
 }
 
 #[test]
@@ -42,9 +42,9 @@ fn ends_and_edges() {
         close(cosine.lr(late), 0.01);
     }
     close(Cosine::new(0.1, 0.01, 0).lr(0), 0.01);
-    close(Warmup::new(0.5, 4, Constant(0.2)).lr(0), 0.1);
-    close(Warmup::new(0.5, 4, Constant(0.2)).lr(2), 0.15);
-    close(Warmup::new(0.0, 0, Constant(0.2)).lr(0), 0.2);
+    close(Warmup::new(0.5, 4, 0.2).lr(0), 0.1);
+    close(Warmup::new(0.5, 4, 0.2).lr(2), 0.15);
+    close(Warmup::new(0.0, 0, 0.2).lr(0), 0.2);
     // Milestones may be unsorted, and at step 0.
     let step = Step::new(1.0, 0.5, [10, 0, 5]);
     assert_eq!([0, 4, 5, 9, 10].map(|s| step.lr(s)), [0.5, 0.5, 0.25, 0.25, 0.125]);
@@ -97,7 +97,7 @@ fn far_ahead_and_without_steps() {
     close(CosineAnnealingWarmRestarts::new(0.1, 0.0, 1, 1).lr(far), 0.1);
     assert!(CosineAnnealingWarmRestarts::new(0.1, 0.0, 3, 2).lr(far) <= 0.1);
     close(CyclicLr::new(0.1, 0.2, 2).halving().lr(far), 0.1);
-    let parts: Vec<Box<dyn Schedule>> = vec![Box::new(Constant(1.0)), Box::new(Constant(2.0))];
+    let parts: Vec<Box<dyn Schedule>> = vec![Box::new(1.0), Box::new(2.0)];
     let cut = SequentialLr::new(parts, [0]);
     assert_eq!(cut.lr(0), 2.0);
 }

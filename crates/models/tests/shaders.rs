@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use autograd::{Device, Tensor, plans};
+use autograd::{CrossEntropy, Device, Tensor, plans};
 use gpu_core::testing;
 use models::{AdamW, Mode, Params, ResNet, Sgd};
 
@@ -16,15 +16,21 @@ fn shaders_of_training_steps() {
     let Some(device) = testing::gpu() else { return };
     let (x, classes) = images(&device);
     let params = Params::new(&device, 0);
-    let net = ResNet::cifar(20, 10, &params);
+    let net = ResNet::cifar(&params, 20, 10);
     let mut opt = Sgd::new(&params).momentum(0.9).weight_decay(5e-4);
     let logits = net.forward(&x, Mode::Train);
-    opt.step(logits.cross_entropy_smoothed(&classes, 0.1).backward(), 0.1).unwrap();
+    opt.step(
+        logits
+            .cross_entropy_with(&classes, CrossEntropy { label_smoothing: 0.1, ..CrossEntropy::default() })
+            .backward(),
+        0.1,
+    )
+    .unwrap();
     logits.argmax(1, false).eq(&classes).sum_all().to_vec::<u32>().unwrap();
     net.forward(&x, Mode::Eval).softmax(-1).to_vec::<f32>().unwrap();
 
     let params = Params::new(&device, 0);
-    let net = ResNet::imagenet(18, 10, &params);
+    let net = ResNet::imagenet(&params, 18, 10);
     let mut opt = AdamW::new(&params);
     opt.step(net.forward(&x, Mode::Train).cross_entropy(&classes).backward(), 0.1).unwrap();
 

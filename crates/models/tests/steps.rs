@@ -29,7 +29,7 @@ struct Net {
 impl Net {
     fn new(params: &Params) -> Net {
         Net {
-            conv: Conv2d::new(2, 4, 3).padding(1).build(&params.path("conv")),
+            conv: Conv2d::new(&params.path("conv"), 2, 4, 3).padding(1).build(),
             bn: BatchNorm2d::new(&params.path("bn"), 4),
             head: Linear::new(&params.path("head"), 4, 3),
         }
@@ -325,7 +325,7 @@ fn replays_of_a_residual_network_make_no_bind_groups() {
     let _alone = alone();
     for device in testing::devices() {
         let params = Params::new(&device, 0);
-        let net = ResNet::cifar(20, 10, &params);
+        let net = ResNet::cifar(&params, 20, 10);
         let mut opt = Sgd::new(&params).momentum(0.9).group("*.bias", 0.0, 1.0);
         let (mut late, mut settled) = (std::collections::VecDeque::new(), None);
         for i in 0..24 {
@@ -351,7 +351,7 @@ fn replays_of_a_residual_network_make_no_bind_groups() {
 fn deep_networks_compile() {
     let _alone = alone();
     let params = Params::new(&cpu(), 0);
-    let net = ResNet::cifar(110, 10, &params);
+    let net = ResNet::cifar(&params, 110, 10);
     let mut opt = Sgd::new(&params);
     let start = std::time::Instant::now();
     let classes = Tensor::from_slice(&cpu(), &[1i32, 2], &[2]).unwrap();

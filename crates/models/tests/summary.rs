@@ -21,7 +21,7 @@ fn layer<'a>(summary: &'a Summary, name: &str) -> &'a LayerSummary {
 #[test]
 fn of_residual_networks() {
     let params = params();
-    let net = ResNet::imagenet(18, 1000, &params);
+    let net = ResNet::imagenet(&params, 18, 1000);
     let summary = params.summary(&net.forward(&image(&params, 224), Mode::Eval));
     assert_eq!(summary.multiply_adds(), 1_814_073_344);
     assert_eq!(layer(&summary, "conv1").multiply_adds, 64 * 112 * 112 * 3 * 49);
@@ -36,17 +36,17 @@ fn of_residual_networks() {
 #[test]
 fn of_stacks_and_modules() {
     let params = params();
-    let net = Vgg::cifar(16, 10, &params.path("vgg"));
+    let net = Vgg::cifar(&params.path("vgg"), 16, 10);
     let summary = params.summary(&net.forward(&image(&params, 32), Mode::Eval));
     assert_eq!(layer(&summary, "vgg.features.40").receptive_field, Some([196, 196]));
     assert_eq!(layer(&summary, "vgg.classifier.0").receptive_field, None);
     // In millions, as reported by torchvision.
     let millions = |summary: Summary| (summary.multiply_adds() as f64 / 1e6).round() as u64;
     let under = params.path("googlenet");
-    let net = GoogLeNet::without_aux(1000, &under);
+    let net = GoogLeNet::without_aux(&under, 1000);
     assert_eq!(millions(under.summary(&net.forward(&image(&params, 224), Mode::Eval).logits)), 1498);
     let under = params.path("efficientnet");
-    let net = EfficientNet::new(EfficientNetOptions::b(0, 1000), &under);
+    let net = EfficientNet::new(&under, EfficientNetOptions::b(0, 1000));
     let summary = under.summary(&net.forward(&image(&params, 224), Mode::Eval));
     let scaled = layer(&summary, "efficientnet.features.1.0.block.2.0");
     assert_eq!(scaled.receptive_field, Some([7, 7]), "squeeze and excitation changes no window");

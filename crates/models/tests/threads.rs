@@ -104,7 +104,7 @@ fn a_learner_and_an_actor_share_a_model() {
         let steps = rounds(if device.info().backend == "cpu" { 60 } else { 12 });
         let losses = |act: bool| -> Vec<u32> {
             let params = Params::new(&device, 5);
-            let net = Mlp::new(&[4, 32, 2], &params);
+            let net = Mlp::new(&params, &[4, 32, 2]);
             let mut opt = Adam::new(&params);
             let x: Vec<f32> = (0..64).map(|i| (i % 13) as f32 / 13.0).collect();
             let x = Tensor::from_slice(&device, &x, &[16, 4]).unwrap();

@@ -52,18 +52,18 @@ fn networks(device: &Device, p: f32) -> Vec<(&'static str, Params, Forward)> {
 
     let (params, input) = (fresh(), tokens.clone());
     let options = GptOptions { vocab: 5, context: 4, width: WIDTH, heads: 2, depth: 2, dropout: p };
-    let net = Gpt::new(options, &params);
+    let net = Gpt::new(&params, options);
     all.push(("GPT", params, Box::new(move |mode| net.forward(&input, mode))));
 
     let params = fresh();
     let options = BertOptions { vocab: 5, context: 4, width: WIDTH, heads: 2, depth: 1, dropout: p };
-    let net = Bert::new(options, &params);
+    let net = Bert::new(&params, options);
     all.push(("BERT", params, Box::new(move |mode| net.forward(&tokens, None, None, mode))));
 
     let (params, images) = (fresh(), numbers(device, &[2, 3, 4, 4]));
     let options =
         VitOptions { width: WIDTH, heads: 2, depth: 1, dropout: p, ..VitOptions::new([4, 4], 2, 3) };
-    let net = Vit::new(options, &params);
+    let net = Vit::new(&params, options);
     all.push(("ViT", params, Box::new(move |mode| net.forward(&images, mode))));
     all
 }

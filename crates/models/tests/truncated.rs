@@ -24,7 +24,7 @@ fn tokens(device: &Device, steps: usize) -> Tensor {
     Tensor::from_slice(device, &tokens, &[2, steps]).unwrap()
 }
 
-type Build = fn(CharRnnOptions, &Params) -> CharRnn;
+type Build = fn(&Params, CharRnnOptions) -> CharRnn;
 
 const KINDS: [(&str, Build); 3] = [("LSTM", CharRnn::lstm), ("GRU", CharRnn::gru), ("RNN", CharRnn::rnn)];
 
@@ -64,7 +64,7 @@ fn windows_give_what_the_whole_sequence_gives() {
     let _alone = alone();
     for device in testing::devices() {
         for (name, build) in KINDS {
-            let net = build(SIZES, &Params::new(&device, 1));
+            let net = build(&Params::new(&device, 1), SIZES);
             let text = tokens(&device, 9);
             let whole = net.forward(&text, None).0;
             let mut state: Option<RnnState> = None;
@@ -136,7 +136,7 @@ fn windows_replay_one_plan_and_free_the_past() {
     let _alone = alone();
     for device in testing::devices() {
         let params = Params::new(&device, 1);
-        let net = CharRnn::lstm(SIZES, &params);
+        let net = CharRnn::lstm(&params, SIZES);
         let mut opt = Adam::new(&params);
         let text = tokens(&device, 4);
         let mut state: Option<RnnState> = None;

@@ -11,7 +11,7 @@ fn a_thread_waits_for_what_it_submitted() {
     let Some(device) = testing::gpu() else { return };
     let step = || {
         let params = Params::new(&device, 0);
-        let net = ResNet::cifar(20, 10, &params);
+        let net = ResNet::cifar(&params, 20, 10);
         let classes = Tensor::from_slice(&device, &[1i32, 2], &[2]).unwrap();
         let logits = net.forward(&Tensor::ones(&device, &[2, 3, 32, 32]), Mode::Train);
         let loss = logits.cross_entropy(&classes);

@@ -20,14 +20,14 @@ fn round_trip() {
         let folder = tempfile::tempdir().unwrap();
         let (path, again) = (folder.path().join("a.safetensors"), folder.path().join("b.safetensors"));
         let first = Params::new(&device, 1);
-        let net = ResNet::cifar(8, 10, &first);
+        let net = ResNet::cifar(&first, 8, 10);
         let images = Tensor::ones(&device, &[2, 3, 8, 8]);
         for _ in 0..3 {
             net.forward(&images, Mode::Train);
         }
         first.save(&path).unwrap();
         let second = Params::new(&cpu(), 2);
-        ResNet::cifar(8, 10, &second);
+        ResNet::cifar(&second, 8, 10);
         assert_ne!(values(&first), values(&second));
         second.load(&path).unwrap();
         assert_eq!(values(&first), values(&second));
@@ -53,7 +53,7 @@ fn round_trip() {
 fn torchvision_names() {
     let path = tempfile::tempdir().unwrap().keep().join("resnet18.safetensors");
     let params = Params::new(&cpu(), 0);
-    ResNet::imagenet(18, 1000, &params);
+    ResNet::imagenet(&params, 18, 1000);
     params.save(&path).unwrap();
     let bytes = std::fs::read(&path).unwrap();
     std::fs::remove_dir_all(path.parent().unwrap()).unwrap();
@@ -79,7 +79,7 @@ fn torchvision_names() {
     let absent = ["conv1.bias", "layer1.0.downsample.0.weight", "layer2.1.downsample.0.weight"];
     assert!(absent.iter().all(|name| file.tensor(name).is_err()));
     let params = Params::new(&cpu(), 0);
-    ResNet::imagenet(50, 10, &params);
+    ResNet::imagenet(&params, 50, 10);
     let shape = |name: &str| params.get(name).unwrap_or_else(|| panic!("{name}")).value().shape().to_vec();
     assert_eq!(shape("layer1.0.downsample.0.weight"), [256, 64, 1, 1]);
     assert_eq!(shape("layer3.0.conv2.weight"), [256, 256, 3, 3]);
@@ -92,14 +92,14 @@ fn parameter_counts() {
         [(18, 11_689_512), (34, 21_797_672), (50, 25_557_032), (101, 44_549_160), (152, 60_192_808)]
     {
         let params = Params::new(&cpu(), 0);
-        ResNet::imagenet(depth, 1000, &params);
+        ResNet::imagenet(&params, depth, 1000);
         assert_eq!(params.count(), count, "ResNet-{depth}");
     }
     // Blocks of 16, 32 and 64 channels have 4,672, 18,560 and 73,984 parameters; the first blocks of stages 2 and 3 have
     // 4,608 and 18,432 less by their narrower inputs. The first layer adds 464, the classifier 650.
     for (depth, count) in [(20, 269_722), (32, 464_154), (44, 658_586), (56, 853_018), (110, 1_727_962)] {
         let params = Params::new(&cpu(), 0);
-        ResNet::cifar(depth, 10, &params);
+        ResNet::cifar(&params, depth, 10);
         let n = (depth - 2) / 6;
         let pattern = 464 + (4_672 + 18_560 + 73_984) * n - 4_608 - 18_432 + 650;
         assert_eq!((params.count(), pattern), (count, count), "ResNet-{depth}");

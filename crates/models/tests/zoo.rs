@@ -54,21 +54,21 @@ fn language_models_learn() {
     let (tokens, next) = (integers(&device, &[2, 6], 7), integers(&device, &[2, 6], 5));
     let params = Params::new(&device, 1);
     let net =
-        Gpt::new(GptOptions { vocab: 7, context: 8, width: 16, heads: 2, depth: 2, dropout: 0.0 }, &params);
+        Gpt::new(&params, GptOptions { vocab: 7, context: 8, width: 16, heads: 2, depth: 2, dropout: 0.0 });
     learns("GPT", &params, || entropy(&net.forward(&tokens, Mode::Train), &next));
     let sizes = CharRnnOptions { vocab: 7, embed: 8, hidden: 16, layers: 2 };
     for (name, build) in [
-        ("LSTM", CharRnn::lstm as fn(CharRnnOptions, &Params) -> CharRnn),
+        ("LSTM", CharRnn::lstm as fn(&Params, CharRnnOptions) -> CharRnn),
         ("GRU", CharRnn::gru),
         ("RNN", CharRnn::rnn),
     ] {
         let params = Params::new(&device, 1);
-        let net = build(sizes, &params);
+        let net = build(&params, sizes);
         learns(name, &params, || entropy(&net.forward(&tokens, None).0, &next));
     }
     let params = Params::new(&device, 1);
     let options = BertOptions { vocab: 7, context: 8, width: 16, heads: 2, depth: 1, dropout: 0.0 };
-    let net = Bert::new(options, &params);
+    let net = Bert::new(&params, options);
     let segments = integers(&device, &[2, 6], 2);
     let targets = Tensor::from_slice(&device, &[-100i32, 3, -100, 1, 2, -100], &[1, 6]).unwrap();
     let targets = targets.expand(&[2, 6]);
@@ -81,7 +81,7 @@ fn taggers_learn() {
     let (tokens, tags) = (integers(&device, &[3, 6], 7), integers(&device, &[3, 6], 4));
     let lengths = Tensor::from_slice(&device, &[6i32, 2, 4], &[3]).unwrap();
     let params = Params::new(&device, 1);
-    let net = Tagger::new(TaggerOptions { vocab: 7, embed: 8, hidden: 16, tags: 4 }, &params);
+    let net = Tagger::new(&params, TaggerOptions { vocab: 7, embed: 8, hidden: 16, tags: 4 });
     let mut opt = Adam::new(&params);
     for _ in 0..60 {
         opt.step(net.loss(&tokens, &tags, &lengths).backward(), 0.05).unwrap();
@@ -100,7 +100,7 @@ fn translators_learn() {
     for attend in [Attend::Additive, Attend::Dot] {
         let params = Params::new(&device, 1);
         let options = Seq2SeqOptions { source_vocab: 9, target_vocab: 8, embed: 8, hidden: 16, attend };
-        let net = Seq2Seq::new(options, &params);
+        let net = Seq2Seq::new(&params, options);
         let padding = integers(&device, &[2, 5], 2).eq(1.0);
         learns("seq2seq", &params, || entropy(&net.forward(&source, &target, Some(&padding)), &next));
         // Decoding step by step gives the same result as all steps at once.
@@ -124,29 +124,29 @@ fn image_networks_learn() {
     let params = Params::new(&device, 1);
     // Patches as large as the network's windows, as it averages finer noise away.
     let x = numbers(&device, &[4, 1, 4, 4]).repeat_interleave(7, 2).repeat_interleave(7, 3);
-    let net = LeNet::new(1, 3, &params);
+    let net = LeNet::new(&params, 1, 3);
     learns("LeNet", &params, || entropy(&net.forward(&x), &classes));
     let params = Params::new(&device, 1);
-    let (net, x) = (Mlp::new(&[5, 16, 3], &params), numbers(&device, &[4, 5]) * 4.0);
+    let (net, x) = (Mlp::new(&params, &[5, 16, 3]), numbers(&device, &[4, 5]) * 4.0);
     learns("MLP", &params, || entropy(&net.forward(&x), &classes));
     let params = Params::new(&device, 1);
     let options = VitOptions { width: 16, heads: 2, depth: 1, ..VitOptions::new([8, 8], 4, 3) };
-    let (net, x) = (Vit::new(options, &params), numbers(&device, &[4, 3, 8, 8]));
+    let (net, x) = (Vit::new(&params, options), numbers(&device, &[4, 3, 8, 8]));
     learns("ViT", &params, || entropy(&net.forward(&x, Mode::Train), &classes));
     let params = Params::new(&device, 1);
-    let (net, x) = (UNet::new(3, 4, 2, &params), numbers(&device, &[2, 3, 8, 8]));
+    let (net, x) = (UNet::new(&params, 3, 4, 2), numbers(&device, &[2, 3, 8, 8]));
     let pixels = integers(&device, &[2, 8, 8], 2);
     learns("U-Net", &params, || entropy(&net.forward(&x, Mode::Train).permute(&[0, 2, 3, 1]), &pixels));
     let params = Params::new(&device, 1);
-    let net = Fcn::new(3, &[4, 8, 8], 2, &params);
+    let net = Fcn::new(&params, 3, &[4, 8, 8], 2);
     // Their predictions are coarser than pixels.
     let blocks = integers(&device, &[2, 2, 2], 2).repeat_interleave(4, 1).repeat_interleave(4, 2);
     learns("FCN", &params, || entropy(&net.forward(&x, Mode::Train).permute(&[0, 2, 3, 1]), &blocks));
     let params = Params::new(&device, 1);
-    let net = DeepLab::new(3, 4, &[1, 2], 2, &params);
+    let net = DeepLab::new(&params, 3, 4, &[1, 2], 2);
     learns("DeepLab", &params, || entropy(&net.forward(&x, Mode::Train).permute(&[0, 2, 3, 1]), &blocks));
     let params = Params::new(&device, 1);
-    let net = Vae::new(12, 16, 2, &params);
+    let net = Vae::new(&params, 12, 16, 2);
     let (x, noise) = (numbers(&device, &[4, 12]).gt(0.5).to(autograd::DType::F32), numbers(&device, &[4, 2]));
     learns("VAE", &params, || net.forward(&x, &noise).loss(&x));
 }
@@ -156,10 +156,10 @@ fn residual_and_dense_networks_learn() {
     let device = Device::named("cpu").unwrap();
     let classes = integers(&device, &[4], 3);
     let params = Params::new(&device, 1);
-    let (net, x) = (PreActResNet::cifar(8, 3, &params), numbers(&device, &[4, 3, 8, 8]));
+    let (net, x) = (PreActResNet::cifar(&params, 8, 3), numbers(&device, &[4, 3, 8, 8]));
     learns("PreActResNet", &params, || entropy(&net.forward(&x, Mode::Train), &classes));
     let params = Params::new(&device, 1);
-    let (net, x) = (DenseNet::new(4, 8, &[2, 2], 3, &params), numbers(&device, &[4, 3, 16, 16]));
+    let (net, x) = (DenseNet::new(&params, 4, 8, &[2, 2], 3), numbers(&device, &[4, 3, 16, 16]));
     learns("DenseNet", &params, || entropy(&net.forward(&x, Mode::Train), &classes));
 }
 
@@ -168,14 +168,14 @@ fn inception_and_efficient_networks_learn() {
     let device = Device::named("cpu").unwrap();
     let classes = integers(&device, &[4], 3);
     let params = Params::new(&device, 1);
-    let (net, x) = (GoogLeNet::new(3, &params), numbers(&device, &[4, 3, 32, 32]));
+    let (net, x) = (GoogLeNet::new(&params, 3), numbers(&device, &[4, 3, 32, 32]));
     reaches("GoogLeNet", &params, &net.forward(&x, Mode::Train).loss(&classes));
     let params = Params::new(&device, 1);
-    let net = GoogLeNet::without_aux(3, &params);
+    let net = GoogLeNet::without_aux(&params, 3);
     learns("GoogLeNet", &params, || net.forward(&x, Mode::Train).loss(&classes));
     let params = Params::new(&device, 1);
     let options = EfficientNetOptions { width: 0.25, depth: 0.5, ..EfficientNetOptions::b(0, 3) };
-    let net = EfficientNet::new(options, &params);
+    let net = EfficientNet::new(&params, options);
     let loss = || entropy(&net.forward(&x, Mode::Train), &classes);
     reaches("EfficientNet", &params, &loss());
     learns("EfficientNet", &params, loss);
@@ -206,12 +206,12 @@ fn autoencoders_learn() {
     ];
     for (name, loss) in variants {
         let params = Params::new(&device, 1);
-        let net = Autoencoder::new(&[12, 16, 4], &params);
+        let net = Autoencoder::new(&params, &[12, 16, 4]);
         reaches(name, &params, &loss(&net));
         learns(name, &params, || loss(&net));
     }
     let params = Params::new(&device, 1);
-    let (net, x) = (ConvAutoencoder::new(&[2, 8, 4], &params), numbers(&device, &[4, 2, 8, 8]));
+    let (net, x) = (ConvAutoencoder::new(&params, &[2, 8, 4]), numbers(&device, &[4, 2, 8, 8]));
     let loss = || net.forward(&x).mse_loss(&x, Reduction::Mean);
     reaches("of images", &params, &loss());
     learns("of images", &params, loss);
@@ -228,7 +228,7 @@ fn names_and_sizes_are_torchvisions() {
         }
     };
     let params = Params::new(&device, 1);
-    GoogLeNet::new(1000, &params);
+    GoogLeNet::new(&params, 1000);
     // 57 convolutions and two more in the auxiliary classifiers, each with four tensors of batch norm, and five linear layers.
     assert_eq!((params.count(), params.all().len()), (13_004_888, 59 * 5 + 5 * 2));
     has(
@@ -247,7 +247,7 @@ fn names_and_sizes_are_torchvisions() {
         ],
     );
     let params = Params::new(&device, 1);
-    EfficientNet::new(EfficientNetOptions::b(3, 1000), &params);
+    EfficientNet::new(&params, EfficientNetOptions::b(3, 1000));
     assert_eq!(params.count(), 12_233_232);
     has(
         &params,
@@ -268,7 +268,7 @@ fn names_and_sizes_are_torchvisions() {
 fn resnext_is_torchvisions() {
     let device = Device::named("cpu").unwrap();
     let params = Params::new(&device, 1);
-    let net = ResNet::resnext(50, 1000, &params);
+    let net = ResNet::resnext(&params, 50, 1000);
     assert_eq!(params.count(), 25_028_904);
     let shape = |name: &str| params.get(name).unwrap().value().shape().to_vec();
     assert_eq!(shape("layer1.0.conv2.weight"), [128, 4, 3, 3]);

@@ -12,23 +12,53 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// The operating system refused to write a file.
     #[error("cannot write {}: {source}; choose a directory that exists and can be written", path.display())]
-    Write { path: PathBuf, source: io::Error },
+    Write {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// The operating system's error.
+        source: io::Error,
+    },
 
     /// A picture cannot be encoded.
     #[error("cannot draw {what}: {reason}")]
-    Draw { what: &'static str, reason: String },
+    Draw {
+        /// What was to be drawn or encoded, as in `a PNG`.
+        what: &'static str,
+        /// The encoder's message.
+        reason: String,
+    },
 
     /// An image's pixels do not fit its size.
     #[error(
         "image {index} ({label:?}) has {found} bytes for {height}x{width} pixels; \
          give {height} * {width} bytes for grey or three times as many for RGB, and at least one pixel"
     )]
-    ImageSize { index: usize, label: String, found: usize, height: usize, width: usize },
+    ImageSize {
+        /// Position among the images, from 0.
+        index: usize,
+        /// The image's caption.
+        label: String,
+        /// Bytes that were given.
+        found: usize,
+        /// Height in pixels.
+        height: usize,
+        /// Width in pixels.
+        width: usize,
+    },
 
     /// A picture would be larger than what is drawn in memory.
     #[error(
         "a picture of {width}x{height} pixels is over the limit of {side} pixels a side and {pixels} in all; \
          show fewer or smaller parts"
     )]
-    PictureSize { width: usize, height: usize, side: usize, pixels: usize },
+    PictureSize {
+        /// Width that was asked for, in pixels.
+        width: usize,
+        /// Height that was asked for, in pixels.
+        height: usize,
+        /// Most pixels along each side.
+        side: usize,
+        /// Most pixels in all.
+        pixels: usize,
+    },
 }

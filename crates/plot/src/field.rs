@@ -22,7 +22,9 @@ const CELL_TEXT: f64 = 13.0;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Field {
+    /// Values along the vertical axis.
     pub rows: usize,
+    /// Values along the horizontal axis.
     pub columns: usize,
     /// `[rows, columns]`, the first row at the low end of the vertical axis. NaN is left empty.
     pub values: Vec<f64>,
@@ -30,6 +32,7 @@ pub struct Field {
     pub x: (f64, f64),
     /// Low and high end.
     pub y: (f64, f64),
+    /// How values are coloured.
     pub colors: ColorMap,
     /// The ends of the colour scale; `None` takes the lowest and the highest value.
     pub range: Option<(f64, f64)>,
@@ -208,8 +211,7 @@ impl Field {
         let (left, right) = (low.0.min(high.0).round() as i32, low.0.max(high.0).round() as i32);
         let (top, bottom) = (low.1.min(high.1).round() as i32, low.1.max(high.1).round() as i32);
         let share = |value: f64, ends: (f64, f64)| (value - ends.0) / (ends.1 - ends.0);
-        // One column further than the field, as the grid's horizontal lines.
-        for (y, x) in (top..bottom).flat_map(|y| (left..=right).map(move |x| (f64::from(y), f64::from(x)))) {
+        for (y, x) in (top..bottom).flat_map(|y| (left..right).map(move |x| (f64::from(y), f64::from(x)))) {
             let at = axes.value((x + 0.5, y + 0.5));
             let value = self.at(share(at.0, self.x), share(at.1, self.y));
             let [r, g, b] = self.rgb(value, &scale, canvas.theme());

@@ -38,11 +38,14 @@ impl Band {
 /// A text centred on a point.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Note {
+    /// The text's centre, in the units of the axes.
     pub at: (f64, f64),
+    /// What is written there.
     pub text: String,
 }
 
 impl Note {
+    /// A text centred on `at`, in the units of the axes.
     pub fn new(at: (f64, f64), text: impl Into<String>) -> Note {
         Note { at, text: text.into() }
     }

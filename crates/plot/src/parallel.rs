@@ -39,6 +39,7 @@ pub struct Parallel {
 /// The values of one quantity in all trials.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dimension {
+    /// Written above the axis.
     pub name: String,
     /// One for each trial; a trial with a value that is not finite is not drawn.
     pub values: Vec<f64>,

@@ -10,6 +10,7 @@ use crate::theme::Color;
 pub struct Points {
     /// What the legend calls them; they have the colour of a line of this name.
     pub name: String,
+    /// `(x, y)` in the units of the axes.
     pub points: Vec<(f64, f64)>,
     /// Radius in pixels.
     pub radius: f64,

@@ -15,8 +15,11 @@ use crate::theme::{Color, Theme};
 pub struct Surface {
     /// Written above the surface.
     pub title: String,
+    /// Written along the x axis.
     pub x_label: String,
+    /// Written along the y axis.
     pub y_label: String,
+    /// Written along the vertical axis.
     pub z_label: String,
     /// The heights, from [`Field::sample`]; coloured by its map.
     pub field: Field,

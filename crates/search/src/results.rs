@@ -14,6 +14,7 @@ use crate::{Next, Outcome, Space, Trial, trial};
 pub struct Results {
     /// The objective's name.
     pub objective: String,
+    /// Whether the objective is to be small or large.
     pub goal: Goal,
     /// Whether nothing is left to run.
     pub complete: bool,
@@ -21,6 +22,7 @@ pub struct Results {
     pub best: Option<usize>,
     /// By number.
     pub trials: Vec<Trial>,
+    /// What was searched.
     pub space: Space,
 }
 

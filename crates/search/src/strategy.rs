@@ -13,16 +13,33 @@ use crate::{Error, Result};
 pub enum Strategy {
     /// Every combination of a few values of each hyper-parameter: all options and small ranges of whole numbers,
     /// otherwise `points` values from bound to bound.
-    Grid { points: usize },
+    Grid {
+        /// Values of every number from bound to bound.
+        points: usize,
+    },
     /// Independent draws (Bergstra and Bengio 2012).
-    Random { trials: usize },
+    Random {
+        /// Draws in all.
+        trials: usize,
+    },
     /// The largest expected improvement under a Gaussian process (Snoek, Larochelle and Adams 2012), after some random trials.
-    Bayesian { trials: usize },
+    Bayesian {
+        /// Trials in all, the random ones at the beginning included.
+        trials: usize,
+    },
     /// `trials` random draws with the smallest budget; the best of them are tried again with a larger one, and so on (Jamieson and
     /// Talwalkar 2016).
-    SuccessiveHalving { trials: usize, budget: Budget },
+    SuccessiveHalving {
+        /// Draws with the smallest budget.
+        trials: usize,
+        /// What trials may spend, from the smallest to the largest.
+        budget: Budget,
+    },
     /// Successive halving several times, from many draws with little budget to few with all of it (Li et al. 2018).
-    Hyperband { budget: Budget },
+    Hyperband {
+        /// What trials may spend, from the smallest to the largest.
+        budget: Budget,
+    },
 }
 
 /// What a study does next.

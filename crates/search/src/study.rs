@@ -27,9 +27,12 @@ pub struct Study {
     /// The key of the objective in the last JSON object that the program prints on a line of its own; dots lead into
     /// objects.
     pub objective: String,
+    /// Whether the objective is to be small or large; small by default.
     #[serde(default = "min")]
     pub goal: Goal,
+    /// Which values are tried, and how many.
     pub strategy: Strategy,
+    /// Seed of the strategy's draws; 0 by default.
     #[serde(default)]
     pub seed: u64,
     /// Programs that run at once.

@@ -11,6 +11,7 @@ use crate::Values;
 pub struct Trial {
     /// Counted from 0 within a study.
     pub number: usize,
+    /// The value of each hyper-parameter.
     pub values: Values,
     /// What the program may spend, such as epochs, where the strategy gives different budgets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,13 +28,18 @@ pub struct Trial {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Outcome {
+    /// The program ended well and printed the objective.
     Finished {
+        /// What the strategy minimises or maximises.
         objective: f64,
+        /// Duration by the clock.
         seconds: f64,
     },
     /// There is no objective; `error` says why.
     Failed {
+        /// What went wrong.
         error: String,
+        /// Duration by the clock.
         seconds: f64,
     },
 }

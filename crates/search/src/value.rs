@@ -9,9 +9,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Value {
+    /// A boolean of a choice.
     Bool(bool),
+    /// A whole number.
     Integer(i64),
+    /// A number with a fraction or exponent.
     Float(f64),
+    /// A string of a choice.
     Text(String),
 }
 

@@ -21,6 +21,7 @@ pub struct Moment<'a> {
 /// Whether to go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Flow {
+    /// Train the next step.
     Continue,
     /// Stop, for a reason that is shown to the user.
     Stop(String),

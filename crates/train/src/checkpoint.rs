@@ -21,9 +21,13 @@ const SCALER: &str = "scaler.";
 
 /// What a checkpoint consists of.
 pub struct Parts<'a> {
+    /// All parameters, buffers and the state of random numbers.
     pub params: &'a Params,
+    /// Its state, as by [`Optimize::state`](models::Optimize::state).
     pub optimizer: &'a mut dyn Optimize,
+    /// A moving average of the parameters, if the run has one.
     pub average: Option<&'a mut Average>,
+    /// Its scale and counters, if the run trains with halves.
     pub scaler: Option<&'a mut LossScaler>,
 }
 
@@ -66,6 +70,7 @@ struct Note {
 /// assert_eq!(run(5, true)?, run(5, false)?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "ModelCheckpoint")]
 pub struct Checkpoints {
     directory: PathBuf,
     keep: usize,

@@ -1,7 +1,7 @@
 //! A classifier's loss, accuracy and predictions on a set of images.
 
 use autograd::{DType, Device, Tensor, cat};
-use data::Loader;
+use data::{Images, Loader};
 
 use crate::{Late, Result};
 
@@ -36,8 +36,12 @@ pub struct Classified {
 /// ```
 ///
 /// # Errors
-/// Whatever goes wrong on the device.
-pub fn classify(loader: &Loader, device: &Device, forward: impl Fn(&Tensor) -> Tensor) -> Result<Classified> {
+/// Whatever goes wrong on the device; an image file that cannot be read.
+pub fn classify<S: Images>(
+    loader: &Loader<S>,
+    device: &Device,
+    forward: impl Fn(&Tensor) -> Tensor,
+) -> Result<Classified> {
     let mut found = Classified { loss: 0.0, accuracy: 0.0, answers: vec![] };
     let mut right = 0;
     let mut take = |(labels, values): (Vec<u32>, Vec<f32>)| {

@@ -8,7 +8,8 @@ use crate::{Progress, Result};
 /// How many steps the numbers on the progress bar are means of.
 const RECENT: usize = 50;
 
-/// Shows a progress bar with the loss and the other watched scalars, and prints a line for each evaluation.
+/// Shows a progress bar with the loss and the other watched scalars, and prints a line for each evaluation, which tells the
+/// means of the training steps since the last one from the figures of [`Task::evaluate`](crate::Task::evaluate).
 ///
 /// A silent console writes nothing to standard output, so that a program can print machine-readable output there.
 pub struct Console {
@@ -93,9 +94,11 @@ impl Callback for Console {
             format!("step {}/{}", moment.steps, moment.total)
         };
         let figures: Vec<String> = figures.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
+        let evaluated =
+            if figures.is_empty() { String::new() } else { format!(" | evaluation: {}", figures.join("  ")) };
         let rate = self.rate(steps as f64 / seconds.max(1e-9));
         let means = Console::means(moment, steps.max(1));
-        self.say(&format!("{at}: {means}  {}  ({seconds:.0} s, {rate})", figures.join("  ")));
+        self.say(&format!("{at} | training: {means}{evaluated} | {seconds:.0} s, {rate}"));
         Ok(Flow::Continue)
     }
 

@@ -10,6 +10,7 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// [`Error::Diverged`] for a NaN or infinite loss, [`Error::Device`] when the search fails.
+#[doc(alias = "detect_anomaly")]
 pub fn check_finite(step: usize, loss: f32, again: impl FnOnce() -> Tensor) -> Result<()> {
     if loss.is_finite() {
         return Ok(());

@@ -36,6 +36,7 @@ const AFTER: &str = "after";
 /// # Ok(())
 /// # }
 /// ```
+#[doc(alias = "CSVLogger")]
 pub struct History {
     /// Names of the numbers of each step; known from the first step on.
     columns: Vec<String>,
@@ -53,7 +54,9 @@ pub struct History {
 pub struct Evaluation {
     /// After how many steps.
     pub steps: usize,
+    /// The figure's name, as in `test_loss`.
     pub name: String,
+    /// What was measured.
     pub value: f64,
 }
 
@@ -229,6 +232,7 @@ impl History {
         self.steps
     }
 
+    /// Whether no steps were recorded.
     pub fn is_empty(&self) -> bool {
         self.steps == 0
     }

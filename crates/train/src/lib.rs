@@ -1,5 +1,7 @@
 //! Training: the [`Trainer`], logs, checkpoints, metrics, checks, progress and plots.
 
+#![warn(missing_docs)]
+
 mod atomic;
 mod best;
 mod callback;
@@ -49,4 +51,4 @@ pub use plot_answers::plot_answers;
 pub use progress::Progress;
 pub use registry::Registry;
 pub use run::Run;
-pub use trainer::{Clip, Ended, Outcome, Rate, Task, Trainer};
+pub use trainer::{Clip, Ended, Rate, StepOutput, Task, Trainer};

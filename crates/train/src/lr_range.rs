@@ -45,15 +45,15 @@ impl LrRange {
 /// use autograd::Device;
 /// use data::Source;
 /// use models::{Init, Params, Sgd};
-/// use train::{Outcome, Result, Task, lr_range_test};
+/// use train::{StepOutput, Result, Task, lr_range_test};
 ///
 /// /// A parabola: every rate below 1 descends, larger ones explode.
 /// struct Parabola(Params);
 ///
 /// impl Task for Parabola {
 ///     type Batch = ();
-///     fn train(&self, _: &()) -> Result<Outcome> {
-///         Ok(Outcome::new(self.0.get("x").unwrap().value().square()))
+///     fn train(&self, _: &()) -> Result<StepOutput> {
+///         Ok(StepOutput::new(self.0.get("x").unwrap().value().square()))
 ///     }
 /// }
 ///
@@ -80,6 +80,7 @@ impl LrRange {
 /// # Errors
 /// Whatever goes wrong on the device, in the task or with a temporary file; [`Error::Training`] for an invalid range, fewer than 2
 /// steps, or a source without batches.
+#[doc(alias("lr_find", "LRFinder"))]
 pub fn lr_range_test<T: Task>(
     params: &Params,
     mut optimizer: impl Optimize,

@@ -15,7 +15,7 @@ use crate::Result;
 /// # Panics
 /// When the numbers of images and answers differ, or an answer is not a class of the set.
 pub fn plot_answers(path: impl AsRef<Path>, images: &ImageSet, answers: &[u32]) -> Result<()> {
-    assert_eq!(images.len(), answers.len(), "plot_answers: one an image");
+    assert!(images.len() == answers.len(), "plot_answers: one an image");
     let [_, height, width] = images.shape();
     let cell = |(i, &answer): (usize, &u32)| {
         let label = images.labels()[i];

@@ -5,6 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A bar with steps done, elapsed and remaining time and a message, drawn on standard error if that is a terminal.
+#[doc(alias = "tqdm")]
 pub struct Progress(ProgressBar);
 
 impl Progress {
@@ -31,6 +32,7 @@ impl Progress {
         self.0.per_sec()
     }
 
+    /// Shows `message` behind the bar.
     pub fn say(&self, message: String) {
         self.0.set_message(message);
     }

@@ -82,6 +82,7 @@ impl Run {
         if resume { Run::open(directory) } else { Run::create(directory, device, config) }
     }
 
+    /// The run's directory.
     pub fn path(&self) -> &Path {
         &self.directory
     }

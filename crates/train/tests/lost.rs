@@ -7,8 +7,8 @@ use std::time::Duration;
 use autograd::{Device, Error, Tensor};
 use data::{Loader, LoaderOptions, synthetic};
 use gpu_core::testing;
-use models::{Adam, Constant, Dropout, Mlp, Mode, Params};
-use train::{Callback, Flow, Moment, Outcome, Result, Run, Task, Trainer};
+use models::{Adam, Dropout, Mlp, Mode, Params};
+use train::{Callback, Flow, Moment, Result, Run, StepOutput, Task, Trainer};
 
 const STEPS: usize = 12;
 
@@ -26,9 +26,9 @@ impl Task for Digits {
         Ok(Some(vec![batch.images, batch.labels]))
     }
 
-    fn forward(&self, inputs: &[Tensor]) -> Outcome {
+    fn forward(&self, inputs: &[Tensor]) -> StepOutput {
         let hidden = self.dropout.forward(&inputs[0].flatten(1, 3), Mode::Train);
-        Outcome::new(self.net.forward(&hidden).cross_entropy(&inputs[1]))
+        StepOutput::new(self.net.forward(&hidden).cross_entropy(&inputs[1]))
     }
 }
 
@@ -62,14 +62,14 @@ impl Callback for Lose {
 fn train(directory: &Path, lose_after: Option<usize>) -> Result<Vec<f32>> {
     let device = testing::gpu().expect("a GPU, which was there before");
     let params = Params::new(&device, 1);
-    let net = Mlp::new(&[784, 16, 10], &params);
+    let net = Mlp::new(&params, &[784, 16, 10]);
     let dropout = Dropout::new(&params.path("dropout"), 0.2);
     let digits = synthetic::digits(80, 10, 3);
     let options = LoaderOptions::train(20, digits.train.mean_std());
     let source = Loader::new(digits.train.into(), options).unwrap();
     let resume = directory.join("checkpoints").exists();
     let run = Run::resume_or_create(directory, &device, &"a test", resume)?;
-    let trainer = Trainer::new(&params, Adam::new(&params), Constant(0.003), run).steps(STEPS);
+    let trainer = Trainer::new(&params, Adam::new(&params), 0.003, run).steps(STEPS);
     let trainer = trainer.checkpoints(2)?.save_every(3).resume(resume);
     let lose = Lose { device: device.clone(), after: lose_after, checkpoints: directory.join("checkpoints") };
     trainer.callback(lose).fit(&Digits { device, net, dropout }, &source)?;

@@ -23,6 +23,7 @@ const MOST: f32 = 4.135_166_6;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BoxCoder {
+    /// Factors of the offsets x, y, width and height.
     pub weights: [f32; 4],
 }
 

@@ -1,6 +1,6 @@
 //! A class and a box correction for every anchor.
 
-use autograd::{CrossEntropyTarget, DType, Device, Reduction, Result, Tensor, cat};
+use autograd::{CrossEntropy, DType, Device, Reduction, Result, Tensor, cat};
 use data::{Corners, Detection, Object};
 
 use super::{BoxCoder, Match, Matcher, detections};
@@ -34,7 +34,9 @@ const IGNORED: i32 = -1;
 pub struct MultiBox {
     /// The anchors of all feature maps, in the order of the outputs.
     pub anchors: Vec<Corners>,
+    /// How offsets of boxes are scaled.
     pub coder: BoxCoder,
+    /// Which anchors are objects and which are background.
     pub matcher: Matcher,
 }
 
@@ -122,9 +124,11 @@ impl MultiBox {
     /// positive anchors; divided by their number.
     #[track_caller]
     pub fn ssd_loss(&self, logits: &Tensor, deltas: &Tensor, targets: &MultiBoxTargets) -> Tensor {
-        let classes = CrossEntropyTarget::Classes(&targets.labels);
         let by_class = logits.transpose(1, 2);
-        let class = by_class.cross_entropy_with(classes, None, IGNORED, 0.0, Reduction::None);
+        let class = by_class.cross_entropy_with(
+            &targets.labels,
+            CrossEntropy { ignore_index: IGNORED, reduction: Reduction::None, ..CrossEntropy::default() },
+        );
         let (positive, count) = targets.positive();
         // Ranks among the background's losses, by sorting twice.
         let worst = class.detach().masked_fill(&targets.labels.ne(0.0), -1.0);

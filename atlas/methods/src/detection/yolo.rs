@@ -1,6 +1,6 @@
 //! One box per grid cell, in one pass.
 
-use autograd::{CrossEntropyTarget, Device, Reduction, Result, Tensor, cat};
+use autograd::{CrossEntropy, Device, Reduction, Result, Tensor, cat};
 use data::{Detection, Object};
 
 use super::{detections, generalized_box_iou_loss};
@@ -35,6 +35,7 @@ pub struct YoloGrid {
     pub stride: f32,
     /// Width and height of a typical object.
     pub prior: [f32; 2],
+    /// Number of classes; labels are `0..classes`.
     pub classes: usize,
 }
 
@@ -116,8 +117,10 @@ impl YoloGrid {
             Reduction::Sum,
         );
         let logits = output.narrow(1, 5, self.classes);
-        let classes = CrossEntropyTarget::Classes(classes);
-        let class = logits.cross_entropy_with(classes, None, NONE, 0.0, Reduction::Sum);
+        let class = logits.cross_entropy_with(
+            classes,
+            CrossEntropy { ignore_index: NONE, reduction: Reduction::Sum, ..CrossEntropy::default() },
+        );
         (place.sum_all() * 5.0 + confidence + class) / output.shape()[0] as f32
     }
 

@@ -30,6 +30,7 @@ pub struct BoltzmannMachine {
 }
 
 impl BoltzmannMachine {
+    /// A machine of `visible + hidden` units, with parameters in `params`.
     pub fn new(params: &Params, visible: usize, hidden: usize) -> BoltzmannMachine {
         let units = visible + hidden;
         BoltzmannMachine {

@@ -102,6 +102,7 @@ pub struct ModernHopfield {
 }
 
 impl ModernHopfield {
+    /// A memory of `patterns [P, N]`; a larger `beta` recalls single patterns, a smaller one mixtures.
     pub fn new(patterns: &Tensor, beta: f32) -> ModernHopfield {
         ModernHopfield { patterns: patterns.clone(), beta }
     }

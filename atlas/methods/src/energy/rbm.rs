@@ -32,6 +32,7 @@ pub struct Rbm {
 }
 
 impl Rbm {
+    /// A machine of `visible` and `hidden` units, with parameters in `params`.
     pub fn new(params: &Params, visible: usize, hidden: usize) -> Rbm {
         Rbm {
             weight: params.param("weight", &[hidden, visible], Init::Normal { mean: 0.0, std: 0.01 }),

@@ -40,7 +40,7 @@ impl ContinuousFlow {
     /// For rows of `dim`: a field with two hidden layers, integrated in `steps` steps of the classical Runge-Kutta method.
     #[track_caller]
     pub fn new(params: &Params, dim: usize, hidden: usize, steps: usize) -> ContinuousFlow {
-        let net = SmoothMlp::zero(&[dim + 1, hidden, hidden, dim], &params.path("net"));
+        let net = SmoothMlp::zero(&params.path("net"), &[dim + 1, hidden, hidden, dim]);
         ContinuousFlow { net, dim, steps, device: params.device().clone() }
     }
 

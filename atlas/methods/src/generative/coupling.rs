@@ -29,7 +29,7 @@ impl AffineCoupling {
         assert!(dim >= 2, "AffineCoupling: {dim} dimensions cannot be halved");
         let kept = if swapped { dim - dim / 2 } else { dim / 2 };
         let sizes = [kept, hidden, hidden, 2 * (dim - kept)];
-        AffineCoupling { net: SmoothMlp::zero(&sizes, &params.path("net")), kept, dim, swapped }
+        AffineCoupling { net: SmoothMlp::zero(&params.path("net"), &sizes), kept, dim, swapped }
     }
 
     /// The unchanged and the transformed part.

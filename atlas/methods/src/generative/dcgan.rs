@@ -40,9 +40,9 @@ impl DcganGenerator {
         let doublings = doublings("DcganGenerator", side);
         let channels_after = |stage: usize| width << (doublings - 1 - stage);
         let conv = |stage: usize, from: usize, to: usize| {
-            let builder = ConvTranspose2d::new(from, to, 4);
+            let builder = ConvTranspose2d::new(&params.path(format!("conv{stage}")), from, to, 4);
             let builder = if stage == 0 { builder } else { builder.stride(2).padding(1) };
-            builder.no_bias().init(WEIGHT).build(&params.path(format!("conv{stage}")))
+            builder.no_bias().init(WEIGHT).build()
         };
         let layer = |stage: usize| {
             let from = if stage == 0 { latent } else { channels_after(stage - 1) };
@@ -83,9 +83,9 @@ impl DcganDiscriminator {
     pub fn new(params: &Params, channels: usize, side: usize, width: usize) -> DcganDiscriminator {
         let halvings = doublings("DcganDiscriminator", side);
         let conv = |stage: usize, from: usize, to: usize| {
-            let builder = Conv2d::new(from, to, 4);
+            let builder = Conv2d::new(&params.path(format!("conv{stage}")), from, to, 4);
             let builder = if stage == halvings { builder } else { builder.stride(2).padding(1) };
-            builder.no_bias().init(WEIGHT).build(&params.path(format!("conv{stage}")))
+            builder.no_bias().init(WEIGHT).build()
         };
         let layer = |stage: usize| {
             let (from, to) = (if stage == 0 { channels } else { width << (stage - 1) }, width << stage);

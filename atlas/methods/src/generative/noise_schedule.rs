@@ -70,6 +70,7 @@ impl NoiseSchedule {
         NoiseSchedule::new(device, (0..steps).map(beta).collect())
     }
 
+    /// Number of steps, T.
     pub fn steps(&self) -> usize {
         self.betas.len()
     }

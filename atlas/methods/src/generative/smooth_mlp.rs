@@ -12,7 +12,7 @@ use models::{Init, Linear, Params};
 /// use models::Params;
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = SmoothMlp::new(&[2, 32, 32, 1], &params);
+/// let net = SmoothMlp::new(&params, &[2, 32, 32, 1]);
 /// assert_eq!(params.count(), 1185);
 /// assert_eq!(net.forward(&Tensor::zeros(&device, &[5, 2])).shape(), [5, 1]);
 /// # Ok::<(), autograd::Error>(())
@@ -27,7 +27,7 @@ impl SmoothMlp {
     /// # Panics
     /// With fewer than two sizes.
     #[track_caller]
-    pub fn new(sizes: &[usize], params: &Params) -> SmoothMlp {
+    pub fn new(params: &Params, sizes: &[usize]) -> SmoothMlp {
         assert!(sizes.len() >= 2, "SmoothMlp: sizes {sizes:?}: at least two are needed");
         let layer = |(i, size): (usize, &[usize])| {
             Linear::new(&params.path(format!("fc{}", i + 1)), size[0], size[1])
@@ -40,8 +40,8 @@ impl SmoothMlp {
     /// # Panics
     /// With fewer than two sizes.
     #[track_caller]
-    pub fn zero(sizes: &[usize], params: &Params) -> SmoothMlp {
-        let net = SmoothMlp::new(sizes, params);
+    pub fn zero(params: &Params, sizes: &[usize]) -> SmoothMlp {
+        let net = SmoothMlp::new(params, sizes);
         params.path(format!("fc{}", net.layers.len())).redraw("*", Init::ZEROS);
         net
     }

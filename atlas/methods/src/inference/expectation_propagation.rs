@@ -9,7 +9,9 @@ use super::normal_cdf;
 pub struct Tilted {
     /// The logarithm of the integral of the product.
     pub log_mass: f64,
+    /// Mean of the normalised product.
     pub mean: f64,
+    /// Variance of the normalised product.
     pub variance: f64,
 }
 

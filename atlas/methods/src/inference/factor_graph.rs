@@ -35,6 +35,7 @@ pub struct BeliefPropagation {
     pub damping: f64,
     /// Messages have converged when none changes by more than this.
     pub tolerance: f64,
+    /// Updates after which messages are given up if they have not converged.
     pub max_iterations: usize,
 }
 
@@ -54,7 +55,9 @@ pub struct Beliefs {
     pub factors: Vec<Vec<f64>>,
     /// The logarithm of the sum over all assignments, by Bethe's approximation (Yedidia, Freeman and Weiss 2005).
     pub log_partition: f64,
+    /// Updates of all messages.
     pub iterations: usize,
+    /// Whether no message changed by more than the tolerance.
     pub converged: bool,
 }
 

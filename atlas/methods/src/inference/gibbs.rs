@@ -26,6 +26,7 @@ pub struct Gibbs<F> {
 }
 
 impl<F: Fn(usize, &Tensor, &Generator) -> Tensor> Gibbs<F> {
+    /// A sampler from a function that draws a coordinate given all others.
     pub fn new(conditional: F) -> Gibbs<F> {
         Gibbs { conditional }
     }

@@ -8,7 +8,9 @@ use faer::{Col, ColRef, Mat, MatRef, Side};
 /// A normal distribution of `S` variables.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Gaussian<const S: usize> {
+    /// The mean of each variable.
     pub mean: [f64; S],
+    /// The symmetric covariance matrix.
     pub covariance: [[f64; S]; S],
 }
 
@@ -84,9 +86,13 @@ fn factor(covariance: MatRef<'_, f64>) -> Llt<f64> {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct LinearGaussian<const S: usize, const O: usize> {
+    /// Matrix `[S, S]` from a state to the next.
     pub transition: [[f64; S]; S],
+    /// Covariance `[S, S]` of what is added to the next state.
     pub transition_noise: [[f64; S]; S],
+    /// Matrix `[O, S]` from a state to its observation.
     pub observation: [[f64; S]; O],
+    /// Covariance `[O, O]` of what is added to an observation.
     pub observation_noise: [[f64; O]; O],
     /// The state at the first observation.
     pub start: Gaussian<S>,

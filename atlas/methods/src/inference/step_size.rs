@@ -29,6 +29,7 @@ impl StepSize {
         StepSize { size, target, centre, steps: 0.0, error: 0.0, log_average: 0.0 }
     }
 
+    /// The current step size.
     pub fn get(&self) -> f32 {
         self.size
     }

@@ -16,7 +16,7 @@ const NEARLY_ONE: f32 = 1.0 - 1e-6;
 /// use models::Params;
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let head = ArcFace::new(2, 2, &params).scale(2.0).margin(0.5);
+/// let head = ArcFace::new(&params, 2, 2).scale(2.0).margin(0.5);
 /// let [x, weight] = [[3.0f32, 0.0, 0.0, 1.0], [1.0, 0.0, 0.0, 5.0]].map(|v| Tensor::constant(&device, &v, &[2, 2]));
 /// params.get("weight").unwrap().set(&weight);
 /// let logits = head.forward(&x, &Tensor::constant(&device, &[0i32, 0], &[2])).to_vec::<f32>()?;
@@ -33,7 +33,7 @@ pub struct ArcFace {
 
 impl ArcFace {
     /// The paper's scale of 64 and margin of 0.5.
-    pub fn new(features: usize, classes: usize, params: &Params) -> ArcFace {
+    pub fn new(params: &Params, features: usize, classes: usize) -> ArcFace {
         let init = Init::XavierNormal { gain: 1.0 };
         ArcFace { weight: params.param("weight", &[classes, features], init), scale: 64.0, margin: 0.5 }
     }

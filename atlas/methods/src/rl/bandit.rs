@@ -122,6 +122,7 @@ pub struct EpsilonGreedy {
 }
 
 impl EpsilonGreedy {
+    /// A policy for `arms` arms that have not been pulled.
     pub fn new(arms: usize, epsilon: f64) -> EpsilonGreedy {
         EpsilonGreedy { tally: Tally::new(arms), epsilon }
     }
@@ -147,6 +148,7 @@ pub struct Ucb1 {
 }
 
 impl Ucb1 {
+    /// A policy for `arms` arms that have not been pulled.
     pub fn new(arms: usize) -> Ucb1 {
         Ucb1 { tally: Tally::new(arms) }
     }
@@ -171,6 +173,7 @@ pub struct Thompson {
 }
 
 impl Thompson {
+    /// A policy for `arms` arms that have not been pulled.
     pub fn new(arms: usize) -> Thompson {
         Thompson { tally: Tally::new(arms) }
     }

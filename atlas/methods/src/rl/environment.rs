@@ -7,7 +7,9 @@ use data::Draws;
 /// The result of an action.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moved {
+    /// What is seen after the action; `OBSERVATION` numbers.
     pub observation: Vec<f32>,
+    /// The reward of the action.
     pub reward: f32,
     /// The episode reached a terminal state: nothing follows it.
     pub terminated: bool,
@@ -51,10 +53,13 @@ pub struct VecEnv<E> {
 /// The results of the actions in all environments, one entry each.
 #[derive(Clone, Debug)]
 pub struct VecMoved {
+    /// The rewards of the actions.
     pub rewards: Vec<f32>,
     /// The observations after the step, before any reset: `[envs * OBSERVATION]`.
     pub next: Vec<f32>,
+    /// Whether the episode reached a terminal state.
     pub terminated: Vec<bool>,
+    /// Whether the episode was cut off by a time limit.
     pub truncated: Vec<bool>,
 }
 
@@ -130,7 +135,9 @@ impl<E: Environment> VecEnv<E> {
 pub struct Episode {
     /// `[steps, OBSERVATION]`, flat.
     pub observations: Vec<f32>,
+    /// The actions `[steps]`, in `0..ACTIONS`.
     pub actions: Vec<i32>,
+    /// The reward of each action, `[steps]`.
     pub rewards: Vec<f32>,
 }
 

@@ -14,6 +14,7 @@ pub struct LinearEpsilon {
 }
 
 impl LinearEpsilon {
+    /// A share that falls linearly from `from` at step 0 to `to` at step `steps`.
     pub fn new(from: f64, to: f64, steps: usize) -> LinearEpsilon {
         LinearEpsilon { from, to, steps }
     }

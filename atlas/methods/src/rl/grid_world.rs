@@ -1,6 +1,6 @@
 //! The grids of Sutton and Barto, "Reinforcement Learning: An Introduction" (2018).
 
-use super::mdp::{Mdp, Outcome};
+use super::mdp::{Mdp, Successor};
 
 /// Row and column.
 pub type Cell = [usize; 2];
@@ -17,10 +17,13 @@ pub type Cell = [usize; 2];
 /// ```
 #[derive(Clone, Debug)]
 pub struct GridWorld {
+    /// Cells from top to bottom.
     pub rows: usize,
+    /// Cells from left to right.
     pub columns: usize,
     /// The initial state of episodes.
     pub start: usize,
+    /// States, actions and rewards of the grid.
     pub mdp: Mdp,
 }
 
@@ -46,7 +49,7 @@ impl GridWorld {
             let outcome = |action| {
                 let to = moved(from, action);
                 let ([row, column], reward) = enter(from, to.unwrap_or(from), to.is_some());
-                vec![Outcome { probability: 1.0, next: row * columns + column, reward }]
+                vec![Successor { probability: 1.0, next: row * columns + column, reward }]
             };
             (0..actions).map(outcome).collect()
         };

@@ -119,11 +119,11 @@ mod tests {
     use autograd::{Device, Tensor};
 
     use super::policy_gradient_loss;
-    use crate::rl::{Mdp, Outcome};
+    use crate::rl::{Mdp, Successor};
 
     /// State 0 leads to state 1 or to the end, state 1 to the end; two actions each.
     fn mdp() -> Mdp {
-        let of = |probability, next, reward| Outcome { probability, next, reward };
+        let of = |probability, next, reward| Successor { probability, next, reward };
         let first = vec![vec![of(0.7, 1, 0.5), of(0.3, 2, -1.0)], vec![of(0.2, 1, 2.0), of(0.8, 2, 0.25)]];
         let second = vec![vec![of(1.0, 2, 3.0)], vec![of(0.5, 2, -2.0), of(0.5, 2, 4.0)]];
         Mdp::new(vec![first, second, vec![]], 1.0)

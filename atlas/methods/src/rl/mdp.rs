@@ -4,19 +4,21 @@ use data::Draws;
 
 /// A possible outcome of an action.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Outcome {
+pub struct Successor {
+    /// Share of the action's outcomes, in `0..=1`.
     pub probability: f64,
     /// The next state.
     pub next: usize,
+    /// The reward of this outcome.
     pub reward: f64,
 }
 
 /// A Markov decision process: `outcomes[state][action]`, and the discount. A state without actions is terminal and has value 0.
 ///
 /// ```
-/// use methods::rl::{Mdp, Outcome};
+/// use methods::rl::{Mdp, Successor};
 /// // Stay for a reward of 1, or leave for a reward of 5 and end.
-/// let sure = |next, reward| vec![Outcome { probability: 1.0, next, reward }];
+/// let sure = |next, reward| vec![Successor { probability: 1.0, next, reward }];
 /// let mdp = Mdp::new(vec![vec![sure(0, 1.0), sure(1, 5.0)], vec![]], 0.9);
 /// let (values, _) = mdp.value_iteration(1e-9);
 /// assert!((values[0] - 10.0).abs() < 1e-6); // 1 / (1 - 0.9), and not 5
@@ -24,7 +26,7 @@ pub struct Outcome {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Mdp {
-    outcomes: Vec<Vec<Vec<Outcome>>>,
+    outcomes: Vec<Vec<Vec<Successor>>>,
     gamma: f64,
 }
 
@@ -32,7 +34,7 @@ impl Mdp {
     /// # Panics
     /// When the probabilities of an action do not sum to 1, a next state does not exist or the discount is not in `0..=1`.
     #[track_caller]
-    pub fn new(outcomes: Vec<Vec<Vec<Outcome>>>, gamma: f64) -> Mdp {
+    pub fn new(outcomes: Vec<Vec<Vec<Successor>>>, gamma: f64) -> Mdp {
         assert!((0.0..=1.0).contains(&gamma), "Mdp: discount {gamma}");
         for action in outcomes.iter().flatten() {
             let sum: f64 = action.iter().map(|outcome| outcome.probability).sum();
@@ -53,16 +55,18 @@ impl Mdp {
         self.outcomes[state].len()
     }
 
+    /// The discount of future rewards, in `0..=1`.
     pub fn gamma(&self) -> f64 {
         self.gamma
     }
 
-    pub fn outcomes(&self, state: usize, action: usize) -> &[Outcome] {
+    /// The possible outcomes of an action; their probabilities sum to 1.
+    pub fn outcomes(&self, state: usize, action: usize) -> &[Successor] {
         &self.outcomes[state][action]
     }
 
     /// Takes an action: samples one of its outcomes.
-    pub fn step(&self, state: usize, action: usize, draws: &mut Draws) -> Outcome {
+    pub fn step(&self, state: usize, action: usize, draws: &mut Draws) -> Successor {
         let outcomes = self.outcomes(state, action);
         let probabilities: Vec<f64> = outcomes.iter().map(|outcome| outcome.probability).collect();
         outcomes[draws.weighted(&probabilities)]
@@ -71,7 +75,7 @@ impl Mdp {
     /// The action values `Q(state, ..)`: the expected reward of every action plus the discounted value of the next state.
     pub fn action_values(&self, state: usize, values: &[f64]) -> Vec<f64> {
         let of =
-            |outcome: &Outcome| outcome.probability * (outcome.reward + self.gamma * values[outcome.next]);
+            |outcome: &Successor| outcome.probability * (outcome.reward + self.gamma * values[outcome.next]);
         self.outcomes[state].iter().map(|outcomes| outcomes.iter().map(of).sum()).collect()
     }
 
@@ -122,12 +126,12 @@ impl Mdp {
     /// The process as seen by an agent whose chosen action is replaced by a random one with probability `epsilon`: its optimal policy is
     /// the best epsilon-greedy policy of the original process.
     pub fn exploring(&self, epsilon: f64) -> Mdp {
-        let scaled = |outcomes: &[Outcome], share: f64| {
-            let outcome = |o: &Outcome| Outcome { probability: share * o.probability, ..*o };
+        let scaled = |outcomes: &[Successor], share: f64| {
+            let outcome = |o: &Successor| Successor { probability: share * o.probability, ..*o };
             outcomes.iter().map(outcome).collect::<Vec<_>>()
         };
-        let mixed = |actions: &Vec<Vec<Outcome>>| {
-            let random: Vec<Outcome> =
+        let mixed = |actions: &Vec<Vec<Successor>>| {
+            let random: Vec<Successor> =
                 actions.iter().flat_map(|any| scaled(any, epsilon / actions.len() as f64)).collect();
             actions.iter().map(|chosen| [scaled(chosen, 1.0 - epsilon), random.clone()].concat()).collect()
         };
@@ -241,7 +245,7 @@ mod tests {
             let p = f64::from(draws.between(0.2, 0.8));
             let [a, b] = [p * 0.9, (1.0 - p) * 0.9];
             let parts = [(a, 0), (b, 1), (0.1, 2)];
-            parts.map(|(probability, next)| Outcome { probability, next, reward: draws.normal() }).to_vec()
+            parts.map(|(probability, next)| Successor { probability, next, reward: draws.normal() }).to_vec()
         };
         let mut state = || vec![action(&mut draws), action(&mut draws)];
         Mdp::new(vec![state(), state(), vec![]], 0.8)
@@ -291,7 +295,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "does not end")]
     fn endless_policies_have_no_values() {
-        let stay = vec![vec![vec![Outcome { probability: 1.0, next: 0, reward: 1.0 }]]];
+        let stay = vec![vec![vec![Successor { probability: 1.0, next: 0, reward: 1.0 }]]];
         Mdp::new(stay, 1.0).evaluate(&[vec![1.0]]);
     }
 }

@@ -36,7 +36,7 @@ pub use game::{Game, TicTacToe, minimax};
 pub use grid_world::{Cell, GridWorld};
 pub use losses::{policy_gradient_loss, ppo_loss, td_loss, td_targets};
 pub use mcts::{Explore, Mcts, random_game};
-pub use mdp::{Mdp, Outcome};
+pub use mdp::{Mdp, Successor};
 pub use q_table::QTable;
 pub use replay_buffer::{ReplayBatch, ReplayBuffer};
 pub use rollout::{Rollout, returns, standardized};

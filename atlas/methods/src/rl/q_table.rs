@@ -20,6 +20,7 @@ pub struct QTable {
 }
 
 impl QTable {
+    /// A table of zeros `[states, actions]`, with the discount `gamma` of future rewards.
     pub fn new(states: usize, actions: usize, gamma: f64) -> QTable {
         QTable { values: vec![vec![0.0; actions]; states], gamma }
     }

@@ -69,10 +69,12 @@ impl ReplayBuffer {
         }
     }
 
+    /// Number of transitions, at most the capacity.
     pub fn len(&self) -> usize {
         self.rewards.len()
     }
 
+    /// Whether no transition was added.
     pub fn is_empty(&self) -> bool {
         self.rewards.is_empty()
     }

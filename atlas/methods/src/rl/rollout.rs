@@ -9,12 +9,17 @@ use super::{Environment, VecEnv};
 pub struct Rollout {
     envs: usize,
     width: usize,
+    /// What was seen before each action, `[steps, envs, OBSERVATION]`.
     pub observations: Vec<f32>,
+    /// The actions, `[steps, envs]`.
     pub actions: Vec<i32>,
+    /// The rewards, `[steps, envs]`.
     pub rewards: Vec<f32>,
     /// The observations after each step, before any reset.
     pub next: Vec<f32>,
+    /// Whether a step reached a terminal state, `[steps, envs]`.
     pub terminated: Vec<bool>,
+    /// Whether a step was cut off by a time limit, `[steps, envs]`.
     pub truncated: Vec<bool>,
 }
 
@@ -57,6 +62,7 @@ impl Rollout {
         self.rewards.len()
     }
 
+    /// Whether no step was collected.
     pub fn is_empty(&self) -> bool {
         self.rewards.is_empty()
     }

@@ -44,6 +44,7 @@ pub struct PlanView {
 }
 
 impl PlanView {
+    /// What each pass of the compiler has done.
     pub fn passes(&self) -> &Passes {
         &self.passes
     }

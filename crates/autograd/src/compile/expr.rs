@@ -31,6 +31,7 @@ impl Expr {
         Expr { shape: vec![], inputs: vec![], code: vec![Instr::Const(dtype, bits)], results: vec![0] }
     }
 
+    /// Size of every dimension, after broadcasting.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
@@ -251,6 +252,7 @@ impl Expr {
         Expr::literal(DType::F32, value.to_bits())
     }
 
+    /// `op` of every element.
     pub fn unary(self, op: Unary) -> Expr {
         let shape = self.shape.clone();
         Expr::apply(MapOp::Unary(op), &[self], &shape)

@@ -19,6 +19,7 @@ impl Tensor {
     /// assert_eq!(x.clamp(-1.0, 1.0).to_vec::<f32>()?, [-1.0, 0.5, 1.0]);
     /// # Ok::<(), autograd::Error>(())
     /// ```
+    #[doc(alias = "clip")]
     #[track_caller]
     pub fn clamp(&self, low: impl Operand, high: impl Operand) -> Tensor {
         self.clamp_min(low).clamp_max(high)
@@ -155,6 +156,7 @@ impl Tensor {
     }
 
     /// `x * sigmoid(x)` (also Swish).
+    #[doc(alias = "swish")]
     #[track_caller]
     pub fn silu(&self) -> Tensor {
         self * self.sigmoid()

@@ -39,6 +39,7 @@ impl Tensor {
     ///
     /// # Panics
     /// When the shapes do not fit.
+    #[doc(alias = "flash_attention")]
     #[track_caller]
     pub fn scaled_dot_product_attention(
         &self,

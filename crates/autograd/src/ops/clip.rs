@@ -18,6 +18,7 @@ impl Gradients {
     ///
     /// # Panics
     /// When there are no gradients.
+    #[doc(alias = "clip_grad_norm_")]
     #[track_caller]
     pub fn clip_norm(self, max: f32, p: f32) -> (Gradients, Tensor) {
         let gradients = self.variables().iter().map(|v| self.get(v).expect("every variable has a gradient"));
@@ -30,6 +31,7 @@ impl Gradients {
     }
 
     /// Limits every element of every gradient to `-limit..=limit`, as `torch.nn.utils.clip_grad_value_`.
+    #[doc(alias = "clip_grad_value_")]
     #[track_caller]
     pub fn clip_value(self, limit: f32) -> Gradients {
         self.map(|g| g.clamp(-limit, limit))

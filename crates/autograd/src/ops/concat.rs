@@ -24,6 +24,7 @@ pub(super) struct Concat {
 /// assert_eq!(cat(&[&a, &b], 0).to_vec::<f32>()?, [1.0, 2.0, 3.0]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[doc(alias("concat", "concatenate"))]
 #[track_caller]
 pub fn cat(tensors: &[&Tensor], dim: isize) -> Tensor {
     assert!(!tensors.is_empty(), "cat: no tensors");
@@ -34,7 +35,7 @@ pub fn cat(tensors: &[&Tensor], dim: isize) -> Tensor {
     for t in tensors {
         let fits = t.rank() == shape.len() && (0..shape.len()).all(|d| d == dim || t.shape()[d] == shape[d]);
         assert!(fits, "cat: shapes {:?} and {:?} along dimension {dim}", first.shape(), t.shape());
-        assert_eq!(t.dtype(), first.dtype(), "cat: types {} and {}", first.dtype(), t.dtype());
+        assert!(t.dtype() == first.dtype(), "cat: types {} and {}", first.dtype(), t.dtype());
         shape[dim] += t.shape()[dim];
     }
     if tensors.len() == 1 {
@@ -51,9 +52,8 @@ pub fn cat(tensors: &[&Tensor], dim: isize) -> Tensor {
 pub fn stack(tensors: &[&Tensor], dim: isize) -> Tensor {
     let mut apart = vec![];
     for t in tensors {
-        assert_eq!(
-            t.shape(),
-            tensors[0].shape(),
+        assert!(
+            t.shape() == tensors[0].shape(),
             "stack: shapes {:?} and {:?}",
             tensors[0].shape(),
             t.shape()
@@ -127,7 +127,7 @@ pub fn flatten_all(tensors: &[&Tensor], align: usize) -> Tensor {
     assert!(!tensors.is_empty(), "flatten_all: no tensors");
     let dtype = tensors[0].dtype();
     for t in tensors {
-        assert_eq!(t.dtype(), dtype, "flatten_all: types {dtype} and {}", t.dtype());
+        assert!(t.dtype() == dtype, "flatten_all: types {dtype} and {}", t.dtype());
     }
     let len = tensors.iter().map(|t| t.numel().next_multiple_of(align)).sum();
     Tensor::record(FlattenAll { align }, tensors, vec![Meta::new(&[len], dtype)]).remove(0)

@@ -24,7 +24,12 @@ pub(super) fn check<const D: usize>(
     let shapes = format!("{op}: input {x:?}, weight {w:?}, groups {groups}");
     assert!(x.len() == D + 2 && w.len() == D + 2, "{shapes}: both have {} dimensions", D + 2);
     let fits = groups > 0 && x[1] == w[1] * groups && w[0].is_multiple_of(groups);
-    assert!(fits, "{shapes}: channels do not fit");
+    let taken = w[1] * groups;
+    assert!(
+        fits,
+        "{shapes}: the input has {} channels, the weight takes {taken}; inputs are [N, C, ..]",
+        x[1]
+    );
     assert!(w[2..].iter().all(|&k| k > 0), "{shapes}: an empty kernel");
     let Steps { stride, padding, dilation } = steps;
     let moves = stride.iter().chain(&dilation).all(|&n| n > 0);
@@ -42,7 +47,7 @@ pub(super) fn check<const D: usize>(
 #[track_caller]
 pub(super) fn check_bias(op: &str, bias: Option<&Tensor>, channels: usize) {
     if let Some(b) = bias {
-        assert_eq!(b.shape(), [channels], "{op}: bias {:?} for {channels} output channels", b.shape());
+        assert!(b.shape() == [channels], "{op}: bias {:?} for {channels} output channels", b.shape());
         b.expect_float(op);
     }
 }

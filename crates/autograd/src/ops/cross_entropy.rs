@@ -9,27 +9,47 @@ use crate::gradient::decomposed;
 use crate::op::{KernelOp, Meta};
 use crate::ops::loss::Reduction;
 
-/// The target of a cross-entropy.
-#[derive(Clone, Copy)]
-pub enum CrossEntropyTarget<'a> {
-    /// Integer classes, `[N]` or `[N, d1, ..]`.
-    Classes(&'a Tensor),
-    /// Probabilities of the logits' shape.
-    Probabilities(&'a Tensor),
+/// The options of [`Tensor::cross_entropy_with`], with torch's defaults.
+///
+/// ```
+/// # use autograd::{CrossEntropy, Device, Tensor};
+/// let device = Device::named("cpu")?;
+/// let logits = Tensor::zeros(&device, &[2, 4]);
+/// let classes = Tensor::from_slice(&device, &[3, 1], &[2])?;
+/// let smoothed = CrossEntropy { label_smoothing: 0.1, ..CrossEntropy::default() };
+/// assert!((logits.cross_entropy_with(&classes, smoothed).item()? - 4f32.ln()).abs() < 1e-6);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct CrossEntropy<'a> {
+    /// A factor for each class, `[C]`; the mean divides by the sum of the rows' factors.
+    pub weight: Option<&'a Tensor>,
+    /// The class of rows that do not count; -100 by default.
+    pub ignore_index: i32,
+    /// The share of the target that is spread evenly over all classes (Szegedy et al. 2016).
+    pub label_smoothing: f32,
+    /// How the losses of the rows are combined; by default [`Reduction::Mean`].
+    pub reduction: Reduction,
+}
+
+impl Default for CrossEntropy<'_> {
+    fn default() -> Self {
+        CrossEntropy { weight: None, ignore_index: -100, label_smoothing: 0.0, reduction: Reduction::Mean }
+    }
 }
 
 /// The loss of each row, from logits `[rows, cols]` and classes `[rows]`.
 #[derive(Clone, Copy, Debug, Hash)]
-struct CrossEntropy {
+struct RowLosses {
     smoothing_bits: u32,
     ignore_index: i32,
 }
 
-/// torch's default `ignore_index`: the class to skip.
-const IGNORE: i32 = -100;
-
 impl Tensor {
-    /// Mean softmax cross-entropy of logits `[N, C]` with integer classes `[N]`. A class outside of `0..C` gives NaN.
+    /// Mean softmax cross-entropy of logits `[N, C]` with integer classes `[N]`, or with the default options of
+    /// [`cross_entropy_with`](Tensor::cross_entropy_with). A class outside of `0..C` is an
+    /// [error](crate::Error::IndexOutOfRange) of evaluating the loss if the classes were uploaded; one that was computed on the device
+    /// gives NaN.
     ///
     /// # Panics
     /// When the shapes do not fit.
@@ -42,41 +62,27 @@ impl Tensor {
     /// assert!((logits.cross_entropy(&classes).item()? - 10f32.ln()).abs() < 1e-6);
     /// # Ok::<(), autograd::Error>(())
     /// ```
+    #[doc(alias = "CrossEntropyLoss")]
     #[track_caller]
     pub fn cross_entropy(&self, classes: &Tensor) -> Tensor {
-        let target = CrossEntropyTarget::Classes(classes);
-        self.cross_entropy_with(target, None, IGNORE, 0.0, Reduction::Mean)
+        self.cross_entropy_with(classes, CrossEntropy::default())
     }
 
-    /// [`cross_entropy`](Tensor::cross_entropy) with label smoothing (Szegedy et al. 2016).
-    #[track_caller]
-    pub fn cross_entropy_smoothed(&self, classes: &Tensor, smoothing: f32) -> Tensor {
-        let target = CrossEntropyTarget::Classes(classes);
-        self.cross_entropy_with(target, None, IGNORE, smoothing, Reduction::Mean)
-    }
-
-    /// `torch.nn.functional.cross_entropy` with all its options: logits `[N, C]`, `[N, C, d1, ..]` or `[C]`; `weight [C]`. Rows of
-    /// class `ignore_index` are ignored; any other class outside of `0..C` gives NaN.
+    /// `torch.nn.functional.cross_entropy` with all its options, of logits `[N, C]`, `[N, C, d1, ..]` or `[C]`. The target has integer
+    /// classes, `[N]`, `[N, d1, ..]` or `[]`, or is of type f32 and has probabilities of the logits' shape.
     ///
     /// # Panics
     /// When the shapes do not fit.
     #[track_caller]
-    pub fn cross_entropy_with(
-        &self,
-        target: CrossEntropyTarget,
-        weight: Option<&Tensor>,
-        ignore_index: i32,
-        smoothing: f32,
-        reduction: Reduction,
-    ) -> Tensor {
+    pub fn cross_entropy_with(&self, target: &Tensor, options: CrossEntropy) -> Tensor {
+        let CrossEntropy { weight, ignore_index, label_smoothing: smoothing, reduction } = options;
         assert!(self.rank() > 0, "cross_entropy: logits are a scalar");
         self.expect_float("cross_entropy");
         let classes_dim = if self.rank() == 1 { 0 } else { 1 };
         let classes = self.shape()[classes_dim];
         if let Some(w) = weight {
-            assert_eq!(
-                w.shape(),
-                [classes],
+            assert!(
+                w.shape() == [classes],
                 "cross_entropy: weight {:?} for logits {:?}",
                 w.shape(),
                 self.shape()
@@ -85,43 +91,44 @@ impl Tensor {
         let rows = self.movedim(classes_dim as isize, -1);
         let shape = rows.shape()[..rows.rank() - 1].to_vec();
         let rows = rows.reshape(&[shape.iter().product(), classes]);
-        match target {
-            CrossEntropyTarget::Classes(target) => {
-                assert_eq!(target.shape(), shape, "cross_entropy: classes for logits {:?}", self.shape());
-                assert!(!target.dtype().is_float(), "cross_entropy: classes of type {}", target.dtype());
-                let target = target.to(DType::I32).reshape(&[rows.shape()[0]]);
-                let (loss, share) = match weight {
-                    None => {
-                        let counted = target.ne(ignore_index).to(DType::F32);
-                        (rows.fused(&target, smoothing, ignore_index), counted)
-                    }
-                    Some(weight) => rows.weighted(&target, weight, smoothing, ignore_index),
-                };
-                match reduction {
-                    Reduction::Mean => loss.sum_all() / share.sum_all(),
-                    other => other.apply(&loss.reshape(&shape)),
-                }
+        if target.dtype().is_float() {
+            let s = self.shape();
+            let of = target.shape();
+            assert!(
+                of == s,
+                "cross_entropy: a target of type f32 has probabilities of the logits' shape {s:?}, not {of:?}; classes are integers"
+            );
+            let p = target.movedim(classes_dim as isize, -1).reshape(rows.shape());
+            let p = p * (1.0 - smoothing) + smoothing / classes as f32;
+            let logs = rows.log_softmax(-1);
+            let logs = weight.map_or(logs.clone(), |w| logs * w);
+            let loss = -(p * logs).sum(&[-1], false);
+            return reduction.apply(&loss.reshape(&shape));
+        }
+        assert!(
+            target.shape() == shape,
+            "cross_entropy: classes {:?} for logits {:?}",
+            target.shape(),
+            self.shape()
+        );
+        let labels = target.to(DType::I32).reshape(&[rows.shape()[0]]);
+        let (loss, share) = match weight {
+            None => {
+                let counted = labels.ne(ignore_index).to(DType::F32);
+                (rows.fused(&labels, smoothing, ignore_index), counted)
             }
-            CrossEntropyTarget::Probabilities(p) => {
-                assert_eq!(
-                    p.shape(),
-                    self.shape(),
-                    "cross_entropy: probabilities for logits {:?}",
-                    self.shape()
-                );
-                let p = p.movedim(classes_dim as isize, -1).reshape(rows.shape());
-                let p = p * (1.0 - smoothing) + smoothing / classes as f32;
-                let logs = rows.log_softmax(-1);
-                let logs = weight.map_or(logs.clone(), |w| logs * w);
-                let loss = -(p * logs).sum(&[-1], false);
-                reduction.apply(&loss.reshape(&shape))
-            }
+            Some(weight) => rows.weighted(&labels, weight, smoothing, ignore_index),
+        };
+        let loss = loss.within("cross_entropy", target, classes, Some(ignore_index));
+        match reduction {
+            Reduction::Mean => loss.sum_all() / share.sum_all(),
+            other => other.apply(&loss.reshape(&shape)),
         }
     }
 
     #[track_caller]
     fn fused(&self, target: &Tensor, smoothing: f32, ignore_index: i32) -> Tensor {
-        let op = CrossEntropy { smoothing_bits: smoothing.to_bits(), ignore_index };
+        let op = RowLosses { smoothing_bits: smoothing.to_bits(), ignore_index };
         Tensor::record(op, &[self, target], vec![Meta::new(target.shape(), DType::F32)]).remove(0)
     }
 
@@ -142,13 +149,13 @@ impl Tensor {
     }
 }
 
-impl CrossEntropy {
+impl RowLosses {
     fn smoothing(&self) -> f32 {
         f32::from_bits(self.smoothing_bits)
     }
 }
 
-impl KernelOp for CrossEntropy {
+impl KernelOp for RowLosses {
     fn name(&self) -> &'static str {
         "cross_entropy"
     }
@@ -162,15 +169,15 @@ impl KernelOp for CrossEntropy {
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
         let (logits, target, dloss) = (&inputs[0], &inputs[1], grads[0].as_ref().expect("one output"));
-        let op = CrossEntropyGrad(*self);
+        let op = RowLossesGrad(*self);
         vec![Some(Tensor::record(op, &[logits, target, dloss], vec![logits.meta().clone()]).remove(0)), None]
     }
 }
 
 #[derive(Debug, Hash)]
-struct CrossEntropyGrad(CrossEntropy);
+struct RowLossesGrad(RowLosses);
 
-impl KernelOp for CrossEntropyGrad {
+impl KernelOp for RowLossesGrad {
     fn name(&self) -> &'static str {
         "cross_entropy_grad"
     }

@@ -39,6 +39,7 @@ impl Tensor {
     /// assert!(y.chunks(2).all(|row| row == [0.0, 0.0] || row == [2.0, 2.0]));
     /// # Ok::<(), autograd::Error>(())
     /// ```
+    #[doc(alias("dropout1d", "dropout2d", "dropout3d"))]
     #[track_caller]
     pub fn dropout_along(&self, p: f32, dims: &[isize], generator: &Generator) -> Tensor {
         let kept = self.kept("dropout", p, dims, generator);

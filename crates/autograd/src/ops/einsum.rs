@@ -25,7 +25,7 @@ pub fn einsum(equation: &str, operands: &[&Tensor]) -> Tensor {
         None => (&text[..], None),
     };
     let inputs: Vec<&str> = inputs.split(',').collect();
-    assert_eq!(inputs.len(), operands.len(), "einsum: {} operands for \"{equation}\"", operands.len());
+    assert!(inputs.len() == operands.len(), "einsum: {} operands for \"{equation}\"", operands.len());
     let mut terms = vec![];
     for (labels, operand) in inputs.iter().zip(operands) {
         terms.push(Term::new(equation, labels, operand));

@@ -28,7 +28,7 @@ struct ScatterAdd(Indexing);
 
 impl Tensor {
     /// `y[i, j, ..] = self[i, index[i, j, ..], ..]` (for `dim` 1), as `torch.gather`. An index outside of the dimension
-    /// gives NaN (or 0 for integers).
+    /// is an [error](crate::Error::IndexOutOfRange) if it was uploaded; if computed, it gives NaN (or 0 for integers).
     ///
     /// # Panics
     /// When the ranks differ or the index is larger than `self` in another dimension.
@@ -36,33 +36,42 @@ impl Tensor {
     pub fn gather(&self, dim: isize, index: &Tensor) -> Tensor {
         let d = self.dim("gather", dim);
         let x = self.cut_to("gather", d, index);
-        x.indexed(d, &index.reshape(&split_shape(index.shape(), d)), true, true).reshape(index.shape())
+        let y = x.indexed(d, &index.reshape(&split_shape(index.shape(), d)), true, true);
+        y.within("gather", index, self.shape()[d], None).reshape(index.shape())
     }
 
-    /// Slices along `dim` at the positions of a 1-D index, as `torch.index_select`. A position outside of the dimension gives NaN (or 0
-    /// for integers).
+    /// Slices along `dim` at the positions of a 1-D index, as `torch.index_select`. A position outside of the dimension is an
+    /// [error](crate::Error::IndexOutOfRange) if it was uploaded; if computed, it gives NaN (or 0 for integers).
     ///
     /// # Panics
     /// When the index has other dimensions or is of no integer type.
     #[track_caller]
     pub fn index_select(&self, dim: isize, index: &Tensor) -> Tensor {
         let d = self.dim("index_select", dim);
-        assert_eq!(index.rank(), 1, "index_select: an index of shape {:?}", index.shape());
+        assert!(index.rank() == 1, "index_select: an index of shape {:?}", index.shape());
         check_index("index_select", index);
+        self.slices(d, index).within("index_select", index, self.shape()[d], None)
+    }
+
+    /// [`index_select`](Tensor::index_select) for indices that may be outside.
+    #[track_caller]
+    pub(in crate::ops) fn slices(&self, d: usize, index: &Tensor) -> Tensor {
         let mut shape = self.shape().to_vec();
         shape[d] = index.numel();
         self.indexed(d, &index.reshape(&[1, index.numel(), 1]), false, false).reshape(&shape)
     }
 
-    /// Rows of `self [V, D]` at integer indices `[..]`: `[.., D]`. An index outside of the table gives NaN.
+    /// Rows of `self [V, D]` at integer indices `[..]`: `[.., D]`. An index outside of the table is an
+    /// [error](crate::Error::IndexOutOfRange) if it was uploaded; if computed, it gives NaN.
     ///
     /// # Panics
     /// When `self` is not a matrix or the index is of no integer type.
     #[track_caller]
     pub fn embedding(&self, index: &Tensor) -> Tensor {
-        assert_eq!(self.rank(), 2, "embedding: a table of shape {:?}", self.shape());
+        assert!(self.rank() == 2, "embedding: a table of shape {:?}", self.shape());
         check_index("embedding", index);
-        let rows = self.index_select(0, &index.reshape(&[index.numel()]));
+        let rows = self.slices(0, &index.reshape(&[index.numel()]));
+        let rows = rows.within("embedding", index, self.shape()[0], None);
         rows.reshape(&[index.shape(), &[self.shape()[1]]].concat())
     }
 
@@ -128,7 +137,7 @@ impl Tensor {
     /// When the mask is not of type bool or the shapes do not broadcast.
     #[track_caller]
     pub fn masked_select(&self, mask: &Tensor) -> crate::Result<Tensor> {
-        assert_eq!(mask.dtype(), DType::Bool, "masked_select: a mask of type {}", mask.dtype());
+        assert!(mask.dtype() == DType::Bool, "masked_select: a mask of type {}", mask.dtype());
         let shape = broadcast("masked_select", &[self.shape(), mask.shape()]);
         let mask = mask.expand(&shape).to_vec::<u32>()?;
         position("masked_select", mask.len());
@@ -143,7 +152,7 @@ impl Tensor {
     pub fn take_along_dim(&self, index: &Tensor, dim: isize) -> Tensor {
         let d = self.dim("take_along_dim", dim);
         let (mut x, mut i) = (self.shape().to_vec(), index.shape().to_vec());
-        assert_eq!(x.len(), i.len(), "take_along_dim: index {i:?} for {x:?}");
+        assert!(x.len() == i.len(), "take_along_dim: index {i:?} for {x:?}");
         let (own, count) = (std::mem::replace(&mut x[d], 1), std::mem::replace(&mut i[d], 1));
         let mut wide = broadcast("take_along_dim", &[&x, &i]);
         wide[d] = count;
@@ -172,13 +181,7 @@ impl Tensor {
     pub fn scatter_add(&self, dim: isize, index: &Tensor, source: &Tensor) -> Tensor {
         let d = self.dim("scatter_add", dim);
         assert!(self.dtype().is_float(), "scatter_add: of a tensor of type {}", self.dtype());
-        assert_eq!(
-            source.dtype(),
-            self.dtype(),
-            "scatter_add: types {} and {}",
-            self.dtype(),
-            source.dtype()
-        );
+        assert!(source.dtype() == self.dtype(), "scatter_add: types {} and {}", self.dtype(), source.dtype());
         let part = self.cut_to("scatter_add", d, index);
         let fits =
             source.rank() == index.rank() && source.shape().iter().zip(index.shape()).all(|(s, i)| i <= s);
@@ -199,16 +202,15 @@ impl Tensor {
         let d = self.dim("index_add", dim);
         let mut want = self.shape().to_vec();
         want[d] = index.numel();
-        assert_eq!(
-            source.shape(),
-            want,
+        assert!(
+            source.shape() == want,
             "index_add: source for {:?} with {} indices",
             self.shape(),
             index.numel()
         );
         check_index("index_add", index);
         assert!(self.dtype().is_float(), "index_add: of a tensor of type {}", self.dtype());
-        assert_eq!(source.dtype(), self.dtype(), "index_add: types {} and {}", self.dtype(), source.dtype());
+        assert!(source.dtype() == self.dtype(), "index_add: types {} and {}", self.dtype(), source.dtype());
         let [outer, dim, inner] = split_shape(self.shape(), d);
         let at = Indexing { outer, dim, count: index.numel(), inner, index_outer: false, index_inner: false };
         let sum = scatter(at, &source.reshape(&[outer, at.count, inner]), &index.reshape(&[1, at.count, 1]));

@@ -63,7 +63,7 @@ impl Tensor {
         let x = self.shape();
         self.expect_float(op);
         for t in [weight, bias].into_iter().flatten() {
-            assert_eq!(t.shape(), [x[1]], "{op}: weight or bias {:?} for input {x:?}", t.shape());
+            assert!(t.shape() == [x[1]], "{op}: weight or bias {:?} for input {x:?}", t.shape());
         }
         let rows = x[0] * groups;
         let (one, zero) = (Tensor::ones(self.device(), &[rows]), Tensor::zeros(self.device(), &[rows]));

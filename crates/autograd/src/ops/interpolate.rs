@@ -12,9 +12,15 @@ pub enum Interpolation {
     /// The element whose centre is nearest.
     NearestExact,
     /// Between two elements: linear, bilinear or trilinear.
-    Linear { align_corners: bool },
+    Linear {
+        /// Whether the first and the last element keep their positions.
+        align_corners: bool,
+    },
     /// By cubic convolution over four elements (Keys 1981, with `a = -0.75`).
-    Cubic { align_corners: bool },
+    Cubic {
+        /// Whether the first and the last element keep their positions.
+        align_corners: bool,
+    },
     /// The mean over the area that an element covers, as adaptive average pooling.
     Area,
 }
@@ -22,7 +28,9 @@ pub enum Interpolation {
 /// The new sizes, or factors that the sizes are multiplied by and rounded down. A single value is used for all dimensions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Resize<'a> {
+    /// Sizes of the dimensions behind the second.
     To(&'a [usize]),
+    /// Factors of these sizes.
     By(&'a [f64]),
 }
 
@@ -43,6 +51,7 @@ impl Tensor {
     /// assert_eq!(y.to_vec::<f32>()?, [1.0, 1.5, 2.5, 3.0]);
     /// # Ok::<(), autograd::Error>(())
     /// ```
+    #[doc(alias = "Upsample")]
     #[track_caller]
     pub fn interpolate(&self, to: Resize, mode: Interpolation) -> Tensor {
         let x = self.shape();

@@ -84,8 +84,8 @@ impl Tensor {
     /// When `condition` is not of type bool, the types differ, or the shapes do not broadcast.
     #[track_caller]
     pub fn where_(&self, condition: &Tensor, other: &Tensor) -> Tensor {
-        assert_eq!(condition.dtype(), DType::Bool, "where: the condition is of type {}", condition.dtype());
-        assert_eq!(self.dtype(), other.dtype(), "where: types {} and {}", self.dtype(), other.dtype());
+        assert!(condition.dtype() == DType::Bool, "where: the condition is of type {}", condition.dtype());
+        assert!(self.dtype() == other.dtype(), "where: types {} and {}", self.dtype(), other.dtype());
         let shape = broadcast("where", &[condition.shape(), self.shape(), other.shape()]);
         let inputs = vec![condition.clone(), self.clone(), other.clone()];
         Tensor::record_op(

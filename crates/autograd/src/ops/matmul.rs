@@ -25,6 +25,7 @@ impl Tensor {
     /// assert_eq!(a.matmul(&a).to_vec::<f32>()?, [7.0, 10.0, 15.0, 22.0]);
     /// # Ok::<(), autograd::Error>(())
     /// ```
+    #[doc(alias("mm", "mv"))]
     #[track_caller]
     pub fn matmul(&self, other: &Tensor) -> Tensor {
         let shapes = format!("matmul: shapes {:?} and {:?}", self.shape(), other.shape());
@@ -39,7 +40,7 @@ impl Tensor {
         let b = if other.rank() == 1 { other.unsqueeze(1) } else { other.clone() };
         let (m, k) = (a.size(-2), a.size(-1));
         let (k2, n) = (b.size(-2), b.size(-1));
-        assert_eq!(k, k2, "{shapes}: inner dimensions differ");
+        assert!(k == k2, "{shapes}: inner dimensions differ");
         let y = if b.rank() == 2 && a.rank() > 2 {
             // One tall product instead of a batch of them.
             let rows = a.reshape(&[a.numel().checked_div(k).unwrap_or(0), k]);
@@ -117,7 +118,12 @@ impl Tensor {
         assert!(fits, "addmm: shapes {x:?} and {y:?}");
         let product = a.matmul(b);
         let wide = broadcast("addmm", &[self.shape(), product.shape()]);
-        assert_eq!(wide, product.shape(), "addmm: {:?} does not broadcast to the product", self.shape());
+        assert!(
+            wide == product.shape(),
+            "addmm: {:?} does not broadcast to the product {:?}",
+            self.shape(),
+            product.shape()
+        );
         self.expand(product.shape()) * beta + product * alpha
     }
 
@@ -128,12 +134,15 @@ impl Tensor {
     #[track_caller]
     pub fn linear(&self, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
         let (x, w) = (self.shape(), weight.shape());
-        assert!(w.len() == 2 && x.last() == Some(&w[1]), "linear: weight {w:?} for input {x:?}");
+        assert!(
+            w.len() == 2 && x.last() == Some(&w[1]),
+            "linear: weight {w:?} for input {x:?}: its last dimension must be the weight's"
+        );
         for t in [self, weight].into_iter().chain(bias) {
             t.expect_float("linear");
         }
         if let Some(b) = bias {
-            assert_eq!(b.shape(), &w[..1], "linear: bias {:?} for weight {w:?}", b.shape());
+            assert!(b.shape() == &w[..1], "linear: bias {:?} for weight {w:?}", b.shape());
         }
         let y = self.matmul(&weight.transpose(-1, -2));
         match bias {

@@ -52,7 +52,7 @@ mod weight_norm;
 
 pub use batch_norm::{BatchNormOutput, batch_norm_train};
 pub use concat::{cat, flatten_all, stack};
-pub use cross_entropy::CrossEntropyTarget;
+pub use cross_entropy::CrossEntropy;
 pub use einsum::einsum;
 pub use interpolate::{Interpolation, Resize};
 pub use lattice::{Arcs, Paths, lattice};

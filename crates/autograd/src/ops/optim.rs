@@ -9,8 +9,11 @@ use crate::op::KernelOp;
 /// One SGD update over flat memory; see [`gpu_core::kernels::SgdStep`] for the formula.
 #[derive(Clone, Copy, Debug, Hash)]
 pub struct SgdStep {
+    /// Whether there is a velocity.
     pub momentum: bool,
+    /// Whether the step looks ahead by Nesterov's rule; needs `momentum`.
     pub nesterov: bool,
+    /// Whether to ascend.
     pub maximize: bool,
 }
 
@@ -19,9 +22,8 @@ impl SgdStep {
     /// bool (0 leaves everything unchanged); the gradient and `state`, parameter and velocity, are flat `[count]`.
     #[track_caller]
     pub fn apply(self, hyper: &Tensor, ok: &Tensor, grad: &Tensor, state: &[Tensor]) -> Vec<Tensor> {
-        assert_eq!(
-            state.len(),
-            1 + usize::from(self.momentum),
+        assert!(
+            state.len() == 1 + usize::from(self.momentum),
             "SgdStep: parameter and, with momentum, velocity"
         );
         record(self, hyper, ok, grad, state)
@@ -31,9 +33,11 @@ impl SgdStep {
 /// One Adam, AdamW or AMSGrad update over flat memory; see [`gpu_core::kernels::AdamStep`] for the formula.
 #[derive(Clone, Copy, Debug, Hash)]
 pub struct AdamStep {
+    /// Whether to divide by the largest second moment so far (Reddi et al. 2018).
     pub amsgrad: bool,
     /// Whether weight decay is decoupled, as in AdamW.
     pub decoupled: bool,
+    /// Whether to ascend.
     pub maximize: bool,
 }
 
@@ -43,9 +47,8 @@ impl AdamStep {
     /// unchanged); the gradient and `state` are flat `[count]`.
     #[track_caller]
     pub fn apply(self, hyper: &Tensor, ok: &Tensor, grad: &Tensor, state: &[Tensor]) -> Vec<Tensor> {
-        assert_eq!(
-            state.len(),
-            3 + usize::from(self.amsgrad),
+        assert!(
+            state.len() == 3 + usize::from(self.amsgrad),
             "AdamStep: parameter, m, v and, with amsgrad, vmax"
         );
         record(self, hyper, ok, grad, state)
@@ -62,13 +65,7 @@ fn record(
 ) -> Vec<Tensor> {
     let inputs: Vec<&Tensor> = [hyper, ok, grad].into_iter().chain(state).collect();
     for t in &inputs[2..] {
-        assert_eq!(
-            t.shape(),
-            grad.shape(),
-            "{}: state for a gradient of shape {:?}",
-            op.name(),
-            grad.shape()
-        );
+        assert!(t.shape() == grad.shape(), "{}: state for a gradient of shape {:?}", op.name(), grad.shape());
     }
     Tensor::record(op, &inputs, state.iter().map(|t| t.meta().clone()).collect())
 }

@@ -12,12 +12,17 @@ use crate::{Tensor, cat};
 /// What the padding contains.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Padding {
+    /// This value everywhere.
+    #[doc(alias("ConstantPad1d", "ConstantPad2d", "ZeroPad2d"))]
     Constant(f32),
     /// Mirrored without repeating the edge.
+    #[doc(alias("ReflectionPad1d", "ReflectionPad2d"))]
     Reflect,
     /// The edge repeated.
+    #[doc(alias("ReplicationPad1d", "ReplicationPad2d"))]
     Replicate,
     /// Wrapped around.
+    #[doc(alias("CircularPad1d", "CircularPad2d"))]
     Circular,
 }
 

@@ -6,9 +6,13 @@ use crate::Tensor;
 /// rounded down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pool<const D: usize> {
+    /// Elements that a window covers along each dimension.
     pub kernel: [usize; D],
+    /// Distance between windows, in elements.
     pub stride: [usize; D],
+    /// Elements added before and after each dimension: minus infinity for maxima, 0 for means.
     pub padding: [usize; D],
+    /// Distance between the elements of a window; 1 in average pooling.
     pub dilation: [usize; D],
     /// Whether windows may extend beyond the end.
     pub ceil_mode: bool,

@@ -43,7 +43,7 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn avg_pool1d(&self, pool: Pool1d, count_include_pad: bool) -> Tensor {
-        assert_eq!(pool.dilation, [1], "avg_pool1d: dilation is not supported");
+        assert!(pool.dilation == [1], "avg_pool1d: dilation is not supported");
         if self.rank() == 2 {
             return self.unsqueeze(0).avg_pool1d(pool, count_include_pad).squeeze(&[0]);
         }

@@ -54,11 +54,11 @@ impl Tensor {
     /// As [`max_pool2d`](Tensor::max_pool2d), or when a dilation is given or the divisor is 0.
     #[track_caller]
     pub fn avg_pool2d(&self, pool: Pool2d, count_include_pad: bool, divisor: Option<usize>) -> Tensor {
-        assert_eq!(pool.dilation, [1, 1], "avg_pool2d: dilation is not supported");
+        assert!(pool.dilation == [1, 1], "avg_pool2d: dilation is not supported");
         if self.rank() == 3 {
             return self.unsqueeze(0).avg_pool2d(pool, count_include_pad, divisor).squeeze(&[0]);
         }
-        assert_ne!(divisor, Some(0), "avg_pool2d: divisor 0");
+        assert!(divisor != Some(0), "avg_pool2d: divisor 0");
         let shape = pool.shape("avg_pool2d", self);
         let out = output_meta(self, &shape, DType::F32);
         Tensor::record(AvgPool2d { shape, count_include_pad, divisor }, &[self], vec![out]).remove(0)

@@ -57,7 +57,7 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn avg_pool3d(&self, pool: Pool3d, count_include_pad: bool) -> Tensor {
-        assert_eq!(pool.dilation, [1; 3], "avg_pool3d: dilation is not supported");
+        assert!(pool.dilation == [1; 3], "avg_pool3d: dilation is not supported");
         if self.rank() == 4 {
             return self.unsqueeze(0).avg_pool3d(pool, count_include_pad).squeeze(&[0]);
         }

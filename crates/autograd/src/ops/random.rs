@@ -31,11 +31,14 @@ struct Position {
 }
 
 impl Generator {
+    /// A generator at the beginning of the seed's sequence.
+    #[doc(alias = "manual_seed")]
     pub fn new(seed: u64) -> Generator {
         Generator::resume((seed, 0))
     }
 
     /// Seed and number of draws so far; [`Generator::resume`] continues from there.
+    #[doc(alias = "get_rng_state")]
     pub fn state(&self) -> (u64, u64) {
         (self.0.seed.load(Relaxed), self.0.stream.load(Relaxed))
     }
@@ -46,18 +49,21 @@ impl Generator {
     }
 
     /// Sets the [`state`](Generator::state) of the generator and all its clones.
+    #[doc(alias = "set_rng_state")]
     pub fn set_state(&self, (seed, draws): (u64, u64)) {
         self.0.seed.store(seed, Relaxed);
         self.0.stream.store(draws, Relaxed);
     }
 
     /// Uniform in `[0, 1)`.
+    #[doc(alias = "rand")]
     #[track_caller]
     pub fn uniform(&self, device: &Device, shape: &[usize]) -> Tensor {
         self.draw(RandomKind::Uniform, device, None, shape)
     }
 
     /// Standard normal.
+    #[doc(alias = "randn")]
     #[track_caller]
     pub fn normal(&self, device: &Device, shape: &[usize]) -> Tensor {
         self.draw(RandomKind::Normal, device, None, shape)

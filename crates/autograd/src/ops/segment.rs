@@ -22,6 +22,7 @@ impl Tensor {
     ///
     /// # Panics
     /// When there is not one integer id for each slice.
+    #[doc(alias = "scatter_reduce")]
     #[track_caller]
     pub fn segment_sum(&self, ids: &Tensor, segments: usize) -> Tensor {
         check("segment_sum", self, ids);
@@ -30,6 +31,7 @@ impl Tensor {
     }
 
     /// Means of the slices by segment, as [`segment_sum`](Tensor::segment_sum); 0 for an empty segment.
+    #[doc(alias = "scatter_reduce")]
     #[track_caller]
     pub fn segment_mean(&self, ids: &Tensor, segments: usize) -> Tensor {
         check("segment_mean", self, ids);
@@ -41,6 +43,7 @@ impl Tensor {
 
     /// The largest elements of the slices by segment, as [`segment_sum`](Tensor::segment_sum); 0 for an empty segment. Ties share the
     /// gradient evenly. It compares every slice with every segment.
+    #[doc(alias = "scatter_reduce")]
     #[track_caller]
     pub fn segment_max(&self, ids: &Tensor, segments: usize) -> Tensor {
         check("segment_max", self, ids);

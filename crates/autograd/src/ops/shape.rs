@@ -18,7 +18,7 @@ impl Tensor {
     /// The transpose of a matrix.
     #[track_caller]
     pub fn t(&self) -> Tensor {
-        assert_eq!(self.rank(), 2, "t: of a tensor of shape {:?}", self.shape());
+        assert!(self.rank() == 2, "t: of a tensor of shape {:?}", self.shape());
         self.transpose(0, 1)
     }
 
@@ -96,9 +96,8 @@ impl Tensor {
     #[track_caller]
     pub fn split_with_sizes(&self, sizes: &[usize], dim: isize) -> Vec<Tensor> {
         let n = self.shape()[self.dim("split_with_sizes", dim)];
-        assert_eq!(
-            sizes.iter().sum::<usize>(),
-            n,
+        assert!(
+            sizes.iter().sum::<usize>() == n,
             "split_with_sizes: {sizes:?} of dimension {dim} of {:?}",
             self.shape()
         );
@@ -186,7 +185,7 @@ impl Tensor {
     pub fn repeat_interleave_each(&self, times: &[usize], dim: isize) -> Tensor {
         let n = self.shape()[self.dim("repeat_interleave_each", dim)];
         position("repeat_interleave_each", n);
-        assert_eq!(times.len(), n, "repeat_interleave_each: dimension {dim} of {:?}", self.shape());
+        assert!(times.len() == n, "repeat_interleave_each: dimension {dim} of {:?}", self.shape());
         let slices = times.iter().enumerate().flat_map(|(i, &times)| std::iter::repeat_n(i as i32, times));
         let index: Vec<i32> = slices.collect();
         self.index_select(dim, &Tensor::constant(self.device(), &index, &[index.len()]))
@@ -208,8 +207,8 @@ impl Tensor {
         self.number(value).where_(mask, self)
     }
 
-    /// One-hot encoding of integer indices `[..]`: f32 `[.., classes]`, 1.0 at the index, 0.0 elsewhere. An index outside of the
-    /// classes gives zeros.
+    /// One-hot encoding of integer indices `[..]`: f32 `[.., classes]`, 1.0 at the index, 0.0 elsewhere. An uploaded index outside of
+    /// the classes is an [error](crate::Error::IndexOutOfRange), a computed one gives zeros.
     ///
     /// # Panics
     /// When the indices are of no integer type.
@@ -217,7 +216,8 @@ impl Tensor {
     pub fn one_hot(&self, classes: usize) -> Tensor {
         check_index("one_hot", self);
         let range = Tensor::arange(self.device(), classes);
-        self.to(DType::I32).unsqueeze(-1).eq(&range).to(DType::F32)
+        let hot = self.to(DType::I32).unsqueeze(-1).eq(&range).to(DType::F32);
+        hot.within("one_hot", self, classes, None)
     }
 
     /// The lower triangle of the last two dimensions, up to diagonal `diagonal` (above the main one if positive); 0
@@ -250,7 +250,7 @@ impl Tensor {
     #[track_caller]
     pub fn diagonal(&self, offset: isize, dim1: isize, dim2: isize) -> Tensor {
         let (first, second) = (self.dim("diagonal", dim1), self.dim("diagonal", dim2));
-        assert_ne!(first, second, "diagonal: dimension {dim1} of {:?} twice", self.shape());
+        assert!(first != second, "diagonal: dimension {dim1} of {:?} twice", self.shape());
         let others = (0..self.rank()).filter(|&d| d != first && d != second);
         let order: Vec<isize> = others.chain([first, second]).map(|d| d as isize).collect();
         let x = self.permute(&order);

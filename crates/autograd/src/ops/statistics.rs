@@ -40,6 +40,7 @@ impl Tensor {
 
     /// Vector p-norm over the given dimensions: `sum(|x|^p)^(1/p)`; for `p` infinity the largest |x|, for `p` 0 the number of non-zero
     /// elements. The gradient at the zero vector is 0.
+    #[doc(alias = "vector_norm")]
     #[track_caller]
     pub fn norm(&self, p: f32, dims: &[isize], keepdim: bool) -> Tensor {
         let a = self.abs();

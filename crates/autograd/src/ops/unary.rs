@@ -17,14 +17,17 @@ macro_rules! unary_methods {
     };
 }
 unary_methods! {
+    /// `|x|`. The gradient at 0 is 0.
     abs = Abs;
     /// -1, 0 or 1; 0 for NaN. The gradient is 0.
     sign = Sign;
     /// `1 / x`
     reciprocal = Recip;
+    /// Square root; NaN for negative numbers.
     sqrt = Sqrt;
     /// `1 / sqrt(x)`
     rsqrt = Rsqrt;
+    /// `e^x`
     exp = Exp;
     /// `exp(x) - 1`, accurate near 0.
     expm1 = Expm1;
@@ -32,17 +35,29 @@ unary_methods! {
     log = Log;
     /// `log(1 + x)`, accurate near 0.
     log1p = Log1p;
+    /// Sine of radians.
     sin = Sin;
+    /// Cosine of radians.
     cos = Cos;
+    /// Tangent of radians.
     tan = Tan;
+    /// Arcsine in radians; NaN outside of `[-1, 1]`.
     asin = Asin;
+    /// Arccosine in radians; NaN outside of `[-1, 1]`.
     acos = Acos;
+    /// Arctangent in radians.
     atan = Atan;
+    /// Hyperbolic sine.
     sinh = Sinh;
+    /// Hyperbolic cosine.
     cosh = Cosh;
+    /// Inverse of the hyperbolic sine.
     asinh = Asinh;
+    /// Inverse of the hyperbolic cosine; NaN below 1.
     acosh = Acosh;
+    /// Inverse of the hyperbolic tangent; NaN outside of `[-1, 1]`.
     atanh = Atanh;
+    /// Hyperbolic tangent.
     tanh = Tanh;
     /// The error function.
     erf = Erf;
@@ -59,10 +74,13 @@ unary_methods! {
     /// # Ok::<(), autograd::Error>(())
     /// ```
     relu = Relu;
+    /// The largest integer that is not above. The gradient is 0.
     floor = Floor;
+    /// The smallest integer that is not below. The gradient is 0.
     ceil = Ceil;
     /// Rounds to the nearest integer, ties to even.
     round = Round;
+    /// The integer part, towards 0. The gradient is 0.
     trunc = Trunc;
     /// Whether elements are NaN (bool).
     isnan = IsNan;
@@ -74,6 +92,7 @@ unary_methods! {
 
 impl Tensor {
     /// Converts to another type: float to integer truncates, to bool tests for non-zero.
+    #[doc(alias("float", "type_as"))]
     #[track_caller]
     pub fn to(&self, dtype: DType) -> Tensor {
         if dtype == self.dtype() { self.clone() } else { self.unary(Unary::Cast(dtype)) }

@@ -31,7 +31,7 @@ impl Tensor {
             return self.unsqueeze(0).unfold(kernel, dilation, padding, stride).squeeze(&[0]);
         }
         let x = self.shape();
-        assert_eq!(x.len(), 4, "unfold: input {x:?}, not [N, C, H, W]");
+        assert!(x.len() == 4, "unfold: input {x:?}, not [N, C, H, W]");
         positions("unfold", [x[2], x[3]], kernel, dilation, padding, stride);
         let [above, aside] = padding.map(|p| (p, p));
         let padded = self.pad_zeros(&[(0, 0), (0, 0), above, aside]);

@@ -15,10 +15,12 @@ impl Tensor {
     ///
     /// # Panics
     /// When the number of elements differs.
+    #[doc(alias = "view")]
     #[track_caller]
     pub fn reshape(&self, shape: &[usize]) -> Tensor {
         let count: usize = shape.iter().product();
-        assert_eq!(count, self.numel(), "reshape: {:?} to {shape:?}", self.shape());
+        let (old, numel) = (self.shape(), self.numel());
+        assert!(count == numel, "reshape: {old:?} has {numel} elements, {shape:?} has {count}");
         if shape == self.shape() {
             return self.clone();
         }
@@ -43,6 +45,7 @@ impl Tensor {
     ///
     /// # Panics
     /// When the shapes do not broadcast.
+    #[doc(alias = "broadcast_to")]
     #[track_caller]
     pub fn expand(&self, shape: &[usize]) -> Tensor {
         let front = shape.len().checked_sub(self.rank());

@@ -1,6 +1,6 @@
 //! Losses.
 
-use autograd::CrossEntropyTarget::{Classes, Probabilities};
+use autograd::CrossEntropy;
 use autograd::{
     Arcs, Paths, Reduction, Tensor, TripletMargin, elastic_net_penalty, gradient_penalty, jacobian_penalty,
     l1_penalty, l2_penalty, lattice, perceptual_loss, style_loss,
@@ -18,11 +18,17 @@ pub const MISTAKES: &[Mistake] = &[
     ("cross_entropy, types", &["cross_entropy", "i32"], || drop(i32s(&[3, 4]).cross_entropy(&i32s(&[3])))),
     ("cross_entropy, probabilities", &["cross_entropy", "[3, 4]"], || {
         let p = f32s(&[3]);
-        drop(f32s(&[3, 4]).cross_entropy_with(Probabilities(&p), None, -1, 0.0, Reduction::Mean))
+        drop(
+            f32s(&[3, 4])
+                .cross_entropy_with(&p, CrossEntropy { ignore_index: -1, ..CrossEntropy::default() }),
+        )
     }),
     ("cross_entropy, weight", &["cross_entropy", "[3]", "[3, 4]"], || {
         let (p, w) = (f32s(&[3, 4]), f32s(&[3]));
-        drop(f32s(&[3, 4]).cross_entropy_with(Probabilities(&p), Some(&w), -1, 0.0, Reduction::Mean))
+        drop(f32s(&[3, 4]).cross_entropy_with(
+            &p,
+            CrossEntropy { weight: Some(&w), ignore_index: -1, ..CrossEntropy::default() },
+        ))
     }),
     ("nll_loss, weight", &["nll_loss", "[3]", "[3, 4]"], || {
         drop(f32s(&[3, 4]).nll_loss(&i32s(&[3]), Some(&f32s(&[3])), -100, Reduction::Mean))
@@ -113,7 +119,10 @@ pub const MISTAKES: &[Mistake] = &[
     }),
     ("cross_entropy_with", &["cross_entropy", "[4]", "[3, 4]"], || {
         let classes = i32s(&[4]);
-        drop(f32s(&[3, 4]).cross_entropy_with(Classes(&classes), None, -1, 0.0, MEAN))
+        drop(
+            f32s(&[3, 4])
+                .cross_entropy_with(&classes, CrossEntropy { ignore_index: -1, ..CrossEntropy::default() }),
+        )
     }),
     ("nll_loss, type", &["nll_loss", "f32"], || drop(f32s(&[3, 4]).nll_loss(&f32s(&[3]), None, -1, MEAN))),
     ("binary_cross_entropy_with_logits", &["binary_cross_entropy_with_logits", "[3, 1]", "[3]"], || {

@@ -1,7 +1,7 @@
 //! The ops that random graphs are made of. Each op takes operands of any shape, and keeps values and slopes moderate. Ops with kinks
 //! get shifted operands, so that equal values that were rounded differently don't fall on different sides of a kink.
 
-use autograd::{CrossEntropyTarget, Device, Padding, Pool2d, Reduction, Tensor, batch_norm_train, cat};
+use autograd::{CrossEntropy, Device, Padding, Pool2d, Reduction, Tensor, batch_norm_train, cat};
 
 use super::numbers::{Numbers, Values};
 
@@ -153,7 +153,10 @@ pub const OPS: &[(&str, Apply)] = &[
         let target: Vec<i32> = (0..rows).map(|r| ((r + d) % classes) as i32).collect();
         let target = Tensor::from_slice(&cx.device, &target, &[rows]).unwrap();
         let reduction = [Reduction::None, Reduction::Mean][d % 2];
-        a.cross_entropy_with(CrossEntropyTarget::Classes(&target), None, -100, 0.1, reduction)
+        a.cross_entropy_with(
+            &target,
+            CrossEntropy { label_smoothing: 0.1, reduction, ..CrossEntropy::default() },
+        )
     }),
     ("max pool", |cx, a, _, _| {
         cx.distinct(&image(a)).max_pool2d(Pool2d { stride: [1; 2], padding: [1; 2], ..Pool2d::new(3) }).0

@@ -1,6 +1,6 @@
 //! Losses.
 
-use autograd::CrossEntropyTarget::{Classes, Probabilities};
+use autograd::CrossEntropy;
 use autograd::{
     Arcs, Paths, Reduction, Tensor, TripletMargin, elastic_net_penalty, gradient_penalty, jacobian_penalty,
     l1_penalty, l2_penalty, lattice, perceptual_loss, style_loss, wasserstein_critic_loss,
@@ -24,17 +24,33 @@ fn entropies() -> Vec<Case> {
     let logits = || vec![any(&[3, 4])];
     vec![
         ("cross_entropy", logits(), |x| x[0].cross_entropy(&ints(&[1, 3, 0], &[3]))),
-        ("cross_entropy_smoothed", logits(), |x| x[0].cross_entropy_smoothed(&ints(&[1, 3, 0], &[3]), 0.2)),
+        ("cross_entropy_with, smoothed", logits(), |x| {
+            x[0].cross_entropy_with(
+                &ints(&[1, 3, 0], &[3]),
+                CrossEntropy { label_smoothing: 0.2, ..CrossEntropy::default() },
+            )
+        }),
         ("cross_entropy, with an ignored row", logits(), |x| x[0].cross_entropy(&ints(&[1, -100, 0], &[3]))),
         ("cross_entropy_with, of rows", logits(), |x| {
-            x[0].cross_entropy_with(Classes(&ints(&[1, 2, 0], &[3])), None, -100, 0.1, Reduction::None)
+            x[0].cross_entropy_with(
+                &ints(&[1, 2, 0], &[3]),
+                CrossEntropy { label_smoothing: 0.1, reduction: Reduction::None, ..CrossEntropy::default() },
+            )
         }),
         ("cross_entropy_with, weights", vec![any(&[3, 4]), between(0.5, 1.0, &[4])], |x| {
             let classes = ints(&[1, 7, 0], &[3]);
-            x[0].cross_entropy_with(Classes(&classes), Some(&x[1]), 7, 0.1, Reduction::Mean)
+            x[0].cross_entropy_with(
+                &classes,
+                CrossEntropy {
+                    weight: Some(&x[1]),
+                    ignore_index: 7,
+                    label_smoothing: 0.1,
+                    ..CrossEntropy::default()
+                },
+            )
         }),
         ("cross_entropy_with, probabilities", vec![any(&[2, 3, 2]), between(0.1, 0.9, &[2, 3, 2])], |x| {
-            x[0].cross_entropy_with(Probabilities(&x[1]), None, -100, 0.1, Reduction::Mean)
+            x[0].cross_entropy_with(&x[1], CrossEntropy { label_smoothing: 0.1, ..CrossEntropy::default() })
         }),
         ("nll_loss", logits(), |x| {
             x[0].square().nll_loss(&ints(&[1, 3, 0], &[3]), None, -100, Reduction::Mean)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use data::{AugMix, Augment, PadCropFlip, RandAugment};
 use serde::{Deserialize, Serialize};
 
-/// `[data]`: images to classify, or a text to model.
+/// `[data]`: images to classify, a text to model, or a table with a column to predict.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum DataConfig {
@@ -51,6 +51,30 @@ pub enum DataConfig {
         /// Steps that count as an epoch; every window once if not given.
         steps: Option<usize>,
     },
+    /// The rows of a CSV file.
+    Table(TableConfig),
+}
+
+/// `[data]` of a table.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableConfig {
+    pub path: PathBuf,
+    /// The column to predict: a class if it has categories, a number otherwise.
+    pub target: String,
+    /// The columns to predict from; all others if not given.
+    pub features: Option<Vec<String>>,
+    /// Columns whose numbers stand for categories, such as postal codes or classes 0 and 1.
+    #[serde(default)]
+    pub categories: Vec<String>,
+    /// The character between cells.
+    #[serde(default = "comma")]
+    pub delimiter: char,
+    /// Share of the rows, drawn at random, that is not trained on.
+    #[serde(default = "test_rows")]
+    pub test: f64,
+    #[serde(default = "batch")]
+    pub batch: usize,
 }
 
 /// `augment = { pad = 4, flip = true, policy = "trivial" }`
@@ -87,13 +111,14 @@ impl AugmentConfig {
 }
 
 impl DataConfig {
-    /// Images or windows per step.
+    /// Images, windows or rows per step.
     pub fn batch(&self) -> usize {
         match self {
             DataConfig::Images { batch, .. }
             | DataConfig::Shapes { batch, .. }
             | DataConfig::Digits { batch, .. }
             | DataConfig::Text { batch, .. } => *batch,
+            DataConfig::Table(table) => table.batch,
         }
     }
 }
@@ -120,4 +145,12 @@ fn test_images() -> usize {
 
 fn validation() -> f64 {
     0.1
+}
+
+fn comma() -> char {
+    ','
+}
+
+fn test_rows() -> f64 {
+    0.2
 }

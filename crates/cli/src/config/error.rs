@@ -2,20 +2,28 @@
 
 use std::path::{Path, PathBuf};
 
+use super::keys::Keys;
+
 /// Why a configuration cannot be used.
 #[derive(Debug)]
 pub enum ConfigError {
     Read { path: PathBuf, source: std::io::Error },
     Parse { path: PathBuf, line: usize, message: String, nearest: Option<String> },
+    Unused { path: PathBuf, line: usize, table: &'static str, key: String, kind: String, keys: Keys },
 }
 
 impl ConfigError {
     /// The error of serde with its line and, for an unknown name, the most similar known one.
     pub fn parse(path: &Path, text: &str, fault: &toml::de::Error) -> ConfigError {
-        let line = fault.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count());
+        let line = fault.span().map_or(1, |span| line_of(text, span.start));
         let message = fault.message().to_owned();
         ConfigError::Parse { path: path.to_owned(), line, nearest: nearest(&message), message }
     }
+}
+
+/// The line, from 1, of the byte `at`.
+pub fn line_of(text: &str, at: usize) -> usize {
+    1 + text[..at].matches('\n').count()
 }
 
 /// The known name most similar to an unknown one, from messages such as "unknown field `epoch`, expected one of `epochs`, `lr`".
@@ -35,6 +43,11 @@ impl std::fmt::Display for ConfigError {
                 write!(f, "{}, line {line}: {message}", path.display())?;
                 nearest.as_ref().map_or(Ok(()), |name| write!(f, "; did you mean `{name}`?"))
             }
+            ConfigError::Unused { path, line, table, key, kind, keys } => {
+                let known = if keys.is_empty() { "no key but kind".into() } else { keys.join(", ") };
+                let place = format!("{}, line {line}", path.display());
+                write!(f, "{place}: [{table}] {key} is not used by {kind}, which takes {known}; remove it")
+            }
         }
     }
 }
@@ -43,7 +56,7 @@ impl std::error::Error for ConfigError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             ConfigError::Read { source, .. } => Some(source),
-            ConfigError::Parse { .. } => None,
+            ConfigError::Parse { .. } | ConfigError::Unused { .. } => None,
         }
     }
 }

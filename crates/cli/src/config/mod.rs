@@ -2,18 +2,21 @@
 
 mod data;
 mod error;
+mod keys;
 mod model;
 mod optimizer;
+mod start;
 mod training;
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub use data::{AugmentConfig, DataConfig};
+pub use data::{AugmentConfig, DataConfig, TableConfig};
 pub use error::ConfigError;
 pub use model::{ModelConfig, Network, TextModel};
-pub use optimizer::{OptimizerConfig, ScheduleConfig};
+pub use optimizer::{OptimizerConfig, Rates, ScheduleConfig};
+pub use start::StartConfig;
 pub use training::TrainConfig;
 
 /// The file that `wgrad train` reads. Everything but `[data]` and `[model]` is optional.
@@ -40,6 +43,7 @@ pub struct Config {
     pub seed: u64,
     pub data: DataConfig,
     pub model: ModelConfig,
+    pub start: Option<StartConfig>,
     #[serde(default)]
     pub optimizer: OptimizerConfig,
     #[serde(default)]
@@ -59,6 +63,7 @@ impl Config {
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         let mut config: Config =
             toml::from_str(&text).map_err(|fault| ConfigError::parse(path, &text, &fault))?;
+        keys::check(path, &text, &config)?;
         let name = path.file_stem().unwrap_or_default();
         config.out.get_or_insert_with(|| Path::new("runs").join(name));
         Ok(config)

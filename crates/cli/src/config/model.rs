@@ -4,9 +4,12 @@ use anyhow::{Result, bail, ensure};
 use autograd::Tensor;
 use models::{
     CharRnn, CharRnnOptions, DenseNet, EfficientNet, EfficientNetOptions, Gpt, GptOptions, LeNet, Mlp,
-    MnistCnn, MobileNetV2, Mode, Params, PreActResNet, ResNet, Sampler, Vgg, Vit, VitOptions, generate,
+    MnistCnn, MobileNetV2, Mode, Module, Params, PreActResNet, ResNet, Sampler, Vgg, Vit, VitOptions,
+    generate,
 };
 use serde::{Deserialize, Serialize};
+
+use super::keys::Keys;
 
 /// `[model]`: a kind, and its sizes, if it has any.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,11 +31,11 @@ pub struct ModelConfig {
     pub recompute: bool,
 }
 
-/// Maps images `[N, C, H, W]` to logits `[N, classes]`.
-pub type Network = Box<dyn Fn(&Tensor, Mode) -> Tensor>;
+/// Maps images `[N, C, H, W]` or rows `[N, F]` to outputs `[N, K]`, such as logits.
+pub type Network = Box<dyn Module>;
 
 /// Builds a network for images `[C, H, W]` and a number of classes.
-type Build = fn(&ModelConfig, [usize; 3], usize, &Params) -> Network;
+type Build = fn(&Params, &ModelConfig, [usize; 3], usize) -> Network;
 
 /// A kind of network for images.
 struct ImageModel {
@@ -43,61 +46,76 @@ struct ImageModel {
     side: usize,
     /// Whether both sides must equal `side`.
     fixed: bool,
+    /// The keys of `[model]` beside `kind` that `build` uses.
+    keys: Keys,
     build: Build,
 }
 
-const fn model(kind: &'static str, channels: Option<usize>, side: usize, build: Build) -> ImageModel {
-    ImageModel { kind, channels, side, fixed: false, build }
+const fn model(
+    kind: &'static str,
+    channels: Option<usize>,
+    side: usize,
+    keys: Keys,
+    build: Build,
+) -> ImageModel {
+    ImageModel { kind, channels, side, fixed: false, keys, build }
 }
 
-const fn fixed(kind: &'static str, channels: Option<usize>, side: usize, build: Build) -> ImageModel {
-    ImageModel { kind, channels, side, fixed: true, build }
+const fn fixed(
+    kind: &'static str,
+    channels: Option<usize>,
+    side: usize,
+    keys: Keys,
+    build: Build,
+) -> ImageModel {
+    ImageModel { kind, channels, side, fixed: true, keys, build }
 }
+
+const RESNET: Keys = &["recompute"];
+const VIT: Keys = &["width", "depth", "heads", "patch", "dropout"];
+const MLP: Keys = &["width", "depth"];
+const GPT: Keys = &["width", "depth", "heads", "dropout", "recompute"];
+const RECURRENT: Keys = &["width", "depth"];
 
 fn resnet(net: ResNet, config: &ModelConfig) -> Network {
-    let net = if config.recompute { net.recompute() } else { net };
-    Box::new(move |x, mode| net.forward(x, mode))
+    Box::new(if config.recompute { net.recompute() } else { net })
 }
 
 macro_rules! resnets {
     ($make:ident, $depth:expr) => {
-        |config, _, classes, params| resnet(ResNet::$make($depth, classes, params), config)
+        |params, config, _, classes| resnet(ResNet::$make(params, $depth, classes), config)
     };
 }
 
 /// All networks for images.
 const IMAGE_MODELS: [ImageModel; 24] = [
-    model("resnet20", Some(3), 8, resnets!(cifar, 20)),
-    model("resnet32", Some(3), 8, resnets!(cifar, 32)),
-    model("resnet44", Some(3), 8, resnets!(cifar, 44)),
-    model("resnet56", Some(3), 8, resnets!(cifar, 56)),
-    model("resnet110", Some(3), 8, resnets!(cifar, 110)),
-    model("resnet18", Some(3), 8, resnets!(imagenet_on_cifar, 18)),
-    model("resnet34", Some(3), 8, resnets!(imagenet_on_cifar, 34)),
-    model("resnet50", Some(3), 8, resnets!(imagenet_on_cifar, 50)),
-    model("resnet101", Some(3), 8, resnets!(imagenet_on_cifar, 101)),
-    model("resnet152", Some(3), 8, resnets!(imagenet_on_cifar, 152)),
-    model("resnet18-imagenet", Some(3), 32, resnets!(imagenet, 18)),
-    model("resnet50-imagenet", Some(3), 32, resnets!(imagenet, 50)),
-    model("preact-resnet20", Some(3), 8, |_, _, classes, params| {
-        let net = PreActResNet::cifar(20, classes, params);
-        Box::new(move |x, mode| net.forward(x, mode))
+    model("resnet20", Some(3), 8, RESNET, resnets!(cifar, 20)),
+    model("resnet32", Some(3), 8, RESNET, resnets!(cifar, 32)),
+    model("resnet44", Some(3), 8, RESNET, resnets!(cifar, 44)),
+    model("resnet56", Some(3), 8, RESNET, resnets!(cifar, 56)),
+    model("resnet110", Some(3), 8, RESNET, resnets!(cifar, 110)),
+    model("resnet18", Some(3), 8, RESNET, resnets!(imagenet_on_cifar, 18)),
+    model("resnet34", Some(3), 8, RESNET, resnets!(imagenet_on_cifar, 34)),
+    model("resnet50", Some(3), 8, RESNET, resnets!(imagenet_on_cifar, 50)),
+    model("resnet101", Some(3), 8, RESNET, resnets!(imagenet_on_cifar, 101)),
+    model("resnet152", Some(3), 8, RESNET, resnets!(imagenet_on_cifar, 152)),
+    model("resnet18-imagenet", Some(3), 32, RESNET, resnets!(imagenet, 18)),
+    model("resnet50-imagenet", Some(3), 32, RESNET, resnets!(imagenet, 50)),
+    model("preact-resnet20", Some(3), 8, &[], |params, _, _, classes| {
+        Box::new(PreActResNet::cifar(params, 20, classes))
     }),
-    model("vgg11", Some(3), 32, |_, _, classes, params| vgg(Vgg::cifar(11, classes, params))),
-    model("vgg16", Some(3), 32, |_, _, classes, params| vgg(Vgg::cifar(16, classes, params))),
-    model("densenet121", Some(3), 32, |_, _, classes, params| {
-        let net = DenseNet::imagenet(121, classes, params);
-        Box::new(move |x, mode| net.forward(x, mode))
+    model("vgg11", Some(3), 32, &[], |params, _, _, classes| Box::new(Vgg::cifar(params, 11, classes))),
+    model("vgg16", Some(3), 32, &[], |params, _, _, classes| Box::new(Vgg::cifar(params, 16, classes))),
+    model("densenet121", Some(3), 32, &[], |params, _, _, classes| {
+        Box::new(DenseNet::imagenet(params, 121, classes))
     }),
-    model("mobilenet-v2", Some(3), 32, |_, _, classes, params| {
-        let net = MobileNetV2::new(classes, params);
-        Box::new(move |x, mode| net.forward(x, mode))
+    model("mobilenet-v2", Some(3), 32, &[], |params, _, _, classes| {
+        Box::new(MobileNetV2::new(params, classes))
     }),
-    model("efficientnet-b0", Some(3), 32, |_, _, classes, params| {
-        let net = EfficientNet::new(EfficientNetOptions::b(0, classes), params);
-        Box::new(move |x, mode| net.forward(x, mode))
+    model("efficientnet-b0", Some(3), 32, &[], |params, _, _, classes| {
+        Box::new(EfficientNet::new(params, EfficientNetOptions::b(0, classes)))
     }),
-    model("vit", Some(3), 8, |config, [_, height, width], classes, params| {
+    model("vit", Some(3), 8, VIT, |params, config, [_, height, width], classes| {
         let width_of = config.width.unwrap_or(192);
         let options = VitOptions {
             width: width_of,
@@ -106,37 +124,32 @@ const IMAGE_MODELS: [ImageModel; 24] = [
             dropout: config.dropout,
             ..VitOptions::new([height, width], config.patch.unwrap_or(4), classes)
         };
-        let net = Vit::new(options, params);
-        Box::new(move |x, mode| net.forward(x, mode))
+        Box::new(Vit::new(params, options))
     }),
-    fixed("lenet", None, 28, |_, [channels, ..], classes, params| {
-        let net = LeNet::new(channels, classes, params);
-        Box::new(move |x, _| net.forward(x))
+    fixed("lenet", None, 28, &[], |params, _, [channels, ..], classes| {
+        Box::new(LeNet::new(params, channels, classes))
     }),
-    fixed("mnist-cnn", Some(1), 28, |_, _, classes, params| {
-        let net = MnistCnn::new(classes, params);
-        Box::new(move |x, _| net.forward(x))
-    }),
-    model("mlp", None, 1, |config, shape, classes, params| {
+    fixed("mnist-cnn", Some(1), 28, &[], |params, _, _, classes| Box::new(MnistCnn::new(params, classes))),
+    model("mlp", None, 1, MLP, |params, config, shape, classes| {
         let hidden = vec![config.width.unwrap_or(256); config.depth.unwrap_or(2)];
-        mlp(&hidden, shape, classes, params)
+        mlp(params, &hidden, shape, classes)
     }),
-    model("linear", None, 1, |_, shape, classes, params| mlp(&[], shape, classes, params)),
-    model("wide-resnet50", Some(3), 32, resnets!(wide, 50)),
+    model("linear", None, 1, &[], |params, _, shape, classes| mlp(params, &[], shape, classes)),
+    model("wide-resnet50", Some(3), 32, RESNET, resnets!(wide, 50)),
 ];
 
-fn vgg(net: Vgg) -> Network {
-    Box::new(move |x, mode| net.forward(x, mode))
-}
-
-fn mlp(hidden: &[usize], shape: [usize; 3], classes: usize, params: &Params) -> Network {
+fn mlp(params: &Params, hidden: &[usize], shape: [usize; 3], classes: usize) -> Network {
     let sizes = [&[shape.iter().product()], hidden, &[classes]].concat();
-    let net = Mlp::new(&sizes, params);
-    Box::new(move |x, _| net.forward(&x.flatten(1, 3)))
+    let net = Mlp::new(params, &sizes);
+    Box::new(move |x: &Tensor| net.forward(&x.flatten(1, -1)))
 }
 
-/// Networks for texts.
-const TEXT_MODELS: [&str; 4] = ["gpt", "lstm", "gru", "rnn"];
+/// Networks for texts, with the keys of `[model]` beside `kind` that each uses.
+const TEXT_MODELS: [(&str, Keys); 4] =
+    [("gpt", GPT), ("lstm", RECURRENT), ("gru", RECURRENT), ("rnn", RECURRENT)];
+
+/// Networks for tables, which are among the [`IMAGE_MODELS`].
+const TABLE_MODELS: [&str; 2] = ["mlp", "linear"];
 
 /// A language model.
 pub enum TextModel {
@@ -207,7 +220,7 @@ impl ModelConfig {
             );
         }
         ensure!(self.width != Some(0), "a width of 0 is none");
-        Ok((model.build)(self, shape, classes, params))
+        Ok((model.build)(params, self, shape, classes))
     }
 
     /// The network for texts of `vocab` different tokens in windows of `context` tokens.
@@ -224,14 +237,28 @@ impl ModelConfig {
                     "a width of {width} can't be divided among {heads} heads"
                 );
                 let sizes = GptOptions { vocab, context, width, heads, depth, dropout: self.dropout };
-                let net = Gpt::new(sizes, params);
+                let net = Gpt::new(params, sizes);
                 TextModel::Gpt(if self.recompute { net.recompute() } else { net })
             }
-            "lstm" => TextModel::Rnn(CharRnn::lstm(sizes, params)),
-            "gru" => TextModel::Rnn(CharRnn::gru(sizes, params)),
-            "rnn" => TextModel::Rnn(CharRnn::rnn(sizes, params)),
-            other => bail!("{}", unknown(other, "texts", &TEXT_MODELS)),
+            "lstm" => TextModel::Rnn(CharRnn::lstm(params, sizes)),
+            "gru" => TextModel::Rnn(CharRnn::gru(params, sizes)),
+            "rnn" => TextModel::Rnn(CharRnn::rnn(params, sizes)),
+            other => bail!("{}", unknown(other, "texts", &TEXT_MODELS.map(|(kind, _)| kind))),
         })
+    }
+
+    /// The network for rows of `features` numbers, with `outputs` outputs.
+    pub fn table(&self, features: usize, outputs: usize, params: &Params) -> Result<Network> {
+        if !TABLE_MODELS.contains(&self.kind.as_str()) {
+            bail!("{}", unknown(&self.kind, "tables", &TABLE_MODELS));
+        }
+        self.image([1, 1, features], outputs, params)
+    }
+
+    /// The keys beside `kind` that the network uses; `None` for an unknown kind.
+    pub fn keys(&self) -> Option<Keys> {
+        let image = IMAGE_MODELS.iter().map(|model| (model.kind, model.keys));
+        image.chain(TEXT_MODELS).find(|(kind, _)| *kind == self.kind).map(|(_, keys)| keys)
     }
 }
 
@@ -242,10 +269,16 @@ fn unknown(kind: &str, of: &str, known: &[&str]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use autograd::Device;
 
     use super::*;
+
+    /// The names of all kinds.
+    pub fn kinds() -> Vec<&'static str> {
+        let image = IMAGE_MODELS.iter().map(|model| model.kind);
+        image.chain(TEXT_MODELS.map(|(kind, _)| kind)).collect()
+    }
 
     #[test]
     fn every_model_reads_images_of_its_smallest_side() {
@@ -256,7 +289,7 @@ mod tests {
             let net = config.image(shape, 10, &params).unwrap();
             let images = Tensor::zeros(params.device(), &[&[2], &shape[..]].concat());
             for mode in [Mode::Train, Mode::Eval] {
-                assert_eq!(net(&images, mode).shape(), [2, 10], "{}", model.kind);
+                assert_eq!(net.forward(&images, mode).shape(), [2, 10], "{}", model.kind);
             }
             let params = Params::new(params.device(), 0);
             let larger = config.image([shape[0], 4 * model.side, 5 * model.side], 10, &params);

@@ -1,10 +1,12 @@
 //! The optimizer and the schedule of a configuration.
 
 use models::{
-    Adagrad, Adam, AdamW, Constant, Cosine, ExponentialLr, Lamb, Lion, Muon, OneCycle, Optimize, Param,
-    Params, RmsProp, Schedule, Several, Sgd, Step, Warmup,
+    Adagrad, Adam, AdamW, Cosine, ExponentialLr, Lamb, Lion, Muon, OneCycle, Optimize, Optimizer, Param,
+    Params, RmsProp, Rule, Schedule, Several, Sgd, Step, Warmup, wildcard,
 };
 use serde::{Deserialize, Serialize};
+
+use super::keys::Keys;
 
 /// `[optimizer]`: AdamW with a rate of 0.001 if not given.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,34 +52,69 @@ impl Default for OptimizerConfig {
 /// Parameters without weight decay: biases, and scales of norms.
 const UNDECAYED: [&str; 4] = ["*bias*", "*bn*.weight", "*ln*.weight", "*norm*.weight"];
 
-/// Turns off weight decay for [`UNDECAYED`] parameters of an optimizer.
-macro_rules! undecayed {
-    ($optimizer:expr) => {
-        Box::new(UNDECAYED.iter().fold($optimizer, |opt, pattern| opt.group(pattern, 0.0, 1.0)))
-    };
+/// Factors on the learning rate, each with the names of its parameters.
+pub type Rates = Vec<(f32, Vec<String>)>;
+
+/// Gives the parameters of an optimizer their rates, and turns off weight decay for [`UNDECAYED`] ones.
+fn grouped<R: Rule>(optimizer: Optimizer<R>, decay: f32, rates: &Rates) -> Optimizer<R> {
+    let is_undecayed = |name: &&str| UNDECAYED.iter().any(|pattern| wildcard::matches(pattern, name));
+    let rated = rates.iter().fold(optimizer, |optimizer, (factor, names)| {
+        let (undecayed, decayed): (Vec<&str>, Vec<&str>) =
+            names.iter().map(String::as_str).partition(is_undecayed);
+        optimizer.group_any(&decayed, decay, *factor).group_any(&undecayed, 0.0, *factor)
+    });
+    UNDECAYED.iter().fold(rated, |optimizer, pattern| optimizer.group(pattern, 0.0, 1.0))
 }
 
 impl OptimizerConfig {
-    pub fn build(&self, params: &Params) -> Box<dyn Optimize> {
+    /// The optimizer of the trainable parameters, some of which have rates of their own.
+    pub fn build(&self, params: &Params, rates: &Rates) -> Box<dyn Optimize> {
         let (decay, [beta1, beta2]) = (self.weight_decay, self.betas);
-        let sgd =
-            || Sgd::new(params).momentum(self.momentum).nesterov(self.momentum > 0.0).weight_decay(decay);
+        let sgd = || {
+            let plain = Sgd::new(params).momentum(self.momentum).nesterov(self.momentum > 0.0);
+            grouped(plain.weight_decay(decay), decay, rates)
+        };
         match self.kind {
-            OptimizerKind::Sgd => undecayed!(sgd()),
-            OptimizerKind::Adam => undecayed!(Adam::new(params).betas(beta1, beta2).weight_decay(decay)),
-            OptimizerKind::Adamw => undecayed!(AdamW::new(params).betas(beta1, beta2).weight_decay(decay)),
-            OptimizerKind::Adagrad => undecayed!(Adagrad::new(params).weight_decay(decay)),
-            OptimizerKind::Rmsprop => undecayed!(RmsProp::new(params).weight_decay(decay)),
-            OptimizerKind::Lion => undecayed!(Lion::new(params).betas(beta1, beta2).weight_decay(decay)),
-            OptimizerKind::Lamb => undecayed!(Lamb::new(params).betas(beta1, beta2).weight_decay(decay)),
+            OptimizerKind::Sgd => Box::new(sgd()),
+            OptimizerKind::Adam => {
+                let adam = Adam::new(params).betas(beta1, beta2);
+                Box::new(grouped(adam.weight_decay(decay), decay, rates))
+            }
+            OptimizerKind::Adamw => {
+                let adamw = AdamW::new(params).betas(beta1, beta2);
+                Box::new(grouped(adamw.weight_decay(decay), decay, rates))
+            }
+            OptimizerKind::Adagrad => {
+                Box::new(grouped(Adagrad::new(params).weight_decay(decay), decay, rates))
+            }
+            OptimizerKind::Rmsprop => {
+                Box::new(grouped(RmsProp::new(params).weight_decay(decay), decay, rates))
+            }
+            OptimizerKind::Lion => {
+                let lion = Lion::new(params).betas(beta1, beta2);
+                Box::new(grouped(lion.weight_decay(decay), decay, rates))
+            }
+            OptimizerKind::Lamb => {
+                let lamb = Lamb::new(params).betas(beta1, beta2);
+                Box::new(grouped(lamb.weight_decay(decay), decay, rates))
+            }
             OptimizerKind::Muon => {
                 let is_filter = |p: &Param| p.value().rank() >= 2;
-                let filters = Muon::new(params).momentum(self.momentum).weight_decay(0.0).only(is_filter);
-                let others = UNDECAYED.iter().fold(sgd(), |opt, pattern| opt.group(pattern, 0.0, 1.0));
-                Box::new(
-                    Several::default().with(filters, 0.25).with(others.only(move |p| !is_filter(p)), 1.0),
-                )
+                let muon = Muon::new(params).momentum(self.momentum).weight_decay(0.0).only(is_filter);
+                let (filters, others) = (grouped(muon, 0.0, rates), sgd().only(move |p| !is_filter(p)));
+                Box::new(Several::default().with(filters, 0.25).with(others, 1.0))
             }
+        }
+    }
+
+    /// The keys beside `kind` that the optimizer uses.
+    pub fn keys(&self) -> Keys {
+        match self.kind {
+            OptimizerKind::Sgd | OptimizerKind::Muon => &["lr", "weight_decay", "momentum"],
+            OptimizerKind::Adam | OptimizerKind::Adamw | OptimizerKind::Lion | OptimizerKind::Lamb => {
+                &["lr", "weight_decay", "betas"]
+            }
+            OptimizerKind::Adagrad | OptimizerKind::Rmsprop => &["lr", "weight_decay"],
         }
     }
 }
@@ -123,6 +160,17 @@ impl Default for ScheduleConfig {
 }
 
 impl ScheduleConfig {
+    /// The keys beside `kind` that the schedule uses.
+    pub fn keys(&self) -> Keys {
+        match self.kind {
+            ScheduleKind::Constant => &["warmup"],
+            ScheduleKind::Cosine => &["warmup", "last"],
+            ScheduleKind::OneCycle => &["rise"],
+            ScheduleKind::Step => &["warmup", "milestones", "gamma"],
+            ScheduleKind::Exponential => &["warmup", "gamma"],
+        }
+    }
+
     /// A schedule of `steps` steps with the highest rate `lr`.
     pub fn build(&self, lr: f32, steps: usize) -> Box<dyn Schedule> {
         let warmup = self.warmup.min(steps.saturating_sub(1));
@@ -131,7 +179,7 @@ impl ScheduleConfig {
             ScheduleKind::OneCycle => {
                 return Box::new(OneCycle::new(lr, steps).warm(self.rise).div(100.0, 1e4));
             }
-            ScheduleKind::Constant => Box::new(Constant(lr)),
+            ScheduleKind::Constant => Box::new(lr),
             ScheduleKind::Cosine => Box::new(Cosine::new(lr, self.last * lr, rest)),
             ScheduleKind::Step => Box::new(Step::new(lr, self.gamma, self.milestones.clone())),
             ScheduleKind::Exponential => Box::new(ExponentialLr::new(lr, self.gamma)),

@@ -13,6 +13,7 @@ pub enum MelScale {
 }
 
 /// A bank of triangular filters whose corners are evenly spaced in mel: librosa's `filters.mel`.
+#[doc(alias("MelScale", "MelSpectrogram"))]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mel {
     /// Samples a second.
@@ -23,6 +24,7 @@ pub struct Mel {
     pub low: f64,
     /// Where the last filter ends, in Hz.
     pub high: f64,
+    /// How frequencies become mel.
     pub scale: MelScale,
     /// Whether every filter has the same area ("slaney" norm), not the same height of 1.
     pub normalize: bool,

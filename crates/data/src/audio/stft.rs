@@ -64,6 +64,7 @@ impl Spectrogram {
 /// Complex amplitudes: for each frame, one for each of the frequencies `0, rate / n_fft, .. rate / 2`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spectrum {
+    /// `[frames][n_fft / 2 + 1]`
     pub frames: Vec<Vec<Complex<f64>>>,
 }
 

@@ -7,8 +7,11 @@ use crate::draws::Draws;
 /// `max(0, 1 - x)..1 + x`, the hue is turned by up to `hue` of the colour circle either way.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct ColorJitter {
+    /// `x` of the factor of all pixels; 0 keeps the brightness.
     pub brightness: f32,
+    /// `x` of the factor of differences from the mean grey; 0 keeps the contrast.
     pub contrast: f32,
+    /// `x` of the factor of differences from a pixel's grey; 0 keeps the saturation.
     pub saturation: f32,
     /// At most 0.5, half of the circle.
     pub hue: f32,

@@ -5,6 +5,7 @@ use crate::draws::Draws;
 
 /// Moves every pixel by a smooth random field (Simard et al. 2003, "Best practices for convolutional neural networks applied
 /// to visual document analysis"): uniform numbers in -1..1 for each direction, smoothed by a Gaussian, times `alpha`.
+#[doc(alias = "ElasticTransform")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Elastic {
     /// Strength in pixels. Smoothing leaves displacements of about `alpha / (6 sigma)` pixels (standard deviation).

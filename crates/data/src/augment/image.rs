@@ -33,6 +33,11 @@ impl<'a> Image<'a> {
         Image { pixels: Cow::Borrowed(pixels), shape, fill, crop: Crop::default() }
     }
 
+    /// [`new`](Image::new) of pixels that the image keeps.
+    pub(crate) fn owned(pixels: Vec<u8>, shape: [usize; 3], fill: &'a [u8]) -> Image<'a> {
+        Image { pixels: Cow::Owned(pixels), shape, fill, crop: Crop::default() }
+    }
+
     /// `[C, H, W]`
     pub fn shape(&self) -> [usize; 3] {
         self.shape

@@ -5,12 +5,14 @@ mod blur;
 mod color;
 mod color_jitter;
 mod elastic;
+mod fit;
 mod image;
 mod op;
 mod pad_crop_flip;
 mod policy;
 mod rand_augment;
 mod random_affine;
+pub(crate) mod resize;
 mod resized_crop;
 mod tone;
 mod warp;
@@ -19,6 +21,8 @@ pub use aug_mix::AugMix;
 pub use blur::GaussianBlur;
 pub use color_jitter::ColorJitter;
 pub use elastic::Elastic;
+pub use fit::Fit;
+pub(crate) use fit::{Pixels, shorter_to};
 pub use image::Image;
 pub use op::Op;
 pub use pad_crop_flip::{Crop, PadCropFlip};
@@ -43,23 +47,36 @@ use crate::draws::Draws;
 /// }
 /// assert_eq!(image.pixels().len(), pixels.len());
 /// ```
+#[doc(alias("transforms", "Compose"))]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Augment {
+    /// Padding, a random crop of the image's size, and a random flip.
     PadCropFlip(PadCropFlip),
+    /// Random rotation, translation, scaling and shear.
     RandomAffine(RandomAffine),
+    /// A random part, enlarged.
     RandomResizedCrop(RandomResizedCrop),
+    /// A smooth random displacement of pixels.
     Elastic(Elastic),
+    /// A blur of random width.
     GaussianBlur(GaussianBlur),
+    /// Random brightness, contrast, saturation and hue.
     ColorJitter(ColorJitter),
+    /// Several random operations of one strength.
     RandAugment(RandAugment),
     /// One random operation of a random strength (Müller and Hutter 2021, "TrivialAugment", the wide space), as torchvision's
     /// `TrivialAugmentWide`.
+    #[doc(alias = "TrivialAugmentWide")]
     TrivialAugment,
+    /// A mixture of chains of random operations.
     AugMix(AugMix),
     /// One operation, with probability `p`: torchvision's `RandomGrayscale`, `RandomPosterize`, `RandomSolarize`,
     /// `RandomEqualize`, `RandomAutocontrast`, `RandomInvert` and `RandomAdjustSharpness`.
+    #[doc(alias("RandomApply", "RandomGrayscale"))]
     Random {
+        /// The probability, in `0..=1`.
         p: f32,
+        /// What is done then.
         op: Op,
     },
 }
@@ -68,6 +85,11 @@ impl Augment {
     /// [`PadCropFlip`] with flips: the standard of small images.
     pub fn pad_crop_flip(pad: usize) -> Augment {
         PadCropFlip { pad, flip: true }.into()
+    }
+
+    /// Mirrors half of the images left to right, and the other half in the next epoch: [`PadCropFlip`] without padding.
+    pub fn horizontal_flip() -> Augment {
+        PadCropFlip { pad: 0, flip: true }.into()
     }
 
     /// Changes an image, with numbers from `draws`.

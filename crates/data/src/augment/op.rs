@@ -23,7 +23,16 @@ pub enum Op {
     /// Rotation, scaling, shear and translation, with bilinear sampling.
     Affine(Affine),
     /// The given part, with `top + height` and `left + width` within the image, enlarged to the image's size by bilinear interpolation.
-    ResizedCrop { top: usize, left: usize, height: usize, width: usize },
+    ResizedCrop {
+        /// First row of the part.
+        top: usize,
+        /// First column of the part.
+        left: usize,
+        /// Rows of the part.
+        height: usize,
+        /// Columns of the part.
+        width: usize,
+    },
     /// Convolution with a Gaussian of this standard deviation in pixels, cut at 4 standard deviations; the image is mirrored at
     /// its border pixels' centres.
     Blur(f32),

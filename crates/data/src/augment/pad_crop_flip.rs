@@ -14,6 +14,7 @@ use crate::images::Normalize;
 /// As the last change of a pipeline it pads with 0 **after** normalisation, so the padding has the colour of the mean pixel (as
 /// in the ResNet and DenseNet papers); torchvision's `RandomCrop` before `Normalize` pads with black. Later changes in a pipeline
 /// see the mean pixel rounded to bytes.
+#[doc(alias("RandomCrop", "RandomHorizontalFlip"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PadCropFlip {
     /// Pixels of padding on each side; the image moves by up to as many.

@@ -1,5 +1,6 @@
 //! A part of an image at the image's size.
 
+use super::resize::{Interleaved, Taps, resize};
 use super::{Image, Op};
 use crate::draws::Draws;
 
@@ -23,6 +24,12 @@ impl Default for RandomResizedCrop {
 impl RandomResizedCrop {
     pub(super) fn apply(&self, image: &mut Image, draws: &mut Draws) {
         let [_, rows, columns] = image.shape();
+        let [top, left, height, width] = self.part([rows, columns], draws);
+        image.apply(&Op::ResizedCrop { top, left, height, width });
+    }
+
+    /// A random part of an image of `rows` and `columns`: its first row and column, height and width.
+    pub(crate) fn part(&self, [rows, columns]: [usize; 2], draws: &mut Draws) -> [usize; 4] {
         for _ in 0..10 {
             let area = (rows * columns) as f32 * draws.between(self.scale[0], self.scale[1]);
             let ratio = draws.between(self.ratio[0].ln(), self.ratio[1].ln()).exp();
@@ -31,17 +38,16 @@ impl RandomResizedCrop {
             if (1..=rows).contains(&height) && (1..=columns).contains(&width) {
                 let top = draws.below((rows - height + 1) as u32) as usize;
                 let left = draws.below((columns - width + 1) as u32) as usize;
-                return image.apply(&Op::ResizedCrop { top, left, height, width });
+                return [top, left, height, width];
             }
         }
         let ratio = (columns as f32 / rows as f32).clamp(self.ratio[0], self.ratio[1]);
         let height = ((columns as f32 / ratio).round() as usize).clamp(1, rows);
         let width = ((rows as f32 * ratio).round() as usize).clamp(1, columns);
-        let (top, left) = ((rows - height) / 2, (columns - width) / 2);
-        image.apply(&Op::ResizedCrop { top, left, height, width });
+        [(rows - height) / 2, (columns - width) / 2, height, width]
     }
 
-    pub(super) fn problem(&self) -> Option<String> {
+    pub(crate) fn problem(&self) -> Option<String> {
         let ordered = |[low, high]: [f32; 2]| low > 0.0 && low <= high && high.is_finite();
         (!ordered(self.scale) || !ordered(self.ratio))
             .then(|| format!("{self:?} needs scales and ratios above 0, the smaller first"))
@@ -50,48 +56,11 @@ impl RandomResizedCrop {
 
 pub(super) fn resized_crop(image: &mut Image, [top, left]: [usize; 2], [height, width]: [usize; 2]) {
     let [_, rows, columns] = image.shape();
-    let (across, down) = (weights(width, columns), weights(height, rows));
-    let mut wide = vec![0; height * columns];
+    let (down, across) = (Taps::new(height, rows, 0..rows), Taps::new(width, columns, 0..columns));
+    let mut resized = vec![0; rows * columns];
     for plane in image.planes_mut() {
-        for (y, out) in wide.chunks_exact_mut(columns).enumerate() {
-            let row = &plane[(top + y) * columns + left..][..width];
-            out.iter_mut().zip(&across).for_each(|(out, tap)| *out = tap.sum(|i| row[i]));
-        }
-        for (out, tap) in plane.chunks_exact_mut(columns).zip(&down) {
-            (0..columns).for_each(|x| out[x] = tap.sum(|i| wide[i * columns + x]));
-        }
+        let source = Interleaved::<1> { pixels: plane, stride: columns };
+        resize(source, [top, left], [&down, &across], &mut resized);
+        plane.copy_from_slice(&resized);
     }
-}
-
-/// The source pixels of one result pixel, from `start` on, with weights in units of 2^-22.
-struct Tap {
-    start: usize,
-    weights: Vec<i32>,
-}
-
-const PRECISION: u32 = 22;
-
-impl Tap {
-    fn sum(&self, pixel: impl Fn(usize) -> u8) -> u8 {
-        let half = 1i64 << (PRECISION - 1);
-        let terms = self.weights.iter().enumerate();
-        let sum: i64 = terms.map(|(i, &w)| i64::from(pixel(self.start + i)) * i64::from(w)).sum();
-        ((sum + half) >> PRECISION).clamp(0, 255) as u8
-    }
-}
-
-/// Weights of a triangle filter that resizes `from` pixels to `to`, as Pillow's: shrinking averages over all pixels.
-fn weights(from: usize, to: usize) -> Vec<Tap> {
-    let scale = from as f64 / to as f64;
-    let support = scale.max(1.0);
-    let tap = |i: usize| {
-        let center = (i as f64 + 0.5) * scale;
-        let start = (center - support + 0.5).max(0.0) as usize;
-        let end = ((center + support + 0.5) as usize).min(from);
-        let weight = |j: usize| (1.0 - ((j as f64 - center + 0.5) / support).abs()).max(0.0);
-        let sum: f64 = (start..end).map(weight).sum();
-        let fixed = |j| (weight(j) / sum * f64::from(1 << PRECISION) + 0.5) as i32;
-        Tap { start, weights: (start..end).map(fixed).collect() }
-    };
-    (0..to).map(tap).collect()
 }

@@ -14,7 +14,7 @@ use crate::images::Normalize;
 pub fn normalize(images: &Tensor, normalize: &Normalize) -> Tensor {
     let [_, c, ..] = extents("normalize", images);
     let channels = |values: &[f32]| {
-        assert_eq!(values.len(), c, "normalize: {} channels for images {:?}", values.len(), images.shape());
+        assert!(values.len() == c, "normalize: {} channels for images {:?}", values.len(), images.shape());
         Tensor::constant(images.device(), values, &[1, c, 1, 1])
     };
     (images - channels(&normalize.mean)) / channels(&normalize.std)

@@ -16,7 +16,9 @@ pub struct LabelledGraph {
 /// The parameters of [`blocks`].
 #[derive(Debug, Clone, Copy)]
 pub struct Blocks {
+    /// Number of nodes.
     pub nodes: usize,
+    /// Number of classes, of equal size up to one node.
     pub classes: usize,
     /// How probable an edge is between two nodes of one class.
     pub inside: f32,

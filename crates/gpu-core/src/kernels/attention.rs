@@ -21,8 +21,11 @@ use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader};
 /// in place through any strides.
 #[derive(Clone, Debug)]
 pub struct AttentionInputs {
+    /// Queries `[.., T, E]`.
     pub q: Layout,
+    /// Keys `[.., S, E]`.
     pub k: Layout,
+    /// Values `[.., S, V]`.
     pub v: Layout,
     /// Bool: whether a query sees a key. F32: added to the scores.
     pub mask: Option<(DType, Layout)>,

@@ -19,10 +19,13 @@ use crate::{Access, Args, Cost, Kernel, Shader, Target};
 /// var `[channels]`.
 #[derive(Clone, Debug)]
 pub struct ChannelMoments {
+    /// Images, N.
     pub batch: usize,
+    /// Channels, C.
     pub channels: usize,
     /// Elements of one channel of one image.
     pub spatial: usize,
+    /// The operand `[N, C, S]`.
     pub x: Prologue,
 }
 
@@ -33,11 +36,15 @@ pub struct ChannelMoments {
 /// `[channels]`; written: the two sums, `[channels]` each.
 #[derive(Clone, Debug)]
 pub struct ChannelSums {
+    /// Images, N.
     pub batch: usize,
+    /// Channels, C.
     pub channels: usize,
     /// Elements of one channel of one image.
     pub spatial: usize,
+    /// The input of the forward pass, `[N, C, S]`.
     pub x: Prologue,
+    /// The gradient of the output, `[N, C, S]`.
     pub dy: Prologue,
 }
 

@@ -19,7 +19,9 @@ use crate::{Access, Args, Cost, Kernel, Shader, Target};
 /// How a kernel divides its result `[N, C, H, W]`: a workgroup computes some pixels of one phase for some channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChannelParts {
+    /// Images, N.
     pub batch: usize,
+    /// Channels, C.
     pub channels: usize,
     /// `[H, W]`
     pub output: [usize; 2],
@@ -76,7 +78,9 @@ impl ChannelParts {
 /// A reduction of every channel.
 #[derive(Clone, Debug)]
 pub enum ChannelReduction {
+    /// Mean and variance.
     Moments(Box<ChannelMoments>),
+    /// The sums of batch norm's gradient.
     Sums(Box<ChannelSums>),
 }
 

@@ -17,16 +17,23 @@ use crate::{Access, Args, Cost, Kernel, Shader, Target};
 /// Geometry of a convolution, as in `torch.nn.functional.conv2d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Conv2dShape {
+    /// Images, N.
     pub batch: usize,
+    /// Channels of the input `[N, C, H, W]`.
     pub in_channels: usize,
+    /// Channels of the output; a multiple of `groups`.
     pub out_channels: usize,
+    /// Parts into which both kinds of channels are divided; connections stay within a part.
     pub groups: usize,
     /// `[H, W]`
     pub input: [usize; 2],
     /// `[KH, KW]`
     pub kernel: [usize; 2],
+    /// Steps of the window, `[vertical, horizontal]` in pixels.
     pub stride: [usize; 2],
+    /// Zeros added on both sides, `[vertical, horizontal]` in pixels.
     pub padding: [usize; 2],
+    /// Distances between the taps of the window, `[vertical, horizontal]` in pixels.
     pub dilation: [usize; 2],
 }
 

@@ -11,9 +11,13 @@ use crate::{Access, Args, Cost, Kernel, Shader};
 /// `ignore_index` has loss 0, one with any other target outside of `0..cols` NaN.
 #[derive(Clone, Debug)]
 pub struct CrossEntropy {
+    /// Rows of logits.
     pub rows: usize,
+    /// Classes.
     pub cols: usize,
+    /// Share `e` of the target that is spread over all classes, in `[0, 1]`.
     pub smoothing: f32,
+    /// The target of rows that do not count; -100 in PyTorch.
     pub ignore_index: i32,
 }
 
@@ -79,9 +83,13 @@ impl CrossEntropy {
 /// 0, rows with an invalid target NaN.
 #[derive(Clone, Debug)]
 pub struct CrossEntropyGrad {
+    /// Rows of logits.
     pub rows: usize,
+    /// Classes.
     pub cols: usize,
+    /// As for [`CrossEntropy`].
     pub smoothing: f32,
+    /// As for [`CrossEntropy`].
     pub ignore_index: i32,
     /// Whether dloss is one number for all rows, as for a mean.
     pub one_loss: bool,

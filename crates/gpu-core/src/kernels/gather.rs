@@ -14,9 +14,13 @@ use sorted::Sorted;
 /// `[outer, count, inner]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gather {
+    /// Product of the sizes before the indexed dimension.
     pub outer: usize,
+    /// Size of the indexed dimension of x.
     pub dim: usize,
+    /// Indices along the dimension.
     pub count: usize,
+    /// Product of the sizes behind the indexed dimension.
     pub inner: usize,
     /// Whether the index varies along `outer`.
     pub index_outer: bool,
@@ -35,9 +39,13 @@ pub struct Gather {
 /// `[outer, dim, inner]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScatterAdd {
+    /// Product of the sizes before the indexed dimension.
     pub outer: usize,
+    /// Size of the indexed dimension of y.
     pub dim: usize,
+    /// Indices along the dimension.
     pub count: usize,
+    /// Product of the sizes behind the indexed dimension.
     pub inner: usize,
     /// Whether the index varies along `outer`.
     pub index_outer: bool,

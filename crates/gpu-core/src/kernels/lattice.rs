@@ -18,9 +18,13 @@ use crate::{Access, Args, Cost, Kernel, Shader};
 /// `[batch, steps, states]`; z is not written at step 0. All but the lengths are finite f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lattice {
+    /// Items, each with a lattice of its own.
     pub batch: usize,
+    /// Steps of the longest item.
     pub steps: usize,
+    /// States at every step.
     pub states: usize,
+    /// Arcs into every state.
     pub arcs: usize,
     /// Whether arc `k` into state `s` comes from state `s - k`, if there is one. If not, it comes from state `k`.
     pub band: bool,

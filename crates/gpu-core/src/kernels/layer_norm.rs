@@ -18,8 +18,11 @@ use crate::{Access, Args, Cost, Kernel, Shader, Target};
 /// Arguments: x `[rows, cols]`, gamma `[cols]`, beta `[cols]`; written: y like x, mean `[rows]`, rstd `[rows]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LayerNorm {
+    /// Rows, which are normalised one by one.
     pub rows: usize,
+    /// Elements of a row.
     pub cols: usize,
+    /// Added to the variance.
     pub eps: f32,
 }
 
@@ -29,7 +32,9 @@ pub struct LayerNorm {
 /// Arguments: x `[rows, cols]`, gamma `[cols]`, mean `[rows]`, rstd `[rows]`, dy like x; written: dx like x.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LayerNormGradInput {
+    /// Rows, which are normalised one by one.
     pub rows: usize,
+    /// Elements of a row.
     pub cols: usize,
 }
 
@@ -38,7 +43,9 @@ pub struct LayerNormGradInput {
 /// Arguments: x `[rows, cols]`, mean `[rows]`, rstd `[rows]`, dy like x; written: dgamma `[cols]`, dbeta `[cols]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LayerNormGradParams {
+    /// Rows, over which the sums run.
     pub rows: usize,
+    /// Elements of a row.
     pub cols: usize,
 }
 

@@ -23,9 +23,11 @@ const TASK: usize = 16 * 1024;
 /// grad `[count]`; read and written: param `[count]` and, with `momentum`, velocity `[count]`. Nothing changes when `ok` is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SgdStep {
+    /// Parameters.
     pub count: usize,
     /// Whether there is a velocity.
     pub momentum: bool,
+    /// Whether the step looks ahead by Nesterov's rule; needs `momentum`.
     pub nesterov: bool,
     /// Ascends instead.
     pub maximize: bool,
@@ -50,6 +52,7 @@ pub struct SgdStep {
 /// rounded to `f32`, so that the rounding of `1 - beta2` cancels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AdamStep {
+    /// Parameters.
     pub count: usize,
     /// Divides by the largest second moment so far.
     pub amsgrad: bool,

@@ -13,9 +13,13 @@ use crate::{Access, Args, Cost, DType, Kernel, Shader, Target};
 pub struct PartialSum {
     /// Elements of the output.
     pub count: usize,
+    /// Position of the first term of element 0.
     pub first: usize,
+    /// Distance between the terms of neighbouring elements.
     pub step: usize,
+    /// Distance between the terms of one element.
     pub stride: usize,
+    /// Terms of every element.
     pub terms: usize,
 }
 

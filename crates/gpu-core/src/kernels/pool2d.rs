@@ -15,11 +15,17 @@ use crate::{Access, Args, Cost, Kernel, Shader};
 pub struct Pool2dShape {
     /// Images times channels.
     pub planes: usize,
+    /// Size of the input planes.
     pub input: [usize; 2],
+    /// Windows along both dimensions.
     pub output: [usize; 2],
+    /// Positions that a window covers.
     pub kernel: [usize; 2],
+    /// Distances between windows.
     pub stride: [usize; 2],
+    /// Positions before the input that the first windows cover.
     pub padding: [usize; 2],
+    /// Distances between the positions of a window.
     pub dilation: [usize; 2],
 }
 
@@ -29,6 +35,7 @@ pub struct Pool2dShape {
 /// its plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MaxPool2d {
+    /// Sizes of planes and windows.
     pub shape: Pool2dShape,
 }
 
@@ -37,6 +44,7 @@ pub struct MaxPool2d {
 /// Arguments: dy `[planes, output]`, index `u32 [planes, output]`; written: dx `[planes, input]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MaxPool2dGrad {
+    /// Sizes of the forward pass.
     pub shape: Pool2dShape,
 }
 
@@ -46,8 +54,11 @@ pub struct MaxPool2dGrad {
 /// Arguments: x `[planes, input]`; written: y `[planes, output]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AvgPool2d {
+    /// Sizes of planes and windows.
     pub shape: Pool2dShape,
+    /// Whether padding counts in the size of a window.
     pub count_include_pad: bool,
+    /// Divides every sum instead of the window's size.
     pub divisor: Option<usize>,
 }
 
@@ -56,8 +67,11 @@ pub struct AvgPool2d {
 /// Arguments: dy `[planes, output]`; written: dx `[planes, input]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AvgPool2dGrad {
+    /// Sizes of the forward pass.
     pub shape: Pool2dShape,
+    /// As for [`AvgPool2d`].
     pub count_include_pad: bool,
+    /// As for [`AvgPool2d`].
     pub divisor: Option<usize>,
 }
 

@@ -5,46 +5,77 @@ use crate::{DType, Half};
 /// Functions of one element. Results of predicates are [`DType::Bool`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unary {
+    /// `-x`
     Neg,
+    /// `|x|`
     Abs,
+    /// -1, 0 or 1; 0 for NaN.
     Sign,
+    /// `1 / x`
     Recip,
+    /// `x^(1/2)`
     Sqrt,
+    /// `x^(-1/2)`
     Rsqrt,
+    /// `e^x`
     Exp,
+    /// `e^x - 1`, accurate near 0.
     Expm1,
+    /// Natural logarithm.
     Log,
+    /// `log(1 + x)`, accurate near 0.
     Log1p,
+    /// Sine of radians.
     Sin,
+    /// Cosine of radians.
     Cos,
+    /// Tangent of radians.
     Tan,
+    /// Arcsine in radians.
     Asin,
+    /// Arccosine in radians.
     Acos,
+    /// Arctangent in radians.
     Atan,
+    /// Hyperbolic sine.
     Sinh,
+    /// Hyperbolic cosine.
     Cosh,
+    /// Inverse of the hyperbolic sine.
     Asinh,
+    /// Inverse of the hyperbolic cosine.
     Acosh,
+    /// Inverse of the hyperbolic tangent.
     Atanh,
+    /// Hyperbolic tangent.
     Tanh,
+    /// Gauss error function.
     Erf,
     /// `1 - erf(x)`, accurate where that is small.
     Erfc,
+    /// `1 / (1 + e^-x)`
     Sigmoid,
+    /// `max(x, 0)`; NaN stays.
     Relu,
     /// `x sigmoid(2 u)` with `u = sqrt(2 / pi) (x + 0.044715 x^3)`, which is GELU's approximation by tanh.
     GeluTanh,
     /// The derivative of [`GeluTanh`](Unary::GeluTanh).
     GeluTanhGrad,
+    /// Towards minus infinity.
     Floor,
+    /// Towards plus infinity.
     Ceil,
     /// To the nearest, halves to even.
     Round,
+    /// Towards 0.
     Trunc,
     /// The nearest half, ties to even.
     AsHalf(Half),
+    /// Whether it is not a number.
     IsNan,
+    /// Whether it is plus or minus infinity.
     IsInf,
+    /// Negation of a bool.
     Not,
     /// Conversion to another type; float to integer truncates.
     Cast(DType),
@@ -53,11 +84,17 @@ pub enum Unary {
 /// Functions of two elements of one type. Results of comparisons are [`DType::Bool`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Binary {
+    /// `a + b`
     Add,
+    /// `a - b`
     Sub,
+    /// `a b`
     Mul,
+    /// `a / b`
     Div,
+    /// `a^b`
     Pow,
+    /// Angle of the point `(b, a)` in radians, in `[-pi, pi]`.
     Atan2,
     /// Remainder with the sign of the dividend, C's `fmod`.
     Fmod,
@@ -65,14 +102,23 @@ pub enum Binary {
     Max,
     /// The smaller one; NaN if either is.
     Min,
+    /// `a == b`
     Eq,
+    /// `a != b`; true if either is NaN.
     Ne,
+    /// `a < b`
     Lt,
+    /// `a <= b`
     Le,
+    /// `a > b`
     Gt,
+    /// `a >= b`
     Ge,
+    /// Bitwise and, of bools and integers.
     And,
+    /// Bitwise or, of bools and integers.
     Or,
+    /// Bitwise exclusive or, of bools and integers.
     Xor,
 }
 
@@ -182,7 +228,9 @@ impl Unary {
 /// One instruction. Register `i` is input `i`, or the result of instruction `i - inputs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Instr {
+    /// A function of one register.
     Unary(Unary, u16),
+    /// A function of two registers.
     Binary(Binary, u16, u16),
     /// `[condition, if true, if false]`
     Select(u16, u16, u16),
@@ -256,10 +304,12 @@ impl Program {
         Program::new(&[dtype], &[])
     }
 
+    /// Types of the inputs, registers 0 and up.
     pub fn inputs(&self) -> &[DType] {
         &self.inputs
     }
 
+    /// The instructions in order.
     pub fn code(&self) -> &[Instr] {
         &self.code
     }

@@ -24,7 +24,9 @@ pub enum RandomKind {
 /// written: y `[count]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Random {
+    /// The distribution.
     pub kind: RandomKind,
+    /// How many numbers.
     pub count: usize,
 }
 

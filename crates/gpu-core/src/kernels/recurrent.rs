@@ -26,8 +26,11 @@ use tile::RowTile;
 /// Sizes of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Sequence {
+    /// Steps, T.
     pub steps: usize,
+    /// Sequences, N, all of T steps.
     pub batch: usize,
+    /// Units of a state, H.
     pub hidden: usize,
 }
 

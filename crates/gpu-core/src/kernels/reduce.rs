@@ -14,7 +14,9 @@ use cpu::{MaxI32, MaxU32, MinF32, MinI32, MinU32, ProdF32, ProdU32, SumU32};
 /// What a reduction computes of each group of elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReduceOp {
+    /// Sum; of integers modulo 2^32.
     Sum,
+    /// Product; of integers modulo 2^32.
     Prod,
     /// The largest element; NaN if any is. Of bools: whether any is true.
     Max,

@@ -9,7 +9,9 @@ use crate::{Access, Args, Cost, Kernel, Shader, Target};
 /// How elements are combined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ScanOp {
+    /// `a + b`
     Sum,
+    /// `a b`
     Prod,
     /// `log(exp(a) + exp(b))`, without overflow.
     LogSumExp,
@@ -23,10 +25,15 @@ pub enum ScanOp {
 /// Arguments: x `[outer, len, inner]` f32; written: y of the same shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scan {
+    /// How elements are combined.
     pub op: ScanOp,
+    /// Product of the sizes before the scanned dimension.
     pub outer: usize,
+    /// Size of the scanned dimension.
     pub len: usize,
+    /// Product of the sizes behind the scanned dimension.
     pub inner: usize,
+    /// Whether to start at the end.
     pub reverse: bool,
 }
 

@@ -14,8 +14,11 @@ use crate::{Access, Args, Cost, Kernel, Shader};
 /// nothing else, or with a NaN or plus infinity, is NaN.
 #[derive(Clone, Debug)]
 pub struct Softmax {
+    /// Rows, each with a softmax of its own.
     pub rows: usize,
+    /// Elements of a row.
     pub cols: usize,
+    /// Whether y is the logarithm of the softmax.
     pub log: bool,
 }
 
@@ -68,8 +71,11 @@ impl Kernel for Softmax {
 /// Arguments: `y`, `dy`, `dx`; contiguous `[rows, cols]` f32.
 #[derive(Clone, Debug)]
 pub struct SoftmaxGrad {
+    /// Rows, each with a softmax of its own.
     pub rows: usize,
+    /// Elements of a row.
     pub cols: usize,
+    /// Whether y is the logarithm of the softmax.
     pub log: bool,
 }
 

@@ -13,9 +13,13 @@ use crate::{Access, Args, Cost, DType, Kernel, Shader, Target};
 /// Arguments: x `[rows, cols]` of type `dtype`; written: y `[rows, cols]` i32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ArgSort {
+    /// Rows, which are sorted one by one.
     pub rows: usize,
+    /// Elements of a row.
     pub cols: usize,
+    /// Type of the elements; false is before true.
     pub dtype: DType,
+    /// Whether the largest is first.
     pub descending: bool,
 }
 

@@ -12,12 +12,14 @@ use crate::{Device, DeviceKind};
 pub struct DeviceReport {
     /// The name for [`Device::named`] or `WGRAD_DEVICE`.
     pub selector: String,
+    /// Name, kind and limits.
     #[serde(flatten)]
     pub info: DeviceInfo,
     /// The manufacturer, or `unknown`.
     pub vendor: &'static str,
     /// The driver's name and its version; empty where there is none.
     pub driver: String,
+    /// Version of the driver; empty where it is unknown.
     pub driver_version: String,
     /// Memory in bytes, where it is known: WebGPU does not report the memory of discrete GPUs; other devices share the machine's.
     pub memory_bytes: Option<u64>,
@@ -25,6 +27,7 @@ pub struct DeviceReport {
     pub limits: Vec<LimitReport>,
     /// Optional features that wgrad makes use of.
     pub features: Vec<FeatureReport>,
+    /// Whether wgrad can train on it.
     pub verdict: Verdict,
 }
 

@@ -8,7 +8,9 @@ use crate::limits;
 /// A limit of an adapter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LimitReport {
+    /// What is limited and its unit, as in `buffer size, bytes`.
     pub name: &'static str,
+    /// The adapter's limit.
     pub value: u64,
     /// The least that wgrad's kernels need.
     pub needed: u64,
@@ -24,7 +26,9 @@ impl LimitReport {
 /// An optional feature of a device.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FeatureReport {
+    /// As in `subgroups` or `AVX-512`.
     pub name: &'static str,
+    /// Whether the device has it.
     pub present: bool,
     /// What wgrad does with it.
     pub used_for: &'static str,

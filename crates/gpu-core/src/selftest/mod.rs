@@ -42,6 +42,7 @@ pub struct KernelReport {
     pub difference: f32,
     /// The largest difference that is allowed. Other types must be equal.
     pub allowed: f32,
+    /// Whether no case failed.
     pub passed: bool,
     /// The first error.
     pub error: Option<String>,
@@ -52,6 +53,7 @@ pub struct KernelReport {
 /// The results of all kernels on a device.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SelfTest {
+    /// Name, backend and kind of the device.
     pub device: String,
     /// By name.
     pub kernels: Vec<KernelReport>,

@@ -11,6 +11,7 @@ use crate::{Device, DeviceKind, cache_directory};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
+    /// Nothing to do.
     Good,
     /// It works, but not as well as it could.
     Warning,
@@ -21,7 +22,9 @@ pub enum Severity {
 /// What was found, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verdict {
+    /// How well it works.
     pub severity: Severity,
+    /// What was found.
     pub text: String,
     /// Empty when there is nothing to do.
     pub advice: String,
@@ -63,7 +66,9 @@ pub(super) fn of_adapter(kind: DeviceKind, limits: &[LimitReport]) -> Verdict {
 pub struct CacheReport {
     /// `None` when neither `WGRAD_CACHE` nor a home directory is set.
     pub directory: Option<PathBuf>,
+    /// Whether a file could be created there.
     pub writable: bool,
+    /// What the directory's state means for training.
     pub verdict: Verdict,
 }
 
@@ -105,7 +110,9 @@ pub struct Machine {
     pub best: Option<String>,
     /// GPUs first, by index; the CPU last.
     pub devices: Vec<DeviceReport>,
+    /// The directory of compiled shaders and tuning.
     pub cache: CacheReport,
+    /// Whether a default device can be used.
     pub verdict: Verdict,
 }
 

@@ -41,14 +41,20 @@ use choices::Choices;
 pub enum GpuFamily {
     /// A GPU interface emulated on the CPU.
     Software,
+    /// PCI vendor 0x10de.
     Nvidia,
+    /// PCI vendors 0x1002 and 0x1022.
     Amd,
+    /// PCI vendor 0x8086.
     Intel,
+    /// Any GPU reached through Metal that is not one of the above.
     Apple,
+    /// Any other manufacturer.
     Other,
 }
 
 impl GpuFamily {
+    /// Every family once.
     pub const ALL: [GpuFamily; 6] = [
         GpuFamily::Software,
         GpuFamily::Nvidia,
@@ -76,6 +82,7 @@ impl fmt::Display for GpuFamily {
 /// What the variants of a kernel depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GpuProfile {
+    /// The manufacturer.
     pub family: GpuFamily,
     /// Invocations of a subgroup, if their number is the same for every shader and shaders may use subgroups.
     pub subgroup: Option<u32>,

@@ -17,12 +17,14 @@ use super::quantize::{QuantSpec, Quantizer};
 /// assert!((scale[0] - 2.55 / 255.0).abs() < 1e-7);
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[doc(alias = "MinMaxObserver")]
 pub struct Observer {
     spec: QuantSpec,
     seen: Option<(Tensor, Tensor)>,
 }
 
 impl Observer {
+    /// An observer that has seen no batch; ranges are per slice if `spec.axis` is set.
     pub fn new(spec: QuantSpec) -> Observer {
         Observer { spec, seen: None }
     }

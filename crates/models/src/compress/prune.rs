@@ -32,6 +32,7 @@ impl Masks {
     ///
     /// # Panics
     /// When `sparsity` is not in 0..=1; likewise for the other constructors.
+    #[doc(alias("global_unstructured", "L1Unstructured"))]
     #[track_caller]
     pub fn magnitude(weights: &[Param], sparsity: f64) -> Result<Masks> {
         let scores = weights.iter().map(|weight| weight.value().abs().to_vec::<f32>());
@@ -42,6 +43,7 @@ impl Masks {
     ///
     /// # Errors
     /// Whatever goes wrong on the device.
+    #[doc(alias = "RandomUnstructured")]
     #[track_caller]
     pub fn random(weights: &[Param], sparsity: f64, generator: &Generator) -> Result<Masks> {
         let score = |weight: &Param| {
@@ -60,6 +62,7 @@ impl Masks {
     ///
     /// # Panics
     /// When there is no such layer.
+    #[doc(alias = "ln_structured")]
     #[track_caller]
     pub fn channels(params: &Params, layers: &[&str], sparsity: f64) -> Result<Masks> {
         let (mut masks, mut removed, mut all) = (vec![], 0, 0);

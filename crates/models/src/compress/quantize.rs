@@ -16,6 +16,7 @@ pub enum QuantScheme {
 pub struct QuantSpec {
     /// 2 to 8.
     pub bits: u32,
+    /// How codes are placed around zero.
     pub scheme: QuantScheme,
     /// One scale for each slice along this dimension (`Some(0)`: an output channel of a layer's weight), or one for the whole tensor.
     pub axis: Option<usize>,
@@ -95,6 +96,7 @@ impl QuantSpec {
 /// assert!((quantizer.fake_quantize(&x).to_vec::<f32>()?[1] - 19.0 * 2.0 / 127.0).abs() < 1e-6);
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[doc(alias = "FakeQuantize")]
 #[derive(Clone, Debug)]
 pub struct Quantizer {
     /// The step between codes.

@@ -18,7 +18,9 @@ use super::{Distribution, Entropy, Kl, uniform};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Bernoulli {
+    /// Probabilities of 1, in `0..=1`; any shape.
     pub probs: Tensor,
+    /// Log-odds of 1, like `probs`.
     pub logits: Tensor,
 }
 

@@ -18,7 +18,9 @@ use super::{Distribution, Entropy, Kl};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Beta {
+    /// `a`, of the batch's shape.
     pub concentration1: Tensor,
+    /// `b`, of the batch's shape.
     pub concentration0: Tensor,
 }
 

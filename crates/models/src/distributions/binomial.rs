@@ -16,11 +16,14 @@ use super::{Bernoulli, Distribution, Entropy, Kl};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Binomial {
+    /// Number of trials.
     pub total_count: usize,
+    /// The distribution of one trial.
     pub trial: Bernoulli,
 }
 
 impl Binomial {
+    /// The number of successes in `total_count` trials, each distributed as `trial`.
     pub fn new(total_count: usize, trial: Bernoulli) -> Binomial {
         Binomial { total_count, trial }
     }
@@ -76,7 +79,7 @@ impl Kl for Binomial {
     /// When the numbers of trials differ.
     fn kl(&self, q: &Binomial) -> Tensor {
         let (own, other) = (self.total_count, q.total_count);
-        assert_eq!(own, other, "Binomial: divergence of {own} trials from {other}");
+        assert!(own == other, "Binomial: divergence of {own} trials from {other}");
         self.trial.kl(&q.trial) * self.count()
     }
 }

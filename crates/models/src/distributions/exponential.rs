@@ -17,10 +17,12 @@ use super::{Distribution, Entropy, Kl, Reparameterized, uniform};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Exponential {
+    /// Rates, above 0; any shape.
     pub rate: Tensor,
 }
 
 impl Exponential {
+    /// A batch of distributions with these rates, above 0.
     pub fn new(rate: &Tensor) -> Exponential {
         Exponential { rate: rate.clone() }
     }

@@ -20,6 +20,7 @@ use super::{Distribution, Entropy, Kl, Reparameterized};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Independent<D> {
+    /// The distribution of single elements.
     pub base: D,
     dims: usize,
 }
@@ -89,7 +90,7 @@ impl<P: Kl<Q>, Q> Kl<Independent<Q>> for Independent<P> {
     /// # Panics
     /// When the events have different numbers of dimensions.
     fn kl(&self, q: &Independent<Q>) -> Tensor {
-        assert_eq!(self.dims, q.dims, "Independent: divergence of {} from {} dimensions", self.dims, q.dims);
+        assert!(self.dims == q.dims, "Independent: divergence of {} from {} dimensions", self.dims, q.dims);
         self.joined(&self.base.kl(&q.base))
     }
 }

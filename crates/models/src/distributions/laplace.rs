@@ -16,7 +16,9 @@ use super::{Distribution, Entropy, Kl, Reparameterized, uniform};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Laplace {
+    /// Means, of the batch's shape.
     pub loc: Tensor,
+    /// Mean distances from the mean, above 0, like `loc`.
     pub scale: Tensor,
 }
 

@@ -21,7 +21,9 @@ use super::{Categorical, Distribution};
 /// ```
 #[derive(Clone, Debug)]
 pub struct MixtureSameFamily<D> {
+    /// The weights of the components, `[batch.., K]`.
     pub mixture: Categorical,
+    /// The distributions that are mixed, of batch `[batch.., K]`.
     pub components: D,
 }
 
@@ -32,7 +34,7 @@ impl<D: Distribution> MixtureSameFamily<D> {
     pub fn new(mixture: Categorical, components: D) -> MixtureSameFamily<D> {
         let (logits, shape) = (mixture.logits.shape().to_vec(), components.shape());
         let batch = &shape[..shape.len() - components.event_dims()];
-        assert_eq!(batch, logits, "MixtureSameFamily: components {batch:?} for logits {logits:?}");
+        assert!(batch == logits, "MixtureSameFamily: components {batch:?} for logits {logits:?}");
         MixtureSameFamily { mixture, components }
     }
 

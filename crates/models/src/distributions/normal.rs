@@ -19,7 +19,9 @@ use super::{Distribution, Entropy, Kl, Reparameterized};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Normal {
+    /// Means, of the batch's shape.
     pub loc: Tensor,
+    /// Standard deviations, above 0, like `loc`.
     pub scale: Tensor,
 }
 

@@ -17,7 +17,9 @@ use super::{Distribution, Entropy, Kl, Reparameterized, uniform};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Uniform {
+    /// Lower ends, which can be drawn; of the batch's shape.
     pub low: Tensor,
+    /// Upper ends, which cannot be drawn; like `low`.
     pub high: Tensor,
 }
 

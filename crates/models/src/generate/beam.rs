@@ -26,7 +26,7 @@ struct Beam<'a, M: LanguageModel> {
 /// ```
 /// use models::{CharRnn, CharRnnOptions, Params, Sampler, beam_search, generate};
 /// let params = Params::new(&autograd::Device::named("cpu")?, 42);
-/// let net = CharRnn::gru(CharRnnOptions { vocab: 5, embed: 4, hidden: 8, layers: 1 }, &params);
+/// let net = CharRnn::gru(&params, CharRnnOptions { vocab: 5, embed: 4, hidden: 8, layers: 1 });
 /// // One beam takes the most probable token every time.
 /// let greedy = generate(&net, &[0, 1], 4, &mut Sampler::new(0).temperature(0.0))?;
 /// assert_eq!(beam_search(&net, &[0, 1], 4, 1)?[0].tokens, greedy);

@@ -18,6 +18,7 @@ pub trait LanguageModel {
     /// A summary of the tokens so far: a cache, or a hidden state.
     type State: Clone;
 
+    /// The device that holds the network's parameters.
     fn device(&self) -> &Device;
 
     /// The largest number of tokens that a state can hold, if there is a limit.
@@ -45,6 +46,7 @@ impl<M: LanguageModel> Clone for Reader<'_, M> {
 }
 
 impl<'a, M: LanguageModel> Reader<'a, M> {
+    /// A reader of `model` before the first token.
     pub fn new(model: &'a M) -> Reader<'a, M> {
         Reader { model, state: model.start(), tokens: vec![] }
     }
@@ -97,7 +99,7 @@ impl<'a, M: LanguageModel> Reader<'a, M> {
 /// ```
 /// use models::{CharRnn, CharRnnOptions, Params, Sampler, generate};
 /// let params = Params::new(&autograd::Device::named("cpu")?, 42);
-/// let net = CharRnn::gru(CharRnnOptions { vocab: 5, embed: 4, hidden: 8, layers: 1 }, &params);
+/// let net = CharRnn::gru(&params, CharRnnOptions { vocab: 5, embed: 4, hidden: 8, layers: 1 });
 /// let tokens = generate(&net, &[0, 1], 10, &mut Sampler::new(7).top_k(3))?;
 /// assert!(tokens.len() == 10 && tokens.iter().all(|t| (0..5).contains(t)));
 /// # Ok::<(), autograd::Error>(())

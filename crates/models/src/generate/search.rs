@@ -47,6 +47,7 @@ pub struct Decoded {
     pub tokens: Vec<i32>,
     /// Whether the last token is the end token; otherwise the sequence was truncated.
     pub ended: bool,
+    /// The sum over the tokens of their logarithmic probabilities.
     pub log_probability: f64,
     /// `log_probability` with the penalties applied.
     pub score: f64,
@@ -118,7 +119,7 @@ impl BeamSearch {
                 .map(|live| (live.state.clone(), live.tokens.last().copied().unwrap_or(begin)))
                 .unzip();
             let said = next(&states, &last)?;
-            assert_eq!(said.len(), live.len(), "BeamSearch: answers for states");
+            assert!(said.len() == live.len(), "BeamSearch: answers for states");
             let best = self.best(live, said);
             live = vec![];
             for survivor in best {

@@ -27,10 +27,11 @@ impl AlphaDropout {
     /// When `p` is not in `0..1`.
     #[track_caller]
     pub fn new(params: &Params, p: f32) -> AlphaDropout {
-        assert!((0.0..1.0).contains(&p), "AlphaDropout: probability {p}");
+        assert!((0.0..1.0).contains(&p), "AlphaDropout: probability {p} is not between 0 and 1");
         AlphaDropout { params: params.clone(), p }
     }
 
+    /// `x` of any shape, with values dropped in a mode that drops.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         if mode.drops() && self.p > 0.0 {

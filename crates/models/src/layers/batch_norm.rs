@@ -61,6 +61,7 @@ pub type BatchNorm2d = BatchNorm<2>;
 pub type BatchNorm3d = BatchNorm<3>;
 
 impl<const D: usize> BatchNorm<D> {
+    /// Normalises `channels` channels, with running mean 0 and variance 1, weight 1 and bias 0.
     #[track_caller]
     pub fn new(params: &Params, channels: usize) -> BatchNorm<D> {
         BatchNorm::with_weight(params, channels, Init::ONES)
@@ -85,6 +86,7 @@ impl<const D: usize> BatchNorm<D> {
         &self.weight
     }
 
+    /// Added to the variance; 1e-5 by default.
     pub fn eps(self, eps: f32) -> Self {
         Self { eps, ..self }
     }
@@ -112,7 +114,12 @@ impl<const D: usize> BatchNorm<D> {
     #[track_caller]
     pub(super) fn check(&self, x: &Tensor) {
         let fits = x.rank() == D + 2 || (D == 1 && x.rank() == 2);
-        assert!(fits, "batch_norm: input {:?} of BatchNorm{D}d", x.shape());
+        assert!(
+            fits,
+            "batch_norm: input {:?} of BatchNorm{D}d has not {} dimensions, batch and channels first",
+            x.shape(),
+            D + 2
+        );
     }
 
     /// Updates the running statistics.

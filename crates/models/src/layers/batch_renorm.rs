@@ -28,6 +28,7 @@ pub struct BatchRenorm<const D: usize> {
 }
 
 impl<const D: usize> BatchRenorm<D> {
+    /// Normalises `channels` channels; initially as [`BatchNorm::new`].
     #[track_caller]
     pub fn new(params: &Params, channels: usize) -> BatchRenorm<D> {
         BatchRenorm { inner: BatchNorm::new(params, channels) }

@@ -40,7 +40,7 @@ impl BlurPool {
     /// When `x` is not `[N, C, H, W]`, or has too few pixels to mirror.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        assert_eq!(x.rank(), 4, "BlurPool: input {:?}, not [N, C, H, W]", x.shape());
+        assert!(x.rank() == 4, "BlurPool: input {:?}, not [N, C, H, W]", x.shape());
         let (k, channels) = (self.filter.len(), x.shape()[1]);
         let large = x.shape()[2..].iter().all(|&n| n > k / 2);
         assert!(large, "BlurPool: input {:?} for a filter of size {k}", x.shape());

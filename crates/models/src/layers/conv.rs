@@ -10,12 +10,18 @@ use crate::{Init, Param, Params};
 pub struct Conv<const D: usize> {
     weight: Param,
     bias: Option<Param>,
-    options: ConvBuilder<D>,
+    options: Options<D>,
 }
 
-/// Options of a [`Conv`], with PyTorch's defaults. A single size applies to all dimensions.
-#[derive(Clone, Copy, Debug)]
+/// A [`Conv`] before its parameters exist. A single size applies to all dimensions.
+#[must_use = "the layer is made by build()"]
 pub struct ConvBuilder<const D: usize> {
+    params: Params,
+    options: Options<D>,
+}
+
+#[derive(Clone, Copy)]
+struct Options<const D: usize> {
     channels: [usize; 2],
     kernel: [usize; D],
     stride: [usize; D],
@@ -29,10 +35,11 @@ pub struct ConvBuilder<const D: usize> {
 }
 
 impl<const D: usize> Conv<D> {
-    /// Stride 1, no padding, a bias. Finish with [`build`](ConvBuilder::build).
-    #[allow(clippy::new_ret_no_self)] // a layer's options come before its parameters exist
-    pub fn new(inputs: usize, outputs: usize, kernel: impl Sizes<D>) -> ConvBuilder<D> {
-        ConvBuilder {
+    /// A layer with parameters under `params`, by default of stride 1, without padding and with a bias. Finish with
+    /// [`build`](ConvBuilder::build).
+    #[allow(clippy::new_ret_no_self)] // the options decide which parameters there are
+    pub fn new(params: &Params, inputs: usize, outputs: usize, kernel: impl Sizes<D>) -> ConvBuilder<D> {
+        let options = Options {
             channels: [inputs, outputs],
             kernel: kernel.sizes(),
             stride: [1; D],
@@ -42,18 +49,25 @@ impl<const D: usize> Conv<D> {
             groups: 1,
             bias: true,
             init: None,
-        }
+        };
+        ConvBuilder { params: params.clone(), options }
     }
 
     /// The operands and options of the convolution. The input is padded here if the convolution itself cannot (other modes than zeros, or
     /// uneven sides).
     #[track_caller]
     pub(super) fn arguments(&self, x: &Tensor) -> Arguments<D> {
-        let ConvBuilder { channels, stride, dilation, groups, padding_mode, .. } = self.options;
+        let Options { channels, stride, dilation, groups, padding_mode, .. } = self.options;
         let s = x.shape();
         let fits = (s.len() == D + 1 || s.len() == D + 2) && s[s.len() - D - 1] == channels[0];
-        assert!(fits, "conv{D}d: input {s:?}, weight {:?}", self.weight.value().shape());
-        let (weight, bias) = (self.weight.value(), self.bias.as_ref().map(Param::value));
+        let (weight, inputs) = (self.weight.value(), channels[0]);
+        assert!(
+            fits,
+            "conv{D}d: input {s:?}, weight {:?}: {inputs} channels are expected in dimension 1 of {}",
+            weight.shape(),
+            D + 2
+        );
+        let bias = self.bias.as_ref().map(Param::value);
         let around = self.options.around();
         let even = around.iter().all(|(before, after)| before == after);
         let (x, padding) = if even && padding_mode == Padding::Constant(0.0) {
@@ -78,70 +92,85 @@ pub(super) struct Arguments<const D: usize> {
 }
 
 impl<const D: usize> ConvBuilder<D> {
-    pub fn stride(self, stride: impl Sizes<D>) -> Self {
-        Self { stride: stride.sizes(), ..self }
+    /// Step of the window along every dimension; 1 by default.
+    pub fn stride(mut self, stride: impl Sizes<D>) -> Self {
+        self.options.stride = stride.sizes();
+        self
     }
 
     /// Padding on both sides of every dimension.
-    pub fn padding(self, padding: impl Sizes<D>) -> Self {
-        Self { padding: Some(padding.sizes()), ..self }
+    pub fn padding(mut self, padding: impl Sizes<D>) -> Self {
+        self.options.padding = Some(padding.sizes());
+        self
     }
 
     /// Pads so that the output has the size of the input; an odd amount puts one more element at the end.
-    pub fn padding_same(self) -> Self {
-        Self { padding: None, ..self }
+    pub fn padding_same(mut self) -> Self {
+        self.options.padding = None;
+        self
     }
 
     /// How the input is padded; with zeros by default.
-    pub fn padding_mode(self, padding_mode: Padding) -> Self {
-        Self { padding_mode, ..self }
+    pub fn padding_mode(mut self, padding_mode: Padding) -> Self {
+        self.options.padding_mode = padding_mode;
+        self
     }
 
-    pub fn dilation(self, dilation: impl Sizes<D>) -> Self {
-        Self { dilation: dilation.sizes(), ..self }
+    /// Distance between the elements that a kernel reads; 1 by default.
+    pub fn dilation(mut self, dilation: impl Sizes<D>) -> Self {
+        self.options.dilation = dilation.sizes();
+        self
     }
 
     /// With as many groups as input channels, the convolution is depthwise.
-    pub fn groups(self, groups: usize) -> Self {
-        Self { groups, ..self }
+    pub fn groups(mut self, groups: usize) -> Self {
+        self.options.groups = groups;
+        self
     }
 
-    pub fn no_bias(self) -> Self {
-        Self { bias: false, ..self }
+    /// Without a bias, as before a normalisation.
+    pub fn no_bias(mut self) -> Self {
+        self.options.bias = false;
+        self
     }
 
     /// The initialisation of the weight; by default PyTorch's.
-    pub fn init(self, init: Init) -> Self {
-        Self { init: Some(init), ..self }
+    pub fn init(mut self, init: Init) -> Self {
+        self.options.init = Some(init);
+        self
     }
 
-    /// Creates the layer's parameters under `params`.
+    /// Creates the layer and its parameters.
     ///
     /// # Panics
     /// When the groups do not divide the channels, a kernel size, stride or dilation is 0, or [`padding_same`](ConvBuilder::padding_same)
     /// is combined with a stride.
     #[track_caller]
-    pub fn build(self, params: &Params) -> Conv<D> {
-        let [inputs, outputs] = self.channels;
-        let fits =
-            self.groups > 0 && inputs.is_multiple_of(self.groups) && outputs.is_multiple_of(self.groups);
-        assert!(fits, "Conv{D}d: {} groups for {inputs} -> {outputs} channels", self.groups);
-        let ConvBuilder { kernel, stride, dilation, .. } = self;
+    pub fn build(self) -> Conv<D> {
+        let ConvBuilder { params, options } = self;
+        let [inputs, outputs] = options.channels;
+        let fits = options.groups > 0
+            && inputs.is_multiple_of(options.groups)
+            && outputs.is_multiple_of(options.groups);
+        assert!(fits, "Conv{D}d: {} groups for {inputs} -> {outputs} channels", options.groups);
+        let Options { kernel, stride, dilation, .. } = options;
         let some = [kernel, stride, dilation].iter().flatten().all(|&n| n > 0);
         assert!(some, "Conv{D}d: kernel {kernel:?}, stride {stride:?}, dilation {dilation:?}");
-        let moves = self.padding.is_some() || stride == [1; D];
+        let moves = options.padding.is_some() || stride == [1; D];
         assert!(moves, "Conv{D}d: the size is not kept with stride {stride:?}");
-        let inputs = inputs / self.groups;
-        let init = self.init.unwrap_or_else(Init::torch_default);
-        let fan_in = inputs * self.kernel.iter().product::<usize>();
-        let shape = [&[outputs, inputs], &self.kernel[..]].concat();
+        let inputs = inputs / options.groups;
+        let init = options.init.unwrap_or_else(Init::torch_default);
+        let fan_in = inputs * options.kernel.iter().product::<usize>();
+        let shape = [&[outputs, inputs], &options.kernel[..]].concat();
         Conv {
             weight: params.param("weight", &shape, init),
-            bias: self.bias.then(|| params.param("bias", &[outputs], Init::torch_bias(fan_in))),
-            options: self,
+            bias: options.bias.then(|| params.param("bias", &[outputs], Init::torch_bias(fan_in))),
+            options,
         }
     }
+}
 
+impl<const D: usize> Options<D> {
     /// Padding before and after every dimension.
     fn around(&self) -> [(isize, isize); D] {
         std::array::from_fn(|d| match self.padding {

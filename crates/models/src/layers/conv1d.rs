@@ -11,8 +11,8 @@ use super::conv::{Arguments, Conv};
 /// use autograd::{Device, Padding, Tensor};
 /// use models::{Conv1d, Init, Params};
 /// let device = Device::named("cpu")?;
-/// let layer = Conv1d::new(1, 1, 3).padding(1).padding_mode(Padding::Replicate).init(Init::ONES).no_bias();
-/// let layer = layer.build(&Params::new(&device, 0));
+/// let layer = Conv1d::new(&Params::new(&device, 0), 1, 1, 3).padding(1).padding_mode(Padding::Replicate);
+/// let layer = layer.init(Init::ONES).no_bias().build();
 /// let y = layer.forward(&Tensor::from_slice(&device, &[1.0f32, 2.0, 3.0], &[1, 1, 3])?);
 /// assert_eq!(y.to_vec::<f32>()?, [4.0, 6.0, 8.0]);
 /// # Ok::<(), autograd::Error>(())

@@ -13,9 +13,9 @@ use super::conv::{Arguments, Conv};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 0);
 /// let x = Tensor::ones(&device, &[1, 1, 2, 2]);
-/// let layer = Conv2d::new(1, 1, 3).padding(1).init(Init::ONES).no_bias().build(&params.path("conv1"));
+/// let layer = Conv2d::new(&params.path("conv1"), 1, 1, 3).padding(1).init(Init::ONES).no_bias().build();
 /// assert_eq!(layer.forward(&x).to_vec::<f32>()?, [4.0; 4]);
-/// let layer = Conv2d::new(1, 1, [1, 2]).padding_same().init(Init::ONES).no_bias().build(&params.path("conv2"));
+/// let layer = Conv2d::new(&params.path("conv2"), 1, 1, [1, 2]).padding_same().init(Init::ONES).no_bias().build();
 /// assert_eq!(layer.forward(&x).to_vec::<f32>()?, [2.0, 1.0, 2.0, 1.0]);
 /// # Ok::<(), autograd::Error>(())
 /// ```

@@ -11,7 +11,7 @@ use super::conv::{Arguments, Conv};
 /// use autograd::{Device, Tensor};
 /// use models::{Conv3d, Init, Params};
 /// let device = Device::named("cpu")?;
-/// let layer = Conv3d::new(1, 1, 3).padding([1, 1, 0]).init(Init::ONES).no_bias().build(&Params::new(&device, 0));
+/// let layer = Conv3d::new(&Params::new(&device, 0), 1, 1, 3).padding([1, 1, 0]).init(Init::ONES).no_bias().build();
 /// let y = layer.forward(&Tensor::ones(&device, &[1, 1, 2, 1, 3]));
 /// assert_eq!(y.to_vec::<f32>()?, [6.0, 6.0]);
 /// # Ok::<(), autograd::Error>(())

@@ -12,7 +12,7 @@ use crate::Param;
 /// use autograd::{Device, Tensor};
 /// use models::{ConvTranspose1d, Init, Params};
 /// let device = Device::named("cpu")?;
-/// let layer = ConvTranspose1d::new(1, 1, 3).stride(2).init(Init::ONES).no_bias().build(&Params::new(&device, 0));
+/// let layer = ConvTranspose1d::new(&Params::new(&device, 0), 1, 1, 3).stride(2).init(Init::ONES).no_bias().build();
 /// let y = layer.forward(&Tensor::from_slice(&device, &[1.0f32, 2.0], &[1, 1, 2])?);
 /// assert_eq!(y.to_vec::<f32>()?, [1.0, 1.0, 3.0, 2.0, 2.0]);
 /// # Ok::<(), autograd::Error>(())

@@ -74,8 +74,9 @@ impl Crf {
         let fits = tags.shape() == &emissions.shape()[..2] && !tags.dtype().is_float();
         let (t, dtype) = (tags.shape(), tags.dtype());
         assert!(fits, "crf: tags {t:?} of type {dtype} for emissions {:?}", emissions.shape());
-        let tags = tags.to(DType::I32);
         let counted = counted(steps, &lengths);
+        // Padding may have any value.
+        let tags = tags.to(DType::I32).where_(&counted, &Tensor::constant(tags.device(), &[0i32], &[]));
         let zero = Tensor::zeros(emissions.device(), &[]);
         let sum = |scores: Tensor, counted: &Tensor| scores.where_(counted, &zero).sum(&[0], false);
         let passed = sum(emissions.gather(2, &tags.unsqueeze(2)).squeeze(&[2]), &counted);

@@ -16,6 +16,7 @@ use crate::{Mode, Params};
 /// assert!(y.chunks(3).all(|sample| sample == [0.0; 3] || sample == [2.0; 3]));
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[doc(alias = "StochasticDepth")]
 pub struct DropPath {
     params: Params,
     p: f32,

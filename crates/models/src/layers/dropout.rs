@@ -30,7 +30,7 @@ impl Dropout {
     /// When `p` is not in `0..=1`.
     #[track_caller]
     pub fn new(params: &Params, p: f32) -> Dropout {
-        assert!((0.0..=1.0).contains(&p), "Dropout: probability {p}");
+        assert!((0.0..=1.0).contains(&p), "Dropout: probability {p} is not between 0 and 1");
         Dropout { params: params.clone(), p }
     }
 
@@ -39,6 +39,7 @@ impl Dropout {
         mode.drops() && self.p > 0.0
     }
 
+    /// `x` of any shape, with values dropped in a mode that drops.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
         if self.drops(mode) { x.dropout(self.p, self.params.generator()) } else { x.clone() }

@@ -16,6 +16,7 @@ use crate::{Mode, Params};
 /// assert!(y.chunks(4).all(|channel| channel == [0.0; 4] || channel == [2.0; 4]));
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[doc(alias("Dropout1d", "Dropout3d"))]
 pub struct Dropout2d {
     params: Params,
     p: f32,

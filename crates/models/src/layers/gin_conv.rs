@@ -13,7 +13,7 @@ use crate::{Aggregation, Graph, Init, Param, Params};
 /// use models::{GinConv, Graph, Mlp, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 0);
-/// let mlp = Mlp::new(&[1, 8, 4], &params.path("nn"));
+/// let mlp = Mlp::new(&params.path("nn"), &[1, 8, 4]);
 /// let layer = GinConv::new(&params, move |x| mlp.forward(x));
 /// let graph = Graph::new(&device, 2, &[(1, 0)]);
 /// assert_eq!(layer.forward(&Tensor::ones(&device, &[2, 1]), &graph).shape(), [2, 4]);

@@ -31,8 +31,11 @@ pub struct Graph {
 /// How the messages that reach a node are combined; the result is 0 for a node without messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aggregation {
+    /// The sum of the messages.
     Sum,
+    /// The mean of the messages.
     Mean,
+    /// The largest value of every feature.
     Max,
 }
 

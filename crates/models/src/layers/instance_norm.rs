@@ -15,6 +15,7 @@ use crate::{Init, Param, Params};
 /// assert!(y.iter().zip([-1.0, 1.0, -1.0, 1.0]).all(|(y, want)| (y - want).abs() < 1e-4));
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[doc(alias("InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"))]
 #[derive(Default)]
 pub struct InstanceNorm {
     affine: Option<[Param; 2]>,
@@ -23,6 +24,7 @@ pub struct InstanceNorm {
 const EPS: f32 = 1e-5;
 
 impl InstanceNorm {
+    /// Without parameters, as PyTorch's default.
     pub fn new() -> InstanceNorm {
         InstanceNorm::default()
     }

@@ -23,6 +23,7 @@ pub struct LayerNorm {
 }
 
 impl LayerNorm {
+    /// Normalises the last dimension, of size `width`; weight 1 and bias 0.
     #[track_caller]
     pub fn new(params: &Params, width: usize) -> LayerNorm {
         let layer = LayerNorm::no_bias(params, width);
@@ -35,6 +36,7 @@ impl LayerNorm {
         LayerNorm { weight: params.param("weight", &[width], Init::ONES), bias: None, eps: 1e-5 }
     }
 
+    /// Added to the variance; 1e-5 by default.
     pub fn eps(self, eps: f32) -> LayerNorm {
         LayerNorm { eps, ..self }
     }

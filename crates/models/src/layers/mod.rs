@@ -43,6 +43,7 @@ mod rnn;
 mod rotary;
 mod sage_conv;
 mod separable_conv2d;
+mod sequential;
 mod sizes;
 mod sparse_attention;
 mod spectral_norm;
@@ -95,6 +96,7 @@ pub use rnn::Rnn;
 pub use rotary::Rotary;
 pub use sage_conv::SageConv;
 pub use separable_conv2d::SeparableConv2d;
+pub use sequential::Sequential;
 pub use sizes::Sizes;
 pub use sparse_attention::{local_attention_mask, strided_attention_mask};
 pub use spectral_norm::SpectralNorm;
@@ -108,7 +110,9 @@ pub use weight_norm::WeightNorm;
 /// Whether a model is being trained: batch norm and dropout depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
+    /// Batch norm uses the batch's statistics and updates the running ones; dropout is active.
     Train,
+    /// Batch norm uses the running statistics; dropout is inactive.
     Eval,
     /// Evaluation with dropout: each pass samples a network (Monte Carlo dropout, Gal and Ghahramani 2016).
     Sample,

@@ -79,7 +79,10 @@ impl MultiheadAttention {
         heads: usize,
         options: AttentionOptions,
     ) -> MultiheadAttention {
-        assert!(heads > 0 && width.is_multiple_of(heads), "attention: width {width} for {heads} heads");
+        assert!(
+            heads > 0 && width.is_multiple_of(heads),
+            "attention: width {width} for {heads} heads, which must divide it"
+        );
         let (kdim, vdim) = (options.kdim.unwrap_or(width), options.vdim.unwrap_or(width));
         let glorot = Init::XavierUniform { gain: 1.0 };
         let in_weight = if kdim == width && vdim == width {

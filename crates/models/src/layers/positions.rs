@@ -24,6 +24,7 @@ pub struct LearnedPositions {
 }
 
 impl LearnedPositions {
+    /// A table for `length` positions of `width` features, drawn from the standard normal distribution.
     #[track_caller]
     pub fn new(params: &Params, length: usize, width: usize) -> LearnedPositions {
         let normal = Init::Normal { mean: 0.0, std: 1.0 };
@@ -54,6 +55,7 @@ impl LearnedPositions {
 /// }
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[doc(alias = "PositionalEncoding")]
 pub struct SinusoidalPositions {
     table: Tensor,
 }

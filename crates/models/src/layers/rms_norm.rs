@@ -21,11 +21,13 @@ pub struct RmsNorm {
 }
 
 impl RmsNorm {
+    /// Normalises the last dimension, of size `width`; weight 1.
     #[track_caller]
     pub fn new(params: &Params, width: usize) -> RmsNorm {
         RmsNorm { weight: params.param("weight", &[width], Init::ONES), eps: f32::EPSILON }
     }
 
+    /// Added to the mean square; `f32::EPSILON` by default, as in PyTorch.
     pub fn eps(self, eps: f32) -> Self {
         Self { eps, ..self }
     }

@@ -19,6 +19,7 @@ use super::positions::{angles, places};
 /// }
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[doc(alias("RoPE", "RotaryPositionalEmbeddings"))]
 pub struct Rotary {
     /// `[length, E / 2]`
     cos: Tensor,

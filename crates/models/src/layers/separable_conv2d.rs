@@ -38,10 +38,10 @@ impl SeparableConv2d {
         kernel: usize,
         options: impl FnOnce(ConvBuilder<2>) -> ConvBuilder<2>,
     ) -> SeparableConv2d {
-        let depthwise = options(Conv2d::new(inputs, inputs, kernel).groups(inputs));
+        let depthwise = Conv2d::new(&params.path("depthwise"), inputs, inputs, kernel).groups(inputs);
         SeparableConv2d {
-            depthwise: depthwise.build(&params.path("depthwise")),
-            pointwise: Conv2d::new(inputs, outputs, 1).build(&params.path("pointwise")),
+            depthwise: options(depthwise).build(),
+            pointwise: Conv2d::new(&params.path("pointwise"), inputs, outputs, 1).build(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 /// A size for each of `D` dimensions, or one for all.
 pub trait Sizes<const D: usize> {
+    /// One size for each dimension.
     fn sizes(self) -> [usize; D];
 }
 

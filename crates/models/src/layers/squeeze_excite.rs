@@ -19,6 +19,7 @@ use crate::{Conv2d, Params};
 /// assert_eq!(y.to_vec::<f32>()?, [0.5; 4]);
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[doc(alias = "SqueezeExcitation")]
 pub struct SqueezeExcite {
     fc1: Conv2d,
     fc2: Conv2d,
@@ -27,11 +28,12 @@ pub struct SqueezeExcite {
 }
 
 impl SqueezeExcite {
+    /// Gates for `channels` channels, computed from `squeeze` hidden ones.
     #[track_caller]
     pub fn new(params: &Params, channels: usize, squeeze: usize) -> SqueezeExcite {
         SqueezeExcite {
-            fc1: Conv2d::new(channels, squeeze, 1).build(&params.path("fc1")),
-            fc2: Conv2d::new(squeeze, channels, 1).build(&params.path("fc2")),
+            fc1: Conv2d::new(&params.path("fc1"), channels, squeeze, 1).build(),
+            fc2: Conv2d::new(&params.path("fc2"), squeeze, channels, 1).build(),
             activation: Tensor::relu,
             channels,
         }

@@ -14,6 +14,7 @@ pub struct TransformerOptions {
     pub activation: fn(&Tensor) -> Tensor,
     /// Normalises the input of each part of the layer instead of its output (Xiong et al. 2020).
     pub norm_first: bool,
+    /// Added to the variance by normalisations.
     pub layer_norm_eps: f32,
     /// Whether linear layers and normalisations have biases.
     pub bias: bool,

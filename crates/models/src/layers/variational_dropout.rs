@@ -26,7 +26,7 @@ impl VariationalDropout {
     /// When `p` is not in `0..=1`.
     #[track_caller]
     pub fn new(params: &Params, p: f32) -> VariationalDropout {
-        assert!((0.0..=1.0).contains(&p), "VariationalDropout: probability {p}");
+        assert!((0.0..=1.0).contains(&p), "VariationalDropout: probability {p} is not between 0 and 1");
         VariationalDropout { params: params.clone(), p }
     }
 
@@ -34,7 +34,7 @@ impl VariationalDropout {
     /// When `x` is not `[N, T, D]`.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
-        assert_eq!(x.rank(), 3, "VariationalDropout: input {:?}, not [N, T, D]", x.shape());
+        assert!(x.rank() == 3, "VariationalDropout: input {:?}, not [N, T, D]", x.shape());
         if !mode.drops() || self.p == 0.0 {
             return x.clone();
         }

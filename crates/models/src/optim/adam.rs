@@ -55,11 +55,13 @@ impl Adam {
         Optimizer::with_rule(params, rule)
     }
 
+    /// Decays of the first and second moments per step; .9 and .999 by default.
     pub fn betas(mut self, beta1: f32, beta2: f32) -> Adam {
         self.rule.betas = [beta1, beta2];
         self
     }
 
+    /// Added to the square root; 1e-8 by default.
     pub fn eps(mut self, eps: f32) -> Adam {
         self.rule.eps = eps;
         self

@@ -34,6 +34,7 @@ impl Adamax {
         Optimizer::with_rule(params, AdamaxRule { betas: [0.9, 0.999], eps: 1e-8 })
     }
 
+    /// Decays of the mean and of the norm per step; .9 and .999 by default.
     pub fn betas(mut self, beta1: impl Into<f64>, beta2: impl Into<f64>) -> Adamax {
         self.rule.betas = [beta1.into(), beta2.into()];
         self

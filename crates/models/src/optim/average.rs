@@ -27,6 +27,7 @@ use crate::{Param, Params};
 /// assert!((theta.value().item()? - 0.64).abs() < 1e-6);
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[doc(alias("AveragedModel", "swa_utils"))]
 pub struct Average {
     /// The weight of the old average in an update; `None` for equal weights.
     decay: Option<f32>,
@@ -38,11 +39,13 @@ pub struct Average {
 
 impl Average {
     /// Exponential moving average: `average = decay average + (1 - decay) p`. The first update copies the parameters.
+    #[doc(alias = "get_ema_multi_avg_fn")]
     pub fn ema(params: &Params, decay: f32) -> Average {
         Average::new(params, Some(decay))
     }
 
     /// The mean of the parameters at all updates.
+    #[doc(alias = "get_swa_multi_avg_fn")]
     pub fn swa(params: &Params) -> Average {
         Average::new(params, None)
     }
@@ -107,6 +110,7 @@ impl Average {
     }
 
     /// The averages by parameter name; with [`updates`](Average::updates), all that is needed to resume.
+    #[doc(alias = "state_dict")]
     pub fn state(&self) -> Vec<(String, Tensor)> {
         self.values.iter().map(|(param, average)| (param.name().to_owned(), average.value())).collect()
     }
@@ -115,6 +119,7 @@ impl Average {
     ///
     /// # Errors
     /// [`Error::OptimizerState`](crate::Error::OptimizerState) when an average is missing or has another shape.
+    #[doc(alias = "load_state_dict")]
     pub fn resume(&mut self, updates: usize, saved: &[(String, Tensor)]) -> crate::Result<()> {
         let saved = saved.iter().map(|(name, t)| (name.as_str(), t)).collect();
         for (param, average) in &self.values {

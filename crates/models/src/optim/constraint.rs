@@ -18,12 +18,23 @@ use autograd::Tensor;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Constraint {
     /// Every element is within `low..=high`; bounds may be infinite.
-    Box { low: f32, high: f32 },
+    Box {
+        /// Smallest value.
+        low: f32,
+        /// Largest value.
+        high: f32,
+    },
     /// The parameter's L2 norm is at most `radius`.
-    Ball { radius: f32 },
+    Ball {
+        /// Largest norm.
+        radius: f32,
+    },
     /// The proximal step of an L1 penalty `strength |p|`: elements move towards 0 by `lr strength`, and stay there once they
     /// reach it (soft thresholding).
-    L1 { strength: f32 },
+    L1 {
+        /// Factor of the L1 norm in the loss.
+        strength: f32,
+    },
 }
 
 impl Constraint {

@@ -13,14 +13,14 @@ pub(super) struct GroupOptions {
     pub lr_scale: f32,
 }
 
-/// Parameter groups with their own options: patterns, of which the first match applies.
+/// Parameter groups with their own options, each with its patterns. The first group with a match applies.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Groups(Vec<(String, GroupOptions)>);
+pub(super) struct Groups(Vec<(Vec<String>, GroupOptions)>);
 
 impl Groups {
-    /// Sets the options of parameters whose names match a pattern.
-    pub fn add(&mut self, pattern: &str, options: GroupOptions) {
-        self.0.push((pattern.to_owned(), options));
+    /// Sets the options of parameters whose names match any of the patterns.
+    pub fn add(&mut self, patterns: &[&str], options: GroupOptions) {
+        self.0.push((patterns.iter().map(|&pattern| pattern.to_owned()).collect(), options));
     }
 
     /// Parameters by group, unmatched ones first. A group too large for one binding is split.
@@ -29,7 +29,8 @@ impl Groups {
         let mut groups: Vec<(GroupOptions, Vec<Param>)> = vec![(default, vec![])];
         groups.extend(self.0.iter().map(|(_, options)| (*options, vec![])));
         for param in params {
-            let first = self.0.iter().position(|(p, _)| wildcard::matches(p, param.name()));
+            let fits = |pattern: &String| wildcard::matches(pattern, param.name());
+            let first = self.0.iter().position(|(patterns, _)| patterns.iter().any(fits));
             groups[first.map_or(0, |g| g + 1)].1.push(param);
         }
         let pieces = groups.into_iter().flat_map(|(options, params)| {
@@ -88,22 +89,29 @@ impl Group {
         }
     }
 
-    /// The gradients, flat, in the order of the parameters.
-    ///
-    /// # Panics
-    /// When a parameter has none.
+    /// The gradients, flat, in the order of the parameters, with zeros for those that have none; and which have one.
     #[track_caller]
-    pub fn gradient(&self, gradients: &Gradients) -> Tensor {
+    pub fn gradient(&self, gradients: &Gradients) -> (Tensor, Vec<bool>) {
         let values: Vec<Tensor> = self.params.iter().map(Param::value).collect();
-        // Not a closure, which would hide the caller's line.
-        match gradients.flattened(&values, ALIGN) {
-            Ok(gradient) => gradient,
-            Err(i) => panic!(
-                "optimizer step: no gradient for {}; freeze it, or use it in the loss",
-                self.params[i].name()
-            ),
+        if let Ok(all) = gradients.flattened(&values, ALIGN) {
+            return (all, vec![true; values.len()]);
         }
+        let found: Vec<Option<&Tensor>> = values.iter().map(|value| gradients.get(value)).collect();
+        let zeros = |value: &Tensor| Tensor::zeros(value.device(), value.shape());
+        let parts =
+            found.iter().zip(&values).map(|(found, value)| found.cloned().unwrap_or_else(|| zeros(value)));
+        (join(&parts.collect::<Vec<_>>()), found.iter().map(Option::is_some).collect())
     }
+}
+
+/// `new` where the flag of a part is set, else `old`; both are flat tensors with parts of these shapes.
+#[track_caller]
+pub(super) fn where_set(flags: &[bool], shapes: &[Vec<usize>], new: &Tensor, old: &Tensor) -> Tensor {
+    let part = |(&set, shape): (&bool, &Vec<usize>)| {
+        if set { Tensor::ones(new.device(), shape) } else { Tensor::zeros(new.device(), shape) }
+    };
+    let mask = join(&flags.iter().zip(shapes).map(part).collect::<Vec<_>>());
+    new.where_(&mask.to(DType::Bool), old)
 }
 
 fn detached(tensors: &[Tensor]) -> Vec<Tensor> {

@@ -35,6 +35,7 @@ impl Lamb {
         Optimizer::with_rule(params, LambRule { betas: [0.9, 0.999], eps: 1e-6 }).weight_decay(0.01)
     }
 
+    /// Decays of the first and second moments per step; .9 and .999 by default.
     pub fn betas(mut self, beta1: impl Into<f64>, beta2: impl Into<f64>) -> Lamb {
         self.rule.betas = [beta1.into(), beta2.into()];
         self

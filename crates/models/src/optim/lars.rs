@@ -37,6 +37,7 @@ impl Lars {
         Optimizer::with_rule(params, LarsRule { momentum: 0.9, coefficient: 1e-3 })
     }
 
+    /// Decay of the velocity per step; .9 by default.
     pub fn momentum(mut self, momentum: f32) -> Lars {
         self.rule.momentum = momentum;
         self

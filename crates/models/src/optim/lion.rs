@@ -34,6 +34,7 @@ impl Lion {
         Optimizer::with_rule(params, LionRule { betas: [0.9, 0.99] })
     }
 
+    /// `beta1`, the weight of the mean in a step, and `beta2`, the decay of the mean per step; .9 and .99 by default.
     pub fn betas(mut self, beta1: impl Into<f64>, beta2: impl Into<f64>) -> Lion {
         self.rule.betas = [beta1.into(), beta2.into()];
         self

@@ -53,7 +53,7 @@ impl<R: Rule> Lookahead<R> {
     /// As [`Optimizer::step`].
     ///
     /// # Panics
-    /// When a trainable parameter has no gradient.
+    /// When no trainable parameter has a gradient.
     #[track_caller]
     pub fn step(&mut self, gradients: Gradients, lr: f32) -> Result<()> {
         Optimize::step(self, gradients, lr)

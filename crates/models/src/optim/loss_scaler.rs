@@ -32,6 +32,7 @@ use crate::flat::join;
 /// assert_eq!((scaler.get_scale().item()?, scaler.skipped().item()?), (32768.0, 1.0));
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[doc(alias = "GradScaler")]
 #[derive(Clone)]
 pub struct LossScaler {
     growth: f32,
@@ -130,6 +131,7 @@ impl LossScaler {
     }
 
     /// The three named scalars needed to resume.
+    #[doc(alias = "state_dict")]
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let all = [("scale", &self.scale), ("clean_steps", &self.clean), ("skipped_steps", &self.skipped)];
         all.map(|(name, state)| (name.to_owned(), state.value())).into()
@@ -139,6 +141,7 @@ impl LossScaler {
     ///
     /// # Errors
     /// [`Error::OptimizerState`](crate::Error::OptimizerState) when a tensor is missing or is not a scalar.
+    #[doc(alias = "load_state_dict")]
     pub fn resume(&mut self, saved: &[(String, Tensor)]) -> crate::Result<()> {
         let saved = saved.iter().map(|(name, t)| (name.as_str(), t)).collect();
         for (name, state) in

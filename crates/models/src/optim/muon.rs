@@ -64,11 +64,13 @@ impl Muon {
         Optimizer::with_rule(params, rule).weight_decay(0.1)
     }
 
+    /// Decay of the mean gradient per step; .95 by default.
     pub fn momentum(mut self, momentum: impl Into<f64>) -> Muon {
         self.rule.momentum = momentum.into();
         self
     }
 
+    /// Whether steps follow `(1 - momentum) g + momentum m` instead of `m`; true by default.
     pub fn nesterov(mut self, nesterov: bool) -> Muon {
         self.rule.nesterov = nesterov;
         self
@@ -92,6 +94,7 @@ impl Muon {
         self
     }
 
+    /// How the learning rate depends on a matrix's shape.
     pub fn adjust_lr(mut self, adjust: AdjustLr) -> Muon {
         self.rule.adjust = adjust;
         self

@@ -47,6 +47,7 @@ impl NAdam {
         Optimizer::with_rule(params, rule)
     }
 
+    /// Decays of the first and second moments per step; .9 and .999 by default.
     pub fn betas(mut self, beta1: impl Into<f64>, beta2: impl Into<f64>) -> NAdam {
         self.rule.betas = [beta1.into(), beta2.into()];
         self
@@ -58,6 +59,7 @@ impl NAdam {
         self
     }
 
+    /// How fast the momentum rises to `beta1`: it is `beta1 (1 - 0.96^(step decay) / 2)`; .004 by default.
     pub fn momentum_decay(mut self, momentum_decay: impl Into<f64>) -> NAdam {
         self.rule.momentum_decay = momentum_decay.into();
         self

@@ -13,7 +13,7 @@ pub trait Optimize {
     /// Out of memory for the first step's state.
     ///
     /// # Panics
-    /// When a trainable parameter has no gradient.
+    /// When no trainable parameter has a gradient.
     #[track_caller]
     fn record(&mut self, gradients: &Gradients, lr: f32, step: &mut Transaction) -> autograd::Result<()>;
 
@@ -27,7 +27,7 @@ pub trait Optimize {
     /// Whatever goes wrong on the device. Parameters and state are unchanged then.
     ///
     /// # Panics
-    /// When a trainable parameter has no gradient.
+    /// When no trainable parameter has a gradient.
     #[track_caller]
     fn step(&mut self, gradients: Gradients, lr: f32) -> autograd::Result<()> {
         let mut step = gradients.transaction();

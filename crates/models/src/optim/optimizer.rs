@@ -1,11 +1,11 @@
 //! The common part of all optimizers: parameter groups, steps, and processing after an update.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use autograd::{DType, Device, Gradients, Result, State, Tensor, Transaction};
 
 use super::constraint::Constraint;
-use super::flat::{Group, GroupOptions, Groups, zeros};
+use super::flat::{Group, GroupOptions, Groups, where_set, zeros};
 use super::optimize::Optimize;
 use super::rule::{Rule, Update};
 use crate::flat::{join, split};
@@ -17,7 +17,8 @@ type Filter = Box<dyn Fn(&Param) -> bool + Send>;
 
 /// An optimizer: a [`Rule`] for the trainable parameters of a model.
 ///
-/// A step whose loss is not finite changes nothing but the step count.
+/// A step whose loss is not finite changes nothing but the step count. A parameter without a gradient, because the loss does not depend on
+/// it, is left as it is with its state, as in PyTorch; the first time, a line on stderr names it.
 pub struct Optimizer<R> {
     params: Params,
     filter: Option<Filter>,
@@ -29,6 +30,8 @@ pub struct Optimizer<R> {
     /// Groups and their state tensors, created at the first step.
     open: Option<Vec<(Group, Vec<State>)>>,
     steps: usize,
+    /// Names of the parameters that have been reported as having no gradient.
+    reported: BTreeSet<String>,
 }
 
 impl<R: Rule> Optimizer<R> {
@@ -44,6 +47,7 @@ impl<R: Rule> Optimizer<R> {
             groups: Groups::default(),
             open: None,
             steps: 0,
+            reported: BTreeSet::new(),
         }
     }
 
@@ -59,8 +63,28 @@ impl<R: Rule> Optimizer<R> {
 
     /// Separate options for parameters whose names match a pattern (`*` matches anything): their weight decay, and a factor on the
     /// learning rate. The first matching pattern applies.
-    pub fn group(mut self, pattern: &str, weight_decay: f32, lr_scale: f32) -> Optimizer<R> {
-        self.groups.add(pattern, GroupOptions { weight_decay, lr_scale });
+    #[doc(alias("param_groups", "add_param_group"))]
+    pub fn group(self, pattern: &str, weight_decay: f32, lr_scale: f32) -> Optimizer<R> {
+        self.group_any(&[pattern], weight_decay, lr_scale)
+    }
+
+    /// As [`group`](Optimizer::group) for parameters that match any of several patterns. They are updated together, which takes fewer launches
+    /// than a group each.
+    ///
+    /// ```
+    /// use models::{Linear, Params, Sgd};
+    /// let params = Params::new(&autograd::Device::named("cpu")?, 0);
+    /// let (first, second) = (Linear::new(&params.path("fc1"), 1, 1), Linear::new(&params.path("fc2"), 1, 1));
+    /// let before = params.get("fc1.bias").unwrap().value().item()?;
+    /// let mut opt = Sgd::new(&params).group_any(&["fc1.*", "*.bias"], 0.0, 0.5);
+    /// let x = autograd::Tensor::ones(params.device(), &[1, 1]);
+    /// let loss = first.forward(&x).sum_all() + second.forward(&x).sum_all(); // the gradients of the biases are 1
+    /// opt.step(loss.backward(), 0.1)?;
+    /// assert!((params.get("fc1.bias").unwrap().value().item()? - (before - 0.05)).abs() < 1e-6);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    pub fn group_any(mut self, patterns: &[&str], weight_decay: f32, lr_scale: f32) -> Optimizer<R> {
+        self.groups.add(patterns, GroupOptions { weight_decay, lr_scale });
         self
     }
 
@@ -87,18 +111,30 @@ impl<R: Rule> Optimizer<R> {
     /// Whatever goes wrong on the device. Parameters and state are unchanged then.
     ///
     /// # Panics
-    /// When a trainable parameter has no gradient.
+    /// When no trainable parameter has a gradient.
     #[track_caller]
     pub fn step(&mut self, gradients: Gradients, lr: f32) -> Result<()> {
         Optimize::step(self, gradients, lr)
     }
 
-    /// Records the update of a group; the new values are set by `step`.
+    /// Records the update of a group; the new values are set by `step`. Returns the names of the parameters without a gradient.
     #[track_caller]
-    fn record_group(&self, at: usize, gradients: &Gradients, lr: f32, ok: &Tensor, step: &mut Transaction) {
+    fn record_group(
+        &self,
+        at: usize,
+        gradients: &Gradients,
+        lr: f32,
+        ok: &Tensor,
+        step: &mut Transaction,
+    ) -> Vec<String> {
         let (group, state) = &self.open.as_ref().expect("opened before")[at];
         // Before `gather`: gradients are looked up by the values that the loss was computed from.
-        let grad = group.gradient(gradients);
+        let (grad, has) = group.gradient(gradients);
+        let without = group.params.iter().zip(&has).filter(|(_, has)| !**has);
+        let without: Vec<String> = without.map(|(param, _)| param.name().to_owned()).collect();
+        if without.len() == has.len() {
+            return without;
+        }
         group.gather();
         let param = group.flat.value();
         let values: Vec<Tensor> = state.iter().map(State::value).collect();
@@ -124,7 +160,27 @@ impl<R: Rule> Optimizer<R> {
             let keep = |(new, old): (&Tensor, &Tensor)| new.where_(&ok.to(DType::Bool), old);
             after = after.iter().zip(before).map(keep).collect();
         }
+        if !without.is_empty() {
+            after[0] = where_set(&has, &group.shapes, &after[0], &param);
+            for (i, (new, old)) in after[1..].iter_mut().zip(&values).enumerate() {
+                *new = where_set(&has, &shapes_of(&self.rule, group, i), new, old);
+            }
+        }
         std::iter::once(&group.flat).chain(state).zip(after).for_each(|(state, new)| step.set(state, new));
+        without
+    }
+
+    /// Reports parameters without a gradient, each once.
+    fn report(&mut self, without: Vec<String>) {
+        let new: Vec<String> =
+            without.into_iter().filter(|name| self.reported.insert(name.clone())).collect();
+        if !new.is_empty() {
+            eprintln!(
+                "warning: no gradient for {}: the loss does not depend on it, and it is not updated. Use it in the loss, or \
+                 freeze it with Params::freeze",
+                new.join(", ")
+            );
+        }
     }
 
     /// The parameter groups; none before the first step.
@@ -151,6 +207,7 @@ impl<R: Rule> Optimizer<R> {
 
     /// The state tensors by parameter name and index, as in `"fc.weight.0"`; with [`steps`](Optimizer::steps), all that is needed to
     /// resume.
+    #[doc(alias = "state_dict")]
     pub fn state(&self) -> Vec<(String, Tensor)> {
         let mut found = vec![];
         // If the first step failed, there is no state yet.
@@ -169,6 +226,7 @@ impl<R: Rule> Optimizer<R> {
     /// # Errors
     /// [`Error::OptimizerState`](crate::Error::OptimizerState) when a state tensor is missing or has another shape, and whatever
     /// goes wrong on the device.
+    #[doc(alias = "load_state_dict")]
     pub fn resume(&mut self, steps: usize, saved: &[(String, Tensor)]) -> crate::Result<()> {
         if steps == 0 {
             return Ok(()); // there is no state yet
@@ -201,9 +259,18 @@ impl<R: Rule> Optimize for Optimizer<R> {
         self.open()?;
         self.rule.begin(self.steps + 1);
         let ok = finite(self.params.device(), gradients);
+        let count: usize = self.groups().map(|group| group.params.len()).sum();
+        let mut without = vec![];
+        // A loop: a closure would hide the caller's line.
         for at in 0..self.groups().count() {
-            self.record_group(at, gradients, lr, &ok, step);
+            without.extend(self.record_group(at, gradients, lr, &ok, step));
         }
+        assert!(
+            count == 0 || without.len() < count,
+            "optimizer step: the loss depends on none of the {count} trainable parameters. Compute it from Param::value of this \
+             optimizer's parameters"
+        );
+        self.report(without);
         Ok(())
     }
 

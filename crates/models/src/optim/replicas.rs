@@ -27,6 +27,7 @@ use crate::Params;
 /// assert!((weight[0] - 3.0).abs() < 1e-4);
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[doc(alias("DataParallel", "DistributedDataParallel"))]
 pub struct Replicas(Vec<Params>);
 
 impl Replicas {
@@ -43,7 +44,7 @@ impl Replicas {
         let names = |params: &Params| params.all().iter().map(|p| p.name().to_owned()).collect::<Vec<_>>();
         let main = names(&params[0]);
         for other in &params[1..] {
-            assert_eq!(names(other), main, "Replicas: models of different parameters");
+            assert!(names(other) == main, "Replicas: models of different parameters");
         }
         let replicas = Replicas(params);
         replicas.broadcast()?;
@@ -60,7 +61,7 @@ impl Replicas {
     /// When there is not one part for each replica, or a trainable parameter has no gradient.
     #[track_caller]
     pub fn mean(&self, parts: &[Gradients]) -> autograd::Result<Gradients> {
-        assert_eq!(parts.len(), self.0.len(), "Replicas: parts of another number of models");
+        assert!(parts.len() == self.0.len(), "Replicas: parts of another number of models");
         // Start all devices before waiting for the first.
         let mut pending = Vec::with_capacity(parts.len());
         for (params, part) in self.0.iter().zip(parts) {

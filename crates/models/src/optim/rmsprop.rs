@@ -49,6 +49,7 @@ impl RmsProp {
         self
     }
 
+    /// Decay of the velocity per step; 0, no velocity, by default.
     pub fn momentum(mut self, momentum: f32) -> RmsProp {
         self.rule.momentum = momentum;
         self

@@ -56,6 +56,7 @@ pub struct Update<'a> {
     pub step: usize,
     /// The group's learning rate.
     pub lr: f32,
+    /// The group's weight decay.
     pub weight_decay: f32,
     /// Whether to maximise the loss instead.
     pub maximize: bool,

@@ -24,6 +24,7 @@ use crate::Params;
 /// assert!((theta.value().item()? - 0.062).abs() < 1e-6);
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[doc(alias = "SGD")]
 pub type Sgd = Optimizer<SgdRule>;
 
 /// The rule of [`Sgd`].
@@ -40,16 +41,19 @@ impl Sgd {
         Optimizer::with_rule(params, SgdRule::default())
     }
 
+    /// Decay of the velocity per step; 0, no velocity, by default.
     pub fn momentum(mut self, momentum: f32) -> Sgd {
         self.rule.momentum = momentum;
         self
     }
 
+    /// Share of the gradient that is not added to the velocity; 0 by default.
     pub fn dampening(mut self, dampening: f32) -> Sgd {
         self.rule.dampening = dampening;
         self
     }
 
+    /// Whether steps look ahead by Nesterov's rule (Sutskever et al. 2013); false by default.
     pub fn nesterov(mut self, nesterov: bool) -> Sgd {
         self.rule.nesterov = nesterov;
         self

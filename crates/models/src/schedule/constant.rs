@@ -3,12 +3,9 @@
 use super::Schedule;
 
 /// Always the same rate.
-#[derive(Clone, Copy, Debug)]
-pub struct Constant(pub f32);
-
-impl Schedule for Constant {
+impl Schedule for f32 {
     fn lr(&self, _: usize) -> f32 {
-        self.0
+        *self
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Anneal, Schedule, ratio};
 
 /// Half a cosine from `lr` to `end` over `steps` steps (Loshchilov and Hutter 2017), then `end`.
+#[doc(alias = "CosineAnnealingLR")]
 #[derive(Clone, Copy, Debug)]
 pub struct Cosine {
     lr: f64,

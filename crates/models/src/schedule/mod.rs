@@ -14,7 +14,7 @@ mod warmup;
 
 use std::f64::consts::PI;
 
-pub use constant::{Constant, ConstantLr};
+pub use constant::ConstantLr;
 pub use cosine::{Cosine, CosineAnnealingWarmRestarts};
 pub use cyclic::CyclicLr;
 pub use decay::{ExponentialLr, InverseTimeLr, PolynomialLr};
@@ -26,7 +26,8 @@ pub use sequential::SequentialLr;
 pub use step::Step;
 pub use warmup::Warmup;
 
-/// A learning rate for every optimizer step, counted from 0.
+/// A learning rate for every optimizer step, counted from 0. A number is the schedule of a constant rate.
+#[doc(alias("lr_scheduler", "LRScheduler", "LambdaLR"))]
 pub trait Schedule {
     /// The rate for step `step`.
     fn lr(&self, step: usize) -> f32;

@@ -4,6 +4,7 @@ use super::{Anneal, Schedule, ratio};
 
 /// One climb and one descent along cosines (Smith and Topin 2018), equal to torch's `OneCycleLR` with its defaults: from
 /// `max / 25` to `max` over the first 30 % of the steps, then down to `max / 250,000`.
+#[doc(alias = "OneCycleLR")]
 #[derive(Clone, Copy, Debug)]
 pub struct OneCycle {
     max: f64,

@@ -53,6 +53,7 @@ impl ReduceLrOnPlateau {
         ReduceLrOnPlateau { maximize: true, ..self }
     }
 
+    /// What the rate is multiplied by; .1 by default.
     pub fn factor(self, factor: impl Into<f64>) -> ReduceLrOnPlateau {
         ReduceLrOnPlateau { factor: factor.into(), ..self }
     }
@@ -77,6 +78,7 @@ impl ReduceLrOnPlateau {
         ReduceLrOnPlateau { cooldown, ..self }
     }
 
+    /// The rate never falls below this; 0 by default.
     pub fn min_lr(self, min_lr: impl Into<f64>) -> ReduceLrOnPlateau {
         ReduceLrOnPlateau { min_lr: min_lr.into(), ..self }
     }

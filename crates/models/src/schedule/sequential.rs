@@ -12,9 +12,9 @@ impl SequentialLr {
     /// Schedule `i + 1` starts at step `milestones[i]`.
     ///
     /// ```
-    /// use models::{Constant, ExponentialLr, Schedule, SequentialLr};
+    /// use models::{ExponentialLr, Schedule, SequentialLr};
     /// let schedule =
-    ///     SequentialLr::new(vec![Box::new(Constant(0.1)), Box::new(ExponentialLr::new(0.4, 0.5))], [10]);
+    ///     SequentialLr::new(vec![Box::new(0.1), Box::new(ExponentialLr::new(0.4, 0.5))], [10]);
     /// assert_eq!((schedule.lr(9), schedule.lr(10), schedule.lr(11)), (0.1, 0.4, 0.2));
     /// ```
     ///

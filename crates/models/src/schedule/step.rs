@@ -3,6 +3,7 @@
 use super::Schedule;
 
 /// `lr * gamma^k` after `k` of the milestones have been reached (torch's `StepLR` and `MultiStepLR`).
+#[doc(alias("StepLR", "MultiStepLR"))]
 #[derive(Clone, Debug)]
 pub struct Step {
     lr: f64,

@@ -12,8 +12,8 @@ pub struct Warmup<S> {
 
 impl<S: Schedule> Warmup<S> {
     /// ```
-    /// use models::{Constant, Schedule, Warmup};
-    /// let warm = Warmup::new(0.0, 10, Constant(0.1));
+    /// use models::{Schedule, Warmup};
+    /// let warm = Warmup::new(0.0, 10, 0.1);
     /// assert_eq!((warm.lr(0), warm.lr(5), warm.lr(10)), (0.0, 0.05, 0.1));
     /// ```
     pub fn new(start: f32, steps: usize, then: S) -> Warmup<S> {

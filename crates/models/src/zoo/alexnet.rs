@@ -14,7 +14,7 @@ use crate::{Conv2d, Linear, Params};
 /// use models::{AlexNet, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = AlexNet::new(1000, &params);
+/// let net = AlexNet::new(&params, 1000);
 /// assert_eq!(params.count(), 61_100_840);
 /// // Recorded, not computed.
 /// for shape in [[2, 3, 224, 224], [2, 3, 64, 96]] {
@@ -43,11 +43,12 @@ const POOLED: [usize; 3] = [0, 1, 4];
 const FEATURES: [usize; 3] = [256, 6, 6];
 
 impl AlexNet {
+    /// A network for `classes` classes, initialised as PyTorch's layers.
     #[track_caller]
-    pub fn new(classes: usize, params: &Params) -> AlexNet {
+    pub fn new(params: &Params, classes: usize) -> AlexNet {
         let (features, classifier) = (params.path("features"), params.path("classifier"));
         let conv = |(i, from, to, kernel, stride, padding): (usize, usize, usize, usize, usize, usize)| {
-            Conv2d::new(from, to, kernel).stride(stride).padding(padding).build(&features.path(i))
+            Conv2d::new(&features.path(i), from, to, kernel).stride(stride).padding(padding).build()
         };
         let linear = |(i, from, to): (usize, usize, usize)| Linear::new(&classifier.path(i), from, to);
         AlexNet {

@@ -14,7 +14,7 @@ use crate::{Conv2d, ConvTranspose2d, Mlp, Params};
 /// use models::{Autoencoder, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = Autoencoder::new(&[12, 8, 4], &params);
+/// let net = Autoencoder::new(&params, &[12, 8, 4]);
 /// assert_eq!(params.count(), (12 * 8 + 8) + (8 * 4 + 4) + (4 * 8 + 8) + (8 * 12 + 12));
 /// let generator = Generator::new(7);
 /// let x = generator.uniform(&device, &[6, 12]);
@@ -50,11 +50,11 @@ impl Autoencoder {
     /// # Panics
     /// When there are fewer than two sizes.
     #[track_caller]
-    pub fn new(sizes: &[usize], params: &Params) -> Autoencoder {
+    pub fn new(params: &Params, sizes: &[usize]) -> Autoencoder {
         let mirrored: Vec<usize> = sizes.iter().rev().copied().collect();
         Autoencoder {
-            encoder: Mlp::new(sizes, &params.path("encoder")),
-            decoder: Mlp::new(&mirrored, &params.path("decoder")),
+            encoder: Mlp::new(&params.path("encoder"), sizes),
+            decoder: Mlp::new(&params.path("decoder"), &mirrored),
         }
     }
 
@@ -94,7 +94,7 @@ impl Autoencoder {
 /// use models::{ConvAutoencoder, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = ConvAutoencoder::new(&[1, 16, 4], &params);
+/// let net = ConvAutoencoder::new(&params, &[1, 16, 4]);
 /// assert_eq!(params.count(), (9 * 16 + 16) + (9 * 16 * 4 + 4) + (9 * 4 * 16 + 16) + (9 * 16 + 1));
 /// let code = net.encode(&Tensor::zeros(&device, &[2, 1, 28, 28]));
 /// assert_eq!(code.shape(), [2, 4, 7, 7]);
@@ -112,16 +112,16 @@ impl ConvAutoencoder {
     /// # Panics
     /// When there are fewer than two numbers of channels.
     #[track_caller]
-    pub fn new(channels: &[usize], params: &Params) -> ConvAutoencoder {
+    pub fn new(params: &Params, channels: &[usize]) -> ConvAutoencoder {
         assert!(channels.len() >= 2, "ConvAutoencoder: channels {channels:?}: at least two are needed");
         let (mut encoder, mut decoder) = (vec![], vec![]);
         for (i, pair) in channels.windows(2).enumerate() {
-            let conv = Conv2d::new(pair[0], pair[1], 3).stride(2).padding(1);
-            encoder.push(conv.build(&params.path("encoder").path(i)));
+            let conv = Conv2d::new(&params.path("encoder").path(i), pair[0], pair[1], 3);
+            encoder.push(conv.stride(2).padding(1).build());
         }
         for (i, pair) in channels.windows(2).rev().enumerate() {
-            let conv = ConvTranspose2d::new(pair[1], pair[0], 3).stride(2).padding(1).output_padding(1);
-            decoder.push(conv.build(&params.path("decoder").path(i)));
+            let conv = ConvTranspose2d::new(&params.path("decoder").path(i), pair[1], pair[0], 3);
+            decoder.push(conv.stride(2).padding(1).output_padding(1).build());
         }
         ConvAutoencoder { encoder, decoder }
     }

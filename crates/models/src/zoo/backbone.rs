@@ -13,7 +13,7 @@ use crate::{Mode, Params};
 /// use models::{Backbone, Mode, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = Backbone::new(3, &[(8, 1), (16, 2)], &params);
+/// let net = Backbone::new(&params, 3, &[(8, 1), (16, 2)]);
 /// assert_eq!(params.count(), (27 * 8 + 16) + (72 * 16 + 32));
 /// let maps = net.forward(&Tensor::zeros(&device, &[1, 3, 8, 12]), Mode::Eval);
 /// assert_eq!((maps[0].shape(), maps[1].shape()), (&[1, 8, 8, 12][..], &[1, 16, 4, 6][..]));
@@ -26,10 +26,10 @@ pub struct Backbone {
 impl Backbone {
     /// `stages` are the channels and the stride of each stage.
     #[track_caller]
-    pub fn new(channels: usize, stages: &[(usize, usize)], params: &Params) -> Backbone {
+    pub fn new(params: &Params, channels: usize, stages: &[(usize, usize)]) -> Backbone {
         let mut from = channels;
         let stage = |(i, &(width, stride)): (usize, &(usize, usize))| {
-            ConvNorm::new(std::mem::replace(&mut from, width), width, 3, stride, 1, &params.path(i))
+            ConvNorm::new(&params.path(i), std::mem::replace(&mut from, width), width, 3, stride, 1)
         };
         Backbone { stages: stages.iter().enumerate().map(stage).collect() }
     }

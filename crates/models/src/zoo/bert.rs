@@ -18,7 +18,7 @@ use crate::{
 /// use models::{Bert, BertOptions, Mode, Params};
 /// let device = Device::named("cpu")?;
 /// let options = BertOptions { vocab: 20, context: 16, width: 8, heads: 2, depth: 1, dropout: 0.1 };
-/// let net = Bert::new(options, &Params::new(&device, 42));
+/// let net = Bert::new(&Params::new(&device, 42), options);
 /// let tokens = [3, 4, 5, 6, 7, 8];
 /// let masked = options.mask(&tokens, 1, 9);
 /// let x = Tensor::from_slice(&device, &masked.tokens, &[1, 6])?;
@@ -30,6 +30,7 @@ use crate::{
 /// assert!(masked.targets.iter().zip(tokens).all(|(&target, token)| target == token || target == -100));
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[doc(alias = "BertForMaskedLM")]
 pub struct Bert {
     tokens: Embedding,
     positions: LearnedPositions,
@@ -49,7 +50,9 @@ pub struct BertOptions {
     pub vocab: usize,
     /// The longest sequence.
     pub context: usize,
+    /// Width of the embeddings.
     pub width: usize,
+    /// Attention heads of a layer, which divide `width`.
     pub heads: usize,
     /// Number of layers.
     pub depth: usize,
@@ -73,7 +76,7 @@ impl Bert {
     /// # Panics
     /// When `width` is not a multiple of `heads`.
     #[track_caller]
-    pub fn new(options: BertOptions, params: &Params) -> Bert {
+    pub fn new(params: &Params, options: BertOptions) -> Bert {
         let BertOptions { vocab, context, width, heads, depth, dropout } = options;
         let layers = TransformerOptions {
             dim_feedforward: 4 * width,
@@ -132,7 +135,7 @@ impl Bert {
         padding: Option<&Tensor>,
         mode: Mode,
     ) -> Tensor {
-        assert_eq!(tokens.rank(), 2, "Bert: tokens {:?} are not [N, T]", tokens.shape());
+        assert!(tokens.rank() == 2, "Bert: tokens {:?} are not [N, T]", tokens.shape());
         let x = self.positions.forward(&self.tokens.forward(tokens), 0);
         let x = match segments {
             Some(segments) => x + self.segments.forward(segments),

@@ -22,8 +22,11 @@ pub(super) struct Block {
 impl Block {
     /// The inner width of the MLP is `ratio` times `width`.
     #[track_caller]
-    pub fn new(width: usize, heads: usize, ratio: usize, dropout: f32, params: &Params) -> Block {
-        assert!(heads > 0 && width.is_multiple_of(heads), "attention: width {width} for {heads} heads");
+    pub fn new(params: &Params, width: usize, heads: usize, ratio: usize, dropout: f32) -> Block {
+        assert!(
+            heads > 0 && width.is_multiple_of(heads),
+            "attention: width {width} for {heads} heads, which must divide it"
+        );
         let (attn, mlp) = (params.path("attn"), params.path("mlp"));
         Block {
             ln1: LayerNorm::new(&params.path("ln1"), width),
@@ -92,7 +95,7 @@ impl Block {
 
 /// GPT-2's initialisation of `depth` blocks under `params`: weights are normal with standard deviation .02, smaller at the ends of
 /// residual branches so that the magnitude of their sum does not grow with depth; biases are 0.
-pub(super) fn redraw_blocks(depth: usize, params: &Params) {
+pub(super) fn redraw_blocks(params: &Params, depth: usize) {
     let normal = |std: f32| Init::Normal { mean: 0.0, std };
     for i in 0..depth {
         let block = params.path(i);

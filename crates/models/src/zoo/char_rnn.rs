@@ -13,7 +13,7 @@ use crate::{Embedding, Gru, LanguageModel, Linear, Lstm, Params, Rnn, RnnOptions
 /// use models::{CharRnn, CharRnnOptions, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = CharRnn::lstm(CharRnnOptions { vocab: 65, embed: 32, hidden: 64, layers: 1 }, &params);
+/// let net = CharRnn::lstm(&params, CharRnnOptions { vocab: 65, embed: 32, hidden: 64, layers: 1 });
 /// assert_eq!(params.count(), 31_393);
 /// let tokens = Tensor::from_slice(&device, &[1i32, 2, 3], &[1, 3])?;
 /// let (logits, _) = net.forward(&tokens, None);
@@ -49,7 +49,9 @@ pub struct CharRnnOptions {
 /// The state of a [`CharRnn`] between windows of a sequence: states `[layers, N, hidden]` and, for an LSTM, cells.
 #[derive(Clone, Debug)]
 pub struct RnnState {
+    /// Hidden states `[layers, N, hidden]`.
     pub h: Tensor,
+    /// Cells like `h`, for an LSTM.
     pub c: Option<Tensor>,
 }
 
@@ -62,7 +64,7 @@ impl RnnState {
     /// use models::{Adam, CharRnn, CharRnnOptions, Params, RnnState};
     /// let device = Device::named("cpu")?;
     /// let params = Params::new(&device, 42);
-    /// let net = CharRnn::gru(CharRnnOptions { vocab: 3, embed: 4, hidden: 16, layers: 1 }, &params);
+    /// let net = CharRnn::gru(&params, CharRnnOptions { vocab: 3, embed: 4, hidden: 16, layers: 1 });
     /// let mut opt = Adam::new(&params);
     /// let text = Tensor::from_slice(&device, &[0i32, 1, 2, 0, 1, 2, 0, 1, 2], &[1, 9])?;
     /// let mut losses = vec![];
@@ -95,32 +97,32 @@ enum Cell {
 impl CharRnn {
     /// With [`Lstm`] layers.
     #[track_caller]
-    pub fn lstm(options: CharRnnOptions, params: &Params) -> CharRnn {
-        CharRnn::build(options, params, |inputs, hidden, rnn| {
+    pub fn lstm(params: &Params, options: CharRnnOptions) -> CharRnn {
+        CharRnn::build(params, options, |inputs, hidden, rnn| {
             Cell::Lstm(Lstm::new(&params.path("lstm"), inputs, hidden, rnn))
         })
     }
 
     /// With [`Gru`] layers.
     #[track_caller]
-    pub fn gru(options: CharRnnOptions, params: &Params) -> CharRnn {
-        CharRnn::build(options, params, |inputs, hidden, rnn| {
+    pub fn gru(params: &Params, options: CharRnnOptions) -> CharRnn {
+        CharRnn::build(params, options, |inputs, hidden, rnn| {
             Cell::Gru(Gru::new(&params.path("gru"), inputs, hidden, rnn))
         })
     }
 
     /// With plain recurrent layers and tanh.
     #[track_caller]
-    pub fn rnn(options: CharRnnOptions, params: &Params) -> CharRnn {
-        CharRnn::build(options, params, |inputs, hidden, rnn| {
+    pub fn rnn(params: &Params, options: CharRnnOptions) -> CharRnn {
+        CharRnn::build(params, options, |inputs, hidden, rnn| {
             Cell::Rnn(Rnn::new(&params.path("rnn"), inputs, hidden, RnnNonlinearity::Tanh, rnn))
         })
     }
 
     #[track_caller]
     fn build(
-        options: CharRnnOptions,
         params: &Params,
+        options: CharRnnOptions,
         cell: impl Fn(usize, usize, RnnOptions) -> Cell,
     ) -> CharRnn {
         let CharRnnOptions { vocab, embed, hidden, layers } = options;
@@ -138,7 +140,7 @@ impl CharRnn {
     /// When `tokens` is not a batch of sequences of integers, or the state belongs to another network or batch size.
     #[track_caller]
     pub fn forward(&self, tokens: &Tensor, state: Option<&RnnState>) -> (Tensor, RnnState) {
-        assert_eq!(tokens.rank(), 2, "CharRnn: tokens {:?} are not [N, T]", tokens.shape());
+        assert!(tokens.rank() == 2, "CharRnn: tokens {:?} are not [N, T]", tokens.shape());
         let x = self.embedding.forward(tokens);
         let h = state.map(|s| &s.h);
         let (y, h, c) = match &self.cell {

@@ -11,16 +11,16 @@ impl ConvNorm {
     /// An odd `kernel`, padded to keep the size if the stride is 1; parameters under `0` and `1`.
     #[track_caller]
     pub fn new(
+        params: &Params,
         inputs: usize,
         outputs: usize,
         kernel: usize,
         stride: usize,
         groups: usize,
-        params: &Params,
     ) -> ConvNorm {
-        let conv = Conv2d::new(inputs, outputs, kernel).stride(stride).padding(kernel / 2).groups(groups);
-        let conv = conv.no_bias().init(Init::HE_FAN_OUT).build(&params.path(0));
-        ConvNorm(conv, BatchNorm2d::new(&params.path(1), outputs))
+        let conv = Conv2d::new(&params.path(0), inputs, outputs, kernel).stride(stride).padding(kernel / 2);
+        let conv = conv.groups(groups).no_bias().init(Init::HE_FAN_OUT);
+        ConvNorm(conv.build(), BatchNorm2d::new(&params.path(1), outputs))
     }
 
     #[track_caller]

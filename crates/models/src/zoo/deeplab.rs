@@ -16,7 +16,7 @@ use crate::{BatchNorm2d, Conv2d, Init, Mode, Params};
 /// use models::{DeepLab, Mode, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = DeepLab::new(3, 8, &[1, 2], 4, &params);
+/// let net = DeepLab::new(&params, 3, 8, &[1, 2], 4);
 /// // Stem, two dilated convolutions, a 1x1 and two 3x3 branches, image branch and projection, each with batch norm; and the head.
 /// let branches = (16 * 16 + 32) + 2 * (144 * 16 + 32) + (16 * 16 + 32) + (64 * 16 + 32);
 /// assert_eq!(params.count(), (27 * 8 + 16) + (72 * 16 + 32) + (144 * 16 + 32) + branches + (16 * 4 + 4));
@@ -37,22 +37,22 @@ pub struct DeepLab {
 impl DeepLab {
     /// `base` feature maps in the stem and twice as many after it; one branch of the pyramid for each of the dilation `rates`.
     #[track_caller]
-    pub fn new(channels: usize, base: usize, rates: &[usize], classes: usize, params: &Params) -> DeepLab {
+    pub fn new(params: &Params, channels: usize, base: usize, rates: &[usize], classes: usize) -> DeepLab {
         let wide = 2 * base;
         let aspp = params.path("aspp");
-        let point = |name: &str, from| ConvNorm::new(from, wide, 1, 1, 1, &aspp.path(name));
-        let branch = |(i, &rate): (usize, &usize)| Dilated::new(wide, wide, rate, &aspp.path(i));
+        let point = |name: &str, from| ConvNorm::new(&aspp.path(name), from, wide, 1, 1, 1);
+        let branch = |(i, &rate): (usize, &usize)| Dilated::new(&aspp.path(i), wide, wide, rate);
         DeepLab {
-            stem: ConvNorm::new(channels, base, 3, 1, 1, &params.path("stem")),
+            stem: ConvNorm::new(&params.path("stem"), channels, base, 3, 1, 1),
             dilated: [
-                Dilated::new(base, wide, 1, &params.path("dilated1")),
-                Dilated::new(wide, wide, 2, &params.path("dilated2")),
+                Dilated::new(&params.path("dilated1"), base, wide, 1),
+                Dilated::new(&params.path("dilated2"), wide, wide, 2),
             ],
             point: point("point", wide),
             branches: rates.iter().enumerate().map(branch).collect(),
             image: point("image", wide),
             project: point("project", (rates.len() + 2) * wide),
-            head: Conv2d::new(wide, classes, 1).build(&params.path("head")),
+            head: Conv2d::new(&params.path("head"), wide, classes, 1).build(),
         }
     }
 
@@ -81,9 +81,9 @@ struct Dilated(ConvNorm);
 
 impl Dilated {
     #[track_caller]
-    fn new(inputs: usize, outputs: usize, rate: usize, params: &Params) -> Dilated {
-        let conv = Conv2d::new(inputs, outputs, 3).padding(rate).dilation(rate).no_bias();
-        let conv = conv.init(Init::HE_FAN_OUT).build(&params.path(0));
+    fn new(params: &Params, inputs: usize, outputs: usize, rate: usize) -> Dilated {
+        let conv = Conv2d::new(&params.path(0), inputs, outputs, 3).padding(rate).dilation(rate);
+        let conv = conv.no_bias().init(Init::HE_FAN_OUT).build();
         Dilated(ConvNorm(conv, BatchNorm2d::new(&params.path(1), outputs)))
     }
 

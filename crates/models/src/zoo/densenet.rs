@@ -13,7 +13,7 @@ use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 /// use models::{DenseNet, Mode, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = DenseNet::imagenet(121, 1000, &params);
+/// let net = DenseNet::imagenet(&params, 121, 1000);
 /// assert_eq!(params.count(), 7_978_856);
 /// let logits = net.forward(&Tensor::zeros(&device, &[1, 3, 32, 32]), Mode::Eval);
 /// // Untrained, all classes are about equally probable.
@@ -36,8 +36,9 @@ impl DenseNet {
     ///
     /// # Panics
     /// When the depth is none of these.
+    #[doc(alias = "densenet121")]
     #[track_caller]
-    pub fn imagenet(depth: usize, classes: usize, params: &Params) -> DenseNet {
+    pub fn imagenet(params: &Params, depth: usize, classes: usize) -> DenseNet {
         let (growth, start, blocks) = match depth {
             121 => (32, 64, [6, 12, 24, 16]),
             161 => (48, 96, [6, 12, 36, 24]),
@@ -45,29 +46,28 @@ impl DenseNet {
             201 => (32, 64, [6, 12, 48, 32]),
             _ => panic!("DenseNet: depth {depth} is not 121, 161, 169 or 201"),
         };
-        DenseNet::new(growth, start, &blocks, classes, params)
+        DenseNet::new(params, growth, start, &blocks, classes)
     }
 
     /// `start` feature maps before the first block, `growth` additional ones per layer; `blocks` are the numbers of layers.
     #[track_caller]
-    pub fn new(growth: usize, start: usize, blocks: &[usize], classes: usize, params: &Params) -> DenseNet {
+    pub fn new(params: &Params, growth: usize, start: usize, blocks: &[usize], classes: usize) -> DenseNet {
         let features = params.path("features");
-        let conv = Conv2d::new(3, start, 7).stride(2).padding(3).no_bias().init(HE);
-        let (conv, norm) =
-            (conv.build(&features.path("conv0")), BatchNorm2d::new(&features.path("norm0"), start));
+        let conv = Conv2d::new(&features.path("conv0"), 3, start, 7).stride(2).padding(3).no_bias().init(HE);
+        let (conv, norm) = (conv.build(), BatchNorm2d::new(&features.path("norm0"), start));
         let (mut channels, mut all, mut transitions) = (start, vec![], vec![]);
         for (b, &count) in blocks.iter().enumerate() {
             let under = features.path(format!("denseblock{}", b + 1));
             let layer = |i: usize| {
-                Layer::new(channels + i * growth, growth, &under.path(format!("denselayer{}", i + 1)))
+                Layer::new(&under.path(format!("denselayer{}", i + 1)), channels + i * growth, growth)
             };
             all.push((0..count).map(layer).collect());
             channels += count * growth;
             if b + 1 < blocks.len() {
                 let under = features.path(format!("transition{}", b + 1));
                 let norm = BatchNorm2d::new(&under.path("norm"), channels);
-                let conv = Conv2d::new(channels, channels / 2, 1).no_bias().init(HE);
-                transitions.push((norm, conv.build(&under.path("conv"))));
+                let conv = Conv2d::new(&under.path("conv"), channels, channels / 2, 1).no_bias().init(HE);
+                transitions.push((norm, conv.build()));
                 channels /= 2;
             }
         }
@@ -107,11 +107,11 @@ struct Layer {
 
 impl Layer {
     #[track_caller]
-    fn new(inputs: usize, growth: usize, params: &Params) -> Layer {
+    fn new(params: &Params, inputs: usize, growth: usize) -> Layer {
         let part = |i: usize, from: usize, to: usize, kernel: usize| {
-            let conv = Conv2d::new(from, to, kernel).padding(kernel / 2).no_bias().init(HE);
-            let (norm, path) = (params.path(format!("norm{i}")), params.path(format!("conv{i}")));
-            (BatchNorm2d::new(&norm, from), conv.build(&path))
+            let conv = Conv2d::new(&params.path(format!("conv{i}")), from, to, kernel).padding(kernel / 2);
+            let norm = BatchNorm2d::new(&params.path(format!("norm{i}")), from);
+            (norm, conv.no_bias().init(HE).build())
         };
         Layer { parts: [part(1, inputs, 4 * growth, 1), part(2, 4 * growth, growth, 3)] }
     }

@@ -14,7 +14,7 @@ use crate::{DropPath, Dropout, Init, Linear, Mode, Params, SqueezeExcite};
 /// use models::{EfficientNet, EfficientNetOptions, Mode, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = EfficientNet::new(EfficientNetOptions::b(0, 1000), &params);
+/// let net = EfficientNet::new(&params, EfficientNetOptions::b(0, 1000));
 /// assert_eq!(params.count(), 5_288_548);
 /// // Recorded, not computed.
 /// let logits = net.forward(&Tensor::zeros(&device, &[1, 3, 224, 224]), Mode::Eval);
@@ -32,6 +32,7 @@ pub struct EfficientNet {
 /// Sizes of an [`EfficientNet`].
 #[derive(Clone, Copy, Debug)]
 pub struct EfficientNetOptions {
+    /// Number of classes.
     pub classes: usize,
     /// Factor on B0's channels; the results are rounded to multiples of 8.
     pub width: f64,
@@ -43,6 +44,7 @@ pub struct EfficientNetOptions {
     pub drop_path: f32,
     /// Options of batch norm.
     pub norm_eps: f32,
+    /// Weight of a batch in the update of the running statistics.
     pub norm_momentum: f32,
 }
 
@@ -51,6 +53,7 @@ impl EfficientNetOptions {
     ///
     /// # Panics
     /// When there is no network of that number.
+    #[doc(alias = "efficientnet_b0")]
     #[track_caller]
     pub fn b(number: usize, classes: usize) -> EfficientNetOptions {
         let sizes = [
@@ -80,14 +83,14 @@ impl EfficientNetOptions {
     #[track_caller]
     fn unit(
         &self,
+        params: &Params,
         inputs: usize,
         outputs: usize,
         kernel: usize,
         stride: usize,
         groups: usize,
-        params: &Params,
     ) -> ConvNorm {
-        let ConvNorm(conv, norm) = ConvNorm::new(inputs, outputs, kernel, stride, groups, params);
+        let ConvNorm(conv, norm) = ConvNorm::new(params, inputs, outputs, kernel, stride, groups);
         ConvNorm(conv, norm.eps(self.norm_eps).momentum(self.norm_momentum))
     }
 }
@@ -104,11 +107,12 @@ const STAGES: [(usize, usize, usize, usize, usize); 7] = [
 ];
 
 impl EfficientNet {
+    /// An untrained network of these sizes.
     #[track_caller]
-    pub fn new(options: EfficientNetOptions, params: &Params) -> EfficientNet {
+    pub fn new(params: &Params, options: EfficientNetOptions) -> EfficientNet {
         let features = params.path("features");
         let mut channels = options.channels(32);
-        let stem = options.unit(3, channels, 3, 2, 1, &features.path(0));
+        let stem = options.unit(&features.path(0), 3, channels, 3, 2, 1);
         let counts = STAGES.map(|(.., blocks)| (blocks as f64 * options.depth).ceil() as usize);
         let (all, mut blocks) = (counts.iter().sum::<usize>(), vec![]);
         for (s, (expansion, kernel, stride, outputs, _)) in STAGES.into_iter().enumerate() {
@@ -118,11 +122,11 @@ impl EfficientNet {
                 let shape = BlockShape { inputs: channels, outputs, expansion, kernel, stride };
                 let drop_path = options.drop_path * blocks.len() as f32 / all as f32;
                 let path = features.path(s + 1).path(b).path("block");
-                blocks.push(Block::new(options, shape, drop_path, &path));
+                blocks.push(Block::new(&path, options, shape, drop_path));
                 channels = outputs;
             }
         }
-        let last = options.unit(channels, 4 * channels, 1, 1, 1, &features.path(STAGES.len() + 1));
+        let last = options.unit(&features.path(STAGES.len() + 1), channels, 4 * channels, 1, 1, 1);
         let path = params.path("classifier").path(1);
         let classifier = Linear::new(&path, 4 * channels, options.classes);
         let bound = 1.0 / (options.classes as f32).sqrt();
@@ -167,19 +171,19 @@ struct Block {
 
 impl Block {
     #[track_caller]
-    fn new(options: EfficientNetOptions, shape: BlockShape, drop_path: f32, params: &Params) -> Block {
+    fn new(params: &Params, options: EfficientNetOptions, shape: BlockShape, drop_path: f32) -> Block {
         let BlockShape { inputs, outputs, expansion, kernel, stride } = shape;
         let width = inputs * expansion;
         let mut inner = vec![];
         if expansion != 1 {
-            inner.push(options.unit(inputs, width, 1, 1, 1, &params.path(0)));
+            inner.push(options.unit(&params.path(0), inputs, width, 1, 1, 1));
         }
-        inner.push(options.unit(width, width, kernel, stride, width, &params.path(inner.len())));
+        inner.push(options.unit(&params.path(inner.len()), width, width, kernel, stride, width));
         let path = params.path(inner.len());
         let scale = SqueezeExcite::new(&path, width, (inputs / 4).max(1)).activation(Tensor::silu);
         path.redraw("*.weight", Init::HE_FAN_OUT);
         path.redraw("*.bias", Init::ZEROS);
-        let outer = options.unit(width, outputs, 1, 1, 1, &params.path(inner.len() + 1));
+        let outer = options.unit(&params.path(inner.len() + 1), width, outputs, 1, 1, 1);
         let residual = (stride == 1 && inputs == outputs).then(|| DropPath::new(params, drop_path));
         Block { inner, scale, outer, residual }
     }

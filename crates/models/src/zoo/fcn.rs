@@ -15,7 +15,7 @@ use crate::{Conv2d, Mode, Params};
 /// use models::{Fcn, Mode, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = Fcn::new(3, &[8, 16, 32], 4, &params);
+/// let net = Fcn::new(&params, 3, &[8, 16, 32], 4);
 /// let stages = (27 * 8 + 16) + (72 * 16 + 32) + (144 * 32 + 64);
 /// assert_eq!(params.count(), stages + (8 * 4 + 4) + (16 * 4 + 4) + (32 * 4 + 4));
 /// let logits = net.forward(&Tensor::zeros(&device, &[1, 3, 8, 16]), Mode::Eval);
@@ -33,12 +33,12 @@ impl Fcn {
     /// # Panics
     /// When there are no widths.
     #[track_caller]
-    pub fn new(channels: usize, widths: &[usize], classes: usize, params: &Params) -> Fcn {
+    pub fn new(params: &Params, channels: usize, widths: &[usize], classes: usize) -> Fcn {
         assert!(!widths.is_empty(), "Fcn: no stages");
         let (mut stages, mut scores, mut from) = (vec![], vec![], channels);
         for (i, &width) in widths.iter().enumerate() {
-            stages.push(ConvNorm::new(from, width, 3, 1, 1, &params.path(format!("stage{}", i + 1))));
-            scores.push(Conv2d::new(width, classes, 1).build(&params.path(format!("score{}", i + 1))));
+            stages.push(ConvNorm::new(&params.path(format!("stage{}", i + 1)), from, width, 3, 1, 1));
+            scores.push(Conv2d::new(&params.path(format!("score{}", i + 1)), width, classes, 1).build());
             from = width;
         }
         Fcn { stages, scores }

@@ -13,7 +13,7 @@ use crate::{Dropout, GcnConv, Graph, Mode, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
 /// // The sizes for the Cora citation network.
-/// let net = Gcn::new(1433, 16, 7, 0.5, &params);
+/// let net = Gcn::new(&params, 1433, 16, 7, 0.5);
 /// assert_eq!(params.count(), 23_063);
 /// let graph = Graph::undirected(&device, 3, &[(0, 1), (1, 2)]);
 /// assert_eq!(net.forward(&Tensor::zeros(&device, &[3, 1433]), &graph, Mode::Eval).shape(), [3, 7]);
@@ -31,7 +31,7 @@ impl Gcn {
     /// # Panics
     /// When `dropout` is not in `0..=1`.
     #[track_caller]
-    pub fn new(inputs: usize, hidden: usize, classes: usize, dropout: f32, params: &Params) -> Gcn {
+    pub fn new(params: &Params, inputs: usize, hidden: usize, classes: usize, dropout: f32) -> Gcn {
         Gcn {
             conv1: GcnConv::new(&params.path("conv1"), inputs, hidden),
             conv2: GcnConv::new(&params.path("conv2"), hidden, classes),

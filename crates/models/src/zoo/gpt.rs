@@ -18,7 +18,7 @@ use crate::{
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
 /// let options = GptOptions { vocab: 65, context: 32, width: 64, heads: 4, depth: 2, dropout: 0.1 };
-/// let net = Gpt::new(options, &params);
+/// let net = Gpt::new(&params, options);
 /// assert_eq!(params.count(), 106_304);
 /// let tokens = Tensor::from_slice(&device, &[1i32, 2, 3], &[1, 3])?;
 /// let logits = net.forward(&tokens, Mode::Eval);
@@ -27,6 +27,7 @@ use crate::{
 /// assert!((logits.flatten(0, 1).cross_entropy(&next).item()? - 65f32.ln()).abs() < 0.3);
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[doc(alias = "GPT2LMHeadModel")]
 pub struct Gpt {
     device: Device,
     options: GptOptions,
@@ -47,7 +48,9 @@ pub struct GptOptions {
     pub vocab: usize,
     /// The longest sequence.
     pub context: usize,
+    /// Width of the embeddings.
     pub width: usize,
+    /// Attention heads of a block, which divide `width`.
     pub heads: usize,
     /// Number of blocks.
     pub depth: usize,
@@ -62,14 +65,14 @@ impl Gpt {
     /// # Panics
     /// When `width` is not a multiple of `heads`.
     #[track_caller]
-    pub fn new(options: GptOptions, params: &Params) -> Gpt {
+    pub fn new(params: &Params, options: GptOptions) -> Gpt {
         let GptOptions { vocab, context, width, heads, depth, dropout } = options;
         let tokens = Embedding::new(&params.path("tok_emb"), vocab, width);
         let positions = LearnedPositions::new(&params.path("pos_emb"), context, width);
         let under = params.path("blocks");
-        let blocks = (0..depth).map(|i| Block::new(width, heads, 4, dropout, &under.path(i))).collect();
+        let blocks = (0..depth).map(|i| Block::new(&under.path(i), width, heads, 4, dropout)).collect();
         params.redraw("*_emb.weight", Init::Normal { mean: 0.0, std: 0.02 });
-        redraw_blocks(depth, &under);
+        redraw_blocks(&under, depth);
         let norm = LayerNorm::new(&params.path("ln_f"), width);
         let dropout = Dropout::new(params, dropout);
         let device = params.device().clone();
@@ -124,7 +127,7 @@ impl Gpt {
     /// As [`forward`](Gpt::forward), where tokens in the cache count towards the context.
     #[track_caller]
     pub fn forward_cached(&self, tokens: &Tensor, cache: &mut [KvCache]) -> Tensor {
-        assert_eq!(cache.len(), self.blocks.len(), "Gpt: the cache of another network");
+        assert!(cache.len() == self.blocks.len(), "Gpt: the cache of another network");
         let mut x = self.embed(tokens, cache.first().map_or(0, KvCache::len));
         for (block, cache) in self.blocks.iter().zip(cache) {
             x = block.forward_cached(&x, cache);
@@ -134,7 +137,7 @@ impl Gpt {
 
     #[track_caller]
     fn embed(&self, tokens: &Tensor, start: usize) -> Tensor {
-        assert_eq!(tokens.rank(), 2, "Gpt: tokens {:?} are not [N, T]", tokens.shape());
+        assert!(tokens.rank() == 2, "Gpt: tokens {:?} are not [N, T]", tokens.shape());
         self.positions.forward(&self.tokens.forward(tokens), start)
     }
 

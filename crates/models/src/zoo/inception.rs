@@ -14,7 +14,7 @@ use crate::{BatchNorm2d, Conv2d, Dropout, Init, Linear, Mode, Params};
 /// use models::{GoogLeNet, Mode, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = GoogLeNet::new(1000, &params);
+/// let net = GoogLeNet::new(&params, 1000);
 /// assert_eq!(params.count(), 13_004_888);
 /// let images = Tensor::zeros(&device, &[2, 3, 224, 224]);
 /// // Recorded, not computed.
@@ -58,11 +58,12 @@ const POOLED: [(usize, usize); 2] = [(1, 3), (6, 2)];
 const AUX: [usize; 2] = [2, 5];
 
 impl GoogLeNet {
+    /// A network for `classes` classes, with auxiliary classifiers.
     #[track_caller]
-    pub fn new(classes: usize, params: &Params) -> GoogLeNet {
-        let mut net = GoogLeNet::without_aux(classes, params);
+    pub fn new(params: &Params, classes: usize) -> GoogLeNet {
+        let mut net = GoogLeNet::without_aux(params, classes);
         let aux =
-            |i: usize| Aux::new(outputs(&MODULES[AUX[i]].1), classes, &params.path(format!("aux{}", i + 1)));
+            |i: usize| Aux::new(&params.path(format!("aux{}", i + 1)), outputs(&MODULES[AUX[i]].1), classes);
         net.aux = Some([0, 1].map(aux));
         net
     }
@@ -72,23 +73,23 @@ impl GoogLeNet {
     /// ```
     /// use models::{GoogLeNet, Params};
     /// let params = Params::new(&autograd::Device::named("cpu")?, 42);
-    /// GoogLeNet::without_aux(1000, &params);
+    /// GoogLeNet::without_aux(&params, 1000);
     /// assert_eq!(params.count(), 6_624_904);
     /// # Ok::<(), autograd::Error>(())
     /// ```
     #[track_caller]
-    pub fn without_aux(classes: usize, params: &Params) -> GoogLeNet {
+    pub fn without_aux(params: &Params, classes: usize) -> GoogLeNet {
         let stem = [
-            unit(3, 64, 7, 2, &params.path("conv1")),
-            unit(64, 64, 1, 1, &params.path("conv2")),
-            unit(64, 192, 3, 1, &params.path("conv3")),
+            unit(&params.path("conv1"), 3, 64, 7, 2),
+            unit(&params.path("conv2"), 64, 64, 1, 1),
+            unit(&params.path("conv3"), 64, 192, 3, 1),
         ];
         let (mut channels, mut modules) = (192, vec![]);
         for (name, branches) in MODULES {
-            modules.push(Inception::new(channels, branches, &params.path(name)));
+            modules.push(Inception::new(&params.path(name), channels, branches));
             channels = outputs(&branches);
         }
-        let fc = linear(channels, classes, &params.path("fc"));
+        let fc = linear(&params.path("fc"), channels, classes);
         GoogLeNet { stem, modules, aux: None, dropout: Dropout::new(params, 0.2), fc }
     }
 
@@ -142,7 +143,7 @@ impl GoogLeNetOutput {
 /// use models::{Inception, Mode, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let module = Inception::new(192, [64, 96, 128, 16, 32, 32], &params);
+/// let module = Inception::new(&params, 192, [64, 96, 128, 16, 32, 32]);
 /// assert_eq!(params.get("branch3.1.conv.weight").unwrap().value().shape(), [32, 16, 3, 3]);
 /// let y = module.forward(&Tensor::zeros(&device, &[1, 192, 4, 4]), Mode::Eval);
 /// assert_eq!(y.shape(), [1, 64 + 128 + 32 + 32, 4, 4]);
@@ -156,21 +157,21 @@ impl Inception {
     /// `branches` are the channels of `branch1`, of the reduction and the convolution of `branch2`, of the same two of `branch3`, and of
     /// `branch4`.
     #[track_caller]
-    pub fn new(inputs: usize, branches: [usize; 6], params: &Params) -> Inception {
+    pub fn new(params: &Params, inputs: usize, branches: [usize; 6]) -> Inception {
         let [one, reduced3, three, reduced5, five, pooled] = branches;
         let under = |branch: usize, i: usize| params.path(format!("branch{branch}")).path(i);
         let pair = |branch: usize, reduced, outputs| {
             vec![
-                unit(inputs, reduced, 1, 1, &under(branch, 0)),
-                unit(reduced, outputs, 3, 1, &under(branch, 1)),
+                unit(&under(branch, 0), inputs, reduced, 1, 1),
+                unit(&under(branch, 1), reduced, outputs, 3, 1),
             ]
         };
         Inception {
             branches: [
-                vec![unit(inputs, one, 1, 1, &params.path("branch1"))],
+                vec![unit(&params.path("branch1"), inputs, one, 1, 1)],
                 pair(2, reduced3, three),
                 pair(3, reduced5, five),
-                vec![unit(inputs, pooled, 1, 1, &under(4, 1))],
+                vec![unit(&under(4, 1), inputs, pooled, 1, 1)],
             ],
         }
     }
@@ -200,11 +201,11 @@ struct Aux {
 
 impl Aux {
     #[track_caller]
-    fn new(inputs: usize, classes: usize, params: &Params) -> Aux {
+    fn new(params: &Params, inputs: usize, classes: usize) -> Aux {
         Aux {
-            conv: unit(inputs, 128, 1, 1, &params.path("conv")),
-            fc1: linear(128 * 4 * 4, 1024, &params.path("fc1")),
-            fc2: linear(1024, classes, &params.path("fc2")),
+            conv: unit(&params.path("conv"), inputs, 128, 1, 1),
+            fc1: linear(&params.path("fc1"), 128 * 4 * 4, 1024),
+            fc2: linear(&params.path("fc2"), 1024, classes),
             dropout: Dropout::new(params, 0.7),
         }
     }
@@ -228,14 +229,14 @@ const INIT: Init = Init::Normal { mean: 0.0, std: 0.01 };
 
 /// A convolution and batch norm, with parameters under `conv` and `bn`.
 #[track_caller]
-fn unit(inputs: usize, outputs: usize, kernel: usize, stride: usize, params: &Params) -> ConvNorm {
-    let conv = Conv2d::new(inputs, outputs, kernel).stride(stride).padding(kernel / 2).no_bias().init(INIT);
+fn unit(params: &Params, inputs: usize, outputs: usize, kernel: usize, stride: usize) -> ConvNorm {
+    let conv = Conv2d::new(&params.path("conv"), inputs, outputs, kernel).stride(stride).padding(kernel / 2);
     let norm = BatchNorm2d::new(&params.path("bn"), outputs).eps(1e-3);
-    ConvNorm(conv.build(&params.path("conv")), norm)
+    ConvNorm(conv.no_bias().init(INIT).build(), norm)
 }
 
 #[track_caller]
-fn linear(inputs: usize, outputs: usize, params: &Params) -> Linear {
+fn linear(params: &Params, inputs: usize, outputs: usize) -> Linear {
     let layer = Linear::new(params, inputs, outputs);
     params.redraw("*.weight", INIT);
     layer

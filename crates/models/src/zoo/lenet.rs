@@ -13,7 +13,7 @@ use crate::{Conv2d, Linear, Params};
 /// use models::{LeNet, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = LeNet::new(1, 10, &params);
+/// let net = LeNet::new(&params, 1, 10);
 /// assert_eq!(params.count(), 61_706);
 /// let logits = net.forward(&Tensor::zeros(&device, &[2, 1, 28, 28]));
 /// // Untrained, all classes are about equally probable.
@@ -28,12 +28,13 @@ pub struct LeNet {
 }
 
 impl LeNet {
+    /// A network for images of `channels` channels and `classes` classes.
     #[track_caller]
-    pub fn new(channels: usize, classes: usize, params: &Params) -> LeNet {
+    pub fn new(params: &Params, channels: usize, classes: usize) -> LeNet {
         let fc = |name: &str, from, to| Linear::new(&params.path(name), from, to);
         LeNet {
-            conv1: Conv2d::new(channels, 6, 5).padding(2).build(&params.path("conv1")),
-            conv2: Conv2d::new(6, 16, 5).build(&params.path("conv2")),
+            conv1: Conv2d::new(&params.path("conv1"), channels, 6, 5).padding(2).build(),
+            conv2: Conv2d::new(&params.path("conv2"), 6, 16, 5).build(),
             fc: [fc("fc1", 16 * 5 * 5, 120), fc("fc2", 120, 84), fc("fc3", 84, classes)],
         }
     }

@@ -14,7 +14,7 @@ use crate::{Embedding, Init, Params};
 /// use models::{MatrixFactorization, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = MatrixFactorization::new(50, 20, 8, &params);
+/// let net = MatrixFactorization::new(&params, 50, 20, 8);
 /// assert_eq!(params.count(), 50 * 8 + 20 * 8 + 20);
 /// let (users, items) = ([3i32, 7], [4i32, 0, 9, 1, 1, 2]);
 /// let (users, items) = (Tensor::from_slice(&device, &users, &[2])?, Tensor::from_slice(&device, &items, &[2, 3])?);
@@ -32,7 +32,7 @@ pub struct MatrixFactorization {
 impl MatrixFactorization {
     /// Vectors of `width` elements, initially small; biases are initially 0.
     #[track_caller]
-    pub fn new(users: usize, items: usize, width: usize, params: &Params) -> MatrixFactorization {
+    pub fn new(params: &Params, users: usize, items: usize, width: usize) -> MatrixFactorization {
         let table = |name: &str, rows, width, init| {
             let under = params.path(name);
             let table = Embedding::new(&under, rows, width);

@@ -11,7 +11,7 @@ use crate::{Linear, Params};
 /// use models::{Mlp, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = Mlp::new(&[784, 256, 128, 10], &params);
+/// let net = Mlp::new(&params, &[784, 256, 128, 10]);
 /// assert_eq!(params.count(), 235_146);
 /// let logits = net.forward(&Tensor::zeros(&device, &[2, 784]));
 /// // Untrained, all classes are about equally probable.
@@ -26,7 +26,7 @@ pub struct Mlp {
 impl Mlp {
     /// One layer from each of `sizes` to the next.
     #[track_caller]
-    pub fn new(sizes: &[usize], params: &Params) -> Mlp {
+    pub fn new(params: &Params, sizes: &[usize]) -> Mlp {
         assert!(sizes.len() >= 2, "Mlp: sizes {sizes:?}: at least two are needed");
         let layer = |(i, size): (usize, &[usize])| {
             Linear::new(&params.path(format!("fc{}", i + 1)), size[0], size[1])

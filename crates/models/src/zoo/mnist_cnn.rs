@@ -12,7 +12,7 @@ use crate::{Conv2d, Linear, Params};
 /// use models::{MnistCnn, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = MnistCnn::new(10, &params);
+/// let net = MnistCnn::new(&params, 10);
 /// assert_eq!(params.count(), 34_826);
 /// let logits = net.forward(&Tensor::zeros(&device, &[2, 1, 28, 28]));
 /// // Untrained, all classes are about equally probable.
@@ -27,11 +27,12 @@ pub struct MnistCnn {
 }
 
 impl MnistCnn {
+    /// A network for `classes` classes.
     #[track_caller]
-    pub fn new(classes: usize, params: &Params) -> MnistCnn {
+    pub fn new(params: &Params, classes: usize) -> MnistCnn {
         MnistCnn {
-            conv1: Conv2d::new(1, 32, 3).build(&params.path("conv1")),
-            conv2: Conv2d::new(32, 64, 3).build(&params.path("conv2")),
+            conv1: Conv2d::new(&params.path("conv1"), 1, 32, 3).build(),
+            conv2: Conv2d::new(&params.path("conv2"), 32, 64, 3).build(),
             fc: Linear::new(&params.path("fc"), 64 * 5 * 5, classes),
         }
     }

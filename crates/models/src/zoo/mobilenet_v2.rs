@@ -14,7 +14,7 @@ use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 /// use models::{MobileNetV2, Mode, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = MobileNetV2::new(1000, &params);
+/// let net = MobileNetV2::new(&params, 1000);
 /// assert_eq!(params.count(), 3_504_872);
 /// let logits = net.forward(&Tensor::zeros(&device, &[1, 3, 32, 32]), Mode::Eval);
 /// // Untrained, all classes are about equally probable.
@@ -44,21 +44,22 @@ const STAGES: [(usize, usize, usize, usize); 7] = [
 const ENDS: [usize; 2] = [32, 1280];
 
 impl MobileNetV2 {
+    /// A network for `classes` classes.
     #[track_caller]
-    pub fn new(classes: usize, params: &Params) -> MobileNetV2 {
+    pub fn new(params: &Params, classes: usize) -> MobileNetV2 {
         let features = params.path("features");
-        let stem = ConvNorm::new(3, ENDS[0], 3, 2, 1, &features.path(0));
+        let stem = ConvNorm::new(&features.path(0), 3, ENDS[0], 3, 2, 1);
         let (mut channels, mut blocks) = (ENDS[0], vec![]);
         for (expansion, outputs, count, stride) in STAGES {
             for b in 0..count {
                 let stride = if b == 0 { stride } else { 1 };
                 let path = features.path(blocks.len() + 1).path("conv");
-                blocks.push(Block::new(channels, outputs, stride, expansion, &path));
+                blocks.push(Block::new(&path, channels, outputs, stride, expansion));
                 channels = outputs;
             }
         }
         let path = features.path(blocks.len() + 1);
-        let last = ConvNorm::new(channels, ENDS[1], 1, 1, 1, &path);
+        let last = ConvNorm::new(&path, channels, ENDS[1], 1, 1, 1);
         let classifier = Linear::new(&params.path("classifier").path(1), ENDS[1], classes);
         params.redraw("*classifier.1.weight", Init::Normal { mean: 0.0, std: 0.01 });
         params.redraw("*classifier.1.bias", Init::ZEROS);
@@ -90,16 +91,16 @@ struct Block {
 
 impl Block {
     #[track_caller]
-    fn new(inputs: usize, outputs: usize, stride: usize, expansion: usize, params: &Params) -> Block {
+    fn new(params: &Params, inputs: usize, outputs: usize, stride: usize, expansion: usize) -> Block {
         let width = inputs * expansion;
         let mut inner = vec![];
         if expansion != 1 {
-            inner.push(ConvNorm::new(inputs, width, 1, 1, 1, &params.path(0)));
+            inner.push(ConvNorm::new(&params.path(0), inputs, width, 1, 1, 1));
         }
-        inner.push(ConvNorm::new(width, width, 3, stride, width, &params.path(inner.len())));
-        let conv = Conv2d::new(width, outputs, 1).no_bias().init(Init::HE_FAN_OUT);
+        inner.push(ConvNorm::new(&params.path(inner.len()), width, width, 3, stride, width));
+        let conv = Conv2d::new(&params.path(inner.len()), width, outputs, 1);
         let norm = BatchNorm2d::new(&params.path(inner.len() + 1), outputs);
-        let outer = ConvNorm(conv.build(&params.path(inner.len())), norm);
+        let outer = ConvNorm(conv.no_bias().init(Init::HE_FAN_OUT).build(), norm);
         Block { inner, outer, residual: stride == 1 && inputs == outputs }
     }
 

@@ -13,7 +13,7 @@ use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 /// use models::{Mode, Params, PreActResNet};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = PreActResNet::cifar(20, 10, &params);
+/// let net = PreActResNet::cifar(&params, 20, 10);
 /// // ResNet-20's convolutions, two projections, and batch norms before the convolutions.
 /// assert_eq!(params.count(), 272_282);
 /// let logits = net.forward(&Tensor::zeros(&device, &[1, 3, 16, 16]), Mode::Eval);
@@ -35,19 +35,19 @@ impl PreActResNet {
     /// # Panics
     /// When the depth is not 6n + 2.
     #[track_caller]
-    pub fn cifar(depth: usize, classes: usize, params: &Params) -> PreActResNet {
+    pub fn cifar(params: &Params, depth: usize, classes: usize) -> PreActResNet {
         assert!(depth >= 8 && (depth - 2).is_multiple_of(6), "PreActResNet: depth {depth} is not 6n + 2");
         let (mut channels, mut blocks) = (16, vec![]);
         for (s, width) in [16, 32, 64].into_iter().enumerate() {
             for b in 0..(depth - 2) / 6 {
                 let stride = if s > 0 && b == 0 { 2 } else { 1 };
                 let path = params.path(format!("layer{}", s + 1)).path(b);
-                blocks.push(Block::new(channels, width, stride, &path));
+                blocks.push(Block::new(&path, channels, width, stride));
                 channels = width;
             }
         }
         PreActResNet {
-            conv: conv(3, 16, 3, 1, &params.path("conv1")),
+            conv: conv(&params.path("conv1"), 3, 16, 3, 1),
             blocks,
             norm: BatchNorm2d::new(&params.path("bn"), channels),
             head: Linear::new(&params.path("linear"), channels, classes),
@@ -67,9 +67,9 @@ impl PreActResNet {
 }
 
 #[track_caller]
-fn conv(inputs: usize, outputs: usize, kernel: usize, stride: usize, params: &Params) -> Conv2d {
-    let conv = Conv2d::new(inputs, outputs, kernel).stride(stride).padding(kernel / 2);
-    conv.no_bias().init(Init::HE_FAN_OUT).build(params)
+fn conv(params: &Params, inputs: usize, outputs: usize, kernel: usize, stride: usize) -> Conv2d {
+    let conv = Conv2d::new(params, inputs, outputs, kernel).stride(stride).padding(kernel / 2);
+    conv.no_bias().init(Init::HE_FAN_OUT).build()
 }
 
 struct Block {
@@ -83,14 +83,14 @@ struct Block {
 
 impl Block {
     #[track_caller]
-    fn new(inputs: usize, outputs: usize, stride: usize, params: &Params) -> Block {
+    fn new(params: &Params, inputs: usize, outputs: usize, stride: usize) -> Block {
         Block {
             bn1: BatchNorm2d::new(&params.path("bn1"), inputs),
-            conv1: conv(inputs, outputs, 3, stride, &params.path("conv1")),
+            conv1: conv(&params.path("conv1"), inputs, outputs, 3, stride),
             bn2: BatchNorm2d::new(&params.path("bn2"), outputs),
-            conv2: conv(outputs, outputs, 3, 1, &params.path("conv2")),
+            conv2: conv(&params.path("conv2"), outputs, outputs, 3, 1),
             shortcut: (stride != 1 || inputs != outputs)
-                .then(|| conv(inputs, outputs, 1, stride, &params.path("shortcut").path(0))),
+                .then(|| conv(&params.path("shortcut").path(0), inputs, outputs, 1, stride)),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 /// use models::{Mode, Params, ResNet};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = ResNet::cifar(20, 10, &params);
+/// let net = ResNet::cifar(&params, 20, 10);
 /// assert_eq!(params.count(), 269_722);
 /// let logits = net.forward(&Tensor::zeros(&device, &[2, 3, 32, 32]), Mode::Eval);
 /// // Untrained, all classes are about equally probable.
@@ -45,8 +45,8 @@ impl ResNet {
     /// # Panics
     /// When the depth is not 6n + 2.
     #[track_caller]
-    pub fn cifar(depth: usize, classes: usize, params: &Params) -> ResNet {
-        ResNet::small(depth, Shortcuts::Padded, classes, params)
+    pub fn cifar(params: &Params, depth: usize, classes: usize) -> ResNet {
+        ResNet::small(params, depth, Shortcuts::Padded, classes)
     }
 
     /// As [`cifar`](ResNet::cifar), with a 1x1 convolution and batch norm as the shortcut of blocks that change the shape ("option B").
@@ -54,28 +54,29 @@ impl ResNet {
     /// # Panics
     /// When the depth is not 6n + 2.
     #[track_caller]
-    pub fn cifar_projected(depth: usize, classes: usize, params: &Params) -> ResNet {
-        ResNet::small(depth, Shortcuts::Projected, classes, params)
+    pub fn cifar_projected(params: &Params, depth: usize, classes: usize) -> ResNet {
+        ResNet::small(params, depth, Shortcuts::Projected, classes)
     }
 
     #[track_caller]
-    fn small(depth: usize, shortcuts: Shortcuts, classes: usize, params: &Params) -> ResNet {
+    fn small(params: &Params, depth: usize, shortcuts: Shortcuts, classes: usize) -> ResNet {
         assert!(
             depth >= 8 && (depth - 2).is_multiple_of(6),
             "ResNet: CIFAR depth {depth} is not 6n + 2 (20, 32, 44, 56, 110)"
         );
         let blocks = (depth - 2) / 6;
         let stages = [16, 32, 64].map(|width| Stage { width, blocks });
-        ResNet::build(&stages, Kind::Basic, shortcuts, Stem::Small, "linear", classes, params)
+        ResNet::build(params, &stages, Kind::Basic, shortcuts, Stem::Small, "linear", classes)
     }
 
     /// The paper's ImageNet network of depth 18, 34 (basic blocks), 50, 101 or 152 (bottlenecks).
     ///
     /// # Panics
     /// When the depth is none of these.
+    #[doc(alias("resnet18", "resnet50"))]
     #[track_caller]
-    pub fn imagenet(depth: usize, classes: usize, params: &Params) -> ResNet {
-        ResNet::large(depth, Kind::BOTTLENECK, Stem::Large, classes, params)
+    pub fn imagenet(params: &Params, depth: usize, classes: usize) -> ResNet {
+        ResNet::large(params, depth, Kind::BOTTLENECK, Stem::Large, classes)
     }
 
     /// As [`imagenet`](ResNet::imagenet), but with a 3x3 first layer of stride 1 and no pooling.
@@ -83,8 +84,8 @@ impl ResNet {
     /// # Panics
     /// When the depth is none of these.
     #[track_caller]
-    pub fn imagenet_on_cifar(depth: usize, classes: usize, params: &Params) -> ResNet {
-        ResNet::large(depth, Kind::BOTTLENECK, Stem::Small, classes, params)
+    pub fn imagenet_on_cifar(params: &Params, depth: usize, classes: usize) -> ResNet {
+        ResNet::large(params, depth, Kind::BOTTLENECK, Stem::Small, classes)
     }
 
     /// ResNeXt (Xie et al. 2017) of depth 50 (32 groups of width 4) or 101 (32 groups of width 8), as torchvision's
@@ -93,13 +94,13 @@ impl ResNet {
     /// # Panics
     /// When the depth is neither.
     #[track_caller]
-    pub fn resnext(depth: usize, classes: usize, params: &Params) -> ResNet {
+    pub fn resnext(params: &Params, depth: usize, classes: usize) -> ResNet {
         let base = match depth {
             50 => 4,
             101 => 8,
             _ => panic!("ResNet: a ResNeXt of depth {depth} instead of 50 or 101"),
         };
-        ResNet::large(depth, Kind::Bottleneck { groups: 32, base }, Stem::Large, classes, params)
+        ResNet::large(params, depth, Kind::Bottleneck { groups: 32, base }, Stem::Large, classes)
     }
 
     /// The wide residual network of depth 50 or 101 (Zagoruyko and Komodakis 2016), whose bottlenecks are twice as wide, as
@@ -108,13 +109,13 @@ impl ResNet {
     /// # Panics
     /// When the depth is neither.
     #[track_caller]
-    pub fn wide(depth: usize, classes: usize, params: &Params) -> ResNet {
+    pub fn wide(params: &Params, depth: usize, classes: usize) -> ResNet {
         assert!(depth == 50 || depth == 101, "ResNet: a wide one of depth {depth} instead of 50 or 101");
-        ResNet::large(depth, Kind::Bottleneck { groups: 1, base: 128 }, Stem::Large, classes, params)
+        ResNet::large(params, depth, Kind::Bottleneck { groups: 1, base: 128 }, Stem::Large, classes)
     }
 
     #[track_caller]
-    fn large(depth: usize, bottleneck: Kind, stem: Stem, classes: usize, params: &Params) -> ResNet {
+    fn large(params: &Params, depth: usize, bottleneck: Kind, stem: Stem, classes: usize) -> ResNet {
         let (kind, blocks) = match depth {
             18 => (Kind::Basic, [2, 2, 2, 2]),
             34 => (Kind::Basic, [3, 4, 6, 3]),
@@ -124,32 +125,33 @@ impl ResNet {
             _ => panic!("ResNet: depth {depth} is not 18, 34, 50, 101 or 152"),
         };
         let stages = [0, 1, 2, 3].map(|s| Stage { width: 64 << s, blocks: blocks[s] });
-        ResNet::build(&stages, kind, Shortcuts::Projected, stem, "fc", classes, params)
+        ResNet::build(params, &stages, kind, Shortcuts::Projected, stem, "fc", classes)
     }
 
     #[track_caller]
     fn build(
+        params: &Params,
         stages: &[Stage],
         kind: Kind,
         shortcuts: Shortcuts,
         stem: Stem,
         head: &str,
         classes: usize,
-        params: &Params,
     ) -> ResNet {
         let mut channels = stages[0].width;
+        let conv1 = |kernel| Conv2d::new(&params.path("conv1"), 3, channels, kernel).padding(kernel / 2);
         let conv1 = match stem {
-            Stem::Small => Conv2d::new(3, channels, 3).padding(1),
-            Stem::Large => Conv2d::new(3, channels, 7).stride(2).padding(3),
+            Stem::Small => conv1(3),
+            Stem::Large => conv1(7).stride(2),
         };
-        let conv1 = conv1.no_bias().init(Init::HE_FAN_OUT).build(&params.path("conv1"));
+        let conv1 = conv1.no_bias().init(Init::HE_FAN_OUT).build();
         let bn1 = BatchNorm2d::new(&params.path("bn1"), channels);
         let mut blocks = vec![];
         for (s, stage) in stages.iter().enumerate() {
             for b in 0..stage.blocks {
                 let stride = if s > 0 && b == 0 { 2 } else { 1 };
                 let path = params.path(format!("layer{}", s + 1)).path(b);
-                blocks.push(Block::new(kind, shortcuts, channels, stage.width, stride, &path));
+                blocks.push(Block::new(&path, kind, shortcuts, channels, stage.width, stride));
                 channels = kind.outputs(stage.width);
             }
         }
@@ -163,7 +165,7 @@ impl ResNet {
     /// ```
     /// use models::{Params, ResNet};
     /// let params = Params::new(&autograd::Device::named("cpu")?, 0);
-    /// let net = ResNet::cifar(8, 10, &params).zero_init_residual();
+    /// let net = ResNet::cifar(&params, 8, 10).zero_init_residual();
     /// assert_eq!(params.get("layer1.0.bn2.weight").unwrap().value().to_vec::<f32>()?, [0.0; 16]);
     /// # Ok::<(), autograd::Error>(())
     /// ```
@@ -240,7 +242,7 @@ enum Shortcut {
 
 impl Shortcut {
     #[track_caller]
-    fn new(kind: Shortcuts, inputs: usize, outputs: usize, stride: usize, params: &Params) -> Shortcut {
+    fn new(params: &Params, kind: Shortcuts, inputs: usize, outputs: usize, stride: usize) -> Shortcut {
         if inputs == outputs && stride == 1 {
             return Shortcut::Identity;
         }
@@ -248,8 +250,9 @@ impl Shortcut {
             return Shortcut::Padded { stride, channels: (outputs - inputs) / 2 };
         }
         let path = params.path("downsample");
-        let conv = Conv2d::new(inputs, outputs, 1).stride(stride).no_bias().init(Init::HE_FAN_OUT);
-        Shortcut::Projected(conv.build(&path.path(0)), BatchNorm2d::new(&path.path(1), outputs))
+        let conv = Conv2d::new(&path.path(0), inputs, outputs, 1).stride(stride);
+        let conv = conv.no_bias().init(Init::HE_FAN_OUT).build();
+        Shortcut::Projected(conv, BatchNorm2d::new(&path.path(1), outputs))
     }
 
     #[track_caller]
@@ -276,12 +279,12 @@ struct Block {
 impl Block {
     #[track_caller]
     fn new(
+        params: &Params,
         kind: Kind,
         shortcuts: Shortcuts,
         inputs: usize,
         width: usize,
         stride: usize,
-        params: &Params,
     ) -> Block {
         let outputs = kind.outputs(width);
         // (channels in, channels out, kernel, stride, groups); the stride is in the 3x3 layer, as in torchvision.
@@ -293,17 +296,12 @@ impl Block {
             }
         };
         let convs = layers.into_iter().enumerate().map(|(i, (from, to, kernel, stride, groups))| {
-            let conv = Conv2d::new(from, to, kernel)
-                .stride(stride)
-                .groups(groups)
-                .padding(kernel / 2)
-                .no_bias()
-                .init(Init::HE_FAN_OUT);
-            let (conv_path, bn_path) =
-                (params.path(format!("conv{}", i + 1)), params.path(format!("bn{}", i + 1)));
-            (conv.build(&conv_path), BatchNorm2d::new(&bn_path, to))
+            let conv = Conv2d::new(&params.path(format!("conv{}", i + 1)), from, to, kernel);
+            let conv = conv.stride(stride).groups(groups).padding(kernel / 2);
+            let conv = conv.no_bias().init(Init::HE_FAN_OUT).build();
+            (conv, BatchNorm2d::new(&params.path(format!("bn{}", i + 1)), to))
         });
-        Block { convs: convs.collect(), shortcut: Shortcut::new(shortcuts, inputs, outputs, stride, params) }
+        Block { convs: convs.collect(), shortcut: Shortcut::new(params, shortcuts, inputs, outputs, stride) }
     }
 
     #[track_caller]

@@ -15,7 +15,7 @@ use crate::{AdditiveAttention, BeamSearch, Decoded, Embedding, Gru, Linear, Next
 /// let device = Device::named("cpu")?;
 /// let options =
 ///     Seq2SeqOptions { source_vocab: 10, target_vocab: 12, embed: 8, hidden: 16, attend: Attend::Additive };
-/// let net = Seq2Seq::new(options, &Params::new(&device, 42));
+/// let net = Seq2Seq::new(&Params::new(&device, 42), options);
 /// let source = Tensor::from_slice(&device, &[1i32, 2, 3, 4, 5, 6], &[2, 3])?;
 /// let target = Tensor::from_slice(&device, &[1i32, 2, 3, 4], &[2, 2])?;
 /// let logits = net.forward(&source, &target, None);
@@ -54,6 +54,7 @@ pub struct Seq2SeqOptions {
     pub embed: usize,
     /// Width of the states of encoder and decoder.
     pub hidden: usize,
+    /// How the decoder attends to the source.
     pub attend: Attend,
 }
 
@@ -67,8 +68,9 @@ pub struct Encoded {
 }
 
 impl Seq2Seq {
+    /// An untrained network of these sizes.
     #[track_caller]
-    pub fn new(options: Seq2SeqOptions, params: &Params) -> Seq2Seq {
+    pub fn new(params: &Params, options: Seq2SeqOptions) -> Seq2Seq {
         let Seq2SeqOptions { source_vocab, target_vocab, embed, hidden, attend } = options;
         let (encoder, decoder) = (params.path("encoder"), params.path("decoder"));
         let rnn = RnnOptions { batch_first: true, ..RnnOptions::default() };
@@ -175,7 +177,7 @@ impl Seq2Seq {
         encoded: &Encoded,
         padding: Option<&Tensor>,
     ) -> Tensor {
-        assert_eq!(target.shape(), own.shape(), "Seq2Seq: targets, and which of them are the decoder's own");
+        assert!(target.shape() == own.shape(), "Seq2Seq: targets, and which of them are the decoder's own");
         let mut state = encoded.state.clone();
         let mut said: Vec<Tensor> = vec![];
         for t in 0..target.shape()[1] {
@@ -212,7 +214,7 @@ impl Seq2Seq {
     /// When there is not exactly one source.
     #[track_caller]
     pub fn search(&self, source: &Tensor, begin: i32, search: &BeamSearch) -> Result<Vec<Decoded>> {
-        assert_eq!(source.shape()[0], 1, "Seq2Seq: a search for sources {:?}", source.shape());
+        assert!(source.shape()[0] == 1, "Seq2Seq: a search for sources {:?}", source.shape());
         let encoded = self.encode(source);
         let (outputs, device) = (encoded.outputs.detach(), source.device());
         let [length, hidden] = [outputs.shape()[1], outputs.shape()[2]];
@@ -249,7 +251,7 @@ mod tests {
         let device = Device::named("cpu").unwrap();
         let params = Params::new(&device, 5);
         let sizes = Seq2SeqOptions { source_vocab: 6, target_vocab: 6, embed: 4, hidden: 8, attend };
-        let net = Seq2Seq::new(sizes, &params);
+        let net = Seq2Seq::new(&params, sizes);
         params.all().iter().for_each(|p| p.set(&(p.value() * 3.0)));
         (device, net)
     }

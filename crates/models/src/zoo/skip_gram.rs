@@ -14,7 +14,7 @@ use crate::{Embedding, Init, Params};
 /// use models::{Params, SkipGram};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = SkipGram::new(100, 16, &params);
+/// let net = SkipGram::new(&params, 100, 16);
 /// assert_eq!(params.count(), 2 * 100 * 16);
 /// let [words, contexts] = [[3i32, 7], [4i32, 3]].map(|v| Tensor::constant(&device, &v, &[2]));
 /// let negatives = Tensor::zeros(&device, &[2, 5]).to(autograd::DType::I32);
@@ -31,7 +31,7 @@ pub struct SkipGram {
 impl SkipGram {
     /// word2vec's initialisation: words uniform within `0.5 / width`, contexts 0.
     #[track_caller]
-    pub fn new(vocab: usize, width: usize, params: &Params) -> SkipGram {
+    pub fn new(params: &Params, vocab: usize, width: usize) -> SkipGram {
         let table = |name: &str, init| {
             let under = params.path(name);
             let table = Embedding::new(&under, vocab, width);

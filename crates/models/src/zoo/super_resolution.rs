@@ -12,7 +12,7 @@ use crate::{Conv2d, Params};
 /// use models::{Params, Srcnn};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = Srcnn::new(1, [64, 32], &params);
+/// let net = Srcnn::new(&params, 1, [64, 32]);
 /// // 8,032 weights as in the paper, and the biases.
 /// assert_eq!(params.count(), (81 * 64 + 64) + (64 * 32 + 32) + (25 * 32 + 1));
 /// assert_eq!(net.forward(&Tensor::zeros(&device, &[1, 1, 12, 16])).shape(), [1, 1, 12, 16]);
@@ -25,9 +25,9 @@ pub struct Srcnn {
 impl Srcnn {
     /// The widths of the features are 64 and 32 in the paper.
     #[track_caller]
-    pub fn new(channels: usize, [patches, features]: [usize; 2], params: &Params) -> Srcnn {
+    pub fn new(params: &Params, channels: usize, [patches, features]: [usize; 2]) -> Srcnn {
         let conv = |name: &str, from, to, kernel| {
-            Conv2d::new(from, to, kernel).padding_same().build(&params.path(name))
+            Conv2d::new(&params.path(name), from, to, kernel).padding_same().build()
         };
         Srcnn {
             convs: [
@@ -56,7 +56,7 @@ impl Srcnn {
 /// use models::{Espcn, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = Espcn::new(1, [16, 8], 2, &params);
+/// let net = Espcn::new(&params, 1, [16, 8], 2);
 /// assert_eq!(params.count(), (25 * 16 + 16) + (9 * 16 * 8 + 8) + (9 * 8 * 4 + 4));
 /// assert_eq!(net.forward(&Tensor::zeros(&device, &[1, 1, 6, 8])).shape(), [1, 1, 12, 16]);
 /// # Ok::<(), autograd::Error>(())
@@ -69,9 +69,9 @@ pub struct Espcn {
 impl Espcn {
     /// The widths of the features are 64 and 32 in the paper.
     #[track_caller]
-    pub fn new(channels: usize, [wide, narrow]: [usize; 2], scale: usize, params: &Params) -> Espcn {
+    pub fn new(params: &Params, channels: usize, [wide, narrow]: [usize; 2], scale: usize) -> Espcn {
         let conv = |name: &str, from, to, kernel| {
-            Conv2d::new(from, to, kernel).padding_same().build(&params.path(name))
+            Conv2d::new(&params.path(name), from, to, kernel).padding_same().build()
         };
         Espcn {
             convs: [

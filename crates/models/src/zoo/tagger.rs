@@ -13,7 +13,7 @@ use crate::{Crf, Embedding, Linear, Lstm, Params, RnnOptions};
 /// use models::{Params, Tagger, TaggerOptions};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = Tagger::new(TaggerOptions { vocab: 30, embed: 8, hidden: 16, tags: 4 }, &params);
+/// let net = Tagger::new(&params, TaggerOptions { vocab: 30, embed: 8, hidden: 16, tags: 4 });
 /// assert_eq!(params.count(), 3_724);
 /// let tokens = Tensor::from_slice(&device, &[3i32, 1, 2, 9, 0, 0], &[2, 3])?;
 /// let lengths = Tensor::from_slice(&device, &[3i32, 1], &[2])?;
@@ -50,7 +50,7 @@ impl Tagger {
     /// # Panics
     /// When a size is 0.
     #[track_caller]
-    pub fn new(options: TaggerOptions, params: &Params) -> Tagger {
+    pub fn new(params: &Params, options: TaggerOptions) -> Tagger {
         let TaggerOptions { vocab, embed, hidden, tags } = options;
         let rnn = RnnOptions { batch_first: true, bidirectional: true, ..RnnOptions::default() };
         Tagger {
@@ -67,7 +67,7 @@ impl Tagger {
     /// When the shapes do not fit.
     #[track_caller]
     pub fn emissions(&self, tokens: &Tensor, lengths: &Tensor) -> Tensor {
-        assert_eq!(tokens.rank(), 2, "Tagger: tokens {:?} are not [N, T]", tokens.shape());
+        assert!(tokens.rank() == 2, "Tagger: tokens {:?} are not [N, T]", tokens.shape());
         self.fc.forward(&self.lstm.forward_lengths(&self.embedding.forward(tokens), lengths, None).0)
     }
 

@@ -17,7 +17,7 @@ use crate::{
 /// let layers = TransformerOptions { dim_feedforward: 32, dropout: 0.0, ..TransformerOptions::default() };
 /// let options =
 ///     TranslatorOptions { source_vocab: 10, target_vocab: 12, longest: 8, width: 16, heads: 2, depth: 1, layers };
-/// let net = Translator::new(options, &Params::new(&device, 42));
+/// let net = Translator::new(&Params::new(&device, 42), options);
 /// let source = Tensor::from_slice(&device, &[1i32, 2, 3, 4, 5, 6], &[2, 3])?;
 /// let target = Tensor::from_slice(&device, &[1i32, 2, 3, 4], &[2, 2])?;
 /// let logits = net.forward(&source, &target, None, Mode::Eval);
@@ -48,10 +48,13 @@ pub struct TranslatorOptions {
     pub target_vocab: usize,
     /// The largest number of tokens of a source or a target.
     pub longest: usize,
+    /// Width of the embeddings; even.
     pub width: usize,
+    /// Attention heads of a layer, which divide `width`.
     pub heads: usize,
     /// Number of layers of the encoder, and of the decoder.
     pub depth: usize,
+    /// Options of all layers.
     pub layers: TransformerOptions,
 }
 
@@ -59,7 +62,7 @@ impl Translator {
     /// # Panics
     /// When `width` is odd or not a multiple of `heads`.
     #[track_caller]
-    pub fn new(options: TranslatorOptions, params: &Params) -> Translator {
+    pub fn new(params: &Params, options: TranslatorOptions) -> Translator {
         let TranslatorOptions { source_vocab, target_vocab, longest, width, heads, depth, layers } = options;
         let net = Translator {
             source: Embedding::new(&params.path("source"), source_vocab, width),
@@ -148,7 +151,7 @@ mod tests {
             depth: 2,
             layers,
         };
-        Translator::new(sizes, &Params::new(device, 3))
+        Translator::new(&Params::new(device, 3), sizes)
     }
 
     #[test]

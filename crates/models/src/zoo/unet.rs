@@ -13,7 +13,7 @@ use crate::{BatchNorm2d, Conv2d, ConvTranspose2d, Mode, Params};
 /// use models::{Mode, Params, UNet};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = UNet::new(3, 8, 1, &params);
+/// let net = UNet::new(&params, 3, 8, 1);
 /// assert_eq!(params.count(), 29_625);
 /// let logits = net.forward(&Tensor::zeros(&device, &[1, 3, 8, 12]), Mode::Eval);
 /// assert_eq!(logits.shape(), [1, 1, 8, 12]);
@@ -35,9 +35,10 @@ pub struct UNet {
 impl UNet {
     /// `base` feature maps in the first stage, twice as many in each further one.
     #[track_caller]
-    pub fn new(channels: usize, base: usize, classes: usize, params: &Params) -> UNet {
-        let stage = |name: &str, from, to| DoubleConv::new(from, to, &params.path(name));
-        let up = |name: &str, from, to| ConvTranspose2d::new(from, to, 2).stride(2).build(&params.path(name));
+    pub fn new(params: &Params, channels: usize, base: usize, classes: usize) -> UNet {
+        let stage = |name: &str, from, to| DoubleConv::new(&params.path(name), from, to);
+        let up =
+            |name: &str, from, to| ConvTranspose2d::new(&params.path(name), from, to, 2).stride(2).build();
         UNet {
             down1: stage("down1", channels, base),
             down2: stage("down2", base, 2 * base),
@@ -46,7 +47,7 @@ impl UNet {
             dec2: stage("dec2", 4 * base, 2 * base),
             up1: up("up1", 2 * base, base),
             dec1: stage("dec1", 2 * base, base),
-            head: Conv2d::new(base, classes, 1).build(&params.path("head")),
+            head: Conv2d::new(&params.path("head"), base, classes, 1).build(),
         }
     }
 
@@ -78,8 +79,9 @@ struct DoubleConv {
 
 impl DoubleConv {
     #[track_caller]
-    fn new(inputs: usize, outputs: usize, params: &Params) -> DoubleConv {
-        let conv = |name, from| Conv2d::new(from, outputs, 3).padding(1).no_bias().build(&params.path(name));
+    fn new(params: &Params, inputs: usize, outputs: usize) -> DoubleConv {
+        let conv =
+            |name, from| Conv2d::new(&params.path(name), from, outputs, 3).padding(1).no_bias().build();
         let norm = |name| BatchNorm2d::new(&params.path(name), outputs);
         DoubleConv { convs: [conv("conv1", inputs), conv("conv2", outputs)], norms: ["bn1", "bn2"].map(norm) }
     }

@@ -12,7 +12,7 @@ use crate::{Linear, Params};
 /// use models::{Params, Vae};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = Vae::new(784, 128, 2, &params);
+/// let net = Vae::new(&params, 784, 128, 2);
 /// assert_eq!(params.count(), 202_516);
 /// let x = Tensor::zeros(&device, &[4, 784]);
 /// let out = net.forward(&x, &Generator::new(7).normal(&device, &[4, 2]));
@@ -40,8 +40,9 @@ pub struct VaeOutput {
 }
 
 impl Vae {
+    /// A network for vectors of `inputs` values, with codes of `latent` values.
     #[track_caller]
-    pub fn new(inputs: usize, hidden: usize, latent: usize, params: &Params) -> Vae {
+    pub fn new(params: &Params, inputs: usize, hidden: usize, latent: usize) -> Vae {
         let layer = |name: &str, from, to| Linear::new(&params.path(name), from, to);
         Vae {
             enc: layer("enc", inputs, hidden),
@@ -93,7 +94,8 @@ impl VaeOutput {
     #[track_caller]
     pub fn loss(&self, x: &Tensor) -> Tensor {
         let VaeOutput { logits, mu, logvar } = self;
-        assert_eq!(x.shape(), logits.shape(), "Vae: a loss for other inputs");
+        let (x_shape, of) = (x.shape(), logits.shape());
+        assert!(x_shape == of, "Vae: inputs {x_shape:?} for logits {of:?}");
         let reconstruction = logits.binary_cross_entropy_with_logits(x, None, None, Reduction::Sum);
         let divergence = mu.gaussian_kl(logvar, Reduction::Sum);
         (reconstruction + divergence) / x.shape()[0] as f32
@@ -107,7 +109,7 @@ impl VaeOutput {
 /// use autograd::{Device, Generator, Tensor};
 /// use models::{ConditionalVae, Params};
 /// let device = Device::named("cpu")?;
-/// let net = ConditionalVae::new(49, 10, 32, 4, &Params::new(&device, 42));
+/// let net = ConditionalVae::new(&Params::new(&device, 42), 49, 10, 32, 4);
 /// let classes = Tensor::from_slice(&device, &[3i32, 7], &[2])?.one_hot(10);
 /// let noise = Generator::new(7).normal(&device, &[2, 4]);
 /// let out = net.forward(&Tensor::zeros(&device, &[2, 49]), &classes, &noise);
@@ -120,13 +122,14 @@ pub struct ConditionalVae {
 }
 
 impl ConditionalVae {
+    /// A network for vectors of `inputs` values and conditions of `condition` values, with codes of `latent` values.
     #[track_caller]
     pub fn new(
+        params: &Params,
         inputs: usize,
         condition: usize,
         hidden: usize,
         latent: usize,
-        params: &Params,
     ) -> ConditionalVae {
         let layer = |name: &str, from, to| Linear::new(&params.path(name), from, to);
         let vae = Vae {

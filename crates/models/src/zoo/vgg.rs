@@ -12,7 +12,7 @@ use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
 /// use models::{Mode, Params, Vgg};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
-/// let net = Vgg::cifar(11, 10, &params);
+/// let net = Vgg::cifar(&params, 11, 10);
 /// assert_eq!(params.count(), 9_231_114);
 /// for shape in [[1, 3, 32, 32], [1, 3, 64, 48]] {
 ///     assert_eq!(net.forward(&Tensor::zeros(&device, &shape), Mode::Eval).shape(), [1, 10]);
@@ -34,10 +34,11 @@ impl Vgg {
     ///
     /// # Panics
     /// When the depth is none of these.
+    #[doc(alias("vgg16", "vgg16_bn"))]
     #[track_caller]
-    pub fn imagenet(depth: usize, classes: usize, params: &Params) -> Vgg {
+    pub fn imagenet(params: &Params, depth: usize, classes: usize) -> Vgg {
         let sizes = [(0, 512 * 7 * 7, 4096), (3, 4096, 4096), (6, 4096, classes)];
-        Vgg::new(depth, 7, &sizes, params)
+        Vgg::new(params, depth, 7, &sizes)
     }
 
     /// For images of 32 x 32, with one linear layer (`classifier.0`).
@@ -45,13 +46,13 @@ impl Vgg {
     /// # Panics
     /// When the depth is not 11, 13, 16 or 19.
     #[track_caller]
-    pub fn cifar(depth: usize, classes: usize, params: &Params) -> Vgg {
-        Vgg::new(depth, 1, &[(0, 512, classes)], params)
+    pub fn cifar(params: &Params, depth: usize, classes: usize) -> Vgg {
+        Vgg::new(params, depth, 1, &[(0, 512, classes)])
     }
 
     /// `sizes` are index, inputs and outputs of the classifier's layers.
     #[track_caller]
-    fn new(depth: usize, side: usize, sizes: &[(usize, usize, usize)], params: &Params) -> Vgg {
+    fn new(params: &Params, depth: usize, side: usize, sizes: &[(usize, usize, usize)]) -> Vgg {
         let counts = match depth {
             11 => [1, 1, 2, 2, 2],
             13 => [2, 2, 2, 2, 2],
@@ -65,7 +66,7 @@ impl Vgg {
             let mut stage = vec![];
             for _ in 0..count {
                 let path = features.path(index);
-                let conv = Conv2d::new(channels, width, 3).padding(1).init(Init::HE_FAN_OUT).build(&path);
+                let conv = Conv2d::new(&path, channels, width, 3).padding(1).init(Init::HE_FAN_OUT).build();
                 path.redraw("*.bias", Init::ZEROS);
                 stage.push((conv, BatchNorm2d::new(&features.path(index + 1), width)));
                 // Convolution, batch norm and ReLU each take an index; so does pooling.

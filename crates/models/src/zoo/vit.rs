@@ -16,7 +16,7 @@ use crate::{Conv2d, Dropout, Init, LayerNorm, Linear, Mode, Param, Params};
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
 /// let options = VitOptions { width: 48, heads: 3, depth: 2, ..VitOptions::new([32, 32], 4, 10) };
-/// let net = Vit::new(options, &params);
+/// let net = Vit::new(&params, options);
 /// assert_eq!(params.count(), 62_650);
 /// let logits = net.forward(&Tensor::zeros(&device, &[2, 3, 32, 32]), Mode::Eval);
 /// // Untrained, all classes are about equally probable.
@@ -24,6 +24,7 @@ use crate::{Conv2d, Dropout, Init, LayerNorm, Linear, Mode, Param, Params};
 /// assert!((logits.cross_entropy(&classes).item()? - 10f32.ln()).abs() < 0.1);
 /// # Ok::<(), autograd::Error>(())
 /// ```
+#[doc(alias("VisionTransformer", "vit_b_16"))]
 pub struct Vit {
     class: Param,
     positions: Param,
@@ -41,13 +42,17 @@ pub struct VitOptions {
     pub image: [usize; 2],
     /// Side of a patch.
     pub patch: usize,
+    /// Channels of the images.
     pub channels: usize,
+    /// Width of the embeddings.
     pub width: usize,
+    /// Attention heads of a block, which divide `width`.
     pub heads: usize,
     /// Number of blocks.
     pub depth: usize,
     /// Inner width of a block's MLP, in multiples of `width`.
     pub mlp_ratio: usize,
+    /// Number of classes.
     pub classes: usize,
     /// The dropout probability, in a mode that drops, as in [`GptOptions`](crate::GptOptions).
     pub dropout: f32,
@@ -76,7 +81,7 @@ impl Vit {
     /// # Panics
     /// When the patches do not tile the image, or `width` is not a multiple of `heads`.
     #[track_caller]
-    pub fn new(options: VitOptions, params: &Params) -> Vit {
+    pub fn new(params: &Params, options: VitOptions) -> Vit {
         let VitOptions { image, patch, channels, width, heads, depth, mlp_ratio, classes, dropout } = options;
         let fits = patch > 0 && image.iter().all(|n| n.is_multiple_of(patch));
         assert!(fits, "Vit: patches of {patch} for images of {image:?}");
@@ -84,11 +89,11 @@ impl Vit {
         let small = Init::Normal { mean: 0.0, std: 0.02 };
         let class = params.param("cls_token", &[1, 1, width], small);
         let positions = params.param("pos_embed", &[1, 1 + count, width], small);
-        let patches = Conv2d::new(channels, width, patch).stride(patch).build(&params.path("patch_embed"));
+        let patches = Conv2d::new(&params.path("patch_embed"), channels, width, patch).stride(patch).build();
         let under = params.path("blocks");
-        let block = |i| Block::new(width, heads, mlp_ratio, dropout, &under.path(i));
+        let block = |i| Block::new(&under.path(i), width, heads, mlp_ratio, dropout);
         let blocks = (0..depth).map(block).collect();
-        redraw_blocks(depth, &under);
+        redraw_blocks(&under, depth);
         let norm = LayerNorm::new(&params.path("norm"), width);
         let head = Linear::new(&params.path("head"), width, classes);
         let dropout = Dropout::new(params, dropout);
@@ -116,7 +121,7 @@ impl Vit {
     /// use models::{Params, Vit, VitOptions};
     /// let device = Device::named("cpu")?;
     /// let options = VitOptions { width: 8, heads: 2, depth: 3, ..VitOptions::new([8, 8], 4, 10) };
-    /// let attention = Vit::new(options, &Params::new(&device, 1)).attention(&Tensor::ones(&device, &[2, 3, 8, 8]));
+    /// let attention = Vit::new(&Params::new(&device, 1), options).attention(&Tensor::ones(&device, &[2, 3, 8, 8]));
     /// assert_eq!((attention.len(), attention[2].shape()), (3, &[2, 2, 5, 5][..]));
     /// let sums = attention[2].sum(&[-1], false).to_vec::<f32>()?;
     /// assert!(sums.iter().all(|sum| (sum - 1.0).abs() < 1e-5));

@@ -16,7 +16,7 @@ use crate::{Conv1d, Embedding, LanguageModel, Params};
 /// let device = Device::named("cpu")?;
 /// let options = WaveNetOptions { classes: 16, channels: 8, skip: 8, kernel: 2, layers: 3, stacks: 2 };
 /// assert_eq!(options.receptive_field(), 15);
-/// let net = WaveNet::new(options, &Params::new(&device, 42));
+/// let net = WaveNet::new(&Params::new(&device, 42), options);
 /// let signal = Tensor::from_slice(&device, &[1i32, 2, 3, 4, 5], &[1, 5])?;
 /// let logits = net.forward(&signal);
 /// // Untrained, all classes are about equally probable.
@@ -79,7 +79,7 @@ impl WaveNet {
     /// # Panics
     /// When a size is 0.
     #[track_caller]
-    pub fn new(options: WaveNetOptions, params: &Params) -> WaveNet {
+    pub fn new(params: &Params, options: WaveNetOptions) -> WaveNet {
         let WaveNetOptions { classes, channels, skip, kernel, layers, stacks } = options;
         let some = [classes, channels, skip, kernel, layers, stacks].iter().all(|&n| n > 0);
         assert!(some, "WaveNet: {options:?}");
@@ -87,12 +87,13 @@ impl WaveNet {
         for (i, dilation) in options.dilations().enumerate() {
             let goes_on = i + 1 < layers * stacks;
             let params = params.path("layers").path(i);
-            let dilated = Conv1d::new(channels, 2 * channels, kernel).dilation(dilation);
+            let dilated = Conv1d::new(&params.path("dilated"), channels, 2 * channels, kernel);
             all.push(Layer {
                 past: options.past(dilation),
-                dilated: dilated.build(&params.path("dilated")),
-                skip: Conv1d::new(channels, skip, 1).build(&params.path("skip")),
-                residual: goes_on.then(|| Conv1d::new(channels, channels, 1).build(&params.path("residual"))),
+                dilated: dilated.dilation(dilation).build(),
+                skip: Conv1d::new(&params.path("skip"), channels, skip, 1).build(),
+                residual: goes_on
+                    .then(|| Conv1d::new(&params.path("residual"), channels, channels, 1).build()),
             });
         }
         let head = params.path("head");
@@ -102,12 +103,13 @@ impl WaveNet {
             embedding: Embedding::new(&params.path("embedding"), classes, channels),
             layers: all,
             head: [
-                Conv1d::new(skip, skip, 1).build(&head.path(0)),
-                Conv1d::new(skip, classes, 1).build(&head.path(1)),
+                Conv1d::new(&head.path(0), skip, skip, 1).build(),
+                Conv1d::new(&head.path(1), skip, classes, 1).build(),
             ],
         }
     }
 
+    /// The sizes that it was created with.
     pub fn options(&self) -> WaveNetOptions {
         self.options
     }
@@ -128,7 +130,7 @@ impl WaveNet {
     /// When `signal` is not a batch of sequences of integers, or the cache belongs to another batch size or network.
     #[track_caller]
     pub fn forward_cached(&self, signal: &Tensor, cache: &mut Vec<Tensor>) -> Tensor {
-        assert_eq!(signal.rank(), 2, "WaveNet: a signal {:?} is not [N, T]", signal.shape());
+        assert!(signal.rank() == 2, "WaveNet: a signal {:?} is not [N, T]", signal.shape());
         let x = self.embedding.forward(signal).transpose(1, 2);
         self.convolved(&x, cache).transpose(1, 2)
     }
@@ -142,7 +144,7 @@ impl WaveNet {
     /// From embedded samples `[N, C, T]` to logits `[N, classes, T]`.
     #[track_caller]
     fn convolved(&self, x: &Tensor, cache: &mut Vec<Tensor>) -> Tensor {
-        assert_eq!(cache.len(), self.layers.len(), "WaveNet: a cache of other layers");
+        assert!(cache.len() == self.layers.len(), "WaveNet: a cache of other layers");
         let (mut x, mut sum) = (x.clone(), None);
         for (layer, past) in self.layers.iter().zip(cache) {
             let seen = if layer.past == 0 { x.clone() } else { cat(&[past, &x], 2) };
@@ -191,7 +193,7 @@ mod tests {
 
     fn net() -> (Device, WaveNet) {
         let device = Device::named("cpu").unwrap();
-        (device.clone(), WaveNet::new(SIZES, &Params::new(&device, 1)))
+        (device.clone(), WaveNet::new(&Params::new(&device, 1), SIZES))
     }
 
     fn signal(device: &Device, values: &[i32]) -> Tensor {

@@ -27,75 +27,77 @@ pub const MISTAKES: &[Mistake] = &[
     ("WeightNorm", &["WeightNorm"], || drop(WeightNorm::new(&params(), &[], Init::ONES))),
     ("SpectralNorm", &["SpectralNorm", "[3]"], || drop(SpectralNorm::new(&params(), &[3], Init::ONES))),
     ("Conv1d", &["conv1d", "[1, 2, 5]", "[4, 3, 3]"], || {
-        drop(Conv1d::new(3, 4, 3).build(&params()).forward(&ones(&[1, 2, 5])))
+        drop(Conv1d::new(&params(), 3, 4, 3).build().forward(&ones(&[1, 2, 5])))
     }),
     ("Conv1d, rank", &["conv1d", "[1, 3, 5, 5]"], || {
-        drop(Conv1d::new(3, 4, 3).build(&params()).forward(&ones(&[1, 3, 5, 5])))
+        drop(Conv1d::new(&params(), 3, 4, 3).build().forward(&ones(&[1, 3, 5, 5])))
     }),
-    ("Conv1d, kernel", &["Conv1d", "kernel [0]"], || drop(Conv1d::new(3, 4, 0).build(&params()))),
+    ("Conv1d, kernel", &["Conv1d", "kernel [0]"], || drop(Conv1d::new(&params(), 3, 4, 0).build())),
     ("Conv2d", &["conv2d", "[1, 2, 5, 5]", "[4, 3, 3, 3]"], || {
-        drop(Conv2d::new(3, 4, 3).build(&params()).forward(&ones(&[1, 2, 5, 5])))
+        drop(Conv2d::new(&params(), 3, 4, 3).build().forward(&ones(&[1, 2, 5, 5])))
     }),
     ("Conv2d, rank", &["conv2d", "[5, 5]"], || {
-        drop(Conv2d::new(3, 4, 3).build(&params()).forward(&ones(&[5, 5])))
+        drop(Conv2d::new(&params(), 3, 4, 3).build().forward(&ones(&[5, 5])))
     }),
     ("Conv2d, rank, padded", &["conv2d", "[5, 5]"], || {
-        let conv = Conv2d::new(3, 4, 3).padding(1).padding_mode(Padding::Circular).build(&params());
+        let conv = Conv2d::new(&params(), 3, 4, 3).padding(1).padding_mode(Padding::Circular).build();
         drop(conv.forward(&ones(&[5, 5])))
     }),
     ("Conv2d, type", &["conv2d", "i32"], || {
-        drop(Conv2d::new(3, 4, 3).build(&params()).forward(&ints(&[1, 3, 5, 5])))
+        drop(Conv2d::new(&params(), 3, 4, 3).build().forward(&ints(&[1, 3, 5, 5])))
     }),
     ("Conv2d, size", &["conv2d", "covers 3", "has 2"], || {
-        drop(Conv2d::new(3, 4, 3).build(&params()).forward(&ones(&[1, 3, 2, 2])))
+        drop(Conv2d::new(&params(), 3, 4, 3).build().forward(&ones(&[1, 3, 2, 2])))
     }),
     ("Conv2d, padding", &["pad", "reflecting 5", "size 4"], || {
-        let conv = Conv2d::new(3, 4, 3).padding(5).padding_mode(Padding::Reflect).build(&params());
+        let conv = Conv2d::new(&params(), 3, 4, 3).padding(5).padding_mode(Padding::Reflect).build();
         drop(conv.forward(&ones(&[1, 3, 4, 4])))
     }),
-    ("Conv2d, groups", &["Conv2d", "2 groups"], || drop(Conv2d::new(3, 4, 3).groups(2).build(&params()))),
-    ("Conv2d, no groups", &["Conv2d", "0 groups"], || drop(Conv2d::new(3, 4, 3).groups(0).build(&params()))),
-    ("Conv2d, kernel", &["Conv2d", "kernel [3, 0]"], || drop(Conv2d::new(3, 4, [3, 0]).build(&params()))),
+    ("Conv2d, groups", &["Conv2d", "2 groups"], || drop(Conv2d::new(&params(), 3, 4, 3).groups(2).build())),
+    ("Conv2d, no groups", &["Conv2d", "0 groups"], || {
+        drop(Conv2d::new(&params(), 3, 4, 3).groups(0).build())
+    }),
+    ("Conv2d, kernel", &["Conv2d", "kernel [3, 0]"], || drop(Conv2d::new(&params(), 3, 4, [3, 0]).build())),
     ("Conv2d, stride", &["Conv2d", "stride [0, 0]"], || {
-        drop(Conv2d::new(3, 4, 3).stride(0).build(&params()))
+        drop(Conv2d::new(&params(), 3, 4, 3).stride(0).build())
     }),
     ("Conv2d, dilation", &["Conv2d", "dilation [1, 0]"], || {
-        drop(Conv2d::new(3, 4, 3).dilation([1, 0]).build(&params()))
+        drop(Conv2d::new(&params(), 3, 4, 3).dilation([1, 0]).build())
     }),
     ("Conv2d, same size", &["Conv2d", "stride [2, 2]"], || {
-        drop(Conv2d::new(3, 4, 3).stride(2).padding_same().build(&params()))
+        drop(Conv2d::new(&params(), 3, 4, 3).stride(2).padding_same().build())
     }),
     ("Conv3d", &["conv3d", "[1, 2, 5, 5, 5]", "[4, 3, 3, 3, 3]"], || {
-        drop(Conv3d::new(3, 4, 3).build(&params()).forward(&ones(&[1, 2, 5, 5, 5])))
+        drop(Conv3d::new(&params(), 3, 4, 3).build().forward(&ones(&[1, 2, 5, 5, 5])))
     }),
     ("Conv3d, size", &["conv3d", "covers 5", "has 2"], || {
-        drop(Conv3d::new(3, 4, 3).dilation(2).build(&params()).forward(&ones(&[1, 3, 2, 2, 2])))
+        drop(Conv3d::new(&params(), 3, 4, 3).dilation(2).build().forward(&ones(&[1, 3, 2, 2, 2])))
     }),
     ("ConvTranspose1d", &["conv_transpose1d", "[1, 2, 5]", "[3, 4, 3]"], || {
-        drop(ConvTranspose1d::new(3, 4, 3).build(&params()).forward(&ones(&[1, 2, 5])))
+        drop(ConvTranspose1d::new(&params(), 3, 4, 3).build().forward(&ones(&[1, 2, 5])))
     }),
     ("ConvTranspose1d, rank", &["conv_transpose1d", "[5]"], || {
-        drop(ConvTranspose1d::new(3, 4, 3).build(&params()).forward(&ones(&[5])))
+        drop(ConvTranspose1d::new(&params(), 3, 4, 3).build().forward(&ones(&[5])))
     }),
     ("ConvTranspose1d, kernel", &["ConvTranspose1d", "kernel [0]"], || {
-        drop(ConvTranspose1d::new(3, 4, 0).build(&params()))
+        drop(ConvTranspose1d::new(&params(), 3, 4, 0).build())
     }),
     ("ConvTranspose2d", &["conv_transpose2d", "[1, 2, 5, 5]", "[3, 4, 3, 3]"], || {
-        drop(ConvTranspose2d::new(3, 4, 3).build(&params()).forward(&ones(&[1, 2, 5, 5])))
+        drop(ConvTranspose2d::new(&params(), 3, 4, 3).build().forward(&ones(&[1, 2, 5, 5])))
     }),
     ("ConvTranspose2d, padding", &["conv_transpose2d", "padding [4, 4]"], || {
-        drop(ConvTranspose2d::new(3, 4, 3).padding(4).build(&params()).forward(&ones(&[1, 3, 2, 2])))
+        drop(ConvTranspose2d::new(&params(), 3, 4, 3).padding(4).build().forward(&ones(&[1, 3, 2, 2])))
     }),
     (
         "ConvTranspose2d, output_padding",
         &["ConvTranspose2d", "output_padding [2, 2]", "stride [2, 2]"],
-        || drop(ConvTranspose2d::new(3, 4, 3).stride(2).output_padding(2).build(&params())),
+        || drop(ConvTranspose2d::new(&params(), 3, 4, 3).stride(2).output_padding(2).build()),
     ),
     ("ConvTranspose2d, stride", &["ConvTranspose2d", "stride [0, 0]"], || {
-        drop(ConvTranspose2d::new(3, 4, 3).stride(0).build(&params()))
+        drop(ConvTranspose2d::new(&params(), 3, 4, 3).stride(0).build())
     }),
     ("ConvTranspose2d, groups", &["ConvTranspose2d", "2 groups"], || {
-        drop(ConvTranspose2d::new(3, 4, 3).groups(2).build(&params()))
+        drop(ConvTranspose2d::new(&params(), 3, 4, 3).groups(2).build())
     }),
     ("SeparableConv2d", &["conv2d", "[1, 2, 5, 5]", "[3, 1, 3, 3]"], || {
         drop(SeparableConv2d::new(&params(), 3, 4, 3, |c| c).forward(&ones(&[1, 2, 5, 5])))

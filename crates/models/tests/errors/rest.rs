@@ -11,21 +11,21 @@ fn normal(n: usize) -> Normal {
 }
 
 const MISTAKES: &[Mistake] = &[
-    ("ResNet, depth", &["depth 21", "6n + 2"], || drop(ResNet::cifar(21, 10, &params()))),
-    ("ResNet, depth of ImageNet's", &["depth 19"], || drop(ResNet::imagenet(19, 10, &params()))),
+    ("ResNet, depth", &["depth 21", "6n + 2"], || drop(ResNet::cifar(&params(), 21, 10))),
+    ("ResNet, depth of ImageNet's", &["depth 19"], || drop(ResNet::imagenet(&params(), 19, 10))),
     ("ResNet", &["conv2d", "[1, 1, 8, 8]"], || {
-        drop(ResNet::cifar(8, 10, &params()).forward(&ones(&[1, 1, 8, 8]), Mode::Eval))
+        drop(ResNet::cifar(&params(), 8, 10).forward(&ones(&[1, 1, 8, 8]), Mode::Eval))
     }),
     ("ResNet, rank", &["conv2d", "[8, 8]"], || {
-        drop(ResNet::cifar(8, 10, &params()).forward(&ones(&[8, 8]), Mode::Eval))
+        drop(ResNet::cifar(&params(), 8, 10).forward(&ones(&[8, 8]), Mode::Eval))
     }),
     ("Vgg", &["Vgg", "[1, 3, 16, 32]"], || {
-        drop(Vgg::cifar(11, 10, &params()).forward(&ones(&[1, 3, 16, 32]), Mode::Eval))
+        drop(Vgg::cifar(&params(), 11, 10).forward(&ones(&[1, 3, 16, 32]), Mode::Eval))
     }),
     ("EfficientNet", &["EfficientNet", "B8"], || _ = EfficientNetOptions::b(8, 10)),
-    ("ConvAutoencoder", &["ConvAutoencoder", "[3]"], || drop(ConvAutoencoder::new(&[3], &params()))),
+    ("ConvAutoencoder", &["ConvAutoencoder", "[3]"], || drop(ConvAutoencoder::new(&params(), &[3]))),
     ("ConvAutoencoder, sizes", &["ConvAutoencoder", "[1, 1, 8, 6]"], || {
-        drop(ConvAutoencoder::new(&[1, 2, 2], &params()).encode(&ones(&[1, 1, 8, 6])))
+        drop(ConvAutoencoder::new(&params(), &[1, 2, 2]).encode(&ones(&[1, 1, 8, 6])))
     }),
     ("Graph", &["Graph", "(0, 3)", "3 nodes"], || drop(Graph::new(&cpu(), 3, &[(0, 3)]))),
     ("Graph, aggregate", &["aggregate", "[2, 2]"], || {
@@ -37,9 +37,10 @@ const MISTAKES: &[Mistake] = &[
     ("Beta", &["[2]", "[3]"], || drop(Beta::new(&ones(&[2]), &ones(&[2])).log_prob(&ones(&[3])))),
     ("Independent", &["Independent", "2 dimensions", "[2]"], || drop(Independent::new(normal(2), 2))),
     ("Categorical", &["Categorical", "[]"], || drop(Categorical::new(&ones(&[])))),
-    ("Sgd", &["no gradient for unused"], || {
-        let p = params();
-        let (used, _unused) = (p.param("used", &[2], Init::ONES), p.param("unused", &[2], Init::ONES));
+    ("Sgd", &["depends on none of the 2 trainable parameters"], || {
+        let (p, other) = (params(), params());
+        let _unused = [p.param("a", &[2], Init::ONES), p.param("b", &[2], Init::ONES)];
+        let used = other.param("used", &[2], Init::ONES);
         Sgd::new(&p).step(used.value().sum_all().backward(), 0.1).unwrap();
     }),
     ("Sgd, freed graph", &["backward", "freed"], || {

@@ -5,7 +5,7 @@ use models::{
     AlphaDropout, BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchRenorm, BlurPool, Conv1d, Conv2d, Conv3d,
     ConvTranspose1d, ConvTranspose2d, Crf, DropConnect, DropPath, Dropout, Dropout2d, Embedding,
     GhostBatchNorm, GroupNorm, Init, InstanceNorm, LayerNorm, Linear, LowRankLinear, Mode, PRelu, RmsNorm,
-    SeparableConv2d, SpectralNorm, SqueezeExcite, VariationalDropout, WeightNorm,
+    SeparableConv2d, Sequential, SpectralNorm, SqueezeExcite, VariationalDropout, WeightNorm,
 };
 
 use super::{Case, check_all, layer};
@@ -55,32 +55,37 @@ fn weights() -> Vec<Case> {
 fn convolutions() -> Vec<Case> {
     vec![
         ("Conv1d", vec![any(&[2, 2, 5])], |p| {
-            let l = Conv1d::new(2, 2, 3).padding(1).padding_mode(Padding::Replicate).build(p);
+            let l = Conv1d::new(p, 2, 2, 3).padding(1).padding_mode(Padding::Replicate).build();
             layer(move |x| l.forward(&x[0]))
         }),
         ("Conv2d", vec![any(&[1, 2, 4, 3])], |p| {
-            let l = Conv2d::new(2, 4, [3, 2]).stride([2, 1]).padding([1, 0]).groups(2).build(p);
+            let l = Conv2d::new(p, 2, 4, [3, 2]).stride([2, 1]).padding([1, 0]).groups(2).build();
             layer(move |x| l.forward(&x[0]))
         }),
         ("Conv2d, same size", vec![any(&[1, 1, 4, 3])], |p| {
-            let l = Conv2d::new(1, 2, 2).padding_same().padding_mode(Padding::Circular).build(p);
+            let l = Conv2d::new(p, 1, 2, 2).padding_same().padding_mode(Padding::Circular).build();
             layer(move |x| l.forward(&x[0]))
         }),
         ("Conv3d", vec![any(&[1, 1, 3, 2, 3])], |p| {
-            let l = Conv3d::new(1, 2, 2).dilation([2, 1, 1]).build(p);
+            let l = Conv3d::new(p, 1, 2, 2).dilation([2, 1, 1]).build();
             layer(move |x| l.forward(&x[0]))
         }),
         ("ConvTranspose1d", vec![any(&[1, 2, 3])], |p| {
-            let l = ConvTranspose1d::new(2, 2, 3).stride(2).padding(1).output_padding(1).build(p);
+            let l = ConvTranspose1d::new(p, 2, 2, 3).stride(2).padding(1).output_padding(1).build();
             layer(move |x| l.forward(&x[0]))
         }),
         ("ConvTranspose2d", vec![any(&[1, 2, 2, 3])], |p| {
-            let l = ConvTranspose2d::new(2, 4, 2).groups(2).dilation([2, 1]).build(p);
+            let l = ConvTranspose2d::new(p, 2, 4, 2).groups(2).dilation([2, 1]).build();
             layer(move |x| l.forward(&x[0]))
         }),
         ("SeparableConv2d", vec![any(&[1, 2, 3, 4])], |p| {
             let l = SeparableConv2d::new(p, 2, 3, 3, |conv| conv.padding(1));
             layer(move |x| l.forward(&x[0]))
+        }),
+        ("Sequential", vec![any(&[2, 3])], |p| {
+            let l = Sequential::new(p);
+            let l = l.layer(|p| Linear::new(p, 3, 2)).function(Tensor::tanh).layer(|p| Linear::new(p, 2, 2));
+            layer(move |x| l.forward(&x[0], Mode::Train))
         }),
         ("SqueezeExcite", vec![between(0.3, 1.0, &[2, 2, 1, 2])], |p| {
             let l = SqueezeExcite::new(p, 2, 2);

@@ -93,7 +93,7 @@ impl Accuracy {
         let right = if answers.dtype().is_float() {
             among_top(self.k, &rows("Accuracy", answers, labels), &flat)
         } else {
-            assert_eq!(self.k, 1, "Accuracy: the top {} of predicted classes", self.k);
+            assert!(self.k == 1, "Accuracy: the top {} of predicted classes", self.k);
             predictions("Accuracy", answers, labels).eq(&flat)
         };
         let counted = match self.ignored {
@@ -125,12 +125,12 @@ impl Accuracy {
 /// For each row of logits `[n, C]`, whether fewer than `k` classes rank above the label.
 fn among_top(k: usize, rows: &Tensor, labels: &Tensor) -> Tensor {
     let labels = labels.unsqueeze(1);
-    // NaN for labels outside of the classes.
-    let own = rows.gather(1, &labels);
+    let is_class = labels.ge(0).logical_and(labels.lt(rows.shape()[1] as i32));
+    let own = rows.gather(1, &labels.where_(&is_class, &Tensor::constant(rows.device(), &[0i32], &[])));
     let first = Tensor::arange(rows.device(), rows.shape()[1]).lt(&labels);
     // Negated `le` instead of `gt`, which is false for NaN.
     let larger = rows.le(&own).logical_not();
     let before = larger.logical_or(rows.eq(&own).logical_and(first));
-    let known = own.isnan().logical_not().squeeze(&[1]);
+    let known = own.isnan().logical_not().logical_and(is_class).squeeze(&[1]);
     before.to(DType::I32).sum(&[1], false).lt(k as i32).logical_and(known)
 }

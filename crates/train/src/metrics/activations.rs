@@ -7,7 +7,9 @@ use crate::Result;
 /// Statistics of a layer's outputs over a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ActivationStatistics {
+    /// Mean of all values.
     pub mean: f64,
+    /// Standard deviation of all values, divided by their number.
     pub std: f64,
     /// Share of values that are exactly 0.
     pub zeros: f64,

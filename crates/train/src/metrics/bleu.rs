@@ -35,7 +35,12 @@ pub enum Smoothing {
 /// When there are not as many lists of references as texts, or one is empty.
 #[track_caller]
 pub fn bleu(texts: &[&str], references: &[&[&str]], smoothing: Smoothing) -> f64 {
-    assert_eq!(texts.len(), references.len(), "bleu: how many texts and lists of references");
+    assert!(
+        texts.len() == references.len(),
+        "bleu: {} texts and {} lists of references",
+        texts.len(),
+        references.len()
+    );
     assert!(references.iter().all(|r| !r.is_empty()), "bleu: a text without a reference");
     let mut found = Matches::default();
     texts.iter().zip(references).for_each(|(text, references)| found.add(text, references));

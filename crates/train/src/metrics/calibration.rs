@@ -7,6 +7,7 @@ pub struct ReliabilityBin {
     pub confidence: f64,
     /// Share of right answers; 0 without answers.
     pub accuracy: f64,
+    /// Answers in the range.
     pub count: u64,
 }
 
@@ -25,7 +26,12 @@ pub struct ReliabilityBin {
 /// When there are not as many confidences as answers, a confidence is outside of 0..=1, or there are no bins.
 #[track_caller]
 pub fn reliability(confidences: &[f32], right: &[bool], bins: usize) -> Vec<ReliabilityBin> {
-    assert_eq!(confidences.len(), right.len(), "reliability: how many confidences and answers");
+    assert!(
+        confidences.len() == right.len(),
+        "reliability: {} confidences and {} answers",
+        confidences.len(),
+        right.len()
+    );
     assert!(bins > 0, "reliability: no bins");
     let mut sums = vec![(0.0, 0u64, 0u64); bins];
     for (&confidence, &right) in confidences.iter().zip(right) {
@@ -43,6 +49,7 @@ pub fn reliability(confidences: &[f32], right: &[bool], bins: usize) -> Vec<Reli
 
 /// ECE (Naeini et al. 2015, `torchmetrics.CalibrationError(norm="l1")`): the mean distance between accuracy and confidence over the bins of
 /// [`reliability`], weighted by their counts; 0 without answers. 15 bins are usual.
+#[doc(alias = "CalibrationError")]
 pub fn expected_calibration_error(bins: &[ReliabilityBin]) -> f64 {
     let total = bins.iter().map(|b| b.count).sum::<u64>().max(1) as f64;
     bins.iter().map(|b| b.count as f64 / total * (b.accuracy - b.confidence).abs()).sum()

@@ -27,7 +27,12 @@ type Matches = [[u64; 3]; ORDERS];
 /// When there are not as many lists of references as texts, or one is empty.
 #[track_caller]
 pub fn chrf(texts: &[&str], references: &[&[&str]]) -> f64 {
-    assert_eq!(texts.len(), references.len(), "chrf: how many texts and lists of references");
+    assert!(
+        texts.len() == references.len(),
+        "chrf: {} texts and {} lists of references",
+        texts.len(),
+        references.len()
+    );
     assert!(references.iter().all(|r| !r.is_empty()), "chrf: a text without a reference");
     let mut sums = Matches::default();
     for (text, references) in texts.iter().zip(references) {

@@ -26,6 +26,11 @@ pub(super) fn predictions(metric: &str, answers: &Tensor, labels: &Tensor) -> Te
     if answers.dtype().is_float() {
         return rows(metric, answers, labels).argmax(1, false);
     }
-    assert_eq!(answers.shape(), labels.shape(), "{metric}: shapes of predictions and labels");
+    assert!(
+        answers.shape() == labels.shape(),
+        "{metric}: predictions {:?}, labels {:?}",
+        answers.shape(),
+        labels.shape()
+    );
     flat_labels(metric, answers)
 }

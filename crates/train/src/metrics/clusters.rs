@@ -16,7 +16,7 @@
 /// When `points` is not `[clusters.len(), width]`, or there are fewer than two clusters or as many as points.
 #[track_caller]
 pub fn silhouette_samples(points: &[f32], width: usize, clusters: &[u32]) -> Vec<f64> {
-    assert_eq!(points.len(), clusters.len() * width, "silhouette: numbers of {} points", clusters.len());
+    assert!(points.len() == clusters.len() * width, "silhouette: numbers of {} points", clusters.len());
     let mut names = clusters.to_vec();
     names.sort_unstable();
     names.dedup();

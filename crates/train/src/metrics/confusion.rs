@@ -129,7 +129,12 @@ impl Confusion {
     /// When their numbers differ, or one is outside of the classes.
     #[track_caller]
     pub fn of(labels: &[u32], predictions: &[u32], classes: usize) -> Confusion {
-        assert_eq!(labels.len(), predictions.len(), "Confusion: how many labels and predictions");
+        assert!(
+            labels.len() == predictions.len(),
+            "Confusion: {} labels and {} predictions",
+            labels.len(),
+            predictions.len()
+        );
         let mut counts = vec![0; classes * classes];
         for (&label, &prediction) in labels.iter().zip(predictions) {
             let (label, prediction) = (label as usize, prediction as usize);
@@ -140,6 +145,7 @@ impl Confusion {
         Confusion { classes, counts }
     }
 
+    /// How many classes are counted.
     pub fn classes(&self) -> usize {
         self.classes
     }

@@ -5,6 +5,7 @@
 pub struct Curve {
     /// `(x, y)`, for plots.
     pub points: Vec<(f64, f64)>,
+    /// Falling, one for each point.
     pub thresholds: Vec<f64>,
 }
 
@@ -18,7 +19,12 @@ struct Hits {
 impl Hits {
     #[track_caller]
     fn new(metric: &str, positive: &[bool], scores: &[f32]) -> Hits {
-        assert_eq!(positive.len(), scores.len(), "{metric}: how many labels and scores");
+        assert!(
+            positive.len() == scores.len(),
+            "{metric}: {} labels and {} scores",
+            positive.len(),
+            scores.len()
+        );
         assert!(scores.iter().all(|s| !s.is_nan()), "{metric}: a score is NaN");
         let mut order: Vec<usize> = (0..scores.len()).collect();
         order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
@@ -78,6 +84,7 @@ pub fn roc_curve(positive: &[bool], scores: &[f32]) -> Curve {
 ///
 /// # Panics
 /// As [`roc_curve`].
+#[doc(alias("AUROC", "roc_auc_score"))]
 #[track_caller]
 pub fn roc_auc(positive: &[bool], scores: &[f32]) -> f64 {
     let points = roc_curve(positive, scores).points;

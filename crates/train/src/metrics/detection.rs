@@ -11,7 +11,9 @@ const RECALLS: usize = 101;
 /// An image's detections and objects.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Detected {
+    /// What the detector found, in any order.
     pub detections: Vec<Detection>,
+    /// What is there.
     pub objects: Vec<Object>,
 }
 

@@ -31,9 +31,10 @@ pub fn edit_distance<T: PartialEq>(a: &[T], b: &[T]) -> usize {
 ///
 /// # Panics
 /// When the numbers of sequences differ.
+#[doc(alias("WordErrorRate", "CharErrorRate"))]
 #[track_caller]
 pub fn error_rate<T: PartialEq>(found: &[Vec<T>], truth: &[Vec<T>]) -> f64 {
-    assert_eq!(found.len(), truth.len(), "error_rate: how many sequences");
+    assert!(found.len() == truth.len(), "error_rate: {} and {} sequences", found.len(), truth.len());
     let edits: usize = found.iter().zip(truth).map(|(found, truth)| edit_distance(found, truth)).sum();
     let tokens: usize = truth.iter().map(Vec::len).sum();
     if tokens == 0 { f64::NAN } else { edits as f64 / tokens as f64 }

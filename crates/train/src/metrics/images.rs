@@ -10,6 +10,7 @@
 ///
 /// # Panics
 /// When the numbers of values differ, or there are none.
+#[doc(alias = "PeakSignalNoiseRatio")]
 #[track_caller]
 pub fn psnr(image: &[f32], target: &[f32], peak: f64) -> f64 {
     assert!(!image.is_empty() && image.len() == target.len(), "psnr: {} and {}", image.len(), target.len());
@@ -31,6 +32,7 @@ pub fn psnr(image: &[f32], target: &[f32], peak: f64) -> f64 {
 ///
 /// # Panics
 /// When the numbers of values differ or are not a multiple of the plane's, or the planes are smaller than a window.
+#[doc(alias = "StructuralSimilarityIndexMeasure")]
 #[track_caller]
 pub fn ssim(image: &[f32], target: &[f32], [height, width]: [usize; 2], peak: f64) -> f64 {
     const SIDE: usize = 7;

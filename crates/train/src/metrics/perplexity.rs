@@ -1,6 +1,6 @@
 //! Perplexity of a language model.
 
-use autograd::{CrossEntropyTarget, DType, Device, Reduction, Tensor};
+use autograd::{CrossEntropy, DType, Device, Reduction, Tensor};
 
 use super::classes::flat_labels;
 use super::counts::Counts;
@@ -50,8 +50,11 @@ impl Perplexity {
     /// When shapes or types do not fit.
     #[track_caller]
     pub fn update(&mut self, logits: &Tensor, tokens: &Tensor) {
-        let (flat, target) = (flat_labels("Perplexity", tokens), CrossEntropyTarget::Classes(tokens));
-        let loss = logits.detach().cross_entropy_with(target, None, self.ignored, 0.0, Reduction::Sum);
+        let flat = flat_labels("Perplexity", tokens);
+        let loss = logits.detach().cross_entropy_with(
+            tokens,
+            CrossEntropy { ignore_index: self.ignored, reduction: Reduction::Sum, ..CrossEntropy::default() },
+        );
         self.loss.add(&loss.reshape(&[1]));
         self.tokens.add(&flat.ne(self.ignored).to(DType::I32).sum(&[0], true));
     }

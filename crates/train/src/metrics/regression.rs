@@ -62,7 +62,12 @@ impl Regression {
     /// When the shapes differ, or a tensor is not of type f32.
     #[track_caller]
     pub fn update(&mut self, predictions: &Tensor, targets: &Tensor) {
-        assert_eq!(predictions.shape(), targets.shape(), "Regression: shapes of predictions and targets");
+        assert!(
+            predictions.shape() == targets.shape(),
+            "Regression: predictions {:?}, targets {:?}",
+            predictions.shape(),
+            targets.shape()
+        );
         let float = predictions.dtype().is_float() && targets.dtype().is_float();
         assert!(float, "Regression: {} predictions, {} targets", predictions.dtype(), targets.dtype());
         if targets.numel() == 0 {

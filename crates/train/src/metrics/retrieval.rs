@@ -14,7 +14,7 @@
 /// When the numbers of gains and scores differ, a score is NaN, or a gain is negative or NaN.
 #[track_caller]
 pub fn ndcg(relevance: &[f32], scores: &[f32], k: usize) -> f64 {
-    assert_eq!(relevance.len(), scores.len(), "ndcg: how many gains and scores");
+    assert!(relevance.len() == scores.len(), "ndcg: {} gains and {} scores", relevance.len(), scores.len());
     assert!(relevance.iter().all(|&r| r >= 0.0), "ndcg: a gain is negative or NaN");
     let (found, best) = (gain(relevance, scores, k), gain(relevance, relevance, k));
     if best == 0.0 { 0.0 } else { found / best }
@@ -44,7 +44,12 @@ fn gain(relevance: &[f32], scores: &[f32], k: usize) -> f64 {
 /// When the numbers of documents and scores differ, or a score is NaN.
 #[track_caller]
 pub fn recall_at_k(relevant: &[bool], scores: &[f32], k: usize) -> f64 {
-    assert_eq!(relevant.len(), scores.len(), "recall_at_k: how many documents and scores");
+    assert!(
+        relevant.len() == scores.len(),
+        "recall_at_k: {} documents and {} scores",
+        relevant.len(),
+        scores.len()
+    );
     let found = by_score("recall_at_k", scores).into_iter().take(k).filter(|&i| relevant[i]).count();
     found as f64 / relevant.iter().filter(|r| **r).count().max(1) as f64
 }

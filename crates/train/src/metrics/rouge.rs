@@ -8,8 +8,11 @@ use super::ngrams::{ngrams, shared, total};
 /// Precision, recall and their harmonic mean, each 0 if it would divide by zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RougeScore {
+    /// Share of the summary that is in the reference.
     pub precision: f64,
+    /// Share of the reference that is in the summary.
     pub recall: f64,
+    /// `2 precision recall / (precision + recall)`
     pub f1: f64,
 }
 

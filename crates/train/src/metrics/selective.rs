@@ -15,7 +15,12 @@ use super::curves::Curve;
 /// When the numbers of confidences and answers differ, or a confidence is NaN.
 #[track_caller]
 pub fn accuracy_coverage_curve(confidences: &[f32], right: &[bool]) -> Curve {
-    assert_eq!(confidences.len(), right.len(), "accuracy_coverage_curve: how many confidences and answers");
+    assert!(
+        confidences.len() == right.len(),
+        "accuracy_coverage_curve: {} confidences and {} answers",
+        confidences.len(),
+        right.len()
+    );
     assert!(confidences.iter().all(|c| !c.is_nan()), "accuracy_coverage_curve: a confidence is NaN");
     let mut order: Vec<usize> = (0..right.len()).collect();
     order.sort_by(|&a, &b| confidences[b].total_cmp(&confidences[a]));

@@ -49,7 +49,7 @@ pub struct SpanScores {
 /// When the numbers of sequences differ.
 #[track_caller]
 pub fn span_scores(found: &[Vec<&str>], truth: &[Vec<&str>]) -> SpanScores {
-    assert_eq!(found.len(), truth.len(), "span_scores: how many sequences");
+    assert!(found.len() == truth.len(), "span_scores: {} and {} sequences", found.len(), truth.len());
     let (mut both, mut ours, mut theirs) = (0, 0, 0);
     for (found, truth) in found.iter().zip(truth) {
         let (found, truth) = (bio_spans(found), bio_spans(truth));

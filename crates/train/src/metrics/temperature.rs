@@ -17,7 +17,12 @@
 #[track_caller]
 pub fn fit_temperature(logits: &[f32], labels: &[u32], classes: usize) -> f64 {
     assert!(!labels.is_empty(), "fit_temperature: no examples");
-    assert_eq!(logits.len(), labels.len() * classes, "fit_temperature: how many logits and labels");
+    assert!(
+        logits.len() == labels.len() * classes,
+        "fit_temperature: {} logits and {} labels",
+        logits.len(),
+        labels.len() * classes
+    );
     assert!(labels.iter().all(|&l| (l as usize) < classes), "fit_temperature: a label that is no class");
     let slope = |inverse: f64| -> f64 {
         let of = |(row, &label): (&[f32], &u32)| {

@@ -14,9 +14,11 @@ const MOST_CELLS: usize = 160;
 /// How the values of something, such as a layer's weights, are distributed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Histogram {
+    /// Written above the bars.
     pub name: String,
     /// Left end of the first bar; `high` is the right end of the last one.
     pub low: f64,
+    /// Right end of the last bar.
     pub high: f64,
     /// Counts of equally wide bars.
     pub counts: Vec<u64>,
@@ -40,6 +42,7 @@ impl Histogram {
 /// A matrix of numbers, such as the gradient norm of each layer (rows) over steps (columns).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeatMap {
+    /// The label of each row.
     pub rows: Vec<String>,
     /// The label of the column axis.
     pub columns_label: String,
@@ -73,7 +76,7 @@ impl Report {
     #[track_caller]
     pub fn heat_map(self, heading: &str, map: &HeatMap) -> Report {
         let (rows, columns) = (map.rows.len(), map.columns.len());
-        assert_eq!(map.values.len(), rows * columns, "heat_map: {rows} rows and {columns} columns");
+        assert!(map.values.len() == rows * columns, "heat_map: {rows} rows and {columns} columns");
         let stretch = columns.div_ceil(MOST_CELLS).max(1);
         let shown = |value: &&f32| value.is_finite() && (!map.log || **value > 0.0);
         let mean = |values: &[f32]| {

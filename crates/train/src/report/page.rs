@@ -13,7 +13,9 @@ const SCRIPT: &str = include_str!("script.js");
 /// [`Figure::png`](plot::Figure::png) makes both.
 #[derive(Clone, Copy, Debug)]
 pub struct Png<'a> {
+    /// For light pages, and for dark ones if there is no other.
     pub light: &'a [u8],
+    /// For dark pages.
     pub dark: Option<&'a [u8]>,
 }
 

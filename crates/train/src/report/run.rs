@@ -56,7 +56,9 @@ pub struct RunReport<'a> {
 /// The launches of one kernel and shape.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProfileRow {
+    /// The kernel family, as in `matmul`.
     pub kernel: String,
+    /// The kernel's sizes.
     pub shape: String,
     /// Number of launches.
     pub runs: u64,
@@ -73,7 +75,9 @@ pub struct ProfileRow {
 pub struct Checkpoint {
     /// Steps done.
     pub step: usize,
+    /// The file, as shown to readers.
     pub path: String,
+    /// Size of the file.
     pub bytes: u64,
     /// A remark, such as `best`.
     pub note: String,

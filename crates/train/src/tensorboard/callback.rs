@@ -5,6 +5,7 @@ use crate::{Callback, Flow, History, Moment, Result, Run};
 
 /// Writes what a trainer measures to event files in a run's directory: every column as `train/NAME`, every figure under its own name,
 /// the norms of gradients under `gradient norms/NAME`.
+#[doc(alias = "TensorBoardLogger")]
 pub struct TensorBoard {
     writer: EventWriter,
     /// The number of details of the history that are already written.

@@ -32,6 +32,7 @@ use event::Value;
 
 /// Writes one event file. The last events may still be buffered: [`EventWriter::flush`], or dropping the writer, writes them to the
 /// file.
+#[doc(alias = "SummaryWriter")]
 pub struct EventWriter {
     file: BufWriter<File>,
     path: PathBuf,

@@ -14,7 +14,7 @@ use models::{Average, LossScaler, Optimize, Params};
 
 pub use options::Clip;
 pub use schedule::Rate;
-pub use task::{Outcome, Task};
+pub use task::{StepOutput, Task};
 
 use crate::best::Best;
 use crate::callback::{Callback, Flow, Moment, figure};
@@ -38,8 +38,8 @@ pub(crate) const CHECKPOINTS: &str = "checkpoints";
 /// ```
 /// use autograd::{Device, Tensor};
 /// use data::{Batch, Loader, LoaderOptions, synthetic};
-/// use models::{Adam, Constant, Mlp, Params};
-/// use train::{Outcome, Result, Run, Task, Trainer, classify};
+/// use models::{Adam, Mlp, Params};
+/// use train::{StepOutput, Result, Run, Task, Trainer, classify};
 ///
 /// struct Digits { device: Device, net: Mlp, test: Loader }
 ///
@@ -57,9 +57,9 @@ pub(crate) const CHECKPOINTS: &str = "checkpoints";
 ///         Ok(Some(vec![batch.images, batch.labels]))
 ///     }
 ///
-///     fn forward(&self, inputs: &[Tensor]) -> Outcome {
+///     fn forward(&self, inputs: &[Tensor]) -> StepOutput {
 ///         let logits = self.logits(&inputs[0]);
-///         Outcome::new(logits.cross_entropy(&inputs[1])).accuracy(&logits, &inputs[1])
+///         StepOutput::new(logits.cross_entropy(&inputs[1])).accuracy(&logits, &inputs[1])
 ///     }
 ///
 ///     fn evaluate(&self) -> Result<Vec<(&'static str, f64)>> {
@@ -74,9 +74,9 @@ pub(crate) const CHECKPOINTS: &str = "checkpoints";
 /// let test = Loader::new(digits.test.into(), LoaderOptions::eval(100, normalize.clone()))?;
 /// let train = Loader::new(digits.train.into(), LoaderOptions::train(20, normalize))?;
 /// let params = Params::new(&device, 0);
-/// let task = Digits { net: Mlp::new(&[784, 32, 10], &params), device: device.clone(), test };
+/// let task = Digits { net: Mlp::new(&params, &[784, 32, 10]), device: device.clone(), test };
 /// let run = Run::create(runs.join("digits"), &device, &"an example")?;
-/// let mut trainer = Trainer::new(&params, Adam::new(&params), Constant(0.003), run).epochs(2);
+/// let mut trainer = Trainer::new(&params, Adam::new(&params), 0.003, run).epochs(2);
 /// trainer.fit(&task, &train)?;
 /// assert_eq!(trainer.history().len(), 60);
 /// assert!(trainer.history().last("test accuracy").unwrap() > 0.5);
@@ -318,7 +318,7 @@ impl<'a> Trainer<'a> {
 
     fn measure<T: Task>(&mut self, task: &T) -> Result<Vec<(&'static str, f64)>> {
         let figures = task.evaluate()?;
-        if figures.is_empty() {
+        if figures.is_empty() && self.best.is_none() {
             return Ok(figures);
         }
         self.history.evaluated(self.optimizer.steps(), &figures)?;

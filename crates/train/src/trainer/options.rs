@@ -74,12 +74,14 @@ impl<'a> Trainer<'a> {
     }
 
     /// Trains for this many passes over the source.
+    #[doc(alias = "max_epochs")]
     pub fn epochs(mut self, epochs: usize) -> Self {
         self.options.epochs = epochs;
         self
     }
 
     /// Trains for this many optimizer steps instead of epochs.
+    #[doc(alias = "max_steps")]
     pub fn steps(mut self, steps: usize) -> Self {
         self.options.steps = Some(steps);
         self
@@ -92,12 +94,14 @@ impl<'a> Trainer<'a> {
     }
 
     /// Takes each optimizer step on the mean loss of this many batches.
+    #[doc(alias = "accumulate_grad_batches")]
     pub fn accumulate(mut self, batches: usize) -> Self {
         self.options.accumulate = batches.max(1);
         self
     }
 
     /// Clips gradients; with [`Clip::Norm`] their norm before clipping is logged.
+    #[doc(alias = "gradient_clip_val")]
     pub fn clip(mut self, clip: Clip) -> Self {
         self.options.clip = Some(clip);
         self
@@ -105,6 +109,7 @@ impl<'a> Trainer<'a> {
 
     /// Trains in mixed precision: activations kept for the backward pass are in half precision ([`autocast`](autograd::autocast)).
     /// With f16 the loss is scaled, and a step whose gradients overflow is skipped ([`LossScaler`]).
+    #[doc(alias = "precision")]
     pub fn mixed(mut self, half: Half) -> Self {
         self.options.half = Some(half);
         self.scaler = (half == Half::F16).then(|| LossScaler::new(self.params.device()));
@@ -124,6 +129,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Evaluates after every `steps` steps instead of every epoch, and after the last step.
+    #[doc(alias = "val_check_interval")]
     pub fn evaluate_every(mut self, steps: usize) -> Self {
         self.options.evaluate_every = Some(steps.max(1));
         self
@@ -163,6 +169,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Stops after the first step that ends later than this.
+    #[doc(alias = "max_time")]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.options.time_limit = Some(limit);
         self

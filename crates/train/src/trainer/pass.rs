@@ -7,7 +7,7 @@ use autograd::{Captured, Gradients, Half, Tensor, autocast, stack};
 use models::LossScaler;
 
 use super::options::Options;
-use super::{Clip, Outcome, Task};
+use super::{Clip, StepOutput, Task};
 use crate::Result;
 
 type Replayed<'t> = Captured<Box<dyn FnMut(&[Tensor]) -> Gradients + 't>>;
@@ -75,7 +75,7 @@ impl<'t, T: Task> Pass<'t, T> {
 
 impl Made {
     #[track_caller]
-    fn gradients(&self, outcome: Outcome) -> Gradients {
+    fn gradients(&self, outcome: StepOutput) -> Gradients {
         let share = 1.0 / self.accumulate as f32;
         let loss = if self.accumulate == 1 { outcome.loss.clone() } else { &outcome.loss * share };
         let gradients = self.scaler.as_ref().map_or_else(|| loss.backward(), |s| s.scale(&loss).backward());

@@ -7,6 +7,7 @@ use crate::callback::figure;
 
 /// The learning rate of each step: from a schedule, or lowered when a figure stops improving.
 pub enum Rate<'a> {
+    /// A learning rate for each step.
     Schedule(Box<dyn Schedule + 'a>),
     /// Follows the figure of this name.
     Plateau(String, ReduceLrOnPlateau),

@@ -6,6 +6,7 @@ use crate::Result;
 
 /// What a trainer trains: how a batch becomes a loss ([`inputs`](Task::inputs) and [`forward`](Task::forward), or
 /// [`train`](Task::train)), and how the model is evaluated.
+#[doc(alias = "LightningModule")]
 pub trait Task {
     /// A batch of the source.
     type Batch;
@@ -27,7 +28,7 @@ pub trait Task {
     /// # Panics
     /// If the task implements `inputs` but not this.
     #[track_caller]
-    fn forward(&self, inputs: &[Tensor]) -> Outcome {
+    fn forward(&self, inputs: &[Tensor]) -> StepOutput {
         panic!("the task has {} inputs, but no forward pass", inputs.len())
     }
 
@@ -39,7 +40,7 @@ pub trait Task {
     /// # Panics
     /// If the task implements neither this nor `inputs`.
     #[track_caller]
-    fn train(&self, batch: &Self::Batch) -> Result<Outcome> {
+    fn train(&self, batch: &Self::Batch) -> Result<StepOutput> {
         let inputs = self.inputs(batch)?.expect("a task gives `train`, or `inputs` and `forward`");
         Ok(self.forward(&inputs))
     }
@@ -54,20 +55,21 @@ pub trait Task {
 }
 
 /// The result of a forward pass: the loss, and other values to log.
-pub struct Outcome {
+pub struct StepOutput {
     /// The scalar to differentiate.
     pub loss: Tensor,
     /// Other scalars, by name.
     pub watched: Vec<(&'static str, Tensor)>,
 }
 
-impl Outcome {
-    pub fn new(loss: Tensor) -> Outcome {
-        Outcome { loss, watched: vec![] }
+impl StepOutput {
+    /// A forward pass with this loss, and nothing else to log.
+    pub fn new(loss: Tensor) -> StepOutput {
+        StepOutput { loss, watched: vec![] }
     }
 
     /// Adds a scalar to log.
-    pub fn watch(mut self, name: &'static str, scalar: &Tensor) -> Outcome {
+    pub fn watch(mut self, name: &'static str, scalar: &Tensor) -> StepOutput {
         self.watched.push((name, scalar.detach()));
         self
     }
@@ -76,16 +78,16 @@ impl Outcome {
     ///
     /// ```
     /// use autograd::{Device, Tensor};
-    /// use train::Outcome;
+    /// use train::StepOutput;
     /// let device = Device::named("cpu")?;
     /// let logits = Tensor::from_slice(&device, &[1.0f32, 2.0, 4.0, 3.0], &[2, 2])?;
     /// let labels = Tensor::from_slice(&device, &[1, 1], &[2])?;
-    /// let outcome = Outcome::new(logits.cross_entropy(&labels)).accuracy(&logits, &labels);
+    /// let outcome = StepOutput::new(logits.cross_entropy(&labels)).accuracy(&logits, &labels);
     /// assert_eq!(outcome.watched[0].1.item()?, 0.5);
     /// # Ok::<(), autograd::Error>(())
     /// ```
     #[track_caller]
-    pub fn accuracy(self, logits: &Tensor, labels: &Tensor) -> Outcome {
+    pub fn accuracy(self, logits: &Tensor, labels: &Tensor) -> StepOutput {
         let right = logits.detach().argmax(1, false).eq(labels).to(autograd::DType::F32).mean_all();
         self.watch("accuracy", &right)
     }

@@ -49,7 +49,7 @@ fn curves_of_nothing_and_of_signed_zeros() {
     assert_eq!(precision_recall_curve(&[], &[]).points, [(0.0, 1.0)]);
     assert_eq!(roc_auc(&[true, false], &[-0.0, 0.0]), 0.5);
     assert!(panics(|| roc_curve(&[true], &[f32::NAN])).contains("roc_curve: a score is NaN"));
-    assert!(panics(|| roc_auc(&[true], &[])).contains("how many labels and scores"));
+    assert!(panics(|| roc_auc(&[true], &[])).contains("1 labels and 0 scores"));
 }
 
 #[test]

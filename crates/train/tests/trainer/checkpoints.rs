@@ -20,7 +20,7 @@ fn run_in(half: Option<Half>, out: &Path, steps: Option<usize>, resume: bool) ->
     let task = Digits::new();
     let run = if resume { train::Run::open(out)? } else { task.run(out) };
     let adam = models::Adam::new(&task.params);
-    let trainer = train::Trainer::new(&task.params, adam, models::Constant(0.003), run)
+    let trainer = train::Trainer::new(&task.params, adam, 0.003, run)
         .epochs(2)
         .ema(0.9)
         .stop_after(steps)
@@ -105,7 +105,7 @@ fn checkpoints_of_something_else_are_refused() {
         let options = LoaderOptions { batch: 10, ..task.train.options().clone() };
         task.train = Loader::new(task.train.set().clone(), options).unwrap();
         let (run, adam) = (train::Run::open(out.path()).unwrap(), models::Adam::new(&task.params));
-        let trainer = train::Trainer::new(&task.params, adam, models::Constant(0.1), run).epochs(2);
+        let trainer = train::Trainer::new(&task.params, adam, 0.1, run).epochs(2);
         trainer.checkpoints(2).unwrap().resume(true).fit(&task, &task.train).unwrap_err()
     };
     assert!(other_data().to_string().contains("10 batches an epoch, the data now has 20"));
@@ -114,7 +114,7 @@ fn checkpoints_of_something_else_are_refused() {
     let lion = models::Adam::new(&task.params).amsgrad(true);
     let run = train::Run::open(out.path()).unwrap();
     let fault = resumed(Box::new(|| {
-        let trainer = train::Trainer::new(&task.params, lion, models::Constant(0.1), run).epochs(2);
+        let trainer = train::Trainer::new(&task.params, lion, 0.1, run).epochs(2);
         trainer.checkpoints(2)?.resume(true).fit(&task, &task.train)
     }));
     assert!(fault.to_string().contains("no state"), "{fault}");
@@ -122,8 +122,7 @@ fn checkpoints_of_something_else_are_refused() {
     let newest = files(out.path()).pop().unwrap();
     task.params.save(&newest).unwrap();
     let run = train::Run::open(out.path()).unwrap();
-    let trainer =
-        train::Trainer::new(&task.params, models::Adam::new(&task.params), models::Constant(0.1), run);
+    let trainer = train::Trainer::new(&task.params, models::Adam::new(&task.params), 0.1, run);
     let fault = trainer.epochs(2).checkpoints(2).unwrap().resume(true).fit(&task, &task.train).unwrap_err();
     assert!(fault.to_string().contains("nothing of a run"), "{fault}");
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use autograd::{Device, Tensor};
 use data::{Batch, Loader, LoaderOptions, synthetic};
-use models::{Adam, Constant, Dropout, Mlp, Mode, Params};
-use train::{Outcome, Result, Run, Task, Trainer, classify};
+use models::{Adam, Dropout, Mlp, Mode, Params};
+use train::{Result, Run, StepOutput, Task, Trainer, classify};
 
 /// Batches per epoch.
 pub const PER_EPOCH: usize = 10;
@@ -25,7 +25,7 @@ impl Digits {
         let digits = synthetic::digits(20 * PER_EPOCH, 40, 3);
         let normalize = digits.train.mean_std();
         let params = Params::new(&device, 1);
-        let net = Mlp::new(&[784, 16, 10], &params);
+        let net = Mlp::new(&params, &[784, 16, 10]);
         let dropout = Dropout::new(&params.path("dropout"), 0.2);
         let train = Loader::new(digits.train.into(), LoaderOptions::train(20, normalize.clone())).unwrap();
         let test = Loader::new(digits.test.into(), LoaderOptions::eval(40, normalize)).unwrap();
@@ -42,7 +42,7 @@ impl Digits {
 
     /// Adam, with a log in `directory`.
     pub fn trainer(&self, directory: &Path) -> Trainer<'static> {
-        Trainer::new(&self.params, Adam::new(&self.params), Constant(0.003), self.run(directory))
+        Trainer::new(&self.params, Adam::new(&self.params), 0.003, self.run(directory))
     }
 
     pub fn weights(&self) -> Vec<f32> {
@@ -54,10 +54,10 @@ impl Digits {
 impl Task for Digits {
     type Batch = Batch;
 
-    fn train(&self, batch: &Batch) -> Result<Outcome> {
+    fn train(&self, batch: &Batch) -> Result<StepOutput> {
         let batch = batch.to_device(&self.device)?;
         let logits = self.logits(&batch.images, Mode::Train);
-        Ok(Outcome::new(logits.cross_entropy(&batch.labels)).accuracy(&logits, &batch.labels))
+        Ok(StepOutput::new(logits.cross_entropy(&batch.labels)).accuracy(&logits, &batch.labels))
     }
 
     fn evaluate(&self) -> Result<Vec<(&'static str, f64)>> {

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use data::{Batch, Source};
-use models::{Constant, ReduceLrOnPlateau, Sgd};
+use models::{ReduceLrOnPlateau, Sgd};
 use tempfile::TempDir;
 use train::{
-    Callback, Clip, EarlyStopping, Error, Flow, Goal, Interrupt, Moment, Outcome, Rate, Result, Task, Trainer,
+    Callback, Clip, EarlyStopping, Error, Flow, Goal, Interrupt, Moment, Rate, Result, StepOutput, Task,
+    Trainer,
 };
 
 use crate::digits::{Digits, PER_EPOCH, log};
@@ -85,12 +86,12 @@ fn accumulated_batches_are_one_large_batch() {
     struct Mean(Digits);
     impl Task for Mean {
         type Batch = Batch;
-        fn train(&self, batch: &Batch) -> Result<Outcome> {
+        fn train(&self, batch: &Batch) -> Result<StepOutput> {
             // Without dropout, whose random numbers would differ.
             let batch = batch.to_device(&self.0.device)?;
             let w = self.0.params.get("fc1.weight").unwrap().value();
             let y = batch.images.flatten(1, 3).matmul(&w.transpose(0, 1));
-            Ok(Outcome::new(y.square().mean_all()).watch("mean", &y.mean_all()))
+            Ok(StepOutput::new(y.square().mean_all()).watch("mean", &y.mean_all()))
         }
     }
     let out = TempDir::new().unwrap();
@@ -103,7 +104,7 @@ fn accumulated_batches_are_one_large_batch() {
         task.0.params.freeze("*");
         task.0.params.unfreeze("fc1.weight");
         let sgd = Sgd::new(&task.0.params);
-        let trainer = Trainer::new(&task.0.params, sgd, Constant(0.1), task.0.run(&out.path().join(name)));
+        let trainer = Trainer::new(&task.0.params, sgd, 0.1, task.0.run(&out.path().join(name)));
         let mut trainer = trainer.accumulate(if large { 1 } else { 2 });
         assert_eq!(trainer.fit(&task, &task.0.train).unwrap().steps, PER_EPOCH / 2);
         let history = trainer.history();
@@ -161,10 +162,9 @@ fn what_cannot_be_is_refused() {
     assert!(many.to_string().contains("an epoch has 10 batches, a step takes 11"), "{many}");
     let nothing = fault("resume", &|t| t.checkpoints(2).unwrap().resume(true));
     assert!(matches!(nothing, Error::NoCheckpoint { .. }), "{nothing}");
-    let diverged =
-        Trainer::new(&task.params, Sgd::new(&task.params), Constant(1e30), task.run(&out.path().join("d")))
-            .fit(&task, &task.train)
-            .unwrap_err();
+    let diverged = Trainer::new(&task.params, Sgd::new(&task.params), 1e30, task.run(&out.path().join("d")))
+        .fit(&task, &task.train)
+        .unwrap_err();
     assert!(matches!(diverged, Error::Diverged { .. }), "{diverged}");
 }
 

@@ -16,7 +16,7 @@ use models::{
     Adam, CharRnn, CharRnnOptions, Cosine, Dropout, Gpt, GptOptions, Mode, Muon, Optimize, Param, Params,
     ResNet, Several, Sgd,
 };
-use train::{Callback, Checkpoints, Clip, Flow, Moment, Outcome, Result, Run, Task, Trainer};
+use train::{Callback, Checkpoints, Clip, Flow, Moment, Result, Run, StepOutput, Task, Trainer};
 
 use crate::digits::log;
 
@@ -36,9 +36,9 @@ impl Task for Images {
         Ok(Some(vec![batch.images, batch.labels]))
     }
 
-    fn forward(&self, inputs: &[Tensor]) -> Outcome {
+    fn forward(&self, inputs: &[Tensor]) -> StepOutput {
         let logits = self.net.forward(&inputs[0], Mode::Train);
-        Outcome::new(logits.cross_entropy(&inputs[1])).accuracy(&logits, &inputs[1])
+        StepOutput::new(logits.cross_entropy(&inputs[1])).accuracy(&logits, &inputs[1])
     }
 }
 
@@ -54,8 +54,8 @@ impl<F: Fn(&Tensor) -> Tensor> Task for Language<F> {
         Ok(Some(batch.to_device(&self.device)?.into()))
     }
 
-    fn forward(&self, inputs: &[Tensor]) -> Outcome {
-        Outcome::new((self.logits)(&inputs[0]).flatten(0, 1).cross_entropy(&inputs[1].flatten(0, 1)))
+    fn forward(&self, inputs: &[Tensor]) -> StepOutput {
+        StepOutput::new((self.logits)(&inputs[0]).flatten(0, 1).cross_entropy(&inputs[1].flatten(0, 1)))
     }
 }
 
@@ -75,7 +75,7 @@ fn train(device: &str, network: &str, steps: usize, out: &Path) {
     let params = Params::new(&device, 5);
     match network {
         "resnet20" => {
-            let net = ResNet::cifar(20, 10, &params);
+            let net = ResNet::cifar(&params, 20, 10);
             let is_filter = |p: &Param| p.value().rank() == 4;
             let opt = Several::default()
                 .with(Muon::new(&params).only(is_filter), 0.25)
@@ -88,12 +88,12 @@ fn train(device: &str, network: &str, steps: usize, out: &Path) {
         }
         "gpt" => {
             let sizes = GptOptions { vocab: 27, context: 16, width: 32, heads: 2, depth: 2, dropout: 0.1 };
-            let net = Gpt::new(sizes, &params);
+            let net = Gpt::new(&params, sizes);
             let logits = |tokens: &Tensor| net.forward(tokens, Mode::Train);
             finish(&params, Adam::new(&params), steps, out, &Language { device, logits }, &windows());
         }
         _ => {
-            let net = CharRnn::lstm(CharRnnOptions { vocab: 27, embed: 8, hidden: 32, layers: 2 }, &params);
+            let net = CharRnn::lstm(&params, CharRnnOptions { vocab: 27, embed: 8, hidden: 32, layers: 2 });
             let dropout = Dropout::new(&params.path("dropout"), 0.1);
             let logits = |tokens: &Tensor| dropout.forward(&net.forward(tokens, None).0, Mode::Train);
             finish(&params, Adam::new(&params), steps, out, &Language { device, logits }, &windows());

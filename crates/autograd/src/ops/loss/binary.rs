@@ -19,6 +19,7 @@ impl Tensor {
     ///
     /// # Panics
     /// When the shapes differ.
+    #[doc(alias = "BCELoss")]
     #[track_caller]
     pub fn binary_cross_entropy(
         &self,
@@ -53,6 +54,7 @@ impl Tensor {
     ///
     /// # Panics
     /// When the shapes differ.
+    #[doc(alias("BCEWithLogitsLoss", "pos_weight"))]
     #[track_caller]
     pub fn binary_cross_entropy_with_logits(
         &self,

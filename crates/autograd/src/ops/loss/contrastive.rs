@@ -1,7 +1,7 @@
 //! Losses that compare embeddings, or data with noise.
 
 use super::{Reduction, expect_same};
-use crate::{CrossEntropyTarget, Tensor, cat};
+use crate::{CrossEntropy, Tensor, cat};
 
 impl Tensor {
     /// The contrastive loss of pairs of vectors `[N, D]`: half the squared distance where `similar [N]` is 1, half of
@@ -53,7 +53,7 @@ impl Tensor {
     #[track_caller]
     pub fn nt_xent_loss(&self, other: &Tensor, temperature: f32, reduction: Reduction) -> Tensor {
         expect_same("nt_xent_loss", self, other);
-        assert_eq!(self.rank(), 2, "nt_xent_loss: vectors {:?}", self.shape());
+        assert!(self.rank() == 2, "nt_xent_loss: vectors {:?}", self.shape());
         let n = self.shape()[0];
         let z = cat(&[self, other], 0).normalize(2.0, 1, 1e-8);
         let index = Tensor::arange(self.device(), 2 * n);
@@ -86,7 +86,7 @@ impl Tensor {
         reduction: Reduction,
     ) -> Tensor {
         expect_same("info_nce_loss", self, keys);
-        assert_eq!(self.rank(), 2, "info_nce_loss: queries {:?}", self.shape());
+        assert!(self.rank() == 2, "info_nce_loss: queries {:?}", self.shape());
         let unit = |t: &Tensor| t.normalize(2.0, 1, 1e-8);
         let (queries, keys, index) = (unit(self), unit(keys), Tensor::arange(self.device(), self.shape()[0]));
         let Some(negatives) = negatives else {
@@ -99,7 +99,7 @@ impl Tensor {
 
     #[track_caller]
     fn matched(&self, classes: &Tensor, reduction: Reduction) -> Tensor {
-        self.cross_entropy_with(CrossEntropyTarget::Classes(classes), None, -100, 0.0, reduction)
+        self.cross_entropy_with(classes, CrossEntropy { reduction, ..CrossEntropy::default() })
     }
 
     /// Noise-contrastive estimation (Gutmann and Hyvarinen 2010): the logistic loss of telling data from noise by a model's

@@ -41,7 +41,7 @@ impl Tensor {
     ) -> Tensor {
         if self.rank() == 2 {
             for l in [input_lengths, target_lengths] {
-                assert_eq!(l.numel(), 1, "ctc_loss: lengths {:?} for {:?}", l.shape(), self.shape());
+                assert!(l.numel() == 1, "ctc_loss: lengths {:?} for {:?}", l.shape(), self.shape());
             }
             let (input, target) = (input_lengths.reshape(&[1]), target_lengths.reshape(&[1]));
             let (logs, targets) = (self.unsqueeze(1), targets.unsqueeze(0));
@@ -95,7 +95,7 @@ impl Tensor {
             Tensor::constant(self.device(), &values, &[states])
         };
         let is_label = of_states(|s| s % 2).eq(1.0).logical_and(index.le(&last));
-        let labels = targets.index_select(1, &of_states(|s| s / 2)).where_(&is_label, &blanks);
+        let labels = targets.slices(1, &of_states(|s| s / 2)).where_(&is_label, &blanks);
         // A label may directly follow another one, unless they are equal.
         let follows = labels.ne(&blanks).logical_and(labels.ne(labels.roll(2, 1)));
         let (free, never) = (self.number(0.0), self.number(IMPOSSIBLE));

@@ -27,17 +27,18 @@ impl Tensor {
         let dim = if self.rank() == 1 { 0 } else { 1 };
         let logs = self.movedim(dim, -1);
         if let Some(w) = weight {
-            assert_eq!(w.shape(), [logs.size(-1)], "nll_loss: weight {:?} for {:?}", w.shape(), self.shape());
+            assert!(w.shape() == [logs.size(-1)], "nll_loss: weight {:?} for {:?}", w.shape(), self.shape());
         }
-        assert_eq!(
+        assert!(
+            classes.shape() == &logs.shape()[..logs.rank() - 1],
+            "nll_loss: classes {:?} for log-probabilities {:?}",
             classes.shape(),
-            &logs.shape()[..logs.rank() - 1],
-            "nll_loss: classes for {:?}",
             self.shape()
         );
         check_index("nll_loss", classes);
         self.expect_float("nll_loss");
         let (loss, share) = logs.by_class(&classes.to(DType::I32), weight, ignore_index);
+        let loss = loss.within("nll_loss", classes, logs.size(-1), Some(ignore_index));
         match reduction {
             Reduction::Mean => loss.sum_all() / share.sum_all(),
             other => other.apply(&loss),
@@ -77,6 +78,7 @@ impl Tensor {
     ///
     /// # Panics
     /// When the shapes differ.
+    #[doc(alias = "KLDivLoss")]
     #[track_caller]
     pub fn kl_div(&self, target: &Tensor, log_target: bool, reduction: Reduction) -> Tensor {
         expect_same("kl_div", self, target);

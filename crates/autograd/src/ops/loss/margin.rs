@@ -14,6 +14,7 @@ use crate::Tensor;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TripletMargin {
+    /// How much farther the negative is to be than the positive; 1 by default.
     pub margin: f32,
     /// The order of the norm.
     pub p: f32,
@@ -136,7 +137,7 @@ impl Tensor {
         let own = index.eq(Tensor::arange(self.device(), self.size(-1)));
         let mut loss = excess.masked_fill(&own, 0.0).mean(&[-1], false);
         if let Some(w) = weight {
-            assert_eq!(w.shape(), [self.size(-1)], "multi_margin_loss: weight {:?} for {x:?}", w.shape());
+            assert!(w.shape() == [self.size(-1)], "multi_margin_loss: weight {:?} for {x:?}", w.shape());
             let own = w.index_select(0, &index.reshape(&[index.numel()])).reshape(loss.shape());
             loss = loss * own;
         }

@@ -36,13 +36,7 @@ pub fn perceptual_loss(features: &[Tensor], targets: &[Tensor]) -> Tensor {
     assert!(f == t && f > 0, "perceptual_loss: features of {f} layers, targets of {t}");
     let mut sum: Option<Tensor> = None;
     for (f, t) in features.iter().zip(targets) {
-        assert_eq!(
-            f.shape(),
-            t.shape(),
-            "perceptual_loss: features {:?}, targets {:?}",
-            f.shape(),
-            t.shape()
-        );
+        assert!(f.shape() == t.shape(), "perceptual_loss: features {:?}, targets {:?}", f.shape(), t.shape());
         let loss = f.mse_loss(t, Reduction::Mean);
         sum = Some(sum.map_or(loss.clone(), |sum| sum + loss));
     }

@@ -92,6 +92,7 @@ impl Tensor {
     ///
     /// # Panics
     /// When the shapes do not broadcast or `q` is not between 0 and 1.
+    #[doc(alias = "pinball_loss")]
     #[track_caller]
     pub fn quantile_loss(&self, target: &Tensor, q: f32, reduction: Reduction) -> Tensor {
         assert!(0.0 < q && q < 1.0, "quantile_loss: q {q}");

@@ -11,8 +11,10 @@ use crate::op::KernelOp;
 /// The non-linearity of a plain recurrent cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum RnnNonlinearity {
+    /// The default, as in `torch.nn.RNN`.
     #[default]
     Tanh,
+    /// `max(x, 0)`
     Relu,
 }
 

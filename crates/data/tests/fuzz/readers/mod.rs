@@ -5,6 +5,7 @@ mod cache;
 mod images;
 mod numpy;
 mod records;
+mod shards;
 mod tables;
 mod texts;
 mod weights;
@@ -19,6 +20,7 @@ pub fn all() -> Vec<Reader> {
         archives::tar(),
         cache::cache(),
         images::pictures(),
+        shards::shards(),
         numpy::npy(),
         numpy::npz(),
         tables::csv(),

@@ -29,6 +29,7 @@ pub struct Gru {
 }
 
 impl Gru {
+    /// The kernel for sequences of these sizes.
     pub fn new(sequence: Sequence) -> Gru {
         Gru { sequence, tile: RowTile::default() }
     }
@@ -148,6 +149,7 @@ pub struct GruGrad {
 }
 
 impl GruGrad {
+    /// The kernel for sequences of these sizes.
     pub fn new(sequence: Sequence) -> GruGrad {
         GruGrad { sequence, tile: RowTile::default() }
     }

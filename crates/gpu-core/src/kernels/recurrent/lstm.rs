@@ -28,6 +28,7 @@ pub struct Lstm {
 }
 
 impl Lstm {
+    /// The kernel for sequences of these sizes.
     pub fn new(sequence: Sequence) -> Lstm {
         Lstm { sequence, tile: RowTile::default() }
     }
@@ -145,6 +146,7 @@ pub struct LstmGrad {
 }
 
 impl LstmGrad {
+    /// The kernel for sequences of these sizes; with `cells`, the cells have gradients of their own.
     pub fn new(sequence: Sequence, cells: bool) -> LstmGrad {
         LstmGrad { sequence, cells, tile: RowTile::default() }
     }

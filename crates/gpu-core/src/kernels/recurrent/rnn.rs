@@ -23,6 +23,7 @@ pub struct Rnn {
 }
 
 impl Rnn {
+    /// The kernel for sequences of these sizes, with ReLU or tanh as its non-linearity.
     pub fn new(sequence: Sequence, relu: bool) -> Rnn {
         Rnn { sequence, relu, tile: RowTile::default() }
     }
@@ -103,6 +104,7 @@ pub struct RnnGrad {
 }
 
 impl RnnGrad {
+    /// The kernel for sequences of these sizes, with the non-linearity of the forward pass.
     pub fn new(sequence: Sequence, relu: bool) -> RnnGrad {
         RnnGrad { sequence, relu, tile: RowTile::default() }
     }
