@@ -1,11 +1,11 @@
 //! Layers without memory, convolutions, normalisations and dropout.
 
-use autograd::{Padding, Reduction};
+use autograd::{Padding, Reduction, Tensor};
 use models::{
     AlphaDropout, BatchNorm1d, BatchNorm2d, BatchNorm3d, BatchRenorm, BlurPool, Conv1d, Conv2d, Conv3d,
     ConvTranspose1d, ConvTranspose2d, Crf, DropConnect, DropPath, Dropout, Dropout2d, Embedding,
     GhostBatchNorm, GroupNorm, Init, InstanceNorm, LayerNorm, Linear, LowRankLinear, Mode, PRelu, RmsNorm,
-    SeparableConv2d, SpectralNorm, SqueezeExcite, VariationalDropout, WeightNorm,
+    SeparableConv2d, Sequential, SpectralNorm, SqueezeExcite, VariationalDropout, WeightNorm,
 };
 
 use crate::panics::{Mistake, check};
@@ -23,6 +23,10 @@ pub const MISTAKES: &[Mistake] = &[
     }),
     ("Linear, scalar", &["linear", "[]"], || drop(Linear::new(&params(), 3, 2).forward(&ones(&[])))),
     ("Embedding, type", &["embedding", "f32"], || drop(Embedding::new(&params(), 3, 2).forward(&ones(&[2])))),
+    ("Sequential", &["linear", "[5, 4]", "[2, 3]"], || {
+        let net = Sequential::new(&params()).function(Tensor::relu).layer(|p| Linear::new(p, 3, 2));
+        drop(net.forward(&ones(&[5, 4]), Mode::Eval))
+    }),
     ("PRelu", &["prelu", "[3]", "[2, 4]"], || drop(PRelu::new(&params(), 3).forward(&ones(&[2, 4])))),
     ("WeightNorm", &["WeightNorm"], || drop(WeightNorm::new(&params(), &[], Init::ONES))),
     ("SpectralNorm", &["SpectralNorm", "[3]"], || drop(SpectralNorm::new(&params(), &[3], Init::ONES))),
