@@ -8,7 +8,7 @@
 //! use distributed::{DataParallel, World};
 //! use models::{Linear, Optimize, Params, Sgd};
 //! World::run(|world| {
-//!     let device = world.device()?;
+//!     let device = world.device("auto")?;
 //!     let params = Params::new(&device, 42);
 //!     let net = Linear::new(&params, 2, 1);
 //!     world.synchronize(&params)?; // all ranks begin with the values of rank 0
@@ -38,4 +38,4 @@ mod world;
 
 pub use data_parallel::DataParallel;
 pub use error::{Error, Result};
-pub use world::World;
+pub use world::{Asked, World};

@@ -49,6 +49,16 @@ impl World {
         Ok(())
     }
 
+    /// From now on, batch norms of `params` take their statistics in training over the batches of all ranks, so that training is that of one
+    /// process on whole batches. Each takes two small exchanges forwards and two backwards.
+    #[doc(alias("SyncBatchNorm", "convert_sync_batchnorm"))]
+    pub fn sync_batch_norm(&self, params: &Params) {
+        if self.size() > 1 {
+            let world = self.clone();
+            params.set_batch_mean(self.share(), move |what, x| world.mean_of(what, x));
+        }
+    }
+
     /// Whether all ranks have the same parameters, to the bit.
     ///
     /// # Errors
@@ -63,8 +73,11 @@ impl World {
         Ok(all.iter().all(|sum| *sum == all[0]))
     }
 
-    /// Checks that all ranks have the same list.
-    pub(crate) fn agree(&self, what: &str, list: &[String]) -> Result<()> {
+    /// Checks that all ranks have the same list, of `what`.
+    ///
+    /// # Errors
+    /// [`Error::Differs`] with the first difference to rank 0.
+    pub fn agree(&self, what: &str, list: &[String]) -> Result<()> {
         let all = self.link().gather(what, list.join("\n").into_bytes())?;
         let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
         let ours = text(&all[0]);
@@ -73,7 +86,7 @@ impl World {
             let (a, b): (Vec<&str>, Vec<&str>) = (ours.lines().collect(), theirs.lines().collect());
             let at = (0..a.len().max(b.len())).find(|&i| a.get(i) != b.get(i)).unwrap_or(0);
             let of = |list: &[&str]| match list.get(at) {
-                Some(line) => format!("{what}: {line}"),
+                Some(line) => format!("{what}: {}", line.trim().trim_end_matches(',')),
                 None => format!("{what}: {} only", list.len()),
             };
             Err(Error::Differs { rank, ours: of(&a), theirs: of(&b) })

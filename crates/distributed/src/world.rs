@@ -1,8 +1,10 @@
 //! The processes that train together.
 
+use std::sync::mpsc::Receiver;
+
 use gpu_core::{Device, DeviceKind};
 
-use crate::link::{Ending, Link};
+use crate::link::{Ending, GONE, Link};
 use crate::{Error, Result};
 
 /// All processes of a training run, seen from one of them.
@@ -14,6 +16,13 @@ pub struct World {
     local_rank: usize,
     share: f32,
     link: Link,
+}
+
+impl Default for World {
+    /// This process alone.
+    fn default() -> World {
+        World { rank: 0, size: 1, local_rank: 0, share: 1.0, link: Link::alone() }
+    }
 }
 
 impl World {
@@ -69,9 +78,7 @@ impl World {
     }
 
     fn alone() -> (World, Ending) {
-        let link = Link::alone();
-        let world = World { rank: 0, size: 1, local_rank: 0, share: 1.0, link: link.clone() };
-        (world, Ending { link, thread: None })
+        (World::default(), Ending { link: Link::alone(), thread: None })
     }
 
     /// Number of this process, from 0.
@@ -106,16 +113,14 @@ impl World {
         World { share, ..self.clone() }
     }
 
-    /// This rank's device: the one that `WGRAD_DEVICE` names, or else the GPU of the machine with the rank's local number (counted
-    /// modulo their number), or the CPU where there is none.
+    /// This rank's device of that [name](Device::named). With `auto`, and no `WGRAD_DEVICE`, ranks of one machine take its GPUs in turn.
     ///
     /// # Errors
     /// As [`Device::named`].
-    pub fn device(&self) -> Result<Device> {
-        if std::env::var("WGRAD_DEVICE").is_ok_and(|name| !name.is_empty() && name != "auto")
-            || self.size == 1
-        {
-            return Ok(Device::best()?);
+    pub fn device(&self, name: &str) -> Result<Device> {
+        let chosen = std::env::var("WGRAD_DEVICE").is_ok_and(|name| !name.is_empty() && name != "auto");
+        if self.size == 1 || chosen || name != "auto" {
+            return Ok(Device::named(name)?);
         }
         let all = Device::list();
         let of = |kind: DeviceKind| {
@@ -148,8 +153,33 @@ impl World {
         self.link.gather(what, bytes)
     }
 
+    /// Asks all ranks a question; the answer of this one is `yes`.
+    pub fn ask(&self, what: &str, yes: bool) -> Asked {
+        let sum = self.link.sum(what, vec![f32::from(u8::from(yes))]);
+        Asked { what: what.into(), rank: self.rank, sum }
+    }
+
     pub(crate) fn link(&self) -> &Link {
         &self.link
+    }
+}
+
+/// A question to all ranks, whose answers come later.
+pub struct Asked {
+    what: String,
+    rank: usize,
+    sum: Receiver<std::result::Result<Vec<f32>, String>>,
+}
+
+impl Asked {
+    /// Whether the answer of any rank is yes. Waits for all of them.
+    ///
+    /// # Errors
+    /// [`Error::Exchange`].
+    pub fn any(self) -> Result<bool> {
+        let sum = self.sum.recv().unwrap_or_else(|_| Err(GONE.into()));
+        let failed = |reason| Error::Exchange { what: self.what, rank: self.rank, reason };
+        sum.map(|sum| sum.iter().any(|&count| count > 0.0)).map_err(failed)
     }
 }
 

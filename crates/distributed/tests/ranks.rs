@@ -1,4 +1,7 @@
-//! Run by `mpirun` (tests/mpi): every check on every rank; the first that fails ends all ranks.
+//! Runs itself by `mpirun`: every check on every rank; the first that fails ends all ranks.
+
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use autograd::{Device, Gradients, Reduction, Tensor};
 use distributed::{DataParallel, Error, World};
@@ -145,12 +148,51 @@ fn all(world: &World) -> Outcome {
     Ok(())
 }
 
+/// The output of this program as several ranks, and the seconds it took.
+fn ranks(count: usize, what: &str) -> (Output, Duration) {
+    let start = Instant::now();
+    let mut command = Command::new("mpirun");
+    command.env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
+    command.env("WGRAD_DEVICE", "cpu").env("RAYON_NUM_THREADS", "1").env("WGRAD_MPI_TIMEOUT", "3");
+    command
+        .args(["--oversubscribe", "-n", &count.to_string()])
+        .arg(std::env::current_exe().unwrap())
+        .arg(what);
+    (command.output().expect("mpirun starts; install openmpi-bin"), start.elapsed())
+}
+
+/// Runs all checks.
+fn lead() {
+    for count in 1..=4 {
+        let (output, _) = ranks(count, "all");
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{count} ranks: {complaint}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{count} ranks: ok\n"));
+    }
+    for (what, words) in [
+        ("differs", "rank 1 exchanges something else"),
+        ("hangs", "rank 1 has begun nothing"),
+        ("fails", "this rank fails"),
+        ("panics", "this rank panics"),
+    ] {
+        let (output, time) = ranks(2, what);
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && complaint.contains(words), "{what}: {complaint}");
+        assert!(time < Duration::from_secs(20), "{what}: {time:?}");
+    }
+    println!("ranks of mpirun: ok");
+}
+
 fn main() -> Outcome {
     World::run(match std::env::args().nth(1).as_deref() {
+        Some("all") => all,
         Some("differs") => other_exchanges,
         Some("hangs") => hangs,
         Some("fails") => fails,
         Some("panics") => panics,
-        _ => all,
+        _ => {
+            lead();
+            return Ok(());
+        }
     })
 }

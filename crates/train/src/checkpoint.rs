@@ -177,7 +177,7 @@ impl Drop for Checkpoints {
     }
 }
 
-fn path_of(directory: &Path, steps: usize) -> PathBuf {
+pub(crate) fn path_of(directory: &Path, steps: usize) -> PathBuf {
     directory.join(format!("{}{steps:08}{}", NAME.0, NAME.1))
 }
 

@@ -14,6 +14,8 @@ pub struct TrainConfig {
     pub clip_norm: Option<f32>,
     /// Batches per step.
     pub accumulate: usize,
+    /// Whether batch norms take statistics over the batches of all processes.
+    pub sync_batch_norm: bool,
     /// Decay of a moving average of the parameters, which is evaluated and saved instead of them.
     pub ema: Option<f32>,
     /// Steps between evaluations, each of which writes a checkpoint; every epoch if not given.
@@ -64,6 +66,7 @@ impl Default for TrainConfig {
             steps: None,
             clip_norm: None,
             accumulate: 1,
+            sync_batch_norm: false,
             ema: None,
             evaluate_every: None,
             keep: 2,
