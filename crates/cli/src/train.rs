@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use clap::Args;
 use data::{Part, Source};
-use distributed::World;
+use distributed::{Compression, World};
 use models::{Optimize, Params};
 use serde_json::{Value, json};
 use train::dashboard::Screen;
@@ -151,6 +151,12 @@ impl Fit<'_> {
         if let Some(steps) = train.steps {
             trainer = trainer.steps(steps);
         }
+        let compression = train.compression.map(Compression::from);
+        trainer = match (train.local_steps, compression) {
+            (Some(every), compression) => trainer.local_steps(every, compression),
+            (None, Some(compression)) => trainer.distributed(&self.world.compress(compression)),
+            (None, None) => trainer,
+        };
         if train.sync_batch_norm {
             trainer = trainer.sync_batch_norm();
         }

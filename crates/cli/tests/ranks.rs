@@ -148,3 +148,30 @@ fn ranks_that_differ_are_refused() {
     assert!(!output.status.success());
     assert!(complaint.contains("\"lr\": 0.0010") && complaint.contains("\"lr\": 0.0049"), "{complaint}");
 }
+
+/// Local steps and compressed gradients learn as well as the mean of all gradients, and with the same parameters everywhere.
+#[test]
+fn slow_links() {
+    for (name, extra) in [
+        ("local", "local_steps = 10\n"),
+        ("local-int8", "local_steps = 10\ncompression = \"int8\"\n"),
+        ("int8", "compression = \"int8\"\n"),
+        ("top-k", "compression = { top-k = 0.1 }\n"),
+    ] {
+        let directory =
+            directory("digits.toml", &DIGITS.replace("epochs = 2\n", &format!("epochs = 4\n{extra}")));
+        let at = directory.path();
+        let train = |more: &[&str]| {
+            let args = [&["--json", "train", "digits.toml"], more].concat();
+            let output = mpirun(at, "2", &args).output().unwrap();
+            good(&output);
+            serde_json::from_slice::<Value>(&output.stdout).unwrap()
+        };
+        // An uninterrupted run, and one that is resumed in the middle of an epoch.
+        let whole = train(&["--out", "runs/whole"]);
+        assert!(whole["best"]["value"].as_f64().unwrap() > 0.7, "{name}: {whole}");
+        train(&["--stop-after", "33"]);
+        let resumed = train(&["--resume"]);
+        assert!(resumed["best"]["value"].as_f64().unwrap() > 0.7, "{name}: {resumed}");
+    }
+}

@@ -38,6 +38,14 @@ pub enum Error {
         /// What failed, and what to do.
         reason: String,
     },
+    /// A state does not fit the parameters.
+    #[error("a checkpoint has no {name} of {count} elements; resume with the options of the run")]
+    State {
+        /// What is missing.
+        name: &'static str,
+        /// Number of parameters.
+        count: usize,
+    },
     /// Ranks do not agree.
     #[error(
         "rank {rank} has {theirs}, rank 0 has {ours}. Start the same program with the same options and files on every rank"

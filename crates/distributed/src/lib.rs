@@ -27,7 +27,9 @@
 #![warn(missing_docs)]
 
 mod all_reduce;
+mod compression;
 mod data_parallel;
+mod diloco;
 mod error;
 mod link;
 mod mean;
@@ -36,6 +38,8 @@ mod mpi_thread;
 mod params;
 mod world;
 
+pub use compression::Compression;
 pub use data_parallel::DataParallel;
+pub use diloco::DiLoCo;
 pub use error::{Error, Result};
 pub use world::{Asked, World};

@@ -47,6 +47,20 @@ impl Link {
         receiver
     }
 
+    /// Begins to gather the bytes of every rank; the receiver gets them in the order of ranks.
+    pub fn gather_later(
+        &self,
+        what: &str,
+        bytes: Vec<u8>,
+    ) -> Receiver<std::result::Result<Vec<Vec<u8>>, String>> {
+        let (sender, receiver) = channel();
+        match &self.jobs {
+            Some(jobs) => _ = jobs.send(Job { what: what.into(), work: Work::Gather(bytes, sender) }),
+            None => _ = sender.send(Ok(vec![bytes])),
+        }
+        receiver
+    }
+
     /// The bytes of every rank, in the order of ranks.
     pub fn gather(&self, what: &str, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>> {
         self.ask(what, bytes, Work::Gather, |bytes| vec![bytes])

@@ -6,10 +6,12 @@ use autograd::{Gradients, Tensor, flatten_all};
 
 use crate::World;
 use crate::all_reduce::AllReduce;
+use crate::world::Compressed;
 
-/// Bytes of a bucket, and of the first one, whose exchange begins earlier. As in torch's `DistributedDataParallel`.
-const BUCKET: usize = 25 << 20;
-const FIRST: usize = 1 << 20;
+/// Least and most bytes of a bucket, and how many buckets a small network has: its exchange begins early, too.
+const LEAST: usize = 1 << 18;
+const MOST: usize = 25 << 20;
+const BUCKETS: usize = 8;
 
 impl World {
     /// The mean over ranks of gradients, loss and [outputs](Gradients::outputs), weighted by the ranks' [shares](World::with_share). The
@@ -24,11 +26,12 @@ impl World {
     pub fn mean(&self, gradients: &Gradients) -> Gradients {
         let root = gradients.root().expect("World::mean: gradients of no loss");
         let scalars: Vec<&Tensor> = std::iter::once(root).chain(gradients.outputs()).collect();
-        let mut means = self.means("loss", &scalars).into_iter();
+        let mut means = self.means("loss", &scalars, None).into_iter();
         let root = means.next().expect("the loss is the first");
         let mut variables: Vec<&Tensor> = gradients.variables().iter().rev().collect();
         let mut pairs: Vec<(Tensor, Tensor)> = vec![];
-        let (mut number, mut limit) = (0, FIRST);
+        let all: usize = variables.iter().map(|v| 4 * v.numel()).sum();
+        let (limit, mut number) = ((all / BUCKETS).clamp(LEAST, MOST), 0);
         while !variables.is_empty() {
             let mut bytes = 0;
             let fits = |v: &&&Tensor| {
@@ -39,9 +42,9 @@ impl World {
             let bucket: Vec<&Tensor> = variables.drain(..count).collect();
             let known: Vec<&Tensor> =
                 bucket.iter().map(|v| gradients.get(v).expect("it has a gradient")).collect();
-            let mean = self.means(&format!("gradients, bucket {number}"), &known);
+            let mean = self.means(&format!("gradients, bucket {number}"), &known, self.compression());
             pairs.extend(bucket.into_iter().cloned().zip(mean));
-            (number, limit) = (number + 1, BUCKET);
+            number += 1;
         }
         let mean = Gradients::from_pairs(pairs.into_iter().rev()).with_root(root);
         means.fold(mean, |mean, output| mean.with_output(&output))
@@ -49,12 +52,15 @@ impl World {
 
     /// The means over ranks of some tensors, exchanged together.
     #[track_caller]
-    pub(crate) fn means(&self, what: &str, tensors: &[&Tensor]) -> Vec<Tensor> {
+    fn means(&self, what: &str, tensors: &[&Tensor], compression: Option<&Compressed>) -> Vec<Tensor> {
         let flat = match tensors {
             [one] => one.reshape(&[one.numel()]),
             _ => flatten_all(tensors, 1),
         };
-        let mean = self.mean_of(what, &flat);
+        let mean = match compression.filter(|_| self.size() > 1) {
+            Some(compressed) => flat.host_call(compressed.call(self, what)),
+            None => self.mean_of(what, &flat),
+        };
         let mut start = 0;
         let part = |t: &&Tensor| {
             start += t.numel();

@@ -1,9 +1,14 @@
 //! The processes that train together.
 
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use gpu_core::{Device, DeviceKind};
 
+use crate::all_reduce::CompressedReduce;
+use crate::compression::{Compression, Compressor};
 use crate::link::{Ending, GONE, Link};
 use crate::{Error, Result};
 
@@ -15,13 +20,34 @@ pub struct World {
     /// Number of this process among those of its machine.
     local_rank: usize,
     share: f32,
+    compressed: Option<Compressed>,
     link: Link,
+}
+
+/// How gradients are compressed, and what each bucket has lost.
+#[derive(Clone, Debug)]
+pub(crate) struct Compressed {
+    /// Distinguishes what several worlds have lost.
+    number: usize,
+    compression: Compression,
+    buckets: Arc<Mutex<HashMap<String, Arc<Mutex<Option<Compressor>>>>>>,
+}
+
+impl Compressed {
+    /// The exchange of a bucket.
+    pub fn call(&self, world: &World, what: &str) -> Arc<CompressedReduce> {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let compressor = buckets.entry(what.to_owned()).or_default().clone();
+        let (link, what, weight) = (world.link.clone(), what.to_owned(), world.share);
+        let Compressed { number, compression, .. } = *self;
+        Arc::new(CompressedReduce { link, what, weight, number, compression, compressor })
+    }
 }
 
 impl Default for World {
     /// This process alone.
     fn default() -> World {
-        World { rank: 0, size: 1, local_rank: 0, share: 1.0, link: Link::alone() }
+        World { rank: 0, size: 1, local_rank: 0, share: 1.0, compressed: None, link: Link::alone() }
     }
 }
 
@@ -66,7 +92,17 @@ impl World {
         }
         let crate::mpi_thread::Joined { rank, size, local_rank, ending } =
             crate::mpi_thread::join(std::time::Duration::from_secs_f64(limit))?;
-        Ok((World { rank, size, local_rank, share: 1.0 / size as f32, link: ending.link.clone() }, ending))
+        Ok((
+            World {
+                rank,
+                size,
+                local_rank,
+                share: 1.0 / size as f32,
+                compressed: None,
+                link: ending.link.clone(),
+            },
+            ending,
+        ))
     }
 
     #[cfg(not(feature = "mpi"))]
@@ -111,6 +147,31 @@ impl World {
     /// The world with another [share](World::share) of this rank, for batches that are not divided evenly.
     pub fn with_share(&self, share: f32) -> World {
         World { share, ..self.clone() }
+    }
+
+    /// The world with compressed [means](World::mean) of gradients, for slow links. What is lost of a step's gradients is added to the next
+    /// ones (error feedback); a checkpoint does not have it.
+    pub fn compress(&self, compression: Compression) -> World {
+        static WORLDS: AtomicUsize = AtomicUsize::new(0);
+        let number = WORLDS.fetch_add(1, Ordering::Relaxed);
+        World {
+            compressed: Some(Compressed { number, compression, buckets: Arc::default() }),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn compression(&self) -> Option<&Compressed> {
+        self.compressed.as_ref()
+    }
+
+    /// The element-wise sum over all ranks.
+    ///
+    /// # Errors
+    /// [`Error::Exchange`].
+    #[doc(alias = "all_reduce")]
+    pub fn sum(&self, what: &str, values: Vec<f32>) -> Result<Vec<f32>> {
+        let sum = self.link.sum(what, values).recv().unwrap_or_else(|_| Err(GONE.into()));
+        sum.map_err(|reason| Error::Exchange { what: what.into(), rank: self.rank, reason })
     }
 
     /// This rank's device of that [name](Device::named). With `auto`, and no `WGRAD_DEVICE`, ranks of one machine take its GPUs in turn.

@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use autograd::{Device, Gradients, Reduction, Tensor};
-use distributed::{DataParallel, Error, World};
+use distributed::{Compression, DataParallel, DiLoCo, Error, World};
 use models::{Adam, Linear, Optimize, Params, Sgd};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -95,6 +95,42 @@ fn shares(world: &World) -> Outcome {
     Ok(())
 }
 
+/// Compressed means lose little at once and nothing for good; local steps end with common parameters.
+fn slow_links(world: &World) -> Outcome {
+    let (rank, size) = (world.rank() as f32, world.size() as f32);
+    for compression in [Compression::Int8, Compression::TopK(0.25)] {
+        let world = world.compress(compression);
+        let w = Tensor::ones(&device(), &[8]).variable();
+        let mut sum = vec![0.0; 8];
+        for _ in 0..40 {
+            let factors: Vec<f32> = (0..8).map(|i| (i as f32 + 1.0) * (rank + 1.0)).collect();
+            let loss = (&w * Tensor::from_slice(&device(), &factors, &[8])?).sum_all();
+            let mean = world.mean(&loss.backward()).get(&w).unwrap().to_vec::<f32>()?;
+            sum.iter_mut().zip(mean).for_each(|(sum, mean)| *sum += mean);
+        }
+        for (i, sum) in sum.iter().enumerate() {
+            // What is still to be sent is less than the sum of all gradients of one step.
+            let (wanted, one) = (40.0 * (i as f32 + 1.0) * (size + 1.0) / 2.0, 36.0 * (size + 1.0) / 2.0);
+            assert!((sum - wanted).abs() < one, "{compression:?}: {sum}, not {wanted}");
+        }
+    }
+    let params = Params::new(&device(), 0);
+    let net = Linear::new(&params, 3, 1);
+    world.synchronize(&params)?;
+    let mut opt = Sgd::new(&params);
+    let mut outer = DiLoCo::new(world, &params, 4)?.compress(Compression::Int8);
+    let x = Tensor::from_slice(&device(), &[rank + 0.1, 0.5, -rank], &[1, 3])?;
+    let target = Tensor::full(&device(), 2.0, &[1, 1]);
+    for step in 1..=80 {
+        opt.step(net.forward(&x).mse_loss(&target, Reduction::Mean).backward(), 0.02)?;
+        outer.step()?;
+        assert!(step % 4 != 0 || world.same(&params)?);
+    }
+    let loss = net.forward(&x).mse_loss(&target, Reduction::Mean).item()?;
+    assert!(loss < 0.5, "rank {rank}: {loss}");
+    Ok(())
+}
+
 /// Other parameters on a rank are refused, and named.
 fn other_parameters(world: &World) -> Outcome {
     let params = Params::new(&device(), 0);
@@ -139,7 +175,7 @@ fn panics(world: &World) -> Outcome {
 }
 
 fn all(world: &World) -> Outcome {
-    for check in [exchanges, training, not_finite, shares, other_parameters] {
+    for check in [exchanges, training, not_finite, shares, slow_links, other_parameters] {
         check(world)?;
     }
     if world.is_main() {

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use autograd::{Tensor, autocast};
 use data::Source;
-use distributed::World;
+use distributed::{DiLoCo, World};
 use models::{Average, LossScaler, Optimize, Params};
 
 pub use options::Clip;
@@ -91,6 +91,8 @@ pub struct Trainer<'a> {
     rate: Rate<'a>,
     run: Run,
     world: World,
+    /// The exchange of ranks that take local steps.
+    outer: Option<DiLoCo>,
     history: History,
     options: Options,
     average: Option<Average>,
@@ -145,7 +147,7 @@ impl<'a> Trainer<'a> {
     pub fn fit<T: Task>(&mut self, task: &T, source: &impl Source<Batch = T::Batch>) -> Result<Ended> {
         self.divide(source.share())?;
         let mut fit = self.begin(source.steps())?;
-        let mut pass = Pass::new(task, &self.options, self.scaler.as_ref(), &self.world);
+        let mut pass = Pass::new(task, &self.options, self.scaler.as_ref(), &self.mean_over());
         let (mut late, mut stops) = (Late::new(LAG), Stops::default());
         let mut stop = None;
         while self.optimizer.steps() < fit.total && stop.is_none() {
@@ -162,7 +164,12 @@ impl<'a> Trainer<'a> {
                 if let Some(known) = late.push((step, lr, taken), &values)? {
                     stop = self.record(task, known, &fit)?;
                 }
-                stop = stop.or(stops.agree(&self.world, self.asked_to_stop(&fit))?);
+                let asked = self.asked_to_stop(&fit);
+                stop = stop.or(match &self.outer {
+                    None => stops.agree(&self.world, asked)?,
+                    Some(outer) if outer.is_common() => stops.agree_now(&self.world, asked)?,
+                    Some(_) => None,
+                });
                 stop = stop.or(self.has_steps_enough(&fit));
                 if stop.is_some() || self.pauses(&fit) {
                     let aside = Instant::now();
@@ -188,6 +195,7 @@ impl<'a> Trainer<'a> {
             return Err(Error::Training(format!("an epoch has {batches} batches, a step takes {wanted}")));
         }
         let total = self.options.steps.unwrap_or(self.options.epochs * per_epoch);
+        self.open_outer()?;
         if self.optimizer.steps() == 0 {
             if self.options.resume {
                 self.go_on(batches)?
@@ -216,8 +224,9 @@ impl<'a> Trainer<'a> {
         let Some(checkpoints) = &mut self.checkpoints else {
             return Err(Error::Training("without checkpoints there is nothing to go on from".into()));
         };
-        let (average, scaler) = (self.average.as_mut(), self.scaler.as_mut());
-        let mut parts = Parts { params: &self.params, optimizer: self.optimizer.as_mut(), average, scaler };
+        let (average, scaler, outer) = (self.average.as_mut(), self.scaler.as_mut(), self.outer.as_mut());
+        let mut parts =
+            Parts { params: &self.params, optimizer: self.optimizer.as_mut(), average, scaler, outer };
         let Some(steps) = checkpoints.resume(&mut parts, batches)? else {
             return Err(Error::NoCheckpoint { path: self.run.path().into() });
         };
@@ -308,14 +317,19 @@ impl<'a> Trainer<'a> {
     /// Evaluates and saves if either is due; returns why the run should stop.
     fn pause<T: Task>(&mut self, task: &T, fit: &Fit, ending: bool) -> Result<Option<String>> {
         let mut stop = None;
+        self.outer.iter_mut().try_for_each(DiLoCo::exchange)?;
         if self.evaluates(fit) {
             stop = self.evaluate(task, fit)?;
         }
         let saves = self.saves(fit) || ending || stop.is_some();
+        if saves {
+            self.check_parameters()?;
+        }
         let main = self.world.is_main();
         if let Some(checkpoints) = self.checkpoints.as_mut().filter(|_| saves && main) {
-            let (average, scaler) = (self.average.as_mut(), self.scaler.as_mut());
-            let parts = Parts { params: &self.params, optimizer: self.optimizer.as_mut(), average, scaler };
+            let (average, scaler, outer) = (self.average.as_mut(), self.scaler.as_mut(), self.outer.as_mut());
+            let parts =
+                Parts { params: &self.params, optimizer: self.optimizer.as_mut(), average, scaler, outer };
             checkpoints.save(&parts, fit.batches)?;
         }
         Ok(stop)

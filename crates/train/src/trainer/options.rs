@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use autograd::Half;
-use distributed::World;
+use distributed::{Compression, World};
 use models::{Average, LossScaler, Optimize, Params};
 
 use super::{CHECKPOINTS, Rate, Trainer};
@@ -32,6 +32,7 @@ pub(super) struct Options {
     pub save_every: Option<usize>,
     pub restore_best: bool,
     pub sync_batch_norm: bool,
+    pub local_steps: Option<(usize, Option<Compression>)>,
     pub resume: bool,
     pub time_limit: Option<Duration>,
 }
@@ -57,6 +58,7 @@ impl<'a> Trainer<'a> {
             save_every: None,
             restore_best: false,
             sync_batch_norm: false,
+            local_steps: None,
             resume: false,
             time_limit: None,
         };
@@ -67,6 +69,7 @@ impl<'a> Trainer<'a> {
             history: History::unwritten(run.path()),
             run,
             world: World::default(),
+            outer: None,
             options,
             average: None,
             scaler: None,

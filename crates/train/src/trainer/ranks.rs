@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
-use distributed::{Asked, World};
+use distributed::{Asked, Compression, DiLoCo, World};
 
 use super::{BEST, CHECKPOINTS, Fit, LAG, Trainer};
 use crate::history::METRICS;
@@ -27,6 +27,34 @@ impl Trainer<'_> {
     pub fn sync_batch_norm(mut self) -> Self {
         self.options.sync_batch_norm = true;
         self
+    }
+
+    /// For slow links: each rank takes `every` steps with its own gradients, optimizer state and log before all exchange how far their
+    /// parameters have moved, compressed if wanted ([`DiLoCo`]). They also exchange before an evaluation and a checkpoint. A run is resumed
+    /// with the optimizer state of rank 0 on all ranks. For compressed gradients in every step, give [`distributed`](Trainer::distributed)
+    /// a world with [`compress`](World::compress).
+    #[doc(alias("DiLoCo", "local_sgd"))]
+    pub fn local_steps(mut self, every: usize, compression: Option<Compression>) -> Self {
+        self.options.local_steps = Some((every.max(1), compression));
+        self
+    }
+
+    /// The exchange of local steps, before anything is restored.
+    pub(super) fn open_outer(&mut self) -> Result<()> {
+        let Some((every, compression)) = self.options.local_steps.filter(|_| self.outer.is_none()) else {
+            return Ok(());
+        };
+        let outer = DiLoCo::new(&self.world, &self.params, every)?;
+        self.outer = Some(match compression {
+            Some(compression) => outer.compress(compression),
+            None => outer,
+        });
+        Ok(())
+    }
+
+    /// The world over which gradients of a step are averaged.
+    pub(super) fn mean_over(&self) -> World {
+        if self.options.local_steps.is_some() { World::default() } else { self.world.clone() }
     }
 
     /// Takes this rank's share of a batch.
@@ -63,10 +91,22 @@ impl Trainer<'_> {
         ];
         self.world.agree("options", &lines)?;
         self.world.synchronize(&self.params)?;
+        self.outer.iter_mut().try_for_each(DiLoCo::restart)?;
         if !self.world.is_main() {
             self.callbacks.retain(|callback| !callback.prints_or_writes());
         }
         Ok(())
+    }
+
+    /// Checks, before a checkpoint, that all ranks have the same parameters.
+    pub(super) fn check_parameters(&self) -> Result<()> {
+        if self.world.size() == 1 || self.world.same(&self.params)? {
+            return Ok(());
+        }
+        Err(Error::Training(
+            "the parameters differ between ranks; give every rank the same program and the same kind of device"
+                .into(),
+        ))
     }
 
     /// The files of rank 0 from which all ranks resume: call it on rank 0 after it has restored the checkpoint of `steps` steps, on the
@@ -104,6 +144,10 @@ impl Trainer<'_> {
         if self.world.size() == 1 {
             return Error::Diverged { step, loss, culprit };
         }
+        if self.outer.is_some() {
+            // The other ranks do not know of it.
+            return Error::Diverged { step, loss, culprit: format!("rank {}: {culprit}", self.world.rank()) };
+        }
         let own = if culprit == crate::divergence::FINITE { String::new() } else { culprit };
         match self.world.gather("what is not finite", own.into_bytes()) {
             Ok(all) => {
@@ -135,6 +179,15 @@ impl Stops {
             return Ok(None);
         }
         let stops = self.0.pop_front().map_or(Ok(false), Asked::any)?;
-        Ok(stops.then(|| own.unwrap_or_else(|| "another rank was asked to stop".into())))
+        Ok(reason(stops, own))
     }
+
+    /// As [`agree`](Stops::agree), waiting for the other ranks.
+    pub fn agree_now(&self, world: &World, own: Option<String>) -> Result<Option<String>> {
+        Ok(reason(world.ask("whether to stop", own.is_some()).any()?, own))
+    }
+}
+
+fn reason(stops: bool, own: Option<String>) -> Option<String> {
+    stops.then(|| own.unwrap_or_else(|| "another rank was asked to stop".into()))
 }
