@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
-use wgrad::train::plot::{Panel, Series, curves};
+use wgrad::train::plot::{Figure, Panel, Series};
 
 #[derive(Debug, Parser)]
 struct Options {
@@ -156,7 +156,7 @@ fn main() -> Result<()> {
         ("GPT-2 small", Network { parameters: 124.4e6, seconds: options.seconds[1] }),
     ];
     let counts: Vec<f64> = (0..=10).map(|k| f64::from(1 << k)).collect();
-    let mut panels = vec![];
+    let mut figure = Figure::new("Efficiency of data-parallel training, simulated").columns(3);
     for (name, network) in networks {
         for link in Link::ALL {
             println!("\n{name}, {} (ms a step alone: {:.0})", link.name(), 1e3 * network.seconds);
@@ -172,13 +172,13 @@ fn main() -> Result<()> {
                 );
                 panel = panel.with(Series::new(strategy.name(), counts.iter().copied().zip(found)).exact());
             }
-            panels.push(panel);
+            figure = figure.panel(panel);
         }
     }
     if let Some(directory) = options.out.parent() {
         std::fs::create_dir_all(directory)?;
     }
-    curves(&options.out, "Efficiency of data-parallel training, simulated", &panels)?;
+    figure.save(&options.out)?;
     println!("\n{}", options.out.display());
     Ok(())
 }
