@@ -40,6 +40,11 @@ pub enum Error {
     #[error(transparent)]
     Train(train::Error),
 
+    /// Other processes of a run failed, or differ.
+    #[cfg(feature = "train")]
+    #[error(transparent)]
+    Distributed(distributed::Error),
+
     /// Drawing.
     #[cfg(feature = "plots")]
     #[error(transparent)]
@@ -78,12 +83,23 @@ impl From<data::Error> for Error {
 }
 
 #[cfg(feature = "train")]
+impl From<distributed::Error> for Error {
+    fn from(error: distributed::Error) -> Error {
+        match error {
+            distributed::Error::Device(error) => Error::Device(error),
+            error => Error::Distributed(error),
+        }
+    }
+}
+
+#[cfg(feature = "train")]
 impl From<train::Error> for Error {
     fn from(error: train::Error) -> Error {
         match error {
             train::Error::Device(error) => Error::Device(error),
             train::Error::Models(error) => error.into(),
             train::Error::Data(error) => error.into(),
+            train::Error::Distributed(error) => error.into(),
             #[cfg(feature = "plots")]
             train::Error::Plot(error) => Error::Plot(error),
             error => Error::Train(error),

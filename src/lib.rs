@@ -24,6 +24,8 @@
 pub use autograd;
 #[cfg(feature = "data")]
 pub use data;
+#[cfg(feature = "train")]
+pub use distributed;
 pub use gpu_core;
 #[cfg(feature = "linalg")]
 pub use linalg;
@@ -45,9 +47,11 @@ pub mod prelude {
     };
     #[cfg(feature = "data")]
     pub use data::{
-        Augment, Batch, BatchOptions, Batches, Examples, Loader, LoaderOptions, Matrix, Rows, Source,
+        Augment, Batch, BatchOptions, Batches, Examples, Loader, LoaderOptions, Matrix, Part, Rows, Source,
         Targets, TensorDataset,
     };
+    #[cfg(feature = "train")]
+    pub use distributed::World;
     pub use models::{
         Adafactor, Adam, AdamW, AlphaDropout, AttentionMask, Average, BatchNorm1d, BatchNorm2d, BatchNorm3d,
         BatchRenorm, Bert, BertOptions, BlurPool, Constraint, Conv1d, Conv2d, Conv3d, ConvTranspose1d,
@@ -88,6 +92,9 @@ mod listings {
 
     #[doc = include_str!("../docs/mixed-precision.md")]
     struct MixedPrecision;
+
+    #[doc = include_str!("../docs/many-gpus.md")]
+    struct ManyGpus;
 
     #[doc = include_str!("../docs/own-layer.md")]
     struct OwnLayer;

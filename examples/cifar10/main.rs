@@ -33,11 +33,15 @@ const TEST_ACCURACY: &str = "test accuracy";
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let device = Device::named(&options.device)?;
-    let dataset = load(&options)?;
+    World::run(|world| train(&options, world))
+}
+
+fn train(options: &Options, world: &World) -> Result<()> {
+    let device = world.device(&options.device)?;
+    let dataset = load(options)?;
     let params = Params::new(&device, options.seed);
     let net = build(&params, &options.model, dataset.train.classes().len())?;
-    if !options.json {
+    if !options.json && world.is_main() {
         println!("device: {}\ndata:   {}", device.info(), dataset.source);
         println!(
             "model:  {}, {} parameters\noutput: {}",
@@ -46,9 +50,9 @@ fn main() -> Result<()> {
             options.out.display()
         );
     }
-    let images = Images::new(&options, &dataset)?;
+    let images = Images::new(options, &dataset, world)?;
     let eval = LoaderOptions::eval(options.batch, dataset.train.mean_std());
-    let run = Run::resume_or_create(&options.out, &device, &options, options.resume)?;
+    let run = Run::distributed(world, &options.out, &device, options, options.resume)?;
     let task = Cifar { device, net, test: Loader::new(dataset.test.into(), eval)? };
 
     let schedule = OneCycle::new(options.lr, images.epochs * images.steps()).warm(0.15).div(100.0, 1e4);
@@ -60,9 +64,13 @@ fn main() -> Result<()> {
         .checkpoints(2)?
         .resume(options.resume)
         .interrupt(Interrupt::by_signal()?)
+        .distributed(world)
         .callback(console);
     let ended = trainer.fit(&task, &images)?;
-    report(&options, &task, &trainer, &ended, images.steps())
+    if !world.is_main() {
+        return Ok(());
+    }
+    report(options, &task, &trainer, &ended, images.steps())
 }
 
 fn load(options: &Options) -> Result<Dataset> {
@@ -99,7 +107,8 @@ struct Images {
 }
 
 impl Images {
-    fn new(options: &Options, dataset: &Dataset) -> Result<Images> {
+    fn new(options: &Options, dataset: &Dataset, world: &World) -> Result<Images> {
+        let part = Part { index: world.rank(), of: world.size() };
         let images = Arc::new(dataset.train.clone());
         let loader = |pad| {
             let augment = match options.augment {
@@ -107,7 +116,7 @@ impl Images {
                 Switch::Off => vec![],
             };
             let like = LoaderOptions::train(options.batch, images.mean_std());
-            Loader::new(images.clone(), LoaderOptions { seed: options.seed, augment, ..like })
+            Loader::new(images.clone(), LoaderOptions { seed: options.seed, augment, part, ..like })
         };
         let builtin = options.data.is_none() && !options.download;
         let epochs = options.epochs.unwrap_or(if builtin { 3 } else { 10 });
@@ -120,6 +129,10 @@ impl Source for Images {
 
     fn steps(&self) -> usize {
         self.moved.steps()
+    }
+
+    fn share(&self) -> f32 {
+        self.moved.share()
     }
 
     fn batches(&self, epoch: usize, skip: usize) -> impl Iterator<Item = Batch> {

@@ -18,20 +18,24 @@ use options::{Kind, Options};
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let device = Device::named(&options.device)?;
+    World::run(|world| train(&options, world))
+}
+
+fn train(options: &Options, world: &World) -> Result<()> {
+    let device = world.device(&options.device)?;
     let dataset = match &options.data {
         Some(path) => wgrad::data::load(path)?,
         None => synthetic::digits(10_000, 2_000, 42),
     };
-    if !options.json {
+    if !options.json && world.is_main() {
         println!("device: {}\ndata:   {}\noutput: {}", device.info(), dataset.source, options.out.display());
     }
     let params = Params::new(&device, options.seed);
-    let (train, test, digits) = divide(&options, device, dataset, &params)?;
-    if !options.json {
+    let (train, test, digits) = divide(options, world, device, dataset, &params)?;
+    if !options.json && world.is_main() {
         println!("\n{}", params.summary(&digits.logits(&Tensor::zeros(params.device(), &[1, 1, 28, 28]))));
     }
-    let run = Run::resume_or_create(&options.out, params.device(), &options, options.resume)?;
+    let run = Run::distributed(world, &options.out, params.device(), options, options.resume)?;
     let epochs = options.epochs.unwrap_or(if options.data.is_some() { 10 } else { 3 });
     let mut trainer = Trainer::new(&params, Adam::new(&params), options.lr, run)
         .epochs(epochs)
@@ -39,14 +43,19 @@ fn main() -> Result<()> {
         .checkpoints(2)?
         .resume(options.resume)
         .interrupt(Interrupt::by_signal()?)
+        .distributed(world)
         .callback(Console::new(options.json).items(options.batch, "images").resume("--resume"));
     let ended = trainer.fit(&digits, &train)?;
-    report(&options, &params, &digits, &test, &trainer, &ended)
+    if !world.is_main() {
+        return Ok(());
+    }
+    report(options, &params, &digits, &test, &trainer, &ended)
 }
 
 /// The loaders for training and testing, and the task: a network with a validation set.
 fn divide(
     options: &Options,
+    world: &World,
     device: Device,
     dataset: Dataset,
     params: &Params,
@@ -61,8 +70,9 @@ fn divide(
         Kind::Cnn => Network::Cnn(Box::new(MnistCnn::new(params, classes))),
         Kind::Mlp => Network::Mlp(Mlp::new(params, &[28 * 28, 256, 128, classes])),
     };
+    let part = Part { index: world.rank(), of: world.size() };
     let like = LoaderOptions::train(options.batch, normalize.clone());
-    let shuffled = Loader::new(Arc::new(train), LoaderOptions { seed: options.seed, ..like })?;
+    let shuffled = Loader::new(Arc::new(train), LoaderOptions { seed: options.seed, part, ..like })?;
     // Larger batches for evaluation: they are faster.
     let in_order = |set| Loader::new(Arc::new(set), LoaderOptions::eval(256, normalize.clone()));
     Ok((shuffled, in_order(test)?, Digits { device, net, validation: in_order(validation)? }))

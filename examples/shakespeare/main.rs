@@ -22,27 +22,31 @@ const RECENT: usize = 100;
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let device = Device::named(&options.device)?;
+    World::run(|world| train(&options, world))
+}
+
+fn train(options: &Options, world: &World) -> Result<()> {
+    let device = world.device(&options.device)?;
     let text = match &options.data {
         Some(path) => Text::read(path)?,
         None => Text::new(&synthetic::grammar(200_000, 42))?,
     };
-    let prompt = prompt(&options, &text)?;
+    let prompt = prompt(options, &text)?;
     let params = Params::new(&device, options.seed);
-    let (train, language) = divide(&options, &text, &params)?;
-    if !options.json {
+    let (train, language) = divide(options, &text, &params)?;
+    if !options.json && world.is_main() {
         println!("device: {}", device.info());
         println!("data:   {} characters, {} of them different", text.tokens().len(), text.chars().len());
         println!("model:  {:?}, {} parameters", options.model, params.count());
         println!("output: {}", options.out.display());
     }
-    let run = Run::resume_or_create(&options.out, &device, &options, options.resume)?;
+    let run = Run::distributed(world, &options.out, &device, options, options.resume)?;
     let warmup = options.warmup.clamp(1, options.steps().div_ceil(10));
     let cosine = Cosine::new(options.lr(), 0.1 * options.lr(), options.steps() - warmup);
     let tokens = options.batch() * options.context;
     let mut trainer = Trainer::new(
         &params,
-        optimizer(&options, &params),
+        optimizer(options, &params),
         Warmup::new(1.0 / warmup as f32, warmup, cosine),
         run,
     )
@@ -55,16 +59,22 @@ fn main() -> Result<()> {
     .checkpoints(2)?
     .resume(options.resume)
     .interrupt(Interrupt::by_signal()?)
+    .distributed(world)
     .callback(Console::new(options.json).items(tokens, "tokens").resume("--resume"));
-    let ended = trainer.fit(&language, &train.random(options.batch(), options.seed, options.steps()))?;
+    let part = Part { index: world.rank(), of: world.size() };
+    let source = train.random(options.batch(), options.seed, options.steps()).part(part)?;
+    let ended = trainer.fit(&language, &source)?;
+    if !world.is_main() {
+        return Ok(());
+    }
 
-    let written = samples::write(&options, &text, &language.net, &prompt)?;
+    let written = samples::write(options, &text, &language.net, &prompt)?;
     let path = options.out.join("samples.txt");
     std::fs::write(&path, &written).with_context(|| format!("cannot write {}", path.display()))?;
     if !options.json {
         println!("\n{written}");
     }
-    report(&options, &params, &trainer, &ended, tokens)
+    report(options, &params, &trainer, &ended, tokens)
 }
 
 /// The beginning of the samples.

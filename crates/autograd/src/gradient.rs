@@ -168,6 +168,11 @@ impl Gradients {
         Gradients { root: Some(root), ..self }
     }
 
+    /// The same gradients without [outputs](Gradients::outputs).
+    pub fn without_outputs(self) -> Gradients {
+        Gradients { outputs: vec![], ..self }
+    }
+
     /// The variables that have gradients, in the order of their first use.
     pub fn variables(&self) -> &[Tensor] {
         &self.variables

@@ -47,7 +47,8 @@ pub use capture_log::note_read;
 pub use checkpoint::checkpoint;
 pub use compile::{Expr, Lower, Passes, PlanView, plans, set_fusion};
 pub use gpu_core::{
-    DType, Device, DeviceInfo, DeviceKind, Element, Error, Half, MemoryUse, Role, Stats, Value,
+    DType, Device, DeviceInfo, DeviceKind, Element, Error, Half, HostCall, HostResult, MemoryUse, Role,
+    Stats, Value,
 };
 pub use gradient::{Gradients, grad, vjp};
 pub use op::{KernelOp, Meta};

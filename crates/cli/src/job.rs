@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use autograd::{CrossEntropy, Device, Tensor};
-use data::{Batch, Dataset, Loader, LoaderOptions, RandomWindows, Text, TextBatch, Windows, synthetic};
+use data::{Batch, Dataset, Loader, LoaderOptions, Part, RandomWindows, Text, TextBatch, Windows, synthetic};
 use models::{Mode, Params};
 use train::{Classified, Goal, StepOutput, Task, classify};
 
@@ -39,20 +39,28 @@ pub struct Language {
 }
 
 impl Job {
-    pub fn new(config: &Config, params: &Params) -> Result<Job> {
+    pub fn new(config: &Config, params: &Params, part: Part) -> Result<Job> {
         ensure!(config.data.batch() > 0, "a batch of 0 trains nothing; give data.batch at least 1");
         Ok(match &config.data {
             DataConfig::Images { path, augment, .. } => {
-                Job::Images(Images::new(config, params, data::load(path)?, *augment)?)
+                Job::Images(Images::new(config, params, part, data::load(path)?, *augment)?)
             }
-            DataConfig::Shapes { train, test, augment, .. } => {
-                Job::Images(Images::new(config, params, synthetic::shapes(*train, *test, 42), *augment)?)
-            }
-            DataConfig::Digits { train, test, augment, .. } => {
-                Job::Images(Images::new(config, params, synthetic::digits(*train, *test, 42), *augment)?)
-            }
-            DataConfig::Text { .. } => Job::Text(Language::new(config, params)?),
-            DataConfig::Table(table) => Job::Table(Tabular::new(config, table, params)?),
+            DataConfig::Shapes { train, test, augment, .. } => Job::Images(Images::new(
+                config,
+                params,
+                part,
+                synthetic::shapes(*train, *test, 42),
+                *augment,
+            )?),
+            DataConfig::Digits { train, test, augment, .. } => Job::Images(Images::new(
+                config,
+                params,
+                part,
+                synthetic::digits(*train, *test, 42),
+                *augment,
+            )?),
+            DataConfig::Text { .. } => Job::Text(Language::new(config, params, part)?),
+            DataConfig::Table(table) => Job::Table(Tabular::new(config, table, params, part)?),
         })
     }
 
@@ -114,6 +122,7 @@ impl Images {
     fn new(
         config: &Config,
         params: &Params,
+        part: Part,
         dataset: Dataset,
         augment: Option<AugmentConfig>,
     ) -> Result<Images> {
@@ -121,6 +130,7 @@ impl Images {
         let net = config.model.image(dataset.train.shape(), dataset.train.classes().len(), params)?;
         let options = LoaderOptions {
             seed: config.seed,
+            part,
             augment: augment.map(AugmentConfig::list).unwrap_or_default(),
             ..LoaderOptions::train(config.data.batch(), normalize.clone())
         };
@@ -165,7 +175,7 @@ impl Task for Images {
 }
 
 impl Language {
-    fn new(config: &Config, params: &Params) -> Result<Language> {
+    fn new(config: &Config, params: &Params, part: Part) -> Result<Language> {
         let DataConfig::Text { path, batch, context, validation, steps } = &config.data else {
             unreachable!("a language is learned from a text")
         };
@@ -176,7 +186,7 @@ impl Language {
         let (train, validation) = text.split(*validation, *context)?;
         let steps = steps.unwrap_or(train.len().div_ceil(*batch)).max(1);
         let net = config.model.text(text.chars().len(), *context, params)?;
-        let train = train.random(*batch, config.seed, steps);
+        let train = train.random(*batch, config.seed, steps).part(part)?;
         Ok(Language { device: params.device().clone(), net, text, train, validation, batch: *batch })
     }
 

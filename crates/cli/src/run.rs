@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use autograd::Device;
+use data::Part;
 use models::Params;
 use train::Run;
 
@@ -28,7 +29,7 @@ pub fn open(directory: &Path, device: Option<&str>, weights: Option<&Path>) -> R
         .with_context(|| format!("{} was not trained by wgrad train", directory.display()))?;
     let device = Device::named(device.unwrap_or(&config.device))?;
     let params = Params::new(&device, config.seed);
-    let job = Job::new(&config, &params)?;
+    let job = Job::new(&config, &params, Part::default())?;
     let weights = weights.map_or_else(|| run.join(BEST), Path::to_path_buf);
     params.load(&weights)?;
     Ok(Opened { config, params, job, weights })

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use autograd::Device;
 use clap::Args;
+use data::Part;
 use models::Params;
 use serde_json::json;
 
@@ -27,7 +28,7 @@ pub fn job(what: &Path, device: Option<&str>) -> Result<(Params, Job, Config)> {
     }
     let config = Config::read(what)?;
     let params = Params::new(&Device::named(device.unwrap_or(&config.device))?, config.seed);
-    let job = Job::new(&config, &params)?;
+    let job = Job::new(&config, &params, Part::default())?;
     Ok((params, job, config))
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use autograd::{CrossEntropy, Device, Reduction, Tensor};
 use data::scaler::StandardScaler;
 use data::{
-    BatchOptions, Batches, Column, Encoder, Encoding, Kind, Matrix, RowBatch, Rows, Source, Table,
+    BatchOptions, Batches, Column, Encoder, Encoding, Kind, Matrix, Part, RowBatch, Rows, Source, Table,
     TableOptions, Targets, split,
 };
 use models::{Mode, Params};
@@ -58,7 +58,7 @@ pub enum Prediction {
 }
 
 impl Tabular {
-    pub fn new(config: &Config, data: &TableConfig, params: &Params) -> Result<Tabular> {
+    pub fn new(config: &Config, data: &TableConfig, params: &Params, part: Part) -> Result<Tabular> {
         let (mut options, table) = read(data)?;
         let [train, test] = split::random(table.rows(), [1.0 - data.test, data.test], config.seed)
             .with_context(|| format!("data.test = {} of {} rows", data.test, table.rows()))?;
@@ -82,7 +82,7 @@ impl Tabular {
             Rows::new(features.select(part)?, targets.pick(&places)).map(Arc::new)
         };
         let (train, test) = (rows(&train)?, rows(&test)?);
-        let options = BatchOptions { seed: config.seed, ..BatchOptions::train(data.batch) };
+        let options = BatchOptions { seed: config.seed, part, ..BatchOptions::train(data.batch) };
         let count = [&train, &test].map(|rows| data::Examples::len(&**rows));
         ensure!(
             data.batch <= count[0],

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use autograd::Device;
 use clap::Args;
-use data::Source;
+use data::{Part, Source};
+use distributed::{Compression, World};
 use models::{Optimize, Params};
 use serde_json::{Value, json};
 use train::dashboard::Screen;
@@ -46,12 +46,17 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
+    World::run(|world| run_as(world, arguments, &say.on_main(world.is_main())))
+}
+
+/// Trains as a rank of `world`.
+fn run_as(world: &World, arguments: &Arguments, say: &Say) -> Result<()> {
     let mut config = Config::read(&arguments.config)?;
     arguments.device.iter().for_each(|device| config.device.clone_from(device));
     config.out = arguments.out.clone().or(config.out);
-    let device = Device::named(&config.device)?;
+    let device = world.device(&config.device)?;
     let params = Params::new(&device, config.seed);
-    let job = Job::new(&config, &params)?;
+    let job = Job::new(&config, &params, Part { index: world.rank(), of: world.size() })?;
     ensure!(
         job.classifies() || config.train.label_smoothing == 0.0,
         "train.label_smoothing is for classes, which this data lacks; remove it"
@@ -66,7 +71,7 @@ pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
     let optimizer = config.optimizer(&params)?;
     started.iter().for_each(|started| started.tell(&params, say));
     say.text(format!("output: {}", config.out().display()));
-    let run = Run::resume_or_create(config.out(), &device, &config, arguments.resume)?;
+    let run = Run::distributed(world, config.out(), &device, &config, arguments.resume)?;
     if let Some(moved) = run.moved() {
         say.text(format!("        the run that was there is in {} now", moved.display()));
     }
@@ -74,6 +79,7 @@ pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
         started.write(&params, &run.join(start::REPORT))?;
     }
     let fit = Fit {
+        world,
         arguments,
         config: &config,
         params: &params,
@@ -88,6 +94,9 @@ pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
         Job::Text(language) => fit.fit(language, &language.train, "windows")?,
         Job::Table(table) => fit.fit(table, &table.train, "rows")?,
     };
+    if !world.is_main() {
+        return Ok(());
+    }
     report::write(&job, trainer.run(), trainer.history())?;
     let start = started.map(|started| started.report(&params));
     tell(&config, job.goal().0, &trainer, &ended, start, say)
@@ -95,6 +104,7 @@ pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
 
 /// A run about to begin.
 struct Fit<'a> {
+    world: &'a World,
     arguments: &'a Arguments,
     config: &'a Config,
     params: &'a Params,
@@ -130,6 +140,7 @@ impl Fit<'_> {
             .checkpoints(train.keep)?
             .resume(self.arguments.resume)
             .interrupt(Interrupt::by_signal()?)
+            .distributed(self.world)
             .callback(tensorboard);
         trainer = if self.arguments.tui {
             let title = config.out().display().to_string();
@@ -139,6 +150,15 @@ impl Fit<'_> {
         };
         if let Some(steps) = train.steps {
             trainer = trainer.steps(steps);
+        }
+        let compression = train.compression.map(Compression::from);
+        trainer = match (train.local_steps, compression) {
+            (Some(every), compression) => trainer.local_steps(every, compression),
+            (None, Some(compression)) => trainer.distributed(&self.world.compress(compression)),
+            (None, None) => trainer,
+        };
+        if train.sync_batch_norm {
+            trainer = trainer.sync_batch_norm();
         }
         if let Some(half) = train.precision.half() {
             trainer = trainer.mixed(half);

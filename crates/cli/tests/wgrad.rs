@@ -164,3 +164,16 @@ fn shells_complete_the_commands() {
         assert!(String::from_utf8_lossy(&output.stdout).contains("summary"), "{shell}");
     }
 }
+
+/// Under `mpirun`, a program without MPI would train as often as there are processes.
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn processes_of_mpirun_need_mpi() {
+    let directory = directory(&[("digits.toml", DIGITS)]);
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wgrad"));
+    command.env("OMPI_COMM_WORLD_SIZE", "2").current_dir(directory.path()).args(["train", "digits.toml"]);
+    let complaint = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    for words in ["2 processes", "--features mpi", "apt-get install openmpi-bin"] {
+        assert!(complaint.contains(words), "{complaint}");
+    }
+}

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::draws::{Draws, Use};
 use crate::error::{Error, Result};
+use crate::part::Part;
 use crate::prefetch::Prefetch;
 use crate::sampler::Sampler;
 use crate::source::Source;
@@ -60,6 +61,8 @@ pub trait Examples {
 pub struct BatchOptions {
     /// Examples a batch.
     pub batch: usize,
+    /// Which examples of a batch this process takes.
+    pub part: Part,
     /// Whether each epoch has its own random order; unused with a sampler.
     pub shuffle: bool,
     /// Which examples an epoch has, and in what order; every one once if not given.
@@ -88,6 +91,7 @@ impl BatchOptions {
     pub fn eval(batch: usize) -> BatchOptions {
         BatchOptions {
             batch,
+            part: Part::default(),
             shuffle: false,
             sampler: None,
             drop_last: false,
@@ -143,7 +147,11 @@ impl<E: Examples> Batches<E> {
         } else if options.drop_last && options.batch > sampler.len() {
             "drop_last leaves nothing: a batch is more than an epoch's examples"
         } else {
-            return Ok(Batches { examples, options, sampler });
+            let problem = options.part.problem(options.batch, sampler.len(), options.drop_last);
+            return match problem {
+                Some(problem) => Err(Error::Options(problem)),
+                None => Ok(Batches { examples, options, sampler }),
+            };
         };
         Err(Error::Options(problem.into()))
     }
@@ -185,9 +193,13 @@ where
         if self.options.drop_last { examples / batch } else { examples.div_ceil(batch) }
     }
 
+    fn share(&self) -> f32 {
+        self.options.part.share(self.options.batch)
+    }
+
     fn batches(&self, epoch: usize, skip: usize) -> impl Iterator<Item = E::Batch> {
-        let (examples, plan) = (self.examples.clone(), self.plan(epoch));
-        let made = plan.into_iter().skip(skip).map(move |indices| examples.collate(&indices));
+        let (examples, plan, part) = (self.examples.clone(), self.plan(epoch), self.options.part);
+        let made = plan.into_iter().skip(skip).map(move |indices| examples.collate(&part.own(&indices)));
         let batches: Box<dyn Iterator<Item = E::Batch>> = match self.options.prefetch {
             0 => Box::new(made),
             ahead => Box::new(Prefetch::new(ahead, made)),

@@ -56,6 +56,7 @@ mod parquet_cells;
 mod parquet_pages;
 #[cfg(feature = "parquet")]
 mod parquet_table;
+mod part;
 mod picture_cache;
 mod pictures;
 mod prefetch;
@@ -104,6 +105,7 @@ pub use mask_tokens::MaskTokens;
 pub use matrix::Matrix;
 #[cfg(feature = "parquet")]
 pub use parquet_table::ParquetOptions;
+pub use part::Part;
 pub use pictures::Images;
 pub use resample::{class_weights, over_sample, under_sample};
 pub use rows::{DeviceRows, RowBatch, Rows};

@@ -173,7 +173,7 @@ impl<S: Images> Loader<S> {
             let (loader, order) = (self.clone(), order.clone());
             let batches = (skip + first..steps).step_by(lanes).map(move |step| {
                 let end = order.len().min((step + 1) * batch);
-                loader.batch(epoch, &order[step * batch..end])
+                loader.batch(epoch, &loader.options.part.own(&order[step * batch..end]))
             });
             // One more than its queue holds is in the making.
             Prefetch::new((ahead + lanes - 1 - first) / lanes - 1, batches)

@@ -6,14 +6,17 @@ use std::thread;
 use crate::augment::{Augment, Fit};
 use crate::error::{Error, Result};
 use crate::images::Normalize;
+use crate::part::Part;
 use crate::pictures::Images;
 use crate::sampler::Sampler;
 
 /// How a [`Loader`](crate::Loader) makes batches.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoaderOptions {
-    /// Images a batch.
+    /// Images a batch, of all processes together.
     pub batch: usize,
+    /// Which of them this process takes.
+    pub part: Part,
     /// Whether each epoch has its own random order; unused with a sampler.
     pub shuffle: bool,
     /// Which images an epoch has, and in what order; every one once if not given.
@@ -48,6 +51,7 @@ impl LoaderOptions {
     pub fn eval(batch: usize, normalize: Normalize) -> LoaderOptions {
         LoaderOptions {
             batch,
+            part: Part::default(),
             shuffle: false,
             sampler: None,
             drop_last: false,
@@ -98,6 +102,8 @@ impl LoaderOptions {
                 "a batch of {batch} with drop_last leaves nothing of {} images; choose a smaller batch",
                 sampler.len()
             ))
+        } else if let Some(problem) = self.part.problem(*batch, sampler.len(), *drop_last) {
+            Some(problem)
         } else if let Some(problem) = self.fit.and_then(|fit| fit.problem()) {
             Some(problem)
         } else if let Some(problem) = self.augment.iter().find_map(|augment| augment.problem(shape)) {

@@ -2,7 +2,7 @@
 
 use crate::pictures::Images;
 use crate::text::{TextBatch, Windows};
-use crate::{Batch, Loader};
+use crate::{Batch, Error, Loader, Part, Result};
 
 /// Batches, epoch after epoch. Those of an epoch do not depend on earlier requests, so that a resumed run continues with the
 /// batches it would have seen.
@@ -27,6 +27,11 @@ pub trait Source {
     /// Batches an epoch.
     fn steps(&self) -> usize;
 
+    /// The share of a batch that this source gives, if the batches are [divided](crate::Part) among processes; else 1.
+    fn share(&self) -> f32 {
+        1.0
+    }
+
     /// The batches of epoch `epoch` but for the first `skip`, which are not made.
     fn batches(&self, epoch: usize, skip: usize) -> impl Iterator<Item = Self::Batch>;
 }
@@ -36,6 +41,10 @@ impl<S: Images> Source for Loader<S> {
 
     fn steps(&self) -> usize {
         Loader::steps(self)
+    }
+
+    fn share(&self) -> f32 {
+        self.options().part.share(self.options().batch)
     }
 
     fn batches(&self, epoch: usize, skip: usize) -> impl Iterator<Item = Batch> {
@@ -50,6 +59,7 @@ pub struct RandomWindows {
     count: usize,
     seed: u64,
     steps: usize,
+    part: Part,
 }
 
 impl Windows {
@@ -63,7 +73,20 @@ impl Windows {
     /// # Ok::<(), data::Error>(())
     /// ```
     pub fn random(self, count: usize, seed: u64, steps: usize) -> RandomWindows {
-        RandomWindows { windows: self, count, seed, steps }
+        RandomWindows { windows: self, count, seed, steps, part: Part::default() }
+    }
+}
+
+impl RandomWindows {
+    /// Only this process's part of every batch.
+    ///
+    /// # Errors
+    /// [`Error::Options`](crate::Error::Options) when a part has no windows.
+    pub fn part(self, part: Part) -> Result<RandomWindows> {
+        match part.problem(self.count, self.count, true) {
+            Some(problem) => Err(Error::Options(problem)),
+            None => Ok(RandomWindows { part, ..self }),
+        }
     }
 }
 
@@ -74,8 +97,13 @@ impl Source for RandomWindows {
         self.steps
     }
 
+    fn share(&self) -> f32 {
+        self.part.share(self.count)
+    }
+
     fn batches(&self, epoch: usize, skip: usize) -> impl Iterator<Item = TextBatch> {
         let before = epoch * self.steps;
-        (before + skip..before + self.steps).map(|step| self.windows.draw(self.count, self.seed, step))
+        (before + skip..before + self.steps)
+            .map(|step| self.windows.draw(self.count, self.seed, step).part(self.part))
     }
 }

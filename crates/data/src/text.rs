@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::draws::{Draws, Use};
-use crate::{Error, Result};
+use crate::{Error, Part, Result};
 
 /// Files may have this many bytes.
 const LIMIT: u64 = 1 << 30;
@@ -116,6 +116,20 @@ pub struct TextBatch {
     pub next: Vec<i32>,
     /// `[windows, length]`
     pub shape: [usize; 2],
+}
+
+impl TextBatch {
+    /// The windows that are the given part of the batch.
+    pub(crate) fn part(self, part: Part) -> TextBatch {
+        let [windows, length] = self.shape;
+        let own = |all: &[i32]| {
+            let windows = all.chunks_exact(length).skip(part.index).step_by(part.of);
+            windows.flatten().copied().collect::<Vec<i32>>()
+        };
+        let (tokens, next) = (own(&self.tokens), own(&self.next));
+        let windows = windows.saturating_sub(part.index).div_ceil(part.of);
+        TextBatch { tokens, next, shape: [windows, length] }
+    }
 }
 
 impl Windows {

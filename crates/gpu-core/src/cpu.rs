@@ -9,7 +9,8 @@ use std::time::Instant;
 use crate::buffer::{Buffer, Memory};
 use crate::faults::{Faults, Point, Strike};
 use crate::graph::{Bindings, CommandGraph, Launch};
-use crate::kernel::{Args, RawArg};
+use crate::host_call::HostFailure;
+use crate::kernel::{Args, Kernel, RawArg};
 use crate::profile::{LaunchTime, Profiler};
 use crate::{Error, Result};
 use executor::{Executor, Turn};
@@ -103,11 +104,19 @@ impl Cpu {
                 }
             }
         });
-        outcome.map_err(|panic| Error::Kernel {
-            kernel: under_way.map_or_else(String::new, |launch| launch.kernel().name().into()),
-            device: self.name.clone(),
-            reason: message(&*panic),
-            launches: done,
+        outcome.map_err(|panic| {
+            let of = |f: fn(&dyn Kernel) -> String| under_way.map_or_else(String::new, |l| f(&**l.kernel()));
+            match panic.downcast::<HostFailure>() {
+                Ok(failure) => {
+                    Error::HostCall { call: of(|kernel| kernel.shape()), reason: failure.0, launches: done }
+                }
+                Err(panic) => Error::Kernel {
+                    kernel: of(|kernel| kernel.name().into()),
+                    device: self.name.clone(),
+                    reason: message(&*panic),
+                    launches: done,
+                },
+            }
         })
     }
 

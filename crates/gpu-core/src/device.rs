@@ -465,7 +465,10 @@ impl Device {
                     gpu.prepare(graph, counters)
                 })?;
                 let _span = self.span("submit");
-                gpu.run(graph, prepared, bindings, counters, profiler.map(|p| (p, warm)))?;
+                let calls = graph.launches().iter().filter(|launch| launch.begins_host_call());
+                let inputs = calls.map(|launch| self.alloc_class(launch.args()[0].bytes, Class::Staging));
+                let staging = inputs.collect::<Result<_>>()?;
+                gpu.run(graph, prepared, bindings, staging, counters, profiler.map(|p| (p, warm)))?;
             }
             Processor::Cpu(cpu) => {
                 let _span = self.span("submit");

@@ -153,6 +153,16 @@ pub enum Error {
         /// Launches of the graph that were done before.
         launches: usize,
     },
+    /// A function outside of the device, which a graph calls, has failed. `launches` launches of the graph were done before it.
+    #[error("{call} failed: {reason}")]
+    HostCall {
+        /// The function, as by [`HostCall::describe`](crate::HostCall::describe), and its size.
+        call: String,
+        /// What failed, and what to do.
+        reason: String,
+        /// Launches of the graph that were done before.
+        launches: usize,
+    },
     /// A buffer is not valid for the requested use. Nothing was done.
     #[error("{buffer} can't be used on {device}: {reason}")]
     Buffer {

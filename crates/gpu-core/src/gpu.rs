@@ -3,6 +3,7 @@
 mod adapters;
 mod bind_groups;
 mod errors;
+mod host_calls;
 mod pace;
 mod pipelines;
 mod prepare;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use crate::buffer::{Buffer, Role};
+use crate::host_call::{HostPart, host_part};
 use crate::kernel::{Access, Cost, Kernel, Target};
 use crate::{Device, Result, gpu, limits};
 use check::Check;
@@ -83,6 +84,11 @@ impl Launch {
         };
         let all = 0..self.args.len();
         all.clone().find(|&i| self.access[i] != Access::Read && all.clone().any(|j| clash(i, j)))
+    }
+
+    /// Whether the launch begins with a [function outside of the device](crate::HostCall).
+    pub fn begins_host_call(&self) -> bool {
+        matches!(host_part(&*self.kernel), Some(HostPart::Start(_)))
     }
 
     pub(crate) fn access(&self) -> &[Access] {

@@ -1,11 +1,13 @@
 //! The tree of a model's named tensors.
 
+mod across;
 mod statistics;
 pub mod wildcard;
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+pub(crate) use across::{Across, Parts};
 use autograd::{Device, Generator, Part, Role, State, Tensor, Transaction, note_read};
 use statistics::Untracked;
 
@@ -241,6 +243,7 @@ struct Shared {
     entries: Mutex<Vec<Entry>>,
     untracked: Untracked,
     generator: Generator,
+    across: Across,
 }
 
 impl Params {
@@ -268,7 +271,8 @@ impl Params {
         // A different key, so that a program's own generator with this seed draws different numbers.
         let generator = Generator::new(seed ^ init::stream("generator"));
         let (device, entries, untracked) = (device.clone(), Mutex::default(), Untracked::default());
-        let shared = Shared { device, seed, drawn, entries, untracked, generator };
+        let across = Across::default();
+        let shared = Shared { device, seed, drawn, entries, untracked, generator, across };
         Params { shared: Arc::new(shared), prefix: String::new() }
     }
 
@@ -290,6 +294,22 @@ impl Params {
     /// The generator of random numbers for layers of this tree, such as dropout. Its state belongs in a checkpoint.
     pub fn generator(&self) -> &Generator {
         &self.shared.generator
+    }
+
+    /// Batch norms of this tree, in training, take their statistics over a whole batch of which this process has a `share`: `mean` gives the
+    /// mean over all processes, weighted by their shares, through which gradients flow. Its first argument says what the tensor is.
+    #[doc(alias = "SyncBatchNorm")]
+    pub fn set_batch_mean(&self, share: f32, mean: impl Fn(&str, &Tensor) -> Tensor + Send + Sync + 'static) {
+        self.shared.across.set(Some(Parts { share, mean: Arc::new(mean) }));
+    }
+
+    /// Batch norms take their statistics over this process's own batches again.
+    pub fn clear_batch_mean(&self) {
+        self.shared.across.set(None);
+    }
+
+    pub(crate) fn across(&self) -> Across {
+        self.shared.across.clone()
     }
 
     /// Adds a trainable parameter.

@@ -29,6 +29,11 @@ pub enum Flow {
 
 /// Hooks into a training run; all of them are optional.
 pub trait Callback {
+    /// Whether it prints or writes files, which only rank 0 of a [distributed](crate::Trainer::distributed) run does.
+    fn prints_or_writes(&self) -> bool {
+        false
+    }
+
     /// A run begins or is resumed.
     fn on_start(&mut self, moment: &Moment) -> Result<()> {
         let _ = moment;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
 use autograd::Tensor;
+use distributed::DiLoCo;
 use models::{Average, LossScaler, Optimize, Params, WeightsFile};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,7 @@ const VERSION: u32 = 1;
 const OPTIMIZER: &str = "optimizer.";
 const AVERAGE: &str = "average.";
 const SCALER: &str = "scaler.";
+const OUTER: &str = "outer.";
 
 /// What a checkpoint consists of.
 pub struct Parts<'a> {
@@ -29,6 +31,8 @@ pub struct Parts<'a> {
     pub average: Option<&'a mut Average>,
     /// Its scale and counters, if the run trains with halves.
     pub scaler: Option<&'a mut LossScaler>,
+    /// Its last common parameters and their momentum, if the run takes [local steps](crate::Trainer::local_steps).
+    pub outer: Option<&'a mut DiLoCo>,
 }
 
 /// What a checkpoint stores in addition to its tensors.
@@ -57,12 +61,12 @@ struct Note {
 ///     let params = Params::new(&Device::named("cpu")?, 0);
 ///     let (theta, mut opt) = (params.param("theta", &[], Init::ONES), Adam::new(&params));
 ///     let mut checkpoints = Checkpoints::new(directory.join("checkpoints"))?;
-///     let mut parts = Parts { params: &params, optimizer: &mut opt, average: None, scaler: None };
+///     let mut parts = Parts { params: &params, optimizer: &mut opt, average: None, scaler: None, outer: None };
 ///     let done = if resume { checkpoints.resume(&mut parts, 10)?.unwrap_or(0) } else { 0 };
 ///     for _ in done..steps {
 ///         opt.step(theta.value().square().backward(), 0.1)?;
 ///     }
-///     checkpoints.save(&Parts { params: &params, optimizer: &mut opt, average: None, scaler: None }, 10)?;
+///     checkpoints.save(&Parts { params: &params, optimizer: &mut opt, average: None, scaler: None, outer: None }, 10)?;
 ///     checkpoints.finish()?;
 ///     Ok(theta.value().item()?)
 /// };
@@ -112,6 +116,9 @@ impl Checkpoints {
         let mut others: Vec<(String, Tensor)> = named(OPTIMIZER, parts.optimizer.state()).collect();
         others.extend(parts.average.iter().flat_map(|average| named(AVERAGE, average.state())));
         others.extend(parts.scaler.iter().flat_map(|scaler| named(SCALER, scaler.state())));
+        if let Some(outer) = &parts.outer {
+            others.extend(named(OUTER, outer.state()?));
+        }
         let note = Note {
             version: VERSION,
             steps: parts.optimizer.steps(),
@@ -177,7 +184,7 @@ impl Drop for Checkpoints {
     }
 }
 
-fn path_of(directory: &Path, steps: usize) -> PathBuf {
+pub(crate) fn path_of(directory: &Path, steps: usize) -> PathBuf {
     directory.join(format!("{}{steps:08}{}", NAME.0, NAME.1))
 }
 
@@ -221,6 +228,9 @@ fn restore(path: &Path, file: &WeightsFile, parts: &mut Parts, batches: usize) -
     }
     if let Some(scaler) = &mut parts.scaler {
         scaler.resume(&of(SCALER))?;
+    }
+    if let Some(outer) = &mut parts.outer {
+        outer.resume(&of(OUTER))?;
     }
     parts.params.generator().set_state(note.generator);
     Ok(note.steps)

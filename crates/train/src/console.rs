@@ -66,6 +66,10 @@ impl Console {
 }
 
 impl Callback for Console {
+    fn prints_or_writes(&self) -> bool {
+        true
+    }
+
     fn on_start(&mut self, moment: &Moment) -> Result<()> {
         self.bar = Some(Progress::new(moment.total, moment.first, self.silent));
         self.last = (moment.first, 0.0);

@@ -4,6 +4,9 @@ use autograd::{Tensor, first_non_finite};
 
 use crate::{Error, Result};
 
+/// What is said where no operation is found.
+pub(crate) const FINITE: &str = "repeating the step with the present parameters gives finite numbers";
+
 /// Checks that a loss is finite. If not, it repeats the step's forward pass with `again` and finds the first operation with a
 /// non-finite result. Optimizers do not change parameters in a step whose loss is not finite, so that repeating the step shows
 /// the same fault.
@@ -17,7 +20,7 @@ pub fn check_finite(step: usize, loss: f32, again: impl FnOnce() -> Tensor) -> R
     }
     let culprit = match first_non_finite(&again())? {
         Some(found) => found.to_string(),
-        None => "repeating the step with the present parameters gives finite numbers".into(),
+        None => FINITE.into(),
     };
     Err(Error::Diverged { step, loss, culprit })
 }

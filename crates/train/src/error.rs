@@ -50,6 +50,10 @@ pub enum Error {
         culprit: String,
     },
 
+    /// Other processes of a run failed, or differ.
+    #[error(transparent)]
+    Distributed(distributed::Error),
+
     /// Labels or predictions of a metric are outside of the classes.
     #[error(
         "{outside} labels or predictions are outside of 0..{classes}; count more classes, or ignore the label that means none"
@@ -139,4 +143,13 @@ pub enum Error {
     /// Any other error of a task.
     #[error(transparent)]
     Task(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<distributed::Error> for Error {
+    fn from(error: distributed::Error) -> Error {
+        match error {
+            distributed::Error::Device(error) => Error::Device(error),
+            error => Error::Distributed(error),
+        }
+    }
 }

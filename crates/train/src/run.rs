@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::SystemTime;
 
 use autograd::Device;
+use distributed::World;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -13,6 +14,8 @@ use crate::{Error, Result, prepare_output};
 
 const CONFIG: &str = "config.json";
 const ENVIRONMENT: &str = "environment.json";
+/// The subdirectory for the other ranks of a distributed run.
+const RANKS: &str = "ranks";
 
 /// The directory of a run: its configuration (`config.json`), where and how it ran (`environment.json`), and what it measured
 /// (`metrics.jsonl`). A training program also puts weights, checkpoints and pictures there.
@@ -80,6 +83,34 @@ impl Run {
         resume: bool,
     ) -> Result<Run> {
         if resume { Run::open(directory) } else { Run::create(directory, device, config) }
+    }
+
+    /// As [`resume_or_create`](Run::resume_or_create) on rank 0 of a world. Other ranks keep their own copies of logs and best weights in
+    /// `ranks/1`, `ranks/2` and so on in the directory.
+    ///
+    /// # Errors
+    /// As [`resume_or_create`](Run::resume_or_create), and [`Error::Distributed`] when another rank fails or has another configuration.
+    pub fn distributed(
+        world: &World,
+        directory: impl Into<PathBuf>,
+        device: &Device,
+        config: &impl Serialize,
+        resume: bool,
+    ) -> Result<Run> {
+        let directory = directory.into();
+        let options = serde_json::to_value(config).map_err(|e| Error::Task(Box::new(e)))?;
+        let options: Vec<String> = format!("{options:#}").lines().map(str::to_owned).collect();
+        world.agree("options", &options)?;
+        if world.is_main() {
+            let run = Run::resume_or_create(directory, device, config, resume)?;
+            world.gather("a run", vec![])?;
+            return Ok(run);
+        }
+        // Not before rank 0 has moved an earlier run away.
+        world.gather("a run", vec![])?;
+        let directory = directory.join(RANKS).join(world.rank().to_string());
+        let _ = std::fs::remove_dir_all(&directory);
+        Run::create(directory, device, config)
     }
 
     /// The run's directory.

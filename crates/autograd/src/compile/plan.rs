@@ -15,7 +15,7 @@ use super::partial_sums::join_sums;
 use super::place::SlotKind;
 use super::request::Evaluation;
 use super::row_sums::fuse_row_sums;
-use super::schedule::schedule;
+use super::schedule::{begin_early, schedule};
 use super::simplify::simplify;
 use crate::op::Op;
 use crate::{Error, Result, Tensor};
@@ -153,7 +153,7 @@ impl Plan {
         let epilogues = lowered_steps - steps.len();
         let steps = join_sums(steps, &mut lowered.slots, device.target());
         let emitted = steps.len();
-        let launches = schedule(steps, device.target());
+        let launches = begin_early(schedule(steps, device.target()));
         let passes = Passes {
             recorded: request.nodes.len(),
             merged: wiring.live.iter().filter(|&&l| !l).count(),
@@ -194,7 +194,8 @@ impl Plan {
         Ok(Plan { view, device: device.clone(), external, results })
     }
 
-    /// A kernel's panic may come after a launch that writes in place; all other errors come before the first launch.
+    /// A kernel's panic and a failed call outside of the device may come after a launch that writes in place; all other errors come before
+    /// the first launch.
     fn failure(&self, error: Error) -> Failure {
         let writes_leaf = |launch: &Launch| {
             let access = launch.kernel().access();
@@ -204,7 +205,9 @@ impl Plan {
             })
         };
         let first = self.view.graph.launches().iter().position(writes_leaf).unwrap_or(usize::MAX);
-        let overwrote = matches!(error, Error::Kernel { launches, .. } if launches >= first);
+        let overwrote = matches!(
+            error, Error::Kernel { launches, .. } | Error::HostCall { launches, .. } if launches >= first
+        );
         Failure { error, overwrote }
     }
 

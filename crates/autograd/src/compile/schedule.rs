@@ -166,6 +166,24 @@ pub(super) fn schedule(steps: Vec<Step>, target: Target) -> Vec<Launch> {
     done.into_iter().map(launch).collect()
 }
 
+/// Moves the beginnings of calls outside of the device ahead to where their input is known, so that the launches behind them run while the
+/// call is under way.
+pub(super) fn begin_early(launches: Vec<Launch>) -> Vec<Launch> {
+    let mut done: Vec<Launch> = vec![];
+    for launch in launches {
+        let mut at = done.len();
+        if launch.begins_host_call() {
+            let step = Step::Kernel(launch.clone());
+            let touched = Touched::by(&step);
+            while at > 0 && !touched.meets(&Touched::by(&Step::Kernel(done[at - 1].clone()))) {
+                at -= 1;
+            }
+        }
+        done.insert(at, launch);
+    }
+    done
+}
+
 /// The nearest earlier step that `map` can be fused with, and the fused step.
 fn partner(
     done: &[(Step, Touched)],

@@ -17,6 +17,7 @@ mod dropout;
 mod einsum;
 mod gather;
 mod group_norm;
+mod host_call;
 mod interpolate;
 mod lattice;
 mod layer_norm;

@@ -1,7 +1,25 @@
 //! Functions of single elements.
 
+use std::sync::Arc;
+
+use autograd::{HostCall, HostResult};
+
 use crate::panics::{Mistake, check};
 use crate::{f32s, i32s};
+
+/// Computes nothing.
+#[derive(Debug)]
+struct Nothing;
+
+impl HostCall for Nothing {
+    fn describe(&self) -> String {
+        "nothing".into()
+    }
+
+    fn start(&self, _: &[f32]) -> HostResult {
+        Box::new(|_| Ok(()))
+    }
+}
 
 pub const MISTAKES: &[Mistake] = &[
     ("add", &["add", "[2, 3]", "[2, 2]"], || drop(f32s(&[2, 3]) + f32s(&[2, 2]))),
@@ -24,6 +42,7 @@ pub const MISTAKES: &[Mistake] = &[
     ("masked_fill", &["where", "[3]"], || drop(f32s(&[2]).masked_fill(&f32s(&[3]).gt(0.0), 0.0))),
     ("clamp", &["lt", "[3]"], || drop(f32s(&[2]).clamp(f32s(&[3]), 1.0))),
     ("prelu", &["prelu", "[3]", "[2, 4]"], || drop(f32s(&[2, 4]).prelu(&f32s(&[3])))),
+    ("host_call", &["host_call", "nothing", "i32"], || drop(i32s(&[2]).host_call(Arc::new(Nothing)))),
     ("glu", &["glu", "[3]"], || drop(f32s(&[3]).glu(0))),
     ("glu, dimension", &["glu", "dimension 1"], || drop(f32s(&[4]).glu(1))),
 ];

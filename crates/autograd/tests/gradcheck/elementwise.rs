@@ -1,9 +1,33 @@
 //! Functions of single elements.
 
-use autograd::{DType, Tensor};
+use std::sync::Arc;
+
+use autograd::{DType, HostCall, HostResult, Tensor};
 
 use crate::check::{Case, any, between, check_all, signed};
 use crate::ints;
+
+/// Three times its input.
+#[derive(Debug)]
+struct Triple;
+
+impl HostCall for Triple {
+    fn describe(&self) -> String {
+        "three times".into()
+    }
+
+    fn gradient(&self) -> Option<Arc<dyn HostCall>> {
+        Some(Arc::new(Triple))
+    }
+
+    fn start(&self, input: &[f32]) -> HostResult {
+        let values: Vec<f32> = input.iter().map(|v| 3.0 * v).collect();
+        Box::new(move |out| {
+            out.copy_from_slice(&values);
+            Ok(())
+        })
+    }
+}
 
 fn one_element() -> Vec<Case> {
     let s = &[2, 3];
@@ -47,6 +71,7 @@ fn one_element() -> Vec<Case> {
         ("frac", vec![between(1.1, 1.9, s)], |x| x[0].frac()),
         ("to", vec![any(s)], |x| x[0].to(DType::F32).square()),
         ("square", vec![any(s)], |x| x[0].square()),
+        ("host_call", vec![any(s)], |x| x[0].square().host_call(Arc::new(Triple))),
         ("rpow", vec![any(s)], |x| x[0].rpow(2.5)),
     ]
 }

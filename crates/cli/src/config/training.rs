@@ -1,6 +1,7 @@
 //! The training options of a configuration.
 
 use autograd::Half;
+use distributed::Compression;
 use serde::{Deserialize, Serialize};
 
 /// `[train]`
@@ -14,6 +15,12 @@ pub struct TrainConfig {
     pub clip_norm: Option<f32>,
     /// Batches per step.
     pub accumulate: usize,
+    /// Whether batch norms take statistics over the batches of all processes.
+    pub sync_batch_norm: bool,
+    /// With several processes: steps of each before they exchange their parameters' differences.
+    pub local_steps: Option<usize>,
+    /// How what the processes exchange is compressed.
+    pub compression: Option<CompressionConfig>,
     /// Decay of a moving average of the parameters, which is evaluated and saved instead of them.
     pub ema: Option<f32>,
     /// Steps between evaluations, each of which writes a checkpoint; every epoch if not given.
@@ -25,6 +32,23 @@ pub struct TrainConfig {
     pub early_stopping: Option<EarlyStoppingConfig>,
     /// Minutes after which training stops; it can be resumed.
     pub minutes: Option<f64>,
+}
+
+/// `compression = "int8"` or `compression = { top-k = 0.01 }`
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CompressionConfig {
+    Int8,
+    TopK(f32),
+}
+
+impl From<CompressionConfig> for Compression {
+    fn from(config: CompressionConfig) -> Compression {
+        match config {
+            CompressionConfig::Int8 => Compression::Int8,
+            CompressionConfig::TopK(share) => Compression::TopK(share),
+        }
+    }
 }
 
 /// The precision of activations kept for the backward pass.
@@ -64,6 +88,9 @@ impl Default for TrainConfig {
             steps: None,
             clip_norm: None,
             accumulate: 1,
+            sync_batch_norm: false,
+            local_steps: None,
+            compression: None,
             ema: None,
             evaluate_every: None,
             keep: 2,

@@ -11,6 +11,7 @@ pub fn wgrad(directory: &Path, args: &[&str]) -> Output {
 }
 
 /// The error message of a command.
+#[allow(dead_code)] // not every test program uses it
 pub fn fails(directory: &Path, args: &[&str]) -> String {
     let output = wgrad(directory, args);
     let complaint = String::from_utf8_lossy(&output.stderr).into_owned();

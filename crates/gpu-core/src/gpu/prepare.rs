@@ -12,6 +12,7 @@ use super::adapters::max_binding_bytes;
 use super::pace;
 use super::pipelines::Pipeline;
 use crate::graph::{CommandGraph, Launch};
+use crate::host_call::host_part;
 use crate::stats::Counters;
 use crate::{Error, Result, cpu, limits};
 
@@ -22,6 +23,8 @@ pub(crate) struct Prepared {
     pub(super) dispatches: Vec<(usize, usize)>,
     /// The work of every dispatch, as [`pace::work`].
     pub(super) work: Vec<f64>,
+    /// Launches that the host does, each with the number of dispatches before it.
+    pub(super) host: Vec<(usize, usize)>,
 }
 
 pub(super) struct PreparedLaunch {
@@ -50,7 +53,9 @@ impl Gpu {
             pace::work(launches[i].kernel().cost()) / prepared[i].stages.len() as f64
         };
         let work = dispatches.iter().map(work).collect();
-        Ok(Prepared { launches: prepared, dispatches, work })
+        let host = (0..launches.len()).filter(|&i| host_part(&**launches[i].kernel()).is_some());
+        let host = host.map(|i| (dispatches.partition_point(|d| d.0 < i), i)).collect();
+        Ok(Prepared { launches: prepared, dispatches, work, host })
     }
 
     fn prepare_launch(&self, launch: &Launch, counters: &Counters) -> Result<PreparedLaunch> {

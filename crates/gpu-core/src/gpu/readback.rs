@@ -17,6 +17,17 @@ impl Gpu {
         staging: Buffer,
     ) -> Result<PendingMap> {
         let _order = lock(&self.order);
+        self.copy_out(buffer, offset, bytes, staging)
+    }
+
+    /// As [`read`](Gpu::read), between the submits of a graph.
+    pub(super) fn copy_out(
+        self: &Arc<Gpu>,
+        buffer: &Buffer,
+        offset: usize,
+        bytes: usize,
+        staging: Buffer,
+    ) -> Result<PendingMap> {
         let copy = self.caught(|| {
             let mut encoder = self.device.create_command_encoder(&Default::default());
             encoder.copy_buffer_to_buffer(memory(buffer), offset as u64, memory(&staging), 0, bytes as u64);

@@ -2,6 +2,7 @@
 
 use autograd::{BatchNormOutput, Tensor, batch_norm_train};
 
+use crate::params::{Across, Parts};
 use crate::{Init, Mode, Param, Params};
 
 /// A batch normalisation layer for inputs with `D` dimensions in addition to batch and channels: [`BatchNorm1d`], [`BatchNorm2d`] or
@@ -13,6 +14,7 @@ pub struct BatchNorm<const D: usize> {
     pub(super) running_var: Param,
     pub(super) eps: f32,
     momentum: f32,
+    across: Across,
 }
 
 /// [`BatchNorm2d`] for `[N, C]` and `[N, C, L]`.
@@ -77,6 +79,7 @@ impl<const D: usize> BatchNorm<D> {
             running_var: params.statistic("running_var", &[channels], Init::ONES),
             eps: 1e-5,
             momentum: 0.1,
+            across: params.across(),
         };
         params.count_updates("num_batches_tracked", &layer.running_mean);
         layer
@@ -106,9 +109,30 @@ impl<const D: usize> BatchNorm<D> {
             let (mean, var) = (self.running_mean.value(), self.running_var.value());
             return x.batch_norm_eval(&mean, &var, &weight, &bias, self.eps);
         }
+        if let Some(parts) = self.across.parts() {
+            return self.forward_across(x, &weight, &bias, &parts);
+        }
         let batch = batch_norm_train(x, &weight, &bias, self.eps);
         self.track(&batch);
         batch.y
+    }
+
+    /// Normalises a part of a batch by the statistics of the whole.
+    #[track_caller]
+    fn forward_across(&self, x: &Tensor, weight: &Tensor, bias: &Tensor, parts: &Parts) -> Tensor {
+        let dims: Vec<isize> = (0..x.rank() as isize).filter(|&d| d != 1).collect();
+        let name = self.weight.name();
+        let mean = (parts.mean)(&format!("mean for {name}"), &x.mean(&dims, false));
+        let mut channels = vec![1; x.rank()];
+        channels[1] = mean.numel();
+        let squares = (x - mean.reshape(&channels)).square().mean(&dims, false);
+        let var = (parts.mean)(&format!("variance for {name}"), &squares);
+        let count = (x.numel() / mean.numel().max(1)) as f32 / parts.share;
+        assert!(count > 1.0, "batch_norm: training on one value a channel, input {:?}", x.shape());
+        let (keep, share) = (1.0 - self.momentum, self.momentum);
+        self.running_mean.track(&mean.detach(), keep, share);
+        self.running_var.track(&var.detach(), keep, share * count / (count - 1.0));
+        x.batch_norm_eval(&mean, &var, weight, bias, self.eps)
     }
 
     #[track_caller]

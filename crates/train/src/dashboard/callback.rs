@@ -75,6 +75,10 @@ impl Screen {
 }
 
 impl Callback for Screen {
+    fn prints_or_writes(&self) -> bool {
+        true
+    }
+
     fn on_start(&mut self, moment: &Moment) -> Result<()> {
         self.before = (moment.first, 0.0);
         let view = self.view(moment);

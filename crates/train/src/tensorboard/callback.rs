@@ -34,6 +34,10 @@ impl TensorBoard {
 }
 
 impl Callback for TensorBoard {
+    fn prints_or_writes(&self) -> bool {
+        true
+    }
+
     fn on_start(&mut self, moment: &Moment) -> Result<()> {
         // Earlier details are in the event file of the process that measured them.
         self.details = moment.history.details().len();

@@ -2,6 +2,7 @@
 
 mod options;
 mod pass;
+mod ranks;
 mod schedule;
 mod step;
 mod task;
@@ -10,6 +11,7 @@ use std::time::Instant;
 
 use autograd::{Tensor, autocast};
 use data::Source;
+use distributed::{DiLoCo, World};
 use models::{Average, LossScaler, Optimize, Params};
 
 pub use options::Clip;
@@ -21,6 +23,7 @@ use crate::callback::{Callback, Flow, Moment, figure};
 use crate::{Checkpoints, Error, History, Interrupt, Late, Parts, Result, Run, check_finite};
 use options::Options;
 use pass::Pass;
+use ranks::Stops;
 
 /// How many steps later a loss is read back.
 const LAG: usize = 2;
@@ -87,6 +90,9 @@ pub struct Trainer<'a> {
     optimizer: Box<dyn Optimize + 'a>,
     rate: Rate<'a>,
     run: Run,
+    world: World,
+    /// The exchange of ranks that take local steps.
+    outer: Option<DiLoCo>,
     history: History,
     options: Options,
     average: Option<Average>,
@@ -139,9 +145,10 @@ impl<'a> Trainer<'a> {
     /// When the loss doesn't depend on a trainable parameter.
     #[track_caller]
     pub fn fit<T: Task>(&mut self, task: &T, source: &impl Source<Batch = T::Batch>) -> Result<Ended> {
+        self.divide(source.share())?;
         let mut fit = self.begin(source.steps())?;
-        let mut pass = Pass::new(task, &self.options, self.scaler.as_ref());
-        let mut late = Late::new(LAG);
+        let mut pass = Pass::new(task, &self.options, self.scaler.as_ref(), &self.mean_over());
+        let (mut late, mut stops) = (Late::new(LAG), Stops::default());
         let mut stop = None;
         while self.optimizer.steps() < fit.total && stop.is_none() {
             let (epoch, done) =
@@ -157,7 +164,13 @@ impl<'a> Trainer<'a> {
                 if let Some(known) = late.push((step, lr, taken), &values)? {
                     stop = self.record(task, known, &fit)?;
                 }
-                stop = stop.or(self.asked_to_stop(&fit));
+                let asked = self.asked_to_stop(&fit);
+                stop = stop.or(match &self.outer {
+                    None => stops.agree(&self.world, asked)?,
+                    Some(outer) if outer.is_common() => stops.agree_now(&self.world, asked)?,
+                    Some(_) => None,
+                });
+                stop = stop.or(self.has_steps_enough(&fit));
                 if stop.is_some() || self.pauses(&fit) {
                     let aside = Instant::now();
                     while let Some(known) = late.pop()? {
@@ -182,6 +195,7 @@ impl<'a> Trainer<'a> {
             return Err(Error::Training(format!("an epoch has {batches} batches, a step takes {wanted}")));
         }
         let total = self.options.steps.unwrap_or(self.options.epochs * per_epoch);
+        self.open_outer()?;
         if self.optimizer.steps() == 0 {
             if self.options.resume {
                 self.go_on(batches)?
@@ -196,6 +210,7 @@ impl<'a> Trainer<'a> {
         }
         let fit =
             Fit { start: Instant::now(), aside: 0.0, first, total, per_epoch, batches, columns: vec![] };
+        self.begin_together(&fit)?;
         let moment = moment(&self.history, first, &fit);
         self.callbacks.iter_mut().try_for_each(|callback| callback.on_start(&moment))?;
         Ok(fit)
@@ -203,14 +218,21 @@ impl<'a> Trainer<'a> {
 
     /// Resumes from the newest checkpoint, and replays the evaluations to the rate, the best figure and the callbacks.
     fn go_on(&mut self, batches: usize) -> Result<()> {
+        if !self.world.is_main() {
+            self.share_files(0)?;
+        }
         let Some(checkpoints) = &mut self.checkpoints else {
             return Err(Error::Training("without checkpoints there is nothing to go on from".into()));
         };
-        let (average, scaler) = (self.average.as_mut(), self.scaler.as_mut());
-        let mut parts = Parts { params: &self.params, optimizer: self.optimizer.as_mut(), average, scaler };
+        let (average, scaler, outer) = (self.average.as_mut(), self.scaler.as_mut(), self.outer.as_mut());
+        let mut parts =
+            Parts { params: &self.params, optimizer: self.optimizer.as_mut(), average, scaler, outer };
         let Some(steps) = checkpoints.resume(&mut parts, batches)? else {
             return Err(Error::NoCheckpoint { path: self.run.path().into() });
         };
+        if self.world.is_main() && self.world.size() > 1 {
+            self.share_files(steps)?;
+        }
         self.history = History::resume(self.run.path(), steps)?;
         for same in self.history.all_evaluations().chunk_by(|a, b| a.steps == b.steps) {
             let figures: Vec<(&str, f64)> = same.iter().map(|e| (e.name.as_str(), e.value)).collect();
@@ -238,13 +260,16 @@ impl<'a> Trainer<'a> {
             [("lr", lr)].into_iter().chain(names.zip(values.iter().copied())).collect();
         self.history.stepped(step, &row)?;
         let mut fault = None;
-        check_finite(step, values[0], || {
+        let finite = check_finite(step, values[0], || {
+            // Ranks may look at different parts of the network now.
+            self.params.clear_batch_mean();
             let again = |batch| autocast(self.options.half, || task.train(batch)).map(|outcome| outcome.loss);
             let losses: Result<Vec<Tensor>> = batches.iter().map(again).collect();
             let found = losses.map_err(|e| fault = Some(e)).ok();
             let sum = found.and_then(|losses| losses.into_iter().reduce(|a, b| a + b));
             sum.unwrap_or_else(|| Tensor::zeros(self.params.device(), &[]))
-        })?;
+        });
+        finite.map_err(|error| self.name_rank(error))?;
         fault.map_or(Ok(()), Err)?;
         let moment = moment(&self.history, self.optimizer.steps(), fit);
         let flows = self.callbacks.iter_mut().map(|callback| callback.on_step(&moment));
@@ -254,16 +279,20 @@ impl<'a> Trainer<'a> {
     /// Whether the run should stop after this step, and why.
     fn asked_to_stop(&self, fit: &Fit) -> Option<String> {
         let over = |limit: &std::time::Duration| fit.start.elapsed() >= *limit;
-        let steps = self.optimizer.steps();
         if self.interrupt.requested() {
             Some("interrupted".into())
         } else if self.options.time_limit.as_ref().is_some_and(over) {
             Some("the time is up".into())
-        } else if self.options.stop_after.is_some_and(|stop| steps >= stop && steps < fit.total) {
-            Some(format!("asked to stop after {steps} steps"))
         } else {
             None
         }
+    }
+
+    /// Why the run stops after this step, if the number of steps decides.
+    fn has_steps_enough(&self, fit: &Fit) -> Option<String> {
+        let steps = self.optimizer.steps();
+        let enough = self.options.stop_after.is_some_and(|stop| steps >= stop && steps < fit.total);
+        enough.then(|| format!("asked to stop after {steps} steps"))
     }
 
     /// Whether to evaluate or to write a checkpoint after this step.
@@ -288,13 +317,19 @@ impl<'a> Trainer<'a> {
     /// Evaluates and saves if either is due; returns why the run should stop.
     fn pause<T: Task>(&mut self, task: &T, fit: &Fit, ending: bool) -> Result<Option<String>> {
         let mut stop = None;
+        self.outer.iter_mut().try_for_each(DiLoCo::exchange)?;
         if self.evaluates(fit) {
             stop = self.evaluate(task, fit)?;
         }
         let saves = self.saves(fit) || ending || stop.is_some();
-        if let Some(checkpoints) = self.checkpoints.as_mut().filter(|_| saves) {
-            let (average, scaler) = (self.average.as_mut(), self.scaler.as_mut());
-            let parts = Parts { params: &self.params, optimizer: self.optimizer.as_mut(), average, scaler };
+        if saves {
+            self.check_parameters()?;
+        }
+        let main = self.world.is_main();
+        if let Some(checkpoints) = self.checkpoints.as_mut().filter(|_| saves && main) {
+            let (average, scaler, outer) = (self.average.as_mut(), self.scaler.as_mut(), self.outer.as_mut());
+            let parts =
+                Parts { params: &self.params, optimizer: self.optimizer.as_mut(), average, scaler, outer };
             checkpoints.save(&parts, fit.batches)?;
         }
         Ok(stop)
@@ -317,7 +352,8 @@ impl<'a> Trainer<'a> {
     }
 
     fn measure<T: Task>(&mut self, task: &T) -> Result<Vec<(&'static str, f64)>> {
-        let figures = task.evaluate()?;
+        let mut figures = task.evaluate()?;
+        self.figures_of_main(&mut figures)?;
         if figures.is_empty() && self.best.is_none() {
             return Ok(figures);
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use autograd::Half;
+use distributed::{Compression, World};
 use models::{Average, LossScaler, Optimize, Params};
 
 use super::{CHECKPOINTS, Rate, Trainer};
@@ -30,6 +31,8 @@ pub(super) struct Options {
     pub evaluate_every: Option<usize>,
     pub save_every: Option<usize>,
     pub restore_best: bool,
+    pub sync_batch_norm: bool,
+    pub local_steps: Option<(usize, Option<Compression>)>,
     pub resume: bool,
     pub time_limit: Option<Duration>,
 }
@@ -54,6 +57,8 @@ impl<'a> Trainer<'a> {
             evaluate_every: None,
             save_every: None,
             restore_best: false,
+            sync_batch_norm: false,
+            local_steps: None,
             resume: false,
             time_limit: None,
         };
@@ -63,6 +68,8 @@ impl<'a> Trainer<'a> {
             rate: rate.into(),
             history: History::unwritten(run.path()),
             run,
+            world: World::default(),
+            outer: None,
             options,
             average: None,
             scaler: None,

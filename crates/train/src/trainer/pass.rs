@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use autograd::{Captured, Gradients, Half, Tensor, autocast, stack};
+use distributed::World;
 use models::LossScaler;
 
 use super::options::Options;
@@ -25,6 +26,7 @@ struct Made {
     half: Option<Half>,
     scaler: Option<LossScaler>,
     clip: Option<Clip>,
+    world: World,
     /// Batches per step.
     accumulate: usize,
     /// Names of the watched values, once known.
@@ -32,11 +34,12 @@ struct Made {
 }
 
 impl<'t, T: Task> Pass<'t, T> {
-    pub fn new(task: &'t T, options: &Options, scaler: Option<&LossScaler>) -> Pass<'t, T> {
+    pub fn new(task: &'t T, options: &Options, scaler: Option<&LossScaler>, world: &World) -> Pass<'t, T> {
         let made = Rc::new(Made {
             half: options.half,
             scaler: scaler.cloned(),
             clip: options.clip,
+            world: world.clone(),
             accumulate: options.accumulate,
             names: RefCell::default(),
         });
@@ -97,6 +100,7 @@ impl Made {
 
     #[track_caller]
     fn finished(&self, gradients: Gradients, watched: Tensor) -> (Gradients, Tensor) {
+        let (gradients, watched) = self.averaged(gradients, watched);
         let gradients = match &self.scaler {
             Some(scaler) => scaler.unscale(gradients),
             None => gradients,
@@ -109,5 +113,15 @@ impl Made {
             Some(Clip::Value(limit)) => (gradients.clip_value(limit), watched),
             None => (gradients, watched),
         }
+    }
+    /// The means over all ranks.
+    #[track_caller]
+    fn averaged(&self, gradients: Gradients, watched: Tensor) -> (Gradients, Tensor) {
+        if self.world.size() == 1 {
+            return (gradients, watched);
+        }
+        let mean = self.world.mean(&gradients.without_outputs().with_output(&watched));
+        let watched = mean.outputs()[0].clone();
+        (mean.without_outputs(), watched)
     }
 }

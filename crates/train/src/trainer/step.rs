@@ -1,6 +1,7 @@
 //! One optimizer step: gradients, update, average, as one transaction.
 
 use autograd::{Accumulator, Gradients, Tensor, Transaction, stack};
+use distributed::DiLoCo;
 use models::{Average, LossScaler};
 
 use super::pass::Pass;
@@ -57,6 +58,7 @@ impl Trainer<'_> {
         step.run()?;
         self.optimizer.succeeded();
         self.average.iter_mut().for_each(Average::succeeded);
+        self.outer.iter_mut().try_for_each(DiLoCo::step)?;
         if let Some((names, norms)) = norms {
             let norms = norms.to_vec::<f32>()?.into_iter().map(f64::from);
             let parts = names.into_iter().zip(norms).collect();

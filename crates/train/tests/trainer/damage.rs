@@ -73,7 +73,7 @@ fn damaged_checkpoints_are_refused_or_whole() {
     }
     let mut checkpoints = Checkpoints::new(directory.path()).unwrap();
     checkpoints
-        .save(&Parts { params: &params, optimizer: &mut opt, average: None, scaler: None }, 5)
+        .save(&Parts { params: &params, optimizer: &mut opt, average: None, scaler: None, outer: None }, 5)
         .unwrap();
     checkpoints.finish().unwrap();
     let (want, path) = (values(&params, &opt), checkpoints.list().remove(0).1);
@@ -89,7 +89,8 @@ fn damaged_checkpoints_are_refused_or_whole() {
         damage(&mut bytes, &mut Draws(case));
         std::fs::write(&path, &bytes).unwrap();
         let (other, mut opt) = model(-1.0);
-        let mut parts = Parts { params: &other, optimizer: &mut opt, average: None, scaler: None };
+        let mut parts =
+            Parts { params: &other, optimizer: &mut opt, average: None, scaler: None, outer: None };
         let resumed = checkpoints.resume(&mut parts, 5);
         counts[usize::from(resumed.is_err())] += 1;
         if let Ok(steps) = resumed {

@@ -29,12 +29,18 @@ fn saves_for_ever() {
     let (params, theta, mut opt) = model();
     let mut checkpoints = Checkpoints::new(path).unwrap();
     checkpoints
-        .resume(&mut Parts { params: &params, optimizer: &mut opt, average: None, scaler: None }, 1)
+        .resume(
+            &mut Parts { params: &params, optimizer: &mut opt, average: None, scaler: None, outer: None },
+            1,
+        )
         .unwrap();
     loop {
         // `save` waits for the previous checkpoint.
         checkpoints
-            .save(&Parts { params: &params, optimizer: &mut opt, average: None, scaler: None }, 1)
+            .save(
+                &Parts { params: &params, optimizer: &mut opt, average: None, scaler: None, outer: None },
+                1,
+            )
             .unwrap();
         opt.step((theta.value() - 1.0).square().sum_all().backward(), 1.0).unwrap();
         println!("saved {}", opt.steps().saturating_sub(2));
@@ -76,7 +82,8 @@ fn a_hundred_kills_lose_nothing_that_was_saved() {
         saved = lines.map_while(Result::ok).filter_map(count).last().unwrap_or(saved);
 
         let (params, theta, mut opt) = model();
-        let mut parts = Parts { params: &params, optimizer: &mut opt, average: None, scaler: None };
+        let mut parts =
+            Parts { params: &params, optimizer: &mut opt, average: None, scaler: None, outer: None };
         let checkpoints = &mut Checkpoints::new(&directory).unwrap();
         for (_, path) in checkpoints.list() {
             // Every checkpoint must be readable, not only the newest.

@@ -1,0 +1,112 @@
+//! What a rank asks of the other ranks, and how the answer comes back.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use crate::{Error, Result};
+
+/// A piece of work in which all ranks take part, in the same order on every rank.
+pub(crate) enum Work {
+    /// The element-wise sum over all ranks.
+    Sum(Vec<f32>, Sender<std::result::Result<Vec<f32>, String>>),
+    /// The bytes of every rank, in the order of ranks.
+    Gather(Vec<u8>, Sender<std::result::Result<Vec<Vec<u8>>, String>>),
+    /// The bytes of rank 0.
+    Broadcast(Vec<u8>, Sender<std::result::Result<Vec<u8>, String>>),
+    /// The last one: leaves MPI, if this rank has `done` its part together with the others.
+    End { done: bool },
+}
+
+/// Work, and its description, which is the same on all ranks.
+pub(crate) struct Job {
+    pub what: String,
+    pub work: Work,
+}
+
+/// The way to the thread that owns MPI; none for a world of one.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pub jobs: Option<Sender<Job>>,
+    pub rank: usize,
+}
+
+impl Link {
+    /// A world of one.
+    pub fn alone() -> Link {
+        Link { jobs: None, rank: 0 }
+    }
+
+    /// Begins with a sum over all ranks; the receiver gets it.
+    pub fn sum(&self, what: &str, values: Vec<f32>) -> Receiver<std::result::Result<Vec<f32>, String>> {
+        let (sender, receiver) = channel();
+        match &self.jobs {
+            // If the thread is gone, the sender is dropped, and the receiver reports it.
+            Some(jobs) => _ = jobs.send(Job { what: what.into(), work: Work::Sum(values, sender) }),
+            None => _ = sender.send(Ok(values)),
+        }
+        receiver
+    }
+
+    /// Begins to gather the bytes of every rank; the receiver gets them in the order of ranks.
+    pub fn gather_later(
+        &self,
+        what: &str,
+        bytes: Vec<u8>,
+    ) -> Receiver<std::result::Result<Vec<Vec<u8>>, String>> {
+        let (sender, receiver) = channel();
+        match &self.jobs {
+            Some(jobs) => _ = jobs.send(Job { what: what.into(), work: Work::Gather(bytes, sender) }),
+            None => _ = sender.send(Ok(vec![bytes])),
+        }
+        receiver
+    }
+
+    /// The bytes of every rank, in the order of ranks.
+    pub fn gather(&self, what: &str, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>> {
+        self.ask(what, bytes, Work::Gather, |bytes| vec![bytes])
+    }
+
+    /// The bytes of rank 0.
+    pub fn broadcast(&self, what: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
+        self.ask(what, bytes, Work::Broadcast, |bytes| bytes)
+    }
+
+    fn ask<T>(
+        &self,
+        what: &str,
+        bytes: Vec<u8>,
+        work: impl FnOnce(Vec<u8>, Sender<std::result::Result<T, String>>) -> Work,
+        alone: impl FnOnce(Vec<u8>) -> T,
+    ) -> Result<T> {
+        let Some(jobs) = &self.jobs else { return Ok(alone(bytes)) };
+        let (sender, receiver) = channel();
+        let _ = jobs.send(Job { what: what.into(), work: work(bytes, sender) });
+        let answer = receiver.recv().unwrap_or_else(|_| Err(GONE.into()));
+        answer.map_err(|reason| Error::Exchange { what: what.into(), rank: self.rank, reason })
+    }
+}
+
+/// Why nothing can be exchanged any more.
+pub(crate) const GONE: &str = "an earlier exchange has failed. Restart from the last checkpoint";
+
+/// Ends the thread that owns MPI.
+pub(crate) struct Ending {
+    pub link: Link,
+    pub thread: Option<JoinHandle<()>>,
+}
+
+impl Ending {
+    /// `done`: whether this rank has done its part. If not, the process is expected to end at once, and MPI to stop the other ranks.
+    pub fn end(&mut self, done: bool) {
+        if let (Some(jobs), Some(thread)) = (&self.link.jobs, self.thread.take()) {
+            let _ = jobs.send(Job { what: "the end".into(), work: Work::End { done } });
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.end(false);
+    }
+}
