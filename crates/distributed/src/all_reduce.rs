@@ -1,10 +1,10 @@
 //! The weighted sum over ranks as a part of a plan.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use gpu_core::{HostCall, HostResult};
 
-use crate::compression::{Compression, Compressor, add};
+use crate::compression::{Compression, Compressor, Kept, add};
 use crate::link::{GONE, Link};
 
 /// The sum over all ranks of each rank's values times its weight.
@@ -47,7 +47,7 @@ pub(crate) struct CompressedReduce {
     pub number: usize,
     pub compression: Compression,
     /// What earlier steps have lost, known from the first step on.
-    pub compressor: Arc<Mutex<Option<Compressor>>>,
+    pub compressor: Kept,
 }
 
 impl HostCall for CompressedReduce {

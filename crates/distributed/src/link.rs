@@ -5,19 +5,27 @@ use std::thread::JoinHandle;
 
 use crate::{Error, Result};
 
+/// Where the result of an exchange goes, or the reason of a failure.
+pub(crate) type Reply<T> = Sender<std::result::Result<T, String>>;
+
+/// The result of an exchange, later.
+pub(crate) type Answer<T> = Receiver<std::result::Result<T, String>>;
+
 /// A piece of work in which all ranks take part, in the same order on every rank.
+#[cfg_attr(not(feature = "mpi"), expect(dead_code, reason = "only the thread that owns MPI reads it"))]
 pub(crate) enum Work {
     /// The element-wise sum over all ranks.
-    Sum(Vec<f32>, Sender<std::result::Result<Vec<f32>, String>>),
+    Sum(Vec<f32>, Reply<Vec<f32>>),
     /// The bytes of every rank, in the order of ranks.
-    Gather(Vec<u8>, Sender<std::result::Result<Vec<Vec<u8>>, String>>),
+    Gather(Vec<u8>, Reply<Vec<Vec<u8>>>),
     /// The bytes of rank 0.
-    Broadcast(Vec<u8>, Sender<std::result::Result<Vec<u8>, String>>),
+    Broadcast(Vec<u8>, Reply<Vec<u8>>),
     /// The last one: leaves MPI, if this rank has `done` its part together with the others.
     End { done: bool },
 }
 
 /// Work, and its description, which is the same on all ranks.
+#[cfg_attr(not(feature = "mpi"), expect(dead_code, reason = "only the thread that owns MPI reads it"))]
 pub(crate) struct Job {
     pub what: String,
     pub work: Work,
@@ -37,7 +45,7 @@ impl Link {
     }
 
     /// Begins with a sum over all ranks; the receiver gets it.
-    pub fn sum(&self, what: &str, values: Vec<f32>) -> Receiver<std::result::Result<Vec<f32>, String>> {
+    pub fn sum(&self, what: &str, values: Vec<f32>) -> Answer<Vec<f32>> {
         let (sender, receiver) = channel();
         match &self.jobs {
             // If the thread is gone, the sender is dropped, and the receiver reports it.
@@ -48,11 +56,7 @@ impl Link {
     }
 
     /// Begins to gather the bytes of every rank; the receiver gets them in the order of ranks.
-    pub fn gather_later(
-        &self,
-        what: &str,
-        bytes: Vec<u8>,
-    ) -> Receiver<std::result::Result<Vec<Vec<u8>>, String>> {
+    pub fn gather_later(&self, what: &str, bytes: Vec<u8>) -> Answer<Vec<Vec<u8>>> {
         let (sender, receiver) = channel();
         match &self.jobs {
             Some(jobs) => _ = jobs.send(Job { what: what.into(), work: Work::Gather(bytes, sender) }),
@@ -75,7 +79,7 @@ impl Link {
         &self,
         what: &str,
         bytes: Vec<u8>,
-        work: impl FnOnce(Vec<u8>, Sender<std::result::Result<T, String>>) -> Work,
+        work: impl FnOnce(Vec<u8>, Reply<T>) -> Work,
         alone: impl FnOnce(Vec<u8>) -> T,
     ) -> Result<T> {
         let Some(jobs) = &self.jobs else { return Ok(alone(bytes)) };

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use mpi::Threading;
@@ -14,7 +14,7 @@ use mpi::request::{Request, StaticScope};
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::{Communicator, CommunicatorCollectives, Destination, MatchedReceiveVec, Root, Source};
 
-use crate::link::{Ending, GONE, Job, Link, Work};
+use crate::link::{Ending, GONE, Job, Link, Reply, Work};
 use crate::{Error, Result};
 
 /// How long the thread sleeps without work before it looks for questions of other ranks.
@@ -221,12 +221,7 @@ impl Progress {
         }
     }
 
-    fn sum(
-        &mut self,
-        what: String,
-        mut values: Vec<f32>,
-        reply: Sender<std::result::Result<Vec<f32>, String>>,
-    ) {
+    fn sum(&mut self, what: String, mut values: Vec<f32>, reply: Reply<Vec<f32>>) {
         let mut sum = vec![0.0f32; values.len()];
         // SAFETY: `end` keeps both vectors, and is called or leaked after the request.
         let (from, to) = unsafe { (lent(&mut values), lent(&mut sum)) };

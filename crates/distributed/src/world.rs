@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gpu_core::{Device, DeviceKind};
 
 use crate::all_reduce::CompressedReduce;
-use crate::compression::{Compression, Compressor};
-use crate::link::{Ending, GONE, Link};
+use crate::compression::{Compression, Kept};
+use crate::link::{Answer, Ending, GONE, Link};
 use crate::{Error, Result};
 
 /// All processes of a training run, seen from one of them.
@@ -30,7 +29,7 @@ pub(crate) struct Compressed {
     /// Distinguishes what several worlds have lost.
     number: usize,
     compression: Compression,
-    buckets: Arc<Mutex<HashMap<String, Arc<Mutex<Option<Compressor>>>>>>,
+    buckets: Arc<Mutex<HashMap<String, Kept>>>,
 }
 
 impl Compressed {
@@ -229,7 +228,7 @@ impl World {
 pub struct Asked {
     what: String,
     rank: usize,
-    sum: Receiver<std::result::Result<Vec<f32>, String>>,
+    sum: Answer<Vec<f32>>,
 }
 
 impl Asked {

@@ -101,7 +101,7 @@ fn slow_links(world: &World) -> Outcome {
     for compression in [Compression::Int8, Compression::TopK(0.25)] {
         let world = world.compress(compression);
         let w = Tensor::ones(&device(), &[8]).variable();
-        let mut sum = vec![0.0; 8];
+        let mut sum = [0.0; 8];
         for _ in 0..40 {
             let factors: Vec<f32> = (0..8).map(|i| (i as f32 + 1.0) * (rank + 1.0)).collect();
             let loss = (&w * Tensor::from_slice(&device(), &factors, &[8])?).sum_all();
