@@ -24,6 +24,8 @@ pub struct Images {
     pub net: Network,
     pub train: Loader,
     pub test: Loader,
+    /// This rank's part of the test images, if they can be divided.
+    own: Option<Loader>,
     pub source: String,
     label_smoothing: f32,
 }
@@ -134,11 +136,14 @@ impl Images {
             augment: augment.map(AugmentConfig::list).unwrap_or_default(),
             ..LoaderOptions::train(config.data.batch(), normalize.clone())
         };
+        let (test, eval) = (Arc::new(dataset.test), LoaderOptions::eval(config.data.batch(), normalize));
+        let own = (part.of > 1).then(|| Loader::new(test.clone(), LoaderOptions { part, ..eval.clone() }));
         Ok(Images {
             device: params.device().clone(),
             net,
             train: Loader::new(Arc::new(dataset.train), options)?,
-            test: Loader::new(Arc::new(dataset.test), LoaderOptions::eval(config.data.batch(), normalize))?,
+            test: Loader::new(test, eval)?,
+            own: own.and_then(Result::ok),
             source: dataset.source,
             label_smoothing: config.train.label_smoothing,
         })
@@ -169,8 +174,12 @@ impl Task for Images {
     }
 
     fn evaluate(&self) -> train::Result<Vec<(&'static str, f64)>> {
-        let Classified { loss, accuracy, .. } = self.classify(&self.test)?;
+        let Classified { loss, accuracy, .. } = self.classify(self.own.as_ref().unwrap_or(&self.test))?;
         Ok(vec![("test loss", loss), ("test accuracy", accuracy)])
+    }
+
+    fn evaluated(&self) -> Option<usize> {
+        self.own.as_ref().map(Loader::images)
     }
 }
 

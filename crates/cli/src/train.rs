@@ -11,7 +11,7 @@ use models::{Optimize, Params};
 use serde_json::{Value, json};
 use train::dashboard::Screen;
 use train::tensorboard::TensorBoard;
-use train::{Clip, Console, EarlyStopping, Ended, Goal, Interrupt, Run, Task, Trainer, plot};
+use train::{Clip, Console, EarlyStopping, Ended, Goal, Interrupt, LocalSteps, Run, Task, Trainer, plot};
 
 use crate::config::Config;
 use crate::job::Job;
@@ -153,7 +153,10 @@ impl Fit<'_> {
         }
         let compression = train.compression.map(Compression::from);
         trainer = match (train.local_steps, compression) {
-            (Some(every), compression) => trainer.local_steps(every, compression),
+            (Some(every), compression) => {
+                let (lr, momentum) = (train.outer_lr, train.outer_momentum);
+                trainer.local_steps(LocalSteps { every, lr, momentum, compression })
+            }
             (None, Some(compression)) => trainer.distributed(&self.world.compress(compression)),
             (None, None) => trainer,
         };

@@ -46,6 +46,17 @@ fn losses(at: &Path, run: &str) -> Vec<f64> {
     lines.filter_map(|line| line["loss"].as_f64()).collect()
 }
 
+/// The losses of the evaluations of a run.
+fn figures(at: &Path, run: &str) -> Vec<f64> {
+    let log = std::fs::read_to_string(at.join("runs").join(run).join("metrics.jsonl")).unwrap();
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let found: Vec<f64> = lines
+        .filter_map(|line| line["test loss"].as_f64().or_else(|| line["validation loss"].as_f64()))
+        .collect();
+    assert!(!found.is_empty(), "{log}");
+    found
+}
+
 #[track_caller]
 fn alike(one: &[f64], other: &[f64], tolerance: f64) {
     assert_eq!(one.len(), other.len());
@@ -72,6 +83,8 @@ fn losses_do_not_depend_on_the_number_of_processes() {
             let output = mpirun(at, processes, &args).output().unwrap();
             good(&output);
             alike(&one, &losses(at, processes), tolerance);
+            // Each rank measures a part of the test data, or all.
+            alike(&figures(at, "one"), &figures(at, processes), tolerance);
             // Only rank 0 prints and writes weights.
             let printed = String::from_utf8_lossy(&output.stdout);
             assert_eq!(printed.matches("output: runs/").count(), 1, "{printed}");

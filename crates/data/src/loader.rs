@@ -138,6 +138,12 @@ impl<S: Images> Loader<S> {
         if self.options.drop_last { images / batch } else { images.div_ceil(batch) }
     }
 
+    /// Number of images an epoch, of this process's [part](LoaderOptions::part).
+    pub fn images(&self) -> usize {
+        let LoaderOptions { batch, part, drop_last, .. } = *self.options;
+        part.count(batch, self.sampler.len(), drop_last)
+    }
+
     /// The images.
     pub fn set(&self) -> &Arc<S> {
         &self.set

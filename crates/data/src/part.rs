@@ -43,6 +43,12 @@ impl Part {
         batch.saturating_sub(self.index).div_ceil(self.of) as f32 / batch as f32
     }
 
+    /// This process's examples of `count` in batches of `batch`, of which the last may be smaller.
+    pub(crate) fn count(self, batch: usize, count: usize, drop_last: bool) -> usize {
+        let of = |size: usize| size.saturating_sub(self.index).div_ceil(self.of);
+        count / batch * of(batch) + if drop_last { 0 } else { of(count % batch) }
+    }
+
     /// What is wrong with dividing `count` examples in batches of `batch`, of which the last may be smaller.
     pub(crate) fn problem(self, batch: usize, count: usize, drop_last: bool) -> Option<String> {
         let Part { index, of } = self;

@@ -43,6 +43,7 @@ fn images_and_windows_are_divided() {
     let all: Vec<_> = windows(Part::default()).batches(1, 2).collect();
     for index in 0..3 {
         let part = Part { index, of: 3 };
+        assert_eq!(loader(part).images(), [18, 18, 12][index]);
         for (own, whole) in loader(part).batches(1, 2).zip(&images) {
             assert_eq!(own.shape[0], [3, 3, 2][index]);
             for (i, number) in own.indices.iter().enumerate() {

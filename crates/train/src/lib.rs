@@ -51,4 +51,4 @@ pub use plot_answers::plot_answers;
 pub use progress::Progress;
 pub use registry::Registry;
 pub use run::Run;
-pub use trainer::{Clip, Ended, Rate, StepOutput, Task, Trainer};
+pub use trainer::{Clip, Ended, LocalSteps, Rate, StepOutput, Task, Trainer};

@@ -3,6 +3,7 @@
 use autograd::Half;
 use distributed::Compression;
 use serde::{Deserialize, Serialize};
+use train::LocalSteps;
 
 /// `[train]`
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -19,6 +20,9 @@ pub struct TrainConfig {
     pub sync_batch_norm: bool,
     /// With several processes: steps of each before they exchange their parameters' differences.
     pub local_steps: Option<usize>,
+    /// Rate and momentum of the common step after them.
+    pub outer_lr: f32,
+    pub outer_momentum: f32,
     /// How what the processes exchange is compressed.
     pub compression: Option<CompressionConfig>,
     /// Decay of a moving average of the parameters, which is evaluated and saved instead of them.
@@ -90,6 +94,8 @@ impl Default for TrainConfig {
             accumulate: 1,
             sync_batch_norm: false,
             local_steps: None,
+            outer_lr: LocalSteps::new(1).lr,
+            outer_momentum: LocalSteps::new(1).momentum,
             compression: None,
             ema: None,
             evaluate_every: None,

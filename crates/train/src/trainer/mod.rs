@@ -14,7 +14,7 @@ use data::Source;
 use distributed::{DiLoCo, World};
 use models::{Average, LossScaler, Optimize, Params};
 
-pub use options::Clip;
+pub use options::{Clip, LocalSteps};
 pub use schedule::Rate;
 pub use task::{StepOutput, Task};
 
@@ -353,7 +353,7 @@ impl<'a> Trainer<'a> {
 
     fn measure<T: Task>(&mut self, task: &T) -> Result<Vec<(&'static str, f64)>> {
         let mut figures = task.evaluate()?;
-        self.figures_of_main(&mut figures)?;
+        self.join_figures(&mut figures, task.evaluated())?;
         if figures.is_empty() && self.best.is_none() {
             return Ok(figures);
         }

@@ -20,6 +20,26 @@ pub enum Clip {
     Value(f32),
 }
 
+/// Steps of each rank between two exchanges: [`Trainer::local_steps`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LocalSteps {
+    /// Number of local steps.
+    pub every: usize,
+    /// Rate of the step that all ranks take on the mean difference of their parameters; 0.7 by default.
+    pub lr: f32,
+    /// Its Nesterov momentum; 0.9 by default. 0 with a rate of 1 averages the parameters.
+    pub momentum: f32,
+    /// How the differences are sent.
+    pub compression: Option<Compression>,
+}
+
+impl LocalSteps {
+    /// Exchanges after so many steps, with the rate and momentum of DiLoCo.
+    pub fn new(every: usize) -> LocalSteps {
+        LocalSteps { every, lr: 0.7, momentum: 0.9, compression: None }
+    }
+}
+
 pub(super) struct Options {
     pub epochs: usize,
     pub steps: Option<usize>,
@@ -32,7 +52,7 @@ pub(super) struct Options {
     pub save_every: Option<usize>,
     pub restore_best: bool,
     pub sync_batch_norm: bool,
-    pub local_steps: Option<(usize, Option<Compression>)>,
+    pub local_steps: Option<LocalSteps>,
     pub resume: bool,
     pub time_limit: Option<Duration>,
 }

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
-use distributed::{Asked, Compression, DiLoCo, World};
+use distributed::{Asked, DiLoCo, World};
 
-use super::{BEST, CHECKPOINTS, Fit, LAG, Trainer};
+use super::{BEST, CHECKPOINTS, Fit, LAG, LocalSteps, Trainer};
 use crate::history::METRICS;
 use crate::{Error, Result};
 
@@ -13,7 +13,6 @@ impl Trainer<'_> {
     /// Trains as one of the ranks of `world`: gradients, losses and watched values are means over all ranks, weighted by their shares of a
     /// batch. All ranks begin with the parameters of rank 0; only rank 0 writes checkpoints and calls callbacks that print or write. The
     /// [source](data::Source) has to give each rank its [part](data::Part) of every batch, and the run is from [`Run::distributed`].
-    /// Figures of evaluations are those of rank 0.
     ///
     /// [`Run::distributed`]: crate::Run::distributed
     #[doc(alias("DistributedDataParallel", "strategy"))]
@@ -29,26 +28,28 @@ impl Trainer<'_> {
         self
     }
 
-    /// For slow links: each rank takes `every` steps with its own gradients, optimizer state and log before all exchange how far their
-    /// parameters have moved, compressed if wanted ([`DiLoCo`]). They also exchange before an evaluation and a checkpoint. A run is resumed
-    /// with the optimizer state of rank 0 on all ranks. For compressed gradients in every step, give [`distributed`](Trainer::distributed)
-    /// a world with [`compress`](World::compress).
+    /// For slow links: each rank takes some steps with its own gradients, optimizer state and log before all exchange how far their
+    /// parameters have moved ([`DiLoCo`]). They also exchange before an evaluation and a checkpoint. A run is resumed with the optimizer
+    /// state of rank 0 on all ranks. For compressed gradients in every step, give [`distributed`](Trainer::distributed) a world with
+    /// [`compress`](World::compress).
     #[doc(alias("DiLoCo", "local_sgd"))]
-    pub fn local_steps(mut self, every: usize, compression: Option<Compression>) -> Self {
-        self.options.local_steps = Some((every.max(1), compression));
+    pub fn local_steps(mut self, steps: LocalSteps) -> Self {
+        self.options.local_steps = Some(steps);
         self
     }
 
     /// The exchange of local steps, before anything is restored.
     pub(super) fn open_outer(&mut self) -> Result<()> {
-        let Some((every, compression)) = self.options.local_steps.filter(|_| self.outer.is_none()) else {
+        let Some(LocalSteps { every, lr, momentum, compression }) = self.options.local_steps else {
             return Ok(());
         };
-        let outer = DiLoCo::new(&self.world, &self.params, every)?;
-        self.outer = Some(match compression {
-            Some(compression) => outer.compress(compression),
-            None => outer,
-        });
+        if self.outer.is_none() {
+            let outer = DiLoCo::new(&self.world, &self.params, every)?.outer(lr, momentum);
+            self.outer = Some(match compression {
+                Some(compression) => outer.compress(compression),
+                None => outer,
+            });
+        }
         Ok(())
     }
 
@@ -128,12 +129,29 @@ impl Trainer<'_> {
         Ok(())
     }
 
-    /// The figures of rank 0, so that all ranks decide the same.
-    pub(super) fn figures_of_main(&self, figures: &mut [(&'static str, f64)]) -> Result<()> {
-        let bytes = figures.iter().flat_map(|(_, value)| value.to_le_bytes()).collect();
-        let bytes = self.world.broadcast("figures", bytes)?;
-        for ((_, value), bytes) in figures.iter_mut().zip(bytes.chunks_exact(8)) {
-            *value = bytes.try_into().map_or(f64::NAN, f64::from_le_bytes);
+    /// The figures of rank 0, or the means over ranks that each measured `examples`: all ranks decide the same.
+    pub(super) fn join_figures(
+        &self,
+        figures: &mut [(&'static str, f64)],
+        examples: Option<usize>,
+    ) -> Result<()> {
+        if self.world.size() == 1 {
+            return Ok(());
+        }
+        let own =
+            std::iter::once(examples.unwrap_or(0) as f64).chain(figures.iter().map(|(_, value)| *value));
+        let all = self.world.gather("figures", own.flat_map(f64::to_le_bytes).collect())?;
+        let number = |bytes: &[u8]| bytes.try_into().map_or(f64::NAN, f64::from_le_bytes);
+        let all: Vec<Vec<f64>> =
+            all.iter().map(|bytes| bytes.chunks_exact(8).map(number).collect()).collect();
+        let count: f64 = all.iter().map(|rank| rank[0]).sum();
+        for (i, (_, value)) in figures.iter_mut().enumerate() {
+            let of = |rank: &Vec<f64>| rank.get(i + 1).copied().unwrap_or(f64::NAN);
+            *value = match examples {
+                None => of(&all[0]),
+                // A rank without examples has no figures.
+                Some(_) => all.iter().filter(|r| r[0] > 0.0).map(|r| r[0] / count * of(r)).sum(),
+            };
         }
         Ok(())
     }

@@ -52,6 +52,12 @@ pub trait Task {
     fn evaluate(&self) -> Result<Vec<(&'static str, f64)>> {
         Ok(vec![])
     }
+
+    /// With several processes: the number of examples that [`evaluate`](Task::evaluate) measures, if it measures only this rank's
+    /// [part](data::Part). The figures of all ranks are then averaged with these weights. `None` if every rank measures all.
+    fn evaluated(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// The result of a forward pass: the loss, and other values to log.
