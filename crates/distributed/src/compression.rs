@@ -88,8 +88,8 @@ fn int8(values: &[f32]) -> Vec<u8> {
 }
 
 fn top_k(values: &[f32], share: f32) -> Vec<u8> {
-    let count =
-        ((values.len() as f64 * f64::from(share)).ceil() as usize).clamp(1.min(values.len()), values.len());
+    let count = (values.len() as f64 * f64::from(share)).round() as usize;
+    let count = count.clamp(1.min(values.len()), values.len());
     let mut order: Vec<u32> = (0..values.len() as u32).collect();
     let size = |i: &u32| values[*i as usize].abs();
     if count < order.len() {
