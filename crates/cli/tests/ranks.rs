@@ -12,7 +12,7 @@ use tempfile::TempDir;
 const DIGITS: &str = "[data]\nkind = \"digits\"\ntrain = 400\ntest = 100\nbatch = 20\n\n[model]\nkind = \"mlp\"\nwidth = 32\n\n\
                       [train]\nepochs = 2\nclip_norm = 1.0\n\n[optimizer]\nlr = 0.005\n";
 const RESNET: &str = "[data]\nkind = \"shapes\"\ntrain = 48\ntest = 16\nbatch = 8\n\n[model]\nkind = \"resnet20\"\n\n\
-                      [train]\nepochs = 1\nsync_batch_norm = true\n\n[optimizer]\nkind = \"sgd\"\nlr = 0.05\n";
+                      [train]\nepochs = 1\nsync_batch_norm = true\n\n[optimizer]\nkind = \"sgd\"\nlr = 0.001\n";
 const TEXT: &str = "[data]\nkind = \"text\"\nbatch = 6\ncontext = 16\nsteps = 20\n\n[model]\nkind = \"gpt\"\nwidth = 16\n\
                     depth = 1\nheads = 2\ndropout = 0.0\n\n[optimizer]\nlr = 0.01\n\n[train]\nepochs = 1\n";
 
@@ -66,8 +66,7 @@ fn alike(one: &[f64], other: &[f64], tolerance: f64) {
 
 #[test]
 fn losses_do_not_depend_on_the_number_of_processes() {
-    for (name, text, tolerance) in [("digits", DIGITS, 1e-4), ("resnet", RESNET, 1e-3), ("text", TEXT, 1e-4)]
-    {
+    for (name, text) in [("digits", DIGITS), ("resnet", RESNET), ("text", TEXT)] {
         let directory = directory("one.toml", text);
         let at = directory.path();
         let train =
@@ -82,16 +81,16 @@ fn losses_do_not_depend_on_the_number_of_processes() {
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
             let output = mpirun(at, processes, &args).output().unwrap();
             good(&output);
-            alike(&one, &losses(at, processes), tolerance);
+            alike(&one, &losses(at, processes), 1e-4);
             // Each rank measures a part of the test data, or all.
-            alike(&figures(at, "one"), &figures(at, processes), tolerance);
+            alike(&figures(at, "one"), &figures(at, processes), 1e-4);
             // Only rank 0 prints and writes weights.
             let printed = String::from_utf8_lossy(&output.stdout);
             assert_eq!(printed.matches("output: runs/").count(), 1, "{printed}");
             assert!(at.join("runs").join(processes).join("checkpoints").read_dir().unwrap().count() > 0);
             let other = at.join("runs").join(processes).join("ranks/1");
             assert_eq!(other.join("checkpoints").read_dir().unwrap().count(), 0);
-            alike(&one, &losses(at, &format!("{processes}/ranks/1")), tolerance);
+            alike(&one, &losses(at, &format!("{processes}/ranks/1")), 1e-4);
         }
     }
 }

@@ -189,7 +189,10 @@ fn ranks(count: usize, what: &str) -> (Output, Duration) {
     let start = Instant::now();
     let mut command = Command::new("mpirun");
     command.env("OMPI_ALLOW_RUN_AS_ROOT", "1").env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1");
-    command.env("WGRAD_DEVICE", "cpu").env("RAYON_NUM_THREADS", "1").env("WGRAD_MPI_TIMEOUT", "3");
+    command
+        .env("WGRAD_DEVICE", "cpu")
+        .env("RAYON_NUM_THREADS", "1")
+        .env("WGRAD_MPI_TIMEOUT", if what == "hangs" { "3" } else { "60" });
     command
         .args(["--oversubscribe", "-n", &count.to_string()])
         .arg(std::env::current_exe().unwrap())
