@@ -113,7 +113,8 @@ fn a_killed_rank_ends_all() {
     let directory = directory("digits.toml", &DIGITS.replace("epochs = 2", "epochs = 500"));
     let at = directory.path();
     let mut command = mpirun(at, "2", &["train", "digits.toml"]);
-    let mut running = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut running = command.spawn().unwrap();
     let checkpoints = at.join("runs/digits/checkpoints");
     let start = Instant::now();
     while checkpoints.read_dir().map_or(0, Iterator::count) == 0 {
