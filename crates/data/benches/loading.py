@@ -50,6 +50,16 @@ def make(directory, source, count=2000):
         Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path, quality=88)
 
 
+def best_rate(loader, rounds):
+    """Images a second of the best of some epochs."""
+    rates = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        count = sum(len(labels) for _, labels in loader)
+        rates.append(count / (time.perf_counter() - start))
+    return max(rates)
+
+
 def torchvision_rate(directory, workers=2, rounds=3):
     import torch
     from torchvision import datasets, transforms
@@ -65,12 +75,7 @@ def torchvision_rate(directory, workers=2, rounds=3):
     loader = torch.utils.data.DataLoader(
         images, 64, shuffle=True, drop_last=True, num_workers=int(workers), persistent_workers=True
     )
-    rates = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        count = sum(len(labels) for _, labels in loader)
-        rates.append(count / (time.perf_counter() - start))
-    return max(rates)
+    return best_rate(loader, rounds)
 
 
 def torchvision_small_rate(workers=2, rounds=3):
@@ -97,12 +102,7 @@ def torchvision_small_rate(workers=2, rounds=3):
     loader = torch.utils.data.DataLoader(
         Pictures(), 128, shuffle=True, drop_last=True, num_workers=int(workers), persistent_workers=True
     )
-    rates = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        count = sum(len(labels) for _, labels in loader)
-        rates.append(count / (time.perf_counter() - start))
-    return max(rates)
+    return best_rate(loader, rounds)
 
 
 def compare(directory, program, rounds=3):

@@ -42,8 +42,6 @@ pub struct DiLoCo {
     velocity: Vec<f32>,
     /// Local steps since then.
     steps: usize,
-    /// Bytes that this rank has sent.
-    sent: u64,
 }
 
 /// The names of the state.
@@ -70,7 +68,6 @@ impl DiLoCo {
             start,
             velocity,
             steps: 0,
-            sent: 0,
         })
     }
 
@@ -97,11 +94,6 @@ impl DiLoCo {
     pub fn restart(&mut self) -> Result<()> {
         (self.start, self.steps) = (flat(&self.params)?, 0);
         Ok(())
-    }
-
-    /// Bytes that this rank has given to the exchanges so far.
-    pub fn sent(&self) -> u64 {
-        self.sent
     }
 
     /// To be called after each step of the local optimizer; exchanges if it is time.
@@ -136,12 +128,10 @@ impl DiLoCo {
         const WHAT: &str = "differences of parameters";
         let share = self.world.share();
         let Some((compression, compressor)) = &mut self.compressor else {
-            self.sent += 4 * values.len() as u64;
             let weighted = values.iter().map(|v| share * v).collect();
             return self.world.sum(WHAT, weighted);
         };
         let bytes = [share.to_le_bytes().to_vec(), compressor.encode(&values)].concat();
-        self.sent += bytes.len() as u64;
         let mut mean = vec![0.0; values.len()];
         for bytes in self.world.gather(WHAT, bytes)? {
             let (share, bytes) = bytes.split_at(4);

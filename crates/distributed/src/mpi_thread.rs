@@ -166,12 +166,23 @@ impl Progress {
         (self.position, self.since) = (self.position + 1, Instant::now());
         let done = polled(self.end.immediate_barrier());
         match self.wait("the end", done) {
-            Ok(()) => true,
+            Ok(()) => self.lands(),
             Err(reason) => {
                 eprintln!("rank {}: {reason}", self.world.rank());
                 false
             }
         }
+    }
+
+    /// Waits for what is still under way, which all ranks have begun; a request must not be dropped before it is complete.
+    fn lands(&mut self) -> bool {
+        let mut polls = 0;
+        while !self.flights.is_empty() {
+            self.poll();
+            polls += 1;
+            pause(polls);
+        }
+        !self.failed
     }
 
     fn begin(&mut self, Job { what, work }: Job) {

@@ -243,8 +243,8 @@ impl Asked {
     }
 }
 
-/// Number of processes that `mpirun` of Open MPI, MPICH or Slurm has started with this one; 0 without it.
+/// Number of processes that `mpirun` of Open MPI or MPICH has started with this one; 0 without it.
 fn started() -> usize {
     let size = |name: &&str| std::env::var(name).ok()?.parse().ok();
-    ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_LOCALNRANKS"].iter().find_map(size).unwrap_or(0)
+    ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"].iter().find_map(size).unwrap_or(0)
 }
