@@ -135,6 +135,10 @@ impl Source for Images {
         self.moved.share()
     }
 
+    fn fingerprint(&self) -> String {
+        self.moved.fingerprint()
+    }
+
     fn batches(&self, epoch: usize, skip: usize) -> impl Iterator<Item = Batch> {
         if epoch + WHOLE < self.epochs { &self.moved } else { &self.whole }.batches(epoch, skip)
     }

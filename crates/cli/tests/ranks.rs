@@ -39,22 +39,26 @@ fn good(output: &Output) {
     assert!(output.status.success(), "{complaint}");
 }
 
-/// The losses of the steps of a run in `runs`.
-fn losses(at: &Path, run: &str) -> Vec<f64> {
+/// The figures of these names in the log of a run in `runs`.
+fn logged(at: &Path, run: &str, names: &[&str]) -> Vec<f64> {
     let log = std::fs::read_to_string(at.join("runs").join(run).join("metrics.jsonl")).unwrap();
-    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    lines.filter_map(|line| line["loss"].as_f64()).collect()
-}
-
-/// The losses of the evaluations of a run.
-fn figures(at: &Path, run: &str) -> Vec<f64> {
-    let log = std::fs::read_to_string(at.join("runs").join(run).join("metrics.jsonl")).unwrap();
-    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let found: Vec<f64> = lines
-        .filter_map(|line| line["test loss"].as_f64().or_else(|| line["validation loss"].as_f64()))
-        .collect();
+    let figure = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        names.iter().find_map(|name| line[*name].as_f64())
+    };
+    let found: Vec<f64> = log.lines().filter_map(figure).collect();
     assert!(!found.is_empty(), "{log}");
     found
+}
+
+/// The losses of the steps.
+fn losses(at: &Path, run: &str) -> Vec<f64> {
+    logged(at, run, &["loss"])
+}
+
+/// The losses of the evaluations.
+fn evaluations(at: &Path, run: &str) -> Vec<f64> {
+    logged(at, run, &["test loss", "validation loss"])
 }
 
 #[track_caller]
@@ -69,21 +73,17 @@ fn losses_do_not_depend_on_the_number_of_processes() {
     for (name, text) in [("digits", DIGITS), ("resnet", RESNET), ("text", TEXT)] {
         let directory = directory("one.toml", text);
         let at = directory.path();
-        let train =
-            |out: &str| vec!["train".to_owned(), "one.toml".into(), "--out".into(), format!("runs/{out}")];
-        let args = |out: &str| train(out).into_iter().collect::<Vec<String>>();
-        good(&common::wgrad(at, &args("one").iter().map(String::as_str).collect::<Vec<_>>()));
+        good(&common::wgrad(at, &["train", "one.toml", "--out", "runs/one"]));
         let one = losses(at, "one");
         assert!(one.len() >= 6, "{name}");
         // Three processes divide a batch of 20 or 8 unevenly.
         for processes in ["2", "3"] {
-            let args = args(processes);
-            let args: Vec<&str> = args.iter().map(String::as_str).collect();
-            let output = mpirun(at, processes, &args).output().unwrap();
+            let out = format!("runs/{processes}");
+            let output = mpirun(at, processes, &["train", "one.toml", "--out", &out]).output().unwrap();
             good(&output);
             alike(&one, &losses(at, processes), 1e-4);
             // Each rank measures a part of the test data, or all.
-            alike(&figures(at, "one"), &figures(at, processes), 1e-4);
+            alike(&evaluations(at, "one"), &evaluations(at, processes), 1e-4);
             // Only rank 0 prints and writes weights.
             let printed = String::from_utf8_lossy(&output.stdout);
             assert_eq!(printed.matches("output: runs/").count(), 1, "{printed}");
@@ -147,16 +147,9 @@ fn ranks_that_differ_are_refused() {
     let at = directory.path();
     std::fs::write(at.join("b.toml"), DIGITS.replace("lr = 0.005", "lr = 0.001")).unwrap();
     let program = env!("CARGO_BIN_EXE_wgrad");
-    let output = mpirun(
-        at,
-        "1",
-        &[
-            "train", "a.toml", "--out", "runs/one", ":", "-n", "1", program, "train", "b.toml", "--out",
-            "runs/one",
-        ],
-    )
-    .output()
-    .unwrap();
+    let other = [":", "-n", "1", program, "train", "b.toml", "--out", "runs/one"];
+    let args = [&["train", "a.toml", "--out", "runs/one"][..], &other].concat();
+    let output = mpirun(at, "1", &args).output().unwrap();
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
     assert!(complaint.contains("\"lr\": 0.0010") && complaint.contains("\"lr\": 0.0049"), "{complaint}");

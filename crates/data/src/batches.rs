@@ -197,6 +197,11 @@ where
         self.options.part.share(self.options.batch)
     }
 
+    fn fingerprint(&self) -> String {
+        let (examples, BatchOptions { batch, seed, .. }) = (self.examples.len(), &self.options);
+        format!("{examples} examples in batches of {batch}, seed {seed}")
+    }
+
     fn batches(&self, epoch: usize, skip: usize) -> impl Iterator<Item = E::Batch> {
         let (examples, plan, part) = (self.examples.clone(), self.plan(epoch), self.options.part);
         let made = plan.into_iter().skip(skip).map(move |indices| examples.collate(&part.own(&indices)));

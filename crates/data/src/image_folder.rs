@@ -1,6 +1,7 @@
 //! Image files of any sizes by class, decoded when they are needed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -170,6 +171,15 @@ impl ImageFolder {
             Files::Paths(paths) => folder::read_file(&paths[i]),
             Files::Shard(shard, places) => shard.read(places[i]),
         }
+    }
+
+    /// Names of the files, without directories; none for a shard.
+    pub(crate) fn file_names(&self) -> impl Iterator<Item = &OsStr> {
+        let paths = match &self.files {
+            Files::Paths(paths) => &paths[..],
+            Files::Shard(..) => &[],
+        };
+        paths.iter().filter_map(|path| path.file_name())
     }
 
     pub(crate) fn decode(&self, i: usize) -> Result<Picture> {

@@ -38,15 +38,19 @@ impl Part {
         batch.iter().copied().skip(self.index).step_by(self.of).collect()
     }
 
+    /// Number of this process's examples of a batch of `batch`.
+    pub(crate) fn size(self, batch: usize) -> usize {
+        batch.saturating_sub(self.index).div_ceil(self.of)
+    }
+
     /// This process's share of a batch of `batch` examples.
     pub(crate) fn share(self, batch: usize) -> f32 {
-        batch.saturating_sub(self.index).div_ceil(self.of) as f32 / batch as f32
+        self.size(batch) as f32 / batch as f32
     }
 
     /// This process's examples of `count` in batches of `batch`, of which the last may be smaller.
     pub(crate) fn count(self, batch: usize, count: usize, drop_last: bool) -> usize {
-        let of = |size: usize| size.saturating_sub(self.index).div_ceil(self.of);
-        count / batch * of(batch) + if drop_last { 0 } else { of(count % batch) }
+        count / batch * self.size(batch) + if drop_last { 0 } else { self.size(count % batch) }
     }
 
     /// What is wrong with dividing `count` examples in batches of `batch`, of which the last may be smaller.

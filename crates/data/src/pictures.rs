@@ -22,6 +22,9 @@ pub trait Read: Send + Sync + 'static {
     /// `[C, H, W]` of all images, if they have one size.
     fn shape(&self) -> Option<[usize; 3]>;
 
+    /// CRC-32 of the labels and of what tells the images apart without decoding them.
+    fn checksum(&self) -> u32;
+
     /// How many channels each image has.
     fn channels(&self) -> usize {
         3
@@ -56,6 +59,13 @@ impl Read for ImageSet {
         Some(self.shape())
     }
 
+    fn checksum(&self) -> u32 {
+        let mut sum = crc32fast::Hasher::new();
+        sum.update(bytemuck::cast_slice(self.labels()));
+        (0..self.labels().len()).for_each(|i| sum.update(self.image(i)));
+        sum.finalize()
+    }
+
     fn channels(&self) -> usize {
         self.shape()[0]
     }
@@ -72,6 +82,13 @@ impl Read for ImageSet {
 impl Read for ImageFolder {
     fn labels(&self) -> &[u32] {
         self.labels()
+    }
+
+    fn checksum(&self) -> u32 {
+        let mut sum = crc32fast::Hasher::new();
+        sum.update(bytemuck::cast_slice(self.labels()));
+        self.file_names().for_each(|name| sum.update(name.as_encoded_bytes()));
+        sum.finalize()
     }
 
     fn shape(&self) -> Option<[usize; 3]> {

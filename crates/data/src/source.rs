@@ -32,6 +32,12 @@ pub trait Source {
         1.0
     }
 
+    /// What processes that [divide](crate::Part) the batches must have in common: size and order of the batches, a checksum of the data.
+    /// Empty if it is not known.
+    fn fingerprint(&self) -> String {
+        String::new()
+    }
+
     /// The batches of epoch `epoch` but for the first `skip`, which are not made.
     fn batches(&self, epoch: usize, skip: usize) -> impl Iterator<Item = Self::Batch>;
 }
@@ -45,6 +51,11 @@ impl<S: Images> Source for Loader<S> {
 
     fn share(&self) -> f32 {
         self.options().part.share(self.options().batch)
+    }
+
+    fn fingerprint(&self) -> String {
+        let (options, images, sum) = (self.options(), self.set().labels().len(), self.set().checksum());
+        format!("{images} images in batches of {}, seed {}, checksum {sum:08x}", options.batch, options.seed)
     }
 
     fn batches(&self, epoch: usize, skip: usize) -> impl Iterator<Item = Batch> {
@@ -99,6 +110,11 @@ impl Source for RandomWindows {
 
     fn share(&self) -> f32 {
         self.part.share(self.count)
+    }
+
+    fn fingerprint(&self) -> String {
+        let RandomWindows { windows, count, seed, .. } = self;
+        format!("{count} windows a batch, seed {seed}, checksum {:08x}", windows.checksum())
     }
 
     fn batches(&self, epoch: usize, skip: usize) -> impl Iterator<Item = TextBatch> {

@@ -127,8 +127,7 @@ impl TextBatch {
             windows.flatten().copied().collect::<Vec<i32>>()
         };
         let (tokens, next) = (own(&self.tokens), own(&self.next));
-        let windows = windows.saturating_sub(part.index).div_ceil(part.of);
-        TextBatch { tokens, next, shape: [windows, length] }
+        TextBatch { tokens, next, shape: [part.size(windows), length] }
     }
 }
 
@@ -161,6 +160,11 @@ impl Windows {
             Ok(Windows { tokens: tokens.clone(), start, end, length })
         };
         Ok((part(0, first)?, part(first, count)?))
+    }
+
+    /// CRC-32 of the tokens.
+    pub(crate) fn checksum(&self) -> u32 {
+        crc32fast::hash(bytemuck::cast_slice(&self.tokens[self.start..self.end]))
     }
 
     /// Number of windows that do not overlap.

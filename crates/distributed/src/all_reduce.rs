@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use gpu_core::{HostCall, HostResult};
 
 use crate::compression::{Compression, Compressor, Kept, add};
-use crate::link::{GONE, Link};
+use crate::link::Link;
 
 /// The sum over all ranks of each rank's values times its weight.
 #[derive(Debug)]
@@ -31,8 +31,7 @@ impl HostCall for AllReduce {
         let weighted = input.iter().map(|value| self.weight * value).collect();
         let sum = self.link.sum(&self.what, weighted);
         Box::new(move |out| {
-            let sum = sum.recv().unwrap_or_else(|_| Err(GONE.into()))?;
-            out.copy_from_slice(&sum);
+            out.copy_from_slice(&sum.wait()?);
             Ok(())
         })
     }
@@ -61,10 +60,10 @@ impl HostCall for CompressedReduce {
             let mut compressor = self.compressor.lock().unwrap_or_else(PoisonError::into_inner);
             compressor.get_or_insert_with(|| Compressor::new(self.compression, input.len())).encode(&weighted)
         };
-        let (all, compression) = (self.link.gather_later(&self.what, bytes), self.compression);
+        let (all, compression) = (self.link.gather(&self.what, bytes), self.compression);
         Box::new(move |out| {
             out.fill(0.0);
-            for bytes in all.recv().unwrap_or_else(|_| Err(GONE.into()))? {
+            for bytes in all.wait()? {
                 add(compression, &bytes, 1.0, out);
             }
             Ok(())

@@ -9,7 +9,14 @@ use crate::{Error, Result};
 pub(crate) type Reply<T> = Sender<std::result::Result<T, String>>;
 
 /// The result of an exchange, later.
-pub(crate) type Answer<T> = Receiver<std::result::Result<T, String>>;
+pub(crate) struct Answer<T>(Receiver<std::result::Result<T, String>>);
+
+impl<T> Answer<T> {
+    /// Waits for the result, or the reason of a failure.
+    pub fn wait(self) -> std::result::Result<T, String> {
+        self.0.recv().unwrap_or_else(|_| Err(GONE.into()))
+    }
+}
 
 /// A piece of work in which all ranks take part, in the same order on every rank.
 #[cfg_attr(not(feature = "mpi"), expect(dead_code, reason = "only the thread that owns MPI reads it"))]
@@ -44,49 +51,41 @@ impl Link {
         Link { jobs: None, rank: 0 }
     }
 
-    /// Begins with a sum over all ranks; the receiver gets it.
+    /// Begins with a sum over all ranks.
     pub fn sum(&self, what: &str, values: Vec<f32>) -> Answer<Vec<f32>> {
-        let (sender, receiver) = channel();
-        match &self.jobs {
-            // If the thread is gone, the sender is dropped, and the receiver reports it.
-            Some(jobs) => _ = jobs.send(Job { what: what.into(), work: Work::Sum(values, sender) }),
-            None => _ = sender.send(Ok(values)),
-        }
-        receiver
+        self.begin(what, values, Work::Sum, |values| values)
     }
 
-    /// Begins to gather the bytes of every rank; the receiver gets them in the order of ranks.
-    pub fn gather_later(&self, what: &str, bytes: Vec<u8>) -> Answer<Vec<Vec<u8>>> {
-        let (sender, receiver) = channel();
-        match &self.jobs {
-            Some(jobs) => _ = jobs.send(Job { what: what.into(), work: Work::Gather(bytes, sender) }),
-            None => _ = sender.send(Ok(vec![bytes])),
-        }
-        receiver
+    /// Begins to gather the bytes of every rank, in the order of ranks.
+    pub fn gather(&self, what: &str, bytes: Vec<u8>) -> Answer<Vec<Vec<u8>>> {
+        self.begin(what, bytes, Work::Gather, |bytes| vec![bytes])
     }
 
-    /// The bytes of every rank, in the order of ranks.
-    pub fn gather(&self, what: &str, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>> {
-        self.ask(what, bytes, Work::Gather, |bytes| vec![bytes])
+    /// Begins with a broadcast of the bytes of rank 0.
+    pub fn broadcast(&self, what: &str, bytes: Vec<u8>) -> Answer<Vec<u8>> {
+        self.begin(what, bytes, Work::Broadcast, |bytes| bytes)
     }
 
-    /// The bytes of rank 0.
-    pub fn broadcast(&self, what: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
-        self.ask(what, bytes, Work::Broadcast, |bytes| bytes)
-    }
-
-    fn ask<T>(
+    /// Hands work over to the thread; a world of one has the result of `alone`.
+    fn begin<I, T>(
         &self,
         what: &str,
-        bytes: Vec<u8>,
-        work: impl FnOnce(Vec<u8>, Reply<T>) -> Work,
-        alone: impl FnOnce(Vec<u8>) -> T,
-    ) -> Result<T> {
-        let Some(jobs) = &self.jobs else { return Ok(alone(bytes)) };
+        input: I,
+        work: impl FnOnce(I, Reply<T>) -> Work,
+        alone: impl FnOnce(I) -> T,
+    ) -> Answer<T> {
         let (sender, receiver) = channel();
-        let _ = jobs.send(Job { what: what.into(), work: work(bytes, sender) });
-        let answer = receiver.recv().unwrap_or_else(|_| Err(GONE.into()));
-        answer.map_err(|reason| Error::Exchange { what: what.into(), rank: self.rank, reason })
+        match &self.jobs {
+            // If the thread is gone, the sender is dropped, and the answer reports it.
+            Some(jobs) => _ = jobs.send(Job { what: what.into(), work: work(input, sender) }),
+            None => _ = sender.send(Ok(alone(input))),
+        }
+        Answer(receiver)
+    }
+
+    /// The result of an exchange, with its description if it has failed.
+    pub fn wait<T>(&self, what: &str, answer: Answer<T>) -> Result<T> {
+        answer.wait().map_err(|reason| Error::Exchange { what: what.into(), rank: self.rank, reason })
     }
 }
 

@@ -12,7 +12,9 @@ use mpi::Threading;
 use mpi::collective::SystemOperation;
 use mpi::request::{Request, StaticScope};
 use mpi::topology::SimpleCommunicator;
-use mpi::traits::{Communicator, CommunicatorCollectives, Destination, MatchedReceiveVec, Root, Source};
+use mpi::traits::{
+    Communicator, CommunicatorCollectives, Destination, Equivalence, MatchedReceiveVec, Root, Source,
+};
 
 use crate::link::{Ending, GONE, Job, Link, Reply, Work};
 use crate::{Error, Result};
@@ -216,7 +218,7 @@ impl Progress {
         }
         let mut hasher = foldhash::fast::FixedState::with_seed(0).build_hasher();
         hasher.write(text.as_bytes());
-        let all = self.gather_words(what, hasher.finish())?;
+        let all = self.all_gather(what, vec![hasher.finish()])?;
         match all.iter().position(|hash| *hash != all[0]) {
             None => {
                 self.known.insert(text);
@@ -251,9 +253,12 @@ impl Progress {
         self.flights.push(Flight { what, start: Instant::now(), poll: polled(request), end: Box::new(end) });
     }
 
-    /// A number of every rank.
-    fn gather_words(&mut self, what: &str, word: u64) -> std::result::Result<Vec<u64>, String> {
-        let (mut own, mut all) = (vec![word], vec![0u64; self.world.size() as usize]);
+    /// As many elements of every rank, in the order of ranks.
+    fn all_gather<T>(&mut self, what: &str, mut own: Vec<T>) -> std::result::Result<Vec<T>, String>
+    where
+        T: Equivalence + Clone + Default + 'static,
+    {
+        let mut all = vec![T::default(); own.len() * self.world.size() as usize];
         // SAFETY: the request is complete after `wait`, or the vectors are leaked.
         let (from, to) = unsafe { (lent(&mut own), lent(&mut all)) };
         let request = self.world.immediate_all_gather_into(StaticScope, &*from, to);
@@ -267,7 +272,7 @@ impl Progress {
     }
 
     fn gather(&mut self, what: &str, mut own: Vec<u8>) -> std::result::Result<Vec<Vec<u8>>, String> {
-        let lengths = self.gather_words(what, own.len() as u64)?;
+        let lengths = self.all_gather(what, vec![own.len() as u64])?;
         let longest = lengths.iter().copied().max().unwrap_or(0) as usize;
         if longest == 0 {
             return Ok(vec![vec![]; lengths.len()]);
@@ -276,27 +281,16 @@ impl Progress {
             return Err(format!("{longest} bytes are more than MPI gathers at once"));
         }
         own.resize(longest, 0);
-        let mut all = vec![0u8; longest * lengths.len()];
-        // SAFETY: as in `gather_words`.
-        let (from, to) = unsafe { (lent(&mut own), lent(&mut all)) };
-        let request = self.world.immediate_all_gather_into(StaticScope, &*from, to);
-        match self.wait(what, polled(request)) {
-            Ok(()) => {
-                let of = |(bytes, &length): (&[u8], &u64)| bytes[..length as usize].to_vec();
-                Ok(all.chunks_exact(longest).zip(&lengths).map(of).collect())
-            }
-            Err(reason) => {
-                std::mem::forget((own, all));
-                Err(reason)
-            }
-        }
+        let all = self.all_gather(what, own)?;
+        let of = |(bytes, &length): (&[u8], &u64)| bytes[..length as usize].to_vec();
+        Ok(all.chunks_exact(longest).zip(&lengths).map(of).collect())
     }
 
     fn broadcast(&mut self, what: &str, mut bytes: Vec<u8>) -> std::result::Result<Vec<u8>, String> {
-        let length = self.gather_words(what, bytes.len() as u64)?[0] as usize;
+        let length = self.all_gather(what, vec![bytes.len() as u64])?[0] as usize;
         bytes.resize(length, 0);
         for start in (0..length).step_by(MOST) {
-            // SAFETY: as in `gather_words`.
+            // SAFETY: as in `all_gather`.
             let part = unsafe { &mut lent(&mut bytes)[start..length.min(start + MOST)] };
             let request = self.world.process_at_rank(0).immediate_broadcast_into(StaticScope, part);
             if let Err(reason) = self.wait(what, polled(request)) {

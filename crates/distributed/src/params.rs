@@ -24,7 +24,7 @@ impl World {
                 bytes.extend_from_slice(&values(&param.value())?);
             }
         }
-        let bytes = self.link().broadcast("parameters", bytes)?;
+        let bytes = self.broadcast("parameters", bytes)?;
         let mut rest = &bytes[..];
         for param in all.iter().filter(|_| !self.is_main()) {
             let (shape, numel) = (param.value().shape().to_vec(), param.value().numel());
@@ -41,7 +41,7 @@ impl World {
     pub fn spread(&self, params: &Params) -> Result<()> {
         let (seed, draws) = params.generator().state();
         let state = [seed.to_le_bytes(), draws.to_le_bytes()].concat();
-        let state = self.link().broadcast("state of random numbers", state)?;
+        let state = self.broadcast("state of random numbers", state)?;
         let word = |i: usize| state[8 * i..8 * i + 8].try_into().map_or(0, u64::from_le_bytes);
         // Rank 0 keeps its sequence, which is what checkpoints have.
         let own = (self.rank() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -69,7 +69,7 @@ impl World {
             hasher.write(param.name().as_bytes());
             hasher.write(&values(&param.value())?);
         }
-        let all = self.link().gather("checksums of parameters", hasher.finish().to_le_bytes().to_vec())?;
+        let all = self.gather("checksums of parameters", hasher.finish().to_le_bytes().to_vec())?;
         Ok(all.iter().all(|sum| *sum == all[0]))
     }
 
@@ -78,7 +78,7 @@ impl World {
     /// # Errors
     /// [`Error::Differs`] with the first difference to rank 0.
     pub fn agree(&self, what: &str, list: &[String]) -> Result<()> {
-        let all = self.link().gather(what, list.join("\n").into_bytes())?;
+        let all = self.gather(what, list.join("\n").into_bytes())?;
         let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
         let ours = text(&all[0]);
         let other = all.iter().map(text).enumerate().find(|(_, theirs)| *theirs != ours);

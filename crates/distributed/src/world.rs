@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gpu_core::{Device, DeviceKind};
+use gpu_core::Device;
 
 use crate::all_reduce::CompressedReduce;
 use crate::compression::{Compression, Kept};
-use crate::link::{Answer, Ending, GONE, Link};
+use crate::link::{Answer, Ending, Link};
 use crate::{Error, Result};
 
 /// All processes of a training run, seen from one of them.
@@ -169,8 +169,7 @@ impl World {
     /// [`Error::Exchange`].
     #[doc(alias = "all_reduce")]
     pub fn sum(&self, what: &str, values: Vec<f32>) -> Result<Vec<f32>> {
-        let sum = self.link.sum(what, values).recv().unwrap_or_else(|_| Err(GONE.into()));
-        sum.map_err(|reason| Error::Exchange { what: what.into(), rank: self.rank, reason })
+        self.link.wait(what, self.link.sum(what, values))
     }
 
     /// This rank's device of that [name](Device::named). With `auto`, and no `WGRAD_DEVICE`, ranks of one machine take its GPUs in turn.
@@ -178,22 +177,7 @@ impl World {
     /// # Errors
     /// As [`Device::named`].
     pub fn device(&self, name: &str) -> Result<Device> {
-        let chosen = std::env::var("WGRAD_DEVICE").is_ok_and(|name| !name.is_empty() && name != "auto");
-        if self.size == 1 || chosen || name != "auto" {
-            return Ok(Device::named(name)?);
-        }
-        let all = Device::list();
-        let of = |kind: DeviceKind| {
-            all.iter().enumerate().filter(move |(_, d)| d.info.kind == kind).map(|(i, _)| i)
-        };
-        let kinds =
-            [DeviceKind::DiscreteGpu, DeviceKind::IntegratedGpu, DeviceKind::VirtualGpu, DeviceKind::Other];
-        let found =
-            kinds.into_iter().map(|kind| of(kind).collect::<Vec<usize>>()).find(|found| !found.is_empty());
-        Ok(match found {
-            Some(found) => Device::named(&found[self.local_rank % found.len()].to_string())?,
-            None => Device::named("cpu")?,
-        })
+        Ok(if name == "auto" { Device::best_of_process(self.local_rank)? } else { Device::named(name)? })
     }
 
     /// The bytes that rank 0 gives, on every rank.
@@ -201,7 +185,7 @@ impl World {
     /// # Errors
     /// [`Error::Exchange`].
     pub fn broadcast(&self, what: &str, bytes: Vec<u8>) -> Result<Vec<u8>> {
-        self.link.broadcast(what, bytes)
+        self.link.wait(what, self.link.broadcast(what, bytes))
     }
 
     /// The bytes of every rank, in the order of ranks. It ends on no rank before all have called it.
@@ -210,13 +194,13 @@ impl World {
     /// [`Error::Exchange`].
     #[doc(alias("all_gather", "barrier"))]
     pub fn gather(&self, what: &str, bytes: Vec<u8>) -> Result<Vec<Vec<u8>>> {
-        self.link.gather(what, bytes)
+        self.link.wait(what, self.link.gather(what, bytes))
     }
 
     /// Asks all ranks a question; the answer of this one is `yes`.
     pub fn ask(&self, what: &str, yes: bool) -> Asked {
         let sum = self.link.sum(what, vec![f32::from(u8::from(yes))]);
-        Asked { what: what.into(), rank: self.rank, sum }
+        Asked { what: what.into(), link: self.link.clone(), sum }
     }
 
     pub(crate) fn link(&self) -> &Link {
@@ -227,7 +211,7 @@ impl World {
 /// A question to all ranks, whose answers come later.
 pub struct Asked {
     what: String,
-    rank: usize,
+    link: Link,
     sum: Answer<Vec<f32>>,
 }
 
@@ -237,9 +221,7 @@ impl Asked {
     /// # Errors
     /// [`Error::Exchange`].
     pub fn any(self) -> Result<bool> {
-        let sum = self.sum.recv().unwrap_or_else(|_| Err(GONE.into()));
-        let failed = |reason| Error::Exchange { what: self.what, rank: self.rank, reason };
-        sum.map(|sum| sum.iter().any(|&count| count > 0.0)).map_err(failed)
+        Ok(self.link.wait(&self.what, self.sum)?.iter().any(|&count| count > 0.0))
     }
 }
 

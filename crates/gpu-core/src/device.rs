@@ -6,11 +6,10 @@ use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::Instant;
 
-use serde::Serialize;
-
 use crate::arena::Arena;
 use crate::buffer::{Buffer, Class, Memory, Role};
 use crate::cpu::{self, Cpu};
+use crate::device_info::{DeviceInfo, DeviceKind};
 use crate::dry::Dry;
 use crate::faults::{Faults, Point, Strike};
 use crate::gpu::{self, Gpu};
@@ -24,48 +23,6 @@ use crate::selftest::DeviceReport;
 use crate::stats::{Counters, Stats};
 use crate::tune::{GpuFamily, GpuProfile};
 use crate::{Error, Result};
-
-/// What sort of processor a device is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeviceKind {
-    /// wgrad's own CPU kernels.
-    Cpu,
-    /// A GPU with its own memory.
-    DiscreteGpu,
-    /// A GPU that shares the processor's memory.
-    IntegratedGpu,
-    /// A GPU of a virtual machine.
-    VirtualGpu,
-    /// A GPU interface emulated on the CPU (lavapipe, SwiftShader, WARP); only used when selected.
-    Software,
-    /// The driver reports no kind.
-    Other,
-}
-
-/// Name and limits of an opened device.
-#[derive(Clone, Debug, Serialize)]
-pub struct DeviceInfo {
-    /// The adapter's name, as in `"AMD Radeon 890M (RADV GFX1150)"`.
-    #[serde(serialize_with = "plain_text")]
-    pub name: Arc<str>,
-    /// CPU, or the sort of GPU that the driver reports.
-    pub kind: DeviceKind,
-    /// `cpu`, `vulkan`, `metal` or `dx12`.
-    pub backend: &'static str,
-    /// Largest range one kernel argument may cover, in bytes.
-    pub max_binding_bytes: usize,
-}
-
-fn plain_text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-    serializer.serialize_str(text)
-}
-
-impl fmt::Display for DeviceInfo {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "{} [{}, {:?}]", self.name, self.backend, self.kind)
-    }
-}
 
 /// A place to compute: a GPU through Vulkan, Metal or DX12, or the CPU. Clones are the same device; a process has one
 /// device per adapter, until it is lost.
@@ -104,12 +61,21 @@ impl Device {
     /// As [`Device::named`], when `WGRAD_DEVICE` is set.
     #[doc(alias = "is_available")]
     pub fn best() -> Result<Device> {
+        Device::best_of_process(0)
+    }
+
+    /// As [`best`](Device::best) for one of several processes on this machine, by its number: where there are several GPUs of the best kind,
+    /// the processes take them in turn.
+    ///
+    /// # Errors
+    /// As [`Device::best`].
+    pub fn best_of_process(number: usize) -> Result<Device> {
         forget_lost();
         match std::env::var("WGRAD_DEVICE") {
             Ok(name) if !name.is_empty() && name != "auto" => Device::named(&name),
-            _ => match gpu::best_adapter() {
-                Some(adapter) => Device::open(&adapter),
-                None => Device::named("cpu"),
+            _ => match &gpu::best_adapters()[..] {
+                [] => Device::named("cpu"),
+                found => Device::open(&found[number % found.len()]),
             },
         }
     }

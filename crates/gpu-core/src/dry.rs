@@ -1,6 +1,6 @@
 //! Devices that compute nothing: plans are made as for a GPU of some profile, so that their kernels can be inspected without that GPU.
 
-use crate::device::{DeviceInfo, DeviceKind};
+use crate::device_info::{DeviceInfo, DeviceKind};
 use crate::faults::Faults;
 use crate::tune::{GpuFamily, GpuProfile};
 

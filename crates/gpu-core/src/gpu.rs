@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use wgpu::{BufferUsages, ErrorFilter, Features};
 
-pub(crate) use adapters::{adapters, best_adapter, find_adapter, forget_adapters, info};
+pub(crate) use adapters::{adapters, best_adapters, find_adapter, forget_adapters, info};
 pub(crate) use prepare::Prepared;
 pub(crate) use readback::PendingMap;
 

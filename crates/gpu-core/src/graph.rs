@@ -88,7 +88,7 @@ impl Launch {
 
     /// Whether the launch begins with a [function outside of the device](crate::HostCall).
     pub fn begins_host_call(&self) -> bool {
-        matches!(host_part(&*self.kernel), Some(HostPart::Start(_)))
+        matches!(host_part(&*self.kernel), Some((_, HostPart::Start)))
     }
 
     pub(crate) fn access(&self) -> &[Access] {

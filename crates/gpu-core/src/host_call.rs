@@ -1,6 +1,7 @@
 //! Functions outside of the device in the middle of a graph, such as an exchange with other processes.
 //!
-//! A call is two launches: [`HostStart`] hands the values over, and [`HostFinish`] takes the result. What lies between them does not wait.
+//! A call is two launches: [`HostPlace::start`] begins with the values, and [`HostPlace::finish`] waits for the result. What lies between
+//! them does not wait.
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -52,13 +53,17 @@ impl HostPlace {
     }
 
     /// The kernel that begins with `elements` elements.
-    pub fn start(&self, elements: usize) -> HostStart {
-        HostStart { place: self.clone(), elements }
+    ///
+    /// Arguments: the input; written: a word, which [`finish`](HostPlace::finish) reads, so that it comes later.
+    pub fn start(&self, elements: usize) -> HostLaunch {
+        HostLaunch { place: self.clone(), elements, part: HostPart::Start }
     }
 
     /// The kernel that waits for the result.
-    pub fn finish(&self, elements: usize) -> HostFinish {
-        HostFinish { place: self.clone(), elements }
+    ///
+    /// Arguments: the word of [`start`](HostPlace::start); written: the result.
+    pub fn finish(&self, elements: usize) -> HostLaunch {
+        HostLaunch { place: self.clone(), elements, part: HostPart::Finish }
     }
 
     pub(crate) fn begin(&self, input: &[f32]) {
@@ -73,42 +78,35 @@ impl HostPlace {
     }
 }
 
-/// The launch that begins with a [`HostCall`].
-///
-/// Arguments: the input; written: a word, which [`HostFinish`] reads, so that it comes later.
+/// One of the two launches of a [`HostCall`].
 #[derive(Clone, Debug)]
-pub struct HostStart {
+pub struct HostLaunch {
     place: HostPlace,
     elements: usize,
+    part: HostPart,
 }
 
-/// The launch that waits for the result of a [`HostCall`].
-///
-/// Arguments: the word of [`HostStart`]; written: the result.
-#[derive(Clone, Debug)]
-pub struct HostFinish {
-    place: HostPlace,
-    elements: usize,
-}
-
-/// What a GPU's host does in place of a launch.
-pub(crate) enum HostPart<'a> {
+/// What the host does in place of a launch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum HostPart {
     /// Reads the first argument, and begins.
-    Start(&'a HostPlace),
-    /// Writes the result to the second argument.
-    Finish(&'a HostPlace),
+    Start,
+    /// Waits, and writes the result to the second argument.
+    Finish,
 }
 
-/// What the host does in place of a launch of `kernel`, if it is part of a [`HostCall`].
-pub(crate) fn host_part(kernel: &dyn Kernel) -> Option<HostPart<'_>> {
+/// The place and the part that the host does in place of a launch of `kernel`, if it is part of a [`HostCall`].
+pub(crate) fn host_part(kernel: &dyn Kernel) -> Option<(&HostPlace, HostPart)> {
     let kernel: &dyn Any = kernel;
-    let start = kernel.downcast_ref().map(|start: &HostStart| HostPart::Start(&start.place));
-    start.or_else(|| kernel.downcast_ref().map(|finish: &HostFinish| HostPart::Finish(&finish.place)))
+    kernel.downcast_ref().map(|launch: &HostLaunch| (&launch.place, launch.part))
 }
 
-impl Kernel for HostStart {
+impl Kernel for HostLaunch {
     fn name(&self) -> &'static str {
-        "host_start"
+        match self.part {
+            HostPart::Start => "host_start",
+            HostPart::Finish => "host_finish",
+        }
     }
 
     fn shape(&self) -> String {
@@ -124,35 +122,14 @@ impl Kernel for HostStart {
     }
 
     fn run(&self, args: &Args) {
-        self.place.begin(args.read(0));
-    }
-
-    fn cost(&self) -> Cost {
-        Cost { flops: 0, bytes: 4 * self.elements as u64 }
-    }
-}
-
-impl Kernel for HostFinish {
-    fn name(&self) -> &'static str {
-        "host_finish"
-    }
-
-    fn shape(&self) -> String {
-        format!("{}, {} elements", self.place.call.describe(), self.elements)
-    }
-
-    fn access(&self) -> Vec<Access> {
-        vec![Access::Read, Access::Write]
-    }
-
-    fn shaders(&self) -> Vec<Shader> {
-        vec![]
-    }
-
-    fn run(&self, args: &Args) {
-        if let Err(reason) = self.place.end(args.write(1)) {
-            // Caught by the device; not a panic, whose message would be printed.
-            std::panic::resume_unwind(Box::new(HostFailure(reason)));
+        match self.part {
+            HostPart::Start => self.place.begin(args.read(0)),
+            HostPart::Finish => {
+                if let Err(reason) = self.place.end(args.write(1)) {
+                    // Caught by the device; not a panic, whose message would be printed.
+                    std::panic::resume_unwind(Box::new(HostFailure(reason)));
+                }
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::lock;
-use crate::device::{DeviceInfo, DeviceKind};
+use crate::device_info::{DeviceInfo, DeviceKind};
 use crate::{Error, Result};
 
 static ADAPTERS: Mutex<Option<Arc<[wgpu::Adapter]>>> = Mutex::new(None);
@@ -57,18 +57,13 @@ pub(super) fn max_binding_bytes(limits: &wgpu::Limits) -> usize {
     (limits.max_storage_buffer_binding_size as usize).min(u32::MAX as usize)
 }
 
-/// Real GPUs, the most capable kind first.
-pub(crate) fn best_adapter() -> Option<wgpu::Adapter> {
-    let rank = |kind| match kind {
-        DeviceKind::DiscreteGpu => Some(0),
-        DeviceKind::IntegratedGpu => Some(1),
-        DeviceKind::VirtualGpu => Some(2),
-        DeviceKind::Other => Some(3),
-        DeviceKind::Software | DeviceKind::Cpu => None,
-    };
+/// The real GPUs of the most capable kind.
+pub(crate) fn best_adapters() -> Vec<wgpu::Adapter> {
+    let kinds =
+        [DeviceKind::DiscreteGpu, DeviceKind::IntegratedGpu, DeviceKind::VirtualGpu, DeviceKind::Other];
     let all = adapters();
-    let ranked = all.iter().filter_map(|a| Some((rank(kind(a))?, a)));
-    ranked.min_by_key(|&(rank, _)| rank).map(|(_, adapter)| adapter.clone())
+    let of = |wanted: DeviceKind| all.iter().filter(move |a| kind(a) == wanted).cloned().collect();
+    kinds.into_iter().map(of).find(|found: &Vec<wgpu::Adapter>| !found.is_empty()).unwrap_or_default()
 }
 
 pub(crate) fn find_adapter(name: &str) -> Result<wgpu::Adapter> {

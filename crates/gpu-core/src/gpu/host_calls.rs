@@ -42,8 +42,8 @@ impl<'a> HostCalls<'a> {
         let start = Instant::now();
         let launch = &self.graph.launches()[i];
         match host_part(&**launch.kernel()) {
-            Some(HostPart::Start(place)) => self.start(place, launch)?,
-            Some(HostPart::Finish(place)) => self.finish(place, launch, i)?,
+            Some((place, HostPart::Start)) => self.start(place, launch)?,
+            Some((place, HostPart::Finish)) => self.finish(place, launch, i)?,
             None => {}
         }
         self.times.push((i, LaunchTime { start, time: start.elapsed() }));

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::limits::{FeatureReport, LimitReport};
 use super::verdict::{self, Verdict};
-use crate::device::DeviceInfo;
+use crate::device_info::DeviceInfo;
 use crate::{Device, DeviceKind};
 
 /// A device of this machine, opened or not.

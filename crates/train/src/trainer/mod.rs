@@ -145,7 +145,7 @@ impl<'a> Trainer<'a> {
     /// When the loss doesn't depend on a trainable parameter.
     #[track_caller]
     pub fn fit<T: Task>(&mut self, task: &T, source: &impl Source<Batch = T::Batch>) -> Result<Ended> {
-        self.divide(source.share())?;
+        self.divide(source)?;
         let mut fit = self.begin(source.steps())?;
         let mut pass = Pass::new(task, &self.options, self.scaler.as_ref(), &self.mean_over());
         let (mut late, mut stops) = (Late::new(LAG), Stops::default());

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
+use data::Source;
 use distributed::{Asked, DiLoCo, World};
 
 use super::{BEST, CHECKPOINTS, Fit, LAG, LocalSteps, Trainer};
@@ -58,9 +59,9 @@ impl Trainer<'_> {
         if self.options.local_steps.is_some() { World::default() } else { self.world.clone() }
     }
 
-    /// Takes this rank's share of a batch.
-    pub(super) fn divide(&mut self, share: f32) -> Result<()> {
-        let size = self.world.size();
+    /// Takes this rank's share of a batch, and checks that all ranks divide the same batches.
+    pub(super) fn divide(&mut self, source: &impl Source) -> Result<()> {
+        let (size, share) = (self.world.size(), source.share());
         if size == 1 {
             return Ok(());
         }
@@ -70,6 +71,7 @@ impl Trainer<'_> {
                  index: world.rank(), of: world.size() }}, .. }}"
             )));
         }
+        self.world.agree("data", &[source.fingerprint()])?;
         self.world = self.world.with_share(share);
         if self.options.sync_batch_norm {
             self.world.sync_batch_norm(&self.params);
