@@ -30,6 +30,8 @@ pub use gpu_core;
 #[cfg(feature = "linalg")]
 pub use linalg;
 pub use models;
+#[cfg(feature = "onnx")]
+pub use onnx;
 #[cfg(feature = "train")]
 pub use train;
 
