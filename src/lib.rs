@@ -86,6 +86,10 @@ mod listings {
     #[doc = include_str!("../docs/tables.md")]
     struct Tables;
 
+    #[cfg(feature = "onnx")]
+    #[doc = include_str!("../docs/onnx.md")]
+    struct Onnx;
+
     #[doc = include_str!("../docs/texts.md")]
     struct Texts;
 

@@ -51,8 +51,9 @@ def make(folder):
 
     torch.manual_seed(0)
     image = torch.randn(2, 3, 64, 64)
+    large = torch.randn(1, 3, 224, 224)
     tokens = torch.randint(0, 99, (2, 8), dtype=torch.int32)
-    names = """resnet18 resnet34 resnet50 resnext50_32x4d wide_resnet50_2 vgg11 vgg11_bn vgg13 alexnet squeezenet1_0
+    names = """resnet18 resnet34 resnet50 resnext50_32x4d wide_resnet50_2 vgg11_bn alexnet squeezenet1_0
         squeezenet1_1 densenet121 mobilenet_v2 mobilenet_v3_small mobilenet_v3_large mnasnet0_5 mnasnet1_0
         shufflenet_v2_x0_5 shufflenet_v2_x1_0 efficientnet_b0 efficientnet_b1 efficientnet_v2_s regnet_x_400mf
         regnet_y_400mf convnext_tiny googlenet""".split()
@@ -61,10 +62,16 @@ def make(folder):
 
     def vision(name):
         options = dict(init_weights=False, aux_logits=False) if name == "googlenet" else {}
-        return getattr(tv, name)(weights=None, num_classes=10, **options), image
+        return getattr(tv, name)(weights=None, num_classes=10, **options), large if name in ("alexnet", "vgg11_bn") else image
 
     makers = {name: lambda name=name: vision(name) for name in names}
-    makers["vit"] = lambda: (tv.VisionTransformer(64, 16, 2, 4, 32, 64, num_classes=10), image)
+
+    def vit():
+        net = tv.VisionTransformer(64, 16, 2, 4, 32, 64, num_classes=10)
+        torch.nn.init.normal_(net.heads.head.weight)  # torchvision's are zeros
+        return net, image
+
+    makers["vit"] = vit
     makers["bert"] = lambda: (Logits(hf.BertModel(hf.BertConfig(vocab_size=99, **small, **plain)), "last_hidden_state"), tokens)
     makers["gpt2"] = lambda: (
         Logits(hf.GPT2LMHeadModel(hf.GPT2Config(vocab_size=99, n_positions=16, n_embd=32, n_layer=2, n_head=4, use_cache=False, **plain)), "logits"),

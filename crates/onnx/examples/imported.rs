@@ -17,14 +17,19 @@ fn difference(device: &Device, path: &Path) -> anyhow::Result<f32> {
         .map(str::parse)
         .collect::<Result<_, _>>()?;
     let given = path.with_extension("x");
-    let x = if shape.len() == 2 {
-        Tensor::from_slice(device, &numbers(&given, i32::from_le_bytes)?, &shape)?
-    } else {
-        Tensor::from_slice(device, &numbers(&given, f32::from_le_bytes)?, &shape)?
-    };
     let want = numbers(&path.with_extension("y"), f32::from_le_bytes)?;
     let model = onnx::load(device, path)?;
-    let y = model.run(&[(&model.inputs()[0], &x)])?.remove(0).to_vec::<f32>()?;
+    let floats = Tensor::from_slice(device, &numbers(&given, f32::from_le_bytes)?, &shape)?;
+    let name = &model.inputs()[0];
+    let y = match model.run(&[(name, &floats)]) {
+        // The model's inputs are integers.
+        Err(onnx::Error::Input { .. }) => {
+            let ints = Tensor::from_slice(device, &numbers(&given, i32::from_le_bytes)?, &shape)?;
+            model.run(&[(name, &ints)])?
+        }
+        y => y?,
+    };
+    let y = y[0].to_vec::<f32>()?;
     anyhow::ensure!(y.len() == want.len(), "{} outputs, not {}", y.len(), want.len());
     let error = y.iter().zip(&want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     Ok(error / want.iter().fold(0.0, |m: f32, v| m.max(v.abs())))

@@ -188,6 +188,39 @@ impl OnnxModel {
         &self.outputs
     }
 
+    /// Refuses an input of another type or shape than the file says.
+    fn fits(&self, name: &str, tensor: &Tensor) -> Result<()> {
+        use crate::proto::{tensor_shape_proto::dimension::Value::DimValue, type_proto::Value::TensorType};
+        let declared = self.graph.input.iter().find(|i| i.name() == name).and_then(|i| i.r#type.as_ref());
+        let Some(TensorType(declared)) = declared.and_then(|t| t.value.as_ref()) else { return Ok(()) };
+        let wrong = |reason: String| Error::Input { reason: format!("\"{name}\" {reason}") };
+        let dtype = value::dtype(declared.elem_type()).map_err(|reason| wrong(format!("has {reason}")))?;
+        if dtype != tensor.dtype() {
+            return Err(wrong(format!("is of type {}, the file wants {dtype}", tensor.dtype())));
+        }
+        let Some(shape) = &declared.shape else { return Ok(()) };
+        let same = |(d, n): (&crate::proto::tensor_shape_proto::Dimension, &usize)| match d.value {
+            Some(DimValue(want)) => want == *n as i64,
+            _ => true,
+        };
+        let fits = shape.dim.len() == tensor.rank() && shape.dim.iter().zip(tensor.shape()).all(same);
+        let wanted = || {
+            shape.dim.iter().map(|d| match &d.value {
+                Some(DimValue(n)) => n.to_string(),
+                _ => "any".to_owned(),
+            })
+        };
+        if fits {
+            Ok(())
+        } else {
+            Err(wrong(format!(
+                "has shape {:?}, the file wants [{}]",
+                tensor.shape(),
+                wanted().collect::<Vec<_>>().join(", ")
+            )))
+        }
+    }
+
     /// The outputs for named inputs. Integers must be `i32`.
     ///
     /// # Errors
@@ -198,6 +231,7 @@ impl OnnxModel {
             let found = inputs.iter().find(|(given, _)| given == name);
             let (_, tensor) =
                 found.ok_or_else(|| Error::Input { reason: format!("\"{name}\" is missing") })?;
+            self.fits(name, tensor)?;
             values.insert(name, Value::Device((*tensor).clone()));
         }
         if let Some((name, _)) = inputs.iter().find(|(name, _)| !self.inputs.iter().any(|i| i == name)) {

@@ -59,6 +59,15 @@ impl Context<'_> {
         })
     }
 
+    /// Input `i`, which must be of a floating-point type.
+    pub fn floats(&self, i: usize) -> Outcome<Tensor> {
+        let tensor = self.tensor(i)?;
+        if tensor.dtype().is_float() {
+            return Ok(tensor);
+        }
+        Err(format!("input {i} of type {}, only floating-point types are supported", tensor.dtype()))
+    }
+
     pub fn host(&self, i: usize) -> Outcome<&Host> {
         match self.value(i)? {
             Value::Host(host) => Ok(host),

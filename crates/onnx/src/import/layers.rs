@@ -16,7 +16,7 @@ const TABLE: &[(&str, Layer)] = &[
     ("MaxPool", max_pool),
     ("AveragePool", average_pool),
     ("GlobalAveragePool", |c| {
-        let x = c.tensor(0)?;
+        let x = c.floats(0)?;
         let dims: Vec<isize> = (2..x.rank() as isize).collect();
         Ok(x.mean(&dims, true))
     }),
@@ -37,7 +37,7 @@ pub fn run(op: &str, c: &Context) -> Outcome<Value> {
 }
 
 fn matmul(c: &Context) -> Outcome<Tensor> {
-    let (a, b) = (c.tensor(0)?, c.tensor(1)?);
+    let (a, b) = (c.floats(0)?, c.floats(1)?);
     let shapes = || format!("shapes {:?} and {:?}", a.shape(), b.shape());
     if a.rank() == 0 || b.rank() == 0 || a.size(-1) != b.shape()[b.rank().saturating_sub(2)] {
         return Err(shapes());
@@ -49,7 +49,7 @@ fn matmul(c: &Context) -> Outcome<Tensor> {
 
 fn gemm(c: &Context) -> Outcome<Tensor> {
     let turned = |i: usize, name: &str| -> Outcome<Tensor> {
-        let x = c.tensor(i)?;
+        let x = c.floats(i)?;
         if x.rank() != 2 {
             return Err(format!("input {i} of shape {:?}, not a matrix", x.shape()));
         }
@@ -67,7 +67,7 @@ fn gemm(c: &Context) -> Outcome<Tensor> {
     if !c.has(2) {
         return Ok(y);
     }
-    let bias = c.tensor(2)?;
+    let bias = c.floats(2)?;
     broadcast(&[y.shape(), bias.shape()])?;
     Ok(if beta == 1.0 { y + bias } else { y + bias * beta })
 }
@@ -87,12 +87,12 @@ fn pads(c: &Context) -> Outcome<[usize; 4]> {
 }
 
 fn plane(c: &Context) -> Outcome<Tensor> {
-    let x = c.tensor(0)?;
+    let x = c.floats(0)?;
     if x.rank() == 4 { Ok(x) } else { Err(format!("input {:?}, only [N, C, H, W] is supported", x.shape())) }
 }
 
 fn conv(c: &Context) -> Outcome<Tensor> {
-    let (mut x, weight) = (plane(c)?, c.tensor(1)?);
+    let (mut x, weight) = (plane(c)?, c.floats(1)?);
     let [top, left, bottom, right] = pads(c)?;
     let mut padding = [top, left];
     if [top, left] != [bottom, right] {
@@ -112,7 +112,7 @@ fn conv(c: &Context) -> Outcome<Tensor> {
     if !fits {
         return Err(format!("weight {w:?} in {groups} groups for input {s:?}"));
     }
-    let bias = c.has(2).then(|| c.tensor(2)).transpose()?;
+    let bias = c.has(2).then(|| c.floats(2)).transpose()?;
     if let Some(bias) = bias.as_ref().filter(|b| b.shape() != [w[0]]) {
         return Err(format!("bias {:?} for weight {w:?}", bias.shape()));
     }
@@ -123,8 +123,8 @@ fn batch_norm(c: &Context) -> Outcome<Tensor> {
     if c.int("training_mode", 0) != 0 {
         return Err("training_mode 1 is not supported; export in evaluation mode".into());
     }
-    let x = c.tensor(0)?;
-    let [weight, bias, mean, var] = [1, 2, 3, 4].map(|i| c.tensor(i));
+    let x = c.floats(0)?;
+    let [weight, bias, mean, var] = [1, 2, 3, 4].map(|i| c.floats(i));
     let (weight, bias, mean, var) = (weight?, bias?, mean?, var?);
     let channels = x.shape().get(1).copied().ok_or_else(|| format!("input {:?}", x.shape()))?;
     if [&weight, &bias, &mean, &var].iter().any(|t| t.shape() != [channels]) {
@@ -134,9 +134,9 @@ fn batch_norm(c: &Context) -> Outcome<Tensor> {
 }
 
 fn layer_norm(c: &Context) -> Outcome<Tensor> {
-    let (x, weight) = (c.tensor(0)?, c.tensor(1)?);
+    let (x, weight) = (c.floats(0)?, c.floats(1)?);
     let axis = c.dim(c.int("axis", -1), x.rank())?;
-    let bias = if c.has(2) { c.tensor(2)? } else { weight.zeros_like() };
+    let bias = if c.has(2) { c.floats(2)? } else { weight.zeros_like() };
     if weight.shape() != &x.shape()[axis..] || bias.shape() != weight.shape() {
         return Err(format!(
             "weight {:?}, bias {:?} for input {:?}",
@@ -191,7 +191,7 @@ fn average_pool(c: &Context) -> Outcome<Tensor> {
 }
 
 fn softmax(c: &Context, f: fn(&Tensor, isize) -> Tensor) -> Outcome<Tensor> {
-    let x = c.tensor(0)?;
+    let x = c.floats(0)?;
     if c.opset < 13 {
         return Err("before opset 13 it flattens its input; export with opset 13 or newer".into());
     }
@@ -202,7 +202,7 @@ fn pad(c: &Context) -> Outcome<Tensor> {
     if !matches!(c.text("mode"), None | Some("constant")) || c.has(3) {
         return Err("only constant padding of all dimensions is supported".into());
     }
-    let (x, pads) = (c.tensor(0)?, c.numbers("pads", 1)?.ok_or("no pads")?);
+    let (x, pads) = (c.floats(0)?, c.numbers("pads", 1)?.ok_or("no pads")?);
     let rank = x.rank();
     if pads.len() != 2 * rank || pads.iter().any(|p| !(0..1 << 20).contains(p)) {
         return Err(format!("pads {pads:?} for input {:?}", x.shape()));
@@ -214,7 +214,7 @@ fn pad(c: &Context) -> Outcome<Tensor> {
 }
 
 fn reduce(c: &Context, f: fn(&Tensor, &[isize], bool) -> Tensor) -> Outcome<Tensor> {
-    let x = c.tensor(0)?;
+    let x = c.floats(0)?;
     let axes = c.numbers("axes", 1)?.filter(|a| !a.is_empty());
     let dims = match axes {
         Some(axes) => {
@@ -223,5 +223,8 @@ fn reduce(c: &Context, f: fn(&Tensor, &[isize], bool) -> Tensor) -> Outcome<Tens
         None if c.int("noop_with_empty_axes", 0) != 0 => return Ok(x),
         None => (0..x.rank() as isize).collect(),
     };
+    if (1..dims.len()).any(|i| dims[..i].contains(&dims[i])) {
+        return Err(format!("dimensions {dims:?}, one of them twice"));
+    }
     Ok(f(&x, &dims, c.int("keepdims", 1) != 0))
 }

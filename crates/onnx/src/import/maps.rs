@@ -75,7 +75,8 @@ pub fn run(op: &str, c: &Context) -> Outcome<Value> {
             Value::Host(x) => {
                 Value::Host(Host { values: x.values.iter().map(|&v| host(v)).collect(), ..x.clone() })
             }
-            Value::Device(x) => Value::Device(device(x)),
+            Value::Device(x) if x.dtype() == unary_type(op) => Value::Device(device(x)),
+            Value::Device(x) => return Err(format!("an input of type {} is not supported", x.dtype())),
         });
     }
     match op {
@@ -84,7 +85,7 @@ pub fn run(op: &str, c: &Context) -> Outcome<Value> {
         "Cast" => return cast(c),
         _ => {}
     }
-    let x = c.tensor(0)?;
+    let x = c.floats(0)?;
     Ok(Value::Device(match op {
         "Erf" => x.erf(),
         "Gelu" if c.text("approximate") == Some("tanh") => x.gelu_tanh(),
@@ -105,6 +106,11 @@ pub fn run(op: &str, c: &Context) -> Outcome<Value> {
     }))
 }
 
+/// The type that a function of one operand is supported for.
+fn unary_type(op: &str) -> DType {
+    if op == "Not" { DType::Bool } else { DType::F32 }
+}
+
 fn binary(op: &str, c: &Context, host: OnHost, device: OnDevice, truth: bool) -> Outcome<Value> {
     if c.inputs.len() != 2 {
         return Err(format!("{} inputs, only 2 are supported", c.inputs.len()));
@@ -112,7 +118,10 @@ fn binary(op: &str, c: &Context, host: OnHost, device: OnDevice, truth: bool) ->
     let shape = broadcast(&[&c.shape(0)?, &c.shape(1)?])?;
     if !c.on_host() {
         let (a, b) = (c.tensor(0)?, c.tensor(1)?);
-        if a.dtype() != b.dtype() {
+        let bits = matches!(op, "And" | "Or");
+        let whole = !matches!(op, "Pow" | "Mod") && a.dtype() == DType::I32;
+        let fits = (a.dtype().is_float() && !bits) || (whole && !bits) || (bits && a.dtype() == DType::Bool);
+        if a.dtype() != b.dtype() || !fits {
             return Err(format!("operands of types {} and {}", a.dtype(), b.dtype()));
         }
         return Ok(Value::Device(device(&a, &b)));
@@ -127,7 +136,12 @@ fn binary(op: &str, c: &Context, host: OnHost, device: OnDevice, truth: bool) ->
 fn choose(c: &Context) -> Outcome<Value> {
     let shape = broadcast(&[&c.shape(0)?, &c.shape(1)?, &c.shape(2)?])?;
     if !c.on_host() {
-        return Ok(Value::Device(c.tensor(1)?.where_(&c.tensor(0)?, &c.tensor(2)?)));
+        let [which, a, b] = [0, 1, 2].map(|i| c.tensor(i));
+        let (which, a, b) = (which?, a?, b?);
+        if which.dtype() != DType::Bool || a.dtype() != b.dtype() {
+            return Err(format!("inputs of types {}, {} and {}", which.dtype(), a.dtype(), b.dtype()));
+        }
+        return Ok(Value::Device(a.where_(&which, &b)));
     }
     let [which, a, b] = [0, 1, 2].map(|i| c.host(i).and_then(|h| h.expanded(&shape)));
     let (which, mut a, b) = (which?, a?, b?);

@@ -19,6 +19,7 @@ pub const NAMES: &[&str] = &[
     "Expand",
     "Slice",
     "Gather",
+    "GatherElements",
     "Concat",
     "Split",
     "Trilu",
@@ -84,10 +85,14 @@ pub fn run(op: &str, c: &Context) -> Outcome<Vec<Value>> {
         }
         "Slice" => slice(c)?,
         "Gather" => gather(c)?,
+        "GatherElements" => gather_elements(c)?,
         "Concat" => concat(c)?,
         "Split" => return split(c),
         "Trilu" => {
-            let x = c.tensor(0)?;
+            let x = c.floats(0)?;
+            if x.rank() < 2 {
+                return Err(format!("input {:?}", x.shape()));
+            }
             let k = if c.has(1) { c.host(1)?.values.first().copied().unwrap_or(0.0) as isize } else { 0 };
             Value::Device(if c.int("upper", 1) != 0 { x.triu(k) } else { x.tril(k) })
         }
@@ -224,6 +229,9 @@ fn gather(c: &Context) -> Outcome<Value> {
     let axis = c.dim(c.int("axis", 0), shape.len())?;
     let out = [&shape[..axis], &index_shape, &shape[axis + 1..]].concat();
     let index = match c.value(1)? {
+        Value::Device(index) if index.dtype() != DType::I32 => {
+            return Err(format!("an index of type {}", index.dtype()));
+        }
         Value::Device(index) => {
             let y = c.tensor(0)?.index_select(axis as isize, &index.reshape(&[index.numel()]));
             return Ok(Value::Device(y.reshape(&out)));
@@ -253,6 +261,18 @@ fn gather(c: &Context) -> Outcome<Value> {
     })
 }
 
+fn gather_elements(c: &Context) -> Outcome<Value> {
+    let (x, index) = (c.tensor(0)?, c.tensor(1)?);
+    let axis = c.dim(c.int("axis", 0), x.rank())?;
+    let fits = x.rank() == index.rank()
+        && index.dtype() == DType::I32
+        && (0..x.rank()).all(|d| d == axis || index.shape()[d] <= x.shape()[d]);
+    if !fits {
+        return Err(format!("index {:?} of type {} for input {:?}", index.shape(), index.dtype(), x.shape()));
+    }
+    Ok(Value::Device(x.gather(axis as isize, &index)))
+}
+
 fn concat(c: &Context) -> Outcome<Value> {
     let first = c.shape(0)?;
     let axis = c.dim(c.int("axis", 0), first.len())?;
@@ -271,6 +291,9 @@ fn concat(c: &Context) -> Outcome<Value> {
         return Ok(Value::Host(all));
     }
     let parts = (0..c.inputs.len()).map(|i| c.tensor(i)).collect::<Outcome<Vec<Tensor>>>()?;
+    if parts.iter().any(|p| p.dtype() != parts[0].dtype()) {
+        return Err("inputs of different types".into());
+    }
     Ok(Value::Device(cat(&parts.iter().collect::<Vec<_>>(), axis as isize)))
 }
 
