@@ -120,7 +120,7 @@ fn binary(op: &str, c: &Context, host: OnHost, device: OnDevice, truth: bool) ->
         let (a, b) = (c.tensor(0)?, c.tensor(1)?);
         let bits = matches!(op, "And" | "Or");
         let whole = !matches!(op, "Pow" | "Mod") && a.dtype() == DType::I32;
-        let fits = (a.dtype().is_float() && !bits) || (whole && !bits) || (bits && a.dtype() == DType::Bool);
+        let fits = if bits { a.dtype() == DType::Bool } else { a.dtype().is_float() || whole };
         if a.dtype() != b.dtype() || !fits {
             return Err(format!("operands of types {} and {}", a.dtype(), b.dtype()));
         }
