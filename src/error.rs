@@ -55,6 +55,11 @@ pub enum Error {
     #[error(transparent)]
     Linalg(linalg::Error),
 
+    /// An ONNX file that cannot be written, read or run.
+    #[cfg(feature = "onnx")]
+    #[error(transparent)]
+    Onnx(onnx::Error),
+
     /// The operating system refused a program's own read or write.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -103,6 +108,16 @@ impl From<train::Error> for Error {
             #[cfg(feature = "plots")]
             train::Error::Plot(error) => Error::Plot(error),
             error => Error::Train(error),
+        }
+    }
+}
+
+#[cfg(feature = "onnx")]
+impl From<onnx::Error> for Error {
+    fn from(error: onnx::Error) -> Error {
+        match error {
+            onnx::Error::Device(error) => Error::Device(error),
+            error => Error::Onnx(error),
         }
     }
 }

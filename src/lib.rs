@@ -30,6 +30,8 @@ pub use gpu_core;
 #[cfg(feature = "linalg")]
 pub use linalg;
 pub use models;
+#[cfg(feature = "onnx")]
+pub use onnx;
 #[cfg(feature = "train")]
 pub use train;
 
@@ -83,6 +85,10 @@ mod listings {
     #[cfg(feature = "csv")]
     #[doc = include_str!("../docs/tables.md")]
     struct Tables;
+
+    #[cfg(feature = "onnx")]
+    #[doc = include_str!("../docs/onnx.md")]
+    struct Onnx;
 
     #[doc = include_str!("../docs/texts.md")]
     struct Texts;

@@ -26,6 +26,7 @@ mod checkpoint;
 mod compile;
 mod donation;
 mod gradient;
+mod graph;
 mod history;
 mod index_range;
 mod node;
@@ -51,6 +52,7 @@ pub use gpu_core::{
     Stats, Value,
 };
 pub use gradient::{Gradients, grad, vjp};
+pub use graph::{Graph, GraphNode, Operation};
 pub use op::{KernelOp, Meta};
 pub use ops::{
     AdamStep, Arcs, BatchNormOutput, CrossEntropy, Generator, Interpolation, LstmOutput, Operand, Padding,

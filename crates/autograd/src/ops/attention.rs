@@ -12,9 +12,9 @@ use crate::{Tensor, cat, stack};
 /// The attention op. Inputs: queries, keys, values and an optional mask, with equal leading dimensions. Outputs: the result, in the
 /// order of [`stored`], and the logarithms of the rows' sums of exponentials.
 #[derive(Clone, Copy, Debug, Hash)]
-struct Attention {
-    causal: bool,
-    scale_bits: u32,
+pub(super) struct Attention {
+    pub(super) causal: bool,
+    pub(super) scale_bits: u32,
 }
 
 impl Tensor {

@@ -96,7 +96,7 @@ impl Tensor {
 
 #[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct BatchNorm {
-    eps_bits: u32,
+    pub(super) eps_bits: u32,
 }
 
 impl BatchNorm {

@@ -9,7 +9,7 @@ use crate::op::{KernelOp, Meta};
 
 #[derive(Debug, Hash)]
 pub(super) struct Concat {
-    dim: usize,
+    pub(super) dim: usize,
 }
 
 /// Joins tensors along `dim`; all other dimensions must agree.

@@ -11,7 +11,7 @@ use crate::ops::map::broadcast;
 
 /// Indexing along the middle of three dimensions: `x [outer, dim, inner]`, index `[outer or 1, count, inner or 1]`.
 #[derive(Clone, Copy, Debug, Hash)]
-struct Indexing {
+pub(super) struct Indexing {
     outer: usize,
     dim: usize,
     count: usize,
@@ -22,7 +22,7 @@ struct Indexing {
 }
 
 #[derive(Debug, Hash)]
-struct Gather(Indexing);
+pub(super) struct Gather(pub(super) Indexing);
 #[derive(Debug, Hash)]
 struct ScatterAdd(Indexing);
 

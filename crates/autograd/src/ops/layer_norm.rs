@@ -35,7 +35,7 @@ impl Tensor {
 /// The layer norm op. Input: `[rows, cols]`. Outputs: the normalised rows, their means and reciprocal deviations.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct LayerNorm {
-    eps_bits: u32,
+    pub(super) eps_bits: u32,
 }
 
 impl KernelOp for LayerNorm {

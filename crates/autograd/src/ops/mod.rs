@@ -12,6 +12,7 @@ mod conv2d;
 mod conv3d;
 mod conv_transpose;
 mod cross_entropy;
+mod describe;
 mod distance;
 mod dropout;
 mod einsum;
@@ -69,6 +70,7 @@ pub use random::Generator;
 pub use recurrent::{LstmOutput, RnnNonlinearity, RnnOutput, gru, lstm, rnn};
 pub use view::broadcast_tensors;
 
+pub(crate) use describe::describe;
 pub(crate) use map::{broadcast, map_gradient};
 pub(crate) use reduce::reduce_gradient;
 pub(crate) use summary::{Reach, multiply_adds, reach};

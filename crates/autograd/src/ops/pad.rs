@@ -29,7 +29,7 @@ pub enum Padding {
 /// The input surrounded by zeros: along dimension `d`, its element `i` goes to position `at[d].0 + i * at[d].1`.
 #[derive(Debug, Hash)]
 pub(super) struct Embed {
-    at: Vec<(usize, isize)>,
+    pub(super) at: Vec<(usize, isize)>,
 }
 
 impl Tensor {

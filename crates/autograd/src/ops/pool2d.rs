@@ -120,8 +120,8 @@ impl KernelOp for MaxPool2dGrad {
 #[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct AvgPool2d {
     pub(super) shape: Pool2dShape,
-    count_include_pad: bool,
-    divisor: Option<usize>,
+    pub(super) count_include_pad: bool,
+    pub(super) divisor: Option<usize>,
 }
 
 impl KernelOp for AvgPool2d {

@@ -17,6 +17,7 @@ use gpu_core::kernels::Sequence;
 use gpu_core::{Arg, DType, Layout};
 
 use crate::compile::Lower;
+use crate::graph::Operation;
 use crate::op::Meta;
 use crate::{Tensor, stack};
 
@@ -109,6 +110,15 @@ fn sequence(cx: &Lower) -> Sequence {
 /// Whether an op is one of the cells.
 pub(super) fn is_cell(op: &dyn Any) -> bool {
     op.is::<rnn::Rnn>() || op.is::<gru::Gru>() || op.is::<lstm::Lstm>()
+}
+
+/// The description of an op that is one of the cells.
+pub(super) fn cell(op: &dyn Any) -> Option<Operation> {
+    if let Some(rnn) = op.downcast_ref::<rnn::Rnn>() {
+        return Some(Operation::Rnn { relu: rnn.relu() });
+    }
+    let gru = op.is::<gru::Gru>().then_some(Operation::Gru);
+    gru.or_else(|| op.is::<lstm::Lstm>().then_some(Operation::Lstm))
 }
 
 /// Writes the products of input 0, `[T, N, I]`, with input 1, `[G, I]`, to `out`, `[T, N, G]`.

@@ -8,11 +8,11 @@ use crate::compile::Lower;
 use crate::op::KernelOp;
 
 #[derive(Clone, Copy, Debug, Hash)]
-struct Scan {
-    op: ScanOp,
-    dim: usize,
+pub(super) struct Scan {
+    pub(super) op: ScanOp,
+    pub(super) dim: usize,
     /// Whether to scan from the end.
-    reverse: bool,
+    pub(super) reverse: bool,
 }
 
 impl Tensor {

@@ -9,8 +9,8 @@ use crate::op::{KernelOp, Meta};
 
 /// Softmax over the last dimension, or its logarithm.
 #[derive(Clone, Copy, Debug, Hash)]
-struct Softmax {
-    log: bool,
+pub(super) struct Softmax {
+    pub(super) log: bool,
 }
 
 impl Tensor {

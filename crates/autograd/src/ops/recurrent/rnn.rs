@@ -55,7 +55,7 @@ pub fn rnn(
 pub(super) struct Rnn(RnnNonlinearity);
 
 impl Rnn {
-    fn relu(self) -> bool {
+    pub(super) fn relu(self) -> bool {
         self.0 == RnnNonlinearity::Relu
     }
 }
