@@ -1,5 +1,7 @@
 //! Specialising the WGSL files of `shaders/`.
 
+use crate::Half;
+
 /// The text of `shaders/<name>.wgsl`.
 macro_rules! wgsl {
     ($name:literal) => {
@@ -51,9 +53,85 @@ impl Source {
     }
 }
 
+/// The module with the f32 array at `binding`, which it only reads, in packed halves: elements are unpacked where they are read. `None` if
+/// the binding has other elements than f32 or vectors of four. A module without the binding stays as it is.
+///
+/// `library` has the functions that unpack; it is appended unless the module already contains it.
+pub(crate) fn unpack_reads(source: &str, binding: usize, half: Half, library: &str) -> Option<String> {
+    const KIND: &str = "var<storage, read> ";
+    let attribute = format!("@group(0) @binding({binding}) {KIND}");
+    let Some(start) = source.find(&attribute) else { return Some(source.to_owned()) };
+    let declared = &source[start + attribute.len()..];
+    let (name, rest) = declared.split_once(": array<")?;
+    let (element, _) = rest.split_once(">;")?;
+    let alias = source.split_once(&format!("alias {element} = ")).and_then(|(_, rest)| rest.split_once(';'));
+    let vector = match alias.map_or(element, |(t, _)| t) {
+        "f32" => false,
+        "vec4<f32>" => true,
+        _ => return None,
+    };
+    let (half, function) = (half.wgsl(), format!("{name}_unpacked"));
+    let (words, body) = match vector {
+        true => ("vec2<u32>", format!("vec4<f32> {{\n    return unpack4_{half}({name}[i]);\n")),
+        false => ("u32", format!("f32 {{\n    return unpack_{half}({name}[i / 2u] >> (16u * (i % 2u)));\n")),
+    };
+    let end = start + attribute.len() + declared.find(";\n")? + 2;
+    let mut text = call_reads(&source[..start], name, &function) + &attribute;
+    text += &format!("{name}: array<{words}>;\n\nfn {function}(i: u32) -> {body}}}\n");
+    text += &call_reads(&source[end..], name, &function);
+    if !source.contains(library) {
+        text += library;
+    }
+    Some(text)
+}
+
+/// The text with `FUNCTION(u32(..))` in place of `NAME[..]`.
+pub(crate) fn call_reads(text: &str, name: &str, function: &str) -> String {
+    let index = format!("{name}[");
+    let (mut done, mut rest) = (String::new(), text);
+    while let Some(at) = rest.find(&index) {
+        let (before, from) = rest.split_at(at);
+        let inside = &from[index.len()..];
+        done += before;
+        if before.ends_with(|c: char| c.is_alphanumeric() || "_.".contains(c)) {
+            done += &index;
+            rest = inside;
+            continue;
+        }
+        let mut open = 1;
+        let close = inside.find(|c| {
+            open += i32::from(c == '[') - i32::from(c == ']');
+            open == 0
+        });
+        let close = close.expect("a bracket closes");
+        done += &format!("{function}(u32({}))", call_reads(&inside[..close], name, function));
+        rest = &inside[close + 1..];
+    }
+    done + rest
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Source;
+    use super::{Source, unpack_reads};
+    use crate::Half;
+
+    #[test]
+    fn halves_are_unpacked_where_they_are_read() {
+        let text = "@group(0) @binding(1) var<storage, read> b: array<f32>;\nfn f(i: i32) -> f32 { return ab[1] + b[2 * i[b[0]]]; }\n";
+        let got = unpack_reads(text, 1, Half::BF16, "// library\n").unwrap();
+        assert_eq!(
+            got,
+            "@group(0) @binding(1) var<storage, read> b: array<u32>;\n\nfn b_unpacked(i: u32) -> f32 {\n    \
+             return unpack_bf16(b[i / 2u] >> (16u * (i % 2u)));\n}\n\
+             fn f(i: i32) -> f32 { return ab[1] + b_unpacked(u32(2 * i[b_unpacked(u32(0))])); }\n// library\n"
+        );
+        let vectors = "alias T = vec4<f32>;\n@group(0) @binding(0) var<storage, read> x: array<T>;\n";
+        let got = unpack_reads(vectors, 0, Half::F16, "").unwrap();
+        assert!(got.contains("x: array<vec2<u32>>;") && got.contains("return unpack4_f16(x[i]);"), "{got}");
+        assert_eq!(unpack_reads(text, 0, Half::F16, ""), Some(text.to_owned()));
+        let words = "@group(0) @binding(0) var<storage, read> x: array<u32>;\n";
+        assert_eq!(unpack_reads(words, 0, Half::F16, ""), None);
+    }
 
     #[test]
     fn sets_constants_and_blocks() {

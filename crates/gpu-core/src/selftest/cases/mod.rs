@@ -12,6 +12,7 @@ mod layer_norm;
 mod map;
 mod matmul;
 mod optim;
+mod packed;
 mod partial_sums;
 mod pool2d;
 mod random;
@@ -40,6 +41,7 @@ pub(super) fn all() -> Vec<Case> {
         map::cases(),
         matmul::cases(),
         optim::cases(),
+        packed::cases(),
         partial_sums::cases(),
         pool2d::cases(),
         random::cases(),
