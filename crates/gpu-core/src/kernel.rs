@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use crate::cpu::HOST_ALIGN;
 use crate::kernels::{ChannelParts, PartialSum};
 use crate::tune::{GpuProfile, Variants};
-use crate::wgsl::{Source, unpack_reads};
+use crate::wgsl::{Source, with_halves};
 use crate::{Half, limits};
 
 /// How a kernel uses one of its arguments.
@@ -125,9 +125,9 @@ impl Shader {
         self.source = if there { source.finish() } else { source.with(library).finish() };
     }
 
-    /// The shader with an f32 argument that it only reads in packed halves; `None` if the argument has other elements.
-    pub(crate) fn unpacking(self, argument: usize, half: Half, library: &str) -> Option<Shader> {
-        let source = unpack_reads(&self.source, argument, half, library)?;
+    /// The shader with an f32 argument in packed halves; `None` where [`with_halves`] can't do that.
+    pub(crate) fn with_halves(self, argument: usize, half: Half, library: &str) -> Option<Shader> {
+        let source = with_halves(&self.source, argument, half, library)?;
         Some(Shader { source, ..self })
     }
 

@@ -44,8 +44,8 @@ impl Lower<'_> {
     /// Notes that the kernel has to unpack an operand, if it is packed.
     fn note_packed(&mut self, arg: Arg, place: &Place) {
         let sizes = place.layout.shape().iter().zip(place.layout.strides());
-        let read = sizes.filter(|(_, stride)| **stride != 0).map(|(size, _)| *size).product();
-        let halves = |half| Halves { half, count: arg.bytes / Half::BYTES, read };
+        let touched = sizes.filter(|(_, stride)| **stride != 0).map(|(size, _)| *size).product();
+        let halves = |half| Halves { half, count: arg.bytes / Half::BYTES, touched };
         self.packed.extend(place.half.map(|half| (arg, halves(half))));
     }
 
