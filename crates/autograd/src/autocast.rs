@@ -117,7 +117,7 @@ fn given(tensor: &Tensor) -> bool {
 impl Tensor {
     /// Rounds to the nearest halves; returns the same tensor if it is halves already, or is small.
     #[track_caller]
-    fn as_half(&self, half: Half) -> Tensor {
+    pub(crate) fn as_half(&self, half: Half) -> Tensor {
         if !self.dtype().is_float() || self.numel() < LEAST || self.node.half == Some(half) {
             return self.clone();
         }

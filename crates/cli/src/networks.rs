@@ -1,7 +1,7 @@
 //! Networks at the sizes of the benchmarks, with made-up data, for `wgrad shaders` and `wgrad bench`.
 
 use anyhow::{Result, bail, ensure};
-use autograd::{Device, Tensor};
+use autograd::{Device, Half, Tensor, autocast};
 use models::{
     Adam, AdamW, CharRnn, CharRnnOptions, Gpt, GptOptions, Mlp, Mode, Optimize, Params, ResNet, Sgd,
 };
@@ -48,6 +48,12 @@ impl Training {
             }
             _ => bail!("there is no network {name}, but {NAMES}"),
         })
+    }
+
+    /// The network with its forward pass in mixed precision, if `half` is given.
+    pub fn mixed(self, half: Option<Half>) -> Training {
+        let loss = self.loss;
+        Training { loss: Box::new(move || autocast(half, &loss)), ..self }
     }
 
     /// Takes a step, and returns its loss.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use autograd::{Device, PlanView, plans};
+use autograd::{Device, Half, PlanView, autocast, plans};
 use clap::Args;
 use data::Source;
 use gpu_core::{Cost, Kernel, Launch};
@@ -12,6 +12,7 @@ use models::Optimize;
 use serde_json::json;
 use train::Task;
 
+use crate::config::Precision;
 use crate::job::Job;
 use crate::networks::Training;
 use crate::summary::job;
@@ -25,6 +26,10 @@ pub struct Arguments {
     #[arg(long, default_value = "amd", value_parser = ["nvidia", "amd", "intel", "apple", "software", "other"])]
     adapter: String,
 
+    /// The precision of activations [default: that of the configuration, or f32]
+    #[arg(long)]
+    precision: Option<Precision>,
+
     /// Also print the other kernel variants that such an adapter would time against each other
     #[arg(long)]
     variants: bool,
@@ -37,7 +42,7 @@ pub struct Arguments {
 /// Prints a line of JSON for every dispatch of a training step.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let device = Device::named(&format!("dry:{}", arguments.adapter))?;
-    let plan = step(&arguments.what, &arguments.adapter, &device)?;
+    let plan = step(arguments, &device)?;
     let mut lines = dispatches(&plan, &device, arguments.variants);
     if arguments.once {
         let mut counts: HashMap<String, usize> = HashMap::new();
@@ -103,27 +108,35 @@ fn of_kernel(
 }
 
 /// The plan of a training step once it no longer changes.
-fn step(what: &str, adapter: &str, device: &Device) -> Result<PlanView> {
+fn step(arguments: &Arguments, device: &Device) -> Result<PlanView> {
+    let Arguments { what, adapter, precision, .. } = arguments;
     if Path::new(what).exists() {
         let (params, job, config) = job(Path::new(what), Some(&format!("dry:{adapter}")))?;
         let mut opt = config.optimizer(&params)?;
+        let half = precision.unwrap_or(config.train.precision).half();
         match &job {
-            Job::Images(images) => of_task(images, &images.train, &mut *opt)?,
-            Job::Text(language) => of_task(language, &language.train, &mut *opt)?,
-            Job::Table(table) => of_task(table, &table.train, &mut *opt)?,
+            Job::Images(images) => of_task(images, &images.train, half, &mut *opt)?,
+            Job::Text(language) => of_task(language, &language.train, half, &mut *opt)?,
+            Job::Table(table) => of_task(table, &table.train, half, &mut *opt)?,
         }
     } else {
+        let half = precision.and_then(Precision::half);
         let mut training =
-            Training::new(what, device).with_context(|| format!("{what} is no file, either"))?;
+            Training::new(what, device).with_context(|| format!("{what} is no file, either"))?.mixed(half);
         settle(|| training.step().map(drop))?;
     }
     plans(device).pop().context("a step has a plan")
 }
 
-fn of_task<T: Task>(task: &T, source: &impl Source<Batch = T::Batch>, opt: &mut dyn Optimize) -> Result<()> {
+fn of_task<T: Task>(
+    task: &T,
+    source: &impl Source<Batch = T::Batch>,
+    half: Option<Half>,
+    opt: &mut dyn Optimize,
+) -> Result<()> {
     let batch = source.batches(0, 0).next().context("the data has no batch")?;
     settle(|| {
-        let loss = task.train(&batch)?.loss;
+        let loss = autocast(half, || task.train(&batch))?.loss;
         opt.step(loss.backward(), 0.001)?;
         loss.item()?;
         Ok(())

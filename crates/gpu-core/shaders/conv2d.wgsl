@@ -112,6 +112,7 @@ fn source(at: vec4<i32>, phase: i32, tap: i32, stride: i32, padding: i32, dilati
 
 // What is stored of 4 pixels.
 fn put(at: vec4<u32>, live: vec4<bool>, value: vec4<f32>) -> vec4<f32> {
+    //!begin put
     var stored = vec4<f32>();
     for (var i = 0u; i < 4u; i++) {
         if (live[i]) {
@@ -119,6 +120,7 @@ fn put(at: vec4<u32>, live: vec4<bool>, value: vec4<f32>) -> vec4<f32> {
         }
     }
     return stored;
+    //!end put
 }
 
 @compute @workgroup_size(64)

@@ -399,6 +399,19 @@ fn unpack_f16(word: u32) -> f32 {
     return bitcast<f32>(sign | 0x7f800000u | ((a & 0x3ffu) << 13u) | select(0u, 0x400000u, a > 0x7c00u));
 }
 
+fn pack4_f16(x: vec4<f32>) -> vec2<u32> {
+    return vec2<u32>(pack_f16(x.x) | (pack_f16(x.y) << 16u), pack_f16(x.z) | (pack_f16(x.w) << 16u));
+}
+
+fn unpack4_f16(words: vec2<u32>) -> vec4<f32> {
+    return vec4<f32>(
+        unpack_f16(words.x),
+        unpack_f16(words.x >> 16u),
+        unpack_f16(words.y),
+        unpack_f16(words.y >> 16u),
+    );
+}
+
 fn round_f16(x: f32) -> f32 {
     return unpack_f16(pack_f16(x));
 }
@@ -413,6 +426,19 @@ fn pack_bf16(x: f32) -> u32 {
 fn unpack_bf16(word: u32) -> f32 {
     let bits = word & 0xffffu;
     return bitcast<f32>((bits | select(0u, 0x40u, (bits & 0x7fffu) > 0x7f80u)) << 16u);
+}
+
+fn pack4_bf16(x: vec4<f32>) -> vec2<u32> {
+    return vec2<u32>(pack_bf16(x.x) | (pack_bf16(x.y) << 16u), pack_bf16(x.z) | (pack_bf16(x.w) << 16u));
+}
+
+fn unpack4_bf16(words: vec2<u32>) -> vec4<f32> {
+    return vec4<f32>(
+        unpack_bf16(words.x),
+        unpack_bf16(words.x >> 16u),
+        unpack_bf16(words.y),
+        unpack_bf16(words.y >> 16u),
+    );
 }
 
 fn round_bf16(x: f32) -> f32 {

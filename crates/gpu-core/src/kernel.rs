@@ -6,9 +6,9 @@ use std::fmt::Debug;
 
 use crate::cpu::HOST_ALIGN;
 use crate::kernels::{ChannelParts, PartialSum};
-use crate::limits;
 use crate::tune::{GpuProfile, Variants};
-use crate::wgsl::Source;
+use crate::wgsl::{Source, with_halves};
+use crate::{Half, limits};
 
 /// How a kernel uses one of its arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -123,6 +123,12 @@ impl Shader {
         let source = Source::new(&self.source).block(name, text);
         let there = self.source.contains(library);
         self.source = if there { source.finish() } else { source.with(library).finish() };
+    }
+
+    /// The shader with an f32 argument in packed halves; `None` where [`with_halves`] can't do that.
+    pub(crate) fn with_halves(self, argument: usize, half: Half, library: &str) -> Option<Shader> {
+        let source = with_halves(&self.source, argument, half, library)?;
+        Some(Shader { source, ..self })
     }
 
     /// Whether the module may be compiled without checks of bounds and loops.

@@ -1,5 +1,7 @@
 //! Specialising the WGSL files of `shaders/`.
 
+use crate::Half;
+
 /// The text of `shaders/<name>.wgsl`.
 macro_rules! wgsl {
     ($name:literal) => {
@@ -51,9 +53,114 @@ impl Source {
     }
 }
 
+/// The module with the f32 array at `binding` in packed halves: elements are unpacked where they are read, or packed where they are
+/// written. `None` if it reads other elements than f32 or vectors of four, writes other elements than such vectors, or does both. A module
+/// without the binding stays as it is.
+///
+/// `library` has the functions for that; it is appended unless the module already contains it.
+pub(crate) fn with_halves(source: &str, binding: usize, half: Half, library: &str) -> Option<String> {
+    let attribute = format!("@group(0) @binding({binding}) var<storage, ");
+    let Some(start) = source.find(&attribute) else { return Some(source.to_owned()) };
+    let declared = &source[start + attribute.len()..];
+    let (access, rest) = declared.split_once("> ")?;
+    let (name, rest) = rest.split_once(": array<")?;
+    let (element, _) = rest.split_once(">;")?;
+    let alias = source.split_once(&format!("alias {element} = ")).and_then(|(_, rest)| rest.split_once(';'));
+    let element = alias.map_or(element, |(t, _)| t);
+    let (before, after) = (&source[..start], &declared[declared.find(";\n")? + 2..]);
+    let declaration = |words: &str| format!("{attribute}{access}> {name}: array<{words}>;\n");
+    let (half, function) = (half.wgsl(), format!("{name}_unpacked"));
+    let with_function = |words: &str, body: String| {
+        let declared = format!("{}\nfn {function}(i: u32) -> {body}}}\n", declaration(words));
+        call_reads(before, name, &function) + &declared + &call_reads(after, name, &function)
+    };
+    let mut text = match (access, element) {
+        ("read", "f32") => with_function(
+            "u32",
+            format!("f32 {{\n    return unpack_{half}({name}[i / 2u] >> (16u * (i % 2u)));\n"),
+        ),
+        ("read", "vec4<f32>") => {
+            with_function("vec2<u32>", format!("vec4<f32> {{\n    return unpack4_{half}({name}[i]);\n"))
+        }
+        ("read_write", "vec4<f32>") => {
+            let pack = |text| pack_writes(text, name, &format!("pack4_{half}"));
+            pack(before)? + &declaration("vec2<u32>") + &pack(after)?
+        }
+        _ => return None,
+    };
+    if !source.contains(library) {
+        text += library;
+    }
+    Some(text)
+}
+
+/// The text with `NAME[..] = PACK(..);` in place of `NAME[..] = ..;`. `None` if it uses the array in another way.
+fn pack_writes(text: &str, name: &str, pack: &str) -> Option<String> {
+    let (mut done, mut rest) = (String::new(), text);
+    while let Some((before, index, behind)) = indexed(rest, name) {
+        let (value, behind) = behind.strip_prefix(" = ")?.split_once(";\n")?;
+        if indexed(index, name).is_some() || indexed(value, name).is_some() {
+            return None;
+        }
+        done += &format!("{before}{name}[{index}] = {pack}({value});\n");
+        rest = behind;
+    }
+    Some(done + rest)
+}
+
+/// The text with `FUNCTION(u32(..))` in place of `NAME[..]`.
+pub(crate) fn call_reads(text: &str, name: &str, function: &str) -> String {
+    let (mut done, mut rest) = (String::new(), text);
+    while let Some((before, index, behind)) = indexed(rest, name) {
+        done += &format!("{before}{function}(u32({}))", call_reads(index, name, function));
+        rest = behind;
+    }
+    done + rest
+}
+
+/// The text before the first `NAME[..]`, its index, and the text behind it.
+fn indexed<'a>(text: &'a str, name: &str) -> Option<(&'a str, &'a str, &'a str)> {
+    let whole = |at: &usize| !text[..*at].ends_with(|c: char| c.is_alphanumeric() || "_.".contains(c));
+    let at = text.match_indices(&format!("{name}[")).map(|(at, _)| at).find(whole)?;
+    let inside = &text[at + name.len() + 1..];
+    let mut open = 1;
+    let close = inside.find(|c| {
+        open += i32::from(c == '[') - i32::from(c == ']');
+        open == 0
+    })?;
+    Some((&text[..at], &inside[..close], &inside[close + 1..]))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Source;
+    use super::{Source, with_halves};
+    use crate::Half;
+
+    #[test]
+    fn halves_are_unpacked_where_they_are_read_and_packed_where_they_are_written() {
+        let text = "@group(0) @binding(1) var<storage, read> b: array<f32>;\nfn f(i: i32) -> f32 { return ab[1] + b[2 * i[b[0]]]; }\n";
+        let got = with_halves(text, 1, Half::BF16, "// library\n").unwrap();
+        assert_eq!(
+            got,
+            "@group(0) @binding(1) var<storage, read> b: array<u32>;\n\nfn b_unpacked(i: u32) -> f32 {\n    \
+             return unpack_bf16(b[i / 2u] >> (16u * (i % 2u)));\n}\n\
+             fn f(i: i32) -> f32 { return ab[1] + b_unpacked(u32(2 * i[b_unpacked(u32(0))])); }\n// library\n"
+        );
+        let vectors = "alias T = vec4<f32>;\n@group(0) @binding(0) var<storage, read> x: array<T>;\n";
+        let got = with_halves(vectors, 0, Half::F16, "").unwrap();
+        assert!(got.contains("x: array<vec2<u32>>;") && got.contains("return unpack4_f16(x[i]);"), "{got}");
+        assert_eq!(with_halves(text, 0, Half::F16, ""), Some(text.to_owned()));
+        let written = "@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;\nfn f(i: u32) { y[i + 1u] = v * 2.0;\n }\n";
+        let got = with_halves(written, 2, Half::F16, "").unwrap();
+        assert!(
+            got.contains("y: array<vec2<u32>>;") && got.contains("y[i + 1u] = pack4_f16(v * 2.0);"),
+            "{got}"
+        );
+        assert_eq!(with_halves(&written.replace("v * 2.0", "y[i]"), 2, Half::F16, ""), None);
+        assert_eq!(with_halves(&written.replace("] =", "] +="), 2, Half::F16, ""), None);
+        let words = "@group(0) @binding(0) var<storage, read> x: array<u32>;\n";
+        assert_eq!(with_halves(words, 0, Half::F16, ""), None);
+    }
 
     #[test]
     fn sets_constants_and_blocks() {

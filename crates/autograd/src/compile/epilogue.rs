@@ -1,10 +1,10 @@
 //! On a GPU, element-wise code after a product, a convolution or a reduction becomes an epilogue of that launch: it reads the results
-//! from registers, and they get no memory unless something else reads them.
+//! from registers, and they get no memory unless something else reads them. Packing into halves is done by other launches, too.
 
 use std::sync::Arc;
 
-use gpu_core::kernels::Fused;
-use gpu_core::{Access, Arg, Kernel, Launch, Target};
+use gpu_core::kernels::{Fused, Halves, Packed};
+use gpu_core::{Access, Arg, DType, Kernel, Launch, Target};
 
 use super::fuse;
 use super::place::{SlotKind, VirtualSlot};
@@ -59,9 +59,6 @@ fn fused(
     target: Target,
 ) -> Option<(usize, usize, Launch)> {
     let Some((Step::Kernel(launch), own)) = &all[at] else { return None };
-    if !launch.kernel().emits() {
-        return None;
-    }
     let reads = |n: usize, arg: &Arg| all[n].as_ref().is_some_and(|(_, t)| overlap(&t.reads, &[*arg]));
     let results = &own.writes[..launch.kernel().access().iter().filter(|a| **a == Access::Write).count()];
     let of = |arg: &Arg| {
@@ -87,10 +84,31 @@ fn fused(
     let replaces = to == at && !kept.contains(&true);
     let far = reader - at > NEAR;
     // Code that rounds to halves is there to save memory: fused, operands, result and the code's own result would be live at once.
-    if (far || map.rounds()) && !replaces && map.bytes() > SMALL {
+    let frees = replaces || map.packs().is_some();
+    if (far || map.rounds()) && !frees && map.bytes() > SMALL {
         return None;
     }
-    Some((reader, to, with_epilogue(launch, map, results, kept, target)?))
+    let packing = if to == at { packing(launch, map, results, &kept) } else { None };
+    let with_code = match launch.kernel().emits() {
+        true => with_epilogue(launch, map, results, kept, target),
+        false => None,
+    };
+    Some((reader, to, with_code.or(packing)?))
+}
+
+/// The launch with a packed result, if the step only packs it, and nothing else reads it.
+fn packing(launch: &Launch, map: &MapStep, results: &[Arg], kept: &[bool]) -> Option<Launch> {
+    let (from, to, half) = map.packs()?;
+    let result = results.iter().position(|result| *result == from).filter(|&result| !kept[result])?;
+    let access = launch.kernel().access();
+    let at = (0..access.len()).filter(|&a| access[a] == Access::Write).nth(result)?;
+    let count = from.bytes / DType::BYTES;
+    let mut halves = vec![None; at];
+    halves.push(Some(Halves { half, count, touched: count }));
+    let packed = Packed::new(launch.kernel().clone(), halves)?;
+    let mut args = launch.args().to_vec();
+    args[at] = to;
+    Some(Launch::new(Arc::new(packed), args))
 }
 
 /// The launch with the code as its epilogue, if one launch can do that.

@@ -116,10 +116,13 @@ impl Fusion<'_> {
         chain
     }
 
-    /// Whether the result is its operand rounded to halves, so that storing it frees the operand's memory.
+    /// Whether the result is its operand rounded to halves, so that storing it frees the operand's memory. On a GPU, one reader's code
+    /// becomes an epilogue of the launch that produces the operand, which then gets no memory either.
     fn frees_operand(&self, node: usize, stored: &[Vec<bool>]) -> bool {
         let rounds = matches!(self.request.nodes[node].op, Op::Map(MapOp::Unary(Unary::AsHalf(_))));
+        let epilogue = self.target == Target::Gpu && self.uses[node][0].len() == 1;
         rounds
+            && !epilogue
             && self.request.nodes[node].half.is_some()
             && matches!(self.base(self.wiring.inputs[node][0]), Source::Node(n, o) if stored[n][o])
     }

@@ -11,8 +11,8 @@ mod views;
 use std::collections::VecDeque;
 
 use foldhash::HashMap;
-use gpu_core::kernels::Reduce;
-use gpu_core::{Device, Role};
+use gpu_core::kernels::{Halves, Reduce};
+use gpu_core::{Arg, Device, Role};
 
 use super::concat_in_place::{self, Part};
 use super::expr::Expr;
@@ -42,6 +42,8 @@ pub struct Lower<'a> {
     reads: Vec<Vec<usize>>,
     /// Number of results that got no memory, not counting views.
     pub(super) inlined: usize,
+    /// Operands of the launch being made that are packed: the kernel unpacks them.
+    packed: Vec<(Arg, Halves)>,
     /// The node being lowered.
     node: usize,
 }
@@ -62,6 +64,7 @@ impl<'a> Lower<'a> {
             donated: request.donated.iter().copied().collect(),
             reads: reads(request, wiring),
             inlined: 0,
+            packed: vec![],
             node: 0,
         };
         cx.place_leaves();

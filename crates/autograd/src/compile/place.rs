@@ -87,14 +87,15 @@ impl Place {
         (arg, stored.remove(0))
     }
 
-    /// The range of the place itself, if it is dense in row-major order, not packed, and can be bound.
+    /// The range of the place itself, if it is dense in row-major order, and can be bound.
     pub fn dense(&self) -> Option<Arg> {
-        let aligned = self.layout.offset().is_multiple_of(ALIGN) && self.half.is_none();
-        let dense = self.layout.numel() > 0 && self.layout.is_contiguous() && aligned;
-        dense.then(|| Arg {
+        let offset = self.layout.offset() * width(self.half);
+        let dense = self.layout.numel() > 0 && self.layout.is_contiguous();
+        let bytes = bytes(self.layout.numel(), self.half);
+        (dense && offset.is_multiple_of(limits::BINDING_ALIGN)).then_some(Arg {
             slot: self.slot,
-            offset: self.layout.offset() * DType::BYTES,
-            bytes: self.layout.numel() * DType::BYTES,
+            offset,
+            bytes,
         })
     }
 }

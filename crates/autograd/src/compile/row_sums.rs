@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use gpu_core::kernels::{MatMul, Reduce};
+use gpu_core::kernels::{MatMul, Packed, Reduce};
 use gpu_core::{Arg, Kernel, Launch, Role, Target};
 
 use super::fuse;
@@ -28,6 +28,13 @@ pub(super) fn fuse_row_sums(steps: &mut Vec<Step>, slots: &mut Vec<VirtualSlot>,
     }
 }
 
+fn with_row_sums(kernel: &dyn Kernel, sums: &Reduce) -> Option<Arc<dyn Kernel>> {
+    let kernel = kernel as &dyn Any;
+    let product = kernel.downcast_ref::<MatMul>().and_then(|product| product.with_row_sums(sums));
+    let packed = || kernel.downcast_ref::<Packed>()?.with_row_sums(sums);
+    product.map(|k| Arc::new(k) as _).or_else(|| packed().map(|k| Arc::new(k) as _))
+}
+
 /// If step `at` sums the first factor of a product: the index of the product's step, and a launch that computes both.
 fn taken_over(steps: &[Step], at: usize, slots: &mut Vec<VirtualSlot>) -> Option<(usize, Launch)> {
     let Step::Kernel(reduction) = &steps[at] else { return None };
@@ -36,8 +43,7 @@ fn taken_over(steps: &[Step], at: usize, slots: &mut Vec<VirtualSlot>) -> Option
     let both = |step: &Step| {
         let Step::Kernel(launch) = step else { return None };
         let same_start = launch.args()[0].slot == terms.slot && launch.args()[0].offset == terms.offset;
-        let product: &MatMul = (&**launch.kernel() as &dyn Any).downcast_ref()?;
-        if same_start { product.with_row_sums(sums) } else { None }
+        if same_start { with_row_sums(&**launch.kernel(), sums) } else { None }
     };
     let (product, kernel) = steps.iter().enumerate().find_map(|(i, step)| Some((i, both(step)?)))?;
     // The sum moves to the product.
@@ -52,7 +58,7 @@ fn taken_over(steps: &[Step], at: usize, slots: &mut Vec<VirtualSlot>) -> Option
     if scratch > 0 {
         args.push(Arg { slot: slots.len(), offset: 0, bytes: scratch });
     }
-    let both = Launch::new(Arc::new(kernel), args);
+    let both = Launch::new(kernel, args);
     if both.bound_twice(Target::Gpu).is_some() {
         return None;
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gpu_core::kernels::Map;
-use gpu_core::{Access, Arg, DType, Launch, Target};
+use gpu_core::{Access, Arg, DType, Half, Launch, Target};
 
 use super::expr::Expr;
 use super::place::Place;
@@ -51,6 +51,14 @@ impl MapStep {
     /// Whether it rounds to halves.
     pub fn rounds(&self) -> bool {
         self.expr.rounds()
+    }
+
+    /// For code that only packs all of a tensor in memory: from where to where, and the type.
+    pub fn packs(&self) -> Option<(Arg, Arg, Half)> {
+        let (from, [to]) = (self.expr.place()?, &self.to[..]) else { return None };
+        let whole = |place: &Place| place.layout.is_contiguous() && place.layout.numel() == self.expr.numel();
+        let fits = from.half.is_none() && whole(from) && whole(to);
+        Some((from.bind().0, to.bind().0, to.half.filter(|_| fits)?))
     }
 
     /// Bytes of a result in memory.

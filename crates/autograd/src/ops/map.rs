@@ -159,7 +159,7 @@ fn unary_gradient(op: Unary, x: &Tensor, y: &Tensor, g: &Tensor) -> Option<Tenso
         GeluTanhGrad => g * gelu_tanh_curvature(x),
         Sign | Floor | Ceil | Round | Trunc => g.zeros_like(),
         IsNan | IsInf | Not => return None,
-        AsHalf(half) => g.unary(AsHalf(half)),
+        AsHalf(half) => g.as_half(half),
         Cast(_) if x.dtype().is_float() && g.dtype().is_float() => g.clone(),
         Cast(_) => return None,
     })

@@ -17,7 +17,7 @@ pub use error::ConfigError;
 pub use model::{ModelConfig, Network, TextModel};
 pub use optimizer::{OptimizerConfig, Rates, ScheduleConfig};
 pub use start::StartConfig;
-pub use training::TrainConfig;
+pub use training::{Precision, TrainConfig};
 
 /// The file that `wgrad train` reads. Everything but `[data]` and `[model]` is optional.
 ///

@@ -1,6 +1,7 @@
 //! The training options of a configuration.
 
 use autograd::Half;
+use clap::ValueEnum;
 use distributed::Compression;
 use serde::{Deserialize, Serialize};
 use train::LocalSteps;
@@ -56,7 +57,7 @@ impl From<CompressionConfig> for Compression {
 }
 
 /// The precision of activations kept for the backward pass.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     F32,

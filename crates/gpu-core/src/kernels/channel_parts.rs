@@ -9,6 +9,7 @@ pub use combine::CombineParts;
 use std::sync::Arc;
 
 use super::batch_norm::{ChannelMoments, ChannelSums};
+use super::code::Stored;
 use super::layer_norm::Moments;
 use super::prologue::Prologue;
 use super::workgroup_tile::WorkgroupTile;
@@ -59,6 +60,11 @@ impl ChannelParts {
     /// Workgroups of a phase, of all images.
     pub fn tiles(&self) -> usize {
         (self.batch * self.grid()[0] * self.grid()[1]).div_ceil(self.pixels())
+    }
+
+    /// Whether four neighbouring pixels of a workgroup are neighbours in the result, from a multiple of four on.
+    pub(super) fn quads(&self) -> bool {
+        self.phases == [1, 1] && (self.output[0] * self.output[1]).is_multiple_of(4)
     }
 
     /// Parts of a channel.
@@ -144,12 +150,12 @@ impl WithParts {
             let mut inputs = (0..code.layouts.len()).filter(|&i| places[first + code.argument(i)].is_none());
             inputs.all(|i| {
                 let layout = &code.layouts[i];
-                layout.is_contiguous() && layout.offset() == 0 && code.half(i).is_none()
+                layout.is_contiguous() && layout.offset() == 0
             })
         };
         let lies_so = operands.iter().all(given);
         let takes = match &reduction {
-            ChannelReduction::Moments(m) => m.x.is_plain() && places == [None],
+            ChannelReduction::Moments(m) => m.x.code().program.code().is_empty() && places == [None],
             ChannelReduction::Sums(_) => places.last().is_some_and(Option::is_some),
         };
         let fits = same && lies_so && takes && kernel.scratch(Target::Gpu) == 0;
@@ -272,10 +278,10 @@ impl Kernel for WithParts {
         let Cost { flops, bytes } = self.kernel.cost();
         let [n, c, s] = self.reduction.sizes();
         let read = |&(operand, first): &(&Prologue, usize)| {
-            let given = (0..operand.code().layouts.len())
-                .filter(|&i| self.places[first + operand.code().argument(i)].is_none())
-                .count();
-            operand.work().1 - (4 * n * c * s * given) as u64
+            let code = operand.code();
+            let given = (0..code.layouts.len()).filter(|&i| self.places[first + code.argument(i)].is_none());
+            let spared: usize = given.map(|i| Stored::bytes(&code.layouts[i], code.half(i))).sum();
+            operand.work().1 - spared as u64
         };
         let more: u64 = self.reduction.operands().iter().map(read).sum();
         Cost { flops: flops + 4 * (n * c * s) as u64, bytes: bytes + more }

@@ -173,9 +173,9 @@ fn unpacked_quad(half: Half, i: usize, buffer: &str, vector: bool) -> String {
     if !vector {
         return format!("    let v{i} = {};\n", unpacked(half, i, buffer));
     }
-    let unpack = format!("unpack_{}", half.wgsl());
+    let half = half.wgsl();
     format!(
-        "    let w{i} = u32(p{i}) / 2u;\n    let v{i} = vec4<f32>({unpack}({buffer}[w{i}]), \
-         {unpack}({buffer}[w{i}] >> 16u), {unpack}({buffer}[w{i} + 1u]), {unpack}({buffer}[w{i} + 1u] >> 16u));\n"
+        "    let w{i} = u32(p{i}) / 2u;\n    \
+         let v{i} = unpack4_{half}(vec2<u32>({buffer}[w{i}], {buffer}[w{i} + 1u]));\n"
     )
 }

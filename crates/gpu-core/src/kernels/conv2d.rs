@@ -349,13 +349,21 @@ impl Gather {
             operand.arity(),
             operand.wgsl("x", 0, 1)
         );
-        let result = plain_result(operand.arity() + 1, "f32", 1);
+        let width = if parts.quads() { 4 } else { 1 };
+        let result = plain_result(operand.arity() + 1, "f32", width);
         // Adds to the results of earlier dispatches.
-        let result = if first > 0 { result.replace("y[i] =", "y[i] +=") } else { result };
-        let source =
+        let result = if first > 0 { result.replace("] =", "] +=") } else { result };
+        let mut source =
             self.body(source, unroll).block("bindings", bindings.trim_end()).block("results", &result);
+        if width == 4 {
+            source = source.block(
+                "put",
+                "    if (live.x) {\n        return emit4(at.x, value);\n    }\n    return vec4<f32>();",
+            );
+        }
         let source = with_math(source, &[operand]).finish();
-        Shader::linear(source, tiles * phases[0] * phases[1] * self.blocks() * shape.groups, 1).emitting(1)
+        Shader::linear(source, tiles * phases[0] * phases[1] * self.blocks() * shape.groups, 1)
+            .emitting(width)
     }
 
     /// The lines for the accumulators of the block: as many as there are output channels.

@@ -9,7 +9,7 @@ use crate::cpu::HOST_ALIGN;
 use crate::kernel::RawArg;
 use crate::tune::{GpuProfile, Variants};
 use crate::wgsl::wgsl;
-use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader, Target};
+use crate::{Access, Args, Cost, DType, Half, Kernel, Layout, Shader, Target};
 
 /// A kernel whose results element-wise code reads while they are in registers: bias, activation and residual after a product. A result
 /// without other consumers never gets memory.
@@ -55,11 +55,15 @@ impl Fused {
             };
             matches!((inputs.next(), inputs.next()), (Some(i), None) if lies_so(i))
         };
+        let packs = map.halves.iter().any(Option::is_some);
+        let quads = || kernel.shaders().iter().all(|shader| shader.emits().is_none_or(|width| width == 4));
         let fits = kernel.emits()
-            && map.halves.iter().all(Option::is_none)
+            && (!packs || quads())
             && taken.iter().enumerate().all(|(a, result)| result.is_none() || whole(a));
         let fused = Fused { kernel, map, taken, kept };
-        (fits && fused.outputs().len() >= fused.kept.len()).then_some(fused)
+        let fits =
+            fits && fused.outputs().len() >= fused.kept.len() && (!packs || fused.emit_vectors().is_some());
+        fits.then_some(fused)
     }
 
     /// The arguments of the fused launch from those of the kernel, scratch memory included, and of the map.
@@ -135,11 +139,23 @@ impl Fused {
         }
     }
 
+    /// The type that an output is packed as.
+    fn half(&self, output: Output) -> Option<Half> {
+        match output {
+            Output::Kept(_) => None,
+            Output::Mapped(o) => self.map.halves[o],
+        }
+    }
+
     /// WGSL of the outputs' bindings, of elements or vectors of four.
     fn bind_outputs(&self, width: usize) -> String {
         let binding = |(o, (output, binding)): (usize, (Output, usize))| {
             let t = self.output_type(output).wgsl();
-            let t = if width == 4 { format!("vec4<{t}>") } else { t.to_owned() };
+            let t = match (width, self.half(output)) {
+                (4, Some(_)) => "vec2<u32>".to_owned(),
+                (4, None) => format!("vec4<{t}>"),
+                _ => t.to_owned(),
+            };
             format!("@group(0) @binding({binding}) var<storage, read_write> out{o}: array<{t}>;\n")
         };
         self.outputs().into_iter().zip(self.output_bindings()).enumerate().map(binding).collect()
@@ -162,7 +178,7 @@ impl Fused {
         let mut text: String =
             self.others().enumerate().map(|(n, a)| code.binding("in", a, first + n)).collect();
         text += &self.bind_outputs(1);
-        let last = *self.outputs().last().expect("an output");
+        let last = self.last();
         text += &format!(
             "\nfn emit(i: u32{}) -> {} {{\n{}",
             self.parameters(str::to_owned),
@@ -201,12 +217,21 @@ impl Fused {
         self.emit_vectors().unwrap_or_else(|| {
             let call = |part: &str, c: usize| {
                 let values: String = (0..self.kept.len()).map(|r| format!(", value{r}.{part}")).collect();
-                format!("    emit(i + {c}u{values});\n")
+                format!("    let e{c} = emit(i + {c}u{values});\n")
             };
             let calls: String = ["x", "y", "z", "w"].iter().zip(0..).map(|(part, c)| call(part, c)).collect();
             let parameters = self.parameters(|t| format!("vec4<{t}>"));
-            format!("{}\n\nfn emit4(i: u32{parameters}) {{\n{calls}}}", self.emit())
+            let t = self.output_type(self.last()).wgsl();
+            format!(
+                "{}\n\nfn emit4(i: u32{parameters}) -> vec4<{t}> {{\n{calls}    return vec4<{t}>(e0, e1, e2, e3);\n}}",
+                self.emit()
+            )
         })
+    }
+
+    /// The output whose stored values emitting functions return.
+    fn last(&self) -> Output {
+        *self.outputs().last().expect("an output")
     }
 
     fn emit_vectors(&self) -> Option<String> {
@@ -232,7 +257,8 @@ impl Fused {
             of(&|m| format!("r{}", program.outputs()[m]), mapped),
         );
         let parameters = self.parameters(|t| format!("vec4<{t}>"));
-        text += &format!("\nfn emit4(i: u32{parameters}) {{\n{}", index_code(&layouts));
+        let last = self.output_type(self.last()).wgsl();
+        text += &format!("\nfn emit4(i: u32{parameters}) -> vec4<{last}> {{\n{}", index_code(&layouts));
         for i in 0..inputs {
             text += &match self.result_of(i) {
                 Some(r) => format!("    let v{i} = value{r};\n"),
@@ -248,15 +274,24 @@ impl Fused {
         }
         for (o, output) in self.outputs().into_iter().enumerate() {
             text += &match output {
-                Output::Kept(r) => format!("    out{o}[i / 4u] = value{r};\n"),
+                Output::Kept(r) => format!("    let all{o} = value{r};\n    out{o}[i / 4u] = all{o};\n"),
                 Output::Mapped(m) => {
-                    let t = self.output_type(output).wgsl();
-                    let (at, values) = (inputs + m, format!("x.m{m}, y.m{m}, z.m{m}, w.m{m}"));
-                    format!("    out{o}[u32(p{at}) / 4u] = vec4<{t}>({values});\n")
+                    let (t, at) = (self.output_type(output).wgsl(), inputs + m);
+                    let all = format!("vec4<{t}>(x.m{m}, y.m{m}, z.m{m}, w.m{m})");
+                    match self.half(output) {
+                        None => format!("    let all{o} = {all};\n    out{o}[u32(p{at}) / 4u] = all{o};\n"),
+                        Some(half) => {
+                            let half = half.wgsl();
+                            format!(
+                                "    let words{o} = pack4_{half}({all});\n    out{o}[u32(p{at}) / 4u] = words{o};\n    \
+                                 let all{o} = unpack4_{half}(words{o});\n"
+                            )
+                        }
+                    }
                 }
             };
         }
-        Some(text + "}")
+        Some(text + &format!("    return all{};\n}}", self.outputs().len() - 1))
     }
 
     /// Bytes of each result that gets no memory, rounded up to the alignment: scratch memory of the CPU twin in addition to the kernel's
@@ -271,12 +306,12 @@ impl Fused {
 }
 
 /// WGSL of a kernel's own block `results`, with one result of type `t` bound at `binding`: `emit`, or for a width of 4 `emit4`, which
-/// the shader calls once with every element and its number. `emit` returns the value that it has stored.
+/// the shader calls once with every element and its number. Both return what they have stored.
 pub(super) fn plain_result(binding: usize, t: &str, width: usize) -> String {
     match width {
         4 => format!(
             "@group(0) @binding({binding}) var<storage, read_write> y: array<vec4<{t}>>;\n\n\
-             fn emit4(i: u32, value: vec4<{t}>) {{\n    y[i / 4u] = value;\n}}"
+             fn emit4(i: u32, value: vec4<{t}>) -> vec4<{t}> {{\n    y[i / 4u] = value;\n    return value;\n}}"
         ),
         _ => format!(
             "@group(0) @binding({binding}) var<storage, read_write> y: array<{t}>;\n\n\
@@ -322,8 +357,7 @@ impl Kernel for Fused {
     }
 
     fn parts(&self) -> Option<ChannelParts> {
-        let last = *self.outputs().last()?;
-        self.kernel.parts().filter(|_| self.output_type(last) == DType::F32)
+        self.kernel.parts().filter(|_| self.output_type(self.last()) == DType::F32)
     }
 
     fn operand_elements(&self) -> usize {
@@ -333,8 +367,8 @@ impl Kernel for Fused {
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
         let Variants { class, options } = self.kernel.variants(gpu)?;
         let fused = |(name, kernel): (String, Arc<dyn Kernel>)| {
-            let emits = kernel.emits();
-            emits.then(|| (name, Arc::new(Fused { kernel, ..self.clone() }) as Arc<dyn Kernel>))
+            let fused = Fused::new(kernel, self.map.clone(), self.taken.clone(), self.kept.clone())?;
+            Some((name, Arc::new(fused) as Arc<dyn Kernel>))
         };
         Some(Variants { class, options: options.into_iter().filter_map(fused).collect() })
     }

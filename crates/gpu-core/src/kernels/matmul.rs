@@ -14,7 +14,7 @@ use super::reduce::{Reduce, ReduceOp, Stage, position_fn};
 use super::workgroup_tile::sums_of_split;
 use crate::layout::simplify;
 use crate::tune::{GpuProfile, Variants};
-use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader, Target};
+use crate::{Access, Args, Cost, DType, Half, Kernel, Layout, Shader, Target};
 use variant::{Form, Variant};
 
 /// `y[.., i, j] = sum over k of a[.., i, k] * b[.., k, j]`, for `a` of `[.., M, K]` and `b` of `[.., K, N]` with the
@@ -75,7 +75,12 @@ impl MatMul {
     /// buffer of `a`; `None` if it is not the row sums of `a`, or if the product is not computed by workgroup tiles, which have the rows in
     /// workgroup memory.
     pub fn with_row_sums(&self, sums: &Reduce) -> Option<MatMul> {
-        let (kept, reduced) = sums.sum_of_memory()?;
+        self.with_sums_of(sums, None)
+    }
+
+    /// The same for an `a` that is packed.
+    pub(super) fn with_sums_of(&self, sums: &Reduce, half: Option<Half>) -> Option<MatMul> {
+        let (kept, reduced, _) = sums.sum_of_memory().filter(|(.., packed)| *packed == half)?;
         let along = |l: &Layout, size: usize, stride: isize| l.shape() == [size] && l.strides() == [stride];
         let same = along(kept, self.m, self.a.step) && along(reduced, self.k, self.a.deep);
         let same = same && kept.offset() == self.a.batch.offset();

@@ -8,7 +8,7 @@ pub(super) use shader::{Stage, position_fn};
 
 use super::prologue::{Prologue, Split};
 use crate::layout::simplify;
-use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader, Target};
+use crate::{Access, Args, Cost, DType, Half, Kernel, Layout, Shader, Target};
 use cpu::{MaxI32, MaxU32, MinF32, MinI32, MinU32, ProdF32, ProdU32, SumU32};
 
 /// What a reduction computes of each group of elements.
@@ -56,6 +56,8 @@ pub struct Reduce {
     reduced: Layout,
     /// For a computed input: which of its dimensions are kept.
     split: Option<Split>,
+    /// For an input in memory: the layouts there of the outputs, and of the terms of one output, and what it is packed as.
+    memory: Option<(Layout, Layout, Option<Half>)>,
 }
 
 impl Reduce {
@@ -70,8 +72,12 @@ impl Reduce {
         let (kept, reduced) = split(op, lead, keep);
         if input.is_identity() {
             let memory = Layout::contiguous(&[span(&kept, &reduced)]);
-            return Reduce { op, input: Prologue::plain(input.dtype(), memory), kept, reduced, split: None };
+            let memory = Prologue::plain(input.dtype(), memory);
+            let places = Some((kept.clone(), reduced.clone(), None));
+            return Reduce { op, input: memory, kept, reduced, split: None, memory: places };
         }
+        let code = input.code();
+        let packed = code.program.code().is_empty().then(|| (kept.clone(), reduced.clone(), code.half(0)));
         let (outputs, elements) = (kept.numel(), reduced.numel());
         let mut order: Vec<usize> = (keep..rank).collect();
         if !op.is_arg() {
@@ -90,13 +96,13 @@ impl Reduce {
             kept: merged(Layout::new(vec![outputs], vec![step as isize], 0)),
             reduced: merged(Layout::new(vec![elements], vec![stride as isize], 0)),
             split: Some(Split { outer: keep, outer_last: columns }),
+            memory: packed,
         }
     }
 
-    /// For the sum of floats in memory: the layouts of the outputs, and of the terms of one output.
-    pub(super) fn sum_of_memory(&self) -> Option<(&Layout, &Layout)> {
-        let plain = self.split.is_none() && self.input.dtype() == DType::F32;
-        (self.op == ReduceOp::Sum && plain).then_some((&self.kept, &self.reduced))
+    /// For the sum of floats in memory: the layouts of the outputs, and of the terms of one output, and what the floats are packed as.
+    pub(super) fn sum_of_memory(&self) -> Option<&(Layout, Layout, Option<Half>)> {
+        self.memory.as_ref().filter(|_| self.op == ReduceOp::Sum && self.input.dtype() == DType::F32)
     }
 
     /// Number of splits of every stage on a GPU. The last is 1; all keep the loops of one invocation short.

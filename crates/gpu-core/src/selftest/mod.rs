@@ -23,6 +23,8 @@ pub use verdict::{CacheReport, Machine, Severity, Verdict};
 #[cfg(feature = "validation")]
 pub(crate) use twin::Case;
 #[cfg(feature = "testing")]
+pub(crate) use twin::Words;
+#[cfg(feature = "testing")]
 pub(crate) use twin::run_kernel;
 
 use std::time::Instant;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::{Access, Arg, Buffer, CommandGraph, Device, Kernel, Launch, Result, Role, Slot, Target};
+use crate::{Access, Arg, Buffer, CommandGraph, Device, Half, Kernel, Launch, Result, Role, Slot, Target};
 
 /// A kernel with arguments, and how far its results may be from those of the CPU twin.
 #[derive(Clone)]
@@ -10,10 +10,42 @@ pub(crate) struct Case {
     pub kernel: Arc<dyn Kernel>,
     /// The words of every argument at the start.
     pub args: Vec<Vec<u32>>,
-    /// Which arguments are floats.
-    pub float: Vec<bool>,
+    /// What the words of every argument are.
+    pub types: Vec<Words>,
     /// Allowed differences of floats, relative to the largest value of their argument.
     pub tolerance: f32,
+}
+
+/// What words are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Words {
+    Numbers,
+    Floats,
+    /// Two in a word.
+    Halves(Half),
+}
+
+impl Words {
+    /// The values of words that are not numbers.
+    fn values(self, words: &[u32]) -> Vec<f32> {
+        match self {
+            Words::Numbers | Words::Floats => bytemuck::cast_slice(words).to_vec(),
+            Words::Halves(half) => {
+                let mut values = vec![0.0f32; 2 * words.len()];
+                half.unpack(bytemuck::cast_slice(words), bytemuck::cast_slice_mut(&mut values));
+                values
+            }
+        }
+    }
+
+    /// Largest relative difference of two values that are rounded to neighbouring numbers.
+    fn step(self) -> f32 {
+        match self {
+            Words::Numbers | Words::Floats => 0.0,
+            Words::Halves(Half::F16) => 1.0 / 1024.0,
+            Words::Halves(Half::BF16) => 1.0 / 128.0,
+        }
+    }
 }
 
 /// How far results are from those of the CPU twin.
@@ -26,32 +58,32 @@ pub(crate) struct Agreement {
 
 impl Case {
     pub fn new(kernel: impl Kernel + 'static, tolerance: f32) -> Case {
-        Case { kernel: Arc::new(kernel), args: vec![], float: vec![], tolerance }
+        Case { kernel: Arc::new(kernel), args: vec![], types: vec![], tolerance }
     }
 
     /// With one more argument, of floats.
     pub fn floats(self, values: &[f32]) -> Case {
-        self.argument(values.iter().map(|x| x.to_bits()).collect(), true)
+        self.argument(values.iter().map(|x| x.to_bits()).collect(), Words::Floats)
     }
 
     /// With one more argument, of whole numbers.
     pub fn words(self, words: &[u32]) -> Case {
-        self.argument(words.to_vec(), false)
+        self.argument(words.to_vec(), Words::Numbers)
     }
 
     /// With one more argument, of floats that are written; elements that are not stay NaN.
     pub fn writes(self, count: usize) -> Case {
-        self.argument(vec![f32::NAN.to_bits(); count], true)
+        self.argument(vec![f32::NAN.to_bits(); count], Words::Floats)
     }
 
     /// With one more argument, of whole numbers that are written.
     pub fn writes_words(self, count: usize) -> Case {
-        self.argument(vec![7; count], false)
+        self.argument(vec![7; count], Words::Numbers)
     }
 
-    fn argument(mut self, words: Vec<u32>, float: bool) -> Case {
+    fn argument(mut self, words: Vec<u32>, of: Words) -> Case {
         self.args.push(words);
-        self.float.push(float);
+        self.types.push(of);
         self
     }
 
@@ -93,17 +125,17 @@ impl Case {
                     self.kernel
                 )
             };
-            if !self.float[i] {
+            let of = self.types[i];
+            if of == Words::Numbers {
                 let differs = want[i].iter().zip(&got[i]).position(|(want, got)| want != got);
                 if let Some(j) = differs {
                     agreement.wrong.get_or_insert_with(|| wrong(j, &want[i][j], &got[i][j]));
                 }
                 continue;
             }
-            let (want, got): (&[f32], &[f32]) =
-                (bytemuck::cast_slice(&want[i]), bytemuck::cast_slice(&got[i]));
+            let (want, got) = (of.values(&want[i]), of.values(&got[i]));
             let scale = want.iter().filter(|x| x.is_finite()).fold(1e-6f32, |most, x| most.max(x.abs()));
-            for (j, (want, got)) in want.iter().zip(got).enumerate() {
+            for (j, (want, got)) in want.iter().zip(&got).enumerate() {
                 if want == got || (want.is_nan() && got.is_nan()) {
                     continue;
                 }
@@ -112,7 +144,7 @@ impl Case {
                     agreement.difference = agreement.difference.max(difference);
                 }
                 // False for NaN.
-                let close = difference <= allowed;
+                let close = difference <= allowed + of.step();
                 if !close {
                     agreement.wrong.get_or_insert_with(|| wrong(j, want, got));
                 }

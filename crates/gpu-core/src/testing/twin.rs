@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{gpu, run_kernel, validate};
-use crate::selftest::Case;
+use crate::selftest::{Case, Words};
 use crate::{Device, Kernel};
 
 /// Validates the kernel's shaders, runs it on the CPU and the GPU over the same arguments, and compares the outputs:
@@ -19,7 +19,8 @@ pub fn check_twin(kernel: Arc<dyn Kernel>, args: &[Vec<u32>], float: &[bool], to
         run_kernel(&Device::named("cpu").expect("the CPU is always there"), kernel, args);
         return;
     };
-    let case = Case { kernel: kernel.clone(), args: args.to_vec(), float: float.to_vec(), tolerance };
+    let types = float.iter().map(|float| if *float { Words::Floats } else { Words::Numbers }).collect();
+    let case = Case { kernel: kernel.clone(), args: args.to_vec(), types, tolerance };
     let agreement = case.check(&gpu, kernel).unwrap_or_else(|error| panic!("{error}"));
     assert!(agreement.wrong.is_none(), "{}", agreement.wrong.unwrap_or_default());
 }

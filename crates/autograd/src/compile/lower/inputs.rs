@@ -1,7 +1,7 @@
 //! The inputs of the node being lowered, in the form that its kernel takes: strided or dense memory, or an expression.
 
-use gpu_core::kernels::Prologue;
-use gpu_core::{Arg, DType, Layout};
+use gpu_core::kernels::{Halves, Prologue};
+use gpu_core::{Arg, Half, Layout};
 
 use super::Lower;
 use crate::compile::expr::Expr;
@@ -19,22 +19,34 @@ impl Lower<'_> {
         self.wiring.inputs[self.node].len()
     }
 
-    /// Input `i` in its own layout: a range to bind and the layout inside of it.
+    /// Input `i` in its own layout: a range to bind and the layout inside of it. The kernel reads it as f32, even if it is packed.
     pub fn input(&mut self, i: usize) -> (Arg, Layout) {
-        let mut place = self.source_memory(self.wiring.inputs[self.node][i]);
-        if place.half.is_some() {
-            place = self.unpacked(place);
-        }
+        let place = self.source_memory(self.wiring.inputs[self.node][i]);
         let (arg, stored) = place.bind();
+        self.note_packed(arg, &place);
         (arg, stored.layout)
     }
 
-    /// Input `i`, dense in row-major order; copied if it is not.
+    /// Input `i`, dense in row-major order; copied if it is not. The kernel reads it as f32, even if it is packed.
     pub fn dense(&mut self, i: usize) -> Arg {
         let source = self.wiring.inputs[self.node][i];
         let dtype = self.dtype(source);
         let place = self.source_memory(source);
-        place.dense().unwrap_or_else(|| self.write_dense(Expr::load(place, dtype)))
+        match place.dense() {
+            Some(arg) => {
+                self.note_packed(arg, &place);
+                arg
+            }
+            None => self.write_dense(Expr::load(place, dtype)),
+        }
+    }
+
+    /// Notes that the kernel has to unpack an operand, if it is packed.
+    fn note_packed(&mut self, arg: Arg, place: &Place) {
+        let sizes = place.layout.shape().iter().zip(place.layout.strides());
+        let touched = sizes.filter(|(_, stride)| **stride != 0).map(|(size, _)| *size).product();
+        let halves = |half| Halves { half, count: arg.bytes / Half::BYTES, touched };
+        self.packed.extend(place.half.map(|half| (arg, halves(half))));
     }
 
     /// Input `i` as an expression, to be computed by the launch that reads it.
@@ -60,21 +72,5 @@ impl Lower<'_> {
         }
         let (args, inputs) = expr.bind();
         (args, Prologue::shared(expr.program(), inputs))
-    }
-
-    /// A copy of packed values for a kernel that only reads f32. It is for this launch alone, so that only the packed values stay in
-    /// memory; its elements are in memory order.
-    fn unpacked(&mut self, packed: Place) -> Place {
-        let (layout, order) = (&packed.layout, packed.memory_order());
-        // Broadcast dimensions are copied once.
-        let once = |d: usize| if layout.strides()[d] == 0 { 1 } else { layout.shape()[d] };
-        let shape: Vec<usize> = order.iter().map(|&d| once(d)).collect();
-        let strides = order.iter().map(|&d| layout.strides()[d]).collect();
-        let lying = Layout::new(shape, strides, layout.offset());
-        let wanted = layout.shape().to_vec();
-        let copy = self.dense_temp(Expr::load(Place { layout: lying, ..packed }, DType::F32), None);
-        let mut back = vec![0; order.len()];
-        order.iter().enumerate().for_each(|(at, &d)| back[d] = at);
-        Place { layout: copy.layout.permute(&back).expand(&wanted), ..copy }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gpu_core::kernels::MatMul;
+use gpu_core::kernels::{Halves, MatMul, Packed};
 use gpu_core::{Access, Arg, DType, Half, Kernel, Launch, Layout, Role, Target};
 
 use super::Lower;
@@ -44,15 +44,36 @@ impl Lower<'_> {
         if access.iter().zip(args).all(|(a, arg)| *a == Access::Read || arg.bytes == 0) {
             return;
         }
-        let sizes: Vec<usize> = args.iter().map(|arg| arg.bytes).collect();
-        let kernel = self.device.tuned(Arc::new(kernel), &sizes);
         let mut args = args.to_vec();
+        let kernel = self.unpacking(Arc::new(kernel), &mut args);
+        let sizes: Vec<usize> = args.iter().map(|arg| arg.bytes).collect();
+        let kernel = self.device.tuned(kernel, &sizes);
         self.copy_reads_of_written_slots(&access, &mut args);
         let scratch = kernel.scratch(self.target());
         if scratch > 0 {
             args.push(self.temp(scratch.div_ceil(DType::BYTES)));
         }
         self.steps.push(Step::Kernel(Launch::new(kernel, args)));
+    }
+
+    /// The kernel for operands of which some are packed. If it can't unpack them, they are copied.
+    fn unpacking(&mut self, kernel: Arc<dyn Kernel>, args: &mut [Arg]) -> Arc<dyn Kernel> {
+        let packed = std::mem::take(&mut self.packed);
+        let of = |arg: &Arg| packed.iter().find(|(a, _)| a == arg).map(|&(_, halves)| halves);
+        let halves: Vec<Option<Halves>> = args.iter().map(of).collect();
+        if halves.iter().all(Option::is_none) {
+            return kernel;
+        }
+        if let Some(packed) = Packed::new(kernel.clone(), halves.clone()) {
+            return Arc::new(packed);
+        }
+        for (arg, halves) in args.iter_mut().zip(halves) {
+            let Some(Halves { half, count, .. }) = halves else { continue };
+            let layout = Layout::new(vec![count], vec![1], arg.offset / Half::BYTES);
+            let place = Place { slot: arg.slot, layout, half: Some(half) };
+            *arg = self.write_dense(Expr::load(place, DType::F32));
+        }
+        kernel
     }
 
     /// Copies operands whose slot is also written: a buffer can't be bound for reading and writing at once, not even at different

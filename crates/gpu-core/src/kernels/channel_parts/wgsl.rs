@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{ChannelReduction, WithParts};
+use crate::wgsl::call_reads;
 
 impl WithParts {
     /// WGSL of the functions `part_of` and `merge` for a shader. `None` if the shader binds an argument with another type.
@@ -12,14 +13,23 @@ impl WithParts {
             "@group(0) @binding({}) var<storage, read_write> parts: array<vec4<f32>>;\n",
             self.own() + self.others()
         );
-        // The name of an argument bound before, or a new one.
-        let mut named = |place: usize, name: String, t: String| match bound.get(&place) {
-            Some((known, of)) => (*of == t).then(|| known.clone()),
-            None => {
+        // The load with an argument bound before in place of `name`, or with a new binding of that name.
+        let mut named = |place: usize, name: &str, t: &str, load: String| {
+            let Some((known, of)) = bound.get(&place) else {
                 text += &format!("@group(0) @binding({place}) var<storage, read> {name}: array<{t}>;\n");
-                bound.insert(place, (name.clone(), t));
-                Some(name)
+                bound.insert(place, (name.to_owned(), t.to_owned()));
+                return Some(load);
+            };
+            if of == t {
+                return Some(load.replace(&format!("{name}["), &format!("{known}[")));
             }
+            // Bound as vectors.
+            let width = [2, 4].into_iter().find(|width| *of == format!("vec{width}<{t}>"))?;
+            let function = format!("{name}_of_vector");
+            text += &format!(
+                "fn {function}(i: u32) -> {t} {{\n    return {known}[i / {width}u][i % {width}u];\n}}\n"
+            );
+            Some(call_reads(&load, name, &function))
         };
         let mut functions = String::new();
         for ((operand, first), name) in self.reduction.operands().into_iter().zip(["x", "dy"]) {
@@ -27,9 +37,7 @@ impl WithParts {
             let mut load = operand.wgsl_given(&name, |a| self.places[first + a].is_none());
             for a in 0..operand.arity() {
                 let Some(place) = self.places[first + a] else { continue };
-                let own = format!("{name}{a}");
-                let known = named(place, own.clone(), operand.code().argument_type(a).wgsl().into())?;
-                load = load.replace(&format!("{own}["), &format!("{known}["));
+                load = named(place, &format!("{name}{a}"), operand.code().argument_type(a).wgsl(), load)?;
             }
             functions += &load;
         }
@@ -37,8 +45,7 @@ impl WithParts {
             ChannelReduction::Moments(_) => functions += MOMENTS,
             ChannelReduction::Sums(_) => {
                 let mean = self.places.last().copied().flatten()?;
-                let mean = named(mean, "part_mean".into(), "f32".into())?;
-                functions += &SUMS.replace("MEAN", &mean);
+                functions += &named(mean, "part_mean", "f32", SUMS.into())?;
             }
         }
         Some(text + &functions)
@@ -130,7 +137,7 @@ fn rounded(a: vec4<f32>) -> vec4<f32> {
 }
 
 fn part_of(at: vec4<u32>, stored: vec4<f32>, channel: u32) -> vec4<f32> {
-    let mean = MEAN[channel];
+    let mean = part_mean[channel];
     var sums = vec4<f32>();
     for (var i = 0u; i < 4u; i++) {
         if (at[i] != 0xffffffffu) {

@@ -26,6 +26,23 @@ fn block(name: char, along_k: bool) -> BlockLoad {
 /// Functions that the frame requires, unused here.
 const BATCHES: &str = "fn a_batch(i: u32) -> i32 { return 0; }\nfn b_batch(i: u32) -> i32 { return 0; }\n";
 
+/// WGSL that stores four pixels of a channel: neighbours in the result, or each where it belongs.
+const PUT_QUAD: &str = "    let at = place(group, m, n);
+    if (at != 0xffffffffu) {
+        return emit4(at, value);
+    }
+    return vec4<f32>();
+";
+const PUT_EACH: &str = "    let at = place4(group, m, n);
+    var stored = vec4<f32>();
+    for (var i = 0u; i < 4u; i++) {
+        if (at[i] != 0xffffffffu) {
+            stored[i] = emit(at[i], value[i]);
+        }
+    }
+    return stored;
+";
+
 /// The dispatches of the convolution, or of its input gradient: one per phase. Rows are output channels, columns
 /// pixels.
 pub(in crate::kernels) fn correlation(
@@ -45,6 +62,8 @@ pub(in crate::kernels) fn correlation(
     let steps = if transposed { shape.stride } else { [1, 1] };
     let grid = [0, 1].map(|d| output[d].div_ceil(steps[d]));
     let (weight, y) = (operand.arity(), operand.arity() + 1);
+    let parts = parts(shape, transposed, tile);
+    let width = if parts.quads() { 4 } else { 1 };
     let dispatch = |phase: [usize; 2]| {
         let [rows, cols]: [Taps; 2] = [0, 1].map(|d| Taps::new(shape, transposed, d, phase[d]));
         let taps = (rows.count * cols.count).max(1);
@@ -71,12 +90,7 @@ pub(in crate::kernels) fn correlation(
              return select(0xffffffffu, at, m < M && n < N && row < {oh}u && col < {ow}u);\n}}\n\
              fn place4(group: u32, m: u32, n: u32) -> vec4<u32> {{\n    \
              return vec4<u32>(place(group, m, n), place(group, m, n + 1u), place(group, m, n + 2u), place(group, m, n + 3u));\n}}\n\
-             fn put4(group: u32, m: u32, n: u32, value: vec4<f32>) -> vec4<f32> {{\n    \
-             let at = place4(group, m, n);\n    \
-             var stored = vec4<f32>();\n    \
-             for (var i = 0u; i < 4u; i++) {{\n        \
-             if (at[i] != 0xffffffffu) {{\n            stored[i] = emit(at[i], value[i]);\n        }}\n    }}\n    \
-             return stored;\n}}\n{}",
+             fn put4(group: u32, m: u32, n: u32, value: vec4<f32>) -> vec4<f32> {{\n{put}}}\n{}",
             operand.wgsl("x", 0, 1),
             inner * outer * area,
             rows.first * shape.kernel[1] + cols.first,
@@ -96,13 +110,14 @@ pub(in crate::kernels) fn correlation(
             gh * gw,
             math(&[operand]),
             tc = cols.count.max(1),
+            put = if width == 4 { PUT_QUAD } else { PUT_EACH },
         );
         let k = inner * rows.count * cols.count;
         let shader = tile.shader(&TileProduct {
             size: [shape.groups, outer, shape.batch * gh * gw, k],
             chunk: k.next_multiple_of(16).max(16),
             accessors,
-            results: plain_result(y, "f32", 1),
+            results: plain_result(y, "f32", width),
             a: block('a', true),
             b: block('b', false),
             store: &|row, col, value| {
@@ -110,12 +125,11 @@ pub(in crate::kernels) fn correlation(
             },
             store_sum: None,
         });
-        shader.emitting(1)
+        shader.emitting(width)
     };
-    let parts = parts(shape, transposed, tile).tiles();
     let numbered = phases(steps).enumerate().map(|(i, phase)| {
         let mut shader = dispatch(phase);
-        shader.set("FIRST_PART", i * parts);
+        shader.set("FIRST_PART", i * parts.tiles());
         shader
     });
     numbered.collect()

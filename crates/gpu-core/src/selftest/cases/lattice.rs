@@ -1,4 +1,4 @@
-use super::{Case, noise};
+use super::{Case, Words, noise};
 use crate::kernels::{Lattice, LatticeGrad};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -18,13 +18,13 @@ fn both(shape: Lattice) -> [Case; 2] {
     // Nothing is written to z at the first step.
     let mut forward = forward.writes(count).floats(&vec![0.0; count]);
     if shape.best {
-        forward.float[4] = false;
+        forward.types[4] = Words::Numbers;
     }
     let results = forward.results();
     let mut gradient = Case::new(LatticeGrad(shape), 2e-5).floats(&weights).words(&lengths);
-    for (i, float) in [(3, true), (4, !shape.best)] {
+    for i in [3, 4] {
         gradient.args.push(results[i].clone());
-        gradient.float.push(float);
+        gradient.types.push(forward.types[i]);
     }
     [forward, gradient.floats(&noise(count, 3)).writes(count)]
 }

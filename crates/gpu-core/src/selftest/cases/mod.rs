@@ -12,6 +12,7 @@ mod layer_norm;
 mod map;
 mod matmul;
 mod optim;
+mod packed;
 mod partial_sums;
 mod pool2d;
 mod random;
@@ -22,7 +23,7 @@ mod softmax;
 mod sort;
 mod zero_ranges;
 
-use super::twin::Case;
+use super::twin::{Case, Words};
 use crate::philox::{philox, uniform};
 
 /// All cases.
@@ -40,6 +41,7 @@ pub(super) fn all() -> Vec<Case> {
         map::cases(),
         matmul::cases(),
         optim::cases(),
+        packed::cases(),
         partial_sums::cases(),
         pool2d::cases(),
         random::cases(),
@@ -69,7 +71,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
 
-    use super::all;
+    use super::{Words, all};
 
     /// Types that implement `Kernel` in the files of a directory and those below it.
     fn kernels(directory: &Path, found: &mut BTreeSet<String>) {
@@ -111,7 +113,7 @@ mod tests {
                 let distinct: BTreeSet<u32> = results[i].iter().copied().collect();
                 assert!(distinct.len() > 1 || results[i].len() == 1, "{:?}: argument {i}", case.kernel);
                 let numbers = results[i].iter().filter(|&&w| f32::from_bits(w).is_finite()).count();
-                let enough = !case.float[i] || 2 * numbers >= results[i].len();
+                let enough = case.types[i] != Words::Floats || 2 * numbers >= results[i].len();
                 assert!(enough, "{:?}: argument {i}: {numbers} of {}", case.kernel, results[i].len());
             }
         }

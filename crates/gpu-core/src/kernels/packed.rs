@@ -1,0 +1,178 @@
+//! Kernels whose operands or results are halves.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::channel_parts::ChannelParts;
+use super::matmul::MatMul;
+use super::partial_sums::PartialSum;
+use super::reduce::Reduce;
+use crate::cpu::HOST_ALIGN;
+use crate::kernel::RawArg;
+use crate::tune::{GpuProfile, Variants};
+use crate::wgsl::wgsl;
+use crate::{Access, Args, Cost, DType, Half, Kernel, Shader, Target};
+
+/// A kernel some of whose f32 arguments are packed halves, two in a word.
+///
+/// Arguments: those of the kernel. On a GPU its shaders unpack values as they load them, and round and pack them as they store them; the CPU
+/// twin has unpacked copies of whole arguments in scratch memory. Arithmetic stays f32, so that the results are those of the kernel on unpacked
+/// copies.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    kernel: Arc<dyn Kernel>,
+    /// By the numbers of the kernel's arguments.
+    halves: Vec<Option<Halves>>,
+}
+
+/// An argument that is packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Halves {
+    /// The type.
+    pub half: Half,
+    /// Number of elements of the argument.
+    pub count: usize,
+    /// Number of those that are read or written at least once.
+    pub touched: usize,
+}
+
+/// Values that a task of the CPU twin unpacks or packs.
+const TASK: usize = 16 * 1024;
+
+impl Packed {
+    /// `halves` has the packed arguments by the numbers of the kernel's arguments. `None` if the kernel both reads and writes one of them, or
+    /// its shaders do not read it as f32, or do not write it as vectors of f32.
+    pub fn new(kernel: Arc<dyn Kernel>, halves: Vec<Option<Halves>>) -> Option<Packed> {
+        let access = kernel.access();
+        let either = |(half, access): (&Option<_>, &Access)| half.is_none() || *access != Access::ReadWrite;
+        let fits = halves.len() <= access.len() && halves.iter().zip(&access).all(either);
+        let packed = Packed { kernel, halves };
+        (fits && packed.with_halves().is_some()).then_some(packed)
+    }
+
+    /// The kernel's shaders with halves, if that is possible.
+    fn with_halves(&self) -> Option<Vec<Shader>> {
+        let all = |shader: Shader| {
+            self.packed().try_fold(shader, |shader, (a, h)| shader.with_halves(a, h.half, wgsl!("math")))
+        };
+        self.kernel.shaders().into_iter().map(all).collect()
+    }
+
+    fn packed(&self) -> impl Iterator<Item = (usize, Halves)> {
+        self.halves.iter().enumerate().filter_map(|(a, halves)| Some((a, (*halves)?)))
+    }
+
+    /// Whether a result is packed.
+    fn packs(&self) -> bool {
+        let access = self.kernel.access();
+        self.packed().any(|(a, _)| access[a] == Access::Write)
+    }
+
+    /// A packed product with the row sums of its first factor; see [`MatMul::with_row_sums`].
+    pub fn with_row_sums(&self, sums: &Reduce) -> Option<Packed> {
+        let product = (&*self.kernel as &dyn Any).downcast_ref::<MatMul>()?;
+        let half = self.halves[0].map(|halves| halves.half);
+        Packed::new(Arc::new(product.with_sums_of(sums, half)?), self.halves.clone())
+    }
+
+    /// Bytes of the CPU's copy of an argument, rounded up to the alignment.
+    fn copy(count: usize) -> usize {
+        (count * DType::BYTES).next_multiple_of(HOST_ALIGN)
+    }
+}
+
+impl Kernel for Packed {
+    fn name(&self) -> &'static str {
+        self.kernel.name()
+    }
+
+    fn shape(&self) -> String {
+        let halves = self.packed().map(|(a, Halves { half, .. })| format!(", argument {a} of {half}"));
+        self.kernel.shape() + &halves.collect::<String>()
+    }
+
+    fn access(&self) -> Vec<Access> {
+        self.kernel.access()
+    }
+
+    fn scratch(&self, target: Target) -> usize {
+        let own = self.kernel.scratch(target);
+        match target {
+            Target::Gpu => own,
+            Target::Cpu => {
+                own.next_multiple_of(HOST_ALIGN)
+                    + self.packed().map(|(_, halves)| Self::copy(halves.count)).sum::<usize>()
+            }
+        }
+    }
+
+    fn shaders(&self) -> Vec<Shader> {
+        self.with_halves().expect("checked when it was made")
+    }
+
+    fn operand_elements(&self) -> usize {
+        self.kernel.operand_elements()
+    }
+
+    fn emits(&self) -> bool {
+        self.kernel.emits() && !self.packs()
+    }
+
+    fn parts(&self) -> Option<ChannelParts> {
+        self.kernel.parts().filter(|_| !self.packs())
+    }
+
+    fn partial_sums(&self) -> Option<Vec<PartialSum>> {
+        self.kernel.partial_sums().filter(|_| !self.packs())
+    }
+
+    fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
+        let Variants { class, options } = self.kernel.variants(gpu)?;
+        let packed = |(name, kernel): (String, Arc<dyn Kernel>)| {
+            Some((name, Arc::new(Packed::new(kernel, self.halves.clone())?) as Arc<dyn Kernel>))
+        };
+        let halves: String = self.packed().map(|(a, Halves { half, .. })| format!(" {a}:{half}")).collect();
+        Some(Variants { class: class + &halves, options: options.into_iter().filter_map(packed).collect() })
+    }
+
+    fn run(&self, args: &Args) {
+        let count = self.kernel.access().len();
+        let whole = args.raw(count);
+        let own = self.kernel.scratch(Target::Cpu);
+        assert!(whole.bytes >= self.scratch(Target::Cpu), "scratch memory is too short");
+        let mut start = own.next_multiple_of(HOST_ALIGN);
+        let mut raw: Vec<RawArg> = (0..count).map(|a| args.raw(a)).collect();
+        for (argument, Halves { half, count, .. }) in self.packed() {
+            // SAFETY: a part of the scratch memory that nothing else uses.
+            let pointer = unsafe { whole.pointer.add(start) };
+            start += Self::copy(count);
+            if raw[argument].access == Access::Read {
+                // SAFETY: aligned as an argument; halves lie in another argument.
+                let copy = unsafe { std::slice::from_raw_parts_mut(pointer.cast::<u32>(), count) };
+                let parts = args.read::<u16>(argument)[..count].par_chunks(TASK);
+                parts.zip(copy.par_chunks_mut(TASK)).for_each(|(halves, copy)| half.unpack(halves, copy));
+            }
+            raw[argument] = RawArg { pointer, bytes: count * DType::BYTES, ..raw[argument] };
+        }
+        let own = (own > 0).then_some(RawArg { bytes: own, ..whole });
+        // SAFETY: arguments of this kernel and parts of its scratch memory, which do not overlap.
+        self.kernel.run(&unsafe { Args::new(raw.iter().copied().chain(own)) });
+        for (argument, Halves { half, count, .. }) in
+            self.packed().filter(|(a, _)| raw[*a].access == Access::Write)
+        {
+            // SAFETY: as above; the kernel has written it.
+            let copy = unsafe { std::slice::from_raw_parts(raw[argument].pointer.cast::<u32>(), count) };
+            let parts = args.write::<u16>(argument)[..count].par_chunks_mut(TASK);
+            parts.zip(copy.par_chunks(TASK)).for_each(|(halves, copy)| half.pack(copy, halves));
+        }
+    }
+
+    fn cost(&self) -> Cost {
+        let cost = self.kernel.cost();
+        let spared: usize =
+            self.packed().map(|(_, halves)| halves.touched * (DType::BYTES - Half::BYTES)).sum();
+        Cost { bytes: cost.bytes.saturating_sub(spared as u64), ..cost }
+    }
+}
