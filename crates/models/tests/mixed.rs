@@ -87,7 +87,11 @@ fn losses_and_gradients_agree_with_f32_within_the_precision() {
                 let (got, found) = (mixed.item().unwrap(), gradients(&mixed, 1024.0));
                 assert!((got - value).abs() < 1e-3 * value, "{net} {half}: loss {got}, not {value}");
                 let off = difference(&found, &wanted);
-                assert!(off < near, "{net} {half}: gradients differ by {off} of their norm");
+                assert!(
+                    off < near,
+                    "{} {net} {half}: gradients differ by {off} of their norm",
+                    device.info()
+                );
                 assert!(off > 1e-5, "{net} {half}: nothing was rounded");
             }
         }

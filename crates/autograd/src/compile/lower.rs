@@ -42,7 +42,7 @@ pub struct Lower<'a> {
     reads: Vec<Vec<usize>>,
     /// Number of results that got no memory, not counting views.
     pub(super) inlined: usize,
-    /// Operands of the launch being made that are packed: the kernel unpacks them.
+    /// Operands of the node being lowered that are packed: its kernels unpack them.
     packed: Vec<(Arg, Halves)>,
     /// The node being lowered.
     node: usize,
@@ -70,6 +70,7 @@ impl<'a> Lower<'a> {
         cx.place_leaves();
         for node in 0..request.nodes.len() {
             cx.node = node;
+            cx.packed.clear();
             if wiring.live[node] {
                 cx.lower_node();
                 cx.forget();

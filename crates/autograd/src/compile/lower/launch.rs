@@ -58,8 +58,7 @@ impl Lower<'_> {
 
     /// The kernel for operands of which some are packed. If it can't unpack them, they are copied.
     fn unpacking(&mut self, kernel: Arc<dyn Kernel>, args: &mut [Arg]) -> Arc<dyn Kernel> {
-        let packed = std::mem::take(&mut self.packed);
-        let of = |arg: &Arg| packed.iter().find(|(a, _)| a == arg).map(|&(_, halves)| halves);
+        let of = |arg: &Arg| self.packed.iter().find(|(a, _)| a == arg).map(|&(_, halves)| halves);
         let halves: Vec<Option<Halves>> = args.iter().map(of).collect();
         if halves.iter().all(Option::is_none) {
             return kernel;
