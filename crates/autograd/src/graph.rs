@@ -188,7 +188,7 @@ impl Graph {
 
 /// The nodes that tensors depend on up to those for which `end` holds, producers first. The order follows from the wiring alone: nodes
 /// of parameters may be older or newer than others.
-fn before(outputs: &[&Tensor], end: &dyn Fn(&Node) -> bool) -> Vec<Arc<Node>> {
+pub(crate) fn before(outputs: &[&Tensor], end: &dyn Fn(&Node) -> bool) -> Vec<Arc<Node>> {
     let (mut seen, mut order) = (HashSet::default(), vec![]);
     let mut left: Vec<(Arc<Node>, bool)> = outputs.iter().rev().map(|t| (t.node.clone(), false)).collect();
     while let Some((node, inputs_done)) = left.pop() {

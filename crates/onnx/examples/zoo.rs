@@ -18,32 +18,46 @@ fn tokens(device: &Device, shape: &[usize], vocab: usize) -> anyhow::Result<Tens
     Ok(Tensor::from_slice(device, &values, shape)?)
 }
 
-type Forward = Box<dyn Fn(&Tensor) -> Tensor>;
+type Forward = Box<dyn Fn(&[Tensor]) -> Tensor>;
 
-fn save(folder: &Path, name: &str, forward: &Forward, input: &Tensor) -> anyhow::Result<()> {
+fn save(folder: &Path, name: &str, forward: &Forward, inputs: &[Tensor]) -> anyhow::Result<()> {
     for (suffix, fold) in [("", false), ("_folded", true)] {
         let path = folder.join(format!("{name}{suffix}.onnx"));
-        let f = |x: &[Tensor]| vec![forward(&x[0])];
-        let exported =
-            Export::default().fold_batch_norm(fold).function(f, &[("input", input)], &["output"], &path);
-        match exported {
+        let names: Vec<String> = (0..inputs.len()).map(|i| format!("input{i}")).collect();
+        let named: Vec<(&str, &Tensor)> = names.iter().map(String::as_str).zip(inputs).collect();
+        let f = |x: &[Tensor]| vec![forward(x)];
+        match Export::default().fold_batch_norm(fold).function(f, &named, &["output"], &path) {
             Ok(exported) => println!("{name}{suffix}: {exported:?}"),
             Err(error) => {
                 println!("{name}{suffix}: FAILED {error}");
                 continue;
             }
         }
-        let y = forward(input).to_vec::<f32>()?;
-        let x = if input.dtype() == autograd::DType::F32 {
-            bytemuck::cast_slice(&input.to_vec::<f32>()?).to_vec()
-        } else {
-            bytemuck::cast_slice::<i32, u8>(&input.to_vec::<i32>()?).to_vec()
-        };
-        std::fs::write(path.with_extension("x"), x)?;
+        let wanted = forward(inputs);
+        let imported = difference(&onnx::load(wanted.device(), &path)?.run(&named)?[0], &wanted)?;
+        let y = wanted.to_vec::<f32>()?;
+        println!("{name}{suffix}: imported again, difference {imported:.1e} of {} outputs", y.len());
+        anyhow::ensure!(imported < 1e-5, "{name}{suffix}: the imported network differs");
+        let mut shapes = vec![];
+        for (i, input) in inputs.iter().enumerate() {
+            let x = if input.dtype() == autograd::DType::F32 {
+                bytemuck::cast_slice(&input.to_vec::<f32>()?).to_vec()
+            } else {
+                bytemuck::cast_slice::<i32, u8>(&input.to_vec::<i32>()?).to_vec()
+            };
+            std::fs::write(path.with_extension(format!("x{i}")), x)?;
+            shapes.push(format!("{:?}", input.shape()));
+        }
         std::fs::write(path.with_extension("y"), bytemuck::cast_slice::<f32, u8>(&y))?;
-        std::fs::write(path.with_extension("shape"), format!("{:?}", input.shape()))?;
+        std::fs::write(path.with_extension("shape"), format!("[{}]", shapes.join(", ")))?;
     }
     Ok(())
+}
+
+/// The largest difference, relative to the largest output.
+fn difference(a: &Tensor, b: &Tensor) -> anyhow::Result<f32> {
+    anyhow::ensure!(a.shape() == b.shape(), "shapes {:?} and {:?}", a.shape(), b.shape());
+    Ok((a - b).abs().max_all().item()? / b.abs().max_all().item()?)
 }
 
 fn main() -> anyhow::Result<()> {
@@ -56,7 +70,11 @@ fn main() -> anyhow::Result<()> {
         ($($name:literal $shape:expr => |$p:ident| $net:expr, |$n:ident, $x:ident| $y:expr;)*) => {$({
             let $p = &params();
             let $n = $net;
-            save(folder, $name, &(Box::new(move |$x: &Tensor| $y) as Forward), &$shape)?;
+            let forward: Forward = Box::new(move |inputs: &[Tensor]| {
+                let $x = &inputs[0];
+                $y
+            });
+            save(folder, $name, &forward, &[$shape])?;
         })*};
     }
     let image = |c: usize, side: usize| noise(&device, &[2, c, side, side]);
@@ -87,6 +105,9 @@ fn main() -> anyhow::Result<()> {
         "autoencoder" noise(&device, &[3, 20])? => |p| Autoencoder::new(p, &[20, 8, 4]), |n, x| n.forward(x);
         "conv_autoencoder" image(1, 16)? => |p| ConvAutoencoder::new(p, &[1, 8, 16]), |n, x| n.forward(x);
         "srcnn" image(3, 16)? => |p| Srcnn::new(p, 3, [8, 8]), |n, x| n.forward(x);
+        "efficientnet_b0" image(3, 64)? => |p| EfficientNet::new(p, EfficientNetOptions::b(0, 10)), |n, x| n.forward(x, Mode::Eval);
+        "wavenet" tokens(&device, &[2, 12], 5)? => |p| WaveNet::new(p, WaveNetOptions { classes: 5, channels: 4, skip: 4, kernel: 3, layers: 2, stacks: 2 }), |n, x| n.forward(x);
+        "vae_decoder" noise(&device, &[3, 4])? => |p| Vae::new(p, 20, 12, 4), |n, x| n.decode(x);
         "espcn" image(3, 16)? => |p| Espcn::new(p, 3, [8, 8], 2), |n, x| n.forward(x);
     }
     Ok(())

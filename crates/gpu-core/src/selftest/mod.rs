@@ -21,7 +21,7 @@ pub use limits::{FeatureReport, LimitReport};
 pub use verdict::{CacheReport, Machine, Severity, Verdict};
 
 #[cfg(feature = "validation")]
-pub(crate) use twin::Case;
+pub(crate) use twin::{Case, Words};
 #[cfg(feature = "testing")]
 pub(crate) use twin::run_kernel;
 
