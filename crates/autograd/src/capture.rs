@@ -155,7 +155,10 @@ enum Leaf {
 
 impl Recording {
     #[track_caller]
-    pub fn of(f: &mut impl FnMut(&[Tensor]) -> Gradients, inputs: &[Tensor]) -> Result<(Recording, Gradients)> {
+    pub fn of(
+        f: &mut impl FnMut(&[Tensor]) -> Gradients,
+        inputs: &[Tensor],
+    ) -> Result<(Recording, Gradients)> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         // Aliases, to tell an input from the same tensor read in another way.
         let inputs: Vec<Tensor> = inputs.iter().map(|t| t.alias(|_| ())).collect();

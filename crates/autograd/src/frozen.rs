@@ -175,7 +175,12 @@ enum Built {
     Constant(usize),
     Computed(Tensor),
     /// A convolution or a product with a constant weight, and an addend. It is recorded when something else reads it.
-    Linear { node: Arc<Node>, x: Tensor, weight: usize, addend: Option<usize> },
+    Linear {
+        node: Arc<Node>,
+        x: Tensor,
+        weight: usize,
+        addend: Option<usize>,
+    },
 }
 
 struct Rebuild<'a> {
@@ -195,7 +200,8 @@ fn rebuild(
     evaluate(&log.read_tensors().collect::<Vec<_>>())?;
     let given: HashSet<*const Node> =
         inputs.iter().chain(log.read_tensors()).map(|t| Arc::as_ptr(&t.node)).collect();
-    let nodes = before(&outputs.iter().collect::<Vec<_>>(), &|node| given.contains(&std::ptr::from_ref(node)));
+    let nodes =
+        before(&outputs.iter().collect::<Vec<_>>(), &|node| given.contains(&std::ptr::from_ref(node)));
     let inputs_of =
         |node: &Arc<Node>| if given.contains(&Arc::as_ptr(node)) { Arc::default() } else { node.inputs() };
     let mut reads: HashMap<*const Node, usize> = HashMap::default();

@@ -87,6 +87,8 @@ pub enum Operation {
     },
     /// Reading along the middle dimension of `x [A, D, B]` at `index [A or 1, K, B or 1]`: `[A, K, B]`.
     Gather,
+    /// Sums of elements of `x [A, K, B]` by their positions `index [A or 1, K, B or 1]` along the output's middle dimension: `[A, D, B]`.
+    ScatterAdd,
     /// The inputs one after the other along a dimension.
     Concat {
         /// The dimension.

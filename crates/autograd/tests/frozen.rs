@@ -38,7 +38,12 @@ impl Net {
         Net {
             conv: state(device, &[3, 2, 3, 3], 3),
             conv_bias: channels(5),
-            norm: [channels(7), State::new(&noise(device, &[3], 9).square(), Role::State), channels(11), channels(13)],
+            norm: [
+                channels(7),
+                State::new(&noise(device, &[3], 9).square(), Role::State),
+                channels(11),
+                channels(13),
+            ],
             fc: state(device, &[4, 3], 17),
             fc_bias: state(device, &[4], 19),
         }
@@ -47,7 +52,8 @@ impl Net {
     fn forward(&self, x: &Tensor) -> Vec<Tensor> {
         let [mean, var, weight, bias] = &self.norm;
         let y = x.conv2d(&self.conv.value(), Some(&self.conv_bias.value()), [1; 2], [1; 2], [1; 2], 1);
-        let normed = y.batch_norm_eval(&mean.value(), &var.value(), &weight.value(), &bias.value(), 1e-5).relu();
+        let normed =
+            y.batch_norm_eval(&mean.value(), &var.value(), &weight.value(), &bias.value(), 1e-5).relu();
         let twice = x.conv2d(&self.conv.value(), None, [1; 2], [0; 2], [1; 2], 1);
         let pooled = normed.mean(&[2, 3], false);
         let logits = pooled.matmul(&self.fc.value().t()) * 2.0 + self.fc_bias.value();
@@ -142,7 +148,11 @@ fn mistakes() {
     let panics = |frozen: &Frozen, inputs: &[Tensor]| {
         let call = || drop(frozen.call(inputs));
         let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(call)).unwrap_err();
-        payload.downcast_ref::<&str>().map(|s| s.to_string()).or(payload.downcast_ref::<String>().cloned()).unwrap()
+        payload
+            .downcast_ref::<&str>()
+            .map(|s| s.to_string())
+            .or(payload.downcast_ref::<String>().cloned())
+            .unwrap()
     };
     assert!(panics(&random, &[x]).contains("evaluation mode"));
     assert!(panics(&random, &[]).contains("no inputs"));

@@ -79,8 +79,10 @@ fn meaning(job: &Job) -> (String, String) {
     match job {
         Job::Images(images) => {
             let normalize = &images.train.options().normalize;
-            let input =
-                format!("pixels / 255, less the mean {:?}, by the deviation {:?}", normalize.mean, normalize.std);
+            let input = format!(
+                "pixels / 255, less the mean {:?}, by the deviation {:?}",
+                normalize.mean, normalize.std
+            );
             (input, format!("logits of {}", images.train.set().classes().join(", ")))
         }
         Job::Text(language) => {

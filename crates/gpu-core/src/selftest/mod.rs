@@ -20,10 +20,10 @@ pub use device::DeviceReport;
 pub use limits::{FeatureReport, LimitReport};
 pub use verdict::{CacheReport, Machine, Severity, Verdict};
 
-#[cfg(feature = "validation")]
-pub(crate) use twin::{Case, Words};
 #[cfg(feature = "testing")]
 pub(crate) use twin::run_kernel;
+#[cfg(feature = "validation")]
+pub(crate) use twin::{Case, Words};
 
 use std::time::Instant;
 

@@ -168,7 +168,8 @@ fn conv_transpose(c: &Context) -> Outcome<Tensor> {
         && w[0].is_multiple_of(groups)
         && (0..2).all(|d| {
             let (n, k, step, apart) = (s[d + 2], w[d + 2], stride[d], dilation[d]);
-            let whole = || step.checked_mul(n - 1)?.checked_add(apart.checked_mul(k - 1)?)?.checked_add(extra[d] + 1);
+            let whole =
+                || step.checked_mul(n - 1)?.checked_add(apart.checked_mul(k - 1)?)?.checked_add(extra[d] + 1);
             n > 0
                 && step > 0
                 && apart > 0

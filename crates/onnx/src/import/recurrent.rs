@@ -70,9 +70,8 @@ fn check(op: &str, c: &Context) -> Outcome<RnnNonlinearity> {
         "GRU" => &[b"Sigmoid", b"Tanh"],
         _ => &[b"Tanh"],
     };
-    let given: Vec<&[u8]> = c
-        .attribute("activations")
-        .map_or(vec![], |a| a.strings.iter().map(|s| &s[..]).collect());
+    let given: Vec<&[u8]> =
+        c.attribute("activations").map_or(vec![], |a| a.strings.iter().map(|s| &s[..]).collect());
     let relu = op == "RNN" && !given.is_empty() && given.iter().all(|name| *name == b"Relu");
     if !relu && !given.is_empty() && !given.chunks(defaults.len()).all(|names| names == defaults) {
         return Err("activations other than the default ones are not supported".into());
@@ -92,7 +91,8 @@ fn check(op: &str, c: &Context) -> Outcome<RnnNonlinearity> {
 fn direction(c: &Context, d: usize, reversed: bool, order: &[usize]) -> Outcome<Direction> {
     let gates = order.len();
     let (x, w, r) = (c.floats(0)?, c.floats(1)?, c.floats(2)?);
-    let (&[t, n, inputs], &[directions, rows, of], &[_, _, hidden]) = (x.shape(), w.shape(), r.shape()) else {
+    let (&[t, n, inputs], &[directions, rows, of], &[_, _, hidden]) = (x.shape(), w.shape(), r.shape())
+    else {
         return Err(format!("input {:?}, weights {:?} and {:?}", x.shape(), w.shape(), r.shape()));
     };
     let fits = t > 0
