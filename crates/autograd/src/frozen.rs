@@ -37,9 +37,11 @@ use crate::{Gradients, Result, Tensor, ops};
 /// ```
 #[doc(alias("inference_mode", "freeze", "jit"))]
 pub struct Frozen {
-    f: Box<dyn Fn(&[Tensor]) -> Vec<Tensor> + Send + Sync>,
+    f: Box<Function>,
     known: Mutex<Known>,
 }
+
+type Function = dyn Fn(&[Tensor]) -> Vec<Tensor> + Send + Sync;
 
 #[derive(Default)]
 struct Known {

@@ -71,7 +71,7 @@ fn outputs_are_those_of_the_function() {
         });
         for batch in [1, 4, 1, 3] {
             let x = noise(&device, &[batch, 2, 6, 5], 23 + batch);
-            let found = frozen.call(&[x.clone()]).unwrap();
+            let found = frozen.call(std::slice::from_ref(&x)).unwrap();
             for (found, wanted) in found.iter().zip(net.forward(&x)) {
                 close(found, &wanted);
             }
@@ -127,7 +127,7 @@ fn threads_share_one() {
             scope.spawn(move || {
                 for i in 0..6 {
                     let x = noise(device, &[1 + i % 3, 2, 5, 5], 1 + thread);
-                    close(&frozen.call(&[x.clone()]).unwrap()[0], &net.forward(&x)[0]);
+                    close(&frozen.call(std::slice::from_ref(&x)).unwrap()[0], &net.forward(&x)[0]);
                 }
             });
         }
