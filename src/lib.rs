@@ -42,7 +42,7 @@ pub use error::{Error, Result};
 /// The items that most programs need.
 pub mod prelude {
     pub use autograd::{
-        Accumulator, CrossEntropy, DType, Device, DeviceInfo, DeviceKind, Generator, Gradients, Half,
+        Accumulator, CrossEntropy, DType, Device, DeviceInfo, DeviceKind, Frozen, Generator, Gradients, Half,
         Interpolation, Padding, Pool1d, Pool2d, Pool3d, Reduction, Resize, Tensor, TripletMargin, autocast,
         cat, einsum, elastic_net_penalty, grad, gradient_penalty, l1_penalty, l2_penalty, perceptual_loss,
         stack, style_loss, vjp, wasserstein_critic_loss,
@@ -62,6 +62,7 @@ pub mod prelude {
         LossScaler, Lstm, Mlp, Mode, Module, MultiheadAttention, Muon, OneCycle, PRelu, Param, Params,
         ReduceLrOnPlateau, ResNet, RmsNorm, RmsProp, Rnn, RnnOptions, Schedule, SeparableConv2d, Sequential,
         Sgd, SpectralNorm, SqueezeExcite, Step, VariationalDropout, Vit, VitOptions, Warmup, WeightNorm,
+        freeze,
     };
     #[cfg(feature = "train")]
     pub use train::{Console, Run, StepOutput, Task, Trainer};

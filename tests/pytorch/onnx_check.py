@@ -20,16 +20,19 @@ def exported(folder):
     for path in sorted(folder.glob("*.onnx")):
         onnx.checker.check_model(str(path), full_check=True)
         session = onnxruntime.InferenceSession(str(path))
-        given = session.get_inputs()[0]
-        dtype = np.float32 if given.type == "tensor(float)" else np.int32
-        x = np.fromfile(path.with_suffix(".x"), dtype).reshape(json.loads(path.with_suffix(".shape").read_text()))
+        shapes = json.loads(path.with_suffix(".shape").read_text())
+        types = {given.name: np.float32 if given.type == "tensor(float)" else np.int32 for given in session.get_inputs()}
+        read = lambda i: np.fromfile(path.with_suffix(f".x{i}"), types.get(f"input{i}", np.float32)).reshape(shapes[i])
+        # An input that nothing depends on is not in the file.
+        inputs = {f"input{i}": read(i) for i in range(len(shapes)) if f"input{i}" in types}
         want = np.fromfile(path.with_suffix(".y"), np.float32)
-        y = session.run(None, {given.name: x})[0]
+        y = session.run(None, inputs)[0]
         error = np.abs(y.ravel() - want).max() / np.abs(want).max()
         batch = "fixed"
-        if isinstance(given.shape[0], str):
-            twice = session.run(None, {given.name: np.concatenate([x, x[:1], x])})[0]
-            error = max(error, np.abs(twice[: len(y)] - y).max() / np.abs(want).max())
+        if any(isinstance(given.shape[0], str) for given in session.get_inputs()):
+            larger = {name: np.concatenate([x, x[:1], x]) for name, x in inputs.items()}
+            more = session.run(None, larger)[0]
+            error = max(error, np.abs(more[: len(y)] - y).max() / np.abs(want).max())
             batch = "any"
         failures += not error <= RELATIVE
         print(f"| {path.stem} | {batch} | {error:.1e} | {'ok' if error <= RELATIVE else 'FAILED'} |")
@@ -81,6 +84,37 @@ def make(folder):
         Logits(hf.ViTForImageClassification(hf.ViTConfig(image_size=64, patch_size=16, **small, **plain)), "logits"),
         image,
     )
+
+    class Sequences(torch.nn.Module):
+        """Recurrent layers in both directions, and convolutions of sequences, there and back."""
+
+        def __init__(self):
+            super().__init__()
+            self.lstm = torch.nn.LSTM(6, 5, num_layers=2, bidirectional=True, batch_first=True)
+            self.gru = torch.nn.GRU(10, 4, bidirectional=True, batch_first=True)
+            self.rnn = torch.nn.RNN(8, 7, nonlinearity="relu", batch_first=True)
+            self.conv = torch.nn.Conv1d(7, 6, 3, stride=2, padding=1, groups=1)
+            self.back = torch.nn.ConvTranspose1d(6, 4, 3, stride=2, padding=1, output_padding=1)
+
+        def forward(self, x):
+            x = self.rnn(self.gru(self.lstm(x)[0])[0])[0].transpose(1, 2)
+            x = torch.nn.functional.max_pool1d(self.conv(x), 3, 1, 1)
+            return torch.cumsum(self.back(x), 2).amax(1)
+
+    class Planes(torch.nn.Module):
+        """Transposed convolutions of planes, in groups, and norms of rows."""
+
+        def __init__(self):
+            super().__init__()
+            self.down = torch.nn.Conv2d(3, 8, 3, stride=2, padding=1)
+            self.up = torch.nn.ConvTranspose2d(8, 6, (3, 4), stride=(2, 3), padding=1, output_padding=(1, 0), groups=2)
+
+        def forward(self, x):
+            x = self.up(torch.relu(self.down(x)))
+            return x / x.norm(dim=1, keepdim=True).clamp_min(1e-3) + x.amin((2, 3), keepdim=True)
+
+    makers["sequences"] = lambda: (Sequences(), torch.randn(2, 8, 6))
+    makers["planes"] = lambda: (Planes(), torch.randn(2, 3, 6, 8))
     for dynamo in (False, True):
         for name, maker in makers.items():
             path = folder / f"{name}{'_dynamo' if dynamo else ''}.onnx"

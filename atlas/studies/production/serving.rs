@@ -1,10 +1,10 @@
-//! Serving: a trained model is saved to a file, loaded into a fresh model, and queried one image at a time and in batches:
+//! Serving: a trained model is saved to a file, loaded into a fresh model, frozen, and queried one image at a time and in batches:
 //! `cargo run --release -p wgrad-atlas -- serving`.
 
 use std::time::Instant;
 
 use atlas::prelude::*;
-use wgrad::models::{Mlp, Snapshot};
+use wgrad::models::{Mlp, Snapshot, freeze};
 
 pub const STUDY: Study = Study {
     name: "serving",
@@ -41,10 +41,11 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("accuracy", metrics::accuracy(&served.forward(&x), &test.labels)?, 0.88..);
     lab.expect("bytes a parameter", std::fs::metadata(&path)?.len() as f64 / params.count() as f64, 4.0..4.1);
 
-    let requests: Vec<f32> = x.to_vec()?;
+    let (requests, frozen): (Vec<f32>, _) = (x.to_vec()?, freeze(served));
     let ask = |from: usize, count: usize| -> Result<Vec<f32>> {
         let images = &requests[from * 49..(from + count) * 49];
-        Ok(served.forward(&Tensor::from_slice(lab.device(), images, &[count, 49])?).to_vec::<f32>()?)
+        let images = Tensor::from_slice(lab.device(), images, &[count, 49])?;
+        Ok(frozen.call(&[images])?[0].to_vec::<f32>()?)
     };
     let (mut throughput, mut singles, mut latencies) = (Vec::new(), Vec::new(), Vec::new());
     for batch in BATCHES {

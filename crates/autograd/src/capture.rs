@@ -49,7 +49,11 @@ pub struct Captured<F> {
 }
 
 /// Shapes and types of the inputs, and the precision of [`autocast`](crate::autocast()).
-type Signature = (Vec<Meta>, Option<Half>);
+pub(crate) type Signature = (Vec<Meta>, Option<Half>);
+
+pub(crate) fn signature(inputs: &[Tensor]) -> Signature {
+    (inputs.iter().map(|t| t.meta().clone()).collect(), autocast::active())
+}
 
 /// The recorded calls with one signature.
 struct Known {
@@ -64,7 +68,7 @@ struct Known {
 /// memory.
 const DIFFERENCES: usize = 3;
 /// Structures kept; when there are more, all are dropped and recorded again.
-const STRUCTURES: usize = 256;
+pub(crate) const STRUCTURES: usize = 256;
 
 impl<F: FnMut(&[Tensor]) -> Gradients> Captured<F> {
     /// A capture of `f`, which gets the batch and returns the gradients of its loss. Nothing is recorded yet.
@@ -89,7 +93,7 @@ impl<F: FnMut(&[Tensor]) -> Gradients> Captured<F> {
         if self.impure.is_some() || inputs.is_empty() {
             return Ok((self.f)(inputs));
         }
-        let signature = (inputs.iter().map(|t| t.meta().clone()).collect(), autocast::active());
+        let signature = signature(inputs);
         if let Some(known) = self.known.get(&signature).filter(|known| known.pure) {
             known.recording.check_indices(inputs)?;
             return Ok(Recording::replay(&known.recording, inputs));
@@ -151,7 +155,10 @@ enum Leaf {
 
 impl Recording {
     #[track_caller]
-    fn of(f: &mut impl FnMut(&[Tensor]) -> Gradients, inputs: &[Tensor]) -> Result<(Recording, Gradients)> {
+    pub fn of(
+        f: &mut impl FnMut(&[Tensor]) -> Gradients,
+        inputs: &[Tensor],
+    ) -> Result<(Recording, Gradients)> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         // Aliases, to tell an input from the same tensor read in another way.
         let inputs: Vec<Tensor> = inputs.iter().map(|t| t.alias(|_| ())).collect();
@@ -215,7 +222,7 @@ impl Recording {
 
     /// # Errors
     /// [`Error::IndexOutOfRange`](crate::Error::IndexOutOfRange).
-    fn check_indices(&self, inputs: &[Tensor]) -> Result<()> {
+    pub fn check_indices(&self, inputs: &[Tensor]) -> Result<()> {
         self.indices.iter().try_for_each(|(input, range)| range.check(&inputs[*input]))
     }
 
@@ -243,7 +250,7 @@ impl Recording {
 
     /// The gradients that the function would return, by a call of the recording.
     #[track_caller]
-    fn replay(this: &Arc<Recording>, inputs: &[Tensor]) -> Gradients {
+    pub fn replay(this: &Arc<Recording>, inputs: &[Tensor]) -> Gradients {
         let mut drawn: Vec<Option<Tensor>> = vec![None; this.leaves.len()];
         for (draws, leaf) in &this.draws {
             let numbers = draws.next(inputs[0].device());

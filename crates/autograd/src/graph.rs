@@ -87,6 +87,8 @@ pub enum Operation {
     },
     /// Reading along the middle dimension of `x [A, D, B]` at `index [A or 1, K, B or 1]`: `[A, K, B]`.
     Gather,
+    /// Sums of elements of `x [A, K, B]` by their positions `index [A or 1, K, B or 1]` along the output's middle dimension: `[A, D, B]`.
+    ScatterAdd,
     /// The inputs one after the other along a dimension.
     Concat {
         /// The dimension.
@@ -188,7 +190,7 @@ impl Graph {
 
 /// The nodes that tensors depend on up to those for which `end` holds, producers first. The order follows from the wiring alone: nodes
 /// of parameters may be older or newer than others.
-fn before(outputs: &[&Tensor], end: &dyn Fn(&Node) -> bool) -> Vec<Arc<Node>> {
+pub(crate) fn before(outputs: &[&Tensor], end: &dyn Fn(&Node) -> bool) -> Vec<Arc<Node>> {
     let (mut seen, mut order) = (HashSet::default(), vec![]);
     let mut left: Vec<(Arc<Node>, bool)> = outputs.iter().rev().map(|t| (t.node.clone(), false)).collect();
     while let Some((node, inputs_done)) = left.pop() {

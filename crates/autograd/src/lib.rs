@@ -25,6 +25,7 @@ mod capture_log;
 mod checkpoint;
 mod compile;
 mod donation;
+mod frozen;
 mod gradient;
 mod graph;
 mod history;
@@ -47,6 +48,7 @@ pub use capture::Captured;
 pub use capture_log::note_read;
 pub use checkpoint::checkpoint;
 pub use compile::{Expr, Lower, Passes, PlanView, plans, set_fusion};
+pub use frozen::Frozen;
 pub use gpu_core::{
     DType, Device, DeviceInfo, DeviceKind, Element, Error, Half, HostCall, HostResult, MemoryUse, Role,
     Stats, Value,

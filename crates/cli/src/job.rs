@@ -104,19 +104,29 @@ impl Job {
         }
     }
 
-    /// The output of a forward pass on one example.
-    pub fn probe(&self) -> Result<Tensor> {
+    /// An input with `batch` examples: images and rows of zeros, or windows of the text.
+    pub fn example(&self, batch: usize) -> Result<Tensor> {
         Ok(match self {
             Job::Images(images) => {
                 let [channels, height, width] = images.train.set().shape();
-                images.net.forward(&Tensor::zeros(&images.device, &[1, channels, height, width]), Mode::Eval)
+                Tensor::zeros(&images.device, &[batch, channels, height, width])
             }
             Job::Text(language) => {
-                let batch = language.validation.all(1).next().expect("a split has a window");
-                language.net.logits(&batch.to_device(&language.device)?[0], Mode::Eval)
+                let windows = language.validation.all(batch).next().expect("a split has a window");
+                let [tokens, _] = windows.to_device(&language.device)?;
+                tokens
             }
-            Job::Table(table) => table.probe(),
+            Job::Table(table) => Tensor::zeros(&table.device, &[batch, table.features().len()]),
         })
+    }
+
+    /// The network's output in evaluation.
+    pub fn forward(&self, input: &Tensor) -> Tensor {
+        match self {
+            Job::Images(images) => images.net.forward(input, Mode::Eval),
+            Job::Text(language) => language.net.logits(input, Mode::Eval),
+            Job::Table(table) => table.net.forward(input, Mode::Eval),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod convert;
 mod devices;
 mod doctor;
 mod eval;
+mod export;
 mod job;
 mod near;
 mod networks;
@@ -61,6 +62,8 @@ enum Command {
     Tune(tune::Arguments),
     /// List, rename, select, transpose, join and convert the tensors of a safetensors file
     Convert(convert::Arguments),
+    /// Write a run's network as a file for other programs
+    Export(export::Arguments),
     /// Test a device, and time kernels and training steps on it
     Bench(bench::Arguments),
     /// List the devices to compute on, and which one is chosen
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Command::Plot(arguments) => plot::run(arguments, &say),
         Command::Tune(arguments) => tune::run(arguments, &say),
         Command::Convert(arguments) => convert::run(arguments, &say),
+        Command::Export(arguments) => export::run(arguments, &say),
         Command::Bench(arguments) => bench::run(arguments, &say),
         Command::Devices => devices::run(&say),
         Command::Doctor(arguments) => doctor::run(arguments, &say),

@@ -34,7 +34,7 @@ pub fn job(what: &Path, device: Option<&str>) -> Result<(Params, Job, Config)> {
 
 pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
     let (params, job, config) = job(&arguments.what, Some("cpu"))?;
-    let summary = params.summary(&job.probe()?);
+    let summary = params.summary(&job.forward(&job.example(1)?));
     say.text(format!("{}\n\n{summary}", job.describe()));
     let layers = summary.layers.iter().map(|layer| {
         json!({

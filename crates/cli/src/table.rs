@@ -146,10 +146,9 @@ impl Tabular {
         })
     }
 
-    /// The output for a row of zeros.
-    pub fn probe(&self) -> Tensor {
-        let features = self.columns.encoder.names().len();
-        self.net.forward(&Tensor::zeros(&self.device, &[1, features]), Mode::Eval)
+    /// The names of the network's inputs: columns, or values of one.
+    pub fn features(&self) -> Vec<String> {
+        self.columns.encoder.names()
     }
 
     fn loss(&self, outputs: &Tensor, targets: &Tensor, label_smoothing: f32) -> Tensor {

@@ -4,6 +4,7 @@ mod common;
 
 use std::path::Path;
 
+use autograd::{Device, Tensor};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -57,6 +58,20 @@ fn images_from_training_to_answers() {
     let classes = answers[0]["classes"].as_array().unwrap();
     let sum: f64 = classes.iter().map(|c| c["probability"].as_f64().unwrap()).sum();
     assert!((sum - 1.0).abs() < 1e-4 && classes.len() == 10, "{answers}");
+    let exported = json(at, &["export", "runs/digits", "--out", "digits.onnx"]);
+    assert_eq!(exported["shape"], serde_json::json!(["batch", 1, 28, 28]));
+    assert!(exported["output"].as_str().unwrap().starts_with("logits of "), "{exported}");
+    let model = onnx::load(&Device::named("cpu").unwrap(), at.join("digits.onnx")).unwrap();
+    let pixels: Vec<f32> = set.image(0).iter().map(|&b| f32::from(b)).collect();
+    let trained_on = data::synthetic::digits(400, 100, 42).train.mean_std();
+    let normalized: Vec<f32> =
+        pixels.iter().map(|p| (p / 255.0 - trained_on.mean[0]) / trained_on.std[0]).collect();
+    let image = Tensor::from_slice(model.params().device(), &normalized, &[1, 1, 28, 28]).unwrap();
+    let probabilities = model.run(&[("input", &image)]).unwrap()[0].softmax(1).to_vec::<f32>().unwrap();
+    for class in classes {
+        let index = set.classes().iter().position(|name| class["class"] == **name).unwrap();
+        assert!((f64::from(probabilities[index]) - class["probability"].as_f64().unwrap()).abs() < 1e-4);
+    }
     let summary = json(at, &["summary", "runs/digits"]);
     assert_eq!(summary["parameters"].as_u64(), Some((784 * 32 + 32 + 32 * 32 + 32 + 32 * 10 + 10) as u64));
     let profile = json(at, &["profile", "digits.toml", "--steps", "1"]);
@@ -91,6 +106,8 @@ fn a_text_is_learned_and_gone_on_with() {
     assert_eq!(measured["validation loss"], whole["best"]["value"]);
     let written = json(at, &["predict", "parts", "--length", "20"]);
     assert_eq!(written["text"].as_str().unwrap().chars().count(), 20);
+    let exported = json(at, &["export", "parts"]);
+    assert_eq!((exported["shape"][1].as_u64(), at.join("parts/model.onnx").exists()), (Some(16), true));
     assert!(fails(at, &["predict", "parts", "--prompt", "\u{1f980}"]).contains("does not occur"));
 }
 

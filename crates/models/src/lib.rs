@@ -9,6 +9,7 @@ pub mod compress;
 pub mod distributions;
 mod error;
 mod flat;
+mod freeze;
 mod generate;
 pub mod init;
 mod layers;
@@ -23,6 +24,7 @@ mod weights;
 mod zoo;
 
 pub use error::{Error, Result};
+pub use freeze::freeze;
 pub use generate::{
     BeamSearch, Decoded, Hypothesis, LanguageModel, Next, Reader, Sampler, beam_search, ctc_beam_search,
     ctc_collapse, ctc_greedy, generate,

@@ -1,5 +1,5 @@
 //! Runs imported models on the inputs that `tests/pytorch/onnx_check.py make FOLDER` has written, and compares their outputs with
-//! onnxruntime's: `cargo run --release -p wgrad-onnx --example imported -- FOLDER`.
+//! onnxruntime's: `cargo run --release -p wgrad-onnx --example imported -- FOLDER [DEVICE]`.
 
 use std::path::Path;
 
@@ -37,7 +37,7 @@ fn difference(device: &Device, path: &Path) -> anyhow::Result<f32> {
 
 fn main() -> anyhow::Result<()> {
     let folder = std::env::args().nth(1).ok_or_else(|| anyhow::anyhow!("a folder is needed"))?;
-    let device = Device::named("cpu")?;
+    let device = Device::named(&std::env::args().nth(2).unwrap_or_else(|| "cpu".into()))?;
     let mut files: Vec<_> =
         std::fs::read_dir(folder)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
     files.retain(|path| path.extension().is_some_and(|e| e == "onnx") && path.with_extension("y").exists());

@@ -67,6 +67,7 @@ pub fn export(net: &dyn Module, example: &Tensor, path: impl AsRef<Path>) -> Res
 pub struct Export {
     fold: bool,
     external: bool,
+    fixed: bool,
 }
 
 /// What was written.
@@ -94,6 +95,11 @@ impl Export {
         Export { external, ..self }
     }
 
+    /// Writes the example's sizes, without looking for a batch: for networks whose first dimension is none, such as those of graphs.
+    pub fn fixed_shapes(self, fixed: bool) -> Export {
+        Export { fixed, ..self }
+    }
+
     /// As [`export`].
     ///
     /// # Errors
@@ -103,7 +109,8 @@ impl Export {
         self.function(forward, &[("input", example)], &["output"], path)
     }
 
-    /// Writes a function of named inputs with named outputs. All inputs whose first dimension is that of the first input are batches.
+    /// Writes a function of named inputs with named outputs. All inputs whose first dimension is that of the first input are batches, and
+    /// the function is called with a larger batch, too.
     ///
     /// # Errors
     /// As [`export`].
@@ -118,7 +125,9 @@ impl Export {
         let names: Vec<String> = inputs.iter().map(|(name, _)| name.to_string()).collect();
         let graph = record(&f, &examples, outputs)?;
         let batch = examples.first().and_then(|t| t.shape().first().copied());
-        let larger = batch.filter(|&n| n > 0).map(|n| (n, examples.iter().map(|t| extended(t, n)).collect()));
+        let larger = batch
+            .filter(|&n| n > 0 && !self.fixed)
+            .map(|n| (n, examples.iter().map(|t| extended(t, n)).collect()));
         let dynamic = larger.and_then(|(n, larger): (usize, Vec<Tensor>)| {
             let second = record(&f, &larger, outputs).ok()?;
             let dims = dims(&graph, &second, n)?;

@@ -3,6 +3,7 @@
 mod context;
 mod layers;
 mod maps;
+mod recurrent;
 mod shapes;
 mod value;
 
@@ -125,7 +126,10 @@ fn check(graph: &GraphProto, opset: i64, format: &impl Fn(String) -> Error) -> R
             ));
         }
         let known = matches!(node.domain(), "" | "ai.onnx")
-            && (maps::has(op) || shapes::NAMES.contains(&op) || layers::has(op));
+            && (maps::has(op)
+                || shapes::NAMES.contains(&op)
+                || recurrent::NAMES.contains(&op)
+                || layers::has(op));
         if !known {
             return Err(failed(node, opset, "the operator is not supported".into()));
         }
@@ -261,6 +265,8 @@ fn compute(c: &Context) -> Outcome<Vec<Value>> {
     let op = c.node.op_type();
     if shapes::NAMES.contains(&op) {
         shapes::run(op, c)
+    } else if recurrent::NAMES.contains(&op) {
+        recurrent::run(op, c)
     } else if layers::has(op) {
         Ok(vec![layers::run(op, c)?])
     } else {

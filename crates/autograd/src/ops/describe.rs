@@ -8,7 +8,7 @@ use super::attention::Attention;
 use super::batch_norm::BatchNorm;
 use super::concat::Concat;
 use super::conv2d::{Conv2d, Conv2dInputGrad};
-use super::gather::Gather;
+use super::gather::{Gather, ScatterAdd};
 use super::layer_norm::LayerNorm;
 use super::matmul::MatMul;
 use super::pad::Embed;
@@ -40,6 +40,7 @@ pub(crate) fn describe(op: &dyn KernelOp) -> Operation {
         &Softmax { log } => Operation::Softmax { log },
         &Attention { causal, scale_bits } => Operation::Attention { causal, scale: f32::from_bits(scale_bits) },
         Gather(_) => Operation::Gather,
+        ScatterAdd(_) => Operation::ScatterAdd,
         &Concat { dim } => Operation::Concat { dim },
         Embed { at } => Operation::Embed(at.clone()),
         &Scan { op: ScanOp::Sum, dim, reverse } => Operation::Cumsum { dim, reverse },

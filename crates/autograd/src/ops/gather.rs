@@ -24,7 +24,7 @@ pub(super) struct Indexing {
 #[derive(Debug, Hash)]
 pub(super) struct Gather(pub(super) Indexing);
 #[derive(Debug, Hash)]
-struct ScatterAdd(Indexing);
+pub(super) struct ScatterAdd(pub(super) Indexing);
 
 impl Tensor {
     /// `y[i, j, ..] = self[i, index[i, j, ..], ..]` (for `dim` 1), as `torch.gather`. An index outside of the dimension

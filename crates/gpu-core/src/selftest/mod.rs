@@ -20,12 +20,10 @@ pub use device::DeviceReport;
 pub use limits::{FeatureReport, LimitReport};
 pub use verdict::{CacheReport, Machine, Severity, Verdict};
 
-#[cfg(feature = "validation")]
-pub(crate) use twin::Case;
-#[cfg(feature = "testing")]
-pub(crate) use twin::Words;
 #[cfg(feature = "testing")]
 pub(crate) use twin::run_kernel;
+#[cfg(feature = "validation")]
+pub(crate) use twin::{Case, Words};
 
 use std::time::Instant;
 
@@ -40,7 +38,8 @@ pub struct KernelReport {
     pub name: &'static str,
     /// Cases that were run, variants included.
     pub cases: usize,
-    /// The largest difference of a float from the CPU twin's, relative to the largest value of its array.
+    /// The largest difference of a float from the CPU twin's, relative to the largest value of its array; of halves, what is beyond
+    /// their rounding.
     pub difference: f32,
     /// The largest difference that is allowed. Other types must be equal.
     pub allowed: f32,

@@ -50,7 +50,7 @@ impl Words {
 
 /// How far results are from those of the CPU twin.
 pub(crate) struct Agreement {
-    /// The largest difference of a float, relative to the largest value of its argument.
+    /// The largest difference of a float, relative to the largest value of its argument; of halves, what is beyond their rounding.
     pub difference: f32,
     /// The first result that is further off than allowed.
     pub wrong: Option<String>,
@@ -139,12 +139,12 @@ impl Case {
                 if want == got || (want.is_nan() && got.is_nan()) {
                     continue;
                 }
-                let difference = (want - got).abs() / scale;
+                let difference = (want - got).abs() / scale - of.step();
                 if difference.is_finite() {
                     agreement.difference = agreement.difference.max(difference);
                 }
                 // False for NaN.
-                let close = difference <= allowed + of.step();
+                let close = difference <= allowed;
                 if !close {
                     agreement.wrong.get_or_insert_with(|| wrong(j, want, got));
                 }

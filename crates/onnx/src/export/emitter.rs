@@ -229,6 +229,15 @@ impl<'a> Emitter<'a> {
                     self.op("GatherElements", &[all[0], &wide], vec![("axis", Int(1))])
                 }
             }
+            Operation::ScatterAdd => {
+                let (source, out) = (from(0).clone(), to.clone());
+                let (source, out) = (self.shape(&source), self.shape(&out));
+                let index = self.op("Expand", &[all[1], &source], vec![]);
+                let zero = self.number(0.0);
+                let zeros = self.op("Expand", &[&zero, &out], vec![]);
+                let sum = vec![("axis", Int(1)), ("reduction", Text("add"))];
+                self.op("ScatterElements", &[&zeros, &index, all[0]], sum)
+            }
             Operation::Concat { dim } => self.op("Concat", &all, vec![("axis", Int(*dim as i64))]),
             Operation::Embed(at) => {
                 let (from, to) = (from(0).clone(), to.clone());

@@ -35,12 +35,13 @@ impl Context<'_> {
         self.attribute(name).map(|a| a.ints.clone())
     }
 
-    /// Two sizes of an attribute, such as strides.
+    /// Two sizes of an attribute, such as strides. For sequences, there is only the second one.
     pub fn pair(&self, name: &str, default: usize) -> Outcome<[usize; 2]> {
         match self.ints(name).as_deref() {
             None | Some([]) => Ok([default; 2]),
+            Some(&[w]) if w >= 0 => Ok([1, w as usize]),
             Some(&[h, w]) if h >= 0 && w >= 0 => Ok([h as usize, w as usize]),
-            Some(other) => Err(format!("{name} {other:?}, only two dimensions are supported")),
+            Some(other) => Err(format!("{name} {other:?}, only one or two dimensions are supported")),
         }
     }
 

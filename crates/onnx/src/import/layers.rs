@@ -3,7 +3,7 @@
 use autograd::{Padding, Pool2d, Tensor};
 
 use super::context::Context;
-use super::value::{Outcome, Value, broadcast};
+use super::value::{MOST, Outcome, Value, broadcast};
 
 type Layer = fn(&Context) -> Outcome<Tensor>;
 
@@ -11,6 +11,7 @@ const TABLE: &[(&str, Layer)] = &[
     ("MatMul", matmul),
     ("Gemm", gemm),
     ("Conv", conv),
+    ("ConvTranspose", conv_transpose),
     ("BatchNormalization", batch_norm),
     ("LayerNormalization", layer_norm),
     ("MaxPool", max_pool),
@@ -25,7 +26,17 @@ const TABLE: &[(&str, Layer)] = &[
     ("Pad", pad),
     ("ReduceMean", |c| reduce(c, |x, dims, keep| x.mean(dims, keep))),
     ("ReduceSum", |c| reduce(c, |x, dims, keep| x.sum(dims, keep))),
+    ("ReduceMax", |c| reduce(c, |x, dims, keep| x.amax(dims, keep))),
+    ("ReduceMin", |c| reduce(c, |x, dims, keep| x.amin(dims, keep))),
+    ("ReduceProd", |c| reduce(c, |x, dims, keep| x.prod(dims, keep))),
+    ("ReduceL2", |c| reduce(c, |x, dims, keep| x.square().sum(dims, keep).sqrt())),
+    ("ArgMax", |c| arg(c, |x, dim, keep| x.argmax(dim, keep))),
+    ("ArgMin", |c| arg(c, |x, dim, keep| x.argmin(dim, keep))),
+    ("CumSum", cumsum),
 ];
+
+/// Layers of planes `[N, C, H, W]`, and of sequences `[N, C, L]`, which are planes of height 1.
+const PLANES: &[&str] = &["Conv", "ConvTranspose", "MaxPool", "AveragePool"];
 
 pub fn has(op: &str) -> bool {
     TABLE.iter().any(|(name, _)| *name == op)
@@ -33,7 +44,9 @@ pub fn has(op: &str) -> bool {
 
 pub fn run(op: &str, c: &Context) -> Outcome<Value> {
     let (_, layer) = TABLE.iter().find(|(name, _)| *name == op).ok_or("an unknown operator")?;
-    layer(c).map(Value::Device)
+    let y = layer(c)?;
+    let sequence = PLANES.contains(&op) && c.shape(0)?.len() == 3;
+    Ok(Value::Device(if sequence { y.squeeze(&[2]) } else { y }))
 }
 
 fn matmul(c: &Context) -> Outcome<Tensor> {
@@ -72,13 +85,16 @@ fn gemm(c: &Context) -> Outcome<Tensor> {
     Ok(if beta == 1.0 { y + bias } else { y + bias * beta })
 }
 
-/// The padding before and after both dimensions of a plane.
+/// The padding before all dimensions of a plane, and after them. A sequence is a plane of height 1.
 fn pads(c: &Context) -> Outcome<[usize; 4]> {
     if !matches!(c.text("auto_pad"), None | Some("NOTSET" | "VALID")) {
         return Err("auto_pad is not supported; pads must be given".into());
     }
     match c.ints("pads").as_deref() {
         None | Some([]) => Ok([0; 4]),
+        Some(&[before, after]) if [before, after].iter().all(|p| (0..1 << 20).contains(p)) => {
+            Ok([0, before as usize, 0, after as usize])
+        }
         Some(pads @ [_, _, _, _]) if pads.iter().all(|&p| (0..1 << 20).contains(&p)) => {
             Ok([0, 1, 2, 3].map(|i| pads[i] as usize))
         }
@@ -88,11 +104,30 @@ fn pads(c: &Context) -> Outcome<[usize; 4]> {
 
 fn plane(c: &Context) -> Outcome<Tensor> {
     let x = c.floats(0)?;
-    if x.rank() == 4 { Ok(x) } else { Err(format!("input {:?}, only [N, C, H, W] is supported", x.shape())) }
+    match x.rank() {
+        4 => Ok(x),
+        3 => Ok(x.unsqueeze(2)),
+        _ => Err(format!("input {:?}, only [N, C, H, W] and [N, C, L] are supported", x.shape())),
+    }
+}
+
+/// The weight of a convolution and its bias `[channels]`, for a weight `[.., .., KH, KW]`.
+fn weights(c: &Context, channels: impl Fn(&[usize]) -> usize) -> Outcome<(Tensor, Option<Tensor>)> {
+    let weight = c.floats(1)?;
+    let weight = if weight.rank() == 3 { weight.unsqueeze(2) } else { weight };
+    if weight.rank() != 4 || weight.numel() == 0 {
+        return Err(format!("weight {:?}", weight.shape()));
+    }
+    let bias = c.has(2).then(|| c.floats(2)).transpose()?;
+    if let Some(bias) = bias.as_ref().filter(|b| b.shape() != [channels(weight.shape())]) {
+        return Err(format!("bias {:?} for weight {:?}", bias.shape(), weight.shape()));
+    }
+    Ok((weight, bias))
 }
 
 fn conv(c: &Context) -> Outcome<Tensor> {
-    let (mut x, weight) = (plane(c)?, c.floats(1)?);
+    let mut x = plane(c)?;
+    let (weight, bias) = weights(c, |w| w[0])?;
     let [top, left, bottom, right] = pads(c)?;
     let mut padding = [top, left];
     if [top, left] != [bottom, right] {
@@ -103,20 +138,48 @@ fn conv(c: &Context) -> Outcome<Tensor> {
     let (stride, dilation) = (c.pair("strides", 1)?, c.pair("dilations", 1)?);
     let groups = c.int("group", 1);
     let (s, w) = (x.shape(), weight.shape());
-    let fits = w.len() == 4
-        && groups > 0
+    let fits = groups > 0
         && s[1] == w[1].saturating_mul(groups as usize)
         && w[0].is_multiple_of(groups as usize)
-        && stride.iter().chain(&dilation).chain(&w[2..]).all(|&n| n > 0)
+        && stride.iter().chain(&dilation).all(|&n| n > 0)
         && (0..2).all(|d| dilation[d].saturating_mul(w[d + 2] - 1) < s[d + 2] + 2 * padding[d]);
     if !fits {
         return Err(format!("weight {w:?} in {groups} groups for input {s:?}"));
     }
-    let bias = c.has(2).then(|| c.floats(2)).transpose()?;
-    if let Some(bias) = bias.as_ref().filter(|b| b.shape() != [w[0]]) {
-        return Err(format!("bias {:?} for weight {w:?}", bias.shape()));
-    }
     Ok(x.conv2d(&weight, bias.as_ref(), stride, padding, dilation, groups as usize))
+}
+
+fn conv_transpose(c: &Context) -> Outcome<Tensor> {
+    let x = plane(c)?;
+    let groups = usize::try_from(c.int("group", 1)).unwrap_or(0);
+    let (weight, bias) = weights(c, |w| w[1].saturating_mul(groups))?;
+    let [top, left, bottom, right] = pads(c)?;
+    if [top, left] != [bottom, right] || c.attribute("output_shape").is_some() {
+        return Err("padding of other sizes before than after, and output_shape, are not supported".into());
+    }
+    let (stride, dilation) = (c.pair("strides", 1)?, c.pair("dilations", 1)?);
+    let extra = match c.ints("output_padding").as_deref() {
+        Some(&[n]) => [0, usize::try_from(n).unwrap_or(usize::MAX)],
+        _ => c.pair("output_padding", 0)?,
+    };
+    let (s, w) = (x.shape(), weight.shape());
+    let fits = groups > 0
+        && s[1] == w[0]
+        && w[0].is_multiple_of(groups)
+        && (0..2).all(|d| {
+            let (n, k, step, apart) = (s[d + 2], w[d + 2], stride[d], dilation[d]);
+            let whole =
+                || step.checked_mul(n - 1)?.checked_add(apart.checked_mul(k - 1)?)?.checked_add(extra[d] + 1);
+            n > 0
+                && step > 0
+                && apart > 0
+                && extra[d] < step.max(apart)
+                && whole().is_some_and(|whole| whole < MOST && whole > 2 * [top, left][d])
+        });
+    if !fits {
+        return Err(format!("weight {w:?} in {groups} groups for input {s:?}"));
+    }
+    Ok(x.conv_transpose2d(&weight, bias.as_ref(), stride, [top, left], extra, groups, dilation))
 }
 
 fn batch_norm(c: &Context) -> Outcome<Tensor> {
@@ -227,4 +290,26 @@ fn reduce(c: &Context, f: fn(&Tensor, &[isize], bool) -> Tensor) -> Outcome<Tens
         return Err(format!("dimensions {dims:?}, one of them twice"));
     }
     Ok(f(&x, &dims, c.int("keepdims", 1) != 0))
+}
+
+fn arg(c: &Context, f: fn(&Tensor, isize, bool) -> Tensor) -> Outcome<Tensor> {
+    let x = c.floats(0)?;
+    if c.int("select_last_index", 0) != 0 {
+        return Err("select_last_index is not supported".into());
+    }
+    let dim = c.dim(c.int("axis", 0), x.rank())?;
+    if x.shape().get(dim).is_none_or(|&n| n == 0) {
+        return Err(format!("input {:?}", x.shape()));
+    }
+    Ok(f(&x, dim as isize, c.int("keepdims", 1) != 0))
+}
+
+fn cumsum(c: &Context) -> Outcome<Tensor> {
+    if c.int("exclusive", 0) != 0 {
+        return Err("exclusive sums are not supported".into());
+    }
+    let x = c.floats(0)?;
+    let axis = c.host(1)?.longs().first().copied().ok_or("no axis")?;
+    let dim = c.dim(axis, x.rank())? as isize;
+    Ok(if c.int("reverse", 0) != 0 { x.flip(&[dim]).cumsum(dim).flip(&[dim]) } else { x.cumsum(dim) })
 }

@@ -20,6 +20,7 @@ pub const NAMES: &[&str] = &[
     "Slice",
     "Gather",
     "GatherElements",
+    "ScatterElements",
     "Concat",
     "Split",
     "Trilu",
@@ -86,6 +87,7 @@ pub fn run(op: &str, c: &Context) -> Outcome<Vec<Value>> {
         "Slice" => slice(c)?,
         "Gather" => gather(c)?,
         "GatherElements" => gather_elements(c)?,
+        "ScatterElements" => scatter_elements(c)?,
         "Concat" => concat(c)?,
         "Split" => return split(c),
         "Trilu" => {
@@ -271,6 +273,28 @@ fn gather_elements(c: &Context) -> Outcome<Value> {
         return Err(format!("index {:?} of type {} for input {:?}", index.shape(), index.dtype(), x.shape()));
     }
     Ok(Value::Device(x.gather(axis as isize, &index)))
+}
+
+fn scatter_elements(c: &Context) -> Outcome<Value> {
+    let (x, index, source) = (c.floats(0)?, c.tensor(1)?, c.floats(2)?);
+    let axis = c.dim(c.int("axis", 0), x.rank())?;
+    let fits = x.rank() == index.rank()
+        && index.dtype() == DType::I32
+        && source.shape() == index.shape()
+        && (0..x.rank()).all(|d| d == axis || index.shape()[d] <= x.shape()[d]);
+    if !fits {
+        return Err(format!(
+            "index {:?} and updates {:?} for input {:?}",
+            index.shape(),
+            source.shape(),
+            x.shape()
+        ));
+    }
+    match c.text("reduction") {
+        None | Some("none") => Ok(Value::Device(x.scatter(axis as isize, &index, &source))),
+        Some("add") => Ok(Value::Device(x.scatter_add(axis as isize, &index, &source))),
+        Some(other) => Err(format!("reduction {other:?} is not supported")),
+    }
 }
 
 fn concat(c: &Context) -> Outcome<Value> {
