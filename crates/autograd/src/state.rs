@@ -1,5 +1,6 @@
 //! Tensors that change over time: parameters, optimizer state, running statistics.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Weak};
 
 use foldhash::HashMap;
@@ -75,8 +76,16 @@ pub struct Part<'a> {
     pub name: &'a str,
 }
 
-/// States with recorded updates.
-static RECORDED: LazyLock<Mutex<Vec<Weak<Shared>>>> = LazyLock::new(Mutex::default);
+/// States with recorded updates, by address.
+static RECORDED: LazyLock<Mutex<Recorded>> = LazyLock::new(Mutex::default);
+
+/// The list of states with recorded updates. Entries are numbered, so that one that was made since a state was looked at is told from
+/// the one before.
+#[derive(Default)]
+struct Recorded {
+    states: BTreeMap<usize, (u64, Weak<Shared>)>,
+    made: u64,
+}
 
 /// Number of recorded updates without a transaction after which the newest is computed, so that their graphs do not pile up.
 const MOST_RECORDED: u64 = 16;
@@ -228,8 +237,11 @@ impl State {
 
     /// Adds the state to the list of states with recorded updates. Must be called before the update is stored.
     fn note_recorded(&self, versions: &Versions) {
-        if versions.update.is_none() && versions.blends.is_empty() {
-            recorded().push(Arc::downgrade(&self.0));
+        if !versions.has_recorded() {
+            let mut recorded = recorded();
+            recorded.made += 1;
+            let entry = (recorded.made, Arc::downgrade(&self.0));
+            recorded.states.insert(self.address(), entry);
         }
     }
 
@@ -285,24 +297,22 @@ impl State {
 
     /// The states of a device with recorded updates, and the updates.
     pub(crate) fn all_recorded(device: &Device) -> Vec<(State, Tensor)> {
-        let states: Vec<State> = {
-            let mut recorded = recorded();
-            recorded.retain(|state| state.strong_count() > 0);
-            recorded.sort_by_key(|state| state.as_ptr());
-            recorded.dedup_by_key(|state| state.as_ptr());
-            recorded.iter().filter_map(Weak::upgrade).map(State).collect()
-        };
+        let states: Vec<State> =
+            recorded().states.values().filter_map(|(_, state)| state.upgrade()).map(State).collect();
         let of_device = states.into_iter().filter(|state| state.0.device == *device);
         of_device.filter_map(|state| Some((state.clone(), state.recorded()?))).collect()
     }
 
     /// Removes the states whose updates were committed or dropped from the list of states with recorded updates.
     pub(crate) fn settled() {
-        let known: Vec<Weak<Shared>> = std::mem::take(&mut *recorded());
         let open =
             |state: &Weak<Shared>| state.upgrade().is_some_and(|state| State(state).lock().has_recorded());
-        let open: Vec<Weak<Shared>> = known.into_iter().filter(open).collect();
-        recorded().extend(open);
+        // A state's lock is held while the list is locked, so the states can be looked at only outside of the list's lock.
+        let mut known = recorded().states.clone();
+        known.retain(|_, (_, state)| !open(state));
+        recorded()
+            .states
+            .retain(|address, (number, _)| known.get(address).is_none_or(|settled| settled.0 != *number));
     }
 }
 
@@ -332,6 +342,11 @@ impl Versions {
 
     fn has_recorded(&self) -> bool {
         self.update.is_some() || !self.blends.is_empty()
+    }
+
+    /// Whether a recorded update is still pending, and nothing was recorded after it.
+    pub fn is_newest(&self, update: &Tensor) -> bool {
+        self.blends.is_empty() && self.update.as_ref().is_some_and(|newest| newest.same(update))
     }
 
     /// Counts recorded updates of parts; returns whether it is time to compute them.
@@ -413,6 +428,6 @@ fn check(current: &Tensor, value: &Tensor) {
     assert!(old == new && current.dtype() == value.dtype(), "State: {new:?} for a state of shape {old:?}");
 }
 
-fn recorded() -> MutexGuard<'static, Vec<Weak<Shared>>> {
+fn recorded() -> MutexGuard<'static, Recorded> {
     RECORDED.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

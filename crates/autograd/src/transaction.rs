@@ -44,11 +44,19 @@ const SMALL: usize = 64 * 1024;
 pub struct Transaction {
     loss: Option<Tensor>,
     outputs: Vec<Tensor>,
-    writes: Vec<(State, Tensor)>,
+    writes: Vec<Write>,
     /// New values of parts of flat states, in order.
     parts: Vec<(State, Vec<Blend>)>,
     /// Whether recorded updates are computed without being committed.
     holds_updates: bool,
+}
+
+/// A new version of a state.
+struct Write {
+    state: State,
+    value: Tensor,
+    /// Whether it is a [recorded](State::update) update.
+    recorded: bool,
 }
 
 /// Computes tensors, and keeps the graph for gradients.
@@ -139,8 +147,8 @@ impl Transaction {
     pub fn set(&mut self, state: &State, value: Tensor) {
         let (old, new) = (state.meta(), value.meta());
         assert!(old == *new, "Transaction: {new:?} for a state of {old:?}");
-        self.writes.retain(|(written, _)| !written.same(state));
-        self.writes.push((state.clone(), dense(&value)));
+        self.writes.retain(|write| !write.state.same(state));
+        self.writes.push(Write { state: state.clone(), value: dense(&value), recorded: false });
     }
 
     /// As [`write`](Transaction::write), for the part of a flat state that begins at an element.
@@ -167,8 +175,8 @@ impl Transaction {
 
     /// The version of a state that the transaction would make, or the state's newest version.
     pub fn value(&self, state: &State) -> Tensor {
-        let written = self.writes.iter().find(|(written, _)| written.same(state));
-        let whole = written.map_or_else(|| state.value(), |(_, value)| value.clone());
+        let written = self.writes.iter().find(|write| write.state.same(state));
+        let whole = written.map_or_else(|| state.value(), |write| write.value.clone());
         let parts = self.parts.iter().find(|(written, _)| written.same(state));
         parts.map_or_else(|| whole.clone(), |(_, parts)| blend::replaced(&whole, parts))
     }
@@ -210,22 +218,38 @@ impl Transaction {
     }
 
     fn roots(&self) -> impl Iterator<Item = &Tensor> {
-        self.loss.iter().chain(&self.outputs).chain(self.writes.iter().map(|(_, value)| value))
+        self.loss.iter().chain(&self.outputs).chain(self.writes.iter().map(|write| &write.value))
     }
 
     fn set_unless_written(&mut self, state: &State, update: Tensor) {
-        if self.writes.iter().all(|(written, _)| !written.same(state)) {
-            self.writes.push((state.clone(), update));
+        if self.writes.iter().all(|write| !write.state.same(state)) {
+            self.writes.push(Write { state: state.clone(), value: update, recorded: true });
         }
     }
 
+    /// Locks the states that are written, which are given in order of their addresses. A recorded update that another thread has
+    /// committed or followed by a newer one since it was taken in is not written: it is one of the outputs then.
+    fn lock<'a>(&mut self, states: &'a [State]) -> Vec<MutexGuard<'a, Versions>> {
+        let mut locked = vec![];
+        for (state, write) in states.iter().zip(std::mem::take(&mut self.writes)) {
+            let versions = state.lock();
+            if write.recorded && !versions.is_newest(&write.value) {
+                self.outputs.push(write.value);
+            } else {
+                locked.push(versions);
+                self.writes.push(write);
+            }
+        }
+        locked
+    }
+
     fn compute(mut self, device: &Device, snapshot: &Snapshot, history: History) -> Result<()> {
-        self.writes.sort_by_key(|(state, _)| state.address());
+        self.writes.sort_by_key(|write| write.state.address());
+        let states: Vec<State> = self.writes.iter().map(|write| write.state.clone()).collect();
+        let mut locked = self.lock(&states);
         let mut wanted = snapshot.live(self.roots(), &history);
         mark_roots(snapshot, self.roots(), &mut wanted);
         let dying = history.dying(snapshot, &wanted, self.roots());
-        let mut locked: Vec<MutexGuard<Versions>> =
-            self.writes.iter().map(|(state, _)| state.lock()).collect();
         let donations = Donations::decide(snapshot, &mut locked, &dying);
         let computed = self.launch(device, snapshot, &wanted, &donations);
         let values = match computed {
@@ -241,8 +265,8 @@ impl Transaction {
         snapshot.detach_views();
         history.free();
         donations.put_back();
-        for ((_, value), versions) in self.writes.iter().zip(&mut locked) {
-            versions.commit(committed(value)?);
+        for (write, versions) in self.writes.iter().zip(&mut locked) {
+            versions.commit(committed(&write.value)?);
         }
         Ok(())
     }
@@ -260,7 +284,7 @@ impl Transaction {
         }
         let kept = keep(snapshot, wanted);
         let roles =
-            self.writes.iter().filter_map(|(state, value)| Some((snapshot.base(value)?, state.role())));
+            self.writes.iter().filter_map(|write| Some((snapshot.base(&write.value)?, write.state.role())));
         let stored = donations.stored(snapshot)?;
         let evaluation = Evaluation::new(snapshot, stored, kept, roles.collect(), donations.pairs.clone());
         let values = compile::run(device, &evaluation)?;

@@ -310,6 +310,25 @@ fn threads_share_a_device() {
 }
 
 #[test]
+fn threads_update_their_own_states() {
+    let _alone = alone();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let state = State::new(&values(&cpu(), &[0.0]), Role::State);
+                for i in 0..500 {
+                    let x = values(&cpu(), &[i as f32]) * 2.0;
+                    state.update(&(state.value() + &x));
+                    Transaction::default().output(&x.sum_all()).run().unwrap();
+                    assert!(state.recorded().is_none(), "update {i} was not committed");
+                }
+                assert_eq!(state.value().to_vec::<f32>().unwrap(), [(0..500).sum::<i32>() as f32 * 2.0]);
+            });
+        }
+    });
+}
+
+#[test]
 fn the_first_number_that_is_not_finite() {
     let _alone = alone();
     for device in testing::devices() {
