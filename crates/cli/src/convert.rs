@@ -5,7 +5,7 @@ mod map;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use map::Map;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -15,7 +15,7 @@ use crate::say::Say;
 
 #[derive(Args)]
 pub struct Arguments {
-    /// A safetensors file from any program
+    /// A safetensors file from any program, or a file of torch.save
     from: PathBuf,
 
     /// The file to write; without it the tensors are listed
@@ -46,13 +46,7 @@ type Tensors = BTreeMap<String, Tensor>;
 pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
     let path = &arguments.from;
     let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    if bytes.starts_with(b"PK") || bytes.starts_with(&[0x80, 2]) {
-        bail!(
-            "{} is a pickle of PyTorch, which can run any program; write safetensors there: \
-             from safetensors.torch import save_file; save_file(model.state_dict(), \"weights.safetensors\")",
-            path.display()
-        );
-    }
+    let bytes = models::torch_to_safetensors(path, &bytes)?.unwrap_or(bytes);
     let file = SafeTensors::deserialize(&bytes)
         .with_context(|| format!("{} is not a valid safetensors file", path.display()))?;
     let rules: Vec<(&str, &str)> = arguments.rename.iter().map(|rule| parse(rule)).collect::<Result<_>>()?;

@@ -15,8 +15,8 @@ pub enum Error {
         /// The operating system's error.
         source: std::io::Error,
     },
-    /// The file's header or contents are not those of safetensors.
-    #[error("{} is not a valid safetensors file: {reason}. Get a fresh copy, or save it again", path.display())]
+    /// The file's header or contents are not those of a file of weights.
+    #[error("{} is not a valid file of weights: {reason}. Get a fresh copy, or save it again", path.display())]
     Format {
         /// The file that was opened.
         path: PathBuf,

@@ -56,6 +56,8 @@ pub use schedule::{
 pub use snapshot::Snapshot;
 pub use sparse::SparseMatrix;
 pub use summary::{LayerSummary, Summary};
+#[cfg(feature = "torch")]
+pub use weights::torch_to_safetensors;
 pub use weights::{LoadReport, Skipped, WeightsFile};
 pub use zoo::{
     AlexNet, Attend, Autoencoder, Backbone, Bert, BertOptions, CharRnn, CharRnnOptions, ConditionalVae,

@@ -1,7 +1,9 @@
-//! Weights in safetensors files, under PyTorch's `state_dict` names.
+//! Weights in safetensors files, under PyTorch's `state_dict` names, and in files of `torch.save`.
 
 mod floats;
 mod load;
+#[cfg(feature = "torch")]
+mod torch;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -51,14 +53,27 @@ pub struct WeightsFile {
 }
 
 impl WeightsFile {
-    /// Reads a file, which must not be much larger than the model's own values.
+    /// Reads a file, which must not be much larger than the model's own values. With the feature `torch` it may also be one of
+    /// `torch.save`: nothing in it is executed, and of a checkpoint the part with the model's names is read, wherever it is.
     ///
     /// # Errors
     /// [`Error::Io`] when the file can't be read, [`Error::Format`] when it is damaged or too large.
     pub fn open(path: impl AsRef<Path>, params: &Params) -> Result<WeightsFile> {
         let path = path.as_ref().to_path_buf();
-        let bytes = read_limited(&path, &params.entries())?;
+        let entries = params.entries();
+        let bytes = read_limited(&path, &entries)?;
         let fault = |reason: String| Error::Format { path: path.clone(), reason };
+        #[cfg(feature = "torch")]
+        let bytes = if torch::is_torch(&bytes) {
+            let names = entries.iter().map(Entry::name);
+            torch::part_to_safetensors(&bytes, names).map_err(|reason| fault(short(&reason)))?
+        } else {
+            bytes
+        };
+        #[cfg(not(feature = "torch"))]
+        if bytes.starts_with(b"PK") {
+            return Err(fault("files of torch.save need the feature `torch`".into()));
+        }
         let tensors = SafeTensors::deserialize(&bytes).map_err(|e| fault(short(&e.to_string())))?;
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| fault(short(&e.to_string())))?;
         // Files of other programs have no checksum.
@@ -85,6 +100,21 @@ impl WeightsFile {
     pub(crate) fn tensors(&self) -> SafeTensors<'_> {
         SafeTensors::deserialize(&self.bytes).expect("read before")
     }
+}
+
+/// A file of `torch.save` as a safetensors file: all tensors of a state dictionary, of a checkpoint with dictionaries inside, or of a whole
+/// module. Names are the keys on the way to a tensor, joined by dots. Nothing in the file is executed. Memory is bounded by about six times
+/// the file. Gives `None` for a file of another kind.
+///
+/// # Errors
+/// [`Error::Format`], which names `path`, when the file is damaged or of a kind that is not supported.
+#[cfg(feature = "torch")]
+pub fn torch_to_safetensors(path: &Path, bytes: &[u8]) -> Result<Option<Vec<u8>>> {
+    if !torch::is_torch(bytes) {
+        return Ok(None);
+    }
+    let fault = |reason: String| Error::Format { path: path.into(), reason: short(&reason) };
+    torch::to_safetensors(bytes).map(Some).map_err(fault)
 }
 
 /// CRC-32, as text, of names, shapes and values in the order of the names, and of the note.
