@@ -170,7 +170,11 @@ fn tensors_are_renamed_and_converted() {
     assert!(fails(at, &["convert", best, "x", "--rename", "fc1"]).contains("write OLD=NEW"));
     assert!(fails(at, &["convert", "digits.toml"]).contains("not a valid safetensors file"));
     std::fs::write(at.join("model.pt"), b"PK\x03\x04").unwrap();
-    assert!(fails(at, &["convert", "model.pt"]).contains("save_file"));
+    assert!(fails(at, &["convert", "model.pt"]).contains("not a valid file of weights"));
+    let saved = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/fixtures/torch/state_dict.pt");
+    json(at, &["convert", saved.to_str().unwrap(), "state.safetensors"]);
+    let listed = json(at, &["convert", "state.safetensors"]);
+    assert_eq!(names(&listed), names(&json(at, &["convert", saved.to_str().unwrap()])));
 }
 
 #[test]

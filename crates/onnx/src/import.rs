@@ -8,6 +8,7 @@ mod shapes;
 mod value;
 
 use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Component, Path};
 
 use autograd::{DType, Device, Tensor};
@@ -244,10 +245,16 @@ impl OnnxModel {
         }
         values.extend(self.constants.iter().map(|(name, host)| (name.as_str(), Value::Host(host.clone()))));
         values.extend(self.weights.iter().map(|(name, param)| (name.as_str(), Value::Device(param.value()))));
+        let mut room = value::MOST_OF_ALL;
         for node in &self.graph.node {
             let inputs = node.input.iter().map(|name| values.get(name.as_str()).cloned()).collect();
             let context = Context { node, inputs, device: self.params.device(), opset: self.opset };
-            let found = compute(&context).map_err(|reason| failed(node, self.opset, reason))?;
+            let found = guarded(&context).and_then(|found| {
+                let on_host = found.iter().map(|value| value.on_host()).sum();
+                room = room.checked_sub(on_host).ok_or("the graph's constants are too large")?;
+                Ok(found)
+            });
+            let found = found.map_err(|reason| failed(node, self.opset, reason))?;
             values.extend(node.output.iter().map(String::as_str).zip(found));
         }
         let missing =
@@ -259,6 +266,16 @@ impl OnnxModel {
         };
         self.outputs.iter().map(output).collect()
     }
+}
+
+/// [`compute`], with an error for a panic: operations panic when their operands do not fit, and a damaged file may get past the checks
+/// before them.
+fn guarded(c: &Context) -> Outcome<Vec<Value>> {
+    catch_unwind(AssertUnwindSafe(|| compute(c))).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("its inputs do not fit");
+        Err(text.chars().take(300).collect())
+    })
 }
 
 fn compute(c: &Context) -> Outcome<Vec<Value>> {

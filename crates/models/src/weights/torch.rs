@@ -18,8 +18,9 @@ const MOST_PICKLE: u64 = 16 << 20;
 /// The deepest dictionary, and the most values that are looked at.
 const DEEPEST: usize = 64;
 const MOST_VALUES: usize = 1 << 20;
-/// The longest name of a tensor.
+/// The longest name of a tensor, and the most bytes of all names.
 const NAME: usize = 4096;
+const MOST_NAMES: usize = 64 << 20;
 /// Views may share memory: all tensors together have at most this many times the file's bytes, and the rest.
 const SHARED: usize = 4;
 const REST: usize = 64 << 20;
@@ -102,13 +103,14 @@ fn serialize(tensors: &BTreeMap<String, Dense>) -> Outcome<Vec<u8>> {
 fn tensors(bytes: &[u8]) -> Outcome<BTreeMap<String, Dense>> {
     let (pickle, root, storages) =
         if bytes.starts_with(OLD) { old(&bytes[OLD.len()..])? } else { zipped(bytes)? };
-    let mut found = Found { pickle: &pickle, seen: 0, tensors: vec![] };
+    let mut found = Found { pickle: &pickle, seen: 0, names: 0, tensors: vec![] };
     found.add(&root, "", 0)?;
     let mut room = SHARED.saturating_mul(bytes.len()).saturating_add(REST);
     let mut all = BTreeMap::new();
     for (name, tensor) in found.tensors {
         let storage = &tensor.storage;
-        let data = storages.get(&storage.key).ok_or_else(|| format!("storage {:?} is missing", storage.key))?;
+        let data =
+            storages.get(&storage.key).ok_or_else(|| format!("storage {:?} is missing", storage.key))?;
         let dense = dense(&tensor, data, &mut room).map_err(|reason| format!("\"{name}\": {reason}"))?;
         all.insert(name, (storage.dtype, tensor.shape.clone(), dense));
     }
@@ -170,10 +172,13 @@ fn old(bytes: &[u8]) -> Outcome<Contents> {
     for key in &keys.lists[order] {
         let Value::Text(key) = key else { return Err("a storage without a key".into()) };
         // Elements of a type that is not supported have a width that is not known; nothing can be read after them.
-        let Some(width) = widths.get(&**key) else { return Err(format!("storage {key:?} is of an unknown type")) };
+        let Some(width) = widths.get(&**key) else {
+            return Err(format!("storage {key:?} is of an unknown type"));
+        };
         let (count, after) = rest.split_first_chunk::<8>().ok_or("the file ends early")?;
         let size = usize::try_from(u64::from_le_bytes(*count)).ok().and_then(|n| n.checked_mul(*width));
-        let (data, after) = size.and_then(|size| after.split_at_checked(size)).ok_or("the file ends early")?;
+        let (data, after) =
+            size.and_then(|size| after.split_at_checked(size)).ok_or("the file ends early")?;
         storages.insert(key.clone(), data.to_vec());
         rest = after;
     }
@@ -184,6 +189,7 @@ fn old(bytes: &[u8]) -> Outcome<Contents> {
 struct Found<'a> {
     pickle: &'a Pickle,
     seen: usize,
+    names: usize,
     tensors: Vec<(String, Rc<Strided>)>,
 }
 
@@ -193,13 +199,15 @@ impl Found<'_> {
         if depth > DEEPEST || self.seen > MOST_VALUES {
             return Err("its dictionaries are nested too deeply, or refer to themselves".into());
         }
-        if name.len() > NAME {
-            return Err("a tensor with a very long name".into());
+        if name.len() > NAME || self.names > MOST_NAMES {
+            return Err("its tensors have very long names".into());
         }
         let inside = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
         match value {
             Value::Tensor(tensor) => {
-                self.tensors.push((if name.is_empty() { "tensor".into() } else { name.to_owned() }, tensor.clone()))
+                self.names += name.len();
+                self.tensors
+                    .push((if name.is_empty() { "tensor".into() } else { name.to_owned() }, tensor.clone()))
             }
             Value::List(at) => {
                 for (i, value) in self.pickle.lists[*at].iter().enumerate() {
@@ -238,7 +246,12 @@ fn dense(tensor: &Strided, data: &[u8], room: &mut usize) -> Outcome<Vec<u8>> {
     if shape.len() != strides.len() {
         return Err(format!("sizes {shape:?} and strides {strides:?}"));
     }
-    let beyond = || format!("sizes {shape:?} and strides {strides:?} from {offset} are beyond its {} elements", storage.count);
+    let beyond = || {
+        format!(
+            "sizes {shape:?} and strides {strides:?} from {offset} are beyond its {} elements",
+            storage.count
+        )
+    };
     if storage.count.checked_mul(width).is_none_or(|size| size > data.len()) {
         return Err(format!("its storage has {} bytes for {} elements", data.len(), storage.count));
     }

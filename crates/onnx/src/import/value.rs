@@ -4,8 +4,9 @@ use autograd::{DType, Device, Tensor};
 
 use crate::proto::{TensorProto, tensor_proto::DataType};
 
-/// The most elements of an array on the host.
-pub const MOST: usize = 1 << 26;
+/// The most elements of an array on the host, and of all that a run computes there.
+pub const MOST: usize = 1 << 24;
+pub const MOST_OF_ALL: usize = 1 << 26;
 
 /// What a node computes; errors are reasons.
 pub type Outcome<T> = Result<T, String>;
@@ -23,6 +24,16 @@ pub struct Host {
 pub enum Value {
     Host(Host),
     Device(Tensor),
+}
+
+impl Value {
+    /// Elements on the host.
+    pub fn on_host(&self) -> usize {
+        match self {
+            Value::Host(host) => host.values.len(),
+            Value::Device(_) => 0,
+        }
+    }
 }
 
 impl Host {

@@ -3,6 +3,7 @@
 mod archives;
 mod cache;
 mod images;
+mod networks;
 mod numpy;
 mod records;
 mod shards;
@@ -30,6 +31,8 @@ pub fn all() -> Vec<Reader> {
         #[cfg(feature = "tokenizers")]
         texts::tokenizer(),
         weights::safetensors(),
+        weights::torch(),
+        networks::onnx(),
     ]
 }
 

@@ -4,6 +4,7 @@ use autograd::{Device, Tensor};
 use models::{Linear, Params, WeightsFile};
 use serde_json::Value;
 
+use super::holds;
 use crate::campaign::{File, Reader, Sample, Verdict};
 use crate::common::write;
 
@@ -68,6 +69,40 @@ pub fn safetensors() -> Reader {
             Ok(verdict)
         },
         memory: (4 << 20, 32),
+    }
+}
+
+/// Files of `torch.save`: of a state dictionary, with an older and a newer pickle, and of a whole module.
+pub fn torch() -> Reader {
+    Reader {
+        name: "torch",
+        samples: || {
+            let files: [&[u8]; 4] = [
+                include_bytes!("../../../../models/tests/fixtures/torch/state_dict.pt"),
+                include_bytes!("../../../../models/tests/fixtures/torch/before_1_6.pt"),
+                include_bytes!("../../../../models/tests/fixtures/torch/protocol_5.pt"),
+                include_bytes!("../../../../models/tests/fixtures/torch/module.pt"),
+            ];
+            files.map(Sample::plain).into()
+        },
+        check: |file| {
+            let path = file.directory.join("model.pt");
+            file.judge(
+                |bytes| models::torch_to_safetensors(&path, bytes),
+                |file, found| {
+                    let Some(found) = found else { return Ok(()) };
+                    let (header, _) = header(&found).ok_or("no safetensors file")?;
+                    for name in header.as_object().ok_or("no safetensors file")?.keys() {
+                        let bytes = tensor(&found, name).ok_or("a tensor without values")?;
+                        // Views that are not dense have the storage's elements in another order.
+                        let elements = bytes.chunks(4).all(|element| holds(&file.bytes, element));
+                        File::must(elements, "other values than the file's")?;
+                    }
+                    Ok(())
+                },
+            )
+        },
+        memory: (68 << 20, 1024),
     }
 }
 

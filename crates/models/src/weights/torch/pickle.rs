@@ -10,7 +10,7 @@ use super::Storage;
 const MOST: usize = 1 << 20;
 /// The most dimensions of a tensor, and the longest name of a class.
 const DIMENSIONS: usize = 64;
-const NAME: usize = 1024;
+const NAME: usize = 256;
 
 /// What a pickle has built. Collections are numbers of entries in the [`Pickle`], so values may refer to themselves.
 #[derive(Clone, Debug)]
@@ -184,7 +184,12 @@ impl Pickle {
             }
             b'G' => take(rest, 8).map(|_| Value::Other)?,
             b'X' | 0x8c | 0x8d => {
-                let count = number(rest, [4, 1, 8][usize::from(op.saturating_sub(0x8b)).min(2)])?;
+                let width = match op {
+                    b'X' => 4,
+                    0x8c => 1,
+                    _ => 8,
+                };
+                let count = number(rest, width)?;
                 text(take(rest, count)?)?
             }
             // Bytes, and texts of Python 2
@@ -296,7 +301,8 @@ impl Pickle {
     /// `("storage", type, key, location, elements)`, in old files followed by what it is a view of.
     fn storage(&mut self) -> Outcome<Value> {
         let Value::List(at) = self.pop()? else { return Err("a storage that is no tuple".into()) };
-        let [_, Value::Global(class), Value::Text(key), _, Value::Int(count), view @ ..] = &self.lists[at][..]
+        let [_, Value::Global(class), Value::Text(key), _, Value::Int(count), view @ ..] =
+            &self.lists[at][..]
         else {
             return Err("a storage of another form than PyTorch's".into());
         };
@@ -337,19 +343,17 @@ impl Pickle {
             (
                 "torch._utils._rebuild_tensor_v2" | "torch._utils._rebuild_tensor",
                 [Value::Storage(storage), Value::Int(offset), Value::List(shape), Value::List(strides), ..],
-            ) => Value::Tensor(Rc::new(Strided {
-                storage: storage.clone(),
-                offset: usize::try_from(*offset).map_err(|_| "a negative offset")?,
-                shape: self.sizes(*shape)?,
-                strides: self.sizes(*strides)?,
-            })),
+            ) => {
+                let (shape, strides) = (self.sizes(*shape)?, self.sizes(*strides)?);
+                self.count += shape.len() + strides.len();
+                let offset = usize::try_from(*offset).map_err(|_| "a negative offset")?;
+                Value::Tensor(Rc::new(Strided { storage: storage.clone(), offset, shape, strides }))
+            }
             (
                 "torch._utils._rebuild_parameter" | "torch._utils._rebuild_parameter_with_state",
                 [tensor, ..],
             ) => tensor.clone(),
-            ("torch._tensor._rebuild_from_type_v2", [function, _, arguments, ..])
-                if !matches!(function, Value::Global(name) if **name == *"torch._tensor._rebuild_from_type_v2") =>
-            {
+            ("torch._tensor._rebuild_from_type_v2", [function, _, arguments, ..]) if !matches!(function, Value::Global(name) if **name == *"torch._tensor._rebuild_from_type_v2") => {
                 self.call(function, arguments)?
             }
             // A class or a function of another program.
