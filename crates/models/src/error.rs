@@ -61,6 +61,14 @@ pub enum Error {
         /// The tensor's name.
         name: String,
     },
+    /// A description of a model, such as `config.json`, is not one that can be used.
+    #[error("cannot use {}: {reason}", path.display())]
+    Config {
+        /// The file of the description.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// A checkpoint lacks a tensor of the state of an optimizer, average or loss scaler.
     #[error(
         "no state \"{name}\" of shape {shape:?} for the optimizer; the checkpoint is of another model, optimizer or average"

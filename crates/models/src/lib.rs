@@ -11,8 +11,12 @@ mod error;
 mod flat;
 mod freeze;
 mod generate;
+#[cfg(feature = "hf")]
+pub mod hf;
 pub mod init;
 mod layers;
+mod lora;
+mod low_rank;
 mod module;
 pub mod optim;
 mod params;
@@ -42,6 +46,7 @@ pub use layers::{
     TransformerOptions, VariationalDropout, WeightNorm, dilated, local_attention_mask,
     strided_attention_mask,
 };
+pub use lora::{Lora, LoraOptions};
 pub use module::Module;
 pub use optim::{
     Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Asgd, Average, Constraint, Lamb, Lars, Lbfgs, Lion,
@@ -62,8 +67,8 @@ pub use weights::{LoadReport, Skipped, WeightsFile};
 pub use zoo::{
     AlexNet, Attend, Autoencoder, Backbone, Bert, BertOptions, CharRnn, CharRnnOptions, ConditionalVae,
     ConvAutoencoder, DeepLab, DenseNet, EfficientNet, EfficientNetOptions, Encoded, Espcn, Fcn, Gcn,
-    GoogLeNet, GoogLeNetOutput, Gpt, GptOptions, Inception, LeNet, Masked, MatrixFactorization, Mlp,
-    MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, Seq2Seq, Seq2SeqOptions, SkipGram, Srcnn, Tagger,
-    TaggerOptions, Translator, TranslatorOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions, WaveNet,
-    WaveNetOptions,
+    GoogLeNet, GoogLeNetOutput, Gpt, GptOptions, Inception, LeNet, Llama, LlamaOptions, Masked,
+    MatrixFactorization, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, RopeScaling, Seq2Seq,
+    Seq2SeqOptions, SkipGram, Srcnn, Tagger, TaggerOptions, Translator, TranslatorOptions, UNet, Vae,
+    VaeOutput, Vgg, Vit, VitOptions, WaveNet, WaveNetOptions,
 };

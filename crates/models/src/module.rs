@@ -114,6 +114,7 @@ with_mode!(
     EfficientNet,
     Fcn,
     Gpt,
+    Llama,
     Inception,
     MobileNetV2,
     PreActResNet,

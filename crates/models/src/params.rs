@@ -13,6 +13,7 @@ use statistics::Untracked;
 
 use crate::Init;
 use crate::init;
+use crate::low_rank::{self, LowRank};
 
 /// A named, mutable tensor: a trainable parameter, or a buffer such as running statistics. Clones share the same parameter.
 #[doc(alias("Parameter", "nn.Parameter"))]
@@ -24,6 +25,8 @@ struct Inner {
     place: Mutex<Place>,
     trainable: AtomicBool,
     kind: Kind,
+    /// What the weight's layer adds to its product with the weight; `None` if the layer takes no adapters.
+    adapters: Mutex<Option<Vec<Arc<LowRank>>>>,
 }
 
 enum Kind {
@@ -67,7 +70,34 @@ impl Param {
         let parameter = matches!(kind, Kind::Parameter);
         let role = if parameter { Role::Parameter } else { Role::State };
         let place = Mutex::new(Place::own(&State::new(value, role)));
-        Param(Arc::new(Inner { name, place, trainable: AtomicBool::new(parameter), kind }))
+        let trainable = AtomicBool::new(parameter);
+        Param(Arc::new(Inner { name, place, trainable, kind, adapters: Mutex::default() }))
+    }
+
+    /// `x W^T + bias` for this weight `W [out, in]`, and what its adapters add.
+    #[track_caller]
+    pub(crate) fn linear(&self, x: &Tensor, bias: Option<&Tensor>) -> Tensor {
+        let weight = self.value();
+        let y = x.linear(&weight, bias);
+        match low_rank::sum(&self.adapters().unwrap_or_default(), x, 0, weight.shape()[0]) {
+            Some(change) => y + change,
+            None => y,
+        }
+    }
+
+    /// Says that the layer of this weight computes [`linear`](Param::linear).
+    pub(crate) fn adaptable(self) -> Param {
+        self.set_adapters(vec![]);
+        self
+    }
+
+    /// The adapters; `None` if the weight's layer takes none.
+    pub(crate) fn adapters(&self) -> Option<Vec<Arc<LowRank>>> {
+        self.0.adapters.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    pub(crate) fn set_adapters(&self, adapters: Vec<Arc<LowRank>>) {
+        *self.0.adapters.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(adapters);
     }
 
     /// The full name, as in `"layer1.0.conv1.weight"`.
@@ -175,7 +205,7 @@ impl Param {
         matches!(self.0.kind, Kind::Parameter)
     }
 
-    fn set_trainable(&self, trainable: bool) {
+    pub(crate) fn set_trainable(&self, trainable: bool) {
         self.0.trainable.store(trainable, Relaxed);
         let place = self.lock();
         place.state.forget_part(place.start);
@@ -282,8 +312,18 @@ impl Params {
         Params { shared: self.shared.clone(), prefix: self.full(name) }
     }
 
+    /// The whole tree.
+    pub(crate) fn root(&self) -> Params {
+        Params { shared: self.shared.clone(), prefix: String::new() }
+    }
+
     fn full(&self, name: impl std::fmt::Display) -> String {
         if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) }
+    }
+
+    /// The seed of initial values.
+    pub(crate) fn seed(&self) -> u64 {
+        self.shared.seed
     }
 
     /// The device of all parameters.
@@ -373,6 +413,12 @@ impl Params {
             entry.name()
         );
         entries.push(entry);
+    }
+
+    /// Removes parameters from the tree.
+    pub(crate) fn remove(&self, names: &[&str]) {
+        let mut entries = self.shared.entries.lock().unwrap_or_else(|e| e.into_inner());
+        entries.retain(|entry| !names.contains(&entry.name()));
     }
 
     /// All entries under this path, in the order of creation.

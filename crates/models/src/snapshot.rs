@@ -82,13 +82,20 @@ pub(crate) type Stored = (String, Vec<usize>, Dtype, Vec<u8>);
 /// Writes a safetensors file with a checksum, atomically.
 pub(crate) fn write_tensors(path: &Path, tensors: &[Stored], note: &str) -> Result<()> {
     let parts = tensors.iter().map(|(name, shape, _, bytes)| (name.as_str(), &shape[..], &bytes[..]));
-    let metadata =
-        [(METADATA.to_owned(), format!("{}\n{note}", checksum(parts, note)))].into_iter().collect();
+    write_with(path, tensors, [(METADATA.to_owned(), format!("{}\n{note}", checksum(parts, note)))])
+}
+
+/// Writes a safetensors file, atomically.
+pub(crate) fn write_with(
+    path: &Path,
+    tensors: &[Stored],
+    metadata: impl IntoIterator<Item = (String, String)>,
+) -> Result<()> {
     let views = tensors.iter().map(|(name, shape, dtype, bytes)| {
         let view = TensorView::new(*dtype, shape.clone(), bytes).expect("bytes match the shape");
         (name.as_str(), view)
     });
-    let file = safetensors::serialize(views, Some(metadata))
+    let file = safetensors::serialize(views, Some(metadata.into_iter().collect()))
         .map_err(|e| Error::Format { path: path.into(), reason: e.to_string() })?;
     gpu_core::write_atomically(path, &file).map_err(|source| Error::Io {
         doing: "write",

@@ -40,7 +40,7 @@ impl Params {
 }
 
 /// The start of a text from a file, for a message: the text may be as long as the file.
-fn short(text: &str) -> String {
+pub(crate) fn short(text: &str) -> String {
     text.chars().take(200).collect()
 }
 
@@ -135,7 +135,7 @@ pub(crate) fn checksum<'a>(
 }
 
 /// Reads a file, which must not be much larger than the entries' own bytes.
-fn read_limited(path: &Path, entries: &[Entry]) -> Result<Vec<u8>> {
+pub(crate) fn read_limited(path: &Path, entries: &[Entry]) -> Result<Vec<u8>> {
     let io = |source| Error::Io { doing: "read", path: path.into(), source };
     let own: u64 = entries
         .iter()

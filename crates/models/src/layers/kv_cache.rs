@@ -48,7 +48,8 @@ impl KvCache {
     }
 
     /// Adds keys and values of the next `T` positions to the cache, and returns the causal attention of their queries to all cached
-    /// positions; operands and result are `[N, heads, T, E]`.
+    /// positions; operands and result are `[N, heads, T, E]`. The queries may have a multiple of the cache's heads, of which neighbours share
+    /// keys and values.
     ///
     /// # Panics
     /// When the shapes do not fit, `T` is 0, or the cache is full.
@@ -58,7 +59,11 @@ impl KvCache {
         let (room, start) = (kept[2], self.len);
         let count = k.shape().get(2).copied().unwrap_or(0);
         let shape = [kept[0], kept[1], count, kept[3]];
-        let fits = count > 0 && [q, k, v].iter().all(|x| x.shape() == shape);
+        let queries = q.shape();
+        let grouped = queries.len() == 4 && queries[1] > 0 && queries[1].is_multiple_of(kept[1]);
+        let same = |x: &Tensor| x.shape() == shape;
+        let fits = grouped && same(k) && same(v) && queries == [shape[0], queries[1], count, shape[3]];
+        let fits = fits && count > 0;
         let shapes = format!("q {:?}, k {:?}, v {:?}", q.shape(), k.shape(), v.shape());
         assert!(fits, "KvCache: {shapes} beside what is kept, {kept:?}");
         assert!(start + count <= room, "KvCache: positions {start}..{} of {room}", start + count);

@@ -5,7 +5,7 @@ use autograd::Tensor;
 use crate::{Init, Param, Params};
 
 /// `y = x W^T + b`, from `[.., in]` to `[.., out]`. Parameters `weight [out, in]` and, unless created by [`no_bias`](Linear::no_bias),
-/// `bias [out]`.
+/// `bias [out]`. [`Lora`](crate::Lora) adapts it.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -35,13 +35,14 @@ impl Linear {
     /// Without a bias: `y = x W^T`.
     #[track_caller]
     pub fn no_bias(params: &Params, inputs: usize, outputs: usize) -> Linear {
-        Linear { weight: params.param("weight", &[outputs, inputs], Init::torch_default()), bias: None }
+        let weight = params.param("weight", &[outputs, inputs], Init::torch_default()).adaptable();
+        Linear { weight, bias: None }
     }
 
     /// # Panics
     /// When the last dimension of `x` is not the number of inputs.
     #[track_caller]
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        x.linear(&self.weight.value(), self.bias.as_ref().map(Param::value).as_ref())
+        self.weight.linear(x, self.bias.as_ref().map(Param::value).as_ref())
     }
 }

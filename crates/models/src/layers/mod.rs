@@ -88,6 +88,7 @@ pub use linear::Linear;
 pub use low_rank_linear::LowRankLinear;
 pub use lstm::Lstm;
 pub use multihead_attention::{AttentionOptions, MultiheadAttention};
+pub(crate) use positions::rates;
 pub use positions::{LearnedPositions, SinusoidalPositions};
 pub use prelu::PRelu;
 pub use recurrent::RnnOptions;

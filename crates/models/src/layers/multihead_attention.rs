@@ -2,6 +2,7 @@
 
 use autograd::Tensor;
 
+use crate::low_rank;
 use crate::{AttentionMask, Dropout, Init, Linear, Mode, Param, Params};
 
 /// Multi-head attention: `heads` parallel attentions, each over its slice of the linear projections of queries `[N, T, E]`, keys and values
@@ -86,9 +87,10 @@ impl MultiheadAttention {
         let (kdim, vdim) = (options.kdim.unwrap_or(width), options.vdim.unwrap_or(width));
         let glorot = Init::XavierUniform { gain: 1.0 };
         let in_weight = if kdim == width && vdim == width {
-            InWeight::Joined(params.param("in_proj_weight", &[3 * width, width], glorot))
+            InWeight::Joined(params.param("in_proj_weight", &[3 * width, width], glorot).adaptable())
         } else {
-            let part = |(name, inputs): (&str, usize)| params.param(name, &[width, inputs], glorot);
+            let part =
+                |(name, inputs): (&str, usize)| params.param(name, &[width, inputs], glorot).adaptable();
             InWeight::Apart(
                 [("q_proj_weight", width), ("k_proj_weight", kdim), ("v_proj_weight", vdim)].map(part),
             )
@@ -173,23 +175,29 @@ impl MultiheadAttention {
     fn project(&self, [query, key, value]: [&Tensor; 3]) -> [Tensor; 3] {
         let width = self.width;
         let bias = self.in_bias.as_ref().map(Param::value);
-        let weights = match &self.in_weight {
-            InWeight::Joined(weight) => {
-                let weight = weight.value();
-                if query.same(key) && query.same(value) {
-                    let all = query.linear(&weight, bias.as_ref());
-                    return [0, 1, 2].map(|i| all.narrow(-1, i * width, width));
-                }
-                [0, 1, 2].map(|i| weight.narrow(0, i * width, width))
-            }
-            InWeight::Apart(weights) => weights.each_ref().map(Param::value),
-        };
         let biases = [0, 1, 2].map(|i| bias.as_ref().map(|b| b.narrow(0, i * width, width)));
-        [
-            query.linear(&weights[0], biases[0].as_ref()),
-            key.linear(&weights[1], biases[1].as_ref()),
-            value.linear(&weights[2], biases[2].as_ref()),
-        ]
+        match &self.in_weight {
+            InWeight::Joined(weight) if query.same(key) && query.same(value) => {
+                let all = weight.linear(query, bias.as_ref());
+                [0, 1, 2].map(|i| all.narrow(-1, i * width, width))
+            }
+            InWeight::Joined(weight) => {
+                let (whole, adapters) = (weight.value(), weight.adapters().unwrap_or_default());
+                let part = |i: usize, x: &Tensor| {
+                    let y = x.linear(&whole.narrow(0, i * width, width), biases[i].as_ref());
+                    match low_rank::sum(&adapters, x, i * width, width) {
+                        Some(change) => y + change,
+                        None => y,
+                    }
+                };
+                [part(0, query), part(1, key), part(2, value)]
+            }
+            InWeight::Apart([q, k, v]) => [
+                q.linear(query, biases[0].as_ref()),
+                k.linear(key, biases[1].as_ref()),
+                v.linear(value, biases[2].as_ref()),
+            ],
+        }
     }
 
     /// Concatenates the heads' results `[N, heads, T, E / heads]` and projects them to `[N, T, E]`.

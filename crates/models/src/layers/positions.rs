@@ -67,7 +67,7 @@ impl SinusoidalPositions {
     pub fn new(device: &Device, length: usize, width: usize) -> SinusoidalPositions {
         assert!(width.is_multiple_of(2), "SinusoidalPositions: an odd width {width}");
         let mut table = Vec::with_capacity(length * width);
-        for angle in angles(length, width, 10_000.0) {
+        for angle in angles(length, &rates(width, 10_000.0)) {
             table.extend([angle.sin() as f32, angle.cos() as f32]);
         }
         SinusoidalPositions { table: Tensor::constant(device, &table, &[length, width]) }
@@ -83,10 +83,14 @@ impl SinusoidalPositions {
     }
 }
 
-/// `t / base^(2i / width)` for every position `t` and every `i < width / 2`.
-pub(super) fn angles(length: usize, width: usize, base: f64) -> impl Iterator<Item = f64> {
-    let rate = move |i: usize| base.powf(-((2 * i) as f64) / width as f64);
-    (0..length).flat_map(move |t| (0..width / 2).map(move |i| t as f64 * rate(i)))
+/// `1 / base^(2i / width)` for every `i < width / 2`.
+pub(crate) fn rates(width: usize, base: f64) -> Vec<f64> {
+    (0..width / 2).map(|i| base.powf(-((2 * i) as f64) / width as f64)).collect()
+}
+
+/// `t rates[i]` for every position `t` and every `i`.
+pub(super) fn angles(length: usize, rates: &[f64]) -> impl Iterator<Item = f64> {
+    (0..length).flat_map(move |t| rates.iter().map(move |rate| t as f64 * rate))
 }
 
 /// Rows of a table `[length, E]` for `x [.., T, E]` at positions `start..start + T`.

@@ -166,7 +166,7 @@ enum Loaded {
 }
 
 impl Entry {
-    fn shape(&self) -> Vec<usize> {
+    pub(crate) fn shape(&self) -> Vec<usize> {
         match self {
             Entry::Tensor(param) => param.value().shape().to_vec(),
             Entry::Counter(..) => vec![],

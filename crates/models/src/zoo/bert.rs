@@ -30,17 +30,44 @@ use crate::{
 /// assert!(masked.targets.iter().zip(tokens).all(|(&target, token)| target == token || target == -100));
 /// # Ok::<(), autograd::Error>(())
 /// ```
-#[doc(alias = "BertForMaskedLM")]
+#[doc(alias("BertForMaskedLM", "BertForSequenceClassification"))]
 pub struct Bert {
     tokens: Embedding,
     positions: LearnedPositions,
-    segments: Embedding,
+    /// The row of the position table for the first token.
+    first_position: usize,
+    segments: Option<Embedding>,
     norm: LayerNorm,
     dropout: Dropout,
     encoder: TransformerEncoder,
-    dense: Linear,
-    dense_norm: LayerNorm,
-    bias: Param,
+    head: Head,
+}
+
+enum Head {
+    /// Logits of every token: `norm(activation(dense(h))) W^T + bias`, where `W` is the token table.
+    MaskedLm { dense: Linear, norm: LayerNorm, bias: Param, activation: fn(&Tensor) -> Tensor },
+    /// Logits of every sequence: `out(activation(dense(h)))` of its first token.
+    Classifier { dense: Linear, out: Linear, activation: fn(&Tensor) -> Tensor },
+}
+
+/// What distinguishes the relatives of BERT.
+pub(crate) struct Variant {
+    pub options: BertOptions,
+    /// Width between the two linear layers of a layer.
+    pub inner: usize,
+    /// Number of kinds of segments; 0 for none.
+    pub segments: usize,
+    pub first_position: usize,
+    pub eps: f32,
+    pub activation: fn(&Tensor) -> Tensor,
+    pub task: BertTask,
+}
+
+/// What a [`Bert`] predicts.
+#[derive(Clone, Copy)]
+pub(crate) enum BertTask {
+    MaskedLm,
+    Classes { count: usize, activation: fn(&Tensor) -> Tensor },
 }
 
 /// Sizes of a [`Bert`].
@@ -77,25 +104,66 @@ impl Bert {
     /// When `width` is not a multiple of `heads`.
     #[track_caller]
     pub fn new(params: &Params, options: BertOptions) -> Bert {
+        Bert::variant(params, Variant::of(options, BertTask::MaskedLm))
+    }
+
+    /// A classifier of sequences, from tokens `[N, T]` to logits `[N, classes]`: instead of `head.norm` and `head.bias` it has `head.out.*`, and
+    /// the activation before it is tanh. Its encoder is initialised as by [`new`](Bert::new), so that it can take the weights of a masked
+    /// language model ([`Params::load_partial`]).
+    ///
+    /// ```
+    /// use autograd::{Device, Tensor};
+    /// use models::{Bert, BertOptions, Mode, Params};
+    /// let device = Device::named("cpu")?;
+    /// let options = BertOptions { vocab: 20, context: 16, width: 8, heads: 2, depth: 1, dropout: 0.1 };
+    /// let net = Bert::classifier(&Params::new(&device, 42), options, 3);
+    /// let x = Tensor::from_slice(&device, &[3, 4, 5, 6, 7, 8], &[2, 3])?;
+    /// assert_eq!(net.forward(&x, None, None, Mode::Eval).shape(), [2, 3]);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When `width` is not a multiple of `heads`.
+    #[track_caller]
+    pub fn classifier(params: &Params, options: BertOptions, classes: usize) -> Bert {
+        let task = BertTask::Classes { count: classes, activation: Tensor::tanh };
+        Bert::variant(params, Variant::of(options, task))
+    }
+
+    #[track_caller]
+    pub(crate) fn variant(params: &Params, variant: Variant) -> Bert {
+        let Variant { options, inner, segments, first_position, eps, activation, task } = variant;
         let BertOptions { vocab, context, width, heads, depth, dropout } = options;
         let layers = TransformerOptions {
-            dim_feedforward: 4 * width,
-            activation: Tensor::gelu,
-            layer_norm_eps: EPS,
+            dim_feedforward: inner,
+            activation,
+            layer_norm_eps: eps,
             dropout,
             ..TransformerOptions::default()
         };
-        let head = params.path("head");
+        let under = params.path("head");
+        let norm = |params: &Params| LayerNorm::new(params, width).eps(eps);
+        let head = || {
+            let dense = Linear::new(&under.path("dense"), width, width);
+            match task {
+                BertTask::MaskedLm => {
+                    let bias = under.param("bias", &[vocab], Init::ZEROS);
+                    Head::MaskedLm { dense, norm: norm(&under.path("norm")), bias, activation }
+                }
+                BertTask::Classes { count, activation } => {
+                    Head::Classifier { dense, out: Linear::new(&under.path("out"), width, count), activation }
+                }
+            }
+        };
         let net = Bert {
             tokens: Embedding::new(&params.path("tok_emb"), vocab, width),
-            positions: LearnedPositions::new(&params.path("pos_emb"), context, width),
-            segments: Embedding::new(&params.path("seg_emb"), 2, width),
-            norm: LayerNorm::new(&params.path("norm"), width).eps(EPS),
+            positions: LearnedPositions::new(&params.path("pos_emb"), first_position + context, width),
+            first_position,
+            segments: (segments > 0).then(|| Embedding::new(&params.path("seg_emb"), segments, width)),
+            norm: norm(&params.path("norm")),
             dropout: Dropout::new(params, dropout),
             encoder: TransformerEncoder::new(&params.path("encoder"), width, heads, depth, None, layers),
-            dense: Linear::new(&head.path("dense"), width, width),
-            dense_norm: LayerNorm::new(&head.path("norm"), width).eps(EPS),
-            bias: head.param("bias", &[vocab], Init::ZEROS),
+            head: head(),
         };
         for param in params.all() {
             if param.value().rank() > 1 {
@@ -109,7 +177,7 @@ impl Bert {
     /// `segments [N, T]` distinguishes two sentences by 0 and 1 (default 0); `padding [N, T]` (bool) is true after the end of a sequence.
     ///
     /// # Panics
-    /// When the shapes do not fit, or the sequences are longer than the context.
+    /// When the shapes do not fit, the sequences are longer than the context, or there are segments for a network without a table of them.
     #[track_caller]
     pub fn forward(
         &self,
@@ -119,8 +187,16 @@ impl Bert {
         mode: Mode,
     ) -> Tensor {
         let h = self.encode(tokens, segments, padding, mode);
-        let h = self.dense_norm.forward(&self.dense.forward(&h).gelu());
-        h.linear(&self.tokens.weight(), Some(&self.bias.value()))
+        match &self.head {
+            Head::MaskedLm { dense, norm, bias, activation } => {
+                let h = norm.forward(&activation(&dense.forward(&h)));
+                h.linear(&self.tokens.weight(), Some(&bias.value()))
+            }
+            Head::Classifier { dense, out, activation } => {
+                let first = activation(&dense.forward(&h.select(1, 0)));
+                out.forward(&self.dropout.forward(&first, mode))
+            }
+        }
     }
 
     /// The encoder's output `[N, T, E]`, from which [`forward`](Bert::forward) computes logits.
@@ -136,17 +212,31 @@ impl Bert {
         mode: Mode,
     ) -> Tensor {
         assert!(tokens.rank() == 2, "Bert: tokens {:?} are not [N, T]", tokens.shape());
-        let x = self.positions.forward(&self.tokens.forward(tokens), 0);
-        let x = match segments {
-            Some(segments) => x + self.segments.forward(segments),
-            None => x + self.segments.weight().select(0, 0),
+        let x = self.positions.forward(&self.tokens.forward(tokens), self.first_position);
+        let x = match (&self.segments, segments) {
+            (Some(table), Some(segments)) => x + table.forward(segments),
+            (Some(table), None) => x + table.weight().select(0, 0),
+            (None, None) => x,
+            (None, Some(_)) => panic!("Bert: segments for a network without a table of them"),
         };
         let mask = AttentionMask { key_padding: padding, ..AttentionMask::default() };
         self.encoder.forward(&self.dropout.forward(&self.norm.forward(&x), mode), mask, mode)
     }
 }
 
-const EPS: f32 = 1e-12;
+impl Variant {
+    fn of(options: BertOptions, task: BertTask) -> Variant {
+        Variant {
+            options,
+            inner: 4 * options.width,
+            segments: 2,
+            first_position: 0,
+            eps: 1e-12,
+            activation: Tensor::gelu,
+            task,
+        }
+    }
+}
 
 impl BertOptions {
     /// Selects 15 % of the tokens: of these, 80 % become `mask`, 10 % a random token, and 10 % stay (Devlin et al. 2019, appendix A.1).

@@ -46,6 +46,11 @@ impl Block {
         Block { activation, ..self }
     }
 
+    /// Sets what the normalisations add to the variance, by default 1e-5.
+    pub fn eps(self, eps: f32) -> Block {
+        Block { ln1: self.ln1.eps(eps), ln2: self.ln2.eps(eps), ..self }
+    }
+
     /// Every position sees all positions or, if `causal`, only itself and earlier ones.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, causal: bool, mode: Mode) -> Tensor {

@@ -80,9 +80,20 @@ impl Gpt {
     }
 
     /// Uses the tanh approximation of GELU, with which GPT-2 was trained; see [`Tensor::gelu_tanh`].
-    pub fn gelu_tanh(mut self) -> Gpt {
-        self.blocks = self.blocks.into_iter().map(|block| block.activation(Tensor::gelu_tanh)).collect();
-        self
+    pub fn gelu_tanh(self) -> Gpt {
+        self.activation(Tensor::gelu_tanh)
+    }
+
+    /// Sets the activation of the blocks.
+    pub(crate) fn activation(self, activation: fn(&Tensor) -> Tensor) -> Gpt {
+        let blocks = self.blocks.into_iter().map(|block| block.activation(activation)).collect();
+        Gpt { blocks, ..self }
+    }
+
+    /// Sets what all normalisations add to the variance, by default 1e-5.
+    pub fn eps(self, eps: f32) -> Gpt {
+        let blocks = self.blocks.into_iter().map(|block| block.eps(eps)).collect();
+        Gpt { blocks, norm: self.norm.eps(eps), ..self }
     }
 
     /// With separate weights for the output layer, `head.weight [vocab, width]` under `params`, with the same initial distribution as the

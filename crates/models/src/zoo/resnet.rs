@@ -128,6 +128,19 @@ impl ResNet {
         ResNet::build(params, &stages, kind, Shortcuts::Projected, stem, "fc", classes)
     }
 
+    /// A large network with any number of blocks and any widths.
+    #[track_caller]
+    pub(crate) fn of_stages(
+        params: &Params,
+        stages: &[(usize, usize)],
+        bottlenecks: bool,
+        classes: usize,
+    ) -> ResNet {
+        let stages: Vec<Stage> = stages.iter().map(|&(width, blocks)| Stage { width, blocks }).collect();
+        let kind = if bottlenecks { Kind::BOTTLENECK } else { Kind::Basic };
+        ResNet::build(params, &stages, kind, Shortcuts::Projected, Stem::Large, "fc", classes)
+    }
+
     #[track_caller]
     fn build(
         params: &Params,

@@ -100,6 +100,12 @@ impl Vit {
         Vit { class, positions, patches, dropout, blocks, norm, head }
     }
 
+    /// Sets what all normalisations add to the variance, by default 1e-5.
+    pub fn eps(self, eps: f32) -> Vit {
+        let blocks = self.blocks.into_iter().map(|block| block.eps(eps)).collect();
+        Vit { blocks, norm: self.norm.eps(eps), ..self }
+    }
+
     /// Logits `[N, classes]` of images `[N, channels, H, W]`.
     ///
     /// # Panics
