@@ -83,6 +83,10 @@ mod listings {
     #[doc = include_str!("../docs/own-data.md")]
     struct OwnData;
 
+    #[cfg(feature = "hf")]
+    #[doc = include_str!("../docs/hugging-face.md")]
+    struct HuggingFace;
+
     #[cfg(feature = "csv")]
     #[doc = include_str!("../docs/tables.md")]
     struct Tables;

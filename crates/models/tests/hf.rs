@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use autograd::{Device, Gradients, Tensor};
 use gpu_core::testing;
 use models::hf::{self, Network, Pretrained};
-use models::{LoraOptions, Mode, Module, Param};
+use models::{Lora, LoraOptions, Mode, Module, Param};
 use safetensors::tensor::SafeTensors;
 use serde_json::Value;
 
@@ -253,4 +253,28 @@ fn what_is_not_supported_is_said() {
     let error = model.load_adapters(folder("bert").join("adapters")).err().unwrap().to_string();
     assert!(error.contains("has a tensor \"bert.encoder"), "{error}");
     assert_eq!(model.params.trainable().len(), model.params.all().len(), "nothing has changed");
+}
+
+#[test]
+fn modules_that_are_not_there_are_named() {
+    let model = hf::load(&cpu(), folder("gpt2")).unwrap();
+    let message = |attach: &dyn Fn()| {
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(attach)).unwrap_err();
+        panic.downcast_ref::<String>().unwrap().clone()
+    };
+    let adapt =
+        |modules: &[&str], rank| drop(model.adapt(modules, LoraOptions { rank, ..LoraOptions::default() }));
+    let found = message(&|| adapt(&["query"], 8));
+    assert!(
+        found.starts_with("adapt: no linear layer is called \"query\", but transformer.h.0.attn.c_attn,"),
+        "{found}"
+    );
+    assert!(message(&|| adapt(&["c_attn"], 0)).contains("rank 0"));
+    let attach = |patterns: &[&str]| drop(Lora::attach(&model.params, patterns, LoraOptions::default()));
+    assert!(
+        message(&|| attach(&["*.query"]))
+            .contains("\"*.query\" matches no layer that can be adapted: blocks.0.attn.qkv,")
+    );
+    let _lora = Lora::attach(&model.params, &["*.qkv"], LoraOptions::default());
+    assert!(message(&|| attach(&["*.qkv"])).contains("blocks.0.attn.qkv.weight is adapted already"));
 }
