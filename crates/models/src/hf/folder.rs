@@ -13,8 +13,8 @@ use crate::snapshot::{Stored, write_with};
 use crate::weights::{floats, read_limited, short};
 use crate::{Error, Params, Result};
 
-/// Rows and columns, or any shape, with the values.
-type Part = (Vec<usize>, Vec<f32>);
+/// Shape and values.
+pub type Part = (Vec<usize>, Vec<f32>);
 
 /// Reads the weights of all parameters and buffers of a new tree.
 pub fn read(folder: &Path, params: &Params, names: &Names) -> Result<()> {

@@ -8,7 +8,7 @@ use safetensors::tensor::{Dtype, SafeTensors};
 use serde_json::json;
 
 use super::config::Config;
-use super::folder::pytorch;
+use super::folder::{Part, pytorch};
 use super::{Pretrained, write_json};
 use crate::lora::Target;
 use crate::snapshot::{Stored, write_with};
@@ -190,12 +190,12 @@ fn options(config: &Config) -> Result<LoraOptions> {
 
 /// The matrices of a file, by module and letter.
 struct Found {
-    modules: BTreeMap<String, HashMap<String, (Vec<usize>, Vec<f32>)>>,
+    modules: BTreeMap<String, HashMap<String, Part>>,
 }
 
 impl Found {
     fn read(path: &Path, file: &SafeTensors) -> Result<Found> {
-        let mut modules: BTreeMap<String, HashMap<String, _>> = BTreeMap::new();
+        let mut modules: BTreeMap<String, HashMap<String, Part>> = BTreeMap::new();
         for (name, view) in file.tensors() {
             let inner = name.strip_prefix(PREFIX).and_then(|name| name.strip_suffix(".weight"));
             let Some((module, letter)) = inner.and_then(|name| name.rsplit_once(".lora_")) else {

@@ -138,7 +138,7 @@ impl Llama {
     pub fn new(params: &Params, options: LlamaOptions) -> Llama {
         let LlamaOptions { vocab, width, heads, kv_heads, depth, eps, .. } = options;
         let fits = kv_heads > 0 && heads > 0 && heads.is_multiple_of(kv_heads);
-        assert!(fits && options.features() % 2 == 0, "Llama: heads of {options:?}");
+        assert!(fits && options.features().is_multiple_of(2), "Llama: heads of {options:?}");
         let under = params.path("model");
         let tokens = Embedding::new(&under.path("embed_tokens"), vocab, width);
         let blocks = (0..depth).map(|i| Block::new(&under.path("layers").path(i), &options)).collect();

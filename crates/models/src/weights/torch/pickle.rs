@@ -269,7 +269,7 @@ impl Pickle {
 
     /// Adds keys and values to a dictionary; anything else takes no notice of them.
     fn insert(&mut self, onto: &Value, values: Vec<Value>) -> Outcome<()> {
-        if values.len() % 2 != 0 {
+        if !values.len().is_multiple_of(2) {
             return Err("a key without a value".into());
         }
         if let Value::Dict(at) | Value::Object(at) = onto {
