@@ -129,6 +129,7 @@ impl ResNet {
     }
 
     /// A large network with any number of blocks and any widths.
+    #[cfg(feature = "hf")]
     #[track_caller]
     pub(crate) fn of_stages(
         params: &Params,
