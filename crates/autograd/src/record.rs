@@ -1,7 +1,7 @@
 //! The time the host spends recording, for the profiler.
 
 use std::cell::Cell;
-use std::time::Instant;
+use web_time::Instant;
 
 use gpu_core::Device;
 

@@ -1,10 +1,11 @@
 //! The CPU device: the same command graph, run by the kernels' CPU twins.
 
+#[cfg_attr(target_arch = "wasm32", path = "cpu/one_thread.rs")]
 mod executor;
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::any::Any;
-use std::time::Instant;
+use web_time::Instant;
 
 use crate::buffer::{Buffer, Memory};
 use crate::faults::{Faults, Point, Strike};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
-use std::time::Instant;
+use web_time::Instant;
 
 use crate::arena::Arena;
 use crate::buffer::{Buffer, Class, Memory, Role};

@@ -22,7 +22,7 @@ pub(crate) use readback::PendingMap;
 use crate::buffer::{Buffer, Class, Memory};
 use crate::faults::Faults;
 use crate::tune::Tuner;
-use crate::{Error, Result};
+use crate::{Error, Result, wait};
 use errors::Failure;
 use pace::Pace;
 use pipelines::Pipelines;
@@ -52,7 +52,7 @@ impl Gpu {
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()
         });
-        let (device, queue) = pollster::block_on(request)
+        let (device, queue) = wait::block_on(request)
             .map_err(|e| Error::OpenDevice { adapter: name.clone(), reason: e.to_string() })?;
         let failure = Failure::default();
         failure.watch(&device, &name);
@@ -78,15 +78,15 @@ impl Gpu {
             Class::Staging => BufferUsages::MAP_READ | BufferUsages::COPY_DST,
             _ => BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
         };
-        let memory = self.device.push_error_scope(ErrorFilter::OutOfMemory);
-        let internal = self.device.push_error_scope(ErrorFilter::Internal);
-        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: None,
-            size: bytes as u64,
-            usage,
-            mapped_at_creation: false,
+        let filters = [ErrorFilter::OutOfMemory, ErrorFilter::Internal];
+        let (buffer, failed) = self.scoped(&filters, || {
+            self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: None,
+                size: bytes as u64,
+                usage,
+                mapped_at_creation: false,
+            })
         });
-        let failed = pollster::block_on(internal.pop()).or(pollster::block_on(memory.pop()));
         failed.is_none().then_some(buffer)
     }
 

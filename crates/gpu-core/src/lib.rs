@@ -35,6 +35,7 @@ mod stats;
 pub mod testing;
 mod tune;
 mod vecmath;
+mod wait;
 mod wgsl;
 
 pub use atomic::{AtomicFile, write_atomically};

@@ -16,7 +16,9 @@ mod trace;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use web_time::Instant;
 
 use crate::Kernel;
 pub use table::{Profile, ProfileRow};
@@ -175,6 +177,7 @@ pub(crate) fn open(device: impl std::fmt::Display) -> Arc<Profiler> {
     if !matches!(&*WANTED, Wanted::Nothing) {
         profiler.set(true);
         let mut all = AT_EXIT.lock().unwrap_or_else(|e| e.into_inner());
+        #[cfg(not(target_arch = "wasm32"))]
         if all.is_empty() {
             // SAFETY: C's `atexit` with a function of the right type that does not unwind.
             unsafe { atexit(report) };
@@ -184,10 +187,12 @@ pub(crate) fn open(device: impl std::fmt::Display) -> Arc<Profiler> {
     profiler
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 unsafe extern "C" {
     fn atexit(function: extern "C" fn()) -> std::ffi::c_int;
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 extern "C" fn report() {
     let all = std::mem::take(&mut *AT_EXIT.lock().unwrap_or_else(|e| e.into_inner()));
     match &*WANTED {

@@ -62,6 +62,11 @@ impl Snapshot {
     /// # Errors
     /// [`Error::Io`] when the file can't be written, [`Error::Device`] when values can't be read.
     pub fn write(self, path: impl AsRef<Path>, note: &str) -> Result<()> {
+        write_tensors(path.as_ref(), &self.read()?, note)
+    }
+
+    /// Waits for the values.
+    fn read(self) -> Result<Vec<Stored>> {
         let mut tensors: Vec<Stored> = vec![];
         for (name, shape, values) in self.tensors {
             let (dtype, bytes) = match values {
@@ -72,7 +77,29 @@ impl Snapshot {
             };
             tensors.push((name, shape, dtype, bytes));
         }
-        write_tensors(path.as_ref(), &tensors, note)
+        Ok(tensors)
+    }
+}
+
+impl Params {
+    /// What [`save`](Params::save) writes, in memory.
+    ///
+    /// ```
+    /// use models::{Init, Params};
+    /// let params = Params::new(&autograd::Device::named("cpu")?, 0);
+    /// let weight = params.param("weight", &[2], Init::ONES);
+    /// let bytes = params.to_safetensors()?;
+    /// weight.set(&(weight.value() * 2.0));
+    /// params.load_safetensors(&bytes)?;
+    /// assert_eq!(weight.value().to_vec::<f32>()?, [1.0, 1.0]);
+    /// # Ok::<(), models::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Device`] when values can't be read.
+    pub fn to_safetensors(&self) -> Result<Vec<u8>> {
+        let tensors = self.snapshot(&[])?.read()?;
+        serialized(Path::new("weights in memory"), &tensors, metadata(&tensors, ""))
     }
 }
 
@@ -81,8 +108,13 @@ pub(crate) type Stored = (String, Vec<usize>, Dtype, Vec<u8>);
 
 /// Writes a safetensors file with a checksum, atomically.
 pub(crate) fn write_tensors(path: &Path, tensors: &[Stored], note: &str) -> Result<()> {
+    write_with(path, tensors, metadata(tensors, note))
+}
+
+/// A checksum and a note.
+fn metadata(tensors: &[Stored], note: &str) -> [(String, String); 1] {
     let parts = tensors.iter().map(|(name, shape, _, bytes)| (name.as_str(), &shape[..], &bytes[..]));
-    write_with(path, tensors, [(METADATA.to_owned(), format!("{}\n{note}", checksum(parts, note)))])
+    [(METADATA.to_owned(), format!("{}\n{note}", checksum(parts, note)))]
 }
 
 /// Writes a safetensors file, atomically.
@@ -91,15 +123,23 @@ pub(crate) fn write_with(
     tensors: &[Stored],
     metadata: impl IntoIterator<Item = (String, String)>,
 ) -> Result<()> {
-    let views = tensors.iter().map(|(name, shape, dtype, bytes)| {
-        let view = TensorView::new(*dtype, shape.clone(), bytes).expect("bytes match the shape");
-        (name.as_str(), view)
-    });
-    let file = safetensors::serialize(views, Some(metadata.into_iter().collect()))
-        .map_err(|e| Error::Format { path: path.into(), reason: e.to_string() })?;
+    let file = serialized(path, tensors, metadata)?;
     gpu_core::write_atomically(path, &file).map_err(|source| Error::Io {
         doing: "write",
         path: path.into(),
         source,
     })
+}
+
+fn serialized(
+    path: &Path,
+    tensors: &[Stored],
+    metadata: impl IntoIterator<Item = (String, String)>,
+) -> Result<Vec<u8>> {
+    let views = tensors.iter().map(|(name, shape, dtype, bytes)| {
+        let view = TensorView::new(*dtype, shape.clone(), bytes).expect("bytes match the shape");
+        (name.as_str(), view)
+    });
+    safetensors::serialize(views, Some(metadata.into_iter().collect()))
+        .map_err(|e| Error::Format { path: path.into(), reason: e.to_string() })
 }

@@ -60,11 +60,20 @@ impl WeightsFile {
     /// [`Error::Io`] when the file can't be read, [`Error::Format`] when it is damaged or too large.
     pub fn open(path: impl AsRef<Path>, params: &Params) -> Result<WeightsFile> {
         let path = path.as_ref().to_path_buf();
-        let entries = params.entries();
-        let bytes = read_limited(&path, &entries)?;
+        let bytes = read_limited(&path, &params.entries())?;
+        WeightsFile::parse(path, bytes, params)
+    }
+
+    /// The contents of a file, which messages call `path`.
+    pub(crate) fn parse(
+        path: PathBuf,
+        bytes: Vec<u8>,
+        #[cfg_attr(not(feature = "torch"), expect(unused_variables))] params: &Params,
+    ) -> Result<WeightsFile> {
         let fault = |reason: String| Error::Format { path: path.clone(), reason };
         #[cfg(feature = "torch")]
         let bytes = if torch::is_torch(&bytes) {
+            let entries = params.entries();
             let names = entries.iter().map(Entry::name);
             torch::part_to_safetensors(&bytes, names).map_err(|reason| fault(short(&reason)))?
         } else {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::lock;
 use crate::device_info::{DeviceInfo, DeviceKind};
-use crate::{Error, Result};
+use crate::{Error, Result, wait};
 
 static ADAPTERS: Mutex<Option<Arc<[wgpu::Adapter]>>> = Mutex::new(None);
 
@@ -19,14 +19,20 @@ pub(crate) fn forget_adapters() {
     *lock(&ADAPTERS) = None;
 }
 
+/// Of the machine, or the browser's.
+const BACKENDS: wgpu::Backends = wgpu::Backends::VULKAN
+    .union(wgpu::Backends::METAL)
+    .union(wgpu::Backends::DX12)
+    .union(wgpu::Backends::BROWSER_WEBGPU);
+
 fn enumerate() -> Arc<[wgpu::Adapter]> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
-        backends: wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12,
+        backends: BACKENDS,
         // No driver debugging: it switches shader optimisation off on some drivers.
         flags: wgpu::InstanceFlags::empty(),
         ..wgpu::InstanceDescriptor::new_without_display_handle()
     });
-    pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all())).into()
+    wait::block_on(instance.enumerate_adapters(wgpu::Backends::all())).into()
 }
 
 fn kind(adapter: &wgpu::Adapter) -> DeviceKind {

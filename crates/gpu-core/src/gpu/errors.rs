@@ -70,17 +70,38 @@ impl Gpu {
     /// Runs `call` and reports the errors of its own calls to the device, not those of other threads meanwhile.
     pub(super) fn caught<T>(&self, call: impl FnOnce() -> T) -> Result<T> {
         let filters = [ErrorFilter::Validation, ErrorFilter::OutOfMemory, ErrorFilter::Internal];
-        let scopes = filters.map(|filter| self.device.push_error_scope(filter));
-        let done = call();
-        let errors = scopes.into_iter().rev().filter_map(|scope| pollster::block_on(scope.pop()));
-        let refused = errors.last();
+        let (done, refused) = self.scoped(&filters, call);
         self.check()?;
         refused.map_or(Ok(done), |error| Err(typed(&self.name, error)))
+    }
+
+    /// Runs `call`, and gives the first error of its own calls to the device.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn scoped<T>(
+        &self,
+        filters: &[ErrorFilter],
+        call: impl FnOnce() -> T,
+    ) -> (T, Option<wgpu::Error>) {
+        let scopes: Vec<_> = filters.iter().map(|&filter| self.device.push_error_scope(filter)).collect();
+        let done = call();
+        let errors = scopes.into_iter().rev().filter_map(|scope| crate::wait::block_on(scope.pop()));
+        (done, errors.last())
+    }
+
+    /// Runs `call`. In a browser, an error is known only after a round trip to another process; [`check`](Gpu::check) reports it later.
+    #[cfg(target_arch = "wasm32")]
+    pub(super) fn scoped<T>(&self, _: &[ErrorFilter], call: impl FnOnce() -> T) -> (T, Option<wgpu::Error>) {
+        (call(), None)
     }
 
     /// Waits or polls for the end of submitted work.
     pub(super) fn poll(&self, until: wgpu::PollType) -> Result<()> {
         self.alive()?;
+        #[cfg(target_arch = "wasm32")]
+        if !matches!(until, wgpu::PollType::Poll) {
+            crate::wait::submitted_work_done(&self.queue);
+            return self.check();
+        }
         // wgpu panics when the driver reports a loss while it waits.
         let reason = match catch_unwind(AssertUnwindSafe(|| self.device.poll(until))) {
             Ok(Ok(_)) => return self.check(),

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use web_time::Instant;
 
 use super::lock;
 use crate::kernel::Cost;

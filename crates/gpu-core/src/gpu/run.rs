@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
+use web_time::Instant;
 
 use super::host_calls::HostCalls;
 use super::prepare::Prepared;

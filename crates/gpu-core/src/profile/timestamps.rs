@@ -1,6 +1,8 @@
 //! Timestamp queries around every launch of a run on a GPU.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use web_time::Instant;
 
 use super::LaunchTime;
 use crate::Result;

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 use std::sync::MutexGuard;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use web_time::Instant;
 
 use super::{Records, Span, What};
 

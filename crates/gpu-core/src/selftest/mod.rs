@@ -25,7 +25,7 @@ pub(crate) use twin::run_kernel;
 #[cfg(feature = "validation")]
 pub(crate) use twin::{Case, Words};
 
-use std::time::Instant;
+use web_time::Instant;
 
 use serde::Serialize;
 

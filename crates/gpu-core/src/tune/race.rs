@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use web_time::Instant;
 
 use crate::kernel::Access;
 use crate::{Arg, Buffer, CommandGraph, Device, Kernel, Launch, Result, Role, Slot};

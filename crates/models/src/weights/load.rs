@@ -45,6 +45,15 @@ impl Params {
         self.load_from(&WeightsFile::open(path, self)?).map(drop)
     }
 
+    /// [`load`](Params::load) of a file's contents.
+    ///
+    /// # Errors
+    /// As [`load`](Params::load).
+    pub fn load_safetensors(&self, bytes: &[u8]) -> Result<()> {
+        let file = WeightsFile::parse("weights in memory".into(), bytes.to_vec(), self)?;
+        self.load_from(&file).map(drop)
+    }
+
     /// [`load`](Params::load) from an open file. Returns the further tensors of a [`Snapshot`](crate::Snapshot).
     ///
     /// # Errors

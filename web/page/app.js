@@ -1,0 +1,282 @@
+// The page: asks the worker for some steps at a time, and shows what comes of them.
+const $ = (id) => document.getElementById(id);
+
+const worker = new Worker("worker.js", { type: "module" });
+const waiting = new Map();
+let calls = 0;
+worker.onmessage = ({ data: { id, result, error } }) => {
+  const { resolve, reject } = waiting.get(id);
+  waiting.delete(id);
+  error === undefined ? resolve(result) : reject(new Error(error));
+};
+worker.onerror = (event) => say(`The program stopped: ${event.message}. Reload the page.`, true);
+
+/** Calls the program; the promise fails with its message. */
+export function ask(call, ...args) {
+  return new Promise((resolve, reject) => {
+    waiting.set(++calls, { resolve, reject });
+    worker.postMessage({ id: calls, call, args });
+  });
+}
+
+const state = { task: null, running: false, history: [], tests: [], copy: null, drawn: false };
+window.wgrad = { ask, state };
+
+function say(text, error = false) {
+  $("message").textContent = text;
+  $("message").classList.toggle("error", error);
+}
+
+const task = () => document.querySelector("[name=task]:checked").value;
+
+function chosen() {
+  $("cifar").hidden = task() !== "shapes";
+  $("verses").hidden = task() !== "text";
+  $("lr").value = task() === "text" ? 0.002 : 0.001;
+  $("batch").value = task() === "text" ? 16 : 32;
+}
+
+/** What cannot run here, in words. */
+async function supported() {
+  if (!("Suspending" in WebAssembly)) {
+    return "This browser lacks JavaScript Promise Integration, which the program needs to wait for the GPU. Use a newer Chrome, Edge or Firefox.";
+  }
+  if (!navigator.gpu || !(await navigator.gpu.requestAdapter().catch(() => null))) {
+    $("device").value = "cpu";
+    $("device").querySelector("[value=gpu]").disabled = true;
+    say("This browser has no WebGPU here: training runs on the CPU, which is slower.");
+  }
+  return null;
+}
+
+async function start() {
+  const [name, file] = [task(), $("file").files[0]];
+  const which = name === "shapes" && file ? "cifar" : name;
+  const bytes = which === "cifar" ? new Uint8Array(await file.arrayBuffer()) : which === "text" ? new TextEncoder().encode($("text").value) : undefined;
+  state.running = false;
+  $("start").disabled = true;
+  say("Starting ..");
+  try {
+    const options = { task: which, seed: Number($("seed").value), batch: Number($("batch").value) };
+    Object.assign(state, { task: which, about: await ask("open", $("device").value, options, bytes), history: [], tests: [], copy: null, options, bytes });
+    $("progress").hidden = false;
+    $("draw").hidden = which !== "digits";
+    $("written").hidden = which !== "text";
+    for (const id of ["pause", "save", "load"]) $(id).disabled = false;
+    $("load-label").removeAttribute("aria-disabled");
+    run();
+  } catch (error) {
+    say(error.message, true);
+  } finally {
+    $("start").disabled = false;
+  }
+}
+
+/** Trains until paused. A few steps at a time, so that a pause or a drawing is answered soon. */
+async function run() {
+  state.running = true;
+  $("pause").textContent = "Pause";
+  let [count, shown] = [1, performance.now()];
+  try {
+    while (state.running) {
+      const begin = performance.now();
+      const steps = await ask("train", count, Number($("lr").value));
+      const seconds = (performance.now() - begin) / 1000;
+      state.history.push(...steps);
+      state.rate = (count * state.options.batch) / seconds;
+      // About four answers a second.
+      count = Math.max(1, Math.min(50, Math.round((count * 0.25) / seconds)));
+      const bad = steps.find(({ loss }) => loss === null);
+      if (bad) throw new Error(`The loss of step ${bad.step} is not a number: choose a smaller learning rate, and train again.`);
+      if (performance.now() - shown > 3000 || state.tests.length === 0) {
+        await measure();
+        shown = performance.now();
+      }
+      show();
+      if (state.drawn) await guess();
+      // Lets the browser draw.
+      await new Promise(requestAnimationFrame);
+    }
+    say("Paused.");
+  } catch (error) {
+    state.running = false;
+    await lost(error);
+  }
+}
+
+async function measure() {
+  const step = state.history.at(-1).step;
+  state.tests.push({ step, ...(await ask("evaluate")) });
+  state.about = await ask("about");
+  state.copy = await ask("weights");
+  if (state.task === "text") $("sample").textContent = await ask("sample", "\n", 160, 0.8);
+}
+
+/** After a lost device: opens it again, and goes on from the last copy of the weights. */
+async function lost(error) {
+  if (!/lost/i.test(error.message) || !state.copy) return say(error.message, true);
+  say(`The GPU was lost (${error.message}). Training starts again from the last copy of the weights.`, true);
+  try {
+    state.about = await ask("open", $("device").value, state.options, state.bytes);
+    await ask("setWeights", state.copy);
+    run();
+  } catch (again) {
+    say(again.message, true);
+  }
+}
+
+function show() {
+  const [last, test] = [state.history.at(-1), state.tests.at(-1)];
+  const percent = (x) => `${(100 * x).toFixed(1)} %`;
+  const rate = `${state.rate >= 10 ? Math.round(state.rate) : state.rate.toFixed(1)} ${state.task === "text" ? "windows" : "images"}/s`;
+  const figures = {
+    Step: last.step,
+    Loss: last.loss.toFixed(4),
+    ...(test?.accuracy !== undefined ? { "Accuracy on new pictures": percent(test.accuracy) } : {}),
+    ...(test?.loss !== undefined ? { "Loss on new text": test.loss.toFixed(4) } : {}),
+    Speed: rate,
+    Device: state.about.device,
+    Parameters: state.about.parameters.toLocaleString("en"),
+    "Launches of a step": state.about.launches ?? "",
+    Memory: `${(state.about.memory / 1e6).toFixed(0)} MB`,
+  };
+  $("figures").replaceChildren(
+    ...Object.entries(figures).map(([name, value]) => {
+      const pair = document.createElement("div");
+      pair.append(Object.assign(document.createElement("dt"), { textContent: name }), Object.assign(document.createElement("dd"), { textContent: value }));
+      return pair;
+    }),
+  );
+  if (state.running) say(`Training on ${state.about.device}.`);
+  curve();
+}
+
+/** Loss, scaled to the largest, and accuracy from 0 to 1, by step. */
+function curve() {
+  const [canvas, style] = [$("curve"), getComputedStyle(document.documentElement)];
+  const [g, { width, height }] = [canvas.getContext("2d"), canvas];
+  const color = (name) => getComputedStyle($("message").ownerDocument.querySelector(`.${name}`)).color;
+  g.clearRect(0, 0, width, height);
+  g.strokeStyle = g.fillStyle = getComputedStyle(document.querySelector("figcaption")).color;
+  g.globalAlpha = 0.3;
+  g.strokeRect(0.5, 0.5, width - 1, height - 1);
+  g.globalAlpha = 1;
+  g.font = "12px system-ui";
+  const end = Math.max(2, state.history.at(-1).step);
+  const top = Math.max(...state.history.map(({ loss }) => loss), 1e-6);
+  const line = (points, most, stroke) => {
+    g.strokeStyle = stroke;
+    g.lineWidth = 2;
+    g.beginPath();
+    points.forEach(([step, value], i) => g[i ? "lineTo" : "moveTo"](((step - 1) / (end - 1)) * width, height - (value / most) * (height - 16)));
+    g.stroke();
+  };
+  // At most one point a pixel: the mean of its steps.
+  const bin = Math.ceil(state.history.length / width);
+  const mean = (key) => {
+    const points = [];
+    for (let i = 0; i < state.history.length; i += bin) {
+      const part = state.history.slice(i, i + bin);
+      points.push([part.at(-1).step, part.reduce((sum, p) => sum + p[key], 0) / part.length]);
+    }
+    return points;
+  };
+  line(mean("loss"), top, color("loss"));
+  const tests = state.tests.filter(({ accuracy }) => accuracy !== undefined);
+  line(tests.length ? tests.map(({ step, accuracy }) => [step, accuracy]) : mean("accuracy"), 1, color("accuracy"));
+  g.fillText(`loss ${top.toFixed(2)}, accuracy 1`, 6, 14);
+  g.fillText(`step ${end}`, width - 70, height - 6);
+}
+
+/** The drawing as 28 x 28 numbers from 0 to 1, with its middle in the middle. */
+function pixels() {
+  const [pad, small] = [$("pad"), Object.assign(document.createElement("canvas"), { width: 28, height: 28 })];
+  const g = small.getContext("2d", { willReadFrequently: true });
+  g.drawImage(pad, 0, 0, 28, 28);
+  const plain = Float32Array.from({ length: 784 }, (_, i) => g.getImageData(i % 28, Math.floor(i / 28), 1, 1).data[0] / 255);
+  let [sum, x, y] = [0, 0, 0];
+  plain.forEach((v, i) => ([sum, x, y] = [sum + v, x + v * (i % 28), y + v * Math.floor(i / 28)]));
+  if (!sum) return plain;
+  const [dx, dy] = [Math.round(x / sum - 13.5), Math.round(y / sum - 13.5)];
+  return plain.map((_, i) => {
+    const [u, v] = [(i % 28) + dx, Math.floor(i / 28) + dy];
+    return u >= 0 && v >= 0 && u < 28 && v < 28 ? plain[v * 28 + u] : 0;
+  });
+}
+
+async function guess() {
+  const classes = await ask("classify", pixels());
+  $("guess").replaceChildren(
+    ...classes.map(([name, p]) => {
+      const item = document.createElement("li");
+      const bar = document.createElement("i");
+      bar.style.width = `${100 * p}%`;
+      item.append(name, bar, `${(100 * p).toFixed(0)} %`);
+      return item;
+    }),
+  );
+}
+
+function pad() {
+  const [canvas, g] = [$("pad"), $("pad").getContext("2d", { willReadFrequently: true })];
+  Object.assign(g, { strokeStyle: "#fff", lineWidth: 22, lineCap: "round", lineJoin: "round" });
+  const at = (event) => {
+    const box = canvas.getBoundingClientRect();
+    return [((event.clientX - box.left) / box.width) * canvas.width, ((event.clientY - box.top) / box.height) * canvas.height];
+  };
+  let from = null;
+  canvas.onpointerdown = (event) => ((from = at(event)), canvas.setPointerCapture(event.pointerId));
+  canvas.onpointermove = (event) => {
+    if (!from) return;
+    const to = at(event);
+    g.beginPath();
+    g.moveTo(...from);
+    g.lineTo(...to);
+    g.stroke();
+    [from, state.drawn] = [to, true];
+  };
+  canvas.onpointerup = () => {
+    from = null;
+    if (state.drawn && !state.running) guess().catch((error) => say(error.message, true));
+  };
+  $("clear").onclick = () => {
+    g.clearRect(0, 0, canvas.width, canvas.height);
+    state.drawn = false;
+    $("guess").replaceChildren();
+  };
+}
+
+document.querySelectorAll("[name=task]").forEach((radio) => (radio.onchange = chosen));
+$("start").onclick = start;
+$("pause").onclick = () => {
+  if (state.running) {
+    state.running = false;
+    $("pause").textContent = "Go on";
+  } else run();
+};
+$("save").onclick = async () => {
+  const bytes = await ask("weights").catch((error) => say(error.message, true));
+  if (!bytes) return;
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([bytes]));
+  link.download = `${state.task}.safetensors`;
+  link.click();
+  URL.revokeObjectURL(link.href);
+};
+$("load").onchange = async () => {
+  try {
+    await ask("setWeights", new Uint8Array(await $("load").files[0].arrayBuffer()));
+    say("The weights are loaded.");
+  } catch (error) {
+    say(error.message, true);
+  }
+  $("load").value = "";
+};
+pad();
+chosen();
+$("text").value = await fetch("verses.txt").then((answer) => (answer.ok ? answer.text() : "")).catch(() => "");
+const missing = await supported();
+if (missing) {
+  $("start").disabled = true;
+  say(missing, true);
+}
