@@ -260,7 +260,8 @@ fn modules_that_are_not_there_are_named() {
     let model = hf::load(&cpu(), folder("gpt2")).unwrap();
     let message = |attach: &dyn Fn()| {
         let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(attach)).unwrap_err();
-        panic.downcast_ref::<String>().unwrap().clone()
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap().to_owned()
     };
     let adapt =
         |modules: &[&str], rank| drop(model.adapt(modules, LoraOptions { rank, ..LoraOptions::default() }));
