@@ -2,7 +2,7 @@
 import init, * as wgrad from "./wgrad_web.js";
 
 const ready = init();
-let last = ready;
+let last = Promise.resolve();
 
 const calls = {
   open: (device, options, bytes) => wgrad.open(device, JSON.stringify(options), bytes ?? new Uint8Array()).then(JSON.parse),

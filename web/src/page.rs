@@ -1,5 +1,6 @@
 //! What the page's worker calls. Each call returns a promise, because the program is suspended while it waits for the GPU; the worker
 //! makes one call at a time.
+#![allow(deprecated, reason = "wasm-bindgen calls suspended programs experimental")]
 
 use std::cell::RefCell;
 

@@ -9,6 +9,7 @@ mod pipelines;
 mod prepare;
 mod readback;
 mod run;
+#[cfg(not(target_arch = "wasm32"))]
 mod unfinished;
 
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -177,22 +177,27 @@ pub(crate) fn open(device: impl std::fmt::Display) -> Arc<Profiler> {
     if !matches!(&*WANTED, Wanted::Nothing) {
         profiler.set(true);
         let mut all = AT_EXIT.lock().unwrap_or_else(|e| e.into_inner());
-        #[cfg(not(target_arch = "wasm32"))]
         if all.is_empty() {
-            // SAFETY: C's `atexit` with a function of the right type that does not unwind.
-            unsafe { atexit(report) };
+            at_exit(report);
         }
         all.push((device.to_string(), profiler.clone()));
     }
     profiler
 }
 
+/// Calls a function at the end of the process; a page has none.
 #[cfg(not(target_arch = "wasm32"))]
-unsafe extern "C" {
-    fn atexit(function: extern "C" fn()) -> std::ffi::c_int;
+fn at_exit(function: extern "C" fn()) {
+    unsafe extern "C" {
+        fn atexit(function: extern "C" fn()) -> std::ffi::c_int;
+    }
+    // SAFETY: C's `atexit` with a function of the right type that does not unwind.
+    unsafe { atexit(function) };
 }
 
-#[cfg(not(target_arch = "wasm32"))]
+#[cfg(target_arch = "wasm32")]
+fn at_exit(_: extern "C" fn()) {}
+
 extern "C" fn report() {
     let all = std::mem::take(&mut *AT_EXIT.lock().unwrap_or_else(|e| e.into_inner()));
     match &*WANTED {

@@ -4,9 +4,28 @@
 //! kept (JavaScript Promise Integration): the call from JavaScript that led here returns a promise.
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use pollster::block_on;
+pub(crate) use native::{Signal, block_on};
 #[cfg(target_arch = "wasm32")]
-pub(crate) use web::{Signal, block_on, submitted_work_done};
+pub(crate) use web::{Signal, block_on};
+
+#[cfg(not(target_arch = "wasm32"))]
+mod native {
+    pub(crate) use pollster::block_on;
+
+    /// Nothing: natively, polling the device waits.
+    #[derive(Clone)]
+    pub(crate) struct Signal;
+
+    impl Signal {
+        pub fn new() -> Signal {
+            Signal
+        }
+
+        pub fn set(&self) {}
+
+        pub fn wait(&self) {}
+    }
+}
 
 #[cfg(target_arch = "wasm32")]
 mod web {
@@ -60,13 +79,5 @@ mod web {
         pub fn wait(&self) {
             suspend(&self.promise);
         }
-    }
-
-    /// Waits until everything submitted to a queue is done.
-    pub(crate) fn submitted_work_done(queue: &wgpu::Queue) {
-        let signal = Signal::new();
-        let on_done = signal.clone();
-        queue.on_submitted_work_done(move || on_done.set());
-        signal.wait();
     }
 }

@@ -51,11 +51,16 @@ fn backend(adapter: &wgpu::Adapter) -> &'static str {
 
 pub(crate) fn info(adapter: &wgpu::Adapter) -> DeviceInfo {
     DeviceInfo {
-        name: adapter.get_info().name.into(),
+        name: called(&adapter.get_info()).into(),
         kind: kind(adapter),
         backend: backend(adapter),
         max_binding_bytes: max_binding_bytes(&adapter.limits()),
     }
+}
+
+/// The name of an adapter, which browsers do not give.
+fn called(info: &wgpu::AdapterInfo) -> &str {
+    if info.name.is_empty() { "WebGPU adapter" } else { &info.name }
 }
 
 /// Largest argument of a kernel. Shaders index it in 32 bits, even if the device can bind more.

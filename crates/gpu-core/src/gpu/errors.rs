@@ -7,6 +7,7 @@ use wgpu::ErrorFilter;
 
 use super::{Gpu, lock};
 use crate::faults::{Point, Strike};
+use crate::wait::Signal;
 use crate::{Error, Result};
 
 /// The first error since the last check that was not returned by the call that caused it. A loss of the device stays.
@@ -96,12 +97,20 @@ impl Gpu {
 
     /// Waits or polls for the end of submitted work.
     pub(super) fn poll(&self, until: wgpu::PollType) -> Result<()> {
-        self.alive()?;
-        #[cfg(target_arch = "wasm32")]
-        if !matches!(until, wgpu::PollType::Poll) {
-            crate::wait::submitted_work_done(&self.queue);
-            return self.check();
+        let done = Signal::new();
+        if cfg!(target_arch = "wasm32") && !matches!(until, wgpu::PollType::Poll) {
+            let on_done = done.clone();
+            self.queue.on_submitted_work_done(move || on_done.set());
+        } else {
+            done.set();
         }
+        self.poll_until(until, &done)
+    }
+
+    /// As [`poll`](Gpu::poll). In a browser, which calls back when it is done, `done` is waited for.
+    pub(super) fn poll_until(&self, until: wgpu::PollType, done: &Signal) -> Result<()> {
+        self.alive()?;
+        done.wait();
         // wgpu panics when the driver reports a loss while it waits.
         let reason = match catch_unwind(AssertUnwindSafe(|| self.device.poll(until))) {
             Ok(Ok(_)) => return self.check(),

@@ -5,6 +5,7 @@ use std::sync::{Arc, mpsc};
 
 use super::{Gpu, lock, memory};
 use crate::buffer::Buffer;
+use crate::wait::Signal;
 use crate::{Error, Result};
 
 impl Gpu {
@@ -37,26 +38,14 @@ impl Gpu {
         let (send, done) = mpsc::channel();
         let mapped = Arc::new(AtomicBool::new(false));
         let on_mapped = mapped.clone();
-        #[cfg(target_arch = "wasm32")]
-        let signal = crate::wait::Signal::new();
-        #[cfg(target_arch = "wasm32")]
+        let signal = Signal::new();
         let on_signal = signal.clone();
         memory(&staging).map_async(wgpu::MapMode::Read, .., move |result| {
             on_mapped.store(true, Ordering::Release);
             let _ = send.send(result.map_err(|e| e.to_string()));
-            #[cfg(target_arch = "wasm32")]
             on_signal.set();
         });
-        Ok(PendingMap {
-            gpu: self.clone(),
-            staging,
-            submission,
-            mapped,
-            done,
-            bytes,
-            #[cfg(target_arch = "wasm32")]
-            signal,
-        })
+        Ok(PendingMap { gpu: self.clone(), staging, submission, mapped, done, bytes, signal })
     }
 }
 
@@ -68,8 +57,7 @@ pub(crate) struct PendingMap {
     mapped: Arc<AtomicBool>,
     done: mpsc::Receiver<std::result::Result<(), String>>,
     bytes: usize,
-    #[cfg(target_arch = "wasm32")]
-    signal: crate::wait::Signal,
+    signal: Signal,
 }
 
 impl PendingMap {
@@ -80,12 +68,8 @@ impl PendingMap {
     }
 
     pub fn wait(self) -> Result<Vec<u8>> {
-        #[cfg(target_arch = "wasm32")]
-        self.signal.wait();
-        #[cfg(not(target_arch = "wasm32"))]
-        self.gpu
-            .poll(wgpu::PollType::Wait { submission_index: Some(self.submission.clone()), timeout: None })?;
-        self.gpu.check()?;
+        let until = wgpu::PollType::Wait { submission_index: Some(self.submission.clone()), timeout: None };
+        self.gpu.poll_until(until, &self.signal)?;
         let failed = |reason| Error::Command { device: self.gpu.name.clone(), reason };
         self.done.recv().map_err(|e| failed(e.to_string()))?.map_err(failed)?;
         let mapped = memory(&self.staging).get_mapped_range(..self.bytes as u64);

@@ -6,7 +6,7 @@ use web_time::Instant;
 
 use super::host_calls::HostCalls;
 use super::prepare::Prepared;
-use super::{Gpu, lock, unfinished};
+use super::{Gpu, lock};
 use crate::buffer::Buffer;
 use crate::faults::Point;
 use crate::graph::{Bindings, CommandGraph};
@@ -54,7 +54,9 @@ impl Gpu {
             }
             Part::Host(launch) => calls.step(launch),
         });
-        unfinished::note(&self.device);
+        // A browser's shaders run in another process.
+        #[cfg(not(target_arch = "wasm32"))]
+        super::unfinished::note(&self.device);
         done?;
         self.pace.submitted(&self.queue, prepared.work.iter().sum());
         if let Some(((profiler, warm), timestamps)) = timestamps {

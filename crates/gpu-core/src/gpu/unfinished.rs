@@ -23,12 +23,7 @@ thread_local! {
     static UNFINISHED: Unfinished = const { Unfinished(RefCell::new(vec![])) };
 }
 
-/// Records that this thread submitted work to `device`. A browser's shaders run in another process.
-#[cfg(target_arch = "wasm32")]
-pub(super) fn note(_: &wgpu::Device) {}
-
 /// Records that this thread submitted work to `device`.
-#[cfg(not(target_arch = "wasm32"))]
 pub(super) fn note(device: &wgpu::Device) {
     // A thread that is ending has no thread-locals: nothing waits for its work.
     let _ = UNFINISHED.try_with(|Unfinished(devices)| {

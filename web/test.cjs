@@ -1,0 +1,223 @@
+// The page in real browsers; see web/test.
+const puppeteer = require("puppeteer-core");
+const { createServer } = require("node:http");
+const { readFile, mkdir } = require("node:fs/promises");
+const { readFileSync } = require("node:fs");
+const path = require("node:path");
+
+const folder = path.resolve("target/web");
+const kinds = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm" };
+const long = process.env.WGRAD_LONG === "1";
+
+const server = createServer(async ({ url }, answer) => {
+  const file = path.join(folder, url === "/" ? "index.html" : path.normalize(url));
+  try {
+    const bytes = await readFile(file);
+    answer.writeHead(200, { "content-type": kinds[path.extname(file)] ?? "text/plain" }).end(bytes);
+  } catch {
+    answer.writeHead(404).end();
+  }
+});
+
+function check(holds, what) {
+  if (!holds) throw new Error(what);
+}
+
+const chromium = () =>
+  puppeteer.launch({
+    executablePath: "/usr/bin/chromium",
+    args: ["--no-sandbox", "--enable-unsafe-webgpu"],
+    protocolTimeout: 300_000,
+  });
+
+const firefox = () =>
+  puppeteer.launch({
+    browser: "firefox",
+    executablePath: "/usr/bin/firefox-esr",
+    protocolTimeout: 900_000,
+    env: { ...process.env, MOZ_DISABLE_CONTENT_SANDBOX: "1", XDG_RUNTIME_DIR: "/tmp", VK_ICD_FILENAMES: "/usr/share/vulkan/icd.d/lvp_icd.x86_64.json" },
+    extraPrefsFirefox: {
+      "dom.webgpu.enabled": true,
+      "dom.webgpu.workers.enabled": true,
+      "dom.webgpu.allow-software-adapters": true,
+      "gfx.webgpu.ignore-blocklist": true,
+    },
+  });
+
+async function open(browser, address) {
+  const page = await browser.newPage();
+  page.on("pageerror", (error) => console.log("page error:", error.message));
+  await page.goto(address);
+  await page.waitForFunction(() => window.wgrad && !document.getElementById("start").disabled, { timeout: 30_000 });
+  return page;
+}
+
+/** Losses of a task's first steps. */
+function losses(page, device, task, { batch, lr }, count) {
+  return page.evaluate(
+    async (device, task, batch, lr, count) => {
+      const bytes = task === "text" ? new TextEncoder().encode(document.getElementById("text").value) : undefined;
+      await window.wgrad.ask("open", device, { task, seed: 1, batch }, bytes);
+      return (await window.wgrad.ask("train", count, lr)).map(({ loss }) => loss);
+    },
+    device,
+    task,
+    batch,
+    lr,
+    count,
+  );
+}
+
+const furthest = (a, b) => Math.max(...a.map((x, i) => Math.abs(x - b[i]) / Math.abs(b[i])));
+
+async function equalLosses(name, page, devices, count) {
+  const native = Object.fromEntries(["cpu", "software"].map((d) => [d, JSON.parse(readFileSync(`target/web-${d}.json`))]));
+  for (const device of devices) {
+    for (const task of ["digits", "shapes", "text"]) {
+      const found = await losses(page, device, task, native.cpu[task], count);
+      const [cpu, software] = ["cpu", "software"].map((d) => furthest(found, native[d][task].losses));
+      console.log(`${name}, ${device}, ${task}: ${count} steps, furthest from the native CPU ${cpu.toExponential(1)}, from lavapipe ${software.toExponential(1)}`);
+      check(cpu < 1e-3 && software < 1e-3, `${name}: other losses of ${task}`);
+    }
+  }
+}
+
+/** Trains by the buttons. */
+async function buttons(page) {
+  await page.select("#device", "cpu");
+  await page.click("#start");
+  const steps = () => page.evaluate(() => window.wgrad.state.history.length);
+  await page.waitForFunction(() => window.wgrad.state.history.length > 3, { timeout: 60_000 });
+  await page.click("#pause");
+  await page.waitForFunction(() => document.getElementById("message").textContent === "Paused.", { timeout: 60_000 });
+  const paused = await steps();
+  await new Promise((done) => setTimeout(done, 1000));
+  check((await steps()) === paused, "a paused page trains");
+  const pad = await page.$("#pad");
+  await pad.scrollIntoView();
+  const box = await pad.boundingBox();
+  await page.mouse.move(box.x + 100, box.y + 40);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 105, box.y + 160, { steps: 8 });
+  await page.mouse.up();
+  await page.waitForFunction(() => document.querySelectorAll("#guess li").length === 10, { timeout: 30_000 });
+  await page.click("#pause");
+  await page.waitForFunction((before) => window.wgrad.state.history.length > before, { timeout: 60_000 }, paused);
+  const weights = await page.evaluate(async () => Array.from(await window.wgrad.ask("weights")));
+  const header = JSON.parse(Buffer.from(weights.slice(8, 8 + weights[0] + 256 * weights[1])).toString());
+  check(header["conv1.weight"].shape.join() === "32,1,3,3", "the weights are no safetensors file");
+  await page.click("#pause");
+  console.log("buttons: trains, pauses, classifies a drawing, goes on, gives weights");
+}
+
+/** Files that are not what they should be. */
+async function badFiles(page) {
+  const message = (call, ...args) => page.evaluate((call, args) => window.wgrad.ask(call, ...args).then(() => "", (e) => e.message), call, args);
+  const cifar = await page.evaluate(() => window.wgrad.ask("open", "cpu", { task: "cifar", seed: 1, batch: 8 }, new Uint8Array(100)).then(() => "", (e) => e.message));
+  check(cifar.includes("data_batch_1.bin"), `a bad picture file: ${cifar}`);
+  check((await message("train", 1, 0.1)).includes("nothing is trained"), "after a bad file");
+  await page.evaluate(() => window.wgrad.ask("open", "cpu", { task: "digits", seed: 1, batch: 8 }));
+  const weights = await page.evaluate(() => window.wgrad.ask("setWeights", new Uint8Array(64)).then(() => "", (e) => e.message));
+  check(weights.includes("not a valid file of weights"), `bad weights: ${weights}`);
+  console.log("bad files: named in the page, and training goes on");
+}
+
+/** Destroys the device while it trains. */
+async function lostDevice(browser, address) {
+  const page = await open(browser, address);
+  await page.workers()[0].evaluate(() => {
+    const request = GPUAdapter.prototype.requestDevice;
+    GPUAdapter.prototype.requestDevice = async function (...args) {
+      return (self.opened = await request.apply(this, args));
+    };
+  });
+  await page.click("#start");
+  await page.waitForFunction(() => window.wgrad.state.copy && window.wgrad.state.history.length > 2, { timeout: 120_000 });
+  const before = await page.evaluate(() => window.wgrad.state.history.length);
+  await page.workers()[0].evaluate(() => self.opened.destroy());
+  await page.waitForFunction((before) => window.wgrad.state.history.length > before + 2, { timeout: 180_000 }, before);
+  console.log("a lost device: training starts again from the last copy");
+  await page.close();
+}
+
+async function learns(page) {
+  const start = Date.now();
+  const found = await page.evaluate(async () => {
+    await window.wgrad.ask("open", "gpu", { task: "digits", seed: 1, batch: 32 });
+    const begin = performance.now();
+    let [best, steps] = [0, 0];
+    while (best < 0.97 && performance.now() - begin < 600_000) {
+      steps += (await window.wgrad.ask("train", 20, 0.002)).length;
+      best = (await window.wgrad.ask("evaluate")).accuracy;
+    }
+    return { best, steps };
+  });
+  console.log(`digits on the adapter: ${(100 * found.best).toFixed(1)} % after ${found.steps} steps, ${((Date.now() - start) / 1000).toFixed(0)} s`);
+  check(found.best >= 0.97, "digits are not learned");
+}
+
+async function flatMemory(page, steps) {
+  const [early, late] = await page.evaluate(async (steps) => {
+    await window.wgrad.ask("open", "cpu", { task: "digits", seed: 1, batch: 8 });
+    const used = async () => (await window.wgrad.ask("about")).memory;
+    await window.wgrad.ask("train", 20, 0.001);
+    const early = await used();
+    for (let i = 0; i < steps; i += 20) await window.wgrad.ask("train", 20, 0.001);
+    return [early, await used()];
+  }, steps);
+  console.log(`memory: ${early} bytes after 20 steps, ${late} after ${steps} more`);
+  check(late <= early, "memory grows");
+}
+
+async function screenshots(browser, address) {
+  const at = "docs/results/web";
+  await mkdir(at, { recursive: true });
+  for (const [name, width, scheme, task] of [["light", 1000, "light", "digits"], ["dark", 1000, "dark", "text"], ["phone", 390, "light", "digits"]]) {
+    const page = await open(browser, address);
+    await page.setViewport({ width, height: 1100 });
+    await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+    await page.select("#device", "cpu");
+    await page.click(`[value=${task}]`);
+    await page.click("#start");
+    await page.waitForFunction(() => window.wgrad.state.history.length > 60 && window.wgrad.state.tests.length > 1, { timeout: 240_000 });
+    if (task === "digits") {
+      const pad = await page.$("#pad");
+      await pad.scrollIntoView();
+      const box = await pad.boundingBox();
+      await page.mouse.move(box.x + 60, box.y + 50);
+      await page.mouse.down();
+      for (const [x, y] of [[150, 50], [110, 160]]) await page.mouse.move(box.x + x, box.y + y, { steps: 6 });
+      await page.mouse.up();
+      await page.waitForFunction(() => document.querySelectorAll("#guess li").length === 10, { timeout: 30_000 });
+    }
+    await page.screenshot({ path: `${at}/${name}.png`, fullPage: true });
+    await page.close();
+  }
+}
+
+(async () => {
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const address = `http://127.0.0.1:${server.address().port}/`;
+  try {
+    const browser = await chromium();
+    const page = await open(browser, address);
+    if (process.env.WGRAD_LOSSES !== "0") await equalLosses("Chromium", page, ["cpu", "gpu"], 20);
+    await badFiles(page);
+    await buttons(await open(browser, address));
+    await lostDevice(browser, address);
+    await flatMemory(page, long ? 2000 : 200);
+    if (long) await learns(page);
+    if (process.env.WGRAD_SHOTS === "1") await screenshots(browser, address);
+    await browser.close();
+    const other = await firefox();
+    await equalLosses("Firefox", await open(other, address), ["gpu"], 5);
+    await other.close();
+    console.log("passed");
+  } catch (error) {
+    console.log("failed:", error.message);
+    process.exitCode = 1;
+  } finally {
+    server.close();
+    process.exit();
+  }
+})();
