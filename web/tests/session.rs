@@ -18,7 +18,8 @@ fn tasks_learn_on_every_device() {
         for (task, lr) in [(Task::Digits, 0.002), (verses(), 0.005)] {
             let mut session = session(&device, task.clone());
             let steps = session.train(15, lr).unwrap();
-            let mean = |part: &[wgrad_web::Progress]| part.iter().map(|p| p.loss).sum::<f32>() / part.len() as f32;
+            let mean =
+                |part: &[wgrad_web::Progress]| part.iter().map(|p| p.loss).sum::<f32>() / part.len() as f32;
             let (first, last) = (mean(&steps[..3]), mean(&steps[12..]));
             assert!(last < first - 0.2, "{task:?} on {}: {first} to {last}", device.info());
             assert_eq!(steps[14].step, 15);

@@ -71,7 +71,11 @@ impl PendingMap {
         let until = wgpu::PollType::Wait { submission_index: Some(self.submission.clone()), timeout: None };
         self.gpu.poll_until(until, &self.signal)?;
         let failed = |reason| Error::Command { device: self.gpu.name.clone(), reason };
-        self.done.recv().map_err(|e| failed(e.to_string()))?.map_err(failed)?;
+        if let Err(reason) = self.done.recv().map_err(|e| failed(e.to_string()))? {
+            // A loss of the device may be the reason, and be reported after it.
+            self.gpu.poll(wgpu::PollType::wait_indefinitely())?;
+            return Err(failed(reason));
+        }
         let mapped = memory(&self.staging).get_mapped_range(..self.bytes as u64);
         Ok(mapped.map_err(|e| failed(e.to_string()))?.to_vec())
     }
