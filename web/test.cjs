@@ -2,6 +2,7 @@
 const puppeteer = require("puppeteer-core");
 const { createServer } = require("node:http");
 const { readFile, mkdir } = require("node:fs/promises");
+const { execFileSync } = require("node:child_process");
 const { readFileSync } = require("node:fs");
 const path = require("node:path");
 
@@ -169,6 +170,25 @@ async function flatMemory(page, steps) {
   check(late <= early, "memory grows");
 }
 
+/** Every shader of native plans, and all their variants, as the browser's own compiler takes them. */
+async function shaders(page) {
+  for (const net of ["mlp", "resnet20", "resnet50", "lstm", "gpt-mini", "gpt-2"]) {
+    for (const adapter of ["nvidia", "amd", "other"]) {
+      const lines = execFileSync("target/release/wgrad", ["shaders", net, "--adapter", adapter, "--variants"], { maxBuffer: 1 << 28 });
+      const sources = [...new Set(lines.toString().trim().split("\n").map((line) => JSON.parse(line).source))];
+      const refused = await page.evaluate(async (sources) => {
+        const device = await (await navigator.gpu.requestAdapter()).requestDevice();
+        const messages = async (code) => (await device.createShaderModule({ code }).getCompilationInfo()).messages;
+        const all = await Promise.all(sources.map(messages));
+        device.destroy();
+        return all.flat().filter(({ type }) => type === "error").map(({ message }) => message);
+      }, sources);
+      check(refused.length === 0, `${net} for ${adapter}: ${refused[0]}`);
+      console.log(`shaders of ${net} for ${adapter}: ${sources.length} accepted`);
+    }
+  }
+}
+
 async function screenshots(browser, address) {
   const at = "docs/results/web";
   await mkdir(at, { recursive: true });
@@ -202,6 +222,7 @@ async function screenshots(browser, address) {
     const browser = await chromium();
     const page = await open(browser, address);
     if (process.env.WGRAD_LOSSES !== "0") await equalLosses("Chromium", page, ["cpu", "gpu"], 20);
+    await shaders(page);
     await badFiles(page);
     await buttons(await open(browser, address));
     await lostDevice(browser, address);
