@@ -188,20 +188,25 @@ function curve() {
   g.fillText(`step ${end}`, width - 70, height - 6);
 }
 
-/** The drawing as 28 x 28 numbers from 0 to 1, with its middle in the middle. */
+/** The drawing as 28 x 28 numbers from 0 to 1: its longer side has 18 pixels, and its middle is in the middle. */
 function pixels() {
-  const [pad, small] = [$("pad"), Object.assign(document.createElement("canvas"), { width: 28, height: 28 })];
-  const g = small.getContext("2d", { willReadFrequently: true });
-  g.drawImage(pad, 0, 0, 28, 28);
-  const plain = Float32Array.from({ length: 784 }, (_, i) => g.getImageData(i % 28, Math.floor(i / 28), 1, 1).data[0] / 255);
-  let [sum, x, y] = [0, 0, 0];
-  plain.forEach((v, i) => ([sum, x, y] = [sum + v, x + v * (i % 28), y + v * Math.floor(i / 28)]));
-  if (!sum) return plain;
-  const [dx, dy] = [Math.round(x / sum - 13.5), Math.round(y / sum - 13.5)];
-  return plain.map((_, i) => {
-    const [u, v] = [(i % 28) + dx, Math.floor(i / 28) + dy];
-    return u >= 0 && v >= 0 && u < 28 && v < 28 ? plain[v * 28 + u] : 0;
-  });
+  const pad = $("pad");
+  const drawn = pad.getContext("2d").getImageData(0, 0, pad.width, pad.height).data;
+  const box = { left: pad.width, top: pad.height, right: -1, bottom: -1 };
+  for (let i = 0; i < pad.width * pad.height; i++) {
+    if (!drawn[4 * i]) continue;
+    const [x, y] = [i % pad.width, Math.floor(i / pad.width)];
+    Object.assign(box, { left: Math.min(box.left, x), right: Math.max(box.right, x), top: Math.min(box.top, y), bottom: Math.max(box.bottom, y) });
+  }
+  const g = Object.assign(document.createElement("canvas"), { width: 28, height: 28 }).getContext("2d");
+  const [width, height] = [box.right - box.left + 1, box.bottom - box.top + 1];
+  if (width > 0) {
+    const scale = 18 / Math.max(width, height);
+    const [w, h] = [width * scale, height * scale];
+    g.imageSmoothingQuality = "high";
+    g.drawImage(pad, box.left, box.top, width, height, (28 - w) / 2, (28 - h) / 2, w, h);
+  }
+  return Float32Array.from(g.getImageData(0, 0, 28, 28).data.filter((_, i) => i % 4 === 0), (v) => v / 255);
 }
 
 async function guess() {
