@@ -82,7 +82,8 @@ impl Map {
                 if rule.drop {
                     continue;
                 }
-                let to = rule.to.as_ref().map_or(name.clone(), |to| filled(to, &rule.captures(&name)));
+                let to =
+                    rule.to.as_ref().map_or(name.clone(), |to| wildcard::filled(to, &rule.captures(&name)));
                 let parts = parts.into_iter().map(|(name, part)| match rule.transpose {
                     true => transposed(&name, &part).map(|part| (name, part)),
                     false => Ok((name, part)),
@@ -176,7 +177,7 @@ impl Rule {
     fn parts(&self, name: &str, tensors: &mut Tensors) -> Result<Vec<(String, Tensor)>> {
         let captures = self.captures(name);
         let take = |pattern: &String| {
-            let part = filled(pattern, &captures);
+            let part = wildcard::filled(pattern, &captures);
             let tensor = tensors.remove(&part);
             let tensor =
                 tensor.with_context(|| format!("\"{part}\", to be joined with \"{name}\", is missing"))?;
@@ -184,13 +185,6 @@ impl Rule {
         };
         self.from().iter().map(take).collect()
     }
-}
-
-/// A pattern with texts in place of its stars.
-fn filled(pattern: &str, texts: &[&str]) -> String {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.zip(texts).fold(first, |name, (part, text)| name + text + part)
 }
 
 /// A matrix `[N, M]` as `[M, N]`.

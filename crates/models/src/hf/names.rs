@@ -46,7 +46,7 @@ impl Names {
         }
         self.rules.iter().find_map(|rule| {
             let texts = wildcard::captures(&rule.ours, ours)?;
-            let parts = rule.theirs.iter().map(|theirs| filled(theirs, &texts)).collect();
+            let parts = rule.theirs.iter().map(|theirs| wildcard::filled(theirs, &texts)).collect();
             Some(Place { parts, turned: rule.turned })
         })
     }
@@ -67,11 +67,4 @@ impl Names {
     pub fn ignores(&self, name: &str) -> bool {
         self.ignored.iter().any(|pattern| wildcard::matches(pattern, name))
     }
-}
-
-/// A pattern with texts in place of its stars.
-fn filled(pattern: &str, texts: &[&str]) -> String {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.zip(texts).fold(first, |name, (part, text)| name + text + part)
 }

@@ -35,6 +35,18 @@ pub fn captures<'a>(pattern: &str, name: &'a str) -> Option<Vec<&'a str>> {
     Some(found)
 }
 
+/// A pattern with texts in place of its stars: the inverse of [`captures`].
+///
+/// ```
+/// use models::wildcard::filled;
+/// assert_eq!(filled("blocks.*.attn.*", &["0", "proj.bias"]), "blocks.0.attn.proj.bias");
+/// ```
+pub fn filled(pattern: &str, texts: &[&str]) -> String {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.zip(texts).fold(first, |name, (part, text)| name + text + part)
+}
+
 #[cfg(test)]
 mod tests {
     use super::matches;
