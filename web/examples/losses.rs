@@ -16,7 +16,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("text", Task::Text(include_str!("../page/verses.txt").into()), 8, 0.002),
     ] {
         let mut session = Session::new(&device, task, Settings { seed: 1, batch })?;
-        let losses: Vec<f32> = session.train(steps, lr)?.iter().map(|progress| progress.loss).collect();
+        let losses: Vec<f32> =
+            pollster::block_on(session.train(steps, lr))?.iter().map(|progress| progress.loss).collect();
         all.insert(name.into(), json!({ "losses": losses, "batch": batch, "lr": lr }));
     }
     println!("{}", json!(all));

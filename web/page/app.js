@@ -36,17 +36,12 @@ function chosen() {
   $("batch").value = task() === "text" ? 16 : 32;
 }
 
-/** What cannot run here, in words. */
-async function supported() {
-  if (!("Suspending" in WebAssembly)) {
-    return "This browser lacks JavaScript Promise Integration, which the program needs to wait for the GPU. Use a newer Chrome, Edge or Firefox.";
-  }
-  if (!navigator.gpu || !(await navigator.gpu.requestAdapter().catch(() => null))) {
-    $("device").value = "cpu";
-    $("device").querySelector("[value=gpu]").disabled = true;
-    say("This browser has no WebGPU here: training runs on the CPU, which is slower.");
-  }
-  return null;
+/** Chooses the CPU where there is no GPU. */
+async function adapter() {
+  if (navigator.gpu && (await navigator.gpu.requestAdapter().catch(() => null))) return;
+  $("device").value = "cpu";
+  $("device").querySelector("[value=gpu]").disabled = true;
+  say("This browser has no WebGPU here: training runs on the CPU, which is slower.");
 }
 
 async function start() {
@@ -94,8 +89,7 @@ async function run() {
       }
       show();
       if (state.drawn) await guess();
-      // Lets the browser draw.
-      await new Promise(requestAnimationFrame);
+      await drawn();
     }
     say("Paused.");
   } catch (error) {
@@ -104,12 +98,22 @@ async function run() {
   }
 }
 
+/** Lets the browser draw. In the background nothing is drawn: the page goes on or waits, as told. */
+async function drawn() {
+  if (!document.hidden) {
+    const hidden = new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
+    return Promise.race([new Promise(requestAnimationFrame), hidden]);
+  }
+  if ($("background").checked) return;
+  await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
+}
+
 async function measure() {
   const step = state.history.at(-1).step;
   state.tests.push({ step, ...(await ask("evaluate")) });
   state.about = await ask("about");
   state.copy = await ask("weights");
-  if (state.task === "text") $("sample").textContent = await ask("sample", "\n", 160, 0.8);
+  if (state.task === "text") $("sample").textContent = await ask("sample", "\n", 160, 0.8).catch((error) => error.message);
 }
 
 /** After a lost device: opens it again, and goes on from the last copy of the weights. */
@@ -280,8 +284,4 @@ $("load").onchange = async () => {
 pad();
 chosen();
 $("text").value = await fetch("verses.txt").then((answer) => (answer.ok ? answer.text() : "")).catch(() => "");
-const missing = await supported();
-if (missing) {
-  $("start").disabled = true;
-  say(missing, true);
-}
+await adapter();

@@ -1,6 +1,12 @@
 // Runs the program of web/src: the page stays responsive, and the program may wait. One message is answered at a time.
 import init, * as wgrad from "./wgrad_web.js";
 
+// Browsers that cannot suspend a program run all of it but what must wait within the library, which is an error there.
+WebAssembly.Suspending ??= function (call) {
+  return call;
+};
+WebAssembly.promising ??= (call) => call;
+
 const ready = init();
 let last = Promise.resolve();
 

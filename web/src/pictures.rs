@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use autograd::{Device, Generator, Tensor};
+use autograd::{Device, Tensor};
 use data::{ImageSet, synthetic};
+use gpu_core::philox;
 use models::{MnistCnn, Mode, Module, Params, ResNet};
 
-use crate::session::{Error, Result};
+use crate::session::{Error, Result, read};
 
 /// Pictures that are trained on, and that are measured on.
 const TRAIN: usize = 4000;
@@ -97,16 +98,13 @@ impl Pictures {
 
     /// Logits and classes of a step's batch, whose pictures depend on seed and step alone.
     pub fn step(&self, seed: u64, step: u64, batch: usize) -> Result<(Tensor, Tensor)> {
-        let draws = Generator::new(seed ^ step.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let places = draws.uniform(&Device::named("cpu")?, &[batch]).to_vec::<f32>()?;
-        let index =
-            |&place: &f32| ((place * self.train.count as f32) as usize).min(self.train.count - 1) as i32;
-        let (images, labels) = self.train.some(&places.iter().map(index).collect::<Vec<i32>>())?;
+        let draw = |i: u64| (philox::philox(seed, i, step)[0] as usize % self.train.count) as i32;
+        let (images, labels) = self.train.some(&(0..batch as u64).map(draw).collect::<Vec<i32>>())?;
         Ok((self.net.forward(&images, Mode::Train), labels))
     }
 
     /// The share of the test pictures that are classified rightly.
-    pub fn evaluate(&self) -> Result<f32> {
+    pub async fn evaluate(&self) -> Result<f32> {
         let mut right = vec![];
         let indices: Vec<i32> = (0..self.test.count as i32).collect();
         for part in indices.chunks(100) {
@@ -116,18 +114,19 @@ impl Pictures {
         }
         let mut sum = 0.0;
         for right in right {
-            sum += right.item()?;
+            sum += read(&right).await?;
         }
         Ok(sum / self.test.count as f32)
     }
 
-    pub fn classify(&self, device: &Device, pixels: &[f32]) -> Result<Vec<(String, f32)>> {
+    pub async fn classify(&self, device: &Device, pixels: &[f32]) -> Result<Vec<(String, f32)>> {
         let [c, h, w] = self.shape;
         if pixels.len() != c * h * w {
             return Err(Error::Request(format!("{} pixels for a picture of {:?}", pixels.len(), self.shape)));
         }
         let image = scaled(&Tensor::from_slice(device, pixels, &[1, c, h, w])?);
-        let probabilities = self.net.forward(&image, Mode::Eval).softmax(-1).to_vec::<f32>()?;
+        let probabilities = self.net.forward(&image, Mode::Eval).softmax(-1);
+        let probabilities = probabilities.fetch()?.await.to_vec::<f32>()?;
         Ok(self.classes.iter().cloned().zip(probabilities).collect())
     }
 }

@@ -52,6 +52,11 @@ pub struct Progress {
     pub accuracy: f32,
 }
 
+/// The value of a tensor with one element.
+pub(crate) async fn read(x: &Tensor) -> Result<f32> {
+    Ok(x.fetch()?.await.item()?)
+}
+
 enum Net {
     Pictures(Pictures),
     Verses(Verses),
@@ -81,7 +86,7 @@ impl Session {
     }
 
     /// Does `count` steps with the learning rate `lr`; reads their numbers only at the end.
-    pub fn train(&mut self, count: usize, lr: f32) -> Result<Vec<Progress>> {
+    pub async fn train(&mut self, count: usize, lr: f32) -> Result<Vec<Progress>> {
         let mut numbers = vec![];
         for _ in 0..count {
             let Settings { seed, batch } = self.settings;
@@ -96,29 +101,30 @@ impl Session {
             self.step += 1;
             numbers.push((self.step, loss, right));
         }
-        let read = |(step, loss, right): (u64, Tensor, Tensor)| {
-            Ok(Progress { step, loss: loss.item()?, accuracy: right.item()? })
-        };
-        numbers.into_iter().map(read).collect()
+        let mut done = vec![];
+        for (step, loss, right) in numbers {
+            done.push(Progress { step, loss: read(&loss).await?, accuracy: read(&right).await? });
+        }
+        Ok(done)
     }
 
     /// The accuracy on pictures that are not trained on, or the loss on the last part of the text.
-    pub fn evaluate(&self) -> Result<Value> {
+    pub async fn evaluate(&self) -> Result<Value> {
         match &self.net {
-            Net::Pictures(net) => Ok(json!({ "accuracy": net.evaluate()? })),
-            Net::Verses(net) => Ok(json!({ "loss": net.evaluate(&self.device)? })),
+            Net::Pictures(net) => Ok(json!({ "accuracy": net.evaluate().await? })),
+            Net::Verses(net) => Ok(json!({ "loss": net.evaluate(&self.device).await? })),
         }
     }
 
     /// The probabilities of the classes for a picture, `[C, H, W]` with values from 0 to 1.
-    pub fn classify(&self, pixels: &[f32]) -> Result<Vec<(String, f32)>> {
+    pub async fn classify(&self, pixels: &[f32]) -> Result<Vec<(String, f32)>> {
         match &self.net {
-            Net::Pictures(net) => net.classify(&self.device, pixels),
+            Net::Pictures(net) => net.classify(&self.device, pixels).await,
             Net::Verses(_) => Err(Error::Request("a text is trained on, not pictures".into())),
         }
     }
 
-    /// Continues a text by `count` characters.
+    /// Continues a text by `count` characters. Each waits for the one before it, within the program.
     pub fn sample(&self, prompt: &str, count: usize, temperature: f32) -> Result<String> {
         match &self.net {
             Net::Verses(net) => net.sample(prompt, count, temperature, self.settings.seed ^ self.step),
@@ -127,8 +133,8 @@ impl Session {
     }
 
     /// The weights as a safetensors file, which `Params::load` and `wgrad` read.
-    pub fn weights(&self) -> Result<Vec<u8>> {
-        Ok(self.params.to_safetensors()?)
+    pub async fn weights(&self) -> Result<Vec<u8>> {
+        Ok(self.params.snapshot(&[])?.to_safetensors().await?)
     }
 
     /// Takes the weights of a safetensors file.

@@ -4,7 +4,7 @@ use autograd::{Device, Tensor};
 use data::{Text, Windows};
 use models::{Gpt, GptOptions, Mode, Params, Sampler, generate};
 
-use crate::session::{Error, Result};
+use crate::session::{Error, Result, read};
 
 /// Characters of a window.
 const CONTEXT: usize = 64;
@@ -37,11 +37,11 @@ impl Verses {
     }
 
     /// The mean loss on some windows of the validation text.
-    pub fn evaluate(&self, device: &Device) -> Result<f32> {
+    pub async fn evaluate(&self, device: &Device) -> Result<f32> {
         let drawn = self.validation.draw(16, 1, 0);
         let tokens = Tensor::from_slice(device, &drawn.tokens, &drawn.shape)?;
         let next = Tensor::from_slice(device, &drawn.next, &[drawn.next.len()])?;
-        Ok(self.net.forward(&tokens, Mode::Eval).flatten(0, 1).cross_entropy(&next).item()?)
+        read(&self.net.forward(&tokens, Mode::Eval).flatten(0, 1).cross_entropy(&next)).await
     }
 
     pub fn sample(&self, prompt: &str, count: usize, temperature: f32, seed: u64) -> Result<String> {

@@ -1,7 +1,9 @@
 //! The tensor: a handle on one output of a recorded node.
 
 use std::panic::Location;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use gpu_core::{Buffer, DType, Device, Element, Half, Readback, Role, Value};
 
@@ -314,7 +316,7 @@ impl Tensor {
     pub fn fetch(&self) -> Result<Pending> {
         let Stored { buffer, offset } = transaction::materialize(self)?;
         let readback = self.device().read(&buffer, offset * DType::BYTES, self.numel() * DType::BYTES);
-        Ok(Pending { readback, dtype: self.dtype() })
+        Ok(Pending { readback: Some(readback), dtype: self.dtype() })
     }
 
     /// The values in row-major order. Bool tensors are read as `u32`.
@@ -351,16 +353,26 @@ fn check_element<T: Element>(dtype: DType) {
     assert!(fits, "to_vec: reading {} from a tensor of type {dtype}", T::DTYPE);
 }
 
-/// Values on their way to the host.
+/// Values on their way to the host. As a future it resolves to itself, when reading no longer waits.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// # pollster::block_on(async {
+/// let device = Device::request("cpu").await?;
+/// let x = Tensor::from_slice(&device, &[1.0f32, 2.0], &[2])?;
+/// assert_eq!(x.sum_all().fetch()?.await.item()?, 3.0);
+/// # Ok::<(), autograd::Error>(()) }).unwrap();
+/// ```
 pub struct Pending {
-    readback: Readback,
+    /// `None` once the future has resolved.
+    readback: Option<Readback>,
     dtype: DType,
 }
 
 impl Pending {
     /// Whether the values can be read without waiting.
     pub fn is_ready(&self) -> bool {
-        self.readback.is_ready()
+        self.readback.as_ref().is_none_or(Readback::is_ready)
     }
 
     /// Waits for the values.
@@ -370,7 +382,7 @@ impl Pending {
     #[track_caller]
     pub fn to_vec<T: Element>(self) -> Result<Vec<T>> {
         check_element::<T>(self.dtype);
-        self.readback.wait()
+        self.readback.expect("not resolved").wait()
     }
 
     /// Waits for a single value.
@@ -380,6 +392,18 @@ impl Pending {
     #[track_caller]
     pub fn item(self) -> Result<f32> {
         Ok(self.to_vec::<f32>()?[0])
+    }
+}
+
+impl Future for Pending {
+    type Output = Pending;
+
+    /// # Panics
+    /// When it has resolved before.
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context) -> Poll<Pending> {
+        let dtype = self.dtype;
+        ready!(self.readback.as_mut().expect("polled after it has resolved").poll_ready(context));
+        Poll::Ready(Pending { readback: self.readback.take(), dtype })
     }
 }
 

@@ -101,7 +101,7 @@ fn of_kernel(
             "flops": flops,
             "bytes": bytes,
             "arguments": launch.args().len(),
-            "source": shader.source(),
+            "source": shader.module(),
         })
     };
     shaders.into_iter().enumerate().map(line).collect()

@@ -1,7 +1,6 @@
 //! Choosing and using a device.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use web_time::Instant;
@@ -22,6 +21,7 @@ use crate::readback::{Readback, Source};
 use crate::selftest::DeviceReport;
 use crate::stats::{Counters, Stats};
 use crate::tune::{GpuFamily, GpuProfile};
+use crate::wait::block_on;
 use crate::{Error, Result};
 
 /// A place to compute: a GPU through Vulkan, Metal or DX12, or the CPU. Clones are the same device; a process has one
@@ -70,12 +70,16 @@ impl Device {
     /// # Errors
     /// As [`Device::best`].
     pub fn best_of_process(number: usize) -> Result<Device> {
+        block_on(Device::request_best(number))?
+    }
+
+    async fn request_best(number: usize) -> Result<Device> {
         forget_lost();
         match std::env::var("WGRAD_DEVICE") {
-            Ok(name) if !name.is_empty() && name != "auto" => Device::named(&name),
-            _ => match &gpu::best_adapters()[..] {
-                [] => Device::named("cpu"),
-                found => Device::open(&found[number % found.len()]),
+            Ok(name) if !name.is_empty() && name != "auto" => Device::find(&name).await,
+            _ => match &gpu::best_adapters().await[..] {
+                [] => Device::find("cpu").await,
+                found => Device::open(&found[number % found.len()]).await,
             },
         }
     }
@@ -89,26 +93,52 @@ impl Device {
     /// After the loss of a device, its name opens a new one. Work on the old one keeps failing with [`Error::DeviceLost`].
     #[doc(alias = "cuda")]
     pub fn named(name: &str) -> Result<Device> {
-        forget_lost();
+        let name = name.to_owned();
+        block_on(async move { Device::request(&name).await })?
+    }
+
+    /// As [`named`](Device::named), in an asynchronous program, such as a page of a browser that cannot suspend programs.
+    ///
+    /// # Errors
+    /// As [`Device::named`].
+    ///
+    /// ```
+    /// # pollster::block_on(async {
+    /// let device = gpu_core::Device::request("cpu").await?;
+    /// assert_eq!(device.info().backend, "cpu");
+    /// # Ok::<(), gpu_core::Error>(()) }).unwrap();
+    /// ```
+    #[doc(alias("requestAdapter", "requestDevice"))]
+    pub async fn request(name: &str) -> Result<Device> {
         match name {
-            "auto" => Device::best(),
-            "cpu" => Device::open_as("cpu".into(), || Device::cpu(None)),
-            _ if name.starts_with("dry:") => {
-                let family = GpuFamily::named(&name["dry:".len()..]);
-                let unknown = || Error::UnknownDevice { name: name.into(), adapters: gpu::adapters().len() };
-                let profile = GpuProfile::of(family.ok_or_else(unknown)?);
-                Device::open_as(name.into(), || Device::dry(profile))
-            }
-            _ => Device::open(&gpu::find_adapter(name)?),
+            "auto" => Device::request_best(0).await,
+            _ => Device::find(name).await,
         }
     }
 
-    /// All GPU adapters of this machine, software adapters included.
+    /// As [`request`](Device::request) for all names but `auto`.
+    async fn find(name: &str) -> Result<Device> {
+        forget_lost();
+        match name {
+            "cpu" => Device::open_as("cpu".into(), async { Device::cpu(None) }).await,
+            _ if name.starts_with("dry:") => {
+                let Some(family) = GpuFamily::named(&name["dry:".len()..]) else {
+                    let adapters = gpu::adapters().await.len();
+                    return Err(Error::UnknownDevice { name: name.into(), adapters });
+                };
+                Device::open_as(name.into(), async { Device::dry(GpuProfile::of(family)) }).await
+            }
+            _ => Device::open(&gpu::find_adapter(name).await?).await,
+        }
+    }
+
+    /// All GPU adapters of this machine, software adapters included; none in a browser that cannot wait for them.
     #[doc(alias = "device_count")]
     pub fn list() -> Vec<DeviceReport> {
         forget_lost();
         let report = |(index, adapter)| DeviceReport::new(index, gpu::info(adapter), adapter);
-        gpu::adapters().iter().enumerate().map(report).collect()
+        let adapters = block_on(gpu::adapters()).unwrap_or_default();
+        adapters.iter().enumerate().map(report).collect()
     }
 
     /// A CPU device with `threads` threads, by default as many as rayon's own pool would have.
@@ -133,18 +163,19 @@ impl Device {
         Device::new(dry.info(), Processor::Dry(dry))
     }
 
-    fn open(adapter: &wgpu::Adapter) -> Result<Device> {
+    async fn open(adapter: &wgpu::Adapter) -> Result<Device> {
         let info = gpu::info(adapter);
-        let open = || Device::new(info.clone(), Processor::Gpu(Gpu::open(adapter)?));
-        Device::open_as(info.to_string(), open)
+        let open = async { Device::new(info.clone(), Processor::Gpu(Gpu::open(adapter).await?)) };
+        Device::open_as(info.to_string(), open).await
     }
 
-    /// The open device of that key, or a new one.
-    fn open_as(key: String, open: impl FnOnce() -> Result<Device>) -> Result<Device> {
-        match opened().entry(key) {
-            Entry::Occupied(known) => Ok(known.get().clone()),
-            Entry::Vacant(place) => Ok(place.insert(open()?).clone()),
+    /// The open device of that key, or a new one. Of several that are opened at the same time, the first is kept.
+    async fn open_as(key: String, open: impl Future<Output = Result<Device>>) -> Result<Device> {
+        if let Some(known) = opened().get(&key) {
+            return Ok(known.clone());
         }
+        let new = open.await?;
+        Ok(opened().entry(key).or_insert(new).clone())
     }
 
     fn new(info: DeviceInfo, processor: Processor) -> Result<Device> {

@@ -95,6 +95,11 @@ pub enum Error {
         /// The driver's message.
         reason: String,
     },
+    /// A browser without JavaScript Promise Integration, which cannot suspend a program until the GPU has answered.
+    #[error(
+        "this browser cannot wait within a program: await Device::request and Tensor::fetch, or use a browser with JavaScript Promise Integration"
+    )]
+    CannotWait,
     /// A shader was refused by the shader compiler or the driver.
     #[error(
         "shader of kernel {kernel} was refused by {device}: {reason}. This is a bug in wgrad or the driver"

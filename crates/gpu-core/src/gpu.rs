@@ -1,6 +1,8 @@
 //! The GPU device: memory, the queue, and errors.
 
 mod adapters;
+#[cfg(target_arch = "wasm32")]
+mod ahead;
 mod bind_groups;
 mod errors;
 mod host_calls;
@@ -23,7 +25,7 @@ pub(crate) use readback::PendingMap;
 use crate::buffer::{Buffer, Class, Memory};
 use crate::faults::Faults;
 use crate::tune::Tuner;
-use crate::{Error, Result, wait};
+use crate::{Error, Result};
 use errors::Failure;
 use pace::Pace;
 use pipelines::Pipelines;
@@ -43,7 +45,7 @@ pub(crate) struct Gpu {
 }
 
 impl Gpu {
-    pub fn open(adapter: &wgpu::Adapter) -> Result<Arc<Gpu>> {
+    pub async fn open(adapter: &wgpu::Adapter) -> Result<Arc<Gpu>> {
         let name = info(adapter).to_string();
         let wanted = Features::SUBGROUP | Features::TIMESTAMP_QUERY | Features::PIPELINE_CACHE;
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
@@ -53,8 +55,8 @@ impl Gpu {
             memory_hints: wgpu::MemoryHints::Performance,
             ..Default::default()
         });
-        let (device, queue) = wait::block_on(request)
-            .map_err(|e| Error::OpenDevice { adapter: name.clone(), reason: e.to_string() })?;
+        let (device, queue) =
+            request.await.map_err(|e| Error::OpenDevice { adapter: name.clone(), reason: e.to_string() })?;
         let failure = Failure::default();
         failure.watch(&device, &name);
         let (pipelines, tuner) = (Pipelines::new(adapter, &device, &name), Tuner::new(adapter));

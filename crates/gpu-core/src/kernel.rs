@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use crate::cpu::HOST_ALIGN;
 use crate::kernels::{ChannelParts, PartialSum};
 use crate::tune::{GpuProfile, Variants};
-use crate::wgsl::{Source, with_halves};
+use crate::wgsl::{Source, with_halves, without_unused};
 use crate::{Half, limits};
 
 /// How a kernel uses one of its arguments.
@@ -81,9 +81,14 @@ impl Shader {
         [groups.div_ceil(rows) as u32, rows as u32, 1]
     }
 
-    /// The WGSL module.
-    pub fn source(&self) -> &str {
+    /// The WGSL module as it is composed.
+    pub(crate) fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The WGSL module that is compiled: this crate's own without functions that it does not call.
+    pub fn module(&self) -> String {
+        if self.trusted { without_unused(&self.source) } else { self.source.clone() }
     }
 
     /// Workgroups along each dimension.

@@ -1,9 +1,11 @@
 //! Values on their way from a device to the host.
 
+use std::task::{Context, Poll};
+
 use crate::{Device, Element, Error, Result};
 
 /// Bytes being copied to the host. The copy was queued after the work that produces them; [`wait`](Readback::wait)
-/// blocks until that work is done, but not on later work.
+/// blocks until that work is done, but not on later work. As a future it resolves to itself once [`wait`](Readback::wait) returns at once.
 pub struct Readback {
     pub(crate) device: Device,
     pub(crate) source: Source,
@@ -22,6 +24,14 @@ impl Readback {
         match &self.source {
             Source::Ready(_) | Source::Failed(_) => true,
             Source::Gpu(pending) => pending.is_ready(),
+        }
+    }
+
+    /// As [`is_ready`](Readback::is_ready), and wakes the task when it becomes so.
+    pub fn poll_ready(&mut self, context: &mut Context) -> Poll<()> {
+        match &mut self.source {
+            Source::Ready(_) | Source::Failed(_) => Poll::Ready(()),
+            Source::Gpu(pending) => pending.poll_ready(context),
         }
     }
 

@@ -131,9 +131,55 @@ fn indexed<'a>(text: &'a str, name: &str) -> Option<(&'a str, &'a str, &'a str)>
     Some((&text[..at], &inside[..close], &inside[close + 1..]))
 }
 
+/// The module without the functions that nothing else of it calls, which compilers of shaders spend time on. Functions begin with `fn` at
+/// the start of a line, and end with a `}` there.
+pub(crate) fn without_unused(source: &str) -> String {
+    let pieces = pieces(source);
+    let mut used: Vec<bool> = pieces.iter().map(|(name, _)| name.is_none()).collect();
+    let mut open: Vec<usize> = (0..pieces.len()).filter(|&i| used[i]).collect();
+    while let Some(i) = open.pop() {
+        for word in pieces[i].1.split(|c: char| !c.is_alphanumeric() && c != '_') {
+            let called = pieces.iter().position(|(name, _)| *name == Some(word));
+            if let Some(j) = called.filter(|&j| !used[j]) {
+                used[j] = true;
+                open.push(j);
+            }
+        }
+    }
+    pieces.iter().zip(used).filter(|(_, used)| *used).map(|((_, text), _)| *text).collect()
+}
+
+/// A module in parts: functions by name, each with the comment before it, and the text between them. An entry point, which follows its
+/// attributes, belongs to the latter.
+fn pieces(source: &str) -> Vec<(Option<&str>, &str)> {
+    let mut pieces = vec![];
+    // Where the piece begins, and where the comment that ends it.
+    let (mut start, mut comment, mut at) = (0, 0, 0);
+    let (mut inside, mut attributes) = (None, false);
+    for line in source.split_inclusive('\n') {
+        let text = line.trim_end();
+        if inside.is_none() && !attributes && text.starts_with("fn ") {
+            pieces.push((None, &source[start..comment]));
+            inside = text["fn ".len()..].split('(').next();
+            start = comment;
+        }
+        at += line.len();
+        if inside.is_some() && (text == "}" || text.starts_with("fn ") && text.ends_with('}')) {
+            pieces.push((inside.take(), &source[start..at]));
+            start = at;
+        }
+        attributes = text.starts_with('@') && !text.ends_with(';');
+        if !text.starts_with("//") || text.starts_with("//!") {
+            comment = at;
+        }
+    }
+    pieces.push((None, &source[start..]));
+    pieces
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Source, with_halves};
+    use super::{Source, with_halves, without_unused};
     use crate::Half;
 
     #[test]
@@ -170,5 +216,16 @@ mod tests {
             got,
             "const N: u32 = u32(7);\nfn f() {\n    //!begin body\n    let x = N;\n    //!end body\n}\n"
         );
+    }
+
+    #[test]
+    fn functions_that_nothing_calls_are_left_out() {
+        let text = "const N: u32 = 1u;\n\n// Calls c.\nfn a(x: f32) -> f32 {\n    return c(x);\n}\n\nfn b() -> f32 { return a(1.0); }\n\
+                    // Of c.\nfn c(x: f32) -> f32 { return x; }\n@compute @workgroup_size(64)\nfn main() {\n    y[0] = a(0.0);\n}\n";
+        let got = without_unused(text);
+        assert_eq!(got, text.replace("fn b() -> f32 { return a(1.0); }\n", ""));
+        let unused = text.replace("y[0] = a(0.0)", "y[0] = b0").replace("fn b(", "// Of b.\nfn b(");
+        let kept = "const N: u32 = 1u;\n\n\n@compute @workgroup_size(64)\nfn main() {\n    y[0] = b0;\n}\n";
+        assert_eq!(without_unused(&unused), kept);
     }
 }

@@ -65,6 +65,25 @@ impl Snapshot {
         write_tensors(path.as_ref(), &self.read()?, note)
     }
 
+    /// As [`Params::to_safetensors`], in an asynchronous program.
+    ///
+    /// # Errors
+    /// As [`Params::to_safetensors`].
+    pub async fn to_safetensors(mut self) -> Result<Vec<u8>> {
+        for (_, _, values) in &mut self.tensors {
+            if let Values::Pending(pending) = values {
+                let ready = (&mut *pending).await;
+                *pending = ready;
+            }
+        }
+        self.into_bytes()
+    }
+
+    fn into_bytes(self) -> Result<Vec<u8>> {
+        let tensors = self.read()?;
+        serialized(Path::new("weights in memory"), &tensors, metadata(&tensors, ""))
+    }
+
     /// Waits for the values.
     fn read(self) -> Result<Vec<Stored>> {
         let mut tensors: Vec<Stored> = vec![];
@@ -98,8 +117,7 @@ impl Params {
     /// # Errors
     /// [`Error::Device`] when values can't be read.
     pub fn to_safetensors(&self) -> Result<Vec<u8>> {
-        let tensors = self.snapshot(&[])?.read()?;
-        serialized(Path::new("weights in memory"), &tensors, metadata(&tensors, ""))
+        self.snapshot(&[])?.into_bytes()
     }
 }
 

@@ -39,7 +39,7 @@ fn shaders_of_training_steps() {
     for plan in plans(&device) {
         for launch in plan.launches() {
             kernels.insert(launch.kernel().name());
-            sources.extend(launch.kernel().shaders().iter().map(|s| s.source().to_owned()));
+            sources.extend(launch.kernel().shaders().iter().map(|s| s.module()));
         }
     }
     for wanted in

@@ -4,13 +4,17 @@ use std::sync::{Arc, Mutex};
 
 use super::lock;
 use crate::device_info::{DeviceInfo, DeviceKind};
-use crate::{Error, Result, wait};
+use crate::{Error, Result};
 
 static ADAPTERS: Mutex<Option<Arc<[wgpu::Adapter]>>> = Mutex::new(None);
 
 /// The adapters of this machine, in the order of their indices.
-pub(crate) fn adapters() -> Arc<[wgpu::Adapter]> {
-    lock(&ADAPTERS).get_or_insert_with(enumerate).clone()
+pub(crate) async fn adapters() -> Arc<[wgpu::Adapter]> {
+    if let Some(known) = &*lock(&ADAPTERS) {
+        return known.clone();
+    }
+    let found = enumerate().await;
+    lock(&ADAPTERS).get_or_insert(found).clone()
 }
 
 /// Makes the next call of [`adapters`] enumerate again: after a loss, an adapter may be gone, or unable to open
@@ -25,14 +29,14 @@ const BACKENDS: wgpu::Backends = wgpu::Backends::VULKAN
     .union(wgpu::Backends::DX12)
     .union(wgpu::Backends::BROWSER_WEBGPU);
 
-fn enumerate() -> Arc<[wgpu::Adapter]> {
+async fn enumerate() -> Arc<[wgpu::Adapter]> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends: BACKENDS,
         // No driver debugging: it switches shader optimisation off on some drivers.
         flags: wgpu::InstanceFlags::empty(),
         ..wgpu::InstanceDescriptor::new_without_display_handle()
     });
-    wait::block_on(instance.enumerate_adapters(wgpu::Backends::all())).into()
+    instance.enumerate_adapters(wgpu::Backends::all()).await.into()
 }
 
 fn kind(adapter: &wgpu::Adapter) -> DeviceKind {
@@ -69,16 +73,16 @@ pub(super) fn max_binding_bytes(limits: &wgpu::Limits) -> usize {
 }
 
 /// The real GPUs of the most capable kind.
-pub(crate) fn best_adapters() -> Vec<wgpu::Adapter> {
+pub(crate) async fn best_adapters() -> Vec<wgpu::Adapter> {
     let kinds =
         [DeviceKind::DiscreteGpu, DeviceKind::IntegratedGpu, DeviceKind::VirtualGpu, DeviceKind::Other];
-    let all = adapters();
+    let all = adapters().await;
     let of = |wanted: DeviceKind| all.iter().filter(move |a| kind(a) == wanted).cloned().collect();
     kinds.into_iter().map(of).find(|found: &Vec<wgpu::Adapter>| !found.is_empty()).unwrap_or_default()
 }
 
-pub(crate) fn find_adapter(name: &str) -> Result<wgpu::Adapter> {
-    let all = adapters();
+pub(crate) async fn find_adapter(name: &str) -> Result<wgpu::Adapter> {
+    let all = adapters().await;
     let found = match name {
         "vulkan" | "metal" | "dx12" => {
             all.iter().find(|a| backend(a) == name && kind(a) != DeviceKind::Software)

@@ -7,7 +7,8 @@ use wgpu::ErrorFilter;
 
 use super::{Gpu, lock};
 use crate::faults::{Point, Strike};
-use crate::wait::Signal;
+#[cfg(target_arch = "wasm32")]
+use crate::wait::{Signal, block_on};
 use crate::{Error, Result};
 
 /// The first error since the last check that was not returned by the call that caused it. A loss of the device stays.
@@ -85,7 +86,7 @@ impl Gpu {
     ) -> (T, Option<wgpu::Error>) {
         let scopes: Vec<_> = filters.iter().map(|&filter| self.device.push_error_scope(filter)).collect();
         let done = call();
-        let errors = scopes.into_iter().rev().filter_map(|scope| crate::wait::block_on(scope.pop()));
+        let errors = scopes.into_iter().rev().filter_map(|scope| pollster::block_on(scope.pop()));
         (done, errors.last())
     }
 
@@ -97,20 +98,14 @@ impl Gpu {
 
     /// Waits or polls for the end of submitted work.
     pub(super) fn poll(&self, until: wgpu::PollType) -> Result<()> {
-        let done = Signal::new();
-        if cfg!(target_arch = "wasm32") && !matches!(until, wgpu::PollType::Poll) {
-            let on_done = done.clone();
-            self.queue.on_submitted_work_done(move || on_done.set());
-        } else {
-            done.set();
-        }
-        self.poll_until(until, &done)
-    }
-
-    /// As [`poll`](Gpu::poll). In a browser, which calls back when it is done, `done` is waited for.
-    pub(super) fn poll_until(&self, until: wgpu::PollType, done: &Signal) -> Result<()> {
         self.alive()?;
-        done.wait();
+        #[cfg(target_arch = "wasm32")]
+        if !matches!(until, wgpu::PollType::Poll) {
+            let done = Signal::new();
+            let on_done = done.clone();
+            self.queue.on_submitted_work_done(move || on_done.set(()));
+            block_on(done)?;
+        }
         // wgpu panics when the driver reports a loss while it waits.
         let reason = match catch_unwind(AssertUnwindSafe(|| self.device.poll(until))) {
             Ok(Ok(_)) => return self.check(),

@@ -20,7 +20,7 @@ pub(super) struct Pipeline {
 
 /// The key of a pipeline.
 #[derive(PartialEq, Eq, Hash)]
-struct Key {
+pub(super) struct Key {
     source: String,
     access: Vec<Access>,
     /// Whether bounds and loops are checked.
@@ -29,7 +29,7 @@ struct Key {
 
 /// Pipelines by key.
 #[derive(Default)]
-struct Known {
+pub(super) struct Known {
     pipelines: HashMap<Key, Used>,
     /// Look-ups so far.
     clock: u64,
@@ -50,6 +50,11 @@ impl Known {
         let used = self.pipelines.get_mut(key)?;
         used.last = self.clock;
         Some(used.pipeline.clone())
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    pub fn contains(&self, key: &Key) -> bool {
+        self.pipelines.contains_key(key)
     }
 
     /// Inserts `pipeline`, unless another thread was faster; returns the one that is kept.
@@ -76,7 +81,7 @@ impl Known {
 pub(super) struct Pipelines {
     device: wgpu::Device,
     device_name: String,
-    known: Mutex<Known>,
+    pub(super) known: Mutex<Known>,
     /// `None` if the driver can't export its compiled code.
     kept: Option<(wgpu::PipelineCache, CacheFile)>,
     /// Whether the shaders of this crate are checked, too.
@@ -105,8 +110,7 @@ impl Pipelines {
         if gpu.passes(Point::Pipeline)? {
             return refused("a fault on purpose".into());
         }
-        let checked = self.checked || !shader.trusted();
-        let key = Key { source: shader.source().into(), access: launch.access().into(), checked };
+        let key = self.key(launch, shader);
         if let Some(known) = lock(&self.known).get(&key) {
             return Ok(known);
         }
@@ -120,7 +124,12 @@ impl Pipelines {
         }
     }
 
-    fn compile(&self, name: &str, Key { source, access, checked }: &Key) -> Pipeline {
+    pub(super) fn key(&self, launch: &Launch, shader: &Shader) -> Key {
+        let checked = self.checked || !shader.trusted();
+        Key { source: shader.module(), access: launch.access().into(), checked }
+    }
+
+    pub(super) fn compile(&self, name: &str, Key { source, access, checked }: &Key) -> Pipeline {
         let desc = wgpu::ShaderModuleDescriptor {
             label: Some(name),
             source: wgpu::ShaderSource::Wgsl(source.into()),

@@ -43,6 +43,8 @@ impl Gpu {
     pub fn prepare(&self, graph: &CommandGraph, counters: &Counters) -> Result<Prepared> {
         let start = Instant::now();
         let launches = graph.launches();
+        #[cfg(target_arch = "wasm32")]
+        let _compiled = self.pipelines.compile_ahead(launches);
         let prepared = on_all_cores(launches.len(), |i| self.prepare_launch(&launches[i], counters));
         let prepared: Vec<PreparedLaunch> = prepared.into_iter().collect::<Result<_>>()?;
         self.check()?;

@@ -13,7 +13,7 @@ use crate::{Device, Kernel};
 /// When a shader is invalid or the devices disagree.
 pub fn check_twin(kernel: Arc<dyn Kernel>, args: &[Vec<u32>], float: &[bool], tolerance: f32) {
     for shader in kernel.shaders() {
-        validate(shader.source());
+        validate(&shader.module());
     }
     let Some(gpu) = gpu() else {
         run_kernel(&Device::named("cpu").expect("the CPU is always there"), kernel, args);
