@@ -2,7 +2,7 @@
 //!
 //! As in `shapes`, only `+ - * /` and square roots are used, so that every platform draws the same bits.
 
-use super::render::{bell, cover};
+use super::render::{bell, centre, cover};
 use crate::draws::Draws;
 
 /// Rows and columns, as MNIST's.
@@ -90,20 +90,31 @@ pub(super) fn write(strokes: &impl Fn(&mut Draws) -> Vec<Vec<Point>>, draws: &mu
         strokes(draws).iter().map(|s| s.iter().map(|&p| place(p, draws)).collect()).collect();
     let (half_width, softness) = (draws.between(0.7, 1.5), draws.between(1.0, 1.8));
     let (light, noise) = (draws.between(180.0, 255.0), draws.between(0.0, 12.0));
-    for (i, pixel) in image.iter_mut().enumerate() {
-        let at = ((i % SIDE) as f32 + 0.5, (i / SIDE) as f32 + 0.5);
-        let segments = strokes.iter().flat_map(|s| s.windows(2));
-        let away = segments.map(|ends| distance(at, ends[0], ends[1])).fold(f32::MAX, f32::min);
-        let value = light * cover(away - half_width, softness) + noise * bell(draws);
+    // A pixel further away than this is not covered.
+    let reach = half_width + softness;
+    let mut squares = [f32::MAX; SIDE * SIDE];
+    for ends in strokes.iter().flat_map(|s| s.windows(2)) {
+        let near = |a: f32, b: f32| {
+            (a.min(b) - reach).max(0.0) as usize..SIDE.min((a.max(b) + reach).max(0.0) as usize + 1)
+        };
+        for row in near(ends[0].1, ends[1].1) {
+            for column in near(ends[0].0, ends[1].0) {
+                let square = &mut squares[row * SIDE + column];
+                *square = square.min(distance_squared(centre(row * SIDE + column, SIDE), ends[0], ends[1]));
+            }
+        }
+    }
+    for (pixel, square) in image.iter_mut().zip(squares) {
+        let value = light * cover(square.sqrt() - half_width, softness) + noise * bell(draws);
         *pixel = value.round().clamp(0.0, 255.0) as u8;
     }
 }
 
-/// The distance from a point to the segment between two others.
-fn distance(point: Point, from: Point, to: Point) -> f32 {
+/// The squared distance from a point to the segment between two others.
+fn distance_squared(point: Point, from: Point, to: Point) -> f32 {
     let (dx, dy) = (to.0 - from.0, to.1 - from.1);
     let (px, py) = (point.0 - from.0, point.1 - from.1);
     let along = ((px * dx + py * dy) / (dx * dx + dy * dy).max(f32::MIN_POSITIVE)).clamp(0.0, 1.0);
     let (x, y) = (px - along * dx, py - along * dy);
-    (x * x + y * y).sqrt()
+    x * x + y * y
 }
