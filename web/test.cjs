@@ -1,52 +1,19 @@
 // The page in real browsers; see web/test.
-const puppeteer = require("puppeteer-core");
-const { createServer } = require("node:http");
-const { readFile, mkdir } = require("node:fs/promises");
+const { mkdir } = require("node:fs/promises");
 const { execFileSync } = require("node:child_process");
-const { readFileSync } = require("node:fs");
-const path = require("node:path");
+const { readFileSync, writeFileSync } = require("node:fs");
+const { chromium, firefox, serve } = require("./browser.cjs");
 
-const folder = path.resolve("target/web");
-const kinds = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm" };
+const folder = "target/web";
 const long = process.env.WGRAD_LONG === "1";
-
-const server = createServer(async ({ url }, answer) => {
-  const file = path.join(folder, url === "/" ? "index.html" : path.normalize(url));
-  try {
-    const bytes = await readFile(file);
-    answer.writeHead(200, { "content-type": kinds[path.extname(file)] ?? "text/plain" }).end(bytes);
-  } catch {
-    answer.writeHead(404).end();
-  }
-});
 
 function check(holds, what) {
   if (!holds) throw new Error(what);
 }
 
-const chromium = () =>
-  puppeteer.launch({
-    executablePath: "/usr/bin/chromium",
-    args: ["--no-sandbox", "--enable-unsafe-webgpu"],
-    protocolTimeout: 300_000,
-  });
-
-const firefox = () =>
-  puppeteer.launch({
-    browser: "firefox",
-    executablePath: "/usr/bin/firefox-esr",
-    protocolTimeout: 900_000,
-    env: { ...process.env, MOZ_DISABLE_CONTENT_SANDBOX: "1", XDG_RUNTIME_DIR: "/tmp", VK_ICD_FILENAMES: "/usr/share/vulkan/icd.d/lvp_icd.x86_64.json" },
-    extraPrefsFirefox: {
-      "dom.webgpu.enabled": true,
-      "dom.webgpu.workers.enabled": true,
-      "dom.webgpu.allow-software-adapters": true,
-      "gfx.webgpu.ignore-blocklist": true,
-    },
-  });
-
-async function open(browser, address) {
+async function open(browser, address, before = () => {}) {
   const page = await browser.newPage();
+  await before(page);
   page.on("pageerror", (error) => console.log("page error:", error.message));
   await page.goto(address);
   await page.waitForFunction(() => window.wgrad && !document.getElementById("start").disabled, { timeout: 30_000 });
@@ -104,11 +71,116 @@ async function buttons(page) {
   await page.waitForFunction(() => document.querySelectorAll("#guess li").length === 10, { timeout: 30_000 });
   await page.click("#pause");
   await page.waitForFunction((before) => window.wgrad.state.history.length > before, { timeout: 60_000 }, paused);
-  const weights = await page.evaluate(async () => Array.from(await window.wgrad.ask("weights")));
-  const header = JSON.parse(Buffer.from(weights.slice(8, 8 + weights[0] + 256 * weights[1])).toString());
-  check(header["conv1.weight"].shape.join() === "32,1,3,3", "the weights are no safetensors file");
   await page.click("#pause");
-  console.log("buttons: trains, pauses, classifies a drawing, goes on, gives weights");
+  console.log("buttons: trains, pauses, classifies a drawing, goes on");
+}
+
+/** Chooses, trains, pauses and draws without a mouse. */
+async function keyboard(page) {
+  const press = async (...keys) => {
+    for (const key of keys) await page.keyboard.press(key);
+  };
+  const to = async (id) => {
+    await page.evaluate(() => document.activeElement.blur());
+    for (let i = 0; i < 40; i++) {
+      if (await page.evaluate((id) => document.activeElement.id === id, id)) return;
+      await press("Tab");
+    }
+    throw new Error(`#${id} is not reached by the keyboard`);
+  };
+  await page.focus("[value=digits]");
+  await press("ArrowDown", "ArrowDown");
+  check(await page.evaluate(() => !document.getElementById("verses").hidden), "arrows do not choose a task");
+  await press("ArrowUp", "ArrowUp");
+  await page.select("#device", "cpu");
+  await to("start");
+  await press("Enter");
+  await page.waitForFunction(() => window.wgrad.state.history.length > 3, { timeout: 60_000 });
+  await to("pad");
+  await press("ArrowRight", "ArrowDown", "ArrowDown", "ArrowDown");
+  await page.waitForFunction(() => document.querySelectorAll("#guess li").length === 10, { timeout: 30_000 });
+  await to("pause");
+  await press("Space");
+  await page.waitForFunction(() => document.getElementById("message").textContent === "Paused.", { timeout: 60_000 });
+  console.log("keyboard: a task chosen, training, a stroke, a pause");
+}
+
+/** A tab behind another: goes on, or waits until it is seen again, as told. */
+async function background(browser, page) {
+  await page.select("#device", "cpu");
+  await page.click("#start");
+  const steps = () => page.evaluate(() => window.wgrad.state.history.length);
+  const further = async (from) => page.waitForFunction((from) => window.wgrad.state.history.length > from + 3, { timeout: 60_000, polling: 100 }, from);
+  await further(0);
+  const other = await browser.newPage();
+  await other.bringToFront();
+  check(await page.evaluate(() => document.hidden), "the page is not in the background");
+  await further(await steps());
+  await page.evaluate(() => (document.getElementById("background").checked = false));
+  await new Promise((done) => setTimeout(done, 1500));
+  const waits = await steps();
+  await new Promise((done) => setTimeout(done, 1500));
+  check((await steps()) === waits, "the page goes on in the background");
+  await other.close();
+  await page.bringToFront();
+  await further(waits);
+  await page.click("#pause");
+  console.log("background: goes on, waits when told, and goes on when it is seen");
+}
+
+/** Weights of the page in a native program, and of that in the page. */
+async function weights(page) {
+  const [from, to] = ["target/web-page.safetensors", "target/web-native.safetensors"];
+  const given = await page.evaluate(async () => {
+    await window.wgrad.ask("open", "gpu", { task: "digits", seed: 1, batch: 32 });
+    await window.wgrad.ask("train", 20, 0.001);
+    return { bytes: Array.from(await window.wgrad.ask("weights")), accuracy: (await window.wgrad.ask("evaluate")).accuracy };
+  });
+  writeFileSync(from, Buffer.from(given.bytes));
+  const native = JSON.parse(execFileSync("target/debug/examples/weights", [from, to]));
+  const back = await page.evaluate(async (bytes) => {
+    await window.wgrad.ask("setWeights", new Uint8Array(bytes));
+    return (await window.wgrad.ask("evaluate")).accuracy;
+  }, Array.from(readFileSync(to)));
+  // One of the 500 test pictures may fall on the other side of a tie.
+  const near = (a, b) => Math.abs(a - b) < 0.0025;
+  const all = `${given.accuracy} in the page, ${native.read.accuracy} natively; 20 native steps more ${native.written.accuracy}, in the page ${back}`;
+  check(near(given.accuracy, native.read.accuracy) && near(native.written.accuracy, back), `weights: ${all}`);
+  check(native.written.accuracy > native.read.accuracy, `weights: ${all}`);
+  console.log(`weights: accuracy ${all}`);
+}
+
+/** A browser without WebGPU: the CPU is chosen, and said. */
+async function withoutGpu(browser, address) {
+  const page = await open(browser, address, (page) => page.evaluateOnNewDocument(() => delete Navigator.prototype.gpu));
+  check((await page.$eval("#message", (p) => p.textContent)).includes("no WebGPU"), "a missing WebGPU is not said");
+  await page.click("#start");
+  await page.waitForFunction(() => window.wgrad.state.history.length > 3, { timeout: 60_000 });
+  check((await page.evaluate(() => window.wgrad.state.about.device)).includes("CPU"), "not on the CPU");
+  await page.close();
+  console.log("no WebGPU: said, and trains on the CPU");
+}
+
+/** A browser that cannot suspend a program: trains, and what must wait within the library is an error in words. */
+async function withoutSuspension(browser) {
+  const none = "delete WebAssembly.Suspending; delete WebAssembly.promising;";
+  const address = await serve(folder, (name, bytes) => (name === "worker.js" ? Buffer.concat([Buffer.from(none), bytes]) : bytes));
+  const page = await open(browser, address);
+  const found = await page.evaluate(async () => {
+    const { ask } = window.wgrad;
+    await ask("open", "gpu", { task: "digits", seed: 1, batch: 8 });
+    const [{ loss }] = await ask("train", 1, 0.001);
+    const { accuracy } = await ask("evaluate");
+    await ask("open", "gpu", { task: "text", seed: 1, batch: 2 }, new TextEncoder().encode(document.getElementById("text").value));
+    await ask("train", 1, 0.001);
+    const written = await ask("sample", "a", 4, 1).then(() => "", (error) => error.message);
+    const [after] = await ask("train", 1, 0.001);
+    return { loss, accuracy, written, after: after.loss };
+  });
+  check(found.loss > 1 && found.accuracy > 0 && found.after > 1, `without suspension: ${JSON.stringify(found)}`);
+  check(found.written.includes("wait"), `what must wait: ${found.written}`);
+  await page.close();
+  console.log(`no suspension: trains; writing a text: "${found.written}"`);
 }
 
 /** Files that are not what they should be. */
@@ -174,7 +246,7 @@ async function flatMemory(page, steps) {
 async function shaders(page) {
   for (const net of ["mlp", "resnet20", "resnet50", "lstm", "gpt-mini", "gpt-2"]) {
     for (const adapter of ["nvidia", "amd", "other"]) {
-      const lines = execFileSync("target/release/wgrad", ["shaders", net, "--adapter", adapter, "--variants"], { maxBuffer: 1 << 28 });
+      const lines = execFileSync("target/debug/wgrad", ["shaders", net, "--adapter", adapter, "--variants"], { maxBuffer: 1 << 28 });
       const sources = [...new Set(lines.toString().trim().split("\n").map((line) => JSON.parse(line).source))];
       const refused = await page.evaluate(async (sources) => {
         const device = await (await navigator.gpu.requestAdapter()).requestDevice();
@@ -216,18 +288,25 @@ async function screenshots(browser, address) {
 }
 
 (async () => {
-  await new Promise((done) => server.listen(0, "127.0.0.1", done));
-  const address = `http://127.0.0.1:${server.address().port}/`;
+  const address = await serve(folder);
   try {
     const browser = await chromium();
     const page = await open(browser, address);
     if (process.env.WGRAD_LOSSES !== "0") await equalLosses("Chromium", page, ["cpu", "gpu"], 20);
     await shaders(page);
     await badFiles(page);
-    await buttons(await open(browser, address));
+    await weights(page);
+    await page.close();
+    await withoutGpu(browser, address);
+    await withoutSuspension(browser);
+    const shown = await open(browser, address);
+    await buttons(shown);
+    await keyboard(shown);
+    await background(browser, shown);
+    await flatMemory(shown, long ? 2000 : 200);
+    if (long) await learns(shown);
+    await shown.close();
     await lostDevice(browser, address);
-    await flatMemory(page, long ? 2000 : 200);
-    if (long) await learns(page);
     if (process.env.WGRAD_SHOTS === "1") await screenshots(browser, address);
     await browser.close();
     const other = await firefox();
@@ -238,7 +317,6 @@ async function screenshots(browser, address) {
     console.log("failed:", error.message);
     process.exitCode = 1;
   } finally {
-    server.close();
     process.exit();
   }
 })();

@@ -1,6 +1,5 @@
 // Median times of steps in rounds of all libraries; see web/bench/run.
-const puppeteer = require("puppeteer-core");
-const { serve } = require("../serve.cjs");
+const { chromium, serve } = require("../browser.cjs");
 
 const CALLS = [
   ["wgrad", "wasm"],
@@ -65,7 +64,7 @@ async function compare(browser, address, net) {
 
 (async () => {
   const address = await serve("target/web-bench");
-  const browser = await puppeteer.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--enable-unsafe-webgpu"], protocolTimeout: 600_000 });
+  const browser = await chromium();
   console.log(await browser.version());
   console.log("| network | library | parameters | first step, ms | step, ms | steps | first loss | last loss |\n|---|---|---|---|---|---|---|---|");
   for (const net of NETS) await compare(browser, address, net);

@@ -78,7 +78,7 @@ async function run() {
       const steps = await ask("train", count, Number($("lr").value));
       const seconds = (performance.now() - begin) / 1000;
       state.history.push(...steps);
-      state.rate = (count * state.options.batch) / seconds;
+      state.rate = (count * state.options.batch * state.about.each) / seconds;
       // About four answers a second.
       count = Math.max(1, Math.min(50, Math.round((count * 0.25) / seconds)));
       const bad = steps.find(({ loss }) => loss === null);
@@ -132,7 +132,7 @@ async function lost(error) {
 function show() {
   const [last, test] = [state.history.at(-1), state.tests.at(-1)];
   const percent = (x) => `${(100 * x).toFixed(1)} %`;
-  const rate = `${state.rate >= 10 ? Math.round(state.rate) : state.rate.toFixed(1)} ${state.task === "text" ? "windows" : "images"}/s`;
+  const rate = `${state.rate >= 10 ? Math.round(state.rate) : state.rate.toFixed(1)} ${state.about.unit}/s`;
   const figures = {
     Step: last.step,
     Loss: last.loss.toFixed(4),
@@ -233,20 +233,39 @@ function pad() {
     const box = canvas.getBoundingClientRect();
     return [((event.clientX - box.left) / box.width) * canvas.width, ((event.clientY - box.top) / box.height) * canvas.height];
   };
+  const stroke = (from, to) => {
+    g.beginPath();
+    g.moveTo(...from);
+    g.lineTo(...to);
+    g.stroke();
+    state.drawn = true;
+  };
+  const ended = () => state.drawn && !state.running && guess().catch((error) => say(error.message, true));
   let from = null;
   canvas.onpointerdown = (event) => ((from = at(event)), canvas.setPointerCapture(event.pointerId));
   canvas.onpointermove = (event) => {
     if (!from) return;
     const to = at(event);
-    g.beginPath();
-    g.moveTo(...from);
-    g.lineTo(...to);
-    g.stroke();
-    [from, state.drawn] = [to, true];
+    stroke(from, to);
+    from = to;
   };
   canvas.onpointerup = () => {
     from = null;
-    if (state.drawn && !state.running) guess().catch((error) => say(error.message, true));
+    ended();
+  };
+  // The pen of the keyboard: arrows draw, with Shift they only move.
+  let pen = [140, 60];
+  const moves = { ArrowLeft: [-20, 0], ArrowRight: [20, 0], ArrowUp: [0, -20], ArrowDown: [0, 20] };
+  canvas.onkeydown = (event) => {
+    const move = moves[event.key];
+    if (!move) return;
+    event.preventDefault();
+    const to = pen.map((x, i) => Math.min(260, Math.max(20, x + move[i])));
+    if (!event.shiftKey) {
+      stroke(pen, to);
+      ended();
+    }
+    pen = to;
   };
   $("clear").onclick = () => {
     g.clearRect(0, 0, canvas.width, canvas.height);

@@ -5,7 +5,7 @@ use models::{AdamW, Optimize, Params};
 use serde_json::{Value, json};
 
 use crate::pictures::Pictures;
-use crate::text::Verses;
+use crate::text::{CONTEXT, Verses};
 
 /// What went wrong, in words for the visitor.
 #[derive(Debug, thiserror::Error)]
@@ -142,15 +142,21 @@ impl Session {
         Ok(self.params.load_safetensors(bytes)?)
     }
 
-    /// The device, and what a step does there.
+    /// The device, what a step does there, and what of a batch is counted: `each` units an image or a window.
     pub fn about(&self) -> Value {
         let launches = plans(&self.device).iter().map(|plan| plan.launches().len()).max();
+        let (unit, each) = match &self.net {
+            Net::Pictures(_) => ("images", 1),
+            Net::Verses(_) => ("tokens", CONTEXT),
+        };
         json!({
             "device": self.device.info().to_string(),
             "parameters": self.params.count(),
             "launches": launches,
             "memory": self.device.memory().in_use,
             "steps": self.step,
+            "unit": unit,
+            "each": each,
         })
     }
 }

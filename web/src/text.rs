@@ -7,7 +7,7 @@ use models::{Gpt, GptOptions, Mode, Params, Sampler, generate};
 use crate::session::{Error, Result, read};
 
 /// Characters of a window.
-const CONTEXT: usize = 64;
+pub const CONTEXT: usize = 64;
 
 pub struct Verses {
     net: Gpt,

@@ -4,16 +4,19 @@ use std::panic;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 
-/// Yields what the inner iterator yields, made up to `depth` items ahead on a thread of its own.
+/// Yields what the inner iterator yields, made up to `depth` items ahead on a thread of its own; where there are no threads, when it is asked for.
 ///
 /// Dropping it early stops the thread and waits for the item being made; a panic on the thread is resumed in the consumer.
-pub(crate) struct Prefetch<T> {
-    items: Option<Receiver<T>>,
-    thread: Option<JoinHandle<()>>,
+pub(crate) enum Prefetch<T> {
+    Ahead { items: Option<Receiver<T>>, thread: Option<JoinHandle<()>> },
+    Asked(Box<dyn Iterator<Item = T> + Send>),
 }
 
 impl<T: Send + 'static> Prefetch<T> {
     pub(crate) fn new(depth: usize, items: impl Iterator<Item = T> + Send + 'static) -> Prefetch<T> {
+        if cfg!(target_arch = "wasm32") {
+            return Prefetch::Asked(Box::new(items));
+        }
         let (sender, receiver) = sync_channel(depth);
         let thread = thread::spawn(move || {
             for item in items {
@@ -22,7 +25,7 @@ impl<T: Send + 'static> Prefetch<T> {
                 }
             }
         });
-        Prefetch { items: Some(receiver), thread: Some(thread) }
+        Prefetch::Ahead { items: Some(receiver), thread: Some(thread) }
     }
 }
 
@@ -30,9 +33,13 @@ impl<T> Iterator for Prefetch<T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        let item = self.items.as_ref()?.recv().ok();
+        let (items, thread) = match self {
+            Prefetch::Ahead { items, thread } => (items, thread),
+            Prefetch::Asked(items) => return items.next(),
+        };
+        let item = items.as_ref()?.recv().ok();
         if item.is_none()
-            && let Some(thread) = self.thread.take()
+            && let Some(thread) = thread.take()
             && let Err(cause) = thread.join()
         {
             panic::resume_unwind(cause);
@@ -43,8 +50,9 @@ impl<T> Iterator for Prefetch<T> {
 
 impl<T> Drop for Prefetch<T> {
     fn drop(&mut self) {
-        self.items = None; // makes the thread's next send fail
-        if let Some(thread) = self.thread.take() {
+        let Prefetch::Ahead { items, thread } = self else { return };
+        *items = None; // makes the thread's next send fail
+        if let Some(thread) = thread.take() {
             // A panic that had no receiver has printed its message already.
             let _ = thread.join();
         }

@@ -113,6 +113,7 @@ pub enum Error {
     },
 
     /// The handler of Ctrl-C cannot be installed.
+    #[cfg(not(target_arch = "wasm32"))]
     #[error("cannot notice Ctrl-C: {0}")]
     Signal(#[from] ctrlc::Error),
 

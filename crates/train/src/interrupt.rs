@@ -1,9 +1,7 @@
 //! Stopping a run from outside.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use crate::Result;
 
 /// A request to stop, which a training loop checks between steps. Clones share it.
 ///
@@ -22,7 +20,9 @@ impl Interrupt {
     ///
     /// # Errors
     /// [`Error::Signal`](crate::Error::Signal) when the system refuses the handler, or the program already has one.
-    pub fn by_signal() -> Result<Interrupt> {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn by_signal() -> crate::Result<Interrupt> {
+        use std::sync::{Mutex, PoisonError};
         static SHARED: Mutex<Option<Interrupt>> = Mutex::new(None);
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(shared) = &*shared {

@@ -7,12 +7,11 @@ mod schedule;
 mod step;
 mod task;
 
-use std::time::Instant;
-
 use autograd::{Tensor, autocast};
 use data::Source;
 use distributed::{DiLoCo, World};
 use models::{Average, LossScaler, Optimize, Params};
+use web_time::Instant;
 
 pub use options::{Clip, LocalSteps};
 pub use schedule::Rate;

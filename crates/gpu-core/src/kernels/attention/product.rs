@@ -120,7 +120,7 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize, const PART: bool>(
             for r in 0..R {
                 let w = simd.splat_f32s(*a.at(r, q));
                 for v in 0..V {
-                    sums[r][v] = simd.mul_add_f32s(w, x[v], sums[r][v]);
+                    sums[r][v] = simd.mul_add_e_f32s(w, x[v], sums[r][v]);
                 }
             }
         }

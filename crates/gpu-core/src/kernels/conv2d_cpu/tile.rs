@@ -313,7 +313,7 @@ unsafe fn sums<S: Simd, const R: usize, const V: usize, const PANEL: bool>(
             for r in 0..R {
                 let w = simd.splat_f32s(*weights.add(k * stride + r));
                 for v in 0..V {
-                    acc[r][v] = simd.mul_add_f32s(w, x[v], acc[r][v]);
+                    acc[r][v] = simd.mul_add_e_f32s(w, x[v], acc[r][v]);
                 }
             }
         }

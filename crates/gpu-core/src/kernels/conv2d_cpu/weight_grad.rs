@@ -281,7 +281,7 @@ unsafe fn sums<S: Simd, const R: usize, const V: usize>(
                 for v in 0..V {
                     let x = x_at.add(offsets[v]).cast::<S::f32s>().read_unaligned();
                     for r in 0..R {
-                        acc[r][v] = simd.mul_add_f32s(d[r], x, acc[r][v]);
+                        acc[r][v] = simd.mul_add_e_f32s(d[r], x, acc[r][v]);
                     }
                 }
                 dy_at = dy_at.add(S::F32_LANES);

@@ -122,8 +122,8 @@ impl Product<'_> {
                 ];
                 for r in 0..R {
                     let x = simd.splat_f32s(*rows[r].add(k));
-                    sums[r][0] = simd.mul_add_f32s(x, w[0], sums[r][0]);
-                    sums[r][1] = simd.mul_add_f32s(x, w[1], sums[r][1]);
+                    sums[r][0] = simd.mul_add_e_f32s(x, w[0], sums[r][0]);
+                    sums[r][1] = simd.mul_add_e_f32s(x, w[1], sums[r][1]);
                 }
             }
         }

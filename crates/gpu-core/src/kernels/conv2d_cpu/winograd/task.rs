@@ -233,7 +233,7 @@ pub(super) unsafe fn product<S: Simd, const R: usize, const V: usize>(
             for r in 0..R {
                 let w = simd.splat_f32s(*u.add(k * stride + r));
                 for i in 0..V {
-                    acc[r][i] = simd.mul_add_f32s(w, x[i], acc[r][i]);
+                    acc[r][i] = simd.mul_add_e_f32s(w, x[i], acc[r][i]);
                 }
             }
         }

@@ -39,16 +39,16 @@ pub fn weights(taps: &[[f32; ROWS]; 9]) -> [[f32; ROWS]; POINTS] {
 pub fn source<S: Simd>(simd: S, x: [S::f32s; PATCH]) -> [S::f32s; PATCH] {
     let [x0, x1, x2, x3, x4, x5] = x;
     let [two, four, five] = [2.0, -4.0, -5.0].map(|c| simd.splat_f32s(c));
-    let (a, b) = (simd.mul_add_f32s(four, x2, x4), simd.mul_add_f32s(four, x1, x3));
+    let (a, b) = (simd.mul_add_e_f32s(four, x2, x4), simd.mul_add_e_f32s(four, x1, x3));
     let (c, d) = (simd.sub_f32s(x4, x2), simd.mul_f32s(two, simd.sub_f32s(x3, x1)));
     let minus_four_x = |x: S::f32s, rest: S::f32s| simd.sub_f32s(rest, simd.mul_f32s(four, x));
     [
-        minus_four_x(x0, simd.mul_add_f32s(five, x2, x4)),
+        minus_four_x(x0, simd.mul_add_e_f32s(five, x2, x4)),
         simd.add_f32s(a, b),
         simd.sub_f32s(a, b),
         simd.add_f32s(c, d),
         simd.sub_f32s(c, d),
-        minus_four_x(x1, simd.mul_add_f32s(five, x3, x5)),
+        minus_four_x(x1, simd.mul_add_e_f32s(five, x3, x5)),
     ]
 }
 
@@ -61,9 +61,9 @@ pub fn output<S: Simd>(simd: S, m: [S::f32s; PATCH]) -> [S::f32s; TILE] {
     let (far, far_odd) = (simd.add_f32s(m3, m4), simd.sub_f32s(m3, m4));
     [
         simd.add_f32s(simd.add_f32s(m0, near), far),
-        simd.mul_add_f32s(two, far_odd, near_odd),
-        simd.mul_add_f32s(four, far, near),
-        simd.add_f32s(simd.mul_add_f32s(eight, far_odd, near_odd), m5),
+        simd.mul_add_e_f32s(two, far_odd, near_odd),
+        simd.mul_add_e_f32s(four, far, near),
+        simd.add_f32s(simd.mul_add_e_f32s(eight, far_odd, near_odd), m5),
     ]
 }
 
@@ -73,8 +73,8 @@ pub fn gradient<S: Simd>(simd: S, y: [S::f32s; TILE]) -> [S::f32s; PATCH] {
     let [y0, y1, y2, y3] = y;
     let [two, four, eight] = [2.0, 4.0, 8.0].map(|c| simd.splat_f32s(c));
     let (near, near_odd) = (simd.add_f32s(y0, y2), simd.add_f32s(y1, y3));
-    let far = simd.mul_add_f32s(four, y2, y0);
-    let far_odd = simd.mul_add_f32s(eight, y3, simd.mul_f32s(two, y1));
+    let far = simd.mul_add_e_f32s(four, y2, y0);
+    let far_odd = simd.mul_add_e_f32s(eight, y3, simd.mul_f32s(two, y1));
     [
         y0,
         simd.add_f32s(near, near_odd),
@@ -95,8 +95,8 @@ pub fn weight_gradient<S: Simd>(simd: S, m: [S::f32s; PATCH]) -> [S::f32s; 3] {
     let near_odd = simd.mul_f32s(sixth, simd.sub_f32s(m2, m1));
     let (far, odd) = (simd.add_f32s(m3, m4), simd.sub_f32s(m3, m4));
     [
-        simd.mul_add_f32s(quarter, m0, simd.mul_add_f32s(far_even, far, near)),
-        simd.mul_add_f32s(far_odd, odd, near_odd),
-        simd.add_f32s(simd.mul_add_f32s(sixth, far, near), m5),
+        simd.mul_add_e_f32s(quarter, m0, simd.mul_add_e_f32s(far_even, far, near)),
+        simd.mul_add_e_f32s(far_odd, odd, near_odd),
+        simd.add_f32s(simd.mul_add_e_f32s(sixth, far, near), m5),
     ]
 }
