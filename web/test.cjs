@@ -75,7 +75,7 @@ async function buttons(page) {
   console.log("buttons: trains, pauses, classifies a drawing, goes on");
 }
 
-/** Chooses, trains, pauses and draws without a mouse. */
+/** Chooses, trains, draws and pauses without a mouse. */
 async function keyboard(page) {
   const press = async (...keys) => {
     for (const key of keys) await page.keyboard.press(key);

@@ -19,7 +19,7 @@ export function ask(call, ...args) {
   });
 }
 
-const state = { task: null, running: false, history: [], tests: [], copy: null, drawn: false };
+const state = { task: null, running: null, history: [], tests: [], copy: null, drawn: false };
 window.wgrad = { ask, state };
 
 function say(text, error = false) {
@@ -48,7 +48,7 @@ async function start() {
   const [name, file] = [task(), $("file").files[0]];
   const which = name === "shapes" && file ? "cifar" : name;
   const bytes = which === "cifar" ? new Uint8Array(await file.arrayBuffer()) : which === "text" ? new TextEncoder().encode($("text").value) : undefined;
-  state.running = false;
+  state.running = null;
   $("start").disabled = true;
   say("Starting ..");
   try {
@@ -69,11 +69,12 @@ async function start() {
 
 /** Trains until paused. A few steps at a time, so that a pause or a drawing is answered soon. */
 async function run() {
-  state.running = true;
+  // A loop that was paused in its last steps must not go on when the next one begins.
+  const own = (state.running = {});
   $("pause").textContent = "Pause";
   let [count, shown] = [1, performance.now()];
   try {
-    while (state.running) {
+    while (state.running === own) {
       const begin = performance.now();
       const steps = await ask("train", count, Number($("lr").value));
       const seconds = (performance.now() - begin) / 1000;
@@ -91,9 +92,9 @@ async function run() {
       if (state.drawn) await guess();
       await drawn();
     }
-    say("Paused.");
+    if (!state.running) say("Paused.");
   } catch (error) {
-    state.running = false;
+    if (state.running === own) state.running = null;
     await lost(error);
   }
 }
@@ -278,7 +279,7 @@ document.querySelectorAll("[name=task]").forEach((radio) => (radio.onchange = ch
 $("start").onclick = start;
 $("pause").onclick = () => {
   if (state.running) {
-    state.running = false;
+    state.running = null;
     $("pause").textContent = "Go on";
   } else run();
 };
