@@ -48,12 +48,12 @@ async function start() {
   const [name, file] = [task(), $("file").files[0]];
   const which = name === "shapes" && file ? "cifar" : name;
   const bytes = which === "cifar" ? new Uint8Array(await file.arrayBuffer()) : which === "text" ? new TextEncoder().encode($("text").value) : undefined;
-  state.running = null;
-  $("start").disabled = true;
+  Object.assign(state, { running: null, history: [], tests: [], copy: null });
+  for (const id of ["start", "pause", "save", "load"]) $(id).disabled = true;
   say("Starting ..");
   try {
     const options = { task: which, seed: Number($("seed").value), batch: Number($("batch").value) };
-    Object.assign(state, { task: which, about: await ask("open", $("device").value, options, bytes), history: [], tests: [], copy: null, options, bytes });
+    Object.assign(state, { task: which, about: await ask("open", $("device").value, options, bytes), options, bytes });
     $("progress").hidden = false;
     $("draw").hidden = which !== "digits";
     $("written").hidden = which !== "text";
@@ -70,7 +70,7 @@ async function start() {
 /** Trains until paused. A few steps at a time, so that a pause or a drawing is answered soon. */
 async function run() {
   // A loop that was paused in its last steps must not go on when the next one begins.
-  const own = (state.running = {});
+  const [own, history] = [(state.running = {}), state.history];
   $("pause").textContent = "Pause";
   let [count, shown] = [1, performance.now()];
   try {
@@ -78,7 +78,8 @@ async function run() {
       const begin = performance.now();
       const steps = await ask("train", count, Number($("lr").value));
       const seconds = (performance.now() - begin) / 1000;
-      state.history.push(...steps);
+      if (state.history !== history) return; // another training began meanwhile
+      history.push(...steps);
       state.rate = (count * state.options.batch * state.about.each) / seconds;
       // About four answers a second.
       count = Math.max(1, Math.min(50, Math.round((count * 0.25) / seconds)));
