@@ -72,7 +72,7 @@ async function run() {
   // A loop that was paused in its last steps must not go on when the next one begins.
   const [own, history] = [(state.running = {}), state.history];
   $("pause").textContent = "Pause";
-  let [count, shown] = [1, performance.now()];
+  let [count, due] = [1, 0];
   try {
     while (state.running === own) {
       const begin = performance.now();
@@ -85,9 +85,11 @@ async function run() {
       count = Math.max(1, Math.min(50, Math.round((count * 0.25) / seconds)));
       const bad = steps.find(({ loss }) => loss === null);
       if (bad) throw new Error(`The loss of step ${bad.step} is not a number: choose a smaller learning rate, and train again.`);
-      if (performance.now() - shown > 3000 || state.tests.length === 0) {
+      if (performance.now() > due) {
+        const start = performance.now();
         await measure();
-        shown = performance.now();
+        // At most a fifth of the time is measured.
+        due = performance.now() + Math.max(500, 4 * (performance.now() - start));
       }
       show();
       if (state.drawn) await guess();
