@@ -167,6 +167,12 @@ pub trait KernelOp: Any + Key + Debug + Send + Sync {
         false
     }
 
+    /// Whether element-wise code after the op becomes a part of its launch on a GPU, so that output 0 needs no memory if only that code
+    /// reads it.
+    fn emits(&self) -> bool {
+        false
+    }
+
     /// For ops whose output 0 holds their inputs one after the other, each dense in row-major order: the first element of each.
     /// [`lower`](KernelOp::lower) uses [`Lower::concatenated_output`] and [`Lower::write_part`], which copies inputs that are not
     /// produced in place.

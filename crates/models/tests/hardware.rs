@@ -123,7 +123,7 @@ fn plans_of_other_makers_train_as_the_cpu() {
     }
     let launches = launches(&gpu);
     for wanted in
-        ["and moments of channels", "and sums of channels", "combine_parts", "sum_partials", "in parts"]
+        ["and moments of channels", "and sums of channels", "combined_map", "sum_partials", "in parts"]
     {
         assert!(launches.iter().any(|launch| launch.contains(wanted)), "no launch {wanted}: {launches:#?}");
     }

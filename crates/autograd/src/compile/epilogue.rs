@@ -8,7 +8,8 @@ use gpu_core::{Access, Arg, DType, Kernel, Launch, Target};
 
 use super::fuse;
 use super::place::{SlotKind, VirtualSlot};
-use super::schedule::{MapStep, Step, Touched, overlap};
+use super::schedule::{MapStep, Step};
+use super::steps::Steps;
 
 /// Maximum number of instructions of an epilogue: they are repeated for every output of a tile in registers.
 const MAX_CODE: usize = 48;
@@ -17,9 +18,6 @@ const MAX_CODE: usize = 48;
 const NEAR: usize = 8;
 /// Results of up to so many bytes are fused at any distance.
 const SMALL: usize = 64 * 1024;
-
-/// Steps in order, and the memory each touches; `None` if fused into another one.
-type Steps = Vec<Option<(Step, Touched)>>;
 
 /// Fuses element-wise steps into the `wanted` launches whose results they read.
 pub(super) fn fuse_epilogues(
@@ -31,50 +29,25 @@ pub(super) fn fuse_epilogues(
     if target == Target::Cpu || !fuse::enabled() {
         return steps;
     }
-    let mut readers = vec![vec![]; slots.len()];
-    let mut all: Steps = vec![];
-    for step in steps {
-        let touched = Touched::by(&step);
-        touched.reads.iter().for_each(|arg| readers[arg.slot].push(all.len()));
-        all.push(Some((step, touched)));
-    }
+    let mut all = Steps::new(steps, slots.len());
     for at in 0..all.len() {
-        let of_wanted = matches!(&all[at], Some((Step::Kernel(launch), _)) if wanted(&**launch.kernel()));
-        if of_wanted && let Some((reader, to, launch)) = fused(&all, at, &readers, slots, target) {
-            (all[at], all[reader]) = (None, None);
-            let step = Step::Kernel(launch);
-            let touched = Touched::by(&step);
-            all[to] = Some((step, touched));
+        let of_wanted = all.launch(at).is_some_and(|launch| wanted(&**launch.kernel()));
+        if of_wanted && let Some((reader, to, launch)) = fused(&all, at, slots, target) {
+            all.replace(&[at, reader], to, launch);
         }
     }
-    all.into_iter().flatten().map(|(step, _)| step).collect()
+    all.finish()
 }
 
 /// The element-wise step that the launch at `at` can take as an epilogue, the index of the fused launch, and the launch.
-fn fused(
-    all: &Steps,
-    at: usize,
-    readers: &[Vec<usize>],
-    slots: &[VirtualSlot],
-    target: Target,
-) -> Option<(usize, usize, Launch)> {
-    let Some((Step::Kernel(launch), own)) = &all[at] else { return None };
-    let reads = |n: usize, arg: &Arg| all[n].as_ref().is_some_and(|(_, t)| overlap(&t.reads, &[*arg]));
-    let results = &own.writes[..launch.kernel().access().iter().filter(|a| **a == Access::Write).count()];
-    let of = |arg: &Arg| {
-        readers[arg.slot].iter().copied().filter(|&n| n > at && reads(n, arg)).collect::<Vec<_>>()
-    };
-    let readers: Vec<Vec<usize>> = results.iter().map(of).collect();
-    let is_map = |&&n: &&usize| matches!(all[n], Some((Step::Map(_), _)));
-    let reader = *readers.iter().flatten().filter(is_map).min()?;
-    let Some((Step::Map(map), touched)) = &all[reader] else { return None };
-    // The code moves up to the launch, or the launch moves down to the code.
-    let between = || all[at + 1..reader].iter().flatten().map(|(_, other)| other);
-    let to = match () {
-        () if !between().any(|other| other.meets(touched)) => at,
-        () if !between().any(|other| other.meets(own)) => reader,
-        () => return None,
-    };
+fn fused(all: &Steps, at: usize, slots: &[VirtualSlot], target: Target) -> Option<(usize, usize, Launch)> {
+    let launch = all.launch(at)?;
+    let results = launch.kernel().access().iter().filter(|a| **a == Access::Write).count();
+    let results = &all.writes(at)[..results];
+    let readers: Vec<Vec<usize>> = results.iter().map(|result| all.readers(at, &[*result])).collect();
+    let reader = readers.iter().flatten().copied().filter(|&n| all.map(n).is_some()).min()?;
+    let map = all.map(reader)?;
+    let to = all.meeting_place(at, reader)?;
     let kept = |(arg, readers): (&Arg, &Vec<usize>)| {
         slots[arg.slot].kind != SlotKind::Temp || readers.iter().any(|&n| n != reader)
     };

@@ -58,15 +58,25 @@ impl Expr {
 
     /// The ranges to bind, one per slot, and for every input the number of its range and its layout there.
     pub(super) fn bind(&self) -> (Vec<Arg>, Vec<(usize, Stored)>) {
+        self.bind_apart(&[])
+    }
+
+    /// As [`bind`](Expr::bind), with a range of its own for each of the ranges `apart` that an input covers exactly.
+    pub(super) fn bind_apart(&self, apart: &[Arg]) -> (Vec<Arg>, Vec<(usize, Stored)>) {
+        let is_apart = |place: &Place| Some(place.bind().0).filter(|arg| apart.contains(arg));
+        let groups: Vec<_> = self.inputs.iter().map(|(place, _)| (place.slot, is_apart(place))).collect();
         let (mut args, mut inputs) = (vec![], vec![None; self.inputs.len()]);
-        for slot in self.slots() {
-            let of_slot = || self.inputs.iter().enumerate().filter(|(_, (p, _))| p.slot == slot);
-            let places: Vec<&Place> = of_slot().map(|(_, (p, _))| p).collect();
+        for (first, group) in groups.iter().enumerate() {
+            if inputs[first].is_some() {
+                continue;
+            }
+            let members: Vec<usize> = (first..groups.len()).filter(|&i| groups[i] == *group).collect();
+            let places: Vec<&Place> = members.iter().map(|&i| &self.inputs[i].0).collect();
             let (arg, stored) = bind_together(&places);
-            of_slot().zip(stored).for_each(|((i, _), stored)| inputs[i] = Some((args.len(), stored)));
+            members.into_iter().zip(stored).for_each(|(i, stored)| inputs[i] = Some((args.len(), stored)));
             args.push(arg);
         }
-        (args, inputs.into_iter().map(|i| i.expect("every input lies in a slot")).collect())
+        (args, inputs.into_iter().map(|i| i.expect("every input is in a group")).collect())
     }
 
     /// Number of instructions.

@@ -137,7 +137,11 @@ impl Fusion<'_> {
             return false;
         }
         let this = Source::Node(node, output);
-        let (mut with, mut without) = (chain.reads.len() + 1, 0);
+        // Stored by an epilogue, the result takes the place of the operand in memory. That only pays if it spares the readers other operands:
+        // else the readers' own code may be the epilogue.
+        let emitted = chain.reads.len() > 1 && chain.reads.iter().any(|&operand| self.emitted(operand));
+        let replaced = usize::from(emitted);
+        let (mut with, mut without) = (chain.reads.len() + 1, 2 * replaced);
         for reads in &readers {
             with += reads.len();
             let mut reads = reads.clone();
@@ -147,6 +151,13 @@ impl Fusion<'_> {
         }
         let code = instruction_cost(self.target) * chain.instructions as f64;
         without as f64 + code * readers.len() as f64 > with as f64 + code
+    }
+
+    /// Whether the code of the only reader becomes an epilogue of the launch that computes `source`.
+    fn emitted(&self, source: Source) -> bool {
+        let Source::Node(node, output) = source else { return false };
+        let emits = matches!(&self.request.nodes[node].op, Op::Kernel(op) if output == 0 && op.emits());
+        self.target == Target::Gpu && emits && !self.wiring.wanted[node] && self.uses[node][output].len() == 1
     }
 
     /// Whether the reader can compute the result itself.

@@ -2,6 +2,7 @@
 //! them, plan memory, and cache the plan by structure.
 
 mod channel_parts;
+mod combined_maps;
 mod concat_in_place;
 mod conv_moments;
 mod epilogue;
@@ -17,6 +18,7 @@ mod request;
 mod row_sums;
 mod schedule;
 mod simplify;
+mod steps;
 
 pub use explain::{Passes, PlanView};
 pub use expr::Expr;

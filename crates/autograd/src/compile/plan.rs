@@ -6,6 +6,7 @@ use foldhash::HashMap;
 use gpu_core::{Access, Arg, Buffer, CommandGraph, DType, Device, Kernel, Launch, Role, Slot, limits};
 
 use super::channel_parts::{split_reductions, splits};
+use super::combined_maps::combine_in_maps;
 use super::conv_moments::fuse_moments;
 use super::epilogue::fuse_epilogues;
 use super::explain::{Passes, PlanView};
@@ -149,6 +150,7 @@ impl Plan {
         let whole = |kernel: &dyn Kernel| !splits(kernel);
         let mut steps = fuse_epilogues(steps, &lowered.slots, device.target(), whole);
         split_reductions(&mut steps, &mut lowered.slots, device.target());
+        let steps = combine_in_maps(steps, &lowered.slots, device.target());
         let steps = fuse_epilogues(steps, &lowered.slots, device.target(), |_| true);
         let epilogues = lowered_steps - steps.len();
         let steps = join_sums(steps, &mut lowered.slots, device.target());

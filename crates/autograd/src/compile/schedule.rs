@@ -38,6 +38,16 @@ impl MapStep {
         MapStep { expr, to: vec![to] }
     }
 
+    /// The code.
+    pub fn expr(&self) -> &Expr {
+        &self.expr
+    }
+
+    /// The places of its results.
+    pub fn to(&self) -> &[Place] {
+        &self.to
+    }
+
     /// Number of buffers to bind: one for every slot that is read, and the results.
     fn buffers(&self) -> usize {
         self.expr.slots().len() + self.to.len()

@@ -140,6 +140,10 @@ impl KernelOp for Conv2d {
         input == 0 && target == Target::Cpu
     }
 
+    fn emits(&self) -> bool {
+        true
+    }
+
     fn takes_halves(&self, _: usize) -> bool {
         true
     }
@@ -166,6 +170,10 @@ impl KernelOp for Conv2dInputGrad {
 
     fn absorbs(&self, input: usize, target: Target) -> bool {
         input == 0 && target == Target::Cpu
+    }
+
+    fn emits(&self) -> bool {
+        true
     }
 
     fn takes_halves(&self, _: usize) -> bool {

@@ -189,6 +189,10 @@ impl KernelOp for MatMul {
         layout.is_contiguous() || transposed(layout).is_contiguous()
     }
 
+    fn emits(&self) -> bool {
+        true
+    }
+
     fn takes_halves(&self, _: usize) -> bool {
         true
     }

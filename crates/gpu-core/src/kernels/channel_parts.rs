@@ -2,9 +2,11 @@
 //! second launch combines their parts.
 
 mod combine;
+mod combined_map;
 mod wgsl;
 
 pub use combine::CombineParts;
+pub use combined_map::CombinedMap;
 
 use std::sync::Arc;
 

@@ -37,7 +37,7 @@ mod zero_ranges;
 
 pub use attention::{Attention, AttentionGrad, AttentionInputs, AttentionStats};
 pub use batch_norm::{ChannelMoments, ChannelSums};
-pub use channel_parts::{ChannelParts, ChannelReduction, CombineParts, WithParts};
+pub use channel_parts::{ChannelParts, ChannelReduction, CombineParts, CombinedMap, WithParts};
 pub use code::Stored;
 pub use conv2d::{Conv2d, Conv2dShape};
 pub use conv2d_grad::{Conv2dInputGrad, Conv2dWeightGrad};

@@ -42,7 +42,7 @@ impl WithParts {
             functions += &load;
         }
         match &self.reduction {
-            ChannelReduction::Moments(_) => functions += MOMENTS,
+            ChannelReduction::Moments(_) => functions += &[MERGE_MOMENTS, MOMENTS].concat(),
             ChannelReduction::Sums(_) => {
                 let mean = self.places.last().copied().flatten()?;
                 functions += &named(mean, "part_mean", "f32", SUMS.into())?;
@@ -92,9 +92,8 @@ impl WithParts {
     }
 }
 
-/// WGSL of the part of four pixels, where those at position 0xffffffff are outside; `merge` as in `batch_norm_combine.wgsl`. `rounded`
-/// moves the mean into the first of its two floats.
-const MOMENTS: &str = "
+/// WGSL that merges two parts of moments: count, mean as the sum of two floats, and squared deviations (Chan et al. 1979).
+pub(super) const MERGE_MOMENTS: &str = "
 fn merge(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
     if (b.x == 0.0) {
         return a;
@@ -106,7 +105,11 @@ fn merge(a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
     let d = (b.y - a.y) + (b.z - a.z);
     return vec4<f32>(a.x + b.x, a.y, a.z + d * share, a.w + b.w + d * d * a.x * share);
 }
+";
 
+/// WGSL of the part of four pixels, where those at position 0xffffffff are outside. `rounded` moves the mean into the first of its two
+/// floats.
+const MOMENTS: &str = "
 fn rounded(a: vec4<f32>) -> vec4<f32> {
     let mean = a.y + a.z;
     return vec4<f32>(a.x, mean, (a.y - mean) + a.z, a.w);

@@ -1,12 +1,12 @@
 use std::sync::Arc;
 
-use super::{Case, noise};
+use super::{Case, Words, noise};
 use crate::kernels::{
-    Binary, ChannelMoments, ChannelReduction, ChannelSums, CombineParts, Conv2d, Conv2dInputGrad,
-    Conv2dShape, Fused, Instr, Map, Program, Prologue, Unary, WithParts,
+    Binary, ChannelMoments, ChannelReduction, ChannelSums, CombineParts, CombinedMap, Conv2d,
+    Conv2dInputGrad, Conv2dShape, Fused, Instr, Map, Program, Prologue, Stored, Unary, WithParts,
 };
 use crate::tune::{GpuFamily, GpuProfile};
-use crate::{DType, Kernel, Layout};
+use crate::{DType, Half, Kernel, Layout};
 
 pub(super) fn cases() -> Vec<Case> {
     let shape = Conv2dShape {
@@ -29,7 +29,7 @@ pub(super) fn cases() -> Vec<Case> {
     // One case each, as a software adapter takes seconds to compile one.
     let tiles = [moments(wide).split_off(1), sums(deep), behind_code(deep)];
     let tiles = tiles.map(|cases| cases.into_iter().take(1).collect());
-    all.chain(tiles).flatten().chain([combined(true), combined(false)]).collect()
+    all.chain(tiles).flatten().chain([combined(true), combined(false)]).chain(maps()).collect()
 }
 
 /// The variants of a kernel on a real GPU.
@@ -110,8 +110,8 @@ fn behind_code(s: Conv2dShape) -> Vec<Case> {
     kernels.into_iter().map(case).collect()
 }
 
-/// Combining the parts of two channels, one of which has an empty part.
-fn combined(moments: bool) -> Case {
+/// Seventy parts of each of two channels, one of them empty, and the kernel that combines them.
+fn parts(moments: bool) -> (CombineParts, Vec<f32>) {
     let plain = Prologue::plain(DType::F32, Layout::contiguous(&[1, 2, 1]));
     let (batch, channels, spatial) = (1, 2, 1);
     let reduction = match moments {
@@ -121,12 +121,44 @@ fn combined(moments: bool) -> Case {
             ChannelReduction::Sums(Box::new(ChannelSums { batch, channels, spatial, x, dy }))
         }
     };
-    let kernel: CombineParts = reduction.combine(70);
     let numbers = noise(140, 7);
     let part = |i: usize| match i {
         3 => [0.0; 4],
         _ => [(i % 5 + 1) as f32, 5.0 + numbers[i], 1e-7 * numbers[139 - i], numbers[i].abs()],
     };
-    let parts: Vec<f32> = (0..140).flat_map(part).collect();
+    (reduction.combine(70), (0..140).flat_map(part).collect())
+}
+
+fn combined(moments: bool) -> Case {
+    let (kernel, parts) = parts(moments);
     Case::new(kernel, 2e-6).floats(&parts).writes(2).writes(2)
+}
+
+/// `(x - first) / second + z[c]`, the first result itself, and `second z[c]`, where z is two numbers in the middle of an argument: of planes
+/// that are vectors, planes that are not, and with a packed output. So many elements that workgroups share a channel and loop.
+fn maps() -> Vec<Case> {
+    let of_channel = |s: usize, offset| Layout::new(vec![3, 2, s], vec![0, 1, 0], offset);
+    let code = [
+        Instr::Binary(Binary::Sub, 0, 1),
+        Instr::Binary(Binary::Div, 4, 2),
+        Instr::Binary(Binary::Add, 5, 3),
+        Instr::Binary(Binary::Mul, 2, 3),
+    ];
+    let program = Program::with_outputs(&[DType::F32; 4], &code, &[6, 1, 7]);
+    let case = |(moments, s, half): (bool, usize, Option<Half>)| {
+        let (combine, parts) = parts(moments);
+        let (dense, count) = (Layout::contiguous(&[3, 2, s]), 6 * s);
+        let inputs = [dense.clone(), of_channel(s, 0), of_channel(s, 0), of_channel(s, 4)];
+        let inputs = inputs.into_iter().map(Stored::from).enumerate().collect();
+        let outputs = vec![Stored { layout: dense, half }, of_channel(s, 0).into(), of_channel(s, 1).into()];
+        let taken = vec![None, Some(0), Some(1), None];
+        let kernel = CombinedMap::new(combine, program.clone(), inputs, taken, outputs).expect("it fits");
+        let case = Case::new(kernel, 1e-5).floats(&parts).floats(&noise(count, 8)).floats(&noise(6, 9));
+        let mut case = case.writes(if half.is_some() { count / 2 } else { count }).writes(2).writes(3);
+        if let Some(half) = half {
+            case.types[3] = Words::Halves(half);
+        }
+        case
+    };
+    [(true, 6000, None), (false, 77, None), (true, 20, Some(Half::F16))].into_iter().map(case).collect()
 }
