@@ -4,7 +4,19 @@ use std::sync::Arc;
 
 use gpu_core::kernels::{Binary, Instr, Map, Program, Unary};
 use gpu_core::testing::check_twin;
-use gpu_core::{DType, Layout};
+use gpu_core::{DType, Kernel, Layout};
+
+/// `n` numbers in -1..1, by a fixed generator.
+fn noise(n: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9) | 1;
+    let next = |_| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..n).map(next).collect()
+}
 
 fn words(values: impl IntoIterator<Item = f32>) -> Vec<u32> {
     values.into_iter().map(f32::to_bits).collect()
@@ -95,4 +107,30 @@ fn long_chains_cross_blocks() {
         &[true; 2],
         0.0,
     );
+}
+
+/// Four elements an invocation where they are vectors or one repeated element, single elements elsewhere: vectors of each kind of input,
+/// a part of a larger buffer, rows that end within a vector, and an argument that is read both ways.
+#[test]
+fn vectors_and_single_elements_agree() {
+    let program =
+        Program::new(&[DType::F32; 3], &[Instr::Binary(Binary::Sub, 0, 1), Instr::Binary(Binary::Mul, 3, 2)]);
+    let image = |cols: usize| Layout::contiguous(&[3, 5, cols]);
+    let channel = |cols: usize| Layout::new(vec![3, 5, cols], vec![0, 1, 0], 0);
+    let part = Layout::contiguous(&[3, 5, 24]).slice(2, 8, 12, 1);
+    for (cols, first, shaders) in [(12, part, 45), (12, image(12), 45), (7, image(7), 105)] {
+        let (a, n) = (noise(3 * 5 * 24, 1), 15 * cols);
+        let kernel = Map::new(program.clone(), &[first, channel(cols), image(cols)], image(cols));
+        let workgroups: u32 = kernel.shaders()[0].workgroups().iter().product();
+        assert_eq!(workgroups as usize, usize::div_ceil(shaders, 64));
+        let args = [words(a), words(noise(5, 2)), words(noise(n, 3)), vec![0; n]];
+        check_twin(Arc::new(kernel), &args, &[true; 4], 0.0);
+    }
+    let inputs = vec![
+        (0, image(4).into()),
+        (0, Layout::new(vec![3, 5, 4], vec![0; 3], 61).into()),
+        (1, image(4).into()),
+    ];
+    let kernel = Map::fused(program, inputs, vec![image(4).into()]);
+    check_twin(Arc::new(kernel), &[words(noise(62, 1)), words(noise(60, 3)), vec![0; 60]], &[true; 3], 0.0);
 }

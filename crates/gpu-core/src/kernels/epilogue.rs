@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use super::channel_parts::ChannelParts;
 use super::map::{Map, index_code};
-use super::prologue::vectors;
 use crate::cpu::HOST_ALIGN;
 use crate::kernel::RawArg;
 use crate::tune::{GpuProfile, Variants};
 use crate::wgsl::wgsl;
-use crate::{Access, Args, Cost, DType, Half, Kernel, Layout, Shader, Target};
+use crate::{Access, Args, Cost, DType, Half, Kernel, Shader, Target};
 
 /// A kernel whose results element-wise code reads while they are in registers: bias, activation and residual after a product. A result
 /// without other consumers never gets memory.
@@ -161,11 +160,6 @@ impl Fused {
         self.outputs().into_iter().zip(self.output_bindings()).enumerate().map(binding).collect()
     }
 
-    /// Layouts of the map's inputs and outputs.
-    fn layouts(&self) -> Vec<Layout> {
-        self.map.code.layouts.iter().chain(&self.map.outputs).cloned().collect()
-    }
-
     /// WGSL: the parameters of an emitting function.
     fn parameters(&self, t: impl Fn(&str) -> String) -> String {
         (0..self.kept.len()).map(|r| format!(", value{r}: {}", t(self.result_type(r).wgsl()))).collect()
@@ -183,7 +177,7 @@ impl Fused {
             "\nfn emit(i: u32{}) -> {} {{\n{}",
             self.parameters(str::to_owned),
             self.output_type(last).wgsl(),
-            index_code(&self.layouts())
+            index_code(&self.map.layouts())
         );
         for i in 0..code.layouts.len() {
             text += &match self.result_of(i) {
@@ -235,60 +229,26 @@ impl Fused {
     }
 
     fn emit_vectors(&self) -> Option<String> {
-        let (code, first, layouts) = (&self.map.code, self.kernel.access().len(), self.layouts());
-        let inputs = code.layouts.len();
-        let vectors = vectors(&layouts)?;
-        let (vectors, outputs) = vectors.split_at(inputs);
-        if !outputs.iter().all(|&vector| vector) {
-            return None;
-        }
+        let (map, code, first) = (&self.map, &self.map.code, self.kernel.access().len());
+        let vectors = map.quads()?;
         let mut text: String =
-            self.others().enumerate().map(|(n, a)| code.binding_quad("in", a, first + n, vectors)).collect();
+            self.others().enumerate().map(|(n, a)| code.binding_quad("in", a, first + n, &vectors)).collect();
         text += &self.bind_outputs(4);
-        let program = &code.program;
-        let of = |f: &dyn Fn(usize) -> String, count: usize| (0..count).map(f).collect::<Vec<_>>().join(", ");
-        let mapped = self.map.outputs.len();
-        let field = |m: usize| format!("m{m}: {}", self.output_type(Output::Mapped(m)).wgsl());
-        text += &format!(
-            "\nstruct Mapped {{ {} }}\n\nfn mapped({}) -> Mapped {{\n{}    return Mapped({});\n}}\n",
-            of(&field, mapped),
-            of(&|i| format!("r{i}: {}", program.inputs()[i].wgsl()), inputs),
-            program.wgsl(),
-            of(&|m| format!("r{}", program.outputs()[m]), mapped),
-        );
+        text += &map.mapped();
         let parameters = self.parameters(|t| format!("vec4<{t}>"));
         let last = self.output_type(self.last()).wgsl();
-        text += &format!("\nfn emit4(i: u32{parameters}) -> vec4<{last}> {{\n{}", index_code(&layouts));
-        for i in 0..inputs {
+        text += &format!("\nfn emit4(i: u32{parameters}) -> vec4<{last}> {{\n{}", index_code(&map.layouts()));
+        for i in 0..vectors.len() {
             text += &match self.result_of(i) {
                 Some(r) => format!("    let v{i} = value{r};\n"),
-                None => code.load_quad("in", i, vectors),
+                None => code.load_quad("in", i, &vectors),
             };
         }
-        for part in ["x", "y", "z", "w"] {
-            let argument = |i: usize| match vectors[i] {
-                true => format!("v{i}.{part}"),
-                false => format!("v{i}"),
-            };
-            text += &format!("    let {part} = mapped({});\n", of(&argument, inputs));
-        }
+        text += &map.mapped_quad(&vectors);
         for (o, output) in self.outputs().into_iter().enumerate() {
             text += &match output {
                 Output::Kept(r) => format!("    let all{o} = value{r};\n    out{o}[i / 4u] = all{o};\n"),
-                Output::Mapped(m) => {
-                    let (t, at) = (self.output_type(output).wgsl(), inputs + m);
-                    let all = format!("vec4<{t}>(x.m{m}, y.m{m}, z.m{m}, w.m{m})");
-                    match self.half(output) {
-                        None => format!("    let all{o} = {all};\n    out{o}[u32(p{at}) / 4u] = all{o};\n"),
-                        Some(half) => {
-                            let half = half.wgsl();
-                            format!(
-                                "    let words{o} = pack4_{half}({all});\n    out{o}[u32(p{at}) / 4u] = words{o};\n    \
-                                 let all{o} = unpack4_{half}(words{o});\n"
-                            )
-                        }
-                    }
-                }
+                Output::Mapped(m) => map.store_quad(m, o),
             };
         }
         Some(text + &format!("    return all{};\n}}", self.outputs().len() - 1))

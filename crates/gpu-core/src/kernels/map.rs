@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::code::{Code, Stored};
 use super::interpreter::{BLOCK, Interpreter, runs};
 use super::program::{Instr, Program};
+use super::prologue::vectors;
 use super::scratch::{ScratchVec, pooled};
 use crate::layout::simplify;
 use crate::wgsl::{Source, wgsl};
@@ -99,11 +100,102 @@ impl Map {
         self.halves.iter().any(Option::is_some)
     }
 
+    /// Layouts of the inputs and outputs.
+    pub(super) fn layouts(&self) -> Vec<Layout> {
+        self.code.layouts.iter().chain(&self.outputs).cloned().collect()
+    }
+
+    fn output_type(&self, o: usize) -> &'static str {
+        let program = &self.code.program;
+        program.types()[usize::from(program.outputs()[o])].wgsl()
+    }
+
+    /// For every input, whether four neighbouring elements are a vector, and not one repeated element. `None` if those of an output are not
+    /// an aligned vector, or those of an input neither, or if an argument is read both ways: it may not consist of whole vectors.
+    pub(super) fn quads(&self) -> Option<Vec<bool>> {
+        let mut inputs = vectors(&self.layouts())?;
+        let outputs = inputs.split_off(self.code.layouts.len());
+        let same =
+            |i: usize, j: usize| self.code.argument(i) != self.code.argument(j) || inputs[i] == inputs[j];
+        let one_way = (0..inputs.len()).all(|i| (0..i).all(|j| same(i, j)));
+        (one_way && outputs.iter().all(|&vector| vector)).then_some(inputs)
+    }
+
+    /// WGSL of a function that computes the outputs of an element from its inputs.
+    pub(super) fn mapped(&self) -> String {
+        let program = &self.code.program;
+        let of = |f: &dyn Fn(usize) -> String, count: usize| (0..count).map(f).collect::<Vec<_>>().join(", ");
+        let outputs = self.outputs.len();
+        format!(
+            "\nstruct Mapped {{ {} }}\n\nfn mapped({}) -> Mapped {{\n{}    return Mapped({});\n}}\n",
+            of(&|o| format!("m{o}: {}", self.output_type(o)), outputs),
+            of(&|i| format!("r{i}: {}", program.inputs()[i].wgsl()), program.inputs().len()),
+            program.wgsl(),
+            of(&|o| format!("r{}", program.outputs()[o]), outputs),
+        )
+    }
+
+    /// WGSL that computes the outputs `x`, `y`, `z` and `w` of four elements from inputs `vI`; `vectors` are the [`quads`](Map::quads).
+    pub(super) fn mapped_quad(&self, vectors: &[bool]) -> String {
+        let element = |part: &str| {
+            let argument =
+                |(i, &vector): (usize, &bool)| if vector { format!("v{i}.{part}") } else { format!("v{i}") };
+            let arguments: Vec<String> = vectors.iter().enumerate().map(argument).collect();
+            format!("    let {part} = mapped({});\n", arguments.join(", "))
+        };
+        ["x", "y", "z", "w"].map(element).concat()
+    }
+
+    /// WGSL that stores output `o` of four elements in the array `out{to}`, as read back in `all{to}`.
+    pub(super) fn store_quad(&self, o: usize, to: usize) -> String {
+        let place = format!("out{to}[u32(p{}) / 4u]", self.code.layouts.len() + o);
+        let all = format!("vec4<{}>(x.m{o}, y.m{o}, z.m{o}, w.m{o})", self.output_type(o));
+        match self.halves[o].map(|half| half.wgsl()) {
+            None => format!("    let all{to} = {all};\n    {place} = all{to};\n"),
+            Some(half) => format!(
+                "    let words{to} = pack4_{half}({all});\n    {place} = words{to};\n    \
+                 let all{to} = unpack4_{half}(words{to});\n"
+            ),
+        }
+    }
+
+    /// WGSL of the bindings of the outputs, of words or of vectors of four elements.
+    fn bind_outputs(&self, vectors: bool) -> String {
+        let binding = |o: usize| {
+            let t = match (vectors, self.halves[o]) {
+                (true, Some(_)) => "vec2<u32>".to_owned(),
+                (true, None) => format!("vec4<{}>", self.output_type(o)),
+                (false, Some(_)) => "u32".to_owned(),
+                (false, None) => self.output_type(o).to_owned(),
+            };
+            let binding = self.code.arguments() + o;
+            format!("@group(0) @binding({binding}) var<storage, read_write> out{o}: array<{t}>;\n")
+        };
+        (0..self.outputs.len()).map(binding).collect()
+    }
+
+    /// The bindings and functions, and the body, of a shader whose invocations compute four elements each. The program is that of single
+    /// elements, and so are the results, to the bit.
+    fn fours(&self, vectors: &[bool]) -> (String, String) {
+        let code = &self.code;
+        let bindings: String =
+            (0..code.arguments()).map(|a| code.binding_quad("in", a, a, vectors)).collect();
+        let loads: String = (0..vectors.len()).map(|i| code.load_quad("in", i, vectors)).collect();
+        let stores: String = (0..self.outputs.len()).map(|o| self.store_quad(o, o)).collect();
+        let functions = format!(
+            "{bindings}{}{}\nfn elements(i: u32) {{\n{}{loads}{}{stores}}}",
+            self.bind_outputs(true),
+            self.mapped(),
+            index_code(&self.layouts()),
+            self.mapped_quad(vectors),
+        );
+        (functions, "    elements(4u * i);\n".into())
+    }
+
     /// WGSL that computes element `i` and writes it, or, if the output is packed, keeps its bits in `halfO`.
     fn element(&self) -> String {
         let (inputs, program) = (self.code.layouts.len(), &self.code.program);
-        let layouts: Vec<Layout> = self.code.layouts.iter().chain(&self.outputs).cloned().collect();
-        let mut body = index_code(&layouts) + &self.code.body("in");
+        let mut body = index_code(&self.layouts()) + &self.code.body("in");
         for (o, (register, half)) in program.outputs().iter().zip(&self.halves).enumerate() {
             body += &match half {
                 Some(half) => format!("    half{o} = pack_{}(r{register});\n", half.wgsl()),
@@ -157,21 +249,14 @@ impl Kernel for Map {
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        let (program, first) = (&self.code.program, self.code.arguments());
-        let mut bindings = self.code.bindings("in", 0);
-        for (o, &register) in program.outputs().iter().enumerate() {
-            let t =
-                if self.halves[o].is_some() { "u32" } else { program.types()[usize::from(register)].wgsl() };
-            let binding = first + o;
-            bindings +=
-                &format!("@group(0) @binding({binding}) var<storage, read_write> out{o}: array<{t}>;\n");
-        }
-        let (count, body) = if self.packs() {
-            let (functions, body) = self.pairs();
-            bindings += &functions;
-            (self.count().div_ceil(2), body)
-        } else {
-            (self.count(), self.element())
+        let scalars = || self.code.bindings("in", 0) + &self.bind_outputs(false);
+        let (count, (bindings, body)) = match self.quads() {
+            Some(vectors) => (self.count() / 4, self.fours(&vectors)),
+            None if self.packs() => {
+                let (functions, body) = self.pairs();
+                (self.count().div_ceil(2), (scalars() + &functions, body))
+            }
+            None => (self.count(), (scalars(), self.element())),
         };
         let source = Source::new(wgsl!("map")).set("COUNT", count);
         let source = source.block("bindings", bindings.trim_end()).block("body", body.trim_end());
