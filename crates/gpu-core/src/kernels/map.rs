@@ -159,18 +159,19 @@ impl Map {
         }
     }
 
-    /// WGSL of the bindings of the outputs, of words or of vectors of four elements.
-    fn bind_outputs(&self, vectors: bool) -> String {
-        let binding = |o: usize| {
-            let t = match (vectors, self.halves[o]) {
-                (true, Some(_)) => "vec2<u32>".to_owned(),
-                (true, None) => format!("vec4<{}>", self.output_type(o)),
-                (false, Some(_)) => "u32".to_owned(),
-                (false, None) => self.output_type(o).to_owned(),
-            };
-            let binding = self.code.arguments() + o;
-            format!("@group(0) @binding({binding}) var<storage, read_write> out{o}: array<{t}>;\n")
+    /// WGSL that binds output `o`, of words or of vectors of four elements.
+    pub(super) fn bind_output(&self, o: usize, binding: usize, vectors: bool) -> String {
+        let t = match (vectors, self.halves[o]) {
+            (true, Some(_)) => "vec2<u32>".to_owned(),
+            (true, None) => format!("vec4<{}>", self.output_type(o)),
+            (false, Some(_)) => "u32".to_owned(),
+            (false, None) => self.output_type(o).to_owned(),
         };
+        format!("@group(0) @binding({binding}) var<storage, read_write> out{o}: array<{t}>;\n")
+    }
+
+    fn bind_outputs(&self, vectors: bool) -> String {
+        let binding = |o: usize| self.bind_output(o, self.code.arguments() + o, vectors);
         (0..self.outputs.len()).map(binding).collect()
     }
 

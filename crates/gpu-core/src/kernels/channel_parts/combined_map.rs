@@ -6,8 +6,8 @@ use crate::kernel::RawArg;
 use crate::kernels::batch_norm::{MOMENTS, SUMS};
 use crate::kernels::code::{Code, Memory, Stored};
 use crate::kernels::interpreter::Interpreter;
+use crate::kernels::map::Map;
 use crate::kernels::program::Program;
-use crate::kernels::prologue::vectors;
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, DType, Half, Kernel, Layout, Shader, limits};
 
@@ -20,10 +20,9 @@ use crate::{Access, Args, Cost, DType, Half, Kernel, Layout, Shader, limits};
 pub struct CombinedMap {
     combine: CombineParts,
     /// Its layouts have the shape `[N, C, S]`.
-    code: Code,
-    /// For each argument that the code reads: the result of the combination that it is, if any.
+    map: Map,
+    /// For each argument that the map reads: the result of the combination that it is, if any.
     taken: Vec<Option<usize>>,
-    outputs: Vec<Stored>,
 }
 
 /// Invocations of a workgroup.
@@ -49,24 +48,26 @@ impl CombinedMap {
         }
         let along = |s: Stored| Some(Stored { layout: s.layout.reshape(&planes)?, ..s });
         let inputs: Vec<_> = inputs.into_iter().map(|(a, s)| Some((a, along(s)?))).collect::<Option<_>>()?;
-        let outputs = outputs.into_iter().map(along).collect::<Option<_>>()?;
-        let map = CombinedMap { combine, code: Code::new(program, inputs), taken, outputs };
-        let of_channel = |i: usize| {
-            map.result(i).is_none() || per_channel(&map.code.layouts[i]) && map.code.half(i).is_none()
-        };
-        let halves = map.outputs.iter().any(|output| output.half.is_some());
-        let fits = (0..map.code.layouts.len()).all(of_channel) && (!halves || map.vectors().is_some());
+        let outputs: Vec<Stored> = outputs.into_iter().map(along).collect::<Option<_>>()?;
+        let (outputs, halves) = outputs.into_iter().map(|s| (s.layout, s.half)).unzip();
+        let map =
+            CombinedMap { combine, map: Map { code: Code::new(program, inputs), outputs, halves }, taken };
+        let code = &map.map.code;
+        let of_channel =
+            |i: usize| map.result(i).is_none() || per_channel(&code.layouts[i]) && code.half(i).is_none();
+        let packs = map.map.halves.iter().any(Option::is_some);
+        let fits = (0..code.layouts.len()).all(of_channel) && (!packs || map.quads().is_some());
         fits.then_some(map)
     }
 
     /// `[N, C, S]`
     fn sizes(&self) -> [usize; 3] {
-        self.outputs[0].layout.shape().try_into().expect("planes")
+        self.map.outputs[0].shape().try_into().expect("planes")
     }
 
     /// The result of the combination that input `i` of the code is, if any.
     fn result(&self, i: usize) -> Option<usize> {
-        self.taken[self.code.argument(i)]
+        self.taken[self.map.code.argument(i)]
     }
 
     /// The arguments that the code reads from memory.
@@ -74,91 +75,54 @@ impl CombinedMap {
         (0..self.taken.len()).filter(|&a| self.taken[a].is_none())
     }
 
-    fn layouts(&self) -> Vec<Layout> {
-        self.code.layouts.iter().chain(self.outputs.iter().map(|output| &output.layout)).cloned().collect()
+    /// As [`Map::quads`], where outputs of one number a channel need not be vectors.
+    fn quads(&self) -> Option<Vec<bool>> {
+        let outputs = self.map.outputs.iter().filter(|layout| !per_channel(layout)).cloned().collect();
+        Map { outputs, ..self.map.clone() }.quads()
     }
 
-    /// Which inputs, followed by the outputs, are read and written as vectors of four, if all can be.
-    fn vectors(&self) -> Option<Vec<bool>> {
-        let vectors = vectors(&self.layouts())?;
-        let outputs = self.outputs.iter().zip(&vectors[self.code.layouts.len()..]);
-        let whole = |(output, vector): (&Stored, &bool)| *vector || per_channel(&output.layout);
-        outputs.into_iter().all(whole).then_some(vectors)
-    }
-
-    fn output_type(&self, o: usize) -> DType {
-        self.code.program.types()[usize::from(self.code.program.outputs()[o])]
-    }
-
-    fn bindings(&self, vectors: Option<&[bool]>) -> String {
-        let inputs = self.code.layouts.len();
+    fn bindings(&self, quads: Option<&[bool]>) -> String {
+        let code = &self.map.code;
         let mut text = "@group(0) @binding(0) var<storage, read> parts: array<Part>;\n".to_owned();
         for (n, a) in self.read().enumerate() {
-            text += &match vectors {
-                Some(vectors) => self.code.binding_quad("in", a, 1 + n, &vectors[..inputs]),
-                None => self.code.binding("in", a, 1 + n),
+            text += &match quads {
+                Some(quads) => code.binding_quad("in", a, 1 + n, quads),
+                None => code.binding("in", a, 1 + n),
             };
         }
         let first = 1 + self.read().count();
-        for (o, output) in self.outputs.iter().enumerate() {
-            let t = self.output_type(o).wgsl();
-            let t = match (vectors.is_some_and(|v| v[inputs + o]), output.half) {
-                (true, Some(_)) => "vec2<u32>".to_owned(),
-                (true, None) => format!("vec4<{t}>"),
-                _ => t.to_owned(),
-            };
-            text +=
-                &format!("@group(0) @binding({}) var<storage, read_write> out{o}: array<{t}>;\n", first + o);
+        for (o, layout) in self.map.outputs.iter().enumerate() {
+            let binding = first + o;
+            text += &self.map.bind_output(o, binding, quads.is_some() && !per_channel(layout));
         }
         text
     }
 
-    /// `fn mapped`, all outputs of one element.
-    fn function(&self) -> String {
-        let list =
-            |count: usize, f: &dyn Fn(usize) -> String| (0..count).map(f).collect::<Vec<_>>().join(", ");
-        let program = &self.code.program;
-        format!(
-            "\nstruct Mapped {{ {} }}\n\nfn mapped({}) -> Mapped {{\n{}    return Mapped({});\n}}\n",
-            list(self.outputs.len(), &|o| format!("m{o}: {}", self.output_type(o).wgsl())),
-            list(self.code.layouts.len(), &|i| format!("r{i}: {}", program.inputs()[i].wgsl())),
-            program.wgsl(),
-            list(self.outputs.len(), &|o| format!("r{}", program.outputs()[o])),
-        )
-    }
-
     /// Computes and stores the item at `n`, `c` and `s`.
-    fn body(&self, vectors: Option<&[bool]>) -> String {
-        let inputs = self.code.layouts.len();
-        let mut text = positions(&self.layouts());
+    fn body(&self, quads: Option<&[bool]>) -> String {
+        let (code, inputs) = (&self.map.code, self.map.code.layouts.len());
+        let mut text = positions(&self.map.layouts());
         for i in 0..inputs {
-            text += &match (self.result(i), vectors) {
+            text += &match (self.result(i), quads) {
                 (Some(r), Some(_)) => format!("    let v{i} = value{r};\n"),
                 (Some(r), None) => format!("    let r{i} = value{r};\n"),
-                (None, Some(vectors)) => self.code.load_quad("in", i, &vectors[..inputs]),
-                (None, None) => self.code.load("in", i),
+                (None, Some(quads)) => code.load_quad("in", i, quads),
+                (None, None) => code.load("in", i),
             };
         }
-        let parts: &[&str] = if vectors.is_some() { &["x", "y", "z", "w"] } else { &["x"] };
-        for part in parts {
-            let argument = |i: usize| match vectors {
-                Some(vectors) if vectors[i] => format!("v{i}.{part}"),
-                Some(_) => format!("v{i}"),
-                None => format!("r{i}"),
-            };
-            let arguments: Vec<String> = (0..inputs).map(argument).collect();
-            text += &format!("    let {part} = mapped({});\n", arguments.join(", "));
-        }
-        for (o, output) in self.outputs.iter().enumerate() {
-            let (t, at) = (self.output_type(o).wgsl(), format!("u32(p{})", inputs + o));
-            let all = format!("vec4<{t}>(x.m{o}, y.m{o}, z.m{o}, w.m{o})");
-            text += &match (vectors.is_some_and(|v| v[inputs + o]), output.half) {
-                _ if per_channel(&output.layout) => {
-                    format!("    if (item == 0u) {{\n        out{o}[{at}] = x.m{o};\n    }}\n")
-                }
-                (true, Some(half)) => format!("    out{o}[{at} / 4u] = pack4_{}({all});\n", half.wgsl()),
-                (true, None) => format!("    out{o}[{at} / 4u] = {all};\n"),
-                (false, _) => format!("    out{o}[{at}] = x.m{o};\n"),
+        text += &match quads {
+            Some(quads) => self.map.mapped_quad(quads),
+            None => {
+                let arguments: Vec<String> = (0..inputs).map(|i| format!("r{i}")).collect();
+                format!("    let x = mapped({});\n", arguments.join(", "))
+            }
+        };
+        for (o, layout) in self.map.outputs.iter().enumerate() {
+            let store = format!("out{o}[u32(p{})] = x.m{o};\n", inputs + o);
+            text += &match quads {
+                _ if per_channel(layout) => format!("    if (item == 0u) {{\n        {store}    }}\n"),
+                Some(_) => self.map.store_quad(o, o),
+                None => format!("    {store}"),
             };
         }
         text
@@ -177,19 +141,19 @@ impl Kernel for CombinedMap {
     }
 
     fn shape(&self) -> String {
-        let (parts, code) = (self.combine.parts, self.code.program.summary());
+        let (parts, code) = (self.combine.parts, self.map.code.program.summary());
         format!("{:?} {code}, of {parts} parts", self.sizes())
     }
 
     fn access(&self) -> Vec<Access> {
         let read = std::iter::repeat_n(Access::Read, 1 + self.read().count());
-        read.chain(std::iter::repeat_n(Access::Write, self.outputs.len())).collect()
+        read.chain(std::iter::repeat_n(Access::Write, self.map.outputs.len())).collect()
     }
 
     fn shaders(&self) -> Vec<Shader> {
         let [n, channels, s] = self.sizes();
-        let vectors = self.vectors();
-        let width = if vectors.is_some() { 4 } else { 1 };
+        let quads = self.quads();
+        let width = if quads.is_some() { 4 } else { 1 };
         let (plane, items) = (s / width, n * s / width);
         let share = LANES * (channels * items).div_ceil(WORKGROUPS * LANES).clamp(1, MOST_ITEMS);
         let splits = items.div_ceil(share);
@@ -210,9 +174,9 @@ impl Kernel for CombinedMap {
         let value = |(r, value): (usize, &str)| format!("    let value{r} = {value};\n");
         let values: String = values.into_iter().enumerate().map(value).collect();
         let source = source
-            .block("bindings", &(self.bindings(vectors.as_deref()) + &self.function()))
+            .block("bindings", &(self.bindings(quads.as_deref()) + &self.map.mapped()))
             .block("values", values.trim_end())
-            .block("body", self.body(vectors.as_deref()).trim_end());
+            .block("body", self.body(quads.as_deref()).trim_end());
         vec![Shader::linear(source.with(wgsl!("math")).finish(), channels * splits, 1)]
     }
 
@@ -236,12 +200,13 @@ impl Kernel for CombinedMap {
         }
         let first = bound.start;
         let mut outputs: Vec<&mut [u32]> =
-            (first..first + self.outputs.len()).map(|o| args.write(o)).collect();
-        let mut interpreter = Interpreter::new(&self.code, &self.code.layouts, &memory);
+            (first..first + self.map.outputs.len()).map(|o| args.write(o)).collect();
+        let code = &self.map.code;
+        let mut interpreter = Interpreter::new(code, &code.layouts, &memory);
         interpreter.run_all(0, n * channels * s, |at, o, values| {
-            let (Stored { layout, half }, out) = (&self.outputs[o], &mut *outputs[o]);
-            match half {
-                Some(half) => put_halves(*half, at, values, out),
+            let (layout, out) = (&self.map.outputs[o], &mut *outputs[o]);
+            match self.map.halves[o] {
+                Some(half) => put_halves(half, at, values, out),
                 None => values.iter().zip(at..).for_each(|(&v, i)| out[layout.position(i)] = v),
             }
         });
@@ -249,12 +214,14 @@ impl Kernel for CombinedMap {
 
     fn cost(&self) -> Cost {
         let [n, c, s] = self.sizes();
-        let inputs = (0..self.code.layouts.len()).filter(|&i| self.result(i).is_none());
-        let read: usize = inputs.map(|i| Stored::bytes(&self.code.layouts[i], self.code.half(i))).sum();
-        let written: usize = self.outputs.iter().map(|o| Stored::bytes(&o.layout, o.half)).sum();
+        let code = &self.map.code;
+        let inputs = (0..code.layouts.len()).filter(|&i| self.result(i).is_none());
+        let read: usize = inputs.map(|i| Stored::bytes(&code.layouts[i], code.half(i))).sum();
+        let outputs = self.map.outputs.iter().zip(&self.map.halves);
+        let written: usize = outputs.map(|(layout, &half)| Stored::bytes(layout, half)).sum();
         let combine = self.combine.cost().flops;
         Cost {
-            flops: combine + (n * c * s * self.code.program.code().len()) as u64,
+            flops: combine + (n * c * s * code.program.code().len()) as u64,
             bytes: (self.combine.bytes() + read + written) as u64,
         }
     }
