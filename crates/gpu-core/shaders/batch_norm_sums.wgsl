@@ -4,6 +4,9 @@ const CHANNELS: u32 = 2u;
 const SPATIAL: u32 = 16u;
 const ITEMS: u32 = 64u;
 const SPLITS: u32 = 1u;
+const RUN: u32 = 1u;
+const BLOCKS: u32 = SPLITS / RUN;
+const BLOCKS_LONGER: u32 = ITEMS % BLOCKS;
 
 //!begin type
 alias T = f32;
@@ -32,20 +35,23 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
         return;
     }
     let c = i / SPLITS;
-    let j = i % SPLITS;
-    let count = (ITEMS - j + SPLITS - 1u) / SPLITS;
+    let block = i % SPLITS / RUN;
+    // The first BLOCKS_LONGER blocks have one item more than the others.
+    let start = block * (ITEMS / BLOCKS) + min(block, BLOCKS_LONGER) + i % RUN;
+    let end = (block + 1u) * (ITEMS / BLOCKS) + min(block + 1u, BLOCKS_LONGER);
+    let count = (end - start + RUN - 1u) / RUN;
     let center = mean[c];
     var first = T(0.0);
     var second = T(0.0);
-    var n = j / SPATIAL;
-    var s = j % SPATIAL;
+    var n = start / SPATIAL;
+    var s = start % SPATIAL;
     for (var k = 0u; k < count; k++) {
         let at = (n * CHANNELS + c) * SPATIAL + s;
         let g = load_dy(at);
         first = first + g;
         second = second + g * (load_x(at) - center);
-        n = n + SPLITS / SPATIAL;
-        s = s + SPLITS % SPATIAL;
+        n = n + RUN / SPATIAL;
+        s = s + RUN % SPATIAL;
         if (s >= SPATIAL) {
             s = s - SPATIAL;
             n = n + 1u;

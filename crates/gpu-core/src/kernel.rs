@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use crate::cpu::HOST_ALIGN;
 use crate::kernels::{ChannelParts, PartialSum};
 use crate::tune::{GpuProfile, Variants};
-use crate::wgsl::{Source, with_halves, without_unused};
+use crate::wgsl::{Source, call_reads, with_halves, without_unused};
 use crate::{Half, limits};
 
 /// How a kernel uses one of its arguments.
@@ -111,6 +111,33 @@ impl Shader {
     pub(crate) fn emitting(mut self, width: usize) -> Shader {
         self.emits = Some(width);
         self
+    }
+
+    /// This shader, as one whose results are not the kernel's.
+    pub(crate) fn not_emitting(mut self) -> Shader {
+        self.emits = None;
+        self
+    }
+
+    /// Reads the array `name` from another array of the module, of vectors of four.
+    pub(crate) fn read_as(&mut self, name: &str, other: &str) {
+        let binding =
+            |line: &&str| line.starts_with("@group(0)") && line.contains(&format!("> {name}: array<"));
+        let declared = self.source.lines().find(binding).expect("the array is bound").to_owned();
+        let (scalar, rest) = (declared.ends_with("array<f32>;"), self.source.replacen(&declared, "", 1));
+        self.source = match scalar {
+            true => {
+                let function = format!("{other}_element");
+                let text =
+                    format!("\nfn {function}(i: u32) -> f32 {{\n    return {other}[i / 4u][i % 4u];\n}}\n");
+                call_reads(&rest, name, &function) + if rest.contains(&text) { "" } else { &text }
+            }
+            false => {
+                let function = format!("{other}_vector");
+                let text = format!("\nfn {function}(i: u32) -> vec4<f32> {{\n    return {other}[i];\n}}\n");
+                call_reads(&rest, name, &function) + if rest.contains(&text) { "" } else { &text }
+            }
+        };
     }
 
     /// Elements of the results that the shader [emits](Shader::emitting) at a time, if it emits any.

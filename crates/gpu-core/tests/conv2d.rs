@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gpu_core::kernels::{Binary, Instr, Program, Prologue, Unary};
 use gpu_core::kernels::{ChannelMoments, Conv2d, Conv2dInputGrad, Conv2dShape, Conv2dWeightGrad};
 use gpu_core::testing::{check_twin, devices, run_kernel};
-use gpu_core::{DType, Device, GpuFamily, GpuProfile, Kernel, Layout};
+use gpu_core::{DType, Device, GpuFamily, GpuProfile, Kernel, Layout, Target};
 
 /// `n` numbers in -1..1, by a fixed generator.
 fn noise(n: usize, seed: u32) -> Vec<f32> {
@@ -276,6 +276,66 @@ fn variants_for_software_adapters_equal_cpu() {
 #[test]
 fn variants_for_real_gpus_equal_cpu() {
     variants_equal_cpu(GpuFamily::Other, 2, 7);
+}
+
+/// For Winograd's algorithm on GPUs: sets of tiles along rows and in squares, whole and cut, rows of whole vectors and others, rows that one
+/// set spans, channels that are and are not multiples of a vector. `n, c, o, [h, w], padding`
+const WINOGRAD_ON_GPUS: [(usize, usize, usize, [usize; 2], [usize; 2]); 7] = [
+    (2, 32, 40, [9, 14], [1, 1]),
+    (3, 36, 33, [5, 7], [2, 0]),
+    (3, 64, 32, [8, 8], [1, 1]),
+    (1, 33, 50, [20, 32], [0, 1]),
+    (2, 34, 32, [16, 16], [1, 2]),
+    (1, 130, 129, [7, 8], [1, 1]),
+    (2, 128, 128, [11, 12], [1, 1]),
+];
+
+/// The error is at most 2e-5 of the largest result, as on the CPU.
+#[test]
+fn winograd_on_gpus_equals_the_definition() {
+    for (family, fewest) in [(GpuFamily::Software, 32), (GpuFamily::Amd, 128)] {
+        let gpu = GpuProfile { family, subgroup: Some(8) };
+        let suitable = WINOGRAD_ON_GPUS.into_iter().filter(|(_, c, o, ..)| *c.min(o) >= fewest);
+        for (i, (n, c, o, input, padding)) in suitable.enumerate() {
+            let s = shape((n, c, o, 1, input, [3, 3], [1, 1], padding, [1, 1]));
+            for (kernel, inputs, want) in passes(s, i.is_multiple_of(2)).into_iter().take(2) {
+                let options = kernel.variants(&gpu).expect("convolutions have variants").options;
+                assert_eq!(options.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["winograd"]);
+                let args = arguments(&inputs, want.len());
+                for device in devices().iter().filter(|device| device.target() == Target::Gpu) {
+                    let got = run_kernel(device, options[0].1.clone(), &args);
+                    close(&*options[0].1, got.last().unwrap(), &want, 2e-5);
+                }
+            }
+        }
+    }
+}
+
+/// Few channels, strides and other kernels do not pay or fit.
+#[test]
+fn winograd_is_chosen_by_shape_and_family() {
+    let wide = shape((2, 64, 64, 1, [16, 16], [3, 3], [1, 1], [1, 1], [1, 1]));
+    let others = [
+        Conv2dShape { in_channels: 16, ..wide },
+        Conv2dShape { stride: [2, 2], ..wide },
+        Conv2dShape { kernel: [1, 1], padding: [0, 0], ..wide },
+        Conv2dShape { dilation: [2, 2], ..wide },
+        Conv2dShape { groups: 2, ..wide },
+        Conv2dShape { padding: [3, 1], ..wide },
+        Conv2dShape { batch: 1 << 14, ..wide },
+        Conv2dShape { input: [1, 1], ..wide },
+    ];
+    let is_chosen = |s: Conv2dShape, family| {
+        let x = Prologue::plain(
+            DType::F32,
+            Layout::contiguous(&[s.batch, s.in_channels, s.input[0], s.input[1]]),
+        );
+        let gpu = GpuProfile { family, subgroup: Some(8) };
+        Conv2d::new(s, x).variants(&gpu).expect("convolutions have variants").options[0].0 == "winograd"
+    };
+    assert!(is_chosen(wide, GpuFamily::Software) && !is_chosen(wide, GpuFamily::Amd));
+    assert!(is_chosen(Conv2dShape { in_channels: 128, out_channels: 256, ..wide }, GpuFamily::Amd));
+    others.into_iter().for_each(|s| assert!(!is_chosen(s, GpuFamily::Software), "{s}"));
 }
 
 /// Channels and rows that do and do not fill the tiles, groups, and several blocks of rows per chunk.

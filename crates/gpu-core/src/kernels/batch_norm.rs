@@ -57,9 +57,15 @@ const PARTS: usize = 4096;
 const MOMENT_WORDS: usize = 4;
 pub(super) const SUM_WORDS: usize = 2;
 
-/// Parts that `items` items of a channel are split into.
+/// Neighbouring parts that share a block of items.
+const NEIGHBOURS: usize = 8;
+
+/// Parts that `items` items of a channel are split into: one, or a multiple of [`NEIGHBOURS`].
 pub(super) fn splits(items: usize) -> usize {
-    items.div_ceil(ITEMS).clamp(1, PARTS).max(items.div_ceil(MOST_ITEMS))
+    match items.div_ceil(ITEMS).clamp(1, PARTS).max(items.div_ceil(MOST_ITEMS)) {
+        1 => 1,
+        parts => parts.next_multiple_of(NEIGHBOURS),
+    }
 }
 
 /// Bytes of partial results of `words` words each.
@@ -126,7 +132,9 @@ pub(super) fn combine_sums(channels: usize, items: usize, first: usize, values: 
 /// Sets how a first stage splits its channels.
 fn split(source: Source, batch: usize, channels: usize, spatial: usize) -> Source {
     let (row, items) = (spatial / width(spatial), batch * spatial / width(spatial));
-    source.set("CHANNELS", channels).set("SPATIAL", row).set("ITEMS", items).set("SPLITS", splits(items))
+    let run = splits(items).min(NEIGHBOURS);
+    let source = source.set("CHANNELS", channels).set("SPATIAL", row).set("ITEMS", items);
+    source.set("SPLITS", splits(items)).set("RUN", run)
 }
 
 impl Kernel for ChannelMoments {

@@ -5,7 +5,7 @@ use std::fmt;
 use super::batch_norm::{ChannelMoments, Planes, put_moments};
 use super::channel_parts::{By, ChannelParts};
 use super::conv2d_cpu::Engine;
-use super::conv2d_gpu::{self, Correlate, Variant, correlation, parts};
+use super::conv2d_gpu::{self, Correlate, Variant, Winograd, correlation, parts};
 use super::epilogue::plain_result;
 use super::layer_norm::Moments;
 use super::prologue::{Prologue, with_math};
@@ -187,6 +187,7 @@ impl Kernel for Conv2d {
             Target::Gpu => {
                 4 * match self.variant {
                     Variant::Subgroup(tile) => Correlate::forward(&self.shape, &self.x, tile).packed(),
+                    Variant::Winograd(tiles) => Winograd::new(&self.shape, false, tiles).scratch(),
                     Variant::Direct | Variant::Shared(_) | Variant::Rows => 0,
                 }
             }
@@ -197,6 +198,7 @@ impl Kernel for Conv2d {
         match self.variant {
             Variant::Direct | Variant::Rows => Gather::forward(&self.shape).shaders(&self.x),
             Variant::Subgroup(tile) => Correlate::forward(&self.shape, &self.x, tile).shaders(),
+            Variant::Winograd(tiles) => Winograd::new(&self.shape, false, tiles).shaders(&self.x, tiles),
             Variant::Shared(tile) => correlation(&self.shape, &self.x, false, tile),
         }
     }
@@ -212,7 +214,7 @@ impl Kernel for Conv2d {
         match self.variant {
             Variant::Direct => Some(Gather::forward(&self.shape).parts()),
             Variant::Shared(tile) => Some(parts(&self.shape, false, tile)),
-            Variant::Subgroup(_) | Variant::Rows => None,
+            Variant::Subgroup(_) | Variant::Rows | Variant::Winograd(_) => None,
         }
     }
 

@@ -5,11 +5,13 @@ mod row_weight_grad;
 mod shared;
 mod taps;
 mod weight_grad;
+mod winograd;
 
 pub(super) use correlate::Correlate;
 pub(super) use row_weight_grad::RowWeightGrad;
 pub(super) use shared::{WeightGradProduct, correlation, parts};
 pub(super) use weight_grad::WeightGradTiles;
+pub(super) use winograd::{Winograd, WinogradTiles};
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,6 +34,8 @@ pub(super) enum Variant {
     Shared(WorkgroupTile),
     /// Rows of pixels in workgroup memory: for weight gradients only.
     Rows,
+    /// Fewer multiplications, by transformations of tiles: not for weight gradients.
+    Winograd(WinogradTiles),
 }
 
 /// The tile that a subgroup computes.
@@ -55,6 +59,7 @@ impl fmt::Display for Variant {
                 write!(f, "shared {rows}x{cols} by {micro}")
             }
             Variant::Rows => write!(f, "rows"),
+            Variant::Winograd(_) => write!(f, "winograd"),
         }
     }
 }
@@ -70,8 +75,11 @@ const FIRST_TILE: [usize; 2] = [32, 2];
 /// measured; that for real GPUs is a guess, which the tuner corrects.
 ///
 /// The direct form adds taps before channels, tiles of a workgroup channels before taps, and those of a subgroup some channels at a time.
-/// So these forms never race: the family and the number of channels decide between them.
+/// Winograd's algorithm adds other products. So these forms never race: the family and the shape decide between them.
 pub(super) fn correlations(shape: &Conv2dShape, transposed: bool, gpu: &GpuProfile) -> Vec<Variant> {
+    if let Some(tiles) = Winograd::tiles(shape, transposed, gpu) {
+        return vec![Variant::Winograd(tiles)];
+    }
     let channels = if transposed { shape.in_channels } else { shape.out_channels } / shape.groups;
     let phases = if transposed { shape.stride[0] * shape.stride[1] } else { 1 };
     if phases > PHASES || channels <= 2 {

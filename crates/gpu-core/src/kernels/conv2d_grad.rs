@@ -4,7 +4,7 @@ use super::channel_parts::ChannelParts;
 use super::conv2d::{Conv2dShape, Gather};
 use super::conv2d_cpu::{Engine, WeightGradEngine};
 use super::conv2d_gpu::{
-    self, Correlate, RowWeightGrad, Variant, WeightGradProduct, WeightGradTiles, correlation, parts,
+    self, Correlate, RowWeightGrad, Variant, WeightGradProduct, WeightGradTiles, Winograd, correlation, parts,
 };
 use super::partial_sums::PartialSum;
 use super::prologue::{Prologue, with_math};
@@ -55,6 +55,7 @@ impl Kernel for Conv2dInputGrad {
             Target::Gpu => {
                 4 * match self.variant {
                     Variant::Subgroup(tile) => Correlate::input_grad(&self.shape, &self.dy, tile).packed(),
+                    Variant::Winograd(tiles) => Winograd::new(&self.shape, true, tiles).scratch(),
                     Variant::Direct | Variant::Shared(_) | Variant::Rows => 0,
                 }
             }
@@ -65,6 +66,7 @@ impl Kernel for Conv2dInputGrad {
         match self.variant {
             Variant::Direct | Variant::Rows => Gather::input_grad(&self.shape).shaders(&self.dy),
             Variant::Subgroup(tile) => Correlate::input_grad(&self.shape, &self.dy, tile).shaders(),
+            Variant::Winograd(tiles) => Winograd::new(&self.shape, true, tiles).shaders(&self.dy, tiles),
             Variant::Shared(tile) => correlation(&self.shape, &self.dy, true, tile),
         }
     }
@@ -80,7 +82,7 @@ impl Kernel for Conv2dInputGrad {
         match self.variant {
             Variant::Direct => Some(Gather::input_grad(&self.shape).parts()),
             Variant::Shared(tile) => Some(parts(&self.shape, true, tile)),
-            Variant::Subgroup(_) | Variant::Rows => None,
+            Variant::Subgroup(_) | Variant::Rows | Variant::Winograd(_) => None,
         }
     }
 
@@ -150,6 +152,7 @@ impl Kernel for Conv2dWeightGrad {
             }
             Variant::Shared(tile) => WeightGradProduct::new(&self.shape, &self.x, &self.dy, tile).shader(out),
             Variant::Rows => RowWeightGrad::new(&self.shape, &self.x, &self.dy).shader(out),
+            Variant::Winograd(_) => unreachable!("not for weight gradients"),
         }];
         if self.chunks() > 1 {
             let source = Source::new(wgsl!("conv2d_sum")).set("SIZE", size).set("CHUNKS", self.chunks());
@@ -243,6 +246,7 @@ impl Conv2dWeightGrad {
             }
             Variant::Shared(tile) => WeightGradProduct::new(&self.shape, &self.x, &self.dy, tile).chunks(),
             Variant::Rows => RowWeightGrad::new(&self.shape, &self.x, &self.dy).chunks(),
+            Variant::Winograd(_) => unreachable!("not for weight gradients"),
         }
     }
 

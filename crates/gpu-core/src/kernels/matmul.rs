@@ -15,6 +15,7 @@ use super::workgroup_tile::sums_of_split;
 use crate::layout::simplify;
 use crate::tune::{GpuProfile, Variants};
 use crate::{Access, Args, Cost, DType, Half, Kernel, Layout, Shader, Target};
+pub(super) use variant::Variant as ProductVariant;
 use variant::{Form, Variant};
 
 /// `y[.., i, j] = sum over k of a[.., i, k] * b[.., k, j]`, for `a` of `[.., M, K]` and `b` of `[.., K, N]` with the
@@ -87,6 +88,16 @@ impl MatMul {
         let tiles = matches!(self.variant.form, Form::Shared { .. }) && self.outputs() > 0;
         let fits = same && tiles && self.batches() == 1 && !self.row_sums;
         fits.then(|| MatMul { row_sums: true, ..self.clone() })
+    }
+
+    /// The variant that is expected to be the best on a GPU, with K in one part.
+    pub(super) fn best(&self, gpu: &GpuProfile) -> Variant {
+        Variant { splits: 1, ..variant::options(self, gpu).0[0] }
+    }
+
+    /// The product as computed by a variant.
+    pub(super) fn of(&self, variant: Variant) -> MatMul {
+        MatMul { variant, ..self.clone() }
     }
 
     /// The binding of scratch memory.

@@ -221,7 +221,8 @@ impl<'a> Correlate<'a> {
 }
 
 /// The source pixels that a tile reads in an iteration: `chunks` chunks of `width` pixels from column `first` on, of
-/// every row and of `step` channels. Every lane loads chunks of one of the channels.
+/// every row and of `step` channels. Every lane loads chunks of one of the channels. Where tiles span whole rows, no chunk is outside of
+/// the source, and products with the columns there are left out.
 struct Window<'a> {
     of: &'a Correlate<'a>,
     taps: [Taps; 2],
@@ -239,10 +240,14 @@ impl Window<'_> {
         let aligned = of.source()[1].is_multiple_of(4) && (tile[1] * taps[1].stride).is_multiple_of(4);
         let width = if aligned { 4 } else { 1 };
         let (least, most) = taps[1].reach();
-        let first = least.div_euclid(width as isize) * width as isize;
-        let span = (most - first) as usize + (tile[1] - 1) * taps[1].stride + 1;
+        let mut first = least.div_euclid(width as isize) * width as isize;
+        let mut end = most + ((tile[1] - 1) * taps[1].stride) as isize + 1;
+        if of.grid().1[1] <= tile[1] {
+            (first, end) = (first.max(0), end.min(of.source()[1] as isize));
+        }
+        let chunks = ((end - first).max(1) as usize).div_ceil(width);
         let (step, depth) = (of.step(phase), of.depth(phase));
-        Window { of, taps, tile, step, depth, width, first, chunks: span.div_ceil(width) }
+        Window { of, taps, tile, step, depth, width, first, chunks }
     }
 
     /// Chunks that are loaded at once.
@@ -328,7 +333,11 @@ impl Window<'_> {
         for (row, col) in (0..self.tile[0]).flat_map(|row| (0..cols).map(move |col| (row, col))) {
             let mut terms = vec![];
             for (channel, tap) in (0..self.step).flat_map(|c| (0..rows).map(move |t| (c, t))) {
-                let at = col * self.taps[1].stride + (self.taps[1].at(tap) - self.first) as usize;
+                let at = (col * self.taps[1].stride) as isize + self.taps[1].at(tap) - self.first;
+                if !(0..(self.chunks * self.width) as isize).contains(&at) {
+                    continue;
+                }
+                let at = at as usize;
                 let name = format!("p{row}_{at}_{channel}");
                 if known.insert(name.clone()) {
                     text += &format!("            let {name} = {};\n", self.pixel(row, at, channel));

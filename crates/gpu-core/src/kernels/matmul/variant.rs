@@ -10,7 +10,7 @@ use crate::tune::{GpuFamily, GpuProfile, Variants};
 
 /// How the outputs are cut into tiles, and where operands are kept for reuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Form {
+pub(in crate::kernels) enum Form {
     /// Tiles of outputs in the registers of each invocation; neighbours share operands through the caches.
     Direct,
     /// Tiles of a workgroup, with operands in workgroup memory; each invocation has `micro` x `micro` outputs.
@@ -21,7 +21,7 @@ pub(super) enum Form {
 
 /// One way to compute a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Variant {
+pub(in crate::kernels) struct Variant {
     pub form: Form,
     /// Outputs of a tile along M and N (along N and M when swapped).
     pub rows: usize,
@@ -107,11 +107,7 @@ impl fmt::Display for Variant {
 /// The tuner chooses the form and the tile. It does not choose the splits of K, which change the order of the sums: their number is the one
 /// that fills the family's GPUs with tiles of the first variant.
 pub(super) fn variants(p: &MatMul, gpu: &GpuProfile) -> Variants {
-    let (mut options, tiles) = match (gpu.family, gpu.subgroup) {
-        (GpuFamily::Software, Some(lanes)) => software(p, lanes as usize),
-        (GpuFamily::Software, None) => (vec![Variant::thin(p), Variant::direct(8, 8)], 64),
-        _ => hardware(p),
-    };
+    let (mut options, tiles) = options(p, gpu);
     options.dedup();
     let splits = options[0].splits_for(tiles, p);
     let name = |variant: Variant| {
@@ -120,6 +116,15 @@ pub(super) fn variants(p: &MatMul, gpu: &GpuProfile) -> Variants {
         (variant.to_string(), kernel)
     };
     Variants { class: class(p), options: options.into_iter().map(name).collect() }
+}
+
+/// The variants, and the number of tiles of the first one that fills a GPU.
+pub(super) fn options(p: &MatMul, gpu: &GpuProfile) -> (Vec<Variant>, usize) {
+    match (gpu.family, gpu.subgroup) {
+        (GpuFamily::Software, Some(lanes)) => software(p, lanes as usize),
+        (GpuFamily::Software, None) => (vec![Variant::thin(p), Variant::direct(8, 8)], 64),
+        _ => hardware(p),
+    }
 }
 
 /// Products that share a choice: sizes to the next power of two, and how operands can be loaded.
