@@ -247,14 +247,24 @@ fn gpu_equals_cpu_for_computed_operands() {
     gpu_equals_cpu(true);
 }
 
-/// Many channels, for which all passes have workgroup tiles.
-const WIDE: Case = (2, 130, 132, 1, [5, 6], [3, 3], [2, 2], [1, 1], [1, 1]);
+/// Many channels, for which all passes have workgroup tiles: slices of one tap or several, whole and cut, and pixels alone and in fours.
+#[rustfmt::skip]
+const WIDE: [Case; 8] = [
+    (2, 130, 132, 1, [5, 6], [3, 3], [2, 2], [1, 1], [1, 1]),
+    (1, 64, 128, 1, [4, 8], [1, 1], [1, 1], [0, 0], [1, 1]),
+    (2, 128, 130, 1, [5, 5], [1, 1], [2, 2], [0, 0], [1, 1]),
+    (1, 192, 144, 1, [6, 6], [3, 3], [1, 1], [1, 1], [1, 1]),
+    (2, 256, 260, 2, [4, 3], [3, 2], [1, 1], [1, 1], [1, 2]),
+    (2, 5, 129, 1, [9, 9], [5, 5], [4, 4], [0, 0], [1, 1]),
+    (3, 68, 20, 1, [8, 8], [3, 3], [2, 2], [1, 1], [1, 1]),
+    (3, 64, 64, 1, [45, 48], [3, 1], [1, 1], [1, 0], [1, 1]),
+];
 
 /// Checks the variants for a family of GPUs, on every `every`-th case.
 fn variants_equal_cpu(family: GpuFamily, every: usize, least: usize) {
     let gpu = GpuProfile { family, subgroup: Some(8) };
     let mut seen = std::collections::BTreeSet::new();
-    for (i, case) in CASES.into_iter().step_by(every).chain([WIDE]).enumerate() {
+    for (i, case) in CASES.into_iter().step_by(every).chain(WIDE).enumerate() {
         for (kernel, inputs, want) in passes(shape(case), (i * every).is_multiple_of(4)) {
             let args = arguments(&inputs, want.len());
             for (name, variant) in kernel.variants(&gpu).expect("convolutions have variants").options {

@@ -5,11 +5,13 @@ mod row_weight_grad;
 mod shared;
 mod taps;
 mod weight_grad;
+mod weight_grad_product;
 
 pub(super) use correlate::Correlate;
 pub(super) use row_weight_grad::RowWeightGrad;
-pub(super) use shared::{WeightGradProduct, correlation, parts};
+pub(super) use shared::{correlation, parts};
 pub(super) use weight_grad::WeightGradTiles;
+pub(super) use weight_grad_product::WeightGradProduct;
 
 use std::fmt;
 use std::sync::Arc;
@@ -80,8 +82,7 @@ pub(super) fn correlations(shape: &Conv2dShape, transposed: bool, gpu: &GpuProfi
     let lanes = match (gpu.family, gpu.subgroup) {
         (GpuFamily::Software, Some(lanes)) => lanes as usize,
         (GpuFamily::Software, None) => return vec![Variant::Direct],
-        // In registers: no index is computed in the inner loop, and small planes give twice as many workgroups as tiles.
-        _ if channels < 128 => return vec![Variant::Direct],
+        _ if !fill(shape, transposed, channels) => return vec![Variant::Direct],
         _ => return hardware(channels),
     };
     let tile = |pixels, runs| Variant::Subgroup(PixelTile { lanes, pixels, runs });
@@ -91,6 +92,18 @@ pub(super) fn correlations(shape: &Conv2dShape, transposed: bool, gpu: &GpuProfi
         2 => vec![tile(pixels, most), tile(16, 2)],
         _ => vec![tile(pixels, most), tile(16, 4)],
     }
+}
+
+/// Workgroups that a large GPU needs at least.
+const WORKGROUPS: usize = 96;
+
+/// Whether tiles of a workgroup are full, and many enough for a large GPU, at a batch that is rounded as for the class of shapes.
+fn fill(shape: &Conv2dShape, transposed: bool, channels: usize) -> bool {
+    let tile = workgroup_tiles(channels)[0];
+    let [h, w] = if transposed { shape.input } else { shape.output() };
+    let pixels = shape.batch.next_power_of_two() * h * w;
+    let tiles = shape.groups * channels.div_ceil(tile.rows) * pixels.div_ceil(tile.cols);
+    channels >= 128 || (channels >= 64 && tiles >= WORKGROUPS)
 }
 
 /// Variants of the weight gradient. As for the convolution, the family and the number of channels decide between the forms, which split and
