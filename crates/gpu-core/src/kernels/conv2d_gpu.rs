@@ -1,6 +1,7 @@
 //! The ways in which a GPU can compute a convolution and its gradients, apart from the direct one.
 
 mod correlate;
+mod gather;
 mod row_weight_grad;
 mod shared;
 mod taps;
@@ -8,6 +9,7 @@ mod weight_grad;
 mod weight_grad_product;
 
 pub(super) use correlate::Correlate;
+pub(super) use gather::Gather;
 pub(super) use row_weight_grad::RowWeightGrad;
 pub(super) use shared::{correlation, parts};
 pub(super) use weight_grad::WeightGradTiles;
@@ -32,7 +34,7 @@ pub(super) enum Variant {
     Subgroup(PixelTile),
     /// Tiles of a workgroup.
     Shared(WorkgroupTile),
-    /// Rows of pixels in workgroup memory: for weight gradients only.
+    /// Windows over rows of pixels: in the registers of each invocation, and of weight gradients in workgroup memory.
     Rows,
 }
 
@@ -61,6 +63,9 @@ impl fmt::Display for Variant {
     }
 }
 
+/// Source channels from which on those of one tap fill slices of a workgroup's tile.
+const FEW: usize = 16;
+
 /// Most output phases of an input gradient for which one dispatch per phase pays.
 const PHASES: usize = 4;
 
@@ -71,19 +76,23 @@ const FIRST_TILE: [usize; 2] = [32, 2];
 /// Variants of the convolution or, with `transposed`, its input gradient. Only the order for software adapters was
 /// measured; that for real GPUs is a guess, which the tuner corrects.
 ///
-/// The direct form adds taps before channels, tiles of a workgroup channels before taps, and those of a subgroup some channels at a time.
-/// So these forms never race: the family and the number of channels decide between them.
+/// The forms add taps and channels in different orders, so they never race: the family and the shape, with the batch as in its class,
+/// decide between them.
 pub(super) fn correlations(shape: &Conv2dShape, transposed: bool, gpu: &GpuProfile) -> Vec<Variant> {
     let channels = if transposed { shape.in_channels } else { shape.out_channels } / shape.groups;
     let phases = if transposed { shape.stride[0] * shape.stride[1] } else { 1 };
     if phases > PHASES || channels <= 2 {
         return vec![Variant::Direct];
     }
+    let few = if transposed { shape.out_channels } else { shape.in_channels } / shape.groups < FEW;
+    let rows = Gather::suits_rows(shape, transposed);
     let lanes = match (gpu.family, gpu.subgroup) {
         (GpuFamily::Software, Some(lanes)) => lanes as usize,
         (GpuFamily::Software, None) => return vec![Variant::Direct],
-        _ if !fill(shape, transposed, channels) => return vec![Variant::Direct],
-        _ => return hardware(channels),
+        _ if few && rows => return vec![Variant::Rows],
+        _ if fill(shape, transposed, channels) => return hardware(channels),
+        _ if rows => return vec![Variant::Rows],
+        _ => return vec![Variant::Direct],
     };
     let tile = |pixels, runs| Variant::Subgroup(PixelTile { lanes, pixels, runs });
     let [pixels, most] = FIRST_TILE;

@@ -1,10 +1,10 @@
 //! Gradients of the two-dimensional convolution.
 
 use super::channel_parts::ChannelParts;
-use super::conv2d::{Conv2dShape, Gather};
+use super::conv2d::Conv2dShape;
 use super::conv2d_cpu::{Engine, WeightGradEngine};
 use super::conv2d_gpu::{
-    self, Correlate, RowWeightGrad, Variant, WeightGradProduct, WeightGradTiles, correlation, parts,
+    self, Correlate, Gather, RowWeightGrad, Variant, WeightGradProduct, WeightGradTiles, correlation, parts,
 };
 use super::partial_sums::PartialSum;
 use super::prologue::{Prologue, with_math};
@@ -33,6 +33,10 @@ impl Conv2dInputGrad {
     pub fn new(shape: Conv2dShape, dy: Prologue) -> Conv2dInputGrad {
         shape.check_gradient(&dy);
         Conv2dInputGrad { shape, dy, variant: Variant::default(), engine: Engine::input_grad(&shape) }
+    }
+
+    fn gather(&self) -> Gather {
+        Gather::new(&self.shape, true, self.variant == Variant::Rows)
     }
 }
 
@@ -63,14 +67,15 @@ impl Kernel for Conv2dInputGrad {
 
     fn shaders(&self) -> Vec<Shader> {
         match self.variant {
-            Variant::Direct | Variant::Rows => Gather::input_grad(&self.shape).shaders(&self.dy),
+            Variant::Direct | Variant::Rows => self.gather().shaders(&self.dy),
             Variant::Subgroup(tile) => Correlate::input_grad(&self.shape, &self.dy, tile).shaders(),
             Variant::Shared(tile) => correlation(&self.shape, &self.dy, true, tile),
         }
     }
 
     fn emits(&self) -> bool {
-        self.shape.macs() > 0 && (self.variant != Variant::Direct || Gather::input_grad(&self.shape).whole())
+        let gathers = matches!(self.variant, Variant::Direct | Variant::Rows);
+        self.shape.macs() > 0 && (!gathers || self.gather().whole())
     }
 
     fn parts(&self) -> Option<ChannelParts> {
@@ -78,9 +83,9 @@ impl Kernel for Conv2dInputGrad {
             return None;
         }
         match self.variant {
-            Variant::Direct => Some(Gather::input_grad(&self.shape).parts()),
+            Variant::Direct | Variant::Rows => Some(self.gather().parts()),
             Variant::Shared(tile) => Some(parts(&self.shape, true, tile)),
-            Variant::Subgroup(_) | Variant::Rows => None,
+            Variant::Subgroup(_) => None,
         }
     }
 

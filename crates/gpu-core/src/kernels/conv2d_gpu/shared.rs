@@ -186,28 +186,40 @@ impl<'a> Phase<'a> {
         )
     }
 
-    /// WGSL of an invocation's vectors in the inner dimension: of slices of one tap, `tap` and the first `channel` of the four vectors, and
-    /// otherwise `tap0` to `tap3` and `channel0` to `channel3`. Those behind the end are moved inside.
+    /// WGSL of an invocation's vectors in the inner dimension: of slices of one tap, its place `down` and `along` and the first `channel` of the
+    /// four vectors, and otherwise the same of every vector, with the suffixes 0 to 3. Those behind the end are moved inside.
     fn decode(&self) -> String {
-        let taps = self.count().max(1);
+        let [tr, tc] = [self.taps[0].count.max(1), self.taps[1].count.max(1)];
+        let taps = tr * tc;
         if self.by_tap() {
             let channel = match self.inner.is_multiple_of(DEPTH) {
                 true => "first + deep * 4u".into(),
                 false => format!("min(first + deep * 4u, {}u)", self.inner - 4),
             };
             return format!(
-                "            let tap = k / {DEPTH}u % {taps}u;\n            \
+                "            let down = k / {DEPTH}u % {taps}u / {tc}u;\n            \
+                 let along = k / {DEPTH}u % {taps}u % {tc}u;\n            \
                  let first = k / {DEPTH}u / {taps}u * {DEPTH}u;\n            \
                  let channel = {channel};\n"
             );
         }
-        let one = |q: usize| {
-            format!(
-                "            let k{q} = min(k + deep * 4u + {q}u, K - 1u);\n            \
-                 let tap{q} = k{q} % {taps}u;\n            let channel{q} = k{q} / {taps}u;\n"
-            )
-        };
-        (0..4).map(one).collect()
+        let mut text = format!(
+            "            let k0 = min(k + deep * 4u, K - 1u);\n            \
+             let channel0 = k0 / {taps}u;\n            \
+             let down0 = (k0 - channel0 * {taps}u) / {tc}u;\n            \
+             let along0 = k0 - channel0 * {taps}u - down0 * {tc}u;\n"
+        );
+        for (p, q) in (0..3).zip(1..) {
+            text += &format!(
+                "            let ends{q} = along{p} + 1u == {tc}u;\n            \
+                 let along{q} = select(along{p} + 1u, 0u, ends{q});\n            \
+                 let next{q} = down{p} + u32(ends{q});\n            \
+                 let down{q} = select(next{q}, 0u, next{q} == {tr}u);\n            \
+                 let channel{q} = min(channel{p} + u32(next{q} == {tr}u), {}u);\n",
+                self.inner - 1
+            );
+        }
+        text
     }
 
     /// The line for vector `q`: `value`, or zeros behind the end of the inner dimension.
@@ -223,17 +235,15 @@ impl<'a> Phase<'a> {
         }
     }
 
-    /// The lines `let at.. = ..;` of the four vectors, where `of` gives the position from WGSL of the tap and the channel, and `step` is the
-    /// distance of channels.
+    /// The lines `let at.. = ..;` of the four vectors, where `of` gives the position from the suffix of the tap and WGSL of the channel, and
+    /// `step` is the distance of channels.
     fn positions(&self, of: impl Fn(&str, &str) -> String, step: usize) -> String {
         if self.by_tap() {
             let others = (1..4).map(|q| format!("            let at{q} = at0 + {}u;\n", q * step));
-            return format!("            let at0 = {};\n", of("tap", "channel"))
-                + &others.collect::<String>();
+            return format!("            let at0 = {};\n", of("", "channel")) + &others.collect::<String>();
         }
-        let one = |q: usize| {
-            format!("            let at{q} = {};\n", of(&format!("tap{q}"), &format!("channel{q}")))
-        };
+        let one =
+            |q: usize| format!("            let at{q} = {};\n", of(&q.to_string(), &format!("channel{q}")));
         (0..4).map(one).collect()
     }
 
@@ -265,10 +275,10 @@ impl<'a> Phase<'a> {
             return BlockLoad { along_k: true, before, text };
         }
         let [rows, cols] = &self.taps;
-        let (wide, tc) = (self.shape.kernel[1], cols.count.max(1));
-        let at = |tap: &str, channel: &str| {
+        let wide = self.shape.kernel[1];
+        let at = |s: &str, channel: &str| {
             format!(
-                "a_from + ({channel} * {into}u + {}u + {tap} / {tc}u * {}u + {tap} % {tc}u * {}u)",
+                "a_from + ({channel} * {into}u + {}u + down{s} * {}u + along{s} * {}u)",
                 rows.first * wide + cols.first,
                 rows.every * wide,
                 cols.every
@@ -309,11 +319,10 @@ impl<'a> Phase<'a> {
             gh * gw,
         );
         // Of every tap, which pixels are inside, and where.
-        let tc = cols.count.max(1);
         let place = |s: &str| {
             format!(
-                "            let high{s} = i32(tap{s} / {tc}u) * ({});\n            \
-                 let wide{s} = i32(tap{s} % {tc}u) * ({});\n            \
+                "            let high{s} = i32(down{s}) * ({});\n            \
+                 let wide{s} = i32(along{s}) * ({});\n            \
                  let live{s} = {};\n            \
                  let start{s} = select(vec4<u32>(), vec4<u32>(b_from + (high{s} * {w} + wide{s})), live{s});\n",
                 rows.step,
@@ -324,10 +333,7 @@ impl<'a> Phase<'a> {
         let names: Vec<String> =
             if self.by_tap() { vec![String::new()] } else { (0..4).map(|q| q.to_string()).collect() };
         text += &names.iter().map(|s| place(s)).collect::<String>();
-        text += &self.positions(
-            |tap, channel| format!("{} + {channel} * {plane}u", tap.replace("tap", "start")),
-            plane,
-        );
+        text += &self.positions(|s, channel| format!("start{s} + {channel} * {plane}u"), plane);
         let load = |q: usize| {
             let live = if self.by_tap() { "live".into() } else { format!("live{q}") };
             self.vector(q, &format!("select(vec4<f32>(), {}, {live})", gathered("load_x(", q, ")")))
