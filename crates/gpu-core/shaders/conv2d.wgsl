@@ -161,6 +161,7 @@ fn main(
             workgroupBarrier();
             stage(part, channel, tap, local);
             workgroupBarrier();
+            //!begin taps
             for (var t = 0u; t < TAPS; t++) {
                 let kh = i32(tap + t) / KERNEL_W;
                 let kw = i32(tap + t) % KERNEL_W;
@@ -189,6 +190,7 @@ fn main(
                     //!end body
                 }
             }
+            //!end taps
         }
     }
 

@@ -247,14 +247,24 @@ fn gpu_equals_cpu_for_computed_operands() {
     gpu_equals_cpu(true);
 }
 
-/// Many channels, for which all passes have workgroup tiles.
-const WIDE: Case = (2, 130, 132, 1, [5, 6], [3, 3], [2, 2], [1, 1], [1, 1]);
+/// Many channels, for which all passes have workgroup tiles: slices of one tap or several, whole and cut, and pixels alone and in fours.
+#[rustfmt::skip]
+const WIDE: [Case; 8] = [
+    (2, 130, 132, 1, [5, 6], [3, 3], [2, 2], [1, 1], [1, 1]),
+    (1, 64, 128, 1, [4, 8], [1, 1], [1, 1], [0, 0], [1, 1]),
+    (2, 128, 130, 1, [5, 5], [1, 1], [2, 2], [0, 0], [1, 1]),
+    (1, 192, 144, 1, [6, 6], [3, 3], [1, 1], [1, 1], [1, 1]),
+    (2, 256, 260, 2, [4, 3], [3, 2], [1, 1], [1, 1], [1, 2]),
+    (2, 5, 129, 1, [9, 9], [5, 5], [4, 4], [0, 0], [1, 1]),
+    (3, 68, 20, 1, [8, 8], [3, 3], [2, 2], [1, 1], [1, 1]),
+    (3, 64, 64, 1, [45, 48], [3, 1], [1, 1], [1, 0], [1, 1]),
+];
 
 /// Checks the variants for a family of GPUs, on every `every`-th case.
 fn variants_equal_cpu(family: GpuFamily, every: usize, least: usize) {
     let gpu = GpuProfile { family, subgroup: Some(8) };
     let mut seen = std::collections::BTreeSet::new();
-    for (i, case) in CASES.into_iter().step_by(every).chain([WIDE]).enumerate() {
+    for (i, case) in CASES.into_iter().step_by(every).chain(WIDE).enumerate() {
         for (kernel, inputs, want) in passes(shape(case), (i * every).is_multiple_of(4)) {
             let args = arguments(&inputs, want.len());
             for (name, variant) in kernel.variants(&gpu).expect("convolutions have variants").options {
@@ -279,33 +289,29 @@ fn variants_for_real_gpus_equal_cpu() {
 }
 
 /// For Winograd's algorithm on GPUs: sets of tiles along rows and in squares, whole and cut, rows of whole vectors and others, rows that one
-/// set spans, channels that are and are not multiples of a vector. `n, c, o, [h, w], padding`
-const WINOGRAD_ON_GPUS: [(usize, usize, usize, [usize; 2], [usize; 2]); 7] = [
-    (2, 32, 40, [9, 14], [1, 1]),
-    (3, 36, 33, [5, 7], [2, 0]),
-    (3, 64, 32, [8, 8], [1, 1]),
-    (1, 33, 50, [20, 32], [0, 1]),
-    (2, 34, 32, [16, 16], [1, 2]),
-    (1, 130, 129, [7, 8], [1, 1]),
-    (2, 128, 128, [11, 12], [1, 1]),
+/// set spans, channels that are and are not multiples of a vector. `[n, c, o], [h, w], padding`
+const WINOGRAD_ON_GPUS: [([usize; 3], [usize; 2], [usize; 2]); 6] = [
+    ([2, 32, 40], [9, 14], [1, 1]),
+    ([3, 36, 33], [5, 7], [2, 0]),
+    ([3, 64, 32], [8, 8], [1, 1]),
+    ([1, 33, 50], [20, 32], [0, 1]),
+    ([2, 34, 32], [16, 16], [1, 2]),
+    ([1, 66, 65], [7, 8], [1, 1]),
 ];
 
 /// The error is at most 2e-5 of the largest result, as on the CPU.
 #[test]
 fn winograd_on_gpus_equals_the_definition() {
-    for (family, fewest) in [(GpuFamily::Software, 32), (GpuFamily::Amd, 128)] {
-        let gpu = GpuProfile { family, subgroup: Some(8) };
-        let suitable = WINOGRAD_ON_GPUS.into_iter().filter(|(_, c, o, ..)| *c.min(o) >= fewest);
-        for (i, (n, c, o, input, padding)) in suitable.enumerate() {
-            let s = shape((n, c, o, 1, input, [3, 3], [1, 1], padding, [1, 1]));
-            for (kernel, inputs, want) in passes(s, i.is_multiple_of(2)).into_iter().take(2) {
-                let options = kernel.variants(&gpu).expect("convolutions have variants").options;
-                assert_eq!(options.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["winograd"]);
-                let args = arguments(&inputs, want.len());
-                for device in devices().iter().filter(|device| device.target() == Target::Gpu) {
-                    let got = run_kernel(device, options[0].1.clone(), &args);
-                    close(&*options[0].1, got.last().unwrap(), &want, 2e-5);
-                }
+    let gpu = GpuProfile { family: GpuFamily::Software, subgroup: Some(8) };
+    for (i, ([n, c, o], input, padding)) in WINOGRAD_ON_GPUS.into_iter().enumerate() {
+        let s = shape((n, c, o, 1, input, [3, 3], [1, 1], padding, [1, 1]));
+        for (kernel, inputs, want) in passes(s, i.is_multiple_of(2)).into_iter().take(2) {
+            let options = kernel.variants(&gpu).expect("convolutions have variants").options;
+            assert_eq!(options.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["winograd"]);
+            let args = arguments(&inputs, want.len());
+            for device in devices().iter().filter(|device| device.target() == Target::Gpu) {
+                let got = run_kernel(device, options[0].1.clone(), &args);
+                close(&*options[0].1, got.last().unwrap(), &want, 2e-5);
             }
         }
     }
@@ -334,7 +340,6 @@ fn winograd_is_chosen_by_shape_and_family() {
         Conv2d::new(s, x).variants(&gpu).expect("convolutions have variants").options[0].0 == "winograd"
     };
     assert!(is_chosen(wide, GpuFamily::Software) && !is_chosen(wide, GpuFamily::Amd));
-    assert!(is_chosen(Conv2dShape { in_channels: 128, out_channels: 256, ..wide }, GpuFamily::Amd));
     others.into_iter().for_each(|s| assert!(!is_chosen(s, GpuFamily::Software), "{s}"));
 }
 

@@ -3,15 +3,14 @@
 use std::fmt;
 
 use super::batch_norm::{ChannelMoments, Planes, put_moments};
-use super::channel_parts::{By, ChannelParts};
+use super::channel_parts::ChannelParts;
 use super::conv2d_cpu::Engine;
-use super::conv2d_gpu::{self, Correlate, Variant, Winograd, correlation, parts};
-use super::epilogue::plain_result;
+use super::conv2d_gpu::{self, Correlate, Gather, Variant, Winograd, correlation, parts};
 use super::layer_norm::Moments;
-use super::prologue::{Prologue, with_math};
+use super::prologue::Prologue;
 use super::scratch::ScratchVec;
 use crate::tune::{GpuProfile, Variants};
-use crate::wgsl::{Source, wgsl};
+use crate::wgsl::Source;
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
 
 /// Geometry of a convolution, as in `torch.nn.functional.conv2d`.
@@ -161,6 +160,10 @@ impl Conv2d {
         (same && moments.x.is_plain() && pays).then(|| Conv2d { moments: true, ..self.clone() })
     }
 
+    fn gather(&self) -> Gather {
+        Gather::new(&self.shape, false, self.variant == Variant::Rows)
+    }
+
     fn planes(&self) -> Planes {
         let [height, width] = self.shape.output();
         Planes { batch: self.shape.batch, channels: self.shape.out_channels, spatial: height * width }
@@ -196,7 +199,7 @@ impl Kernel for Conv2d {
 
     fn shaders(&self) -> Vec<Shader> {
         match self.variant {
-            Variant::Direct | Variant::Rows => Gather::forward(&self.shape).shaders(&self.x),
+            Variant::Direct | Variant::Rows => self.gather().shaders(&self.x),
             Variant::Subgroup(tile) => Correlate::forward(&self.shape, &self.x, tile).shaders(),
             Variant::Winograd(tiles) => Winograd::new(&self.shape, false, tiles).shaders(&self.x, tiles),
             Variant::Shared(tile) => correlation(&self.shape, &self.x, false, tile),
@@ -204,7 +207,8 @@ impl Kernel for Conv2d {
     }
 
     fn emits(&self) -> bool {
-        self.shape.macs() > 0 && (self.variant != Variant::Direct || Gather::forward(&self.shape).whole())
+        let gathers = matches!(self.variant, Variant::Direct | Variant::Rows);
+        self.shape.macs() > 0 && (!gathers || self.gather().whole())
     }
 
     fn parts(&self) -> Option<ChannelParts> {
@@ -212,9 +216,9 @@ impl Kernel for Conv2d {
             return None;
         }
         match self.variant {
-            Variant::Direct => Some(Gather::forward(&self.shape).parts()),
+            Variant::Direct | Variant::Rows => Some(self.gather().parts()),
             Variant::Shared(tile) => Some(parts(&self.shape, false, tile)),
-            Variant::Subgroup(_) | Variant::Rows | Variant::Winograd(_) => None,
+            Variant::Subgroup(_) | Variant::Winograd(_) => None,
         }
     }
 
@@ -241,156 +245,5 @@ impl Kernel for Conv2d {
 
     fn cost(&self) -> Cost {
         self.shape.cost(&[&self.x])
-    }
-}
-
-/// Iterations of all loops of an invocation stay well below 65,535, where some drivers stop.
-const ITERATIONS: usize = 16_384;
-/// Vectors of weights in workgroup memory: few enough that registers, not memory, limit the number of concurrent workgroups.
-const STAGED: usize = 256;
-
-/// The convolution or its input gradient, in the terms of `conv2d.wgsl`.
-pub(super) struct Gather {
-    shape: Conv2dShape,
-    transposed: bool,
-    /// Channels per group of the source and the output.
-    inner: usize,
-    outer: usize,
-    source: [usize; 2],
-    output: [usize; 2],
-}
-
-impl Gather {
-    pub fn forward(shape: &Conv2dShape) -> Gather {
-        let (inner, outer) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
-        let (source, output) = (shape.input, shape.output());
-        Gather { shape: *shape, transposed: false, inner, outer, source, output }
-    }
-
-    pub fn input_grad(shape: &Conv2dShape) -> Gather {
-        let (inner, outer) = (shape.out_channels / shape.groups, shape.in_channels / shape.groups);
-        let (source, output) = (shape.output(), shape.input);
-        Gather { shape: *shape, transposed: true, inner, outer, source, output }
-    }
-
-    /// Output channels of an invocation.
-    fn block(&self) -> usize {
-        if self.outer > 4 { 8 } else { 4 }
-    }
-
-    fn blocks(&self) -> usize {
-        self.outer.div_ceil(self.block())
-    }
-
-    fn area(&self) -> usize {
-        self.shape.kernel[0] * self.shape.kernel[1]
-    }
-
-    /// Source channels and taps whose weights are staged together: as many channels as fit, in runs of equal size, then as many taps.
-    fn staged(&self) -> [usize; 2] {
-        let (channels, unroll) = self.step();
-        let (most, inner) = (STAGED / (self.block() / 4), self.inner.min(channels).max(1));
-        let channels = inner.div_ceil(inner.div_ceil(most)).next_multiple_of(unroll);
-        let taps = (1..=most / channels).rev().find(|&taps| self.area().is_multiple_of(taps));
-        [channels, taps.unwrap_or(1)]
-    }
-
-    /// Source channels of a dispatch, and how many of them (4, 2 or 1) an iteration adds up.
-    fn step(&self) -> (usize, usize) {
-        let unroll = [4, 2, 1].into_iter().find(|u| self.inner.is_multiple_of(*u)).unwrap_or(1);
-        ((ITERATIONS / self.area().max(1)).max(1) * unroll, unroll)
-    }
-
-    /// How the workgroups divide the output.
-    pub fn parts(&self) -> ChannelParts {
-        ChannelParts {
-            batch: self.shape.batch,
-            channels: self.outer * self.shape.groups,
-            output: self.output,
-            phases: if self.transposed { self.shape.stride } else { [1, 1] },
-            by: By::Block { rows: self.block().min(self.outer) },
-        }
-    }
-
-    /// Whether one dispatch adds up all channels.
-    pub fn whole(&self) -> bool {
-        self.inner <= self.step().0
-    }
-
-    /// One dispatch for every run of source channels that fits the iterations.
-    ///
-    /// # Panics
-    /// When the kernel has more than 16,384 elements.
-    pub fn shaders(&self, source: &Prologue) -> Vec<Shader> {
-        assert!(self.area() <= ITERATIONS, "a kernel of {:?} is too large", self.shape.kernel);
-        let (channels, unroll) = self.step();
-        let first = (0..self.inner).step_by(channels);
-        first.map(|c| self.main(source, c, (c + channels).min(self.inner), unroll)).collect()
-    }
-
-    fn main(&self, operand: &Prologue, first: usize, last: usize, unroll: usize) -> Shader {
-        let shape = &self.shape;
-        let parts = self.parts();
-        let (phases, tiles) = (parts.phases, parts.tiles());
-        let mut source = Source::new(wgsl!("conv2d")).set("TRANSPOSED", self.transposed);
-        let pairs =
-            [("SOURCE", self.source), ("OUT", self.output), ("PHASES", phases), ("GRID", parts.grid())];
-        for (name, [h, w]) in pairs {
-            source = source.set(&format!("{name}_H"), h).set(&format!("{name}_W"), w);
-        }
-        source = shape.set(source).set("INNER", self.inner).set("OUTER", self.outer);
-        source = source.set("TILES", tiles).set("BLOCKS", self.blocks()).set("BLOCK", self.block());
-        source = source.set("FIRST", first).set("LAST", last).set("UNROLL", unroll);
-        let (area, [channels, taps]) = (self.area(), self.staged());
-        let strides = if self.transposed { [area, self.outer * area] } else { [self.inner * area, area] };
-        source = source.set("STRIDE_OUT", strides[0]).set("STRIDE_IN", strides[1]);
-        source = source.set("CHANNELS", channels).set("TAPS", taps);
-        source = source.set("STAGED", channels * taps * (self.block() / 4));
-        let bindings = format!(
-            "@group(0) @binding({}) var<storage, read> weight: array<f32>;\n{}",
-            operand.arity(),
-            operand.wgsl("x", 0, 1)
-        );
-        let width = if parts.quads() { 4 } else { 1 };
-        let result = plain_result(operand.arity() + 1, "f32", width);
-        // Adds to the results of earlier dispatches.
-        let result = if first > 0 { result.replace("] =", "] +=") } else { result };
-        let mut source =
-            self.body(source, unroll).block("bindings", bindings.trim_end()).block("results", &result);
-        if width == 4 {
-            source = source.block(
-                "put",
-                "    if (live.x) {\n        return emit4(at.x, value);\n    }\n    return vec4<f32>();",
-            );
-        }
-        let source = with_math(source, &[operand]).finish();
-        Shader::linear(source, tiles * phases[0] * phases[1] * self.blocks() * shape.groups, 1)
-            .emitting(width)
-    }
-
-    /// The lines for the accumulators of the block: as many as there are output channels.
-    fn body(&self, source: Source, unroll: usize) -> Source {
-        let used = self.block().min(self.outer);
-        let clear: String = (0..used).map(|r| format!("    var a{r} = vec4<f32>();\n")).collect();
-        let mut body = String::new();
-        for u in 0..unroll {
-            body += &format!("                    let v{u} = select(vec4<f32>(), load4(at), live);\n");
-            for v in 0..self.block() / 4 {
-                body += &format!("                    let w{u}_{v} = staged[w + {v}u];\n");
-            }
-            for r in 0..used {
-                let lane = ["x", "y", "z", "w"][r % 4];
-                body += &format!("                    a{r} += w{u}_{}.{lane} * v{u};\n", r / 4);
-            }
-            body += "                    at += vec4<u32>(u32(SOURCE_H * SOURCE_W));\n";
-            body += "                    w += BLOCK / 4u;\n";
-        }
-        let put = |r: usize| {
-            let live = if r == 0 { "live".to_owned() } else { format!("live & vec4<bool>({r}u < rows)") };
-            format!("    let stored{r} = put(to + {r}u * area, {live}, a{r});\n")
-        };
-        let store: String = (0..used).map(put).collect();
-        let trim = |text: String| text.trim_end().to_owned();
-        source.block("clear", &trim(clear)).block("body", &trim(body)).block("store", &trim(store))
     }
 }

@@ -1,16 +1,20 @@
 //! The ways in which a GPU can compute a convolution and its gradients, apart from the direct one.
 
 mod correlate;
+mod gather;
 mod row_weight_grad;
 mod shared;
 mod taps;
 mod weight_grad;
+mod weight_grad_product;
 mod winograd;
 
 pub(super) use correlate::Correlate;
+pub(super) use gather::Gather;
 pub(super) use row_weight_grad::RowWeightGrad;
-pub(super) use shared::{WeightGradProduct, correlation, parts};
+pub(super) use shared::{correlation, parts};
 pub(super) use weight_grad::WeightGradTiles;
+pub(super) use weight_grad_product::WeightGradProduct;
 pub(super) use winograd::{Winograd, WinogradTiles};
 
 use std::fmt;
@@ -32,7 +36,7 @@ pub(super) enum Variant {
     Subgroup(PixelTile),
     /// Tiles of a workgroup.
     Shared(WorkgroupTile),
-    /// Rows of pixels in workgroup memory: for weight gradients only.
+    /// Windows over rows of pixels: in the registers of each invocation, and of weight gradients in workgroup memory.
     Rows,
     /// Fewer multiplications, by transformations of tiles: not for weight gradients.
     Winograd(WinogradTiles),
@@ -64,6 +68,9 @@ impl fmt::Display for Variant {
     }
 }
 
+/// Source channels from which on those of one tap fill slices of a workgroup's tile.
+const FEW: usize = 16;
+
 /// Most output phases of an input gradient for which one dispatch per phase pays.
 const PHASES: usize = 4;
 
@@ -74,8 +81,8 @@ const FIRST_TILE: [usize; 2] = [32, 2];
 /// Variants of the convolution or, with `transposed`, its input gradient. Only the order for software adapters was
 /// measured; that for real GPUs is a guess, which the tuner corrects.
 ///
-/// The direct form adds taps before channels, tiles of a workgroup channels before taps, and those of a subgroup some channels at a time.
-/// Winograd's algorithm adds other products. So these forms never race: the family and the shape decide between them.
+/// The forms add taps and channels in different orders, and Winograd's algorithm other products, so they never race: the family and the
+/// shape, with the batch as in its class, decide between them.
 pub(super) fn correlations(shape: &Conv2dShape, transposed: bool, gpu: &GpuProfile) -> Vec<Variant> {
     if let Some(tiles) = Winograd::tiles(shape, transposed, gpu) {
         return vec![Variant::Winograd(tiles)];
@@ -85,12 +92,15 @@ pub(super) fn correlations(shape: &Conv2dShape, transposed: bool, gpu: &GpuProfi
     if phases > PHASES || channels <= 2 {
         return vec![Variant::Direct];
     }
+    let few = if transposed { shape.out_channels } else { shape.in_channels } / shape.groups < FEW;
+    let rows = Gather::suits_rows(shape, transposed);
     let lanes = match (gpu.family, gpu.subgroup) {
         (GpuFamily::Software, Some(lanes)) => lanes as usize,
         (GpuFamily::Software, None) => return vec![Variant::Direct],
-        // In registers: no index is computed in the inner loop, and small planes give twice as many workgroups as tiles.
-        _ if channels < 128 => return vec![Variant::Direct],
-        _ => return hardware(channels),
+        _ if few && rows => return vec![Variant::Rows],
+        _ if fill(shape, transposed, channels) => return hardware(channels),
+        _ if rows => return vec![Variant::Rows],
+        _ => return vec![Variant::Direct],
     };
     let tile = |pixels, runs| Variant::Subgroup(PixelTile { lanes, pixels, runs });
     let [pixels, most] = FIRST_TILE;
@@ -99,6 +109,18 @@ pub(super) fn correlations(shape: &Conv2dShape, transposed: bool, gpu: &GpuProfi
         2 => vec![tile(pixels, most), tile(16, 2)],
         _ => vec![tile(pixels, most), tile(16, 4)],
     }
+}
+
+/// Workgroups that a large GPU needs at least.
+const WORKGROUPS: usize = 96;
+
+/// Whether tiles of a workgroup are full, and many enough for a large GPU, at a batch that is rounded as for the class of shapes.
+fn fill(shape: &Conv2dShape, transposed: bool, channels: usize) -> bool {
+    let tile = workgroup_tiles(channels)[0];
+    let [h, w] = if transposed { shape.input } else { shape.output() };
+    let pixels = shape.batch.next_power_of_two() * h * w;
+    let tiles = shape.groups * channels.div_ceil(tile.rows) * pixels.div_ceil(tile.cols);
+    channels >= 128 || (channels >= 64 && tiles >= WORKGROUPS)
 }
 
 /// Variants of the weight gradient. As for the convolution, the family and the number of channels decide between the forms, which split and

@@ -1,10 +1,11 @@
 //! Gradients of the two-dimensional convolution.
 
 use super::channel_parts::ChannelParts;
-use super::conv2d::{Conv2dShape, Gather};
+use super::conv2d::Conv2dShape;
 use super::conv2d_cpu::{Engine, WeightGradEngine};
 use super::conv2d_gpu::{
-    self, Correlate, RowWeightGrad, Variant, WeightGradProduct, WeightGradTiles, Winograd, correlation, parts,
+    self, Correlate, Gather, RowWeightGrad, Variant, WeightGradProduct, WeightGradTiles, Winograd,
+    correlation, parts,
 };
 use super::partial_sums::PartialSum;
 use super::prologue::{Prologue, with_math};
@@ -33,6 +34,10 @@ impl Conv2dInputGrad {
     pub fn new(shape: Conv2dShape, dy: Prologue) -> Conv2dInputGrad {
         shape.check_gradient(&dy);
         Conv2dInputGrad { shape, dy, variant: Variant::default(), engine: Engine::input_grad(&shape) }
+    }
+
+    fn gather(&self) -> Gather {
+        Gather::new(&self.shape, true, self.variant == Variant::Rows)
     }
 }
 
@@ -64,7 +69,7 @@ impl Kernel for Conv2dInputGrad {
 
     fn shaders(&self) -> Vec<Shader> {
         match self.variant {
-            Variant::Direct | Variant::Rows => Gather::input_grad(&self.shape).shaders(&self.dy),
+            Variant::Direct | Variant::Rows => self.gather().shaders(&self.dy),
             Variant::Subgroup(tile) => Correlate::input_grad(&self.shape, &self.dy, tile).shaders(),
             Variant::Winograd(tiles) => Winograd::new(&self.shape, true, tiles).shaders(&self.dy, tiles),
             Variant::Shared(tile) => correlation(&self.shape, &self.dy, true, tile),
@@ -72,7 +77,8 @@ impl Kernel for Conv2dInputGrad {
     }
 
     fn emits(&self) -> bool {
-        self.shape.macs() > 0 && (self.variant != Variant::Direct || Gather::input_grad(&self.shape).whole())
+        let gathers = matches!(self.variant, Variant::Direct | Variant::Rows);
+        self.shape.macs() > 0 && (!gathers || self.gather().whole())
     }
 
     fn parts(&self) -> Option<ChannelParts> {
@@ -80,9 +86,9 @@ impl Kernel for Conv2dInputGrad {
             return None;
         }
         match self.variant {
-            Variant::Direct => Some(Gather::input_grad(&self.shape).parts()),
+            Variant::Direct | Variant::Rows => Some(self.gather().parts()),
             Variant::Shared(tile) => Some(parts(&self.shape, true, tile)),
-            Variant::Subgroup(_) | Variant::Rows | Variant::Winograd(_) => None,
+            Variant::Subgroup(_) | Variant::Winograd(_) => None,
         }
     }
 

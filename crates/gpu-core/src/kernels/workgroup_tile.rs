@@ -5,7 +5,7 @@ use crate::Shader;
 use crate::wgsl::{Source, wgsl};
 
 /// Elements of the inner dimension in workgroup memory at a time.
-const DEPTH: usize = 16;
+pub(super) const DEPTH: usize = 16;
 
 /// A workgroup's outputs: `rows` x `cols`, of which every invocation has `micro` x `micro` (4, or 8 in two halves).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +19,9 @@ pub(super) struct WorkgroupTile {
 pub(super) struct BlockLoad {
     /// Whether neighbouring invocations take blocks along the inner dimension, rather than along the rows or columns.
     pub along_k: bool,
+    /// WGSL ahead of the loop over the inner dimension, which may use `NAME_quad` and `NAME_deep` in place of `quad` and `deep`. If there is
+    /// any, no invocation moves more than one block.
+    pub before: String,
     /// WGSL for the vectors `v0` to `v3`: elements `4 quad..` along the tile, from its first `row` or `col`, of the elements
     /// `k + 4 deep..` of the inner dimension; 0 from `end` on.
     pub text: String,
@@ -69,7 +72,9 @@ impl WorkgroupTile {
         if product.store_sum.is_some() {
             sums += "    var row_sum = 0.0;\n";
         }
-        let loads = self.loads('a', self.rows, &product.a) + &self.loads('b', self.cols, &product.b);
+        sums += &self.before('a', self.rows, &product.a);
+        sums += &self.before('b', self.cols, &product.b);
+        let [a, b] = [self.loads('a', self.rows, &product.a), self.loads('b', self.cols, &product.b)];
         let source = Source::new(wgsl!("matmul_shared"))
             .set("M", m)
             .set("N", n)
@@ -86,18 +91,38 @@ impl WorkgroupTile {
             .block("accessors", &product.accessors)
             .block("results", &product.results)
             .block("sums", &sums)
-            .block("loads", &loads)
+            .block("loads", &(a + &b))
             .block("rows", rows)
             .block("products", &self.products())
             .block("store", &self.store(product));
         Shader::linear(source.finish(), down * along * batches * splits, 1)
     }
 
+    fn invocations(&self) -> usize {
+        self.rows / self.micro * (self.cols / self.micro)
+    }
+
+    /// WGSL of the places `quad` and `deep` of block `i` of `tile` rows or columns.
+    fn block_place(tile: usize, load: &BlockLoad, i: &str) -> [String; 2] {
+        match load.along_k {
+            true => [format!("{i} / {}u", DEPTH / 4), format!("{i} % {}u", DEPTH / 4)],
+            false => [format!("{i} % {}u", tile / 4), format!("{i} / {}u", tile / 4)],
+        }
+    }
+
+    fn before(&self, name: char, tile: usize, load: &BlockLoad) -> String {
+        if load.before.is_empty() {
+            return String::new();
+        }
+        assert!(tile / 4 * (DEPTH / 4) <= self.invocations(), "an invocation has one block");
+        let [quad, deep] = Self::block_place(tile, load, "local");
+        format!("    let {name}_quad = {quad};\n    let {name}_deep = {deep};\n{}", load.before)
+    }
+
     fn loads(&self, name: char, tile: usize, load: &BlockLoad) -> String {
-        let (quads, deep_quads) = (tile / 4, DEPTH / 4);
-        let (blocks, invocations) = (quads * deep_quads, self.rows / self.micro * (self.cols / self.micro));
-        let (fast, slow) = if load.along_k { ("deep", "quad") } else { ("quad", "deep") };
-        let size = if load.along_k { deep_quads } else { quads };
+        let quads = tile / 4;
+        let (blocks, invocations) = (quads * (DEPTH / 4), self.invocations());
+        let [quad, deep] = Self::block_place(tile, load, "i");
         let store =
             |q: usize| format!("            {name}_tile[(deep * 4u + {q}u) * {quads}u + quad] = v{q};\n");
         let stores: String = (0..4).map(store).collect();
@@ -108,8 +133,8 @@ impl WorkgroupTile {
                 false => String::new(),
             };
             text += &format!(
-                "        {guard}{{\n            let i = local + {first}u;\n            let {fast} = i % {size}u;\n            \
-                 let {slow} = i / {size}u;\n{}{stores}        }}\n",
+                "        {guard}{{\n            let i = local + {first}u;\n            let quad = {quad};\n            \
+                 let deep = {deep};\n{}{stores}        }}\n",
                 load.text
             );
         }

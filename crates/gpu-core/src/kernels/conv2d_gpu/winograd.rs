@@ -18,9 +18,11 @@ const TILE: usize = 4;
 const PATCH: usize = 6;
 /// Elements of a transformed tile.
 const POINTS: usize = PATCH * PATCH;
-/// Fewest channels of source and output for which the products saved pay for the transformations: on software adapters, and on real GPUs,
-/// where the traffic of the transformations counts more.
-const CHANNELS: [usize; 2] = [32, 128];
+/// Fewest channels of source and output for which the products saved pay for the transformations on software adapters. On real GPUs the
+/// transformations' traffic costs as much as the products saved.
+const CHANNELS: usize = 32;
+/// Tiles that an invocation transforms, as a vector.
+const WIDTH: usize = 4;
 /// Floats between the points of V and of M: at distances of a power of two, a tile's points would share few sets of a CPU's caches.
 const GAP: usize = 16;
 /// Most bytes of scratch memory: what every adapter can bind.
@@ -29,7 +31,7 @@ const SCRATCH: usize = 128 << 20;
 /// How the dispatches are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::kernels) struct WinogradTiles {
-    /// Rows and columns of the tiles that an invocation transforms: four as a vector, or one.
+    /// Rows and columns of the tiles that an invocation transforms.
     set: [usize; 2],
     product: ProductVariant,
 }
@@ -52,17 +54,15 @@ impl Winograd<'_> {
         if !simple || shape.groups != 1 || shape.padding.iter().any(|&p| p > 2) {
             return None;
         }
-        let software = gpu.family == GpuFamily::Software;
+        if gpu.family != GpuFamily::Software {
+            return None;
+        }
         let with = |set| Winograd { shape, transposed, set };
-        // Vectors where loads are what costs; one tile where four would need too many registers.
-        let of = match software {
-            true => [[1, 4], [2, 2]].map(with).into_iter().min_by_key(Winograd::columns)?,
-            false => with([1, 1]),
-        };
+        let of = [[1, 4], [2, 2]].map(with).into_iter().min_by_key(Winograd::columns)?;
         let [inner, outer] = of.channels();
         let [h, w] = of.output();
         let filled = 2 * shape.batch * h * w >= TILE * TILE * of.columns();
-        let pays = inner.min(outer) >= CHANNELS[usize::from(!software)] && filled;
+        let pays = inner.min(outer) >= CHANNELS && filled;
         let product = of.product().best(gpu);
         (pays && 4 * of.scratch() <= SCRATCH).then_some(WinogradTiles { set: of.set, product })
     }
@@ -85,11 +85,6 @@ impl Winograd<'_> {
         self.shape.padding.map(|p| if self.transposed { 2 - p } else { p })
     }
 
-    /// Tiles of a set.
-    fn width(&self) -> usize {
-        self.set[0] * self.set[1]
-    }
-
     /// Sets of a column and of a row of an image.
     fn sets(&self) -> [usize; 2] {
         [0, 1].map(|d| self.output()[d].div_ceil(TILE * self.set[d]))
@@ -100,9 +95,9 @@ impl Winograd<'_> {
         self.shape.batch * self.sets()[0] * self.sets()[1]
     }
 
-    /// Columns of the products: tiles, in whole vectors.
+    /// Columns of the products: tiles.
     fn columns(&self) -> usize {
-        (self.all_sets() * self.width()).next_multiple_of(4)
+        self.all_sets() * WIDTH
     }
 
     /// Floats from one point to the next, in V or M of so many channels.
@@ -162,24 +157,18 @@ impl Winograd<'_> {
 
     /// Sets the constants that both transformations of tiles share; `first` is where the tiles begin, in floats.
     fn set(&self, source: Source, channels: usize, first: usize) -> Source {
-        let (width, [sets_h, sets_w]) = (self.width(), self.sets());
-        let alias = if width == 4 { "alias T = vec4<f32>;" } else { "alias T = f32;" };
+        let [sets_h, sets_w] = self.sets();
         source
             .set("CHANNELS", channels)
             .set("SETS", self.all_sets())
             .set("SETS_H", sets_h)
             .set("SETS_W", sets_w)
-            .set("SETS_STRIDE", self.columns() / width)
-            .set("POINT_STRIDE", self.point(channels) / width)
-            .set("FIRST", first / width)
+            .set("SETS_STRIDE", self.columns() / WIDTH)
+            .set("POINT_STRIDE", self.point(channels) / WIDTH)
+            .set("FIRST", first / WIDTH)
             .set("STEP_H", TILE * self.set[0])
             .set("STEP_W", TILE * self.set[1])
-            .block("type", alias)
-    }
-
-    /// The type of a set of tiles.
-    fn kind(&self) -> &'static str {
-        if self.width() == 4 { "vec4<f32>" } else { "f32" }
+            .block("type", "alias T = vec4<f32>;")
     }
 
     fn transform_source(&self, operand: &Prologue, scratch: usize) -> Shader {
@@ -187,13 +176,12 @@ impl Winograd<'_> {
         let patches = Patches::new(self);
         let (kind, unit) = if patches.width == 4 { ("vec4<f32>", " / 4") } else { ("f32", "") };
         let bindings = format!(
-            "{}@group(0) @binding({scratch}) var<storage, read_write> v: array<{}>;\n\n\
+            "{}@group(0) @binding({scratch}) var<storage, read_write> v: array<T>;\n\n\
              fn pixels(plane: i32, row: i32, col: i32) -> {kind} {{\n    \
              let inside = row >= 0 && row < SOURCE_H && col >= 0 && col < SOURCE_W;\n    \
              let at = select(0, (plane * SOURCE_H + row) * SOURCE_W + col, inside){unit};\n    \
              return select({kind}(), load_x(u32(at)), inside);\n}}",
             operand.wgsl("x", 0, patches.width),
-            self.kind(),
         );
         let source = self
             .set(Source::new(wgsl!("winograd_source")), channels, self.regions()[0])
@@ -227,8 +215,7 @@ impl Winograd<'_> {
     fn transform_output(&self, y: usize, scratch: usize) -> Shader {
         let ([h, w], [u, v, _]) = (self.output(), self.regions());
         let width = if w.is_multiple_of(4) { 4 } else { 1 };
-        let bindings =
-            format!("@group(0) @binding({scratch}) var<storage, read_write> m: array<{}>;", self.kind());
+        let bindings = format!("@group(0) @binding({scratch}) var<storage, read_write> m: array<T>;");
         let source = self
             .set(Source::new(wgsl!("winograd_output")), self.channels()[1], u + v)
             .set("OUT_H", h)
@@ -242,8 +229,7 @@ impl Winograd<'_> {
     /// Rows and columns of the tiles of a set, with the WGSL that selects each from a vector of them.
     fn tiles_of_set(&self) -> impl Iterator<Item = ([usize; 2], &'static str)> {
         let [_, wide] = self.set;
-        let part = move |t: usize| if self.width() == 4 { [".x", ".y", ".z", ".w"][t] } else { "" };
-        (0..self.width()).map(move |t| ([t / wide, t % wide], part(t)))
+        [".x", ".y", ".z", ".w"].into_iter().enumerate().map(move |(t, part)| ([t / wide, t % wide], part))
     }
 
     fn store(&self, width: usize) -> String {

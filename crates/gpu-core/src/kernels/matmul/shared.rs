@@ -71,5 +71,9 @@ fn block(side: &Side) -> BlockLoad {
     }
     // Neighbouring invocations read contiguous elements.
     let along_k = side.load == Load::Deep || (side.load == Load::Scalar && deep == 1);
-    BlockLoad { along_k, text: lines.iter().map(|line| format!("            {line}\n")).collect() }
+    BlockLoad {
+        along_k,
+        before: String::new(),
+        text: lines.iter().map(|line| format!("            {line}\n")).collect(),
+    }
 }
