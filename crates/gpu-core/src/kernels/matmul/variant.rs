@@ -38,6 +38,9 @@ const SHALLOWEST: usize = 128;
 const MOST_SPLITS: usize = 256;
 /// Workgroups of one subgroup that keep a large GPU busy.
 const FILLED: usize = 192;
+/// Length of K from which on a split costs less than small tiles, which reach half of the rate: the partial products are one pass over the
+/// output for each split.
+const DEEP: usize = 1536;
 
 impl Variant {
     /// Valid for every product whose K is not too deep, but good for none in particular.
@@ -177,7 +180,7 @@ fn hardware(p: &MatMul) -> (Vec<Variant>, usize) {
         return (vec![small, medium, thin], 1024);
     }
     // Smaller tiles rather than a split, which costs a pass over the partial products.
-    if medium.tiles(p) < FILLED && small.tiles(p) >= FILLED {
+    if medium.tiles(p) < FILLED && small.tiles(p) >= FILLED && p.k < DEEP {
         return (vec![small, medium, thin], FILLED);
     }
     let large = [(128, 64, 8), (64, 128, 8), (128, 128, 8), (64, 64, 4)];
