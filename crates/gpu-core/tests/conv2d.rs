@@ -291,11 +291,11 @@ fn variants_for_real_gpus_equal_cpu() {
 /// For Winograd's algorithm on GPUs: sets of tiles along rows and in squares, whole and cut, rows of whole vectors and others, rows that one
 /// set spans, channels that are and are not multiples of a vector. `[n, c, o], [h, w], padding`
 const WINOGRAD_ON_GPUS: [([usize; 3], [usize; 2], [usize; 2]); 6] = [
-    ([2, 32, 40], [9, 14], [1, 1]),
-    ([3, 36, 33], [5, 7], [2, 0]),
-    ([3, 64, 32], [8, 8], [1, 1]),
-    ([1, 33, 50], [20, 32], [0, 1]),
-    ([2, 34, 32], [16, 16], [1, 2]),
+    ([2, 64, 72], [9, 14], [1, 1]),
+    ([3, 68, 65], [5, 7], [2, 0]),
+    ([3, 80, 64], [8, 8], [1, 1]),
+    ([1, 65, 82], [20, 32], [0, 1]),
+    ([2, 66, 64], [16, 16], [1, 2]),
     ([1, 66, 65], [7, 8], [1, 1]),
 ];
 
@@ -322,7 +322,7 @@ fn winograd_on_gpus_equals_the_definition() {
 fn winograd_is_chosen_by_shape_and_family() {
     let wide = shape((2, 64, 64, 1, [16, 16], [3, 3], [1, 1], [1, 1], [1, 1]));
     let others = [
-        Conv2dShape { in_channels: 16, ..wide },
+        Conv2dShape { in_channels: 32, ..wide },
         Conv2dShape { stride: [2, 2], ..wide },
         Conv2dShape { kernel: [1, 1], padding: [0, 0], ..wide },
         Conv2dShape { dilation: [2, 2], ..wide },

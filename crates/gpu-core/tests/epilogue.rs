@@ -38,7 +38,11 @@ fn code(rows: usize, cols: usize) -> Map {
 }
 
 /// Checks a kernel of `[rows, cols]` with its own results, too, as software adapters compute it, and without them as real GPUs do.
-fn check(kernel: Arc<dyn Kernel>, inputs: &[Vec<u32>], [rows, cols]: [usize; 2]) {
+fn check(kernel: Arc<dyn Kernel>, inputs: &[Vec<u32>], size: [usize; 2]) {
+    check_within(1e-5, kernel, inputs, size);
+}
+
+fn check_within(tolerance: f32, kernel: Arc<dyn Kernel>, inputs: &[Vec<u32>], [rows, cols]: [usize; 2]) {
     for (kept, family) in [(true, GpuFamily::Software), (false, GpuFamily::Other)] {
         let taken = vec![Some(0), None, None];
         let fused = Fused::new(kernel.clone(), code(rows, cols), taken, vec![kept]).unwrap();
@@ -55,7 +59,7 @@ fn check(kernel: Arc<dyn Kernel>, inputs: &[Vec<u32>], [rows, cols]: [usize; 2])
         let variants = variants.map_or(vec![], |v| v.options).into_iter().map(|(_, kernel)| kernel);
         // Each takes seconds to compile.
         for kernel in std::iter::once(kernel).chain(variants.take(2)) {
-            check_twin(kernel, &args, &vec![true; args.len()], 1e-5);
+            check_twin(kernel, &args, &vec![true; args.len()], tolerance);
         }
     }
 }
@@ -82,16 +86,17 @@ fn convolutions() {
         padding: [1, 1],
         dilation: [1, 1],
     };
-    for (stride, channels) in [([1, 1], 12), ([2, 2], 130)] {
+    // The second is computed by Winograd's algorithm, which is less accurate, on the CPU and on software adapters.
+    for (stride, channels, tolerance) in [([1, 1], 12, 1e-5), ([1, 1], 66, 6e-5), ([2, 2], 130, 1e-5)] {
         let s = shape(stride, channels);
         let [h, w] = s.output();
         let plane =
             |[h, w]: [usize; 2]| Prologue::plain(DType::F32, Layout::contiguous(&[1, channels, h, w]));
         let (x, dy, weight) = (plane([5, 8]), plane([h, w]), noise(9 * channels * channels, 2));
         let inputs = [noise(x.numel(), 1), weight.clone()];
-        check(Arc::new(Conv2d::new(s, x)), &inputs, [channels, h * w]);
+        check_within(tolerance, Arc::new(Conv2d::new(s, x)), &inputs, [channels, h * w]);
         let inputs = [noise(dy.numel(), 1), weight];
-        check(Arc::new(Conv2dInputGrad::new(s, dy)), &inputs, [channels, 40]);
+        check_within(tolerance, Arc::new(Conv2dInputGrad::new(s, dy)), &inputs, [channels, 40]);
     }
 }
 
