@@ -124,20 +124,15 @@ impl Shader {
         let binding =
             |line: &&str| line.starts_with("@group(0)") && line.contains(&format!("> {name}: array<"));
         let declared = self.source.lines().find(binding).expect("the array is bound").to_owned();
-        let (scalar, rest) = (declared.ends_with("array<f32>;"), self.source.replacen(&declared, "", 1));
-        self.source = match scalar {
-            true => {
-                let function = format!("{other}_element");
-                let text =
-                    format!("\nfn {function}(i: u32) -> f32 {{\n    return {other}[i / 4u][i % 4u];\n}}\n");
-                call_reads(&rest, name, &function) + if rest.contains(&text) { "" } else { &text }
-            }
-            false => {
-                let function = format!("{other}_vector");
-                let text = format!("\nfn {function}(i: u32) -> vec4<f32> {{\n    return {other}[i];\n}}\n");
-                call_reads(&rest, name, &function) + if rest.contains(&text) { "" } else { &text }
-            }
+        let rest = self.source.replacen(&declared, "", 1);
+        let (t, kind, element) = match declared.ends_with("array<f32>;") {
+            true => ("f32", "element", "[i / 4u][i % 4u]"),
+            false => ("vec4<f32>", "vector", "[i]"),
         };
+        let function = format!("{other}_{kind}");
+        let text = format!("\nfn {function}(i: u32) -> {t} {{\n    return {other}{element};\n}}\n");
+        let there = rest.contains(&text);
+        self.source = call_reads(&rest, name, &function) + if there { "" } else { &text };
     }
 
     /// Elements of the results that the shader [emits](Shader::emitting) at a time, if it emits any.

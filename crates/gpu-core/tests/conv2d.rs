@@ -1,5 +1,7 @@
 //! Convolution and its gradients: CPU twin against a plain f64 loop nest, and WGSL against the CPU twin.
 
+mod common;
+
 use std::any::Any;
 use std::sync::Arc;
 
@@ -8,17 +10,7 @@ use gpu_core::kernels::{ChannelMoments, Conv2d, Conv2dInputGrad, Conv2dShape, Co
 use gpu_core::testing::{check_twin, devices, run_kernel};
 use gpu_core::{DType, Device, GpuFamily, GpuProfile, Kernel, Layout, Target};
 
-/// `n` numbers in -1..1, by a fixed generator.
-fn noise(n: usize, seed: u32) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9) | 1;
-    let next = |_| {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-    };
-    (0..n).map(next).collect()
-}
+use common::noise;
 
 fn words(values: &[f32]) -> Vec<u32> {
     values.iter().map(|x| x.to_bits()).collect()

@@ -1,22 +1,14 @@
 //! The element-wise kernel: every function and stride pattern, CPU twin against WGSL.
 
+mod common;
+
 use std::sync::Arc;
 
 use gpu_core::kernels::{Binary, Instr, Map, Program, Unary};
 use gpu_core::testing::check_twin;
 use gpu_core::{DType, Kernel, Layout};
 
-/// `n` numbers in -1..1, by a fixed generator.
-fn noise(n: usize, seed: u32) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9) | 1;
-    let next = |_| {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
-    };
-    (0..n).map(next).collect()
-}
+use common::noise;
 
 fn words(values: impl IntoIterator<Item = f32>) -> Vec<u32> {
     values.into_iter().map(f32::to_bits).collect()

@@ -45,16 +45,16 @@ fn combined(
     let to = all.meeting_place(at, reader)?;
     // Code for one number a channel, such as the gradient of gamma, if nothing between prevents it from moving.
     let channels = first.bytes / DType::BYTES;
-    let small = |&n: &usize| all.map(n).filter(|map| n > to && map.expr().shape() == [channels]);
+    let small = |n: usize| n > to && all.map(n).is_some_and(|map| map.expr().shape() == [channels]);
     let free = |n: usize| !(to..n).any(|other| other != at && all.meet(n, other));
-    let small = readers.iter().copied().find(|n| small(n).is_some() && free(*n));
-    let replaced: Vec<usize> = [Some(at), Some(reader), small].into_iter().flatten().collect();
+    let small = readers.iter().copied().find(|&n| small(n) && free(n));
+    let replaced: Vec<usize> = [at, reader].into_iter().chain(small).collect();
 
     let kept = |result: &&Arg| {
         slots[result.slot].kind != SlotKind::Temp
             || all.readers(at, &[**result]).iter().any(|n| !replaced.contains(n))
     };
-    let maps = [Some(reader), small].into_iter().flatten().filter_map(|n| all.map(n));
+    let maps = replaced[1..].iter().filter_map(|&n| all.map(n));
     let (expr, places) = side_by_side(maps, results.iter().filter(kept));
     let (args, inputs) = expr.bind_apart(&results);
     let taken: Vec<Option<usize>> = args.iter().map(|arg| results.iter().position(|r| r == arg)).collect();

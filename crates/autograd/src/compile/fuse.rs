@@ -140,8 +140,7 @@ impl Fusion<'_> {
         // Stored by an epilogue, the result takes the place of the operand in memory. That only pays if it spares the readers other operands:
         // else the readers' own code may be the epilogue.
         let emitted = chain.reads.len() > 1 && chain.reads.iter().any(|&operand| self.emitted(operand));
-        let replaced = usize::from(emitted);
-        let (mut with, mut without) = (chain.reads.len() + 1, 2 * replaced);
+        let (mut with, mut without) = (chain.reads.len() + 1, 2 * usize::from(emitted));
         for reads in &readers {
             with += reads.len();
             let mut reads = reads.clone();

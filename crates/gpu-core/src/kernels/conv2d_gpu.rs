@@ -1,4 +1,4 @@
-//! The ways in which a GPU can compute a convolution and its gradients, apart from the direct one.
+//! The ways in which a GPU can compute a convolution and its gradients.
 
 mod correlate;
 mod gather;

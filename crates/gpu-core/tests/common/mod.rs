@@ -58,3 +58,15 @@ pub fn words(device: &Device, words: &[u32]) -> Buffer {
 pub fn read(device: &Device, buffer: &Buffer) -> gpu_core::Result<Vec<u32>> {
     device.read(buffer, 0, buffer.bytes()).wait()
 }
+
+/// `n` numbers in -1..1, by a fixed generator.
+pub fn noise(n: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9) | 1;
+    let next = |_| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..n).map(next).collect()
+}
