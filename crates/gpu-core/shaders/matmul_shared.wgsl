@@ -1,6 +1,6 @@
 // Matrix product (crates/gpu-core/src/kernels/matmul/shared.rs). A workgroup computes a tile of ROWS x COLS outputs over
 // one split of the inner dimension. DEPTH elements of it at a time are in workgroup memory, where every invocation reads the operands of
-// its MICRO x MICRO outputs. The host generates the accessors, the loads and the unrolled products. The lines below multiply row-major
+// its MICRO_ROWS x MICRO_COLS outputs. The host generates the accessors, the loads and the unrolled products. The lines below multiply row-major
 // [64, 64] matrices with tiles of 32 x 32.
 
 const M: u32 = 64u;
@@ -8,7 +8,8 @@ const N: u32 = 64u;
 const K: u32 = 64u;
 const ROWS: u32 = 32u;
 const COLS: u32 = 32u;
-const MICRO: u32 = 4u;
+const MICRO_ROWS: u32 = 4u;
+const MICRO_COLS: u32 = 4u;
 const DEPTH: u32 = 16u;
 const TILES_DOWN: u32 = 2u;
 const TILES_ALONG: u32 = 2u;
@@ -42,7 +43,7 @@ fn emit4(i: u32, value: vec4<f32>) {
 var<workgroup> a_tile: array<vec4<f32>, DEPTH * ROWS / 4u>;
 var<workgroup> b_tile: array<vec4<f32>, DEPTH * COLS / 4u>;
 
-@compute @workgroup_size((ROWS / MICRO) * (COLS / MICRO))
+@compute @workgroup_size((ROWS / MICRO_ROWS) * (COLS / MICRO_COLS))
 fn main(
     @builtin(local_invocation_index) local: u32,
     @builtin(workgroup_id) group: vec3<u32>,
@@ -61,8 +62,8 @@ fn main(
     let a_base = a_batch(batch);
     let b_base = b_batch(batch);
     // The invocation's place in the tile, in fours of rows and columns.
-    let down = local / (COLS / MICRO);
-    let along = local % (COLS / MICRO);
+    let down = local / (COLS / MICRO_COLS);
+    let along = local % (COLS / MICRO_COLS);
     let end = min((split + 1u) * CHUNK, K);
     //!begin sums
     var sum0_0 = vec4<f32>(0.0);

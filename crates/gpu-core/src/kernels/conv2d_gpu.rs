@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use super::conv2d::Conv2dShape;
 use super::prologue::Prologue;
-use super::workgroup_tile::WorkgroupTile;
+use super::workgroup_tile::{WorkgroupTile, micro_name};
 use crate::Kernel;
 use crate::tune::{GpuFamily, GpuProfile, Variants};
 
@@ -60,7 +60,7 @@ impl fmt::Display for Variant {
                 write!(f, "subgroup of {lanes}, {pixels} pixels, {runs} runs")
             }
             Variant::Shared(WorkgroupTile { rows, cols, micro }) => {
-                write!(f, "shared {rows}x{cols} by {micro}")
+                write!(f, "shared {rows}x{cols} by {}", micro_name(*micro))
             }
             Variant::Rows => write!(f, "rows"),
             Variant::Winograd(_) => write!(f, "winograd"),
@@ -152,8 +152,8 @@ fn hardware(channels: usize) -> Vec<Variant> {
 fn workgroup_tiles(channels: usize) -> Vec<WorkgroupTile> {
     let tile = |rows, cols, micro| WorkgroupTile { rows, cols, micro };
     match channels {
-        ..64 => vec![tile(32, 64, 4), tile(16, 128, 4)],
-        _ => vec![tile(64, 64, 8), tile(64, 64, 4), tile(32, 64, 4)],
+        ..64 => vec![tile(32, 64, [4, 8]), tile(32, 64, [4, 4])],
+        _ => vec![tile(64, 64, [8, 8]), tile(64, 64, [4, 4]), tile(32, 64, [4, 8])],
     }
 }
 

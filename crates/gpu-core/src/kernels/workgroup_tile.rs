@@ -7,12 +7,17 @@ use crate::wgsl::{Source, wgsl};
 /// Elements of the inner dimension in workgroup memory at a time.
 pub(super) const DEPTH: usize = 16;
 
-/// A workgroup's outputs: `rows` x `cols`, of which every invocation has `micro` x `micro` (4, or 8 in two halves).
+/// A workgroup's outputs: `rows` x `cols`, of which every invocation has `micro` rows and columns (4, or 8 in two halves).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct WorkgroupTile {
     pub rows: usize,
     pub cols: usize,
-    pub micro: usize,
+    pub micro: [usize; 2],
+}
+
+/// The name of an invocation's outputs: one number if they are as many down as along.
+pub(super) fn micro_name([rows, cols]: [usize; 2]) -> String {
+    if rows == cols { rows.to_string() } else { format!("{rows}x{cols}") }
 }
 
 /// How a shader moves a block of 4 x 4 elements of an operand into workgroup memory.
@@ -81,7 +86,8 @@ impl WorkgroupTile {
             .set("K", k)
             .set("ROWS", self.rows)
             .set("COLS", self.cols)
-            .set("MICRO", self.micro)
+            .set("MICRO_ROWS", self.micro[0])
+            .set("MICRO_COLS", self.micro[1])
             .set("DEPTH", DEPTH)
             .set("TILES_DOWN", down)
             .set("TILES_ALONG", along)
@@ -99,7 +105,7 @@ impl WorkgroupTile {
     }
 
     fn invocations(&self) -> usize {
-        self.rows / self.micro * (self.cols / self.micro)
+        self.rows / self.micro[0] * (self.cols / self.micro[1])
     }
 
     /// WGSL of the places `quad` and `deep` of block `i` of `tile` rows or columns.
@@ -143,16 +149,17 @@ impl WorkgroupTile {
 
     /// The products of the operands in workgroup memory, for four elements of the inner dimension from `d` on.
     fn products(&self) -> String {
-        let halves = self.micro / 4;
+        let [high, wide] = self.micro.map(|micro| micro / 4);
         let mut text = String::new();
         for q in 0..4 {
-            for h in 0..halves {
-                let at = |tile: usize, place: &str| {
-                    format!("(d + {q}u) * {}u + {place} + {}u", tile / 4, h * (tile / 4 / halves))
-                };
-                text += &format!("            let a{q}_{h} = a_tile[{}];\n", at(self.rows, "down"));
-                text += &format!("            let b{q}_{h} = b_tile[{}];\n", at(self.cols, "along"));
-            }
+            let load = |name: char, tile: usize, place: &str, halves: usize| -> String {
+                let at =
+                    |h: usize| format!("(d + {q}u) * {}u + {place} + {}u", tile / 4, h * (tile / 4 / halves));
+                let one = |h: usize| format!("            let {name}{q}_{h} = {name}_tile[{}];\n", at(h));
+                (0..halves).map(one).collect()
+            };
+            text += &load('a', self.rows, "down", high);
+            text += &load('b', self.cols, "along", wide);
             for (r, h) in self.sums() {
                 let a = format!("a{q}_{}.{}", r / 4, ["x", "y", "z", "w"][r % 4]);
                 text += &format!("            sum{r}_{h} = fma(vec4<f32>({a}), b{q}_{h}, sum{r}_{h});\n");
@@ -163,35 +170,35 @@ impl WorkgroupTile {
 
     /// Accumulators: row of the invocation, and half of its columns.
     fn sums(&self) -> impl Iterator<Item = (usize, usize)> {
-        let halves = self.micro / 4;
-        (0..self.micro).flat_map(move |r| (0..halves).map(move |h| (r, h)))
+        let halves = self.micro[1] / 4;
+        (0..self.micro[0]).flat_map(move |r| (0..halves).map(move |h| (r, h)))
     }
 
     /// WGSL of the row of an invocation's sums `r`.
     fn row(&self, r: usize) -> String {
-        format!("row + down * 4u + {}u", r / 4 * (self.rows / (self.micro / 4)) + r % 4)
+        format!("row + down * 4u + {}u", r / 4 * (self.rows / (self.micro[0] / 4)) + r % 4)
     }
 
     /// WGSL of the first column of half `h` of an invocation's sums.
     fn col(&self, h: usize) -> String {
-        format!("col + along * 4u + {}u", h * (self.cols / (self.micro / 4)))
+        format!("col + along * 4u + {}u", h * (self.cols / (self.micro[1] / 4)))
     }
 
     /// Fills the blocks after the stores of every row of sums with the reduction of these rows, which are channels: it writes their parts,
     /// `count` per channel, with the functions of [`WithParts`](super::channel_parts::WithParts).
     pub fn reduce_rows(&self, shader: &mut Shader, count: usize) {
-        for r in 0..self.micro {
+        for r in 0..self.micro[0] {
             let row = self.row(r);
             let part = |h: usize| {
                 let at = format!("place4(batch, {row}, {})", self.col(h));
                 format!("part_of({at}, stored_sum{r}_{h}, batch * M + min({row}, M - 1u))")
             };
-            let both = (1..self.micro / 4).fold(part(0), |all, h| format!("merge({all}, {})", part(h)));
+            let both = (1..self.micro[1] / 4).fold(part(0), |all, h| format!("merge({all}, {})", part(h)));
             let text = format!(
                 "    workgroupBarrier();\n    b_tile[local] = {both};\n    workgroupBarrier();\n    \
                  if (along == 0u && {row} < M) {{\n        \
                  var all = b_tile[local];\n        \
-                 for (var k = 1u; k < COLS / MICRO; k++) {{\n            \
+                 for (var k = 1u; k < COLS / MICRO_COLS; k++) {{\n            \
                  all = merge(all, b_tile[local + k]);\n        }}\n        \
                  parts[(batch * M + {row}) * {count}u + FIRST_PART + col / COLS] = rounded(all);\n    }}"
             );
@@ -206,7 +213,7 @@ impl WorkgroupTile {
             let row = self.row(r);
             let col = self.col(h);
             text += &(product.store)(&row, &col, &format!("sum{r}_{h}"));
-            if h + 1 == self.micro / 4 {
+            if h + 1 == self.micro[1] / 4 {
                 text += &format!("    //!begin parts{r}\n    //!end parts{r}\n");
             }
         }

@@ -32,7 +32,9 @@ impl<'a> RowWeightGrad<'a> {
         let dense = shape.stride == [1, 1] && shape.dilation == [1, 1];
         let width = shape.input[1];
         let rows = width.is_multiple_of(4) && (4..=LONGEST).contains(&width) && shape.input[0] > 0;
-        three && dense && rows && channels.iter().all(|&c| (FEW..=MANY).contains(&c))
+        // A single long row at a time leaves little to do between two loads: tiles of many channels are faster then.
+        let pays = PIXELS / width.max(1) > 1 || channels.iter().any(|&c| c < 64);
+        three && dense && rows && pays && channels.iter().all(|&c| (FEW..=MANY).contains(&c))
     }
 
     pub fn new(shape: &'a Conv2dShape, x: &'a Prologue, dy: &'a Prologue) -> RowWeightGrad<'a> {

@@ -7,7 +7,7 @@ use crate::Shader;
 use crate::kernels::workgroup_tile::{BlockLoad, TileProduct, WorkgroupTile};
 
 /// The dispatch that computes all tiles of a product that is not empty.
-pub(super) fn shader(p: &MatMul, micro: usize) -> Shader {
+pub(super) fn shader(p: &MatMul, micro: [usize; 2]) -> Shader {
     let tile = WorkgroupTile { rows: p.variant.rows, cols: p.variant.cols, micro };
     let (a, b) = (Side::a(p, tile.rows), Side::b(p, tile.cols));
     let sum = |row: &str, sum: &str| match p.splits() {

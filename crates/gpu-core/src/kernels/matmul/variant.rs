@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::MatMul;
 use super::side::{Load, Side};
 use crate::Kernel;
+use crate::kernels::workgroup_tile::micro_name;
 use crate::tune::{GpuFamily, GpuProfile, Variants};
 
 /// How the outputs are cut into tiles, and where operands are kept for reuse.
@@ -13,8 +14,8 @@ use crate::tune::{GpuFamily, GpuProfile, Variants};
 pub(in crate::kernels) enum Form {
     /// Tiles of outputs in the registers of each invocation; neighbours share operands through the caches.
     Direct,
-    /// Tiles of a workgroup, with operands in workgroup memory; each invocation has `micro` x `micro` outputs.
-    Shared { micro: usize },
+    /// Tiles of a workgroup, with operands in workgroup memory; each invocation has `micro` rows and columns of outputs.
+    Shared { micro: [usize; 2] },
     /// Tiles of a subgroup of `lanes` invocations, which share one operand by broadcasts. With `swap`, the lanes are along M instead of N.
     Subgroup { lanes: usize, swap: bool },
 }
@@ -36,7 +37,9 @@ const DEEPEST: usize = 49_152;
 /// Shortest part of K that splitting makes.
 const SHALLOWEST: usize = 128;
 const MOST_SPLITS: usize = 256;
-/// Workgroups of one subgroup that keep a large GPU busy.
+/// Compute units of a large GPU.
+const OCCUPIED: usize = 96;
+/// Workgroups of one subgroup that keep it busy.
 const FILLED: usize = 192;
 /// Length of K from which on a split costs less than small tiles, which reach half of the rate: the partial products are one pass over the
 /// output for each split.
@@ -60,7 +63,7 @@ impl Variant {
         Variant { form: Form::Direct, rows, cols, splits: 1 }
     }
 
-    fn shared(rows: usize, cols: usize, micro: usize) -> Variant {
+    fn shared(rows: usize, cols: usize, micro: [usize; 2]) -> Variant {
         Variant { form: Form::Shared { micro }, rows, cols, splits: 1 }
     }
 
@@ -95,7 +98,7 @@ impl fmt::Display for Variant {
         let (rows, cols) = (self.rows, self.cols);
         match self.form {
             Form::Direct => write!(f, "direct {rows}x{cols}"),
-            Form::Shared { micro } => write!(f, "shared {rows}x{cols} by {micro}"),
+            Form::Shared { micro } => write!(f, "shared {rows}x{cols} by {}", micro_name(micro)),
             Form::Subgroup { lanes, swap } => {
                 let swapped = if swap { " swapped" } else { "" };
                 write!(f, "subgroup of {lanes} {rows}x{cols}{swapped}")
@@ -175,15 +178,21 @@ fn hardware(p: &MatMul) -> (Vec<Variant>, usize) {
     if fewer < 16 || p.k < 16 || p.outputs() == 0 {
         return (vec![thin, Variant::direct(p.m.clamp(1, 8), 4)], 8192);
     }
-    let [medium, small] = [Variant::shared(64, 64, 8), Variant::shared(32, 32, 4)];
+    let [medium, flat, small] =
+        [Variant::shared(64, 64, [8, 8]), Variant::shared(32, 64, [4, 8]), Variant::shared(32, 32, [4, 4])];
     if fewer < 64 {
-        return (vec![small, medium, thin], 1024);
+        let first = if p.n < 64 { small } else { flat };
+        return (vec![first, medium, thin], 1024);
     }
-    // Smaller tiles rather than a split, which costs a pass over the partial products.
+    // Smaller tiles rather than a split, which costs a pass over the partial products: the largest, which read least of workgroup memory for
+    // a product, that occupy all compute units.
     if medium.tiles(p) < FILLED && small.tiles(p) >= FILLED && p.k < DEEP {
-        return (vec![small, medium, thin], FILLED);
+        let mut sizes = vec![medium, flat, small];
+        let first = sizes.iter().position(|size| size.tiles(p) >= OCCUPIED).unwrap_or(2);
+        sizes.swap(0, first);
+        return ([sizes, vec![thin]].concat(), OCCUPIED);
     }
-    let large = [(128, 64, 8), (64, 128, 8), (128, 128, 8), (64, 64, 4)];
+    let large = [(128, 64, [8, 8]), (64, 128, [8, 8]), (128, 128, [8, 8]), (64, 64, [4, 4])];
     let large = large.map(|(rows, cols, micro)| Variant::shared(rows, cols, micro));
     ([vec![medium, small], large.to_vec(), vec![thin]].concat(), 512)
 }
