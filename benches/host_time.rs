@@ -1,5 +1,5 @@
 //! Host time of a training step, without kernels: recording it and looking up its plan.
-//! `cargo bench --bench host_time -- [cpu|software|..]`.
+//! `cargo bench -p wgrad-tests --bench host_time -- [cpu|software|..]`.
 //!
 //! Prints one line of JSON per network: microseconds of a recorded step, and of a captured one. Batches are small, because the number of
 //! operations does not depend on the batch size.

@@ -1,4 +1,4 @@
-//! Fine-tuning of a network of GPT-2 small's shape: all weights, or low-rank adapters. `cargo bench --bench lora -- [cpu|software|..]`.
+//! Fine-tuning of a network of GPT-2 small's shape: all weights, or low-rank adapters. `cargo bench -p wgrad-tests --bench lora -- [cpu|software|..]`.
 //!
 //! Prints one line of JSON for each: trained parameters, their share, the median time of a step, and the most memory in use.
 

@@ -1,5 +1,5 @@
 //! The overhead of the training loop over the bare step, and whether its memory grows:
-//! `cargo bench --bench training_loop -- [cpu|software|..]`.
+//! `cargo bench -p wgrad-tests --bench training_loop -- [cpu|software|..]`.
 //!
 //! Prints two lines of JSON. The first compares steps of ResNet-20 on fresh batches, which are loaded, augmented and copied in the
 //! background, with steps on a batch that stays on the device; both alternate. The second has the resident memory of the process after

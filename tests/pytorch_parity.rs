@@ -16,7 +16,7 @@ use parity::runner;
 
 #[test]
 fn agrees_with_pytorch() {
-    let bundled = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let bundled = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let directory = std::env::var_os("WGRAD_FIXTURES").map_or(bundled, PathBuf::from);
     let mut fixtures =
         Fixtures::load(&directory).unwrap_or_else(|e| panic!("{}: {e:#}", directory.display()));

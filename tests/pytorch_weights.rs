@@ -13,7 +13,7 @@ use wgrad::prelude::*;
 type Stored = (Dtype, Vec<usize>, Vec<u8>);
 
 fn fixture(name: &str) -> PathBuf {
-    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/pytorch");
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/pytorch");
     PathBuf::from(directory).join(format!("{name}.safetensors"))
 }
 

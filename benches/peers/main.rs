@@ -2,8 +2,8 @@
 //! protocol are the same, and losses are checked against a float64 reference.
 //!
 //! ```text
-//! cargo bench --bench peers -- --workload resnet20 --device cpu
-//! cargo bench --bench peers -- --workload all --against "python bench.py" --rounds 5
+//! cargo bench -p wgrad-tests --bench peers -- --workload resnet20 --device cpu
+//! cargo bench -p wgrad-tests --bench peers -- --workload all --against "python bench.py" --rounds 5
 //! ```
 //!
 //! A wrong loss ends the program with exit code 1.

@@ -1,6 +1,8 @@
 //! Trains a ResNet on CIFAR-10: `cargo run --release --example cifar10 -- --help`.
 
 mod options;
+#[cfg(feature = "plots")]
+mod pictures;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,10 +12,7 @@ use clap::Parser;
 use wgrad::data::{Augment, Batch, Dataset, Loader, LoaderOptions, Source, synthetic};
 use wgrad::models::{Optimize, Several};
 use wgrad::prelude::*;
-use wgrad::train::report::RunReport;
-use wgrad::train::{
-    Console, Ended, Goal, Interrupt, Run, StepOutput, Task, Trainer, classify, plot, plot_answers,
-};
+use wgrad::train::{Console, Ended, Goal, Interrupt, Run, StepOutput, Task, Trainer, classify};
 
 use options::{Options, Switch};
 
@@ -202,19 +201,12 @@ fn build(params: &Params, name: &str, classes: usize) -> Result<ResNet> {
     }
 }
 
-/// Draws the curves and the first test images with the network's answers, and prints the figures.
+/// Prints the figures.
 fn report(options: &Options, task: &Cifar, trainer: &Trainer, ended: &Ended, per_epoch: usize) -> Result<()> {
-    let (history, run) = (trainer.history(), trainer.run());
+    let history = trainer.history();
     let accuracy = history.last(TEST_ACCURACY).unwrap_or(0.0);
-    let title = format!("{}: {:.2} % test accuracy", options.model, 100.0 * accuracy);
-    RunReport::of(run, history).write(run.join("report.html"))?;
-    plot::curves(run.join("curves.png"), &title, &history.panels())?;
-    // A prime stride mixes the classes, whether images are sorted by class or classes alternate.
-    let (set, count) = (task.test.set(), task.test.set().len());
-    let shown = set.subset((0..count.min(40)).map(|i| i * 7919 % count))?;
-    let loader = Loader::new(Arc::new(shown.clone()), task.test.options().clone())?;
-    let found = classify(&loader, &task.device, |images| task.net.forward(images, Mode::Eval))?;
-    plot_answers(run.join("predictions.png"), &shown, &found.answers)?;
+    #[cfg(feature = "plots")]
+    pictures::draw(task, trainer, &format!("{}: {:.2} % test accuracy", options.model, 100.0 * accuracy))?;
     let figures = serde_json::json!({
         "test_accuracy": accuracy,
         "best_test_accuracy": trainer.best_value().unwrap_or(0.0),

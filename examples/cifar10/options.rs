@@ -48,7 +48,7 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t = Switch::On)]
     pub augment: Switch,
 
-    /// Directory for weights, pictures and logs
+    /// Directory for weights and logs, and with the feature `plots` for pictures
     #[arg(long, default_value = "out/cifar10")]
     pub out: PathBuf,
 

@@ -1,18 +1,17 @@
 //! Trains a small network on handwritten digits: `cargo run --release --example mnist -- --help`.
 
 mod options;
+#[cfg(feature = "plots")]
+mod pictures;
 
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
 use clap::Parser;
-use wgrad::data::{Batch, Dataset, ImageSet, Loader, LoaderOptions, synthetic};
+use wgrad::data::{Batch, Dataset, Loader, LoaderOptions, synthetic};
 use wgrad::models::{Mlp, MnistCnn};
 use wgrad::prelude::*;
-use wgrad::train::report::RunReport;
-use wgrad::train::{
-    Classified, Console, Ended, Goal, Interrupt, Run, StepOutput, Task, Trainer, classify, plot, plot_answers,
-};
+use wgrad::train::{Classified, Console, Ended, Goal, Interrupt, Run, StepOutput, Task, Trainer, classify};
 
 use options::{Kind, Options};
 
@@ -123,7 +122,7 @@ impl Task for Digits {
     }
 }
 
-/// Measures on the test set, draws the curves and some answers, and prints the figures.
+/// Measures on the test set, and prints the figures.
 fn report(
     options: &Options,
     params: &Params,
@@ -132,13 +131,13 @@ fn report(
     trainer: &Trainer,
     ended: &Ended,
 ) -> Result<()> {
-    let (history, run) = (trainer.history(), trainer.run());
+    let history = trainer.history();
     let found = digits.classify(test)?;
-    let title = format!("{:?}: {:.2} % test accuracy", options.model, 100.0 * found.accuracy);
-    RunReport::of(run, history).write(run.join("report.html"))?;
-    plot::curves(run.join("curves.png"), &title, &history.panels())?;
-    let (shown, answers) = interesting(test.set(), &found.answers)?;
-    plot_answers(run.join("predictions.png"), &shown, &answers)?;
+    #[cfg(feature = "plots")]
+    {
+        let title = format!("{:?}: {:.2} % test accuracy", options.model, 100.0 * found.accuracy);
+        pictures::draw(test.set(), &found.answers, trainer, &title)?;
+    }
     let figures = serde_json::json!({
         "test_loss": found.loss,
         "test_accuracy": found.accuracy,
@@ -151,13 +150,4 @@ fn report(
     });
     println!("{figures}");
     Ok(())
-}
-
-/// Forty images with their answers, wrong ones first.
-fn interesting(set: &ImageSet, answers: &[u32]) -> Result<(ImageSet, Vec<u32>)> {
-    let mut order: Vec<usize> = (0..set.len()).collect();
-    order.sort_by_key(|&i| set.labels()[i] == answers[i]);
-    order.truncate(40);
-    let chosen = order.iter().map(|&i| answers[i]).collect();
-    Ok((set.subset(order)?, chosen))
 }

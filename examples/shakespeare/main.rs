@@ -8,8 +8,9 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use wgrad::data::{Text, TextBatch, Windows, synthetic};
 use wgrad::prelude::*;
-use wgrad::train::report::RunReport;
-use wgrad::train::{Clip, Console, Ended, Goal, Interrupt, Run, StepOutput, Task, Trainer, plot};
+use wgrad::train::{Clip, Console, Ended, Goal, Interrupt, Run, StepOutput, Task, Trainer};
+#[cfg(feature = "plots")]
+use wgrad::train::{plot, report::RunReport};
 
 use network::Network;
 use options::Options;
@@ -144,17 +145,11 @@ impl Task for Language {
     }
 }
 
-/// Draws the curves and prints the figures.
+/// Prints the figures.
 fn report(options: &Options, params: &Params, trainer: &Trainer, ended: &Ended, tokens: usize) -> Result<()> {
     let (history, best) = (trainer.history(), trainer.best_value());
-    let title = format!(
-        "{:?}, {} parameters: {:.3} nats a character",
-        options.model,
-        params.count(),
-        best.unwrap_or(f64::INFINITY)
-    );
-    RunReport::of(trainer.run(), history).write(options.out.join("report.html"))?;
-    plot::curves(options.out.join("curves.png"), &title, &history.panels())?;
+    #[cfg(feature = "plots")]
+    draw(options, params, trainer)?;
     let figures = serde_json::json!({
         "validation_loss": history.last(VALIDATION),
         "best_validation_loss": best,
@@ -168,4 +163,13 @@ fn report(options: &Options, params: &Params, trainer: &Trainer, ended: &Ended, 
     });
     println!("{figures}");
     Ok(())
+}
+
+/// Draws the curves and the report page.
+#[cfg(feature = "plots")]
+fn draw(options: &Options, params: &Params, trainer: &Trainer) -> Result<()> {
+    let (history, best) = (trainer.history(), trainer.best_value().unwrap_or(f64::INFINITY));
+    let title = format!("{:?}, {} parameters: {best:.3} nats a character", options.model, params.count());
+    RunReport::of(trainer.run(), history).write(options.out.join("report.html"))?;
+    Ok(plot::curves(options.out.join("curves.png"), &title, &history.panels())?)
 }

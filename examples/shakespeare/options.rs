@@ -91,7 +91,7 @@ pub struct Options {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
 
-    /// Directory for weights, pictures and logs
+    /// Directory for weights and logs, and with the feature `plots` for pictures
     #[arg(long, default_value = "out/shakespeare")]
     pub out: PathBuf,
 

@@ -1,6 +1,6 @@
 //! Mistakes that beginners make, and what wgrad says to each: `docs/mistakes.md` holds exactly these messages, beside PyTorch's.
 //!
-//! `WGRAD_RECORD=1 cargo test --test mistakes` writes the document again; `tests/pytorch/mistakes.py` records PyTorch's messages.
+//! `WGRAD_RECORD=1 cargo test -p wgrad-tests --test mistakes` writes the document again; `tests/pytorch/mistakes.py` records PyTorch's messages.
 
 // The operating system's messages are part of the document.
 #![cfg(unix)]
@@ -103,9 +103,9 @@ fn document(pytorch: &BTreeMap<String, String>) -> String {
 #[test]
 fn the_document_holds_the_messages() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let pytorch = std::fs::read_to_string(root.join("tests/fixtures/mistakes.json")).unwrap();
+    let pytorch = std::fs::read_to_string(root.join("fixtures/mistakes.json")).unwrap();
     let found = document(&serde_json::from_str(&pytorch).unwrap());
-    let path = root.join("docs/mistakes.md");
+    let path = root.join("../docs/mistakes.md");
     if std::env::var_os("WGRAD_RECORD").is_some() {
         std::fs::write(&path, &found).unwrap();
     }

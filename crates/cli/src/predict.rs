@@ -98,7 +98,7 @@ fn predict(arguments: &Arguments, job: &Tabular, say: &Say) -> Result<()> {
     for path in &arguments.files {
         let mut rows = vec![];
         for (row, prediction) in (1..).zip(job.predict(path)?) {
-            let (said, value) = match &prediction {
+            let (answer, value) = match &prediction {
                 Prediction::Classes(probabilities) => {
                     let classes = job.target.classes().unwrap_or_default();
                     let ranked = ranked(probabilities, classes, arguments.top);
@@ -106,7 +106,7 @@ fn predict(arguments: &Arguments, job: &Tabular, say: &Say) -> Result<()> {
                 }
                 Prediction::Number(number) => (number.to_string(), json!(number)),
             };
-            say.text(format!("{}, row {row}: {said}", path.display()));
+            say.text(format!("{}, row {row}: {answer}", path.display()));
             rows.push(value);
         }
         results.push(json!({ "table": path, "rows": rows }));

@@ -5,9 +5,11 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::augment::{Fit, Image, Pixels};
 use crate::decode::{self, Picture};
 use crate::error::{Error, Result};
 use crate::folder::{self, Splits, label};
+use crate::pictures::{Images, Made, Read};
 use crate::shard::Shard;
 
 /// Labelled pictures of any sizes, on disk: torchvision's `ImageFolder`. Only the paths are in memory; a [`Loader`](crate::Loader) reads and
@@ -184,5 +186,32 @@ impl ImageFolder {
 
     pub(crate) fn decode(&self, i: usize) -> Result<Picture> {
         decode::picture(&self.name(i), &self.bytes(i)?)
+    }
+}
+
+impl Images for ImageFolder {}
+
+impl Read for ImageFolder {
+    fn labels(&self) -> &[u32] {
+        self.labels()
+    }
+
+    fn checksum(&self) -> u32 {
+        let mut sum = crc32fast::Hasher::new();
+        sum.update(bytemuck::cast_slice(self.labels()));
+        self.file_names().for_each(|name| sum.update(name.as_encoded_bytes()));
+        sum.finalize()
+    }
+
+    fn shape(&self) -> Option<[usize; 3]> {
+        None
+    }
+
+    fn image<'a>(&'a self, index: u32, made: &Made<'a>) -> Result<Image<'a>> {
+        let picture = made.cache.get_or(index, || self.decode(index as usize))?;
+        let pixels = Pixels::Rgb { pixels: &picture.rgb, size: picture.size };
+        // A loader of a folder has this option.
+        let fit = made.options.fit.unwrap_or(Fit::Resize { size: picture.size });
+        Ok(made.fitted(fit, &pixels, index))
     }
 }

@@ -18,14 +18,18 @@
 
 #![warn(missing_docs)]
 
+#[cfg(feature = "images")]
 mod archive;
 #[cfg(feature = "audio")]
 pub mod audio;
 mod augment;
 mod batches;
 mod boxes;
+#[cfg(feature = "images")]
 mod cache;
+#[cfg(feature = "images")]
 pub mod cifar;
+#[cfg(feature = "images")]
 mod decode;
 #[cfg(feature = "download")]
 pub mod download;
@@ -34,12 +38,16 @@ pub mod eda;
 #[cfg(feature = "csv")]
 mod encoder;
 mod error;
+#[cfg(feature = "images")]
 pub mod folder;
 pub mod folds;
 mod from_fn;
+#[cfg(feature = "images")]
 pub mod idx;
+#[cfg(feature = "images")]
 mod image_folder;
 mod images;
+#[cfg(feature = "images")]
 mod load;
 mod loader;
 mod loader_options;
@@ -57,6 +65,7 @@ mod parquet_pages;
 #[cfg(feature = "parquet")]
 mod parquet_table;
 mod part;
+#[cfg(feature = "images")]
 mod picture_cache;
 mod pictures;
 mod prefetch;
@@ -66,6 +75,7 @@ mod sampler;
 pub mod scaler;
 mod sequences;
 mod series;
+#[cfg(feature = "images")]
 mod shard;
 mod smote;
 mod source;
@@ -89,6 +99,7 @@ pub use augment::{
 };
 pub use batches::{BatchOptions, Batches, Examples};
 pub use boxes::{Corners, Detection, Object, box_area, box_iou};
+#[cfg(feature = "images")]
 pub use cache::Cache;
 pub use draws::Draws;
 #[cfg(feature = "csv")]
@@ -96,8 +107,10 @@ pub use encoder::{Encoder, Encoding};
 pub use error::{Error, Result};
 pub use folds::Fold;
 pub use from_fn::{FnExamples, IterSource};
+#[cfg(feature = "images")]
 pub use image_folder::ImageFolder;
 pub use images::{Dataset, ImageSet, Normalize};
+#[cfg(feature = "images")]
 pub use load::{load, load_with};
 pub use loader::{Batch, Loader};
 pub use loader_options::LoaderOptions;

@@ -8,6 +8,7 @@ use crate::draws::Draws;
 use crate::error::{Error, Result};
 use crate::images::ImageSet;
 use crate::loader_options::LoaderOptions;
+#[cfg(feature = "images")]
 use crate::picture_cache::PictureCache;
 use crate::pictures::{Images, Made};
 use crate::prefetch::{Lanes, Prefetch};
@@ -83,6 +84,7 @@ pub struct Loader<S = ImageSet> {
     /// The fill colour outside of an image for augmentation: the mean pixel, `[C]`.
     fill: Arc<[u8]>,
     pool: Arc<Pool>,
+    #[cfg(feature = "images")]
     cache: Arc<PictureCache>,
     /// Started by the first batch that needs them. None if the system gives no threads: those that order the batches then make them, too.
     workers: Arc<OnceLock<Option<ThreadPool>>>,
@@ -97,6 +99,7 @@ impl<S> Clone for Loader<S> {
             shape: self.shape,
             fill: self.fill.clone(),
             pool: self.pool.clone(),
+            #[cfg(feature = "images")]
             cache: self.cache.clone(),
             workers: self.workers.clone(),
         }
@@ -126,6 +129,7 @@ impl<S: Images> Loader<S> {
             shape,
             fill,
             pool: Arc::new(pool),
+            #[cfg(feature = "images")]
             cache: Arc::new(PictureCache::new(options.cache)),
             workers: Arc::default(),
             options: Arc::new(options),
@@ -193,7 +197,13 @@ impl<S: Images> Loader<S> {
         let mut images = self.pool.take();
         images.resize(indices.len() * size, 0.0);
         let failure = Failure::default();
-        let made = Made { options: &self.options, fill: &self.fill, epoch, cache: &self.cache };
+        let made = Made {
+            options: &self.options,
+            fill: &self.fill,
+            epoch,
+            #[cfg(feature = "images")]
+            cache: &self.cache,
+        };
         let make = |first: usize, out: &mut [f32], indices: &[u32]| {
             for (i, (out, &index)) in out.chunks_exact_mut(size).zip(indices).enumerate() {
                 if let Err(error) = self.image(index, &made, out) {

@@ -3,16 +3,15 @@
 use crate::augment::{Fit, Image, Pixels};
 use crate::draws::{Draws, Use};
 use crate::error::Result;
-use crate::image_folder::ImageFolder;
 use crate::images::ImageSet;
 use crate::loader_options::LoaderOptions;
+#[cfg(feature = "images")]
 use crate::picture_cache::PictureCache;
 
-/// Labelled images that a [`Loader`](crate::Loader) makes batches of: an [`ImageSet`] or an [`ImageFolder`].
+/// Labelled images that a [`Loader`](crate::Loader) makes batches of: an [`ImageSet`] or (feature `images`) an `ImageFolder`.
 pub trait Images: Read {}
 
 impl Images for ImageSet {}
-impl Images for ImageFolder {}
 
 /// What a loader does with images.
 pub trait Read: Send + Sync + 'static {
@@ -39,11 +38,12 @@ pub struct Made<'a> {
     pub(crate) options: &'a LoaderOptions,
     pub(crate) fill: &'a [u8],
     pub(crate) epoch: usize,
+    #[cfg(feature = "images")]
     pub(crate) cache: &'a PictureCache,
 }
 
 impl<'a> Made<'a> {
-    fn fitted(&self, fit: Fit, pixels: &Pixels<'_>, index: u32) -> Image<'a> {
+    pub(crate) fn fitted(&self, fit: Fit, pixels: &Pixels<'_>, index: u32) -> Image<'a> {
         let mut draws = Draws::stream(self.options.seed, Use::Fit, self.epoch as u64, u64::from(index));
         let ([channels, ..], [height, width]) = (pixels.shape(), fit.size());
         Image::owned(fit.apply(pixels, &mut draws), [channels, height, width], self.fill)
@@ -76,30 +76,5 @@ impl Read for ImageSet {
             Some(fit) => made.fitted(fit, &Pixels::Planes { pixels, shape }, index),
             None => Image::new(pixels, shape, made.fill),
         })
-    }
-}
-
-impl Read for ImageFolder {
-    fn labels(&self) -> &[u32] {
-        self.labels()
-    }
-
-    fn checksum(&self) -> u32 {
-        let mut sum = crc32fast::Hasher::new();
-        sum.update(bytemuck::cast_slice(self.labels()));
-        self.file_names().for_each(|name| sum.update(name.as_encoded_bytes()));
-        sum.finalize()
-    }
-
-    fn shape(&self) -> Option<[usize; 3]> {
-        None
-    }
-
-    fn image<'a>(&'a self, index: u32, made: &Made<'a>) -> Result<Image<'a>> {
-        let picture = made.cache.get_or(index, || self.decode(index as usize))?;
-        let pixels = Pixels::Rgb { pixels: &picture.rgb, size: picture.size };
-        // A loader of a folder has this option.
-        let fit = made.options.fit.unwrap_or(Fit::Resize { size: picture.size });
-        Ok(made.fitted(fit, &pixels, index))
     }
 }

@@ -14,7 +14,8 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use rayon::prelude::*;
 
-use crate::augment::{Fit, Pixels, shorter_to};
+use crate::augment::fit::shorter_to;
+use crate::augment::{Fit, Pixels};
 use crate::decode::{self, Picture};
 use crate::draws::Draws;
 use crate::error::{Error, Result};

@@ -362,8 +362,8 @@ impl Progress {
         let start = Instant::now();
         while start.elapsed() < ANSWER && places.iter().any(Option::is_none) {
             self.answer();
-            if let Some(told) = self.world.any_process().immediate_matched_probe_with_tag(TOLD) {
-                let (place, status): (Vec<u64>, _) = told.matched_receive_vec();
+            if let Some(message) = self.world.any_process().immediate_matched_probe_with_tag(TOLD) {
+                let (place, status): (Vec<u64>, _) = message.matched_receive_vec();
                 places[status.source_rank() as usize] = Some([place[0], place[1]]);
             }
             std::thread::sleep(PAUSE);

@@ -438,9 +438,9 @@ impl Device {
     }
 
     /// Runs `work` after all queued work is done, without reporting its errors as the device's.
-    pub(crate) fn undisturbed<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub(crate) fn discarding_errors<T>(&self, work: impl FnOnce() -> T) -> T {
         match self.gpu() {
-            Some(gpu) => gpu.undisturbed(work),
+            Some(gpu) => gpu.discarding_errors(work),
             None => work(),
         }
     }

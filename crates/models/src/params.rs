@@ -52,7 +52,7 @@ impl Place {
     }
 
     /// The whole of `state`.
-    pub fn own(state: &State) -> Place {
+    pub fn whole(state: &State) -> Place {
         Place::part(state, 0, &state.meta().shape)
     }
 
@@ -69,7 +69,7 @@ impl Param {
     fn new(name: String, value: &Tensor, kind: Kind) -> Param {
         let parameter = matches!(kind, Kind::Parameter);
         let role = if parameter { Role::Parameter } else { Role::State };
-        let place = Mutex::new(Place::own(&State::new(value, role)));
+        let place = Mutex::new(Place::whole(&State::new(value, role)));
         let trainable = AtomicBool::new(parameter);
         Param(Arc::new(Inner { name, place, trainable, kind, adapters: Mutex::default() }))
     }
@@ -138,7 +138,7 @@ impl Param {
         if place.is_own() {
             place.state.set(value);
         } else if self.is_parameter() {
-            *place = Place::own(&State::new(value, Role::Parameter));
+            *place = Place::whole(&State::new(value, Role::Parameter));
         } else {
             place.state.set_part(place.start, value);
         }

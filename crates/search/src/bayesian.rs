@@ -43,8 +43,8 @@ pub(super) fn propose(
     let best = x.iter().map(|x| process.predict(x).0).fold(f64::INFINITY, f64::min);
     for trial in pending {
         let point = space.encode(&trial.values);
-        let believed = process.predict(&point).0;
-        match process.with(point, believed) {
+        let mean = process.predict(&point).0;
+        match process.with(point, mean) {
             Some(more) => process = more,
             None => return Some(space.random(&mut draws)),
         }

@@ -51,7 +51,7 @@ impl<'a> Runner<'a> {
         thread::scope(|scope| {
             let (send, receive) = channel();
             let mut running = 0;
-            let mut go_on = || {
+            let mut run_all = || {
                 loop {
                     while running < self.study.parallel.get() && !quit() {
                         let Some(trial) = self.next()? else { break };
@@ -64,7 +64,7 @@ impl<'a> Runner<'a> {
                     running -= usize::from(self.receive(&receive, &mut ended)?);
                 }
             };
-            let done = go_on();
+            let done = run_all();
             abandon.request();
             done
         })
@@ -164,18 +164,22 @@ impl Attempt<'_> {
         let [stdout, stderr] = ["stdout.txt", "stderr.txt"].map(|name| self.files.join(name));
         let timeout = self.study.timeout_s.map(Duration::from_secs_f64);
         let end = process::run(&command, &stdout, &stderr, timeout, quit);
-        let told = |what: String| match output::tail(&stderr) {
-            said if said.is_empty() => what,
-            said => format!("{what}; its standard error ends with\n{said}"),
+        let with_stderr = |what: String| match output::tail(&stderr) {
+            tail if tail.is_empty() => what,
+            tail => format!("{what}; its standard error ends with\n{tail}"),
         };
         match end {
             Err(error) => Err(format!("cannot run {:?}: {error}", command[0])),
             Ok(End::Stopped) => Ok(None),
             Ok(End::TimedOut) => {
-                Err(told(format!("it took more than {} s", self.study.timeout_s.unwrap_or_default())))
+                Err(with_stderr(format!("it took more than {} s", self.study.timeout_s.unwrap_or_default())))
             }
-            Ok(End::Exited(status)) if !status.success() => Err(told(format!("it ended with {status}"))),
-            Ok(End::Exited(_)) => output::objective(&stdout, &self.study.objective).map(Some).map_err(told),
+            Ok(End::Exited(status)) if !status.success() => {
+                Err(with_stderr(format!("it ended with {status}")))
+            }
+            Ok(End::Exited(_)) => {
+                output::objective(&stdout, &self.study.objective).map(Some).map_err(with_stderr)
+            }
         }
     }
 

@@ -78,7 +78,7 @@ impl LrRange {
 /// ```
 ///
 /// # Errors
-/// Whatever goes wrong on the device, in the task or with a temporary file; [`Error::Training`] for an invalid range, fewer than 2
+/// Whatever goes wrong on the device, or in the task; [`Error::Training`] for an invalid range, fewer than 2
 /// steps, or a source without batches.
 #[doc(alias("lr_find", "LRFinder"))]
 pub fn lr_range_test<T: Task>(
@@ -95,13 +95,11 @@ pub fn lr_range_test<T: Task>(
     if source.steps() == 0 {
         return Err(Error::Training("a range of rates needs batches, and an epoch has none".into()));
     }
-    let fault = |source| Error::Output { path: std::env::temp_dir(), source };
-    let before = tempfile::NamedTempFile::new().map_err(fault)?;
-    params.save(before.path())?;
+    let before = params.to_safetensors()?;
     let draws = params.generator().state();
     let found = climb(&mut optimizer, task, source, (from, to), steps);
     // Restored even if a step failed.
-    params.load(before.path())?;
+    params.load_safetensors(&before)?;
     params.generator().set_state(draws);
     found
 }

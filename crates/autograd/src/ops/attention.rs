@@ -129,7 +129,7 @@ impl Tensor {
         let y = Meta::new(&stored(&[&common[..], &[queries, v.size(-1)]].concat()), DType::F32);
         let sums = Meta::new(&[&common[..], &[queries]].concat(), DType::F32);
         let op = Attention { causal, scale_bits: scale.to_bits() };
-        turned(&Tensor::record(op, &inputs.iter().collect::<Vec<_>>(), vec![y, sums])[0])
+        swapped(&Tensor::record(op, &inputs.iter().collect::<Vec<_>>(), vec![y, sums])[0])
     }
 }
 
@@ -156,12 +156,12 @@ fn stored(shape: &[usize]) -> Vec<usize> {
 }
 
 /// Converts from [`stored`] order to the usual one, or back.
-fn turned(x: &Tensor) -> Tensor {
+fn swapped(x: &Tensor) -> Tensor {
     if x.rank() >= 4 { x.transpose(-3, -2) } else { x.clone() }
 }
 
 /// The layout, in the usual order, of a tensor in [`stored`] order.
-fn turned_layout(layout: &Layout) -> Layout {
+fn swapped_layout(layout: &Layout) -> Layout {
     let n = layout.rank();
     let mut order: Vec<usize> = (0..n).collect();
     if n >= 4 {
@@ -237,7 +237,7 @@ impl KernelOp for Attention {
             return;
         }
         let (inputs, [q, k, v], mask) = self.inputs(cx, 3);
-        let y = turned_layout(&Layout::contiguous(&cx.output_meta(0).shape));
+        let y = swapped_layout(&Layout::contiguous(&cx.output_meta(0).shape));
         let outputs = [cx.output(0), cx.output(1)];
         let args: Vec<Arg> = [q, k, v].into_iter().chain(mask).chain(outputs).collect();
         cx.launch(kernels::Attention::new(&inputs, &y), &args);
@@ -264,11 +264,12 @@ impl KernelOp for Attention {
         let gradients = Tensor::record(AttentionGrad(*self), &all, vec![meta]).remove(0);
         let mut found: Vec<Option<Tensor>> = (joined.parts.iter().zip([q, k, v]))
             .map(|(&[start, len], t)| {
-                Some(turned(&gradients.narrow(joined.dim as isize, start, len).reshape(&stored(t.shape()))))
+                Some(swapped(&gradients.narrow(joined.dim as isize, start, len).reshape(&stored(t.shape()))))
             })
             .collect();
         // The mask's gradient needs the matrix that the kernels avoid. It is computed only if it is used.
-        found.extend(mask.map(|m| m.dtype().is_float().then(|| self.slopes([q, k, v, &turned(dy)], mask).1)));
+        found
+            .extend(mask.map(|m| m.dtype().is_float().then(|| self.slopes([q, k, v, &swapped(dy)], mask).1)));
         found
     }
 }
@@ -289,12 +290,12 @@ impl KernelOp for AttentionStats {
         }
         let [(y_arg, y), (dy_arg, dy)] = [0, 1].map(|i| cx.input(i));
         let args = [y_arg, dy_arg, cx.dense(2), cx.output(0)];
-        cx.launch(kernels::AttentionStats::new(&turned_layout(&y), &turned_layout(&dy)), &args);
+        cx.launch(kernels::AttentionStats::new(&swapped_layout(&y), &swapped_layout(&dy)), &args);
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
         decomposed(inputs, grads, |inputs| {
-            let delta = turned(&(&inputs[0] * &inputs[1])).sum(&[-1], false);
+            let delta = swapped(&(&inputs[0] * &inputs[1])).sum(&[-1], false);
             vec![stack(&[&inputs[2], &delta], 0)]
         })
     }
@@ -329,7 +330,7 @@ impl Joined {
         [0, 1, 2].map(|i| {
             let [start, len] = self.parts[i];
             let part = whole.slice(self.dim, start, len, 1).reshape(&stored(shapes[i]));
-            turned_layout(&part.expect("a dimension of one, or a dense part"))
+            swapped_layout(&part.expect("a dimension of one, or a dense part"))
         })
     }
 }
@@ -354,12 +355,12 @@ impl KernelOp for AttentionGrad {
         let [dq, dk, dv] = Joined::of(shapes).layouts(shapes);
         let reads = [q, k, v, dy_arg, cx.dense(4)];
         let args: Vec<Arg> = reads.into_iter().chain(mask).chain([cx.output(0)]).collect();
-        cx.launch(kernels::AttentionGrad::new(&inputs, &turned_layout(&dy), [&dq, &dk, &dv]), &args);
+        cx.launch(kernels::AttentionGrad::new(&inputs, &swapped_layout(&dy), [&dq, &dk, &dv]), &args);
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
         decomposed(inputs, grads, |inputs| {
-            let (q, k, v, dy) = (&inputs[0], &inputs[1], &inputs[2], turned(&inputs[3]));
+            let (q, k, v, dy) = (&inputs[0], &inputs[1], &inputs[2], swapped(&inputs[3]));
             let (p, ds) = self.0.slopes([q, k, v, &dy], inputs.get(5));
             let ds = ds * f32::from_bits(self.0.scale_bits);
             let (dk, dv) = (ds.transpose(-1, -2).matmul(q), p.transpose(-1, -2).matmul(&dy));
@@ -367,7 +368,7 @@ impl KernelOp for AttentionGrad {
             let part = |(t, [_, len]): (&Tensor, [usize; 2])| {
                 let mut shape = joined.shape.clone();
                 shape[joined.dim] = len;
-                turned(t).reshape(&shape)
+                swapped(t).reshape(&shape)
             };
             let dq = ds.matmul(k);
             let parts: Vec<Tensor> = [&dq, &dk, &dv].into_iter().zip(joined.parts).map(part).collect();

@@ -77,7 +77,7 @@ impl KernelOp for Concat {
             whole.slice(self.dim, start - len, len, 1)
         };
         let parts: Vec<Layout> = (0..cx.inputs()).map(part).collect();
-        if cx.lies_joined(&whole, &parts) {
+        if cx.is_joined_in_place(&whole, &parts) {
             return;
         }
         let out = cx.concatenated_output();

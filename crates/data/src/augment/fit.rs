@@ -116,7 +116,8 @@ impl Fit {
 
 /// An image's bytes.
 pub(crate) enum Pixels<'a> {
-    /// `[H, W, 3]`, and one byte more.
+    /// `[H, W, 3]`, and one byte more: a decoded picture.
+    #[cfg_attr(not(feature = "images"), expect(dead_code))]
     Rgb { pixels: &'a [u8], size: [usize; 2] },
     /// `[C, H, W]`
     Planes { pixels: &'a [u8], shape: [usize; 3] },

@@ -119,7 +119,7 @@ impl Gpu {
 
     /// Runs `work` after all queued work is done, and discards its errors: unless the device is lost, later checks
     /// report the same as without `work`.
-    pub fn undisturbed<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub fn discarding_errors<T>(&self, work: impl FnOnce() -> T) -> T {
         let before = self.poll(wgpu::PollType::wait_indefinitely());
         let done = work();
         let mut failure = lock(&self.failure.0);

@@ -155,23 +155,27 @@ impl WithParts {
                 layout.is_contiguous() && layout.offset() == 0
             })
         };
-        let lies_so = operands.iter().all(given);
+        let contiguous = operands.iter().all(given);
         let takes = match &reduction {
             ChannelReduction::Moments(m) => m.x.code().program.code().is_empty() && places == [None],
             ChannelReduction::Sums(_) => places.last().is_some_and(Option::is_some),
         };
-        let fits = same && lies_so && takes && kernel.scratch(Target::Gpu) == 0;
+        let fits = same && contiguous && takes && kernel.scratch(Target::Gpu) == 0;
         let all = WithParts { kernel, reduction, places, parts };
         (fits && all.text(all.kernel.shaders().first()?.source()).is_some()).then_some(all)
     }
 
-    fn own(&self) -> usize {
+    fn kernel_arguments(&self) -> usize {
         self.kernel.access().len()
     }
 
     /// Arguments of the reduction that are not the kernel's.
     fn others(&self) -> usize {
-        self.places.iter().flatten().max().map_or(0, |&last| (last + 1).saturating_sub(self.own()))
+        self.places
+            .iter()
+            .flatten()
+            .max()
+            .map_or(0, |&last| (last + 1).saturating_sub(self.kernel_arguments()))
     }
 
     /// The last output of the kernel.
@@ -224,9 +228,9 @@ impl Kernel for WithParts {
     }
 
     fn run(&self, args: &Args) {
-        let (own, scratch) = (self.own(), self.kernel.scratch(Target::Cpu) > 0);
+        let (kernel_arguments, scratch) = (self.kernel_arguments(), self.kernel.scratch(Target::Cpu) > 0);
         let last = self.access().len();
-        let of_kernel = (0..own).chain(scratch.then_some(last)).map(|a| args.raw(a));
+        let of_kernel = (0..kernel_arguments).chain(scratch.then_some(last)).map(|a| args.raw(a));
         // SAFETY: the kernel's own arguments, whose memory is only read after it has run.
         self.kernel.run(&unsafe { Args::new(of_kernel) });
         let read = |place: &Option<usize>| RawArg {

@@ -48,11 +48,11 @@ impl Fused {
     ) -> Option<Fused> {
         let whole = |a: usize| {
             let mut inputs = (0..map.code.layouts.len()).filter(|&i| map.code.argument(i) == a);
-            let lies_so = |i: usize| {
+            let contiguous = |i: usize| {
                 let layout = &map.code.layouts[i];
                 layout.is_contiguous() && layout.offset() == 0 && map.code.half(i).is_none()
             };
-            matches!((inputs.next(), inputs.next()), (Some(i), None) if lies_so(i))
+            matches!((inputs.next(), inputs.next()), (Some(i), None) if contiguous(i))
         };
         let packs = map.halves.iter().any(Option::is_some);
         let quads = || kernel.shaders().iter().all(|shader| shader.emits().is_none_or(|width| width == 4));

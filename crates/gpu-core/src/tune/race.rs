@@ -52,7 +52,7 @@ pub(super) fn fastest(
         return None;
     }
     let start = Instant::now();
-    let winner = device.undisturbed(|| {
+    let winner = device.discarding_errors(|| {
         let upload = |&bytes: &usize| device.upload(&noise(bytes), Role::Activation);
         let buffers = args.iter().map(upload).collect::<Result<_>>().ok()?;
         let (graphs, expected, deadline) = (HashMap::new(), None, start + *left);

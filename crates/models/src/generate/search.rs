@@ -118,9 +118,9 @@ impl BeamSearch {
                 .iter()
                 .map(|live| (live.state.clone(), live.tokens.last().copied().unwrap_or(begin)))
                 .unzip();
-            let said = next(&states, &last)?;
-            assert!(said.len() == live.len(), "BeamSearch: answers for states");
-            let best = self.best(live, said);
+            let answers = next(&states, &last)?;
+            assert!(answers.len() == live.len(), "BeamSearch: answers for states");
+            let best = self.best(live, answers);
             live = vec![];
             for survivor in best {
                 if survivor.tokens.last() == Some(&self.end) || length == self.most {
@@ -139,16 +139,16 @@ impl BeamSearch {
     }
 
     /// The best one-token continuations.
-    fn best<S: Clone>(&self, live: Vec<Live<S>>, said: Vec<Next<S>>) -> Vec<Live<S>> {
+    fn best<S: Clone>(&self, live: Vec<Live<S>>, answers: Vec<Next<S>>) -> Vec<Live<S>> {
         let mut candidates: Vec<(usize, usize, f64)> = vec![];
-        for (parent, (before, next)) in live.iter().zip(&said).enumerate() {
+        for (parent, (before, next)) in live.iter().zip(&answers).enumerate() {
             let own = next.log_probs.iter().enumerate();
             candidates.extend(own.map(|(token, &l)| (parent, token, before.log_probability + f64::from(l))));
         }
         candidates.sort_by(|a, b| b.2.total_cmp(&a.2));
         candidates.truncate(self.beams);
         let survivor = |(parent, token, log_probability): (usize, usize, f64)| {
-            let (before, next) = (&live[parent], &said[parent]);
+            let (before, next) = (&live[parent], &answers[parent]);
             let seen = before.coverage.iter().copied().chain(std::iter::repeat(0.0));
             Live {
                 state: next.state.clone(),
@@ -190,7 +190,7 @@ mod tests {
     const MOST: usize = 5;
 
     /// Log-probabilities and attention over 3 source tokens, both functions of the last token and of the number of tokens.
-    fn said(count: usize, token: i32) -> Next<usize> {
+    fn answers(count: usize, token: i32) -> Next<usize> {
         let scores = |width: usize, salt: usize| -> Vec<f64> {
             let score = |i: usize| ((7 * count + 5 * token as usize + 3 * i + salt) * 37 % 11) as f64 / 4.0;
             let sum: f64 = (0..width).map(|i| score(i).exp()).sum();
@@ -204,7 +204,7 @@ mod tests {
     }
 
     fn next(states: &[usize], tokens: &[i32]) -> Result<Vec<Next<usize>>> {
-        Ok(states.iter().zip(tokens).map(|(&count, &token)| said(count, token)).collect())
+        Ok(states.iter().zip(tokens).map(|(&count, &token)| answers(count, token)).collect())
     }
 
     /// Every sequence that ends with 0 or has `MOST` tokens, with its score.
@@ -212,7 +212,7 @@ mod tests {
         let mut found = vec![];
         let mut open = vec![(vec![], 0.0, vec![0.0; 3])];
         while let Some((tokens, p, seen)) = open.pop() {
-            let next = said(tokens.len(), tokens.last().copied().unwrap_or(1));
+            let next = answers(tokens.len(), tokens.last().copied().unwrap_or(1));
             for token in 0..VOCAB {
                 let tokens = [&tokens[..], &[token as i32]].concat();
                 let p = p + f64::from(next.log_probs[token]);
@@ -257,7 +257,7 @@ mod tests {
     fn one_beam_is_greedy() {
         let (mut tokens, mut last) = (vec![], 1);
         while tokens.len() < MOST && last != 0 {
-            let logs = said(tokens.len(), last).log_probs;
+            let logs = answers(tokens.len(), last).log_probs;
             last = (0..VOCAB).max_by(|&a, &b| logs[a].total_cmp(&logs[b])).unwrap() as i32;
             tokens.push(last);
         }

@@ -95,7 +95,7 @@ impl Average {
     pub fn swap(&mut self) {
         let back = self.aside.take();
         let places = match &back {
-            None => self.values.iter().map(|(_, average)| Place::own(average)).collect(),
+            None => self.values.iter().map(|(_, average)| Place::whole(average)).collect(),
             Some(aside) => aside.clone(),
         };
         let aside = self.values.iter().zip(places).map(|((param, _), place)| param.put(place)).collect();

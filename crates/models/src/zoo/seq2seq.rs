@@ -179,18 +179,18 @@ impl Seq2Seq {
     ) -> Tensor {
         assert!(target.shape() == own.shape(), "Seq2Seq: targets, and which of them are the decoder's own");
         let mut state = encoded.state.clone();
-        let mut said: Vec<Tensor> = vec![];
+        let mut all_logits: Vec<Tensor> = vec![];
         for t in 0..target.shape()[1] {
             let given = target.narrow(1, t, 1);
-            let input = match said.last() {
+            let input = match all_logits.last() {
                 Some(logits) => logits.argmax(-1, false).where_(&own.narrow(1, t, 1), &given),
                 None => given,
             };
             let (logits, after) = self.decode(&input, &state, &encoded.outputs, padding);
             state = after;
-            said.push(logits);
+            all_logits.push(logits);
         }
-        cat(&said.iter().collect::<Vec<_>>(), 1)
+        cat(&all_logits.iter().collect::<Vec<_>>(), 1)
     }
 
     /// Greedy decoding: the most probable token at each of `steps` steps after `begin`, `[N, steps]`, each fed to the next step.

@@ -151,8 +151,8 @@ impl WaveNet {
             *past = seen.narrow(2, seen.shape()[2] - layer.past, layer.past);
             let both = layer.dilated.forward(&seen).chunk(2, 1);
             let z = both[0].tanh() * both[1].sigmoid();
-            let said = layer.skip.forward(&z);
-            sum = Some(sum.map_or_else(|| said.clone(), |sum: Tensor| sum + &said));
+            let skip = layer.skip.forward(&z);
+            sum = Some(sum.map_or_else(|| skip.clone(), |sum: Tensor| sum + &skip));
             if let Some(residual) = &layer.residual {
                 x = x + residual.forward(&z);
             }

@@ -15,8 +15,8 @@ use super::{View, chart};
 const MESSAGES: usize = 5;
 
 pub(super) fn screen(frame: &mut Frame, title: &str, view: &View, stopping: bool) {
-    let said = view.messages.len().min(MESSAGES) as u16;
-    let messages = if said > 0 { said + 2 } else { 0 };
+    let shown = view.messages.len().min(MESSAGES) as u16;
+    let messages = if shown > 0 { shown + 2 } else { 0 };
     let rows = [
         Constraint::Length(1),
         Constraint::Length(1),
@@ -42,8 +42,8 @@ pub(super) fn screen(frame: &mut Frame, title: &str, view: &View, stopping: bool
             chart::draw(frame, metrics, "metrics", &view.metrics);
         }
     }
-    if said > 0 {
-        let last = view.messages.iter().skip(view.messages.len() - usize::from(said));
+    if shown > 0 {
+        let last = view.messages.iter().skip(view.messages.len() - usize::from(shown));
         let lines: Vec<Line> = last.map(|message| Line::raw(message.as_str())).collect();
         frame.render_widget(Paragraph::new(lines).block(Block::bordered().title(" messages ")), log);
     }

@@ -28,13 +28,14 @@ impl History {
         for column in self.columns.iter().filter(|column| *column != "lr") {
             let mut panel = Panel::new(column, "step", "").with(self.steps(column, "train", 1.0));
             panel.log_y = column.ends_with("norm");
-            let kin: Vec<(&str, &str)> = names
+            let related: Vec<(&str, &str)> = names
                 .iter()
                 .filter_map(|n| Some((*n, n.strip_suffix(column.as_str())?.trim_end())))
                 .collect();
-            names.retain(|name| !kin.iter().any(|(taken, _)| taken == name));
-            panels
-                .push(kin.iter().fold(panel, |p, (name, short)| p.with(self.evaluations(name, short, 1.0))));
+            names.retain(|name| !related.iter().any(|(taken, _)| taken == name));
+            panels.push(
+                related.iter().fold(panel, |p, (name, short)| p.with(self.evaluations(name, short, 1.0))),
+            );
         }
         let other = |name: &&str| Panel::new(*name, "step", "").with(self.evaluations(name, "", 1.0));
         panels.extend(names.iter().map(other));

@@ -67,7 +67,7 @@ fn flat(value: &Value) -> Vec<(String, String)> {
 /// A line for each column; a column that is also evaluated becomes the line `train` of its chart.
 fn steps(history: &History) -> Vec<Series> {
     let figures = history.figures();
-    let evaluated = |column: &String| figures.iter().any(|figure| kin(figure, column).is_some());
+    let evaluated = |column: &String| figures.iter().any(|figure| set_of(figure, column).is_some());
     let named = |column: &String| {
         let name = if evaluated(column) { format!("{column}/train") } else { column.clone() };
         history.steps(column, &name, 1.0)
@@ -78,14 +78,14 @@ fn steps(history: &History) -> Vec<Series> {
 /// A line for each figure, in order of first appearance; `"test loss"` becomes `"loss/test"` if there is a column `"loss"`.
 fn evaluations(history: &History) -> Vec<Series> {
     let line = |name: &str| {
-        let column = history.columns().iter().find_map(|column| Some((kin(name, column)?, column)));
+        let column = history.columns().iter().find_map(|column| Some((set_of(name, column)?, column)));
         column.map_or(name.to_owned(), |(set, column)| format!("{column}/{set}"))
     };
     history.figures().into_iter().map(|name| history.evaluations(name, &line(name), 1.0)).collect()
 }
 
 /// The part of a figure's name before the column's name: `test` of `test loss`.
-fn kin<'a>(figure: &'a str, column: &str) -> Option<&'a str> {
+fn set_of<'a>(figure: &'a str, column: &str) -> Option<&'a str> {
     figure.strip_suffix(column)?.strip_suffix(' ')
 }
 

@@ -197,7 +197,7 @@ impl<'a> Trainer<'a> {
         self.open_outer()?;
         if self.optimizer.steps() == 0 {
             if self.options.resume {
-                self.go_on(batches)?
+                self.load_checkpoint(batches)?
             } else {
                 self.history = History::create(self.run.path())?
             }
@@ -216,7 +216,7 @@ impl<'a> Trainer<'a> {
     }
 
     /// Resumes from the newest checkpoint, and replays the evaluations to the rate, the best figure and the callbacks.
-    fn go_on(&mut self, batches: usize) -> Result<()> {
+    fn load_checkpoint(&mut self, batches: usize) -> Result<()> {
         if !self.world.is_main() {
             self.share_files(0)?;
         }

@@ -18,7 +18,7 @@ pub(super) struct Pass<'t, T> {
     task: &'t T,
     made: Rc<Made>,
     captured: Replayed<'t>,
-    told: bool,
+    warned: bool,
 }
 
 /// Computes gradients and watched values from an outcome.
@@ -45,7 +45,7 @@ impl<'t, T: Task> Pass<'t, T> {
         });
         let own = made.clone();
         let pass = move |inputs: &[Tensor]| own.gradients(autocast(own.half, || task.forward(inputs)));
-        Pass { task, made, captured: Captured::new(Box::new(pass)), told: false }
+        Pass { task, made, captured: Captured::new(Box::new(pass)), warned: false }
     }
 
     /// Names of the watched values; empty before the first pass.
@@ -60,11 +60,11 @@ impl<'t, T: Task> Pass<'t, T> {
             return Ok(self.made.gradients(autocast(self.made.half, || self.task.train(batch))?));
         };
         let gradients = self.captured.call(&inputs)?;
-        if let Some(reason) = self.captured.impure().filter(|_| !self.told) {
+        if let Some(reason) = self.captured.impure().filter(|_| !self.warned) {
             eprintln!(
                 "The training pass is recorded at every step, because it is not a pure function of its inputs: {reason}"
             );
-            self.told = true;
+            self.warned = true;
         }
         Ok(gradients)
     }

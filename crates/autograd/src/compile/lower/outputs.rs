@@ -88,7 +88,7 @@ impl Lower<'_> {
 
     /// Whether the inputs are slices of one tensor in memory with the layouts that `parts` have in the `whole` output, as the gradients
     /// of adjacent slices do. If so, that memory becomes the output. Never for an output that is kept or a part of another one.
-    pub fn lies_joined(&mut self, whole: &Layout, parts: &[Layout]) -> bool {
+    pub fn is_joined_in_place(&mut self, whole: &Layout, parts: &[Layout]) -> bool {
         let bound = self.wiring.wanted[self.node] || self.parts.contains_key(&(self.node, 0));
         if bound || self.values[self.node][0].is_some() {
             return false;
@@ -100,14 +100,14 @@ impl Lower<'_> {
         if self.slots[slot].kind != SlotKind::Temp {
             return false;
         }
-        let lies_so = |(place, part): (&Place, &Layout)| {
+        let has_place = |(place, part): (&Place, &Layout)| {
             let along = |l: &Layout| -> Vec<isize> {
                 l.shape().iter().zip(l.strides()).filter(|(n, _)| **n != 1).map(|(_, s)| *s).collect()
             };
             let there = place.slot == slot && place.half.is_none() && along(&place.layout) == along(part);
             there && place.layout.offset() == start + part.offset()
         };
-        let joined = places.iter().zip(parts).all(lies_so);
+        let joined = places.iter().zip(parts).all(has_place);
         if joined {
             self.values[self.node][0] = Some(Value::Memory(Place::new(slot, whole.at(start))));
         }

@@ -11,7 +11,7 @@ impl WithParts {
         let mut bound = bound(shader);
         let mut text = format!(
             "@group(0) @binding({}) var<storage, read_write> parts: array<vec4<f32>>;\n",
-            self.own() + self.others()
+            self.kernel_arguments() + self.others()
         );
         // The load with an argument bound before in place of `name`, or with a new binding of that name.
         let mut named = |place: usize, name: &str, t: &str, load: String| {

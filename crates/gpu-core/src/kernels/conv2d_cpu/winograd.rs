@@ -48,9 +48,9 @@ pub(in crate::kernels) struct Winograd {
     source: [usize; 2],
     output: [usize; 2],
     padding: [usize; 2],
-    /// Weight strides of output and source channel, and whether kernels are turned by 180 degrees.
+    /// Weight strides of output and source channel, and whether kernels are rotated by 180 degrees.
     weight: [usize; 2],
-    turned: bool,
+    rotated: bool,
     /// Tiles of an image.
     tiles: [usize; 2],
 }
@@ -75,15 +75,15 @@ impl Winograd {
         [inner, outer]: [usize; 2],
         [source, output]: [[usize; 2]; 2],
         padding: [usize; 2],
-        turned: bool,
+        rotated: bool,
     ) -> Option<Winograd> {
         let simple = shape.kernel == [3, 3] && shape.stride == [1, 1] && shape.dilation == [1, 1];
         let tiles = output.map(|n| n.div_ceil(TILE));
         let filled = 2 * output[0] * output[1] >= TILE * TILE * tiles[0] * tiles[1];
         let pays = inner.min(outer) >= CHANNELS && filled;
-        let weight = if turned { [9, outer * 9] } else { [inner * 9, 9] };
+        let weight = if rotated { [9, outer * 9] } else { [inner * 9, 9] };
         let batch = shape.batch;
-        let it = Winograd { batch, inner, outer, source, output, padding, weight, turned, tiles };
+        let it = Winograd { batch, inner, outer, source, output, padding, weight, rotated, tiles };
         (simple && shape.groups == 1 && pays).then_some(it)
     }
 
@@ -162,7 +162,7 @@ impl Winograd {
                 for row in 0..rows {
                     let at = (block * ROWS + row) * self.weight[0] + c * self.weight[1];
                     let kernel: &[f32; 9] = w[at..].first_chunk().expect("9 weights");
-                    let turn = |tap: usize| if self.turned { 8 - tap } else { tap };
+                    let turn = |tap: usize| if self.rotated { 8 - tap } else { tap };
                     taps.iter_mut().enumerate().for_each(|(tap, rows)| rows[row] = kernel[turn(tap)]);
                 }
                 for (point, values) in transform::weights(&taps).iter().enumerate() {
