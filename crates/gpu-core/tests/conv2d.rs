@@ -272,7 +272,7 @@ fn variants_equal_cpu(family: GpuFamily, every: usize, least: usize) {
 
 #[test]
 fn variants_for_software_adapters_equal_cpu() {
-    variants_equal_cpu(GpuFamily::Software, 1, 7);
+    variants_equal_cpu(GpuFamily::Software, 2, 7);
 }
 
 #[test]

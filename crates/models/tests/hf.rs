@@ -256,6 +256,26 @@ fn what_is_not_supported_is_said() {
 }
 
 #[test]
+fn absurd_sizes_are_errors() {
+    for name in ["gpt2", "llama", "bert", "distilbert", "roberta", "vit", "resnet_basic"] {
+        let text = std::fs::read_to_string(folder(name).join("config.json")).unwrap();
+        let config: serde_json::Map<String, Value> = serde_json::from_str(&text).unwrap();
+        for (key, value) in config {
+            let numbers = |n: u64| match &value {
+                Value::Number(number) if number.is_u64() => Some(n.into()),
+                Value::Array(list) if list.iter().all(Value::is_u64) => Some(vec![n; list.len()].into()),
+                _ => None,
+            };
+            for n in [1 << 14, 1 << 23, 1 << 31, u64::MAX] {
+                // The key may be one that is not read.
+                let Some(absurd) = numbers(n) else { continue };
+                let _ = hf::load(&cpu(), changed(name, &[(&key, absurd)]).path());
+            }
+        }
+    }
+}
+
+#[test]
 fn modules_that_are_not_there_are_named() {
     let model = hf::load(&cpu(), folder("gpt2")).unwrap();
     let message = |attach: &dyn Fn()| {

@@ -114,7 +114,7 @@ pub fn distilbert(params: &Params, config: &Config) -> Result<(Network, Names)> 
         context: config.count("max_position_embeddings")?,
         width: config.count("dim")?,
         heads: config.count("n_heads")?,
-        depth: config.count("n_layers")?,
+        depth: config.layers("n_layers")?,
         dropout: config.number_or("dropout", 0.1)? as f32,
     };
     let variant = Variant {
@@ -140,7 +140,7 @@ fn with_config(config: &Config, first_position: usize) -> Result<Variant> {
         context: context.ok_or_else(|| config.fault(format!("only {positions} positions")))?,
         width: config.count("hidden_size")?,
         heads: config.count("num_attention_heads")?,
-        depth: config.count("num_hidden_layers")?,
+        depth: config.layers("num_hidden_layers")?,
         dropout: config.number_or("hidden_dropout_prob", 0.1)? as f32,
     };
     Ok(Variant {

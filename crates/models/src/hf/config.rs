@@ -7,6 +7,12 @@ use serde_json::Value;
 
 use crate::{Error, Result};
 
+/// The largest size of a network, beyond which products of sizes would overflow.
+const MOST: usize = 1 << 24;
+
+/// The most layers.
+const MOST_LAYERS: usize = 1 << 12;
+
 /// The most bytes of a file of JSON.
 const MOST_BYTES: u64 = 64 << 20;
 
@@ -55,8 +61,12 @@ impl Config {
 
     /// A positive number.
     pub fn count(&self, key: &str) -> Result<usize> {
-        let found = self.get(key).and_then(Value::as_u64).filter(|n| (1..1 << 32).contains(n));
-        self.of_type(key, found.map(|n| n as usize))
+        self.of_type(key, self.get(key).and_then(|value| count(value, MOST)))
+    }
+
+    /// A number of layers.
+    pub fn layers(&self, key: &str) -> Result<usize> {
+        self.of_type(key, self.get(key).and_then(|value| count(value, MOST_LAYERS)))
     }
 
     pub fn count_or(&self, key: &str, default: usize) -> Result<usize> {
@@ -77,12 +87,15 @@ impl Config {
         self.of_type(key, self.value[key].as_bool())
     }
 
-    pub fn counts(&self, key: &str) -> Result<Vec<usize>> {
-        let count = |value: &Value| value.as_u64().filter(|n| (1..1 << 32).contains(n)).map(|n| n as usize);
-        self.of_type(
-            key,
-            self.get(key).and_then(Value::as_array).and_then(|list| list.iter().map(count).collect()),
-        )
+    /// Positive numbers of at most `most` each.
+    fn counts(&self, key: &str, most: usize) -> Result<Vec<usize>> {
+        let list = self.get(key).and_then(Value::as_array);
+        self.of_type(key, list.and_then(|list| list.iter().map(|value| count(value, most)).collect()))
+    }
+
+    /// Channels and layers of stages.
+    pub fn stages(&self, channels: &str, layers: &str) -> Result<(Vec<usize>, Vec<usize>)> {
+        Ok((self.counts(channels, MOST)?, self.counts(layers, MOST_LAYERS)?))
     }
 
     /// Refuses other values of a key than the only one that is supported, which is the default.
@@ -125,4 +138,9 @@ impl Config {
             }
         }
     }
+}
+
+fn count(value: &Value, most: usize) -> Option<usize> {
+    let count = usize::try_from(value.as_u64()?).ok()?;
+    (1..=most).contains(&count).then_some(count)
 }

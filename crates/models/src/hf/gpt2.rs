@@ -42,7 +42,7 @@ pub fn build(params: &Params, config: &Config) -> Result<(Network, Names)> {
         context: config.count("n_positions")?,
         width,
         heads,
-        depth: config.count("n_layer")?,
+        depth: config.layers("n_layer")?,
         dropout: config.number_or("resid_pdrop", 0.1)? as f32,
     };
     let net = Gpt::new(params, options).eps(config.number_or("layer_norm_epsilon", 1e-5)? as f32);

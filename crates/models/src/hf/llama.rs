@@ -36,7 +36,7 @@ pub fn build(params: &Params, config: &Config) -> Result<(Network, Names)> {
         heads,
         kv_heads,
         head_dim,
-        depth: config.count("num_hidden_layers")?,
+        depth: config.layers("num_hidden_layers")?,
         inner: config.count("intermediate_size")?,
         eps: config.number_or("rms_norm_eps", 1e-6)? as f32,
         theta: rope.theta,

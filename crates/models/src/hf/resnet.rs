@@ -12,7 +12,7 @@ const TABLE: &[(&str, &[&str])] = &[
 ];
 
 pub fn build(params: &Params, config: &Config) -> Result<(Network, Names)> {
-    let (widths, depths) = (config.counts("hidden_sizes")?, config.counts("depths")?);
+    let (widths, depths) = config.stages("hidden_sizes", "depths")?;
     let kind = config.get("layer_type").and_then(|v| v.as_str()).unwrap_or("bottleneck");
     let bottlenecks = match kind {
         "bottleneck" => true,

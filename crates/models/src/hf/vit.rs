@@ -39,7 +39,7 @@ pub fn build(params: &Params, config: &Config) -> Result<(Network, Names)> {
         channels: config.count_or("num_channels", 3)?,
         width,
         heads,
-        depth: config.count("num_hidden_layers")?,
+        depth: config.layers("num_hidden_layers")?,
         mlp_ratio: inner / width,
         dropout: config.number_or("hidden_dropout_prob", 0.0)? as f32,
         ..VitOptions::new([image; 2], patch, config.classes()?)

@@ -167,8 +167,10 @@ fn killed_runs_go_on(device: &str) {
     for network in ["resnet20", "lstm", "gpt"] {
         let folders = tempfile::tempdir().unwrap();
         let [straight, parts]: [PathBuf; 2] = ["straight", "parts"].map(|name| folders.path().join(name));
-        in_process(device, network, steps, &straight, None);
-        in_process(device, network, steps, &parts, Some(steps / 2));
+        std::thread::scope(|scope| {
+            scope.spawn(|| in_process(device, network, steps, &straight, None));
+            scope.spawn(|| in_process(device, network, steps, &parts, Some(steps / 2)));
+        });
         assert!(log(&parts).lines().count() < steps, "{network}: killed too late");
         in_process(device, network, steps, &parts, None);
         assert_eq!(log(&parts).lines().count(), steps);
