@@ -20,7 +20,6 @@ pub use device::DeviceReport;
 pub use limits::{FeatureReport, LimitReport};
 pub use verdict::{CacheReport, Machine, Severity, Verdict};
 
-#[cfg(feature = "testing")]
 pub(crate) use twin::run_kernel;
 #[cfg(feature = "validation")]
 pub(crate) use twin::{Case, Words};
