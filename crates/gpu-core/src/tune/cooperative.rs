@@ -142,7 +142,7 @@ struct Wrong {
     want: f64,
 }
 
-/// The first element of `a b^T` that is off by more than rounding in f32 explains, see [`CooperativeTile`](crate::kernels).
+/// The first element of `a b^T` that is off by more than rounding in f32 explains, see `kernels/cooperative_tile.rs`.
 fn wrong(a: &[u16], b: &[u16], got: &[f32]) -> Option<Wrong> {
     let value = |half: u16| f64::from(f32::from_bits(Half::F16.unpacked(half)));
     (0..M * N).find_map(|at| {
@@ -158,7 +158,10 @@ fn wrong(a: &[u16], b: &[u16], got: &[f32]) -> Option<Wrong> {
 mod tests {
     use super::*;
 
-    /// The results of a product whose accumulators are computed by `add`, slice by slice.
+    /// Adds a slice to an accumulator.
+    type Add = fn(f32, f32) -> f32;
+
+    /// What is wrong with a product whose accumulators are computed by `add`, slice by slice.
     fn product(add: impl Fn(f32, f32) -> f32) -> Option<Wrong> {
         let (a, b) = (operand(M, K, 1), operand(N, K, 2));
         let value = |half: u16| f32::from_bits(Half::F16.unpacked(half));
@@ -181,7 +184,7 @@ mod tests {
             Half::F16.pack(&[x.to_bits()], &mut halves);
             f32::from_bits(Half::F16.unpacked(halves[0]))
         };
-        let faults: [(&str, fn(f32, f32) -> f32); 4] = [
+        let faults: [(&str, Add); 4] = [
             ("accumulators are added twice", |sum, slice| 2.0 * sum + slice),
             ("accumulators are lost", |_, slice| slice),
             ("the first slice is lost", |sum, slice| if sum == 0.0 { 1e-30 } else { sum + slice }),

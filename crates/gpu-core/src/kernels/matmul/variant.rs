@@ -44,8 +44,8 @@ const MOST_SPLITS: usize = 256;
 const OCCUPIED: usize = 96;
 /// Workgroups of one subgroup that keep it busy.
 const FILLED: usize = 192;
-/// Workgroups of four subgroups that keep it busy.
-const COOPERATING: usize = 128;
+/// Subgroups that keep it busy.
+const SUBGROUPS: usize = 512;
 /// Shortest dimension of a product by cooperative matrices.
 const SHORTEST: usize = 32;
 /// Length of K from which on a split costs less than small tiles, which reach half of the rate: the partial products are one pass over the
@@ -198,17 +198,21 @@ fn suits_cooperative(p: &MatMul, gpu: &GpuProfile) -> bool {
 
 /// The variants by cooperative matrices, and the number of tiles of the first one that fills a GPU.
 fn cooperative(p: &MatMul, matrices: Cooperative) -> (Vec<Variant>, usize) {
-    let tile = |rows, cols, parts| Variant::cooperative(CooperativeTile { rows, cols, parts, matrices });
-    // Accumulators of a part of 64 x 64 take 64 registers of 64 lanes, or 128 of 32. Small matrices come with 32 lanes: their parts are 32 x 32.
-    let mut sizes = match matrices.size {
-        16 => vec![tile(128, 128, [2, 2]), tile(128, 64, [2, 2]), tile(64, 64, [2, 2])],
-        _ => vec![tile(64, 64, [2, 2]), tile(64, 32, [2, 1]), tile(32, 32, [1, 1])],
+    let tile = |rows, cols, parts| CooperativeTile { rows, cols, parts, matrices };
+    // The larger a subgroup's part, the less of workgroup memory it reads for a product. Accumulators of 64 x 64 take 64 registers of 64 lanes, or
+    // 128 of 32.
+    let sizes = match matrices.size {
+        16 => [tile(128, 128, [2, 2]), tile(128, 64, [2, 1]), tile(64, 64, [2, 1])],
+        _ => [tile(64, 64, [2, 2]), tile(64, 32, [2, 1]), tile(32, 32, [1, 1])],
     };
     // As for the forms of f32: the largest tiles that occupy the GPU; with a deep K, the largest that fit, and a split.
-    let fits = |size: &Variant| size.rows <= p.m && size.cols <= p.n;
-    let first = sizes.iter().position(|size| fits(size) && (p.k >= DEEP || size.tiles(p) >= OCCUPIED));
-    sizes.swap(0, first.unwrap_or(2));
-    (sizes, COOPERATING)
+    let fits = |tile: &CooperativeTile| tile.rows <= p.m && tile.cols <= p.n;
+    let occupies = |tile: &CooperativeTile| p.k >= DEEP || Variant::cooperative(*tile).tiles(p) >= OCCUPIED;
+    let first = sizes.iter().position(|tile| fits(tile) && occupies(tile)).unwrap_or(2);
+    let filled = SUBGROUPS / sizes[first].parts.iter().product::<usize>();
+    let mut variants = sizes.map(Variant::cooperative).to_vec();
+    variants.swap(0, first);
+    (variants, filled)
 }
 
 /// The variants for real GPUs, and the number of tiles of the first one that fills a GPU. Large tiles use workgroup memory, thin products
@@ -234,5 +238,5 @@ fn hardware(p: &MatMul) -> (Vec<Variant>, usize) {
     }
     let large = [(128, 64, [8, 8]), (64, 128, [8, 8]), (128, 128, [8, 8]), (64, 64, [4, 4])];
     let large = large.map(|(rows, cols, micro)| Variant::shared(rows, cols, micro));
-    ([vec![medium, small], large.to_vec(), vec![thin]].concat(), 512)
+    ([vec![medium, small], large.to_vec(), vec![thin]].concat(), SUBGROUPS)
 }
