@@ -26,11 +26,13 @@ fn with(cooperative: Cooperative) -> GpuProfile {
     GpuProfile { family: GpuFamily::Other, subgroup: None, cooperative: Some(cooperative) }
 }
 
-/// The GPU and its cooperative matrices, if it has any.
+/// The GPU and its cooperative matrices, if it has any, which `WGRAD_REQUIRE_COOPERATIVE=1` demands.
 fn cooperating() -> Option<(Device, Cooperative)> {
     let device = testing::gpu()?;
     let cooperative = device.info().cooperative;
     if cooperative.is_none() {
+        let required = std::env::var("WGRAD_REQUIRE_COOPERATIVE").is_ok_and(|v| v == "1");
+        assert!(!required, "WGRAD_REQUIRE_COOPERATIVE=1, but {} has no cooperative matrices", device.info());
         println!("{} has no cooperative matrices: not run there", device.info());
     }
     Some((device, cooperative?))

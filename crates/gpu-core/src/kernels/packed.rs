@@ -18,8 +18,8 @@ use crate::{Access, Args, Cost, DType, Half, Kernel, Shader, Target};
 /// A kernel some of whose f32 arguments are packed halves, two in a word.
 ///
 /// Arguments: those of the kernel. On a GPU its shaders unpack values as they load them, and round and pack them as they store them; the CPU
-/// twin has unpacked copies of whole arguments in scratch memory. Arithmetic stays f32, so that the results are those of the kernel on unpacked
-/// copies.
+/// twin has unpacked copies of whole arguments in scratch memory. Arithmetic stays f32, or is as exact (products of two f16 by cooperative
+/// matrices), so that the results are those of the kernel on unpacked copies.
 #[derive(Clone, Debug)]
 pub struct Packed {
     kernel: Arc<dyn Kernel>,

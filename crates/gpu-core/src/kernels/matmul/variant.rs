@@ -205,10 +205,13 @@ fn cooperative(p: &MatMul, matrices: Cooperative) -> (Vec<Variant>, usize) {
         16 => [tile(128, 128, [2, 2]), tile(128, 64, [2, 1]), tile(64, 64, [2, 1])],
         _ => [tile(64, 64, [2, 2]), tile(64, 32, [2, 1]), tile(32, 32, [1, 1])],
     };
-    // As for the forms of f32: the largest tiles that occupy the GPU; with a deep K, the largest that fit, and a split.
-    let fits = |tile: &CooperativeTile| tile.rows <= p.m && tile.cols <= p.n;
-    let occupies = |tile: &CooperativeTile| p.k >= DEEP || Variant::cooperative(*tile).tiles(p) >= OCCUPIED;
-    let first = sizes.iter().position(|tile| fits(tile) && occupies(tile)).unwrap_or(2);
+    // As for the forms of f32: the largest tiles that occupy the GPU, a deep K being split for that.
+    let splits = if p.k >= DEEP { p.k / SHALLOWEST } else { 1 };
+    let suits = |tile: &CooperativeTile| {
+        let tiles = Variant::cooperative(*tile).tiles(p) * splits;
+        tile.rows <= p.m && tile.cols <= p.n && tiles >= OCCUPIED
+    };
+    let first = sizes.iter().position(suits).unwrap_or(2);
     let filled = SUBGROUPS / sizes[first].parts.iter().product::<usize>();
     let mut variants = sizes.map(Variant::cooperative).to_vec();
     variants.swap(0, first);
