@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""machine_code.py ISA WGRAD [NETWORK ..]: what `wgrad shaders` becomes on AMD cards, as Markdown on standard output.
+"""machine_code.py ISA WGRAD [NETWORK|MxNxK ..]: what `wgrad shaders` becomes on AMD cards, as Markdown on standard output. Products
+MxNxK are of f16, in all variants.
 
 ISA is a program that compiles WGSL for a card that is not there: it gets `--family F FILE` and prints a line of JSON for every
 line of the file, with the driver's statistics. WGRAD is the program wgrad. Shaders are counted once; `n` is how often a step dispatches them.
@@ -13,6 +14,11 @@ import tempfile
 
 FAMILIES = ["navi21", "navi31"]
 NETWORKS = ["resnet20", "gpt-mini", "lstm", "resnet50", "gpt-2"]
+PRODUCTS = ["4096x4096x4096", "1024x1024x1024", "768x3072x8192", "4000x4001x4003"]
+
+# Cycles of a SIMD for v_wmma_f32_16x16x16_f16: 8192 operations at 256 a cycle, as AMD's matrix calculator has it for RDNA3. The other
+# instructions of a wave of 64 take two, or one if they could be paired.
+WMMA = 32
 
 
 def dispatches(wgrad, network):
@@ -55,10 +61,32 @@ def table(isa, network, lines):
         print("| " + " | ".join(str(cell).replace("|", "/") for cell in cells) + " |")
 
 
+def products(isa, wgrad, sizes):
+    print("\n## Half precision\n\n| product | variant | workgroups x invocations | registers, spilled, waves | v_wmma, issued | cycles: vector, workgroup memory, L0 | peak % |")
+    print("|---|---|---|---|---|---|---|")
+    for size in sizes:
+        command = [wgrad, "shaders", size, "--adapter", "amd", "--precision", "f16", "--variants"]
+        out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        lines = [line for line in map(json.loads, out.splitlines()) if line["stage"] == 0]
+        for line, stats in zip(lines, compiled(isa, "navi31", lines)):
+            s, loop = stats["statistics"], stats["inner"]
+            one = 2 if stats["wave"] == 64 else 1
+            cycles = [loop["cycles"]["valu"] + loop["wmma"] * (WMMA - one), loop["cycles"]["lds"], loop["cycles"]["vmem"]]
+            cells = [line["shape"].split(", argument")[0], line["variant"], f"{math.prod(line['workgroups'])} x {math.prod(stats['workgroup'])}"]
+            cells.append(f"{s['VGPRs']:.0f}, {s['Spilled VGPRs'] + s['Spilled SGPRs']:.0f}, {s['Subgroups per SIMD'] / (stats['wave'] / 32):.0f}")
+            cells.append(f"{loop['wmma']:.0f}, {loop['issued']:.0f}")
+            cells += [", ".join(f"{c:.0f}" for c in cycles), f"{100 * loop['wmma'] * WMMA / max(cycles):.0f}"]
+            print("| " + " | ".join(cells) + " |")
+
+
 def main():
-    isa, wgrad, networks = sys.argv[1], sys.argv[2], sys.argv[3:] or NETWORKS
-    for network in networks:
-        table(isa, network, dispatches(wgrad, network))
+    isa, wgrad, what = sys.argv[1], sys.argv[2], sys.argv[3:] or NETWORKS + PRODUCTS
+    product = re.compile(r"\d+x\d+x\d+")
+    if sizes := [name for name in what if product.fullmatch(name)]:
+        products(isa, wgrad, sizes)
+    for network in what:
+        if network not in sizes:
+            table(isa, network, dispatches(wgrad, network))
 
 
 main()

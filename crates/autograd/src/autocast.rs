@@ -30,7 +30,7 @@ impl Drop for Scope {
 }
 
 /// Records `f` in mixed precision, as `torch.autocast`: results kept from the forward to the backward pass are stored as halves, in
-/// half of the memory. Parameters, gradients of parameters and all arithmetic stay f32. `None` switches an enclosing `autocast` off.
+/// half of the memory. Parameters, gradients of parameters and sums stay f32. `None` switches an enclosing `autocast` off.
 ///
 /// Rounded to the nearest half (ties to even, to infinity beyond the range) are these tensors, if they have at least 4096 elements:
 /// - operands and results of matrix products, convolutions, attention, pooling, batch and layer norms, but not parameters, data

@@ -51,7 +51,9 @@ pub fn run(arguments: &Arguments, say: &Say) -> Result<()> {
 fn test(device: &Device, say: &Say) -> SelfTest {
     say.text(format!("\n{}", device.info()));
     say.text(format!("  {:<26} {:>5} {:>10} {:>7} {:>8}", "kernel", "cases", "difference", "allowed", "ms"));
-    selftest::run(device, |kernel| say.text(row(kernel)))
+    let test = selftest::run(device, |kernel| say.text(row(kernel)));
+    say.text(format!("  cooperative matrices: {}", test.cooperative));
+    test
 }
 
 fn row(kernel: &KernelReport) -> String {

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use autograd::{Device, Half, PlanView, autocast, plans};
 use clap::Args;
 use data::Source;
-use gpu_core::{Cost, Kernel, Launch};
+use gpu_core::kernels::{Halves, MatMul, Packed};
+use gpu_core::{Cost, Kernel, Layout, Target};
 use models::Optimize;
 use serde_json::json;
 use train::Task;
@@ -19,7 +21,8 @@ use crate::summary::job;
 
 #[derive(Args)]
 pub struct Arguments {
-    /// A configuration, the directory of a run, or one of mlp, resnet20, resnet18, resnet50, lstm, gpt-mini, gpt-2
+    /// A configuration, the directory of a run, one of mlp, resnet20, resnet18, resnet50, lstm, gpt-mini, gpt-2, or a product MxNxK, which is
+    /// printed for all four pairs of row-major and transposed factors
     what: String,
 
     /// The vendor of the adapter
@@ -42,8 +45,12 @@ pub struct Arguments {
 /// Prints a line of JSON for every dispatch of a training step.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let device = Device::named(&format!("dry:{}", arguments.adapter))?;
-    let plan = step(arguments, &device)?;
-    let mut lines = dispatches(&plan, &device, arguments.variants);
+    let mut lines = match product(&arguments.what) {
+        Some(size) => {
+            products(size, arguments.precision.and_then(Precision::half), &device, arguments.variants)
+        }
+        None => dispatches(&step(arguments, &device)?, &device, arguments.variants),
+    };
     if arguments.once {
         let mut counts: HashMap<String, usize> = HashMap::new();
         lines.iter().for_each(|line| *counts.entry(key(line)).or_default() += 1);
@@ -63,27 +70,52 @@ fn key(line: &serde_json::Value) -> String {
     format!("{} {} {}", line["source"], line["workgroups"], line["variant"])
 }
 
-/// The dispatches of a plan in order; with `variants`, each launch is followed by the other variants of its kernel.
+/// The dispatches of a plan in order.
 fn dispatches(plan: &PlanView, device: &Device, variants: bool) -> Vec<serde_json::Value> {
-    let mut lines = vec![];
-    for (i, launch) in plan.launches().iter().enumerate() {
-        let offered = device.gpu_profile().and_then(|profile| launch.kernel().variants(&profile));
-        let options = offered.map_or_else(Vec::new, |offered| offered.options);
-        let name = options.first().map_or("", |(name, _)| name.as_str());
-        lines.extend(of_kernel(i, launch, &**launch.kernel(), (name, true)));
-        for (name, kernel) in options.iter().skip(1).filter(|_| variants) {
-            lines.extend(of_kernel(i, launch, &**kernel, (name, false)));
-        }
+    let all = plan.launches().iter().enumerate();
+    all.flat_map(|(i, launch)| of_launch(i, launch.kernel(), device, variants)).collect()
+}
+
+/// M, N and K of a product, if the text is one.
+fn product(text: &str) -> Option<[usize; 3]> {
+    let sizes: Option<Vec<usize>> = text.split('x').map(|size| size.parse().ok()).collect();
+    sizes?.try_into().ok()
+}
+
+/// The dispatches of products by factors in all layouts.
+fn products(
+    [m, n, k]: [usize; 3],
+    half: Option<Half>,
+    device: &Device,
+    variants: bool,
+) -> Vec<serde_json::Value> {
+    let matrix = |rows, cols, turned: bool| match turned {
+        true => Layout::contiguous(&[cols, rows]).permute(&[1, 0]),
+        false => Layout::contiguous(&[rows, cols]),
+    };
+    let stored = |count| half.map(|half| Halves { half, count, touched: count });
+    let of_layouts = |i: usize| {
+        let product = MatMul::new(matrix(m, k, i & 2 > 0), matrix(k, n, i & 1 > 0));
+        let product =
+            Packed::new(Arc::new(product), vec![stored(m * k), stored(k * n)]).expect("products pack");
+        of_launch(i, &device.tuned(Arc::new(product), &[]), device, variants)
+    };
+    (0..4).flat_map(of_layouts).collect()
+}
+
+/// The dispatches of a launch; with `variants`, followed by those of the other variants of its kernel.
+fn of_launch(i: usize, kernel: &Arc<dyn Kernel>, device: &Device, variants: bool) -> Vec<serde_json::Value> {
+    let offered = device.gpu_profile().and_then(|profile| kernel.variants(&profile));
+    let options = offered.map_or_else(Vec::new, |offered| offered.options);
+    let name = options.first().map_or("", |(name, _)| name.as_str());
+    let mut lines = of_kernel(i, &**kernel, (name, true));
+    for (name, kernel) in options.iter().skip(1).filter(|_| variants) {
+        lines.extend(of_kernel(i, &**kernel, (name, false)));
     }
     lines
 }
 
-fn of_kernel(
-    number: usize,
-    launch: &Launch,
-    kernel: &dyn Kernel,
-    (variant, default): (&str, bool),
-) -> Vec<serde_json::Value> {
+fn of_kernel(number: usize, kernel: &dyn Kernel, (variant, default): (&str, bool)) -> Vec<serde_json::Value> {
     let Cost { flops, bytes } = kernel.cost();
     let shaders = kernel.shaders();
     let stages = shaders.len();
@@ -100,7 +132,7 @@ fn of_kernel(
             "workgroups": shader.workgroups(),
             "flops": flops,
             "bytes": bytes,
-            "arguments": launch.args().len(),
+            "arguments": kernel.access().len() + usize::from(kernel.scratch(Target::Gpu) > 0),
             "source": shader.module(),
         })
     };

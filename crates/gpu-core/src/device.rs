@@ -20,7 +20,7 @@ use crate::profile::{self, HostSpan, Profile, Profiler};
 use crate::readback::{Readback, Source};
 use crate::selftest::DeviceReport;
 use crate::stats::{Counters, Stats};
-use crate::tune::{GpuFamily, GpuProfile};
+use crate::tune::{CooperativeState, GpuFamily, GpuProfile};
 use crate::wait::block_on;
 use crate::{Error, Result};
 
@@ -149,6 +149,7 @@ impl Device {
             kind: DeviceKind::Cpu,
             backend: "cpu",
             max_binding_bytes: usize::MAX,
+            cooperative: None,
         };
         Device::new(info, Processor::Cpu(cpu))
     }
@@ -339,7 +340,7 @@ impl Device {
     }
 
     /// Passes a fault-injection point; returns whether the work must fail there.
-    fn passes(&self, point: Point) -> Result<bool> {
+    pub(crate) fn passes(&self, point: Point) -> Result<bool> {
         match self.gpu() {
             Some(gpu) => gpu.passes(point),
             None => Ok(self.faults().pass(point) == Some(Strike::Fail)),
@@ -434,6 +435,20 @@ impl Device {
             Processor::Gpu(gpu) => Some(gpu.tuner().profile()),
             Processor::Dry(dry) => Some(dry.profile),
             Processor::Cpu(_) => None,
+        }
+    }
+
+    /// Whether products of f16 are computed by cooperative matrices on this device. The first call, or the first plan with such a product, tests
+    /// them on a small one. CPU and dry devices have none.
+    pub fn cooperative(&self) -> CooperativeState {
+        self.gpu().map_or(CooperativeState::Unavailable, |gpu| gpu.tuner().cooperative(self))
+    }
+
+    /// Takes a GPU for one of another profile.
+    #[cfg(feature = "testing")]
+    pub(crate) fn assume(&self, profile: GpuProfile) {
+        if let Some(gpu) = self.gpu() {
+            gpu.tuner().assume(profile);
         }
     }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::tune::Cooperative;
+
 /// What sort of processor a device is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -35,6 +37,8 @@ pub struct DeviceInfo {
     pub backend: &'static str,
     /// Largest range one kernel argument may cover, in bytes.
     pub max_binding_bytes: usize,
+    /// The cooperative matrices that the adapter offers; see [`Device::cooperative`](crate::Device::cooperative).
+    pub cooperative: Option<Cooperative>,
 }
 
 fn plain_text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> std::result::Result<S::Ok, S::Error> {

@@ -2,7 +2,7 @@
 
 use crate::device_info::{DeviceInfo, DeviceKind};
 use crate::faults::Faults;
-use crate::tune::{GpuFamily, GpuProfile};
+use crate::tune::{Cooperative, GpuFamily, GpuProfile};
 
 /// A device of that profile. Memory is counted but not allocated, kernels are not compiled, and every value that is read is 0.
 pub(crate) struct Dry {
@@ -21,6 +21,7 @@ impl Dry {
             kind: DeviceKind::Other,
             backend: "dry",
             max_binding_bytes: u32::MAX as usize,
+            cooperative: self.profile.cooperative,
         }
     }
 }
@@ -34,6 +35,6 @@ impl GpuProfile {
             // The driver chooses for each shader.
             GpuFamily::Amd | GpuFamily::Intel | GpuFamily::Other => None,
         };
-        GpuProfile { family, subgroup }
+        GpuProfile { family, subgroup, cooperative: Cooperative::of_family(family) }
     }
 }

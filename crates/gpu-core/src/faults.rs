@@ -13,6 +13,8 @@ pub enum Point {
     Submit,
     /// Values are copied to the host.
     Readback,
+    /// The results of a test of the device are compared. It fails as if they were wrong.
+    Test,
 }
 
 /// The faults that a test injects into a device.

@@ -16,7 +16,7 @@ mod unfinished;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use wgpu::{BufferUsages, ErrorFilter, Features};
+use wgpu::{BufferUsages, ErrorFilter, ExperimentalFeatures, Features};
 
 pub(crate) use adapters::{adapters, best_adapters, find_adapter, forget_adapters, info};
 pub(crate) use prepare::Prepared;
@@ -24,7 +24,7 @@ pub(crate) use readback::PendingMap;
 
 use crate::buffer::{Buffer, Class, Memory};
 use crate::faults::Faults;
-use crate::tune::Tuner;
+use crate::tune::{Cooperative, Tuner};
 use crate::{Error, Result};
 use errors::Failure;
 use pace::Pace;
@@ -47,12 +47,20 @@ pub(crate) struct Gpu {
 impl Gpu {
     pub async fn open(adapter: &wgpu::Adapter) -> Result<Arc<Gpu>> {
         let name = info(adapter).to_string();
-        let wanted = Features::SUBGROUP | Features::TIMESTAMP_QUERY | Features::PIPELINE_CACHE;
+        let mut wanted = Features::SUBGROUP | Features::TIMESTAMP_QUERY | Features::PIPELINE_CACHE;
+        let mut experimental_features = ExperimentalFeatures::disabled();
+        if info(adapter).cooperative.is_some() {
+            wanted |= Cooperative::FEATURES;
+            // SAFETY: what is experimental is used by one family of this crate's own shaders, which are tested on the device before a plan
+            // contains them: `tune/cooperative.rs`.
+            experimental_features = unsafe { ExperimentalFeatures::enabled() };
+        }
         let request = adapter.request_device(&wgpu::DeviceDescriptor {
             label: Some("wgrad"),
             required_features: adapter.features() & wanted,
             required_limits: adapter.limits(),
             memory_hints: wgpu::MemoryHints::Performance,
+            experimental_features,
             ..Default::default()
         });
         let (device, queue) =

@@ -1,4 +1,4 @@
-//! Half precision: types of two bytes that values are stored as. Arithmetic is in f32 everywhere.
+//! Half precision: types of two bytes that values are stored as. Sums are in f32 everywhere.
 //!
 //! Conversions are integer arithmetic, in WGSL (`shaders/math.wgsl`) as here, so that every device rounds every number to the
 //! same bits: WGSL's own packing does not define overflow, and rounding modes differ between GPUs. The results equal those of the `half`

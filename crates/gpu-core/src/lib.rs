@@ -54,7 +54,7 @@ pub use memory::MemoryUse;
 pub use profile::{HostSpan, Profile, ProfileRow};
 pub use readback::Readback;
 pub use stats::Stats;
-pub use tune::{GpuFamily, GpuProfile, Variants};
+pub use tune::{Cooperative, CooperativeState, GpuFamily, GpuProfile, Variants};
 
 /// Portable limits (WebGPU defaults) inside which every kernel stays.
 pub mod limits {

@@ -54,7 +54,7 @@ impl Source {
 }
 
 /// The module with the f32 array at `binding` in packed halves: elements are unpacked where they are read, or packed where they are
-/// written. `None` if it reads other elements than f32 or vectors of four, writes other elements than such vectors, or does both. A module
+/// written. Elements of f16 are the halves as they are. `None` if it reads other elements than f32 or vectors of four, writes other elements than such vectors, or does both. A module
 /// without the binding stays as it is.
 ///
 /// `library` has the functions for that; it is appended unless the module already contains it.
@@ -75,6 +75,7 @@ pub(crate) fn with_halves(source: &str, binding: usize, half: Half, library: &st
         call_reads(before, name, &function) + &declared + &call_reads(after, name, &function)
     };
     let mut text = match (access, element) {
+        ("read", "f16" | "vec4<f16>") if half == "f16" => return Some(source.to_owned()),
         ("read", "f32") => with_function(
             "u32",
             format!("f32 {{\n    return unpack_{half}({name}[i / 2u] >> (16u * (i % 2u)));\n"),

@@ -254,7 +254,7 @@ const WIDE: [Case; 8] = [
 
 /// Checks the variants for a family of GPUs, on every `every`-th case.
 fn variants_equal_cpu(family: GpuFamily, every: usize, least: usize) {
-    let gpu = GpuProfile { family, subgroup: Some(8) };
+    let gpu = GpuProfile { family, subgroup: Some(8), cooperative: None };
     let mut seen = std::collections::BTreeSet::new();
     for (i, case) in CASES.into_iter().step_by(every).chain(WIDE).enumerate() {
         for (kernel, inputs, want) in passes(shape(case), (i * every).is_multiple_of(4)) {
@@ -294,7 +294,7 @@ const WINOGRAD_ON_GPUS: [([usize; 3], [usize; 2], [usize; 2]); 6] = [
 /// The error is at most 2e-5 of the largest result, as on the CPU.
 #[test]
 fn winograd_on_gpus_equals_the_definition() {
-    let gpu = GpuProfile { family: GpuFamily::Software, subgroup: Some(8) };
+    let gpu = GpuProfile { family: GpuFamily::Software, subgroup: Some(8), cooperative: None };
     for (i, ([n, c, o], input, padding)) in WINOGRAD_ON_GPUS.into_iter().enumerate() {
         let s = shape((n, c, o, 1, input, [3, 3], [1, 1], padding, [1, 1]));
         for (kernel, inputs, want) in passes(s, i.is_multiple_of(2)).into_iter().take(2) {
@@ -328,7 +328,7 @@ fn winograd_is_chosen_by_shape_and_family() {
             DType::F32,
             Layout::contiguous(&[s.batch, s.in_channels, s.input[0], s.input[1]]),
         );
-        let gpu = GpuProfile { family, subgroup: Some(8) };
+        let gpu = GpuProfile { family, subgroup: Some(8), cooperative: None };
         Conv2d::new(s, x).variants(&gpu).expect("convolutions have variants").options[0].0 == "winograd"
     };
     assert!(is_chosen(wide, GpuFamily::Software) && !is_chosen(wide, GpuFamily::Amd));

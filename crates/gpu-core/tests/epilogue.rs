@@ -55,7 +55,7 @@ fn check_within(tolerance: f32, kernel: Arc<dyn Kernel>, inputs: &[Vec<u32>], [r
         let map = [vec![], noise(rows * cols, 3), noise(cols, 4), first, second];
         let args = fused.arguments(&of_kernel, &map);
         let kernel: Arc<dyn Kernel> = Arc::new(fused);
-        let variants = kernel.variants(&GpuProfile { family, subgroup: Some(8) });
+        let variants = kernel.variants(&GpuProfile { family, subgroup: Some(8), cooperative: None });
         let variants = variants.map_or(vec![], |v| v.options).into_iter().map(|(_, kernel)| kernel);
         // Each takes seconds to compile.
         for kernel in std::iter::once(kernel).chain(variants.take(2)) {

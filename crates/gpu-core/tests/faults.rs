@@ -30,7 +30,7 @@ fn every_point_fails_once() {
     for device in testing::devices() {
         let (values, points) = faults::count(&device, || program(&device));
         assert_eq!(values.unwrap(), [5; 77]);
-        use Point::{Allocation, Launch, Pipeline, Readback, Submit};
+        use Point::{Allocation, Launch, Pipeline, Readback, Submit, Test};
         let want = match device.info().backend {
             "cpu" => vec![Allocation, Launch, Launch, Launch, Launch, Readback],
             _ => vec![Allocation, Pipeline, Pipeline, Submit, Submit, Readback],
@@ -43,6 +43,7 @@ fn every_point_fails_once() {
                 Pipeline => matches!(error, Error::Shader { .. }),
                 Launch => matches!(error, Error::Kernel { .. }),
                 Submit => matches!(error, Error::Command { .. }),
+                Test => unreachable!("no cooperative matrices are used"),
             };
             assert!(typed, "point {n}, {point:?}: {error}");
             assert!(error.to_string().contains(&*device.info().name), "{error}");

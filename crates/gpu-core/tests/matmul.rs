@@ -56,7 +56,7 @@ fn check_variants(la: &Layout, lb: &Layout) {
     for (family, subgroup) in
         [(GpuFamily::Software, Some(8)), (GpuFamily::Software, None), (GpuFamily::Other, None)]
     {
-        let variants = kernel.variants(&GpuProfile { family, subgroup }).unwrap();
+        let variants = kernel.variants(&GpuProfile { family, subgroup, cooperative: None }).unwrap();
         for (name, variant) in variants.options {
             if seen.contains(&name) {
                 continue;

@@ -30,7 +30,7 @@ fn words(values: &[f32]) -> Vec<u32> {
 fn run(kernel: impl Kernel + 'static, args: &[Vec<u32>]) -> Vec<Vec<f32>> {
     let kernel: Arc<dyn Kernel> = Arc::new(kernel);
     check_twin(kernel.clone(), args, &vec![true; args.len()], 2e-5);
-    let software = GpuProfile { family: GpuFamily::Software, subgroup: None };
+    let software = GpuProfile { family: GpuFamily::Software, subgroup: None, cooperative: None };
     for (_, tiled) in kernel.variants(&software).expect("tiles of several rows").options {
         check_twin(tiled, args, &vec![true; args.len()], 2e-5);
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::lock;
 use crate::device_info::{DeviceInfo, DeviceKind};
-use crate::{Error, Result};
+use crate::{Error, Result, tune};
 
 static ADAPTERS: Mutex<Option<Arc<[wgpu::Adapter]>>> = Mutex::new(None);
 
@@ -59,6 +59,7 @@ pub(crate) fn info(adapter: &wgpu::Adapter) -> DeviceInfo {
         kind: kind(adapter),
         backend: backend(adapter),
         max_binding_bytes: max_binding_bytes(&adapter.limits()),
+        cooperative: tune::profile(adapter).cooperative,
     }
 }
 

@@ -172,6 +172,7 @@ impl Problem {
         suits.then(|| Variants {
             class: format!("{name} {} x {} x {} x {}", self.queries, self.keys, self.features, self.values),
             options: vec![("tiles".into(), Arc::new(tiles()))],
+            cooperative: false,
         })
     }
 

@@ -169,5 +169,5 @@ pub(super) fn offer<K: Kernel + 'static>(
     let rounded = Conv2dShape { batch: shape.batch.next_power_of_two(), ..*shape };
     let class = format!("{name} {rounded}, padding {:?}, {plain}", shape.padding);
     let option = |variant: Variant| (variant.to_string(), Arc::new(make(variant)) as Arc<dyn Kernel>);
-    Variants { class, options: variants.into_iter().map(option).collect() }
+    Variants { class, options: variants.into_iter().map(option).collect(), cooperative: false }
 }

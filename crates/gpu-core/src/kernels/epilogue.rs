@@ -325,12 +325,12 @@ impl Kernel for Fused {
     }
 
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
-        let Variants { class, options } = self.kernel.variants(gpu)?;
+        let Variants { class, options, cooperative } = self.kernel.variants(gpu)?;
         let fused = |(name, kernel): (String, Arc<dyn Kernel>)| {
             let fused = Fused::new(kernel, self.map.clone(), self.taken.clone(), self.kept.clone())?;
             Some((name, Arc::new(fused) as Arc<dyn Kernel>))
         };
-        Some(Variants { class, options: options.into_iter().filter_map(fused).collect() })
+        Some(Variants { class, options: options.into_iter().filter_map(fused).collect(), cooperative })
     }
 
     fn run(&self, args: &Args) {

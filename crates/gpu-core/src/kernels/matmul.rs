@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::partial_sums::PartialSum;
 use super::reduce::{Reduce, ReduceOp, Stage, position_fn};
-use super::workgroup_tile::sums_of_split;
+use super::workgroup_tile::{WorkgroupTile, sums_of_split};
 use crate::layout::simplify;
 use crate::tune::{GpuProfile, Variants};
 use crate::{Access, Args, Cost, DType, Half, Kernel, Layout, Shader, Target};
@@ -33,6 +33,8 @@ pub struct MatMul {
     variant: Variant,
     /// Whether the sums of the rows of `a` are a second output.
     row_sums: bool,
+    /// Whether both operands are stored as f16.
+    halves: bool,
 }
 
 /// One factor: the layout of its batch dimensions, with the offset, and its strides along M or N and along K.
@@ -66,6 +68,7 @@ impl MatMul {
             b: Factor { batch: b_batch, step: b_steps[1], deep: b_steps[0], end: end(&b) },
             variant: Variant::ANY,
             row_sums: false,
+            halves: false,
         };
         product.merge();
         product.variant = Variant::portable(&product);
@@ -85,9 +88,15 @@ impl MatMul {
         let along = |l: &Layout, size: usize, stride: isize| l.shape() == [size] && l.strides() == [stride];
         let same = along(kept, self.m, self.a.step) && along(reduced, self.k, self.a.deep);
         let same = same && kept.offset() == self.a.batch.offset();
-        let tiles = matches!(self.variant.form, Form::Shared { .. }) && self.outputs() > 0;
+        let tiles =
+            matches!(self.variant.form, Form::Shared { .. } | Form::Cooperative(_)) && self.outputs() > 0;
         let fits = same && tiles && self.batches() == 1 && !self.row_sums;
         fits.then(|| MatMul { row_sums: true, ..self.clone() })
+    }
+
+    /// The product with both operands stored as f16, which cooperative matrices can compute without a loss.
+    pub(super) fn of_halves(&self) -> MatMul {
+        MatMul { halves: true, ..self.clone() }
     }
 
     /// The variant that is expected to be the best on a GPU, with K in one part.
@@ -194,7 +203,10 @@ impl Kernel for MatMul {
             self.splits(),
             match self.variant.form {
                 Form::Direct => direct::shader(self),
-                Form::Shared { micro } => shared::shader(self, micro),
+                Form::Shared { micro } => shared::shader(self, |product| {
+                    WorkgroupTile { rows: self.variant.rows, cols: self.variant.cols, micro }.shader(product)
+                }),
+                Form::Cooperative(tile) => shared::shader(self, |product| tile.shader(product)),
                 Form::Subgroup { lanes, swap } => subgroup::shader(self, lanes, swap),
             },
         );

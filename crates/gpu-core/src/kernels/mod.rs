@@ -8,6 +8,7 @@ mod conv2d;
 mod conv2d_cpu;
 mod conv2d_gpu;
 mod conv2d_grad;
+mod cooperative_tile;
 mod cross_entropy;
 mod epilogue;
 mod gather;

@@ -18,8 +18,8 @@ use crate::{Access, Args, Cost, DType, Half, Kernel, Shader, Target};
 /// A kernel some of whose f32 arguments are packed halves, two in a word.
 ///
 /// Arguments: those of the kernel. On a GPU its shaders unpack values as they load them, and round and pack them as they store them; the CPU
-/// twin has unpacked copies of whole arguments in scratch memory. Arithmetic stays f32, so that the results are those of the kernel on unpacked
-/// copies.
+/// twin has unpacked copies of whole arguments in scratch memory. Arithmetic stays f32, or is as exact (products of two f16 by cooperative
+/// matrices), so that the results are those of the kernel on unpacked copies.
 #[derive(Clone, Debug)]
 pub struct Packed {
     kernel: Arc<dyn Kernel>,
@@ -62,6 +62,14 @@ impl Packed {
 
     fn packed(&self) -> impl Iterator<Item = (usize, Halves)> {
         self.halves.iter().enumerate().filter_map(|(a, halves)| Some((a, (*halves)?)))
+    }
+
+    /// The kernel, if it is a product of two operands of f16.
+    fn product_of_halves(&self) -> Option<MatMul> {
+        let f16 = |halves: &Option<Halves>| halves.is_some_and(|halves| halves.half == Half::F16);
+        let both = self.halves.len() >= 2 && self.halves[..2].iter().all(f16);
+        let product = (&*self.kernel as &dyn Any).downcast_ref::<MatMul>()?;
+        both.then(|| product.of_halves())
     }
 
     /// Whether a result is packed.
@@ -129,12 +137,15 @@ impl Kernel for Packed {
     }
 
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
-        let Variants { class, options } = self.kernel.variants(gpu)?;
+        let halves = self.product_of_halves();
+        let variants = halves.map_or_else(|| self.kernel.variants(gpu), |product| product.variants(gpu))?;
+        let Variants { class, options, cooperative } = variants;
         let packed = |(name, kernel): (String, Arc<dyn Kernel>)| {
             Some((name, Arc::new(Packed::new(kernel, self.halves.clone())?) as Arc<dyn Kernel>))
         };
         let halves: String = self.packed().map(|(a, Halves { half, .. })| format!(" {a}:{half}")).collect();
-        Some(Variants { class: class + &halves, options: options.into_iter().filter_map(packed).collect() })
+        let options = options.into_iter().filter_map(packed).collect();
+        Some(Variants { class: class + &halves, options, cooperative })
     }
 
     fn run(&self, args: &Args) {

@@ -131,7 +131,8 @@ impl Sequence {
                 options.push((name, Arc::new(make(RowTile { rows }))));
             }
         }
-        Some(Variants { class: format!("{name} {} {}", self.batch, self.hidden), options })
+        let class = format!("{name} {} {}", self.batch, self.hidden);
+        Some(Variants { class, options, cooperative: false })
     }
 }
 

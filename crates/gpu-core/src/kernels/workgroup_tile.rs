@@ -27,9 +27,48 @@ pub(super) struct BlockLoad {
     /// WGSL ahead of the loop over the inner dimension, which may use `NAME_quad` and `NAME_deep` in place of `quad` and `deep`. If there is
     /// any, no invocation moves more than one block.
     pub before: String,
-    /// WGSL for the vectors `v0` to `v3`: elements `4 quad..` along the tile, from its first `row` or `col`, of the elements
+    /// WGSL for the vectors `v0` to `v3`, of f32 or, for cooperative matrices, of f16: elements `4 quad..` along the tile, from its first `row` or `col`, of the elements
     /// `k + 4 deep..` of the inner dimension; 0 from `end` on.
     pub text: String,
+}
+
+impl BlockLoad {
+    /// WGSL of the places `quad` and `deep` of block `i` of `tile` rows or columns.
+    fn place(&self, tile: usize, i: &str) -> [String; 2] {
+        match self.along_k {
+            true => [format!("{i} / {}u", DEPTH / 4), format!("{i} % {}u", DEPTH / 4)],
+            false => [format!("{i} % {}u", tile / 4), format!("{i} / {}u", tile / 4)],
+        }
+    }
+
+    /// WGSL ahead of the loop of a workgroup of so many `invocations` over the inner dimension of operand `name`.
+    pub fn ahead(&self, name: char, tile: usize, invocations: usize) -> String {
+        if self.before.is_empty() {
+            return String::new();
+        }
+        assert!(tile / 4 * (DEPTH / 4) <= invocations, "an invocation has one block");
+        let [quad, deep] = self.place(tile, "local");
+        format!("    let {name}_quad = {quad};\n    let {name}_deep = {deep};\n{}", self.before)
+    }
+
+    /// WGSL that moves a slice of `tile` rows or columns; `stores` stores the vectors of a block.
+    pub fn moves(&self, tile: usize, invocations: usize, stores: &str) -> String {
+        let blocks = tile / 4 * (DEPTH / 4);
+        let [quad, deep] = self.place(tile, "i");
+        let mut text = String::new();
+        for first in (0..blocks).step_by(invocations) {
+            let guard = match blocks - first < invocations {
+                true => format!("if (local < {}u) ", blocks - first),
+                false => String::new(),
+            };
+            text += &format!(
+                "        {guard}{{\n            let i = local + {first}u;\n            let quad = {quad};\n            \
+                 let deep = {deep};\n{}{stores}        }}\n",
+                self.text
+            );
+        }
+        text
+    }
 }
 
 /// WGSL for a row and its sum.
@@ -77,8 +116,8 @@ impl WorkgroupTile {
         if product.store_sum.is_some() {
             sums += "    var row_sum = 0.0;\n";
         }
-        sums += &self.before('a', self.rows, &product.a);
-        sums += &self.before('b', self.cols, &product.b);
+        sums += &product.a.ahead('a', self.rows, self.invocations());
+        sums += &product.b.ahead('b', self.cols, self.invocations());
         let [a, b] = [self.loads('a', self.rows, &product.a), self.loads('b', self.cols, &product.b)];
         let source = Source::new(wgsl!("matmul_shared"))
             .set("M", m)
@@ -108,43 +147,11 @@ impl WorkgroupTile {
         self.rows / self.micro[0] * (self.cols / self.micro[1])
     }
 
-    /// WGSL of the places `quad` and `deep` of block `i` of `tile` rows or columns.
-    fn block_place(tile: usize, load: &BlockLoad, i: &str) -> [String; 2] {
-        match load.along_k {
-            true => [format!("{i} / {}u", DEPTH / 4), format!("{i} % {}u", DEPTH / 4)],
-            false => [format!("{i} % {}u", tile / 4), format!("{i} / {}u", tile / 4)],
-        }
-    }
-
-    fn before(&self, name: char, tile: usize, load: &BlockLoad) -> String {
-        if load.before.is_empty() {
-            return String::new();
-        }
-        assert!(tile / 4 * (DEPTH / 4) <= self.invocations(), "an invocation has one block");
-        let [quad, deep] = Self::block_place(tile, load, "local");
-        format!("    let {name}_quad = {quad};\n    let {name}_deep = {deep};\n{}", load.before)
-    }
-
     fn loads(&self, name: char, tile: usize, load: &BlockLoad) -> String {
         let quads = tile / 4;
-        let (blocks, invocations) = (quads * (DEPTH / 4), self.invocations());
-        let [quad, deep] = Self::block_place(tile, load, "i");
         let store =
             |q: usize| format!("            {name}_tile[(deep * 4u + {q}u) * {quads}u + quad] = v{q};\n");
-        let stores: String = (0..4).map(store).collect();
-        let mut text = String::new();
-        for first in (0..blocks).step_by(invocations) {
-            let guard = match blocks - first < invocations {
-                true => format!("if (local < {}u) ", blocks - first),
-                false => String::new(),
-            };
-            text += &format!(
-                "        {guard}{{\n            let i = local + {first}u;\n            let quad = {quad};\n            \
-                 let deep = {deep};\n{}{stores}        }}\n",
-                load.text
-            );
-        }
-        text
+        load.moves(tile, self.invocations(), &(0..4).map(store).collect::<String>())
     }
 
     /// The products of the operands in workgroup memory, for four elements of the inner dimension from `d` on.

@@ -62,13 +62,13 @@ impl DeviceReport {
         let verdict = verdict::of_adapter(info.kind, &limits);
         DeviceReport {
             selector: index.to_string(),
+            features: super::limits::features(adapter.features(), info.cooperative.is_some()),
             info,
             vendor: vendor(&about),
             driver: about.driver,
             driver_version: about.driver_info,
             memory_bytes: memory().filter(|_| shared),
             limits,
-            features: super::limits::features(adapter.features()),
             verdict,
         }
     }

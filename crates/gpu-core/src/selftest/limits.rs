@@ -67,7 +67,7 @@ pub(super) fn of(found: &wgpu::Limits) -> Vec<LimitReport> {
 }
 
 /// The features that wgrad makes use of, where they are.
-pub(super) fn features(found: Features) -> Vec<FeatureReport> {
+pub(super) fn features(found: Features, cooperative: bool) -> Vec<FeatureReport> {
     let feature = |name, bit, used_for| FeatureReport { name, present: found.contains(bit), used_for };
     vec![
         feature("subgroups", Features::SUBGROUP, "faster matrix products and convolutions"),
@@ -77,5 +77,10 @@ pub(super) fn features(found: Features) -> Vec<FeatureReport> {
             "profiling single kernels, and choosing between variants",
         ),
         feature("pipeline cache", Features::PIPELINE_CACHE, "starting without compiling shaders again"),
+        FeatureReport {
+            name: "cooperative matrices",
+            present: cooperative,
+            used_for: "products of f16, on real GPUs",
+        },
     ]
 }

@@ -20,7 +20,6 @@ pub use device::DeviceReport;
 pub use limits::{FeatureReport, LimitReport};
 pub use verdict::{CacheReport, Machine, Severity, Verdict};
 
-#[cfg(feature = "testing")]
 pub(crate) use twin::run_kernel;
 #[cfg(feature = "validation")]
 pub(crate) use twin::{Case, Words};
@@ -29,7 +28,7 @@ use web_time::Instant;
 
 use serde::Serialize;
 
-use crate::Device;
+use crate::{CooperativeState, Device};
 
 /// The result of a kernel's cases on a device.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -56,6 +55,8 @@ pub struct KernelReport {
 pub struct SelfTest {
     /// Name, backend and kind of the device.
     pub device: String,
+    /// Whether the device computes products of f16 by cooperative matrices.
+    pub cooperative: CooperativeState,
     /// By name.
     pub kernels: Vec<KernelReport>,
 }
@@ -72,6 +73,8 @@ impl SelfTest {
 ///
 /// On the CPU device, this checks that results are the same for every number of threads.
 pub fn run(device: &Device, mut each: impl FnMut(&KernelReport)) -> SelfTest {
+    // Before the cases, so that they are those of the ways that plans take.
+    let cooperative = device.cooperative();
     let mut families: Vec<(&'static str, Vec<twin::Case>)> = vec![];
     for case in cases::all() {
         let name = case.kernel.name();
@@ -86,7 +89,8 @@ pub fn run(device: &Device, mut each: impl FnMut(&KernelReport)) -> SelfTest {
         each(&report);
         report
     };
-    SelfTest { device: device.info().to_string(), kernels: families.iter().map(check).collect() }
+    let kernels = families.iter().map(check).collect();
+    SelfTest { device: device.info().to_string(), cooperative, kernels }
 }
 
 fn check(device: &Device, name: &'static str, cases: &[twin::Case]) -> KernelReport {

@@ -13,7 +13,7 @@ pub use validate::validate;
 
 use std::sync::Arc;
 
-use crate::{Device, Kernel, selftest};
+use crate::{Device, GpuProfile, Kernel, selftest};
 
 /// The GPU to test on: a real one or a software adapter. `None` when there is none, which `WGRAD_REQUIRE_GPU=1` turns
 /// into a panic.
@@ -43,6 +43,11 @@ pub fn cpu(threads: usize) -> Device {
 /// Simulates the loss of a GPU by a driver reset; no effect on the CPU.
 pub fn lose(device: &Device) {
     device.lose();
+}
+
+/// Takes a GPU for one of another profile: plans that are made from now on are for such a GPU, and cooperative matrices are tested again.
+pub fn assume(device: &Device, profile: GpuProfile) {
+    device.assume(profile);
 }
 
 /// Runs `kernel` on `device`. `args` are the initial words of every argument (for written ones, too); the result is the

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 /// Checks that a WGSL module validates and translates to SPIR-V, MSL and HLSL within the portable limits, and that glslang, where it is
-/// installed, compiles the HLSL.
+/// installed, compiles the HLSL. HLSL has no cooperative matrices, so modules with them are not translated to it.
 ///
 /// # Panics
 /// When it is not valid or does not translate.
@@ -13,8 +13,12 @@ pub fn validate(source: &str) {
     use naga::{back, proc, valid};
     let module =
         naga::front::wgsl::parse_str(source).unwrap_or_else(|e| panic!("{}", e.emit_to_string(source)));
-    // Subgroups are for variants that the adapter's profile allows.
-    let capabilities = valid::Capabilities::SUBGROUP;
+    // Subgroups and cooperative matrices are for variants that the adapter's profile allows.
+    let cooperative = source.contains("enable wgpu_cooperative_matrix;");
+    let mut capabilities = valid::Capabilities::SUBGROUP;
+    if cooperative {
+        capabilities |= valid::Capabilities::COOPERATIVE_MATRIX | valid::Capabilities::SHADER_FLOAT16;
+    }
     let mut validator = valid::Validator::new(valid::ValidationFlags::all(), capabilities);
     validator.subgroup_stages(valid::ShaderStages::COMPUTE);
     validator.subgroup_operations(valid::SubgroupOperationSet::all());
@@ -36,6 +40,9 @@ pub fn validate(source: &str) {
     let msl = back::msl::Options { fake_missing_bindings: true, lang_version: (2, 4), ..Default::default() };
     back::msl::write_string(&module, &info, &msl, &Default::default())
         .unwrap_or_else(|e| panic!("MSL: {e}\n{source}"));
+    if cooperative {
+        return;
+    }
     let hlsl = back::hlsl::Options {
         fake_missing_bindings: true,
         shader_model: back::hlsl::ShaderModel::V6_0,

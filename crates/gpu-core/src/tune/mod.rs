@@ -18,6 +18,7 @@
 //! - *Convolutions and their input gradients*: the form (in registers, of a subgroup, of a workgroup), and for subgroups the channels of
 //!   an iteration. Tiles race.
 //! - *Weight gradients of convolutions*: the form, and the chunks of pixels. Tiles race.
+//! - *Products of halves*: whether they are computed by [cooperative matrices](Cooperative), which add in an order of their own. Tiles race.
 //! - *Recurrent cells*: nothing; every row adds in the order of its inputs. Rows of a tile race.
 //!
 //! A race checks this on its own arguments, to the bit: a variant whose results differ from those of the first one that runs is excluded.
@@ -25,6 +26,7 @@
 //! Another adapter, driver or `GpuFamily` may give other bits.
 
 mod choices;
+mod cooperative;
 mod race;
 #[cfg(test)]
 mod tests;
@@ -33,8 +35,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use crate::{Device, Kernel};
+use crate::{Device, Error, Kernel};
 use choices::Choices;
+pub use cooperative::{Cooperative, CooperativeState};
 
 /// Manufacturers of GPUs between which the kernels' defaults differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,6 +89,8 @@ pub struct GpuProfile {
     pub family: GpuFamily,
     /// Invocations of a subgroup, if their number is the same for every shader and shaders may use subgroups.
     pub subgroup: Option<u32>,
+    /// Its cooperative matrices, if it has any that kernels can use and that passed the device's test or were not tested yet.
+    pub cooperative: Option<Cooperative>,
 }
 
 /// The ways to compute a kernel on a GPU. They take the same arguments, except for scratch memory, and give the same bits: a choice by the
@@ -95,6 +100,8 @@ pub struct Variants {
     pub class: String,
     /// Each with a name that is unique in the class. The first is the expected best.
     pub options: Vec<(String, Arc<dyn Kernel>)>,
+    /// Whether they compute by [cooperative matrices](Cooperative), which a device tests before it uses them.
+    pub cooperative: bool,
 }
 
 /// Time that a process spends on races; later classes get their first variant.
@@ -122,7 +129,10 @@ impl Mode {
 
 /// The choices for one device.
 pub(crate) struct Tuner {
-    profile: GpuProfile,
+    /// Without cooperative matrices once they have failed their test.
+    profile: Mutex<GpuProfile>,
+    /// The result of the test of the cooperative matrices; `None` before it.
+    cooperative: Mutex<Option<CooperativeState>>,
     /// `None` when tuning is off.
     tuning: Option<Tuning>,
 }
@@ -149,16 +159,60 @@ impl Tuner {
             }
             Tuning { choices: Mutex::new(choices), left: Mutex::new(BUDGET) }
         });
-        Tuner { profile, tuning }
+        Tuner { profile: Mutex::new(profile), cooperative: Mutex::default(), tuning }
     }
 
     pub fn profile(&self) -> GpuProfile {
-        self.profile
+        *lock(&self.profile)
+    }
+
+    /// Takes the device for one of another profile, whose cooperative matrices are not tested yet.
+    #[cfg(feature = "testing")]
+    pub fn assume(&self, profile: GpuProfile) {
+        *lock(&self.profile) = profile;
+        *lock(&self.cooperative) = None;
+    }
+
+    /// Whether the device computes by cooperative matrices. The first call tests them.
+    pub fn cooperative(&self, device: &Device) -> CooperativeState {
+        let mut tested = lock(&self.cooperative);
+        if let Some(state) = &*tested {
+            return state.clone();
+        }
+        let Some(matrices) = self.profile().cooperative else { return CooperativeState::Unavailable };
+        let result = device.undisturbed(|| cooperative::test(device, matrices));
+        // A lack of memory says nothing about them: a later plan tests them again.
+        let passing = matches!(result, Err(Error::OutOfMemory { .. } | Error::DeviceLost { .. }));
+        // A refused shader is quoted behind the reason.
+        let reason = |error: Error| error.to_string().lines().next().unwrap_or_default().to_owned();
+        let state = match result.map_err(reason) {
+            Ok(None) => CooperativeState::Tested(matrices),
+            Ok(Some(reason)) | Err(reason) => CooperativeState::SwitchedOff(matrices, reason),
+        };
+        if passing {
+            return state;
+        }
+        if let CooperativeState::SwitchedOff(_, reason) = &state {
+            eprintln!(
+                "warning: {}: cooperative matrices are switched off, products of f16 are computed in f32: {reason}",
+                device.info()
+            );
+            lock(&self.profile).cooperative = None;
+        }
+        tested.insert(state).clone()
+    }
+
+    /// The variants of a kernel, without those by cooperative matrices that fail.
+    fn variants(&self, device: &Device, kernel: &dyn Kernel) -> Option<Variants> {
+        let profile = self.profile();
+        let variants = kernel.variants(&profile)?;
+        let fail = variants.cooperative && !matches!(self.cooperative(device), CooperativeState::Tested(_));
+        if fail { kernel.variants(&GpuProfile { cooperative: None, ..profile }) } else { Some(variants) }
     }
 
     /// The variant of `kernel` to use for arguments of `args` bytes.
     pub fn choose(&self, device: &Device, kernel: Arc<dyn Kernel>, args: &[usize]) -> Arc<dyn Kernel> {
-        let Some(Variants { class, options }) = kernel.variants(&self.profile) else { return kernel };
+        let Some(Variants { class, options, .. }) = self.variants(device, &*kernel) else { return kernel };
         let first = || options[0].1.clone();
         let Some(tuning) = &self.tuning else { return first() };
         if options.len() == 1 {
@@ -187,7 +241,8 @@ impl Tuner {
     }
 }
 
-fn profile(adapter: &wgpu::Adapter) -> GpuProfile {
+/// The profile of an adapter.
+pub(crate) fn profile(adapter: &wgpu::Adapter) -> GpuProfile {
     let about = adapter.get_info();
     let family = match about.vendor {
         _ if about.device_type == wgpu::DeviceType::Cpu => GpuFamily::Software,
@@ -199,7 +254,8 @@ fn profile(adapter: &wgpu::Adapter) -> GpuProfile {
     };
     let fixed = about.subgroup_min_size == about.subgroup_max_size;
     let subgroups = adapter.features().contains(wgpu::Features::SUBGROUP) && fixed;
-    GpuProfile { family, subgroup: subgroups.then_some(about.subgroup_min_size) }
+    let cooperative = Cooperative::of(adapter, family);
+    GpuProfile { family, subgroup: subgroups.then_some(about.subgroup_min_size), cooperative }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

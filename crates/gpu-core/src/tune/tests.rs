@@ -9,7 +9,7 @@ use crate::{Access, DType, Device, Kernel, Layout, selftest};
 /// The adapter's own profile, and that of a discrete GPU: its variants run everywhere.
 fn profiles(device: &Device) -> [GpuProfile; 2] {
     let own = device.gpu_profile().expect("a GPU has a profile");
-    [own, GpuProfile { family: GpuFamily::Nvidia, subgroup: None }]
+    [own, GpuProfile { family: GpuFamily::Nvidia, subgroup: None, cooperative: None }]
 }
 
 /// Runs all options of both profiles over arguments of `sizes` floats; returns the number of options compared.

@@ -4,12 +4,11 @@ use super::MatMul;
 use super::side::{Load, Side, part};
 use super::variant::chunk;
 use crate::Shader;
-use crate::kernels::workgroup_tile::{BlockLoad, TileProduct, WorkgroupTile};
+use crate::kernels::workgroup_tile::{BlockLoad, DEPTH, TileProduct};
 
-/// The dispatch that computes all tiles of a product that is not empty.
-pub(super) fn shader(p: &MatMul, micro: [usize; 2]) -> Shader {
-    let tile = WorkgroupTile { rows: p.variant.rows, cols: p.variant.cols, micro };
-    let (a, b) = (Side::a(p, tile.rows), Side::b(p, tile.cols));
+/// The dispatch that computes all tiles of a product that is not empty; `tiles` makes it.
+pub(super) fn shader(p: &MatMul, tiles: impl Fn(&TileProduct) -> Shader) -> Shader {
+    let (a, b) = (Side::a(p, p.variant.rows), Side::b(p, p.variant.cols));
     let sum = |row: &str, sum: &str| match p.splits() {
         1 => format!("row_sums[{row}] = {sum};"),
         // After the partial products of the split.
@@ -20,26 +19,30 @@ pub(super) fn shader(p: &MatMul, micro: [usize; 2]) -> Shader {
     if p.row_sums && p.splits() == 1 {
         results += "\n@group(0) @binding(3) var<storage, read_write> row_sums: array<f32>;\n";
     }
-    let shader = tile.shader(&TileProduct {
+    let shader = tiles(&TileProduct {
         size: [p.batches(), p.m, p.n, p.k],
         chunk: chunk(p.k, p.splits()),
         accessors: p.accessors(&a, &b),
         results,
-        a: block(&a),
-        b: block(&b),
+        a: block(&a, p.k),
+        b: block(&b, p.k),
         store: &|row, col, value| p.store_vector(row, col, value),
         store_sum: p.row_sums.then_some(&sum),
     });
     p.tiles(shader, p.width())
 }
 
-fn block(side: &Side) -> BlockLoad {
+fn block(side: &Side, k: usize) -> BlockLoad {
     let (name, deep, step) = (side.name, side.operand.deep, side.operand.step);
     let start = if name == 'a' { "row" } else { "col" };
     let at = |j: usize, span: usize| side.inside(&format!("{start} + quad * 4u + {j}u"), span);
     let mut lines = vec!["let at_k = k + deep * 4u;".to_owned()];
+    let vector = side.vector_type();
     // Vector q of the block, if it is before the end of K.
-    let valid = |q: usize, v: String| format!("let v{q} = select(vec4<f32>(), {v}, at_k + {q}u < end);");
+    let valid = |q: usize, v: String| match k.is_multiple_of(DEPTH) {
+        true => format!("let v{q} = {v};"),
+        false => format!("let v{q} = select({vector}(), {v}, at_k + {q}u < end);"),
+    };
     match side.load {
         Load::Deep => {
             for j in 0..4 {
@@ -48,7 +51,7 @@ fn block(side: &Side) -> BlockLoad {
             }
             for q in 0..4 {
                 let elements: Vec<String> = (0..4).map(|j| format!("u{j}.{}", part(q))).collect();
-                lines.push(valid(q, format!("vec4<f32>({})", elements.join(", "))));
+                lines.push(valid(q, format!("{vector}({})", elements.join(", "))));
             }
         }
         Load::Across => {
@@ -65,7 +68,7 @@ fn block(side: &Side) -> BlockLoad {
             for q in 0..4 {
                 let k = format!("i32(min(at_k + {q}u, K - 1u)) * ({deep})");
                 let elements: Vec<String> = (0..4).map(|j| format!("{name}[u32(p{j} + {k})]")).collect();
-                lines.push(valid(q, format!("vec4<f32>({})", elements.join(", "))));
+                lines.push(valid(q, format!("{vector}({})", elements.join(", "))));
             }
         }
     }

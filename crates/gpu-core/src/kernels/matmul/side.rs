@@ -1,5 +1,6 @@
 //! How shaders load an operand of a product.
 
+use super::variant::Form;
 use super::{Factor, MatMul};
 
 /// Which elements of an operand are contiguous, so that four can be loaded at once.
@@ -21,6 +22,8 @@ pub(super) struct Side<'a> {
     pub tile: usize,
     /// M or N.
     pub size: usize,
+    /// Type of its elements in the buffer.
+    pub element: &'static str,
 }
 
 impl<'a> Side<'a> {
@@ -47,12 +50,18 @@ impl<'a> Side<'a> {
             () if aligned && across => Load::Across,
             () => Load::Scalar,
         };
-        Side { name, operand, load, tile, size }
+        let element = if matches!(p.variant.form, Form::Cooperative(_)) { "f16" } else { "f32" };
+        Side { name, operand, load, tile, size, element }
     }
 
-    /// Type of the buffer's elements.
-    pub fn wgsl_type(&self) -> &'static str {
-        if self.load == Load::Scalar { "f32" } else { "vec4<f32>" }
+    /// Type of what the buffer consists of.
+    pub fn wgsl_type(&self) -> String {
+        if self.load == Load::Scalar { self.element.into() } else { self.vector_type() }
+    }
+
+    /// The type of four elements.
+    pub fn vector_type(&self) -> String {
+        format!("vec4<{}>", self.element)
     }
 
     /// WGSL for position `at` along M or N, moved inside of the matrix where the tile may reach beyond; `span` elements

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::MatMul;
 use super::side::{Load, Side};
 use crate::Kernel;
+use crate::kernels::cooperative_tile::CooperativeTile;
 use crate::kernels::workgroup_tile::micro_name;
-use crate::tune::{GpuFamily, GpuProfile, Variants};
+use crate::tune::{Cooperative, GpuFamily, GpuProfile, Variants};
 
 /// How the outputs are cut into tiles, and where operands are kept for reuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +19,8 @@ pub(in crate::kernels) enum Form {
     Shared { micro: [usize; 2] },
     /// Tiles of a subgroup of `lanes` invocations, which share one operand by broadcasts. With `swap`, the lanes are along M instead of N.
     Subgroup { lanes: usize, swap: bool },
+    /// Tiles of a workgroup whose subgroups compute by cooperative matrices. Only for operands that are stored as f16.
+    Cooperative(CooperativeTile),
 }
 
 /// One way to compute a product.
@@ -41,6 +44,10 @@ const MOST_SPLITS: usize = 256;
 const OCCUPIED: usize = 96;
 /// Workgroups of one subgroup that keep it busy.
 const FILLED: usize = 192;
+/// Subgroups that keep it busy.
+const SUBGROUPS: usize = 512;
+/// Shortest dimension of a product by cooperative matrices.
+const SHORTEST: usize = 32;
 /// Length of K from which on a split costs less than small tiles, which reach half of the rate: the partial products are one pass over the
 /// output for each split.
 const DEEP: usize = 1536;
@@ -71,6 +78,10 @@ impl Variant {
         Variant { form: Form::Subgroup { lanes, swap }, rows, cols, splits: 1 }
     }
 
+    fn cooperative(tile: CooperativeTile) -> Variant {
+        Variant { form: Form::Cooperative(tile), rows: tile.rows, cols: tile.cols, splits: 1 }
+    }
+
     /// Tiles of all outputs.
     fn tiles(&self, p: &MatMul) -> usize {
         let (m, n) = match self.form {
@@ -99,6 +110,10 @@ impl fmt::Display for Variant {
         match self.form {
             Form::Direct => write!(f, "direct {rows}x{cols}"),
             Form::Shared { micro } => write!(f, "shared {rows}x{cols} by {}", micro_name(micro)),
+            Form::Cooperative(CooperativeTile { parts: [down, along], matrices, .. }) => {
+                let size = matrices.size;
+                write!(f, "cooperative {size}x{size}x{size} {rows}x{cols} in {down}x{along} parts")
+            }
             Form::Subgroup { lanes, swap } => {
                 let swapped = if swap { " swapped" } else { "" };
                 write!(f, "subgroup of {lanes} {rows}x{cols}{swapped}")
@@ -121,11 +136,15 @@ pub(super) fn variants(p: &MatMul, gpu: &GpuProfile) -> Variants {
             Arc::new(MatMul { variant: Variant { splits, ..variant }, ..p.clone() });
         (variant.to_string(), kernel)
     };
-    Variants { class: class(p), options: options.into_iter().map(name).collect() }
+    let cooperative = matches!(options[0].form, Form::Cooperative(_));
+    Variants { class: class(p), options: options.into_iter().map(name).collect(), cooperative }
 }
 
 /// The variants, and the number of tiles of the first one that fills a GPU.
 pub(super) fn options(p: &MatMul, gpu: &GpuProfile) -> (Vec<Variant>, usize) {
+    if let Some(matrices) = gpu.cooperative.filter(|_| suits_cooperative(p, gpu)) {
+        return cooperative(p, matrices);
+    }
     match (gpu.family, gpu.subgroup) {
         (GpuFamily::Software, Some(lanes)) => software(p, lanes as usize),
         (GpuFamily::Software, None) => (vec![Variant::thin(p), Variant::direct(8, 8)], 64),
@@ -171,6 +190,34 @@ fn software(p: &MatMul, lanes: usize) -> (Vec<Variant>, usize) {
     (options, 16)
 }
 
+/// Whether cooperative matrices pay. They add in an order of their own, so that no other form is an alternative where they do.
+fn suits_cooperative(p: &MatMul, gpu: &GpuProfile) -> bool {
+    let shortest = p.m.min(p.n).min(p.k);
+    p.halves && p.outputs() > 0 && shortest >= SHORTEST && gpu.family != GpuFamily::Software
+}
+
+/// The variants by cooperative matrices, and the number of tiles of the first one that fills a GPU.
+fn cooperative(p: &MatMul, matrices: Cooperative) -> (Vec<Variant>, usize) {
+    let tile = |rows, cols, parts| CooperativeTile { rows, cols, parts, matrices };
+    // The larger a subgroup's part, the less of workgroup memory it reads for a product. Accumulators of 64 x 64 take 64 registers of 64 lanes, or
+    // 128 of 32.
+    let sizes = match matrices.size {
+        16 => [tile(128, 128, [2, 2]), tile(128, 64, [2, 1]), tile(64, 64, [2, 1])],
+        _ => [tile(64, 64, [2, 2]), tile(64, 32, [2, 1]), tile(32, 32, [1, 1])],
+    };
+    // As for the forms of f32: the largest tiles that occupy the GPU, a deep K being split for that.
+    let splits = if p.k >= DEEP { p.k / SHALLOWEST } else { 1 };
+    let suits = |tile: &CooperativeTile| {
+        let tiles = Variant::cooperative(*tile).tiles(p) * splits;
+        tile.rows <= p.m && tile.cols <= p.n && tiles >= OCCUPIED
+    };
+    let first = sizes.iter().position(suits).unwrap_or(2);
+    let filled = SUBGROUPS / sizes[first].parts.iter().product::<usize>();
+    let mut variants = sizes.map(Variant::cooperative).to_vec();
+    variants.swap(0, first);
+    (variants, filled)
+}
+
 /// The variants for real GPUs, and the number of tiles of the first one that fills a GPU. Large tiles use workgroup memory, thin products
 /// only registers.
 fn hardware(p: &MatMul) -> (Vec<Variant>, usize) {
@@ -194,5 +241,5 @@ fn hardware(p: &MatMul) -> (Vec<Variant>, usize) {
     }
     let large = [(128, 64, [8, 8]), (64, 128, [8, 8]), (128, 128, [8, 8]), (64, 64, [4, 4])];
     let large = large.map(|(rows, cols, micro)| Variant::shared(rows, cols, micro));
-    ([vec![medium, small], large.to_vec(), vec![thin]].concat(), 512)
+    ([vec![medium, small], large.to_vec(), vec![thin]].concat(), SUBGROUPS)
 }

@@ -19,6 +19,11 @@ pub(super) fn cases() -> Vec<Case> {
     products.into_iter().chain(sums.into_iter().flat_map(row_sums)).collect()
 }
 
+/// A product that is large enough for cooperative matrices.
+pub(super) fn large() -> Case {
+    product(Layout::contiguous(&[35, 84]), Layout::contiguous(&[84, 38]), 35 * 38)
+}
+
 /// `a^T b` with the sums of the columns of a, by all tiles of workgroups.
 fn row_sums([m, k, n]: [usize; 3]) -> Vec<Case> {
     let a = Layout::contiguous(&[k, m]).permute(&[1, 0]);

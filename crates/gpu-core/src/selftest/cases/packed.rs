@@ -9,12 +9,13 @@ pub(super) fn cases() -> Vec<Case> {
     let families =
         [attention::cases(), conv2d::cases(), layer_norm::cases(), matmul::cases(), pool2d::cases()].concat();
     let halves = [Half::F16, Half::BF16].into_iter().cycle();
-    let packed = |(case, half): (&Case, Half)| {
+    let packed_both = |(case, half): (&Case, Half)| {
         let read = packed(case, half, &[Access::Read]);
         let both = packed(case, half, &[Access::Read, Access::Write]);
         [read, both.filter(|_| case.types[0] == Words::Floats)]
     };
-    families.iter().zip(halves).flat_map(packed).flatten().collect()
+    let all = families.iter().zip(halves).flat_map(packed_both).flatten();
+    all.chain(packed(&matmul::large(), Half::F16, &[Access::Read])).collect()
 }
 
 /// The case with its float arguments of some access packed; `None` if there are none, or the kernel can't pack them.

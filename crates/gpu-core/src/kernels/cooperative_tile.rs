@@ -1,0 +1,171 @@
+//! Sums of products of halves by tiles of a workgroup whose subgroups compute by cooperative matrices: f16 operands in workgroup memory, f32
+//! accumulators in registers. The frame is that of [`WorkgroupTile`](super::workgroup_tile::WorkgroupTile).
+//!
+//! A product of two f16 is exact in f32, so that nothing but the order of the additions distinguishes these sums from those in f32: the error is
+//! below `K 2^-22` times the sum of the products' magnitudes, as some GPUs truncate when they add (`2^-24` with rounding to nearest).
+
+use super::workgroup_tile::{BlockLoad, DEPTH, TileProduct, sums_of_split};
+use crate::Shader;
+use crate::tune::Cooperative;
+use crate::wgsl::{Source, wgsl};
+
+/// A workgroup's outputs, `rows` x `cols`, in `parts` down and along, of one subgroup each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct CooperativeTile {
+    pub rows: usize,
+    pub cols: usize,
+    pub parts: [usize; 2],
+    pub matrices: Cooperative,
+}
+
+/// Elements between rows or columns in workgroup memory, of which DEPTH are used: multiples of eight, so that whole vectors can be loaded, and
+/// not of 16, so that neighbouring rows lie in different banks.
+const STRIDE: usize = DEPTH + 8;
+
+impl CooperativeTile {
+    /// The dispatch that computes all tiles of a product that is not empty, whose loads are of f16.
+    pub fn shader(&self, product: &TileProduct) -> Shader {
+        let [batches, m, n, k] = product.size;
+        let (down, along) = (m.div_ceil(self.rows), n.div_ceil(self.cols));
+        let splits = k.div_ceil(product.chunk).max(1);
+        let [part_rows, part_cols] = self.part();
+        let invocations = self.invocations();
+        let mut sums = product.a.ahead('a', self.rows, invocations);
+        sums += &product.b.ahead('b', self.cols, invocations);
+        sums += &self.each(|r, c| format!("    var sum{r}_{c} = {};\n", self.load('C', "sums[0]", "SIZE")));
+        let rows = if product.store_sum.is_some() { self.row_sums(&mut sums) } else { String::new() };
+        let loads = self.loads('a', self.rows, &product.a) + &self.loads('b', self.cols, &product.b);
+        let source = Source::new(wgsl!("matmul_cooperative"))
+            .set("M", m)
+            .set("N", n)
+            .set("K", k)
+            .set("ROWS", self.rows)
+            .set("COLS", self.cols)
+            .set("DEPTH", DEPTH)
+            .set("STRIDE", STRIDE)
+            .set("SIZE", self.matrices.size)
+            .set("INVOCATIONS", invocations)
+            .set("PARTS", self.parts[0] * self.parts[1])
+            .set("PARTS_ALONG", self.parts[1])
+            .set("PART_ROWS", part_rows)
+            .set("PART_COLS", part_cols)
+            .set("TILES_DOWN", down)
+            .set("TILES_ALONG", along)
+            .set("BATCHES", batches)
+            .set("SPLITS", splits)
+            .set("CHUNK", product.chunk)
+            .block("accessors", &product.accessors)
+            .block("results", &product.results)
+            .block("sums", &sums)
+            .block("loads", &loads)
+            .block("rows", &rows)
+            .block("products", &self.products())
+            .block("store", &self.store(product));
+        Shader::linear(source.finish(), down * along * batches * splits, 1)
+    }
+
+    /// Invocations of a workgroup: a subgroup for each part, if subgroups are as large as expected.
+    pub fn invocations(&self) -> usize {
+        self.parts[0] * self.parts[1] * self.matrices.lanes
+    }
+
+    /// Rows and columns of a part.
+    fn part(&self) -> [usize; 2] {
+        [self.rows / self.parts[0], self.cols / self.parts[1]]
+    }
+
+    /// WGSL for every accumulator of a subgroup, by its row and column.
+    fn each(&self, text: impl Fn(usize, usize) -> String) -> String {
+        let [down, along] = self.part().map(|n| n / self.matrices.size);
+        (0..down).flat_map(|r| (0..along).map(move |c| (r, c))).map(|(r, c)| text(r, c)).collect()
+    }
+
+    /// WGSL that loads a matrix in some role from an array of workgroup memory. Those of the operand on the right are transposed there.
+    fn load(&self, role: char, from: &str, stride: &str) -> String {
+        let (function, size) = (if role == 'B' { "coopLoad" } else { "coopLoadT" }, self.matrices.size);
+        let t = if role == 'C' { "f32" } else { "f16" };
+        format!("{function}<coop_mat{size}x{size}<{t}, {role}>>(&{from}, {stride})")
+    }
+
+    fn loads(&self, name: char, tile: usize, load: &BlockLoad) -> String {
+        let mut stores = format!("            let at = quad * {}u + deep * 4u;\n", 4 * STRIDE);
+        for (j, part) in ["x", "y", "z", "w"].iter().enumerate() {
+            for q in 0..4 {
+                stores += &format!("            {name}_tile[at + {}u] = v{q}.{part};\n", j * STRIDE + q);
+            }
+        }
+        load.moves(tile, self.invocations(), &stores)
+    }
+
+    /// The products of the operands in workgroup memory.
+    fn products(&self) -> String {
+        let size = self.matrices.size;
+        let [down, along] = self.part().map(|n| n / size);
+        let mut text = String::new();
+        for d in (0..DEPTH).step_by(size) {
+            let fragment = |name: char, role: char, start: &str, i: usize| {
+                let from = format!("{name}_tile[({start} + {}u) * STRIDE + {d}u]", i * size);
+                format!("            let {name}{d}_{i} = {};\n", self.load(role, &from, "STRIDE"))
+            };
+            text += &(0..down).map(|r| fragment('a', 'A', "part_row", r)).collect::<String>();
+            // Each fragment on the right is used up before the next one is loaded, and needs no more registers.
+            for c in 0..along {
+                text += &fragment('b', 'B', "part_col", c);
+                for r in 0..down {
+                    text += &format!(
+                        "            sum{r}_{c} = coopMultiplyAdd(a{d}_{r}, b{d}_{c}, sum{r}_{c});\n"
+                    );
+                }
+            }
+        }
+        text
+    }
+
+    /// Rows that an invocation sums: `local`, and those by whole workgroups further down.
+    fn rows_of_invocation(&self) -> std::iter::StepBy<std::ops::Range<usize>> {
+        (0..self.rows).step_by(self.invocations())
+    }
+
+    /// WGSL that adds up the rows of `a_tile` in the first tile of every row of tiles; the sums are declared in `declarations`.
+    fn row_sums(&self, declarations: &mut String) -> String {
+        let mut text = String::new();
+        for first in self.rows_of_invocation() {
+            *declarations += &format!("    var row_sum{first} = 0.0;\n");
+            text += &format!(
+                "        if (col == 0u && local + {first}u < ROWS) {{\n            var part_sum = 0.0;\n            \
+                 for (var d = 0u; d < DEPTH; d++) {{\n                \
+                 part_sum += f32(a_tile[(local + {first}u) * STRIDE + d]);\n            }}\n            \
+                 row_sum{first} += part_sum;\n        }}\n"
+            );
+        }
+        text
+    }
+
+    /// Accumulators take turns in `sums`, from where invocations store vectors of their rows.
+    fn store(&self, product: &TileProduct) -> String {
+        let between = product.store_sum.map_or(0, |_| sums_of_split(product.size[1]));
+        let mut text = format!("    let first = (split * BATCHES + batch) * M * N + split * {between}u;\n");
+        let size = self.matrices.size;
+        text += &self.each(|r, c| {
+            let row = format!("quad_row + {}u", r * size);
+            let col = format!("quad_col + {}u", c * size);
+            let value = format!("value{r}_{c}");
+            format!(
+                "    coopStoreT(sum{r}_{c}, &sums[part * SIZE * SIZE], SIZE);\n    workgroupBarrier();\n    \
+                 for (var i = quads_from + local; i < quads_end; i += INVOCATIONS) {{\n        \
+                 let quad_row = row + quad_down(i);\n        let quad_col = col + quad_along(i);\n        \
+                 let {value} = sums_at(i);\n{}    }}\n    workgroupBarrier();\n",
+                (product.store)(&row, &col, &value)
+            )
+        });
+        if let Some(store) = product.store_sum {
+            for first in self.rows_of_invocation() {
+                let row = format!("row + local + {first}u");
+                let store = store(&row, &format!("row_sum{first}"));
+                text +=
+                    &format!("    if (col == 0u && local + {first}u < ROWS && {row} < M) {{ {store} }}\n");
+            }
+        }
+        text
+    }
+}
