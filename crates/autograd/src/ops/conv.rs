@@ -1,6 +1,6 @@
 //! Shared code of convolutions over one, two and three dimensions.
 
-use crate::Tensor;
+use crate::{Tensor, autocast};
 
 /// How a kernel moves over `D` dimensions.
 #[derive(Clone, Copy)]
@@ -52,13 +52,16 @@ pub(super) fn check_bias(op: &str, bias: Option<&Tensor>, channels: usize) {
     }
 }
 
-/// `y [N, O, ..]` plus `bias [O]`.
+/// The result `[N, O, ..]` of a convolution of `x`, plus `bias [O]`.
 #[track_caller]
-pub(super) fn add_bias(y: Tensor, bias: Option<&Tensor>) -> Tensor {
-    let Some(bias) = bias else { return y };
-    let mut shape = vec![1; y.rank() - 1];
-    shape[0] = bias.numel();
-    y + bias.reshape(&shape)
+pub(super) fn with_bias(x: &Tensor, bias: Option<&Tensor>, convolution: impl FnOnce() -> Tensor) -> Tensor {
+    let Some(bias) = bias else { return convolution() };
+    autocast::rounded_once("conv2d", &[x], || {
+        let y = convolution();
+        let mut shape = vec![1; y.rank() - 1];
+        shape[0] = bias.numel();
+        y + bias.reshape(&shape)
+    })
 }
 
 /// The zero padding with which a convolution of stride 1 keeps the sizes of its input (`padding="same"`), the last dimension first; an

@@ -1,12 +1,11 @@
 //! Matrix products.
 
 use gpu_core::Layout;
-use gpu_core::kernels::Unary;
 
-use crate::Tensor;
 use crate::compile::Lower;
-use crate::op::{KernelOp, MapOp, Meta, Op, View};
+use crate::op::{KernelOp, Meta, Op, View};
 use crate::ops::map::broadcast;
+use crate::{Tensor, autocast};
 
 /// The product `[.., M, K] x [.., K, N]` with equal leading dimensions.
 #[derive(Debug, Hash)]
@@ -144,10 +143,10 @@ impl Tensor {
         if let Some(b) = bias {
             assert!(b.shape() == &w[..1], "linear: bias {:?} for weight {w:?}", b.shape());
         }
-        let y = self.matmul(&weight.transpose(-1, -2));
+        let product = || self.matmul(&weight.transpose(-1, -2));
         match bias {
-            None => y,
-            Some(bias) => y + bias,
+            None => product(),
+            Some(bias) => autocast::rounded_once("matmul", &[self], || product() + bias),
         }
     }
 }
@@ -159,15 +158,8 @@ fn transposed(layout: &Layout) -> Layout {
     layout.permute(&order)
 }
 
-/// Whether a matrix is a transposed one, or rounded after a transposition.
 fn is_transposed(matrix: &Tensor) -> bool {
-    match &matrix.node.op {
-        Op::View(View::Permute(order)) => order[..] == [1, 0],
-        Op::Map(MapOp::Unary(Unary::AsHalf(_))) => {
-            matrix.node.state().inputs.first().is_some_and(is_transposed)
-        }
-        _ => false,
-    }
+    matches!(&matrix.node.op, Op::View(View::Permute(order)) if order[..] == [1, 0])
 }
 
 impl KernelOp for MatMul {
@@ -190,10 +182,6 @@ impl KernelOp for MatMul {
     }
 
     fn emits(&self) -> bool {
-        true
-    }
-
-    fn takes_halves(&self, _: usize) -> bool {
         true
     }
 

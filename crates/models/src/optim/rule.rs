@@ -1,6 +1,6 @@
 //! The interface of an optimizer's update formula.
 
-use autograd::Tensor;
+use autograd::{DType, Tensor};
 
 use crate::flat::{join, split};
 
@@ -52,8 +52,10 @@ pub trait Rule {
 
 /// The inputs of a rule: a group of parameters at a step.
 pub struct Update<'a> {
-    /// The number of the step, from 1.
+    /// The number of the step, from 1. Steps that changed nothing count, too; see [`correction`](Update::correction).
     pub step: usize,
+    /// The number of earlier steps that a [`LossScaler`](super::LossScaler) skipped, a scalar; `None` without a scaler.
+    pub skipped: Option<&'a Tensor>,
     /// The group's learning rate.
     pub lr: f32,
     /// The group's weight decay.
@@ -66,6 +68,8 @@ pub struct Update<'a> {
     pub param: &'a Tensor,
     /// Their gradients, flat.
     pub grad: &'a Tensor,
+    /// The gradients before a common factor, of scaling and clipping, and this factor, a scalar: for kernels that multiply by it.
+    pub unscaled: (&'a Tensor, Option<&'a Tensor>),
     /// State tensors, each flat.
     pub state: &'a [Tensor],
     /// Names of the parameters.
@@ -92,6 +96,44 @@ impl Update<'_> {
         } else {
             self.gradient() + self.param * self.weight_decay
         }
+    }
+
+    /// `1 - beta^t`, where `t` is the number of the step without those that a scaler skipped: the bias correction of an exponential average.
+    pub fn correction(&self, beta: f64) -> Tensor {
+        match self.skipped {
+            None => Tensor::scalar(self.ok.device(), (1.0 - beta.powi(self.step as i32)) as f32),
+            // Accurate also where the power is close to 1.
+            Some(skipped) => -((self.counted(skipped) * beta.ln() as f32).expm1()),
+        }
+    }
+
+    /// 1 at the first step that changes something, else 0.
+    pub fn first(&self) -> Tensor {
+        match self.skipped {
+            None => Tensor::scalar(self.ok.device(), if self.step == 1 { 1.0 } else { 0.0 }),
+            Some(skipped) => self.counted(skipped).eq(1.0).to(DType::F32),
+        }
+    }
+
+    /// The numbers of a kernel, of which some are results: scalars with their positions.
+    pub(super) fn numbers<const N: usize>(
+        &self,
+        numbers: &[f32],
+        computed: [(usize, Option<Tensor>); N],
+    ) -> Tensor {
+        let device = self.ok.device();
+        let known = Tensor::scalars(device, numbers);
+        let set = |known: Tensor, (at, value): (usize, Option<Tensor>)| {
+            let Some(value) = value else { return known };
+            let here: Vec<u32> = (0..numbers.len()).map(|i| u32::from(i == at)).collect();
+            value.where_(&Tensor::scalars(device, &here).to(DType::Bool), &known)
+        };
+        computed.into_iter().fold(known, set)
+    }
+
+    /// The number of the step without skipped ones, a scalar.
+    fn counted(&self, skipped: &Tensor) -> Tensor {
+        -(skipped - self.step as f32)
     }
 
     /// The parameters after decoupled weight decay: `p (1 - lr weight_decay)`.
