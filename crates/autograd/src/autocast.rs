@@ -79,15 +79,10 @@ pub(crate) fn pause() -> Scope {
     Scope::enter(Active::default())
 }
 
-/// Records `f`, whose operands are rounded by the policy, but of whose results only the last one, by the rule of the operation `name`, which
-/// has these inputs.
-#[track_caller]
-pub(crate) fn rounded_once(name: &str, inputs: &[&Tensor], f: impl FnOnce() -> Tensor) -> Tensor {
-    let y = {
-        let _scope = Scope::enter(Active { inner: true, ..ACTIVE.get() });
-        f()
-    };
-    result(name, inputs, y)
+/// Until it is dropped, operands are rounded by the policy, but not results: for what has a name in the policy and is recorded as several
+/// operations. Its own result is then rounded by [`result`].
+pub(crate) fn inside() -> Scope {
+    Scope::enter(Active { inner: true, ..ACTIVE.get() })
 }
 
 /// The operands of an op, rounded to halves if it takes them.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use autograd::{
-    AUTOCAST_POLICY, Cast, Device, Generator, Half, Padding, Pool2d, RnnNonlinearity, Tensor, autocast, cat,
-    gru, lstm, rnn,
+    AUTOCAST_POLICY, Cast, Device, Generator, Half, Padding, PlanView, Pool2d, RnnNonlinearity, Tensor,
+    autocast, cat, gru, lstm, plans, rnn,
 };
 use gpu_core::testing;
 
@@ -191,10 +191,12 @@ fn weights_are_rounded_at_once() {
         let loss = autocast(Half::F16, || x.matmul(&w).relu().matmul(&v.t()).matmul(&w)).square().mean_all();
         let gradients = loss.backward();
         autograd::evaluate(&[gradients.get(&v).unwrap(), gradients.get(&w).unwrap()]).unwrap();
-        let plans = autograd::plans(&device);
-        let shapes: Vec<String> =
-            plans.last().unwrap().launches().iter().map(|launch| launch.kernel().shape()).collect();
-        let casts = shapes.iter().filter(|shape| shape.starts_with("[8192]") && shape.ends_with("to f16"));
-        assert_eq!(casts.count(), 1, "{}: {shapes:#?}", device.info());
+        // Other tests have plans on this device, too.
+        let casts = |plan: &PlanView| {
+            let shapes = plan.launches().iter().map(|launch| launch.kernel().shape());
+            shapes.filter(|shape| shape.starts_with("[8192]") && shape.ends_with("to f16")).count()
+        };
+        let most = plans(&device).iter().map(casts).max();
+        assert_eq!(most, Some(1), "{}", device.info());
     }
 }

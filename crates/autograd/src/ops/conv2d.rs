@@ -6,7 +6,7 @@ use gpu_core::{Arg, DType, Layout, Target};
 use super::conv::{self, Steps, with_bias};
 use crate::compile::Lower;
 use crate::op::{KernelOp, Meta};
-use crate::{Padding, Tensor};
+use crate::{Padding, Tensor, autocast};
 
 #[derive(Debug, Hash)]
 pub(super) struct Conv2d(pub(super) Conv2dShape);
@@ -58,7 +58,10 @@ impl Tensor {
             padding,
             dilation,
         };
-        with_bias(self, bias, || forward(shape, self, weight))
+        let inside = autocast::inside();
+        let y = forward(shape, self, weight);
+        drop(inside);
+        with_bias(self, y, bias)
     }
 
     /// [`conv2d`](Tensor::conv2d) of stride 1, padded so that the plane keeps its size (`padding="same"`); an odd number of zeros has

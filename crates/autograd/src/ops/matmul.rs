@@ -143,11 +143,15 @@ impl Tensor {
         if let Some(b) = bias {
             assert!(b.shape() == &w[..1], "linear: bias {:?} for weight {w:?}", b.shape());
         }
-        let product = || self.matmul(&weight.transpose(-1, -2));
-        match bias {
-            None => product(),
-            Some(bias) => autocast::rounded_once("matmul", &[self], || product() + bias),
-        }
+        let inside = autocast::inside();
+        let y = self.matmul(&weight.transpose(-1, -2));
+        let y = match bias {
+            None => y,
+            Some(bias) => y + bias,
+        };
+        drop(inside);
+        // Once, after the bias.
+        autocast::result("matmul", &[self], y)
     }
 }
 

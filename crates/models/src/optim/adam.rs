@@ -90,9 +90,14 @@ impl Rule for AdamRule {
         // From the rounded betas, so that the rounding of 1 - beta2 cancels.
         let [c1, c2] = self.betas.map(f64::from).map(|beta| 1.0 - beta.powi(u.step as i32));
         let numbers = [u.lr, beta1, beta2, eps, u.weight_decay, c1 as f32, c2.sqrt() as f32, 1.0];
-        let counted = |beta: f32| u.skipped.map(|_| u.correction(beta.into()));
         let (gradient, factor) = u.unscaled;
-        let computed = [(5, counted(beta1)), (6, counted(beta2).map(|c| c.sqrt())), (7, factor.cloned())];
+        let counted = u.skipped.is_some();
+        let c1 = counted.then(|| u.correction(beta1.into()));
+        let c2 = counted.then(|| {
+            let beta = f64::from(beta2);
+            u.by_count(|t| (1.0 - beta.powi(t)).sqrt(), |t| (-((t * beta.ln() as f32).expm1())).sqrt())
+        });
+        let computed = [(5, c1), (6, c2), (7, factor.cloned())];
         op.apply(&u.numbers(&numbers, computed), u.ok, gradient, &u.all())
     }
 

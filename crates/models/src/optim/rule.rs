@@ -52,7 +52,7 @@ pub trait Rule {
 
 /// The inputs of a rule: a group of parameters at a step.
 pub struct Update<'a> {
-    /// The number of the step, from 1. Steps that changed nothing count, too; see [`correction`](Update::correction).
+    /// The number of the step, from 1. Steps that changed nothing count, too; see [`by_count`](Update::by_count).
     pub step: usize,
     /// The number of earlier steps that a [`LossScaler`](super::LossScaler) skipped, a scalar; `None` without a scaler.
     pub skipped: Option<&'a Tensor>,
@@ -98,13 +98,22 @@ impl Update<'_> {
         }
     }
 
-    /// `1 - beta^t`, where `t` is the number of the step without those that a scaler skipped: the bias correction of an exponential average.
+    /// A number that depends on `t`, the number of the step without those that a scaler skipped, such as a bias correction: `exact(t)`. The
+    /// device knows how many were skipped: it selects among the numbers for up to seven, and uses `computed` of `t`, a scalar, for more.
+    pub fn by_count(&self, exact: impl Fn(i32) -> f64, computed: impl Fn(&Tensor) -> Tensor) -> Tensor {
+        let (device, step) = (self.ok.device(), self.step as i32);
+        let Some(skipped) = self.skipped else { return Tensor::scalar(device, exact(step) as f32) };
+        let known: Vec<f32> = (0..8).map(|k| exact((step - k).max(1)) as f32).collect();
+        let [known, counts] = [known, (0..8u8).map(f32::from).collect()].map(|v| Tensor::scalars(device, &v));
+        let pick =
+            |other: Tensor, k: usize| known.select(0, k).where_(&skipped.eq(&counts.select(0, k)), &other);
+        (0..8).fold(computed(&self.counted(skipped)), pick)
+    }
+
+    /// `1 - beta^t` with the `t` of [`by_count`](Update::by_count): the bias correction of an exponential average.
     pub fn correction(&self, beta: f64) -> Tensor {
-        match self.skipped {
-            None => Tensor::scalar(self.ok.device(), (1.0 - beta.powi(self.step as i32)) as f32),
-            // Accurate also where the power is close to 1.
-            Some(skipped) => -((self.counted(skipped) * beta.ln() as f32).expm1()),
-        }
+        // Accurate also where the power is close to 1.
+        self.by_count(|t| 1.0 - beta.powi(t), |t| -((t * beta.ln() as f32).expm1()))
     }
 
     /// 1 at the first step that changes something, else 0.
