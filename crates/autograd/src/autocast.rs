@@ -117,13 +117,23 @@ pub(crate) fn given(node: &Node) -> bool {
 }
 
 impl Tensor {
-    /// Rounds to the nearest halves; returns the same tensor if it is halves already. A reordered tensor is rounded before it is reordered, so
-    /// that a matrix and its transpose are rounded once.
+    /// Rounds to the nearest halves, to even in ties, and to infinity beyond the range; returns the same tensor if it is halves already. The type
+    /// stays f32, and plans store the values packed. The gradient is rounded, too.
+    ///
+    /// ```
+    /// # use autograd::{Device, Half, Tensor};
+    /// let x = Tensor::from_slice(&Device::named("cpu")?, &[1.001f32, 1e5], &[2])?;
+    /// assert_eq!(x.as_half(Half::BF16).to_vec::<f32>()?, [1.0, 99_840.0]);
+    /// assert_eq!(x.as_half(Half::F16).to_vec::<f32>()?, [1.000_976_6, f32::INFINITY]);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    #[doc(alias("half", "bfloat16", "to"))]
     #[track_caller]
-    pub(crate) fn as_half(&self, half: Half) -> Tensor {
+    pub fn as_half(&self, half: Half) -> Tensor {
         if !self.dtype().is_float() || self.node.half == Some(half) {
             return self.clone();
         }
+        // A matrix and its transpose are rounded once.
         let reorders = match &self.node.op {
             Op::View(View::Reshape | View::Permute(_) | View::Expand) => !given(&self.node),
             _ => false,
