@@ -1,12 +1,16 @@
 //! Updates of parts of a flat state, all made by one launch.
 
-use crate::compile::ALIGN;
+use gpu_core::{Half, limits};
+
 use crate::{Tensor, flatten_all};
+
+/// Parts of flat tensors begin at multiples of this many elements, so that a kernel can bind one, also where the whole is rounded to halves.
+pub const FLAT_ALIGN: usize = limits::BINDING_ALIGN / Half::BYTES;
 
 /// An update of a part of a state: `keep * old + share * value`.
 #[derive(Clone)]
 pub(crate) struct Blend {
-    /// First element of the part: a multiple of [`ALIGN`], so that kernels can write it in place.
+    /// First element of the part: a multiple of [`FLAT_ALIGN`], so that kernels can write it in place.
     pub start: usize,
     pub value: Tensor,
     pub keep: f32,
@@ -32,8 +36,8 @@ impl Blend {
         let (start, value) = (self.start, &self.value);
         let fits = flat.rank() == 1
             && flat.dtype() == value.dtype()
-            && start.is_multiple_of(ALIGN)
-            && self.end().next_multiple_of(ALIGN) <= flat.numel();
+            && start.is_multiple_of(FLAT_ALIGN)
+            && self.end().next_multiple_of(FLAT_ALIGN) <= flat.numel();
         assert!(
             fits,
             "State: {:?} {} as the part at {start} of {:?}",
@@ -71,12 +75,12 @@ pub(crate) fn replaced(old: &Tensor, parts: &[Blend]) -> Tensor {
             pieces.push(old.narrow(0, at, part.start - at));
         }
         pieces.push(part.value.clone());
-        at = part.end().next_multiple_of(ALIGN);
+        at = part.end().next_multiple_of(FLAT_ALIGN);
     }
     if at < old.numel() {
         pieces.push(old.narrow(0, at, old.numel() - at));
     }
-    flatten_all(&pieces.iter().collect::<Vec<_>>(), ALIGN)
+    flatten_all(&pieces.iter().collect::<Vec<_>>(), FLAT_ALIGN)
 }
 
 /// The flat tensor `old` with its parts blended; `factors` caches those of the previous blends.

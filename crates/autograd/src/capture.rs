@@ -12,7 +12,7 @@ use crate::index_range::IndexRange;
 use crate::node::Node;
 use crate::op::{Meta, Op};
 use crate::snapshot::Snapshot;
-use crate::{Gradients, Result, Tensor, autocast, transaction};
+use crate::{Gradients, Result, State, Tensor, autocast, transaction};
 
 /// A training pass that is recorded once for each structure of its inputs, and replayed after that. A replay costs the host time in
 /// proportion to the number of inputs and outputs, not of operations.
@@ -137,6 +137,9 @@ pub(crate) struct Recording {
     /// For each gradient, the leaf that is its variable.
     variables: Vec<usize>,
     has_loss: bool,
+    has_factor: bool,
+    /// The number of steps that changed nothing.
+    skipped: Option<State>,
     updates: Vec<Writer>,
     /// Numbers of inputs whose values are indices, and what they must be within.
     indices: Vec<(usize, IndexRange)>,
@@ -165,12 +168,13 @@ impl Recording {
         let (gradients, log) = Log::during(|| f(&inputs));
         let read = |v: &Tensor| {
             log.reader(v)?;
-            Some((v.clone(), transaction::dense(gradients.get(v)?)))
+            Some((v.clone(), transaction::dense(gradients.unscaled(v)?)))
         };
         let (variables, slopes): (Vec<Tensor>, Vec<Tensor>) =
             gradients.variables().iter().filter_map(read).unzip();
         let (writers, updates): (Vec<Writer>, Vec<Tensor>) = log.updates().into_iter().unzip();
-        let others = gradients.root().into_iter().chain(gradients.outputs()).chain(&updates);
+        let others =
+            gradients.root().into_iter().chain(gradients.factor()).chain(gradients.outputs()).chain(&updates);
         let known: HashSet<*const Node> =
             inputs.iter().chain(log.read_tensors()).map(|t| Arc::as_ptr(&t.node)).collect();
         // Results that the pass did not compute are copied, so that each has memory of its own.
@@ -214,6 +218,8 @@ impl Recording {
             draws,
             variables,
             has_loss: gradients.root().is_some(),
+            has_factor: gradients.factor().is_some(),
+            skipped: gradients.skipped_state().cloned(),
             updates: writers,
             indices,
         };
@@ -273,6 +279,12 @@ impl Recording {
         let mut results = outputs.map(|output| output.returned());
         if this.has_loss {
             gradients = gradients.with_root(results.next().expect("a loss"));
+        }
+        if this.has_factor {
+            gradients = gradients.scaled(&results.next().expect("a factor"));
+        }
+        if let Some(count) = &this.skipped {
+            gradients = gradients.with_skipped(count);
         }
         let mut others: Vec<Tensor> = results.collect();
         let updates = others.split_off(others.len() - this.updates.len());

@@ -8,7 +8,7 @@ use gpu_core::kernels::Unary;
 use crate::checkpoint::Recompute;
 use crate::node::Node;
 use crate::op::{MapOp, Op, View};
-use crate::{Tensor, Transaction, autocast, ops};
+use crate::{State, Tensor, Transaction, autocast, ops};
 
 /// Gradients of a scalar with respect to the variables it depends on.
 #[doc(alias = "zero_grad")]
@@ -20,29 +20,53 @@ pub struct Gradients {
     root: Option<Tensor>,
     /// Tensors that the step computes, too.
     outputs: Vec<Tensor>,
+    /// A scalar that all gradients are still to be multiplied by.
+    factor: Option<Tensor>,
+    /// The number of steps that changed nothing.
+    skipped: Option<State>,
 }
 
-/// The gradient of one variable.
+/// The gradient of one variable, before the common factor.
 #[derive(Clone)]
-enum Slope {
-    Known(Tensor),
+struct Slope {
+    known: Known,
+    /// Times the factor, once requested.
+    scaled: OnceLock<Tensor>,
+}
+
+#[derive(Clone)]
+enum Known {
+    Tensor(Tensor),
     /// A result of a captured pass: an output of its call, and, once requested, a tensor with values of its own.
     Returned(Tensor, OnceLock<Tensor>),
 }
 
+impl From<Tensor> for Slope {
+    fn from(tensor: Tensor) -> Slope {
+        Slope { known: Known::Tensor(tensor), scaled: OnceLock::new() }
+    }
+}
+
 impl Slope {
     fn tensor(&self) -> &Tensor {
-        match self {
-            Slope::Known(tensor) => tensor,
-            Slope::Returned(output, tensor) => tensor.get_or_init(|| output.returned()),
+        match &self.known {
+            Known::Tensor(tensor) => tensor,
+            Known::Returned(output, tensor) => tensor.get_or_init(|| output.returned()),
         }
     }
 
     /// The gradient as an operand of other operations.
     fn operand(&self) -> &Tensor {
-        match self {
-            Slope::Known(tensor) => tensor,
-            Slope::Returned(output, tensor) => tensor.get().unwrap_or(output),
+        match &self.known {
+            Known::Tensor(tensor) => tensor,
+            Known::Returned(output, tensor) => tensor.get().unwrap_or(output),
+        }
+    }
+
+    fn times(&self, factor: Option<&Tensor>) -> &Tensor {
+        match factor {
+            Some(factor) => self.scaled.get_or_init(|| self.tensor() * factor),
+            None => self.tensor(),
         }
     }
 }
@@ -58,38 +82,70 @@ impl Gradients {
         for (variable, gradient) in pairs {
             let (want, got) = (variable.shape(), gradient.shape());
             assert!(want == got, "gradient of shape {got:?} for a variable of shape {want:?}");
-            by_variable.insert(Arc::as_ptr(&variable.node), Slope::Known(gradient));
+            by_variable.insert(Arc::as_ptr(&variable.node), gradient.into());
             variables.push(variable);
         }
-        Gradients { by_variable, variables, root: None, outputs: vec![] }
+        Gradients { by_variable, variables, root: None, outputs: vec![], factor: None, skipped: None }
     }
 
     /// Gradients from pairs of a variable and an output of a captured pass's call.
     pub(crate) fn returned(pairs: impl IntoIterator<Item = (Tensor, Tensor)>) -> Gradients {
         let of = |(variable, output): (Tensor, Tensor)| {
-            ((Arc::as_ptr(&variable.node), Slope::Returned(output, OnceLock::new())), variable)
+            let known = Known::Returned(output, OnceLock::new());
+            ((Arc::as_ptr(&variable.node), Slope { known, scaled: OnceLock::new() }), variable)
         };
         let (by_variable, variables) = pairs.into_iter().map(of).unzip();
-        Gradients { by_variable, variables, root: None, outputs: vec![] }
+        Gradients { by_variable, variables, root: None, outputs: vec![], factor: None, skipped: None }
     }
 
     /// The gradient for a variable; `None` if the scalar does not depend on it.
     pub fn get(&self, variable: &Tensor) -> Option<&Tensor> {
-        self.by_variable.get(&Arc::as_ptr(&variable.node)).map(Slope::tensor)
+        self.slope(variable).map(|slope| slope.times(self.factor.as_ref()))
     }
 
-    /// The gradients for variables (at least one), flattened by [`flatten_all`](crate::flatten_all): `[elements]`.
+    fn slope(&self, variable: &Tensor) -> Option<&Slope> {
+        self.by_variable.get(&Arc::as_ptr(&variable.node))
+    }
+
+    /// The gradient for a variable before the common [factor](Gradients::factor).
+    pub fn unscaled(&self, variable: &Tensor) -> Option<&Tensor> {
+        self.slope(variable).map(Slope::operand)
+    }
+
+    /// The factor, a scalar, that [`scaled`](Gradients::scaled) and [`clip_norm`](Gradients::clip_norm) multiply all gradients by. An optimizer
+    /// multiplies while it reads them.
+    pub fn factor(&self) -> Option<&Tensor> {
+        self.factor.as_ref()
+    }
+
+    /// The gradients times a scalar.
+    pub fn scaled(mut self, factor: &Tensor) -> Gradients {
+        self.by_variable.values_mut().for_each(|slope| slope.scaled = OnceLock::new());
+        let factor = self.factor.map_or_else(|| factor.clone(), |before| before * factor);
+        Gradients { factor: Some(factor), ..self }
+    }
+
+    /// The gradients for variables (at least one) before the common [factor](Gradients::factor), flattened by
+    /// [`flatten_all`](crate::flatten_all): `[elements]`.
     ///
     /// # Errors
     /// The index of the first variable without a gradient.
     #[track_caller]
     pub fn flattened(&self, variables: &[Tensor], align: usize) -> std::result::Result<Tensor, usize> {
-        let of = |(i, variable): (usize, &Tensor)| {
-            self.by_variable.get(&Arc::as_ptr(&variable.node)).map(Slope::operand).ok_or(i)
-        };
+        let of = |(i, variable): (usize, &Tensor)| self.unscaled(variable).ok_or(i);
         let all: Vec<&Tensor> =
             variables.iter().enumerate().map(of).collect::<std::result::Result<_, _>>()?;
         Ok(ops::flatten_all(&all, align))
+    }
+
+    /// [`flattened`](Gradients::flattened) of all variables that have gradients. An optimizer of all of them, which flattens them in the same
+    /// way, reads the same tensor.
+    ///
+    /// # Panics
+    /// When there are no gradients.
+    #[track_caller]
+    pub fn joined(&self, align: usize) -> Tensor {
+        self.flattened(&self.variables, align).expect("every variable has a gradient")
     }
 
     /// The scalar that was differentiated.
@@ -102,10 +158,10 @@ impl Gradients {
         // Not in the map's order, which differs from step to step: each order would need a plan of its own.
         for variable in &self.variables {
             if let Some(gradient) = self.by_variable.get_mut(&Arc::as_ptr(&variable.node)) {
-                *gradient = Slope::Known(f(gradient.tensor()));
+                *gradient = f(gradient.times(self.factor.as_ref())).into();
             }
         }
-        self
+        Gradients { factor: None, ..self }
     }
 
     /// The sums with the gradients and losses in `sum`, as values without a graph.
@@ -118,19 +174,21 @@ impl Gradients {
         let mut pairs: Vec<(Tensor, Tensor)> = vec![];
         for v in &self.variables {
             let before = sum.and_then(|s| s.get(v));
-            pairs.push((v.clone(), plus(before, self.by_variable[&Arc::as_ptr(&v.node)].tensor())));
+            pairs.push((v.clone(), plus(before, self.get(v).expect("a variable has a gradient"))));
         }
         if let Some(s) = sum {
             let others = s.variables.iter().filter(|v| self.get(v).is_none());
-            pairs.extend(others.map(|v| (v.clone(), s.by_variable[&Arc::as_ptr(&v.node)].tensor().clone())));
+            pairs.extend(others.filter_map(|v| Some((v.clone(), s.get(v)?.clone()))));
         }
         let root = self.root.as_ref().map(|loss| plus(sum.and_then(|s| s.root()), loss));
-        Gradients { root, outputs: self.outputs, ..Gradients::from_pairs(pairs) }
+        Gradients { root, outputs: self.outputs, skipped: self.skipped, ..Gradients::from_pairs(pairs) }
     }
 
     /// All gradients, the scalar, and the outputs.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Tensor> {
-        self.by_variable.values().map(Slope::tensor).chain(&self.root).chain(&self.outputs)
+        let factor = self.factor.as_ref();
+        let slopes = self.by_variable.values().map(move |slope| slope.times(factor));
+        slopes.chain(&self.root).chain(&self.outputs)
     }
 
     /// Adds a tensor that a step computes together with the loss and the parameters, such as an accuracy: reading it later costs
@@ -166,6 +224,21 @@ impl Gradients {
     /// finite.
     pub fn with_root(self, root: Tensor) -> Gradients {
         Gradients { root: Some(root), ..self }
+    }
+
+    /// The same gradients of a step before which `count` steps changed nothing: a scalar, which may be updated by the step itself. They do not
+    /// count for the bias corrections of optimizers.
+    pub fn with_skipped(self, count: &State) -> Gradients {
+        Gradients { skipped: Some(count.clone()), ..self }
+    }
+
+    /// The number of earlier steps that changed nothing, if it is [counted](Gradients::with_skipped).
+    pub fn skipped(&self) -> Option<Tensor> {
+        self.skipped.as_ref().map(State::value)
+    }
+
+    pub(crate) fn skipped_state(&self) -> Option<&State> {
+        self.skipped.as_ref()
     }
 
     /// The same gradients without [outputs](Gradients::outputs).

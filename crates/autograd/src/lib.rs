@@ -43,7 +43,8 @@ mod transaction;
 mod uses;
 
 pub use accumulate::Accumulator;
-pub use autocast::autocast;
+pub use autocast::{AUTOCAST_POLICY, Cast, autocast};
+pub use blend::FLAT_ALIGN;
 pub use capture::Captured;
 pub use capture_log::note_read;
 pub use checkpoint::checkpoint;

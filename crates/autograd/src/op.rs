@@ -134,7 +134,7 @@ impl<T: Hash + Any> Key for T {
 /// in the `Tensor` method that records it.
 #[doc(alias = "Function")]
 pub trait KernelOp: Any + Key + Debug + Send + Sync {
-    /// The name in profiles, plans and messages, as in `conv2d`.
+    /// The name in profiles, plans, messages and the [policy of `autocast`](crate::AUTOCAST_POLICY), as in `conv2d`.
     fn name(&self) -> &'static str;
 
     /// Emits the launches that compute the node's outputs.
@@ -186,12 +186,6 @@ pub trait KernelOp: Any + Key + Debug + Send + Sync {
     fn produces(&self, output: usize, layout: &Layout) -> bool {
         let _ = output;
         layout.is_contiguous()
-    }
-
-    /// Whether [`autocast`](crate::autocast()) rounds input `input`. If it rounds the first input, it also rounds output 0.
-    fn takes_halves(&self, input: usize) -> bool {
-        let _ = input;
-        false
     }
 
     /// `(input, output)` pairs that share memory, the input being overwritten, if the old value has no other reference or consumer.

@@ -190,17 +190,17 @@ impl State {
     }
 
     /// As [`update`](State::update), for a part of a flat state, such as a running mean, which becomes `keep * old + share * value`.
-    /// All parts that a step blends are updated by one launch. The part begins at element `start`, a multiple of 64.
+    /// All parts that a step blends are updated by one launch. The part begins at element `start`, a multiple of 128.
     ///
     /// ```
     /// # use autograd::{Device, Role, State, Tensor, Transaction};
     /// let device = Device::named("cpu")?;
-    /// let means = State::new(&Tensor::zeros(&device, &[128]), Role::State);
+    /// let means = State::new(&Tensor::zeros(&device, &[256]), Role::State);
     /// let batch = Tensor::from_slice(&device, &[2.0f32, 4.0], &[2])?;
-    /// means.blend(64, &batch, 0.75, 0.25);
+    /// means.blend(128, &batch, 0.75, 0.25);
     /// Transaction::default().output(&batch.sum_all()).run()?;
-    /// assert_eq!(means.value().to_vec::<f32>()?[63..67], [0.0, 0.5, 1.0, 0.0]);
-    /// assert_eq!((means.updates(64), means.updates(0)), (1, 0));
+    /// assert_eq!(means.value().to_vec::<f32>()?[127..131], [0.0, 0.5, 1.0, 0.0]);
+    /// assert_eq!((means.updates(128), means.updates(0)), (1, 0));
     /// # Ok::<(), autograd::Error>(())
     /// ```
     ///

@@ -152,10 +152,12 @@ impl Tensor {
     /// Records an op with kernels of its own, which may be defined in another crate.
     #[track_caller]
     pub fn record(op: impl KernelOp + 'static, inputs: &[&Tensor], outputs: Vec<Meta>) -> Vec<Tensor> {
-        let inputs = autocast::operands(&op, inputs.iter().map(|&t| t.clone()).collect());
-        let (device, takes_halves) = (inputs[0].device().clone(), op.takes_halves(0));
-        let outputs = Tensor::record_op(&device, Op::Kernel(Arc::new(op)), inputs, outputs);
-        autocast::results(takes_halves, outputs)
+        let (device, name) = (inputs[0].device().clone(), op.name());
+        let operands = autocast::operands(name, inputs.iter().map(|&t| t.clone()).collect());
+        let mut outputs = Tensor::record_op(&device, Op::Kernel(Arc::new(op)), operands, outputs);
+        // The others are statistics and positions.
+        outputs[0] = autocast::result(name, inputs, outputs[0].clone());
+        outputs
     }
 
     #[track_caller]

@@ -152,8 +152,8 @@ fn optimizer_steps() {
     for device in testing::devices() {
         let generator = Generator::new(3);
         let inputs: Vec<Tensor> = (0..4).map(|_| random(&device, &generator, &[70])).collect();
-        let hyper = Tensor::scalars(&device, &[0.1f32, 0.9, 0.1, 0.01, 0.0]);
-        let adam = Tensor::scalars(&device, &[0.1f32, 0.9, 0.99, 1e-8, 0.01, 0.5, 0.5]);
+        let hyper = Tensor::scalars(&device, &[0.1f32, 0.9, 0.1, 0.01, 0.0, 1.0]);
+        let adam = Tensor::scalars(&device, &[0.1f32, 0.9, 0.99, 1e-8, 0.01, 0.5, 0.5, 1.0]);
         let ok = Tensor::scalars(&device, &[1u32]);
         let run = |x: &[Tensor]| {
             let sgd = SgdStep { momentum: true, nesterov: true, maximize: false };

@@ -1,5 +1,5 @@
 // Adam, AdamW and AMSGrad over flat memory (crates/gpu-core/src/kernels/optim.rs).
-// hyper = [lr, beta1, beta2, eps, weight_decay, bias_correction1, bias_correction2_sqrt]. One invocation per element of
+// hyper = [lr, beta1, beta2, eps, weight_decay, bias_correction1, bias_correction2_sqrt, factor]. One invocation per element of
 // type T.
 
 const COUNT: u32 = 64u;
@@ -27,7 +27,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
         return;
     }
     var p = param[i];
-    var g = grad[i];
+    var g = hyper[7] * grad[i];
     if (MAXIMIZE) {
         g = -g;
     }

@@ -12,7 +12,14 @@ const ONE_LOSS: bool = false;
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> labels: array<i32>;
 @group(0) @binding(2) var<storage, read> dloss: array<f32>;
+
+//!begin results
 @group(0) @binding(3) var<storage, read_write> dx: array<f32>;
+
+fn emit(i: u32, value: f32) {
+    dx[i] = value;
+}
+//!end results
 
 @compute @workgroup_size(64)
 fn main(
@@ -35,6 +42,6 @@ fn main(
         var g = d * (p - hit - SMOOTHING / f32(COLS));
         if (!valid) { g = nan(); }
         if (label == IGNORE) { g = 0.0; }
-        dx[row.base + j] = g;
+        emit(row.base + j, g);
     }
 }

@@ -1,5 +1,5 @@
 // Stochastic gradient descent with momentum over flat memory (crates/gpu-core/src/kernels/optim.rs).
-// hyper = [lr, momentum, dampening, weight_decay, first]. One invocation per element of type T.
+// hyper = [lr, momentum, dampening, weight_decay, first, factor]. One invocation per element of type T.
 
 const COUNT: u32 = 64u;
 const MAXIMIZE: bool = false;
@@ -24,7 +24,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
         return;
     }
     let p = param[i];
-    var g = grad[i];
+    var g = hyper[5] * grad[i];
     if (MAXIMIZE) {
         g = -g;
     }

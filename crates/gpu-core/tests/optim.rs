@@ -26,9 +26,9 @@ fn check(kernel: Arc<dyn Kernel>, args: &[Vec<u32>], expected: &[Vec<f64>]) {
     check_twin(kernel, args, &vec![true; args.len()], 1e-6);
 }
 
-fn sgd(kernel: SgdStep, hyper: [f64; 5], g: f64, p: f64, v: f64) -> [f64; 2] {
-    let [lr, momentum, dampening, decay, first] = hyper;
-    let g = if kernel.maximize { -g } else { g } + decay * p;
+fn sgd(kernel: SgdStep, hyper: [f64; 6], g: f64, p: f64, v: f64) -> [f64; 2] {
+    let [lr, momentum, dampening, decay, first, factor] = hyper;
+    let g = factor * if kernel.maximize { -g } else { g } + decay * p;
     if !kernel.momentum {
         return [p - lr * g, v];
     }
@@ -42,7 +42,8 @@ fn sgd_follows_the_formula() {
         for flags in 0..16 {
             let [momentum, nesterov, maximize, first] = [1, 2, 4, 8].map(|bit| flags & bit != 0);
             let kernel = SgdStep { count, momentum, nesterov, maximize };
-            let hyper = [0.125, 0.75, if nesterov { 0.0 } else { 0.25 }, 0.0625, f64::from(u8::from(first))];
+            let dampening = if nesterov { 0.0 } else { 0.25 };
+            let hyper = [0.125, 0.75, dampening, 0.0625, f64::from(u8::from(first)), 0.625];
             let (g, p, v) = (values(count, 0.1), values(count, 0.2), values(count, 0.3));
             let next: Vec<_> = (0..count).map(|i| sgd(kernel, hyper, g[i], p[i], v[i])).collect();
             let mut args = vec![words(&hyper), vec![1], words(&g), words(&p)];
@@ -56,9 +57,9 @@ fn sgd_follows_the_formula() {
     }
 }
 
-fn adam(kernel: AdamStep, hyper: [f64; 7], g: f64, state: [f64; 4]) -> [f64; 4] {
-    let ([lr, beta1, beta2, eps, decay, c1, c2], [mut p, mut m, mut v, mut w]) = (hyper, state);
-    let mut g = if kernel.maximize { -g } else { g };
+fn adam(kernel: AdamStep, hyper: [f64; 8], g: f64, state: [f64; 4]) -> [f64; 4] {
+    let ([lr, beta1, beta2, eps, decay, c1, c2, factor], [mut p, mut m, mut v, mut w]) = (hyper, state);
+    let mut g = factor * if kernel.maximize { -g } else { g };
     if kernel.decoupled {
         p *= 1.0 - lr * decay;
     } else {
@@ -79,7 +80,7 @@ fn adam_follows_the_formula() {
             let [amsgrad, decoupled, maximize] = [1, 2, 4].map(|bit| flags & bit != 0);
             let kernel = AdamStep { count, amsgrad, decoupled, maximize };
             let (beta1, beta2) = (0.875, 0.96875f64);
-            let hyper = [0.0625, beta1, beta2, 1.0 / 1024.0, 0.125, 1.0 - beta1.powi(3), 0.3];
+            let hyper = [0.0625, beta1, beta2, 1.0 / 1024.0, 0.125, 1.0 - beta1.powi(3), 0.3, 0.625];
             let squares = |seed| values(count, seed).iter().map(|v| v * v).collect::<Vec<_>>();
             let (g, p, m) = (values(count, 0.1), values(count, 0.2), values(count, 0.3));
             let (v, w) = (squares(0.4), squares(0.5));
@@ -100,7 +101,7 @@ fn nothing_changes_without_ok() {
     let count = 9;
     let state: Vec<f64> = values(count, 0.2);
     let nan = vec![f32::NAN.to_bits(); count];
-    let mut args = vec![words(&[0.1; 7]), vec![0], nan, words(&state), words(&state), words(&state)];
+    let mut args = vec![words(&[0.1; 8]), vec![0], nan, words(&state), words(&state), words(&state)];
     let adam = AdamStep { count, amsgrad: false, decoupled: true, maximize: false };
     check(Arc::new(adam), &args, &[state.clone(), state.clone(), state.clone()]);
     args.truncate(5);

@@ -1,13 +1,10 @@
 //! Tensors stored one after another in a flat tensor.
 
-use autograd::{Tensor, flatten_all};
-
-/// Each tensor starts at a multiple of this many elements, so that a kernel can bind it separately.
-pub(crate) const ALIGN: usize = gpu_core::limits::BINDING_ALIGN / gpu_core::DType::BYTES;
+use autograd::{FLAT_ALIGN, Tensor, flatten_all};
 
 /// Joins tensors (at least one), flattened one after another, each at a multiple of the alignment.
 pub(crate) fn join(tensors: &[Tensor]) -> Tensor {
-    flatten_all(&tensors.iter().collect::<Vec<_>>(), ALIGN)
+    flatten_all(&tensors.iter().collect::<Vec<_>>(), FLAT_ALIGN)
 }
 
 /// The tensors of the given shapes in `flat`, a result of [`join`].
@@ -28,5 +25,5 @@ pub(crate) fn starts(shapes: &[Vec<usize>]) -> impl Iterator<Item = (usize, &Vec
 
 /// Elements from the start of a part to the start of the next.
 pub(crate) fn padded(shape: &[usize]) -> usize {
-    shape.iter().product::<usize>().next_multiple_of(ALIGN)
+    shape.iter().product::<usize>().next_multiple_of(FLAT_ALIGN)
 }

@@ -8,7 +8,8 @@ use autograd::{
 };
 use gpu_core::testing;
 use models::{
-    Adam, AdamW, Gpt, GptOptions, Init, Lion, LossScaler, Mode, Optimizer, Param, Params, ResNet, Rule, Sgd,
+    Adam, AdamW, Gpt, GptOptions, Init, Lion, LossScaler, Mode, Optimize, Optimizer, Param, Params, ResNet,
+    Rule, Sgd,
 };
 
 fn alone() -> MutexGuard<'static, ()> {
@@ -30,9 +31,6 @@ fn numbers(device: &Device, seed: usize, shape: &[usize]) -> Tensor {
 
 /// The loss of a model on its data, with the forward pass in mixed precision.
 type Loss = Box<dyn Fn(Option<Half>) -> Tensor>;
-
-/// Builds a model.
-type Make<'a> = &'a dyn Fn(&Params) -> Loss;
 
 fn residual(params: &Params, depth: usize, batch: usize, size: usize) -> Loss {
     let device = params.device().clone();
@@ -283,44 +281,85 @@ fn a_scaler_says_what_is_missing() {
     assert!(fault.to_string().contains("no state \"clean_steps\""), "{fault}");
 }
 
-/// The peak bytes of temporaries in a training step.
-fn peak(device: &Device, half: Option<Half>, make: impl Fn(&Params) -> Loss) -> (usize, PlanView) {
-    let params = Params::new(device, 0);
-    let loss = make(&params);
-    let mut opt = Sgd::new(&params).momentum(0.9);
-    let known = plans(device);
-    for _ in 0..2 {
-        opt.step(loss(half).backward(), 0.01).unwrap();
-    }
-    let mut steps = plans(device);
-    steps.retain(|p| !known.iter().any(|q| std::ptr::eq(p.launches(), q.launches())));
-    let step = steps.into_iter().min_by_key(|p| p.launches().len()).unwrap();
-    (step.passes().live_bytes.iter().copied().max().unwrap(), step)
+/// What a training step costs.
+struct Step {
+    launches: usize,
+    /// Bytes that its launches read and write.
+    traffic: u64,
+    /// The peak of its temporaries.
+    temporaries: usize,
+    plan: PlanView,
 }
 
+impl Step {
+    fn of(device: &Device, half: Option<Half>, make: impl Fn(&Params) -> (Loss, Box<dyn Optimize>)) -> Step {
+        let params = Params::new(device, 0);
+        let (loss, mut opt) = make(&params);
+        let known = plans(device);
+        for _ in 0..2 {
+            opt.step(loss(half).backward(), 0.01).unwrap();
+        }
+        let mut steps = plans(device);
+        steps.retain(|p| !known.iter().any(|q| std::ptr::eq(p.launches(), q.launches())));
+        // The plan of the first step also joins the parameters.
+        let plan = steps.into_iter().min_by_key(|p| p.launches().len()).unwrap();
+        let launches = plan.launches();
+        Step {
+            launches: launches.len(),
+            traffic: launches.iter().map(|launch| launch.kernel().cost().bytes).sum(),
+            temporaries: plan.passes().live_bytes.iter().copied().max().unwrap(),
+            plan,
+        }
+    }
+}
+
+/// Launches, traffic and temporaries of a step in half precision, relative to f32. The networks are those of `wgrad bench`; on GPUs nothing
+/// runs but the compiler.
 #[test]
-fn memory_is_saved() {
+fn steps_in_half_precision_cost_less() {
     let _alone = alone();
-    for device in testing::devices() {
-        // Software adapters are slow, and memory is proportional to the batch.
-        let cpu = device == cpu();
-        let (depth, images, layers, windows) = if cpu { (20, 128, 4, 16) } else { (14, 16, 2, 4) };
-        let resnet = |p: &Params| residual(p, depth, images, 32);
-        let gpt = |p: &Params| transformer(p, layers, windows, 128, 128);
-        let nets: [(&str, Make); 2] = [("resnet", &resnet), ("gpt", &gpt)];
-        for (name, make) in nets {
-            let (exact, _) = peak(&device, None, make);
-            for half in [Half::F16, Half::BF16] {
-                let (mixed, plan) = peak(&device, Some(half), make);
-                println!("{} {name} {half}: {mixed} of {exact} bytes", device.info());
-                // On GPUs, epilogues and joined gradients of attention avoid f32 temporaries, but epilogues do not pack halves yet.
-                let percent = if cpu { 70 } else { 77 };
-                assert!(
-                    100 * mixed <= percent * exact,
-                    "{name} {half}: {mixed} of {exact} bytes\n{}",
-                    plan.explain()
-                );
+    let resnet = |p: &Params| -> (Loss, Box<dyn Optimize>) {
+        (residual(p, 20, 128, 32), Box::new(Sgd::new(p).momentum(0.9).weight_decay(1e-4)))
+    };
+    let gpt = |p: &Params| -> (Loss, Box<dyn Optimize>) {
+        (transformer(p, 4, 16, 128, 128), Box::new(AdamW::new(p)))
+    };
+    // Launches more than f32, percent of its traffic and of its temporaries, at most. On real GPUs a step has one launch that rounds the
+    // weights, and ResNet one for the images and two at each of the input gradients of stride 2, which store single elements. Partial sums
+    // of weight gradients stay f32, also in memory. On software adapters products store single elements. On the CPU, results are packed by
+    // launches of their own.
+    let bars: [(&str, &str, usize, [f64; 2]); 6] = [
+        ("cpu", "resnet", 49, [78.0, 55.0]),
+        ("cpu", "gpt", 39, [84.5, 63.0]),
+        ("dry:amd", "resnet", 6, [60.0, 58.0]),
+        ("dry:amd", "gpt", 1, [60.0, 67.0]),
+        ("dry:software", "resnet", 4, [60.0, 55.0]),
+        ("dry:software", "gpt", 17, [71.5, 55.5]),
+    ];
+    let mut missed = String::new();
+    for (name, net, more, [traffic, temporaries]) in bars {
+        let device = Device::named(name).unwrap();
+        let of = |half| {
+            if net == "resnet" { Step::of(&device, half, resnet) } else { Step::of(&device, half, gpt) }
+        };
+        let exact = of(None);
+        for half in [Half::F16, Half::BF16] {
+            let mixed = of(Some(half));
+            let percent = [
+                100.0 * mixed.traffic as f64 / exact.traffic as f64,
+                100.0 * mixed.temporaries as f64 / exact.temporaries as f64,
+            ];
+            let text = format!(
+                "{name} {net} {half}: {} launches of {}, {:.1} % of the traffic, {:.1} % of the temporaries",
+                mixed.launches, exact.launches, percent[0], percent[1]
+            );
+            println!("{text}");
+            let meets =
+                mixed.launches <= exact.launches + more && percent[0] <= traffic && percent[1] <= temporaries;
+            if !meets {
+                missed += &format!("{text}\n{}\n", mixed.plan.explain());
             }
         }
     }
+    assert!(missed.is_empty(), "{missed}");
 }

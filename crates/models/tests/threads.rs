@@ -15,7 +15,7 @@ fn rounds(normally: usize) -> usize {
 /// One step of SGD at rate 1 with a gradient of ones.
 fn descend(flat: &State) {
     let old = flat.value();
-    let hyper = Tensor::scalars(old.device(), &[1.0f32, 0.0, 0.0, 0.0, 1.0]);
+    let hyper = Tensor::scalars(old.device(), &[1.0f32, 0.0, 0.0, 0.0, 1.0, 1.0]);
     let ok = Tensor::scalars(old.device(), &[1u32]);
     let sgd = SgdStep { momentum: false, nesterov: false, maximize: false };
     let new = sgd.apply(&hyper, &ok, &old.ones_like(), &[old]).remove(0);

@@ -139,10 +139,37 @@ impl Expr {
             }
         }
         for part in parts {
-            let results = all.append(part);
+            let results = all.append(part, |_| None);
             all.results.extend(results);
         }
         all
+    }
+
+    /// The `kept` results of this expression, which are stored at `places`, and those of `next`, which reads results there and gets them in
+    /// registers instead. `None` if `next` reads other parts of the same slots.
+    pub(super) fn followed_by(&self, places: &[Place], kept: &[bool], next: &Expr) -> Option<Expr> {
+        let stored = |place: &Place| places.iter().position(|p| p == place);
+        let other = |place: &Place| stored(place).is_none() && places.iter().any(|p| p.slot == place.slot);
+        if next.inputs.iter().any(|(place, _)| other(place)) {
+            return None;
+        }
+        let mut all = Expr { inputs: self.inputs.clone(), code: vec![], ..self.clone() };
+        for (place, t) in next.inputs.iter().filter(|(place, _)| stored(place).is_none()) {
+            if !all.inputs.iter().any(|(known, _)| known == place) {
+                all.inputs.push((place.clone(), *t));
+            }
+        }
+        all.results = all.append(self, |_| None);
+        // What is read from packed memory is rounded.
+        let rounded: Vec<u16> = (places.iter().zip(all.results.clone()))
+            .map(|(place, r)| place.half.map_or(r, |half| all.push(Instr::Unary(Unary::AsHalf(half), r))))
+            .collect();
+        let results = all.append(next, |place| stored(place).map(|at| rounded[at]));
+        let mut keep = kept.iter();
+        all.results.retain(|_| *keep.next().expect("a flag a result"));
+        all.results.extend(results);
+        all.trim();
+        Some(all)
     }
 
     /// `op` of operands, which are broadcast to `shape`.
@@ -164,10 +191,12 @@ impl Expr {
         out
     }
 
-    /// Appends the code of another expression over the same inputs; returns the registers of its results.
-    fn append(&mut self, other: &Expr) -> Vec<u16> {
+    /// Appends the code of another expression over the same inputs, of which some are in registers already; returns the registers of its
+    /// results.
+    fn append(&mut self, other: &Expr, register: impl Fn(&Place) -> Option<u16>) -> Vec<u16> {
         let place = |(p, _): &(Place, DType)| {
-            self.inputs.iter().position(|(known, _)| known == p).expect("inputs are collected") as u16
+            let input = || self.inputs.iter().position(|(known, _)| known == p);
+            register(p).unwrap_or_else(|| input().expect("inputs are collected") as u16)
         };
         let mut registers: Vec<u16> = other.inputs.iter().map(place).collect();
         // The first expression has no duplicates yet, and searching for them would take quadratic time for long chains.

@@ -64,7 +64,7 @@ pub(super) fn stored(request: &Request, wiring: &Wiring, target: Target) -> Vec<
             let Some((inputs, instructions)) = fusion.elementwise(node, output) else { continue };
             let chain = fusion.chain(node, output, &inputs, instructions, &stored, &chains);
             stored[node][output] =
-                !on || fusion.frees_operand(node, &stored) || fusion.pays_to_store(node, output, &chain);
+                !on || fusion.frees_operand(node, &chain) || fusion.pays_to_store(node, output, &chain);
             chains[node][output] = chain;
         }
     }
@@ -116,15 +116,28 @@ impl Fusion<'_> {
         chain
     }
 
-    /// Whether the result is its operand rounded to halves, so that storing it frees the operand's memory. On a GPU, one reader's code
-    /// becomes an epilogue of the launch that produces the operand, which then gets no memory either.
-    fn frees_operand(&self, node: usize, stored: &[Vec<bool>]) -> bool {
+    /// Whether the result is rounded to halves, and storing it frees the memory of an f32 tensor that only this result is computed from. On a
+    /// GPU, one reader's code becomes an epilogue of the launch that produces that tensor, which then gets no memory either.
+    fn frees_operand(&self, node: usize, chain: &Chain) -> bool {
         let rounds = matches!(self.request.nodes[node].op, Op::Map(MapOp::Unary(Unary::AsHalf(_))));
         let epilogue = self.target == Target::Gpu && self.uses[node][0].len() == 1;
-        rounds
-            && !epilogue
-            && self.request.nodes[node].half.is_some()
-            && matches!(self.base(self.wiring.inputs[node][0]), Source::Node(n, o) if stored[n][o])
+        let whole = |&source: &Source| match source {
+            Source::Node(n, o) => self.request.nodes[n].half.is_none() && self.only_leads_to(n, o, node),
+            Source::Leaf(_) => false,
+        };
+        rounds && !epilogue && self.request.nodes[node].half.is_some() && chain.reads.iter().any(whole)
+    }
+
+    /// Whether a result is read once, and so are the results computed from it, up to `node`.
+    fn only_leads_to(&self, from: usize, output: usize, node: usize) -> bool {
+        let (mut at, mut output) = (from, output);
+        loop {
+            match &self.uses[at][output][..] {
+                [only] if only.node == node => return !self.wiring.wanted[at],
+                [only] if !self.wiring.wanted[at] && only.node < node => (at, output) = (only.node, 0),
+                _ => return false,
+            }
+        }
     }
 
     fn pays_to_store(&self, node: usize, output: usize, chain: &Chain) -> bool {

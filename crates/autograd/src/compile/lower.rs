@@ -5,15 +5,17 @@ mod inputs;
 mod launch;
 mod leaves;
 mod outputs;
+mod rounded;
 mod sources;
 mod views;
 
 use std::collections::VecDeque;
 
 use foldhash::HashMap;
-use gpu_core::kernels::{Halves, Reduce};
+use gpu_core::kernels::{Halves, Reduce, Unary};
 use gpu_core::{Arg, Device, Role};
 
+use self::rounded::Rounded;
 use super::concat_in_place::{self, Part};
 use super::expr::Expr;
 use super::fuse;
@@ -40,6 +42,7 @@ pub struct Lower<'a> {
     /// How often each output will still be read. An expression is dropped after its last read: the code of a long chain would take much
     /// memory.
     reads: Vec<Vec<usize>>,
+    rounded: Rounded,
     /// Number of results that got no memory, not counting views.
     pub(super) inlined: usize,
     /// Operands of the node being lowered that are packed: its kernels unpack them.
@@ -63,6 +66,7 @@ impl<'a> Lower<'a> {
             stored,
             donated: request.donated.iter().copied().collect(),
             reads: reads(request, wiring),
+            rounded: Rounded::new(request, wiring),
             inlined: 0,
             packed: vec![],
             node: 0,
@@ -134,6 +138,12 @@ impl<'a> Lower<'a> {
     fn lower_map(&mut self, op: MapOp) {
         let sources = self.wiring.inputs[self.node].clone();
         let shape = self.request.nodes[self.node].outputs[0].shape.clone();
+        if let (MapOp::Unary(Unary::AsHalf(half)), true) = (op, self.gets_own_memory())
+            && let Some(place) = self.rounded_leaf(sources[0], half)
+        {
+            self.values[self.node][0] = Some(Value::Memory(place));
+            return;
+        }
         let expr = loop {
             let operands: Vec<Expr> = sources.iter().map(|&s| self.source_expr(s)).collect();
             let expr = Expr::apply(op, &operands, &shape);
@@ -145,6 +155,12 @@ impl<'a> Lower<'a> {
             self.source_memory(sources[longest.expect("a map has operands")]);
         };
         self.computed(0, expr);
+    }
+
+    /// Whether output 0 of the node being lowered gets memory, but not at a place that is given by others.
+    fn gets_own_memory(&self) -> bool {
+        let given = self.wiring.wanted[self.node] || self.parts.contains_key(&(self.node, 0));
+        self.stored[self.node][0] && !given
     }
 
     fn slot(&mut self, kind: SlotKind, bytes: usize, role: Role) -> usize {

@@ -1,6 +1,7 @@
 //! From a recorded graph to a plan: merge equal nodes, decide on fusion and concatenation in place, lower nodes to launches, schedule
 //! them, plan memory, and cache the plan by structure.
 
+mod chains;
 mod channel_parts;
 mod combined_maps;
 mod concat_in_place;
@@ -24,7 +25,6 @@ pub use explain::{Passes, PlanView};
 pub use expr::Expr;
 pub use fuse::set_fusion;
 pub use lower::Lower;
-pub(crate) use place::ALIGN;
 pub use plan::plans;
 pub(crate) use plan::{Failure, run};
 pub(crate) use request::{Bytes, Evaluation, Source};

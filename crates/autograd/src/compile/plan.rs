@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use foldhash::HashMap;
 use gpu_core::{Access, Arg, Buffer, CommandGraph, DType, Device, Kernel, Launch, Role, Slot, limits};
 
+use super::chains::join_chains;
 use super::channel_parts::{split_reductions, splits};
 use super::combined_maps::combine_in_maps;
 use super::conv_moments::fuse_moments;
@@ -146,6 +147,7 @@ impl Plan {
         fuse_moments(&mut steps, device.target());
         fuse_row_sums(&mut steps, &mut lowered.slots, device.target());
         let lowered_steps = steps.len();
+        let steps = join_chains(steps, &lowered.slots, device.target());
         // Reductions of channels may be split first, and get epilogues after that.
         let whole = |kernel: &dyn Kernel| !splits(kernel);
         let mut steps = fuse_epilogues(steps, &lowered.slots, device.target(), whole);

@@ -225,6 +225,32 @@ fn partner(
 }
 
 impl MapStep {
+    /// This step and one that reads its results as one, if the second reads them element by element, and the result fits into one launch.
+    /// `kept` says which of the results something else reads, too.
+    pub fn followed_by(
+        &self,
+        next: &MapStep,
+        kept: impl Fn(&Place) -> bool,
+        target: Target,
+    ) -> Option<MapStep> {
+        let written = |step: &MapStep| -> Vec<Arg> { step.to.iter().map(|place| place.bind().0).collect() };
+        if self.expr.shape() != next.expr.shape() || overlap(&written(self), &written(next)) {
+            return None;
+        }
+        let kept: Vec<bool> = self.to.iter().map(kept).collect();
+        let expr = self.expr.followed_by(&self.to, &kept, &next.expr)?;
+        let before = self.to.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(place, _)| place);
+        let joined = MapStep { expr, to: before.chain(&next.to).cloned().collect() };
+        joined.fits(target).then_some(joined)
+    }
+
+    /// Whether one launch can compute it.
+    fn fits(&self, target: Target) -> bool {
+        let reads = self.expr.slots();
+        let apart = self.to.iter().all(|place| !reads.contains(&place.slot));
+        apart && self.buffers() <= target.arguments() && self.expr.len() <= MAX_CODE
+    }
+
     /// Both steps as one, if that pays and the result fits into one launch.
     fn fused_with(&self, other: &MapStep, target: Target) -> Option<MapStep> {
         if self.expr.shape() != other.expr.shape() {
@@ -244,9 +270,6 @@ impl MapStep {
             expr: Expr::side_by_side(&[&self.expr, &other.expr]),
             to: self.to.iter().chain(&other.to).cloned().collect(),
         };
-        let reads = fused.expr.slots();
-        let apart = fused.to.iter().all(|place| !reads.contains(&place.slot));
-        let fits = apart && fused.buffers() <= target.arguments() && fused.expr.len() <= MAX_CODE;
-        fits.then_some(fused)
+        fused.fits(target).then_some(fused)
     }
 }

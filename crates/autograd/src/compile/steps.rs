@@ -77,8 +77,13 @@ impl Steps {
 
     /// Replaces steps by one launch at `to`.
     pub fn replace(&mut self, replaced: &[usize], to: usize, launch: Launch) {
+        self.replace_by(replaced, to, Step::Kernel(launch));
+    }
+
+    /// Replaces steps by one at `to`.
+    pub fn replace_by(&mut self, replaced: &[usize], to: usize, step: Step) {
         replaced.iter().for_each(|&at| self.steps[at] = None);
-        self.put(to, Step::Kernel(launch));
+        self.put(to, step);
     }
 
     pub fn finish(self) -> Vec<Step> {

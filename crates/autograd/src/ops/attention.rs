@@ -243,10 +243,6 @@ impl KernelOp for Attention {
         cx.launch(kernels::Attention::new(&inputs, &y), &args);
     }
 
-    fn takes_halves(&self, input: usize) -> bool {
-        input < 3
-    }
-
     fn gradient(
         &self,
         inputs: &[Tensor],

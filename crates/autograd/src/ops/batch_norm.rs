@@ -145,10 +145,6 @@ impl KernelOp for BatchNorm {
         input == 0
     }
 
-    fn takes_halves(&self, input: usize) -> bool {
-        input == 0
-    }
-
     fn gradient(
         &self,
         inputs: &[Tensor],

@@ -1,5 +1,6 @@
 //! Clipping of gradients.
 
+use crate::blend::FLAT_ALIGN;
 use crate::{Gradients, Tensor, stack};
 
 impl Gradients {
@@ -21,13 +22,19 @@ impl Gradients {
     #[doc(alias = "clip_grad_norm_")]
     #[track_caller]
     pub fn clip_norm(self, max: f32, p: f32) -> (Gradients, Tensor) {
-        let gradients = self.variables().iter().map(|v| self.get(v).expect("every variable has a gradient"));
+        assert!(!self.variables().is_empty(), "clip_norm: no gradients");
         let norm_of = |t: &Tensor| t.norm(p, &(0..t.rank() as isize).collect::<Vec<_>>(), false);
-        let norms: Vec<Tensor> = gradients.map(norm_of).collect();
-        assert!(!norms.is_empty(), "clip_norm: no gradients");
-        let norm = norm_of(&stack(&norms.iter().collect::<Vec<_>>(), 0));
+        let norm = if p > 0.0 {
+            // Of all gradients at once, in the tensor that an optimizer reads; the zeros between them add nothing.
+            norm_of(&self.joined(FLAT_ALIGN))
+        } else {
+            let raw = |v: &Tensor| norm_of(self.unscaled(v).expect("every variable has a gradient"));
+            let norms: Vec<Tensor> = self.variables().iter().map(raw).collect();
+            norm_of(&stack(&norms.iter().collect::<Vec<_>>(), 0))
+        };
+        let norm = self.factor().map_or_else(|| norm.clone(), |factor| &norm * factor.abs());
         let scale = (max / (&norm + 1e-6)).clamp_max(1.0);
-        (self.map(|g| g * &scale), norm)
+        (self.scaled(&scale), norm)
     }
 
     /// Limits every element of every gradient to `-limit..=limit`, as `torch.nn.utils.clip_grad_value_`.

@@ -1,6 +1,6 @@
 //! Shared code of convolutions over one, two and three dimensions.
 
-use crate::Tensor;
+use crate::{Tensor, autocast};
 
 /// How a kernel moves over `D` dimensions.
 #[derive(Clone, Copy)]
@@ -52,13 +52,19 @@ pub(super) fn check_bias(op: &str, bias: Option<&Tensor>, channels: usize) {
     }
 }
 
-/// `y [N, O, ..]` plus `bias [O]`.
+/// `y [N, O, ..]`, the product of a convolution of `x` that was recorded [inside](autocast::inside) of it, plus `bias [O]`.
 #[track_caller]
-pub(super) fn add_bias(y: Tensor, bias: Option<&Tensor>) -> Tensor {
-    let Some(bias) = bias else { return y };
-    let mut shape = vec![1; y.rank() - 1];
-    shape[0] = bias.numel();
-    y + bias.reshape(&shape)
+pub(super) fn with_bias(x: &Tensor, y: Tensor, bias: Option<&Tensor>) -> Tensor {
+    let y = match bias {
+        None => y,
+        Some(bias) => {
+            let mut shape = vec![1; y.rank() - 1];
+            shape[0] = bias.numel();
+            let _inside = autocast::inside();
+            y + bias.reshape(&shape)
+        }
+    };
+    autocast::result("conv2d", &[x], y)
 }
 
 /// The zero padding with which a convolution of stride 1 keeps the sizes of its input (`padding="same"`), the last dimension first; an

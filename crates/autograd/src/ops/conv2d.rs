@@ -3,10 +3,10 @@
 use gpu_core::kernels::{self, Conv2dShape, Map, Prologue};
 use gpu_core::{Arg, DType, Layout, Target};
 
-use super::conv::{self, Steps, add_bias};
+use super::conv::{self, Steps, with_bias};
 use crate::compile::Lower;
 use crate::op::{KernelOp, Meta};
-use crate::{Padding, Tensor};
+use crate::{Padding, Tensor, autocast};
 
 #[derive(Debug, Hash)]
 pub(super) struct Conv2d(pub(super) Conv2dShape);
@@ -58,7 +58,10 @@ impl Tensor {
             padding,
             dilation,
         };
-        add_bias(forward(shape, self, weight), bias)
+        let inside = autocast::inside();
+        let y = forward(shape, self, weight);
+        drop(inside);
+        with_bias(self, y, bias)
     }
 
     /// [`conv2d`](Tensor::conv2d) of stride 1, padded so that the plane keeps its size (`padding="same"`); an odd number of zeros has
@@ -144,10 +147,6 @@ impl KernelOp for Conv2d {
         true
     }
 
-    fn takes_halves(&self, _: usize) -> bool {
-        true
-    }
-
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
         let (x, weight, dy) = (&inputs[0], &inputs[1], grads[0].as_ref().expect("one output"));
         // The input of a first layer needs no gradient: its gradient then has no handle, and is never evaluated.
@@ -173,10 +172,6 @@ impl KernelOp for Conv2dInputGrad {
     }
 
     fn emits(&self) -> bool {
-        true
-    }
-
-    fn takes_halves(&self, _: usize) -> bool {
         true
     }
 

@@ -2,9 +2,9 @@
 
 use gpu_core::kernels::Conv2dShape;
 
-use super::conv::{Steps, add_bias, check_bias};
+use super::conv::{Steps, check_bias, with_bias};
 use super::conv2d::input_grad;
-use crate::Tensor;
+use crate::{Tensor, autocast};
 
 impl Tensor {
     /// Transposed convolution of `self [N, C, L]` (or `[C, L]`) with `weight [C, O / groups, K]`, plus `bias [O]`, as
@@ -97,7 +97,11 @@ impl Tensor {
         };
         // The convolution has one more output for every stride that fits into `output_padding`.
         let [below, beside] = [0, 1].map(|d| (0, output_padding[d] / stride[d]));
-        add_bias(input_grad(shape, &self.pad_zeros(&[(0, 0), (0, 0), below, beside]), weight), bias)
+        let padded = self.pad_zeros(&[(0, 0), (0, 0), below, beside]);
+        let inside = autocast::inside();
+        let y = input_grad(shape, &padded, weight);
+        drop(inside);
+        with_bias(self, y, bias)
     }
 }
 

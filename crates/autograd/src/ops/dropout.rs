@@ -1,7 +1,7 @@
 //! Inverted dropout (Srivastava et al. 2014): scaling happens in training only. Every call draws new numbers, without a new plan.
 
 use super::random::Generator;
-use crate::Tensor;
+use crate::{Tensor, autocast};
 
 /// `scale * alpha` of the SELU: the negative of its least value.
 const SELU_FLOOR: f32 = 1.758_099_3;
@@ -44,7 +44,8 @@ impl Tensor {
     pub fn dropout_along(&self, p: f32, dims: &[isize], generator: &Generator) -> Tensor {
         let kept = self.kept("dropout", p, dims, generator);
         // All are dropped where p is 1: no division by 0.
-        self * (kept * (1.0 / (1.0 - p).max(f32::MIN_POSITIVE)))
+        let scale = kept * (1.0 / (1.0 - p).max(f32::MIN_POSITIVE));
+        autocast::result("dropout", &[self], self * scale)
     }
 
     /// Sets elements to the SELU's least value with probability `p`, then scales and shifts all elements, so that mean 0 and variance 1

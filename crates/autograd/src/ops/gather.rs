@@ -3,11 +3,11 @@
 use gpu_core::DType;
 use gpu_core::kernels;
 
-use crate::Tensor;
 use crate::compile::Lower;
 use crate::op::{KernelOp, Meta};
 use crate::ops::Operand;
 use crate::ops::map::broadcast;
+use crate::{Tensor, autocast};
 
 /// Indexing along the middle of three dimensions: `x [outer, dim, inner]`, index `[outer or 1, count, inner or 1]`.
 #[derive(Clone, Copy, Debug, Hash)]
@@ -72,7 +72,8 @@ impl Tensor {
         check_index("embedding", index);
         let rows = self.slices(0, &index.reshape(&[index.numel()]));
         let rows = rows.within("embedding", index, self.shape()[0], None);
-        rows.reshape(&[index.shape(), &[self.shape()[1]]].concat())
+        let rows = rows.reshape(&[index.shape(), &[self.shape()[1]]].concat());
+        autocast::result("embedding", &[self], rows)
     }
 
     /// [`embedding`](Tensor::embedding), with no gradient for row `padding`.

@@ -1,7 +1,7 @@
 //! Group normalisation (Wu and He 2018), and instance normalisation (Ulyanov et al. 2016), in which every channel is a group.
 
-use crate::Tensor;
 use crate::ops::batch_norm_train;
+use crate::{Tensor, autocast};
 
 impl Tensor {
     /// Normalises each of `groups` groups of channels of `self [N, C, ..]` over its channels and positions by mean and biased
@@ -65,6 +65,8 @@ impl Tensor {
         for t in [weight, bias].into_iter().flatten() {
             assert!(t.shape() == [x[1]], "{op}: weight or bias {:?} for input {x:?}", t.shape());
         }
+        // As layer norm: the result is f32, also of halves.
+        let _paused = autocast::pause();
         let rows = x[0] * groups;
         let (one, zero) = (Tensor::ones(self.device(), &[rows]), Tensor::zeros(self.device(), &[rows]));
         let rows = self.reshape(&[1, rows, self.numel().checked_div(rows).unwrap_or(0)]);

@@ -52,10 +52,6 @@ impl KernelOp for LayerNorm {
         );
     }
 
-    fn takes_halves(&self, input: usize) -> bool {
-        input == 0
-    }
-
     fn gradient(
         &self,
         inputs: &[Tensor],

@@ -52,7 +52,7 @@ impl Tensor {
         let inputs = vec![self.clone(), other.clone()];
         let result =
             Tensor::record_op(self.device(), Op::Map(MapOp::Binary(op)), inputs, vec![meta]).remove(0);
-        autocast::combined(op, [self, other], result)
+        autocast::result(&name, &whole([self, other], &result), result)
     }
 
     /// A number as a tensor of this one's type: an f32 may change between steps without a new plan.
@@ -88,13 +88,9 @@ impl Tensor {
         assert!(self.dtype() == other.dtype(), "where: types {} and {}", self.dtype(), other.dtype());
         let shape = broadcast("where", &[condition.shape(), self.shape(), other.shape()]);
         let inputs = vec![condition.clone(), self.clone(), other.clone()];
-        Tensor::record_op(
-            self.device(),
-            Op::Map(MapOp::Select),
-            inputs,
-            vec![Meta { shape, dtype: self.dtype() }],
-        )
-        .remove(0)
+        let meta = Meta { shape, dtype: self.dtype() };
+        let result = Tensor::record_op(self.device(), Op::Map(MapOp::Select), inputs, vec![meta]).remove(0);
+        autocast::result("where", &whole([self, other], &result), result)
     }
 
     /// Sums out broadcast dimensions, so that the result has `shape`.
@@ -108,6 +104,11 @@ impl Tensor {
         let dims: Vec<isize> = (0..self.rank()).filter(|&d| summed(d)).map(|d| d as isize).collect();
         self.sum(&dims, false).reshape(shape)
     }
+}
+
+/// The operands that are not broadcast: those that the type of the result depends on in mixed precision.
+fn whole<'a>(operands: [&'a Tensor; 2], result: &Tensor) -> Vec<&'a Tensor> {
+    operands.into_iter().filter(|t| t.numel() == result.numel()).collect()
 }
 
 /// The derivative table: gradients of the operands of an element-wise operation.
@@ -159,6 +160,7 @@ fn unary_gradient(op: Unary, x: &Tensor, y: &Tensor, g: &Tensor) -> Option<Tenso
         GeluTanhGrad => g * gelu_tanh_curvature(x),
         Sign | Floor | Ceil | Round | Trunc => g.zeros_like(),
         IsNan | IsInf | Not => return None,
+        AsHalf(_) if autocast::given(&x.node) => g.clone(),
         AsHalf(half) => g.as_half(half),
         Cast(_) if x.dtype().is_float() && g.dtype().is_float() => g.clone(),
         Cast(_) => return None,

@@ -1,12 +1,11 @@
 //! Matrix products.
 
 use gpu_core::Layout;
-use gpu_core::kernels::Unary;
 
-use crate::Tensor;
 use crate::compile::Lower;
-use crate::op::{KernelOp, MapOp, Meta, Op, View};
+use crate::op::{KernelOp, Meta, Op, View};
 use crate::ops::map::broadcast;
+use crate::{Tensor, autocast};
 
 /// The product `[.., M, K] x [.., K, N]` with equal leading dimensions.
 #[derive(Debug, Hash)]
@@ -144,11 +143,15 @@ impl Tensor {
         if let Some(b) = bias {
             assert!(b.shape() == &w[..1], "linear: bias {:?} for weight {w:?}", b.shape());
         }
+        let inside = autocast::inside();
         let y = self.matmul(&weight.transpose(-1, -2));
-        match bias {
+        let y = match bias {
             None => y,
             Some(bias) => y + bias,
-        }
+        };
+        drop(inside);
+        // Once, after the bias.
+        autocast::result("matmul", &[self], y)
     }
 }
 
@@ -159,15 +162,8 @@ fn transposed(layout: &Layout) -> Layout {
     layout.permute(&order)
 }
 
-/// Whether a matrix is a transposed one, or rounded after a transposition.
 fn is_transposed(matrix: &Tensor) -> bool {
-    match &matrix.node.op {
-        Op::View(View::Permute(order)) => order[..] == [1, 0],
-        Op::Map(MapOp::Unary(Unary::AsHalf(_))) => {
-            matrix.node.state().inputs.first().is_some_and(is_transposed)
-        }
-        _ => false,
-    }
+    matches!(&matrix.node.op, Op::View(View::Permute(order)) if order[..] == [1, 0])
 }
 
 impl KernelOp for MatMul {
@@ -190,10 +186,6 @@ impl KernelOp for MatMul {
     }
 
     fn emits(&self) -> bool {
-        true
-    }
-
-    fn takes_halves(&self, _: usize) -> bool {
         true
     }
 

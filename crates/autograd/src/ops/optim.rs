@@ -18,7 +18,7 @@ pub struct SgdStep {
 }
 
 impl SgdStep {
-    /// New parameter and velocity (only with momentum). `hyper` is `[lr, momentum, dampening, weight_decay, first]`, `ok [1]` u32 or
+    /// New parameter and velocity (only with momentum). `hyper` is `[lr, momentum, dampening, weight_decay, first, factor]`, `ok [1]` u32 or
     /// bool (0 leaves everything unchanged); the gradient and `state`, parameter and velocity, are flat `[count]`.
     #[track_caller]
     pub fn apply(self, hyper: &Tensor, ok: &Tensor, grad: &Tensor, state: &[Tensor]) -> Vec<Tensor> {
@@ -43,7 +43,7 @@ pub struct AdamStep {
 
 impl AdamStep {
     /// New parameter, m, v (and vmax with `amsgrad`). `hyper` is
-    /// `[lr, beta1, beta2, eps, weight_decay, bias_correction1, bias_correction2_sqrt]`, `ok [1]` u32 or bool (0 leaves everything
+    /// `[lr, beta1, beta2, eps, weight_decay, bias_correction1, bias_correction2_sqrt, factor]`, `ok [1]` u32 or bool (0 leaves everything
     /// unchanged); the gradient and `state` are flat `[count]`.
     #[track_caller]
     pub fn apply(self, hyper: &Tensor, ok: &Tensor, grad: &Tensor, state: &[Tensor]) -> Vec<Tensor> {

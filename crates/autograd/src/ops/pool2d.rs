@@ -78,10 +78,6 @@ impl KernelOp for MaxPool2d {
         cx.launch(kernels::MaxPool2d { shape: self.0 }, &args);
     }
 
-    fn takes_halves(&self, _: usize) -> bool {
-        true
-    }
-
     fn gradient(
         &self,
         inputs: &[Tensor],
@@ -133,10 +129,6 @@ impl KernelOp for AvgPool2d {
         let AvgPool2d { shape, count_include_pad, divisor } = *self;
         let args = [cx.dense(0), cx.output(0)];
         cx.launch(kernels::AvgPool2d { shape, count_include_pad, divisor }, &args);
-    }
-
-    fn takes_halves(&self, _: usize) -> bool {
-        true
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], grads: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

@@ -29,7 +29,7 @@ pub const MISTAKES: &[Mistake] = &[
     }),
     ("SgdStep", &["sgd_step", "[3]"], || {
         let step = SgdStep { momentum: false, nesterov: false, maximize: false };
-        let (hyper, ok) = (f32s(&[5]), f32s(&[1]).gt(0.0));
+        let (hyper, ok) = (f32s(&[6]), f32s(&[1]).gt(0.0));
         drop(step.apply(&hyper, &ok, &f32s(&[3]), &[f32s(&[4])]))
     }),
     ("AdamStep", &["AdamStep"], || {

@@ -23,7 +23,7 @@ fn train_mlp(device: &Device, [layers, width, batch]: [usize; 3], keep: bool) ->
         let gradients = loss.backward();
         let grads: Vec<Tensor> = weights.iter().map(|w| gradients.get(w).unwrap().clone()).collect();
         let grad = flatten_all(&grads.iter().collect::<Vec<_>>(), 64);
-        let hyper = Tensor::scalars(device, &[0.1f32, 0.9, 0.0, 0.0, f32::from(u8::from(step == 0))]);
+        let hyper = Tensor::scalars(device, &[0.1f32, 0.9, 0.0, 0.0, f32::from(u8::from(step == 0)), 1.0]);
         let ok = Tensor::scalars(device, &[1u32]);
         let new = sgd.apply(&hyper, &ok, &grad, &[old, velocity.value()]);
         let [weight, speed] = <[Tensor; 2]>::try_from(new).unwrap();

@@ -205,7 +205,7 @@ fn many_paths() {
     let loss = y.sum_all();
     let gradients = loss.backward();
     let flat = values(&device, &[0.5, -0.5]);
-    let hyper = Tensor::scalars(&device, &[0.1f32, 0.0, 0.0, 0.0, 1.0]);
+    let hyper = Tensor::scalars(&device, &[0.1f32, 0.0, 0.0, 0.0, 1.0, 1.0]);
     let ok = Tensor::scalars(&device, &[1u32]);
     let sgd = SgdStep { momentum: false, nesterov: false, maximize: false };
     let new = sgd.apply(&hyper, &ok, gradients.get(&x).unwrap(), &[flat]);
@@ -217,7 +217,7 @@ fn many_paths() {
 /// One step of SGD at the given rate on a flat state, with a gradient computed from its values.
 fn descend(flat: &State, rate: f32, gradient: impl Fn(&Tensor) -> Tensor) -> autograd::Result<()> {
     let old = flat.value();
-    let hyper = Tensor::scalars(old.device(), &[rate, 0.0, 0.0, 0.0, 1.0]);
+    let hyper = Tensor::scalars(old.device(), &[rate, 0.0, 0.0, 0.0, 1.0, 1.0]);
     let ok = Tensor::scalars(old.device(), &[1u32]);
     let sgd = SgdStep { momentum: false, nesterov: false, maximize: false };
     let new = sgd.apply(&hyper, &ok, &gradient(&old), &[old]).remove(0);

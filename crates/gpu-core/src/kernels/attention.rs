@@ -107,6 +107,16 @@ impl Rows {
         self.batch.numel()
     }
 
+    /// Whether vectors of four of the `cols` columns are aligned in memory.
+    fn vectors(&self, cols: usize) -> bool {
+        let steps = self.batch.strides().iter().chain([&self.row]);
+        self.col == 1
+            && cols.is_multiple_of(4)
+            && self.batch.offset().is_multiple_of(4)
+            && self.batch.numel() > 0
+            && steps.into_iter().all(|s| s % 4 == 0)
+    }
+
     fn positions_fit(&self, len: usize) {
         assert!(self.end <= len, "attention reaches outside of its arguments");
     }

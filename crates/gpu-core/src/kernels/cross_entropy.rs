@@ -1,5 +1,6 @@
 //! Softmax cross-entropy with class numbers as targets, fused, and its gradient.
 
+use super::epilogue::plain_result;
 use super::softmax::{for_rows, log_sum_exp, max_and_exps, softmax_shader, sum_of};
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, Kernel, Shader};
@@ -105,9 +106,16 @@ impl Kernel for CrossEntropyGrad {
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        let set =
-            |source| constants(self.smoothing, self.ignore_index)(source).set("ONE_LOSS", self.one_loss);
-        vec![softmax_shader(wgsl!("cross_entropy_grad"), self.rows, self.cols, set)]
+        let set = |source| {
+            constants(self.smoothing, self.ignore_index)(source)
+                .set("ONE_LOSS", self.one_loss)
+                .block("results", &plain_result(3, "f32", 1))
+        };
+        vec![softmax_shader(wgsl!("cross_entropy_grad"), self.rows, self.cols, set).emitting(1)]
+    }
+
+    fn emits(&self) -> bool {
+        true
     }
 
     fn run(&self, args: &Args) {

@@ -12,14 +12,14 @@ const TASK: usize = 16 * 1024;
 /// One step of stochastic gradient descent as `torch.optim.SGD` defines it, over `count` parameters `p`:
 ///
 /// ```text
-/// g = grad + weight_decay p               (-grad with `maximize`)
+/// g = factor grad + weight_decay p        (-factor grad with `maximize`)
 /// v = momentum v + (1 - dampening) g      (v = g at the first step)
 /// p = p - lr v                            (p - lr (g + momentum v) with `nesterov`, p - lr g without `momentum`)
 /// ```
 ///
 /// (Sutskever et al. 2013, "On the importance of initialization and momentum in deep learning".)
 ///
-/// Arguments: hyper `[lr, momentum, dampening, weight_decay, first]` (`first` is 1 at the first step, else 0), ok `u32 [1]`,
+/// Arguments: hyper `[lr, momentum, dampening, weight_decay, first, factor]` (`first` is 1 at the first step, else 0), ok `u32 [1]`,
 /// grad `[count]`; read and written: param `[count]` and, with `momentum`, velocity `[count]`. Nothing changes when `ok` is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SgdStep {
@@ -37,7 +37,7 @@ pub struct SgdStep {
 /// `torch.optim.Adam` and `AdamW` define them, over `count` parameters `p`:
 ///
 /// ```text
-/// g = grad                                  (-grad with `maximize`)
+/// g = factor grad                           (-factor grad with `maximize`)
 /// p = p (1 - lr weight_decay)               (`decoupled`, AdamW)
 /// g = g + weight_decay p                    (otherwise)
 /// m = beta1 m + (1 - beta1) g
@@ -46,7 +46,7 @@ pub struct SgdStep {
 /// p = p - lr / bias_correction1 * m / (sqrt(w) / bias_correction2_sqrt + eps)
 /// ```
 ///
-/// Arguments: hyper `[lr, beta1, beta2, eps, weight_decay, bias_correction1, bias_correction2_sqrt]`, ok `u32 [1]`, grad
+/// Arguments: hyper `[lr, beta1, beta2, eps, weight_decay, bias_correction1, bias_correction2_sqrt, factor]`, ok `u32 [1]`, grad
 /// `[count]`; read and written: param, m, v and, with `amsgrad`, vmax, each `[count]`. Nothing changes when `ok` is 0.
 /// `bias_correction1 = 1 - beta1^t` and `bias_correction2_sqrt = sqrt(1 - beta2^t)` should be computed from the betas as
 /// rounded to `f32`, so that the rounding of `1 - beta2` cancels.
@@ -97,7 +97,7 @@ impl Kernel for SgdStep {
         if ok[0] == 0 {
             return;
         }
-        let hyper = [hyper[0], hyper[1], hyper[2], hyper[3], hyper[4]];
+        let hyper: [f32; 6] = hyper[..6].try_into().expect("six numbers");
         let grads = args.read::<f32>(2).par_chunks(TASK);
         let params = args.write::<f32>(3).par_chunks_mut(TASK).zip(grads);
         if self.momentum {
@@ -126,20 +126,20 @@ impl Kernel for SgdStep {
 
 impl SgdStep {
     #[inline(always)]
-    fn plain(&self, [lr, _, _, decay, _]: [f32; 5], grad: &[f32], param: &mut [f32]) {
+    fn plain(&self, [lr, _, _, decay, _, factor]: [f32; 6], grad: &[f32], param: &mut [f32]) {
         let sign = if self.maximize { -1.0 } else { 1.0 };
         for (p, &g) in param.iter_mut().zip(grad) {
-            *p -= lr * (sign * g + decay * *p);
+            *p -= lr * (sign * (factor * g) + decay * *p);
         }
     }
 
     #[inline(always)]
-    fn with_velocity(&self, hyper: [f32; 5], grad: &[f32], param: &mut [f32], velocity: &mut [f32]) {
-        let [lr, momentum, dampening, decay, first] = hyper;
+    fn with_velocity(&self, hyper: [f32; 6], grad: &[f32], param: &mut [f32], velocity: &mut [f32]) {
+        let [lr, momentum, dampening, decay, first, factor] = hyper;
         let sign = if self.maximize { -1.0 } else { 1.0 };
         let (first, nesterov) = (first > 0.5, self.nesterov);
         for ((p, v), &g) in param.iter_mut().zip(velocity).zip(grad) {
-            let g = sign * g + decay * *p;
+            let g = sign * (factor * g) + decay * *p;
             *v = if first { g } else { momentum * *v + (1.0 - dampening) * g };
             *p -= lr * if nesterov { g + momentum * *v } else { *v };
         }
@@ -169,7 +169,7 @@ impl Kernel for AdamStep {
         if ok[0] == 0 {
             return;
         }
-        let hyper = [hyper[0], hyper[1], hyper[2], hyper[3], hyper[4], hyper[5], hyper[6]];
+        let hyper: [f32; 8] = hyper[..8].try_into().expect("eight numbers");
         let grads = args.read::<f32>(2).par_chunks(TASK);
         let (params, moments) = (args.write::<f32>(3), args.write::<f32>(4));
         let state = params.par_chunks_mut(TASK).zip(moments.par_chunks_mut(TASK));
@@ -209,14 +209,14 @@ impl AdamStep {
     #[inline(always)]
     fn element(
         &self,
-        [lr, beta1, beta2, eps, decay, correction1, correction2]: [f32; 7],
+        [lr, beta1, beta2, eps, decay, correction1, correction2, factor]: [f32; 8],
         g: f32,
         p: &mut f32,
         m: &mut f32,
         v: &mut f32,
         largest: Option<&mut f32>,
     ) {
-        let mut g = if self.maximize { -g } else { g };
+        let mut g = if self.maximize { -(factor * g) } else { factor * g };
         if self.decoupled {
             *p *= 1.0 - lr * decay;
         } else {

@@ -180,7 +180,7 @@ impl Tuner {
             return state.clone();
         }
         let Some(matrices) = self.profile().cooperative else { return CooperativeState::Unavailable };
-        let result = device.undisturbed(|| cooperative::test(device, matrices));
+        let result = device.discarding_errors(|| cooperative::test(device, matrices));
         // A lack of memory says nothing about them: a later plan tests them again.
         let passing = matches!(result, Err(Error::OutOfMemory { .. } | Error::DeviceLost { .. }));
         // A refused shader is quoted behind the reason.

@@ -86,11 +86,19 @@ impl Rule for AdamRule {
 
     fn update(&self, u: &Update) -> Vec<Tensor> {
         let op = AdamStep { amsgrad: self.amsgrad, decoupled: self.decoupled, maximize: u.maximize };
-        // From the rounded betas, so that the rounding of 1 - beta2 cancels.
-        let [c1, c2] = self.betas.map(|beta| 1.0 - f64::from(beta).powi(u.step as i32));
         let ([beta1, beta2], eps) = (self.betas, self.eps);
-        let hyper = [u.lr, beta1, beta2, eps, u.weight_decay, c1 as f32, c2.sqrt() as f32];
-        op.apply(&Tensor::scalars(u.ok.device(), &hyper), u.ok, u.grad, &u.all())
+        // From the rounded betas, so that the rounding of 1 - beta2 cancels.
+        let [c1, c2] = self.betas.map(f64::from).map(|beta| 1.0 - beta.powi(u.step as i32));
+        let numbers = [u.lr, beta1, beta2, eps, u.weight_decay, c1 as f32, c2.sqrt() as f32, 1.0];
+        let (gradient, factor) = u.unscaled;
+        let counted = u.skipped.is_some();
+        let c1 = counted.then(|| u.correction(beta1.into()));
+        let c2 = counted.then(|| {
+            let beta = f64::from(beta2);
+            u.by_count(|t| (1.0 - beta.powi(t)).sqrt(), |t| (-((t * beta.ln() as f32).expm1())).sqrt())
+        });
+        let computed = [(5, c1), (6, c2), (7, factor.cloned())];
+        op.apply(&u.numbers(&numbers, computed), u.ok, gradient, &u.all())
     }
 
     fn checks_loss(&self) -> bool {

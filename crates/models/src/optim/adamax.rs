@@ -57,7 +57,8 @@ impl Rule for AdamaxRule {
         let g = u.decayed_gradient();
         let mean = &u.state[0] + (&g - &u.state[0]) * (1.0 - beta1) as f32;
         let largest = (&u.state[1] * beta2 as f32).maximum(g.abs() + self.eps);
-        let lr = f64::from(u.lr) / (1.0 - beta1.powi(u.step as i32));
-        vec![u.param - &mean / &largest * lr as f32, mean, largest]
+        let lr = f64::from(u.lr);
+        let rate = u.by_count(|t| lr / (1.0 - beta1.powi(t)), |t| u.lr / -((t * beta1.ln() as f32).expm1()));
+        vec![u.param - &mean / &largest * rate, mean, largest]
     }
 }

@@ -1,9 +1,9 @@
 //! Parameters of one group in one flat tensor, so that an update is a single launch.
 
-use autograd::{DType, Device, Gradients, Result, Role, State, Tensor};
+use autograd::{DType, Device, FLAT_ALIGN, Gradients, Result, Role, State, Tensor};
 
 use crate::Param;
-use crate::flat::{ALIGN, join, padded, starts};
+use crate::flat::{join, padded, starts};
 use crate::params::{Place, wildcard};
 
 /// Options that may differ between groups of parameters.
@@ -89,14 +89,15 @@ impl Group {
         }
     }
 
-    /// The gradients, flat, in the order of the parameters, with zeros for those that have none; and which have one.
+    /// The gradients before their common [factor](Gradients::factor), flat, in the order of the parameters, with zeros for those that have none;
+    /// and which have one.
     #[track_caller]
     pub fn gradient(&self, gradients: &Gradients) -> (Tensor, Vec<bool>) {
         let values: Vec<Tensor> = self.params.iter().map(Param::value).collect();
-        if let Ok(all) = gradients.flattened(&values, ALIGN) {
+        if let Ok(all) = gradients.flattened(&values, FLAT_ALIGN) {
             return (all, vec![true; values.len()]);
         }
-        let found: Vec<Option<&Tensor>> = values.iter().map(|value| gradients.get(value)).collect();
+        let found: Vec<Option<&Tensor>> = values.iter().map(|value| gradients.unscaled(value)).collect();
         let zeros = |value: &Tensor| Tensor::zeros(value.device(), value.shape());
         let parts =
             found.iter().zip(&values).map(|(found, value)| found.cloned().unwrap_or_else(|| zeros(value)));
@@ -139,8 +140,8 @@ mod tests {
             let pieces = within(most, all.to_vec());
             pieces.iter().map(|piece| piece.iter().map(|p| p.name().to_owned()).collect()).collect()
         };
-        // 128, 64, 64, 320 and 64 elements with padding.
-        assert_eq!(names(256), [vec!["100", "30", "64"], vec!["300"], vec!["1"]]);
+        // 128, 128, 128, 384 and 128 elements with padding.
+        assert_eq!(names(384), [vec!["100", "30", "64"], vec!["300"], vec!["1"]]);
         assert_eq!(names(usize::MAX).len(), 1);
         assert_eq!(names(0).len(), 5);
         assert!(within(10, vec![]).is_empty());

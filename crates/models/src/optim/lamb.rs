@@ -55,7 +55,7 @@ impl Rule for LambRule {
 
     fn update(&self, u: &Update) -> Vec<Tensor> {
         let [beta1, beta2] = self.betas;
-        let [c1, c2] = self.betas.map(|beta| (1.0 - beta.powi(u.step as i32)) as f32);
+        let [c1, c2] = self.betas.map(|beta| u.correction(beta));
         let g = u.gradient();
         let mean = &u.state[0] + (&g - &u.state[0]) * (1.0 - beta1) as f32;
         let square = &u.state[1] * beta2 as f32 + &g * &g * (1.0 - beta2) as f32;

@@ -1,9 +1,8 @@
 //! Dynamic loss scaling.
 
-use autograd::{Device, Gradients, Role, State, Tensor};
+use autograd::{Device, FLAT_ALIGN, Gradients, Role, State, Tensor};
 
 use super::optimizer::saved_state;
-use crate::flat::join;
 
 /// Scales losses up so that small gradients do not vanish in f16, as `torch.amp.GradScaler` (Micikevicius et al. 2018, "Mixed precision
 /// training"). A step in which a gradient overflows changes nothing and halves the scale; after 2000 steps without an overflow the scale
@@ -86,13 +85,11 @@ impl LossScaler {
     /// When there are no gradients.
     #[track_caller]
     pub fn unscale(&self, gradients: Gradients) -> Gradients {
+        assert!(!gradients.variables().is_empty(), "LossScaler: no gradients");
         let inverse = self.scale.value().reciprocal();
-        let gradients = gradients.map(|g| g * &inverse);
-        let all: Vec<Tensor> =
-            gradients.variables().iter().filter_map(|v| gradients.get(v).cloned()).collect();
-        assert!(!all.is_empty(), "LossScaler: no gradients");
-        // Joined in the same order as by an optimizer, so that both share one joined tensor.
-        let ok = join(&all).isfinite().all(&[0], false).detach();
+        // Of all gradients at once, in the tensor that the optimizer reads.
+        let ok = gradients.joined(FLAT_ALIGN).isfinite().all(&[0], false).detach();
+        let gradients = gradients.scaled(&inverse);
         let loss = match gradients.root() {
             Some(loss) => loss * inverse.reshape(loss.shape()),
             None => inverse.ones_like(),
@@ -100,7 +97,7 @@ impl LossScaler {
         self.update(&ok);
         let infinite = Tensor::scalar(loss.device(), f32::INFINITY).expand(loss.shape());
         let decisive = loss.where_(&ok.reshape(loss.shape()), &infinite);
-        gradients.with_root(decisive)
+        gradients.with_root(decisive).with_skipped(&self.skipped)
     }
 
     /// Records the new scale and counts, which take effect with the step of these gradients.

@@ -17,7 +17,8 @@ type Filter = Box<dyn Fn(&Param) -> bool + Send>;
 
 /// An optimizer: a [`Rule`] for the trainable parameters of a model.
 ///
-/// A step whose loss is not finite changes nothing but the step count. A parameter without a gradient, because the loss does not depend on
+/// A step whose loss is not finite, or that a [`LossScaler`](super::LossScaler) skips, changes nothing but the number of
+/// [`steps`](Optimizer::steps). A parameter without a gradient, because the loss does not depend on
 /// it, is left as it is with its state, as in PyTorch; the first time, a line on stderr names it.
 pub struct Optimizer<R> {
     params: Params,
@@ -129,7 +130,9 @@ impl<R: Rule> Optimizer<R> {
     ) -> Vec<String> {
         let (group, state) = &self.open.as_ref().expect("opened before")[at];
         // Before `gather`: gradients are looked up by the values that the loss was computed from.
-        let (grad, has) = group.gradient(gradients);
+        let (unscaled, has) = group.gradient(gradients);
+        let grad = gradients.factor().map_or_else(|| unscaled.clone(), |factor| &unscaled * factor);
+        let skipped = gradients.skipped();
         let without = group.params.iter().zip(&has).filter(|(_, has)| !**has);
         let without: Vec<String> = without.map(|(param, _)| param.name().to_owned()).collect();
         if without.len() == has.len() {
@@ -140,12 +143,14 @@ impl<R: Rule> Optimizer<R> {
         let values: Vec<Tensor> = state.iter().map(State::value).collect();
         let update = Update {
             step: self.steps + 1,
+            skipped: skipped.as_ref(),
             lr: lr * group.options.lr_scale,
             weight_decay: group.options.weight_decay,
             maximize: self.maximize,
             ok,
             param: &param,
             grad: &grad,
+            unscaled: (&unscaled, gradients.factor()),
             state: &values,
             names: group.params.iter().map(Param::name).collect(),
             shapes: &group.shapes,

@@ -58,7 +58,8 @@ impl Rule for RpropRule {
 
     fn update(&self, u: &Update) -> Vec<Tensor> {
         let ([minus, plus], [min, max]) = (self.etas, self.step_sizes);
-        let (first, later) = if u.step == 1 { (1.0, 0.0) } else { (0.0, 1.0) };
+        let first = u.first();
+        let later = -&first + 1.0;
         let g = u.gradient();
         let agreement = (&g * &u.state[0]).sign();
         let turned = agreement.lt(0.0);

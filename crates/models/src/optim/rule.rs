@@ -1,6 +1,6 @@
 //! The interface of an optimizer's update formula.
 
-use autograd::Tensor;
+use autograd::{DType, Tensor};
 
 use crate::flat::{join, split};
 
@@ -52,8 +52,10 @@ pub trait Rule {
 
 /// The inputs of a rule: a group of parameters at a step.
 pub struct Update<'a> {
-    /// The number of the step, from 1.
+    /// The number of the step, from 1. Steps that changed nothing count, too; see [`by_count`](Update::by_count).
     pub step: usize,
+    /// The number of earlier steps that a [`LossScaler`](super::LossScaler) skipped, a scalar; `None` without a scaler.
+    pub skipped: Option<&'a Tensor>,
     /// The group's learning rate.
     pub lr: f32,
     /// The group's weight decay.
@@ -66,6 +68,8 @@ pub struct Update<'a> {
     pub param: &'a Tensor,
     /// Their gradients, flat.
     pub grad: &'a Tensor,
+    /// The gradients before a common factor, of scaling and clipping, and this factor, a scalar: for kernels that multiply by it.
+    pub unscaled: (&'a Tensor, Option<&'a Tensor>),
     /// State tensors, each flat.
     pub state: &'a [Tensor],
     /// Names of the parameters.
@@ -92,6 +96,53 @@ impl Update<'_> {
         } else {
             self.gradient() + self.param * self.weight_decay
         }
+    }
+
+    /// A number that depends on `t`, the number of the step without those that a scaler skipped, such as a bias correction: `exact(t)`. The
+    /// device knows how many were skipped: it selects among the numbers for up to seven, and uses `computed` of `t`, a scalar, for more.
+    pub fn by_count(&self, exact: impl Fn(i32) -> f64, computed: impl Fn(&Tensor) -> Tensor) -> Tensor {
+        let (device, step) = (self.ok.device(), self.step as i32);
+        let Some(skipped) = self.skipped else { return Tensor::scalar(device, exact(step) as f32) };
+        let known: Vec<f32> = (0..8).map(|k| exact((step - k).max(1)) as f32).collect();
+        let [known, counts] = [known, (0..8u8).map(f32::from).collect()].map(|v| Tensor::scalars(device, &v));
+        let pick =
+            |other: Tensor, k: usize| known.select(0, k).where_(&skipped.eq(&counts.select(0, k)), &other);
+        (0..8).fold(computed(&self.counted(skipped)), pick)
+    }
+
+    /// `1 - beta^t` with the `t` of [`by_count`](Update::by_count): the bias correction of an exponential average.
+    pub fn correction(&self, beta: f64) -> Tensor {
+        // Accurate also where the power is close to 1.
+        self.by_count(|t| 1.0 - beta.powi(t), |t| -((t * beta.ln() as f32).expm1()))
+    }
+
+    /// 1 at the first step that changes something, else 0.
+    pub fn first(&self) -> Tensor {
+        match self.skipped {
+            None => Tensor::scalar(self.ok.device(), if self.step == 1 { 1.0 } else { 0.0 }),
+            Some(skipped) => self.counted(skipped).eq(1.0).to(DType::F32),
+        }
+    }
+
+    /// The numbers of a kernel, of which some are results: scalars with their positions.
+    pub(super) fn numbers<const N: usize>(
+        &self,
+        numbers: &[f32],
+        computed: [(usize, Option<Tensor>); N],
+    ) -> Tensor {
+        let device = self.ok.device();
+        let known = Tensor::scalars(device, numbers);
+        let set = |known: Tensor, (at, value): (usize, Option<Tensor>)| {
+            let Some(value) = value else { return known };
+            let here: Vec<u32> = (0..numbers.len()).map(|i| u32::from(i == at)).collect();
+            value.where_(&Tensor::scalars(device, &here).to(DType::Bool), &known)
+        };
+        computed.into_iter().fold(known, set)
+    }
+
+    /// The number of the step without skipped ones, a scalar.
+    fn counted(&self, skipped: &Tensor) -> Tensor {
+        -(skipped - self.step as f32)
     }
 
     /// The parameters after decoupled weight decay: `p (1 - lr weight_decay)`.

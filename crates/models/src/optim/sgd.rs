@@ -79,9 +79,10 @@ impl Rule for SgdRule {
     fn update(&self, u: &Update) -> Vec<Tensor> {
         let op = SgdStep { momentum: self.momentum != 0.0, nesterov: self.nesterov, maximize: u.maximize };
         let first = if u.step == 1 { 1.0 } else { 0.0 };
-        let hyper =
-            Tensor::scalars(u.ok.device(), &[u.lr, self.momentum, self.dampening, u.weight_decay, first]);
-        op.apply(&hyper, u.ok, u.grad, &u.all())
+        let numbers = [u.lr, self.momentum, self.dampening, u.weight_decay, first, 1.0];
+        let (gradient, factor) = u.unscaled;
+        let computed = [(4, u.skipped.map(|_| u.first())), (5, factor.cloned())];
+        op.apply(&u.numbers(&numbers, computed), u.ok, gradient, &u.all())
     }
 
     fn checks_loss(&self) -> bool {

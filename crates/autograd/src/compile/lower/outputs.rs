@@ -56,7 +56,7 @@ impl Lower<'_> {
                 let layout = Layout::contiguous(&self.request.nodes[node].outputs[output].shape);
                 let (kind, half) = match self.wiring.wanted[node] {
                     true => (SlotKind::Output, None),
-                    false => (SlotKind::Temp, self.request.nodes[node].half),
+                    false => (SlotKind::Temp, self.half(Source::Node(node, output))),
                 };
                 let slot = self.slot(kind, place::bytes(layout.numel(), half), Role::Activation);
                 Place { slot, layout, half }

@@ -1,11 +1,14 @@
 //! The value of a source while its consumers are lowered: a place in memory or an expression.
 
-use gpu_core::{DType, Half};
+use gpu_core::{DType, Half, Target};
 
 use super::Lower;
 use crate::compile::expr::Expr;
 use crate::compile::place::{Place, Value};
 use crate::compile::request::Source;
+
+/// Most elements of a tensor that is not packed on a GPU.
+const SMALL: usize = 16 * 1024;
 
 impl Lower<'_> {
     pub(super) fn value(&self, source: Source) -> &Value {
@@ -52,11 +55,13 @@ impl Lower<'_> {
         place
     }
 
-    /// The half type that the values of a source may be packed as.
+    /// The half type that the values of a source are packed as. Launches on GPUs pack vectors of four elements. Rows of other lengths would
+    /// take a launch more, which does not pay for small tensors either: they are stored as f32.
     pub(super) fn half(&self, source: Source) -> Option<Half> {
-        match source {
-            Source::Leaf(_) => None,
-            Source::Node(node, _) => self.request.nodes[node].half,
-        }
+        let Source::Node(node, output) = source else { return None };
+        let meta = &self.request.nodes[node].outputs[output];
+        let row = meta.shape.last().copied().unwrap_or(1);
+        let packs = self.target() == Target::Cpu || row.is_multiple_of(4) && meta.numel() > SMALL;
+        self.request.nodes[node].half.filter(|_| packs)
     }
 }

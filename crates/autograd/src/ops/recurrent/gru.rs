@@ -73,7 +73,7 @@ impl KernelOp for Gru {
         shape.shape[2] = 4 * hidden;
         let given = [x, w_ih, w_hh, bias, h0, gates, m, y, dy];
         let found = Tensor::record(GruGrad, &given, vec![shape, h0.meta().clone()]);
-        let [dgates, dh0] = arrays(&found);
+        let (dgates, dh0) = (&found[0].as_halves_like(w_ih), &found[1]);
         // In the order n, r, z, m: the first three gradients are of the inputs' products, the last three of the state's.
         let roll = |w: &Tensor, first: usize| {
             cat(&[&w.narrow(0, first, w.shape()[0] - first), &w.narrow(0, 0, first)], 0)

@@ -87,7 +87,7 @@ impl KernelOp for Lstm {
         given.extend(&grads[2]);
         let states = Meta::new(&[2, h0.shape()[0], h0.shape()[1]], DType::F32);
         let found = Tensor::record(LstmGrad, &given, vec![gates.meta().clone(), states]);
-        let [dgates, dstates] = arrays(&found);
+        let (dgates, dstates) = (&found[0].as_halves_like(w_ih), &found[1]);
         let [dx, dw_ih] = input_gradients(dgates, x, w_ih);
         let dw_hh = state_weight_gradient(dgates, h0, y);
         let (dh0, dc0) = (dstates.select(0, 0), dstates.select(0, 1));

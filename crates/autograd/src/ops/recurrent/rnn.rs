@@ -84,7 +84,7 @@ impl KernelOp for Rnn {
         let Some(dy) = &grads[0] else { return vec![None; 5] };
         let shapes = vec![y.meta().clone(), h0.meta().clone()];
         let found = Tensor::record(RnnGrad(*self), &[x, w_ih, w_hh, bias, h0, y, dy], shapes);
-        let [da, dh0] = arrays(&found);
+        let (da, dh0) = (&found[0].as_halves_like(w_ih), &found[1]);
         let [dx, dw_ih] = input_gradients(da, x, w_ih);
         let dw_hh = state_weight_gradient(da, h0, y);
         [dx, dw_ih, dw_hh, da.sum(&[0, 1], false), dh0.clone()].map(Some).into()

@@ -17,20 +17,9 @@ pub(super) struct Argument<'a> {
 }
 
 impl Argument<'_> {
-    /// Whether vectors of four columns are aligned in memory.
-    fn vectors(&self) -> bool {
-        let Rows { batch, row, col, .. } = self.rows;
-        let steps = batch.strides().iter().chain([row]);
-        *col == 1
-            && self.cols.is_multiple_of(4)
-            && batch.offset().is_multiple_of(4)
-            && batch.numel() > 0
-            && steps.into_iter().all(|s| s % 4 == 0)
-    }
-
     pub fn accessors(&self, access: &str) -> String {
         let (name, binding, cols, col) = (self.name, self.binding, self.cols, self.rows.col);
-        let (t, body) = if self.vectors() {
+        let (t, body) = if self.rows.vectors(self.cols) {
             ("vec4<f32>", format!("    return {name}[u32(row + i32(c)) / 4u];\n"))
         } else {
             let part = |(i, part): (usize, &str)| {
@@ -91,6 +80,8 @@ struct Output<'a> {
     cols: usize,
     /// Parts that the shader cuts rows into.
     parts: usize,
+    /// Whether the buffer is one of vectors of four columns.
+    vectors: bool,
 }
 
 /// Parts that rows of `cols` are cut into.
@@ -133,6 +124,14 @@ impl Output<'_> {
         let mut text =
             format!("    let {name}_out = {name}_row(batch, own) + i32(first) * ({});\n", self.rows.col);
         for c in self.columns() {
+            if self.vectors {
+                let store = format!("{memory}[u32({name}_out + {c}) / 4u] = {name}{c} * {factor};\n");
+                text += &match self.parts > 1 {
+                    true => format!("    if (first + {c}u < {}u) {{\n    {store}    }}\n", self.cols),
+                    false => format!("    {store}"),
+                };
+                continue;
+            }
             for (i, part) in ["x", "y", "z", "w"].into_iter().enumerate().take(self.cols - c) {
                 let at = format!("{memory}[u32({name}_out + {} * ({}))]", c + i, self.rows.col);
                 let value = format!("{name}{c}.{part} * {factor}");
@@ -147,8 +146,9 @@ impl Output<'_> {
     }
 }
 
-pub(super) fn output(binding: usize, name: &str) -> String {
-    format!("@group(0) @binding({binding}) var<storage, read_write> {name}: array<f32>;\n")
+pub(super) fn output(binding: usize, name: &str, vectors: bool) -> String {
+    let t = if vectors { "vec4<f32>" } else { "f32" };
+    format!("@group(0) @binding({binding}) var<storage, read_write> {name}: array<{t}>;\n")
 }
 
 impl Problem {
@@ -193,10 +193,10 @@ impl Problem {
 pub(super) fn forward(of: &Attention) -> Shader {
     let p = &of.problem;
     let [q, k, v] = &p.operands();
-    let y = Output { name: "y", memory: "result", rows: &of.y, cols: p.values, parts: parts(p.values) };
-    let mut accessors: String = [q, k, v].map(|o| o.accessors("read")).concat();
-    let next = 3 + usize::from(p.mask.is_some());
-    accessors += &(p.mask_fn(3) + &output(next, "result") + &output(next + 1, "log_sums") + &y.accessor());
+    let vectors = of.y.vectors(p.values);
+    let y =
+        Output { name: "y", memory: "result", rows: &of.y, cols: p.values, parts: parts(p.values), vectors };
+    let accessors: String = [q, k, v].map(|o| o.accessors("read")).concat() + &of.outputs() + &y.accessor();
     let source = p
         .shader(wgsl!("attention"), p.queries, y.parts, accessors)
         .block("setup", &(q.keep() + &y.zeros()))
@@ -206,14 +206,30 @@ pub(super) fn forward(of: &Attention) -> Shader {
     Shader::linear(source.finish(), p.batches() * p.queries * y.parts, 64)
 }
 
+impl Attention {
+    /// The accessors of the mask and the outputs.
+    pub(super) fn outputs(&self) -> String {
+        let p = &self.problem;
+        let next = 3 + usize::from(p.mask.is_some());
+        let result = output(next, "result", self.y.vectors(p.values));
+        p.mask_fn(3) + &result + &output(next + 1, "log_sums", false)
+    }
+}
+
 impl AttentionGrad {
+    /// Whether all gradients are stored as vectors of four columns.
+    pub(super) fn vectors(&self) -> bool {
+        let Problem { features, values, .. } = self.problem;
+        [(&self.dq, features), (&self.dk, features), (&self.dv, values)].iter().all(|(r, n)| r.vectors(*n))
+    }
+
     /// The accessors of all arguments.
     pub(super) fn accessors(&self, dy: &Argument) -> String {
         let p = &self.problem;
         let operands: String = p.operands().iter().chain([dy]).map(|o| o.accessors("read")).collect();
         let stats = "@group(0) @binding(4) var<storage, read> stats: array<f32>;\n";
         let next = 5 + usize::from(p.mask.is_some());
-        operands + stats + &p.mask_fn(5) + &output(next, "gradients")
+        operands + stats + &p.mask_fn(5) + &output(next, "gradients", self.vectors())
     }
 
     pub(super) fn upstream(&self) -> Argument<'_> {
@@ -226,7 +242,8 @@ pub(super) fn grad_query(of: &AttentionGrad) -> Shader {
     let p = &of.problem;
     let ([q, k, v], dy) = (&p.operands(), &of.upstream());
     let cols = p.features;
-    let dq = Output { name: "dq", memory: "gradients", rows: &of.dq, cols, parts: parts(cols) };
+    let vectors = of.vectors();
+    let dq = Output { name: "dq", memory: "gradients", rows: &of.dq, cols, parts: parts(cols), vectors };
     let source = p
         .shader(wgsl!("attention_grad_query"), p.queries, dq.parts, of.accessors(dy) + &dq.accessor())
         .set("ROWS", p.batches() * p.queries)
@@ -243,8 +260,9 @@ pub(super) fn grad_key(of: &AttentionGrad) -> Shader {
     let p = &of.problem;
     let ([q, k, v], dy) = (&p.operands(), &of.upstream());
     let parts = parts(p.features.max(p.values));
-    let dk = Output { name: "dk", memory: "gradients", rows: &of.dk, cols: p.features, parts };
-    let dv = Output { name: "dv", memory: "gradients", rows: &of.dv, cols: p.values, parts };
+    let output =
+        |name, rows, cols| Output { name, memory: "gradients", rows, cols, parts, vectors: of.vectors() };
+    let (dk, dv) = (output("dk", &of.dk, p.features), output("dv", &of.dv, p.values));
     let source = p
         .shader(
             wgsl!("attention_grad_key"),

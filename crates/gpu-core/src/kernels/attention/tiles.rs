@@ -3,7 +3,7 @@
 //! A workgroup has 8 x 8 invocations and a block of own rows: queries, or keys for the gradients of keys and values. It loops over the
 //! other rows in blocks. An invocation keeps in registers the scores of 4 own rows with 4 or 8 other rows, and sums of the same own rows.
 
-use super::shader::{Argument, output};
+use super::shader::Argument;
 use super::{Attention, AttentionGrad, Problem, Rows};
 use crate::Shader;
 use crate::kernels::reduce::position_fn;
@@ -139,10 +139,11 @@ fn over_rows(name: &str, to: &str, combine: impl Fn(&str, &str) -> String) -> St
     text
 }
 
-/// WGSL that stores rows `NAME * FACTOR` through a layout, as far as they are inside of `size`.
+/// WGSL that stores rows `NAME * FACTOR` through a layout, as far as they are inside of `size`; `vectors` says whether the memory is one of
+/// vectors of four columns.
 fn store(
     name: &str,
-    memory: &str,
+    (memory, vectors): (&str, bool),
     rows: &Rows,
     size: [usize; 2],
     factor: impl Fn(usize) -> String,
@@ -154,7 +155,12 @@ fn store(
             size[0],
         );
         let fours = size[1].div_ceil(ALONG);
-        for (h, j) in (0..fours).flat_map(|h| (0..4).map(move |j| (h, j))) {
+        for h in (0..fours).filter(|_| vectors) {
+            let to = format!("{memory}[u32(to + {}) / 4u]", h * ALONG);
+            let inside = format!("    if (along * 4u + {}u < {}u) {{\n", h * ALONG, size[1]);
+            text += &format!("{inside}    {to} = {name}{r}_{h} * {};\n    }}\n", factor(r));
+        }
+        for (h, j) in (0..fours).flat_map(|h| (0..4).map(move |j| (h, j))).filter(|_| !vectors) {
             let column = h * ALONG + j;
             let to = format!("{memory}[u32(to + ({}))]", column as isize * rows.col);
             let inside = match (h + 1) * ALONG <= size[1] {
@@ -272,10 +278,8 @@ pub(super) fn forward(of: &Attention) -> Shader {
     let arguments = p.operands();
     let [q, k, v] = [(0, p.queries), (1, p.keys), (2, p.keys)].map(|(i, n)| Operand::of(&arguments[i], n));
     let tiles = Tiles::new(v.fours(), 1);
-    let next = 3 + usize::from(p.mask.is_some());
     let mut accessors: String = arguments.iter().map(|o| o.accessors("read")).collect();
-    accessors += &(p.mask_fn(3) + &output(next, "result") + &output(next + 1, "log_sums"));
-    accessors += &position_fn("y_batch", &of.y.batch);
+    accessors += &(of.outputs() + &position_fn("y_batch", &of.y.batch));
     // A row of scores, its vectors combined.
     let all = |r: usize, combine: &dyn Fn(String, String) -> String| {
         (0..tiles.fours()).map(|h| format!("s{r}_{h}")).reduce(combine).expect("some")
@@ -316,7 +320,9 @@ pub(super) fn forward(of: &Attention) -> Shader {
             row(r)
         )
     });
-    text += &store("y", "result", &of.y, [p.queries, p.values], |r| format!("factor{r}"));
+    text += &store("y", ("result", of.y.vectors(p.values)), &of.y, [p.queries, p.values], |r| {
+        format!("factor{r}")
+    });
     tiles.shader(p, p.queries, v.fours(), accessors, text)
 }
 
@@ -344,7 +350,7 @@ pub(super) fn grad_query(of: &AttentionGrad) -> Shader {
     let mut text = q.base() + &k.base() + &v.base() + &dy.base() + &declare("dq", k.fours());
     text += &each_row(|r| statistics(&format!("r{r}"), &row(r)));
     text += &tiles.blocks("0u", "keys_before(own_first + OWN)", &body);
-    text += &store("dq", "gradients", &of.dq, [p.queries, p.features], |_| "SCALE".into());
+    text += &store("dq", ("gradients", of.vectors()), &of.dq, [p.queries, p.features], |_| "SCALE".into());
     let accessors = of.accessors(&upstream) + &position_fn("dq_batch", &of.dq.batch);
     tiles.shader(p, p.queries, k.fours(), accessors, text)
 }
@@ -372,8 +378,8 @@ pub(super) fn grad_key(of: &AttentionGrad) -> Shader {
     // Earlier queries do not see these keys.
     let step = tiles.other();
     text += &tiles.blocks(&format!("select(0u, own_first / {step}u * {step}u, CAUSAL)"), "QUERIES", &body);
-    text += &store("dk", "gradients", &of.dk, [p.keys, p.features], |_| "SCALE".into());
-    text += &store("dv", "gradients", &of.dv, [p.keys, p.values], |_| "1.0".into());
+    text += &store("dk", ("gradients", of.vectors()), &of.dk, [p.keys, p.features], |_| "SCALE".into());
+    text += &store("dv", ("gradients", of.vectors()), &of.dv, [p.keys, p.values], |_| "1.0".into());
     let batches = position_fn("dk_batch", &of.dk.batch) + &position_fn("dv_batch", &of.dv.batch);
     let accessors = of.accessors(&upstream) + &batches;
     tiles.shader(p, p.keys, k.fours().max(v.fours()), accessors, text)
