@@ -202,8 +202,8 @@ fn cooperative(p: &MatMul, matrices: Cooperative) -> (Vec<Variant>, usize) {
     // The larger a subgroup's part, the less of workgroup memory it reads for a product. Accumulators of 64 x 64 take 64 registers of 64 lanes, or
     // 128 of 32.
     let sizes = match matrices.size {
-        16 => [tile(128, 128, [2, 2]), tile(128, 64, [2, 1]), tile(64, 64, [2, 1])],
-        _ => [tile(64, 64, [2, 2]), tile(64, 32, [2, 1]), tile(32, 32, [1, 1])],
+        16 => [tile(128, 128, [2, 2]), tile(128, 64, [2, 1]), tile(64, 64, [2, 1]), tile(32, 64, [1, 2])],
+        _ => [tile(64, 64, [2, 2]), tile(64, 32, [2, 1]), tile(32, 32, [1, 1]), tile(16, 32, [1, 1])],
     };
     // As for the forms of f32: the largest tiles that occupy the GPU, a deep K being split for that.
     let splits = if p.k >= DEEP { p.k / SHALLOWEST } else { 1 };
@@ -211,8 +211,8 @@ fn cooperative(p: &MatMul, matrices: Cooperative) -> (Vec<Variant>, usize) {
         let tiles = Variant::cooperative(*tile).tiles(p) * splits;
         tile.rows <= p.m && tile.cols <= p.n && tiles >= OCCUPIED
     };
-    let first = sizes.iter().position(suits).unwrap_or(2);
-    let filled = SUBGROUPS / sizes[first].parts.iter().product::<usize>();
+    let first = sizes.iter().position(suits).unwrap_or(3);
+    let filled = if splits > 1 { SUBGROUPS / sizes[first].parts.iter().product::<usize>() } else { 1 };
     let mut variants = sizes.map(Variant::cooperative).to_vec();
     variants.swap(0, first);
     (variants, filled)
