@@ -33,6 +33,7 @@ mod digits;
 mod fit;
 mod lab;
 mod minibatch;
+mod optimizers;
 mod plane;
 mod report;
 mod steps;
@@ -43,6 +44,7 @@ pub use detection_tiles::detection_tiles;
 pub use digits::{DIGITS, StandardizedDigits};
 pub use lab::{Lab, Setup};
 pub use minibatch::minibatch;
+pub use optimizers::stop_training;
 pub use plane::{Plane, pairs, ring_of_normals};
 pub use report::{Figure, Report};
 pub use steps::Steps;
@@ -61,5 +63,7 @@ pub mod prelude {
 
     pub use wgrad::train::plot::Tiles;
 
+    // Shadow the library's.
+    pub use crate::optimizers::{Adagrad, Adam, AdamW, Lion, Muon, NAdam, RmsProp, Sgd};
     pub use crate::{DIGITS, Lab, StandardizedDigits, Study, minibatch};
 }

@@ -75,12 +75,19 @@ impl TinyDigits {
         })
     }
 
-    /// The images `[M, 1, 8, 8]` as bytes, one vector per image.
+    /// The side of the pictures of [`bytes`](TinyDigits::bytes).
+    pub const SIDE: usize = 64;
+
+    /// The images `[M, 1, 8, 8]` as bytes of smoothly enlarged pictures, one vector `[SIDE, SIDE]` per image: as blocks, digits of so few
+    /// pixels are hard to read.
     ///
     /// # Errors
     /// Those of the device.
     pub fn bytes(images: &Tensor) -> Result<Vec<Vec<u8>>> {
-        let pixels = ((images + 1.0) * 127.5).round().to_vec::<f32>()?;
-        Ok(pixels.chunks(64).map(|image| image.iter().map(|&p| p as u8).collect()).collect())
+        let side = [TinyDigits::SIDE; 2];
+        let large = images.interpolate(Resize::To(&side), Interpolation::Cubic { align_corners: false });
+        let pixels = ((large + 1.0) * 127.5).round().to_vec::<f32>()?;
+        let image = |image: &[f32]| image.iter().map(|&p| p as u8).collect();
+        Ok(pixels.chunks(TinyDigits::SIDE * TinyDigits::SIDE).map(image).collect())
     }
 }

@@ -8,20 +8,21 @@ use atlas::{Report, Study};
 
 use crate::areas::Area;
 
-/// Writes a page with the figures and pictures of the reports, one heading per area. Pictures are copied to the directory `gallery` next to
+/// Writes a page with the figures and pictures of the reports, one heading per area; `command` are the options they were made with. Pictures are copied to the directory `gallery` next to
 /// the page.
 ///
 /// # Errors
 /// Files that cannot be written.
-pub fn write(path: &Path, small: bool, reports: &[(&Area, &Study, Report)]) -> Result<()> {
+pub fn write(path: &Path, command: &str, reports: &[(&Area, &Study, Report)]) -> Result<()> {
     let directory = path.with_extension("");
     std::fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
-    let budget = if small { " --small" } else { "" };
-    let mut page = String::from("# The gallery\n\nEvery study of the texts' systems, with what it found. ");
+    let mut page = String::from(
+        "# The gallery\n\nEvery study of the texts' systems, with what it found, most of them with the small budget of a few seconds (`--small`). ",
+    );
     if let Some((_, _, first)) = reports.first() {
         writeln!(
             page,
-            "Made by `cargo run --release -p wgrad-atlas -- --all{budget} --page atlas/gallery.md` on {}.",
+            "Made by `cargo run --release -p wgrad-atlas -- {command} --page atlas/gallery.md` on {}.",
             first.device
         )?;
     }
@@ -34,8 +35,11 @@ pub fn write(path: &Path, small: bool, reports: &[(&Area, &Study, Report)]) -> R
         describe(&mut page, area, study, report)?;
         for picture in &report.pictures {
             let name = picture.file_name().context("a picture without a name")?.to_string_lossy();
-            let own = name.strip_suffix(".png") == Some(study.name);
-            let file = if own { name.into_owned() } else { format!("{}-{name}", study.name) };
+            let file = if name.starts_with(study.name) {
+                name.into_owned()
+            } else {
+                format!("{}-{name}", study.name)
+            };
             std::fs::copy(picture, directory.join(&file))
                 .with_context(|| format!("cannot copy {}", picture.display()))?;
             let folder = directory.file_name().context("a page without a name")?.to_string_lossy();
@@ -49,8 +53,11 @@ fn describe(page: &mut String, area: &Area, study: &Study, report: &Report) -> R
     writeln!(page, "\n### {}\n\n{}", study.name, study.about)?;
     writeln!(
         page,
-        "`cargo run --release -p wgrad-atlas -- {0}` ([source](studies/{1}/{0}.rs)), {2:.1} s\n",
-        study.name, area.name, report.seconds
+        "`cargo run --release -p wgrad-atlas -- {0}{3}` ([source](studies/{1}/{0}.rs)), {2:.1} s\n",
+        study.name,
+        area.name,
+        report.seconds,
+        if report.small { " --small" } else { "" }
     )?;
     writeln!(page, "| figure | | expected |\n|---|---|---|")?;
     for figure in &report.figures {

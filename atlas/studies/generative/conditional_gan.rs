@@ -71,7 +71,13 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.picture("conditional_gan", |path| {
         let cell = |i: usize| {
             let (label, ok) = (format!("asked for {}", asked[i]), Some(made.classes[i] == asked[i] as usize));
-            plot::GridImage { pixels: &shown[i], height: 8, width: 8, label, ok }
+            plot::GridImage {
+                pixels: &shown[i],
+                height: TinyDigits::SIDE,
+                width: TinyDigits::SIDE,
+                label,
+                ok,
+            }
         };
         let cells: Vec<_> = (0..60).map(cell).collect();
         plot::Figure::new("Digits asked for, and whether a classifier agrees").images(&cells, 10).save(path)

@@ -59,7 +59,13 @@ fn run(lab: &mut Lab) -> Result<()> {
     let shown = TinyDigits::bytes(&images.narrow(0, 0, 40))?;
     let others = TinyDigits::bytes(&digits.images.narrow(0, 0, 20))?;
     lab.picture("dcgan", |path| {
-        let cell = |pixels, label| plot::GridImage { pixels, height: 8, width: 8, label, ok: None };
+        let cell = |pixels, label| plot::GridImage {
+            pixels,
+            height: TinyDigits::SIDE,
+            width: TinyDigits::SIDE,
+            label,
+            ok: None,
+        };
         let made = shown.iter().zip(&made.classes).map(|(pixels, class)| cell(pixels, format!("a {class}?")));
         let real = others.iter().map(|pixels| cell(pixels, "real".into()));
         let cells: Vec<_> = real.chain(made).collect();

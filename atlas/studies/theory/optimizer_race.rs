@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use atlas::prelude::*;
-use wgrad::models::{Adagrad, Mlp, Optimize};
+use wgrad::models::{Mlp, Optimize};
 
 pub const STUDY: Study = Study {
     name: "optimizer_race",

@@ -84,10 +84,10 @@ fn run(lab: &mut Lab) -> Result<()> {
     let histogram = plot::Panel::new("Error of the autoencoder", "log10 of the mean squared error", "share")
         .layer(plot::Bars::histogram("others", &of(true), 30))
         .layer(plot::Bars::histogram("known digits", &of(false), 30));
-    let blank = |i: usize| if i < 10 { format!("{i}") } else { String::new() };
+    let label = |i: usize| digits.test.labels()[i].to_string();
     let ten = [&test, &rebuilt].map(|x| x.narrow(0, 0, 10).to_vec::<f32>());
     let [seen, rebuilt] = ten;
-    let tiles = plot::Tiles::new(SIDE, SIDE).grey(&seen?, blank).grey(&rebuilt?, |_| "rebuilt".into());
+    let tiles = plot::Tiles::new(SIDE, SIDE).grey(&seen?, label).grey(&rebuilt?, |_| "rebuilt".into());
     let images = tiles.images();
     let figure = plot::Figure::new("Anomalies by reconstruction").columns(2).panel(roc).panel(histogram);
     lab.picture("anomaly", |path| figure.images(&images, 10).save(path))

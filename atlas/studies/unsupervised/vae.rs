@@ -93,20 +93,37 @@ fn run(lab: &mut Lab) -> Result<()> {
     let panel = plot::Panel::new("Training", "step", "ELBO of a batch, nats")
         .with(plot::Series::new("ELBO", curve).exact());
     lab.picture("vae-training", |path| plot::Figure::new("Variational autoencoder").panel(panel).save(path))?;
-    let first = |digit: usize| net.encode(&held_out.narrow(0, digit, 1)).0;
-    let mut between = Vec::new();
+    let labels = test.labels.to_vec::<i32>()?;
+    let code = |digit: i32| {
+        let first = labels.iter().position(|&label| label == digit);
+        let first = first.with_context(|| format!("no {digit} among the {} test images", labels.len()))?;
+        Ok::<_, anyhow::Error>(net.encode(&held_out.narrow(0, first, 1)).0)
+    };
+    let (mut between, mut ends) = (Vec::new(), Vec::new());
     for [from, to] in [[0, 1], [3, 8], [4, 7]] {
-        let (a, b) = (first(from), first(to));
+        let (a, b) = (code(from)?, code(to)?);
         between.extend((0..10).map(|i| a.lerp(&b, i as f32 / 9.0)));
+        ends.extend([from, to]);
     }
     let between = net.decode(&cat(&between.iter().collect::<Vec<_>>(), 0)).sigmoid();
-    let blank = |_| String::new();
-    show(lab, "vae", "Samples of a variational autoencoder", &samples.narrow(0, 0, 30), blank)?;
-    show(lab, "vae-between", "The way from one code to another", &between, blank)?;
-    show(lab, "vae-conditional", "Digits as ordered", &ordered.narrow(0, 0, 30), |i| (i % 10).to_string())
+    // The middle of a row has no class.
+    let end = |i: usize| match i % 10 {
+        0 => ends[i / 10 * 2].to_string(),
+        9 => ends[i / 10 * 2 + 1].to_string(),
+        _ => String::new(),
+    };
+    show(lab, "vae", "Samples of a variational autoencoder", &samples.narrow(0, 0, 30), |_| String::new())?;
+    show(lab, "vae-between", "The way from one code to another", &between, end)?;
+    show(lab, "vae-conditional", "Digits as ordered", &ordered.narrow(0, 0, 30), |i| labels[i].to_string())
 }
 
-fn show(lab: &mut Lab, name: &str, title: &str, images: &Tensor, label: fn(usize) -> String) -> Result<()> {
+fn show(
+    lab: &mut Lab,
+    name: &str,
+    title: &str,
+    images: &Tensor,
+    label: impl Fn(usize) -> String,
+) -> Result<()> {
     let tiles = plot::Tiles::new(SIDE, SIDE).grey(&images.to_vec::<f32>()?, label);
     lab.picture(name, |path| plot::image_grid(path, title, &tiles.images(), 10))
 }

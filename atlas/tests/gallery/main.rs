@@ -3,6 +3,10 @@
 #[macro_use]
 mod run;
 
+mod claims;
+mod systems;
+mod table;
+
 mod energy;
 mod generative;
 mod graphs;

@@ -7,7 +7,7 @@ use wgrad::prelude::DeviceKind;
 /// The binary under test.
 pub const ATLAS: &str = env!("CARGO_BIN_EXE_atlas");
 
-/// Runs a study, and asserts that every figure is in its range and every picture exists.
+/// Runs a study, and asserts that every figure is in its range, that those of systems.md are among them, and that every picture exists.
 pub fn passes(study: &str, args: &[&str]) {
     let out = tempfile::tempdir().expect("a temporary directory");
     let mut command = Command::new(ATLAS);
@@ -19,6 +19,7 @@ pub fn passes(study: &str, args: &[&str]) {
     let report: serde_json::Value =
         serde_json::from_str(said.lines().next().unwrap_or_default()).expect("a line of JSON");
     assert!(!report["expected"].as_object().expect("ranges").is_empty(), "{study} expects nothing");
+    crate::claims::hold(study, &report);
     for picture in report["pictures"].as_array().expect("a list") {
         let path = picture.as_str().expect("a path");
         assert!(std::fs::metadata(path).is_ok_and(|file| file.len() > 100), "{path}");

@@ -3,8 +3,8 @@
 use autograd::{Device, Generator, Padding, Tensor, cat};
 use gpu_core::testing;
 use models::{
-    BatchNorm2d, BatchRenorm, BlurPool, Conv1d, Conv2d, Conv3d, ConvTranspose2d, GhostBatchNorm, Init,
-    InstanceNorm, Mode, Params, SpectralNorm, WeightNorm,
+    BatchNorm2d, BatchRenorm, BlurPool, Conv1d, Conv2d, Conv3d, ConvTranspose2d, GhostBatchNorm, Gru, Init,
+    InstanceNorm, Mode, Params, RnnOptions, SpectralNorm, WeightNorm,
 };
 
 fn cpu() -> Device {
@@ -137,4 +137,28 @@ fn blurs_keep_constants() {
         assert_eq!(y.shape(), [1, 2, 9usize.div_ceil(stride), 8usize.div_ceil(stride)]);
         near(&y, &Tensor::full(&cpu(), 3.0, y.shape()));
     }
+}
+
+/// The GRU of texts with `h = z n + (1 - z) h`, whose update gate has the negated weights and biases.
+#[test]
+fn the_other_update_gate() -> autograd::Result<()> {
+    let params = Params::new(&cpu(), 5);
+    let layer = Gru::new(&params, 3, 2, RnnOptions::default());
+    let x = random(params.device(), &[4, 1, 3]);
+    let of = |name: &str| params.get(name).expect("of the layer").value();
+    let gates = |x: &Tensor, weight: &str, bias: &str| x.matmul(&of(weight).t()) + of(bias);
+    let mut h = Tensor::zeros(params.device(), &[1, 2]);
+    let mut states = Vec::new();
+    for t in 0..4 {
+        let [i, s] =
+            [gates(&x.select(0, t), "weight_ih_l0", "bias_ih_l0"), gates(&h, "weight_hh_l0", "bias_hh_l0")];
+        let part = |gates: &Tensor, k: usize| gates.narrow(1, 2 * k, 2);
+        let r = (part(&i, 0) + part(&s, 0)).sigmoid();
+        let z = (-part(&i, 1) - part(&s, 1)).sigmoid();
+        let n = (part(&i, 2) + r * part(&s, 2)).tanh();
+        h = &z * n + (1.0 - &z) * &h;
+        states.extend(h.to_vec::<f32>()?);
+    }
+    near(&layer.forward(&x, None).0, &Tensor::from_slice(params.device(), &states, &[4, 1, 2])?);
+    Ok(())
 }

@@ -54,6 +54,42 @@ fn textbook_paths() {
     close(&path(Sgd::new, 3), &[0.8, 0.64, 0.512]);
 }
 
+/// Momentum as `v = gamma v + eta g`, `p = p - v`: PyTorch's with the momentum times the ratio of the rates.
+#[test]
+fn the_other_momentum() {
+    let (params, theta) = theta(&cpu(), &[1.0]);
+    let mut opt = Sgd::new(&params).momentum(0.9);
+    let (mut p, mut v, mut before) = (1.0f32, 0.0f32, 0.1f32);
+    for eta in [0.1, 0.05, 0.2, 0.02] {
+        opt.set_momentum(0.9 * before / eta);
+        opt.step(theta.value().square().sum_all().backward(), eta).unwrap();
+        v = 0.9 * v + eta * 2.0 * p;
+        p -= v;
+        before = eta;
+        close(&values(&theta), &[p]);
+    }
+}
+
+/// Nesterov's momentum with the gradient at the point ahead, `v = gamma v + eta g(p - gamma v)`, `p = p - v`: the parameter of PyTorch's
+/// form is the point ahead.
+#[test]
+fn nesterov_looks_ahead() {
+    let (mut p, mut v) = (1.0f32, 0.0f32);
+    for ahead in path(|p| Sgd::new(p).momentum(0.9).nesterov(true), 10) {
+        v = 0.9 * v + 0.1 * 2.0 * (p - 0.9 * v);
+        p -= v;
+        close(&[ahead], &[p - 0.9 * v]);
+    }
+}
+
+#[test]
+fn epsilon_inside_of_the_root() {
+    let step = 0.1 * 2.0 / (4.0f32 + 0.5).sqrt();
+    close(&path(|p| models::Adagrad::new(p).eps(0.5).eps_inside(true), 1), &[1.0 - step]);
+    let step = 0.1 * 2.0 / (0.04f32 + 0.5).sqrt();
+    close(&path(|p| models::RmsProp::new(p).eps(0.5).eps_inside(true), 1), &[1.0 - step]);
+}
+
 /// Compares with the papers' formulas, on two parameters of different norms.
 #[test]
 fn large_batch_optimizers_scale_each_parameter() {

@@ -7,7 +7,8 @@ use crate::Params;
 
 /// The gated recurrent unit (Cho et al. 2014) as `torch.nn.GRU`, without dropout between layers. Parameters `weight_ih_l0 [3H, I]`,
 /// `weight_hh_l0 [3H, H]`, `bias_ih_l0 [3H]`, `bias_hh_l0 [3H]`, with `_l1` and so on for further layers, and the suffix `_reverse` for
-/// the reverse direction; gates in the order r, z, n.
+/// the reverse direction; gates in the order r, z, n. The new state is `(1 - z) n + z h`; for the other convention, `z n + (1 - z) h`, negate the
+/// weights and biases of z: `sigmoid(-a) = 1 - sigmoid(a)`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

@@ -3,7 +3,7 @@
 use autograd::Tensor;
 
 use super::optimizer::Optimizer;
-use super::rule::{Rule, Update};
+use super::rule::{Rule, Update, root};
 use crate::Params;
 
 /// Adagrad (Duchi, Hazan and Singer 2011) as `torch.optim.Adagrad`: `s = s + g^2`,
@@ -29,12 +29,16 @@ pub struct AdagradRule {
     lr_decay: f64,
     initial: f32,
     eps: f32,
+    eps_inside: bool,
 }
 
 impl Adagrad {
     /// Torch's defaults: no decay of the learning rate, sums that start at 0, eps 1e-10.
     pub fn new(params: &Params) -> Adagrad {
-        Optimizer::with_rule(params, AdagradRule { lr_decay: 0.0, initial: 0.0, eps: 1e-10 })
+        Optimizer::with_rule(
+            params,
+            AdagradRule { lr_decay: 0.0, initial: 0.0, eps: 1e-10, eps_inside: false },
+        )
     }
 
     /// The learning rate falls as `1 / (1 + (t - 1) lr_decay)`.
@@ -54,6 +58,12 @@ impl Adagrad {
         self.rule.eps = eps;
         self
     }
+
+    /// Adds eps inside of the root, `sqrt(s + eps)`, as some texts do, and not to the root; false by default.
+    pub fn eps_inside(mut self, inside: bool) -> Adagrad {
+        self.rule.eps_inside = inside;
+        self
+    }
 }
 
 impl Rule for AdagradRule {
@@ -65,7 +75,7 @@ impl Rule for AdagradRule {
         let g = u.decayed_gradient();
         // State tensors start as zeros, so the initial value is added here.
         let sum = &u.state[0] + &g * &g;
-        let root = (&sum + self.initial).sqrt() + self.eps;
+        let root = root(&(&sum + self.initial), self.eps, self.eps_inside);
         let lr = f64::from(u.lr) / (1.0 + (u.step - 1) as f64 * self.lr_decay);
         vec![u.param - g / root * lr as f32, sum]
     }

@@ -3,7 +3,7 @@
 use autograd::Tensor;
 
 use super::optimizer::Optimizer;
-use super::rule::{Rule, Update};
+use super::rule::{Rule, Update, root};
 use crate::Params;
 
 /// RMSprop (Hinton 2012, lecture 6e of "Neural Networks for Machine Learning") as `torch.optim.RMSprop`:
@@ -29,12 +29,16 @@ pub struct RmsPropRule {
     eps: f32,
     momentum: f32,
     centered: bool,
+    eps_inside: bool,
 }
 
 impl RmsProp {
     /// Torch's defaults: alpha .99, eps 1e-8, no momentum, not centred.
     pub fn new(params: &Params) -> RmsProp {
-        Optimizer::with_rule(params, RmsPropRule { alpha: 0.99, eps: 1e-8, momentum: 0.0, centered: false })
+        Optimizer::with_rule(
+            params,
+            RmsPropRule { alpha: 0.99, eps: 1e-8, momentum: 0.0, centered: false, eps_inside: false },
+        )
     }
 
     /// The decay of the mean square per step.
@@ -46,6 +50,12 @@ impl RmsProp {
     /// Added to the square root.
     pub fn eps(mut self, eps: f32) -> RmsProp {
         self.rule.eps = eps;
+        self
+    }
+
+    /// Adds eps inside of the root, `sqrt(v + eps)`, as some texts do, and not to the root; false by default.
+    pub fn eps_inside(mut self, inside: bool) -> RmsProp {
+        self.rule.eps_inside = inside;
         self
     }
 
@@ -79,7 +89,7 @@ impl Rule for RmsPropRule {
             variance = variance - &mean * &mean;
             state.push(mean);
         }
-        let mut step = g / (variance.sqrt() + self.eps);
+        let mut step = g / root(&variance, self.eps, self.eps_inside);
         if self.momentum != 0.0 {
             step = u.state.last().expect("a velocity") * self.momentum + step;
             state.push(step.clone());

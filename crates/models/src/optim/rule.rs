@@ -165,3 +165,8 @@ impl Update<'_> {
         join(parts)
     }
 }
+
+/// `sqrt(square) + eps`, or `sqrt(square + eps)`.
+pub(super) fn root(square: &Tensor, eps: f32, eps_inside: bool) -> Tensor {
+    if eps_inside { (square + eps).sqrt() } else { square.sqrt() + eps }
+}

@@ -9,6 +9,10 @@ use crate::Params;
 /// Stochastic gradient descent as `torch.optim.SGD`: `v = momentum v + (1 - dampening) (g + weight_decay p)`,
 /// `p = p - lr v` (with Nesterov's momentum `p - lr (g + momentum v)`).
 ///
+/// The convention `v = momentum v + lr g`, `p = p - v` differs while the learning rate changes: [set](Sgd::set_momentum) the momentum
+/// times the last rate over the new one for it. Where texts take Nesterov's gradient at the point ahead, `p - momentum v`, the parameter here
+/// is that point.
+///
 /// A step whose loss is not finite changes nothing but the step count.
 ///
 /// ```

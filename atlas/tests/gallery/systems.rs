@@ -1,32 +1,8 @@
 //! Checks atlas/systems.md: no cell is empty, every file exists and contains the names listed, and every program can be run.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-const COLUMNS: usize = 6;
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn read(path: impl AsRef<Path>) -> String {
-    let path = root().join(path);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// The tables' rows, without their headings.
-fn rows(page: &str) -> Vec<Vec<&str>> {
-    let table = page.lines().filter(|line| line.starts_with('|') && !line.starts_with("|---"));
-    table.filter(|line| !line.starts_with("| System |")).map(cells).collect()
-}
-
-fn cells(line: &str) -> Vec<&str> {
-    line.trim().trim_matches('|').split(" | ").map(str::trim).collect()
-}
-
-/// The text between backticks.
-fn code(cell: &str) -> impl Iterator<Item = &str> {
-    cell.split('`').skip(1).step_by(2)
-}
+use crate::table::{COLUMNS, code, read, root, rows};
 
 /// Checks that every file in the cell exists and contains the names that follow it; at least one file is required.
 fn check_files(row: &[&str], cell: &str, wrong: &mut Vec<String>) {
