@@ -106,7 +106,7 @@ impl Update<'_> {
         let known: Vec<f32> = (0..8).map(|k| exact((step - k).max(1)) as f32).collect();
         let [known, counts] = [known, (0..8u8).map(f32::from).collect()].map(|v| Tensor::scalars(device, &v));
         let pick =
-            |other: Tensor, k: usize| known.select(0, k).where_(&skipped.eq(&counts.select(0, k)), &other);
+            |other: Tensor, k: usize| known.select(0, k).where_(&skipped.eq(counts.select(0, k)), &other);
         (0..8).fold(computed(&self.counted(skipped)), pick)
     }
 
