@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use common::noise;
 use gpu_core::kernels::{
-    Binary, Conv2dShape, Conv2dWeightGrad, Fused, Halves, Instr, Map, MatMul, Packed, Program, Prologue, Reduce,
-    ReduceOp, Unary,
+    Binary, Conv2dShape, Conv2dWeightGrad, Fused, Halves, Instr, Map, MatMul, Packed, Program, Prologue,
+    Reduce, ReduceOp, Unary,
 };
 use gpu_core::testing::{self, faults, run_kernel, validate};
 use gpu_core::{
@@ -256,7 +256,8 @@ fn weight_gradient(s: &Conv2dShape, x: &[f64], dy: &[f64]) -> Vec<(f64, f64)> {
         let term = |p: usize| {
             let (n, row, col) = (p / (oh * ow), p / ow % oh, p % ow);
             let (y, z) = (row * s.stride[0] + i, col * s.stride[1] + j);
-            let inside = y >= s.padding[0] && y - s.padding[0] < h && z >= s.padding[1] && z - s.padding[1] < w;
+            let inside =
+                y >= s.padding[0] && y - s.padding[0] < h && z >= s.padding[1] && z - s.padding[1] < w;
             let of_x = || ((n * s.in_channels + c) * h + y - s.padding[0]) * w + z - s.padding[1];
             if inside { dy[((n * s.out_channels + o) * oh + row) * ow + col] * x[of_x()] } else { 0.0 }
         };
@@ -267,45 +268,48 @@ fn weight_gradient(s: &Conv2dShape, x: &[f64], dy: &[f64]) -> Vec<(f64, f64)> {
     (0..s.out_channels * s.in_channels * kh * kw).map(element).collect()
 }
 
+const UNIT: Conv2dShape = Conv2dShape {
+    batch: 1,
+    in_channels: 1,
+    out_channels: 1,
+    groups: 1,
+    input: [1, 1],
+    kernel: [1, 1],
+    stride: [1, 1],
+    padding: [0, 0],
+    dilation: [1, 1],
+};
+
 #[test]
 fn weight_gradients_of_convolutions_agree_with_f64() {
     let _alone = alone();
-    let Some((device, cooperative)) = cooperating() else { return };
-    let shape = |[in_channels, out_channels]: [usize; 2], input, kernel: usize, stride| Conv2dShape {
-        batch: 3,
-        in_channels,
-        out_channels,
-        groups: 1,
-        input,
-        kernel: [kernel; 2],
-        stride: [stride; 2],
-        padding: [kernel / 2; 2],
-        dilation: [1, 1],
-    };
+    let found = cooperating();
     // Pixels by vectors or one by one, taps of one channel or of all in a tile, in one chunk and in several.
-    let shapes = [
-        shape([36, 66], [9, 11], 3, 1),
-        shape([64, 72], [8, 12], 3, 2),
-        shape([40, 64], [8, 8], 1, 1),
-        shape([33, 65], [24, 25], 1, 1),
-    ];
-    for s in shapes {
-        let ([h, w], [oh, ow]) = (s.input, s.output());
-        let layout = |channels, [h, w]: [usize; 2]| dense(&[s.batch, channels, h, w]);
-        let (x, dy) = (layout(s.in_channels, [h, w]), layout(s.out_channels, [oh, ow]));
+    let shapes = [[36, 66, 9, 11, 3, 1], [64, 72, 8, 12, 3, 2], [40, 64, 8, 8, 1, 1], [33, 65, 24, 25, 1, 1]];
+    for [in_channels, out_channels, h, w, kernel, stride] in shapes {
+        let mut s = Conv2dShape { batch: 3, in_channels, out_channels, ..UNIT };
+        (s.input, s.kernel, s.stride, s.padding) = ([h, w], [kernel; 2], [stride; 2], [kernel / 2; 2]);
+        let [oh, ow] = s.output();
+        let (x, dy) = (dense(&[3, in_channels, h, w]), dense(&[3, out_channels, oh, ow]));
         let [(x_words, x_values), (dy_words, dy_values)] =
             [(&x, 3), (&dy, 4)].map(|(l, seed)| halves(&noise(size(l), seed)));
         let plain = |l: &Layout| Prologue::plain(DType::F32, l.clone());
         let gradient = Conv2dWeightGrad::new(s, plain(&x), plain(&dy));
-        let packed = Packed::new(Arc::new(gradient), vec![half(size(&x)), half(size(&dy))]).expect("it packs");
+        let packed =
+            Packed::new(Arc::new(gradient), vec![half(size(&x)), half(size(&dy))]).expect("it packs");
+        let offered = |profile: &GpuProfile| {
+            let offered = packed.variants(profile).filter(|offered| offered.cooperative);
+            let options = offered.expect("gradients have such variants").options;
+            let shaders = options.iter().flat_map(|(_, kernel)| kernel.shaders());
+            shaders.for_each(|shader| validate(&shader.module()));
+            options
+        };
+        FAMILIES.iter().for_each(|&family| drop(offered(&GpuProfile::of(family))));
+        let Some((device, cooperative)) = &found else { continue };
         let want = weight_gradient(&s, &x_values, &dy_values);
-        let offered = packed.variants(&with(cooperative)).expect("gradients have variants");
-        assert!(offered.cooperative, "{s}");
-        for (name, kernel) in offered.options {
-            println!("{s}: {name}");
-            kernel.shaders().iter().for_each(|shader| validate(&shader.module()));
+        for (name, kernel) in offered(&with(*cooperative)) {
             let args = [x_words.clone(), dy_words.clone(), vec![f32::NAN.to_bits(); want.len()]];
-            let got = run_kernel(&device, kernel, &args).remove(2);
+            let got = run_kernel(device, kernel, &args).remove(2);
             for (at, (&got, (want, bound))) in got.iter().zip(&want).enumerate() {
                 let got = f64::from(f32::from_bits(got));
                 assert!((got - want).abs() <= *bound, "{s} {name}: element {at} is {got}, not {want}");

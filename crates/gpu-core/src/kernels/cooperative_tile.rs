@@ -136,10 +136,10 @@ impl CooperativeTile {
     }
 
     fn loads(&self, name: char, tile: usize, load: &BlockLoad) -> String {
-        let mut stores = format!("            let at = quad * {}u + deep * 4u;\n", 4 * STRIDE);
+        let mut stores = format!("            let block = quad * {}u + deep * 4u;\n", 4 * STRIDE);
         for (j, part) in ["x", "y", "z", "w"].iter().enumerate() {
             for q in 0..4 {
-                stores += &format!("            {name}_tile[at + {}u] = v{q}.{part};\n", j * STRIDE + q);
+                stores += &format!("            {name}_tile[block + {}u] = v{q}.{part};\n", j * STRIDE + q);
             }
         }
         load.moves(tile, self.invocations(), &stores)
