@@ -14,7 +14,7 @@ import tempfile
 
 FAMILIES = ["navi21", "navi31"]
 NETWORKS = ["resnet20", "gpt-mini", "lstm", "resnet50", "gpt-2"]
-PRODUCTS = ["4096x4096x4096", "1024x1024x1024", "768x3072x8192", "4000x4001x4003"]
+PRODUCTS = ["4096x4096x4096", "4000x4001x4003"]
 
 # Cycles of a SIMD for v_wmma_f32_16x16x16_f16: 8192 operations at 256 a cycle, as AMD's matrix calculator has it for RDNA3. The other
 # instructions of a wave of 64 take two, or one if they could be paired.
