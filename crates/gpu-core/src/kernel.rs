@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::fmt::Debug;
-use std::sync::Arc;
 
 use crate::cpu::HOST_ALIGN;
 use crate::kernels::{ChannelParts, PartialSum};
@@ -214,12 +213,6 @@ pub trait Kernel: Any + Debug + Send + Sync {
     /// Where the terms of each output lie in scratch memory before the last dispatch, if that dispatch only adds them up:
     /// [`Unsummed`](crate::kernels::Unsummed) replaces it by one launch for many kernels.
     fn partial_sums(&self) -> Option<Vec<PartialSum>> {
-        None
-    }
-
-    /// The kernel with those of its f32 arguments `stored` as f16, two in a word, if it has ways to compute that need them so.
-    fn of_f16(&self, stored: &[bool]) -> Option<Arc<dyn Kernel>> {
-        let _ = stored;
         None
     }
 

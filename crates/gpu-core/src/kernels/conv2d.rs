@@ -191,7 +191,7 @@ impl Kernel for Conv2d {
                 4 * match self.variant {
                     Variant::Subgroup(tile) => Correlate::forward(&self.shape, &self.x, tile).packed(),
                     Variant::Winograd(tiles) => Winograd::new(&self.shape, false, tiles).scratch(),
-                    Variant::Direct | Variant::Shared(_) | Variant::Rows | Variant::Cooperative(_) => 0,
+                    Variant::Direct | Variant::Shared(_) | Variant::Rows => 0,
                 }
             }
         }
@@ -203,7 +203,6 @@ impl Kernel for Conv2d {
             Variant::Subgroup(tile) => Correlate::forward(&self.shape, &self.x, tile).shaders(),
             Variant::Winograd(tiles) => Winograd::new(&self.shape, false, tiles).shaders(&self.x, tiles),
             Variant::Shared(tile) => correlation(&self.shape, &self.x, false, tile),
-            Variant::Cooperative(_) => unreachable!("only for weight gradients"),
         }
     }
 
@@ -219,7 +218,7 @@ impl Kernel for Conv2d {
         match self.variant {
             Variant::Direct | Variant::Rows => Some(self.gather().parts()),
             Variant::Shared(tile) => Some(parts(&self.shape, false, tile)),
-            Variant::Subgroup(_) | Variant::Winograd(_) | Variant::Cooperative(_) => None,
+            Variant::Subgroup(_) | Variant::Winograd(_) => None,
         }
     }
 

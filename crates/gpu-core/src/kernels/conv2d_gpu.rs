@@ -21,11 +21,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::conv2d::Conv2dShape;
-use super::cooperative_tile::CooperativeTile;
 use super::prologue::Prologue;
 use super::workgroup_tile::{WorkgroupTile, micro_name};
 use crate::Kernel;
-use crate::tune::{Cooperative, GpuFamily, GpuProfile, Variants};
+use crate::tune::{GpuFamily, GpuProfile, Variants};
 
 /// One way to compute a pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -41,8 +40,6 @@ pub(super) enum Variant {
     Rows,
     /// Fewer multiplications, by transformations of tiles: not for weight gradients.
     Winograd(WinogradTiles),
-    /// Tiles of a workgroup by cooperative matrices: only for weight gradients, of operands that are stored as f16.
-    Cooperative(CooperativeTile),
 }
 
 /// The tile that a subgroup computes.
@@ -67,7 +64,6 @@ impl fmt::Display for Variant {
             }
             Variant::Rows => write!(f, "rows"),
             Variant::Winograd(_) => write!(f, "winograd"),
-            Variant::Cooperative(tile) => tile.fmt(f),
         }
     }
 }
@@ -128,15 +124,9 @@ fn fill(shape: &Conv2dShape, transposed: bool, channels: usize) -> bool {
 }
 
 /// Variants of the weight gradient. As for the convolution, the family and the number of channels decide between the forms, which split and
-/// add the pixels differently. `halves`: whether both operands are stored as f16.
-pub(super) fn weight_gradients(shape: &Conv2dShape, gpu: &GpuProfile, halves: bool) -> Vec<Variant> {
+/// add the pixels differently.
+pub(super) fn weight_gradients(shape: &Conv2dShape, gpu: &GpuProfile) -> Vec<Variant> {
     let (inner, outer) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
-    let cooperates = halves && gpu.family != GpuFamily::Software && outer >= COOPERATING[0];
-    if let Some(matrices) =
-        gpu.cooperative.filter(|_| cooperates && inner >= COOPERATING[1] && !RowWeightGrad::suits(shape))
-    {
-        return cooperative_tiles(shape, matrices).into_iter().map(Variant::Cooperative).collect();
-    }
     if inner.min(outer) <= 2 {
         return vec![Variant::Direct];
     }
@@ -148,28 +138,6 @@ pub(super) fn weight_gradients(shape: &Conv2dShape, gpu: &GpuProfile, halves: bo
         _ if RowWeightGrad::suits(shape) => vec![Variant::Rows],
         _ => hardware(outer),
     }
-}
-
-/// Fewest output and input channels of a group for weight gradients by cooperative matrices.
-const COOPERATING: [usize; 2] = [64, 32];
-
-/// Tiles of a weight gradient by cooperative matrices, the expected best first: the largest that the channels fill. Pixels are always enough to be
-/// split.
-fn cooperative_tiles(shape: &Conv2dShape, matrices: Cooperative) -> Vec<CooperativeTile> {
-    let tile = |rows, cols, parts| CooperativeTile { rows, cols, parts, matrices };
-    let mut tiles = match matrices {
-        Cooperative { size: 16, .. } => {
-            vec![tile(128, 128, [2, 2]), tile(128, 64, [2, 1]), tile(64, 128, [1, 2]), tile(64, 64, [2, 1])]
-        }
-        Cooperative { lanes: 32.., .. } => vec![tile(64, 64, [2, 2]), tile(32, 32, [1, 1])],
-        // As many invocations as rows, each of which moves one block.
-        _ => vec![tile(32, 32, [2, 2])],
-    };
-    let (inner, outer) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
-    let last = tiles.len() - 1;
-    let first = tiles.iter().position(|tile| tile.rows <= outer && tile.cols <= inner).unwrap_or(last);
-    tiles.swap(0, first);
-    tiles
 }
 
 /// Variants for real GPUs, by the number of output channels of a group: with few, most of a workgroup's tile would be empty.
@@ -201,6 +169,5 @@ pub(super) fn offer<K: Kernel + 'static>(
     let rounded = Conv2dShape { batch: shape.batch.next_power_of_two(), ..*shape };
     let class = format!("{name} {rounded}, padding {:?}, {plain}", shape.padding);
     let option = |variant: Variant| (variant.to_string(), Arc::new(make(variant)) as Arc<dyn Kernel>);
-    let cooperative = variants.iter().any(|variant| matches!(variant, Variant::Cooperative(_)));
-    Variants { class, options: variants.into_iter().map(option).collect(), cooperative }
+    Variants { class, options: variants.into_iter().map(option).collect(), cooperative: false }
 }

@@ -1,7 +1,5 @@
 //! Gradients of the two-dimensional convolution.
 
-use std::sync::Arc;
-
 use super::channel_parts::ChannelParts;
 use super::conv2d::Conv2dShape;
 use super::conv2d_cpu::{Engine, WeightGradEngine};
@@ -9,7 +7,6 @@ use super::conv2d_gpu::{
     self, Correlate, Gather, RowWeightGrad, Variant, WeightGradProduct, WeightGradTiles, Winograd,
     correlation, parts,
 };
-use super::cooperative_tile::ProductTile;
 use super::partial_sums::PartialSum;
 use super::prologue::{Prologue, with_math};
 use crate::tune::{GpuProfile, Variants};
@@ -64,7 +61,7 @@ impl Kernel for Conv2dInputGrad {
                 4 * match self.variant {
                     Variant::Subgroup(tile) => Correlate::input_grad(&self.shape, &self.dy, tile).packed(),
                     Variant::Winograd(tiles) => Winograd::new(&self.shape, true, tiles).scratch(),
-                    Variant::Direct | Variant::Shared(_) | Variant::Rows | Variant::Cooperative(_) => 0,
+                    Variant::Direct | Variant::Shared(_) | Variant::Rows => 0,
                 }
             }
         }
@@ -76,7 +73,6 @@ impl Kernel for Conv2dInputGrad {
             Variant::Subgroup(tile) => Correlate::input_grad(&self.shape, &self.dy, tile).shaders(),
             Variant::Winograd(tiles) => Winograd::new(&self.shape, true, tiles).shaders(&self.dy, tiles),
             Variant::Shared(tile) => correlation(&self.shape, &self.dy, true, tile),
-            Variant::Cooperative(_) => unreachable!("only for weight gradients"),
         }
     }
 
@@ -92,7 +88,7 @@ impl Kernel for Conv2dInputGrad {
         match self.variant {
             Variant::Direct | Variant::Rows => Some(self.gather().parts()),
             Variant::Shared(tile) => Some(parts(&self.shape, true, tile)),
-            Variant::Subgroup(_) | Variant::Winograd(_) | Variant::Cooperative(_) => None,
+            Variant::Subgroup(_) | Variant::Winograd(_) => None,
         }
     }
 
@@ -129,8 +125,6 @@ pub struct Conv2dWeightGrad {
     variant: Variant,
     /// How the CPU computes it.
     engine: WeightGradEngine,
-    /// Whether both operands are stored as f16.
-    halves: bool,
 }
 
 impl Kernel for Conv2dWeightGrad {
@@ -162,8 +156,7 @@ impl Kernel for Conv2dWeightGrad {
             Variant::Subgroup(tile) => {
                 WeightGradTiles::new(&self.shape, &self.x, &self.dy, tile.lanes).shader(out)
             }
-            Variant::Shared(tile) => self.product(ProductTile::F32(tile)).shader(out),
-            Variant::Cooperative(tile) => self.product(ProductTile::F16(tile)).shader(out),
+            Variant::Shared(tile) => WeightGradProduct::new(&self.shape, &self.x, &self.dy, tile).shader(out),
             Variant::Rows => RowWeightGrad::new(&self.shape, &self.x, &self.dy).shader(out),
             Variant::Winograd(_) => unreachable!("not for weight gradients"),
         }];
@@ -191,13 +184,8 @@ impl Kernel for Conv2dWeightGrad {
         self.x.numel().max(self.dy.numel())
     }
 
-    fn of_f16(&self, stored: &[bool]) -> Option<Arc<dyn Kernel>> {
-        let fits = stored.starts_with(&[true, true]) && self.x.is_aligned() && self.dy.is_aligned();
-        fits.then(|| Arc::new(Conv2dWeightGrad { halves: true, ..self.clone() }) as Arc<dyn Kernel>)
-    }
-
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
-        let variants = conv2d_gpu::weight_gradients(&self.shape, gpu, self.halves);
+        let variants = conv2d_gpu::weight_gradients(&self.shape, gpu);
         let make = |variant| Conv2dWeightGrad { variant, ..self.clone() };
         Some(conv2d_gpu::offer(self.name(), &self.shape, &[&self.x, &self.dy], variants, make))
     }
@@ -226,16 +214,12 @@ impl Conv2dWeightGrad {
         shape.check_input(&x);
         shape.check_gradient(&dy);
         let engine = WeightGradEngine::new(&shape);
-        Conv2dWeightGrad { shape, x, dy, variant: Variant::default(), engine, halves: false }
+        Conv2dWeightGrad { shape, x, dy, variant: Variant::default(), engine }
     }
 
     /// Binding of the output.
     fn output(&self) -> usize {
         self.x.arity() + self.dy.arity()
-    }
-
-    fn product(&self, tile: ProductTile) -> WeightGradProduct<'_> {
-        WeightGradProduct::new(&self.shape, &self.x, &self.dy, tile)
     }
 
     /// Output channels of an invocation.
@@ -266,8 +250,7 @@ impl Conv2dWeightGrad {
             Variant::Subgroup(tile) => {
                 WeightGradTiles::new(&self.shape, &self.x, &self.dy, tile.lanes).chunks()
             }
-            Variant::Shared(tile) => self.product(ProductTile::F32(tile)).chunks(),
-            Variant::Cooperative(tile) => self.product(ProductTile::F16(tile)).chunks(),
+            Variant::Shared(tile) => WeightGradProduct::new(&self.shape, &self.x, &self.dy, tile).chunks(),
             Variant::Rows => RowWeightGrad::new(&self.shape, &self.x, &self.dy).chunks(),
             Variant::Winograd(_) => unreachable!("not for weight gradients"),
         }

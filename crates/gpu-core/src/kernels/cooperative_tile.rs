@@ -1,12 +1,10 @@
 //! Sums of products of halves by tiles of a workgroup whose subgroups compute by cooperative matrices: f16 operands in workgroup memory, f32
-//! accumulators in registers. The frame is that of [`WorkgroupTile`].
+//! accumulators in registers. The frame is that of [`WorkgroupTile`](super::workgroup_tile::WorkgroupTile).
 //!
 //! A product of two f16 is exact in f32, so that nothing but the order of the additions distinguishes these sums from those in f32: the error is
 //! below `K 2^-22` times the sum of the products' magnitudes, as some GPUs truncate when they add (`2^-24` with rounding to nearest).
 
-use std::fmt;
-
-use super::workgroup_tile::{BlockLoad, DEPTH, TileProduct, WorkgroupTile, sums_of_split};
+use super::workgroup_tile::{BlockLoad, DEPTH, TileProduct, sums_of_split};
 use crate::Shader;
 use crate::tune::Cooperative;
 use crate::wgsl::{Source, wgsl};
@@ -18,52 +16,6 @@ pub(super) struct CooperativeTile {
     pub cols: usize,
     pub parts: [usize; 2],
     pub matrices: Cooperative,
-}
-
-impl fmt::Display for CooperativeTile {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let CooperativeTile { rows, cols, parts: [down, along], matrices: Cooperative { size, .. } } = self;
-        write!(f, "cooperative {size}x{size}x{size} {rows}x{cols} in {down}x{along} parts")
-    }
-}
-
-/// A workgroup's tile of either arithmetic.
-#[derive(Clone, Copy)]
-pub(super) enum ProductTile {
-    F32(WorkgroupTile),
-    F16(CooperativeTile),
-}
-
-impl ProductTile {
-    pub fn rows(&self) -> usize {
-        match self {
-            ProductTile::F32(tile) => tile.rows,
-            ProductTile::F16(tile) => tile.rows,
-        }
-    }
-
-    pub fn cols(&self) -> usize {
-        match self {
-            ProductTile::F32(tile) => tile.cols,
-            ProductTile::F16(tile) => tile.cols,
-        }
-    }
-
-    /// The type of four elements of operands.
-    pub fn vector(&self) -> &'static str {
-        match self {
-            ProductTile::F32(_) => "vec4<f32>",
-            ProductTile::F16(_) => "vec4<f16>",
-        }
-    }
-
-    /// The dispatch that computes all tiles of a product that is not empty.
-    pub fn shader(&self, product: &TileProduct) -> Shader {
-        match self {
-            ProductTile::F32(tile) => tile.shader(product),
-            ProductTile::F16(tile) => tile.shader(product),
-        }
-    }
 }
 
 /// Elements between rows or columns in workgroup memory, of which DEPTH are used: multiples of eight, so that whole vectors can be loaded, and

@@ -6,8 +6,6 @@ mod side;
 mod subgroup;
 mod variant;
 
-use std::sync::Arc;
-
 use gemm_common::Parallelism;
 use rayon::prelude::*;
 
@@ -94,6 +92,11 @@ impl MatMul {
             matches!(self.variant.form, Form::Shared { .. } | Form::Cooperative(_)) && self.outputs() > 0;
         let fits = same && tiles && self.batches() == 1 && !self.row_sums;
         fits.then(|| MatMul { row_sums: true, ..self.clone() })
+    }
+
+    /// The product with both operands stored as f16, which cooperative matrices can compute without a loss.
+    pub(super) fn of_halves(&self) -> MatMul {
+        MatMul { halves: true, ..self.clone() }
     }
 
     /// The variant that is expected to be the best on a GPU, with K in one part.
@@ -244,12 +247,6 @@ impl Kernel for MatMul {
 
     fn operand_elements(&self) -> usize {
         self.m.max(self.n).max(self.k)
-    }
-
-    fn of_f16(&self, stored: &[bool]) -> Option<Arc<dyn Kernel>> {
-        stored
-            .starts_with(&[true, true])
-            .then(|| Arc::new(MatMul { halves: true, ..self.clone() }) as Arc<dyn Kernel>)
     }
 
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {

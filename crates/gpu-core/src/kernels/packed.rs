@@ -64,10 +64,12 @@ impl Packed {
         self.halves.iter().enumerate().filter_map(|(a, halves)| Some((a, (*halves)?)))
     }
 
-    /// Which arguments are stored as f16.
-    fn f16(&self) -> Vec<bool> {
+    /// The kernel, if it is a product of two operands of f16.
+    fn product_of_halves(&self) -> Option<MatMul> {
         let f16 = |halves: &Option<Halves>| halves.is_some_and(|halves| halves.half == Half::F16);
-        self.halves.iter().map(f16).collect()
+        let both = self.halves.len() >= 2 && self.halves[..2].iter().all(f16);
+        let product = (&*self.kernel as &dyn Any).downcast_ref::<MatMul>()?;
+        both.then(|| product.of_halves())
     }
 
     /// Whether a result is packed.
@@ -135,8 +137,9 @@ impl Kernel for Packed {
     }
 
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
-        let kernel = self.kernel.of_f16(&self.f16()).unwrap_or_else(|| self.kernel.clone());
-        let Variants { class, options, cooperative } = kernel.variants(gpu)?;
+        let halves = self.product_of_halves();
+        let variants = halves.map_or_else(|| self.kernel.variants(gpu), |product| product.variants(gpu))?;
+        let Variants { class, options, cooperative } = variants;
         let packed = |(name, kernel): (String, Arc<dyn Kernel>)| {
             Some((name, Arc::new(Packed::new(kernel, self.halves.clone())?) as Arc<dyn Kernel>))
         };

@@ -116,8 +116,12 @@ impl Prologue {
     /// `i` in row-major order, or for a `width` of 4 a `vec4` of the elements from `4 i` on.
     pub(super) fn wgsl(&self, name: &str, first: usize, width: usize) -> String {
         let offset = self.code.layouts[0].offset();
-        if width == 4 && self.is_aligned() {
-            return dense(name, first, "vec4<f32>", offset / 4);
+        if width == 4 && self.is_plain() && offset.is_multiple_of(4) {
+            return format!(
+                "@group(0) @binding({first}) var<storage, read> {name}0: array<vec4<f32>>;\n\n\
+                 fn load_{name}(i: u32) -> vec4<f32> {{\n    return {name}0[i + {}u];\n}}\n",
+                offset / 4
+            );
         }
         if width == 4
             && let Some(text) = self.wgsl_quads(name, first)
@@ -137,20 +141,6 @@ impl Prologue {
             );
         }
         text
-    }
-
-    /// Whether it is one dense buffer, from a multiple of four elements on.
-    pub(super) fn is_aligned(&self) -> bool {
-        self.is_plain() && self.code.layouts[0].offset().is_multiple_of(4)
-    }
-
-    /// As [`wgsl`](Prologue::wgsl) for an [aligned](Prologue::is_aligned) buffer of f16, which are loaded as they are.
-    pub(super) fn wgsl_f16(&self, name: &str, first: usize, width: usize) -> String {
-        let offset = self.code.layouts[0].offset();
-        match width {
-            4 => dense(name, first, "vec4<f16>", offset / 4),
-            _ => dense(name, first, "f16", offset),
-        }
     }
 
     /// WGSL of `fn load_NAME(i: u32, given: f32) -> T`, which reads its arguments as `NAME0..`, except those that `are_given`, whose
@@ -228,14 +218,6 @@ impl Prologue {
             ["x", "y", "z", "w"].map(element).join(", "),
         ))
     }
-}
-
-/// WGSL that binds an array of `t` at `binding` and defines `fn load_NAME(i: u32) -> t`: element `i` from `offset` on.
-fn dense(name: &str, binding: usize, t: &str, offset: usize) -> String {
-    format!(
-        "@group(0) @binding({binding}) var<storage, read> {name}0: array<{t}>;\n\n\
-         fn load_{name}(i: u32) -> {t} {{\n    return {name}0[i + {offset}u];\n}}\n"
-    )
 }
 
 /// For every layout of one shape, whether four neighbouring elements from a multiple of four on are an aligned vector or one repeated

@@ -7,12 +7,11 @@
 use super::shared::{BATCHES, math};
 use crate::Shader;
 use crate::kernels::conv2d::Conv2dShape;
-use crate::kernels::cooperative_tile::ProductTile;
 use crate::kernels::epilogue::plain_result;
 use crate::kernels::prologue::Prologue;
-use crate::kernels::workgroup_tile::{BlockLoad, DEPTH, TileProduct};
+use crate::kernels::workgroup_tile::{BlockLoad, DEPTH, TileProduct, WorkgroupTile};
 
-/// Workgroups of one subgroup that fill a large GPU, and the fewest pixels worth a workgroup.
+/// Workgroups that fill a large GPU, and the fewest pixels worth a workgroup.
 const WORKGROUPS: usize = 512;
 const FEWEST: usize = 256;
 
@@ -21,7 +20,7 @@ pub(in crate::kernels) struct WeightGradProduct<'a> {
     shape: &'a Conv2dShape,
     x: &'a Prologue,
     dy: &'a Prologue,
-    tile: ProductTile,
+    tile: WorkgroupTile,
 }
 
 impl<'a> WeightGradProduct<'a> {
@@ -29,7 +28,7 @@ impl<'a> WeightGradProduct<'a> {
         shape: &'a Conv2dShape,
         x: &'a Prologue,
         dy: &'a Prologue,
-        tile: ProductTile,
+        tile: WorkgroupTile,
     ) -> WeightGradProduct<'a> {
         WeightGradProduct { shape, x, dy, tile }
     }
@@ -46,7 +45,7 @@ impl<'a> WeightGradProduct<'a> {
     /// Columns of one tap, if those of a tile have the same: as many as fill whole tiles.
     fn columns_of_tap(&self) -> Option<usize> {
         let [inner, _] = self.channels();
-        let columns = inner.next_multiple_of(self.tile.cols());
+        let columns = inner.next_multiple_of(self.tile.cols);
         (self.taps() == 1 || 4 * columns <= 5 * inner).then_some(columns)
     }
 
@@ -60,18 +59,10 @@ impl<'a> WeightGradProduct<'a> {
 
     /// Pixels of a chunk: by the first tile that is offered, so that all tiles add up the same chunks.
     fn chunk(&self) -> usize {
-        let (first, wanted) = match self.tile {
-            ProductTile::F32(_) => {
-                (ProductTile::F32(super::workgroup_tiles(self.channels()[1])[0]), WORKGROUPS)
-            }
-            ProductTile::F16(tile) => {
-                let first = super::cooperative_tiles(self.shape, tile.matrices)[0];
-                (ProductTile::F16(first), WORKGROUPS / first.parts.iter().product::<usize>())
-            }
-        };
+        let first = super::workgroup_tiles(self.channels()[1])[0];
         let [groups, m, n, k] = WeightGradProduct { tile: first, ..*self }.size();
-        let tiles = groups * m.div_ceil(first.rows()) * n.div_ceil(first.cols());
-        let chunks = (wanted / tiles).min(k / FEWEST).max(1);
+        let tiles = groups * m.div_ceil(first.rows) * n.div_ceil(first.cols);
+        let chunks = (WORKGROUPS / tiles).min(k / FEWEST).max(1);
         k.div_ceil(chunks).next_multiple_of(DEPTH)
     }
 
@@ -92,13 +83,12 @@ impl<'a> WeightGradProduct<'a> {
     /// The dispatch that sums each chunk into the binding `out`, `[chunks, O, C / groups, KH, KW]`.
     pub fn shader(&self, out: usize) -> Shader {
         let width = self.quads().map(|quads| if quads { 4 } else { 1 });
-        let loads = match self.tile {
-            ProductTile::F32(_) => {
-                self.x.wgsl("x", 0, width[1]) + &self.dy.wgsl("dy", self.x.arity(), width[0])
-            }
-            ProductTile::F16(_) => self.x.wgsl_f16("x", 0, width[1]) + &self.dy.wgsl_f16("dy", 1, width[0]),
-        };
-        let accessors = format!("{loads}{BATCHES}{}", math(&[self.x, self.dy]));
+        let accessors = format!(
+            "{}{}{BATCHES}{}",
+            self.x.wgsl("x", 0, width[1]),
+            self.dy.wgsl("dy", self.x.arity(), width[0]),
+            math(&[self.x, self.dy]),
+        );
         let ([inner, _], taps) = (self.channels(), self.taps());
         let put = |row: &str, col: &str, value: &str| {
             let one = |(c, part): (usize, &str)| {
@@ -168,17 +158,15 @@ impl<'a> WeightGradProduct<'a> {
         match self.size()[3].is_multiple_of(DEPTH) {
             true => format!("            let v{q} = {value};\n"),
             false => {
-                let zeros = self.tile.vector();
-                format!("            let v{q} = select({zeros}(), {value}, k + deep * 4u + {q}u < end);\n")
+                format!("            let v{q} = select(vec4<f32>(), {value}, k + deep * 4u + {q}u < end);\n")
             }
         }
     }
 
     /// The lines for all vectors from the vectors `u0` to `u3` along the pixels.
     fn transposed(&self) -> String {
-        let vector = self.tile.vector();
         let vector =
-            |(q, part)| self.vector(q, &format!("{vector}(u0.{part}, u1.{part}, u2.{part}, u3.{part})"));
+            |(q, part)| self.vector(q, &format!("vec4<f32>(u0.{part}, u1.{part}, u2.{part}, u3.{part})"));
         ["x", "y", "z", "w"].into_iter().enumerate().map(vector).collect()
     }
 
@@ -189,7 +177,7 @@ impl<'a> WeightGradProduct<'a> {
         let before = format!(
             "    let a_rows = min(vec4<u32>(row + a_quad * 4u) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>({}u));\n    \
              let a_from = batch * {}u + a_rows * {area}u;\n",
-            if outer.is_multiple_of(self.tile.rows()) { u32::MAX as usize } else { outer - 1 },
+            if outer.is_multiple_of(self.tile.rows) { u32::MAX as usize } else { outer - 1 },
             outer * area,
         );
         let mut text = self.decode();
@@ -205,7 +193,7 @@ impl<'a> WeightGradProduct<'a> {
                 "            let at{q} = a_from + (image{q} * {images}u + row{q} * {ow}u + col{q});\n"
             );
             let all = ["x", "y", "z", "w"].map(|j| format!("load_dy(at{q}.{j})"));
-            text += &self.vector(q, &format!("{}({})", self.tile.vector(), all.join(", ")));
+            text += &self.vector(q, &format!("vec4<f32>({})", all.join(", ")));
         }
         BlockLoad { along_k: true, before, text }
     }
@@ -276,8 +264,7 @@ impl<'a> WeightGradProduct<'a> {
                  let at{q} = select(vec4<u32>(), vec4<u32>(from{q}), live{q});\n"
             );
             let all = ["x", "y", "z", "w"].map(|j| format!("load_x(at{q}.{j})"));
-            let vector = self.tile.vector();
-            text += &self.vector(q, &format!("select({vector}(), {vector}({}), live{q})", all.join(", ")));
+            text += &self.vector(q, &format!("select(vec4<f32>(), vec4<f32>({}), live{q})", all.join(", ")));
         }
         BlockLoad { along_k: true, before, text }
     }

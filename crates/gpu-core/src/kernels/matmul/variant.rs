@@ -110,7 +110,10 @@ impl fmt::Display for Variant {
         match self.form {
             Form::Direct => write!(f, "direct {rows}x{cols}"),
             Form::Shared { micro } => write!(f, "shared {rows}x{cols} by {}", micro_name(micro)),
-            Form::Cooperative(tile) => tile.fmt(f),
+            Form::Cooperative(CooperativeTile { parts: [down, along], matrices, .. }) => {
+                let size = matrices.size;
+                write!(f, "cooperative {size}x{size}x{size} {rows}x{cols} in {down}x{along} parts")
+            }
             Form::Subgroup { lanes, swap } => {
                 let swapped = if swap { " swapped" } else { "" };
                 write!(f, "subgroup of {lanes} {rows}x{cols}{swapped}")

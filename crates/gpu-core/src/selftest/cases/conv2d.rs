@@ -25,25 +25,6 @@ pub(super) fn cases() -> Vec<Case> {
     shapes.into_iter().flat_map(|(shape, tolerance)| passes(shape, tolerance)).collect()
 }
 
-/// A weight gradient of dense operands with enough channels for cooperative matrices.
-pub(super) fn large() -> Case {
-    let s = Conv2dShape {
-        batch: 2,
-        in_channels: 33,
-        out_channels: 66,
-        groups: 1,
-        input: [5, 7],
-        kernel: [3, 3],
-        stride: [1, 1],
-        padding: [1, 1],
-        dilation: [1, 1],
-    };
-    let [inputs, weights, outputs] = s.sizes();
-    let plain = |channels| Prologue::plain(DType::F32, Layout::contiguous(&[s.batch, channels, 5, 7]));
-    let kernel = Conv2dWeightGrad::new(s, plain(s.in_channels), plain(s.out_channels));
-    Case::new(kernel, 1e-5).floats(&noise(inputs, 1)).floats(&noise(outputs, 2)).writes(weights)
-}
-
 /// The three passes; x is `relu(a + shift)` with one shift per channel.
 fn passes(s: Conv2dShape, tolerance: f32) -> [Case; 3] {
     let ([h, w], [oh, ow], [kh, kw]) = (s.input, s.output(), s.kernel);
