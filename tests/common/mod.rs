@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// An example that `cargo test` has built, writing to `out`.
+/// An example that `cargo test --workspace` has built, writing to `out`.
 pub struct Example {
     pub name: &'static str,
     /// Options common to all runs.
@@ -24,7 +24,7 @@ impl Example {
         for pair in self.args.chunks(2).filter(|pair| !args.contains(&pair[0])) {
             command.args(pair);
         }
-        command.args(args).output().expect("cargo test builds the examples")
+        command.args(args).output().expect("cargo test --workspace builds the examples")
     }
 
     /// Runs the example, which must succeed, and returns its figures.

@@ -1,9 +1,12 @@
 //! Reverse-mode differentiation: gradients as new nodes of the same graph.
 
-use std::sync::{Arc, OnceLock};
+mod slope;
+
+use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
 use gpu_core::kernels::Unary;
+use slope::Slope;
 
 use crate::checkpoint::Recompute;
 use crate::node::Node;
@@ -26,51 +29,6 @@ pub struct Gradients {
     skipped: Option<State>,
 }
 
-/// The gradient of one variable, before the common factor.
-#[derive(Clone)]
-struct Slope {
-    known: Known,
-    /// Times the factor, once requested.
-    scaled: OnceLock<Tensor>,
-}
-
-#[derive(Clone)]
-enum Known {
-    Tensor(Tensor),
-    /// A result of a captured pass: an output of its call, and, once requested, a tensor with values of its own.
-    Returned(Tensor, OnceLock<Tensor>),
-}
-
-impl From<Tensor> for Slope {
-    fn from(tensor: Tensor) -> Slope {
-        Slope { known: Known::Tensor(tensor), scaled: OnceLock::new() }
-    }
-}
-
-impl Slope {
-    fn tensor(&self) -> &Tensor {
-        match &self.known {
-            Known::Tensor(tensor) => tensor,
-            Known::Returned(output, tensor) => tensor.get_or_init(|| output.returned()),
-        }
-    }
-
-    /// The gradient as an operand of other operations.
-    fn operand(&self) -> &Tensor {
-        match &self.known {
-            Known::Tensor(tensor) => tensor,
-            Known::Returned(output, tensor) => tensor.get().unwrap_or(output),
-        }
-    }
-
-    fn times(&self, factor: Option<&Tensor>) -> &Tensor {
-        match factor {
-            Some(factor) => self.scaled.get_or_init(|| self.tensor() * factor),
-            None => self.tensor(),
-        }
-    }
-}
-
 impl Gradients {
     /// Gradients computed elsewhere: pairs of a variable and its gradient.
     ///
@@ -91,8 +49,7 @@ impl Gradients {
     /// Gradients from pairs of a variable and an output of a captured pass's call.
     pub(crate) fn returned(pairs: impl IntoIterator<Item = (Tensor, Tensor)>) -> Gradients {
         let of = |(variable, output): (Tensor, Tensor)| {
-            let known = Known::Returned(output, OnceLock::new());
-            ((Arc::as_ptr(&variable.node), Slope { known, scaled: OnceLock::new() }), variable)
+            ((Arc::as_ptr(&variable.node), Slope::returned(output)), variable)
         };
         let (by_variable, variables) = pairs.into_iter().map(of).unzip();
         Gradients { by_variable, variables, root: None, outputs: vec![], factor: None, skipped: None }
@@ -120,7 +77,7 @@ impl Gradients {
 
     /// The gradients times a scalar.
     pub fn scaled(mut self, factor: &Tensor) -> Gradients {
-        self.by_variable.values_mut().for_each(|slope| slope.scaled = OnceLock::new());
+        self.by_variable.values_mut().for_each(Slope::rescale);
         let factor = self.factor.map_or_else(|| factor.clone(), |before| before * factor);
         Gradients { factor: Some(factor), ..self }
     }

@@ -54,8 +54,8 @@ impl Source {
 }
 
 /// The module with the f32 array at `binding` in packed halves: elements are unpacked where they are read, or packed where they are
-/// written. Elements of f16 are the halves as they are. `None` if it reads other elements than f32 or vectors of four, writes other elements than such vectors, or does both. A module
-/// without the binding stays as it is.
+/// written. Elements of f16 are the halves as they are. `None` if it reads other elements than f32 or vectors of four, writes other elements
+/// than such vectors, or does both. A module without the binding stays as it is.
 ///
 /// `library` has the functions for that; it is appended unless the module already contains it.
 pub(crate) fn with_halves(source: &str, binding: usize, half: Half, library: &str) -> Option<String> {

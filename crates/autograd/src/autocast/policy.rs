@@ -12,8 +12,8 @@ pub enum Cast {
 }
 
 /// The policy, by the name of the operation in plans and profiles. What is not listed is [`Cast::Float`]: reductions, softmax, losses,
-/// layer norms, differences, products and quotients of elements, exponentials, logarithms, powers, scans. Views, `relu`, `neg` and `abs` of halves are
-/// halves without rounding.
+/// layer norms, differences, products and quotients of elements, exponentials, logarithms, powers, scans. Views, `relu`, `neg` and `abs` of
+/// halves are halves without rounding.
 ///
 /// The table is that of `torch.autocast` with these differences:
 /// - `mul`, `div` and `sub` are f32: a product of halves has twice their range of exponents. A chain of element-wise operations, such as a

@@ -1,6 +1,5 @@
 //! Element-wise steps that read what an element-wise step shortly before them has stored as halves: one step computes both results, and the
-//! second reads the first in a register. Results of f32 are read from memory, as drivers may simplify `(a + b) - a` to `b` in one shader, and
-//! compensated sums would lose their compensation.
+//! second reads the first in a register.
 
 use gpu_core::Target;
 
@@ -28,7 +27,7 @@ pub(super) fn join_chains(steps: Vec<Step>, slots: &[VirtualSlot], target: Targe
 
 /// The next step that can be joined with the one at `at`, and both as one step.
 fn joined(all: &Steps, at: usize, slots: &[VirtualSlot], target: Target) -> Option<(usize, MapStep)> {
-    let first = all.map(at).filter(|first| first.stores_halves())?;
+    let first = all.map(at)?;
     let near = all.readers(at, all.writes(at)).into_iter().take_while(|&reader| reader - at <= NEAR);
     let both = |reader: usize| {
         let kept = |place: &Place| {

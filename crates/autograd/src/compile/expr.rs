@@ -146,11 +146,15 @@ impl Expr {
     }
 
     /// The `kept` results of this expression, which are stored at `places`, and those of `next`, which reads results there and gets them in
-    /// registers instead. `None` if `next` reads other parts of the same slots.
+    /// registers instead. `None` if `next` reads other parts of the same slots, or results of f32: drivers may simplify `(a + b) - a` to `b` in one
+    /// shader, which compensated sums would not survive.
     pub(super) fn followed_by(&self, places: &[Place], kept: &[bool], next: &Expr) -> Option<Expr> {
         let stored = |place: &Place| places.iter().position(|p| p == place);
-        let other = |place: &Place| stored(place).is_none() && places.iter().any(|p| p.slot == place.slot);
-        if next.inputs.iter().any(|(place, _)| other(place)) {
+        let refused = |place: &Place| match stored(place) {
+            Some(_) => place.half.is_none(),
+            None => places.iter().any(|p| p.slot == place.slot),
+        };
+        if next.inputs.iter().any(|(place, _)| refused(place)) {
             return None;
         }
         let mut all = Expr { inputs: self.inputs.clone(), code: vec![], ..self.clone() };

@@ -244,11 +244,6 @@ impl MapStep {
         joined.fits(target).then_some(joined)
     }
 
-    /// Whether a result is stored as halves.
-    pub fn stores_halves(&self) -> bool {
-        self.to.iter().any(|place| place.half.is_some())
-    }
-
     /// Whether one launch can compute it.
     fn fits(&self, target: Target) -> bool {
         let reads = self.expr.slots();

@@ -25,9 +25,6 @@ const STRIDE: usize = DEPTH + 8;
 impl CooperativeTile {
     /// The dispatch that computes all tiles of a product that is not empty, whose loads are of f16.
     pub fn shader(&self, product: &TileProduct) -> Shader {
-        let [batches, m, n, k] = product.size;
-        let (down, along) = (m.div_ceil(self.rows), n.div_ceil(self.cols));
-        let splits = k.div_ceil(product.chunk).max(1);
         let [part_rows, part_cols] = self.part();
         let invocations = self.invocations();
         let mut sums = product.a.ahead('a', self.rows, invocations);
@@ -35,13 +32,9 @@ impl CooperativeTile {
         sums += &self.each(|r, c| format!("    var sum{r}_{c} = {};\n", self.load('C', "sums[0]", "SIZE")));
         let rows = if product.store_sum.is_some() { self.row_sums(&mut sums) } else { String::new() };
         let loads = self.loads('a', self.rows, &product.a) + &self.loads('b', self.cols, &product.b);
-        let source = Source::new(wgsl!("matmul_cooperative"))
-            .set("M", m)
-            .set("N", n)
-            .set("K", k)
-            .set("ROWS", self.rows)
-            .set("COLS", self.cols)
-            .set("DEPTH", DEPTH)
+        let (source, workgroups) =
+            product.source(Source::new(wgsl!("matmul_cooperative")), self.rows, self.cols);
+        let source = source
             .set("STRIDE", STRIDE)
             .set("SIZE", self.matrices.size)
             .set("INVOCATIONS", invocations)
@@ -49,19 +42,12 @@ impl CooperativeTile {
             .set("PARTS_ALONG", self.parts[1])
             .set("PART_ROWS", part_rows)
             .set("PART_COLS", part_cols)
-            .set("TILES_DOWN", down)
-            .set("TILES_ALONG", along)
-            .set("BATCHES", batches)
-            .set("SPLITS", splits)
-            .set("CHUNK", product.chunk)
-            .block("accessors", &product.accessors)
-            .block("results", &product.results)
             .block("sums", &sums)
             .block("loads", &loads)
             .block("rows", &rows)
             .block("products", &self.products())
             .block("store", &self.store(product));
-        Shader::linear(source.finish(), down * along * batches * splits, 1)
+        Shader::linear(source.finish(), workgroups, 1)
     }
 
     /// Invocations of a workgroup: a subgroup for each part, if subgroups are as large as expected.

@@ -27,8 +27,8 @@ pub(super) struct BlockLoad {
     /// WGSL ahead of the loop over the inner dimension, which may use `NAME_quad` and `NAME_deep` in place of `quad` and `deep`. If there is
     /// any, no invocation moves more than one block.
     pub before: String,
-    /// WGSL for the vectors `v0` to `v3`, of f32 or, for cooperative matrices, of f16: elements `4 quad..` along the tile, from its first `row` or `col`, of the elements
-    /// `k + 4 deep..` of the inner dimension; 0 from `end` on.
+    /// WGSL for the vectors `v0` to `v3`, of f32 or, for cooperative matrices, of f16: elements `4 quad..` along the tile, from its first `row`
+    /// or `col`, of the elements `k + 4 deep..` of the inner dimension; 0 from `end` on.
     pub text: String,
 }
 
@@ -90,6 +90,30 @@ pub(super) struct TileProduct<'a> {
     pub store_sum: Option<StoreSum<'a>>,
 }
 
+impl TileProduct<'_> {
+    /// A module of tiles of `rows` x `cols` outputs, with the sizes, bindings and results of this product, and the number of its workgroups.
+    pub fn source(&self, module: Source, rows: usize, cols: usize) -> (Source, usize) {
+        let [batches, m, n, k] = self.size;
+        let (down, along) = (m.div_ceil(rows), n.div_ceil(cols));
+        let splits = k.div_ceil(self.chunk).max(1);
+        let source = module
+            .set("M", m)
+            .set("N", n)
+            .set("K", k)
+            .set("ROWS", rows)
+            .set("COLS", cols)
+            .set("DEPTH", DEPTH)
+            .set("TILES_DOWN", down)
+            .set("TILES_ALONG", along)
+            .set("BATCHES", batches)
+            .set("SPLITS", splits)
+            .set("CHUNK", self.chunk)
+            .block("accessors", &self.accessors)
+            .block("results", &self.results);
+        (source, down * along * batches * splits)
+    }
+}
+
 /// Elements after the partial products of a split for its row sums, rounded up to whole vectors.
 pub(super) fn sums_of_split(rows: usize) -> usize {
     rows.next_multiple_of(4)
@@ -107,9 +131,6 @@ const ROW_SUMS: &str = "        if (col == 0u && local < ROWS) {
 impl WorkgroupTile {
     /// The dispatch that computes all tiles of a product that is not empty.
     pub fn shader(&self, product: &TileProduct) -> Shader {
-        let [batches, m, n, k] = product.size;
-        let (down, along) = (m.div_ceil(self.rows), n.div_ceil(self.cols));
-        let splits = k.div_ceil(product.chunk).max(1);
         let mut sums: String =
             self.sums().map(|(r, h)| format!("    var sum{r}_{h} = vec4<f32>(0.0);\n")).collect();
         let rows = if product.store_sum.is_some() { ROW_SUMS } else { "" };
@@ -119,28 +140,16 @@ impl WorkgroupTile {
         sums += &product.a.ahead('a', self.rows, self.invocations());
         sums += &product.b.ahead('b', self.cols, self.invocations());
         let [a, b] = [self.loads('a', self.rows, &product.a), self.loads('b', self.cols, &product.b)];
-        let source = Source::new(wgsl!("matmul_shared"))
-            .set("M", m)
-            .set("N", n)
-            .set("K", k)
-            .set("ROWS", self.rows)
-            .set("COLS", self.cols)
+        let (source, workgroups) = product.source(Source::new(wgsl!("matmul_shared")), self.rows, self.cols);
+        let source = source
             .set("MICRO_ROWS", self.micro[0])
             .set("MICRO_COLS", self.micro[1])
-            .set("DEPTH", DEPTH)
-            .set("TILES_DOWN", down)
-            .set("TILES_ALONG", along)
-            .set("BATCHES", batches)
-            .set("SPLITS", splits)
-            .set("CHUNK", product.chunk)
-            .block("accessors", &product.accessors)
-            .block("results", &product.results)
             .block("sums", &sums)
             .block("loads", &(a + &b))
             .block("rows", rows)
             .block("products", &self.products())
             .block("store", &self.store(product));
-        Shader::linear(source.finish(), down * along * batches * splits, 1)
+        Shader::linear(source.finish(), workgroups, 1)
     }
 
     fn invocations(&self) -> usize {
