@@ -8,8 +8,8 @@ use atlas::{Report, Study};
 
 use crate::areas::Area;
 
-/// Writes a page with the figures and pictures of the reports, one heading per area; `command` are the options they were made with. Pictures are copied to the directory `gallery` next to
-/// the page.
+/// Writes a page with the figures and pictures of the reports, one heading per area; `command` are the options they were made with. Pictures
+/// are copied to the directory `gallery` next to the page.
 ///
 /// # Errors
 /// Files that cannot be written.

@@ -1,11 +1,18 @@
 //! Every fallible point of a training run fails in turn: afterwards the state is that after the last successful step, and training
-//! continues to the same bits. The only test of its file, as faults affect every user of the device.
+//! continues to the same bits. The tests run one at a time, as faults affect every user of the device.
+
+use std::sync::{Mutex, MutexGuard};
 
 use autograd::{Device, Error, Result, Tensor, Transaction};
 use gpu_core::testing::{self, faults};
 use models::{Adam, Average, BatchNorm1d, Dropout, Init, Linear, Mode, Optimize, Params};
 
 const STEPS: usize = 3;
+
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(|e| e.into_inner())
+}
 
 /// A model with everything that a step changes: parameters, an optimizer's state, running statistics, an average, random numbers.
 struct Run {
@@ -91,6 +98,7 @@ fn undisturbed(device: &Device) -> Vec<Vec<u32>> {
 
 #[test]
 fn a_failed_step_changes_nothing() {
+    let _alone = alone();
     for device in testing::devices() {
         undisturbed(&device); // pipelines
         let wanted = undisturbed(&device);
@@ -132,6 +140,7 @@ fn a_failed_step_changes_nothing() {
 
 #[test]
 fn a_step_too_large_for_the_device_harms_nothing() {
+    let _alone = alone();
     for device in testing::devices() {
         let params = Params::new(&device, 0);
         let weight = params.param("weight", &[1, 64], Init::ONES);
@@ -155,6 +164,7 @@ fn a_step_too_large_for_the_device_harms_nothing() {
 
 #[test]
 fn a_tensor_that_cannot_be_computed_is_nobody_elses_problem() {
+    let _alone = alone();
     for device in testing::devices() {
         let hopeless =
             Tensor::ones(&device, &[1 << 45, 1]).matmul(&Tensor::ones(&device, &[1, 64])).softmax(-1);
