@@ -1,8 +1,8 @@
 //! Trains in f32, f16 and bf16 from the same start on the same batches, and compares:
 //! `cargo run --release --example mixed -- --model resnet20 --steps 500`.
 //!
-//! Prints one JSON line per precision: the mean loss of the last 50 steps, the peak temporary memory, the median time of a step,
-//! the number of steps that the loss scaler skipped, and its last scale.
+//! The learning rate falls to 0 along a cosine. Prints one JSON line per precision: the mean loss of the last 50 steps, the means of every
+//! 50 steps, the peak temporary memory, the median time of a step, the number of steps that the loss scaler skipped, and its last scale.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use clap::{Parser, ValueEnum};
 use serde_json::json;
 use wgrad::autograd::{PlanView, plans};
 use wgrad::data::{Batch, Loader, LoaderOptions, Text, Windows, synthetic};
+use wgrad::models::{CharRnn, CharRnnOptions, Optimize};
 use wgrad::prelude::*;
 
 #[derive(Debug, Parser)]
@@ -48,19 +49,21 @@ enum Model {
     Resnet20,
     /// A transformer of 4 layers on characters, with AdamW
     GptMini,
+    /// Two recurrent layers of 256 on characters, with Adam
+    Lstm,
 }
 
 const PRECISIONS: [(&str, Option<Half>); 3] =
     [("f32", None), ("f16", Some(Half::F16)), ("bf16", Some(Half::BF16))];
 
-/// The last steps, over which the final loss is averaged.
-const LAST: usize = 50;
+/// Steps over which losses are averaged.
+const MEAN: usize = 50;
 /// Characters per window.
 const CONTEXT: usize = 128;
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    ensure!(options.steps >= LAST, "--steps {}: at least {LAST}", options.steps);
+    ensure!(options.steps >= MEAN, "--steps {}: at least {MEAN}", options.steps);
     let device = Device::named(&options.device)?;
     eprintln!("device: {}", device.info());
     for (name, half) in PRECISIONS {
@@ -70,7 +73,7 @@ fn main() -> Result<()> {
         let known = plans(&device);
         let run = match options.model {
             Model::Resnet20 => Run::new(&device, half, images(&options, &device)?),
-            Model::GptMini => Run::new(&device, half, text(&options, &device)?),
+            Model::GptMini | Model::Lstm => Run::new(&device, half, text(&options, &device)?),
         };
         let result = run.train(options.steps)?;
         let peak = peak_bytes(&known, &device);
@@ -78,7 +81,7 @@ fn main() -> Result<()> {
             "{}",
             json!({
                 "model": format!("{:?}", options.model), "precision": name, "steps": options.steps,
-                "loss": result.loss, "plan_bytes": peak, "step_ms": result.step_ms,
+                "seed": options.seed, "loss": result.curve.last(), "curve": result.curve, "plan_bytes": peak, "step_ms": result.step_ms,
                 "skipped": result.skipped, "scale": result.scale,
             })
         );
@@ -88,6 +91,8 @@ fn main() -> Result<()> {
 
 /// The loss of the next batch.
 type Loss = Box<dyn FnMut(Option<Half>) -> Result<Tensor>>;
+/// From tokens `[N, T]` to logits `[N, T, vocab]`.
+type Logits = Box<dyn Fn(&Tensor) -> Tensor>;
 /// An update with given gradients.
 type Update = Box<dyn FnMut(Gradients) -> wgrad::autograd::Result<()>>;
 
@@ -102,6 +107,7 @@ fn images(options: &Options, device: &Device) -> Result<(Loss, Update)> {
     let params = Params::new(device, options.seed);
     let net = ResNet::cifar(&params, 20, 10);
     let mut opt = Sgd::new(&params).momentum(0.9).weight_decay(1e-4);
+    let schedule = Cosine::new(0.1, 0.0, options.steps);
     let (device, mut epoch) = (device.clone(), 0);
     let mut batches: Box<dyn Iterator<Item = Batch>> = Box::new(loader.epoch(0));
     let loss = move |half| {
@@ -117,7 +123,7 @@ fn images(options: &Options, device: &Device) -> Result<(Loss, Update)> {
         let logits = autocast(half, || net.forward(&batch.images, Mode::Train));
         Ok(logits.cross_entropy(&batch.labels))
     };
-    Ok((Box::new(loss), Box::new(move |gradients| opt.step(gradients, 0.1))))
+    Ok((Box::new(loss), Box::new(move |gradients| opt.step(gradients, schedule.lr(opt.steps())))))
 }
 
 fn text(options: &Options, device: &Device) -> Result<(Loss, Update)> {
@@ -127,26 +133,35 @@ fn text(options: &Options, device: &Device) -> Result<(Loss, Update)> {
     };
     let (train, _): (Windows, Windows) = text.split(0.1, CONTEXT)?;
     let params = Params::new(device, options.seed);
-    let sizes = GptOptions {
-        vocab: text.chars().len(),
-        context: CONTEXT,
-        width: 128,
-        heads: 4,
-        depth: 4,
-        dropout: 0.0,
+    let (logits, mut opt, peak): (Logits, Box<dyn Optimize>, f64) = match options.model {
+        Model::Lstm => {
+            let sizes = CharRnnOptions { vocab: text.chars().len(), embed: 64, hidden: 256, layers: 2 };
+            let net = CharRnn::lstm(&params, sizes);
+            (Box::new(move |tokens| net.forward(tokens, None).0), Box::new(Adam::new(&params)), 2e-3)
+        }
+        _ => {
+            let sizes = GptOptions {
+                vocab: text.chars().len(),
+                context: CONTEXT,
+                width: 128,
+                heads: 4,
+                depth: 4,
+                dropout: 0.0,
+            };
+            let net = Gpt::new(&params, sizes);
+            (Box::new(move |tokens| net.forward(tokens, Mode::Train)), Box::new(AdamW::new(&params)), 1e-3)
+        }
     };
-    let net = Gpt::new(&params, sizes);
-    let mut opt = AdamW::new(&params);
+    let schedule = Cosine::new(peak, 0.0, options.steps);
     let (device, count, seed, mut step) = (device.clone(), options.batch.unwrap_or(16), options.seed, 0);
     let loss = move |half| {
         let batch = train.draw(count, seed, step);
         step += 1;
         let tokens = Tensor::from_slice(&device, &batch.tokens, &[count, CONTEXT])?;
         let next = Tensor::from_slice(&device, &batch.next, &[count * CONTEXT])?;
-        let logits = autocast(half, || net.forward(&tokens, Mode::Train));
-        Ok(logits.flatten(0, 1).cross_entropy(&next))
+        Ok(autocast(half, || logits(&tokens)).flatten(0, 1).cross_entropy(&next))
     };
-    Ok((Box::new(loss), Box::new(move |gradients| opt.step(gradients, 1e-3))))
+    Ok((Box::new(loss), Box::new(move |gradients| opt.step(gradients, schedule.lr(opt.steps())))))
 }
 
 struct Run {
@@ -157,8 +172,9 @@ struct Run {
     scaler: Option<LossScaler>,
 }
 
-struct StepOutput {
-    loss: f64,
+struct Outcome {
+    /// The mean loss of every [`MEAN`] steps.
+    curve: Vec<f64>,
     step_ms: f64,
     skipped: f32,
     scale: f32,
@@ -181,7 +197,7 @@ impl Run {
         Ok(loss.item()?)
     }
 
-    fn train(mut self, steps: usize) -> Result<StepOutput> {
+    fn train(mut self, steps: usize) -> Result<Outcome> {
         let (mut losses, mut times) = (vec![], vec![]);
         for step in 0..steps {
             let start = Instant::now();
@@ -196,8 +212,9 @@ impl Run {
             Some(scaler) => (scaler.skipped().item()?, scaler.get_scale().item()?),
             None => (0.0, 1.0),
         };
-        let loss = losses[steps - LAST..].iter().sum::<f64>() / LAST as f64;
-        Ok(StepOutput { loss, step_ms: times[steps / 2], skipped, scale })
+        let curve =
+            losses.rchunks_exact(MEAN).rev().map(|part| part.iter().sum::<f64>() / MEAN as f64).collect();
+        Ok(Outcome { curve, step_ms: times[steps / 2], skipped, scale })
     }
 }
 

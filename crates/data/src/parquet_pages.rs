@@ -15,7 +15,7 @@ struct Header {
     dictionary: bool,
 }
 
-/// Delta encodings of texts: the decoder trusts any number of lengths in them.
+/// Delta encodings of texts: the decoder does not check the number of lengths in them.
 const DELTA_TEXTS: [u64; 2] = [6, 7];
 
 /// The totals that a column's pages claim.

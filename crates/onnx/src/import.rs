@@ -201,7 +201,7 @@ impl OnnxModel {
         let wrong = |reason: String| Error::Input { reason: format!("\"{name}\" {reason}") };
         let dtype = value::dtype(declared.elem_type()).map_err(|reason| wrong(format!("has {reason}")))?;
         if dtype != tensor.dtype() {
-            return Err(wrong(format!("is of type {}, the file wants {dtype}", tensor.dtype())));
+            return Err(wrong(format!("is of type {}, the file declares {dtype}", tensor.dtype())));
         }
         let Some(shape) = &declared.shape else { return Ok(()) };
         let same = |(d, n): (&crate::proto::tensor_shape_proto::Dimension, &usize)| match d.value {
@@ -219,7 +219,7 @@ impl OnnxModel {
             Ok(())
         } else {
             Err(wrong(format!(
-                "has shape {:?}, the file wants [{}]",
+                "has shape {:?}, the file declares [{}]",
                 tensor.shape(),
                 wanted().collect::<Vec<_>>().join(", ")
             )))

@@ -148,7 +148,7 @@ fn mistakes_are_errors() {
     export(&Linear::new(&params, 3, 2), &x, &path).unwrap();
     let model = load(&device(), &path).unwrap();
     let error = model.run(&[("input", &noise(&[2, 4]))]).err().unwrap();
-    assert!(error.to_string().contains("[2, 4], the file wants [any, 3]"), "{error}");
+    assert!(error.to_string().contains("[2, 4], the file declares [any, 3]"), "{error}");
     let error = model.run(&[("image", &x)]).err().unwrap();
     assert_eq!(error.to_string(), "inputs of the model: \"input\" is missing");
 

@@ -99,7 +99,7 @@ impl Update<'_> {
     }
 
     /// A number that depends on `t`, the number of the step without those that a scaler skipped, such as a bias correction: `exact(t)`. The
-    /// device knows how many were skipped: it selects among the numbers for up to seven, and uses `computed` of `t`, a scalar, for more.
+    /// device has the number of skipped steps: it selects among the numbers for up to seven, and uses `computed` of `t`, a scalar, for more.
     pub fn by_count(&self, exact: impl Fn(i32) -> f64, computed: impl Fn(&Tensor) -> Tensor) -> Tensor {
         let (device, step) = (self.ok.device(), self.step as i32);
         let Some(skipped) = self.skipped else { return Tensor::scalar(device, exact(step) as f32) };
