@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use wgrad::data::{self, Dataset, ImageSet};
 use wgrad::prelude::*;
 
-use crate::Lab;
+use crate::{Lab, synthetic};
 
 /// The help text of `--data` in studies of digits.
 pub const DIGITS: &str = "a directory with MNIST's four files, or anything in their format with images of 28x28 or 8x8, as atlas/fixtures/digits";
@@ -28,7 +28,7 @@ impl Lab {
     /// # Errors
     /// Data that cannot be read, or of another size.
     pub fn digits(&self, train: usize, test: usize) -> Result<Dataset> {
-        let Some(path) = self.data() else { return Ok(data::synthetic::digits(train, test, self.seed())) };
+        let Some(path) = self.data() else { return Ok(synthetic::digits(train, test, self.seed())?) };
         let set = enlarged(data::load(path)?)?;
         ensure!(set.train.shape() == [1, 28, 28], "images of {:?}; these are {DIGITS}", set.train.shape());
         let first = |set: &ImageSet, count: usize| set.subset(0..count.min(set.len()));

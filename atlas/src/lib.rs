@@ -38,6 +38,8 @@ mod plane;
 mod report;
 mod steps;
 mod study;
+pub mod synthetic;
+mod targets;
 mod tiny_digits;
 
 pub use detection_tiles::detection_tiles;
@@ -49,6 +51,7 @@ pub use plane::{Plane, pairs, ring_of_normals};
 pub use report::{Figure, Report};
 pub use steps::Steps;
 pub use study::Study;
+pub use targets::{shuffle_targets, targets};
 pub use tiny_digits::{Judged, TinyDigits};
 
 /// The imports of a study.
@@ -65,5 +68,5 @@ pub mod prelude {
 
     // Shadow the library's.
     pub use crate::optimizers::{Adagrad, Adam, AdamW, Lion, Muon, NAdam, RmsProp, Sgd};
-    pub use crate::{DIGITS, Lab, StandardizedDigits, Study, minibatch};
+    pub use crate::{DIGITS, Lab, StandardizedDigits, Study, minibatch, synthetic, targets};
 }

@@ -4,7 +4,10 @@ use anyhow::Result;
 use wgrad::data::Draws;
 use wgrad::prelude::*;
 
-/// The same `size` rows, drawn with replacement, of tensors that share their first dimension.
+use crate::targets::shuffled;
+
+/// The same `size` rows, drawn with replacement, of tensors that share their first dimension; if [targets are
+/// shuffled](crate::shuffle_targets), the tensors after the first have other rows than it.
 ///
 /// ```
 /// use atlas::minibatch;
@@ -20,7 +23,12 @@ use wgrad::prelude::*;
 /// # Errors
 /// Out of memory.
 pub fn minibatch<const N: usize>(draws: &mut Draws, size: usize, of: [&Tensor; N]) -> Result<[Tensor; N]> {
-    let rows: Vec<i32> = (0..size).map(|_| draws.below(of[0].shape()[0] as u32) as i32).collect();
-    let rows = Tensor::from_slice(of[0].device(), &rows, &[size])?;
-    Ok(of.map(|tensor| tensor.index_select(0, &rows)))
+    let mut draw = || -> Result<Tensor> {
+        let rows: Vec<i32> = (0..size).map(|_| draws.below(of[0].shape()[0] as u32) as i32).collect();
+        Ok(Tensor::from_slice(of[0].device(), &rows, &[size])?)
+    };
+    let rows = draw()?;
+    let others = if N > 1 && shuffled() { draw()? } else { rows.clone() };
+    let mut rows = std::iter::once(rows).chain(std::iter::repeat(others));
+    Ok(of.map(|tensor| tensor.index_select(0, &rows.next().expect("endless"))))
 }

@@ -1,5 +1,6 @@
 //! Runs the studies and checks their figures against expected ranges: `cargo run --release -p wgrad-atlas -- --list`.
 
+mod ablation;
 mod areas;
 mod energy;
 mod generative;
@@ -14,7 +15,6 @@ mod sequences;
 mod supervised;
 mod theory;
 mod unsupervised;
-mod untrained;
 mod vision;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,6 +25,7 @@ use anyhow::{Result, bail, ensure};
 use atlas::{Report, Setup, Study};
 use clap::Parser;
 
+use ablation::Ablation;
 use areas::{AREAS, Area};
 
 /// Runs studies: prints a table of figures and a line of JSON for each; fails if a figure misses its range.
@@ -83,6 +84,11 @@ struct Options {
     #[arg(long, conflicts_with_all = ["against", "page", "data"])]
     untrained: bool,
 
+    /// Give the studies their training targets in random order, and list those whose figures are in their ranges nevertheless; fails as
+    /// --untrained does
+    #[arg(long, conflicts_with_all = ["against", "page", "data", "untrained"])]
+    shuffled: bool,
+
     /// Print nothing but the lines of JSON
     #[arg(long)]
     json: bool,
@@ -106,15 +112,13 @@ fn run(options: &Options) -> Result<bool> {
         return Ok(true);
     }
     let chosen = chosen(options)?;
-    if options.untrained {
-        atlas::stop_training();
-        return Ok(untrained::check(chosen.iter().map(|(_, study)| {
-            (
-                study.name,
-                attempt(options, study, &options.device, false)
-                    .is_ok_and(|report| report.missed().is_empty()),
-            )
-        })));
+    let ablations = [(options.untrained, Ablation::Training), (options.shuffled, Ablation::Targets)];
+    if let Some((_, ablation)) = ablations.into_iter().find(|(asked, _)| *asked) {
+        ablation.begin();
+        let passes = |study: &'static Study| {
+            attempt(options, study, &options.device, false).is_ok_and(|report| report.missed().is_empty())
+        };
+        return Ok(ablation.check(chosen.iter().map(|(_, study)| (study.name, passes(study)))));
     }
     let alone = chosen.len() == 1;
     let mut reports = Vec::new();

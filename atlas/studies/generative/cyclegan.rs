@@ -26,7 +26,7 @@ fn known(x: &Tensor) -> Tensor {
 
 /// Points of the first domain.
 fn cloud(draw: &Generator, device: &Device, count: usize) -> Result<Tensor> {
-    let set = data::synthetic::blobs(count, &CENTRES, 0.3, 1);
+    let set = synthetic::blobs(count, &CENTRES, 0.3, 1);
     let rows = (draw.uniform(device, &[count]) * count as f32).to(DType::I32);
     Ok(set.x.to_device(device)?.index_select(0, &rows))
 }

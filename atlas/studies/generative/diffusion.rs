@@ -51,7 +51,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let device = lab.device().clone();
     let draw = Generator::new(lab.seed());
     let schedule = NoiseSchedule::linear(&device, STEPS);
-    let [x, modes] = data::synthetic::ring(8192, MODES, RADIUS, DEVIATION, lab.seed()).to_device(&device)?;
+    let [x, modes] = synthetic::ring(8192, MODES, RADIUS, DEVIATION, lab.seed()).to_device(&device)?;
     let truth = ring_of_normals(&device, MODES, RADIUS as f32, DEVIATION as f32);
 
     let params = lab.params();

@@ -4,7 +4,8 @@
 //! `cargo run --release -p wgrad-atlas -- graph_nodes`.
 
 use atlas::prelude::*;
-use wgrad::data::synthetic::{Blocks, LabelledGraph, blocks};
+use atlas::synthetic::blocks;
+use wgrad::data::synthetic::{Blocks, LabelledGraph};
 use wgrad::models::{Aggregation, Dropout, GatConv, GcnConv, GinConv, Graph, Mlp, SageConv};
 
 pub const STUDY: Study = Study {

@@ -3,7 +3,8 @@
 //! `cargo run --release -p wgrad-atlas -- recommender`.
 
 use atlas::prelude::*;
-use wgrad::data::synthetic::{Choices, choices};
+use atlas::synthetic::choices;
+use wgrad::data::synthetic::Choices;
 use wgrad::models::MatrixFactorization;
 
 pub const STUDY: Study = Study {

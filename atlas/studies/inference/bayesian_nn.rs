@@ -157,8 +157,9 @@ fn dropout(lab: &Lab, x: &Tensor, y: &Tensor, asked: &Tensor) -> Result<Answers>
     };
     let steps = lab.pick(4000, 600);
     let mut opt = AdamW::new(&params);
+    let y = targets(y)?;
     lab.fit("dropout", steps, &mut opt, Cosine::new(0.005, 0.0, steps), |_| {
-        Ok(forward(x).mse_loss(y, Reduction::Mean))
+        Ok(forward(x).mse_loss(&y, Reduction::Mean))
     })?;
     // Each pass drops different units.
     let passes = 200;

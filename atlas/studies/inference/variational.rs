@@ -186,7 +186,7 @@ fn bound_panel(losses: &[f64], evidence: f64, gap: f64) -> plot::Panel {
 /// Coordinate ascent finds three components.
 fn mixture(lab: &mut Lab) -> Result<[plot::Panel; 2]> {
     const CENTRES: [[f64; 2]; 3] = [[-3.0, 0.0], [3.0, 1.0], [0.0, 4.0]];
-    let set = data::synthetic::blobs(300, &CENTRES, 1.0, lab.seed());
+    let set = synthetic::blobs(300, &CENTRES, 1.0, lab.seed());
     let points: Vec<[f64; 2]> = set.pairs(None).into_iter().map(|(x, y)| [x, y]).collect();
     let mut draws = lab.draws(1);
     let mut best: Option<(Vec<f64>, MixtureCavi<2>)> = None;

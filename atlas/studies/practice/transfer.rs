@@ -65,8 +65,8 @@ fn primes(lab: &Lab, set: &ImageSet) -> Result<(Tensor, Tensor)> {
 
 fn run(lab: &mut Lab) -> Result<()> {
     let (old_set, new_set) = (lab.seed(), lab.seed() + 1000);
-    let digits = data::synthetic::small_digits(3000, 1, old_set).train.to_device(lab.device())?;
-    let set = data::synthetic::small_digits(20, 1000, new_set);
+    let digits = synthetic::small_digits(3000, 1, old_set)?.train.to_device(lab.device())?;
+    let set = synthetic::small_digits(20, 1000, new_set)?;
     let (target, test) = (primes(lab, &set.train)?, primes(lab, &set.test)?);
     let (long, short) = (lab.pick(2500, 800), lab.pick(300, 150));
     let old = Net::new(lab, 10);

@@ -98,8 +98,11 @@ fn domain_scores(lab: &Lab, name: &str, pairs: &[[Vec<f32>; 2]]) -> Result<Vec<f
     };
     let (seen, unseen) = (half(0)?, half(HALF)?);
     let is_new: Vec<f32> = (0..2 * HALF).map(|i| f32::from(u8::from(i >= HALF))).collect();
-    let target =
-        Tensor::from_slice(lab.device(), &is_new, &[1, 2 * HALF, 1])?.expand(&[pairs.len(), 2 * HALF, 1]);
+    let target = targets(&Tensor::from_slice(lab.device(), &is_new, &[2 * HALF, 1])?)?.expand(&[
+        pairs.len(),
+        2 * HALF,
+        1,
+    ]);
     let params = lab.params();
     let weight = params.param("weight", &[pairs.len(), columns, 1], Init::ZEROS);
     let bias = params.param("bias", &[pairs.len(), 1, 1], Init::ZEROS);

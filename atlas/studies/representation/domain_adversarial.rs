@@ -21,7 +21,7 @@ const SHIFT: f64 = 3.0;
 /// Two clouds of points, separated in both coordinates, shifted down: `[COUNT, 2]`, and labels.
 fn clouds(device: &Device, down: f64, seed: u64) -> Result<[Tensor; 2]> {
     let centres = [[-1.0, -1.0 - down], [1.0, 1.0 - down]];
-    Ok(data::synthetic::blobs(COUNT, &centres, 0.4, seed).to_device(device)?)
+    Ok(synthetic::blobs(COUNT, &centres, 0.4, seed).to_device(device)?)
 }
 
 fn run(lab: &mut Lab) -> Result<()> {

@@ -62,7 +62,7 @@ impl Task {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let characters = data::synthetic::glyphs(ALL, ALL * EACH, lab.seed()).average_pooled(2)?;
+    let characters = synthetic::glyphs(ALL, ALL * EACH, lab.seed())?.average_pooled(2)?;
     let images = characters.to_device(lab.device())?.images.flatten(1, -1);
     let net = |params: &Params| Mlp::new(params, &[images.size(1), 128, 64]);
     let tasks = lab.pick(200, 50);
@@ -90,7 +90,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let mut opt = Adam::new(&params);
         lab.fit(name, steps, &mut opt, Cosine::new(2e-3, 0.0, steps), |_| {
             let task = Task::draw(&images, 0..KNOWN, &mut draws)?;
-            Ok(task.logits(&embed, matching).cross_entropy(&task.query_labels))
+            Ok(task.logits(&embed, matching).cross_entropy(&targets(&task.query_labels)?))
         })?;
         learned.push((name, accuracy(&embed, matching)?));
     }

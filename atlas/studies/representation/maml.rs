@@ -108,7 +108,8 @@ fn run(lab: &mut Lab) -> Result<()> {
         let mut draws = lab.draws(0);
         let mut opt = Adam::new(&params);
         lab.fit(name, meta, &mut opt, Cosine::new(lab.pick(2e-3, 5e-3), 0.0, meta), |_| {
-            let sines = Sines::draw(lab.device(), &mut draws)?;
+            let mut sines = Sines::draw(lab.device(), &mut draws)?;
+            sines.far[1] = targets(&sines.far[1])?;
             let weights = start.copies();
             let adapted = match order {
                 None => weights,

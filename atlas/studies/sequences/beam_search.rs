@@ -62,7 +62,7 @@ fn trained(lab: &Lab) -> Result<Seq2Seq> {
             |rows: &[Vec<i32>], padding| data::Padded::new(rows, padding, LENGTH + 2).to_device(lab.device());
         let source = Tensor::from_slice(lab.device(), &sources.concat(), &[size, LENGTH])?;
         let logits = net.forward(&source, &padded(&given, END)?.values, None);
-        Ok(logits.flatten(0, 1).cross_entropy(&padded(&answers, -100)?.values.flatten(0, 1)))
+        Ok(logits.flatten(0, 1).cross_entropy(&targets(&padded(&answers, -100)?.values)?.flatten(0, 1)))
     })?;
     Ok(net)
 }

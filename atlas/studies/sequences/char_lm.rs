@@ -29,10 +29,9 @@ impl Network {
         }
     }
 
-    /// The mean loss of a batch, in nats per character.
-    fn loss(&self, batch: &data::TextBatch, device: &Device) -> Result<Tensor> {
-        let [tokens, next] = batch.to_device(device)?;
-        Ok(self.logits(&tokens).flatten(0, 1).cross_entropy(&next.flatten(0, 1)))
+    /// The mean loss of windows `[N, T]`, in nats per character.
+    fn loss(&self, tokens: &Tensor, next: &Tensor) -> Tensor {
+        self.logits(tokens).flatten(0, 1).cross_entropy(&next.flatten(0, 1))
     }
 
     fn write(&self, text: &Text, count: usize, seed: u64) -> Result<String> {
@@ -100,13 +99,16 @@ fn run(lab: &mut Lab) -> Result<()> {
     for (name, params, net) in &nets {
         let rate = Warmup::new(0.1, steps / 10, Cosine::new(lab.pick(0.005, 0.015), 0.0, steps));
         let losses = lab.fit(name, steps, &mut Adam::new(params), rate, |step| {
-            net.loss(&train.draw(size, lab.seed(), step), lab.device())
+            let batch = train.draw(size, lab.seed(), step);
+            let [tokens, next] = batch.to_device(lab.device())?;
+            Ok(net.loss(&tokens, &targets(&next)?))
         })?;
         let (mut sum, mut count) = (0.0, 0.0);
         for batch in validation.all(32) {
-            let tokens = batch.tokens.len() as f64;
-            sum += f64::from(net.loss(&batch, lab.device())?.item()?) * tokens;
-            count += tokens;
+            let characters = batch.tokens.len() as f64;
+            let [tokens, next] = batch.to_device(lab.device())?;
+            sum += f64::from(net.loss(&tokens, &next).item()?) * characters;
+            count += characters;
         }
         lab.figure(format!("nats a character, {name}"), sum / count);
         lab.expect(format!("{name} against pairs"), sum / count / pairs, ..0.7);

@@ -100,7 +100,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.fit("filling in", steps, &mut AdamW::new(&params), rate, |_| {
         let (inputs, asked) = batch(&chain, &mut draws, size);
         let inputs = Tensor::from_slice(lab.device(), &inputs, &[size, LENGTH])?;
-        let asked = Tensor::from_slice(lab.device(), &asked, &[size * LENGTH])?;
+        let asked = targets(&Tensor::from_slice(lab.device(), &asked, &[size * LENGTH])?)?;
         Ok(net.forward(&inputs, None, None, Mode::Train).flatten(0, 1).cross_entropy(&asked))
     })?;
 

@@ -95,11 +95,12 @@ fn trained(lab: &Lab, vocabulary: &Vocabulary, head: Head, params: &Params) -> R
     let mut draws = lab.draws(1);
     lab.fit(name, steps, &mut Adam::new(params), Cosine::new(0.02, 0.0, steps), |_| {
         let batch = batch(lab, vocabulary, &mut draws, size)?;
+        let tags = targets(&batch.tags)?;
         Ok(match head {
-            Head::Field => net.loss(&batch.tokens, &batch.tags, &batch.lengths),
+            Head::Field => net.loss(&batch.tokens, &tags, &batch.lengths),
             Head::Softmax => {
                 let emissions = net.emissions(&batch.tokens, &batch.lengths);
-                emissions.flatten(0, 1).cross_entropy(&batch.tags.flatten(0, 1))
+                emissions.flatten(0, 1).cross_entropy(&tags.flatten(0, 1))
             }
         })
     })?;

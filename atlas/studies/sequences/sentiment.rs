@@ -96,7 +96,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         lab.fit(name, steps, &mut Adam::new(params), Cosine::new(0.01, 0.0, steps), |_| {
             let batch = next.next().context("a batch")?;
             let sentences = batch.sequences.to_device(lab.device())?;
-            Ok(net.forward(&sentences).cross_entropy(&batch.targets.to_device(lab.device())?))
+            Ok(net.forward(&sentences).cross_entropy(&targets(&batch.targets.to_device(lab.device())?)?))
         })?;
         let right = net.forward(&test).argmax(-1, false).eq(&truth).to(DType::F32).mean_all().item()?;
         accuracies.push(f64::from(right));

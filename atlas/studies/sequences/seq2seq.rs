@@ -85,7 +85,7 @@ fn trained(lab: &Lab, what: &str, task: Task, own: f32) -> Result<Seq2Seq> {
             let own = random.uniform(lab.device(), batch.given.shape()).lt(share);
             net.decode_own(&batch.given, &own, &encoded, padding)
         };
-        let said = batch.said.flatten(0, 1);
+        let said = targets(&batch.said)?.flatten(0, 1);
         Ok(logits
             .flatten(0, 1)
             .cross_entropy_with(&said, CrossEntropy { ignore_index: PAD, ..CrossEntropy::default() }))

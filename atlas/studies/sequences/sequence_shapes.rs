@@ -132,6 +132,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let net = Network::new(&params, given.shape()[1], wanted.shape()[1]);
         let losses = lab.fit(name, steps, &mut Adam::new(&params), Cosine::new(0.01, 0.0, steps), |_| {
             let [given, wanted] = batch(size)?;
+            let wanted = targets(&wanted)?;
             let logits = net.forward(&given, Some(&wanted));
             Ok(logits.flatten(0, 1).cross_entropy(&wanted.flatten(0, 1)))
         })?;

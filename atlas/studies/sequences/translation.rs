@@ -143,7 +143,7 @@ fn run(lab: &mut Lab) -> Result<()> {
             let (source, given, said) =
                 languages.batch(lab.device(), &fresh.take(size).collect::<Vec<_>>())?;
             let logits = net.forward(&source.values, &given, Some(&source.padding), Mode::Train);
-            let said = said.flatten(0, 1);
+            let said = targets(&said)?.flatten(0, 1);
             Ok(logits.flatten(0, 1).cross_entropy_with(
                 &said,
                 CrossEntropy { ignore_index: languages.pad, ..CrossEntropy::default() },

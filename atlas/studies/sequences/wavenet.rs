@@ -47,7 +47,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let rate = Cosine::new(lab.pick(0.005, 0.02), 0.0, steps);
         lab.fit(name, steps, &mut Adam::new(&params), rate, |_| {
             let [seen, next] = waves(lab, &mut draws, size, length)?;
-            Ok(net.forward(&seen).flatten(0, 1).cross_entropy(&next.flatten(0, 1)))
+            Ok(net.forward(&seen).flatten(0, 1).cross_entropy(&targets(&next)?.flatten(0, 1)))
         })?;
         let logits = net.forward(&test[0]);
         let score = logits.flatten(0, 1).cross_entropy(&test[1].flatten(0, 1)).item()?;

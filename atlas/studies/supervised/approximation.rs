@@ -27,6 +27,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let along = |ys: &[f32]| xs.iter().zip(ys).map(|(&x, &y)| (x.into(), y.into())).collect::<Vec<_>>();
     let mut panel = plot::Panel::new("", "x", "y").with(plot::Series::new("target", along(&ys)));
     let mut errors = Vec::new();
+    let taught = targets(&y)?;
     for width in WIDTHS {
         let params = lab.params();
         let (hidden, out) =
@@ -39,7 +40,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let net = |x: &Tensor| out.forward(&hidden.forward(x).tanh());
         let mut opt = Adam::new(&params);
         lab.fit(&format!("{width} units"), steps, &mut opt, Cosine::new(0.02, 0.0, steps), |_| {
-            Ok(net(&x).mse_loss(&y, Reduction::Mean))
+            Ok(net(&x).mse_loss(&taught, Reduction::Mean))
         })?;
         let error = net(&x).mse_loss(&y, Reduction::Mean).item()?.sqrt();
         lab.figure(format!("rmse of {width} units"), error);

@@ -2,6 +2,7 @@
 //! `cargo run --release -p wgrad-atlas -- baselines`.
 
 use atlas::prelude::*;
+use atlas::synthetic::{moons, small_digits, spirals};
 use linfa::traits::{Fit, Predict};
 use linfa_clustering::GaussianMixtureModel;
 use ndarray::Array2;
@@ -15,7 +16,6 @@ use smartcore::svm::Kernels;
 use smartcore::svm::svc::{MultiClassSVC, SVCParameters};
 use smartcore::tree::decision_tree_classifier::DecisionTreeClassifier;
 use smartcore::xgboost::{XGRegressor, XGRegressorParameters};
-use wgrad::data::synthetic::{moons, small_digits, spirals};
 use wgrad::models::Mlp;
 
 pub const STUDY: Study = Study {
@@ -123,7 +123,7 @@ fn perceptron(lab: &Lab, task: &Task, rows: &Rows) -> Result<Vec<u32>> {
     Ok(found.into_iter().map(|class| class as u32).collect())
 }
 
-fn tasks(lab: &Lab) -> Vec<Task> {
+fn tasks(lab: &Lab) -> Result<Vec<Task>> {
     let seed = lab.seed();
     let points = |set: &data::synthetic::LabelledPoints| {
         let rows = (0..set.labels.len()).map(|i| set.x.row(i).iter().map(|&v| v.into()).collect());
@@ -133,10 +133,10 @@ fn tasks(lab: &Lab) -> Vec<Task> {
         let rows = (0..set.len()).map(|i| set.image(i).iter().map(|&p| f64::from(p) / 255.0).collect());
         (rows.collect::<Rows>(), set.labels().to_vec())
     };
-    let digits = small_digits(lab.pick(1500, 300), lab.pick(500, 300), seed);
+    let digits = small_digits(lab.pick(1500, 300), lab.pick(500, 300), seed)?;
     let (few, many) = (lab.pick(400, 300), lab.pick(900, 450));
     let other = seed + 1000;
-    vec![
+    Ok(vec![
         Task {
             name: "moons",
             classes: 2,
@@ -161,7 +161,7 @@ fn tasks(lab: &Lab) -> Vec<Task> {
             components: 30,
             gamma: 0.3,
         },
-    ]
+    ])
 }
 
 /// The minimum accuracy of each model on moons, spirals and digits.
@@ -179,7 +179,7 @@ const BARS: [[f64; 3]; 8] = [
 fn run(lab: &mut Lab) -> Result<()> {
     const PLANE: (f64, f64) = (-1.15, 1.15);
     let side = lab.pick(120, 30);
-    let (tasks, mut panels, mut table) = (tasks(lab), Vec::new(), vec![vec![0.0; 3]; MODELS.len()]);
+    let (tasks, mut panels, mut table) = (tasks(lab)?, Vec::new(), vec![vec![0.0; 3]; MODELS.len()]);
     for (t, task) in tasks.iter().enumerate() {
         for (m, model) in MODELS.into_iter().enumerate() {
             let mut accuracy = 0.0;

@@ -92,10 +92,11 @@ fn xor_nets(lab: &mut Lab) -> Result<plot::Field> {
         &CORNERS.as_flattened().iter().map(|&x| x as f32).collect::<Vec<_>>(),
         &[4, 2],
     )?;
-    let targets = Tensor::from_slice(lab.device(), &[0.0f32, 1.0, 1.0, 0.0], &[1, 4])?.expand(&[NETS, 4]);
+    let truth =
+        targets(&Tensor::from_slice(lab.device(), &[0.0f32, 1.0, 1.0, 0.0], &[4])?)?.expand(&[NETS, 4]);
     let steps = lab.pick(1000, 300);
     lab.fit("XOR nets", steps, &mut Adam::new(&params), 0.05, |_| {
-        let loss = logits(&x).binary_cross_entropy_with_logits(&targets, None, None, Reduction::Sum);
+        let loss = logits(&x).binary_cross_entropy_with_logits(&truth, None, None, Reduction::Sum);
         Ok(loss / NETS as f32)
     })?;
     let answers = logits(&x).to_vec::<f32>()?;

@@ -3,10 +3,11 @@
 //! `cargo run --release -p wgrad-atlas -- svm`.
 
 use atlas::prelude::*;
+use atlas::synthetic::blobs;
 use smartcore::linalg::basic::matrix::DenseMatrix;
 use smartcore::svm::Kernels;
 use smartcore::svm::svc::{SVC, SVCParameters};
-use wgrad::data::synthetic::{LabelledPoints, blobs};
+use wgrad::data::synthetic::LabelledPoints;
 
 pub const STUDY: Study = Study {
     name: "svm",

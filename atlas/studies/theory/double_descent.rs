@@ -30,6 +30,7 @@ fn errors(
         for run in 0..runs {
             let generator = Generator::new(lab.seed() * 1000 + run);
             let [[x, y], [unseen, truth]] = features(&generator, width);
+            let y = targets(&y)?;
             let weights = match ridge {
                 0.0 => linalg::pinv(&x)?.matmul(&y),
                 _ => {

@@ -40,7 +40,7 @@ const OPTIMIZERS: [(&str, Make); 9] = [
 const RATES: [f32; 7] = [1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0];
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let points = data::synthetic::moons(200, 0.1, lab.seed());
+    let points = synthetic::moons(200, 0.1, lab.seed());
     let [x, y] = points.to_device(lab.device())?;
     let steps = lab.pick(300, 100);
     let mut race = plot::Panel::new("Each at its best rate", "step", "loss").log_y().y_range(1e-6, 2.0);

@@ -21,10 +21,9 @@ const CENTRES: [[f64; 2]; K] = [[-4.0, -3.0], [4.0, -3.0], [-4.0, 3.0], [4.0, 3.
 
 fn run(lab: &mut Lab) -> Result<()> {
     let count = lab.pick(2000, 400);
-    let round = data::synthetic::blobs(count, &CENTRES, 1.0, lab.seed());
+    let round = synthetic::blobs(count, &CENTRES, 1.0, lab.seed());
     // Elongated clusters, separated along one axis only.
-    let flat =
-        data::synthetic::blobs(count, &[[0.0, -4.5], [0.0, -1.5], [0.0, 1.5], [0.0, 4.5]], 0.5, lab.seed());
+    let flat = synthetic::blobs(count, &[[0.0, -4.5], [0.0, -1.5], [0.0, 1.5], [0.0, 4.5]], 0.5, lab.seed());
     let stretched = flat.x.values().chunks(2).flat_map(|p| [7.0 * p[0] + 0.5 * p[1], p[1]]).collect();
     let sets = [("round", round.x.values().to_vec(), round.labels), ("stretched", stretched, flat.labels)];
     let mut figure = plot::Figure::new("Clusters without labels").columns(3);

@@ -24,7 +24,7 @@ enum Method {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let moons = data::synthetic::moons(400, 0.08, lab.seed());
+    let moons = synthetic::moons(400, 0.08, lab.seed());
     let [x, y] = moons.to_device(lab.device())?;
     // One labelled point somewhere in each fifth of a moon.
     let (mut draws, part) = (lab.draws(0), moons.labels.len() / 2 / LABELS);
@@ -32,7 +32,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let rows: Vec<i32> = (0..2 * LABELS).map(row).map(|row| row as i32).collect();
     let labelled = Tensor::from_slice(lab.device(), &rows, &[rows.len()])?;
     let [few, labels] = [&x, &y].map(|t| t.index_select(0, &labelled));
-    let held_out = data::synthetic::moons(1000, 0.08, lab.seed() + 100);
+    let held_out = synthetic::moons(1000, 0.08, lab.seed() + 100);
     let [test, truth] = held_out.to_device(lab.device())?;
 
     let methods = [

@@ -66,7 +66,7 @@ fn concentration(maps: &[Vec<f32>], masks: &[Vec<f32>]) -> f64 {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let [train, test] = data::synthetic::scenes(lab.pick(12_000, 6000), lab.pick(120, 40), SIDE, lab.seed());
+    let [train, test] = synthetic::scenes(lab.pick(12_000, 6000), lab.pick(120, 40), SIDE, lab.seed());
     let (train, test) = (Set::new(&train, lab.device())?, Set::new(&test, lab.device())?);
     let labels = Tensor::from_slice(lab.device(), &train.labels, &[train.labels.len()])?;
     let params = lab.params();

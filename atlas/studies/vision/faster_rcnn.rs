@@ -117,7 +117,7 @@ fn of_regions(device: &Device, regions: &[(usize, Corners)]) -> Result<Tensor> {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let [train, test] = data::synthetic::scenes(lab.pick(4000, 1500), lab.pick(300, 100), SIDE, lab.seed());
+    let [train, test] = synthetic::scenes(lab.pick(4000, 1500), lab.pick(300, 100), SIDE, lab.seed());
     let ([x, _], [test_x, _]) = (train.to_device(lab.device())?, test.to_device(lab.device())?);
     let params = lab.params();
     let net = Net::new(&params);

@@ -60,7 +60,7 @@ fn roughness(values: &[f64], samples: usize) -> f64 {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let [x, y] = data::synthetic::moons(200, 0.15, lab.seed()).to_device(lab.device())?;
+    let [x, y] = synthetic::moons(200, 0.15, lab.seed()).to_device(lab.device())?;
     let (depth, steps, samples) = (lab.pick(24, 16), lab.pick(600, 200), lab.pick(41, 15));
     let mut figure = Figure::new("Loss around a trained network, in filter-normalised directions");
     let mut rough = Vec::new();

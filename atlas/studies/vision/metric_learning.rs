@@ -52,7 +52,7 @@ fn compare(name: &str, embeddings: &Tensor, labels: &[u32]) -> Result<Comparison
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let glyphs = data::synthetic::glyphs(KNOWN + UNKNOWN, lab.pick(8000, 3000), lab.seed());
+    let glyphs = synthetic::glyphs(KNOWN + UNKNOWN, lab.pick(8000, 3000), lab.seed())?;
     let of = |known: bool| (0..glyphs.len()).filter(move |i| (i % (KNOWN + UNKNOWN) < KNOWN) == known);
     let (train, test) = (glyphs.subset(of(true))?, glyphs.subset(of(false).take(300))?);
     let (on_device, test_x) = (train.to_device(lab.device())?, test.to_device(lab.device())?.images);

@@ -53,7 +53,7 @@ const NETS: [(&str, Build, usize, f64); 4] = [
 
 fn run(lab: &mut Lab) -> Result<()> {
     let side = lab.pick(32, 24);
-    let [train, test] = data::synthetic::scenes(lab.pick(4000, 1500), lab.pick(200, 60), side, lab.seed());
+    let [train, test] = synthetic::scenes(lab.pick(4000, 1500), lab.pick(200, 60), side, lab.seed());
     let ([x, masks], [test_x, test_masks]) = (train.to_device(lab.device())?, test.to_device(lab.device())?);
     // Most pixels are background, which gets a smaller weight.
     let weight = Tensor::from_slice(lab.device(), &[0.3f32, 1.0, 1.0, 1.0], &[CLASSES])?;

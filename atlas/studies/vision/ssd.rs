@@ -76,7 +76,7 @@ fn retina_net(params: &Params) -> Net {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let [train, test] = data::synthetic::scenes(lab.pick(4000, 1500), lab.pick(300, 100), SIDE, lab.seed());
+    let [train, test] = synthetic::scenes(lab.pick(4000, 1500), lab.pick(300, 100), SIDE, lab.seed());
     let ([x, _], [test_x, _]) = (train.to_device(lab.device())?, test.to_device(lab.device())?);
     let anchors = [(4.0, [8.0, 10.0]), (8.0, [12.0, 15.0])].map(|(stride, sizes)| {
         let cells = SIDE / stride as usize;

@@ -57,7 +57,7 @@ fn variation(image: &Tensor) -> Tensor {
 
 fn run(lab: &mut Lab) -> Result<()> {
     let (side, steps) = (lab.pick(48, 24), lab.pick(400, 150));
-    let [scenes, _] = data::synthetic::scenes(1, 0, side, 4);
+    let [scenes, _] = synthetic::scenes(1, 0, side, 4);
     let (content, style) = (scenes.to_device(lab.device())?[0].clone(), waves(lab.device(), side)?);
     let features = features(&lab.params());
     // Evaluated once, not in every step.

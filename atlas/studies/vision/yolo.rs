@@ -19,7 +19,7 @@ const SIDE: usize = 24;
 const CLASSES: usize = 3;
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let [train, test] = data::synthetic::scenes(lab.pick(4000, 1500), lab.pick(300, 100), SIDE, lab.seed());
+    let [train, test] = synthetic::scenes(lab.pick(4000, 1500), lab.pick(300, 100), SIDE, lab.seed());
     let ([x, _], [test_x, _]) = (train.to_device(lab.device())?, test.to_device(lab.device())?);
     let grid = YoloGrid { cells: [6, 6], stride: 4.0, prior: [11.0, 11.0], classes: CLASSES };
     let targets = grid.targets(lab.device(), &train.objects)?;
