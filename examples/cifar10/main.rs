@@ -1,16 +1,15 @@
-//! Trains a ResNet on CIFAR-10: `cargo run --release --example cifar10 -- --help`.
+//! Trains a ResNet or another convolutional network on CIFAR-10: `cargo run --release --example cifar10 -- --help`.
 
 mod options;
 #[cfg(feature = "plots")]
 mod pictures;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use clap::Parser;
 use wgrad::data::{Augment, Batch, Dataset, Loader, LoaderOptions, Source, synthetic};
-use wgrad::models::{Optimize, Several};
+use wgrad::models::{CifarCnn, Optimize, Several};
 use wgrad::prelude::*;
 use wgrad::train::{Console, Ended, Goal, Interrupt, Run, StepOutput, Task, Trainer, classify};
 
@@ -146,7 +145,7 @@ impl Source for Images {
 /// A network that classifies images.
 struct Cifar {
     device: Device,
-    net: ResNet,
+    net: Box<dyn Module>,
     test: Loader,
 }
 
@@ -184,21 +183,22 @@ fn optimizer(params: &Params) -> impl Optimize {
     Several::default().with(filters, FILTERS).with(others.only(move |p| !is_filter(p)), 1.0)
 }
 
-/// The network called `resnetDEPTH`.
-fn build(params: &Params, name: &str, classes: usize) -> Result<ResNet> {
-    type Builder = fn(&Params, usize, usize) -> ResNet;
-    let cifar: Builder = ResNet::cifar;
-    let large: Builder = ResNet::imagenet_on_cifar;
-    let known: HashMap<String, (usize, Builder)> = [20, 32, 44, 56, 110]
-        .map(|depth| (depth, cifar))
-        .into_iter()
-        .chain([18, 34, 50, 101, 152].map(|depth| (depth, large)))
-        .map(|(depth, build)| (format!("resnet{depth}"), (depth, build)))
-        .collect();
-    match known.get(name) {
-        Some(&(depth, build)) => Ok(build(params, depth, classes)),
-        None => bail!("unknown model \"{name}\"; use resnet20, 32, 44, 56, 110, 18, 34, 50, 101 or 152"),
-    }
+/// The network called `cnn`, `resnetDEPTH` or `plainDEPTH`.
+fn build(params: &Params, name: &str, classes: usize) -> Result<Box<dyn Module>> {
+    let depth = |kind: &str| name.strip_prefix(kind).and_then(|depth| depth.parse::<usize>().ok());
+    Ok(match (depth("resnet"), depth("plain")) {
+        (Some(depth @ (20 | 32 | 44 | 56 | 110)), _) => Box::new(ResNet::cifar(params, depth, classes)),
+        (_, Some(depth @ (20 | 32 | 44 | 56 | 110))) => {
+            Box::new(ResNet::cifar(params, depth, classes).plain())
+        }
+        (Some(depth @ (18 | 34 | 50 | 101 | 152)), _) => {
+            Box::new(ResNet::imagenet_on_cifar(params, depth, classes))
+        }
+        _ if name == "cnn" => Box::new(CifarCnn::new(params, classes)),
+        _ => bail!(
+            "unknown model \"{name}\"; use cnn, resnet20, 32, 44, 56, 110, 18, 34, 50, 101 or 152, plain20, 32, 44, 56 or 110"
+        ),
+    })
 }
 
 /// Prints the figures.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use serde::Serialize;
 
-/// Trains a residual network on CIFAR-10 or a similar dataset.
+/// Trains a residual or other convolutional network on CIFAR-10 or a similar dataset.
 ///
 /// Without --data it trains on a built-in synthetic set of ten shapes, so that it runs anywhere at once.
 #[derive(Debug, Parser, Serialize)]
@@ -20,7 +20,8 @@ pub struct Options {
     #[arg(long, conflicts_with = "data")]
     pub download: bool,
 
-    /// resnet20, 32, 44, 56, 110 (He et al.'s CIFAR networks) or resnet18, 34, 50, 101, 152
+    /// resnet20, 32, 44, 56, 110 (He et al.'s CIFAR networks), resnet18, 34, 50, 101, 152, plain20, 32, 44, 56, 110 (without shortcuts), or cnn
+    /// (four convolutions and two linear layers)
     #[arg(long, default_value = "resnet20")]
     pub model: String,
 

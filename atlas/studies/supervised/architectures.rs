@@ -4,7 +4,7 @@
 use atlas::prelude::*;
 use atlas::synthetic::{digits, shapes};
 use wgrad::models::{
-    AlexNet, DenseNet, EfficientNet, EfficientNetOptions, GoogLeNet, LeNet, MnistCnn, MobileNetV2,
+    AlexNet, CifarCnn, DenseNet, EfficientNet, EfficientNetOptions, GoogLeNet, LeNet, MnistCnn, MobileNetV2,
     PreActResNet, Vgg,
 };
 
@@ -21,9 +21,10 @@ type Build = fn(&Params);
 
 /// Names and parameter counts, oldest first: those of torchvision's models, or of the papers where torchvision has none. torchvision's
 /// `vgg16_bn` and `vgg19_bn` are the paper's networks with batch norm.
-const PUBLISHED: [(&str, usize, Build); 32] = [
+const PUBLISHED: [(&str, usize, Build); 33] = [
     ("LeNet-5", 61_706, |p| drop(LeNet::new(p, 1, 10))),
     ("MNIST CNN", 34_826, |p| drop(MnistCnn::new(p, 10))),
+    ("CIFAR CNN", 2_168_362, |p| drop(CifarCnn::new(p, 10))),
     ("AlexNet", 61_100_840, |p| drop(AlexNet::new(p, 1000))),
     ("VGG-11", 132_868_840, |p| drop(Vgg::imagenet(p, 11, 1000))),
     ("VGG-16", 138_365_992, |p| drop(Vgg::imagenet(p, 16, 1000))),
@@ -79,7 +80,11 @@ type Net = Box<dyn Fn(&Tensor) -> Tensor>;
 type BuildNet = fn(&Params) -> Net;
 
 /// Small members of the families, for images of 32 x 32 and ten classes.
-const SMALL: [(&str, BuildNet); 8] = [
+const SMALL: [(&str, BuildNet); 9] = [
+    ("CIFAR CNN", |p| {
+        let net = CifarCnn::new(p, 10);
+        Box::new(move |x| net.forward(x, Mode::Eval))
+    }),
     ("VGG-11", |p| {
         let net = Vgg::cifar(p, 11, 10);
         Box::new(move |x| net.forward(x, Mode::Train))

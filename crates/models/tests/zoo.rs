@@ -2,9 +2,9 @@
 
 use autograd::{Device, Generator, Reduction, Tensor, jacobian_penalty, l1_penalty, stack};
 use models::{
-    Adam, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, ConvAutoencoder, DeepLab,
-    DenseNet, EfficientNet, EfficientNetOptions, Fcn, GoogLeNet, Gpt, GptOptions, LeNet, Mlp, Mode, Params,
-    PreActResNet, ResNet, Seq2Seq, Seq2SeqOptions, Tagger, TaggerOptions, UNet, Vae, Vit, VitOptions,
+    Adam, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, CifarCnn, ConvAutoencoder,
+    DeepLab, DenseNet, EfficientNet, EfficientNetOptions, Fcn, GoogLeNet, Gpt, GptOptions, LeNet, Mlp, Mode,
+    Params, PreActResNet, ResNet, Seq2Seq, Seq2SeqOptions, Tagger, TaggerOptions, UNet, Vae, Vit, VitOptions,
 };
 
 fn integers(device: &Device, shape: &[usize], below: usize) -> Tensor {
@@ -161,6 +161,35 @@ fn residual_and_dense_networks_learn() {
     let params = Params::new(&device, 1);
     let (net, x) = (DenseNet::new(&params, 4, 8, &[2, 2], 3), numbers(&device, &[4, 3, 16, 16]));
     learns("DenseNet", &params, || entropy(&net.forward(&x, Mode::Train), &classes));
+    let params = Params::new(&device, 1);
+    let (net, x) = (CifarCnn::new(&params, 3), numbers(&device, &[4, 3, 32, 32]));
+    learns("CifarCnn", &params, || entropy(&net.forward(&x, Mode::Train), &classes));
+}
+
+#[test]
+fn blocks_of_a_resnet_are_dropped_and_plain_networks_have_no_shortcuts() {
+    let device = Device::named("cpu").unwrap();
+    let images = numbers(&device, &[4, 3, 8, 8]);
+    let bits = |net: &ResNet, mode| net.forward(&images, mode).to_vec::<f32>().unwrap();
+    let build = || ResNet::cifar(&Params::new(&device, 1), 8, 3);
+    let params = Params::new(&device, 1);
+    // Drops a third, two thirds and all samples of its three blocks.
+    let net = ResNet::cifar(&params, 8, 3).stochastic_depth(&params, 1.0);
+    assert_eq!(bits(&net, Mode::Eval), bits(&build(), Mode::Eval));
+    let gradients = net.forward(&images, Mode::Train).square().sum_all().backward();
+    let slope = |name: &str| {
+        let gradient = gradients.get(&params.get(name).unwrap().value());
+        gradient.map_or(0.0, |gradient| gradient.square().sum_all().item().unwrap())
+    };
+    assert!(slope("layer1.0.conv1.weight") > 0.0 && slope("layer3.0.conv1.weight") == 0.0);
+
+    // With branches of 0, a residual network passes its input on, a plain one nothing.
+    let [residual, plain] = [build(), build().plain()].map(ResNet::zero_init_residual);
+    let [residual, plain] = [residual, plain].map(|net| {
+        let logits = net.forward(&images, Mode::Eval);
+        (logits.narrow(0, 0, 1) - logits.narrow(0, 1, 1)).square().sum_all().item().unwrap()
+    });
+    assert!(residual > 0.0 && plain == 0.0, "{residual} {plain}");
 }
 
 #[test]

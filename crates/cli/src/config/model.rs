@@ -3,8 +3,8 @@
 use anyhow::{Result, bail, ensure};
 use autograd::Tensor;
 use models::{
-    CharRnn, CharRnnOptions, DenseNet, EfficientNet, EfficientNetOptions, Gpt, GptOptions, LeNet, Mlp,
-    MnistCnn, MobileNetV2, Mode, Module, Params, PreActResNet, ResNet, Sampler, Vgg, Vit, VitOptions,
+    CharRnn, CharRnnOptions, CifarCnn, DenseNet, EfficientNet, EfficientNetOptions, Gpt, GptOptions, LeNet,
+    Mlp, MnistCnn, MobileNetV2, Mode, Module, Params, PreActResNet, ResNet, Sampler, Vgg, Vit, VitOptions,
     generate,
 };
 use serde::{Deserialize, Serialize};
@@ -88,7 +88,7 @@ macro_rules! resnets {
 }
 
 /// All networks for images.
-const IMAGE_MODELS: [ImageModel; 24] = [
+const IMAGE_MODELS: [ImageModel; 25] = [
     model("resnet20", Some(3), 8, RESNET, resnets!(cifar, 20)),
     model("resnet32", Some(3), 8, RESNET, resnets!(cifar, 32)),
     model("resnet44", Some(3), 8, RESNET, resnets!(cifar, 44)),
@@ -129,6 +129,7 @@ const IMAGE_MODELS: [ImageModel; 24] = [
     fixed("lenet", None, 28, &[], |params, _, [channels, ..], classes| {
         Box::new(LeNet::new(params, channels, classes))
     }),
+    fixed("cifar-cnn", Some(3), 32, &[], |params, _, _, classes| Box::new(CifarCnn::new(params, classes))),
     fixed("mnist-cnn", Some(1), 28, &[], |params, _, _, classes| Box::new(MnistCnn::new(params, classes))),
     model("mlp", None, 1, MLP, |params, config, shape, classes| {
         let hidden = vec![config.width.unwrap_or(256); config.depth.unwrap_or(2)];

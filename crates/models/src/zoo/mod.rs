@@ -6,6 +6,7 @@ mod backbone;
 mod bert;
 mod block;
 mod char_rnn;
+mod cifar_cnn;
 mod conv_norm;
 mod deeplab;
 mod densenet;
@@ -40,6 +41,7 @@ pub use bert::{Bert, BertOptions, Masked};
 #[cfg(feature = "hf")]
 pub(crate) use bert::{BertTask, Variant};
 pub use char_rnn::{CharRnn, CharRnnOptions, RnnState};
+pub use cifar_cnn::CifarCnn;
 pub use deeplab::DeepLab;
 pub use densenet::DenseNet;
 pub use efficientnet::{EfficientNet, EfficientNetOptions};

@@ -2,7 +2,7 @@
 
 use autograd::{Padding, Pool2d, Tensor, checkpoint};
 
-use crate::{BatchNorm2d, Conv2d, Init, Linear, Mode, Params};
+use crate::{BatchNorm2d, Conv2d, DropPath, Init, Linear, Mode, Params};
 
 /// A residual network from images `[N, 3, H, W]` to logits `[N, classes]`.
 ///
@@ -192,6 +192,50 @@ impl ResNet {
         self
     }
 
+    /// Without shortcuts: the paper's plain network of the same depth, which has the same parameters except for those of shortcuts.
+    ///
+    /// ```
+    /// use models::{Mode, Params, ResNet};
+    /// let device = autograd::Device::named("cpu")?;
+    /// let params = Params::new(&device, 0);
+    /// let [residual, plain] = [ResNet::cifar(&params, 8, 10), ResNet::cifar(&Params::new(&device, 0), 8, 10).plain()];
+    /// let images = autograd::Generator::new(1).normal(&device, &[2, 3, 8, 8]);
+    /// let [a, b] = [residual, plain].map(|net| net.forward(&images, Mode::Eval).to_vec::<f32>());
+    /// assert_ne!(a?, b?);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    pub fn plain(self) -> ResNet {
+        let blocks =
+            self.blocks.into_iter().map(|block| Block { shortcut: Shortcut::None, ..block }).collect();
+        ResNet { blocks, ..self }
+    }
+
+    /// With stochastic depth (Huang et al. 2016), in a mode that drops: the residual branch of block l of L is zeroed for a sample with
+    /// probability `p l / L`. The numbers are drawn from the generator of `params`.
+    ///
+    /// ```
+    /// use models::{Mode, Params, ResNet};
+    /// let device = autograd::Device::named("cpu")?;
+    /// let params = Params::new(&device, 0);
+    /// let net = ResNet::cifar(&params, 8, 10).stochastic_depth(&params, 0.5);
+    /// let images = autograd::Generator::new(1).normal(&device, &[2, 3, 8, 8]);
+    /// let [a, b] = [Mode::Train, Mode::Train].map(|mode| net.forward(&images, mode).to_vec::<f32>());
+    /// assert_ne!(a?, b?);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When `p` is not in `0..=1`.
+    #[track_caller]
+    pub fn stochastic_depth(self, params: &Params, p: f32) -> ResNet {
+        let count = self.blocks.len() as f32;
+        let blocks = self.blocks.into_iter().enumerate().map(|(i, block)| {
+            let drop_path = DropPath::new(params, p * (i + 1) as f32 / count);
+            Block { drop_path: Some(drop_path), ..block }
+        });
+        ResNet { blocks: blocks.collect(), ..self }
+    }
+
     /// Keeps only the outputs of blocks for the backward pass, which recomputes the rest: less memory, a third more work; see
     /// [`checkpoint`](autograd::checkpoint()).
     pub fn recompute(self) -> ResNet {
@@ -249,6 +293,7 @@ enum Shortcuts {
 }
 
 enum Shortcut {
+    None,
     Identity,
     Padded { stride: usize, channels: usize },
     Projected(Conv2d, BatchNorm2d),
@@ -269,16 +314,18 @@ impl Shortcut {
         Shortcut::Projected(conv, BatchNorm2d::new(&path.path(1), outputs))
     }
 
+    /// `y` and the shortcut of `x`.
     #[track_caller]
-    fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+    fn add(&self, y: Tensor, x: &Tensor, mode: Mode) -> Tensor {
         match self {
-            Shortcut::Identity => x.clone(),
+            Shortcut::None => y,
+            Shortcut::Identity => y + x,
             &Shortcut::Padded { stride, channels } => {
                 let every = |x: Tensor, dim| x.slice(dim, 0, isize::MAX, stride as isize);
                 let c = channels as isize;
-                every(every(x.clone(), 2), 3).pad(&[(0, 0), (0, 0), (c, c)], Padding::Constant(0.0))
+                y + every(every(x.clone(), 2), 3).pad(&[(0, 0), (0, 0), (c, c)], Padding::Constant(0.0))
             }
-            Shortcut::Projected(conv, bn) => bn.forward(&conv.forward(x), mode),
+            Shortcut::Projected(conv, bn) => y + bn.forward(&conv.forward(x), mode),
         }
     }
 }
@@ -288,6 +335,7 @@ struct Block {
     /// Convolutions with batch norm; ReLU between them.
     convs: Vec<(Conv2d, BatchNorm2d)>,
     shortcut: Shortcut,
+    drop_path: Option<DropPath>,
 }
 
 impl Block {
@@ -315,7 +363,8 @@ impl Block {
             let conv = conv.no_bias().init(Init::HE_FAN_OUT).build();
             (conv, BatchNorm2d::new(&params.path(format!("bn{}", i + 1)), to))
         });
-        Block { convs: convs.collect(), shortcut: Shortcut::new(params, shortcuts, inputs, outputs, stride) }
+        let shortcut = Shortcut::new(params, shortcuts, inputs, outputs, stride);
+        Block { convs: convs.collect(), shortcut, drop_path: None }
     }
 
     #[track_caller]
@@ -327,6 +376,9 @@ impl Block {
                 y = y.relu();
             }
         }
-        (y + self.shortcut.forward(x, mode)).relu()
+        if let Some(drop_path) = &self.drop_path {
+            y = drop_path.forward(&y, mode);
+        }
+        self.shortcut.add(y, x, mode).relu()
     }
 }
