@@ -39,6 +39,7 @@ mod report;
 mod steps;
 mod study;
 pub mod synthetic;
+mod tables;
 mod targets;
 mod tiny_digits;
 
@@ -51,6 +52,7 @@ pub use plane::{Plane, pairs, ring_of_normals};
 pub use report::{Figure, Report};
 pub use steps::Steps;
 pub use study::Study;
+pub use tables::Table;
 pub use targets::{shuffle_targets, targets};
 pub use tiny_digits::{Judged, TinyDigits};
 

@@ -20,6 +20,12 @@ const UNTRAINED: &[(&str, &str)] = &[
     ("q_learning", "learns a table by steps of its own"),
     ("mcts", "searches a given game"),
     ("double_descent", "solves least squares"),
+    ("dyna_q", "learns a table by steps of its own"),
+    ("matrix_games", "iterates given games"),
+    ("variable_elimination", "sums given tables"),
+    ("hidden_markov", "learns by expectation maximisation"),
+    ("hierarchical_clustering", "merges clusters"),
+    ("topic_model", "learns by Gibbs sampling"),
     ("vanishing_gradients", "measures gradients at the initial weights"),
 ];
 

@@ -5,8 +5,10 @@ mod bayesian_nn;
 mod belief_propagation;
 mod expectation_propagation;
 mod filters;
+mod hidden_markov;
 mod mcmc;
 mod monte_carlo;
+mod variable_elimination;
 mod variational;
 
 pub const STUDIES: &[&Study] = &[
@@ -15,7 +17,9 @@ pub const STUDIES: &[&Study] = &[
     &belief_propagation::STUDY,
     &expectation_propagation::STUDY,
     &filters::STUDY,
+    &hidden_markov::STUDY,
     &mcmc::STUDY,
     &monte_carlo::STUDY,
+    &variable_elimination::STUDY,
     &variational::STUDY,
 ];

@@ -5,6 +5,7 @@ mod autoencoders;
 mod clustering;
 mod elbo_bounds;
 mod factor_analysis;
+mod hierarchical_clustering;
 mod ica;
 mod nce;
 mod pca;
@@ -12,6 +13,8 @@ mod self_training;
 mod sparse_autoencoders;
 mod sparse_coding;
 mod stacked_autoencoder;
+mod topic_model;
+mod tsne;
 mod vae;
 mod vae_codes;
 
@@ -21,6 +24,9 @@ pub const STUDIES: &[&Study] = &[
     &ica::STUDY,
     &sparse_coding::STUDY,
     &clustering::STUDY,
+    &hierarchical_clustering::STUDY,
+    &topic_model::STUDY,
+    &tsne::STUDY,
     &sparse_autoencoders::STUDY,
     &autoencoders::STUDY,
     &stacked_autoencoder::STUDY,

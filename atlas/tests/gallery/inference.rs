@@ -4,7 +4,9 @@ studies! {
     belief_propagation,
     expectation_propagation,
     filters,
+    hidden_markov,
     mcmc: gpu,
     monte_carlo,
+    variable_elimination,
     variational: gpu,
 }

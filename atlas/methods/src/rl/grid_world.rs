@@ -94,6 +94,22 @@ impl GridWorld {
         )
     }
 
+    /// Figure 8.2: a maze of 6 x 9 with a reward of 1 at its end, discount 0.95. A step into a wall leaves the cell unchanged.
+    pub fn maze() -> GridWorld {
+        const WALLS: [Cell; 7] = [[1, 2], [2, 2], [3, 2], [4, 5], [0, 7], [1, 7], [2, 7]];
+        let end = [0, 8];
+        GridWorld::new(
+            [6, 9],
+            [2, 0],
+            0.95,
+            |cell| cell == end,
+            |from, to, _| match to {
+                _ if WALLS.contains(&to) => (from, 0.0),
+                _ => (to, if to == end { 1.0 } else { 0.0 }),
+            },
+        )
+    }
+
     /// The states that a policy (one action per state) visits from the start, up to a terminal state or the first repetition.
     pub fn path(&self, policy: &[usize]) -> Vec<usize> {
         let mut path = vec![self.start];
@@ -133,5 +149,13 @@ mod tests {
         let path = grid.path(&grid.mdp.greedy(&values));
         assert_eq!(path.len(), 14);
         assert!(path[1..13].iter().all(|state| state / 12 == 2));
+    }
+
+    #[test]
+    fn the_maze_takes_fourteen_steps() {
+        let grid = GridWorld::maze();
+        let (values, _) = grid.mdp.value_iteration(1e-12);
+        assert_eq!(grid.path(&grid.mdp.greedy(&values)).len(), 15);
+        assert!((values[grid.start] - 0.95f64.powi(13)).abs() < 1e-12);
     }
 }

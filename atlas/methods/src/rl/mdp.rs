@@ -138,6 +138,24 @@ impl Mdp {
         Mdp { outcomes: self.outcomes.iter().map(mixed).collect(), gamma: self.gamma }
     }
 
+    /// The process with rewards shaped by a potential of every state (Ng, Harada and Russell 1999): `reward + gamma potential(next) -
+    /// potential(state)`. All values fall by the potential, and the optimal policies stay.
+    ///
+    /// # Panics
+    /// When there is not one potential a state, or that of a terminal state is not 0.
+    #[track_caller]
+    pub fn shaped(&self, potential: &[f64]) -> Mdp {
+        assert_eq!(potential.len(), self.states(), "Mdp: potentials of {} states", self.states());
+        let mut outcomes = self.outcomes.clone();
+        for (actions, here) in outcomes.iter_mut().zip(potential) {
+            assert!(!actions.is_empty() || *here == 0.0, "Mdp: a terminal state of potential {here}");
+            for outcome in actions.iter_mut().flatten() {
+                outcome.reward += self.gamma * potential[outcome.next] - here;
+            }
+        }
+        Mdp { outcomes, gamma: self.gamma }
+    }
+
     /// Bellman's equations of a policy `[state][action]`, as the linear system `(I - gamma P) values = rewards`: the rows of the matrix,
     /// and the right-hand side.
     pub fn bellman_system(&self, policy: &[Vec<f64>]) -> (Vec<Vec<f64>>, Vec<f64>) {

@@ -6,6 +6,8 @@
 //! | factors | [`FactorAnalysis`]: probabilistic PCA and factor analysis (EM) |
 //! | independent components | [`fast_ica`], [`infomax_ica`] |
 //! | sparse codes | [`ista`], [`fista`], [`lasso_objective`], [`dictionary_step`] |
+//! | topics | [`TopicSampler`]: latent Dirichlet allocation by Gibbs sampling |
+//! | maps | [`tsne_affinities`], [`tsne_loss`] |
 //! | variational autoencoders | [`importance_weighted_bound`], [`free_bits`] |
 //!
 //! Methods that touch many points run on tensors; EM runs in f64 on the host, which is precise enough for its likelihood to be seen never
@@ -17,6 +19,8 @@ mod gaussian_mixture;
 mod ica;
 mod kmeans;
 mod sparse_coding;
+mod topics;
+mod tsne;
 
 pub use bounds::{free_bits, importance_weighted_bound};
 pub use factor_analysis::{FactorAnalysis, FactorNoise, sample_covariance};
@@ -24,3 +28,5 @@ pub use gaussian_mixture::GaussianMixture;
 pub use ica::{fast_ica, infomax_ica};
 pub use kmeans::KMeans;
 pub use sparse_coding::{dictionary_step, fista, ista, lasso_objective};
+pub use topics::TopicSampler;
+pub use tsne::{tsne_affinities, tsne_loss};
