@@ -302,6 +302,12 @@ fn resnext_is_torchvisions() {
     let shape = |name: &str| params.get(name).unwrap().value().shape().to_vec();
     assert_eq!(shape("layer1.0.conv2.weight"), [128, 4, 3, 3]);
     assert_eq!(shape("layer4.2.conv3.weight"), [2048, 1024, 1, 1]);
+    // In its order, too: weights that come as a list, such as those of the benchmark, go by it.
+    let weights =
+        params.names().into_iter().filter(|name| name.starts_with("layer1.0.") && name.ends_with("weight"));
+    let modules: Vec<_> =
+        weights.map(|name| name["layer1.0.".len()..name.len() - ".weight".len()].to_string()).collect();
+    assert_eq!(modules, ["conv1", "bn1", "conv2", "bn2", "conv3", "bn3", "downsample.0", "downsample.1"]);
     let summary = params.summary(&net.forward(&Tensor::zeros(&device, &[1, 3, 64, 64]), Mode::Eval));
     let last = summary.layers.last().unwrap();
     assert_eq!(

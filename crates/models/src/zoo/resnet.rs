@@ -363,8 +363,10 @@ impl Block {
             let conv = conv.no_bias().init(Init::HE_FAN_OUT).build();
             (conv, BatchNorm2d::new(&params.path(format!("bn{}", i + 1)), to))
         });
+        // Parameters are listed in the order of their creation: convolutions first, as in torchvision.
+        let convs = convs.collect();
         let shortcut = Shortcut::new(params, shortcuts, inputs, outputs, stride);
-        Block { convs: convs.collect(), shortcut, drop_path: None }
+        Block { convs, shortcut, drop_path: None }
     }
 
     #[track_caller]
