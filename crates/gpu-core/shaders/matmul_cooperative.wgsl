@@ -47,6 +47,10 @@ fn emit4(i: u32, value: vec4<f32>) {
 }
 //!end results
 
+// For kernels/channel_parts.rs: the partial result of 4 pixels of a channel, and how two combine.
+//!begin part
+//!end part
+
 // [ROWS][STRIDE] and [COLS][STRIDE], elements of K side by side.
 var<workgroup> a_tile: array<f16, ROWS * STRIDE>;
 var<workgroup> b_tile: array<f16, COLS * STRIDE>;

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use crate::cpu::HOST_ALIGN;
 use crate::kernels::{ChannelParts, PartialSum};
@@ -219,6 +220,12 @@ pub trait Kernel: Any + Debug + Send + Sync {
     /// The ways to compute the kernel on a GPU of this profile, if there are several.
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
         let _ = gpu;
+        None
+    }
+
+    /// The kernel for operands that are all stored as f16, if such operands open up other [variants](Kernel::variants): cooperative matrices
+    /// multiply them without a loss.
+    fn of_halves(&self) -> Option<Arc<dyn Kernel>> {
         None
     }
 

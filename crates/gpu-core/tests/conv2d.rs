@@ -241,7 +241,7 @@ fn gpu_equals_cpu_for_computed_operands() {
 
 /// Many channels, for which all passes have workgroup tiles: slices of one tap or several, whole and cut, and pixels alone and in fours.
 #[rustfmt::skip]
-const WIDE: [Case; 8] = [
+const WIDE: [Case; 9] = [
     (2, 130, 132, 1, [5, 6], [3, 3], [2, 2], [1, 1], [1, 1]),
     (1, 64, 128, 1, [4, 8], [1, 1], [1, 1], [0, 0], [1, 1]),
     (2, 128, 130, 1, [5, 5], [1, 1], [2, 2], [0, 0], [1, 1]),
@@ -250,6 +250,7 @@ const WIDE: [Case; 8] = [
     (2, 5, 129, 1, [9, 9], [5, 5], [4, 4], [0, 0], [1, 1]),
     (3, 68, 20, 1, [8, 8], [3, 3], [2, 2], [1, 1], [1, 1]),
     (3, 64, 64, 1, [45, 48], [3, 1], [1, 1], [1, 0], [1, 1]),
+    (1, 33, 35, 1, [7, 6], [2, 3], [1, 2], [0, 2], [1, 1]),
 ];
 
 /// Checks the variants for a family of GPUs, on every `every`-th case.

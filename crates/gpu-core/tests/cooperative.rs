@@ -2,8 +2,9 @@
 
 mod common;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
+use common::cooperative::{alone, cooperating, half, halves, with};
 use common::noise;
 use gpu_core::kernels::{
     Binary, Fused, Halves, Instr, Map, MatMul, Packed, Program, Prologue, Reduce, ReduceOp, Unary,
@@ -13,39 +14,7 @@ use gpu_core::{
     Cooperative, CooperativeState, DType, Device, GpuFamily, GpuProfile, Half, Kernel, Layout, Variants,
 };
 
-/// A test takes the device for another, or counts the points that it passes.
-fn alone() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(|e| e.into_inner())
-}
-
 const FAMILIES: [GpuFamily; 3] = [GpuFamily::Nvidia, GpuFamily::Amd, GpuFamily::Apple];
-
-/// A GPU of some maker with those matrices.
-fn with(cooperative: Cooperative) -> GpuProfile {
-    GpuProfile { family: GpuFamily::Other, subgroup: None, cooperative: Some(cooperative) }
-}
-
-/// The GPU and its cooperative matrices, if it has any, which `WGRAD_REQUIRE_COOPERATIVE=1` demands.
-fn cooperating() -> Option<(Device, Cooperative)> {
-    let device = testing::gpu()?;
-    let cooperative = device.info().cooperative;
-    if cooperative.is_none() {
-        let required = std::env::var("WGRAD_REQUIRE_COOPERATIVE").is_ok_and(|v| v == "1");
-        assert!(!required, "WGRAD_REQUIRE_COOPERATIVE=1, but {} has no cooperative matrices", device.info());
-        println!("{} has no cooperative matrices: not run there", device.info());
-    }
-    Some((device, cooperative?))
-}
-
-/// Values as f16 in words, and the values that these have.
-fn halves(values: &[f32]) -> (Vec<u32>, Vec<f64>) {
-    let rounded: Vec<half::f16> = values.iter().map(|&x| half::f16::from_f32(x)).collect();
-    let words = rounded
-        .chunks(2)
-        .map(|pair| u32::from(pair[0].to_bits()) | pair.get(1).map_or(0, |x| u32::from(x.to_bits())) << 16);
-    (words.collect(), rounded.iter().map(|x| x.to_f64()).collect())
-}
 
 /// A product of f16 with its arguments.
 struct Product {
@@ -61,10 +30,6 @@ struct Product {
 
 fn size(layout: &Layout) -> usize {
     (0..layout.numel()).map(|i| layout.position(i) + 1).max().unwrap_or(0)
-}
-
-fn half(count: usize) -> Option<Halves> {
-    Some(Halves { half: Half::F16, count, touched: count })
 }
 
 impl Product {

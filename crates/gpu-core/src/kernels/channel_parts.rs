@@ -14,7 +14,7 @@ use super::batch_norm::{ChannelMoments, ChannelSums};
 use super::code::Stored;
 use super::layer_norm::Moments;
 use super::prologue::Prologue;
-use super::workgroup_tile::WorkgroupTile;
+use super::tile::Tile;
 use crate::kernel::RawArg;
 use crate::wgsl::wgsl;
 use crate::{Access, Args, Cost, Kernel, Shader, Target};
@@ -39,7 +39,7 @@ pub(super) enum By {
     /// 256 pixels of some channels: `stored0` to `stored{rows - 1}`, four pixels each.
     Block { rows: usize },
     /// A tile of channels and pixels.
-    Tile(WorkgroupTile),
+    Tile(Tile),
 }
 
 /// Pixels of a workgroup's block.
@@ -55,7 +55,7 @@ impl ChannelParts {
     fn pixels(&self) -> usize {
         match self.by {
             By::Block { .. } => PIXELS,
-            By::Tile(tile) => tile.cols,
+            By::Tile(tile) => tile.reduced(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Two-dimensional convolution.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::batch_norm::{ChannelMoments, Planes, put_moments};
 use super::channel_parts::ChannelParts;
@@ -140,6 +141,8 @@ pub struct Conv2d {
     engine: Engine,
     /// Whether mean and variance of every channel follow the output.
     moments: bool,
+    /// Whether both operands are stored as f16.
+    halves: bool,
 }
 
 impl Conv2d {
@@ -147,7 +150,8 @@ impl Conv2d {
     /// When `x` is not `[N, C, H, W]`.
     pub fn new(shape: Conv2dShape, x: Prologue) -> Conv2d {
         shape.check_input(&x);
-        Conv2d { shape, x, variant: Variant::default(), engine: Engine::forward(&shape), moments: false }
+        let engine = Engine::forward(&shape);
+        Conv2d { shape, x, variant: Variant::default(), engine, moments: false, halves: false }
     }
 
     /// The convolution with the outputs of `moments` after its own, bit-identical to a launch of `moments` over its output. `None` if the
@@ -227,9 +231,13 @@ impl Kernel for Conv2d {
     }
 
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
-        let variants = conv2d_gpu::correlations(&self.shape, false, gpu);
+        let variants = conv2d_gpu::correlations(&self.shape, false, self.halves, gpu);
         let make = |variant| Conv2d { variant, ..self.clone() };
         Some(conv2d_gpu::offer(self.name(), &self.shape, &[&self.x], variants, make))
+    }
+
+    fn of_halves(&self) -> Option<Arc<dyn Kernel>> {
+        self.x.is_plain().then(|| Arc::new(Conv2d { halves: true, ..self.clone() }) as Arc<dyn Kernel>)
     }
 
     fn run(&self, args: &Args) {

@@ -1,5 +1,6 @@
 //! The ways in which a GPU can compute a convolution and its gradients.
 
+mod cooperative;
 mod correlate;
 mod gather;
 mod row_weight_grad;
@@ -22,7 +23,8 @@ use std::sync::Arc;
 
 use super::conv2d::Conv2dShape;
 use super::prologue::Prologue;
-use super::workgroup_tile::{WorkgroupTile, micro_name};
+use super::tile::Tile;
+use super::workgroup_tile::WorkgroupTile;
 use crate::Kernel;
 use crate::tune::{GpuFamily, GpuProfile, Variants};
 
@@ -35,7 +37,7 @@ pub(super) enum Variant {
     /// Tiles of a subgroup of `lanes` invocations.
     Subgroup(PixelTile),
     /// Tiles of a workgroup.
-    Shared(WorkgroupTile),
+    Shared(Tile),
     /// Windows over rows of pixels: in the registers of each invocation, and of weight gradients in workgroup memory.
     Rows,
     /// Fewer multiplications, by transformations of tiles: not for weight gradients.
@@ -59,9 +61,7 @@ impl fmt::Display for Variant {
             Variant::Subgroup(PixelTile { lanes, pixels, runs }) => {
                 write!(f, "subgroup of {lanes}, {pixels} pixels, {runs} runs")
             }
-            Variant::Shared(WorkgroupTile { rows, cols, micro }) => {
-                write!(f, "shared {rows}x{cols} by {}", micro_name(*micro))
-            }
+            Variant::Shared(tile) => tile.fmt(f),
             Variant::Rows => write!(f, "rows"),
             Variant::Winograd(_) => write!(f, "winograd"),
         }
@@ -81,9 +81,17 @@ const FIRST_TILE: [usize; 2] = [32, 2];
 /// Variants of the convolution or, with `transposed`, its input gradient. Only the order for software adapters was
 /// measured; that for real GPUs is a guess, which the tuner corrects.
 ///
-/// The forms add taps and channels in different orders, and Winograd's algorithm other products, so they never race: the family and the
-/// shape, with the batch as in its class, decide between them.
-pub(super) fn correlations(shape: &Conv2dShape, transposed: bool, gpu: &GpuProfile) -> Vec<Variant> {
+/// The forms add taps and channels in different orders, and Winograd's algorithm other products, so they never race: the family, the
+/// shape, with the batch as in its class, and whether both operands are `halves` (stored as f16) decide between them.
+pub(super) fn correlations(
+    shape: &Conv2dShape,
+    transposed: bool,
+    halves: bool,
+    gpu: &GpuProfile,
+) -> Vec<Variant> {
+    if let Some(tiles) = cooperative::correlations(shape, transposed, gpu).filter(|_| halves) {
+        return tiles;
+    }
     if let Some(tiles) = Winograd::tiles(shape, transposed, gpu) {
         return vec![Variant::Winograd(tiles)];
     }
@@ -123,9 +131,12 @@ fn fill(shape: &Conv2dShape, transposed: bool, channels: usize) -> bool {
     channels >= 128 || (channels >= 64 && tiles >= WORKGROUPS)
 }
 
-/// Variants of the weight gradient. As for the convolution, the family and the number of channels decide between the forms, which split and
-/// add the pixels differently.
-pub(super) fn weight_gradients(shape: &Conv2dShape, gpu: &GpuProfile) -> Vec<Variant> {
+/// Variants of the weight gradient. As for the convolution, the family, the number of channels, and whether both operands are `halves` decide
+/// between the forms, which split and add the pixels differently.
+pub(super) fn weight_gradients(shape: &Conv2dShape, halves: bool, gpu: &GpuProfile) -> Vec<Variant> {
+    if let Some(tiles) = cooperative::weight_gradients(shape, gpu).filter(|_| halves) {
+        return tiles;
+    }
     let (inner, outer) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
     if inner.min(outer) <= 2 {
         return vec![Variant::Direct];
@@ -145,7 +156,7 @@ fn hardware(channels: usize) -> Vec<Variant> {
     if channels < 16 {
         return vec![Variant::Direct];
     }
-    workgroup_tiles(channels).into_iter().map(Variant::Shared).collect()
+    workgroup_tiles(channels).into_iter().map(|tile| Variant::Shared(Tile::Shared(tile))).collect()
 }
 
 /// Tiles of a workgroup, by the number of output channels of a group, the expected best first.
@@ -168,6 +179,7 @@ pub(super) fn offer<K: Kernel + 'static>(
     let plain = if operands.iter().all(|o| o.is_plain()) { "plain" } else { "computed" };
     let rounded = Conv2dShape { batch: shape.batch.next_power_of_two(), ..*shape };
     let class = format!("{name} {rounded}, padding {:?}, {plain}", shape.padding);
+    let cooperative = variants.iter().any(|v| matches!(v, Variant::Shared(Tile::Cooperative(_))));
     let option = |variant: Variant| (variant.to_string(), Arc::new(make(variant)) as Arc<dyn Kernel>);
-    Variants { class, options: variants.into_iter().map(option).collect(), cooperative: false }
+    Variants { class, options: variants.into_iter().map(option).collect(), cooperative }
 }

@@ -1,5 +1,7 @@
 //! Gradients of the two-dimensional convolution.
 
+use std::sync::Arc;
+
 use super::channel_parts::ChannelParts;
 use super::conv2d::Conv2dShape;
 use super::conv2d_cpu::{Engine, WeightGradEngine};
@@ -26,6 +28,8 @@ pub struct Conv2dInputGrad {
     variant: Variant,
     /// How the CPU computes it.
     engine: Engine,
+    /// Whether both operands are stored as f16.
+    halves: bool,
 }
 
 impl Conv2dInputGrad {
@@ -33,7 +37,8 @@ impl Conv2dInputGrad {
     /// When `dy` is not `[N, O, OH, OW]`.
     pub fn new(shape: Conv2dShape, dy: Prologue) -> Conv2dInputGrad {
         shape.check_gradient(&dy);
-        Conv2dInputGrad { shape, dy, variant: Variant::default(), engine: Engine::input_grad(&shape) }
+        let engine = Engine::input_grad(&shape);
+        Conv2dInputGrad { shape, dy, variant: Variant::default(), engine, halves: false }
     }
 
     fn gather(&self) -> Gather {
@@ -97,9 +102,15 @@ impl Kernel for Conv2dInputGrad {
     }
 
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
-        let variants = conv2d_gpu::correlations(&self.shape, true, gpu);
+        let variants = conv2d_gpu::correlations(&self.shape, true, self.halves, gpu);
         let make = |variant| Conv2dInputGrad { variant, ..self.clone() };
         Some(conv2d_gpu::offer(self.name(), &self.shape, &[&self.dy], variants, make))
+    }
+
+    fn of_halves(&self) -> Option<Arc<dyn Kernel>> {
+        self.dy
+            .is_plain()
+            .then(|| Arc::new(Conv2dInputGrad { halves: true, ..self.clone() }) as Arc<dyn Kernel>)
     }
 
     fn run(&self, args: &Args) {
@@ -125,6 +136,8 @@ pub struct Conv2dWeightGrad {
     variant: Variant,
     /// How the CPU computes it.
     engine: WeightGradEngine,
+    /// Whether both operands are stored as f16.
+    halves: bool,
 }
 
 impl Kernel for Conv2dWeightGrad {
@@ -185,9 +198,14 @@ impl Kernel for Conv2dWeightGrad {
     }
 
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
-        let variants = conv2d_gpu::weight_gradients(&self.shape, gpu);
+        let variants = conv2d_gpu::weight_gradients(&self.shape, self.halves, gpu);
         let make = |variant| Conv2dWeightGrad { variant, ..self.clone() };
         Some(conv2d_gpu::offer(self.name(), &self.shape, &[&self.x, &self.dy], variants, make))
+    }
+
+    fn of_halves(&self) -> Option<Arc<dyn Kernel>> {
+        let plain = self.x.is_plain() && self.dy.is_plain();
+        plain.then(|| Arc::new(Conv2dWeightGrad { halves: true, ..self.clone() }) as Arc<dyn Kernel>)
     }
 
     fn run(&self, args: &Args) {
@@ -214,7 +232,7 @@ impl Conv2dWeightGrad {
         shape.check_input(&x);
         shape.check_gradient(&dy);
         let engine = WeightGradEngine::new(&shape);
-        Conv2dWeightGrad { shape, x, dy, variant: Variant::default(), engine }
+        Conv2dWeightGrad { shape, x, dy, variant: Variant::default(), engine, halves: false }
     }
 
     /// Binding of the output.

@@ -4,6 +4,8 @@
 //! A product of two f16 is exact in f32, so that nothing but the order of the additions distinguishes these sums from those in f32: the error is
 //! below `K 2^-22` times the sum of the products' magnitudes, as some GPUs truncate when they add (`2^-24` with rounding to nearest).
 
+use std::fmt;
+
 use super::workgroup_tile::{BlockLoad, DEPTH, TileProduct, sums_of_split};
 use crate::Shader;
 use crate::tune::Cooperative;
@@ -56,13 +58,18 @@ impl CooperativeTile {
     }
 
     /// Rows and columns of a part.
-    fn part(&self) -> [usize; 2] {
+    pub fn part(&self) -> [usize; 2] {
         [self.rows / self.parts[0], self.cols / self.parts[1]]
+    }
+
+    /// Accumulators of a subgroup, down and along.
+    fn accumulators(&self) -> [usize; 2] {
+        self.part().map(|n| n / self.matrices.size)
     }
 
     /// WGSL for every accumulator of a subgroup, by its row and column.
     fn each(&self, text: impl Fn(usize, usize) -> String) -> String {
-        let [down, along] = self.part().map(|n| n / self.matrices.size);
+        let [down, along] = self.accumulators();
         (0..down).flat_map(|r| (0..along).map(move |c| (r, c))).map(|(r, c)| text(r, c)).collect()
     }
 
@@ -74,19 +81,18 @@ impl CooperativeTile {
     }
 
     fn loads(&self, name: char, tile: usize, load: &BlockLoad) -> String {
-        let mut stores = format!("            let at = quad * {}u + deep * 4u;\n", 4 * STRIDE);
+        let mut stores = format!("            let to = quad * {}u + deep * 4u;\n", 4 * STRIDE);
         for (j, part) in ["x", "y", "z", "w"].iter().enumerate() {
             for q in 0..4 {
-                stores += &format!("            {name}_tile[at + {}u] = v{q}.{part};\n", j * STRIDE + q);
+                stores += &format!("            {name}_tile[to + {}u] = v{q}.{part};\n", j * STRIDE + q);
             }
         }
-        load.moves(tile, self.invocations(), &stores)
+        load.moves(name, tile, self.invocations(), &stores)
     }
 
     /// The products of the operands in workgroup memory.
     fn products(&self) -> String {
-        let size = self.matrices.size;
-        let [down, along] = self.part().map(|n| n / size);
+        let (size, [down, along]) = (self.matrices.size, self.accumulators());
         let mut text = String::new();
         for d in (0..DEPTH).step_by(size) {
             let fragment = |name: char, role: char, start: &str, i: usize| {
@@ -127,23 +133,51 @@ impl CooperativeTile {
         text
     }
 
+    /// Numbers of the vectors of four in an accumulator that an invocation stores.
+    fn quads(&self) -> std::ops::Range<usize> {
+        0..(self.matrices.size * self.matrices.size / 4).div_ceil(self.matrices.lanes)
+    }
+
+    /// WGSL for each of these vectors by its number, which may use its place `i`.
+    fn each_quad(&self, text: impl Fn(usize) -> String) -> String {
+        let one = |j: usize| {
+            format!(
+                "    {{\n        let i = quads_from + local + {j}u * INVOCATIONS;\n        \
+                 if (i < quads_end) {{\n{}        }}\n    }}\n",
+                text(j)
+            )
+        };
+        self.quads().map(one).collect()
+    }
+
+    /// WGSL of the row and the column of vector `i` of an accumulator.
+    fn quad(&self, r: usize, c: usize) -> [String; 2] {
+        let size = self.matrices.size;
+        [format!("row + quad_down(i) + {}u", r * size), format!("col + quad_along(i) + {}u", c * size)]
+    }
+
     /// Accumulators take turns in `sums`, from where invocations store vectors of their rows.
     fn store(&self, product: &TileProduct) -> String {
         let between = product.store_sum.map_or(0, |_| sums_of_split(product.size[1]));
         let mut text = format!("    let first = (split * BATCHES + batch) * M * N + split * {between}u;\n");
-        let size = self.matrices.size;
-        text += &self.each(|r, c| {
-            let row = format!("quad_row + {}u", r * size);
-            let col = format!("quad_col + {}u", c * size);
-            let value = format!("value{r}_{c}");
-            format!(
-                "    coopStoreT(sum{r}_{c}, &sums[part * SIZE * SIZE], SIZE);\n    workgroupBarrier();\n    \
-                 for (var i = quads_from + local; i < quads_end; i += INVOCATIONS) {{\n        \
-                 let quad_row = row + quad_down(i);\n        let quad_col = col + quad_along(i);\n        \
-                 let {value} = sums_at(i);\n{}    }}\n    workgroupBarrier();\n",
-                (product.store)(&row, &col, &value)
-            )
-        });
+        let [down, along] = self.accumulators();
+        for r in 0..down {
+            text += &marked(&format!("clear{r}"));
+            for c in 0..along {
+                let [row, col] = self.quad(r, c);
+                let store = |j: usize| {
+                    let value = format!("value{r}_{c}_{j}");
+                    let store = (product.store)(&row, &col, &value);
+                    format!("    let {value} = sums_at(i);\n{store}{}", marked(&format!("part{r}_{c}_{j}")))
+                };
+                text += &format!(
+                    "    coopStoreT(sum{r}_{c}, &sums[part * SIZE * SIZE], SIZE);\n    workgroupBarrier();\n{}    \
+                     workgroupBarrier();\n",
+                    self.each_quad(store)
+                );
+            }
+            text += &marked(&format!("parts{r}"));
+        }
         if let Some(store) = product.store_sum {
             for first in self.rows_of_invocation() {
                 let row = format!("row + local + {first}u");
@@ -154,4 +188,53 @@ impl CooperativeTile {
         }
         text
     }
+
+    /// As [`Tile::reduce_rows`](super::tile::Tile::reduce_rows): an invocation reduces its vectors of a row, and another one those of all
+    /// invocations in a part's row, in place of an accumulator in `sums`.
+    pub fn reduce_rows(&self, shader: &mut Shader, count: usize) {
+        let [down, along] = self.accumulators();
+        for r in 0..down {
+            let clear = |j: usize| format!("    var part{r}_{j} = vec4<f32>();\n");
+            shader.block(&format!("clear{r}"), &self.quads().map(clear).collect::<String>(), "");
+            for (c, j) in (0..along).flat_map(|c| self.quads().map(move |j| (c, j))) {
+                let [row, col] = self.quad(r, c);
+                let text = format!(
+                    "    let at{r}_{c}_{j} = place4(batch, {row}, {col});\n    part{r}_{j} = merge(part{r}_{j}, \
+                     part_of(at{r}_{c}_{j}, stored_value{r}_{c}_{j}, batch * M + min({row}, M - 1u)));"
+                );
+                shader.block(&format!("part{r}_{c}_{j}"), &text, "");
+            }
+            let put = |j: usize| {
+                let one = |n: usize| format!("        sums[i * 4u + {n}u] = part{r}_{j}[{n}];\n");
+                (0..4).map(one).collect()
+            };
+            let [row, col] = self.quad(r, 0);
+            let text = format!(
+                "{}    workgroupBarrier();\n    \
+                 for (var i = quads_from + local * (SIZE / 4u); i < quads_end; i += INVOCATIONS * (SIZE / 4u)) {{\n        \
+                 var all = sums_at(i);\n        \
+                 for (var k = 1u; k < SIZE / 4u; k++) {{\n            \
+                 all = merge(all, sums_at(i + k));\n        }}\n        \
+                 let channel = {row};\n        let pixel = {col};\n        \
+                 if (channel < M && pixel < N) {{\n            \
+                 parts[(batch * M + channel) * {count}u + FIRST_PART + pixel / PART_COLS] = rounded(all);\n        }}\n    }}\n    \
+                 workgroupBarrier();",
+                self.each_quad(put)
+            );
+            shader.block(&format!("parts{r}"), &text, "");
+        }
+    }
+}
+
+impl fmt::Display for CooperativeTile {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let CooperativeTile { rows, cols, parts: [down, along], matrices } = self;
+        let size = matrices.size;
+        write!(f, "cooperative {size}x{size}x{size} {rows}x{cols} in {down}x{along} parts")
+    }
+}
+
+/// An empty block of a shader.
+fn marked(name: &str) -> String {
+    format!("    //!begin {name}\n    //!end {name}\n")
 }

@@ -6,6 +6,8 @@ mod side;
 mod subgroup;
 mod variant;
 
+use std::sync::Arc;
+
 use gemm_common::Parallelism;
 use rayon::prelude::*;
 
@@ -92,11 +94,6 @@ impl MatMul {
             matches!(self.variant.form, Form::Shared { .. } | Form::Cooperative(_)) && self.outputs() > 0;
         let fits = same && tiles && self.batches() == 1 && !self.row_sums;
         fits.then(|| MatMul { row_sums: true, ..self.clone() })
-    }
-
-    /// The product with both operands stored as f16, which cooperative matrices can compute without a loss.
-    pub(super) fn of_halves(&self) -> MatMul {
-        MatMul { halves: true, ..self.clone() }
     }
 
     /// The variant that is expected to be the best on a GPU, with K in one part.
@@ -252,6 +249,10 @@ impl Kernel for MatMul {
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
         // Row sums are added to a variant that is already chosen.
         (!self.row_sums).then(|| variant::variants(self, gpu))
+    }
+
+    fn of_halves(&self) -> Option<Arc<dyn Kernel>> {
+        Some(Arc::new(MatMul { halves: true, ..self.clone() }))
     }
 
     fn run(&self, args: &Args) {

@@ -33,6 +33,7 @@ mod softmax;
 mod sort;
 #[cfg(test)]
 mod threads;
+mod tile;
 mod workgroup_tile;
 mod zero_ranges;
 

@@ -64,12 +64,12 @@ impl Packed {
         self.halves.iter().enumerate().filter_map(|(a, halves)| Some((a, (*halves)?)))
     }
 
-    /// The kernel, if it is a product of two operands of f16.
-    fn product_of_halves(&self) -> Option<MatMul> {
-        let f16 = |halves: &Option<Halves>| halves.is_some_and(|halves| halves.half == Half::F16);
-        let both = self.halves.len() >= 2 && self.halves[..2].iter().all(f16);
-        let product = (&*self.kernel as &dyn Any).downcast_ref::<MatMul>()?;
-        both.then(|| product.of_halves())
+    /// The kernel for operands of f16, if all of them are, and it makes a difference.
+    fn of_f16(&self) -> Option<Arc<dyn Kernel>> {
+        let f16 = |a: usize| self.halves.get(a).is_some_and(|h| h.is_some_and(|h| h.half == Half::F16));
+        let access = self.kernel.access();
+        let all = (0..access.len()).all(|a| access[a] != Access::Read || f16(a));
+        if all { self.kernel.of_halves() } else { None }
     }
 
     /// Whether a result is packed.
@@ -137,9 +137,8 @@ impl Kernel for Packed {
     }
 
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
-        let halves = self.product_of_halves();
-        let variants = halves.map_or_else(|| self.kernel.variants(gpu), |product| product.variants(gpu))?;
-        let Variants { class, options, cooperative } = variants;
+        let kernel = self.of_f16().unwrap_or_else(|| self.kernel.clone());
+        let Variants { class, options, cooperative } = kernel.variants(gpu)?;
         let packed = |(name, kernel): (String, Arc<dyn Kernel>)| {
             Some((name, Arc::new(Packed::new(kernel, self.halves.clone())?) as Arc<dyn Kernel>))
         };

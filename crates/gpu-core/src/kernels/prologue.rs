@@ -143,6 +143,21 @@ impl Prologue {
         text
     }
 
+    /// As [`wgsl`](Prologue::wgsl), of elements of that type: `f32`, or `f16` for a plain operand that is stored so.
+    pub(super) fn wgsl_as(&self, element: &str, name: &str, first: usize, width: usize) -> String {
+        if element == "f32" {
+            return self.wgsl(name, first, width);
+        }
+        let offset = self.code.layouts[0].offset();
+        assert!(self.is_plain() && offset.is_multiple_of(width), "{element} as they are stored");
+        let t = if width == 4 { format!("vec4<{element}>") } else { element.to_owned() };
+        format!(
+            "@group(0) @binding({first}) var<storage, read> {name}0: array<{t}>;\n\n\
+             fn load_{name}(i: u32) -> {t} {{\n    return {name}0[i + {}u];\n}}\n",
+            offset / width
+        )
+    }
+
     /// WGSL of `fn load_NAME(i: u32, given: f32) -> T`, which reads its arguments as `NAME0..`, except those that `are_given`, whose
     /// element is `given`.
     pub(super) fn wgsl_given(&self, name: &str, are_given: impl Fn(usize) -> bool) -> String {

@@ -1,6 +1,8 @@
 //! Sums of products by tiles of a workgroup, with operands in workgroup memory: the frame of matrix products and of convolutions as
 //! implicit matrix products.
 
+use std::fmt;
+
 use crate::Shader;
 use crate::wgsl::{Source, wgsl};
 
@@ -15,17 +17,20 @@ pub(super) struct WorkgroupTile {
     pub micro: [usize; 2],
 }
 
-/// The name of an invocation's outputs: one number if they are as many down as along.
-pub(super) fn micro_name([rows, cols]: [usize; 2]) -> String {
-    if rows == cols { rows.to_string() } else { format!("{rows}x{cols}") }
+impl fmt::Display for WorkgroupTile {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let WorkgroupTile { rows, cols, micro: [down, along] } = self;
+        write!(f, "shared {rows}x{cols} by {down}")?;
+        if down == along { Ok(()) } else { write!(f, "x{along}") }
+    }
 }
 
 /// How a shader moves a block of 4 x 4 elements of an operand into workgroup memory.
 pub(super) struct BlockLoad {
     /// Whether neighbouring invocations take blocks along the inner dimension, rather than along the rows or columns.
     pub along_k: bool,
-    /// WGSL ahead of the loop over the inner dimension, which may use `NAME_quad` and `NAME_deep` in place of `quad` and `deep`. If there is
-    /// any, no invocation moves more than one block.
+    /// WGSL of what does not depend on `k`, which may use `NAME_quad` and `NAME_deep` in place of `quad` and `deep`. It is ahead of the loop over
+    /// the inner dimension unless invocations move several blocks.
     pub before: String,
     /// WGSL for the vectors `v0` to `v3`, of f32 or, for cooperative matrices, of f16: elements `4 quad..` along the tile, from its first `row`
     /// or `col`, of the elements `k + 4 deep..` of the inner dimension; 0 from `end` on.
@@ -41,20 +46,25 @@ impl BlockLoad {
         }
     }
 
-    /// WGSL ahead of the loop of a workgroup of so many `invocations` over the inner dimension of operand `name`.
-    pub fn ahead(&self, name: char, tile: usize, invocations: usize) -> String {
-        if self.before.is_empty() {
-            return String::new();
+    /// WGSL of `before`, and of the names that it may use, for block `i`.
+    fn before(&self, name: char, tile: usize, i: &str) -> String {
+        let [quad, deep] = self.place(tile, i);
+        match self.before.as_str() {
+            "" => String::new(),
+            before => format!("    let {name}_quad = {quad};\n    let {name}_deep = {deep};\n{before}"),
         }
-        assert!(tile / 4 * (DEPTH / 4) <= invocations, "an invocation has one block");
-        let [quad, deep] = self.place(tile, "local");
-        format!("    let {name}_quad = {quad};\n    let {name}_deep = {deep};\n{}", self.before)
     }
 
-    /// WGSL that moves a slice of `tile` rows or columns; `stores` stores the vectors of a block.
-    pub fn moves(&self, tile: usize, invocations: usize, stores: &str) -> String {
-        let blocks = tile / 4 * (DEPTH / 4);
+    /// WGSL ahead of the loop of a workgroup of so many `invocations` over the inner dimension of operand `name`.
+    pub fn ahead(&self, name: char, tile: usize, invocations: usize) -> String {
+        if blocks(tile) <= invocations { self.before(name, tile, "local") } else { String::new() }
+    }
+
+    /// WGSL that moves a slice of `tile` rows or columns of operand `name`; `stores` stores the vectors of a block.
+    pub fn moves(&self, name: char, tile: usize, invocations: usize, stores: &str) -> String {
+        let blocks = blocks(tile);
         let [quad, deep] = self.place(tile, "i");
+        let before = if blocks > invocations { self.before(name, tile, "i") } else { String::new() };
         let mut text = String::new();
         for first in (0..blocks).step_by(invocations) {
             let guard = match blocks - first < invocations {
@@ -63,12 +73,17 @@ impl BlockLoad {
             };
             text += &format!(
                 "        {guard}{{\n            let i = local + {first}u;\n            let quad = {quad};\n            \
-                 let deep = {deep};\n{}{stores}        }}\n",
+                 let deep = {deep};\n{before}{}{stores}        }}\n",
                 self.text
             );
         }
         text
     }
+}
+
+/// Blocks of a slice of so many rows or columns.
+fn blocks(tile: usize) -> usize {
+    tile / 4 * (DEPTH / 4)
 }
 
 /// WGSL for a row and its sum.
@@ -160,7 +175,7 @@ impl WorkgroupTile {
         let quads = tile / 4;
         let store =
             |q: usize| format!("            {name}_tile[(deep * 4u + {q}u) * {quads}u + quad] = v{q};\n");
-        load.moves(tile, self.invocations(), &(0..4).map(store).collect::<String>())
+        load.moves(name, tile, self.invocations(), &(0..4).map(store).collect::<String>())
     }
 
     /// The products of the operands in workgroup memory, for four elements of the inner dimension from `d` on.
@@ -200,8 +215,7 @@ impl WorkgroupTile {
         format!("col + along * 4u + {}u", h * (self.cols / (self.micro[1] / 4)))
     }
 
-    /// Fills the blocks after the stores of every row of sums with the reduction of these rows, which are channels: it writes their parts,
-    /// `count` per channel, with the functions of [`WithParts`](super::channel_parts::WithParts).
+    /// As [`Tile::reduce_rows`](super::tile::Tile::reduce_rows).
     pub fn reduce_rows(&self, shader: &mut Shader, count: usize) {
         for r in 0..self.micro[0] {
             let row = self.row(r);

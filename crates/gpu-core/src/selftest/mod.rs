@@ -55,7 +55,7 @@ pub struct KernelReport {
 pub struct SelfTest {
     /// Name, backend and kind of the device.
     pub device: String,
-    /// Whether the device computes products of f16 by cooperative matrices.
+    /// Whether the device computes products and convolutions of f16 by cooperative matrices.
     pub cooperative: CooperativeState,
     /// By name.
     pub kernels: Vec<KernelReport>,

@@ -1,7 +1,7 @@
 //! Cooperative matrices ("tensor cores", "matrix cores"), and the test that a device passes before kernels use them.
 //!
-//! They are an experimental feature of wgpu, of which wrong results have been reported on single families of GPUs. Therefore the first plan with a
-//! product by them tests the device on a product that shows such faults, and a device that fails computes in f32 from then on.
+//! They are an experimental feature of wgpu, of which wrong results have been reported on single families of GPUs. Therefore the first plan that
+//! uses them tests the device on a product that shows such faults, and a device that fails computes in f32 from then on.
 
 use std::fmt;
 use std::sync::Arc;

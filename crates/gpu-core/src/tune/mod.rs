@@ -18,7 +18,7 @@
 //! - *Convolutions and their input gradients*: the form (in registers, of a subgroup, of a workgroup), and for subgroups the channels of
 //!   an iteration. Tiles race.
 //! - *Weight gradients of convolutions*: the form, and the chunks of pixels. Tiles race.
-//! - *Products of halves*: whether they are computed by [cooperative matrices](Cooperative), which add in an order of their own. Tiles race.
+//! - *Products and convolutions of halves*: whether they are computed by [cooperative matrices](Cooperative), which add in an order of their own. Tiles race.
 //! - *Recurrent cells*: nothing; every row adds in the order of its inputs. Rows of a tile race.
 //!
 //! A race checks this on its own arguments, to the bit: a variant whose results differ from those of the first one that runs is excluded.
@@ -194,7 +194,7 @@ impl Tuner {
         }
         if let CooperativeState::SwitchedOff(_, reason) = &state {
             eprintln!(
-                "warning: {}: cooperative matrices are switched off, products of f16 are computed in f32: {reason}",
+                "warning: {}: cooperative matrices are switched off, products and convolutions of f16 are computed in f32: {reason}",
                 device.info()
             );
             lock(&self.profile).cooperative = None;

@@ -1,6 +1,8 @@
 //! User-defined kernels, and graphs over them.
 #![allow(dead_code)] // not every test uses all of it
 
+pub mod cooperative;
+
 use std::sync::Arc;
 
 use gpu_core::{

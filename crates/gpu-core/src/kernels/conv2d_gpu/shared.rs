@@ -10,7 +10,8 @@ use crate::kernels::channel_parts::{By, ChannelParts};
 use crate::kernels::conv2d::Conv2dShape;
 use crate::kernels::epilogue::plain_result;
 use crate::kernels::prologue::Prologue;
-use crate::kernels::workgroup_tile::{BlockLoad, DEPTH, TileProduct, WorkgroupTile};
+use crate::kernels::tile::Tile;
+use crate::kernels::workgroup_tile::{BlockLoad, DEPTH, TileProduct};
 use crate::wgsl::wgsl;
 
 /// Functions that the frame requires, unused by convolutions.
@@ -43,7 +44,7 @@ pub(in crate::kernels) fn correlation(
     shape: &Conv2dShape,
     operand: &Prologue,
     transposed: bool,
-    tile: WorkgroupTile,
+    tile: Tile,
 ) -> Vec<Shader> {
     let steps = if transposed { shape.stride } else { [1, 1] };
     let tiles = parts(shape, transposed, tile).tiles();
@@ -56,7 +57,7 @@ pub(in crate::kernels) fn correlation(
 }
 
 /// How the dispatches of [`correlation`] divide the output.
-pub(in crate::kernels) fn parts(shape: &Conv2dShape, transposed: bool, tile: WorkgroupTile) -> ChannelParts {
+pub(in crate::kernels) fn parts(shape: &Conv2dShape, transposed: bool, tile: Tile) -> ChannelParts {
     let (channels, output, phases) = match transposed {
         true => (shape.in_channels, shape.input, shape.stride),
         false => (shape.out_channels, shape.output(), [1, 1]),
@@ -68,7 +69,7 @@ pub(in crate::kernels) fn parts(shape: &Conv2dShape, transposed: bool, tile: Wor
 struct Phase<'a> {
     shape: &'a Conv2dShape,
     operand: &'a Prologue,
-    tile: WorkgroupTile,
+    tile: Tile,
     transposed: bool,
     phase: [usize; 2],
     steps: [usize; 2],
@@ -88,7 +89,7 @@ impl<'a> Phase<'a> {
         shape: &'a Conv2dShape,
         operand: &'a Prologue,
         transposed: bool,
-        tile: WorkgroupTile,
+        tile: Tile,
         phase: [usize; 2],
     ) -> Phase<'a> {
         let (mut source, mut output) = (shape.input, shape.output());
@@ -139,13 +140,19 @@ impl<'a> Phase<'a> {
         self.shape.kernel == [1, 1] && self.by_tap() && four.is_multiple_of(4)
     }
 
+    /// The type of four elements that are loaded.
+    fn vector_type(&self) -> String {
+        format!("vec4<{}>", self.tile.element())
+    }
+
     fn shader(&self) -> Shader {
         let width = if parts(self.shape, self.transposed, self.tile).quads() { 4 } else { 1 };
         let (weight, y) = (self.operand.arity(), self.operand.arity() + 1);
-        let quad = if self.weight_quads() { "vec4<f32>" } else { "f32" };
+        let element = self.tile.element();
+        let quad = if self.weight_quads() { self.vector_type() } else { element.into() };
         let accessors = format!(
             "{}@group(0) @binding({weight}) var<storage, read> weight: array<{quad}>;\n{BATCHES}{}{}",
-            self.operand.wgsl("x", 0, if self.quads() { 4 } else { 1 }),
+            self.operand.wgsl_as(element, "x", 0, if self.quads() { 4 } else { 1 }),
             self.stores(width),
             math(&[self.operand]),
         );
@@ -231,7 +238,7 @@ impl<'a> Phase<'a> {
         let whole = if self.by_tap() { self.inner } else { self.depth() }.is_multiple_of(DEPTH);
         match whole {
             true => format!("            let v{q} = {value};\n"),
-            false => format!("            let v{q} = select(vec4<f32>(), {value}, {valid});\n"),
+            false => format!("            let v{q} = select({}(), {value}, {valid});\n", self.vector_type()),
         }
     }
 
@@ -260,7 +267,7 @@ impl<'a> Phase<'a> {
         let before = format!(
             "    let a_rows = min(vec4<u32>(row + a_quad * 4u) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>({}u));\n    \
              let a_from = {group} + a_rows * {out}u;\n",
-            match self.outer.is_multiple_of(self.tile.rows) {
+            match self.outer.is_multiple_of(self.tile.rows()) {
                 true => u32::MAX as usize,
                 false => self.outer - 1,
             }
@@ -269,10 +276,7 @@ impl<'a> Phase<'a> {
         if self.weight_quads() {
             text += "            let at = (a_from + channel) / 4u;\n";
             text += &PARTS.map(|j| format!("            let u{j} = weight[at.{j}];\n")).concat();
-            let vector =
-                |(q, part)| self.vector(q, &format!("vec4<f32>(ux.{part}, uy.{part}, uz.{part}, uw.{part})"));
-            text += &PARTS.into_iter().enumerate().map(vector).collect::<String>();
-            return BlockLoad { along_k: true, before, text };
+            return BlockLoad { along_k: true, before, text: text + &self.turned() };
         }
         let [rows, cols] = &self.taps;
         let wide = self.shape.kernel[1];
@@ -285,7 +289,7 @@ impl<'a> Phase<'a> {
             )
         };
         text += &self.positions(at, into);
-        let load = |q: usize| self.vector(q, &gathered("weight[", q, "]"));
+        let load = |q: usize| self.vector(q, &self.gathered("weight[", q, "]"));
         text += &(0..4).map(load).collect::<String>();
         BlockLoad { along_k: !self.transposed, before, text }
     }
@@ -334,12 +338,34 @@ impl<'a> Phase<'a> {
             if self.by_tap() { vec![String::new()] } else { (0..4).map(|q| q.to_string()).collect() };
         text += &names.iter().map(|s| place(s)).collect::<String>();
         text += &self.positions(|s, channel| format!("start{s} + {channel} * {plane}u"), plane);
+        let t = self.vector_type();
+        if self.by_tap() {
+            // One decision for all channels of a pixel.
+            let pixel = |j: &str| {
+                let channels: Vec<String> = (0..4).map(|q| format!("load_x(at{q}.{j})")).collect();
+                format!("            let u{j} = select({t}(), {t}({}), live.{j});\n", channels.join(", "))
+            };
+            text += &PARTS.map(pixel).concat();
+            return BlockLoad { along_k: false, before, text: text + &self.turned() };
+        }
         let load = |q: usize| {
-            let live = if self.by_tap() { "live".into() } else { format!("live{q}") };
-            self.vector(q, &format!("select(vec4<f32>(), {}, {live})", gathered("load_x(", q, ")")))
+            self.vector(q, &format!("select({t}(), {}, live{q})", self.gathered("load_x(", q, ")")))
         };
         text += &(0..4).map(load).collect::<String>();
         BlockLoad { along_k: false, before, text }
+    }
+
+    /// The lines of the vectors from the vectors `ux` to `uw` along the inner dimension.
+    fn turned(&self) -> String {
+        let t = self.vector_type();
+        let vector = |(q, part)| self.vector(q, &format!("{t}(ux.{part}, uy.{part}, uz.{part}, uw.{part})"));
+        PARTS.into_iter().enumerate().map(vector).collect()
+    }
+
+    /// WGSL of the vector of four elements at the positions `at{q}`.
+    fn gathered(&self, open: &str, q: usize, close: &str) -> String {
+        let all = PARTS.map(|j| format!("{open}at{q}.{j}{close}"));
+        format!("{}({})", self.vector_type(), all.join(", "))
     }
 
     /// WGSL of which of four pixels are inside of the source at the tap with the suffix `s`; constant where all pixels are.
@@ -358,12 +384,6 @@ impl<'a> Phase<'a> {
 }
 
 const PARTS: [&str; 4] = ["x", "y", "z", "w"];
-
-/// WGSL of the vector of four elements at the positions `at{q}`.
-fn gathered(open: &str, q: usize, close: &str) -> String {
-    let all = PARTS.map(|j| format!("{open}at{q}.{j}{close}"));
-    format!("vec4<f32>({})", all.join(", "))
-}
 
 /// The functions that computed operands may call.
 pub(super) fn math(operands: &[&Prologue]) -> &'static str {

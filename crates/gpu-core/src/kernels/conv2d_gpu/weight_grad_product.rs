@@ -4,12 +4,14 @@
 //! With enough input channels, the columns of a tile are channels at one tap, so that whether a pixel is inside is computed once for all of
 //! them. Otherwise every column has its own tap.
 
+use super::cooperative;
 use super::shared::{BATCHES, math};
 use crate::Shader;
 use crate::kernels::conv2d::Conv2dShape;
 use crate::kernels::epilogue::plain_result;
 use crate::kernels::prologue::Prologue;
-use crate::kernels::workgroup_tile::{BlockLoad, DEPTH, TileProduct, WorkgroupTile};
+use crate::kernels::tile::Tile;
+use crate::kernels::workgroup_tile::{BlockLoad, DEPTH, TileProduct};
 
 /// Workgroups that fill a large GPU, and the fewest pixels worth a workgroup.
 const WORKGROUPS: usize = 512;
@@ -20,7 +22,7 @@ pub(in crate::kernels) struct WeightGradProduct<'a> {
     shape: &'a Conv2dShape,
     x: &'a Prologue,
     dy: &'a Prologue,
-    tile: WorkgroupTile,
+    tile: Tile,
 }
 
 impl<'a> WeightGradProduct<'a> {
@@ -28,7 +30,7 @@ impl<'a> WeightGradProduct<'a> {
         shape: &'a Conv2dShape,
         x: &'a Prologue,
         dy: &'a Prologue,
-        tile: WorkgroupTile,
+        tile: Tile,
     ) -> WeightGradProduct<'a> {
         WeightGradProduct { shape, x, dy, tile }
     }
@@ -45,7 +47,7 @@ impl<'a> WeightGradProduct<'a> {
     /// Columns of one tap, if those of a tile have the same: as many as fill whole tiles.
     fn columns_of_tap(&self) -> Option<usize> {
         let [inner, _] = self.channels();
-        let columns = inner.next_multiple_of(self.tile.cols);
+        let columns = inner.next_multiple_of(self.tile.cols());
         (self.taps() == 1 || 4 * columns <= 5 * inner).then_some(columns)
     }
 
@@ -59,9 +61,14 @@ impl<'a> WeightGradProduct<'a> {
 
     /// Pixels of a chunk: by the first tile that is offered, so that all tiles add up the same chunks.
     fn chunk(&self) -> usize {
-        let first = super::workgroup_tiles(self.channels()[1])[0];
+        let first = match self.tile {
+            Tile::Shared(_) => Tile::Shared(super::workgroup_tiles(self.channels()[1])[0]),
+            Tile::Cooperative(tile) => {
+                Tile::Cooperative(cooperative::weight_tiles(self.shape, tile.matrices)[0])
+            }
+        };
         let [groups, m, n, k] = WeightGradProduct { tile: first, ..*self }.size();
-        let tiles = groups * m.div_ceil(first.rows) * n.div_ceil(first.cols);
+        let tiles = groups * m.div_ceil(first.rows()) * n.div_ceil(first.cols());
         let chunks = (WORKGROUPS / tiles).min(k / FEWEST).max(1);
         k.div_ceil(chunks).next_multiple_of(DEPTH)
     }
@@ -83,10 +90,11 @@ impl<'a> WeightGradProduct<'a> {
     /// The dispatch that sums each chunk into the binding `out`, `[chunks, O, C / groups, KH, KW]`.
     pub fn shader(&self, out: usize) -> Shader {
         let width = self.quads().map(|quads| if quads { 4 } else { 1 });
+        let element = self.tile.element();
         let accessors = format!(
             "{}{}{BATCHES}{}",
-            self.x.wgsl("x", 0, width[1]),
-            self.dy.wgsl("dy", self.x.arity(), width[0]),
+            self.x.wgsl_as(element, "x", 0, width[1]),
+            self.dy.wgsl_as(element, "dy", self.x.arity(), width[0]),
             math(&[self.x, self.dy]),
         );
         let ([inner, _], taps) = (self.channels(), self.taps());
@@ -153,20 +161,26 @@ impl<'a> WeightGradProduct<'a> {
         text
     }
 
+    /// The type of four elements that are loaded.
+    fn vector_type(&self) -> String {
+        format!("vec4<{}>", self.tile.element())
+    }
+
     /// The line for vector `q`: `value`, or zeros behind the last pixel.
     fn vector(&self, q: usize, value: &str) -> String {
         match self.size()[3].is_multiple_of(DEPTH) {
             true => format!("            let v{q} = {value};\n"),
             false => {
-                format!("            let v{q} = select(vec4<f32>(), {value}, k + deep * 4u + {q}u < end);\n")
+                let t = self.vector_type();
+                format!("            let v{q} = select({t}(), {value}, k + deep * 4u + {q}u < end);\n")
             }
         }
     }
 
     /// The lines for all vectors from the vectors `u0` to `u3` along the pixels.
     fn transposed(&self) -> String {
-        let vector =
-            |(q, part)| self.vector(q, &format!("vec4<f32>(u0.{part}, u1.{part}, u2.{part}, u3.{part})"));
+        let t = self.vector_type();
+        let vector = |(q, part)| self.vector(q, &format!("{t}(u0.{part}, u1.{part}, u2.{part}, u3.{part})"));
         ["x", "y", "z", "w"].into_iter().enumerate().map(vector).collect()
     }
 
@@ -177,7 +191,7 @@ impl<'a> WeightGradProduct<'a> {
         let before = format!(
             "    let a_rows = min(vec4<u32>(row + a_quad * 4u) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>({}u));\n    \
              let a_from = batch * {}u + a_rows * {area}u;\n",
-            if outer.is_multiple_of(self.tile.rows) { u32::MAX as usize } else { outer - 1 },
+            if outer.is_multiple_of(self.tile.rows()) { u32::MAX as usize } else { outer - 1 },
             outer * area,
         );
         let mut text = self.decode();
@@ -193,7 +207,7 @@ impl<'a> WeightGradProduct<'a> {
                 "            let at{q} = a_from + (image{q} * {images}u + row{q} * {ow}u + col{q});\n"
             );
             let all = ["x", "y", "z", "w"].map(|j| format!("load_dy(at{q}.{j})"));
-            text += &self.vector(q, &format!("vec4<f32>({})", all.join(", ")));
+            text += &self.vector(q, &format!("{}({})", self.vector_type(), all.join(", ")));
         }
         BlockLoad { along_k: true, before, text }
     }
@@ -243,15 +257,15 @@ impl<'a> WeightGradProduct<'a> {
                  let from{q} = b_from + (i32(image{q} * {image}u) + y{q} * {w} + x{q});\n",
                 s.stride[0], s.padding[0], s.stride[1], s.padding[1],
             );
+            let [bool, kind] = match self.columns_of_tap() {
+                Some(_) => ["bool", "u32"],
+                None => ["vec4<bool>", "vec4<u32>"],
+            };
             let inside = |d: usize, at: String| {
                 let last = (s.output()[d] - 1) * s.stride[d] + (s.kernel[d] - 1) * s.dilation[d];
                 match s.padding[d] == 0 && last < s.input[d] {
-                    true => "true".into(),
-                    false => format!(
-                        "{kind}({at}) < {kind}({}u)",
-                        s.input[d],
-                        kind = if self.columns_of_tap().is_some() { "u32" } else { "vec4<u32>" }
-                    ),
+                    true => format!("{bool}(true)"),
+                    false => format!("{kind}({at}) < {kind}({}u)", s.input[d]),
                 }
             };
             let live = format!(
@@ -264,7 +278,8 @@ impl<'a> WeightGradProduct<'a> {
                  let at{q} = select(vec4<u32>(), vec4<u32>(from{q}), live{q});\n"
             );
             let all = ["x", "y", "z", "w"].map(|j| format!("load_x(at{q}.{j})"));
-            text += &self.vector(q, &format!("select(vec4<f32>(), vec4<f32>({}), live{q})", all.join(", ")));
+            let t = self.vector_type();
+            text += &self.vector(q, &format!("select({t}(), {t}({}), live{q})", all.join(", ")));
         }
         BlockLoad { along_k: true, before, text }
     }

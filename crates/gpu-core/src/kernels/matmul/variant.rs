@@ -7,7 +7,7 @@ use super::MatMul;
 use super::side::{Load, Side};
 use crate::Kernel;
 use crate::kernels::cooperative_tile::CooperativeTile;
-use crate::kernels::workgroup_tile::micro_name;
+use crate::kernels::workgroup_tile::WorkgroupTile;
 use crate::tune::{Cooperative, GpuFamily, GpuProfile, Variants};
 
 /// How the outputs are cut into tiles, and where operands are kept for reuse.
@@ -109,11 +109,8 @@ impl fmt::Display for Variant {
         let (rows, cols) = (self.rows, self.cols);
         match self.form {
             Form::Direct => write!(f, "direct {rows}x{cols}"),
-            Form::Shared { micro } => write!(f, "shared {rows}x{cols} by {}", micro_name(micro)),
-            Form::Cooperative(CooperativeTile { parts: [down, along], matrices, .. }) => {
-                let size = matrices.size;
-                write!(f, "cooperative {size}x{size}x{size} {rows}x{cols} in {down}x{along} parts")
-            }
+            Form::Shared { micro } => WorkgroupTile { rows, cols, micro }.fmt(f),
+            Form::Cooperative(tile) => tile.fmt(f),
             Form::Subgroup { lanes, swap } => {
                 let swapped = if swap { " swapped" } else { "" };
                 write!(f, "subgroup of {lanes} {rows}x{cols}{swapped}")

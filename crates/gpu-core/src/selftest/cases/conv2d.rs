@@ -25,6 +25,31 @@ pub(super) fn cases() -> Vec<Case> {
     shapes.into_iter().flat_map(|(shape, tolerance)| passes(shape, tolerance)).collect()
 }
 
+/// The three passes, large enough for cooperative matrices, over operands in memory.
+pub(super) fn large() -> [Case; 3] {
+    let s = Conv2dShape {
+        batch: 2,
+        in_channels: 36,
+        out_channels: 33,
+        groups: 1,
+        input: [7, 8],
+        kernel: [3, 3],
+        stride: [2, 1],
+        padding: [1, 1],
+        dilation: [1, 1],
+    };
+    let [nx, nw, ny] = s.sizes();
+    let ([h, w], [oh, ow]) = (s.input, s.output());
+    let x = Prologue::plain(DType::F32, Layout::contiguous(&[s.batch, s.in_channels, h, w]));
+    let dy = Prologue::plain(DType::F32, Layout::contiguous(&[s.batch, s.out_channels, oh, ow]));
+    let [a, weight, gradient] = [(nx, 1), (nw, 2), (ny, 3)].map(|(count, seed)| noise(count, seed));
+    [
+        Case::new(Conv2d::new(s, x.clone()), 1e-5).floats(&a).floats(&weight).writes(ny),
+        Case::new(Conv2dInputGrad::new(s, dy.clone()), 1e-5).floats(&gradient).floats(&weight).writes(nx),
+        Case::new(Conv2dWeightGrad::new(s, x, dy), 1e-5).floats(&a).floats(&gradient).writes(nw),
+    ]
+}
+
 /// The three passes; x is `relu(a + shift)` with one shift per channel.
 fn passes(s: Conv2dShape, tolerance: f32) -> [Case; 3] {
     let ([h, w], [oh, ow], [kh, kw]) = (s.input, s.output(), s.kernel);

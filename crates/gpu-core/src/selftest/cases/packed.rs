@@ -15,7 +15,8 @@ pub(super) fn cases() -> Vec<Case> {
         [read, both.filter(|_| case.types[0] == Words::Floats)]
     };
     let all = families.iter().zip(halves).flat_map(packed_both).flatten();
-    all.chain(packed(&matmul::large(), Half::F16, &[Access::Read])).collect()
+    let large = std::iter::once(matmul::large()).chain(conv2d::large());
+    all.chain(large.filter_map(|case| packed(&case, Half::F16, &[Access::Read]))).collect()
 }
 
 /// The case with its float arguments of some access packed; `None` if there are none, or the kernel can't pack them.
