@@ -14,7 +14,7 @@ pub const STUDY: Study = Study {
 
 const TASKS: usize = 25;
 const POINTS: usize = 10;
-const RATE: f32 = 0.02;
+const RATE: f32 = 0.01;
 const WIDTH: usize = 40;
 
 /// Sines `a sin(x + phase)`: points to adapt to and points for evaluation, `[TASKS, POINTS, 1]` each.
