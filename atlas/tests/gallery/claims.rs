@@ -23,6 +23,39 @@ fn unasserted(figure: &str, asserted: &[f64]) -> Vec<f64> {
     stated.filter(|&(v, share)| !(held(v) || share && hundredths(v))).map(|(value, _)| value).collect()
 }
 
+/// The bounds of ranges, as a report writes them: from below, and from above.
+fn bounds(ranges: &[String]) -> [Vec<f64>; 2] {
+    let mut sides = [vec![], vec![]];
+    for range in ranges {
+        let values = numbers(range).into_iter().map(|(value, _)| value);
+        match range.chars().next() {
+            Some('<' | '≤') => sides[1].extend(values),
+            Some('≥') => sides[0].extend(values),
+            _ => values.zip([0, 1]).for_each(|(value, side)| sides[side].push(value)),
+        }
+    }
+    sides
+}
+
+/// The numbers of a row's figure that follow a word for a bound, as in "at least 0.9", and are no bound of that side.
+fn beyond(figure: &str, [low, high]: &[Vec<f64>; 2]) -> Vec<f64> {
+    const WORDS: [(&str, bool); 5] =
+        [("above", false), ("at least", false), ("below", true), ("under", true), ("at most", true)];
+    let mut wrong = Vec::new();
+    for (word, upper) in WORDS {
+        let side = if upper { high } else { low };
+        for (at, _) in figure.match_indices(word) {
+            let mut rest = figure[at + word.len()..].split_whitespace();
+            let number =
+                rest.next().filter(|text| text.starts_with(|c: char| c.is_ascii_digit() || c == '-'));
+            if let Some(number) = number {
+                wrong.extend(unasserted(&format!("{number} {}", rest.next().unwrap_or("")), side));
+            }
+        }
+    }
+    wrong
+}
+
 /// Asserts that the numbers of the rows that name this study as their test are bounds of its figures or in their names, by its report; of a row
 /// with several studies, for each.
 pub fn hold(study: &str, report: &serde_json::Value) {
@@ -30,6 +63,8 @@ pub fn hold(study: &str, report: &serde_json::Value) {
     let texts = |key: &str| report[key].as_object().expect("figures by name").clone();
     let names = texts("figures").into_iter().map(|(name, _)| name);
     let ranges = texts("expected").into_iter().map(|(_, range)| range.as_str().expect("text").to_owned());
+    let ranges: Vec<String> = ranges.collect();
+    let sides = bounds(&ranges);
     let own: Vec<f64> = names.chain(ranges).flat_map(|text| numbers(&text)).map(|(value, _)| value).collect();
     for row in rows(&page).iter().filter(|row| row.len() == COLUMNS) {
         let by_this = |(file, names): &(&str, Vec<&str>)| file.starts_with(GALLERY) && names.contains(&study);
@@ -39,6 +74,12 @@ pub fn hold(study: &str, report: &serde_json::Value) {
             assert!(
                 wrong.is_empty(),
                 "{study}: systems.md states {wrong:?}, which no test asserts: {}",
+                row[4]
+            );
+            let wrong = beyond(row[4], &sides);
+            assert!(
+                wrong.is_empty(),
+                "{study}: {wrong:?} of systems.md are no bounds of that side: {}",
                 row[4]
             );
         }
@@ -66,4 +107,7 @@ fn a_weaker_test_is_found_out() {
         unasserted("within 3 % and 15 points of 61,706 to 1e-4", &[1.03, 0.15, 61706.0, 1e-4]).is_empty()
     );
     assert_eq!(unasserted("above 80 %", &[0.6]), [80.0]);
+    let sides = bounds(&["< 0.3".into(), "≥ 0.9".into(), "0.1 to below 0.2".into()]);
+    assert!(beyond("error below 0.3, at least 90 % right, at least 0.1 and at most 0.2", &sides).is_empty());
+    assert_eq!(beyond("error above 0.3 or below 0.1; at least 80 %", &sides), [0.3, 80.0, 0.1]);
 }
