@@ -92,10 +92,10 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
         let live = inside & (from_row >= vec4<i32>(0)) & (from_row < vec4<i32>(SOURCE_H))
             & (from_col >= vec4<i32>(0)) & (from_col < vec4<i32>(SOURCE_W));
         // Pixels outside of the input read from the first image instead, and are replaced.
-        var from = vec4<u32>(select(vec4<i32>(0), start + from_row * SOURCE_W + from_col, live));
+        var place = vec4<u32>(select(vec4<i32>(0), start + from_row * SOURCE_W + from_col, live));
         var w = ((block / 2u * QUADS) * TAPS + tap) * 4u + block % 2u * 2u;
         for (var quad = 0u; quad < QUADS; quad++) {
-            let codes = select(vec4<u32>(ZERO), vec4<u32>(x[from.x], x[from.y], x[from.z], x[from.w]), live);
+            let codes = select(vec4<u32>(ZERO), vec4<u32>(x[place.x], x[place.y], x[place.z], x[place.w]), live);
             let low = weights[w];
             let high = weights[w + 1u];
             a0 += dots(codes.x, low);
@@ -106,7 +106,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
             b1 += dots(codes.y, high);
             b2 += dots(codes.z, high);
             b3 += dots(codes.w, high);
-            from += vec4<u32>(SOURCE);
+            place += vec4<u32>(SOURCE);
             w += TAPS * 4u;
         }
     }

@@ -78,10 +78,22 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
         let w1 = weights[w + k * 4u + 4u];
         let w2 = weights[w + k * 4u + 8u];
         let w3 = weights[w + k * 4u + 12u];
-        a0 += dots(c0.x, w0) + dots(c0.y, w1) + dots(c0.z, w2) + dots(c0.w, w3);
-        a1 += dots(c1.x, w0) + dots(c1.y, w1) + dots(c1.z, w2) + dots(c1.w, w3);
-        a2 += dots(c2.x, w0) + dots(c2.y, w1) + dots(c2.z, w2) + dots(c2.w, w3);
-        a3 += dots(c3.x, w0) + dots(c3.y, w1) + dots(c3.z, w2) + dots(c3.w, w3);
+        a0 += dots(c0.x, w0);
+        a1 += dots(c1.x, w0);
+        a2 += dots(c2.x, w0);
+        a3 += dots(c3.x, w0);
+        a0 += dots(c0.y, w1);
+        a1 += dots(c1.y, w1);
+        a2 += dots(c2.y, w1);
+        a3 += dots(c3.y, w1);
+        a0 += dots(c0.z, w2);
+        a1 += dots(c1.z, w2);
+        a2 += dots(c2.z, w2);
+        a3 += dots(c3.z, w2);
+        a0 += dots(c0.w, w3);
+        a1 += dots(c1.w, w3);
+        a2 += dots(c2.w, w3);
+        a3 += dots(c3.w, w3);
     }
     //!end words
 

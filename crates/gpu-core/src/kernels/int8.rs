@@ -171,18 +171,20 @@ impl<'a> Results<'a> {
         (bias, f32::from_bits(row(2).cast_unsigned()), row(3))
     }
 
-    /// [`channel`](Results::channel) for a vector of channels, which may include some that fill the last panel.
+    /// [`value`](Results::value) for a vector of channels, which may include some that fill the last panel, and signed codes of the residual.
     #[inline(always)]
-    fn channels<D: dot::Dot>(&self, first: usize) -> [(i32, f32, i32); 16] {
+    #[allow(clippy::needless_range_loop)] // constant bounds, which compile to vectors
+    fn values<D: dot::Dot>(&self, first: usize, sums: [i32; 16], added: [i8; 16]) -> [f32; 16] {
         let width = self.table.len() / TABLE;
-        let [bias, sums, factors, residual] =
+        let [bias, of_codes, factors, residual] =
             std::array::from_fn(|row| &self.table[row * width + first..][..D::LANES]);
-        let mut channels = [(0, 0.0, 0); 16];
+        let mut values = [0.0; 16];
         for i in 0..D::LANES {
-            let bias = bias[i].wrapping_sub(sums[i].wrapping_mul(128)).cast_signed();
-            channels[i] = (bias, f32::from_bits(factors[i]), residual[i].cast_signed());
+            let bias = bias[i].wrapping_sub(of_codes[i].wrapping_mul(128)).cast_signed();
+            let channel = (bias, f32::from_bits(factors[i]), residual[i].cast_signed());
+            values[i] = Results::value(channel, sums[i], added[i]);
         }
-        channels
+        values
     }
 
     /// A result as a number, before it is rounded.

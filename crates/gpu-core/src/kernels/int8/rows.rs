@@ -3,13 +3,13 @@
 use rayon::prelude::*;
 
 use super::dot::{Dot, Level, WithDot};
-use super::{PANEL, QUAD, Results, signed, unsigned};
+use super::{PANEL, QUAD, Results, unsigned};
 use crate::kernels::scratch::ScratchVec;
 
 /// Rows of a task.
 const ROWS: usize = 48;
 /// Multiply-adds that are worth a task of their own.
-const TASK: usize = 1 << 17;
+const TASK: usize = 1 << 19;
 
 /// The product of rows of words with panels of weights.
 #[derive(Clone, Copy, Debug)]
@@ -120,11 +120,7 @@ impl Task<'_> {
         if results.epilogue.residual {
             added[..words].copy_from_slice(&results.residual[of_row..of_row + words]);
         }
-        let channels = results.channels::<D>(first);
-        let mut values = [0.0; 16];
-        for i in 0..D::LANES {
-            values[i] = Results::value(channels[i], sums[i], signed(added[i / QUAD], i % QUAD));
-        }
+        let values = results.values::<D>(first, sums, bytemuck::cast(added.map(u32::to_le)));
         if results.epilogue.codes.is_none() {
             let least = if results.epilogue.relu { 0.0 } else { f32::MIN };
             let values = values.map(|value| value.max(least).to_bits());

@@ -14,7 +14,7 @@ const LANES: usize = 16;
 /// Pixels of the widest tile.
 const WIDE: usize = 3 * LANES;
 /// Multiply-adds that are worth a task of their own.
-const TASK: usize = 1 << 17;
+const TASK: usize = 1 << 19;
 /// Tasks that are enough for any number of threads.
 const TASKS: usize = 64;
 
