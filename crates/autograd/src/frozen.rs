@@ -1,18 +1,19 @@
 //! Functions for inference: what depends on parameters alone is computed once, and factors of channels move into weights.
 
+mod constants;
+mod layer;
+mod rebuild;
+
 use std::sync::{Arc, Mutex};
 
-use foldhash::{HashMap, HashSet};
-use gpu_core::kernels::Binary;
+use foldhash::HashMap;
 
 use crate::capture::{Recording, STRUCTURES, Signature, signature};
 use crate::capture_log::{Log, note_index};
-use crate::compile::{Bytes, Source};
-use crate::graph::{Operation, before};
-use crate::node::Node;
-use crate::op::{MapOp, Op};
-use crate::transaction::evaluate;
-use crate::{Gradients, Result, Tensor, ops};
+use crate::{Device, Gradients, Result, Tensor};
+use constants::{Constants, Names};
+pub use layer::{FrozenLayer, Int8Codes, Int8Layer};
+use rebuild::{Rebuilt, Replaced, rebuild};
 
 /// A function of tensors for inference, such as a network in evaluation.
 ///
@@ -39,6 +40,7 @@ use crate::{Gradients, Result, Tensor, ops};
 pub struct Frozen {
     f: Box<Function>,
     known: Mutex<Known>,
+    replaced: Option<Replaced>,
 }
 
 type Function = dyn Fn(&[Tensor]) -> Vec<Tensor> + Send + Sync;
@@ -47,12 +49,51 @@ type Function = dyn Fn(&[Tensor]) -> Vec<Tensor> + Send + Sync;
 struct Known {
     recordings: HashMap<Signature, Arc<Recording>>,
     constants: Constants,
+    /// The parameters that recordings read.
+    names: Names,
 }
 
 impl Frozen {
     /// A frozen `f`, which returns the outputs for the inputs. Nothing is recorded yet.
     pub fn new(f: impl Fn(&[Tensor]) -> Vec<Tensor> + Send + Sync + 'static) -> Frozen {
-        Frozen { f: Box::new(f), known: Mutex::default() }
+        Frozen { f: Box::new(f), known: Mutex::default(), replaced: None }
+    }
+
+    /// The convolutions of one group and the products of matrices whose weights are constant, in the order in which the function computes
+    /// them, with what they read for some inputs: what int8 layers can replace. Nothing is computed yet.
+    ///
+    /// # Errors
+    /// As [`call`](Frozen::call).
+    ///
+    /// # Panics
+    /// As [`call`](Frozen::call).
+    #[track_caller]
+    pub fn layers(&self, inputs: &[Tensor]) -> Result<Vec<FrozenLayer>> {
+        assert!(!inputs.is_empty(), "Frozen: no inputs");
+        let inputs: Vec<Tensor> = inputs.iter().map(|t| t.alias(|_| ())).collect();
+        Ok(self.rebuilt(&inputs, &mut Constants::default(), None)?.layers)
+    }
+
+    /// The same function with its [layers](Frozen::layers) replaced by int8 ones, which get the codes of their inputs. Where one layer reads
+    /// what another one computes, or adds it to its result (a residual connection), codes are all that is stored. The other operations stay
+    /// as they are.
+    ///
+    /// # Errors
+    /// Whatever goes wrong on the device.
+    pub fn replacing(self, device: &Device, layers: Vec<Int8Layer>) -> Result<Frozen> {
+        let panels = layers.iter().map(|layer| layer.panels(device)).collect::<Result<_>>()?;
+        Ok(Frozen { f: self.f, known: Mutex::default(), replaced: Some(Replaced { layers, panels }) })
+    }
+
+    /// The layers that replace those of the function.
+    pub fn replaced(&self) -> &[Int8Layer] {
+        self.replaced.as_ref().map_or(&[], |replaced| &replaced.layers)
+    }
+
+    /// The names of the parameters that the calls so far have read, except for those that are part of replaced layers.
+    pub fn parameters(&self) -> Vec<String> {
+        let known = self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        known.names.iter().map(|name| name.to_string()).collect()
     }
 
     /// The outputs for some inputs, of which there is at least one.
@@ -74,7 +115,7 @@ impl Frozen {
                     known.recordings.clear();
                     known.constants.forget();
                 }
-                let recording = Arc::new(self.record(inputs, &mut known.constants)?);
+                let recording = Arc::new(self.record(inputs, &mut known)?);
                 known.recordings.insert(signature, recording.clone());
                 recording
             }
@@ -85,257 +126,34 @@ impl Frozen {
     }
 
     #[track_caller]
-    fn record(&self, inputs: &[Tensor], constants: &mut Constants) -> Result<Recording> {
+    fn record(&self, inputs: &[Tensor], known: &mut Known) -> Result<Recording> {
+        let Known { constants, names, .. } = known;
         let mut failed = None;
         let mut f = |inputs: &[Tensor]| {
-            let (outputs, log) = Log::during(|| (self.f)(inputs));
-            let trains = !log.draws.is_empty() || !log.updates().is_empty();
-            assert!(
-                !trains,
-                "Frozen: the function draws random numbers or updates a state; use a network in evaluation mode"
-            );
-            log.indices.iter().for_each(|(index, range)| note_index(index, *range));
-            let outputs = rebuild(&outputs, inputs, &log, constants);
-            let outputs = outputs.inspect_err(|error| failed = Some(error.clone())).unwrap_or_default();
+            let rebuilt = self.rebuilt(inputs, constants, self.replaced.as_ref());
+            let rebuilt = rebuilt.inspect_err(|error| failed = Some(error.clone())).ok();
+            names.extend(rebuilt.iter().flat_map(|rebuilt| rebuilt.names.iter().cloned()));
+            let outputs = rebuilt.map(|rebuilt| rebuilt.outputs).unwrap_or_default();
             outputs.iter().fold(Gradients::returned([]), |all, output| all.with_output(output))
         };
         let (recording, _) = Recording::of(&mut f, inputs)?;
         failed.map_or(Ok(recording), Err)
     }
-}
 
-/// Values that do not depend on inputs, each of them once for all structures of inputs.
-#[derive(Default)]
-struct Constants {
-    /// The values of states when they were first read, by the states' identifiers.
-    states: HashMap<usize, usize>,
-    /// By everything that a value depends on.
-    computed: HashMap<Vec<u8>, usize>,
-    tensors: Vec<Tensor>,
-}
-
-impl Constants {
-    /// Drops all values but those of states.
-    fn forget(&mut self) {
-        let tensors = std::mem::take(&mut self.tensors);
-        self.computed.clear();
-        for at in self.states.values_mut() {
-            self.tensors.push(tensors[*at].clone());
-            *at = self.tensors.len() - 1;
-        }
-    }
-
-    fn push(&mut self, tensor: Tensor) -> usize {
-        self.tensors.push(tensor);
-        self.tensors.len() - 1
-    }
-
-    /// A tensor that the function has not computed.
-    fn leaf(&mut self, tensor: &Tensor, log: &Log) -> usize {
-        if let Some(reader) = log.reader(tensor) {
-            if let Some(&at) = self.states.get(&reader.id()) {
-                return at;
-            }
-            let at = self.push(tensor.detach());
-            self.states.insert(reader.id(), at);
-            return at;
-        }
-        if let Op::Literal(_) = &tensor.node.op {
-            return self.intern(tensor.clone(), &[]);
-        }
-        self.push(tensor.detach())
-    }
-
-    /// A tensor that was computed from constants, or the equal one that is there already.
-    fn intern(&mut self, tensor: Tensor, inputs: &[usize]) -> usize {
-        let sources: Vec<Source> = inputs.iter().map(|&at| Source::Node(at, 0)).collect();
-        let mut key = Bytes::of_node(&tensor.node, &sources);
-        key.extend_from_slice(&tensor.output.to_ne_bytes());
-        if let Some(&at) = self.computed.get(&key) {
-            return at;
-        }
-        let at = self.push(tensor);
-        self.computed.insert(key, at);
-        at
-    }
-
-    /// The operation of a node on constants.
-    fn operation(&mut self, node: &Node, inputs: &[usize]) -> usize {
-        let tensors = inputs.iter().map(|&at| self.tensors[at].clone()).collect();
-        self.intern(Tensor { node: node.recomputed(tensors), output: 0 }, inputs)
-    }
-
-    fn binary(&mut self, f: fn(&Tensor, &Tensor) -> Tensor, a: usize, b: usize) -> usize {
-        let tensor = f(&self.tensors[a], &self.tensors[b]);
-        self.intern(tensor, &[a, b])
-    }
-}
-
-/// An output of a node in the rebuilt graph.
-#[derive(Clone)]
-enum Built {
-    Constant(usize),
-    Computed(Tensor),
-    /// A convolution or a product with a constant weight, and an addend. It is recorded when something else reads it.
-    Linear {
-        node: Arc<Node>,
-        x: Tensor,
-        weight: usize,
-        addend: Option<usize>,
-    },
-}
-
-struct Rebuild<'a> {
-    constants: &'a mut Constants,
-    built: HashMap<(*const Node, usize), Built>,
-    /// How often the outputs of each node are read.
-    reads: HashMap<*const Node, usize>,
-}
-
-/// The outputs, computed from `inputs` and constants.
-fn rebuild(
-    outputs: &[Tensor],
-    inputs: &[Tensor],
-    log: &Log,
-    constants: &mut Constants,
-) -> Result<Vec<Tensor>> {
-    evaluate(&log.read_tensors().collect::<Vec<_>>())?;
-    let given: HashSet<*const Node> =
-        inputs.iter().chain(log.read_tensors()).map(|t| Arc::as_ptr(&t.node)).collect();
-    let nodes =
-        before(&outputs.iter().collect::<Vec<_>>(), &|node| given.contains(&std::ptr::from_ref(node)));
-    let inputs_of =
-        |node: &Arc<Node>| if given.contains(&Arc::as_ptr(node)) { Arc::default() } else { node.inputs() };
-    let mut reads: HashMap<*const Node, usize> = HashMap::default();
-    for t in nodes.iter().flat_map(|node| inputs_of(node).to_vec()).chain(outputs.iter().cloned()) {
-        *reads.entry(Arc::as_ptr(&t.node)).or_default() += 1;
-    }
-    let mut rebuild = Rebuild { constants, built: HashMap::default(), reads };
-    for node in &nodes {
-        let before = inputs_of(node);
-        let first = Tensor { node: node.clone(), output: 0 };
-        let built = match &before[..] {
-            [] if inputs.iter().any(|t| Arc::ptr_eq(&t.node, node)) => Built::Computed(first),
-            [] => Built::Constant(rebuild.constants.leaf(&first, log)),
-            before => rebuild.node(node, before),
-        };
-        rebuild.insert(node, built);
-    }
-    let outputs: Vec<Tensor> = outputs.iter().map(|t| rebuild.tensor(t)).collect();
-    // Views of weights stay views, so that there is no second copy.
-    let stored: Vec<&Tensor> = constants.tensors.iter().filter(|t| !t.node.is_view()).collect();
-    evaluate(&stored)?;
-    Ok(outputs)
-}
-
-impl Rebuild<'_> {
-    /// Notes what was built for a node's first output, and what follows for the others.
-    fn insert(&mut self, node: &Arc<Node>, first: Built) {
-        for output in 1..node.outputs.len() {
-            let other = match &first {
-                Built::Constant(at) => {
-                    let node = self.constants.tensors[*at].node.clone();
-                    Built::Constant(self.constants.push(Tensor { node, output }))
-                }
-                Built::Computed(t) | Built::Linear { x: t, .. } => {
-                    Built::Computed(Tensor { node: t.node.clone(), output })
-                }
-            };
-            self.built.insert((Arc::as_ptr(node), output), other);
-        }
-        self.built.insert((Arc::as_ptr(node), 0), first);
-    }
-
-    fn built(&self, tensor: &Tensor) -> &Built {
-        &self.built[&(Arc::as_ptr(&tensor.node), tensor.output)]
-    }
-
-    fn constant(&self, tensor: &Tensor) -> Option<usize> {
-        match self.built(tensor) {
-            Built::Constant(at) => Some(*at),
-            _ => None,
-        }
-    }
-
-    /// The tensor that stands for one of the original graph.
-    fn tensor(&mut self, tensor: &Tensor) -> Tensor {
-        match self.built(tensor).clone() {
-            Built::Constant(at) => self.constants.tensors[at].clone(),
-            Built::Computed(tensor) => tensor,
-            Built::Linear { node, x, weight, addend } => {
-                let weight = self.constants.tensors[weight].clone();
-                let mut y = Tensor { node: node.recomputed(vec![x, weight]), output: 0 };
-                if let Some(at) = addend {
-                    y = y + &self.constants.tensors[at];
-                }
-                self.built.insert((Arc::as_ptr(&tensor.node), tensor.output), Built::Computed(y.clone()));
-                y
-            }
-        }
-    }
-
-    /// The first output of a node.
-    fn node(&mut self, node: &Arc<Node>, inputs: &[Tensor]) -> Built {
-        let constants: Option<Vec<usize>> = inputs.iter().map(|t| self.constant(t)).collect();
-        if let Some(constants) = constants {
-            return Built::Constant(self.constants.operation(node, &constants));
-        }
-        if let Some(linear) = self.linear(node, inputs).or_else(|| self.folded(node, inputs)) {
-            return linear;
-        }
-        let inputs = inputs.iter().map(|t| self.tensor(t)).collect();
-        Built::Computed(Tensor { node: node.recomputed(inputs), output: 0 })
-    }
-
-    /// A convolution or a product with a constant weight.
-    fn linear(&mut self, node: &Arc<Node>, inputs: &[Tensor]) -> Option<Built> {
-        channel(node)?;
-        let weight = self.constant(inputs.get(1)?)?;
-        Some(Built::Linear { node: node.clone(), x: self.tensor(&inputs[0]), weight, addend: None })
-    }
-
-    /// A product or a sum with constants of the channels, as part of the convolution or product before it.
-    fn folded(&mut self, node: &Arc<Node>, inputs: &[Tensor]) -> Option<Built> {
-        let Op::Map(MapOp::Binary(f @ (Binary::Mul | Binary::Add))) = &node.op else { return None };
-        let (y, other) = match [self.constant(&inputs[0]), self.constant(&inputs[1])] {
-            [None, Some(other)] => (&inputs[0], other),
-            [Some(other), None] => (&inputs[1], other),
-            _ => return None,
-        };
-        let Built::Linear { node: linear, x, weight, addend } = self.built(y).clone() else { return None };
-        if self.reads[&Arc::as_ptr(&y.node)] > 1 || node.outputs != linear.outputs {
-            return None;
-        }
-        let (in_output, in_weight) = channel(&linear)?;
-        let shape = self.constants.tensors[other].shape();
-        let channels = shape.iter().product();
-        let lead = linear.outputs[0].shape.len() - shape.len();
-        if channels != 1 && shape.get(in_output.wrapping_sub(lead)) != Some(&channels) {
-            return None;
-        }
-        if *f == Binary::Add {
-            let addend = addend.map_or(other, |old| self.constants.binary(|a, b| a + b, old, other));
-            return Some(Built::Linear { node: linear, x, weight, addend: Some(addend) });
-        }
-        let addend = addend.map(|old| self.constants.binary(|a, b| a * b, old, other));
-        let mut factors = vec![1; self.constants.tensors[weight].rank()];
-        factors[in_weight] = channels;
-        let factor = self.constants.tensors[other].reshape(&factors);
-        let factor = self.constants.intern(factor, &[other]);
-        let weight = self.constants.binary(|a, b| a * b, weight, factor);
-        Some(Built::Linear { node: linear, x, weight, addend })
-    }
-}
-
-/// The dimensions of the output and of the weight that are the channels of a convolution or product.
-fn channel(node: &Node) -> Option<(usize, usize)> {
-    let Op::Kernel(op) = &node.op else { return None };
-    match ops::describe(&**op) {
-        Operation::Conv2d(_) => Some((1, 0)),
-        Operation::MatMul => {
-            let last = node.outputs[0].shape.len() - 1;
-            Some((last, last))
-        }
-        _ => None,
+    #[track_caller]
+    fn rebuilt(
+        &self,
+        inputs: &[Tensor],
+        constants: &mut Constants,
+        replaced: Option<&Replaced>,
+    ) -> Result<Rebuilt> {
+        let (outputs, log) = Log::during(|| (self.f)(inputs));
+        let trains = !log.draws.is_empty() || !log.updates().is_empty();
+        assert!(
+            !trains,
+            "Frozen: the function draws random numbers or updates a state; use a network in evaluation mode"
+        );
+        log.indices.iter().for_each(|(index, range)| note_index(index, *range));
+        rebuild(&outputs, inputs, &log, constants, replaced)
     }
 }

@@ -49,7 +49,7 @@ pub use capture::Captured;
 pub use capture_log::note_read;
 pub use checkpoint::checkpoint;
 pub use compile::{Expr, Lower, Passes, PlanView, plans, set_fusion};
-pub use frozen::Frozen;
+pub use frozen::{Frozen, FrozenLayer, Int8Codes, Int8Layer};
 pub use gpu_core::{
     DType, Device, DeviceInfo, DeviceKind, Element, Error, Half, HostCall, HostResult, MemoryUse, Role,
     Stats, Value,

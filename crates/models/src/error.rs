@@ -69,6 +69,12 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// A layer reads numbers that are not finite, which int8 codes can't represent.
+    #[error("layer {layer} reads numbers that are not finite in calibration; check the weights and the calibration batches")]
+    Calibration {
+        /// The number of the layer, in the order in which the network computes them.
+        layer: usize,
+    },
     /// A checkpoint lacks a tensor of the state of an optimizer, average or loss scaler.
     #[error(
         "no state \"{name}\" of shape {shape:?} for the optimizer; the checkpoint is of another model, optimizer or average"

@@ -19,6 +19,7 @@ mod einsum;
 mod gather;
 mod group_norm;
 mod host_call;
+pub(crate) mod int8;
 mod interpolate;
 mod lattice;
 mod layer_norm;

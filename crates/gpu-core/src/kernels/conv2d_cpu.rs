@@ -18,6 +18,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use correlation::Correlation;
+pub(super) use planes::{Grid, Planes as PaddedPlanes, forward_grid};
 use weight_grad::WeightGrad;
 use winograd::{Winograd, WinogradWeightGrad};
 

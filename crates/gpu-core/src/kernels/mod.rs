@@ -12,6 +12,7 @@ mod cooperative_tile;
 mod cross_entropy;
 mod epilogue;
 mod gather;
+pub mod int8;
 mod interpreter;
 mod lattice;
 mod layer_norm;

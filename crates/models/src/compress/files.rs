@@ -131,7 +131,7 @@ pub fn load_sparse(params: &Params, path: impl AsRef<Path>) -> Result<()> {
     })
 }
 
-fn float(name: &str, value: &Tensor) -> Result<Stored> {
+pub(super) fn float(name: &str, value: &Tensor) -> Result<Stored> {
     let bytes = bytemuck::cast_slice(&value.to_vec::<f32>()?).to_vec();
     Ok((name.to_owned(), value.shape().to_vec(), Dtype::F32, bytes))
 }
@@ -146,15 +146,15 @@ fn load(params: &Params, path: &Path, read: impl Fn(&Reader, &Param) -> Result<T
     Ok(())
 }
 
-struct Reader<'a> {
-    path: &'a Path,
-    tensors: SafeTensors<'a>,
-    params: &'a Params,
+pub(super) struct Reader<'a> {
+    pub path: &'a Path,
+    pub tensors: SafeTensors<'a>,
+    pub params: &'a Params,
 }
 
 impl Reader<'_> {
     /// The tensor `name`, if it is of this type and, if given, this shape.
-    fn view(&self, name: &str, dtype: Dtype, shape: Option<&[usize]>) -> Result<TensorView<'_>> {
+    pub fn view(&self, name: &str, dtype: Dtype, shape: Option<&[usize]>) -> Result<TensorView<'_>> {
         let missing = |_| Error::Missing {
             path: self.path.into(),
             name: name.into(),
@@ -172,7 +172,7 @@ impl Reader<'_> {
         Error::Mismatch { path: self.path.into(), name: name.into(), got, want }
     }
 
-    fn float(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
+    pub fn float(&self, name: &str, shape: &[usize]) -> Result<Tensor> {
         let values =
             bytemuck::pod_collect_to_vec::<u8, f32>(self.view(name, Dtype::F32, Some(shape))?.data());
         Ok(Tensor::from_slice(self.params.device(), &values, shape)?)

@@ -3,6 +3,7 @@
 //! | What | Here |
 //! |---|---|
 //! | rounding to a few bits, with calibrated ranges | [`QuantSpec`], [`Quantizer`], [`Observer`] |
+//! | inference in int8 | [`Int8Network`] |
 //! | training with rounded weights | [`Quantizer::fake_quantize`] |
 //! | removing weights or whole channels | [`Masks`] |
 //! | a small model taught by a large one | [`distillation_loss`] |
@@ -10,12 +11,14 @@
 
 mod distill;
 mod files;
+mod int8;
 mod observer;
 mod prune;
 mod quantize;
 
 pub use distill::distillation_loss;
 pub use files::{load_quantized, load_sparse, save_quantized, save_sparse};
+pub use int8::Int8Network;
 pub use observer::Observer;
 pub use prune::Masks;
 pub use quantize::{QuantScheme, QuantSpec, Quantizer};

@@ -7,7 +7,7 @@ use crate::kernels::prologue::Reader;
 
 /// Copies of one channel: plane `i` holds input element `corner[i] + step * [row, col]`, and 0 outside of the input.
 #[derive(Clone, Debug)]
-pub(super) struct Planes {
+pub(in crate::kernels) struct Planes {
     corners: Vec<[isize; 2]>,
     step: [usize; 2],
     pub input: [usize; 2],
@@ -36,48 +36,49 @@ impl Planes {
             let n = together.min(count - c);
             let values = x.read((first + c) * size, n * size);
             for (x, out) in values.chunks_exact(size).zip(out[c * len..].chunks_exact_mut(len)) {
-                self.fill(x, out);
+                self.fill(x, 0.0, out);
             }
         }
     }
 
+    /// Fills the planes of a channel `x`, with `outside` around it.
     #[inline(always)]
-    fn fill(&self, x: &[f32], out: &mut [f32]) {
+    pub fn fill<T: Copy>(&self, x: &[T], outside: T, out: &mut [T]) {
         let [height, width] = self.input;
         let planes = out[..self.len()].chunks_exact_mut(self.rows * self.pitch);
         for (&[row0, col0], plane) in self.corners.iter().zip(planes) {
             for (i, out) in plane.chunks_exact_mut(self.pitch).enumerate() {
                 let row = row0 + (i * self.step[0]) as isize;
                 if row < 0 || row >= height as isize {
-                    out.fill(0.0);
+                    out.fill(outside);
                 } else {
-                    fill_row(&x[row as usize * width..][..width], col0, self.step[1], out);
+                    fill_row(&x[row as usize * width..][..width], col0, self.step[1], outside, out);
                 }
             }
         }
     }
 }
 
-/// `out[j] = row[col0 + j * step]`, 0 outside.
+/// `out[j] = row[col0 + j * step]`, and `outside` where that is not in the row.
 #[inline(always)]
-fn fill_row(row: &[f32], col0: isize, step: usize, out: &mut [f32]) {
-    let zeros = (usize::try_from(-col0).unwrap_or(0)).div_ceil(step).min(out.len());
-    let first = (col0 + (zeros * step) as isize) as usize;
-    let count = row.len().saturating_sub(first).div_ceil(step).min(out.len() - zeros);
-    out[..zeros].fill(0.0);
-    let middle = &mut out[zeros..zeros + count];
+fn fill_row<T: Copy>(row: &[T], col0: isize, step: usize, outside: T, out: &mut [T]) {
+    let before = (usize::try_from(-col0).unwrap_or(0)).div_ceil(step).min(out.len());
+    let first = (col0 + (before * step) as isize) as usize;
+    let count = row.len().saturating_sub(first).div_ceil(step).min(out.len() - before);
+    out[..before].fill(outside);
+    let middle = &mut out[before..before + count];
     match step {
         _ if count == 0 => {}
         1 => middle.copy_from_slice(&row[first..first + count]),
         2 => every_second(&row[first..], middle),
         _ => middle.iter_mut().enumerate().for_each(|(j, o)| *o = row[first + j * step]),
     }
-    out[zeros + count..].fill(0.0);
+    out[before + count..].fill(outside);
 }
 
 /// `out[i] = row[2 * i]`.
 #[inline(always)]
-fn every_second(row: &[f32], out: &mut [f32]) {
+fn every_second<T: Copy>(row: &[T], out: &mut [T]) {
     let (wide, rest) = out.as_chunks_mut::<LANES>();
     let (narrow, last) = rest.as_chunks_mut::<8>();
     let (first, second) = (2 * LANES * wide.len(), 2 * (LANES * wide.len() + 8 * narrow.len()));
@@ -89,10 +90,10 @@ fn every_second(row: &[f32], out: &mut [f32]) {
 /// Every second element, `N` of them: constant indices compile to vector shuffles. The last odd element may be missing,
 /// hence two overlapping halves.
 #[inline(always)]
-fn block<const N: usize>(row: &[f32], out: &mut [f32; N]) {
+fn block<T: Copy, const N: usize>(row: &[T], out: &mut [T; N]) {
     let row = &row[..2 * N - 1];
-    let low: [f32; N] = *row.first_chunk().expect("longer than a half");
-    let high: [f32; N] = *row.last_chunk().expect("longer than a half");
+    let low: [T; N] = *row.first_chunk().expect("longer than a half");
+    let high: [T; N] = *row.last_chunk().expect("longer than a half");
     for j in 0..N / 2 {
         out[j] = low[2 * j];
         out[N / 2 + j] = high[2 * j + 1];
@@ -101,7 +102,7 @@ fn block<const N: usize>(row: &[f32], out: &mut [f32; N]) {
 
 /// Output pixels `origin + step * [row, col]`, and the taps that reach them.
 #[derive(Clone, Debug)]
-pub(super) struct Grid {
+pub(in crate::kernels) struct Grid {
     pub rows: usize,
     pub cols: usize,
     pub origin: [usize; 2],
@@ -111,7 +112,7 @@ pub(super) struct Grid {
 }
 
 /// Planes of the input of `shape`, and the grid of its output.
-pub(super) fn forward_grid(shape: &Conv2dShape) -> (Planes, Grid) {
+pub(in crate::kernels) fn forward_grid(shape: &Conv2dShape) -> (Planes, Grid) {
     let ([oh, ow], [kh, kw], s) = (shape.output(), shape.kernel, shape.stride);
     let (d, p) = (shape.dilation, shape.padding);
     let mut phases: Vec<[usize; 2]> = vec![];

@@ -7,6 +7,7 @@ mod conv2d;
 mod cross_entropy;
 mod epilogue;
 mod gather;
+mod int8;
 mod lattice;
 mod layer_norm;
 mod map;
@@ -36,6 +37,7 @@ pub(super) fn all() -> Vec<Case> {
         cross_entropy::cases(),
         epilogue::cases(),
         gather::cases(),
+        int8::cases(),
         lattice::cases(),
         layer_norm::cases(),
         map::cases(),

@@ -1,0 +1,337 @@
+//! Dot products of bytes on the CPU, by what the processor has.
+
+use std::sync::LazyLock;
+
+/// Vectors of 32-bit lanes, to each of which the products of four unsigned and four signed bytes are added, exactly.
+pub(super) trait Dot {
+    /// Lanes of a vector, at most 16.
+    const LANES: usize;
+    /// Rows and columns of vectors of a tile of sums that registers hold, with its operands.
+    const TILE: (usize, usize);
+    type Sums: Copy;
+    type Unsigned: Copy;
+    type Signed: Copy;
+
+    fn zero() -> Self::Sums;
+
+    /// # Safety
+    /// All lanes are readable.
+    unsafe fn unsigned(from: *const u32) -> Self::Unsigned;
+
+    /// One word in all lanes.
+    fn unsigned_splat(word: u32) -> Self::Unsigned;
+
+    /// # Safety
+    /// All lanes are readable.
+    unsafe fn signed(from: *const u32) -> Self::Signed;
+
+    /// One word in all lanes.
+    fn signed_splat(word: u32) -> Self::Signed;
+
+    fn add(sums: Self::Sums, a: Self::Unsigned, b: Self::Signed) -> Self::Sums;
+
+    /// The sums of all lanes; 0 beyond them.
+    fn lanes(sums: Self::Sums) -> [i32; 16];
+}
+
+/// Work that is compiled for each kind of processor. It and what it calls are `#[inline(always)]`.
+pub(super) trait WithDot {
+    fn with<D: Dot>(self);
+}
+
+/// The instructions that are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// `vpdpbusd` on 512 bits.
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vnni,
+    /// `vpdpbusd` on 256 bits.
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni,
+    /// `vpmaddwd` of bytes extended to 16 bits; `vpmaddubsw` would saturate.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    Portable,
+}
+
+impl Level {
+    /// All that this processor has, the best first.
+    pub fn all() -> Vec<Level> {
+        let mut levels = vec![];
+        #[cfg(target_arch = "x86_64")]
+        {
+            let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni");
+            levels.extend((wide && is_x86_feature_detected!("avx512bw")).then_some(Level::Avx512Vnni));
+            let narrow = is_x86_feature_detected!("avx2");
+            levels.extend((narrow && is_x86_feature_detected!("avxvnni")).then_some(Level::AvxVnni));
+            levels.extend(narrow.then_some(Level::Avx2));
+        }
+        levels.push(Level::Portable);
+        levels
+    }
+
+    pub fn best() -> Level {
+        static BEST: LazyLock<Level> = LazyLock::new(|| Level::all()[0]);
+        *BEST
+    }
+
+    /// Runs `task`, compiled for these instructions.
+    pub fn run(self, task: impl WithDot) {
+        match self {
+            // SAFETY: only levels that the processor has are made.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512Vnni => unsafe { x86::avx512_vnni(task) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Level::AvxVnni => unsafe { x86::avx_vnni(task) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => unsafe { x86::avx2(task) },
+            Level::Portable => task.with::<Portable>(),
+        }
+    }
+}
+
+struct Portable;
+
+impl Dot for Portable {
+    const LANES: usize = 4;
+    const TILE: (usize, usize) = (4, 2);
+    type Sums = [i32; 4];
+    type Unsigned = [u32; 4];
+    type Signed = [u32; 4];
+
+    #[inline(always)]
+    fn zero() -> [i32; 4] {
+        [0; 4]
+    }
+
+    #[inline(always)]
+    unsafe fn unsigned(from: *const u32) -> [u32; 4] {
+        // SAFETY: given.
+        unsafe { from.cast::<[u32; 4]>().read_unaligned() }
+    }
+
+    #[inline(always)]
+    fn unsigned_splat(word: u32) -> [u32; 4] {
+        [word; 4]
+    }
+
+    #[inline(always)]
+    unsafe fn signed(from: *const u32) -> [u32; 4] {
+        // SAFETY: given.
+        unsafe { from.cast::<[u32; 4]>().read_unaligned() }
+    }
+
+    #[inline(always)]
+    fn signed_splat(word: u32) -> [u32; 4] {
+        [word; 4]
+    }
+
+    #[inline(always)]
+    fn add(mut sums: [i32; 4], a: [u32; 4], b: [u32; 4]) -> [i32; 4] {
+        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+            for byte in 0..4 {
+                let unsigned = (a >> (8 * byte) & 0xff).cast_signed();
+                *sum += unsigned * i32::from((b >> (8 * byte)) as i8);
+            }
+        }
+        sums
+    }
+
+    #[inline(always)]
+    fn lanes(sums: [i32; 4]) -> [i32; 16] {
+        std::array::from_fn(|i| sums.get(i).copied().unwrap_or(0))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::{Dot, WithDot};
+
+    /// # Safety
+    /// The processor has these features.
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,fma")]
+    pub unsafe fn avx512_vnni(task: impl WithDot) {
+        task.with::<Avx512Vnni>();
+    }
+
+    /// # Safety
+    /// The processor has these features.
+    #[target_feature(enable = "avx2,avxvnni")]
+    pub unsafe fn avx_vnni(task: impl WithDot) {
+        task.with::<AvxVnni>();
+    }
+
+    /// # Safety
+    /// The processor has these features.
+    #[target_feature(enable = "avx2")]
+    pub unsafe fn avx2(task: impl WithDot) {
+        task.with::<Avx2>();
+    }
+
+    struct Avx512Vnni;
+
+    // SAFETY, of all blocks: code with this type runs inside of `avx512_vnni`.
+    impl Dot for Avx512Vnni {
+        const LANES: usize = 16;
+        const TILE: (usize, usize) = (8, 3);
+        type Sums = __m512i;
+        type Unsigned = __m512i;
+        type Signed = __m512i;
+
+        #[inline(always)]
+        fn zero() -> __m512i {
+            unsafe { _mm512_setzero_si512() }
+        }
+
+        #[inline(always)]
+        unsafe fn unsigned(from: *const u32) -> __m512i {
+            unsafe { _mm512_loadu_si512(from.cast()) }
+        }
+
+        #[inline(always)]
+        fn unsigned_splat(word: u32) -> __m512i {
+            unsafe { _mm512_set1_epi32(word.cast_signed()) }
+        }
+
+        #[inline(always)]
+        unsafe fn signed(from: *const u32) -> __m512i {
+            unsafe { _mm512_loadu_si512(from.cast()) }
+        }
+
+        #[inline(always)]
+        fn signed_splat(word: u32) -> __m512i {
+            unsafe { _mm512_set1_epi32(word.cast_signed()) }
+        }
+
+        #[inline(always)]
+        fn add(sums: __m512i, a: __m512i, b: __m512i) -> __m512i {
+            unsafe { _mm512_dpbusd_epi32(sums, a, b) }
+        }
+
+        #[inline(always)]
+        fn lanes(sums: __m512i) -> [i32; 16] {
+            unsafe { std::mem::transmute(sums) }
+        }
+    }
+
+    #[inline(always)]
+    fn low_lanes(sums: __m256i) -> [i32; 16] {
+        // SAFETY: the same bytes.
+        let sums: [i32; 8] = unsafe { std::mem::transmute(sums) };
+        std::array::from_fn(|i| sums.get(i).copied().unwrap_or(0))
+    }
+
+    struct AvxVnni;
+
+    // SAFETY, of all blocks: code with this type runs inside of `avx_vnni`.
+    impl Dot for AvxVnni {
+        const LANES: usize = 8;
+        const TILE: (usize, usize) = (4, 3);
+        type Sums = __m256i;
+        type Unsigned = __m256i;
+        type Signed = __m256i;
+
+        #[inline(always)]
+        fn zero() -> __m256i {
+            unsafe { _mm256_setzero_si256() }
+        }
+
+        #[inline(always)]
+        unsafe fn unsigned(from: *const u32) -> __m256i {
+            unsafe { _mm256_loadu_si256(from.cast()) }
+        }
+
+        #[inline(always)]
+        fn unsigned_splat(word: u32) -> __m256i {
+            unsafe { _mm256_set1_epi32(word.cast_signed()) }
+        }
+
+        #[inline(always)]
+        unsafe fn signed(from: *const u32) -> __m256i {
+            unsafe { _mm256_loadu_si256(from.cast()) }
+        }
+
+        #[inline(always)]
+        fn signed_splat(word: u32) -> __m256i {
+            unsafe { _mm256_set1_epi32(word.cast_signed()) }
+        }
+
+        #[inline(always)]
+        fn add(sums: __m256i, a: __m256i, b: __m256i) -> __m256i {
+            unsafe { _mm256_dpbusd_avx_epi32(sums, a, b) }
+        }
+
+        #[inline(always)]
+        fn lanes(sums: __m256i) -> [i32; 16] {
+            low_lanes(sums)
+        }
+    }
+
+    struct Avx2;
+
+    /// Bytes as 16-bit numbers: those at even and those at odd places.
+    type Halves = (__m256i, __m256i);
+
+    // SAFETY, of all blocks: code with this type runs inside of `avx2`.
+    impl Dot for Avx2 {
+        const LANES: usize = 8;
+        const TILE: (usize, usize) = (4, 2);
+        type Sums = __m256i;
+        type Unsigned = Halves;
+        type Signed = Halves;
+
+        #[inline(always)]
+        fn zero() -> __m256i {
+            unsafe { _mm256_setzero_si256() }
+        }
+
+        #[inline(always)]
+        unsafe fn unsigned(from: *const u32) -> Halves {
+            unsafe { unsigned(_mm256_loadu_si256(from.cast())) }
+        }
+
+        #[inline(always)]
+        fn unsigned_splat(word: u32) -> Halves {
+            unsafe { unsigned(_mm256_set1_epi32(word.cast_signed())) }
+        }
+
+        #[inline(always)]
+        unsafe fn signed(from: *const u32) -> Halves {
+            unsafe { signed(_mm256_loadu_si256(from.cast())) }
+        }
+
+        #[inline(always)]
+        fn signed_splat(word: u32) -> Halves {
+            unsafe { signed(_mm256_set1_epi32(word.cast_signed())) }
+        }
+
+        #[inline(always)]
+        fn add(sums: __m256i, a: Halves, b: Halves) -> __m256i {
+            unsafe {
+                let even = _mm256_add_epi32(sums, _mm256_madd_epi16(a.0, b.0));
+                _mm256_add_epi32(even, _mm256_madd_epi16(a.1, b.1))
+            }
+        }
+
+        #[inline(always)]
+        fn lanes(sums: __m256i) -> [i32; 16] {
+            low_lanes(sums)
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn unsigned(bytes: __m256i) -> Halves {
+        // SAFETY: as for `Avx2`.
+        unsafe { (_mm256_and_si256(bytes, _mm256_set1_epi16(0xff)), _mm256_srli_epi16(bytes, 8)) }
+    }
+
+    #[inline(always)]
+    unsafe fn signed(bytes: __m256i) -> Halves {
+        // SAFETY: as for `Avx2`.
+        unsafe { (_mm256_srai_epi16(_mm256_slli_epi16(bytes, 8), 8), _mm256_srai_epi16(bytes, 8)) }
+    }
+}
