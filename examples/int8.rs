@@ -191,7 +191,8 @@ fn main() -> Result<()> {
         there.params.load(&paths[0])?;
         let exact = Frozen::new(there.function());
         let example = &there.test[0][0];
-        let int8 = Int8Network::load(&paths[1], &there.params, there.function(), std::slice::from_ref(example))?;
+        let int8 =
+            Int8Network::load(&paths[1], &there.params, there.function(), std::slice::from_ref(example))?;
         let reference = other(&subject.test[0][0])?.to_vec::<f32>()?;
         let found = int8.call(std::slice::from_ref(example))?[0].to_vec::<f32>()?;
         let off = reference.iter().zip(&found).fold(0.0f32, |most, (a, b)| most.max((a - b).abs()));

@@ -20,7 +20,8 @@ fn floats(count: usize, step: usize) -> Vec<u32> {
 
 /// Panels and table of a weight `[outputs, inputs, taps]`.
 fn weight(outputs: usize, inputs: usize, taps: usize) -> [Vec<u32>; 2] {
-    let codes: Vec<i8> = (0..outputs * inputs * taps).map(|i| (i * 89 % 255) as i8).map(|c| c.max(-127)).collect();
+    let codes: Vec<i8> =
+        (0..outputs * inputs * taps).map(|i| (i * 89 % 255) as i8).map(|c| c.max(-127)).collect();
     let weight = Int8Weight { codes: &codes, outputs, inputs, taps };
     let numbers = |f: &dyn Fn(i32) -> i32| -> Vec<i32> { (0..outputs as i32).map(f).collect() };
     let factors: Vec<f32> = (0..outputs).map(|o| 0.0007 + 0.0001 * o as f32).collect();

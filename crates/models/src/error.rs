@@ -70,7 +70,9 @@ pub enum Error {
         reason: String,
     },
     /// A layer reads numbers that are not finite, which int8 codes can't represent.
-    #[error("layer {layer} reads numbers that are not finite in calibration; check the weights and the calibration batches")]
+    #[error(
+        "layer {layer} reads numbers that are not finite in calibration; check the weights and the calibration batches"
+    )]
     Calibration {
         /// The number of the layer, in the order in which the network computes them.
         layer: usize,

@@ -148,7 +148,7 @@ fn mistakes_are_typed_errors() {
     params.save(&path).unwrap();
     assert!(matches!(load(&[6, 8, 3]), Some(Error::Missing { .. })));
 
-    let infinite = vec![&x * f32::INFINITY];
+    let (params, infinite) = (Params::new(&device, 1), vec![&x * f32::INFINITY]);
     let found = Int8Network::new(&params, mlp(&params, &[6, 8, 3]), &[infinite]).err();
     assert!(matches!(found, Some(Error::Calibration { layer: 0 })), "{found:?}");
 }

@@ -105,12 +105,7 @@ impl Int8Layer {
     }
 
     /// The table of channels for results of codes, or of values, and for what is added.
-    fn table(
-        &self,
-        device: &Device,
-        added: Option<Int8Codes>,
-        output: Option<Int8Codes>,
-    ) -> Result<Tensor> {
+    fn table(&self, device: &Device, added: Option<Int8Codes>, output: Option<Int8Codes>) -> Result<Tensor> {
         let weight = self.weight();
         let unit = |scale: &f32| f64::from(self.input.scale) * f64::from(*scale);
         let units: Vec<f64> = self.scales.iter().map(unit).collect();

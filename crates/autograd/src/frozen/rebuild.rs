@@ -170,7 +170,8 @@ impl Rebuild<'_> {
         for output in 1..node.outputs.len() {
             let other = match &first {
                 Built::Constant(at) => {
-                    let (node, names) = (self.constants.tensors[*at].node.clone(), &self.constants.names[*at]);
+                    let (node, names) =
+                        (self.constants.tensors[*at].node.clone(), &self.constants.names[*at]);
                     Built::Constant(self.constants.push(Tensor { node, output }, names.clone()))
                 }
                 Built::Computed(t) | Built::Linear(Pending { x: t, .. }) => {

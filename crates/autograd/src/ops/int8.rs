@@ -1,7 +1,7 @@
 //! Operations on int8 codes, which [`Frozen`](crate::Frozen) puts in place of convolutions and products. They have no gradients.
 
-use gpu_core::kernels::int8::{self, Int8Epilogue};
 use gpu_core::kernels::Conv2dShape;
+use gpu_core::kernels::int8::{self, Int8Epilogue};
 use gpu_core::{DType, Target};
 
 use crate::Tensor;
@@ -139,7 +139,9 @@ impl KernelOp for Int8Linear {
         let mut args: Vec<_> = (0..cx.inputs()).map(|i| cx.dense(i)).collect();
         args.push(cx.output(0));
         match self.linear {
-            Linear::Conv2d(shape, zero) => cx.launch(int8::Int8Conv2d::new(shape, zero, self.epilogue), &args),
+            Linear::Conv2d(shape, zero) => {
+                cx.launch(int8::Int8Conv2d::new(shape, zero, self.epilogue), &args)
+            }
             Linear::MatMul(sizes) => cx.launch(int8::Int8MatMul::new(sizes, self.epilogue), &args),
         }
     }

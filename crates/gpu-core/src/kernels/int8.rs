@@ -18,6 +18,7 @@ pub use quantize::{Int8Dequantize, Int8Quantize};
 
 use crate::Access;
 use crate::wgsl::Source;
+use dot::{Dot, Vector};
 
 /// Output channels of a panel of weights.
 const PANEL: usize = 16;
@@ -162,45 +163,36 @@ impl<'a> Results<'a> {
         Results { epilogue, table: args.read(2), residual, y: y.as_mut_ptr() }
     }
 
-    /// What is added to the sums of channel `o` with unsigned codes, its factor, and that of the residual.
+    /// A row of the table.
     #[inline(always)]
-    fn channel(&self, o: usize) -> (i32, f32, i32) {
+    fn row(&self, row: usize) -> &'a [u32] {
         let width = self.table.len() / TABLE;
-        let row = |row: usize| self.table[row * width + o].cast_signed();
-        let bias = row(0).wrapping_sub(row(1).wrapping_mul(128));
-        (bias, f32::from_bits(row(2).cast_unsigned()), row(3))
+        &self.table[row * width..][..width]
     }
 
-    /// [`value`](Results::value) for a vector of channels, which may include some that fill the last panel, and signed codes of the residual.
+    /// What is added to the sums of channel `o` with unsigned codes, its factor as bits, and that of the residual.
     #[inline(always)]
-    #[allow(clippy::needless_range_loop)] // constant bounds, which compile to vectors
-    fn values<D: dot::Dot>(&self, first: usize, sums: [i32; 16], added: [i8; 16]) -> [f32; 16] {
-        let width = self.table.len() / TABLE;
-        let [bias, of_codes, factors, residual] =
-            std::array::from_fn(|row| &self.table[row * width + first..][..D::LANES]);
-        let mut values = [0.0; 16];
-        for i in 0..D::LANES {
-            let bias = bias[i].wrapping_sub(of_codes[i].wrapping_mul(128)).cast_signed();
-            let channel = (bias, f32::from_bits(factors[i]), residual[i].cast_signed());
-            values[i] = Results::value(channel, sums[i], added[i]);
-        }
-        values
+    fn channel<V: Vector>(&self, o: usize) -> [V; 3] {
+        let [bias, codes, factor, residual] = std::array::from_fn(|row| self.row(row)[o].cast_signed());
+        [bias.wrapping_sub(codes.wrapping_mul(128)), factor, residual].map(V::splat)
     }
 
-    /// A result as a number, before it is rounded.
+    /// [`channel`](Results::channel) of as many channels as a vector has lanes.
     #[inline(always)]
-    fn value((bias, factor, residual): (i32, f32, i32), sum: i32, code: i8) -> f32 {
-        let sum = sum.wrapping_add(bias).wrapping_add(residual.wrapping_mul(i32::from(code)));
-        sum as f32 * factor
+    fn channels<D: Dot>(&self, first: usize) -> [D::Sums; 3] {
+        // SAFETY: the lanes are in the row.
+        let [bias, codes, factor, residual] = std::array::from_fn(|row| unsafe {
+            D::Sums::load(self.row(row)[first..first + D::LANES].as_ptr())
+        });
+        [bias.plus(codes.times(D::Sums::splat(-128))), factor, residual]
     }
 
-    /// The code of a number, in the lowest byte.
+    /// Results as f32, before they are rounded, with the codes of the residual.
     #[inline(always)]
-    fn code((zero, low, high): (i32, f32, f32), value: f32) -> u32 {
-        let rounded = value.round_ties_even().clamp(low, high);
-        // SAFETY: factors are finite, so that the number is within the range.
-        let code = unsafe { rounded.to_int_unchecked::<i32>() } + zero;
-        code.cast_unsigned() & 0xff
+    fn values<V: Vector>(&self, [bias, factor, residual]: [V; 3], sums: V, added: impl FnOnce() -> V) -> V {
+        let sums = sums.plus(bias);
+        let sums = if self.epilogue.residual { sums.plus(residual.times(added())) } else { sums };
+        sums.scaled(factor)
     }
 }
 

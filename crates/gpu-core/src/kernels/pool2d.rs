@@ -5,6 +5,7 @@
 
 use rayon::prelude::*;
 
+use crate::simd::vectorized;
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, Kernel, Shader};
 
@@ -107,6 +108,16 @@ impl Pool2dShape {
         source.set("DILATION_Y", self.dilation[0]).set("DILATION_X", self.dilation[1])
     }
 
+    /// The windows, if there are some and all lie inside of the input.
+    fn whole(self) -> Option<Whole> {
+        let inside = |d: usize| {
+            let last =
+                (self.output[d].max(1) - 1) * self.stride[d] + (self.kernel[d].max(1) - 1) * self.dilation[d];
+            self.padding[d] == 0 && self.output[d] > 0 && self.kernel[d] > 0 && last < self.input[d]
+        };
+        (inside(0) && inside(1)).then_some(Whole(self))
+    }
+
     /// Window `o` along dimension `d`, clipped to the input.
     fn window(&self, d: usize, o: usize) -> Window {
         let (start, step) = ((o * self.stride[d]) as isize - self.padding[d] as isize, self.dilation[d]);
@@ -167,6 +178,9 @@ impl Kernel for MaxPool2d {
         let y = args.write::<f32>(1).par_chunks_mut(shape.outputs());
         let planes = y.zip(args.write::<u32>(2).par_chunks_mut(shape.outputs()));
         let planes = planes.zip(args.read::<f32>(0).par_chunks(shape.inputs())).with_min_len(shape.task());
+        if let Some(whole) = shape.whole() {
+            return planes.for_each(|((y, index), x)| vectorized(|| whole.largest(x, y, index)));
+        }
         planes.for_each(|((y, index), x)| {
             let out = y.iter_mut().zip(index);
             let windows = rows.iter().flat_map(|row| columns.iter().map(move |column| (row, column)));
@@ -179,6 +193,31 @@ impl Kernel for MaxPool2d {
 
     fn cost(&self) -> Cost {
         self.shape.cost(1, 2)
+    }
+}
+
+/// Windows that lie inside of the input.
+struct Whole(Pool2dShape);
+
+impl Whole {
+    /// The largest value of every window of a plane, and its position: a tap at a time for a row of windows.
+    #[inline(always)]
+    fn largest(&self, x: &[f32], y: &mut [f32], index: &mut [u32]) {
+        let Whole(Pool2dShape { input, output, kernel, stride, dilation, .. }) = *self;
+        let rows = y.chunks_exact_mut(output[1]).zip(index.chunks_exact_mut(output[1]));
+        for (row, (y, index)) in rows.enumerate() {
+            for tap in 0..kernel[0] * kernel[1] {
+                let (ky, kx) = (tap / kernel[1], tap % kernel[1]);
+                let start = (row * stride[0] + ky * dilation[0]) * input[1] + kx * dilation[1];
+                let x = &x[start..][..(output[1] - 1) * stride[1] + 1];
+                for (i, (y, index)) in y.iter_mut().zip(index.iter_mut()).enumerate() {
+                    let value = x[i * stride[1]];
+                    let larger = tap == 0 || value > *y || value.is_nan();
+                    *y = if larger { value } else { *y };
+                    *index = if larger { (start + i * stride[1]) as u32 } else { *index };
+                }
+            }
+        }
     }
 }
 

@@ -69,7 +69,8 @@ impl Int8Network {
             Ok(layer.quantized(input, layer.residual.map(|reader| codes[reader]))?)
         };
         let layers = layers.iter().zip(&codes).map(quantized).collect::<Result<_>>()?;
-        let network = Int8Network { params: params.clone(), frozen: frozen.replacing(params.device(), layers)? };
+        let network =
+            Int8Network { params: params.clone(), frozen: frozen.replacing(params.device(), layers)? };
         network.call(&batches[0])?;
         Ok(network)
     }
@@ -150,7 +151,9 @@ impl Int8Network {
         frozen.call(example)?;
         let mut found = vec![];
         for name in frozen.parameters() {
-            let param = params.get(&name).ok_or_else(|| Error::Unexpected { path: path.into(), name: name.clone() })?;
+            let param = params
+                .get(&name)
+                .ok_or_else(|| Error::Unexpected { path: path.into(), name: name.clone() })?;
             let value = reader.float(&name, param.value().shape())?;
             found.push((param, value));
         }
@@ -204,5 +207,12 @@ fn read(file: &Reader, i: usize, layer: &FrozenLayer) -> Result<Int8Layer> {
         return Err(Error::Format { path: file.path.into(), reason });
     }
     let (scales, bias) = (scales.to_vec(), bias.to_vec());
-    Ok(Int8Layer { codes, shape, scales, bias, input: form(&of), residual: of.get(2..).filter(|v| !v.is_empty()).map(form) })
+    Ok(Int8Layer {
+        codes,
+        shape,
+        scales,
+        bias,
+        input: form(&of),
+        residual: of.get(2..).filter(|v| !v.is_empty()).map(form),
+    })
 }

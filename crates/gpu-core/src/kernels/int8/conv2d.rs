@@ -70,8 +70,9 @@ impl Kernel for Int8Conv2d {
             ("PADDING", s.padding),
             ("DILATION", s.dilation),
         ];
-        let set =
-            |source: Source, (name, [h, w]): (&str, [usize; 2])| source.set(&format!("{name}_H"), h).set(&format!("{name}_W"), w);
+        let set = |source: Source, (name, [h, w]): (&str, [usize; 2])| {
+            source.set(&format!("{name}_H"), h).set(&format!("{name}_W"), w)
+        };
         let source = self.epilogue.shader(pairs.into_iter().fold(source, set));
         let store = if self.epilogue.codes.is_some() { STORE_CODES } else { STORE_VALUES };
         vec![Shader::linear(source.block("store", store).finish(), tiles * blocks, 64)]

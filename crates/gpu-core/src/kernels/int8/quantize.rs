@@ -41,7 +41,11 @@ impl Int8Quantize {
     /// # Panics
     /// When the operand has not the elements of the shape.
     pub fn new(x: Prologue, shape: [usize; 3], scale: f32, zero: i8) -> Int8Quantize {
-        assert!(x.numel() == shape.iter().product::<usize>() && x.dtype() == DType::F32, "{:?} as {shape:?}", x.shape());
+        assert!(
+            x.numel() == shape.iter().product::<usize>() && x.dtype() == DType::F32,
+            "{:?} as {shape:?}",
+            x.shape()
+        );
         Int8Quantize { x, shape, factor: 1.0 / scale, zero }
     }
 
@@ -49,21 +53,27 @@ impl Int8Quantize {
     #[inline(always)]
     fn codes(&self, x: &[f32], words: &mut [u32]) {
         let ([.., inner], zero) = (self.shape, i32::from(self.zero));
+        let (factor, low, high) = (self.factor, (-128 - zero) as f32, (127 - zero) as f32);
         let code = |value: f32| {
-            let scaled = (value * self.factor).round_ties_even();
-            let code = scaled.clamp((-128 - zero) as f32, (127 - zero) as f32) as i32 + zero;
-            code.cast_unsigned() & 0xff
+            let rounded = (value * factor).round_ties_even().clamp(low, high);
+            (rounded as i32 + zero).cast_unsigned() & 0xff
         };
+        // Loops without closures, which would be compiled for the baseline processor.
         if inner == 1 && x.len() == QUAD * words.len() {
             let bytes: &mut [u8] = bytemuck::cast_slice_mut(words);
-            return bytes.iter_mut().zip(x).for_each(|(byte, &value)| *byte = code(value) as u8);
+            for (byte, &value) in bytes.iter_mut().zip(x) {
+                *byte = code(value) as u8;
+            }
+            return;
         }
         for (words, x) in words.chunks_exact_mut(inner).zip(x.chunks(QUAD * inner)) {
             // Channels beyond the last have the code of 0.
             words.fill(u32::from(self.zero.cast_unsigned()) * 0x0101_0101);
             for (c, x) in x.chunks_exact(inner).enumerate() {
                 let others = !(0xff << (8 * c));
-                words.iter_mut().zip(x).for_each(|(word, &value)| *word = *word & others | code(value) << (8 * c));
+                for (word, &value) in words.iter_mut().zip(x) {
+                    *word = *word & others | code(value) << (8 * c);
+                }
             }
         }
     }
@@ -112,6 +122,10 @@ impl Parts {
 impl Kernel for Int8Quantize {
     fn name(&self) -> &'static str {
         "int8_quantize"
+    }
+
+    fn shape(&self) -> String {
+        format!("{:?}", self.shape)
     }
 
     fn access(&self) -> Vec<Access> {
@@ -169,6 +183,10 @@ impl Kernel for Int8Dequantize {
         "int8_dequantize"
     }
 
+    fn shape(&self) -> String {
+        format!("{:?}", self.shape)
+    }
+
     fn access(&self) -> Vec<Access> {
         vec![Access::Read, Access::Write]
     }
@@ -183,12 +201,13 @@ impl Kernel for Int8Dequantize {
     fn run(&self, args: &Args) {
         let [_, channels, inner] = self.shape;
         let (x, y): (&[u32], &mut [f32]) = (args.read(0), args.write(1));
-        let (quads, zero) = (channels.div_ceil(QUAD), i32::from(self.zero));
+        let (quads, zero, scale) = (channels.div_ceil(QUAD), i32::from(self.zero), self.scale);
         let item = |(x, y): (&[u32], &mut [f32])| {
             vectorized(|| {
                 for (c, y) in y.chunks_exact_mut(inner).enumerate() {
-                    let value = |word: u32| (i32::from(signed(word, c % QUAD)) - zero) as f32 * self.scale;
-                    y.iter_mut().zip(&x[c / QUAD * inner..]).for_each(|(y, &word)| *y = value(word));
+                    for (y, &word) in y.iter_mut().zip(&x[c / QUAD * inner..]) {
+                        *y = (i32::from(signed(word, c % QUAD)) - zero) as f32 * scale;
+                    }
                 }
             });
         };

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::dot::{Dot, Level, WithDot};
-use super::{PANEL, QUAD, Results, unsigned};
+use super::dot::{Dot, Level, Vector, WithDot};
+use super::{PANEL, QUAD, Results, signed, unsigned};
 use crate::kernels::scratch::ScratchVec;
 
 /// Rows of a task.
@@ -89,7 +89,7 @@ impl Task<'_> {
         });
         assert!((row + R) * quads <= x.len(), "the rows are there");
         let x = x[row * quads..].as_ptr();
-        let mut sums = [[D::zero(); V]; R];
+        let mut sums = [[D::Sums::splat(0); V]; R];
         for k in 0..quads {
             // SAFETY: panels have a vector for every word of a row.
             unsafe {
@@ -104,7 +104,7 @@ impl Task<'_> {
         }
         for (r, sums) in sums.iter().enumerate() {
             for (v, &sums) in sums.iter().enumerate() {
-                self.put::<D>(D::lanes(sums), self.rows.start + row + r, channel + v * D::LANES);
+                self.put::<D>(sums, self.rows.start + row + r, channel + v * D::LANES);
             }
         }
         R
@@ -112,25 +112,43 @@ impl Task<'_> {
 
     /// Stores the results of one vector of output channels from `first` on.
     #[inline(always)]
-    fn put<D: Dot>(&self, sums: [i32; 16], row: usize, first: usize) {
+    fn put<D: Dot>(&self, sums: D::Sums, row: usize, first: usize) {
         let (outputs, results) = (self.of.outputs, self.results);
+        let epilogue = results.epilogue;
         let count = outputs.saturating_sub(first).min(D::LANES);
-        let (words, of_row) = (count.div_ceil(QUAD), row * outputs.div_ceil(QUAD) + first / QUAD);
-        let mut added = [0u32; 4];
-        if results.epilogue.residual {
-            added[..words].copy_from_slice(&results.residual[of_row..of_row + words]);
-        }
-        let values = results.values::<D>(first, sums, bytemuck::cast(added.map(u32::to_le)));
-        if results.epilogue.codes.is_none() {
-            let least = if results.epilogue.relu { 0.0 } else { f32::MIN };
-            let values = values.map(|value| value.max(least).to_bits());
-            // SAFETY: rows and channels that only this task computes.
-            unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), results.y.add(row * outputs + first), count) };
+        if count == 0 {
             return;
         }
-        let range = results.epilogue.range();
-        let codes: [u8; 16] = values.map(|value| Results::code(range, value) as u8);
+        let (words, of_row) = (count.div_ceil(QUAD), row * outputs.div_ceil(QUAD) + first / QUAD);
+        let added = || {
+            let mut lanes = [0u32; PANEL];
+            for (i, lane) in lanes.iter_mut().enumerate().take(QUAD * words) {
+                *lane = i32::from(signed(results.residual[of_row + i / QUAD], i % QUAD)).cast_unsigned();
+            }
+            // SAFETY: no vector has more lanes.
+            unsafe { D::Sums::load(lanes.as_ptr()) }
+        };
+        let values = results.values(results.channels::<D>(first), sums, added);
+        let mut lanes = [0u32; PANEL];
+        if epilogue.codes.is_some() {
+            // SAFETY: no vector has more lanes.
+            unsafe { values.codes(epilogue.range()).store(lanes.as_mut_ptr()) };
+            let bytes = lanes.map(|lane| lane as u8);
+            // SAFETY: rows and channels that only this task computes.
+            unsafe {
+                results.y.add(of_row).cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), QUAD * words)
+            };
+            return;
+        }
+        let values = if epilogue.relu { values.relu() } else { values };
         // SAFETY: as above.
-        unsafe { std::ptr::copy_nonoverlapping(codes.as_ptr(), results.y.add(of_row).cast(), QUAD * words) };
+        unsafe {
+            let to = results.y.add(row * outputs + first);
+            if count == D::LANES {
+                return values.store(to);
+            }
+            values.store(lanes.as_mut_ptr());
+            to.copy_from_nonoverlapping(lanes.as_ptr(), count);
+        }
     }
 }

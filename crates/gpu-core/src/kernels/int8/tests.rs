@@ -43,7 +43,9 @@ impl Layer {
         let factors: Vec<f32> = (0..outputs).map(|o| 1e-3 + 1e-4 * o as f32).collect();
         let multipliers: Vec<i32> = (0..outputs as i32).map(|o| 40 + o).collect();
         let added = codes(self.sums.len(), 5, -128);
-        for (relu, codes, residual) in [(false, None, false), (true, None, true), (false, Some(3), true), (true, Some(-128), false)] {
+        for (relu, codes, residual) in
+            [(false, None, false), (true, None, true), (false, Some(3), true), (true, Some(-128), false)]
+        {
             let table = weight.table(&bias, &factors, &multipliers);
             let epilogue = Int8Epilogue { residual, relu, codes };
             let want = |(i, sum): (usize, &i64)| {
@@ -98,7 +100,15 @@ fn convolutions() {
         Conv2dShape { input: [9, 32], stride: [2, 2], out_channels: 20, ..plain },
         Conv2dShape { input: [5, 11], kernel: [1, 1], padding: [0, 0], out_channels: 8, ..plain },
         Conv2dShape { input: [8, 8], in_channels: 64, out_channels: 64, batch: 2, ..plain },
-        Conv2dShape { input: [9, 10], kernel: [3, 2], dilation: [2, 3], padding: [2, 0], stride: [3, 1], batch: 1, ..plain },
+        Conv2dShape {
+            input: [9, 10],
+            kernel: [3, 2],
+            dilation: [2, 3],
+            padding: [2, 0],
+            stride: [3, 1],
+            batch: 1,
+            ..plain
+        },
     ];
     for shape in shapes {
         let ([h, w], [oh, ow], [kh, kw], c) = (shape.input, shape.output(), shape.kernel, shape.in_channels);
@@ -121,7 +131,13 @@ fn convolutions() {
             sums.push(sum);
         }
         let correlation = Correlation::new(&shape, zero);
-        let layer = Layer { x: words(&x, c, h * w), weight, sizes: [shape.out_channels, c, kh * kw], sums, inner: oh * ow };
+        let layer = Layer {
+            x: words(&x, c, h * w),
+            weight,
+            sizes: [shape.out_channels, c, kh * kw],
+            sums,
+            inner: oh * ow,
+        };
         layer.check(&|level, x, weights, results| correlation.run_as(level, x, weights, results));
     }
 }

@@ -3,8 +3,8 @@
 
 use rayon::prelude::*;
 
-use super::dot::{Dot, Level, WithDot};
-use super::{PANEL, QUAD, Results, signed};
+use super::dot::{Dot, Level, Vector, WithDot};
+use super::{PANEL, QUAD, Results};
 use crate::kernels::Conv2dShape;
 use crate::kernels::conv2d_cpu::{Grid, PaddedPlanes, forward_grid};
 use crate::kernels::scratch::ScratchVec;
@@ -139,7 +139,12 @@ impl Task<'_> {
 
     /// Computes all blocks of output channels for `V` vectors of pixels from vector `at` on.
     #[inline(always)]
-    fn tile<D: Dot, const R: usize, const V: usize>(&self, place: &mut Place, at: usize, pixels: usize) -> usize {
+    fn tile<D: Dot, const R: usize, const V: usize>(
+        &self,
+        place: &mut Place,
+        at: usize,
+        pixels: usize,
+    ) -> usize {
         let of = self.of;
         let first = at * D::LANES;
         let count = (V * D::LANES).min(pixels - first);
@@ -166,9 +171,10 @@ impl Task<'_> {
                     break;
                 }
                 for v in 0..V {
-                    let lanes = std::array::from_fn(|j| D::lanes(sums[quad * QUAD + j][v]));
+                    let of_quad = std::array::from_fn(|j| sums[quad * QUAD + j][v]);
                     let first = first + v * D::LANES;
-                    self.put::<D>(lanes, channel / QUAD + quad, first, D::LANES.min(pixels.saturating_sub(first)));
+                    let count = D::LANES.min(pixels.saturating_sub(first));
+                    self.put::<D>(of_quad, channel / QUAD + quad, first, count);
                 }
             }
         }
@@ -202,8 +208,10 @@ impl Task<'_> {
                 assert!(offset + from + D::LANES <= place.source.len(), "planes and what follows them");
                 // SAFETY: inside of the source and the panel, by the assertions.
                 unsafe {
-                    let (from, to) =
-                        (place.source.as_ptr().add(offset + from), place.panel.as_mut_ptr().add(k * width + to));
+                    let (from, to) = (
+                        place.source.as_ptr().add(offset + from),
+                        place.panel.as_mut_ptr().add(k * width + to),
+                    );
                     std::ptr::copy_nonoverlapping(from, to, D::LANES);
                 }
             }
@@ -212,51 +220,83 @@ impl Task<'_> {
 
     /// Stores the results of one vector of pixels, `count` of them, of four channels.
     #[inline(always)]
-    fn put<D: Dot>(&self, sums: [[i32; LANES]; QUAD], quad: usize, first: usize, count: usize) {
+    #[allow(clippy::needless_range_loop)] // constant bounds, which unroll
+    fn put<D: Dot>(&self, sums: [D::Sums; QUAD], quad: usize, first: usize, count: usize) {
         let (of, results) = (self.of, self.results);
-        let (area, quads) = (of.area, of.outputs.div_ceil(QUAD));
-        // Calls `f` with the image, the place in the plane, the lane and the number of pixels of each image.
-        let runs = |f: &mut dyn FnMut(usize, usize, usize, usize)| {
-            let mut lane = 0;
-            while lane < count {
-                let (image, at) = (self.images.start + (first + lane) / area, (first + lane) % area);
-                let run = (area - at).min(count - lane);
-                f(image, at, lane, run);
-                lane += run;
+        let epilogue = results.epilogue;
+        let quads = of.outputs.div_ceil(QUAD);
+        let added =
+            if epilogue.residual { self.load::<D>(first, count, quads, quad) } else { D::Sums::splat(0) };
+        let mut words = D::Sums::splat(0);
+        for j in 0..QUAD {
+            let o = quad * QUAD + j;
+            // Words also have codes of channels beyond the last.
+            if epilogue.codes.is_none() && o >= of.outputs {
+                break;
             }
-        };
-        let mut added = [0u32; LANES];
-        if results.epilogue.residual {
-            runs(&mut |image, at, lane, run| {
-                let from = &results.residual[(image * quads + quad) * area + at..][..run];
-                added[lane..lane + run].copy_from_slice(from);
-            });
+            let values = results.values(results.channel(o), sums[j], || added.byte(j));
+            match epilogue.codes {
+                Some(_) => words = words.with_byte(values.codes(epilogue.range()), j),
+                None => {
+                    let values = if epilogue.relu { values.relu() } else { values };
+                    self.store::<D>(values, first, count, of.outputs, o);
+                }
+            }
         }
-        let mut words = [0u32; LANES];
-        let range = results.epilogue.range();
-        // Words also have codes of channels beyond the last.
-        let channels = if results.epilogue.codes.is_some() { QUAD } else { of.outputs - quad * QUAD };
-        for (j, sums) in sums.iter().enumerate().take(channels) {
-            let channel = results.channel(quad * QUAD + j);
-            let value = |i: usize| Results::value(channel, sums[i], signed(added[i], j));
-            if results.epilogue.codes.is_some() {
-                words.iter_mut().enumerate().take(D::LANES).for_each(|(i, word)| *word |= Results::code(range, value(i)) << (8 * j));
-                continue;
+        if epilogue.codes.is_some() {
+            self.store::<D>(words, first, count, quads, quad);
+        }
+    }
+
+    /// Words of the residual.
+    #[inline(always)]
+    fn load<D: Dot>(&self, first: usize, count: usize, planes: usize, plane: usize) -> D::Sums {
+        let from = self.results.residual;
+        let mut lanes = [0; LANES];
+        match self.run::<D>(first, count, planes, plane) {
+            // SAFETY: all lanes are in the residual.
+            Some(at) => unsafe { D::Sums::load(from[at..at + D::LANES].as_ptr()) },
+            None => {
+                self.each(first, count, planes, plane, |lane, at| lanes[lane] = from[at]);
+                // SAFETY: no vector has more lanes.
+                unsafe { D::Sums::load(lanes.as_ptr()) }
             }
-            let least = if results.epilogue.relu { 0.0 } else { f32::MIN };
-            let values: [u32; LANES] = std::array::from_fn(|i| value(i).max(least).to_bits());
+        }
+    }
+
+    /// Writes a vector of pixels of a plane, of `planes` an image.
+    #[inline(always)]
+    fn store<D: Dot>(&self, words: D::Sums, first: usize, count: usize, planes: usize, plane: usize) {
+        let y = self.results.y;
+        match self.run::<D>(first, count, planes, plane) {
             // SAFETY: pixels of images and channels that only this task computes.
-            runs(&mut |image, at, lane, run| unsafe {
-                let to = results.y.add((image * of.outputs + quad * QUAD + j) * area + at);
-                std::ptr::copy_nonoverlapping(values.as_ptr().add(lane), to, run);
-            });
+            Some(at) => unsafe { words.store(y.add(at)) },
+            None => {
+                let mut lanes = [0; LANES];
+                // SAFETY: no vector has more lanes; as above.
+                unsafe {
+                    words.store(lanes.as_mut_ptr());
+                    self.each(first, count, planes, plane, |lane, at| *y.add(at) = lanes[lane]);
+                }
+            }
         }
-        if results.epilogue.codes.is_some() {
-            // SAFETY: as above.
-            runs(&mut |image, at, lane, run| unsafe {
-                let to = results.y.add((image * quads + quad) * area + at);
-                std::ptr::copy_nonoverlapping(words.as_ptr().add(lane), to, run);
-            });
+    }
+
+    /// The place of the first pixel of a vector in a plane of `planes` an image, if all are in one image.
+    #[inline(always)]
+    fn run<D: Dot>(&self, first: usize, count: usize, planes: usize, plane: usize) -> Option<usize> {
+        let area = self.of.area;
+        let (image, at) = (self.images.start + first / area, first % area);
+        (count == D::LANES && at + count <= area).then_some((image * planes + plane) * area + at)
+    }
+
+    /// Calls `f` with each lane of a vector and the place of its pixel.
+    #[inline(always)]
+    fn each(&self, first: usize, count: usize, planes: usize, plane: usize, mut f: impl FnMut(usize, usize)) {
+        let area = self.of.area;
+        for lane in 0..count {
+            let (image, at) = (self.images.start + (first + lane) / area, (first + lane) % area);
+            f(lane, (image * planes + plane) * area + at);
         }
     }
 }
@@ -274,7 +314,7 @@ unsafe fn sums<D: Dot, const R: usize, const V: usize, const PANELED: bool>(
     offsets: &[usize],
     position: [usize; V],
 ) -> [[D::Sums; V]; R] {
-    let mut sums = [[D::zero(); V]; R];
+    let mut sums = [[D::Sums::splat(0); V]; R];
     for (k, &offset) in offsets.iter().enumerate() {
         // SAFETY: given.
         unsafe {
@@ -288,5 +328,12 @@ unsafe fn sums<D: Dot, const R: usize, const V: usize, const PANELED: bool>(
             }
         }
     }
-    sums
+    // Copied here, where indices are constants: with the caller's indices, the sums would live in memory.
+    let mut out = [[D::Sums::splat(0); V]; R];
+    for r in 0..R {
+        for v in 0..V {
+            out[r][v] = sums[r][v];
+        }
+    }
+    out
 }

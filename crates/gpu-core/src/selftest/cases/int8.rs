@@ -1,7 +1,5 @@
 use super::{Case, noise};
-use crate::kernels::int8::{
-    Int8Conv2d, Int8Dequantize, Int8Epilogue, Int8MatMul, Int8Quantize, Int8Weight,
-};
+use crate::kernels::int8::{Int8Conv2d, Int8Dequantize, Int8Epilogue, Int8MatMul, Int8Quantize, Int8Weight};
 use crate::kernels::{Conv2dShape, Prologue};
 use crate::{DType, Layout};
 
@@ -21,8 +19,10 @@ pub(super) fn cases() -> Vec<Case> {
     let values = Int8Epilogue { residual: false, relu: false, codes: None };
     let codes = Int8Epilogue { residual: true, relu: false, codes: Some(-5) };
     let forms = [values, Int8Epilogue { relu: true, ..values }, codes, Int8Epilogue { relu: true, ..codes }];
-    let convolutions = forms.into_iter().flat_map(|form| [convolution(plain, form), convolution(strided, form)]);
-    let products = forms.into_iter().flat_map(|form| [product([13, 10, 30], form), product([1, 33, 64], form)]);
+    let convolutions =
+        forms.into_iter().flat_map(|form| [convolution(plain, form), convolution(strided, form)]);
+    let products =
+        forms.into_iter().flat_map(|form| [product([13, 10, 30], form), product([1, 33, 64], form)]);
     let quantized = [[2, 5, 12], [3, 8, 4], [7, 64, 1], [3, 7, 1]].into_iter().flat_map(both);
     convolutions.chain(products).chain(quantized).collect()
 }
