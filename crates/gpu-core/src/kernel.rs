@@ -223,9 +223,10 @@ pub trait Kernel: Any + Debug + Send + Sync {
         None
     }
 
-    /// The kernel for operands that are all stored as f16, if such operands open up other [variants](Kernel::variants): cooperative matrices
-    /// multiply them without a loss.
-    fn of_halves(&self) -> Option<Arc<dyn Kernel>> {
+    /// The kernel for operands whose values are all f16, if that opens up other [variants](Kernel::variants): cooperative matrices multiply them
+    /// without a loss. Of every argument, `packed` says whether it is stored as f16, too.
+    fn of_halves(&self, packed: &[bool]) -> Option<Arc<dyn Kernel>> {
+        let _ = packed;
         None
     }
 

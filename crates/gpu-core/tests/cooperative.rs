@@ -37,6 +37,17 @@ impl Product {
         Product::of(a, b, &[None])
     }
 
+    /// With the second operand stored as f32, although its values are f16.
+    fn partly_packed(a: &Layout, b: &Layout) -> Product {
+        let product = Product::new(a, b);
+        let (_, values) = halves(&noise(size(b), 2));
+        let kernel = Packed::new(Arc::new(MatMul::new(a.clone(), b.clone())), vec![half(size(a))]);
+        let kernel = kernel.and_then(|kernel| kernel.of_f16_values(vec![1])).expect("products pack");
+        let [a, _] = product.operands;
+        let floats = values.iter().map(|&x| (x as f32).to_bits()).collect();
+        Product { kernel, operands: [a, floats], ..product }
+    }
+
     /// With the result stored as in `result`.
     fn of(a: &Layout, b: &Layout, result: &[Option<Halves>]) -> Product {
         let [(x, x_values), (y, y_values)] = [(a, 1), (b, 2)].map(|(l, seed)| halves(&noise(size(l), seed)));
@@ -125,7 +136,7 @@ fn variants_agree_with_f64() {
     let _alone = alone();
     let Some((device, cooperative)) = cooperating() else { return };
     for (i, (a, b)) in layouts().into_iter().enumerate() {
-        let product = Product::new(&a, &b);
+        let product = if i % 3 == 1 { Product::partly_packed(&a, &b) } else { Product::new(&a, &b) };
         let mut options = variants(&product.kernel, cooperative).options;
         // Shaders take seconds to compile: one variant for most layouts, in turn.
         if i % 5 > 0 {

@@ -47,6 +47,8 @@ pub struct Lower<'a> {
     pub(super) inlined: usize,
     /// Operands of the node being lowered that are packed: its kernels unpack them.
     packed: Vec<(Arg, Halves)>,
+    /// Those that are not packed, although their values are f16.
+    unpacked: Vec<Arg>,
     /// The node being lowered.
     node: usize,
 }
@@ -69,12 +71,14 @@ impl<'a> Lower<'a> {
             rounded: Rounded::new(request, wiring),
             inlined: 0,
             packed: vec![],
+            unpacked: vec![],
             node: 0,
         };
         cx.place_leaves();
         for node in 0..request.nodes.len() {
             cx.node = node;
             cx.packed.clear();
+            cx.unpacked.clear();
             if wiring.live[node] {
                 cx.lower_node();
                 cx.forget();

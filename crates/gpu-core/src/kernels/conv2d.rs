@@ -141,8 +141,8 @@ pub struct Conv2d {
     engine: Engine,
     /// Whether mean and variance of every channel follow the output.
     moments: bool,
-    /// Whether both operands are stored as f16.
-    halves: bool,
+    /// If the values of both operands are f16: whether they are stored so.
+    halves: Option<[bool; 2]>,
 }
 
 impl Conv2d {
@@ -151,7 +151,7 @@ impl Conv2d {
     pub fn new(shape: Conv2dShape, x: Prologue) -> Conv2d {
         shape.check_input(&x);
         let engine = Engine::forward(&shape);
-        Conv2d { shape, x, variant: Variant::default(), engine, moments: false, halves: false }
+        Conv2d { shape, x, variant: Variant::default(), engine, moments: false, halves: None }
     }
 
     /// The convolution with the outputs of `moments` after its own, bit-identical to a launch of `moments` over its output. `None` if the
@@ -236,8 +236,9 @@ impl Kernel for Conv2d {
         Some(conv2d_gpu::offer(self.name(), &self.shape, &[&self.x], variants, make))
     }
 
-    fn of_halves(&self) -> Option<Arc<dyn Kernel>> {
-        self.x.is_plain().then(|| Arc::new(Conv2d { halves: true, ..self.clone() }) as Arc<dyn Kernel>)
+    fn of_halves(&self, packed: &[bool]) -> Option<Arc<dyn Kernel>> {
+        let halves = self.x.is_plain().then(|| [packed[0], packed[1]])?;
+        Some(Arc::new(Conv2d { halves: Some(halves), ..self.clone() }))
     }
 
     fn run(&self, args: &Args) {

@@ -82,15 +82,18 @@ const FIRST_TILE: [usize; 2] = [32, 2];
 /// measured; that for real GPUs is a guess, which the tuner corrects.
 ///
 /// The forms add taps and channels in different orders, and Winograd's algorithm other products, so they never race: the family, the
-/// shape, with the batch as in its class, and whether both operands are `halves` (stored as f16) decide between them.
+/// shape, with the batch as in its class, and whether the values of both operands are f16 decide between them. If they are, `halves` says which
+/// are stored so.
 pub(super) fn correlations(
     shape: &Conv2dShape,
     transposed: bool,
-    halves: bool,
+    halves: Option<[bool; 2]>,
     gpu: &GpuProfile,
 ) -> Vec<Variant> {
-    if let Some(tiles) = cooperative::correlations(shape, transposed, gpu).filter(|_| halves) {
-        return tiles;
+    if let Some(tiles) = cooperative::correlations(shape, transposed, gpu)
+        && let Some(packed) = halves
+    {
+        return tiles.map(|tile| Variant::Shared(Tile::Cooperative(tile, packed))).to_vec();
     }
     if let Some(tiles) = Winograd::tiles(shape, transposed, gpu) {
         return vec![Variant::Winograd(tiles)];
@@ -131,11 +134,17 @@ fn fill(shape: &Conv2dShape, transposed: bool, channels: usize) -> bool {
     channels >= 128 || (channels >= 64 && tiles >= WORKGROUPS)
 }
 
-/// Variants of the weight gradient. As for the convolution, the family, the number of channels, and whether both operands are `halves` decide
-/// between the forms, which split and add the pixels differently.
-pub(super) fn weight_gradients(shape: &Conv2dShape, halves: bool, gpu: &GpuProfile) -> Vec<Variant> {
-    if let Some(tiles) = cooperative::weight_gradients(shape, gpu).filter(|_| halves) {
-        return tiles;
+/// Variants of the weight gradient. As for the convolution, the family, the number of channels, and whether the values of both operands are f16
+/// decide between the forms, which split and add the pixels differently.
+pub(super) fn weight_gradients(
+    shape: &Conv2dShape,
+    halves: Option<[bool; 2]>,
+    gpu: &GpuProfile,
+) -> Vec<Variant> {
+    if let Some(tiles) = cooperative::weight_gradients(shape, gpu)
+        && let Some(packed) = halves
+    {
+        return tiles.map(|tile| Variant::Shared(Tile::Cooperative(tile, packed))).to_vec();
     }
     let (inner, outer) = (shape.in_channels / shape.groups, shape.out_channels / shape.groups);
     if inner.min(outer) <= 2 {
@@ -179,7 +188,7 @@ pub(super) fn offer<K: Kernel + 'static>(
     let plain = if operands.iter().all(|o| o.is_plain()) { "plain" } else { "computed" };
     let rounded = Conv2dShape { batch: shape.batch.next_power_of_two(), ..*shape };
     let class = format!("{name} {rounded}, padding {:?}, {plain}", shape.padding);
-    let cooperative = variants.iter().any(|v| matches!(v, Variant::Shared(Tile::Cooperative(_))));
+    let cooperative = variants.iter().any(|v| matches!(v, Variant::Shared(Tile::Cooperative(..))));
     let option = |variant: Variant| (variant.to_string(), Arc::new(make(variant)) as Arc<dyn Kernel>);
     Variants { class, options: variants.into_iter().map(option).collect(), cooperative }
 }

@@ -28,8 +28,8 @@ pub struct Conv2dInputGrad {
     variant: Variant,
     /// How the CPU computes it.
     engine: Engine,
-    /// Whether both operands are stored as f16.
-    halves: bool,
+    /// If the values of both operands are f16: whether they are stored so.
+    halves: Option<[bool; 2]>,
 }
 
 impl Conv2dInputGrad {
@@ -38,7 +38,7 @@ impl Conv2dInputGrad {
     pub fn new(shape: Conv2dShape, dy: Prologue) -> Conv2dInputGrad {
         shape.check_gradient(&dy);
         let engine = Engine::input_grad(&shape);
-        Conv2dInputGrad { shape, dy, variant: Variant::default(), engine, halves: false }
+        Conv2dInputGrad { shape, dy, variant: Variant::default(), engine, halves: None }
     }
 
     fn gather(&self) -> Gather {
@@ -107,10 +107,9 @@ impl Kernel for Conv2dInputGrad {
         Some(conv2d_gpu::offer(self.name(), &self.shape, &[&self.dy], variants, make))
     }
 
-    fn of_halves(&self) -> Option<Arc<dyn Kernel>> {
-        self.dy
-            .is_plain()
-            .then(|| Arc::new(Conv2dInputGrad { halves: true, ..self.clone() }) as Arc<dyn Kernel>)
+    fn of_halves(&self, packed: &[bool]) -> Option<Arc<dyn Kernel>> {
+        let halves = self.dy.is_plain().then(|| [packed[0], packed[1]])?;
+        Some(Arc::new(Conv2dInputGrad { halves: Some(halves), ..self.clone() }))
     }
 
     fn run(&self, args: &Args) {
@@ -136,8 +135,8 @@ pub struct Conv2dWeightGrad {
     variant: Variant,
     /// How the CPU computes it.
     engine: WeightGradEngine,
-    /// Whether both operands are stored as f16.
-    halves: bool,
+    /// If the values of both operands are f16: whether they are stored so.
+    halves: Option<[bool; 2]>,
 }
 
 impl Kernel for Conv2dWeightGrad {
@@ -203,9 +202,9 @@ impl Kernel for Conv2dWeightGrad {
         Some(conv2d_gpu::offer(self.name(), &self.shape, &[&self.x, &self.dy], variants, make))
     }
 
-    fn of_halves(&self) -> Option<Arc<dyn Kernel>> {
-        let plain = self.x.is_plain() && self.dy.is_plain();
-        plain.then(|| Arc::new(Conv2dWeightGrad { halves: true, ..self.clone() }) as Arc<dyn Kernel>)
+    fn of_halves(&self, packed: &[bool]) -> Option<Arc<dyn Kernel>> {
+        let halves = (self.x.is_plain() && self.dy.is_plain()).then(|| [packed[0], packed[1]])?;
+        Some(Arc::new(Conv2dWeightGrad { halves: Some(halves), ..self.clone() }))
     }
 
     fn run(&self, args: &Args) {
@@ -232,7 +231,7 @@ impl Conv2dWeightGrad {
         shape.check_input(&x);
         shape.check_gradient(&dy);
         let engine = WeightGradEngine::new(&shape);
-        Conv2dWeightGrad { shape, x, dy, variant: Variant::default(), engine, halves: false }
+        Conv2dWeightGrad { shape, x, dy, variant: Variant::default(), engine, halves: None }
     }
 
     /// Binding of the output.

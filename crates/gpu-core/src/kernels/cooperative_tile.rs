@@ -5,8 +5,9 @@
 //! below `K 2^-22` times the sum of the products' magnitudes, as some GPUs truncate when they add (`2^-24` with rounding to nearest).
 
 use std::fmt;
+use std::ops::Range;
 
-use super::workgroup_tile::{BlockLoad, DEPTH, TileProduct, sums_of_split};
+use super::workgroup_tile::{BlockLoad, DEPTH, TileProduct, blocks, sums_of_split};
 use crate::Shader;
 use crate::tune::Cooperative;
 use crate::wgsl::{Source, wgsl};
@@ -29,11 +30,12 @@ impl CooperativeTile {
     pub fn shader(&self, product: &TileProduct) -> Shader {
         let [part_rows, part_cols] = self.part();
         let invocations = self.invocations();
-        let mut sums = product.a.ahead('a', self.rows, invocations);
-        sums += &product.b.ahead('b', self.cols, invocations);
+        let [of_a, of_b] = self.movers();
+        let mut sums = product.a.ahead('a', self.rows, &of_a) + &product.b.ahead('b', self.cols, &of_b);
         sums += &self.each(|r, c| format!("    var sum{r}_{c} = {};\n", self.load('C', "sums[0]", "SIZE")));
         let rows = if product.store_sum.is_some() { self.row_sums(&mut sums) } else { String::new() };
-        let loads = self.loads('a', self.rows, &product.a) + &self.loads('b', self.cols, &product.b);
+        let loads =
+            self.loads('a', self.rows, &product.a, &of_a) + &self.loads('b', self.cols, &product.b, &of_b);
         let (source, workgroups) =
             product.source(Source::new(wgsl!("matmul_cooperative")), self.rows, self.cols);
         let source = source
@@ -80,14 +82,22 @@ impl CooperativeTile {
         format!("{function}<coop_mat{size}x{size}<{t}, {role}>>(&{from}, {stride})")
     }
 
-    fn loads(&self, name: char, tile: usize, load: &BlockLoad) -> String {
+    /// The invocations that move each operand: different subgroups, if each invocation has one block at most.
+    fn movers(&self) -> [Range<usize>; 2] {
+        let all = 0..self.invocations();
+        let first = blocks(self.rows).next_multiple_of(self.matrices.lanes);
+        let apart = first + blocks(self.cols) <= all.end;
+        [all.clone(), if apart { first..all.end } else { all }]
+    }
+
+    fn loads(&self, name: char, tile: usize, load: &BlockLoad, movers: &Range<usize>) -> String {
         let mut stores = format!("            let to = quad * {}u + deep * 4u;\n", 4 * STRIDE);
         for (j, part) in ["x", "y", "z", "w"].iter().enumerate() {
             for q in 0..4 {
                 stores += &format!("            {name}_tile[to + {}u] = v{q}.{part};\n", j * STRIDE + q);
             }
         }
-        load.moves(name, tile, self.invocations(), &stores)
+        load.moves(name, tile, movers, &stores)
     }
 
     /// The products of the operands in workgroup memory.

@@ -35,8 +35,8 @@ pub struct MatMul {
     variant: Variant,
     /// Whether the sums of the rows of `a` are a second output.
     row_sums: bool,
-    /// Whether both operands are stored as f16.
-    halves: bool,
+    /// If the values of both operands are f16: whether they are stored so.
+    halves: Option<[bool; 2]>,
 }
 
 /// One factor: the layout of its batch dimensions, with the offset, and its strides along M or N and along K.
@@ -70,7 +70,7 @@ impl MatMul {
             b: Factor { batch: b_batch, step: b_steps[1], deep: b_steps[0], end: end(&b) },
             variant: Variant::ANY,
             row_sums: false,
-            halves: false,
+            halves: None,
         };
         product.merge();
         product.variant = Variant::portable(&product);
@@ -251,8 +251,8 @@ impl Kernel for MatMul {
         (!self.row_sums).then(|| variant::variants(self, gpu))
     }
 
-    fn of_halves(&self) -> Option<Arc<dyn Kernel>> {
-        Some(Arc::new(MatMul { halves: true, ..self.clone() }))
+    fn of_halves(&self, packed: &[bool]) -> Option<Arc<dyn Kernel>> {
+        Some(Arc::new(MatMul { halves: Some([packed[0], packed[1]]), ..self.clone() }))
     }
 
     fn run(&self, args: &Args) {

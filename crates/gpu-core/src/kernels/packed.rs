@@ -25,6 +25,8 @@ pub struct Packed {
     kernel: Arc<dyn Kernel>,
     /// By the numbers of the kernel's arguments.
     halves: Vec<Option<Halves>>,
+    /// Arguments that are not packed, although their values are f16.
+    unpacked: Vec<usize>,
 }
 
 /// An argument that is packed.
@@ -48,8 +50,15 @@ impl Packed {
         let access = kernel.access();
         let either = |(half, access): (&Option<_>, &Access)| half.is_none() || *access != Access::ReadWrite;
         let fits = halves.len() <= access.len() && halves.iter().zip(&access).all(either);
-        let packed = Packed { kernel, halves };
+        let packed = Packed { kernel, halves, unpacked: vec![] };
         (fits && packed.with_halves().is_some()).then_some(packed)
+    }
+
+    /// The kernel for operands whose values are all f16, although the `unpacked` arguments, some of which are read, are stored as f32. `None` if
+    /// others are not f16, or if it makes no difference.
+    pub fn of_f16_values(&self, unpacked: Vec<usize>) -> Option<Packed> {
+        let packed = Packed { unpacked, ..self.clone() };
+        packed.of_f16().is_some().then_some(packed)
     }
 
     /// The kernel's shaders with halves, if that is possible.
@@ -68,8 +77,10 @@ impl Packed {
     fn of_f16(&self) -> Option<Arc<dyn Kernel>> {
         let f16 = |a: usize| self.halves.get(a).is_some_and(|h| h.is_some_and(|h| h.half == Half::F16));
         let access = self.kernel.access();
-        let all = (0..access.len()).all(|a| access[a] != Access::Read || f16(a));
-        if all { self.kernel.of_halves() } else { None }
+        let packed: Vec<bool> = (0..access.len()).map(f16).collect();
+        let is_read = |a: &usize| access[*a] == Access::Read;
+        let all = (0..access.len()).filter(is_read).all(|a| packed[a] || self.unpacked.contains(&a));
+        if all { self.kernel.of_halves(&packed) } else { None }
     }
 
     /// Whether a result is packed.
@@ -81,7 +92,7 @@ impl Packed {
     /// A packed product with the row sums of its first factor; see [`MatMul::with_row_sums`].
     pub fn with_row_sums(&self, sums: &Reduce) -> Option<Packed> {
         let product = (&*self.kernel as &dyn Any).downcast_ref::<MatMul>()?;
-        let half = self.halves[0].map(|halves| halves.half);
+        let half = self.halves.first().copied().flatten().map(|halves| halves.half);
         Packed::new(Arc::new(product.with_sums_of(sums, half)?), self.halves.clone())
     }
 
@@ -143,8 +154,9 @@ impl Kernel for Packed {
             Some((name, Arc::new(Packed::new(kernel, self.halves.clone())?) as Arc<dyn Kernel>))
         };
         let halves: String = self.packed().map(|(a, Halves { half, .. })| format!(" {a}:{half}")).collect();
+        let values: String = self.unpacked.iter().map(|a| format!(" {a}:f16 values")).collect();
         let options = options.into_iter().filter_map(packed).collect();
-        Some(Variants { class: class + &halves, options, cooperative })
+        Some(Variants { class: class + &halves + &values, options, cooperative })
     }
 
     fn run(&self, args: &Args) {

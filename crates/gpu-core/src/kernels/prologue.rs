@@ -143,17 +143,15 @@ impl Prologue {
         text
     }
 
-    /// As [`wgsl`](Prologue::wgsl), of elements of that type: `f32`, or `f16` for a plain operand that is stored so.
-    pub(super) fn wgsl_as(&self, element: &str, name: &str, first: usize, width: usize) -> String {
-        if element == "f32" {
-            return self.wgsl(name, first, width);
-        }
+    /// As [`wgsl`](Prologue::wgsl), of a plain operand whose values are f16, and which may be stored as f32: it is loaded as f16.
+    pub(super) fn wgsl_f16(&self, stored: &str, name: &str, first: usize, width: usize) -> String {
         let offset = self.code.layouts[0].offset();
-        assert!(self.is_plain() && offset.is_multiple_of(width), "{element} as they are stored");
-        let t = if width == 4 { format!("vec4<{element}>") } else { element.to_owned() };
+        assert!(self.is_plain() && offset.is_multiple_of(width), "f16 as they are stored");
+        let of = |element: &str| if width == 4 { format!("vec4<{element}>") } else { element.to_owned() };
+        let (from, to) = (of(stored), of("f16"));
         format!(
-            "@group(0) @binding({first}) var<storage, read> {name}0: array<{t}>;\n\n\
-             fn load_{name}(i: u32) -> {t} {{\n    return {name}0[i + {}u];\n}}\n",
+            "@group(0) @binding({first}) var<storage, read> {name}0: array<{from}>;\n\n\
+             fn load_{name}(i: u32) -> {to} {{\n    return {to}({name}0[i + {}u]);\n}}\n",
             offset / width
         )
     }

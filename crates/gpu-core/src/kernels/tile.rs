@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::cooperative_tile::CooperativeTile;
+use super::prologue::Prologue;
 use super::workgroup_tile::{TileProduct, WorkgroupTile};
 use crate::Shader;
 
@@ -11,22 +12,22 @@ use crate::Shader;
 pub(super) enum Tile {
     /// By fused multiply-adds of f32.
     Shared(WorkgroupTile),
-    /// By cooperative matrices, from operands that are stored as f16.
-    Cooperative(CooperativeTile),
+    /// By cooperative matrices, from two operands whose values are f16; which of them are stored so.
+    Cooperative(CooperativeTile, [bool; 2]),
 }
 
 impl Tile {
     pub fn rows(&self) -> usize {
         match self {
             Tile::Shared(tile) => tile.rows,
-            Tile::Cooperative(tile) => tile.rows,
+            Tile::Cooperative(tile, _) => tile.rows,
         }
     }
 
     pub fn cols(&self) -> usize {
         match self {
             Tile::Shared(tile) => tile.cols,
-            Tile::Cooperative(tile) => tile.cols,
+            Tile::Cooperative(tile, _) => tile.cols,
         }
     }
 
@@ -34,7 +35,17 @@ impl Tile {
     pub fn element(&self) -> &'static str {
         match self {
             Tile::Shared(_) => "f32",
-            Tile::Cooperative(_) => "f16",
+            Tile::Cooperative(..) => "f16",
+        }
+    }
+
+    /// WGSL that binds operand `number` from binding `first` on, and loads it; see [`Prologue::wgsl`].
+    pub fn operand(&self, number: usize, of: &Prologue, name: &str, first: usize, width: usize) -> String {
+        match self {
+            Tile::Shared(_) => of.wgsl(name, first, width),
+            Tile::Cooperative(_, packed) => {
+                of.wgsl_f16(if packed[number] { "f16" } else { "f32" }, name, first, width)
+            }
         }
     }
 
@@ -42,7 +53,7 @@ impl Tile {
     pub fn shader(&self, product: &TileProduct) -> Shader {
         match self {
             Tile::Shared(tile) => tile.shader(product),
-            Tile::Cooperative(tile) => tile.shader(product),
+            Tile::Cooperative(tile, _) => tile.shader(product),
         }
     }
 
@@ -50,7 +61,7 @@ impl Tile {
     pub fn reduced(&self) -> usize {
         match self {
             Tile::Shared(tile) => tile.cols,
-            Tile::Cooperative(tile) => tile.part()[1],
+            Tile::Cooperative(tile, _) => tile.part()[1],
         }
     }
 
@@ -59,7 +70,7 @@ impl Tile {
     pub fn reduce_rows(&self, shader: &mut Shader, count: usize) {
         match self {
             Tile::Shared(tile) => tile.reduce_rows(shader, count),
-            Tile::Cooperative(tile) => tile.reduce_rows(shader, count),
+            Tile::Cooperative(tile, _) => tile.reduce_rows(shader, count),
         }
     }
 }
@@ -68,7 +79,7 @@ impl fmt::Display for Tile {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Tile::Shared(tile) => tile.fmt(f),
-            Tile::Cooperative(tile) => tile.fmt(f),
+            Tile::Cooperative(tile, _) => tile.fmt(f),
         }
     }
 }

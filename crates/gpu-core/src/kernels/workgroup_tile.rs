@@ -2,6 +2,7 @@
 //! implicit matrix products.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::Shader;
 use crate::wgsl::{Source, wgsl};
@@ -55,25 +56,32 @@ impl BlockLoad {
         }
     }
 
-    /// WGSL ahead of the loop of a workgroup of so many `invocations` over the inner dimension of operand `name`.
-    pub fn ahead(&self, name: char, tile: usize, invocations: usize) -> String {
-        if blocks(tile) <= invocations { self.before(name, tile, "local") } else { String::new() }
+    /// WGSL ahead of the loop over the inner dimension, of operand `name` that these invocations move.
+    pub fn ahead(&self, name: char, tile: usize, movers: &Range<usize>) -> String {
+        let one = blocks(tile) <= movers.len();
+        if one { self.before(name, tile, &format!("(local - {}u)", movers.start)) } else { String::new() }
     }
 
-    /// WGSL that moves a slice of `tile` rows or columns of operand `name`; `stores` stores the vectors of a block.
-    pub fn moves(&self, name: char, tile: usize, invocations: usize, stores: &str) -> String {
-        let blocks = blocks(tile);
+    /// WGSL by which these invocations, up to the last ones of a workgroup, move a slice of `tile` rows or columns of operand `name`; `stores`
+    /// stores the vectors of a block.
+    pub fn moves(&self, name: char, tile: usize, movers: &Range<usize>, stores: &str) -> String {
+        let (blocks, start) = (blocks(tile), movers.start);
         let [quad, deep] = self.place(tile, "i");
-        let before = if blocks > invocations { self.before(name, tile, "i") } else { String::new() };
+        let before = if blocks > movers.len() { self.before(name, tile, "i") } else { String::new() };
         let mut text = String::new();
-        for first in (0..blocks).step_by(invocations) {
-            let guard = match blocks - first < invocations {
-                true => format!("if (local < {}u) ", blocks - first),
-                false => String::new(),
-            };
+        for first in (0..blocks).step_by(movers.len()) {
+            let mut guards = vec![];
+            if start > 0 {
+                guards.push(format!("local >= {start}u"));
+            }
+            if blocks - first < movers.len() {
+                guards.push(format!("local < {}u", start + blocks - first));
+            }
+            let guard =
+                if guards.is_empty() { String::new() } else { format!("if ({}) ", guards.join(" && ")) };
             text += &format!(
-                "        {guard}{{\n            let i = local + {first}u;\n            let quad = {quad};\n            \
-                 let deep = {deep};\n{before}{}{stores}        }}\n",
+                "        {guard}{{\n            let i = local - {start}u + {first}u;\n            \
+                 let quad = {quad};\n            let deep = {deep};\n{before}{}{stores}        }}\n",
                 self.text
             );
         }
@@ -82,7 +90,7 @@ impl BlockLoad {
 }
 
 /// Blocks of a slice of so many rows or columns.
-fn blocks(tile: usize) -> usize {
+pub(super) fn blocks(tile: usize) -> usize {
     tile / 4 * (DEPTH / 4)
 }
 
@@ -152,8 +160,9 @@ impl WorkgroupTile {
         if product.store_sum.is_some() {
             sums += "    var row_sum = 0.0;\n";
         }
-        sums += &product.a.ahead('a', self.rows, self.invocations());
-        sums += &product.b.ahead('b', self.cols, self.invocations());
+        let movers = 0..self.invocations();
+        sums += &product.a.ahead('a', self.rows, &movers);
+        sums += &product.b.ahead('b', self.cols, &movers);
         let [a, b] = [self.loads('a', self.rows, &product.a), self.loads('b', self.cols, &product.b)];
         let (source, workgroups) = product.source(Source::new(wgsl!("matmul_shared")), self.rows, self.cols);
         let source = source
@@ -175,7 +184,7 @@ impl WorkgroupTile {
         let quads = tile / 4;
         let store =
             |q: usize| format!("            {name}_tile[(deep * 4u + {q}u) * {quads}u + quad] = v{q};\n");
-        load.moves(name, tile, self.invocations(), &(0..4).map(store).collect::<String>())
+        load.moves(name, tile, &(0..self.invocations()), &(0..4).map(store).collect::<String>())
     }
 
     /// The products of the operands in workgroup memory, for four elements of the inner dimension from `d` on.

@@ -80,7 +80,7 @@ pub(super) fn features(found: Features, cooperative: bool) -> Vec<FeatureReport>
         FeatureReport {
             name: "cooperative matrices",
             present: cooperative,
-            used_for: "products of f16, on real GPUs",
+            used_for: "products and convolutions of f16, on real GPUs",
         },
     ]
 }

@@ -6,6 +6,7 @@ use gpu_core::{Arg, Half, Layout};
 use super::Lower;
 use crate::compile::expr::Expr;
 use crate::compile::place::{Place, Value};
+use crate::compile::request::Source;
 use crate::op::Meta;
 
 impl Lower<'_> {
@@ -21,9 +22,10 @@ impl Lower<'_> {
 
     /// Input `i` in its own layout: a range to bind and the layout inside of it. The kernel reads it as f32, even if it is packed.
     pub fn input(&mut self, i: usize) -> (Arg, Layout) {
-        let place = self.source_memory(self.wiring.inputs[self.node][i]);
+        let source = self.wiring.inputs[self.node][i];
+        let place = self.source_memory(source);
         let (arg, stored) = place.bind();
-        self.note_packed(arg, &place);
+        self.note_halves(arg, source, &place);
         (arg, stored.layout)
     }
 
@@ -34,15 +36,21 @@ impl Lower<'_> {
         let place = self.source_memory(source);
         match place.dense() {
             Some(arg) => {
-                self.note_packed(arg, &place);
+                self.note_halves(arg, source, &place);
                 arg
             }
             None => self.write_dense(Expr::load(place, dtype)),
         }
     }
 
-    /// Notes that the kernel has to unpack an operand, if it is packed.
-    fn note_packed(&mut self, arg: Arg, place: &Place) {
+    /// Notes that the kernel has to unpack an operand, if it is packed, or that its values are f16 nevertheless.
+    fn note_halves(&mut self, arg: Arg, source: Source, place: &Place) {
+        if let Source::Node(node, _) = source
+            && place.half.is_none()
+            && self.request.nodes[node].half == Some(Half::F16)
+        {
+            self.unpacked.push(arg);
+        }
         let sizes = place.layout.shape().iter().zip(place.layout.strides());
         let touched = sizes.filter(|(_, stride)| **stride != 0).map(|(size, _)| *size).product();
         let halves = |half| Halves { half, count: arg.bytes / Half::BYTES, touched };

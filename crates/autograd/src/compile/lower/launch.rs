@@ -56,15 +56,20 @@ impl Lower<'_> {
         self.steps.push(Step::Kernel(Launch::new(kernel, args)));
     }
 
-    /// The kernel for operands of which some are packed. If it can't unpack them, they are copied.
+    /// The kernel for operands of which some are packed, or have values of f16. If it can't unpack them, they are copied.
     fn unpacking(&mut self, kernel: Arc<dyn Kernel>, args: &mut [Arg]) -> Arc<dyn Kernel> {
         let of = |arg: &Arg| self.packed.iter().find(|(a, _)| a == arg).map(|&(_, halves)| halves);
         let halves: Vec<Option<Halves>> = args.iter().map(of).collect();
-        if halves.iter().all(Option::is_none) {
+        let unpacked: Vec<usize> = (0..args.len()).filter(|&a| self.unpacked.contains(&args[a])).collect();
+        if halves.iter().all(Option::is_none) && unpacked.is_empty() {
             return kernel;
         }
         if let Some(packed) = Packed::new(kernel.clone(), halves.clone()) {
-            return Arc::new(packed);
+            return match packed.of_f16_values(unpacked) {
+                Some(of_values) => Arc::new(of_values),
+                None if halves.iter().all(Option::is_none) => kernel,
+                None => Arc::new(packed),
+            };
         }
         for (arg, halves) in args.iter_mut().zip(halves) {
             let Some(Halves { half, count, .. }) = halves else { continue };

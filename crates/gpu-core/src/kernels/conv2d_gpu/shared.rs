@@ -13,6 +13,7 @@ use crate::kernels::prologue::Prologue;
 use crate::kernels::tile::Tile;
 use crate::kernels::workgroup_tile::{BlockLoad, DEPTH, TileProduct};
 use crate::wgsl::wgsl;
+use crate::{DType, Layout};
 
 /// Functions that the frame requires, unused by convolutions.
 pub(super) const BATCHES: &str =
@@ -148,11 +149,11 @@ impl<'a> Phase<'a> {
     fn shader(&self) -> Shader {
         let width = if parts(self.shape, self.transposed, self.tile).quads() { 4 } else { 1 };
         let (weight, y) = (self.operand.arity(), self.operand.arity() + 1);
-        let element = self.tile.element();
-        let quad = if self.weight_quads() { self.vector_type() } else { element.into() };
+        let weights = Prologue::plain(DType::F32, Layout::contiguous(&[self.shape.sizes()[1]]));
         let accessors = format!(
-            "{}@group(0) @binding({weight}) var<storage, read> weight: array<{quad}>;\n{BATCHES}{}{}",
-            self.operand.wgsl_as(element, "x", 0, if self.quads() { 4 } else { 1 }),
+            "{}{}{BATCHES}{}{}",
+            self.tile.operand(0, self.operand, "x", 0, if self.quads() { 4 } else { 1 }),
+            self.tile.operand(1, &weights, "weight", weight, if self.weight_quads() { 4 } else { 1 }),
             self.stores(width),
             math(&[self.operand]),
         );
@@ -261,7 +262,7 @@ impl<'a> Phase<'a> {
             let before = format!("    let a_from = {group} + min(row + a_quad * 4u, {}u);\n", self.outer - 4);
             let at = |_: &str, channel: &str| format!("(a_from + {channel} * {into}u) / 4u");
             let text = self.decode() + &self.positions(at, into / 4);
-            let load = |q: usize| self.vector(q, &format!("weight[at{q}]"));
+            let load = |q: usize| self.vector(q, &format!("load_weight(at{q})"));
             return BlockLoad { along_k: false, before, text: text + &(0..4).map(load).collect::<String>() };
         }
         let before = format!(
@@ -275,7 +276,7 @@ impl<'a> Phase<'a> {
         let mut text = self.decode();
         if self.weight_quads() {
             text += "            let at = (a_from + channel) / 4u;\n";
-            text += &PARTS.map(|j| format!("            let u{j} = weight[at.{j}];\n")).concat();
+            text += &PARTS.map(|j| format!("            let u{j} = load_weight(at.{j});\n")).concat();
             return BlockLoad { along_k: true, before, text: text + &self.turned() };
         }
         let [rows, cols] = &self.taps;
@@ -289,7 +290,7 @@ impl<'a> Phase<'a> {
             )
         };
         text += &self.positions(at, into);
-        let load = |q: usize| self.vector(q, &self.gathered("weight[", q, "]"));
+        let load = |q: usize| self.vector(q, &self.gathered("load_weight", q));
         text += &(0..4).map(load).collect::<String>();
         BlockLoad { along_k: !self.transposed, before, text }
     }
@@ -348,9 +349,8 @@ impl<'a> Phase<'a> {
             text += &PARTS.map(pixel).concat();
             return BlockLoad { along_k: false, before, text: text + &self.turned() };
         }
-        let load = |q: usize| {
-            self.vector(q, &format!("select({t}(), {}, live{q})", self.gathered("load_x(", q, ")")))
-        };
+        let load =
+            |q: usize| self.vector(q, &format!("select({t}(), {}, live{q})", self.gathered("load_x", q)));
         text += &(0..4).map(load).collect::<String>();
         BlockLoad { along_k: false, before, text }
     }
@@ -362,9 +362,9 @@ impl<'a> Phase<'a> {
         PARTS.into_iter().enumerate().map(vector).collect()
     }
 
-    /// WGSL of the vector of four elements at the positions `at{q}`.
-    fn gathered(&self, open: &str, q: usize, close: &str) -> String {
-        let all = PARTS.map(|j| format!("{open}at{q}.{j}{close}"));
+    /// WGSL of the vector of four elements that a function loads from the positions `at{q}`.
+    fn gathered(&self, load: &str, q: usize) -> String {
+        let all = PARTS.map(|j| format!("{load}(at{q}.{j})"));
         format!("{}({})", self.vector_type(), all.join(", "))
     }
 

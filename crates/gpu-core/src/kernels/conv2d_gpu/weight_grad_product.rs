@@ -63,8 +63,8 @@ impl<'a> WeightGradProduct<'a> {
     fn chunk(&self) -> usize {
         let first = match self.tile {
             Tile::Shared(_) => Tile::Shared(super::workgroup_tiles(self.channels()[1])[0]),
-            Tile::Cooperative(tile) => {
-                Tile::Cooperative(cooperative::weight_tiles(self.shape, tile.matrices)[0])
+            Tile::Cooperative(tile, packed) => {
+                Tile::Cooperative(cooperative::weight_tiles(self.shape, tile.matrices)[0], packed)
             }
         };
         let [groups, m, n, k] = WeightGradProduct { tile: first, ..*self }.size();
@@ -90,11 +90,10 @@ impl<'a> WeightGradProduct<'a> {
     /// The dispatch that sums each chunk into the binding `out`, `[chunks, O, C / groups, KH, KW]`.
     pub fn shader(&self, out: usize) -> Shader {
         let width = self.quads().map(|quads| if quads { 4 } else { 1 });
-        let element = self.tile.element();
         let accessors = format!(
             "{}{}{BATCHES}{}",
-            self.x.wgsl_as(element, "x", 0, width[1]),
-            self.dy.wgsl_as(element, "dy", self.x.arity(), width[0]),
+            self.tile.operand(0, self.x, "x", 0, width[1]),
+            self.tile.operand(1, self.dy, "dy", self.x.arity(), width[0]),
             math(&[self.x, self.dy]),
         );
         let ([inner, _], taps) = (self.channels(), self.taps());
@@ -212,7 +211,8 @@ impl<'a> WeightGradProduct<'a> {
         BlockLoad { along_k: true, before, text }
     }
 
-    /// Where the pixels of four columns lie relative to the first tap's: `b_from`, and `b_high` and `b_wide` rows and columns further.
+    /// Where the pixels of four columns lie: from `b_from` on, those of the tap `b_high` and `b_wide` rows and columns further, which is `b_step`
+    /// elements.
     fn columns(&self) -> String {
         let ([inner, _], [h, w]) = (self.channels(), self.shape.input);
         let ([_, kw], [down, along]) = (self.shape.kernel, self.shape.dilation);
@@ -231,7 +231,7 @@ impl<'a> WeightGradProduct<'a> {
         let kind = if self.columns_of_tap().is_some() { "i32" } else { "vec4<i32>" };
         format!(
             "{place}    let b_high = {kind}(b_tap / {kw}u) * {down};\n    let b_wide = {kind}(b_tap % {kw}u) * {along};\n    \
-             let b_from = vec4<i32>(batch * {}u + b_channel * {plane}u) + (b_high * {w} + b_wide);\n",
+             let b_from = batch * {}u + b_channel * {plane}u;\n    let b_step = b_high * {w} + b_wide;\n",
             inner * plane,
         )
     }
@@ -242,43 +242,33 @@ impl<'a> WeightGradProduct<'a> {
         let image = s.in_channels * h * w;
         let (before, mut text) = (self.columns(), self.decode());
         if self.quads()[1] {
-            text += &format!(
-                "            let at = (vec4<u32>(b_from) + (image0 * {image}u + in_plane0)) / 4u;\n"
-            );
+            text += &format!("            let at = (b_from + (image0 * {image}u + in_plane0)) / 4u;\n");
             for (j, part) in ["x", "y", "z", "w"].into_iter().enumerate() {
                 text += &format!("            let u{j} = load_x(at.{part});\n");
             }
             return BlockLoad { along_k: true, before, text: text + &self.transposed() };
         }
+        let [live, kind, step] = match self.columns_of_tap() {
+            Some(_) => ["bool", "u32", "i32"],
+            None => ["vec4<bool>", "vec4<u32>", "vec4<i32>"],
+        };
+        let inside = |d: usize, at: String| {
+            let last = (s.output()[d] - 1) * s.stride[d] + (s.kernel[d] - 1) * s.dilation[d];
+            match s.padding[d] == 0 && last < s.input[d] {
+                true => format!("{live}(true)"),
+                false => format!("({kind}({at}) < {kind}({}u))", s.input[d]),
+            }
+        };
         for q in 0..4 {
+            let [down, along] = [inside(0, format!("y{q} + b_high")), inside(1, format!("x{q} + b_wide"))];
             text += &format!(
-                "            let y{q} = i32(row{q}) * {} - {};\n            \
-                 let x{q} = i32(col{q}) * {} - {};\n            \
-                 let from{q} = b_from + (i32(image{q} * {image}u) + y{q} * {w} + x{q});\n",
+                "            let y{q} = i32(row{q}) * {} - {};\n            let x{q} = i32(col{q}) * {} - {};\n            \
+                 let live{q} = {down} & {along};\n            \
+                 let step{q} = b_step + (i32(image{q} * {image}u) + y{q} * {w} + x{q});\n            \
+                 let at{q} = b_from + vec4<u32>({kind}(select({step}(), step{q}, live{q})));\n",
                 s.stride[0], s.padding[0], s.stride[1], s.padding[1],
             );
-            let [bool, kind] = match self.columns_of_tap() {
-                Some(_) => ["bool", "u32"],
-                None => ["vec4<bool>", "vec4<u32>"],
-            };
-            let inside = |d: usize, at: String| {
-                let last = (s.output()[d] - 1) * s.stride[d] + (s.kernel[d] - 1) * s.dilation[d];
-                match s.padding[d] == 0 && last < s.input[d] {
-                    true => format!("{bool}(true)"),
-                    false => format!("{kind}({at}) < {kind}({}u)", s.input[d]),
-                }
-            };
-            let live = format!(
-                "({}) & ({})",
-                inside(0, format!("y{q} + b_high")),
-                inside(1, format!("x{q} + b_wide"))
-            );
-            text += &format!(
-                "            let live{q} = vec4<bool>({live});\n            \
-                 let at{q} = select(vec4<u32>(), vec4<u32>(from{q}), live{q});\n"
-            );
-            let all = ["x", "y", "z", "w"].map(|j| format!("load_x(at{q}.{j})"));
-            let t = self.vector_type();
+            let (t, all) = (self.vector_type(), ["x", "y", "z", "w"].map(|j| format!("load_x(at{q}.{j})")));
             text += &self.vector(q, &format!("select({t}(), {t}({}), live{q})", all.join(", ")));
         }
         BlockLoad { along_k: true, before, text }

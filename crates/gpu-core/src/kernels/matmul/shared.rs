@@ -47,7 +47,7 @@ fn block(side: &Side, k: usize) -> BlockLoad {
         Load::Deep => {
             for j in 0..4 {
                 let position = format!("{name}_base + i32({}) * ({step}) + i32(min(at_k, K - 4u))", at(j, 1));
-                lines.push(format!("let u{j} = {name}[u32({position}) / 4u];"));
+                lines.push(format!("let u{j} = {};", side.read(&format!("u32({position}) / 4u"))));
             }
             for q in 0..4 {
                 let elements: Vec<String> = (0..4).map(|j| format!("u{j}.{}", part(q))).collect();
@@ -58,7 +58,7 @@ fn block(side: &Side, k: usize) -> BlockLoad {
             for q in 0..4 {
                 let k = format!("i32(min(at_k + {q}u, K - 1u)) * ({deep})");
                 let position = format!("{name}_base + i32({}) + {k}", at(0, 4));
-                lines.push(valid(q, format!("{name}[u32({position}) / 4u]")));
+                lines.push(valid(q, side.read(&format!("u32({position}) / 4u"))));
             }
         }
         Load::Scalar => {
@@ -67,7 +67,7 @@ fn block(side: &Side, k: usize) -> BlockLoad {
             }
             for q in 0..4 {
                 let k = format!("i32(min(at_k + {q}u, K - 1u)) * ({deep})");
-                let elements: Vec<String> = (0..4).map(|j| format!("{name}[u32(p{j} + {k})]")).collect();
+                let elements: Vec<String> = (0..4).map(|j| side.read(&format!("u32(p{j} + {k})"))).collect();
                 lines.push(valid(q, format!("{vector}({})", elements.join(", "))));
             }
         }

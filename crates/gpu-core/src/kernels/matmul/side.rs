@@ -22,7 +22,8 @@ pub(super) struct Side<'a> {
     pub tile: usize,
     /// M or N.
     pub size: usize,
-    /// Type of its elements in the buffer.
+    /// Types of its elements in the buffer, and where they are multiplied.
+    pub stored: &'static str,
     pub element: &'static str,
 }
 
@@ -50,13 +51,26 @@ impl<'a> Side<'a> {
             () if aligned && across => Load::Across,
             () => Load::Scalar,
         };
-        let element = if matches!(p.variant.form, Form::Cooperative(_)) { "f16" } else { "f32" };
-        Side { name, operand, load, tile, size, element }
+        let cooperative = matches!(p.variant.form, Form::Cooperative(_));
+        let element = if cooperative { "f16" } else { "f32" };
+        let packed = p.halves.is_some_and(|packed| packed[usize::from(name == 'b')]);
+        let stored = if cooperative && packed { "f16" } else { "f32" };
+        Side { name, operand, load, tile, size, stored, element }
     }
 
     /// Type of what the buffer consists of.
     pub fn wgsl_type(&self) -> String {
-        if self.load == Load::Scalar { self.element.into() } else { self.vector_type() }
+        if self.load == Load::Scalar { self.stored.into() } else { format!("vec4<{}>", self.stored) }
+    }
+
+    /// WGSL that reads what is at a place of the buffer. Conversions change no value.
+    pub fn read(&self, at: &str) -> String {
+        let read = format!("{}[{at}]", self.name);
+        match self.load {
+            _ if self.stored == self.element => read,
+            Load::Scalar => format!("{}({read})", self.element),
+            Load::Deep | Load::Across => format!("{}({read})", self.vector_type()),
+        }
     }
 
     /// The type of four elements.

@@ -14,6 +14,8 @@ struct TileCode<'a> {
     cols: Side<'a>,
     /// Whether the rows are N.
     swap: bool,
+    /// Whether results are stored as vectors along N.
+    vectors: bool,
 }
 
 impl TileCode<'_> {
@@ -28,10 +30,13 @@ impl TileCode<'_> {
         (self.cols.tile / (self.lanes * width), width)
     }
 
-    /// The lane's first column of a group.
+    /// The lane's first column of a group. Vectors of results take four groups, if a lane has one column in each.
     fn col(&self, group: usize) -> String {
         let (_, width) = self.groups();
-        format!("col + {}u + lane * {width}u", group * self.lanes * width)
+        match self.vectors && !self.swap && width == 1 {
+            true => format!("col + {}u + lane * 4u", group / 4 * 4 * self.lanes + group % 4),
+            false => format!("col + {}u + lane * {width}u", group * self.lanes * width),
+        }
     }
 
     /// Positions of the lane's elements at k = 0.
@@ -188,24 +193,44 @@ impl TileCode<'_> {
     }
 
     /// Elements that are stored at a time.
-    fn width(&self, p: &MatMul) -> usize {
-        if !self.swap && self.cols.load == Load::Across { p.width() } else { 1 }
+    fn width(&self) -> usize {
+        if self.vectors { 4 } else { 1 }
+    }
+
+    /// WGSL of the sum for a row and for column `c` of a group.
+    fn sum(&self, r: usize, g: usize, c: usize) -> String {
+        let (_, width) = self.groups();
+        if width == 4 { format!("sum{r}_{g}.{}", part(c)) } else { format!("sum{r}_{g}") }
+    }
+
+    /// Row, first column and value of the vectors that begin with the sums for a row and a group: along the columns, or by lanes that have four
+    /// columns of results each.
+    fn stored(&self, r: usize, g: usize) -> Vec<[String; 3]> {
+        let (row, col, (_, width)) = (format!("row + {r}u"), self.col(g), self.groups());
+        let four = |sum: &dyn Fn(usize) -> String| format!("vec4<f32>({})", [0, 1, 2, 3].map(sum).join(", "));
+        match (self.swap, width) {
+            (true, _) if r.is_multiple_of(4) => {
+                let vector = |c| four(&|q| self.sum(r + q, g, c));
+                (0..width).map(|c| [format!("{col} + {c}u"), row.clone(), vector(c)]).collect()
+            }
+            (false, 4) => vec![[row, col, format!("sum{r}_{g}")]],
+            (false, _) if g.is_multiple_of(4) => vec![[row, col, four(&|q| self.sum(r, g + q, 0))]],
+            _ => vec![],
+        }
     }
 
     fn store(&self, p: &MatMul) -> String {
         let mut text = "    let first = (split * BATCHES + batch) * M * N;\n".to_owned();
-        let (_, width) = self.groups();
         for (r, g) in self.sums() {
-            let (row, col, sum) = (format!("row + {r}u"), self.col(g), format!("sum{r}_{g}"));
-            if width == 4 && self.width(p) == 4 {
-                text += &p.store_vector(&row, &col, &sum);
+            if self.vectors {
+                let store = |[row, col, value]: [String; 3]| p.store_vector(&row, &col, &value);
+                text += &self.stored(r, g).into_iter().map(store).collect::<String>();
                 continue;
             }
-            for c in 0..width {
-                let col = format!("{col} + {c}u");
+            for c in 0..self.groups().1 {
+                let (row, col) = (format!("row + {r}u"), format!("{} + {c}u", self.col(g)));
                 let (i, j) = if self.swap { (&col, &row) } else { (&row, &col) };
-                let value = if width == 4 { format!("{sum}.{}", part(c)) } else { sum.clone() };
-                text += &p.store_scalar(i, j, &value);
+                text += &p.store_scalar(i, j, &self.sum(r, g, c));
             }
         }
         text
@@ -219,7 +244,10 @@ pub(super) fn shader(p: &MatMul, lanes: usize, swap: bool) -> Shader {
     let (a, b) = (Side::a(p, a), Side::b(p, b));
     let accessors = p.accessors(&a, &b);
     let (rows, cols) = if swap { (b, a) } else { (a, b) };
-    let tile = TileCode { lanes, rows, cols, swap };
+    let mut tile = TileCode { lanes, rows, cols, swap, vectors: false };
+    let (groups, width) = tile.groups();
+    let whole = if swap { tile.rows.tile } else { groups * width };
+    tile.vectors = p.width() == 4 && whole.is_multiple_of(4);
     let (down, along) = (tile.rows.size.div_ceil(tile.rows.tile), tile.cols.size.div_ceil(tile.cols.tile));
     let splits = p.splits();
     let source = Source::new(wgsl!("matmul_subgroup"))
@@ -235,9 +263,9 @@ pub(super) fn shader(p: &MatMul, lanes: usize, swap: bool) -> Shader {
         .set("SPLITS", splits)
         .set("CHUNK", chunk(p.k, splits))
         .block("accessors", &accessors)
-        .block("results", &p.results(tile.width(p)))
+        .block("results", &p.results(tile.width()))
         .block("setup", &tile.setup())
         .block("loops", &tile.loops(p.k))
         .block("store", &tile.store(p));
-    p.tiles(Shader::linear(source.finish(), down * along * p.batches() * splits, 1), tile.width(p))
+    p.tiles(Shader::linear(source.finish(), down * along * p.batches() * splits, 1), tile.width())
 }

@@ -190,7 +190,7 @@ fn software(p: &MatMul, lanes: usize) -> (Vec<Variant>, usize) {
 /// Whether cooperative matrices pay. They add in an order of their own, so that no other form is an alternative where they do.
 fn suits_cooperative(p: &MatMul, gpu: &GpuProfile) -> bool {
     let shortest = p.m.min(p.n).min(p.k);
-    p.halves && p.outputs() > 0 && shortest >= SHORTEST && gpu.family != GpuFamily::Software
+    p.halves.is_some() && p.outputs() > 0 && shortest >= SHORTEST && gpu.family != GpuFamily::Software
 }
 
 /// The variants by cooperative matrices, and the number of tiles of the first one that fills a GPU.
