@@ -5,7 +5,7 @@
 //! | adversarial examples | [`adversarial`] |
 //! | attribution of outputs to inputs | [`attribution`] |
 //! | biologically plausible learning rules | [`biological`] |
-//! | Hessians and Jacobians | [`curvature`] |
+//! | Hessians, Jacobians, gradients of single examples | [`curvature`] |
 //! | object detectors | [`detection`] |
 //! | Boltzmann machines, Hopfield networks, Ising models | [`energy`] |
 //! | GANs, flows, diffusion, score matching | [`generative`] |
@@ -28,6 +28,8 @@ pub mod generative;
 pub mod inference;
 pub mod landscape;
 pub mod metric_learning;
+pub mod pac_bayes;
+pub mod privacy;
 pub mod representation;
 pub mod rl;
 pub mod unsupervised;

@@ -5,9 +5,11 @@ mod batch_size;
 mod biological_rules;
 mod depth;
 mod double_descent;
+mod information_bottleneck;
 mod linearization;
 mod newton;
 mod optimizer_race;
+mod pac_bayes;
 mod random_labels;
 mod regularization_race;
 mod scaling_law;
@@ -26,4 +28,6 @@ pub const STUDIES: &[&Study] = &[
     &regularization_race::STUDY,
     &scaling_law::STUDY,
     &vanishing_gradients::STUDY,
+    &pac_bayes::STUDY,
+    &information_bottleneck::STUDY,
 ];

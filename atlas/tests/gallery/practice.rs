@@ -2,4 +2,7 @@ studies! {
     ensemble,
     training_checks,
     transfer,
+    private_training,
+    active_learning,
+    forgetting,
 }

@@ -4,4 +4,5 @@ studies! {
     few_shot: gpu,
     maml,
     domain_adversarial,
+    invariant_risk,
 }
