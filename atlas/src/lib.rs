@@ -56,7 +56,7 @@ pub use real_digits::RealDigits;
 pub use report::{Figure, Report};
 pub use steps::Steps;
 pub use study::Study;
-pub use tables::Table;
+pub use tables::{Measurements, Table};
 pub use targets::{shuffle_targets, targets};
 pub use tiny_digits::{Judged, TinyDigits};
 

@@ -29,25 +29,26 @@ fn run(lab: &mut Lab) -> Result<()> {
 /// `x1 = noise`, `y = x1 + noise`, `x2 = y + standard noise`, where the noise has another deviation in every environment. The cause has the
 /// coefficient 1 everywhere; least squares also uses the effect.
 fn equations(lab: &mut Lab) -> Result<plot::Panel> {
-    const DEVIATIONS: [f64; 2] = [0.5, 2.0];
-    let (count, mut draws) = (lab.pick(20_000, 4000), lab.draws(0));
+    const DEVIATIONS: [f32; 2] = [0.5, 2.0];
     let mut environments = Vec::new();
     for deviation in DEVIATIONS {
         let (mut x, mut y) = (Vec::new(), Vec::new());
-        for _ in 0..count {
-            let cause = deviation * draws.normal();
-            let outcome = cause + deviation * draws.normal();
-            x.extend([cause as f32, (outcome + draws.normal()) as f32]);
-            y.push(outcome as f32);
+        // All signs of the three noises: a sample whose moments are exact.
+        for signs in 0..8 {
+            let noise = |bit: i32| if signs >> bit & 1 == 1 { 1.0 } else { -1.0 };
+            let cause = deviation * noise(0);
+            let outcome = cause + deviation * noise(1);
+            x.extend([cause, outcome + noise(2)]);
+            y.push(outcome);
         }
         environments.push((
-            Tensor::from_slice(lab.device(), &x, &[count, 2])?,
-            targets(&Tensor::from_slice(lab.device(), &y, &[count])?)?,
+            Tensor::from_slice(lab.device(), &x, &[8, 2])?,
+            targets(&Tensor::from_slice(lab.device(), &y, &[8])?)?,
         ));
     }
-    let steps = lab.pick(2000, 500);
+    let steps = lab.pick(3000, 600);
     let mut bars = Vec::new();
-    for strength in [0.0f32, 100.0] {
+    for strength in [0.0f32, 3000.0] {
         let params = lab.params();
         let weight = params.param("weight", &[2], Init::Constant(0.5));
         lab.fit("equations", steps, &mut Adam::new(&params), Cosine::new(0.03, 0.0, steps), |_| {
@@ -62,14 +63,15 @@ fn equations(lab: &mut Lab) -> Result<plot::Panel> {
         bars.push(weight.value().to_vec::<f32>()?);
     }
     // The moments of both environments together: x1 x1 = v, x1 x2 = v, x2 x2 = 2 v + 1, x1 y = v, x2 y = 2 v, with the mean variance v.
-    let v = DEVIATIONS.iter().map(|d| d * d).sum::<f64>() / 2.0;
+    let v = DEVIATIONS.iter().map(|d| f64::from(d * d)).sum::<f64>() / 2.0;
     let determinant = v * (2.0 * v + 1.0) - v * v;
     let exact = [(v * (2.0 * v + 1.0) - 2.0 * v * v) / determinant, (2.0 * v * v - v * v) / determinant];
     let apart = (0..2).map(|i| (f64::from(bars[0][i]) - exact[i]).abs()).fold(0.0, f64::max);
-    lab.expect("least squares: coefficients apart from the exact ones", apart, ..0.03);
+    lab.expect("least squares: coefficients apart from the exact ones", apart, ..0.001);
     lab.expect("least squares: coefficient of the effect", bars[0][1], 0.6..);
+    // The penalty is of fourth order in the effect's coefficient, which therefore falls slowly with the strength.
     lab.expect("invariant: coefficient of the cause", bars[1][0], 0.9..1.1);
-    lab.expect("invariant: coefficient of the effect", bars[1][1], -0.1..0.1);
+    lab.expect("invariant: coefficient of the effect", bars[1][1], -0.15..0.15);
     let mut panel = plot::Panel::new("Cause and effect of y", "", "coefficient").x_names(["cause", "effect"]);
     for (i, (name, found)) in ["least squares", "invariant"].into_iter().zip(bars).enumerate() {
         panel = panel.layer(plot::Bars::new(name, found.into_iter().map(f64::from)).group(i, 2));
@@ -108,8 +110,8 @@ fn accuracy(net: &Mlp, of: &Environment) -> Result<f64> {
 }
 
 fn coloured(lab: &mut Lab) -> Result<plot::Panel> {
-    let count = lab.pick(5000, 2000);
-    let set = lab.small_digits(2 * count, 2000)?;
+    let count = lab.pick(4000, 1000);
+    let set = lab.small_digits(2 * count, 1000)?;
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let (images, labels) = (train.images.flatten(1, -1), train.labels.to_vec::<i32>()?);
     let mut draws = lab.draws(1);
@@ -117,21 +119,19 @@ fn coloured(lab: &mut Lab) -> Result<plot::Panel> {
         let images = images.narrow(0, i * count, count);
         Environment::new(&images, &labels[i * count..][..count], flipped, &mut draws)
     };
-    let seen = [part(0, 0.2)?, part(1, 0.1)?];
+    let seen = [part(0, 0.35)?, part(1, 0.05)?];
     let reversed =
         Environment::new(&test.images.flatten(1, -1), &test.labels.to_vec::<i32>()?, 0.9, &mut draws)?;
-    let steps = lab.pick(600, 300);
+    let steps = lab.pick(300, 200);
     let mut found = Vec::new();
-    for (name, strength, grey) in
-        [("plain", 0.0f32, false), ("invariant", 2000.0, false), ("grey", 0.0, true)]
-    {
+    for (name, strength, grey) in [("plain", 0.0f32, false), ("invariant", 1e3, false), ("grey", 0.0, true)] {
         let shown = |of: &Environment| {
             if grey { of.grey() } else { Environment { x: of.x.clone(), y: of.y.clone() } }
         };
         let (seen, reversed) = (seen.each_ref().map(shown), shown(&reversed));
         let params = lab.params();
-        let net = Mlp::new(&params, &[98, 64, 1]);
-        let mut opt = Adam::new(&params).weight_decay(1e-3);
+        let net = Mlp::new(&params, &[98, 32, 1]);
+        let mut opt = Adam::new(&params).weight_decay(1e-4);
         lab.fit(name, steps, &mut opt, 5e-3, |step| {
             // The penalty counts once the digits' shapes have been found.
             let strength = if step < steps / 3 { strength.min(1.0) } else { strength };
@@ -145,11 +145,11 @@ fn coloured(lab: &mut Lab) -> Result<plot::Panel> {
             };
             Ok(of(&seen[0])? + of(&seen[1])?)
         })?;
-        found.push((accuracy(&net, &seen[0])?, accuracy(&net, &reversed)?));
+        found.push((accuracy(&net, &seen[1])?, accuracy(&net, &reversed)?));
     }
-    lab.expect("plain: accuracy where colour names the label", found[0].0, 0.78..);
+    lab.expect("plain: accuracy where colour names the label", found[0].0, 0.85..);
     lab.expect("plain: accuracy where colour misleads", found[0].1, ..0.4);
-    lab.expect("invariant: accuracy where colour misleads", found[1].1, 0.55..0.75);
+    lab.expect("invariant: accuracy where colour misleads", found[1].1, 0.5..0.75);
     lab.expect("without colour: accuracy", found[2].1, 0.62..0.76);
     let names = ["plain", "invariant", "without colour"];
     let panel = plot::Panel::new("Coloured digits", "", "accuracy").x_names(names).y_range(0.0, 1.0);

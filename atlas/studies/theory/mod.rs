@@ -7,12 +7,14 @@ mod depth;
 mod double_descent;
 mod information_bottleneck;
 mod linearization;
+mod local_learning;
 mod newton;
 mod optimizer_race;
 mod pac_bayes;
 mod random_labels;
 mod regularization_race;
 mod scaling_law;
+mod spiking;
 mod vanishing_gradients;
 
 pub const STUDIES: &[&Study] = &[
@@ -30,4 +32,6 @@ pub const STUDIES: &[&Study] = &[
     &vanishing_gradients::STUDY,
     &pac_bayes::STUDY,
     &information_bottleneck::STUDY,
+    &spiking::STUDY,
+    &local_learning::STUDY,
 ];

@@ -13,4 +13,6 @@ studies! {
     vanishing_gradients: gpu,
     pac_bayes,
     information_bottleneck,
+    spiking,
+    local_learning,
 }
