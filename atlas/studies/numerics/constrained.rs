@@ -25,16 +25,17 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.picture("constrained", |path| figure.save(path))
 }
 
-/// A random strictly convex problem of 12 variables, 3 equalities and 10 inequalities that 0 satisfies strictly.
+/// A random strictly convex problem of 12 variables, 3 equalities and 10 inequalities, which a random point satisfies.
 fn random(draws: &mut Draws) -> QuadraticProgram {
     let mut normal = |rows, columns| Mat::from_fn(rows, columns, |_, _| draws.normal());
     let root = normal(12, 12);
     let (linear, a, g) = (normal(12, 1), normal(3, 12), normal(10, 12));
+    let point = normal(12, 1).col(0).to_owned();
     QuadraticProgram {
         hessian: root.transpose() * &root + Mat::<f64>::identity(12, 12),
-        linear: Col::from_fn(12, |i| 5.0 * linear[(i, 0)]),
-        equal: (a, Col::from_fn(3, |i| 0.2 * i as f64)),
-        at_most: (g, Col::from_fn(10, |_| 0.5)),
+        linear: Col::from_fn(12, |i| 20.0 * linear[(i, 0)]),
+        equal: (a.clone(), &a * &point),
+        at_most: (g.clone(), &g * &point + Col::from_fn(10, |_| 0.5)),
     }
 }
 
@@ -63,7 +64,7 @@ fn prices(lab: &mut Lab) -> Result<plot::Panel> {
         0.5..9.5,
     );
     // The nearest point of the simplex is a shift, cut off at 0 (Held, Wolfe and Crowder 1974).
-    let of = [0.9, 0.4, 0.1, -0.6];
+    let of = [0.9, 0.5, 0.3, -0.6];
     let nearest = QuadraticProgram {
         hessian: Mat::identity(4, 4),
         linear: Col::from_fn(4, |i| -of[i]),
@@ -71,7 +72,7 @@ fn prices(lab: &mut Lab) -> Result<plot::Panel> {
         at_most: (Mat::from_fn(4, 4, |i, j| if i == j { -1.0 } else { 0.0 }), Col::zeros(4)),
     };
     let found = nearest.solve();
-    let shift = (0.9 + 0.4 + 0.1 - 1.0) / 3.0;
+    let shift = (0.9 + 0.5 + 0.3 - 1.0) / 3.0;
     let off = (0..4).map(|i| (found.x[i] - (of[i] - shift).max(0.0)).abs()).fold(0.0, f64::max);
     lab.expect("nearest point of the simplex apart from the closed form", off, ..1e-8);
 
@@ -180,11 +181,11 @@ fn augmented(lab: &mut Lab) -> Result<plot::Panel> {
     let params = lab.params();
     let x = params.param("x", &[6, 1], Init::Constant(0.1));
     let (mut y, mut z) = (Tensor::zeros(lab.device(), &[2, 1]), Tensor::zeros(lab.device(), &[6, 1]));
-    const WEIGHT: f32 = 5.0;
+    const WEIGHT: f32 = 20.0;
     let mut opt = Sgd::new(&params).momentum(0.8);
     let mut lines = [Vec::new(), Vec::new()];
-    for round in 0..lab.pick(60, 30) {
-        lab.fit("augmented Lagrangian", 40, &mut opt, 0.02, |_| {
+    for round in 0..lab.pick(60, 40) {
+        lab.fit("augmented Lagrangian", 60, &mut opt, 0.01, |_| {
             let x = x.value();
             let value = (&x * h.matmul(&x)).sum_all() * 0.5 + (&c * &x).sum_all();
             let equal = (a.matmul(&x) - &b + &y / WEIGHT).square().sum_all();

@@ -70,6 +70,8 @@ impl QuadraticProgram {
         let mut x = Col::<f64>::zeros(n);
         let mut y = Col::<f64>::zeros(e);
         let (mut z, mut s) = (Col::from_fn(i, |_| 1.0), Col::from_fn(i, |_| 1.0));
+        // Rounding ends the progress.
+        let mut best = (f64::INFINITY, Optimum { x: x.clone(), equal: y.clone(), at_most: z.clone() });
         for _ in 0..100 {
             let dual = &self.hessian * &x + &self.linear + a.transpose() * &y + g.transpose() * &z;
             let primal = a * &x - b;
@@ -77,33 +79,39 @@ impl QuadraticProgram {
             let gap = if i == 0 { 0.0 } else { s.transpose() * &z / i as f64 };
             let worst =
                 dual.iter().chain(primal.iter()).chain(inside.iter()).fold(gap, |w, v| w.max(v.abs()));
-            if worst < 1e-13 {
+            if worst < best.0 {
+                best = (worst, Optimum { x: x.clone(), equal: y.clone(), at_most: z.clone() });
+            }
+            if worst < 1e-12 || worst > 1e6 * best.0 {
                 break;
             }
-            // Slacks and multipliers of inequalities are eliminated: H + G^T diag(z / s) G, bordered by A.
-            let system = Mat::from_fn(n + e, n + e, |r, c| match (r < n, c < n) {
-                (true, true) => {
-                    let barrier: f64 = (0..i).map(|k| g[(k, r)] * z[k] / s[k] * g[(k, c)]).sum();
-                    self.hessian[(r, c)] + barrier
+            // H, bordered by A, and by G with the slacks over their multipliers.
+            let system = Mat::from_fn(n + e + i, n + e + i, |r, c| match (r.max(c), r.min(c)) {
+                (r, c) if r < n => self.hessian[(r, c)],
+                (r, c) if r < n + e => {
+                    if c < n {
+                        a[(r - n, c)]
+                    } else {
+                        0.0
+                    }
                 }
-                (true, false) => a[(c - n, r)],
-                (false, true) => a[(r - n, c)],
-                (false, false) => 0.0,
+                (r, c) if c < n => g[(r - n - e, c)],
+                (r, c) if r == c => -s[r - n - e] / z[r - n - e],
+                _ => 0.0,
             });
             let factors = system.partial_piv_lu();
             // The step that makes the residuals 0 and the products s z those given.
             let step = |products: &dyn Fn(usize) -> f64| {
-                let pushed = |k: usize| (z[k] * inside[k] - s[k] * z[k] + products(k)) / s[k];
-                let right = Col::from_fn(n + e, |r| match r < n {
-                    true => -dual[r] - (0..i).map(|k| g[(k, r)] * pushed(k)).sum::<f64>(),
-                    false => -primal[r - n],
+                let right = Col::from_fn(n + e + i, |r| match r {
+                    r if r < n => -dual[r],
+                    r if r < n + e => -primal[r - n],
+                    r => s[r - n - e] - inside[r - n - e] - products(r - n - e) / z[r - n - e],
                 });
                 let found = factors.solve(&right);
-                let dx = Col::from_fn(n, |r| found[r]);
-                let dy = Col::from_fn(e, |r| found[n + r]);
+                let part = |start: usize, count: usize| Col::from_fn(count, |r| found[start + r]);
+                let (dx, dy, dz) = (part(0, n), part(n, e), part(n + e, i));
                 let moved = g * &dx;
                 let ds = Col::from_fn(i, |k| -inside[k] - moved[k]);
-                let dz = Col::from_fn(i, |k| (products(k) - s[k] * z[k] - z[k] * ds[k]) / s[k]);
                 (dx, dy, dz, ds)
             };
             let longest = |dz: &Col<f64>, ds: &Col<f64>| {
@@ -122,6 +130,6 @@ impl QuadraticProgram {
             z += most * dz;
             s += most * ds;
         }
-        Optimum { x, equal: y, at_most: z }
+        best.1
     }
 }
