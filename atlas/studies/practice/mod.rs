@@ -1,6 +1,7 @@
 use atlas::Study;
 
 mod active_learning;
+mod architecture_search;
 mod ensemble;
 mod forgetting;
 mod private_training;
@@ -14,4 +15,5 @@ pub const STUDIES: &[&Study] = &[
     &private_training::STUDY,
     &active_learning::STUDY,
     &forgetting::STUDY,
+    &architecture_search::STUDY,
 ];

@@ -172,7 +172,7 @@ fn selection(lab: &mut Lab, patients: &Patients) -> Result<plot::Panel> {
     };
     Ok(plot::Panel::new("Forward selection, 442 patients", "features", "squared error of the one left out")
         .with(plot::Series::new("here", line(&mut errors.into_iter())))
-        .with(plot::Series::new("NumPy", line(&mut FORWARD.iter().map(|f| f.1))).exact()))
+        .layer(plot::Points::new("NumPy", line(&mut FORWARD.iter().map(|f| f.1)))))
 }
 
 /// Random labels of 50 rows with 1000 random features, of which the 50 that correlate most are kept and the nearest neighbour answers: features chosen

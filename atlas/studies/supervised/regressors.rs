@@ -109,9 +109,9 @@ fn network(lab: &Lab, train: &Measurements, asked: &Rows) -> Result<Vec<f64>> {
     let y = ((y - &mean) / &scale).detach();
     let params = lab.params();
     let net = Mlp::new(&params, &[10, 16, 1]);
-    let steps = lab.pick(600, 300);
+    const STEPS: usize = 300;
     let mut opt = AdamW::new(&params).weight_decay(0.3);
-    lab.fit("network", steps, &mut opt, Cosine::new(0.01, 0.0, steps), |_| {
+    lab.fit("network", STEPS, &mut opt, Cosine::new(0.01, 0.0, STEPS), |_| {
         Ok(net.forward(&x).squeeze(&[1]).mse_loss(&y, Reduction::Mean))
     })?;
     let (asked, _) =

@@ -5,4 +5,5 @@ studies! {
     private_training,
     active_learning,
     forgetting,
+    architecture_search,
 }
