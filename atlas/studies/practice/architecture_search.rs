@@ -97,8 +97,11 @@ fn trained(lab: &Lab, halves: &Halves, cell: Cell) -> Result<f64> {
     Ok(metrics::accuracy(&net.forward(&halves.valid.0, only), &halves.valid.1)?)
 }
 
-/// The cell that gradients choose, and the shares of each edge's operations by step.
-fn differentiable(lab: &Lab, halves: &Halves) -> Result<(Cell, Vec<(f64, Vec<f32>)>)> {
+/// By step, the shares of all edges' operations.
+type Shares = Vec<(f64, Vec<f32>)>;
+
+/// The cell that gradients choose, and the shares on the way.
+fn differentiable(lab: &Lab, halves: &Halves) -> Result<(Cell, Shares)> {
     let net = Net::new(lab, &vec![(0..OPERATIONS.len()).collect(); EDGES]);
     let choices = lab.params();
     let alphas: Vec<Param> =

@@ -142,7 +142,7 @@ fn bounded(lab: &Lab, x: &Tensor, labels: &Tensor) -> Result<[f64; 4]> {
     let samples = lab.pick(1000, 200);
     let weights = q.rsample(&generator, &[samples]).detach();
     let errors = |x: &Tensor, y: &Tensor| -> Result<f64> {
-        let right = logits(&weights, x).argmax(2, false).eq(&y.unsqueeze(0)).to(DType::F32);
+        let right = logits(&weights, x).argmax(2, false).eq(y.unsqueeze(0)).to(DType::F32);
         Ok(1.0 - f64::from(right.mean_all().item()?))
     };
     let train = errors(&seen, &y)?;

@@ -88,13 +88,8 @@ impl QuadraticProgram {
             // H, bordered by A, and by G with the slacks over their multipliers.
             let system = Mat::from_fn(n + e + i, n + e + i, |r, c| match (r.max(c), r.min(c)) {
                 (r, c) if r < n => self.hessian[(r, c)],
-                (r, c) if r < n + e => {
-                    if c < n {
-                        a[(r - n, c)]
-                    } else {
-                        0.0
-                    }
-                }
+                (r, c) if r < n + e && c < n => a[(r - n, c)],
+                (r, _) if r < n + e => 0.0,
                 (r, c) if c < n => g[(r - n - e, c)],
                 (r, c) if r == c => -s[r - n - e] / z[r - n - e],
                 _ => 0.0,
