@@ -5,6 +5,7 @@ mod domain_adversarial;
 mod few_shot;
 mod invariant_risk;
 mod maml;
+mod module_networks;
 mod pretext;
 
 pub const STUDIES: &[&Study] = &[
@@ -14,4 +15,5 @@ pub const STUDIES: &[&Study] = &[
     &maml::STUDY,
     &domain_adversarial::STUDY,
     &invariant_risk::STUDY,
+    &module_networks::STUDY,
 ];

@@ -5,4 +5,5 @@ studies! {
     maml,
     domain_adversarial,
     invariant_risk,
+    module_networks,
 }
