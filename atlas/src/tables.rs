@@ -6,6 +6,8 @@ use anyhow::Result;
 use wgrad::data;
 use wgrad::prelude::*;
 
+use crate::targets::shuffle;
+
 /// Real rows of numbers with their classes.
 #[derive(Clone, Debug)]
 pub struct Table {
@@ -48,13 +50,16 @@ impl Table {
     }
 
     fn parsed(text: &str) -> Table {
-        let (mut rows, mut classes) = (Vec::new(), Vec::new());
-        for line in text.lines().skip(1) {
-            let mut row: Vec<f64> = line.split(',').map(|v| v.parse().expect("a number")).collect();
-            classes.push(row.pop().expect("a class") as u32);
-            rows.push(row);
-        }
-        Table { rows, classes }
+        let (rows, last) = parsed(text);
+        Table { rows, classes: last.into_iter().map(|class| class as u32).collect() }
+    }
+
+    /// The rows to train with, whose classes are in random order if [targets are shuffled](crate::shuffle_targets), and every fourth row,
+    /// to test with.
+    pub fn split(&self) -> [Table; 2] {
+        let [mut train, test] = in_four(self.rows.len()).map(|rows| self.subset(&rows));
+        shuffle(&mut train.classes);
+        [train, test]
     }
 
     /// With every column of mean 0 and variance 1; constant columns become 0.
@@ -87,6 +92,67 @@ impl Table {
         Ok((
             Tensor::from_slice(device, &values, &[self.rows.len(), self.rows[0].len()])?,
             Tensor::from_slice(device, &classes, &[classes.len()])?,
+        ))
+    }
+}
+
+/// The numbers of each line after the first, and the last of them apart.
+fn parsed(text: &str) -> (Vec<Vec<f64>>, Vec<f64>) {
+    let row = |line: &str| line.split(',').map(|v| v.parse().expect("a number")).collect::<Vec<f64>>();
+    let mut rows: Vec<Vec<f64>> = text.lines().skip(1).map(row).collect();
+    let last = rows.iter_mut().map(|row| row.pop().expect("a target")).collect();
+    (rows, last)
+}
+
+/// The rows that are no fourth one, and those that are, from the first on.
+fn in_four(count: usize) -> [Vec<usize>; 2] {
+    let (test, train) = (0..count).partition(|i| i % 4 == 0);
+    [train, test]
+}
+
+/// Rows of numbers with a number to predict.
+#[derive(Clone, Debug)]
+pub struct Measurements {
+    /// `[N][D]`
+    pub rows: Vec<Vec<f64>>,
+    /// `[N]`
+    pub values: Vec<f64>,
+}
+
+impl Measurements {
+    /// 442 patients by ten measurements of mean 0 and variance 1, and how far their diabetes has come a year later; the values are in random
+    /// order if [targets are shuffled](crate::shuffle_targets).
+    pub fn diabetes() -> Measurements {
+        let (mut rows, mut values) = parsed(include_str!("../fixtures/diabetes.csv"));
+        let scale = (rows.len() as f64).sqrt();
+        rows.iter_mut().flatten().for_each(|v| *v *= scale);
+        shuffle(&mut values);
+        Measurements { rows, values }
+    }
+
+    /// The rows of these indices.
+    pub fn subset(&self, indices: &[usize]) -> Measurements {
+        Measurements {
+            rows: indices.iter().map(|&i| self.rows[i].clone()).collect(),
+            values: indices.iter().map(|&i| self.values[i]).collect(),
+        }
+    }
+
+    /// The rows to train with, and every fourth row, to test with.
+    pub fn split(&self) -> [Measurements; 2] {
+        in_four(self.rows.len()).map(|rows| self.subset(&rows))
+    }
+
+    /// The rows `[N, D]` and the values `[N]`.
+    ///
+    /// # Errors
+    /// Out of memory.
+    pub fn to_device(&self, device: &Device) -> Result<(Tensor, Tensor)> {
+        let floats = |values: &mut dyn Iterator<Item = &f64>| values.map(|&v| v as f32).collect::<Vec<f32>>();
+        let (n, width) = (self.rows.len(), self.rows[0].len());
+        Ok((
+            Tensor::from_slice(device, &floats(&mut self.rows.iter().flatten()), &[n, width])?,
+            Tensor::from_slice(device, &floats(&mut self.values.iter()), &[n])?,
         ))
     }
 }

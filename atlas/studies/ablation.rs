@@ -26,6 +26,9 @@ const UNTRAINED: &[(&str, &str)] = &[
     ("hidden_markov", "learns by expectation maximisation"),
     ("hierarchical_clustering", "merges clusters"),
     ("topic_model", "learns by Gibbs sampling"),
+    ("model_selection", "solves least squares"),
+    ("krylov", "multiplies with given matrices"),
+    ("tensor_decomposition", "solves least squares"),
     ("vanishing_gradients", "measures gradients at the initial weights"),
 ];
 
@@ -82,6 +85,11 @@ const SHUFFLED: &[(&str, &str)] = &[
     ("hierarchical_clustering", "has no targets"),
     ("topic_model", "has no targets"),
     ("tsne", "has no targets"),
+    ("umap", "has no targets"),
+    ("a3c", "learns from rewards"),
+    ("krylov", "compares eigenvalues for the same targets"),
+    ("tensor_decomposition", "has no targets"),
+    ("constrained", "compares with another solver for the same targets"),
     ("linearization", "compares with the linear model trained on the same targets"),
     ("newton", "compares optimizers on the same targets"),
     ("vanishing_gradients", "measures gradients at the initial weights"),

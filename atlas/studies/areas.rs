@@ -3,8 +3,8 @@
 use atlas::Study;
 
 use crate::{
-    energy, generative, graphs, inference, practice, production, reinforcement, representation, sequences,
-    supervised, theory, unsupervised, vision,
+    energy, generative, graphs, inference, numerics, practice, production, reinforcement, representation,
+    sequences, supervised, theory, unsupervised, vision,
 };
 
 /// The studies of a directory.
@@ -31,5 +31,6 @@ pub const AREAS: &[Area] = &[
     Area { name: "reinforcement", title: "Reinforcement learning", studies: reinforcement::STUDIES },
     Area { name: "practice", title: "Training practice", studies: practice::STUDIES },
     Area { name: "theory", title: "Theory and diagnostics", studies: theory::STUDIES },
+    Area { name: "numerics", title: "Numerical methods", studies: numerics::STUDIES },
     Area { name: "production", title: "In production", studies: production::STUDIES },
 ];

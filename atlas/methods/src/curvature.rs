@@ -1,4 +1,4 @@
-//! Jacobians and Hessians.
+//! Jacobians, Hessians, and the gradients of single examples.
 
 use autograd::{Tensor, cat, grad};
 
@@ -49,4 +49,49 @@ pub fn jacobian(y: &Tensor, x: &[&Tensor]) -> Tensor {
 pub fn hessian(y: &Tensor, x: &Tensor) -> Tensor {
     let gradient = grad(y, &[x]).remove(0).expect("hessian: the scalar depends on the tensor");
     jacobian(&gradient, &[x])
+}
+
+/// The gradients of each example's loss, `[N, ..]` for each of `values`. `losses` computes the losses `[N]` from weights `[N, ..]`, one copy
+/// for each example.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use methods::curvature::per_example_gradients;
+/// let device = Device::named("cpu")?;
+/// let x = Tensor::from_slice(&device, &[1.0f32, 2.0, 3.0], &[3])?;
+/// let weight = Tensor::from_slice(&device, &[0.5f32], &[])?;
+/// // The derivative of (w x)^2 is 2 w x^2.
+/// let (_, gradients) = per_example_gradients(&[weight], 3, |w| (&w[0] * &x).square());
+/// assert_eq!(gradients[0].to_vec::<f32>()?, [1.0, 4.0, 9.0]);
+/// # Ok::<(), autograd::Error>(())
+/// ```
+///
+/// # Panics
+/// When the losses are not `[N]`.
+#[track_caller]
+pub fn per_example_gradients(
+    values: &[Tensor],
+    count: usize,
+    losses: impl FnOnce(&[Tensor]) -> Tensor,
+) -> (Tensor, Vec<Tensor>) {
+    let copy = |value: &Tensor| value.detach().expand(&[&[count], value.shape()].concat()).variable();
+    let copies: Vec<Tensor> = values.iter().map(copy).collect();
+    let losses = losses(&copies);
+    assert_eq!(losses.shape(), [count], "per_example_gradients: a loss for each example");
+    let found = grad(&losses.sum_all(), &copies.iter().collect::<Vec<_>>());
+    let whole = found.into_iter().zip(&copies).map(|(g, copy)| g.unwrap_or_else(|| copy.zeros_like()));
+    (losses, whole.collect())
+}
+
+/// `x W^T + b` for rows `[N, in]`, with a weight `[out, in]` and a bias `[out]` for all rows, or one for each row, `[N, out, in]` and
+/// `[N, out]`, as [`per_example_gradients`] makes them.
+///
+/// # Panics
+/// When the shapes do not fit.
+#[track_caller]
+pub fn linear_each(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Tensor {
+    match weight.rank() {
+        2 => x.linear(weight, Some(bias)),
+        _ => weight.bmm(&x.unsqueeze(2)).squeeze(&[2]) + bias,
+    }
 }

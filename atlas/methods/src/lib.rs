@@ -2,10 +2,12 @@
 //!
 //! | Subject | Module |
 //! |---|---|
+//! | large matrices, quadratic programmes, decompositions of tensors | [`numerics`] |
 //! | adversarial examples | [`adversarial`] |
 //! | attribution of outputs to inputs | [`attribution`] |
 //! | biologically plausible learning rules | [`biological`] |
-//! | Hessians and Jacobians | [`curvature`] |
+//! | boosting | [`boosting`] |
+//! | Hessians, Jacobians, gradients of single examples | [`curvature`] |
 //! | object detectors | [`detection`] |
 //! | Boltzmann machines, Hopfield networks, Ising models | [`energy`] |
 //! | GANs, flows, diffusion, score matching | [`generative`] |
@@ -21,6 +23,7 @@
 pub mod adversarial;
 pub mod attribution;
 pub mod biological;
+pub mod boosting;
 pub mod curvature;
 pub mod detection;
 pub mod energy;
@@ -28,6 +31,9 @@ pub mod generative;
 pub mod inference;
 pub mod landscape;
 pub mod metric_learning;
+pub mod numerics;
+pub mod pac_bayes;
+pub mod privacy;
 pub mod representation;
 pub mod rl;
 pub mod unsupervised;

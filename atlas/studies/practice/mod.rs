@@ -1,7 +1,19 @@
 use atlas::Study;
 
+mod active_learning;
+mod architecture_search;
 mod ensemble;
+mod forgetting;
+mod private_training;
 mod training_checks;
 mod transfer;
 
-pub const STUDIES: &[&Study] = &[&ensemble::STUDY, &training_checks::STUDY, &transfer::STUDY];
+pub const STUDIES: &[&Study] = &[
+    &ensemble::STUDY,
+    &training_checks::STUDY,
+    &transfer::STUDY,
+    &private_training::STUDY,
+    &active_learning::STUDY,
+    &forgetting::STUDY,
+    &architecture_search::STUDY,
+];

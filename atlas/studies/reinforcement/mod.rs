@@ -1,6 +1,7 @@
 use atlas::Study;
 
 mod a2c;
+mod a3c;
 mod bandits;
 mod ddpg;
 mod dqn;
@@ -26,4 +27,5 @@ pub const STUDIES: &[&Study] = &[
     &matrix_games::STUDY,
     &mcts::STUDY,
     &self_play::STUDY,
+    &a3c::STUDY,
 ];

@@ -3,8 +3,17 @@ use atlas::Study;
 mod contrastive;
 mod domain_adversarial;
 mod few_shot;
+mod invariant_risk;
 mod maml;
+mod module_networks;
 mod pretext;
 
-pub const STUDIES: &[&Study] =
-    &[&contrastive::STUDY, &pretext::STUDY, &few_shot::STUDY, &maml::STUDY, &domain_adversarial::STUDY];
+pub const STUDIES: &[&Study] = &[
+    &contrastive::STUDY,
+    &pretext::STUDY,
+    &few_shot::STUDY,
+    &maml::STUDY,
+    &domain_adversarial::STUDY,
+    &invariant_risk::STUDY,
+    &module_networks::STUDY,
+];

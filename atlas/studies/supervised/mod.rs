@@ -1,11 +1,14 @@
 use atlas::Study;
 
+mod adaboost;
 mod approximation;
 mod architectures;
 mod baselines;
 mod linear_models;
 mod mlp;
+mod model_selection;
 mod perceptron;
+mod regressors;
 mod svm;
 mod vit;
 
@@ -18,4 +21,7 @@ pub const STUDIES: &[&Study] = &[
     &perceptron::STUDY,
     &svm::STUDY,
     &vit::STUDY,
+    &adaboost::STUDY,
+    &regressors::STUDY,
+    &model_selection::STUDY,
 ];

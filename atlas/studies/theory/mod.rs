@@ -5,12 +5,16 @@ mod batch_size;
 mod biological_rules;
 mod depth;
 mod double_descent;
+mod information_bottleneck;
 mod linearization;
+mod local_learning;
 mod newton;
 mod optimizer_race;
+mod pac_bayes;
 mod random_labels;
 mod regularization_race;
 mod scaling_law;
+mod spiking;
 mod vanishing_gradients;
 
 pub const STUDIES: &[&Study] = &[
@@ -26,4 +30,8 @@ pub const STUDIES: &[&Study] = &[
     &regularization_race::STUDY,
     &scaling_law::STUDY,
     &vanishing_gradients::STUDY,
+    &pac_bayes::STUDY,
+    &information_bottleneck::STUDY,
+    &spiking::STUDY,
+    &local_learning::STUDY,
 ];

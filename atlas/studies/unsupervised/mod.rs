@@ -15,6 +15,7 @@ mod sparse_coding;
 mod stacked_autoencoder;
 mod topic_model;
 mod tsne;
+mod umap;
 mod vae;
 mod vae_codes;
 
@@ -36,4 +37,5 @@ pub const STUDIES: &[&Study] = &[
     &anomaly::STUDY,
     &self_training::STUDY,
     &nce::STUDY,
+    &umap::STUDY,
 ];

@@ -1,7 +1,7 @@
 //! t-SNE (van der Maaten and Hinton 2008) of real digits beside their principal components, against scikit-learn's divergence:
 //! `cargo run --release -p wgrad-atlas -- tsne`.
 
-use atlas::{Table, pairs, prelude::*};
+use atlas::{Table, class_panel, nearest_of_class, pairs, prelude::*};
 use linalg::Pca;
 use methods::unsupervised::{tsne_affinities, tsne_loss};
 
@@ -15,17 +15,6 @@ pub const STUDY: Study = Study {
 
 /// The divergence that scikit-learn's exact `TSNE(perplexity=30, init="pca")` ends with on the first 300 digits.
 const SCIKIT_LEARN: f64 = 0.273773;
-
-/// The share of points whose nearest other point has their class.
-fn neighbours(points: &[(f64, f64)], classes: &[u32]) -> f64 {
-    let distance =
-        |a: usize, b: usize| (points[a].0 - points[b].0).powi(2) + (points[a].1 - points[b].1).powi(2);
-    let nearest = |a: usize| {
-        (0..points.len()).filter(|&b| b != a).min_by(|&b, &c| distance(a, b).total_cmp(&distance(a, c)))
-    };
-    let right = (0..points.len()).filter(|&a| nearest(a).is_some_and(|b| classes[a] == classes[b])).count();
-    right as f64 / points.len() as f64
-}
 
 fn run(lab: &mut Lab) -> Result<()> {
     const COUNT: usize = 300;
@@ -75,18 +64,13 @@ fn run(lab: &mut Lab) -> Result<()> {
     let found = losses[steps - 1];
     lab.expect("divergence over scikit-learn's", found / SCIKIT_LEARN, 0.9..1.1);
     let maps = [("principal components", pairs(&components)?), ("t-SNE", pairs(&map.value())?)];
-    let shares: Vec<f64> = maps.iter().map(|(_, points)| neighbours(points, &table.classes)).collect();
+    let shares: Vec<f64> = maps.iter().map(|(_, points)| nearest_of_class(points, &table.classes)).collect();
     lab.expect("principal components: nearest neighbours of the same class", shares[0], 0.4..0.7);
     lab.expect("t-SNE: nearest neighbours of the same class", shares[1], 0.93..);
 
     let mut figure = plot::Figure::new("300 digits of 64 pixels on a plane").columns(2);
     for (name, points) in maps {
-        let panel = plot::Panel::new(name, "", "").layer(plot::Points::new("", points.clone()).radius(0.5));
-        let panel = points
-            .into_iter()
-            .zip(&table.classes)
-            .fold(panel, |panel, (at, class)| panel.layer(plot::Note::new(at, class.to_string())));
-        figure = figure.panel(panel);
+        figure = figure.panel(class_panel(name, &points, &table.classes));
     }
     lab.picture("tsne", |path| figure.save(path))
 }

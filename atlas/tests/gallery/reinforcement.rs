@@ -11,4 +11,5 @@ studies! {
     matrix_games,
     mcts,
     self_play,
+    a3c,
 }

@@ -4,4 +4,6 @@ studies! {
     few_shot: gpu,
     maml,
     domain_adversarial,
+    invariant_risk,
+    module_networks,
 }

@@ -7,4 +7,7 @@ studies! {
     perceptron: gpu,
     svm,
     vit,
+    adaboost,
+    regressors,
+    model_selection,
 }

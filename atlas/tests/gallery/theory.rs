@@ -11,4 +11,8 @@ studies! {
     regularization_race,
     scaling_law,
     vanishing_gradients: gpu,
+    pac_bayes,
+    information_bottleneck,
+    spiking,
+    local_learning,
 }

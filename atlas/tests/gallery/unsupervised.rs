@@ -16,4 +16,5 @@ studies! {
     anomaly,
     self_training,
     nce,
+    umap,
 }

@@ -205,6 +205,45 @@ pub fn eigh(a: &Tensor) -> Result<(Tensor, Tensor)> {
     Ok((vector(a, &values)?, tensor(a, [n, n], |i, j| vectors[(i, j)])?))
 }
 
+/// The eigenvalues of a square matrix as real and imaginary parts, like `torch.linalg.eigvals`; in no particular order.
+///
+/// ```
+/// # use autograd::{Device, Tensor};
+/// // A rotation by 90 degrees.
+/// let a = Tensor::from_slice(&Device::named("cpu")?, &[0.0f32, -1.0, 1.0, 0.0], &[2, 2])?;
+/// let values = linalg::eigvals(&a)?;
+/// assert!(values.iter().all(|(re, im)| re.abs() < 1e-12 && (im.abs() - 1.0).abs() < 1e-12));
+/// # Ok::<(), linalg::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`solve`].
+#[track_caller]
+pub fn eigvals(a: &Tensor) -> Result<Vec<(f64, f64)>> {
+    let values =
+        read_square("eigvals", a)?.eigenvalues().map_err(|_| Error::NoConvergence { op: "eigvals" })?;
+    Ok(values.into_iter().map(|value| (value.re, value.im)).collect())
+}
+
+/// The number of singular values above `max(m, n) * f32::EPSILON` times the largest, of `[m, n]`.
+///
+/// ```
+/// # use autograd::{Device, Tensor};
+/// let a = Tensor::from_slice(&Device::named("cpu")?, &[1.0f32, 2.0, 2.0, 4.0], &[2, 2])?;
+/// assert_eq!(linalg::matrix_rank(&a)?, 1);
+/// # Ok::<(), linalg::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`solve`].
+#[track_caller]
+pub fn matrix_rank(a: &Tensor) -> Result<usize> {
+    let s = singular_values("matrix_rank", a)?;
+    let longer = a.shape()[0].max(a.shape()[1]) as f64;
+    let least = s.first().map_or(0.0, |s| s * longer * f64::from(f32::EPSILON));
+    Ok(s.iter().filter(|&&value| value > least).count())
+}
+
 /// The Moore-Penrose pseudo-inverse `[n, m]` of `[m, n]`. Singular values of at most `max(m, n) * f32::EPSILON` times the largest count
 /// as 0.
 ///

@@ -8,9 +8,11 @@
 //! | evaluation of features | [`linear_probe`], [`spread`] |
 //! | few-shot classification | [`prototypical_logits`], [`matching_log_probs`] |
 //! | meta-learning | [`adapt`] |
+//! | tasks one after the other | [`fisher_diagonal`], [`Consolidated`] |
 //! | domain adaptation | [`reverse_gradient`] |
 
 mod byol;
+mod consolidation;
 mod few_shot;
 mod gradient_reversal;
 mod linear_probe;
@@ -20,6 +22,7 @@ mod pretext;
 
 pub use crate::rl::update_target;
 pub use byol::{byol_loss, spread};
+pub use consolidation::{Consolidated, fisher_diagonal};
 pub use few_shot::{matching_log_probs, prototypical_logits};
 pub use gradient_reversal::reverse_gradient;
 pub use linear_probe::{Labelled, linear_probe};

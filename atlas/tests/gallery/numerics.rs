@@ -1,0 +1,5 @@
+studies! {
+    krylov,
+    tensor_decomposition,
+    constrained,
+}
