@@ -48,8 +48,9 @@ fn beyond(figure: &str, [low, high]: &[Vec<f64>; 2]) -> Vec<f64> {
             let mut rest = figure[at + word.len()..].split_whitespace();
             let number =
                 rest.next().filter(|text| text.starts_with(|c: char| c.is_ascii_digit() || c == '-'));
+            let unit = rest.next().filter(|word| word.starts_with('%') || word.starts_with("point"));
             if let Some(number) = number {
-                wrong.extend(unasserted(&format!("{number} {}", rest.next().unwrap_or("")), side));
+                wrong.extend(unasserted(&format!("{number} {}", unit.unwrap_or("")), side));
             }
         }
     }

@@ -170,8 +170,9 @@ impl Task<'_> {
                 if channel + quad * QUAD >= of.outputs {
                     break;
                 }
+                let rows = &sums[quad * QUAD..][..QUAD];
                 for v in 0..V {
-                    let of_quad = std::array::from_fn(|j| sums[quad * QUAD + j][v]);
+                    let of_quad = std::array::from_fn(|j| rows[j][v]);
                     let first = first + v * D::LANES;
                     let count = D::LANES.min(pixels.saturating_sub(first));
                     self.put::<D>(of_quad, channel / QUAD + quad, first, count);
