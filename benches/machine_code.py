@@ -64,10 +64,13 @@ def table(isa, network, lines):
 
 def matrices(stats):
     """Cells of a shader by cooperative matrices: everything is counted in the loop with the matrix instructions, for one wave."""
-    s, loop = stats["statistics"], stats["inner"] if stats["inner"]["wmma"] else stats["outer"]
+    s, loop = stats["statistics"], stats["inner"]
     one = 2 if stats["wave"] == 64 else 1
     cycles = [loop["cycles"]["valu"] + loop["wmma"] * (WMMA - one), loop["cycles"]["lds"], loop["cycles"]["vmem"]]
     cells = [f"{s['VGPRs']:.0f}, {s['Spilled VGPRs'] + s['Spilled SGPRs']:.0f}, {s['Subgroups per SIMD'] / (stats['wave'] / 32):.0f}"]
+    # The loop that was taken for the hottest one is another.
+    if not loop["wmma"]:
+        return cells + ["", "", ""]
     cells.append(f"{loop['wmma']:.0f}, {loop['issued']:.0f}")
     return cells + [", ".join(f"{c:.0f}" for c in cycles), f"{100 * loop['wmma'] * WMMA / max(cycles):.0f}"]
 

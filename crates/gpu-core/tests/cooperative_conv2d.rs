@@ -187,10 +187,10 @@ fn weight_gradients_agree_with_f64() {
 fn weight_gradients_are_split() {
     let _alone = alone();
     let Some((device, cooperative)) = cooperating() else { return };
-    let case = (6, 32, 32, 1, [10, 12], [3, 3], [1, 1], [1, 1], [1, 1]);
+    let case = (7, 32, 32, 1, [10, 12], [3, 3], [1, 1], [1, 1], [1, 1]);
     let pass = &passes(shape(case), [true; 2])[2];
     let (name, kernel) = variants(&pass.kernel, cooperative).options.swap_remove(0);
-    assert_eq!(kernel.shaders().len(), 2, "720 pixels in two parts");
+    assert_eq!(kernel.shaders().len(), 2, "840 pixels in two parts");
     pass.check(&name, &pass.run(&device, kernel));
 }
 

@@ -13,9 +13,9 @@ use crate::kernels::prologue::Prologue;
 use crate::kernels::tile::Tile;
 use crate::kernels::workgroup_tile::{BlockLoad, DEPTH, TileProduct};
 
-/// Workgroups that fill a large GPU, and the fewest pixels worth a workgroup.
-const WORKGROUPS: usize = 512;
-const FEWEST: usize = 256;
+/// Subgroups that fill a large GPU, and the fewest pixels worth a workgroup, by whether it has cooperative matrices.
+const SUBGROUPS: usize = 512;
+const FEWEST: [usize; 2] = [256, 384];
 
 /// The weight gradient.
 pub(in crate::kernels) struct WeightGradProduct<'a> {
@@ -69,7 +69,11 @@ impl<'a> WeightGradProduct<'a> {
         };
         let [groups, m, n, k] = WeightGradProduct { tile: first, ..*self }.size();
         let tiles = groups * m.div_ceil(first.rows()) * n.div_ceil(first.cols());
-        let chunks = (WORKGROUPS / tiles).min(k / FEWEST).max(1);
+        let [workgroups, fewest] = match first {
+            Tile::Shared(_) => [SUBGROUPS, FEWEST[0]],
+            Tile::Cooperative(tile, _) => [SUBGROUPS / tile.parts.iter().product::<usize>(), FEWEST[1]],
+        };
+        let chunks = (workgroups / tiles).min(k / fewest).max(1);
         k.div_ceil(chunks).next_multiple_of(DEPTH)
     }
 
