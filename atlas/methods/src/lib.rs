@@ -9,11 +9,14 @@
 //! | object detectors | [`detection`] |
 //! | Boltzmann machines, Hopfield networks, Ising models | [`energy`] |
 //! | GANs, flows, diffusion, score matching | [`generative`] |
+//! | batches of large graphs | [`graphs`] |
 //! | Markov chains, variational inference, belief propagation, filters | [`inference`] |
 //! | the loss around a minimum | [`landscape`] |
 //! | losses on distances of embeddings | [`metric_learning`] |
 //! | contrastive learning, pretext tasks, few-shot learning | [`representation`] |
 //! | reinforcement learning | [`rl`] |
+//! | optimizers that use curvature | [`second_order`] |
+//! | speech | [`speech`] |
 //! | clusters, factors, independent components, sparse codes | [`unsupervised`] |
 
 #![warn(missing_docs)]
@@ -25,9 +28,12 @@ pub mod curvature;
 pub mod detection;
 pub mod energy;
 pub mod generative;
+pub mod graphs;
 pub mod inference;
 pub mod landscape;
 pub mod metric_learning;
 pub mod representation;
 pub mod rl;
+pub mod second_order;
+pub mod speech;
 pub mod unsupervised;

@@ -5,6 +5,7 @@ mod batch_size;
 mod biological_rules;
 mod depth;
 mod double_descent;
+mod kfac;
 mod linearization;
 mod newton;
 mod optimizer_race;
@@ -21,6 +22,7 @@ pub const STUDIES: &[&Study] = &[
     &double_descent::STUDY,
     &linearization::STUDY,
     &newton::STUDY,
+    &kfac::STUDY,
     &optimizer_race::STUDY,
     &random_labels::STUDY,
     &regularization_race::STUDY,

@@ -1,5 +1,8 @@
 studies! {
     graph_nodes,
+    neighbour_sampling,
+    molecules,
     recommender,
     word2vec: gpu,
+    glove,
 }

@@ -6,6 +6,7 @@ studies! {
     double_descent,
     linearization,
     newton: gpu,
+    kfac,
     optimizer_race,
     random_labels,
     regularization_race,
