@@ -3,8 +3,8 @@
 use atlas::Study;
 
 use crate::{
-    energy, generative, graphs, inference, numerics, practice, production, reinforcement, representation,
-    sequences, supervised, theory, unsupervised, vision,
+    energy, generative, graphs, inference, multimodal, numerics, practice, production, reinforcement,
+    representation, sequences, supervised, theory, unsupervised, vision,
 };
 
 /// The studies of a directory.
@@ -18,6 +18,7 @@ pub const AREAS: &[Area] = &[
     Area { name: "supervised", title: "Supervised models", studies: supervised::STUDIES },
     Area { name: "vision", title: "Vision", studies: vision::STUDIES },
     Area { name: "sequences", title: "Sequences", studies: sequences::STUDIES },
+    Area { name: "multimodal", title: "Images and language", studies: multimodal::STUDIES },
     Area { name: "graphs", title: "Graphs", studies: graphs::STUDIES },
     Area { name: "unsupervised", title: "Unsupervised learning", studies: unsupervised::STUDIES },
     Area { name: "generative", title: "Generative models", studies: generative::STUDIES },

@@ -6,6 +6,7 @@ mod energy;
 mod generative;
 mod graphs;
 mod inference;
+mod multimodal;
 mod numerics;
 mod page;
 mod practice;

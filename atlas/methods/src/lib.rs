@@ -16,6 +16,7 @@
 //! | losses on distances of embeddings | [`metric_learning`] |
 //! | contrastive learning, pretext tasks, few-shot learning | [`representation`] |
 //! | reinforcement learning | [`rl`] |
+//! | speech | [`speech`] |
 //! | clusters, factors, independent components, sparse codes | [`unsupervised`] |
 
 #![warn(missing_docs)]
@@ -36,4 +37,5 @@ pub mod pac_bayes;
 pub mod privacy;
 pub mod representation;
 pub mod rl;
+pub mod speech;
 pub mod unsupervised;

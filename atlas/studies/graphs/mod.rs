@@ -1,7 +1,16 @@
 use atlas::Study;
 
+mod family_words;
+mod glove;
 mod graph_nodes;
+mod molecules;
 mod recommender;
 mod word2vec;
 
-pub const STUDIES: &[&Study] = &[&graph_nodes::STUDY, &recommender::STUDY, &word2vec::STUDY];
+pub const STUDIES: &[&Study] = &[
+    &graph_nodes::STUDY,
+    &molecules::STUDY,
+    &recommender::STUDY,
+    &word2vec::STUDY,
+    &glove::STUDY,
+];

@@ -2,21 +2,33 @@ use atlas::Study;
 
 mod beam_search;
 mod char_lm;
+mod listen_attend_spell;
+mod made_language;
 mod masked_lm;
 mod ner;
 mod sentiment;
 mod seq2seq;
 mod sequence_shapes;
+mod speakers;
 mod speech;
+mod speech_synthesis;
+mod spoken_words;
 mod time_series;
+mod transducer;
 mod translation;
 mod truncated_bptt;
+mod wav2vec;
 mod wavenet;
 
 pub const STUDIES: &[&Study] = &[
     &seq2seq::STUDY,
     &beam_search::STUDY,
     &speech::STUDY,
+    &transducer::STUDY,
+    &listen_attend_spell::STUDY,
+    &speakers::STUDY,
+    &speech_synthesis::STUDY,
+    &wav2vec::STUDY,
     &ner::STUDY,
     &time_series::STUDY,
     &sentiment::STUDY,

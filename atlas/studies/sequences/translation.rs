@@ -4,8 +4,9 @@
 //! `cargo run --release -p wgrad-atlas -- translation`.
 
 use atlas::prelude::*;
-use wgrad::data::{Padded, Vocabulary};
 use wgrad::models::{TransformerOptions, Translator, TranslatorOptions};
+
+use super::made_language::{LONGEST, Language, batch, sentence};
 
 pub const STUDY: Study = Study {
     name: "translation",
@@ -15,97 +16,15 @@ pub const STUDY: Study = Study {
     run,
 };
 
-/// Nouns, their translations, and whether those are feminine.
-const NOUNS: [(&str, &str, bool); 8] = [
-    ("cat", "gato", false),
-    ("bird", "ave", true),
-    ("king", "rey", false),
-    ("fox", "zora", true),
-    ("child", "nino", false),
-    ("house", "casa", true),
-    ("tree", "pino", false),
-    ("moon", "luna", true),
-];
-const ADJECTIVES: [(&str, &str); 5] =
-    [("red", "roj"), ("small", "pequen"), ("old", "viej"), ("quiet", "quiet"), ("new", "nuev")];
-const VERBS: [(&str, &str); 5] =
-    [("sees", "mira"), ("likes", "ama"), ("hears", "oye"), ("follows", "sigue"), ("paints", "pinta")];
-const ARTICLES: [(&str, &str); 2] = [("the", "l"), ("a", "un")];
-
-/// A noun with its article and perhaps an adjective: source, translation, and word-by-word translation.
-fn phrase(draws: &mut Draws) -> [String; 3] {
-    let ((article, its), (noun, other, feminine)) = (*draws.pick(&ARTICLES), *draws.pick(&NOUNS));
-    let ending = if feminine { "a" } else { "o" };
-    let (article, its, literal) = (article.to_string(), format!("{its}{ending}"), format!("{its}o"));
-    if draws.happens(0.4) {
-        return [format!("{article} {noun}"), format!("{its} {other}"), format!("{literal} {other}")];
-    }
-    let (adjective, stem) = *draws.pick(&ADJECTIVES);
-    [
-        format!("{article} {adjective} {noun}"),
-        format!("{its} {other} {stem}{ending}"),
-        format!("{literal} {stem}o {other}"),
-    ]
-}
-
-/// A sentence, its translation, and its word-by-word translation.
-fn sentence(draws: &mut Draws) -> [String; 3] {
-    let (subject, object) = (phrase(draws), phrase(draws));
-    let (verb, its) = *draws.pick(&VERBS);
-    let [[subject, first, one], [object, second, two]] = [subject, object];
-    [format!("{subject} {verb} {object}"), format!("{its} {first} {second}"), format!("{one} {its} {two}")]
-}
-
-/// The vocabularies of both languages.
-struct Languages {
-    source: Vocabulary,
-    target: Vocabulary,
-    begin: i32,
-    end: i32,
-    pad: i32,
-}
-
-impl Languages {
-    fn new(draws: &mut Draws) -> Result<Languages> {
-        let texts: Vec<[String; 3]> = (0..2000).map(|_| sentence(draws)).collect();
-        let learn = |language: usize| {
-            let text: Vec<&str> = texts.iter().map(|text| text[language].as_str()).collect();
-            Vocabulary::learn(&text.join(" "), 1, &["<pad>", "<begin>", "<end>"])
-        };
-        let target = learn(1)?;
-        let token = |word| target.token(word).context("a special token");
-        Ok(Languages {
-            source: learn(0)?,
-            begin: token("<begin>")?,
-            end: token("<end>")?,
-            pad: token("<pad>")?,
-            target,
-        })
-    }
-
-    /// Source tokens, decoder inputs and targets.
-    fn batch(&self, device: &Device, texts: &[[String; 3]]) -> Result<(data::DevicePadded, Tensor, Tensor)> {
-        let padded = |rows: Vec<Vec<i32>>| Padded::new(&rows, self.pad, LONGEST).to_device(device);
-        let target = |text: &[String; 3]| self.target.encode(&text[1]);
-        let source = padded(texts.iter().map(|text| self.source.encode(&text[0])).collect())?;
-        let given = padded(texts.iter().map(|text| [vec![self.begin], target(text)].concat()).collect())?;
-        let said = padded(texts.iter().map(|text| [target(text), vec![self.end]].concat()).collect())?;
-        Ok((source, given.values, said.values))
-    }
-
-    fn text(&self, tokens: &[i32]) -> String {
-        self.target.decode(tokens.split(|&token| token == self.end).next().unwrap_or_default())
-    }
-}
-
-/// The length of the longest sentence, including the end token.
-const LONGEST: usize = 8;
-
 fn run(lab: &mut Lab) -> Result<()> {
-    let languages = Languages::new(&mut lab.draws(1))?;
+    let [source_language, target_language] = Language::both(&mut lab.draws(1))?;
+    let languages = [&source_language, &target_language];
     let mut draws = lab.draws(2);
     let tests: Vec<[String; 3]> = (0..lab.pick(300, 100)).map(|_| sentence(&mut draws)).collect();
-    let (source, _, _) = languages.batch(lab.device(), &tests)?;
+    let pairs = |texts: &[[String; 3]]| -> Vec<[String; 2]> {
+        texts.iter().map(|[source, target, _]| [source.clone(), target.clone()]).collect()
+    };
+    let (source, _, _) = batch(lab.device(), languages, &pairs(&tests))?;
     let bleu = |texts: &[String]| {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let references: Vec<[&str; 1]> = tests.iter().map(|test| [test[1].as_str()]).collect();
@@ -125,8 +44,8 @@ fn run(lab: &mut Lab) -> Result<()> {
             ..TransformerOptions::default()
         };
         let sizes = TranslatorOptions {
-            source_vocab: languages.source.words().len(),
-            target_vocab: languages.target.words().len(),
+            source_vocab: languages[0].vocabulary.words().len(),
+            target_vocab: languages[1].vocabulary.words().len(),
             longest: LONGEST,
             width,
             heads: 4,
@@ -141,17 +60,17 @@ fn run(lab: &mut Lab) -> Result<()> {
             // Training sentences exclude those of the test.
             let fresh = std::iter::repeat_with(|| sentence(&mut draws)).filter(|text| !tests.contains(text));
             let (source, given, said) =
-                languages.batch(lab.device(), &fresh.take(size).collect::<Vec<_>>())?;
+                batch(lab.device(), languages, &pairs(&fresh.take(size).collect::<Vec<_>>()))?;
             let logits = net.forward(&source.values, &given, Some(&source.padding), Mode::Train);
             let said = targets(&said)?.flatten(0, 1);
             Ok(logits.flatten(0, 1).cross_entropy_with(
                 &said,
-                CrossEntropy { ignore_index: languages.pad, ..CrossEntropy::default() },
+                CrossEntropy { ignore_index: target_language.pad, ..CrossEntropy::default() },
             ))
         })?;
-        let found = net.greedy(&source.values, Some(&source.padding), languages.begin, LONGEST);
+        let found = net.greedy(&source.values, Some(&source.padding), target_language.begin, LONGEST);
         let found = found.to_vec::<i32>()?;
-        let texts: Vec<String> = found.chunks(LONGEST).map(|tokens| languages.text(tokens)).collect();
+        let texts: Vec<String> = found.chunks(LONGEST).map(|tokens| target_language.text(tokens)).collect();
         lab.say(format!("{} -> {} ({})", tests[0][0], texts[0], tests[0][1]));
         scores.push((name.into(), bleu(&texts)));
         let points = losses.iter().enumerate().map(|(step, &loss)| (step as f64, loss));

@@ -4,7 +4,8 @@
 use atlas::detection_tiles;
 use atlas::prelude::*;
 use methods::detection::{AnchorGrid, BoxCoder, Match, Matcher, MultiBox, RoiAlign, detections, roi_align};
-use wgrad::data::{Corners, Object, box_iou};
+use wgrad::data::synthetic::Scenes;
+use wgrad::data::{Corners, Detection, Object, box_iou};
 use wgrad::models::Backbone;
 use wgrad::train::metrics::{Detected, mean_average_precision};
 
@@ -16,17 +17,17 @@ pub const STUDY: Study = Study {
     run,
 };
 
-const SIDE: usize = 24;
-const CLASSES: usize = 3;
-const WIDTH: usize = 32;
-const STRIDE: f32 = 4.0;
+pub(super) const SIDE: usize = 24;
+pub(super) const CLASSES: usize = 3;
+pub(super) const WIDTH: usize = 32;
+pub(super) const STRIDE: f32 = 4.0;
 /// Regions per image in the second stage.
 const REGIONS: usize = 10;
 const ALIGN: RoiAlign = RoiAlign { output: [4, 4], scale: 1.0 / STRIDE, sampling: 2, aligned: true };
 const SECOND: BoxCoder = BoxCoder { weights: [10.0, 10.0, 5.0, 5.0] };
 
-struct Net {
-    backbone: Backbone,
+pub(super) struct Net {
+    pub(super) backbone: Backbone,
     /// Heads for the objectness and the box corrections of anchors.
     proposals: [Conv2d; 2],
     anchors: MultiBox,
@@ -36,7 +37,7 @@ struct Net {
 }
 
 impl Net {
-    fn new(params: &Params) -> Net {
+    pub(super) fn new(params: &Params) -> Net {
         let grid = AnchorGrid { stride: STRIDE, sizes: vec![9.0, 13.0], ratios: vec![1.0] };
         let conv = |name: &str, values| {
             Conv2d::new(&params.path(name), WIDTH, grid.per_cell() * values, 3).padding(1).build()
@@ -57,13 +58,17 @@ impl Net {
     }
 
     /// Logits `[N, A, 2]` and corrections `[N, A, 4]` of the anchors.
-    fn first(&self, maps: &Tensor) -> [Tensor; 2] {
+    pub(super) fn first(&self, maps: &Tensor) -> [Tensor; 2] {
         let [objectness, place] = &self.proposals;
         [MultiBox::by_anchor(&[objectness.forward(maps)], 2), MultiBox::by_anchor(&[place.forward(maps)], 4)]
     }
 
     /// The best `REGIONS` regions of each image, by falling score; in training, the objects themselves come first.
-    fn propose(&self, first: &[Tensor; 2], objects: &[&[Object]]) -> Result<Vec<(usize, Corners)>> {
+    pub(super) fn propose(
+        &self,
+        first: &[Tensor; 2],
+        objects: &[&[Object]],
+    ) -> Result<Vec<(usize, Corners)>> {
         let scores = first[0].softmax(2).narrow(2, 1, 1);
         let found = self.anchors.detections(&scores, &first[1], 0.0, 0.7)?;
         let mut regions = Vec::new();
@@ -79,6 +84,15 @@ impl Net {
     fn second(&self, maps: &Tensor, regions: &[(usize, Corners)]) -> [Tensor; 2] {
         let hidden = self.hidden.forward(&roi_align(maps, regions, ALIGN).flatten(1, 3)).relu();
         self.answers.each_ref().map(|answer| answer.forward(&hidden))
+    }
+
+    /// What the second stage finds in regions, as many for each image.
+    pub(super) fn detect(&self, maps: &Tensor, regions: &[(usize, Corners)]) -> Result<Vec<Vec<Detection>>> {
+        let [classes, deltas] = self.second(maps, regions);
+        let boxes = SECOND.decode(&deltas, &of_regions(maps.device(), regions)?);
+        let shape = |values| [maps.size(0), REGIONS, values];
+        let scores = classes.softmax(1).narrow(1, 1, CLASSES).reshape(&shape(CLASSES));
+        Ok(detections(&boxes.reshape(&shape(4)), &scores, 0.05, 0.5)?)
     }
 
     /// The loss of the second stage.
@@ -107,6 +121,33 @@ impl Net {
     }
 }
 
+/// Trains both stages on images and their objects. `extra` may add a loss from the maps and the numbers of a batch's images.
+pub(super) fn learn(
+    lab: &Lab,
+    (params, net): (&Params, &Net),
+    (x, train): (&Tensor, &Scenes),
+    extra: impl Fn(&Tensor, &[i32]) -> Result<Option<Tensor>>,
+) -> Result<()> {
+    let targets = net.anchors.targets(lab.device(), &without_classes(&train.objects))?;
+    let (steps, mut draws) = (lab.pick(1000, 180), lab.draws(0));
+    lab.fit("both stages", steps, &mut Adam::new(params), OneCycle::new(0.008, steps), |_| {
+        let numbers: Vec<i32> = (0..12).map(|_| draws.below(train.len() as u32) as i32).collect();
+        let objects: Vec<&[Object]> = numbers.iter().map(|&i| &train.objects[i as usize][..]).collect();
+        let images = Tensor::from_slice(x.device(), &numbers, &[numbers.len()])?;
+        let maps = net.backbone.last(&x.index_select(0, &images), Mode::Train);
+        let first = net.first(&maps);
+        let regions = net.propose(&first, &objects)?;
+        let [logits, deltas] = &first;
+        let loss = net.anchors.ssd_loss(logits, deltas, &targets.select(&images));
+        let loss = loss + net.loss(&maps, &regions, &objects)?;
+        Ok(match extra(&maps, &numbers)? {
+            Some(more) => loss + more,
+            None => loss,
+        })
+    })?;
+    Ok(())
+}
+
 /// Boxes `[R, 4]`.
 fn rows(device: &Device, boxes: Vec<Corners>) -> Result<Tensor> {
     Ok(Tensor::from_slice(device, boxes.as_flattened(), &[boxes.len(), 4])?)
@@ -121,19 +162,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let ([x, _], [test_x, _]) = (train.to_device(lab.device())?, test.to_device(lab.device())?);
     let params = lab.params();
     let net = Net::new(&params);
-    let targets = net.anchors.targets(lab.device(), &without_classes(&train.objects))?;
-    let (steps, mut draws) = (lab.pick(1000, 180), lab.draws(0));
-    lab.fit("both stages", steps, &mut Adam::new(&params), OneCycle::new(0.008, steps), |_| {
-        let images: Vec<i32> = (0..12).map(|_| draws.below(train.len() as u32) as i32).collect();
-        let objects: Vec<&[Object]> = images.iter().map(|&i| &train.objects[i as usize][..]).collect();
-        let images = Tensor::from_slice(x.device(), &images, &[images.len()])?;
-        let maps = net.backbone.last(&x.index_select(0, &images), Mode::Train);
-        let first = net.first(&maps);
-        let regions = net.propose(&first, &objects)?;
-        let [logits, deltas] = &first;
-        let first = net.anchors.ssd_loss(logits, deltas, &targets.select(&images));
-        Ok(first + net.loss(&maps, &regions, &objects)?)
-    })?;
+    learn(lab, (&params, &net), (&x, &train), |_, _| Ok(None))?;
 
     let maps = net.backbone.last(&test_x, Mode::Eval);
     let regions = net.propose(&net.first(&maps), &vec![&[][..]; test.len()])?;
@@ -145,10 +174,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let recall = met.iter().filter(|met| **met).count() as f64 / met.len() as f64;
     lab.expect("objects that are among the proposals", recall, 0.85..);
 
-    let [classes, deltas] = net.second(&maps, &regions);
-    let boxes = SECOND.decode(&deltas, &of_regions(lab.device(), &regions)?);
-    let scores = classes.softmax(1).narrow(1, 1, CLASSES).reshape(&[test.len(), REGIONS, CLASSES]);
-    let found = detections(&boxes.reshape(&[test.len(), REGIONS, 4]), &scores, 0.05, 0.5)?;
+    let found = net.detect(&maps, &regions)?;
     let both = found.into_iter().zip(&test.objects);
     let detected: Vec<Detected> =
         both.map(|(detections, objects)| Detected { detections, objects: objects.clone() }).collect();

@@ -3,6 +3,7 @@ use atlas::Study;
 mod attribution;
 mod faster_rcnn;
 mod loss_landscape;
+mod mask_rcnn;
 mod metric_learning;
 mod segmentation;
 mod ssd;
@@ -15,6 +16,7 @@ pub const STUDIES: &[&Study] = &[
     &yolo::STUDY,
     &ssd::STUDY,
     &faster_rcnn::STUDY,
+    &mask_rcnn::STUDY,
     &metric_learning::STUDY,
     &style_transfer::STUDY,
     &super_resolution::STUDY,

@@ -1,5 +1,7 @@
 studies! {
     graph_nodes,
+    molecules,
     recommender,
     word2vec: gpu,
+    glove,
 }

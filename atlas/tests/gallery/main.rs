@@ -11,6 +11,7 @@ mod energy;
 mod generative;
 mod graphs;
 mod inference;
+mod multimodal;
 mod numerics;
 mod practice;
 mod production;
@@ -33,6 +34,7 @@ fn every_study_is_tested() {
         include_str!("graphs.rs"),
         include_str!("inference.rs"),
         include_str!("numerics.rs"),
+        include_str!("multimodal.rs"),
         include_str!("practice.rs"),
         include_str!("production.rs"),
         include_str!("reinforcement.rs"),

@@ -3,6 +3,7 @@ studies! {
     yolo,
     ssd,
     faster_rcnn,
+    mask_rcnn,
     metric_learning,
     style_transfer: gpu,
     super_resolution,

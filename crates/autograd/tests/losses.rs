@@ -173,6 +173,43 @@ fn ctc_counts_all_alignments() -> Result<()> {
     Ok(())
 }
 
+/// The probability of all alignments of a target from frame `t` and after `u` of its labels, by recursion.
+fn transduced(
+    logs: &[f32],
+    [frames, states, classes]: [usize; 3],
+    target: &[i32],
+    t: usize,
+    u: usize,
+) -> f64 {
+    let p = |class: i32| f64::from(logs[(t * states + u) * classes + class as usize]).exp();
+    let rest = |t, u| transduced(logs, [frames, states, classes], target, t, u);
+    let on = match (t + 1 < frames, u == target.len()) {
+        (true, _) => p(0) * rest(t + 1, u),
+        (false, done) => p(0) * f64::from(u8::from(done)),
+    };
+    on + target.get(u).map_or(0.0, |&label| p(label) * rest(t, u + 1))
+}
+
+#[test]
+fn transducers_count_all_alignments() -> Result<()> {
+    for device in devices() {
+        let logits: Vec<f32> = (0..3 * 4 * 3 * 3).map(|i| (i * 29 % 17) as f32 / 6.0).collect();
+        let logits = Tensor::from_slice(&device, &logits, &[3, 4, 3, 3])?;
+        let int = |v: &[i32], shape: &[usize]| Tensor::constant(&device, v, shape);
+        let (targets, frames) = (int(&[1, 1, 2, -1, 9, 9], &[3, 2]), int(&[4, 3, 1], &[3]));
+        let loss = |reduction| logits.rnnt_loss(&targets, &frames, &int(&[2, 1, 0], &[3]), 0, reduction);
+        let losses = loss(NONE).to_vec::<f32>()?;
+        let logs = logits.log_softmax(-1);
+        let known: [(usize, &[i32]); 3] = [(4, &[1, 1]), (3, &[2]), (1, &[])];
+        for (i, (frames, target)) in known.into_iter().enumerate() {
+            let logs = logs.select(0, i).to_vec::<f32>()?;
+            near(losses[i], -transduced(&logs, [frames, 3, 3], target, 0, 0).ln() as f32);
+        }
+        near(loss(Reduction::Mean).item()?, losses.iter().sum::<f32>() / 3.0);
+    }
+    Ok(())
+}
+
 #[test]
 fn ctc_of_too_short_inputs() -> Result<()> {
     for device in devices() {

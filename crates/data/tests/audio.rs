@@ -244,6 +244,20 @@ fn wav_files_are_read_as_soundfile_reads_them() {
 }
 
 #[test]
+fn written_wav_files_are_read_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sound.wav");
+    let wave = Wave { channels: vec![vec![0.0, 0.25, -1.0], vec![0.5, 3.0, 0.1]], rate: 8000 };
+    wave.write(&path).unwrap();
+    let read = Wave::read(&path).unwrap();
+    assert_eq!((read.rate, &read.channels[0]), (8000, &wave.channels[0]));
+    // Too loud a sample is clamped, and 0.1 is no multiple of 2^-15.
+    assert_eq!(read.channels[1][..2], [0.5, 32767.0 / 32768.0]);
+    assert!((read.channels[1][2] - 0.1).abs() < 1.0 / 65536.0 + 1e-9);
+    assert!(matches!(wave.write(directory.path()), Err(Error::Write { .. })));
+}
+
+#[test]
 fn damaged_wav_files_say_what_is_wrong() {
     let good = wav(&recorded()["wavs"][3]);
     assert!(Wave::parse("a.wav", &good).is_ok());

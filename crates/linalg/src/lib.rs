@@ -48,7 +48,8 @@ pub enum Error {
     Device(#[from] autograd::Error),
 }
 
-type Result<T> = std::result::Result<T, Error>;
+/// A result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
 
 /// The values of a matrix.
 #[track_caller]

@@ -67,8 +67,8 @@ pub use weights::{LoadReport, Skipped, WeightsFile};
 pub use zoo::{
     AlexNet, Attend, Autoencoder, Backbone, Bert, BertOptions, CharRnn, CharRnnOptions, CifarCnn,
     ConditionalVae, ConvAutoencoder, DeepLab, DenseNet, EfficientNet, EfficientNetOptions, Encoded, Espcn,
-    Fcn, Gcn, GoogLeNet, GoogLeNetOutput, Gpt, GptOptions, Inception, LeNet, Llama, LlamaOptions, Masked,
-    MatrixFactorization, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, RopeScaling, Seq2Seq,
-    Seq2SeqOptions, SkipGram, Srcnn, Tagger, TaggerOptions, Translator, TranslatorOptions, UNet, Vae,
-    VaeOutput, Vgg, Vit, VitOptions, WaveNet, WaveNetOptions,
+    Fcn, Gcn, Glove, GoogLeNet, GoogLeNetOutput, Gpt, GptOptions, Inception, LeNet, Llama, LlamaOptions,
+    Masked, MatrixFactorization, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, RopeScaling,
+    Seq2Seq, Seq2SeqOptions, SkipGram, Srcnn, Tagger, TaggerOptions, Transducer, TransducerOptions,
+    Translator, TranslatorOptions, UNet, Vae, VaeOutput, Vgg, Vit, VitOptions, WaveNet, WaveNetOptions,
 };

@@ -3,6 +3,7 @@
 //! | What | Here |
 //! |---|---|
 //! | two views of an image | [`nt_xent_loss`](autograd::Tensor::nt_xent_loss) (SimCLR), [`info_nce_loss`](autograd::Tensor::info_nce_loss) with a [`NegativeQueue`] (MoCo), [`byol_loss`] |
+//! | pictures and captions | [`clip_loss`] |
 //! | momentum encoders | [`update_target`] |
 //! | pretext tasks | [`rot90`], [`jigsaw`], [`random_mask`] |
 //! | evaluation of features | [`linear_probe`], [`spread`] |
@@ -12,6 +13,7 @@
 //! | domain adaptation | [`reverse_gradient`] |
 
 mod byol;
+mod clip;
 mod consolidation;
 mod few_shot;
 mod gradient_reversal;
@@ -22,6 +24,7 @@ mod pretext;
 
 pub use crate::rl::update_target;
 pub use byol::{byol_loss, spread};
+pub use clip::clip_loss;
 pub use consolidation::{Consolidated, fisher_diagonal};
 pub use few_shot::{matching_log_probs, prototypical_logits};
 pub use gradient_reversal::reverse_gradient;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | clusters | [`KMeans`] (Lloyd, k-means++), [`GaussianMixture`] (EM) |
 //! | factors | [`FactorAnalysis`]: probabilistic PCA and factor analysis (EM) |
+//! | factors with a weight for each entry | [`WeightedFactors`] (alternating least squares) |
 //! | independent components | [`fast_ica`], [`infomax_ica`] |
 //! | sparse codes | [`ista`], [`fista`], [`lasso_objective`], [`dictionary_step`] |
 //! | topics | [`TopicSampler`]: latent Dirichlet allocation by Gibbs sampling |
@@ -24,6 +25,7 @@ mod sparse_coding;
 mod topics;
 mod tsne;
 mod umap;
+mod weighted_factors;
 
 pub use bounds::{free_bits, importance_weighted_bound};
 pub use factor_analysis::{FactorAnalysis, FactorNoise, sample_covariance};
@@ -35,3 +37,4 @@ pub use sparse_coding::{dictionary_step, fista, ista, lasso_objective};
 pub use topics::TopicSampler;
 pub use tsne::{tsne_affinities, tsne_loss};
 pub use umap::{UmapLoss, trustworthiness, umap_curve, umap_graph};
+pub use weighted_factors::WeightedFactors;

@@ -9,6 +9,7 @@ mod overlap;
 mod penalty;
 mod perceptual;
 mod regression;
+mod transducer;
 mod wasserstein;
 
 pub use margin::TripletMargin;

@@ -206,6 +206,10 @@ fn paths() -> Vec<Case> {
             let (targets, lengths) = (ints(&[1, 1, 2, 3, 0, 0], &[2, 3]), ints(&[3, 1], &[2]));
             x[0].log_softmax(-1).ctc_loss(&targets, &ints(&[5, 4], &[2]), &lengths, 0, false, NONE)
         }),
+        ("rnnt_loss", vec![any(&[2, 4, 3, 4])], |x| {
+            let (targets, lengths) = (ints(&[1, 1, 2, -1], &[2, 2]), ints(&[2, 1], &[2]));
+            x[0].rnnt_loss(&targets, &ints(&[4, 3], &[2]), &lengths, 0, NONE)
+        }),
         // The second target does not fit into two steps.
         ("ctc_loss, zero_infinity", vec![any(&[4, 2, 3])], |x| {
             let (targets, lengths) = (ints(&[1, 2, 1, 1], &[2, 2]), ints(&[2, 2], &[2]));

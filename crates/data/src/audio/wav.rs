@@ -1,4 +1,4 @@
-//! Reading WAV files.
+//! Reading and writing WAV files.
 
 use std::fs::File;
 use std::io::Read;
@@ -41,6 +41,46 @@ impl Wave {
     /// [`Error::Wav`] if it is no WAV file, cut short, of another format, or holds samples that are not finite.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Wave> {
         parse(bytes).map_err(|problem| Error::Wav { file: file.into(), problem })
+    }
+
+    /// Writes a WAV file of 16-bit integers; samples are clamped to -1..1, and 1 becomes 32767.
+    ///
+    /// # Errors
+    /// [`Error::Write`] if the file can't be written.
+    ///
+    /// # Panics
+    /// If the channels have different lengths, or there are none or more than 65535.
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        std::fs::write(path, self.encoded()).map_err(|source| Error::Write { path: path.into(), source })
+    }
+
+    fn encoded(&self) -> Vec<u8> {
+        let frames = self.channels.first().map_or(0, Vec::len);
+        assert!(
+            self.channels.iter().all(|channel| channel.len() == frames),
+            "Wave: channels of different lengths"
+        );
+        let count = u16::try_from(self.channels.len()).ok().filter(|&count| count > 0);
+        let channels = count.expect("Wave: no channels, or too many");
+        let (align, size) = (2 * channels, (2 * frames * self.channels.len()) as u32);
+        let mut bytes = Vec::with_capacity(44 + size as usize);
+        bytes.extend(b"RIFF");
+        bytes.extend((36 + size).to_le_bytes());
+        bytes.extend(b"WAVEfmt ");
+        bytes.extend(16u32.to_le_bytes());
+        [1, channels].iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+        [self.rate, self.rate * u32::from(align)].iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+        [align, 16].iter().for_each(|word| bytes.extend(word.to_le_bytes()));
+        bytes.extend(b"data");
+        bytes.extend(size.to_le_bytes());
+        for t in 0..frames {
+            for channel in &self.channels {
+                let sample = (channel[t] * 32768.0).round().clamp(-32768.0, 32767.0) as i16;
+                bytes.extend(sample.to_le_bytes());
+            }
+        }
+        bytes
     }
 
     /// The mean of the channels.

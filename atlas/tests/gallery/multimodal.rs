@@ -1,0 +1,5 @@
+studies! {
+    clip,
+    captioning,
+    visual_qa,
+}
