@@ -210,7 +210,7 @@ fn epilogues_and_channel_moments_come_along() {
         let moments = ChannelMoments { batch, channels, spatial: h * w, x };
         let reduction = ChannelReduction::Moments(Box::new(moments));
         let double = Program::new(&[DType::F32], &[Instr::Binary(Binary::Add, 0, 0)]);
-        let map = Map::new(double, &[dense.clone()], dense);
+        let map = Map::new(double, std::slice::from_ref(&dense), dense.clone());
         let mut parts = None;
         for (name, kernel) in variants(&pass.kernel, cooperative).options.into_iter().step_by(3) {
             println!("{} {}: {name}", pass.kernel.name(), pass.kernel.shape());
