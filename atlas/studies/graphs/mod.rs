@@ -7,10 +7,5 @@ mod molecules;
 mod recommender;
 mod word2vec;
 
-pub const STUDIES: &[&Study] = &[
-    &graph_nodes::STUDY,
-    &molecules::STUDY,
-    &recommender::STUDY,
-    &word2vec::STUDY,
-    &glove::STUDY,
-];
+pub const STUDIES: &[&Study] =
+    &[&graph_nodes::STUDY, &molecules::STUDY, &recommender::STUDY, &word2vec::STUDY, &glove::STUDY];

@@ -56,7 +56,7 @@ struct Asked {
 
 /// The quarter at a side of another.
 fn beside(quarter: usize, side: usize) -> Option<usize> {
-    let (top, left) = (quarter < 2, quarter % 2 == 0);
+    let (top, left) = (quarter < 2, quarter.is_multiple_of(2));
     [
         (!top).then(|| quarter - 2),
         top.then(|| quarter + 2),

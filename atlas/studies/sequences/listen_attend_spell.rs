@@ -101,7 +101,7 @@ impl Net {
             lengths = (lengths.to(DType::F32) * 0.5).ceil().to(DType::I32);
             x = listener.forward_lengths(&x.reshape(&[n, t / 2, 2 * d]), &lengths, None).0;
         }
-        let ended = Tensor::arange(x.device(), x.size(1)).ge(&lengths.unsqueeze(1));
+        let ended = Tensor::arange(x.device(), x.size(1)).ge(lengths.unsqueeze(1));
         (x, ended)
     }
 

@@ -70,7 +70,7 @@ fn moved(corners: Corners, draws: &mut Draws) -> Corners {
 fn pasted(logits: &[f32], [left, top, right, bottom]: Corners) -> Vec<bool> {
     let cell = |p: usize, low: f32, high: f32| {
         let share = (p as f32 + 0.5 - low) / (high - low);
-        (0.0..1.0).contains(&share).then(|| (share * MASK as f32) as usize)
+        (0.0..1.0).contains(&share).then_some((share * MASK as f32) as usize)
     };
     let at = |i: usize| Some((cell(i / SIDE, top, bottom)?, cell(i % SIDE, left, right)?));
     (0..SIDE * SIDE).map(|i| at(i).is_some_and(|(y, x)| logits[y * MASK + x] > 0.0)).collect()

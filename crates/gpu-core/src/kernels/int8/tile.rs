@@ -171,12 +171,12 @@ impl Task<'_> {
                     break;
                 }
                 let rows = &sums[quad * QUAD..][..QUAD];
-                for v in 0..V {
+                (0..V).for_each(|v| {
                     let of_quad = std::array::from_fn(|j| rows[j][v]);
                     let first = first + v * D::LANES;
                     let count = D::LANES.min(pixels.saturating_sub(first));
                     self.put::<D>(of_quad, channel / QUAD + quad, first, count);
-                }
+                });
             }
         }
         V
