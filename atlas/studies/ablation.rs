@@ -40,6 +40,7 @@ const SHUFFLED: &[(&str, &str)] = &[
     ("truncated_bptt", "compares gradients for the same targets"),
     ("word2vec", "predicts neighbouring words, which are not separate targets"),
     ("glove", "counts neighbouring words, which are not separate targets"),
+    ("wav2vec", "predicts hidden frames, which are not separate targets"),
     ("pca", "has no targets"),
     ("factor_analysis", "has no targets"),
     ("ica", "has no targets"),

@@ -3,6 +3,5 @@ use atlas::Study;
 mod captioning;
 mod clip;
 mod pictures;
-mod visual_qa;
 
-pub const STUDIES: &[&Study] = &[&clip::STUDY, &captioning::STUDY, &visual_qa::STUDY];
+pub const STUDIES: &[&Study] = &[&clip::STUDY, &captioning::STUDY];

@@ -1,5 +1,4 @@
 studies! {
     clip,
     captioning,
-    visual_qa,
 }

@@ -25,6 +25,9 @@ fn words(codes: &[i8], channels: usize, inner: usize) -> Vec<u32> {
     codes.chunks(channels * inner).flat_map(item).collect()
 }
 
+/// A kernel by some instructions: from the codes of an input and the packed weights to results.
+type Run<'a> = dyn Fn(Level, &[u32], &[u32], &Results) + 'a;
+
 /// A layer, its input, and all sums of products.
 struct Layer {
     x: Vec<u32>,
@@ -36,7 +39,7 @@ struct Layer {
 }
 
 impl Layer {
-    fn check(&self, run: &dyn Fn(Level, &[u32], &[u32], &Results)) {
+    fn check(&self, run: &Run) {
         let [outputs, inputs, taps] = self.sizes;
         let weight = Int8Weight { codes: &self.weight, outputs, inputs, taps };
         let bias: Vec<i32> = (0..outputs as i32).map(|o| 100 * o - 300).collect();
