@@ -172,6 +172,25 @@ pub const MISTAKES: &[Mistake] = &[
         let l = i32s(&[2]);
         drop(f32s(&[4, 3]).ctc_loss(&i32s(&[2]), &l, &l, 0, false, MEAN))
     }),
+    ("rnnt_loss", &["rnnt_loss", "[2, 4, 3, 5]", "[2, 3]"], || {
+        let l = i32s(&[2]);
+        drop(f32s(&[2, 4, 3, 5]).rnnt_loss(&i32s(&[2, 3]), &l, &l, 0, MEAN))
+    }),
+    ("rnnt_loss, blank", &["rnnt_loss", "blank 5"], || {
+        let l = i32s(&[2]);
+        drop(f32s(&[2, 4, 3, 5]).rnnt_loss(&i32s(&[2, 2]), &l, &l, 5, MEAN))
+    }),
+    ("rnnt_loss, no frames", &["rnnt_loss", "[2, 0, 3, 5]"], || {
+        let l = i32s(&[2]);
+        drop(f32s(&[2, 0, 3, 5]).rnnt_loss(&i32s(&[2, 2]), &l, &l, 0, MEAN))
+    }),
+    ("rnnt_loss, lengths", &["rnnt_loss", "lengths [3]"], || {
+        drop(f32s(&[2, 4, 3, 5]).rnnt_loss(&i32s(&[2, 2]), &i32s(&[2]), &i32s(&[3]), 0, MEAN))
+    }),
+    ("rnnt_loss, types", &["rnnt_loss", "f32"], || {
+        let l = i32s(&[2]);
+        drop(f32s(&[2, 4, 3, 5]).rnnt_loss(&f32s(&[2, 2]), &l, &l, 0, MEAN))
+    }),
     ("lattice, no steps", &["lattice", "[2, 0, 4]"], || {
         drop(lattice(&f32s(&[2, 0, 4]), Arcs::All(&f32s(&[1, 4, 4])), &i32s(&[2]), Paths::Sum))
     }),
