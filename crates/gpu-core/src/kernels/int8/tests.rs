@@ -36,7 +36,7 @@ struct Layer {
 }
 
 impl Layer {
-    fn check(&self, run: &dyn Fn(Level, &[u32], &[u32], &Results)) {
+    fn check(&self, run: impl Fn(Level, &[u32], &[u32], &Results)) {
         let [outputs, inputs, taps] = self.sizes;
         let weight = Int8Weight { codes: &self.weight, outputs, inputs, taps };
         let bias: Vec<i32> = (0..outputs as i32).map(|o| 100 * o - 300).collect();
@@ -138,7 +138,7 @@ fn convolutions() {
             sums,
             inner: oh * ow,
         };
-        layer.check(&|level, x, weights, results| correlation.run_as(level, x, weights, results));
+        layer.check(|level, x, weights, results| correlation.run_as(level, x, weights, results));
     }
 }
 
@@ -152,6 +152,6 @@ fn products() {
         let sums = (0..m * n).map(|i| product(i / n, i % n)).collect();
         let layer = Layer { x: words(&x, k, 1), weight, sizes: [n, k, 1], sums, inner: 1 };
         let rows = Rows { rows: m, quads: k.div_ceil(QUAD), outputs: n };
-        layer.check(&|level, x, weights, results| rows.run_as(level, x, weights, results));
+        layer.check(|level, x, weights, results| rows.run_as(level, x, weights, results));
     }
 }

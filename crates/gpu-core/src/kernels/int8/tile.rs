@@ -139,6 +139,7 @@ impl Task<'_> {
 
     /// Computes all blocks of output channels for `V` vectors of pixels from vector `at` on.
     #[inline(always)]
+    #[allow(clippy::needless_range_loop)] // constant bounds, which unroll
     fn tile<D: Dot, const R: usize, const V: usize>(
         &self,
         place: &mut Place,
