@@ -10,11 +10,13 @@ use crate::{Embedding, Gru, Linear, Params, RnnOptions};
 /// `labels.*` and `out.*`.
 ///
 /// ```
-/// use autograd::{Device, Reduction, Tensor};
+/// use autograd::{Device, Tensor};
 /// use models::{Params, Transducer, TransducerOptions};
 /// let device = Device::named("cpu")?;
 /// let options = TransducerOptions { features: 3, classes: 5, embed: 4, hidden: 8 };
-/// let net = Transducer::new(&Params::new(&device, 42), options);
+/// let params = Params::new(&device, 42);
+/// let net = Transducer::new(&params, options);
+/// assert_eq!(params.count(), 849);
 /// let x = Tensor::ones(&device, &[2, 4, 3]);
 /// let labels = Tensor::from_slice(&device, &[1i32, 2, 3, 4], &[2, 2])?;
 /// assert_eq!(net.forward(&x, &labels).shape(), [2, 4, 3, 5]);
