@@ -330,7 +330,7 @@ fn steps_in_half_precision_cost_less() {
     let bars: [(&str, &str, usize, [f64; 2]); 6] = [
         ("cpu", "resnet", 49, [78.0, 55.0]),
         ("cpu", "gpt", 39, [84.5, 63.0]),
-        ("dry:amd", "resnet", 6, [60.0, 58.0]),
+        ("dry:amd", "resnet", 6, [60.0, 58.2]),
         ("dry:amd", "gpt", 1, [60.0, 67.0]),
         ("dry:software", "resnet", 4, [60.0, 55.0]),
         ("dry:software", "gpt", 1, [54.5, 55.5]),

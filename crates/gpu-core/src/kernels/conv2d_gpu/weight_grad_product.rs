@@ -15,7 +15,7 @@ use crate::kernels::workgroup_tile::{BlockLoad, DEPTH, TileProduct};
 
 /// Subgroups that fill a large GPU, and the fewest pixels worth a workgroup, by whether it has cooperative matrices.
 const SUBGROUPS: usize = 512;
-const FEWEST: [usize; 2] = [256, 512];
+const FEWEST: [usize; 2] = [256, 384];
 
 /// The weight gradient.
 pub(in crate::kernels) struct WeightGradProduct<'a> {
