@@ -52,17 +52,11 @@ impl Int8Quantize {
     /// The codes of some values, which are whole channels.
     #[inline(always)]
     fn codes(&self, x: &[f32], words: &mut [u32]) {
-        let ([.., inner], zero) = (self.shape, i32::from(self.zero));
-        let (factor, low, high) = (self.factor, (-128 - zero) as f32, (127 - zero) as f32);
-        let code = |value: f32| {
-            let rounded = (value * factor).round_ties_even().clamp(low, high);
-            (rounded as i32 + zero).cast_unsigned() & 0xff
-        };
-        // Loops without closures, which would be compiled for the baseline processor.
+        let ([.., inner], factor, zero) = (self.shape, self.factor, i32::from(self.zero));
         if inner == 1 && x.len() == QUAD * words.len() {
             let bytes: &mut [u8] = bytemuck::cast_slice_mut(words);
             for (byte, &value) in bytes.iter_mut().zip(x) {
-                *byte = code(value) as u8;
+                *byte = code(value, factor, zero) as u8;
             }
             return;
         }
@@ -72,11 +66,18 @@ impl Int8Quantize {
             for (c, x) in x.chunks_exact(inner).enumerate() {
                 let others = !(0xff << (8 * c));
                 for (word, &value) in words.iter_mut().zip(x) {
-                    *word = *word & others | code(value) << (8 * c);
+                    *word = *word & others | code(value, factor, zero) << (8 * c);
                 }
             }
         }
     }
+}
+
+/// The code of a value, in the lowest byte. (A closure would be compiled for the baseline processor.)
+#[inline(always)]
+fn code(value: f32, factor: f32, zero: i32) -> u32 {
+    let rounded = (value * factor).round_ties_even().clamp((-128 - zero) as f32, (127 - zero) as f32);
+    (rounded as i32 + zero).cast_unsigned() & 0xff
 }
 
 /// Words of a tensor of codes.
