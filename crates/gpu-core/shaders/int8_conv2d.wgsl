@@ -24,8 +24,6 @@ const TILES: u32 = 16u;
 const BLOCKS: u32 = 2u;
 // The code of 0, four times.
 const ZERO: u32 = 0u;
-// Whether results are codes.
-const CODES: bool = false;
 
 const AREA = u32(OUT_H * OUT_W);
 const SOURCE = u32(SOURCE_H * SOURCE_W);

@@ -10,8 +10,6 @@ const CHANNELS: u32 = 16u;
 // Tiles of rows, and blocks of output channels.
 const TILES: u32 = 2u;
 const BLOCKS: u32 = 4u;
-// Whether results are codes.
-const CODES: bool = false;
 
 const OUTPUTS_4 = (OUTPUTS + 3u) / 4u;
 

@@ -131,7 +131,7 @@ impl Int8Epilogue {
             (None, false) => ("vec4<f32>", "value".into()),
         };
         let element = if self.codes.is_some() { "u32" } else { "f32" };
-        source.set("CODES", self.codes.is_some()).block(
+        source.block(
             "results",
             &format!(
                 "{residual}\n\n@group(0) @binding({}) var<storage, read_write> y: array<{element}>;\n\n\

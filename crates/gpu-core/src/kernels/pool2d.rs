@@ -5,7 +5,7 @@
 
 use rayon::prelude::*;
 
-use crate::simd::vectorized;
+use crate::simd::{Vectorize, run_vectorized};
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, Kernel, Shader};
 
@@ -179,7 +179,8 @@ impl Kernel for MaxPool2d {
         let planes = y.zip(args.write::<u32>(2).par_chunks_mut(shape.outputs()));
         let planes = planes.zip(args.read::<f32>(0).par_chunks(shape.inputs())).with_min_len(shape.task());
         if let Some(whole) = shape.whole() {
-            return planes.for_each(|((y, index), x)| vectorized(|| whole.largest(x, y, index)));
+            return planes
+                .for_each(|((y, index), x)| run_vectorized(Largest { windows: whole, x, y, index }));
         }
         planes.for_each(|((y, index), x)| {
             let out = y.iter_mut().zip(index);
@@ -197,13 +198,22 @@ impl Kernel for MaxPool2d {
 }
 
 /// Windows that lie inside of the input.
+#[derive(Clone, Copy)]
 struct Whole(Pool2dShape);
 
-impl Whole {
-    /// The largest value of every window of a plane, and its position: a tap at a time for a row of windows.
+/// The largest value of every window of a plane, and its position: a tap at a time for a row of windows.
+struct Largest<'a> {
+    windows: Whole,
+    x: &'a [f32],
+    y: &'a mut [f32],
+    index: &'a mut [u32],
+}
+
+impl Vectorize for Largest<'_> {
     #[inline(always)]
-    fn largest(&self, x: &[f32], y: &mut [f32], index: &mut [u32]) {
-        let Whole(Pool2dShape { input, output, kernel, stride, dilation, .. }) = *self;
+    fn run(self) {
+        let Largest { windows: Whole(shape), x, y, index } = self;
+        let Pool2dShape { input, output, kernel, stride, dilation, .. } = shape;
         let rows = y.chunks_exact_mut(output[1]).zip(index.chunks_exact_mut(output[1]));
         for (row, (y, index)) in rows.enumerate() {
             for tap in 0..kernel[0] * kernel[1] {

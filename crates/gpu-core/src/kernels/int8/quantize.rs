@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::{QUAD, signed};
 use crate::kernels::Prologue;
 use crate::kernels::prologue::{Reader, with_math};
-use crate::simd::vectorized;
+use crate::simd::{Vectorize, run_vectorized};
 use crate::wgsl::{Source, wgsl};
 use crate::{Access, Args, Cost, DType, Kernel, Shader};
 
@@ -48,35 +48,45 @@ impl Int8Quantize {
         );
         Int8Quantize { x, shape, factor: 1.0 / scale, zero }
     }
+}
 
-    /// The codes of some values, which are whole channels.
+/// The codes of some values, which are whole channels.
+struct Encode<'a> {
+    of: &'a Int8Quantize,
+    x: &'a [f32],
+    words: &'a mut [u32],
+}
+
+impl Vectorize for Encode<'_> {
     #[inline(always)]
-    fn codes(&self, x: &[f32], words: &mut [u32]) {
-        let ([.., inner], zero) = (self.shape, i32::from(self.zero));
-        let (factor, low, high) = (self.factor, (-128 - zero) as f32, (127 - zero) as f32);
-        let code = |value: f32| {
-            let rounded = (value * factor).round_ties_even().clamp(low, high);
-            (rounded as i32 + zero).cast_unsigned() & 0xff
-        };
-        // Loops without closures, which would be compiled for the baseline processor.
+    fn run(self) {
+        let Encode { of, x, words } = self;
+        let ([.., inner], factor, zero) = (of.shape, of.factor, i32::from(of.zero));
         if inner == 1 && x.len() == QUAD * words.len() {
             let bytes: &mut [u8] = bytemuck::cast_slice_mut(words);
             for (byte, &value) in bytes.iter_mut().zip(x) {
-                *byte = code(value) as u8;
+                *byte = code(value, factor, zero) as u8;
             }
             return;
         }
         for (words, x) in words.chunks_exact_mut(inner).zip(x.chunks(QUAD * inner)) {
             // Channels beyond the last have the code of 0.
-            words.fill(u32::from(self.zero.cast_unsigned()) * 0x0101_0101);
+            words.fill(u32::from(of.zero.cast_unsigned()) * 0x0101_0101);
             for (c, x) in x.chunks_exact(inner).enumerate() {
                 let others = !(0xff << (8 * c));
                 for (word, &value) in words.iter_mut().zip(x) {
-                    *word = *word & others | code(value) << (8 * c);
+                    *word = *word & others | code(value, factor, zero) << (8 * c);
                 }
             }
         }
     }
+}
+
+/// The code of a value, in the lowest byte.
+#[inline(always)]
+fn code(value: f32, factor: f32, zero: i32) -> u32 {
+    let rounded = (value * factor).round_ties_even().clamp((-128 - zero) as f32, (127 - zero) as f32);
+    (rounded as i32 + zero).cast_unsigned() & 0xff
 }
 
 /// Words of a tensor of codes.
@@ -151,7 +161,7 @@ impl Kernel for Int8Quantize {
             for (i, words) in y.chunks_mut(parts.words).enumerate() {
                 let (first, count) = parts.at(t * parts.task() + i, words.len());
                 let x = reader.read(first, count);
-                vectorized(|| self.codes(x, words));
+                run_vectorized(Encode { of: self, x, words });
             }
         };
         let size = parts.task() * parts.words;
@@ -178,6 +188,25 @@ impl Int8Dequantize {
     }
 }
 
+/// The values of the codes of one item.
+struct Decode<'a> {
+    of: &'a Int8Dequantize,
+    x: &'a [u32],
+    y: &'a mut [f32],
+}
+
+impl Vectorize for Decode<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let Decode { of: &Int8Dequantize { shape: [.., inner], scale, zero }, x, y } = self;
+        for (c, y) in y.chunks_exact_mut(inner).enumerate() {
+            for (y, &word) in y.iter_mut().zip(&x[c / QUAD * inner..]) {
+                *y = (i32::from(signed(word, c % QUAD)) - i32::from(zero)) as f32 * scale;
+            }
+        }
+    }
+}
+
 impl Kernel for Int8Dequantize {
     fn name(&self) -> &'static str {
         "int8_dequantize"
@@ -201,16 +230,8 @@ impl Kernel for Int8Dequantize {
     fn run(&self, args: &Args) {
         let [_, channels, inner] = self.shape;
         let (x, y): (&[u32], &mut [f32]) = (args.read(0), args.write(1));
-        let (quads, zero, scale) = (channels.div_ceil(QUAD), i32::from(self.zero), self.scale);
-        let item = |(x, y): (&[u32], &mut [f32])| {
-            vectorized(|| {
-                for (c, y) in y.chunks_exact_mut(inner).enumerate() {
-                    for (y, &word) in y.iter_mut().zip(&x[c / QUAD * inner..]) {
-                        *y = (i32::from(signed(word, c % QUAD)) - zero) as f32 * scale;
-                    }
-                }
-            });
-        };
+        let quads = channels.div_ceil(QUAD);
+        let item = |(x, y): (&[u32], &mut [f32])| run_vectorized(Decode { of: self, x, y });
         let items = x.par_chunks_exact(quads * inner).zip(y.par_chunks_exact_mut(channels * inner));
         items.with_min_len((TASK / (channels * inner)).max(1)).for_each(item);
     }
