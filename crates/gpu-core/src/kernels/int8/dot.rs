@@ -84,17 +84,20 @@ pub(super) enum Level {
 impl Level {
     /// All that this processor has, the best first.
     pub fn all() -> Vec<Level> {
-        let mut levels = vec![];
         #[cfg(target_arch = "x86_64")]
-        {
+        let special = {
             let wide = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vnni");
-            levels.extend((wide && is_x86_feature_detected!("avx512bw")).then_some(Level::Avx512Vnni));
             let narrow = is_x86_feature_detected!("avx2");
-            levels.extend((narrow && is_x86_feature_detected!("avxvnni")).then_some(Level::AvxVnni));
-            levels.extend(narrow.then_some(Level::Avx2));
-        }
-        levels.push(Level::Portable);
-        levels
+            [
+                (wide && is_x86_feature_detected!("avx512bw"), Level::Avx512Vnni),
+                (narrow && is_x86_feature_detected!("avxvnni"), Level::AvxVnni),
+                (narrow, Level::Avx2),
+            ]
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        let special: [(bool, Level); 0] = [];
+        let special = special.into_iter().filter_map(|(has, level)| has.then_some(level));
+        special.chain([Level::Portable]).collect()
     }
 
     pub fn best() -> Level {
