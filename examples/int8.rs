@@ -87,8 +87,7 @@ impl Subject {
                 heads: options.sizes[2],
                 dropout: 0.0,
             };
-            // The activation of GPT-2; that of `wgrad train` is exact, and takes most of the time on a CPU.
-            let net = Gpt::new(&params, sizes).gelu_tanh();
+            let net = Gpt::new(&params, sizes);
             forward = Arc::new(move |x| net.forward(x, Mode::Eval).flatten(0, 1));
             let (train, validation) = text.split(0.1, CONTEXT)?;
             let batches = |windows: &wgrad::data::Windows, count: usize| -> Result<Vec<[Tensor; 2]>> {

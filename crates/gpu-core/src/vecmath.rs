@@ -185,13 +185,11 @@ pub(crate) fn gelu_tanh_grad(x: f32) -> f32 {
     mul_add(x * slope, e * r * r, s)
 }
 
-/// The error function `2 / sqrt(pi)` times the integral of `e^(-t^2)` from 0 to `x`; largest error
-/// 1.0 units.
+/// [`erf`] for `|x|` up to 0.927.
 #[inline(always)]
-pub(crate) fn erf(x: f32) -> f32 {
-    let (s, t) = (x * x, clamp(x.abs(), 0.0, 4.0));
-    let small = poly!(
-        s,
+fn erf_near_0(x: f32) -> f32 {
+    let p = poly!(
+        x * x,
         -5.967_617_03e-4,
         4.991_194_23e-3,
         -2.676_813_49e-2,
@@ -199,6 +197,14 @@ pub(crate) fn erf(x: f32) -> f32 {
         -3.761_253_36e-1,
         1.283_791_66e-1
     );
+    mul_add(p, x, x)
+}
+
+/// The error function `2 / sqrt(pi)` times the integral of `e^(-t^2)` from 0 to `x`; largest error
+/// 1.0 units.
+#[inline(always)]
+pub(crate) fn erf(x: f32) -> f32 {
+    let t = clamp(x.abs(), 0.0, 4.0);
     let power = poly!(
         t,
         -1.728_534_7e-5,
@@ -210,7 +216,7 @@ pub(crate) fn erf(x: f32) -> f32 {
         -1.287_175_12e-1
     );
     let large = 1.0 - exp(mul_add(power, t, -t));
-    if t > 0.927_734_375 { large.copysign(x) } else { mul_add(small, x, x) }
+    if t > 0.927_734_375 { large.copysign(x) } else { erf_near_0(x) }
 }
 
 /// `1 - erf(x)` without cancellation; largest error 3.9 units.
@@ -245,7 +251,7 @@ pub(crate) fn erfc(x: f32) -> f32 {
     } else if x < -0.5 {
         2.0 - tail
     } else {
-        1.0 - erf(x)
+        1.0 - erf_near_0(x)
     }
 }
 
