@@ -13,9 +13,6 @@ const ROWS: u32 = 64u;
 const CAUSAL: bool = false;
 const SCALE: f32 = 0.5;
 
-// The score of hidden keys.
-const LOWEST: f32 = -3.4e38;
-
 //!begin accessors
 @group(0) @binding(0) var<storage, read_write> result: array<f32>;
 
@@ -27,32 +24,6 @@ fn masked(batch: u32, query: u32, key: u32, score: f32) -> f32 { return score; }
 var<workgroup> a_tile: array<vec4<f32>, 128>;
 var<workgroup> b_tile: array<vec4<f32>, 128>;
 //!end tiles
-
-// Keys that queries before `end` see.
-fn keys_before(end: u32) -> u32 {
-    return select(KEYS, min(KEYS, end), CAUSAL);
-}
-
-// The score of a pair; LOWEST if the pair does not exist or the query does not see the key.
-fn seen(batch: u32, query: u32, key: u32, product: f32) -> f32 {
-    if (query >= QUERIES || key >= KEYS || (CAUSAL && key > query)) {
-        return LOWEST;
-    }
-    return masked(batch, query, key, SCALE * product);
-}
-
-// exp(score - base); NaN for a score that is not finite, which comparisons may not detect.
-fn weight(score: f32, base: f32) -> f32 {
-    if (score <= LOWEST) {
-        return 0.0;
-    }
-    return select(exp(score - base), nan(), is_nan(score) || score > -LOWEST);
-}
-
-// The gradient of a score.
-fn slope_of(p: f32, slope: f32, delta: f32) -> f32 {
-    return select(p * (slope - delta), 0.0, p == 0.0);
-}
 
 @compute @workgroup_size(64)
 fn main(

@@ -223,10 +223,10 @@ pub trait Kernel: Any + Debug + Send + Sync {
         None
     }
 
-    /// The kernel for operands whose values are all f16, if that opens up other [variants](Kernel::variants): cooperative matrices multiply them
-    /// without a loss. Of every argument, `packed` says whether it is stored as f16, too.
-    fn of_halves(&self, packed: &[bool]) -> Option<Arc<dyn Kernel>> {
-        let _ = packed;
+    /// The kernel for operands whose values are f16, if that opens up other [variants](Kernel::variants): cooperative matrices multiply them
+    /// without a loss. `f16` has of every argument, if its values are f16, whether it is stored so, too.
+    fn of_halves(&self, f16: &[Option<bool>]) -> Option<Arc<dyn Kernel>> {
+        let _ = f16;
         None
     }
 

@@ -14,7 +14,8 @@ fn read(name: &str) -> String {
 }
 
 /// Files that are appended to others.
-const LIBRARIES: [&str; 4] = ["softmax_rows.wgsl", "rows.wgsl", "philox.wgsl", "math.wgsl"];
+const LIBRARIES: [&str; 5] =
+    ["attention_scores.wgsl", "softmax_rows.wgsl", "rows.wgsl", "philox.wgsl", "math.wgsl"];
 
 /// Whether a text calls a function of a library.
 fn calls(text: &str, library: &str) -> bool {

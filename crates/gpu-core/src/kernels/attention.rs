@@ -1,6 +1,7 @@
 //! Scaled dot-product attention and its gradient without a matrix of scores in memory: FlashAttention-2 (Dao 2023).
 
 mod backward;
+mod cooperative;
 mod cpu;
 mod forward;
 mod product;
@@ -14,7 +15,7 @@ use rayon::prelude::*;
 use super::matmul::end;
 use crate::layout::simplify;
 use crate::simd::vectorized;
-use crate::tune::{GpuFamily, GpuProfile, Variants};
+use crate::tune::{Cooperative, GpuFamily, GpuProfile, Variants};
 use crate::{Access, Args, Cost, DType, Kernel, Layout, Shader};
 
 /// Queries `[.., T, E]`, keys `[.., S, E]`, values `[.., S, V]` and a mask `[.., T, S]` with equal leading dimensions, read
@@ -44,8 +45,9 @@ pub struct AttentionInputs {
 pub struct Attention {
     problem: Problem,
     y: Rows,
-    /// Whether a GPU computes it by tiles of a workgroup rather than by one row per invocation.
-    tiles: bool,
+    form: Form,
+    /// Whether queries, keys and values are stored as f16, if their values are.
+    halves: Option<[bool; 3]>,
 }
 
 /// Gradients of [`Attention`]: with `p` the softmax, `dv = p^T dy`, and with `ds = p (dy v^T - delta)`, `dq = scale ds k` and
@@ -60,9 +62,24 @@ pub struct AttentionGrad {
     dq: Rows,
     dk: Rows,
     dv: Rows,
-    /// As for [`Attention`].
-    tiles: bool,
+    form: Form,
+    /// As for [`Attention`], and that of the result's gradient.
+    halves: Option<[bool; 4]>,
 }
+
+/// How a GPU computes attention.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Form {
+    /// One row per invocation.
+    Rows,
+    /// Tiles of a workgroup.
+    Tiles,
+    /// Cooperative matrices, for operands of f16.
+    Matrices(Cooperative),
+}
+
+/// Most columns of a row that the forward pass and the gradients have matrices for.
+const WIDEST: [usize; 2] = [128, 64];
 
 /// The statistics of every query that the gradient needs: the logarithm of its sum of exponentials, and `delta = sum(dy
 /// y)`.
@@ -176,13 +193,26 @@ impl Problem {
         if self.causal { self.keys.min(end) } else { self.keys }
     }
 
-    /// On real GPUs: workgroup tiles, which reuse every loaded operand many times.
-    fn variants<K: Kernel>(&self, name: &str, gpu: &GpuProfile, tiles: impl Fn() -> K) -> Option<Variants> {
-        let suits = gpu.family != GpuFamily::Software && self.suits_tiles();
-        suits.then(|| Variants {
+    /// Cooperative matrices for operands of `f16`; on real GPUs workgroup tiles, which reuse every loaded operand many times.
+    ///
+    /// AMD's and Apple's matrix instructions are not fast enough to pay for the way of scores and weights through workgroup memory.
+    fn variants<K: Kernel>(
+        &self,
+        name: &str,
+        gpu: &GpuProfile,
+        (f16, widest): (bool, usize),
+        of: impl Fn(Form) -> K,
+    ) -> Option<Variants> {
+        let fast = !matches!(gpu.family, GpuFamily::Amd | GpuFamily::Apple);
+        let matrices =
+            gpu.cooperative.filter(|&matrices| f16 && fast && self.suits_matrices(matrices, widest));
+        let tiles = gpu.family != GpuFamily::Software && self.suits_tiles();
+        let form = matrices.map(Form::Matrices).or(tiles.then_some(Form::Tiles))?;
+        let option = if matrices.is_some() { "cooperative" } else { "tiles" };
+        Some(Variants {
             class: format!("{name} {} x {} x {} x {}", self.queries, self.keys, self.features, self.values),
-            options: vec![("tiles".into(), Arc::new(tiles()))],
-            cooperative: false,
+            options: vec![(option.into(), Arc::new(of(form)))],
+            cooperative: matrices.is_some(),
         })
     }
 
@@ -209,7 +239,7 @@ impl Attention {
     pub fn new(inputs: &AttentionInputs, y: &Layout) -> Attention {
         let (problem, mut others) = inputs.problem(&[y]);
         assert_eq!(size(y), [problem.queries, problem.values], "attention: output {:?}", y.shape());
-        Attention { problem, y: others.remove(0), tiles: false }
+        Attention { problem, y: others.remove(0), form: Form::Rows, halves: None }
     }
 }
 
@@ -224,11 +254,20 @@ impl Kernel for Attention {
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        vec![if self.tiles { tiles::forward(self) } else { shader::forward(self) }]
+        vec![match self.form {
+            Form::Rows => shader::forward(self),
+            Form::Tiles => tiles::forward(self),
+            Form::Matrices(matrices) => cooperative::forward(self, matrices),
+        }]
     }
 
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
-        self.problem.variants(self.name(), gpu, || Attention { tiles: true, ..self.clone() })
+        let halves = (self.halves.is_some(), WIDEST[0]);
+        self.problem.variants(self.name(), gpu, halves, |form| Attention { form, ..self.clone() })
+    }
+
+    fn of_halves(&self, f16: &[Option<bool>]) -> Option<Arc<dyn Kernel>> {
+        Some(Arc::new(Attention { halves: Some([f16[0]?, f16[1]?, f16[2]?]), ..self.clone() }))
     }
 
     fn operand_elements(&self) -> usize {
@@ -261,7 +300,7 @@ impl AttentionGrad {
         }
         assert!(others[1..].iter().all(|rows| rows.col == 1), "attention: gradients of other strides");
         let [dy, dq, dk, dv] = others.try_into().expect("four");
-        AttentionGrad { problem, dy, dq, dk, dv, tiles: false }
+        AttentionGrad { problem, dy, dq, dk, dv, form: Form::Rows, halves: None }
     }
 }
 
@@ -276,14 +315,23 @@ impl Kernel for AttentionGrad {
     }
 
     fn shaders(&self) -> Vec<Shader> {
-        match self.tiles {
-            true => vec![tiles::grad_query(self), tiles::grad_key(self)],
-            false => vec![shader::grad_query(self), shader::grad_key(self)],
+        match self.form {
+            Form::Rows => vec![shader::grad_query(self), shader::grad_key(self)],
+            Form::Tiles => vec![tiles::grad_query(self), tiles::grad_key(self)],
+            Form::Matrices(matrices) => {
+                vec![cooperative::grad_query(self, matrices), cooperative::grad_key(self, matrices)]
+            }
         }
     }
 
     fn variants(&self, gpu: &GpuProfile) -> Option<Variants> {
-        self.problem.variants(self.name(), gpu, || AttentionGrad { tiles: true, ..self.clone() })
+        let halves = (self.halves.is_some(), WIDEST[1]);
+        self.problem.variants(self.name(), gpu, halves, |form| AttentionGrad { form, ..self.clone() })
+    }
+
+    fn of_halves(&self, f16: &[Option<bool>]) -> Option<Arc<dyn Kernel>> {
+        let halves = Some([f16[0]?, f16[1]?, f16[2]?, f16[3]?]);
+        Some(Arc::new(AttentionGrad { halves, ..self.clone() }))
     }
 
     fn run(&self, args: &Args) {

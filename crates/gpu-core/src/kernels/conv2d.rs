@@ -236,8 +236,8 @@ impl Kernel for Conv2d {
         Some(conv2d_gpu::offer(self.name(), &self.shape, &[&self.x], variants, make))
     }
 
-    fn of_halves(&self, packed: &[bool]) -> Option<Arc<dyn Kernel>> {
-        let halves = self.x.is_plain().then(|| [packed[0], packed[1]])?;
+    fn of_halves(&self, f16: &[Option<bool>]) -> Option<Arc<dyn Kernel>> {
+        let halves = self.x.is_plain().then_some([f16[0]?, f16[1]?])?;
         Some(Arc::new(Conv2d { halves: Some(halves), ..self.clone() }))
     }
 

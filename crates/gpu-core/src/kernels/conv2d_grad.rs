@@ -107,8 +107,8 @@ impl Kernel for Conv2dInputGrad {
         Some(conv2d_gpu::offer(self.name(), &self.shape, &[&self.dy], variants, make))
     }
 
-    fn of_halves(&self, packed: &[bool]) -> Option<Arc<dyn Kernel>> {
-        let halves = self.dy.is_plain().then(|| [packed[0], packed[1]])?;
+    fn of_halves(&self, f16: &[Option<bool>]) -> Option<Arc<dyn Kernel>> {
+        let halves = self.dy.is_plain().then_some([f16[0]?, f16[1]?])?;
         Some(Arc::new(Conv2dInputGrad { halves: Some(halves), ..self.clone() }))
     }
 
@@ -202,8 +202,8 @@ impl Kernel for Conv2dWeightGrad {
         Some(conv2d_gpu::offer(self.name(), &self.shape, &[&self.x, &self.dy], variants, make))
     }
 
-    fn of_halves(&self, packed: &[bool]) -> Option<Arc<dyn Kernel>> {
-        let halves = (self.x.is_plain() && self.dy.is_plain()).then(|| [packed[0], packed[1]])?;
+    fn of_halves(&self, f16: &[Option<bool>]) -> Option<Arc<dyn Kernel>> {
+        let halves = (self.x.is_plain() && self.dy.is_plain()).then_some([f16[0]?, f16[1]?])?;
         Some(Arc::new(Conv2dWeightGrad { halves: Some(halves), ..self.clone() }))
     }
 

@@ -251,8 +251,8 @@ impl Kernel for MatMul {
         (!self.row_sums).then(|| variant::variants(self, gpu))
     }
 
-    fn of_halves(&self, packed: &[bool]) -> Option<Arc<dyn Kernel>> {
-        Some(Arc::new(MatMul { halves: Some([packed[0], packed[1]]), ..self.clone() }))
+    fn of_halves(&self, f16: &[Option<bool>]) -> Option<Arc<dyn Kernel>> {
+        Some(Arc::new(MatMul { halves: Some([f16[0]?, f16[1]?]), ..self.clone() }))
     }
 
     fn run(&self, args: &Args) {

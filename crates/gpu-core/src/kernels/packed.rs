@@ -54,8 +54,8 @@ impl Packed {
         (fits && packed.with_halves().is_some()).then_some(packed)
     }
 
-    /// The kernel for operands whose values are all f16, although the `unpacked` arguments, some of which are read, are stored as f32. `None` if
-    /// others are not f16, or if it makes no difference.
+    /// The kernel for operands whose values are f16, although the `unpacked` arguments, some of which are read, are stored as f32. `None` if
+    /// it makes no difference.
     pub fn of_f16_values(&self, unpacked: Vec<usize>) -> Option<Packed> {
         let packed = Packed { unpacked, ..self.clone() };
         packed.of_f16().is_some().then_some(packed)
@@ -73,14 +73,13 @@ impl Packed {
         self.halves.iter().enumerate().filter_map(|(a, halves)| Some((a, (*halves)?)))
     }
 
-    /// The kernel for operands of f16, if all of them are, and it makes a difference.
+    /// The kernel for operands of f16, if they are, and it makes a difference.
     fn of_f16(&self) -> Option<Arc<dyn Kernel>> {
-        let f16 = |a: usize| self.halves.get(a).is_some_and(|h| h.is_some_and(|h| h.half == Half::F16));
-        let access = self.kernel.access();
-        let packed: Vec<bool> = (0..access.len()).map(f16).collect();
-        let is_read = |a: &usize| access[*a] == Access::Read;
-        let all = (0..access.len()).filter(is_read).all(|a| packed[a] || self.unpacked.contains(&a));
-        if all { self.kernel.of_halves(&packed) } else { None }
+        let stored = |a: usize| match self.halves.get(a) {
+            Some(Some(halves)) => (halves.half == Half::F16).then_some(true),
+            _ => self.unpacked.contains(&a).then_some(false),
+        };
+        self.kernel.of_halves(&(0..self.kernel.access().len()).map(stored).collect::<Vec<_>>())
     }
 
     /// Whether a result is packed.

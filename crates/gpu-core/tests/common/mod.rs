@@ -1,6 +1,7 @@
 //! User-defined kernels, and graphs over them.
 #![allow(dead_code)] // not every test uses all of it
 
+pub mod attention;
 pub mod cooperative;
 
 use std::sync::Arc;

@@ -14,30 +14,42 @@ pub(super) struct Argument<'a> {
     binding: usize,
     pub rows: &'a Rows,
     pub cols: usize,
+    /// The type that elements are stored as, and the one that they are read as.
+    types: [&'static str; 2],
 }
 
-impl Argument<'_> {
+impl<'a> Argument<'a> {
+    fn new(name: &'static str, binding: usize, rows: &'a Rows, cols: usize) -> Argument<'a> {
+        Argument { name, binding, rows, cols, types: ["f32"; 2] }
+    }
+
+    /// The argument read as f16, which is `stored` so, or as f32.
+    pub fn f16(self, stored: bool) -> Argument<'a> {
+        Argument { types: [if stored { "f16" } else { "f32" }, "f16"], ..self }
+    }
+
     pub fn accessors(&self, access: &str) -> String {
         let (name, binding, cols, col) = (self.name, self.binding, self.cols, self.rows.col);
-        let (t, body) = if self.rows.vectors(self.cols) {
-            ("vec4<f32>", format!("    return {name}[u32(row + i32(c)) / 4u];\n"))
+        let [stored, t] = self.types;
+        let (element, body) = if self.rows.vectors(self.cols) {
+            (format!("vec4<{stored}>"), format!("    return vec4<{t}>({name}[u32(row + i32(c)) / 4u]);\n"))
         } else {
             let part = |(i, part): (usize, &str)| {
                 format!(
-                    "    if (c + {i}u < {cols}u) {{ x.{part} = {name}[u32(row + i32(c + {i}u) * ({col}))]; }}\n"
+                    "    if (c + {i}u < {cols}u) {{ x.{part} = {t}({name}[u32(row + i32(c + {i}u) * ({col}))]); }}\n"
                 )
             };
             let parts: String = ["x", "y", "z", "w"].into_iter().enumerate().map(part).collect();
-            ("f32", format!("    var x = vec4<f32>(0.0);\n{parts}    return x;\n"))
+            (stored.to_owned(), format!("    var x = vec4<{t}>();\n{parts}    return x;\n"))
         };
         format!(
-            "@group(0) @binding({binding}) var<storage, {access}> {name}: array<{t}>;\n{}\
+            "@group(0) @binding({binding}) var<storage, {access}> {name}: array<{element}>;\n{}\
              fn {name}_row(batch: u32, i: u32) -> i32 {{ return {name}_batch(batch) + i32(i) * ({}); }}\n\
-             fn {name}_at(row: i32, c: u32) -> vec4<f32> {{\n{}{body}}}\n",
+             fn {name}_at(row: i32, c: u32) -> vec4<{t}> {{\n{}{body}}}\n",
             position_fn(&format!("{name}_batch"), &self.rows.batch),
             self.rows.row,
             // Invocations of the last columns reach beyond the row.
-            format_args!("    if (c >= {cols}u) {{ return vec4<f32>(0.0); }}\n"),
+            format_args!("    if (c >= {cols}u) {{ return vec4<{t}>(); }}\n"),
         )
     }
 
@@ -181,11 +193,10 @@ impl Problem {
     }
 
     pub(super) fn operands(&self) -> [Argument<'_>; 3] {
-        let operand = |name, binding, rows, cols| Argument { name, binding, rows, cols };
         [
-            operand("q", 0, &self.q, self.features),
-            operand("k", 1, &self.k, self.features),
-            operand("v", 2, &self.v, self.values),
+            Argument::new("q", 0, &self.q, self.features),
+            Argument::new("k", 1, &self.k, self.features),
+            Argument::new("v", 2, &self.v, self.values),
         ]
     }
 }
@@ -224,28 +235,34 @@ impl AttentionGrad {
     }
 
     /// The accessors of all arguments.
-    pub(super) fn accessors(&self, dy: &Argument) -> String {
+    pub(super) fn accessors(&self, operands: &[Argument; 3], dy: &Argument) -> String {
         let p = &self.problem;
-        let operands: String = p.operands().iter().chain([dy]).map(|o| o.accessors("read")).collect();
+        let operands: String = operands.iter().chain([dy]).map(|o| o.accessors("read")).collect();
         let stats = "@group(0) @binding(4) var<storage, read> stats: array<f32>;\n";
         let next = 5 + usize::from(p.mask.is_some());
         operands + stats + &p.mask_fn(5) + &output(next, "gradients", self.vectors())
     }
 
     pub(super) fn upstream(&self) -> Argument<'_> {
-        Argument { name: "dy", binding: 3, rows: &self.dy, cols: self.problem.values }
+        Argument::new("dy", 3, &self.dy, self.problem.values)
     }
 }
 
 /// The shader of the queries' gradient, parallel over queries.
 pub(super) fn grad_query(of: &AttentionGrad) -> Shader {
     let p = &of.problem;
-    let ([q, k, v], dy) = (&p.operands(), &of.upstream());
+    let (operands, dy) = (p.operands(), &of.upstream());
+    let [q, k, v] = &operands;
     let cols = p.features;
     let vectors = of.vectors();
     let dq = Output { name: "dq", memory: "gradients", rows: &of.dq, cols, parts: parts(cols), vectors };
     let source = p
-        .shader(wgsl!("attention_grad_query"), p.queries, dq.parts, of.accessors(dy) + &dq.accessor())
+        .shader(
+            wgsl!("attention_grad_query"),
+            p.queries,
+            dq.parts,
+            of.accessors(&operands, dy) + &dq.accessor(),
+        )
         .set("ROWS", p.batches() * p.queries)
         .block("setup", &(q.keep() + &dy.keep() + &dq.zeros()))
         .block("score", &dot("product", q, k))
@@ -258,7 +275,8 @@ pub(super) fn grad_query(of: &AttentionGrad) -> Shader {
 /// The shader of the keys' and values' gradients, parallel over keys.
 pub(super) fn grad_key(of: &AttentionGrad) -> Shader {
     let p = &of.problem;
-    let ([q, k, v], dy) = (&p.operands(), &of.upstream());
+    let (operands, dy) = (p.operands(), &of.upstream());
+    let [q, k, v] = &operands;
     let parts = parts(p.features.max(p.values));
     let output =
         |name, rows, cols| Output { name, memory: "gradients", rows, cols, parts, vectors: of.vectors() };
@@ -268,7 +286,7 @@ pub(super) fn grad_key(of: &AttentionGrad) -> Shader {
             wgsl!("attention_grad_key"),
             p.keys,
             parts,
-            of.accessors(dy) + &dk.accessor() + &dv.accessor(),
+            of.accessors(&operands, dy) + &dk.accessor() + &dv.accessor(),
         )
         .set("ROWS", p.batches() * p.queries)
         .block("setup", &(k.keep() + &v.keep() + &dk.zeros() + &dv.zeros()))
@@ -280,8 +298,7 @@ pub(super) fn grad_key(of: &AttentionGrad) -> Shader {
 }
 
 pub(super) fn stats(of: &AttentionStats) -> Shader {
-    let operand = |name, binding, rows| Argument { name, binding, rows, cols: of.values };
-    let [y, dy] = [operand("y", 0, &of.y), operand("dy", 1, &of.dy)];
+    let [y, dy] = [Argument::new("y", 0, &of.y, of.values), Argument::new("dy", 1, &of.dy, of.values)];
     let source = Source::new(wgsl!("attention_stats"))
         .set("ROWS", of.rows())
         .set("QUERIES", of.queries.max(1))

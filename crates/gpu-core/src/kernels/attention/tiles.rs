@@ -34,15 +34,15 @@ impl Problem {
 }
 
 /// Rows of an argument, `count` of them.
-struct Operand<'a> {
-    name: &'a str,
+pub(super) struct Operand<'a> {
+    pub name: &'a str,
     rows: &'a Rows,
     count: usize,
-    cols: usize,
+    pub cols: usize,
 }
 
 impl<'a> Operand<'a> {
-    fn of(argument: &'a Argument, count: usize) -> Operand<'a> {
+    pub fn of(argument: &'a Argument, count: usize) -> Operand<'a> {
         Operand { name: argument.name, rows: argument.rows, count, cols: argument.cols }
     }
 
@@ -51,12 +51,12 @@ impl<'a> Operand<'a> {
         self.cols.div_ceil(ALONG)
     }
 
-    fn base(&self) -> String {
+    pub fn base(&self) -> String {
         format!("    let {0}_base = {0}_batch(batch);\n", self.name)
     }
 
     /// WGSL that reads four features of a row; rows beyond the last read the last one.
-    fn at(&self, row: &str, col: &str) -> String {
+    pub fn at(&self, row: &str, col: &str) -> String {
         let (name, last, step) = (self.name, self.count - 1, self.rows.row);
         format!("{name}_at({name}_base + i32(min({row}, {last}u)) * ({step}), {col})")
     }
@@ -268,6 +268,7 @@ impl Tiles {
             .block("accessors", &accessors)
             .block("tiles", &(tile("a", OWN) + tile("b", self.other().max(widest * ALONG)).trim_end()))
             .block("body", &body)
+            .with(wgsl!("attention_scores"))
             .with(wgsl!("math"));
         Shader::linear(source.finish(), groups, 1)
     }
@@ -327,7 +328,7 @@ pub(super) fn forward(of: &Attention) -> Shader {
 }
 
 /// WGSL of the statistics of a query as `TO_log` and `TO_delta`.
-fn statistics(to: &str, query: &str) -> String {
+pub(super) fn statistics(to: &str, query: &str) -> String {
     let at = format!("batch * QUERIES + min({query}, QUERIES - 1u)");
     format!("    let {to}_log = stats[{at}];\n    let {to}_delta = stats[ROWS + {at}];\n")
 }
@@ -351,7 +352,7 @@ pub(super) fn grad_query(of: &AttentionGrad) -> Shader {
     text += &each_row(|r| statistics(&format!("r{r}"), &row(r)));
     text += &tiles.blocks("0u", "keys_before(own_first + OWN)", &body);
     text += &store("dq", ("gradients", of.vectors()), &of.dq, [p.queries, p.features], |_| "SCALE".into());
-    let accessors = of.accessors(&upstream) + &position_fn("dq_batch", &of.dq.batch);
+    let accessors = of.accessors(&arguments, &upstream) + &position_fn("dq_batch", &of.dq.batch);
     tiles.shader(p, p.queries, k.fours(), accessors, text)
 }
 
@@ -381,6 +382,6 @@ pub(super) fn grad_key(of: &AttentionGrad) -> Shader {
     text += &store("dk", ("gradients", of.vectors()), &of.dk, [p.keys, p.features], |_| "SCALE".into());
     text += &store("dv", ("gradients", of.vectors()), &of.dv, [p.keys, p.values], |_| "1.0".into());
     let batches = position_fn("dk_batch", &of.dk.batch) + &position_fn("dv_batch", &of.dv.batch);
-    let accessors = of.accessors(&upstream) + &batches;
+    let accessors = of.accessors(&arguments, &upstream) + &batches;
     tiles.shader(p, p.keys, k.fours().max(v.fours()), accessors, text)
 }

@@ -6,6 +6,12 @@ pub(super) fn cases() -> Vec<Case> {
     [(2, 9, 7, 4, 8, false), (3, 37, 37, 8, 8, true)].into_iter().flat_map(all).collect()
 }
 
+/// Attention and its gradient, large enough for cooperative matrices.
+pub(super) fn large() -> [Case; 2] {
+    let [forward, _, gradient] = all((1, 20, 24, 16, 32, true));
+    [forward, gradient]
+}
+
 /// Attention, the per-query statistics for its gradient, and the gradient; with a mask unless it is causal.
 fn all((batch, t, s, e, width, causal): (usize, usize, usize, usize, usize, bool)) -> [Case; 3] {
     let dense = Layout::contiguous;

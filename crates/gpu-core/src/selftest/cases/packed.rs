@@ -15,7 +15,7 @@ pub(super) fn cases() -> Vec<Case> {
         [read, both.filter(|_| case.types[0] == Words::Floats)]
     };
     let all = families.iter().zip(halves).flat_map(packed_both).flatten();
-    let large = std::iter::once(matmul::large()).chain(conv2d::large());
+    let large = std::iter::once(matmul::large()).chain(conv2d::large()).chain(attention::large());
     all.chain(large.filter_map(|case| packed(&case, Half::F16, &[Access::Read]))).collect()
 }
 
