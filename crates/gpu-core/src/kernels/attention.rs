@@ -195,7 +195,8 @@ impl Problem {
 
     /// Cooperative matrices for operands of `f16`; on real GPUs workgroup tiles, which reuse every loaded operand many times.
     ///
-    /// AMD's and Apple's matrix instructions are not fast enough to pay for the way of scores and weights through workgroup memory.
+    /// AMD's and Apple's matrix instructions are not fast enough to pay for the way of scores and weights through workgroup memory, and software
+    /// adapters have none.
     fn variants<K: Kernel>(
         &self,
         name: &str,
@@ -203,7 +204,7 @@ impl Problem {
         (f16, widest): (bool, usize),
         of: impl Fn(Form) -> K,
     ) -> Option<Variants> {
-        let fast = !matches!(gpu.family, GpuFamily::Amd | GpuFamily::Apple);
+        let fast = !matches!(gpu.family, GpuFamily::Amd | GpuFamily::Apple | GpuFamily::Software);
         let matrices =
             gpu.cooperative.filter(|&matrices| f16 && fast && self.suits_matrices(matrices, widest));
         let tiles = gpu.family != GpuFamily::Software && self.suits_tiles();
