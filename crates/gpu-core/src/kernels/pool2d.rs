@@ -201,7 +201,7 @@ impl Kernel for MaxPool2d {
 #[derive(Clone, Copy)]
 struct Whole(Pool2dShape);
 
-/// The largest value of every window of a plane, and its position: a tap at a time for a row of windows.
+/// The largest value of every window of a plane, and its position.
 struct Largest<'a> {
     windows: Whole,
     x: &'a [f32],
@@ -209,24 +209,68 @@ struct Largest<'a> {
     index: &'a mut [u32],
 }
 
+/// Windows of a row that vectors process at once.
+const BLOCK: usize = 8;
+
 impl Vectorize for Largest<'_> {
     #[inline(always)]
-    fn run(self) {
-        let Largest { windows: Whole(shape), x, y, index } = self;
-        let Pool2dShape { input, output, kernel, stride, dilation, .. } = shape;
-        let rows = y.chunks_exact_mut(output[1]).zip(index.chunks_exact_mut(output[1]));
-        for (row, (y, index)) in rows.enumerate() {
-            for tap in 0..kernel[0] * kernel[1] {
-                let (ky, kx) = (tap / kernel[1], tap % kernel[1]);
-                let start = (row * stride[0] + ky * dilation[0]) * input[1] + kx * dilation[1];
-                let x = &x[start..][..(output[1] - 1) * stride[1] + 1];
-                for (i, (y, index)) in y.iter_mut().zip(index.iter_mut()).enumerate() {
-                    let value = x[i * stride[1]];
-                    let larger = tap == 0 || value > *y || value.is_nan();
-                    *y = if larger { value } else { *y };
-                    *index = if larger { (start + i * stride[1]) as u32 } else { *index };
+    fn run(mut self) {
+        let Pool2dShape { output, kernel, stride, .. } = self.windows.0;
+        for row in 0..output[0] {
+            match (output[1] >= BLOCK, kernel, stride[1]) {
+                (true, _, 1) => self.by_blocks::<1>(row),
+                (true, _, 2) => self.by_blocks::<2>(row),
+                (true, _, _) => self.by_blocks::<0>(row),
+                (false, [2, 2], _) => self.by_windows::<2>(row),
+                (false, [3, 3], _) => self.by_windows::<3>(row),
+                (false, ..) => self.by_windows::<0>(row),
+            }
+        }
+    }
+}
+
+impl Largest<'_> {
+    /// A row of at least [`BLOCK`] windows, at distances of `S`, or of the stride if that is 0. The last block overlaps the one before it.
+    #[inline(always)]
+    fn by_blocks<const S: usize>(&mut self, row: usize) {
+        let Pool2dShape { input, output, kernel, stride, dilation, .. } = self.windows.0;
+        let step = if S > 0 { S } else { stride[1] };
+        for block in (0..output[1]).step_by(BLOCK).map(|first| first.min(output[1] - BLOCK)) {
+            let first = row * stride[0] * input[1] + block * step;
+            let (mut best, mut at) = ([f32::NEG_INFINITY; BLOCK], [first as u32; BLOCK]);
+            for (ky, kx) in (0..kernel[0]).flat_map(|ky| (0..kernel[1]).map(move |kx| (ky, kx))) {
+                let start = first + ky * dilation[0] * input[1] + kx * dilation[1];
+                let x = &self.x[start..][..(BLOCK - 1) * step + 1];
+                let x: [f32; BLOCK] = std::array::from_fn(|i| x[i * step]);
+                for i in 0..BLOCK {
+                    let larger = (x[i] > best[i]) | x[i].is_nan();
+                    best[i] = if larger { x[i] } else { best[i] };
+                    at[i] = if larger { (start + i * step) as u32 } else { at[i] };
                 }
             }
+            let to = row * output[1] + block;
+            self.y[to..][..BLOCK].copy_from_slice(&best);
+            self.index[to..][..BLOCK].copy_from_slice(&at);
+        }
+    }
+
+    /// A row of windows of `K` x `K`, or of the kernel if that is 0.
+    #[inline(always)]
+    fn by_windows<const K: usize>(&mut self, row: usize) {
+        let Pool2dShape { input, output, kernel, stride, dilation, .. } = self.windows.0;
+        let kernel = if K > 0 { [K, K] } else { kernel };
+        for i in 0..output[1] {
+            let first = row * stride[0] * input[1] + i * stride[1];
+            let (mut best, mut at) = (self.x[first], first);
+            for t in 1..kernel[0] * kernel[1] {
+                let place = first + t / kernel[1] * dilation[0] * input[1] + t % kernel[1] * dilation[1];
+                let value = self.x[place];
+                let larger = (value > best) | value.is_nan();
+                best = if larger { value } else { best };
+                at = if larger { place } else { at };
+            }
+            let to = row * output[1] + i;
+            (self.y[to], self.index[to]) = (best, at as u32);
         }
     }
 }
