@@ -11,6 +11,7 @@
 //! | object detectors | [`detection`] |
 //! | Boltzmann machines, Hopfield networks, Ising models | [`energy`] |
 //! | GANs, flows, diffusion, score matching | [`generative`] |
+//! | sampling of neighbours in large graphs | [`graphs`] |
 //! | Markov chains, variational inference, belief propagation, filters | [`inference`] |
 //! | the loss around a minimum | [`landscape`] |
 //! | losses on distances of embeddings | [`metric_learning`] |
@@ -29,6 +30,7 @@ pub mod curvature;
 pub mod detection;
 pub mod energy;
 pub mod generative;
+pub mod graphs;
 pub mod inference;
 pub mod landscape;
 pub mod metric_learning;

@@ -1,18 +1,24 @@
 use atlas::Study;
 
+mod back_translation;
 mod beam_search;
+mod bert_tuning;
 mod char_lm;
+mod hidden_topics;
 mod listen_attend_spell;
 mod made_language;
 mod masked_lm;
 mod ner;
+mod question_answering;
 mod sentiment;
 mod seq2seq;
 mod sequence_shapes;
+mod span_corruption;
 mod speakers;
 mod speech;
 mod speech_synthesis;
 mod spoken_words;
+mod summarization;
 mod time_series;
 mod transducer;
 mod translation;
@@ -35,7 +41,12 @@ pub const STUDIES: &[&Study] = &[
     &sequence_shapes::STUDY,
     &truncated_bptt::STUDY,
     &translation::STUDY,
+    &back_translation::STUDY,
     &masked_lm::STUDY,
+    &bert_tuning::STUDY,
+    &span_corruption::STUDY,
+    &question_answering::STUDY,
+    &summarization::STUDY,
     &wavenet::STUDY,
     &char_lm::STUDY,
 ];

@@ -1,5 +1,6 @@
 studies! {
     graph_nodes,
+    neighbor_sampling,
     molecules,
     recommender,
     word2vec: gpu,

@@ -1,4 +1,5 @@
 studies! {
     clip,
     captioning,
+    visual_questions,
 }

@@ -13,7 +13,12 @@ studies! {
     sequence_shapes,
     truncated_bptt,
     translation,
+    back_translation,
     masked_lm,
+    bert_tuning,
+    span_corruption,
+    question_answering,
+    summarization,
     wavenet: gpu,
     char_lm,
 }

@@ -5,14 +5,31 @@ use crate::kernels::program::{Binary, Unary};
 use crate::simd::vectorized;
 use crate::vecmath;
 
-/// Applies `f` to every element, in the widest vectors.
+/// Applies `f` to every element, in the widest vectors. The loop is a statement, since an iterator's `for_each` may stay a function of its own,
+/// which is compiled for the baseline processor.
 #[inline(always)]
 fn map1<A: bytemuck::Pod, R: bytemuck::Pod>(a: &[u32], out: &mut [u32], f: impl Fn(A) -> R) {
     let (a, out): (&[A], &mut [R]) = (bytemuck::cast_slice(a), bytemuck::cast_slice_mut(out));
     vectorized(
         #[inline(always)]
-        || out.iter_mut().zip(a).for_each(|(o, &a)| *o = f(a)),
+        || {
+            for (o, &a) in out.iter_mut().zip(a) {
+                *o = f(a);
+            }
+        },
     );
+}
+
+/// [`map1`] of a function of [`vecmath`] on f32. The function itself, as an argument, might stay a call to one for the baseline processor.
+macro_rules! inlined {
+    ($a:expr, $out:expr, $f:ident) => {
+        map1(
+            $a,
+            $out,
+            #[inline(always)]
+            |x: f32| vecmath::$f(x),
+        )
+    };
 }
 
 /// As [`map1`] for a function of the C library, which is one call per element.
@@ -88,10 +105,10 @@ fn unary_f32(op: Unary, a: &[u32], out: &mut [u32]) {
         Recip => map1(a, out, |x: F| 1.0 / x),
         Sqrt => map1(a, out, F::sqrt),
         Rsqrt => map1(a, out, |x: F| 1.0 / x.sqrt()),
-        Exp => map1(a, out, vecmath::exp),
-        Expm1 => map1(a, out, vecmath::expm1),
-        Log => map1(a, out, vecmath::log),
-        Log1p => map1(a, out, vecmath::log1p),
+        Exp => inlined!(a, out, exp),
+        Expm1 => inlined!(a, out, expm1),
+        Log => inlined!(a, out, log),
+        Log1p => inlined!(a, out, log1p),
         Sin => angles(a, out, vecmath::sin, F::sin),
         Cos => angles(a, out, vecmath::cos, F::cos),
         Tan => calls(a, out, F::tan),
@@ -103,13 +120,13 @@ fn unary_f32(op: Unary, a: &[u32], out: &mut [u32]) {
         Asinh => calls(a, out, F::asinh),
         Acosh => calls(a, out, F::acosh),
         Atanh => calls(a, out, F::atanh),
-        Tanh => map1(a, out, vecmath::tanh),
-        Erf => map1(a, out, vecmath::erf),
-        Erfc => map1(a, out, vecmath::erfc),
-        Sigmoid => map1(a, out, vecmath::sigmoid),
+        Tanh => inlined!(a, out, tanh),
+        Erf => inlined!(a, out, erf),
+        Erfc => inlined!(a, out, erfc),
+        Sigmoid => inlined!(a, out, sigmoid),
         Relu => map1(a, out, |x: F| if x <= 0.0 { 0.0 } else { x }),
-        GeluTanh => map1(a, out, vecmath::gelu_tanh),
-        GeluTanhGrad => map1(a, out, vecmath::gelu_tanh_grad),
+        GeluTanh => inlined!(a, out, gelu_tanh),
+        GeluTanhGrad => inlined!(a, out, gelu_tanh_grad),
         Floor => map1(a, out, F::floor),
         Ceil => map1(a, out, F::ceil),
         Round => map1(a, out, F::round_ties_even),
