@@ -10,7 +10,9 @@ const OWN: u32 = 32u;
 const QUERIES: u32 = 64u;
 const KEYS: u32 = 64u;
 const ROWS: u32 = 64u;
-const CAUSAL: bool = false;
+// How many earlier and later keys a query sees.
+const BEFORE: u32 = 64u;
+const AFTER: u32 = 64u;
 const SCALE: f32 = 0.5;
 
 // The score of hidden keys.
@@ -28,14 +30,9 @@ var<workgroup> a_tile: array<vec4<f32>, 128>;
 var<workgroup> b_tile: array<vec4<f32>, 128>;
 //!end tiles
 
-// Keys that queries before `end` see.
-fn keys_before(end: u32) -> u32 {
-    return select(KEYS, min(KEYS, end), CAUSAL);
-}
-
 // The score of a pair; LOWEST if the pair does not exist or the query does not see the key.
 fn seen(batch: u32, query: u32, key: u32, product: f32) -> f32 {
-    if (query >= QUERIES || key >= KEYS || (CAUSAL && key > query)) {
+    if (query >= QUERIES || key >= KEYS || key > query + AFTER || query > key + BEFORE) {
         return LOWEST;
     }
     return masked(batch, query, key, SCALE * product);

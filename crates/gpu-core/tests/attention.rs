@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gpu_core::kernels::{Attention, AttentionGrad, AttentionInputs, AttentionStats};
+use gpu_core::kernels::{Attention, AttentionGrad, AttentionInputs, AttentionStats, AttentionWindow};
 use gpu_core::testing::{check_twin, run_kernel};
 use gpu_core::{DType, Device, GpuFamily, GpuProfile, Kernel, Layout};
 
@@ -57,14 +57,14 @@ struct Reference {
 
 impl Case {
     /// Everything contiguous. `lead` are the leading dimensions, `sizes` `[T, S, E, V]`.
-    fn new(lead: &[usize], [t, s, e, v]: [usize; 4], causal: bool) -> Case {
+    fn new(lead: &[usize], [t, s, e, v]: [usize; 4], window: impl Into<AttentionWindow>) -> Case {
         let shape = |rows: usize, cols: usize| [lead, &[rows, cols]].concat();
         let scale = 1.0 / (e as f32).sqrt();
         let (q, k, v) = (c(&shape(t, e)), c(&shape(s, e)), c(&shape(s, v)));
         let y = c(&[&q.shape()[..q.rank() - 1], &[v.shape()[v.rank() - 1]]].concat());
         let behind = |l: &Layout, start| Layout::new(l.shape().to_vec(), l.strides().to_vec(), start);
         let gradients = [q.clone(), behind(&k, q.numel()), behind(&v, q.numel() + k.numel())];
-        Case { inputs: AttentionInputs { q, k, v, mask: None, causal, scale }, y, gradients }
+        Case { inputs: AttentionInputs { q, k, v, mask: None, window: window.into(), scale }, y, gradients }
     }
 
     fn masked(mut self, dtype: DType, layout: Layout) -> Case {
@@ -111,7 +111,8 @@ impl Case {
         let mut y = vec![0.0; batches * t * width];
         for row in 0..batches * t {
             let batch = row / t;
-            let seen = |j: usize| !(i.causal && j > row % t);
+            let (before, after) = (i.window.before, i.window.after);
+            let seen = |j: usize| if j > row % t { j - row % t <= after } else { row % t - j <= before };
             let score = |j: usize| {
                 let term = |x: usize| {
                     let (a, b) = (q[i.q.position(row * e + x)], k[i.k.position((batch * s + j) * e + x)]);
@@ -251,6 +252,24 @@ fn blocks_of_rows_agree() {
     Case::new(&[2], [70, 130, 64, 64], true).check_tiles();
     Case::new(&[1], [33, 70, 128, 100], false).check_tiles();
     Case::new(&[7, 28], [65, 40, 24, 16], true).check_tiles();
+    Case::new(&[2], [150, 170, 16, 32], [40, 3]).check_tiles();
+    Case::new(&[1], [200, 70, 32, 16], [0, 33]).check_tiles();
+}
+
+/// Windows within a block and over several, with queries that see no key, and with masks.
+#[test]
+fn windows_agree() {
+    let cases = [
+        ([9, 7, 4, 8], [0, 0]),
+        ([190, 40, 8, 8], [2, 0]),
+        ([40, 190, 5, 3], [0, 150]),
+        ([300, 290, 16, 16], [40, 33]),
+    ];
+    for (sizes, window) in cases {
+        Case::new(&[2], sizes, window).check();
+    }
+    Case::new(&[20], [70, 60, 8, 8], [9, 4]).check();
+    Case::new(&[2, 2], [35, 140, 8, 8], [3, 20]).masked(DType::Bool, c(&[2, 2, 35, 140])).check();
 }
 
 /// Queries, keys and values as views of one projection `[N, T, 3, H, E]`, as in a transformer.
