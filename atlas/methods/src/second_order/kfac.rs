@@ -22,9 +22,9 @@ pub struct KfacOptions {
 }
 
 impl Default for KfacOptions {
-    /// Decay .95, damping 1e-2, momentum .9, a divergence of 1e-2, and inverses every 5 steps.
+    /// Decay .95, damping .1, momentum .5, a divergence of .03, and inverses every second step.
     fn default() -> KfacOptions {
-        KfacOptions { decay: 0.95, damping: 1e-2, momentum: 0.9, clip: 1e-2, interval: 5 }
+        KfacOptions { decay: 0.95, damping: 0.1, momentum: 0.5, clip: 0.03, interval: 2 }
     }
 }
 
@@ -99,15 +99,15 @@ struct Layer {
 }
 
 impl KfacLayers<'_> {
-    /// The layer with parameters `PATH.weight [out, in]` and `PATH.bias [out]`, from `x [N, in]` to `[N, out]`.
+    /// The layer with parameters `PATH.weight [out, in]` and `PATH.bias [out]` (full names), from `x [N, in]` to `[N, out]`.
     ///
     /// # Panics
     /// When there are no such parameters, the shapes do not fit, or the layer is used twice.
     #[track_caller]
     pub fn linear(&mut self, path: &str, x: &Tensor) -> Tensor {
         let param = |name: &str| {
-            let found = self.params.path(path).get(name);
-            found.unwrap_or_else(|| panic!("K-FAC: there is no parameter {path}.{name}"))
+            let name = format!("{path}.{name}");
+            self.params.get(&name).unwrap_or_else(|| panic!("K-FAC: there is no parameter {name}"))
         };
         let (weight, bias) = (param("weight"), param("bias"));
         assert!(x.rank() == 2, "K-FAC: {path} of an input of shape {:?}, not [N, in]", x.shape());

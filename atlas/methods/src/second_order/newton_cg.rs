@@ -51,12 +51,13 @@ pub struct NewtonCg {
     params: Params,
     damping: f64,
     products: usize,
+    tolerance: f64,
 }
 
 impl NewtonCg {
-    /// Moves the trainable parameters under `params`, without damping, with at most 250 products a step.
+    /// Moves the trainable parameters under `params`, without damping, with at most 250 products a step and a tolerance of 0.5.
     pub fn new(params: &Params) -> NewtonCg {
-        NewtonCg { params: params.clone(), damping: 0.0, products: 250 }
+        NewtonCg { params: params.clone(), damping: 0.0, products: 250, tolerance: 0.5 }
     }
 
     /// The first damping.
@@ -67,6 +68,11 @@ impl NewtonCg {
     /// The most products of a step.
     pub fn max_products(self, products: usize) -> NewtonCg {
         NewtonCg { products, ..self }
+    }
+
+    /// Conjugate gradients end when the norm of the residual is below `min(tolerance, sqrt(|g|)) |g|`, for the gradient `g`.
+    pub fn tolerance(self, tolerance: f64) -> NewtonCg {
+        NewtonCg { tolerance, ..self }
     }
 
     /// One step. `objective` is called once for the curvature, and once for every length that is tried.
@@ -117,7 +123,7 @@ impl NewtonCg {
         let g = &curvature.gradient;
         let norm = dot(g, g).sqrt();
         // Fewer iterations far away; the order of convergence at the minimum is above one.
-        let enough = norm * norm.sqrt().min(0.5);
+        let enough = norm * norm.sqrt().min(self.tolerance);
         let (mut d, mut r) = (vec![0.0; g.len()], g.clone());
         let mut along: Vec<f64> = r.iter().map(|r| -r).collect();
         for count in 0..self.products {
