@@ -57,6 +57,7 @@ fn multi_head(c: &Call) -> Answer {
         attn: c.find("attn_mask"),
         key_padding: c.find("key_padding_mask"),
         causal: a.flag("is_causal"),
+        window: None,
     };
     let averaged = a.get("average_attn_weights").is_none_or(|v| v.as_bool() == Some(true));
     if !a.flag("need_weights") {
@@ -89,6 +90,7 @@ fn transformer_layer(c: &Call) -> Answer {
         attn: c.find(attn),
         key_padding: c.find(padding),
         causal: a.flag(causal),
+        window: None,
     };
     let params = Params::new(c.device, 0);
     let x = turned(c, c.at(0));

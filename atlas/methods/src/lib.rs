@@ -17,6 +17,7 @@
 //! | losses on distances of embeddings | [`metric_learning`] |
 //! | contrastive learning, pretext tasks, few-shot learning | [`representation`] |
 //! | reinforcement learning | [`rl`] |
+//! | K-FAC, Newton's method, natural gradients | [`second_order`] |
 //! | speech | [`speech`] |
 //! | clusters, factors, independent components, sparse codes | [`unsupervised`] |
 
@@ -39,5 +40,6 @@ pub mod pac_bayes;
 pub mod privacy;
 pub mod representation;
 pub mod rl;
+pub mod second_order;
 pub mod speech;
 pub mod unsupervised;

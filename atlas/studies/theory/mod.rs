@@ -6,9 +6,11 @@ mod biological_rules;
 mod depth;
 mod double_descent;
 mod information_bottleneck;
+mod kfac;
 mod linearization;
 mod local_learning;
 mod newton;
+mod newton_cg;
 mod optimizer_race;
 mod pac_bayes;
 mod random_labels;
@@ -25,6 +27,8 @@ pub const STUDIES: &[&Study] = &[
     &double_descent::STUDY,
     &linearization::STUDY,
     &newton::STUDY,
+    &newton_cg::STUDY,
+    &kfac::STUDY,
     &optimizer_race::STUDY,
     &random_labels::STUDY,
     &regularization_race::STUDY,

@@ -6,6 +6,8 @@ studies! {
     double_descent,
     linearization,
     newton: gpu,
+    newton_cg,
+    kfac,
     optimizer_race,
     random_labels,
     regularization_race,

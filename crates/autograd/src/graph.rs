@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
-use gpu_core::kernels::{Binary, Conv2dShape, Pool2dShape, ReduceOp, Unary};
+use gpu_core::kernels::{AttentionWindow, Binary, Conv2dShape, Pool2dShape, ReduceOp, Unary};
 
 use crate::node::Node;
 use crate::op::{MapOp, Meta, Op, View};
@@ -80,8 +80,8 @@ pub enum Operation {
     /// leading dimensions. The result is `[.., T, V]`; with 4 or more dimensions, its dimensions -3 and -2 are exchanged. A query without
     /// any key gives 0.
     Attention {
-        /// Whether query `t` only attends to keys `0..=t`.
-        causal: bool,
+        /// Which keys a query attends to, besides the mask.
+        window: AttentionWindow,
         /// Factor of the scores.
         scale: f32,
     },

@@ -50,6 +50,7 @@ pub use capture_log::note_read;
 pub use checkpoint::checkpoint;
 pub use compile::{Expr, Lower, Passes, PlanView, plans, set_fusion};
 pub use frozen::{Frozen, FrozenLayer, Int8Codes, Int8Layer};
+pub use gpu_core::kernels::AttentionWindow;
 pub use gpu_core::{
     DType, Device, DeviceInfo, DeviceKind, Element, Error, Half, HostCall, HostResult, MemoryUse, Role,
     Stats, Value,

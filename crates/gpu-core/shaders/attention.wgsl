@@ -6,7 +6,9 @@ const COUNT: u32 = 64u;
 const PARTS: u32 = 1u;
 const QUERIES: u32 = 64u;
 const KEYS: u32 = 64u;
-const CAUSAL: bool = false;
+// How many earlier and later keys a query sees.
+const BEFORE: u32 = 64u;
+const AFTER: u32 = 64u;
 const SCALE: f32 = 0.5;
 
 // The score of hidden keys.
@@ -36,10 +38,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let batch = row / QUERIES;
     let own = row % QUERIES;
     let q_own = q_row(batch, own);
-    var end = KEYS;
-    if (CAUSAL) {
-        end = min(KEYS, own + 1u);
-    }
+    let end = min(KEYS, own + 1u + AFTER);
     // The largest score so far, and the sum of exponentials relative to it.
     var top = LOWEST;
     var sum = 0.0;
@@ -48,7 +47,7 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let q0 = q[q_own];
     var y0 = vec4<f32>(0.0);
     //!end setup
-    for (var j = 0u; j < end; j++) {
+    for (var j = own - min(own, BEFORE); j < end; j++) {
         let k_other = k_row(batch, j);
         let v_other = v_row(batch, j);
         //!begin score

@@ -14,7 +14,9 @@ const OTHER: u32 = 16u;
 const QUERIES: u32 = 64u;
 const KEYS: u32 = 64u;
 const ROWS: u32 = 64u;
-const CAUSAL: bool = false;
+// How many earlier and later keys a query sees.
+const BEFORE: u32 = 64u;
+const AFTER: u32 = 64u;
 const SCALE: f32 = 0.5;
 // Rows and columns of a cooperative matrix.
 const SIZE: u32 = 8u;

@@ -7,7 +7,9 @@ const PARTS: u32 = 1u;
 const QUERIES: u32 = 64u;
 const KEYS: u32 = 64u;
 const ROWS: u32 = 64u;
-const CAUSAL: bool = false;
+// How many earlier and later keys a query sees.
+const BEFORE: u32 = 64u;
+const AFTER: u32 = 64u;
 const SCALE: f32 = 0.5;
 
 // The score of hidden keys.
@@ -39,18 +41,14 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let own = i / PARTS % KEYS;
     let k_own = k_row(batch, own);
     let v_own = v_row(batch, own);
-    // Earlier queries do not see this key.
-    var start = 0u;
-    if (CAUSAL) {
-        start = own;
-    }
+    let end = min(QUERIES, own + 1u + BEFORE);
     //!begin setup
     let k0 = k[k_own];
     let v0 = v[v_own];
     var dk0 = vec4<f32>(0.0);
     var dv0 = vec4<f32>(0.0);
     //!end setup
-    for (var j = start; j < QUERIES; j++) {
+    for (var j = own - min(own, AFTER); j < end; j++) {
         let q_other = q_row(batch, j);
         let dy_other = dy_row(batch, j);
         let row = batch * QUERIES + j;

@@ -7,7 +7,9 @@ const PARTS: u32 = 1u;
 const QUERIES: u32 = 64u;
 const KEYS: u32 = 64u;
 const ROWS: u32 = 64u;
-const CAUSAL: bool = false;
+// How many earlier and later keys a query sees.
+const BEFORE: u32 = 64u;
+const AFTER: u32 = 64u;
 const SCALE: f32 = 0.5;
 
 // The score of hidden keys.
@@ -42,16 +44,13 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     let dy_own = dy_row(batch, own);
     let log_sum = stats[row];
     let delta = stats[ROWS + row];
-    var end = KEYS;
-    if (CAUSAL) {
-        end = min(KEYS, own + 1u);
-    }
+    let end = min(KEYS, own + 1u + AFTER);
     //!begin setup
     let q0 = q[q_own];
     let dy0 = dy[dy_own];
     var dq0 = vec4<f32>(0.0);
     //!end setup
-    for (var j = 0u; j < end; j++) {
+    for (var j = own - min(own, BEFORE); j < end; j++) {
         let k_other = k_row(batch, j);
         let v_other = v_row(batch, j);
         //!begin score

@@ -4,14 +4,9 @@
 // The score of hidden keys.
 const LOWEST: f32 = -3.4e38;
 
-// Keys that queries before `end` see.
-fn keys_before(end: u32) -> u32 {
-    return select(KEYS, min(KEYS, end), CAUSAL);
-}
-
 // The score of a pair; LOWEST if the pair does not exist or the query does not see the key.
 fn seen(batch: u32, query: u32, key: u32, product: f32) -> f32 {
-    if (query >= QUERIES || key >= KEYS || (CAUSAL && key > query)) {
+    if (query >= QUERIES || key >= KEYS || key > query + AFTER || query > key + BEFORE) {
         return LOWEST;
     }
     return masked(batch, query, key, SCALE * product);

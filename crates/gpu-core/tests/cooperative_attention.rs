@@ -70,6 +70,11 @@ fn sizes_agree_with_f64() {
 }
 
 #[test]
+fn windows_agree_with_f64() {
+    check(&Case::new(&[2], [80, 90, 16, 16], [20, 3]));
+}
+
+#[test]
 fn masks_hide_and_add() {
     for dtype in [DType::Bool, DType::F32] {
         check(&Case::new(&[2], [40, 70, 16, 32], dtype == DType::Bool).masked(dtype, c(&[2, 40, 70])));

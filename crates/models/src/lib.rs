@@ -43,8 +43,7 @@ pub use layers::{
     MultiheadAttention, PRelu, RmsNorm, Rnn, RnnOptions, Rotary, SageConv, SeparableConv2d, Sequential,
     SinusoidalPositions, Sizes, SpectralNorm, SqueezeExcite, Transformer, TransformerDecoder,
     TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer, TransformerMasks,
-    TransformerOptions, VariationalDropout, WeightNorm, dilated, local_attention_mask,
-    strided_attention_mask,
+    TransformerOptions, VariationalDropout, WeightNorm, dilated, strided_attention_mask,
 };
 pub use lora::{Lora, LoraOptions};
 pub use module::Module;

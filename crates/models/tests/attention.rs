@@ -1,7 +1,7 @@
 //! Multi-head attention against its definition head by head.
 
 use autograd::{DType, Device, Tensor, cat};
-use models::{AttentionMask, Mode, MultiheadAttention, Params, local_attention_mask, strided_attention_mask};
+use models::{AttentionMask, Mode, MultiheadAttention, Params, strided_attention_mask};
 
 const WIDTH: usize = 6;
 const HEADS: usize = 2;
@@ -68,20 +68,55 @@ fn heads_attend_by_themselves() {
 
 /// Hidden positions have weight 0, and the others a softmax over themselves.
 #[test]
-fn sparse_masks_leave_what_they_say() {
+fn sparse_attention_sees_what_it_says() {
     let device = Device::named("cpu").unwrap();
     let (layer, _) = layer(&device);
     let x = numbers(&device, &[1, 7, WIDTH], 1.0);
-    let local = |t: usize, s: usize| t.abs_diff(s) <= 2;
-    let strided = |t: usize, s: usize| s <= t && (t - s <= 3 || (t - s).is_multiple_of(3));
-    let seen: [&dyn Fn(usize, usize) -> bool; 2] = [&local, &strided];
-    let masks = [local_attention_mask(&device, 7, 2), strided_attention_mask(&device, 7, 3)];
-    for (mask, seen) in masks.iter().zip(seen) {
-        let mask = AttentionMask { attn: Some(mask), ..AttentionMask::default() };
+    let strided = strided_attention_mask(&device, 7, 3);
+    let masks: [(AttentionMask, &dyn Fn(usize, usize) -> bool); 3] = [
+        (AttentionMask::window(2, 1), &|t, s| s + 2 >= t && s <= t + 1),
+        (AttentionMask { causal: true, ..AttentionMask::window(2, 1) }, &|t, s| s + 2 >= t && s <= t),
+        (AttentionMask { attn: Some(&strided), ..AttentionMask::default() }, &|t, s| {
+            s <= t && (t - s <= 3 || (t - s).is_multiple_of(3))
+        }),
+    ];
+    for (mask, seen) in masks {
         let (_, weights) = layer.forward_weights(&x, &x, &x, mask, Mode::Eval);
         for (t, row) in weights.to_vec::<f32>().unwrap().chunks(7).enumerate() {
             assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{row:?}");
             assert!((0..7).all(|s| (row[s] > 0.0) == seen(t % 7, s)), "{t}: {row:?}");
+        }
+    }
+}
+
+/// A sliding window gives what full attention with a mask gives, and the same gradients, at lengths that blocks do not divide.
+#[test]
+fn windows_equal_masks() {
+    for device in gpu_core::testing::devices() {
+        let (layer, params) = layer(&device);
+        for (length, before, after) in [(7, 2, 2), (61, 5, 0), (150, 33, 40), (150, 0, 129)] {
+            let x = numbers(&device, &[2, length, WIDTH], 1.0);
+            let hidden = |i: usize| {
+                let (t, s) = (i / length, i % length);
+                i32::from(s + before < t || s > t + after)
+            };
+            let hidden: Vec<i32> = (0..length * length).map(hidden).collect();
+            let hidden = Tensor::from_slice(&device, &hidden, &[length, length]).unwrap().to(DType::Bool);
+            let padding: Vec<i32> = (0..2 * length).map(|i| i32::from(i + 3 >= 2 * length)).collect();
+            let padding = Tensor::from_slice(&device, &padding, &[2, length]).unwrap().to(DType::Bool);
+            for (causal, key_padding) in [(false, None), (true, Some(&padding))] {
+                let all = AttentionMask { causal, key_padding, ..AttentionMask::default() };
+                let window = AttentionMask { window: Some([before, after]), ..all };
+                let masked = AttentionMask { attn: Some(&hidden), ..all };
+                let [of_window, of_mask] = [window, masked].map(|mask| {
+                    let y = layer.forward(&x, &x, &x, mask, Mode::Eval);
+                    let gradients = y.square().mean_all().backward();
+                    let all = params.trainable();
+                    (y, all.iter().map(|p| gradients.get(&p.value()).unwrap().clone()).collect::<Vec<_>>())
+                });
+                near(&of_window.0, &of_mask.0);
+                of_window.1.iter().zip(&of_mask.1).for_each(|(got, want)| near(got, want));
+            }
         }
     }
 }

@@ -72,7 +72,8 @@ fn masks_of_all_kinds_join() {
         let x = numbers(&device, &[2, 3, WIDTH], 1.0);
         let padding = hidden(&device, &[0, 0, 1, 0, 0, 0], &[2, 3]);
         let later = hidden(&device, &[0, 1, 1, 0, 0, 1, 0, 0, 0], &[3, 3]);
-        let mask = AttentionMask { attn: Some(&later), key_padding: Some(&padding), causal: false };
+        let mask =
+            AttentionMask { attn: Some(&later), key_padding: Some(&padding), ..AttentionMask::default() };
         let (y, weights) = layer.forward_weights(&x, &x, &x, mask, Mode::Eval);
         near(&layer.forward(&x, &x, &x, mask, Mode::Eval), &y);
         let p = weights.to_vec::<f32>().unwrap();
@@ -87,7 +88,8 @@ fn masks_of_all_kinds_join() {
         // Gradients reach a float mask in both implementations.
         let scores = numbers(&device, &[3, 3], 0.5).variable();
         let of = |y: Tensor| y.square().sum_all().backward().get(&scores).unwrap().clone();
-        let mask = AttentionMask { attn: Some(&scores), key_padding: Some(&padding), causal: true };
+        let mask =
+            AttentionMask { attn: Some(&scores), key_padding: Some(&padding), ..AttentionMask::causal() };
         near(
             &of(layer.forward(&x, &x, &x, mask, Mode::Eval)),
             &of(layer.forward_weights(&x, &x, &x, mask, Mode::Eval).0),

@@ -1,6 +1,6 @@
 //! Scaled dot-product attention (Vaswani et al. 2017).
 
-use gpu_core::kernels::{self, AttentionInputs, Map};
+use gpu_core::kernels::{self, AttentionInputs, AttentionWindow, Map};
 use gpu_core::{Arg, DType, Layout};
 
 use crate::compile::Lower;
@@ -13,7 +13,7 @@ use crate::{Tensor, cat, stack};
 /// order of [`stored`], and the logarithms of the rows' sums of exponentials.
 #[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Attention {
-    pub(super) causal: bool,
+    pub(super) window: AttentionWindow,
     pub(super) scale_bits: u32,
 }
 
@@ -24,8 +24,12 @@ impl Tensor {
     /// `self`, the queries, is `[.., T, E]`, `k` `[.., S, E]` and `v` `[.., S, V]`; the result is `[.., T, V]`. Leading dimensions
     /// broadcast. In addition, the number of heads (the last leading dimension) of `k` and `v` may be a divisor of that of `self`: then
     /// neighbouring query heads share keys and values (grouped queries, Ainslie et al. 2023). `mask`, broadcastable to `[.., T, S]`, is
-    /// either bool, true where a query attends to a key, or added to the scores. With `causal`, query `t` attends to keys `0..=t`.
-    /// `scale` is `1 / sqrt(E)` by default. A query without any key gives 0.
+    /// either bool, true where a query attends to a key, or added to the scores. `scale` is `1 / sqrt(E)` by default. A query without any
+    /// key gives 0.
+    ///
+    /// `window` is `true` for causal attention, where query `t` attends to keys `0..=t`, `false` for all keys, or `[before, after]` for a
+    /// sliding window (Beltagy et al. 2020; `window_size` of FlashAttention), where it attends to keys `t - before ..= t + after`. Time is
+    /// proportional to the number of keys in the window.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -34,6 +38,8 @@ impl Tensor {
     /// let y = x.scaled_dot_product_attention(&x, &x, None, true, None).to_vec::<f32>()?;
     /// let p = 1.0 / (1.0 + (0.5f32).sqrt().exp());
     /// assert!(y[..3] == [1.0, 0.0, y[2]] && (y[2] - p).abs() < 1e-6 && (y[3] - (1.0 - p)).abs() < 1e-6);
+    /// let own = x.scaled_dot_product_attention(&x, &x, None, [0, 0], None).to_vec::<f32>()?;
+    /// assert_eq!(own, [1.0, 0.0, 0.0, 1.0]);
     /// # Ok::<(), autograd::Error>(())
     /// ```
     ///
@@ -46,9 +52,10 @@ impl Tensor {
         k: &Tensor,
         v: &Tensor,
         mask: Option<&Tensor>,
-        causal: bool,
+        window: impl Into<AttentionWindow>,
         scale: Option<f32>,
     ) -> Tensor {
+        let window = window.into();
         let shapes = format!("attention: q {:?}, k {:?}, v {:?}", self.shape(), k.shape(), v.shape());
         for t in [self, k, v] {
             t.expect_float("attention");
@@ -71,14 +78,14 @@ impl Tensor {
                 assert!([1, heads].contains(&m.size(-3)), "{shapes}: mask {:?}", m.shape());
             }
             let mask = mask.map(|m| if m.rank() < 3 { m.clone() } else { split(m) });
-            let y = split(self).fused_attention(&split(k), &split(v), mask.as_ref(), causal, scale);
+            let y = split(self).fused_attention(&split(k), &split(v), mask.as_ref(), window, scale);
             return y.flatten(-4, -3);
         }
-        self.fused_attention(k, v, mask, causal, scale)
+        self.fused_attention(k, v, mask, window, scale)
     }
 
     /// The weights `[.., T, S]` of the values in [`scaled_dot_product_attention`](Tensor::scaled_dot_product_attention), for queries
-    /// `[.., T, E]`, keys `[.., S, E]` and a mask as described there; heads are not shared.
+    /// `[.., T, E]`, keys `[.., S, E]`, a mask and a window as described there; heads are not shared.
     ///
     /// ```
     /// # use autograd::{Device, Tensor};
@@ -95,7 +102,7 @@ impl Tensor {
         &self,
         k: &Tensor,
         mask: Option<&Tensor>,
-        causal: bool,
+        window: impl Into<AttentionWindow>,
         scale: Option<f32>,
     ) -> Tensor {
         let fits = self.rank() >= 2 && k.rank() >= 2 && self.size(-1) == k.size(-1);
@@ -105,7 +112,7 @@ impl Tensor {
         }
         check_mask("attention_weights", self, k, mask);
         let scale = scale.unwrap_or(1.0 / (self.size(-1) as f32).sqrt());
-        Attention { causal, scale_bits: scale.to_bits() }.probabilities(self, k, mask)
+        Attention { window: window.into(), scale_bits: scale.to_bits() }.probabilities(self, k, mask)
     }
 
     #[track_caller]
@@ -114,7 +121,7 @@ impl Tensor {
         k: &Tensor,
         v: &Tensor,
         mask: Option<&Tensor>,
-        causal: bool,
+        window: AttentionWindow,
         scale: Option<f32>,
     ) -> Tensor {
         let lead = |t: &Tensor| t.shape()[..t.rank().saturating_sub(2)].to_vec();
@@ -128,7 +135,7 @@ impl Tensor {
         let scale = scale.unwrap_or(1.0 / (features as f32).sqrt());
         let y = Meta::new(&stored(&[&common[..], &[queries, v.size(-1)]].concat()), DType::F32);
         let sums = Meta::new(&[&common[..], &[queries]].concat(), DType::F32);
-        let op = Attention { causal, scale_bits: scale.to_bits() };
+        let op = Attention { window, scale_bits: scale.to_bits() };
         swapped(&Tensor::record(op, &inputs.iter().collect::<Vec<_>>(), vec![y, sums])[0])
     }
 }
@@ -178,7 +185,7 @@ impl Attention {
         let mask = dtype.map(|dtype| (dtype, cx.input(mask)));
         let (mask_arg, mask) = mask.map(|(dtype, (arg, layout))| (arg, (dtype, layout))).unzip();
         let inputs =
-            AttentionInputs { q, k, v, mask, causal: self.causal, scale: f32::from_bits(self.scale_bits) };
+            AttentionInputs { q, k, v, mask, window: self.window, scale: f32::from_bits(self.scale_bits) };
         (inputs, [q_arg, k_arg, v_arg], mask_arg)
     }
 
@@ -194,12 +201,17 @@ impl Attention {
             }
             seen = Some(allowed);
         }
-        if self.causal {
-            let (rows, cols) = (q.size(-2), k.size(-2));
-            let [row, col] =
-                [(rows, 1), (cols, 0)].map(|(n, dim)| Tensor::arange(q.device(), n).unsqueeze(dim));
-            let lower = row.ge(&col);
-            seen = Some(seen.map_or(lower.clone(), |s: Tensor| s.logical_and(&lower)));
+        let (rows, cols) = (q.size(-2), k.size(-2));
+        let [row, col] = [(rows, 1), (cols, 0)].map(|(n, dim)| Tensor::arange(q.device(), n).unsqueeze(dim));
+        let mut restrict = |within: Tensor| {
+            seen = Some(seen.take().map_or(within.clone(), |s: Tensor| s.logical_and(&within)))
+        };
+        let AttentionWindow { before, after } = self.window;
+        if after < cols {
+            restrict((&col - &row).le(after as f32));
+        }
+        if before < rows {
+            restrict((&row - &col).le(before as f32));
         }
         let Some(seen) = seen else { return scores.softmax(-1) };
         // Rows without any key must not become NaN.

@@ -38,7 +38,7 @@ pub(crate) fn describe(op: &dyn KernelOp) -> Operation {
         BatchNorm { eps_bits } => Operation::BatchNorm { eps: f32::from_bits(*eps_bits) },
         LayerNorm { eps_bits } => Operation::LayerNorm { eps: f32::from_bits(*eps_bits) },
         &Softmax { log } => Operation::Softmax { log },
-        &Attention { causal, scale_bits } => Operation::Attention { causal, scale: f32::from_bits(scale_bits) },
+        &Attention { window, scale_bits } => Operation::Attention { window, scale: f32::from_bits(scale_bits) },
         Gather(_) => Operation::Gather,
         ScatterAdd(_) => Operation::ScatterAdd,
         &Concat { dim } => Operation::Concat { dim },

@@ -98,6 +98,9 @@ fn attention() -> Vec<Case> {
         ("scaled_dot_product_attention, causal", vec![any(q), any(k), any(v)], |x| {
             x[0].scaled_dot_product_attention(&x[1], &x[2], None, true, None)
         }),
+        ("scaled_dot_product_attention, window", vec![any(q), any(k), any(v)], |x| {
+            x[0].scaled_dot_product_attention(&x[1], &x[2], None, [1, 1], None)
+        }),
         ("scaled_dot_product_attention, mask", vec![any(q), any(k), any(v)], seen),
         (
             "scaled_dot_product_attention, additive mask",

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use anyhow::Result;
 use gpu_core::kernels::{
-    Attention, AttentionInputs, Conv2d, Conv2dInputGrad, Conv2dShape, Conv2dWeightGrad, LayerNorm, Map,
-    MatMul, Prologue, Softmax,
+    Attention, AttentionInputs, AttentionWindow, Conv2d, Conv2dInputGrad, Conv2dShape, Conv2dWeightGrad,
+    LayerNorm, Map, MatMul, Prologue, Softmax,
 };
 use gpu_core::{Access, Arg, CommandGraph, DType, Device, Kernel, Launch, Layout, Role, Slot};
 use serde::Serialize;
@@ -88,7 +88,14 @@ fn attention() -> Case {
     let [batch, heads, length, features] = [8, 12, 1024, 64];
     let layout = || Layout::contiguous(&[batch, heads, length, features]);
     let scale = 1.0 / (features as f32).sqrt();
-    let inputs = AttentionInputs { q: layout(), k: layout(), v: layout(), mask: None, causal: true, scale };
+    let inputs = AttentionInputs {
+        q: layout(),
+        k: layout(),
+        v: layout(),
+        mask: None,
+        window: AttentionWindow::CAUSAL,
+        scale,
+    };
     let (count, rows) = (batch * heads * length * features, batch * heads * length);
     let kernel = Attention::new(&inputs, &layout());
     case("attention", "8 x 12 x 1024 x 64, causal".into(), kernel, &[count, count, count, count, rows])

@@ -7,6 +7,9 @@ mod forward;
 mod product;
 mod shader;
 mod tiles;
+mod window;
+
+pub use window::AttentionWindow;
 
 use std::sync::Arc;
 
@@ -30,8 +33,8 @@ pub struct AttentionInputs {
     pub v: Layout,
     /// Bool: whether a query sees a key. F32: added to the scores.
     pub mask: Option<(DType, Layout)>,
-    /// Query `t` sees keys `0..=t` only.
-    pub causal: bool,
+    /// Which keys a query sees, besides the mask.
+    pub window: AttentionWindow,
     /// Factor on the dot products.
     pub scale: f32,
 }
@@ -105,7 +108,7 @@ struct Problem {
     k: Rows,
     v: Rows,
     mask: Option<(DType, Rows)>,
-    causal: bool,
+    window: AttentionWindow,
     scale: f32,
 }
 
@@ -178,19 +181,14 @@ impl AttentionInputs {
         let mut next = || rows.next().expect("one for each layout");
         let (q, k, v) = (next(), next(), next());
         let mask = self.mask.as_ref().map(|(dtype, _)| (*dtype, next()));
-        let (causal, scale) = (self.causal, self.scale);
-        (Problem { queries, keys, features, values, q, k, v, mask, causal, scale }, others)
+        let (window, scale) = (self.window, self.scale);
+        (Problem { queries, keys, features, values, q, k, v, mask, window, scale }, others)
     }
 }
 
 impl Problem {
     fn batches(&self) -> usize {
         self.q.batches()
-    }
-
-    /// Keys that queries before `end` see.
-    fn keys_before(&self, end: usize) -> usize {
-        if self.causal { self.keys.min(end) } else { self.keys }
     }
 
     /// Cooperative matrices for operands of `f16`; on real GPUs workgroup tiles, which reuse every loaded operand many times.
@@ -219,8 +217,8 @@ impl Problem {
 
     /// Pairs of a query and a key.
     fn pairs(&self) -> u64 {
-        let all = (self.batches() * self.queries * self.keys) as u64;
-        if self.causal { all / 2 } else { all }
+        let seen = (0..self.queries).map(|t| self.window.keys(t..t + 1, self.keys).len());
+        self.batches() as u64 * seen.sum::<usize>() as u64
     }
 
     /// Elements read at least once.

@@ -38,7 +38,7 @@ mod tile;
 mod workgroup_tile;
 mod zero_ranges;
 
-pub use attention::{Attention, AttentionGrad, AttentionInputs, AttentionStats};
+pub use attention::{Attention, AttentionGrad, AttentionInputs, AttentionStats, AttentionWindow};
 pub use batch_norm::{ChannelMoments, ChannelSums};
 pub use channel_parts::{ChannelParts, ChannelReduction, CombineParts, CombinedMap, WithParts};
 pub use code::Stored;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gpu_core::kernels::{Attention, AttentionGrad, AttentionInputs, AttentionStats};
+use gpu_core::kernels::{Attention, AttentionGrad, AttentionInputs, AttentionStats, AttentionWindow};
 use gpu_core::{DType, Kernel, Layout};
 
 /// Pseudo-random floats between -1 and 1.
@@ -56,14 +56,14 @@ pub struct Reference {
 
 impl Case {
     /// Everything contiguous. `lead` are the leading dimensions, `sizes` `[T, S, E, V]`.
-    pub fn new(lead: &[usize], [t, s, e, v]: [usize; 4], causal: bool) -> Case {
+    pub fn new(lead: &[usize], [t, s, e, v]: [usize; 4], window: impl Into<AttentionWindow>) -> Case {
         let shape = |rows: usize, cols: usize| [lead, &[rows, cols]].concat();
         let scale = 1.0 / (e as f32).sqrt();
         let (q, k, v) = (c(&shape(t, e)), c(&shape(s, e)), c(&shape(s, v)));
         let y = c(&[&q.shape()[..q.rank() - 1], &[v.shape()[v.rank() - 1]]].concat());
         let behind = |l: &Layout, start| Layout::new(l.shape().to_vec(), l.strides().to_vec(), start);
         let gradients = [q.clone(), behind(&k, q.numel()), behind(&v, q.numel() + k.numel())];
-        Case { inputs: AttentionInputs { q, k, v, mask: None, causal, scale }, y, gradients }
+        Case { inputs: AttentionInputs { q, k, v, mask: None, window: window.into(), scale }, y, gradients }
     }
 
     pub fn masked(mut self, dtype: DType, layout: Layout) -> Case {
@@ -110,7 +110,8 @@ impl Case {
         let mut y = vec![0.0; batches * t * width];
         for row in 0..batches * t {
             let batch = row / t;
-            let seen = |j: usize| !(i.causal && j > row % t);
+            let (before, after) = (i.window.before, i.window.after);
+            let seen = |j: usize| if j > row % t { j - row % t <= after } else { row % t - j <= before };
             let score = |j: usize| {
                 let term = |x: usize| {
                     let (a, b) = (q[i.q.position(row * e + x)], k[i.k.position((batch * s + j) * e + x)]);

@@ -1,6 +1,6 @@
 //! Attention masks.
 
-use autograd::{DType, Tensor};
+use autograd::{AttentionWindow, DType, Tensor};
 
 /// The masks of an attention layer, as in `torch.nn.MultiheadAttention.forward`. A bool mask is true where a query must *not* see a key;
 /// a float mask is added to the scores. By default every query sees every key.
@@ -26,6 +26,8 @@ pub struct AttentionMask<'a> {
     pub key_padding: Option<&'a Tensor>,
     /// If set, position `t` sees only positions `0..=t`.
     pub causal: bool,
+    /// If set to `[before, after]`, position `t` sees only positions `t - before ..= t + after` (sliding-window attention).
+    pub window: Option<[usize; 2]>,
 }
 
 impl AttentionMask<'_> {
@@ -34,7 +36,29 @@ impl AttentionMask<'_> {
         AttentionMask { causal: true, ..AttentionMask::default() }
     }
 
-    /// Both masks combined into one that broadcasts to `[N, heads, T, S]`, in the form that scaled dot-product attention takes: a bool
+    /// Every position sees those up to `before` positions before and `after` positions after itself (sliding-window attention, Beltagy et
+    /// al. 2020, "Longformer"). Only these are computed: [table](https://github.com/wgrad/wgrad/blob/main/docs/results/attention.md).
+    ///
+    /// ```
+    /// use autograd::{Device, Tensor};
+    /// use models::{AttentionMask, Mode, MultiheadAttention, Params};
+    /// let device = Device::named("cpu")?;
+    /// let layer = MultiheadAttention::new(&Params::new(&device, 0), 4, 2);
+    /// let x = Tensor::ones(&device, &[1, 3, 4]);
+    /// let (_, weights) = layer.forward_weights(&x, &x, &x, AttentionMask::window(1, 0), Mode::Eval);
+    /// assert_eq!(weights.to_vec::<f32>()?[..9], [1.0, 0.0, 0.0, 0.5, 0.5, 0.0, 0.0, 0.5, 0.5]);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    pub fn window(before: usize, after: usize) -> Self {
+        AttentionMask { window: Some([before, after]), ..AttentionMask::default() }
+    }
+
+    /// Which keys a query sees by their distance.
+    pub(crate) fn reach(self) -> AttentionWindow {
+        AttentionWindow::from(self.causal).and(self.window.map_or(AttentionWindow::ALL, Into::into))
+    }
+
+    /// Both mask tensors combined into one that broadcasts to `[N, heads, T, S]`, in the form that scaled dot-product attention takes: a bool
     /// mask that is true where a key *is* seen, or a float mask that is added to the scores.
     ///
     /// # Panics

@@ -99,7 +99,7 @@ pub use sage_conv::SageConv;
 pub use separable_conv2d::SeparableConv2d;
 pub use sequential::Sequential;
 pub use sizes::Sizes;
-pub use sparse_attention::{local_attention_mask, strided_attention_mask};
+pub use sparse_attention::strided_attention_mask;
 pub use spectral_norm::SpectralNorm;
 pub use squeeze_excite::SqueezeExcite;
 pub use transformer::{Transformer, TransformerDecoder, TransformerEncoder, TransformerMasks};

@@ -124,7 +124,7 @@ impl MultiheadAttention {
         }
         let [q, k, v] = self.heads_of([query, key, value]);
         let seen = mask.joined(&q, &k);
-        self.merge(&q.scaled_dot_product_attention(&k, &v, seen.as_ref(), mask.causal, None))
+        self.merge(&q.scaled_dot_product_attention(&k, &v, seen.as_ref(), mask.reach(), None))
     }
 
     /// [`forward`](MultiheadAttention::forward), and the attention weights `[N, heads, T, S]` of every head, after dropout. Their mean
@@ -142,7 +142,7 @@ impl MultiheadAttention {
         mode: Mode,
     ) -> (Tensor, Tensor) {
         let [q, k, v] = self.heads_of([query, key, value]);
-        let weights = q.attention_weights(&k, mask.joined(&q, &k).as_ref(), mask.causal, None);
+        let weights = q.attention_weights(&k, mask.joined(&q, &k).as_ref(), mask.reach(), None);
         let weights = self.dropout.forward(&weights, mode);
         (self.merge(&weights.matmul(&v)), weights)
     }

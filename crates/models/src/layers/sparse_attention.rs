@@ -1,20 +1,6 @@
-//! Masks for attention to only some positions.
+//! The mask of strided sparse attention.
 
 use autograd::{DType, Device, Tensor};
-
-/// The mask `[T, T]` of local attention, for [`AttentionMask::attn`](super::AttentionMask): true, which means *not* seen, if query and
-/// key are more than `window` positions apart.
-///
-/// ```
-/// use autograd::{Device, DType};
-/// use models::local_attention_mask;
-/// let mask = local_attention_mask(&Device::named("cpu")?, 3, 1);
-/// assert_eq!(mask.to(DType::I32).to_vec::<i32>()?, [0, 0, 1, 0, 0, 0, 1, 0, 0]);
-/// # Ok::<(), autograd::Error>(())
-/// ```
-pub fn local_attention_mask(device: &Device, positions: usize, window: usize) -> Tensor {
-    mask(device, positions, |query, key| query.abs_diff(key) <= window)
-}
 
 /// The mask `[T, T]` of strided sparse attention (Child et al. 2019): a position sees itself, the `stride` positions before it, and all
 /// earlier positions at a distance that is a multiple of `stride`. No position sees later ones.
@@ -33,12 +19,9 @@ pub fn local_attention_mask(device: &Device, positions: usize, window: usize) ->
 #[track_caller]
 pub fn strided_attention_mask(device: &Device, positions: usize, stride: usize) -> Tensor {
     assert!(stride > 0, "strided_attention_mask: of stride 0");
-    mask(device, positions, |query, key| {
+    let seen = |query: usize, key: usize| {
         key <= query && (query - key <= stride || (query - key).is_multiple_of(stride))
-    })
-}
-
-fn mask(device: &Device, positions: usize, seen: impl Fn(usize, usize) -> bool) -> Tensor {
+    };
     let hidden = |i: usize| i32::from(!seen(i / positions, i % positions));
     let hidden: Vec<i32> = (0..positions * positions).map(hidden).collect();
     Tensor::constant(device, &hidden, &[positions, positions]).to(DType::Bool)

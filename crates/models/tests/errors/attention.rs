@@ -23,7 +23,7 @@ fn cache() -> KvCache {
     KvCache::new(&cpu(), 1, 2, 4, 3)
 }
 
-const ALL: AttentionMask = AttentionMask { attn: None, key_padding: None, causal: false };
+const ALL: AttentionMask = AttentionMask { attn: None, key_padding: None, causal: false, window: None };
 
 pub const MISTAKES: &[Mistake] = &[
     ("AdditiveAttention", &["linear", "[2, 3, 5]", "[8, 4]"], || {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// Exports of `layers/mod.rs` that are not layers: options, masks, and the targets of aliases such as `Conv2d`.
-const NO_LAYER: [&str; 16] = [
+const NO_LAYER: [&str; 15] = [
     "Aggregation",
     "AttentionMask",
     "AttentionOptions",
@@ -18,7 +18,6 @@ const NO_LAYER: [&str; 16] = [
     "TransformerMasks",
     "TransformerOptions",
     "dilated",
-    "local_attention_mask",
     "strided_attention_mask",
 ];
 

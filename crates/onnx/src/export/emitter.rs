@@ -1,7 +1,7 @@
 //! The translation of a recorded graph to ONNX nodes.
 
 use autograd::{Graph, GraphNode, Meta, Operation};
-use gpu_core::kernels::{Conv2dShape, Pool2dShape, ReduceOp};
+use gpu_core::kernels::{AttentionWindow, Conv2dShape, Pool2dShape, ReduceOp};
 
 use super::maps::{binary, unary};
 use super::names::{Attribute, Dim, element, longs, node, tensor};
@@ -213,10 +213,10 @@ impl<'a> Emitter<'a> {
             Operation::Softmax { log } => {
                 self.op(if *log { "LogSoftmax" } else { "Softmax" }, &all, vec![("axis", Int(-1))])
             }
-            &Operation::Attention { causal, scale } => {
+            &Operation::Attention { window, scale } => {
                 let (q, k) = (from(0).clone(), from(1).clone());
                 let mask = (all.len() > 3).then(|| dtype(3));
-                self.attention(&all, [&q, &k], causal, scale, mask)
+                self.attention(&all, [&q, &k], window, scale, mask)
             }
             Operation::Gather => {
                 let (index, out) = (from(1).clone(), to.clone());
@@ -308,7 +308,7 @@ impl<'a> Emitter<'a> {
         &mut self,
         inputs: &[&str],
         [q, k]: [&[Dim]; 2],
-        causal: bool,
+        window: AttentionWindow,
         scale: f32,
         mask: Option<autograd::DType>,
     ) -> String {
@@ -330,13 +330,15 @@ impl<'a> Emitter<'a> {
             }
             seen = Some(allowed);
         }
-        if let (true, [.., Dim::Fixed(rows), _], [.., Dim::Fixed(cols), _]) = (causal, q, k) {
-            let lower: Vec<u8> = (0..rows * cols).map(|i| (i % cols <= i / cols).into()).collect();
+        let bounded = window != AttentionWindow::ALL;
+        if let (true, [.., Dim::Fixed(rows), _], [.., Dim::Fixed(cols), _]) = (bounded, q, k) {
+            let inside = |t: usize, s: usize| window.keys(t..t + 1, *cols).contains(&s);
+            let inside: Vec<u8> = (0..rows * cols).map(|i| inside(i / cols, i % cols).into()).collect();
             let kind = element(autograd::DType::Bool);
-            let lower = self.constant(|name| tensor(name, &[*rows, *cols], kind, lower));
+            let inside = self.constant(|name| tensor(name, &[*rows, *cols], kind, inside));
             seen = Some(match seen {
-                Some(seen) => self.op("And", &[&seen, &lower], vec![]),
-                None => lower,
+                Some(seen) => self.op("And", &[&seen, &inside], vec![]),
+                None => inside,
             });
         }
         let last = vec![("axis", Int(-1))];

@@ -109,22 +109,25 @@ impl WithSimd for Task<'_> {
             let k_rows = neighbours(k.rows(first), [count, p.features], k_copy);
             fill(dk.rows(first), [count, p.features]);
             fill(dv.rows(first), [count, p.values]);
-            // Earlier queries see none of these keys.
-            let seen = if p.causal { first / LANES * LANES } else { 0 }.min(p.queries);
-            fill(dq, [seen, p.features]);
-            for query in (seen..p.queries).step_by(LANES) {
-                let queries = LANES.min(p.queries - query);
+            // The other queries see none of these keys.
+            let seen = p.window.of_keys().keys(self.keys.clone(), p.queries);
+            let seen = seen.start / LANES * LANES..seen.end;
+            fill(dq, [seen.start, p.features]);
+            fill(dq.rows(seen.end), [p.queries - seen.end, p.features]);
+            for query in seen.clone().step_by(LANES) {
+                let queries = LANES.min(seen.end - query);
                 let (log_sums, deltas) = statistics(p, self.inputs[4], batch, query, queries);
                 pack(q.rows(query), queries, p.scale, packed_q);
                 pack(dy.rows(query), queries, 1.0, packed_dy);
                 let q_rows = neighbours(q.rows(query), [queries, p.features], q_copy);
                 let dy_rows = neighbours(dy.rows(query), [queries, p.values], dy_copy);
-                let end = p.keys_before(query + queries).min(self.keys.end);
-                if first >= end {
+                let keys = p.window.keys(query..query + queries, self.keys.end);
+                let keys = keys.start.max(first)..keys.end;
+                if keys.is_empty() {
                     fill(dq.rows(query), [queries, p.features]);
                 }
-                for key in (first..end).step_by(KEYS) {
-                    let rows = KEYS.min(end - key);
+                for key in keys.clone().step_by(KEYS) {
+                    let rows = KEYS.min(keys.end - key);
                     product(simd, [rows, LANES, p.features], k.rows(key), q_lanes, s_tile, false);
                     product(simd, [rows, LANES, p.values], v.rows(key), dy_lanes, d_tile, false);
                     let (scores, slopes) = (&mut scores[..rows], &mut slopes[..rows]);
@@ -134,7 +137,7 @@ impl WithSimd for Task<'_> {
                     product(simd, [rows, p.features, queries], d_tile, q_rows, dk.rows(key), true);
                     let size = [queries, p.features, rows];
                     let k_rows = k_rows.rows(key - first);
-                    product(simd, size, d_tile.transposed(), k_rows, dq.rows(query), key > first);
+                    product(simd, size, d_tile.transposed(), k_rows, dq.rows(query), key > keys.start);
                 }
                 scale(dq.rows(query), [queries, p.features], p.scale);
             }

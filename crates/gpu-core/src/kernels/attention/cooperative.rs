@@ -243,10 +243,13 @@ impl Frame {
         text
     }
 
-    /// WGSL that runs `body` on the blocks of other rows from `start` to `end`; `other_first` is a block's first row.
-    fn blocks(&self, start: &str, end: &str, body: &str) -> String {
+    /// WGSL that runs `body` on the blocks of `count` other rows that own rows see, `before` and `after` themselves; `other_first` is a
+    /// block's first row.
+    fn blocks(&self, [before, after]: [&str; 2], count: &str, body: &str) -> String {
         format!(
-            "    for (var other_first = {start}; other_first < {end}; other_first += OTHER) {{\n{body}    }}\n"
+            "    let other_end = min({count}, own_first + OWN + {after});\n    \
+             for (var other_first = (own_first - min(own_first, {before})) / OTHER * OTHER; \
+             other_first < other_end; other_first += OTHER) {{\n{body}    }}\n"
         )
     }
 
@@ -263,7 +266,8 @@ impl Frame {
             .set("QUERIES", p.queries)
             .set("KEYS", p.keys)
             .set("ROWS", p.batches() * p.queries)
-            .set("CAUSAL", p.causal)
+            .set("BEFORE", p.reach(p.window.before))
+            .set("AFTER", p.reach(p.window.after))
             .set("SCALE", format!("{:?}", p.scale))
             .set("SIZE", self.matrices.size)
             .set("INVOCATIONS", self.invocations())
@@ -328,7 +332,7 @@ pub(super) fn forward(of: &Attention, matrices: Cooperative) -> Shader {
 
     let mut text = q.base() + &k.base() + &v.base() + &frame.own_rows(&q) + &frame.zeros("y", p.values);
     text += "    var top = LOWEST;\n    var sum = 0.0;\n";
-    text += &frame.blocks("0u", "keys_before(own_first + OWN)", &body);
+    text += &frame.blocks(["BEFORE", "AFTER"], "KEYS", &body);
     text += "    let total = row_sum(local, sum);\n    if (first == 0u) {\n    \
              factors[row] = select(1.0 / total, 0.0, total == 0.0);\n    \
              if (row >= pass_first && row < pass_end && own_first + row < QUERIES) {\n    \
@@ -357,7 +361,7 @@ pub(super) fn grad_query(of: &AttentionGrad, matrices: Cooperative) -> Shader {
     let mut text = q.base() + &k.base() + &v.base() + &dy.base() + &frame.own_rows(&q) + &frame.own_rows(&dy);
     text += &(frame.zeros("dq", p.features) + &statistics("own", "(own_first + row)"));
     text += "    var unit = 0.0;\n";
-    text += &frame.blocks("0u", "keys_before(own_first + OWN)", &body);
+    text += &frame.blocks(["BEFORE", "AFTER"], "KEYS", &body);
     text += "    if (first == 0u) { factors[row] = unit * SCALE; }\n";
     text += &frame.store("dq", ("gradients", of.vectors()), &of.dq, [p.queries, p.features]);
     let accessors = of.accessors(&arguments, &upstream) + &position_fn("dq_batch", &of.dq.batch);
@@ -390,8 +394,7 @@ pub(super) fn grad_key(of: &AttentionGrad, matrices: Cooperative) -> Shader {
 
     let mut text = q.base() + &k.base() + &v.base() + &dy.base() + &frame.own_rows(&k) + &frame.own_rows(&v);
     text += &(frame.zeros("dk", p.features) + &frame.zeros("dv", p.values) + "    var unit = 0.0;\n");
-    // Earlier queries do not see these keys.
-    text += &frame.blocks("select(0u, own_first / OTHER * OTHER, CAUSAL)", "QUERIES", &body);
+    text += &frame.blocks(["AFTER", "BEFORE"], "QUERIES", &body);
     text += "    if (first == 0u) { factors[row] = unit * SCALE; }\n";
     text += &frame.store("dk", ("gradients", of.vectors()), &of.dk, [p.keys, p.features]);
     text += &format!("    if (first == 0u) {{ factors[row] = 1.0 / {LARGE:?}; }}\n");

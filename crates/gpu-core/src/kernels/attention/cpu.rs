@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 
 use super::product::Matrix;
-use super::{Problem, Rows};
+use super::{AttentionWindow, Problem, Rows};
 use crate::DType;
 
 /// Queries of a tile: two of the widest vectors.
@@ -121,10 +121,13 @@ impl Problem {
                 }
             }
         }
-        if self.causal {
+        if self.window != AttentionWindow::ALL {
             for (j, scores) in scores.iter_mut().enumerate() {
-                let hidden = (tile.key + j).saturating_sub(tile.query).min(LANES);
-                scores[..hidden].fill(f32::NEG_INFINITY);
+                let key = tile.key + j;
+                let seen = self.window.of_keys().keys(key..key + 1, usize::MAX);
+                let [start, end] = [seen.start, seen.end].map(|t| t.saturating_sub(tile.query).min(LANES));
+                scores[..start].fill(f32::NEG_INFINITY);
+                scores[end..].fill(f32::NEG_INFINITY);
             }
         }
     }

@@ -71,13 +71,13 @@ impl WithSimd for Task<'_> {
         for query in self.queries.clone().step_by(LANES) {
             let count = LANES.min(self.queries.end - query);
             let mut running = Running { top: [f32::NEG_INFINITY; LANES], sum: [0.0; LANES] };
-            let keys = p.keys_before(query + count);
+            let keys = p.window.keys(query..query + count, p.keys);
             let packed_rows = Matrix::dense(packed.as_mut_ptr().cast(), LANES);
             // SAFETY: as above; the tile has room for `KEYS` rows, the sums for the queries.
             unsafe {
                 pack(q.rows(query), count, p.scale, packed);
-                for key in (0..keys).step_by(KEYS) {
-                    let rows = KEYS.min(keys - key);
+                for key in keys.clone().step_by(KEYS) {
+                    let rows = KEYS.min(keys.end - key);
                     let tile = Matrix::dense(scores.as_mut_ptr().cast(), LANES);
                     let size = [rows, LANES, p.features];
                     product(simd, size, k.rows(key), packed_rows, tile, false);
@@ -87,11 +87,11 @@ impl WithSimd for Task<'_> {
                         &mut scores[..rows],
                     );
                     let fade = running.add(&mut scores[..rows]);
-                    if key > 0 {
+                    if key > keys.start {
                         scale(sums, [count, p.values], &fade);
                     }
                     let size = [count, p.values, rows];
-                    product(simd, size, tile.transposed(), v.rows(key), sums, key > 0);
+                    product(simd, size, tile.transposed(), v.rows(key), sums, key > keys.start);
                 }
                 let row = log_sums.add(self.batch * p.queries + query);
                 for i in 0..count {

@@ -186,10 +186,16 @@ impl Problem {
             .set("PARTS", parts)
             .set("QUERIES", self.queries.max(1))
             .set("KEYS", self.keys.max(1))
-            .set("CAUSAL", self.causal)
+            .set("BEFORE", self.reach(self.window.before))
+            .set("AFTER", self.reach(self.window.after))
             .set("SCALE", format!("{:?}", self.scale))
             .block("accessors", &accessors)
             .with(wgsl!("math"))
+    }
+
+    /// A side of the window for shaders, where the sum with a position must not overflow.
+    pub(super) fn reach(&self, positions: usize) -> usize {
+        positions.min(self.queries.max(self.keys))
     }
 
     pub(super) fn operands(&self) -> [Argument<'_>; 3] {

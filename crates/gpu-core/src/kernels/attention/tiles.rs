@@ -241,11 +241,14 @@ impl Tiles {
         vectors(self.fours()).map(line).collect()
     }
 
-    /// WGSL that runs `body` on the blocks of other rows from `start` to `end`; `other_first` is a block's first row.
-    fn blocks(&self, start: &str, end: &str, body: &str) -> String {
+    /// WGSL that runs `body` on the blocks of `count` other rows that own rows see, `before` and `after` themselves; `other_first` is a
+    /// block's first row.
+    fn blocks(&self, [before, after]: [&str; 2], count: &str, body: &str) -> String {
         let step = self.other();
         format!(
-            "    for (var other_first = {start}; other_first < {end}; other_first += {step}u) {{\n{body}    }}\n"
+            "    let other_end = min({count}, own_first + OWN + {after});\n    \
+             for (var other_first = (own_first - min(own_first, {before})) / {step}u * {step}u; \
+             other_first < other_end; other_first += {step}u) {{\n{body}    }}\n"
         )
     }
 
@@ -263,7 +266,8 @@ impl Tiles {
             .set("QUERIES", p.queries)
             .set("KEYS", p.keys)
             .set("ROWS", p.batches() * p.queries)
-            .set("CAUSAL", p.causal)
+            .set("BEFORE", p.reach(p.window.before))
+            .set("AFTER", p.reach(p.window.after))
             .set("SCALE", format!("{:?}", p.scale))
             .block("accessors", &accessors)
             .block("tiles", &(tile("a", OWN) + tile("b", self.other().max(widest * ALONG)).trim_end()))
@@ -311,7 +315,7 @@ pub(super) fn forward(of: &Attention) -> Shader {
 
     let mut text = q.base() + &k.base() + &v.base() + &declare("y", v.fours());
     text += &each_row(|r| format!("    var top{r} = LOWEST;\n    var sum{r} = 0.0;\n"));
-    text += &tiles.blocks("0u", "keys_before(own_first + OWN)", &body);
+    text += &tiles.blocks(["BEFORE", "AFTER"], "KEYS", &body);
     text += &over_rows("sum", "total", |a, b| format!("({a} + {b})"));
     text += &each_row(|r| {
         format!(
@@ -350,7 +354,7 @@ pub(super) fn grad_query(of: &AttentionGrad) -> Shader {
 
     let mut text = q.base() + &k.base() + &v.base() + &dy.base() + &declare("dq", k.fours());
     text += &each_row(|r| statistics(&format!("r{r}"), &row(r)));
-    text += &tiles.blocks("0u", "keys_before(own_first + OWN)", &body);
+    text += &tiles.blocks(["BEFORE", "AFTER"], "KEYS", &body);
     text += &store("dq", ("gradients", of.vectors()), &of.dq, [p.queries, p.features], |_| "SCALE".into());
     let accessors = of.accessors(&arguments, &upstream) + &position_fn("dq_batch", &of.dq.batch);
     tiles.shader(p, p.queries, k.fours(), accessors, text)
@@ -376,9 +380,7 @@ pub(super) fn grad_key(of: &AttentionGrad) -> Shader {
 
     let mut text = q.base() + &k.base() + &v.base() + &dy.base();
     text += &(declare("dk", k.fours()) + &declare("dv", v.fours()));
-    // Earlier queries do not see these keys.
-    let step = tiles.other();
-    text += &tiles.blocks(&format!("select(0u, own_first / {step}u * {step}u, CAUSAL)"), "QUERIES", &body);
+    text += &tiles.blocks(["AFTER", "BEFORE"], "QUERIES", &body);
     text += &store("dk", ("gradients", of.vectors()), &of.dk, [p.keys, p.features], |_| "SCALE".into());
     text += &store("dv", ("gradients", of.vectors()), &of.dv, [p.keys, p.values], |_| "1.0".into());
     let batches = position_fn("dk_batch", &of.dk.batch) + &position_fn("dv_batch", &of.dv.batch);

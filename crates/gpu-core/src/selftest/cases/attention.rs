@@ -1,30 +1,35 @@
 use super::{Case, noise, values};
-use crate::kernels::{Attention, AttentionGrad, AttentionInputs, AttentionStats};
+use crate::kernels::{Attention, AttentionGrad, AttentionInputs, AttentionStats, AttentionWindow};
 use crate::{DType, Layout};
 
 pub(super) fn cases() -> Vec<Case> {
-    [(2, 9, 7, 4, 8, false), (3, 37, 37, 8, 8, true)].into_iter().flat_map(all).collect()
+    let windows = [AttentionWindow::ALL, AttentionWindow::CAUSAL, AttentionWindow { before: 5, after: 2 }];
+    let sizes = [(2, 9, 7, 4, 8), (3, 37, 37, 8, 8), (2, 40, 33, 16, 16)];
+    sizes.into_iter().zip(windows).flat_map(all).collect()
 }
 
 /// Attention and its gradient, large enough for cooperative matrices.
 pub(super) fn large() -> [Case; 2] {
-    let [forward, _, gradient] = all((1, 20, 24, 16, 32, true));
+    let [forward, _, gradient] = all(((1, 20, 24, 16, 32), AttentionWindow::CAUSAL));
     [forward, gradient]
 }
 
-/// Attention, the per-query statistics for its gradient, and the gradient; with a mask unless it is causal.
-fn all((batch, t, s, e, width, causal): (usize, usize, usize, usize, usize, bool)) -> [Case; 3] {
+/// Attention, the per-query statistics for its gradient, and the gradient; with a mask if the window is not bounded.
+fn all(
+    ((batch, t, s, e, width), window): ((usize, usize, usize, usize, usize), AttentionWindow),
+) -> [Case; 3] {
     let dense = Layout::contiguous;
     let (q, k, v, y) =
         (dense(&[batch, t, e]), dense(&[batch, s, e]), dense(&[batch, s, width]), dense(&[batch, t, width]));
-    let mask = (!causal).then(|| (DType::Bool, dense(&[batch, 1, s]).expand(&[batch, t, s])));
+    let mask =
+        (window == AttentionWindow::ALL).then(|| (DType::Bool, dense(&[batch, 1, s]).expand(&[batch, t, s])));
     let hidden: Option<Vec<u32>> =
         mask.as_ref().map(|_| (0..batch * s).map(|i| u32::from(i % 3 != 1)).collect());
     let behind =
         |layout: &Layout, start| Layout::new(layout.shape().to_vec(), layout.strides().to_vec(), start);
     let (dk, dv) = (behind(&k, q.numel()), behind(&v, q.numel() + k.numel()));
     let numbers = [(&q, 1), (&k, 2), (&v, 3), (&y, 4)].map(|(layout, seed)| noise(layout.numel(), seed));
-    let inputs = AttentionInputs { q, k, v, mask, causal, scale: 1.0 / (e as f32).sqrt() };
+    let inputs = AttentionInputs { q, k, v, mask, window, scale: 1.0 / (e as f32).sqrt() };
     let with_mask = |case: Case| match &hidden {
         Some(words) => case.words(words),
         None => case,
