@@ -195,7 +195,7 @@ impl Reader {
         let (passage, question) = (of(&batch.passage.values), of(&batch.question.values));
         let hidden = batch.question.padding.unsqueeze(1);
         // Words of the passage that are in the question.
-        let same = batch.passage.values.unsqueeze(2).eq(&batch.question.values.unsqueeze(1)).to(DType::F32);
+        let same = batch.passage.values.unsqueeze(2).eq(batch.question.values.unsqueeze(1)).to(DType::F32);
         let same = (same * batch.question.mask.unsqueeze(1)).amax(&[2], true);
         let [a, b] = [&passage, &question].map(|words| self.align.forward(words).relu());
         let aligned = a.bmm(&b.transpose(1, 2)).masked_fill(&hidden, -1e9).softmax(-1).bmm(&question);
