@@ -166,7 +166,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let (steps, mut draws) = (lab.pick(1200, 600), lab.draws(3));
         let rate = Warmup::new(0.1, steps / 10, Cosine::new(lab.pick(0.005, 0.01), 0.0, steps));
         lab.fit(name, steps, &mut Adam::new(&params), rate, |_| {
-            let [pictures, words, answers] = minibatch(&mut draws, 32, [&train[0], &train[1], &train[2]])?;
+            let [pictures, words, answers] = minibatch(&mut draws, 16, [&train[0], &train[1], &train[2]])?;
             let [logits, _] = net.forward(&pictures, &words, Mode::Train);
             Ok(logits.flatten(0, 1).cross_entropy(&answers.flatten(0, 1)))
         })?;

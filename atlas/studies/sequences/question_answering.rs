@@ -51,7 +51,8 @@ struct Example {
 }
 
 impl Example {
-    /// Two people do one thing each with two things: both do both, but neither does the same with the same thing.
+    /// Four facts about two people, two verbs and two things: every person occurs with every verb and with every thing, so that only a person and
+    /// a verb together tell the thing.
     fn drawn(draws: &mut Draws, known: bool) -> Example {
         let mut pick = |what: usize| {
             let (from, to) = if known { (0, KNOWN) } else { (KNOWN, MADE) };
@@ -103,7 +104,7 @@ impl Example {
     }
 }
 
-/// Vectors of words, which stay as they are, as those of a network trained on much text would.
+/// Random vectors of words that are not trained, in place of those that a network has from other text.
 struct Vectors {
     index: HashMap<String, i32>,
     /// `[words, WIDTH]`
