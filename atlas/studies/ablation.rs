@@ -53,7 +53,6 @@ const SHUFFLED: &[(&str, &str)] = &[
     ("nce", "has no targets"),
     ("gan", "has no targets"),
     ("cyclegan", "has no targets"),
-    ("feature_matching", "has no targets"),
     ("kfac", "has no targets"),
     ("flow", "has no targets"),
     ("autoregressive_flow", "has no targets"),
