@@ -72,7 +72,7 @@ fn measure(
 }
 
 /// The median time of a few runs, in milliseconds, after one to warm up.
-fn median(mut run: impl FnMut() -> wgrad::Result<()>) -> wgrad::Result<f64> {
+fn median(mut run: impl FnMut() -> wgrad::autograd::Result<()>) -> wgrad::autograd::Result<f64> {
     run()?;
     let mut times = vec![];
     for _ in 0..RUNS {

@@ -24,6 +24,8 @@ pub struct TinyDigits {
 pub struct Judged {
     /// The predicted class of each image.
     pub classes: Vec<usize>,
+    /// The classifier's probabilities, `[M, 10]`.
+    pub probabilities: Vec<f32>,
     /// The Fréchet distance from real images in the classifier's features, an FID.
     pub fid: f64,
 }
@@ -68,9 +70,11 @@ impl TinyDigits {
     /// Those of the device.
     pub fn judge(&self, images: &Tensor) -> Result<Judged> {
         let features = self.features(images);
-        let classes = self.out.forward(&features).argmax(1, false).to_vec::<i32>()?;
+        let logits = self.out.forward(&features);
+        let classes = logits.argmax(1, false).to_vec::<i32>()?;
         Ok(Judged {
             classes: classes.into_iter().map(|class| class as usize).collect(),
+            probabilities: logits.softmax(-1).to_vec()?,
             fid: frechet_distance(&features.to_vec::<f32>()?, &self.reference, FEATURES),
         })
     }

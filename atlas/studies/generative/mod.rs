@@ -6,15 +6,19 @@ mod cyclegan;
 mod dcgan;
 mod diffusion;
 mod energy_model;
+mod feature_matching;
 mod flow;
 mod gan;
 mod neural_ode;
+mod pix2pix;
 mod score_matching;
 
 pub const STUDIES: &[&Study] = &[
     &gan::STUDY,
     &dcgan::STUDY,
     &conditional_gan::STUDY,
+    &feature_matching::STUDY,
+    &pix2pix::STUDY,
     &cyclegan::STUDY,
     &flow::STUDY,
     &autoregressive_flow::STUDY,

@@ -164,7 +164,7 @@ fn network(lab: &mut Lab) -> Result<plot::Panel> {
     }
     let adam = steps_to(&best, ENOUGH);
     panel = panel.with(series("Adam", &best));
-    lab.figure("Adam at its best rate: steps to two spirals", adam);
+    lab.expect("Adam at its best rate: steps to two spirals", adam, 50.0..250.0);
     lab.figure("Newton with damping: steps to two spirals", found[0]);
     lab.expect("natural gradient: steps to two spirals", found[1], ..85.0);
     lab.expect("its steps against Adam's", found[1] / adam, ..0.9);

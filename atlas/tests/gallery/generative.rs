@@ -2,6 +2,8 @@ studies! {
     gan,
     dcgan,
     conditional_gan,
+    feature_matching,
+    pix2pix,
     cyclegan,
     flow: gpu,
     autoregressive_flow,

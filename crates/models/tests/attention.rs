@@ -73,7 +73,8 @@ fn sparse_attention_sees_what_it_says() {
     let (layer, _) = layer(&device);
     let x = numbers(&device, &[1, 7, WIDTH], 1.0);
     let strided = strided_attention_mask(&device, 7, 3);
-    let masks: [(AttentionMask, &dyn Fn(usize, usize) -> bool); 3] = [
+    type Sees<'a> = &'a dyn Fn(usize, usize) -> bool;
+    let masks: [(AttentionMask, Sees); 3] = [
         (AttentionMask::window(2, 1), &|t, s| s + 2 >= t && s <= t + 1),
         (AttentionMask { causal: true, ..AttentionMask::window(2, 1) }, &|t, s| s + 2 >= t && s <= t),
         (AttentionMask { attn: Some(&strided), ..AttentionMask::default() }, &|t, s| {

@@ -100,11 +100,26 @@ impl DcganDiscriminator {
     /// When `x` does not have the channels and sides of the network.
     #[track_caller]
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Tensor {
+        self.score(&self.features(x, mode))
+    }
+
+    /// The features `[N, F, 4, 4]` before the last layer, for [`feature_matching_loss`](super::feature_matching_loss).
+    ///
+    /// # Panics
+    /// As [`forward`](DcganDiscriminator::forward).
+    #[track_caller]
+    pub fn features(&self, x: &Tensor, mode: Mode) -> Tensor {
         let step = |x: Tensor, (conv, norm): &(Conv2d, Option<BatchNorm2d>)| {
             let x = conv.forward(&x);
             norm.as_ref().map_or(x.clone(), |norm| norm.forward(&x, mode)).leaky_relu(LEAK)
         };
-        self.last.forward(&self.layers.iter().fold(x.clone(), step)).flatten(0, -1)
+        self.layers.iter().fold(x.clone(), step)
+    }
+
+    /// The scores `[N]` of [`features`](DcganDiscriminator::features).
+    #[track_caller]
+    pub fn score(&self, features: &Tensor) -> Tensor {
+        self.last.forward(features).flatten(0, -1)
     }
 }
 

@@ -81,6 +81,26 @@ pub fn r1_penalty(discriminator: impl FnOnce(&Tensor) -> Tensor, real: &Tensor) 
     slopes.flatten(1, -1).square().sum(&[1], false).mean_all() * 0.5
 }
 
+/// The generator's loss by feature matching (Salimans et al. 2016, section 3.1): the squared distance between the mean features, `[N, ..]`, of
+/// real and generated examples in a layer of the discriminator. Gradients flow into the generated ones only.
+///
+/// ```
+/// use autograd::{Device, Tensor};
+/// use methods::generative::feature_matching_loss;
+/// let device = Device::named("cpu")?;
+/// let real = Tensor::from_slice(&device, &[0.0f32, 2.0, 4.0, 6.0], &[2, 2])?;
+/// let fake = Tensor::from_slice(&device, &[1.0f32, 4.0], &[1, 2])?;
+/// assert_eq!(feature_matching_loss(&real, &fake).item()?, 1.0); // means (2, 4) and (1, 4)
+/// # Ok::<(), autograd::Error>(())
+/// ```
+///
+/// # Panics
+/// When the features differ in shape.
+#[track_caller]
+pub fn feature_matching_loss(real: &Tensor, fake: &Tensor) -> Tensor {
+    (real.detach().mean(&[0], false) - fake.mean(&[0], false)).square().sum_all()
+}
+
 #[cfg(test)]
 mod tests {
     use autograd::{Device, Tensor};

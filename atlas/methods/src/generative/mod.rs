@@ -2,7 +2,7 @@
 //!
 //! | Model | Here |
 //! |---|---|
-//! | adversarial networks | [`GanLoss`], [`r1_penalty`], [`DcganGenerator`], [`DcganDiscriminator`], [`with_classes`], [`cycle_loss`] |
+//! | adversarial networks | [`GanLoss`], [`r1_penalty`], [`feature_matching_loss`], [`DcganGenerator`], [`DcganDiscriminator`], [`PatchDiscriminator`], [`with_classes`], [`cycle_loss`] |
 //! | diffusion | [`NoiseSchedule`] with its DDPM and DDIM steps, [`timestep_embedding`], [`classifier_free_guidance`] |
 //! | score matching | [`score_matching_loss`], [`denoising_score_matching_loss`], [`annealed_langevin`] |
 //! | flows | [`NormalizingFlow`] of [`AffineCoupling`] or [`MaskedAutoregressive`] layers ([`Made`]) |
@@ -26,6 +26,7 @@ mod made;
 mod maf;
 mod noise_schedule;
 mod ode;
+mod patch_gan;
 mod score;
 mod smooth_mlp;
 
@@ -38,11 +39,12 @@ pub use dcgan::{DcganDiscriminator, DcganGenerator};
 pub use diffusion::{classifier_free_guidance, timestep_embedding};
 pub use divergence::{divergence, hutchinson_divergence};
 pub use flow::{Bijection, NormalizingFlow};
-pub use gan::{GanLoss, r1_penalty};
+pub use gan::{GanLoss, feature_matching_loss, r1_penalty};
 pub use langevin::{annealed_langevin, langevin};
 pub use made::Made;
 pub use maf::MaskedAutoregressive;
 pub use noise_schedule::NoiseSchedule;
 pub use ode::{OdeMethod, odeint, odeint_adaptive};
+pub use patch_gan::PatchDiscriminator;
 pub use score::{contrastive_divergence_loss, denoising_score_matching_loss, score_matching_loss};
 pub use smooth_mlp::SmoothMlp;

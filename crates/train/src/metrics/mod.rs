@@ -12,7 +12,7 @@
 //! | sequences of labels | [`edit_distance`], [`error_rate`], [`span_scores`] of entities |
 //! | boxes | [`mean_average_precision`], [`data::box_iou`] |
 //! | images | [`psnr`], [`ssim`] |
-//! | samples | [`ks_statistic`], [`ks_p_value`], [`two_proportion_z`], [`population_stability_index`], [`mmd_squared`], [`mode_coverage`]; the Fréchet distance (FID) is in the crate `linalg` |
+//! | samples | [`ks_statistic`], [`ks_p_value`], [`two_proportion_z`], [`population_stability_index`], [`mmd_squared`], [`mode_coverage`], [`inception_score`]; the Fréchet distance (FID) is in the crate `linalg` |
 //! | Markov chains | [`r_hat`], [`effective_sample_size`] |
 //! | clusters, sources | [`silhouette`], [`adjusted_rand_index`], [`amari_distance`] |
 //!
@@ -36,6 +36,7 @@ mod detection;
 mod drift;
 mod edit;
 mod images;
+mod inception;
 mod interval;
 mod mmd;
 mod modes;
@@ -66,6 +67,7 @@ pub use detection::{Detected, MeanAveragePrecision, mean_average_precision};
 pub use drift::{ks_p_value, ks_statistic, population_stability_index};
 pub use edit::{edit_distance, error_rate};
 pub use images::{psnr, ssim};
+pub use inception::inception_score;
 pub use interval::wilson_interval;
 pub use mmd::mmd_squared;
 pub use modes::{ModeCoverage, mode_coverage};
