@@ -42,9 +42,9 @@ impl Default for KfacOptions {
 /// Linear::new(&params.path("fc"), 2, 1);
 /// // Inputs of very different scales, for which one learning rate is too small or too large.
 /// let draw = Generator::new(0);
-/// let x = draw.normal(&device, &[64, 2]) * Tensor::from_slice(&device, &[100.0f32, 0.01], &[2])?;
-/// let y = x.matmul(&Tensor::from_slice(&device, &[0.01f32, 100.0], &[2, 1])?);
-/// let mut opt = Kfac::new(&params, KfacOptions { damping: 1e-8, momentum: 0.0, clip: 1.0, ..KfacOptions::default() });
+/// let x = draw.normal(&device, &[64, 2]) * Tensor::from_slice(&device, &[10.0f32, 0.1], &[2])?;
+/// let y = x.matmul(&Tensor::from_slice(&device, &[0.1f32, 10.0], &[2, 1])?);
+/// let mut opt = Kfac::new(&params, KfacOptions { damping: 1e-8, momentum: 0.0, clip: f32::INFINITY, ..KfacOptions::default() });
 /// let mut loss = f32::NAN;
 /// for _ in 0..30 {
 ///     loss = opt.step(1.0, |layers| {
