@@ -194,7 +194,7 @@ impl Tuner {
         }
         if let CooperativeState::SwitchedOff(_, reason) = &state {
             eprintln!(
-                "warning: {}: cooperative matrices are switched off, products and convolutions of f16 are computed in f32: {reason}",
+                "warning: {}: cooperative matrices are switched off, products, convolutions and attention of f16 are computed in f32: {reason}",
                 device.info()
             );
             lock(&self.profile).cooperative = None;

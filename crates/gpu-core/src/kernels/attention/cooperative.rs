@@ -10,7 +10,7 @@
 //! through workgroup memory, too, to be scaled.
 
 use super::shader::Argument;
-use super::tiles::{Operand, statistics};
+use super::tiles::{Operand, PARTS as COMPONENTS, blocks, rows_of, statistics};
 use super::{Attention, AttentionGrad, Problem, Rows};
 use crate::Shader;
 use crate::kernels::reduce::position_fn;
@@ -23,13 +23,12 @@ const PARTS: usize = 4;
 const OTHER: usize = 16;
 /// Elements between rows of weights in workgroup memory.
 const WEIGHTS: usize = OTHER + 8;
-/// The largest weight in a new unit, which is a power of two, and its logarithm.
+/// The largest weight in a new unit, and its logarithm.
 const LARGE: f32 = 1024.0;
 const LOG_LARGE: f32 = 6.931_472;
 /// The largest weight in any unit, inside of f16, and its logarithm.
 const LARGEST: f32 = 32_768.0;
 const LOG_LARGEST: f32 = 10.397_208;
-const PARTS_OF_VECTOR: [&str; 4] = ["x", "y", "z", "w"];
 
 impl Problem {
     /// The operands as f16, of which some are stored so.
@@ -223,7 +222,7 @@ impl Frame {
                     "    if (col < {cols}u) {{\n    {memory}[u32(to) / 4u] = value * factors[r];\n    }}\n"
                 );
             } else {
-                for (j, part) in PARTS_OF_VECTOR.iter().enumerate() {
+                for (j, part) in COMPONENTS.iter().enumerate() {
                     let at = format!("{memory}[u32(to + ({}))]", j as isize * right);
                     stores +=
                         &format!("    if (col + {j}u < {cols}u) {{ {at} = value.{part} * factors[r]; }}\n");
@@ -241,16 +240,6 @@ impl Frame {
             );
         }
         text
-    }
-
-    /// WGSL that runs `body` on the blocks of `count` other rows that own rows see, `before` and `after` themselves; `other_first` is a
-    /// block's first row.
-    fn blocks(&self, [before, after]: [&str; 2], count: &str, body: &str) -> String {
-        format!(
-            "    let other_end = min({count}, own_first + OWN + {after});\n    \
-             for (var other_first = (own_first - min(own_first, {before})) / OTHER * OTHER; \
-             other_first < other_end; other_first += OTHER) {{\n{body}    }}\n"
-        )
     }
 
     /// The shader for `own` own rows per batch.
@@ -287,7 +276,7 @@ impl Frame {
 /// WGSL that stores the parts of `x` from a place on.
 fn vector_stores(to: &str, at: &str) -> String {
     let store = |(j, part)| format!("    {to}[{at} + {j}u] = x.{part};\n");
-    PARTS_OF_VECTOR.iter().enumerate().map(store).collect()
+    COMPONENTS.iter().enumerate().map(store).collect()
 }
 
 /// WGSL of a row's unit for weights `WEIGHTS0..` of any size, and by how much it changes.
@@ -299,11 +288,6 @@ fn grow(frame: &Frame, weights: &str) -> String {
          if (grows && unit > 0.0) {{ atomicStore(&grown, 1u); }}\n    unit = next;\n    \
          let per_unit = select(0.0, 1.0 / unit, unit > 0.0);\n"
     )
-}
-
-/// The rows of queries, keys and values.
-fn rows_of<'a>(arguments: &'a [Argument<'a>; 3], p: &Problem) -> [Operand<'a>; 3] {
-    [(0, p.queries), (1, p.keys), (2, p.keys)].map(|(i, n)| Operand::of(&arguments[i], n))
 }
 
 pub(super) fn forward(of: &Attention, matrices: Cooperative) -> Shader {
@@ -332,7 +316,7 @@ pub(super) fn forward(of: &Attention, matrices: Cooperative) -> Shader {
 
     let mut text = q.base() + &k.base() + &v.base() + &frame.own_rows(&q) + &frame.zeros("y", p.values);
     text += "    var top = LOWEST;\n    var sum = 0.0;\n";
-    text += &frame.blocks(["BEFORE", "AFTER"], "KEYS", &body);
+    text += &blocks(OTHER, ["BEFORE", "AFTER"], "KEYS", &body);
     text += "    let total = row_sum(local, sum);\n    if (first == 0u) {\n    \
              factors[row] = select(1.0 / total, 0.0, total == 0.0);\n    \
              if (row >= pass_first && row < pass_end && own_first + row < QUERIES) {\n    \
@@ -361,7 +345,7 @@ pub(super) fn grad_query(of: &AttentionGrad, matrices: Cooperative) -> Shader {
     let mut text = q.base() + &k.base() + &v.base() + &dy.base() + &frame.own_rows(&q) + &frame.own_rows(&dy);
     text += &(frame.zeros("dq", p.features) + &statistics("own", "(own_first + row)"));
     text += "    var unit = 0.0;\n";
-    text += &frame.blocks(["BEFORE", "AFTER"], "KEYS", &body);
+    text += &blocks(OTHER, ["BEFORE", "AFTER"], "KEYS", &body);
     text += "    if (first == 0u) { factors[row] = unit * SCALE; }\n";
     text += &frame.store("dq", ("gradients", of.vectors()), &of.dq, [p.queries, p.features]);
     let accessors = of.accessors(&arguments, &upstream) + &position_fn("dq_batch", &of.dq.batch);
@@ -394,7 +378,7 @@ pub(super) fn grad_key(of: &AttentionGrad, matrices: Cooperative) -> Shader {
 
     let mut text = q.base() + &k.base() + &v.base() + &dy.base() + &frame.own_rows(&k) + &frame.own_rows(&v);
     text += &(frame.zeros("dk", p.features) + &frame.zeros("dv", p.values) + "    var unit = 0.0;\n");
-    text += &frame.blocks(["AFTER", "BEFORE"], "QUERIES", &body);
+    text += &blocks(OTHER, ["AFTER", "BEFORE"], "QUERIES", &body);
     text += "    if (first == 0u) { factors[row] = unit * SCALE; }\n";
     text += &frame.store("dk", ("gradients", of.vectors()), &of.dk, [p.keys, p.features]);
     text += &format!("    if (first == 0u) {{ factors[row] = 1.0 / {LARGE:?}; }}\n");

@@ -23,7 +23,7 @@ const OWN: usize = ROWS * SIDE;
 const WIDEST: usize = 128;
 /// Most registers for scores and sums; the rest is for operands.
 const REGISTERS: usize = 128;
-const PARTS: [&str; 4] = ["x", "y", "z", "w"];
+pub(super) const PARTS: [&str; 4] = ["x", "y", "z", "w"];
 
 impl Problem {
     /// Whether tiles pay: rows long enough for a tile's depth, and short enough for registers.
@@ -85,6 +85,21 @@ impl<'a> Operand<'a> {
         let count = DEPTH * quads;
         format!("    for (var i = local; i < {count}u; i += 64u) {{\n    b_tile[i] = {read};\n    }}\n")
     }
+}
+
+/// The rows of queries, keys and values.
+pub(super) fn rows_of<'a>(arguments: &'a [Argument<'a>; 3], p: &Problem) -> [Operand<'a>; 3] {
+    [(0, p.queries), (1, p.keys), (2, p.keys)].map(|(i, n)| Operand::of(&arguments[i], n))
+}
+
+/// WGSL that runs `body` on blocks of `step` of the `count` other rows that own rows see, `before` and `after` themselves; `other_first` is a
+/// block's first row.
+pub(super) fn blocks(step: usize, [before, after]: [&str; 2], count: &str, body: &str) -> String {
+    format!(
+        "    let other_end = min({count}, own_first + OWN + {after});\n    \
+         for (var other_first = (own_first - min(own_first, {before})) / {step}u * {step}u; \
+         other_first < other_end; other_first += {step}u) {{\n{body}    }}\n"
+    )
 }
 
 /// WGSL of the invocation's own row `r`.
@@ -241,17 +256,6 @@ impl Tiles {
         vectors(self.fours()).map(line).collect()
     }
 
-    /// WGSL that runs `body` on the blocks of `count` other rows that own rows see, `before` and `after` themselves; `other_first` is a
-    /// block's first row.
-    fn blocks(&self, [before, after]: [&str; 2], count: &str, body: &str) -> String {
-        let step = self.other();
-        format!(
-            "    let other_end = min({count}, own_first + OWN + {after});\n    \
-             for (var other_first = (own_first - min(own_first, {before})) / {step}u * {step}u; \
-             other_first < other_end; other_first += {step}u) {{\n{body}    }}\n"
-        )
-    }
-
     /// The shader for `own` own rows per batch, and at most `widest` vectors of sums per row.
     fn shader(&self, p: &Problem, own: usize, widest: usize, accessors: String, body: String) -> Shader {
         let blocks = own.div_ceil(OWN);
@@ -281,7 +285,7 @@ impl Tiles {
 pub(super) fn forward(of: &Attention) -> Shader {
     let p = &of.problem;
     let arguments = p.operands();
-    let [q, k, v] = [(0, p.queries), (1, p.keys), (2, p.keys)].map(|(i, n)| Operand::of(&arguments[i], n));
+    let [q, k, v] = rows_of(&arguments, p);
     let tiles = Tiles::new(v.fours(), 1);
     let mut accessors: String = arguments.iter().map(|o| o.accessors("read")).collect();
     accessors += &(of.outputs() + &position_fn("y_batch", &of.y.batch));
@@ -315,7 +319,7 @@ pub(super) fn forward(of: &Attention) -> Shader {
 
     let mut text = q.base() + &k.base() + &v.base() + &declare("y", v.fours());
     text += &each_row(|r| format!("    var top{r} = LOWEST;\n    var sum{r} = 0.0;\n"));
-    text += &tiles.blocks(["BEFORE", "AFTER"], "KEYS", &body);
+    text += &blocks(tiles.other(), ["BEFORE", "AFTER"], "KEYS", &body);
     text += &over_rows("sum", "total", |a, b| format!("({a} + {b})"));
     text += &each_row(|r| {
         format!(
@@ -341,7 +345,7 @@ pub(super) fn statistics(to: &str, query: &str) -> String {
 pub(super) fn grad_query(of: &AttentionGrad) -> Shader {
     let (p, upstream) = (&of.problem, of.upstream());
     let arguments = p.operands();
-    let [q, k, v] = [(0, p.queries), (1, p.keys), (2, p.keys)].map(|(i, n)| Operand::of(&arguments[i], n));
+    let [q, k, v] = rows_of(&arguments, p);
     let dy = Operand::of(&upstream, p.queries);
     let tiles = Tiles::new(k.fours(), 2);
 
@@ -354,7 +358,7 @@ pub(super) fn grad_query(of: &AttentionGrad) -> Shader {
 
     let mut text = q.base() + &k.base() + &v.base() + &dy.base() + &declare("dq", k.fours());
     text += &each_row(|r| statistics(&format!("r{r}"), &row(r)));
-    text += &tiles.blocks(["BEFORE", "AFTER"], "KEYS", &body);
+    text += &blocks(tiles.other(), ["BEFORE", "AFTER"], "KEYS", &body);
     text += &store("dq", ("gradients", of.vectors()), &of.dq, [p.queries, p.features], |_| "SCALE".into());
     let accessors = of.accessors(&arguments, &upstream) + &position_fn("dq_batch", &of.dq.batch);
     tiles.shader(p, p.queries, k.fours(), accessors, text)
@@ -364,7 +368,7 @@ pub(super) fn grad_query(of: &AttentionGrad) -> Shader {
 pub(super) fn grad_key(of: &AttentionGrad) -> Shader {
     let (p, upstream) = (&of.problem, of.upstream());
     let arguments = p.operands();
-    let [q, k, v] = [(0, p.queries), (1, p.keys), (2, p.keys)].map(|(i, n)| Operand::of(&arguments[i], n));
+    let [q, k, v] = rows_of(&arguments, p);
     let dy = Operand::of(&upstream, p.queries);
     let tiles = Tiles::new(k.fours() + v.fours(), 2);
 
@@ -380,7 +384,7 @@ pub(super) fn grad_key(of: &AttentionGrad) -> Shader {
 
     let mut text = q.base() + &k.base() + &v.base() + &dy.base();
     text += &(declare("dk", k.fours()) + &declare("dv", v.fours()));
-    text += &tiles.blocks(["AFTER", "BEFORE"], "QUERIES", &body);
+    text += &blocks(tiles.other(), ["AFTER", "BEFORE"], "QUERIES", &body);
     text += &store("dk", ("gradients", of.vectors()), &of.dk, [p.keys, p.features], |_| "SCALE".into());
     text += &store("dv", ("gradients", of.vectors()), &of.dv, [p.keys, p.values], |_| "1.0".into());
     let batches = position_fn("dk_batch", &of.dk.batch) + &position_fn("dv_batch", &of.dv.batch);
