@@ -113,6 +113,17 @@ impl Half {
         }
     }
 
+    /// Replaces f32 values by the nearest halves, all as bits.
+    pub(crate) fn round_in_place(self, values: &mut [u32]) {
+        vectorized(
+            #[inline(always)]
+            || match self {
+                Half::F16 => values.iter_mut().for_each(|x| *x = unpack_f16(pack_f16(*x))),
+                Half::BF16 => values.iter_mut().for_each(|x| *x = unpack_bf16(pack_bf16(*x))),
+            },
+        );
+    }
+
     /// The nearest halves of f32 values, as f32, as bits.
     pub(crate) fn round(self, from: &[u32], to: &mut [u32]) {
         match self {

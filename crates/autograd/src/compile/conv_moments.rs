@@ -4,8 +4,8 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use gpu_core::kernels::{ChannelMoments, Conv2d};
-use gpu_core::{Launch, Target};
+use gpu_core::kernels::{ChannelMoments, Conv2d, Packed};
+use gpu_core::{Kernel, Launch, Target};
 
 use super::fuse;
 use super::schedule::{Step, overlap};
@@ -34,10 +34,17 @@ fn taken_over(before: &[Step], step: &Step) -> Option<(usize, Launch)> {
     let &[x, mean, var, ..] = reduction.args() else { return None };
     let producer = before.iter().rposition(|s| overlap(&s.ranges().1, &[x]))?;
     let Step::Kernel(launch) = &before[producer] else { return None };
-    let conv: &Conv2d = (&**launch.kernel() as &dyn Any).downcast_ref()?;
     let output = launch.args().iter().position(|arg| *arg == x)?;
-    let both = conv.with_moments(moments)?;
+    let both = with_moments(&**launch.kernel(), moments)?;
     let (own, scratch) = launch.args().split_at(output + 1);
-    let both = Launch::new(Arc::new(both), [own, &[mean, var], scratch].concat());
+    let both = Launch::new(both, [own, &[mean, var], scratch].concat());
     both.bound_twice(Target::Cpu).is_none().then_some((producer, both))
+}
+
+/// The convolution, which may be packed, with the moments of its output.
+fn with_moments(conv: &dyn Kernel, moments: &ChannelMoments) -> Option<Arc<dyn Kernel>> {
+    match (conv as &dyn Any).downcast_ref::<Packed>() {
+        Some(packed) => Some(Arc::new(packed.with_moments(moments)?)),
+        None => Some(Arc::new((conv as &dyn Any).downcast_ref::<Conv2d>()?.with_moments(moments)?)),
+    }
 }

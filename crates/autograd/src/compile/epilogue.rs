@@ -1,5 +1,6 @@
 //! On a GPU, element-wise code after a product, a convolution or a reduction becomes an epilogue of that launch: it reads the results
-//! from registers, and they get no memory unless something else reads them. Packing into halves is done by other launches, too.
+//! from registers, and they get no memory unless something else reads them. Packing into halves is done by other launches, too, and by those
+//! of the CPU.
 
 use std::sync::Arc;
 
@@ -22,11 +23,11 @@ const SMALL: usize = 64 * 1024;
 /// Fuses element-wise steps into the `wanted` launches whose results they read.
 pub(super) fn fuse_epilogues(
     steps: Vec<Step>,
-    slots: &[VirtualSlot],
+    slots: &mut [VirtualSlot],
     target: Target,
     wanted: impl Fn(&dyn Kernel) -> bool,
 ) -> Vec<Step> {
-    if target == Target::Cpu || !fuse::enabled() {
+    if !fuse::enabled() {
         return steps;
     }
     let mut all = Steps::new(steps, slots.len());
@@ -40,7 +41,12 @@ pub(super) fn fuse_epilogues(
 }
 
 /// The element-wise step that the launch at `at` can take as an epilogue, the index of the fused launch, and the launch.
-fn fused(all: &Steps, at: usize, slots: &[VirtualSlot], target: Target) -> Option<(usize, usize, Launch)> {
+fn fused(
+    all: &Steps,
+    at: usize,
+    slots: &mut [VirtualSlot],
+    target: Target,
+) -> Option<(usize, usize, Launch)> {
     let launch = all.launch(at)?;
     let results = launch.kernel().access().iter().filter(|a| **a == Access::Write).count();
     let results = &all.writes(at)[..results];
@@ -61,16 +67,23 @@ fn fused(all: &Steps, at: usize, slots: &[VirtualSlot], target: Target) -> Optio
     if (far || map.rounds()) && !frees && map.bytes() > SMALL {
         return None;
     }
-    let packing = if to == at { packing(launch, map, results, &kept) } else { None };
+    let packed = || if to == at { packing(launch, map, results, &kept, slots, target) } else { None };
     let with_code = match launch.kernel().emits() {
-        true => with_epilogue(launch, map, results, kept, target),
-        false => None,
+        true if target == Target::Gpu => with_epilogue(launch, map, results, &kept, target),
+        _ => None,
     };
-    Some((reader, to, with_code.or(packing)?))
+    Some((reader, to, with_code.or_else(packed)?))
 }
 
 /// The launch with a packed result, if the step only packs it, and nothing else reads it.
-fn packing(launch: &Launch, map: &MapStep, results: &[Arg], kept: &[bool]) -> Option<Launch> {
+fn packing(
+    launch: &Launch,
+    map: &MapStep,
+    results: &[Arg],
+    kept: &[bool],
+    slots: &mut [VirtualSlot],
+    target: Target,
+) -> Option<Launch> {
     let (from, to, half) = map.packs()?;
     let result = results.iter().position(|result| *result == from).filter(|&result| !kept[result])?;
     let access = launch.kernel().access();
@@ -78,9 +91,17 @@ fn packing(launch: &Launch, map: &MapStep, results: &[Arg], kept: &[bool]) -> Op
     let count = from.bytes / DType::BYTES;
     let mut halves = vec![None; at];
     halves.push(Some(Halves { half, count, touched: count }));
-    let packed = Packed::new(launch.kernel().clone(), halves)?;
+    let packed = Packed::on(target, launch.kernel().clone(), halves)?;
     let mut args = launch.args().to_vec();
     args[at] = to;
+    let scratch = packed.scratch(target);
+    if scratch > 0 {
+        // The kernel's own scratch memory grows; without any, it takes the place of the result.
+        let slot = args.get(access.len()).unwrap_or(&from).slot;
+        slots[slot].bytes = scratch.next_multiple_of(DType::BYTES);
+        args.truncate(access.len());
+        args.push(Arg { slot, offset: 0, bytes: slots[slot].bytes });
+    }
     Some(Launch::new(Arc::new(packed), args))
 }
 
@@ -89,7 +110,7 @@ fn with_epilogue(
     launch: &Launch,
     map: &MapStep,
     results: &[Arg],
-    kept: Vec<bool>,
+    kept: &[bool],
     target: Target,
 ) -> Option<Launch> {
     let (code, args) = map.kernel();
@@ -100,7 +121,7 @@ fn with_epilogue(
     if !whole || map.len() > MAX_CODE {
         return None;
     }
-    let fused = Fused::new(launch.kernel().clone(), code, taken, kept)?;
+    let fused = Fused::new(launch.kernel().clone(), code, taken, kept.to_vec())?;
     let args = fused.arguments(launch.args(), &args);
     let launch = Launch::new(Arc::new(fused), args);
     let fits = launch.args().len() <= target.arguments() && launch.bound_twice(target).is_none();

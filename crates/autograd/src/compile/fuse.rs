@@ -35,6 +35,9 @@ fn instruction_cost(target: Target) -> f64 {
     }
 }
 
+/// Number of nodes between a result and readers that follow it soon.
+const SOON: usize = 8;
+
 /// A node that reads a result, directly or through views.
 #[derive(Clone, Copy)]
 struct Use {
@@ -117,15 +120,26 @@ impl Fusion<'_> {
     }
 
     /// Whether the result is rounded to halves, and storing it frees the memory of an f32 tensor that only this result is computed from. On a
-    /// GPU, one reader's code becomes an epilogue of the launch that produces that tensor, which then gets no memory either.
+    /// GPU, one reader's code becomes an epilogue of the launch that produces that tensor, which then gets no memory either. On the CPU, where
+    /// launches pack their results, but take no code, more than rounding is a launch of its own: readers that follow soon compute it.
     fn frees_operand(&self, node: usize, chain: &Chain) -> bool {
         let rounds = matches!(self.request.nodes[node].op, Op::Map(MapOp::Unary(Unary::AsHalf(_))));
         let epilogue = self.target == Target::Gpu && self.uses[node][0].len() == 1;
+        let soon = self.target == Target::Cpu && chain.instructions > 0 && self.is_read_soon(node);
         let whole = |&source: &Source| match source {
             Source::Node(n, o) => self.request.nodes[n].half.is_none() && self.only_leads_to(n, o, node),
             Source::Leaf(_) => false,
         };
-        rounds && !epilogue && self.request.nodes[node].half.is_some() && chain.reads.iter().any(whole)
+        rounds
+            && !epilogue
+            && !soon
+            && self.request.nodes[node].half.is_some()
+            && chain.reads.iter().any(whole)
+    }
+
+    /// Whether all readers are among the next nodes, so that what the result is computed from would be freed soon anyway.
+    fn is_read_soon(&self, node: usize) -> bool {
+        self.uses[node][0].iter().all(|u| u.node <= node + SOON)
     }
 
     /// Whether a result is read once, and so are the results computed from it, up to `node`.

@@ -144,16 +144,16 @@ impl Plan {
         let wiring = simplify(&request, &wiring);
         let mut lowered = Lower::run(device, &request, &wiring);
         let mut steps = std::mem::take(&mut lowered.steps);
-        fuse_moments(&mut steps, device.target());
         fuse_row_sums(&mut steps, &mut lowered.slots, device.target());
         let lowered_steps = steps.len();
         let steps = join_chains(steps, &lowered.slots, device.target());
         // Reductions of channels may be split first, and get epilogues after that.
         let whole = |kernel: &dyn Kernel| !splits(kernel);
-        let mut steps = fuse_epilogues(steps, &lowered.slots, device.target(), whole);
+        let mut steps = fuse_epilogues(steps, &mut lowered.slots, device.target(), whole);
+        fuse_moments(&mut steps, device.target());
         split_reductions(&mut steps, &mut lowered.slots, device.target());
         let steps = combine_in_maps(steps, &lowered.slots, device.target());
-        let steps = fuse_epilogues(steps, &lowered.slots, device.target(), |_| true);
+        let steps = fuse_epilogues(steps, &mut lowered.slots, device.target(), |_| true);
         let epilogues = lowered_steps - steps.len();
         let steps = join_sums(steps, &mut lowered.slots, device.target());
         let emitted = steps.len();

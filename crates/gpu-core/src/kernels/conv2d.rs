@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::batch_norm::{ChannelMoments, Planes, put_moments};
 use super::channel_parts::ChannelParts;
-use super::conv2d_cpu::Engine;
+use super::conv2d_cpu::{Engine, Wanted};
 use super::conv2d_gpu::{self, Correlate, Gather, Variant, Winograd, correlation, parts};
 use super::layer_norm::Moments;
 use super::prologue::Prologue;
 use super::scratch::ScratchVec;
 use crate::tune::{GpuProfile, Variants};
 use crate::wgsl::Source;
-use crate::{Access, Args, Cost, Kernel, Shader, Target};
+use crate::{Access, Args, Cost, Half, Kernel, Shader, Target};
 
 /// Geometry of a convolution, as in `torch.nn.functional.conv2d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -141,6 +141,8 @@ pub struct Conv2d {
     engine: Engine,
     /// Whether mean and variance of every channel follow the output.
     moments: bool,
+    /// Outputs are rounded to halves of this type before the moments are computed.
+    rounded: Option<Half>,
     /// If the values of both operands are f16: whether they are stored so.
     halves: Option<[bool; 2]>,
 }
@@ -151,17 +153,19 @@ impl Conv2d {
     pub fn new(shape: Conv2dShape, x: Prologue) -> Conv2d {
         shape.check_input(&x);
         let engine = Engine::forward(&shape);
-        Conv2d { shape, x, variant: Variant::default(), engine, moments: false, halves: None }
+        Conv2d { shape, x, variant: Variant::default(), engine, moments: false, rounded: None, halves: None }
     }
 
-    /// The convolution with the outputs of `moments` after its own, bit-identical to a launch of `moments` over its output. `None` if the
-    /// shapes differ, or if the CPU can't compute the moments of a plane while it is in the cache.
+    /// The convolution with the outputs of `moments` after its own, bit-identical to a launch of `moments` over its output, packed if `moments`
+    /// unpacks it. `None` if the shapes differ, or if the CPU can't compute the moments of a plane while it is in the cache.
     pub fn with_moments(&self, moments: &ChannelMoments) -> Option<Conv2d> {
         let planes = self.planes();
         let same = [moments.batch, moments.channels, moments.spatial]
             == [planes.batch, planes.channels, planes.spatial];
         let pays = !self.moments && self.engine.whole_planes() && planes.columns().is_none();
-        (same && moments.x.is_plain() && pays).then(|| Conv2d { moments: true, ..self.clone() })
+        let rounded = moments.x.packed();
+        let reads = moments.x.is_plain() || rounded.is_some();
+        (same && reads && pays).then(|| Conv2d { moments: true, rounded, ..self.clone() })
     }
 
     fn gather(&self) -> Gather {
@@ -247,7 +251,7 @@ impl Kernel for Conv2d {
         }
         let planes = self.planes();
         let mut moments = ScratchVec::filled(Moments::default(), planes.batch * planes.channels);
-        self.engine.run(&self.x, args, Some(&mut moments));
+        self.engine.run(&self.x, args, Some(Wanted { moments: &mut moments, rounded: self.rounded }));
         let first = self.x.arity() + 2;
         put_moments(&planes.merged(&moments), args.write(first), args.write(first + 1));
     }

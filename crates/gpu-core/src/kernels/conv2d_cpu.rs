@@ -26,7 +26,7 @@ use super::Conv2dShape;
 use super::batch_norm::Planes;
 use super::layer_norm::Moments;
 use super::prologue::Prologue;
-use crate::Args;
+use crate::{Args, Half};
 
 /// The convolution or its input gradient, by the better of two algorithms.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ impl Engine {
 
     /// Arguments: the inputs of the source of all images, the weights, the output, and as the last one scratch memory for the
     /// packed weights. If `moments` is given, the moments of every output plane are computed while the plane is in the cache.
-    pub fn run(&self, source: &Prologue, args: &Args, moments: Option<&mut [Moments]>) {
+    pub fn run(&self, source: &Prologue, args: &Args, moments: Option<Wanted>) {
         match self {
             Engine::Direct(it) => it.run(source, args, moments),
             Engine::Winograd(it) => it.run(source, args, moments),
@@ -122,11 +122,20 @@ impl Shared {
     }
 }
 
+/// Moments that are wanted beside the output.
+pub struct Wanted<'a> {
+    /// One entry per plane `[image][channel]` of the output.
+    pub moments: &'a mut [Moments],
+    /// Outputs are rounded to halves of this type before.
+    pub rounded: Option<Half>,
+}
+
 /// Planes of an output, whose moments tasks compute right after the planes.
 #[derive(Clone, Copy)]
 struct PlaneMoments {
     output: Shared,
     moments: *mut Moments,
+    rounded: Option<Half>,
     pixels: usize,
     channels: usize,
 }
@@ -135,14 +144,14 @@ unsafe impl Send for PlaneMoments {}
 unsafe impl Sync for PlaneMoments {}
 
 impl PlaneMoments {
-    /// `moments` has one entry per plane `[image][channel]` of the output.
-    fn new(
-        output: Shared,
-        moments: Option<&mut [Moments]>,
-        pixels: usize,
-        channels: usize,
-    ) -> Option<PlaneMoments> {
-        moments.map(|m| PlaneMoments { output, moments: m.as_mut_ptr(), pixels, channels })
+    fn new(output: Shared, wanted: Option<Wanted>, pixels: usize, channels: usize) -> Option<PlaneMoments> {
+        wanted.map(|Wanted { moments, rounded }| PlaneMoments {
+            output,
+            moments: moments.as_mut_ptr(),
+            rounded,
+            pixels,
+            channels,
+        })
     }
 
     /// # Safety
@@ -151,8 +160,11 @@ impl PlaneMoments {
         for plane in images.flat_map(|n| channels.clone().map(move |c| n * self.channels + c)) {
             // SAFETY: by the caller.
             unsafe {
-                let values =
-                    std::slice::from_raw_parts(self.output.get().add(plane * self.pixels), self.pixels);
+                let first = self.output.get().add(plane * self.pixels);
+                let values = std::slice::from_raw_parts_mut(first, self.pixels);
+                if let Some(half) = self.rounded {
+                    half.round_in_place(bytemuck::cast_slice_mut(values));
+                }
                 *self.moments.add(plane) = Planes::plane(values);
             }
         }

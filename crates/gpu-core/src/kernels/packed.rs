@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::batch_norm::ChannelMoments;
 use super::channel_parts::ChannelParts;
+use super::conv2d::Conv2d;
 use super::matmul::MatMul;
 use super::partial_sums::PartialSum;
 use super::reduce::Reduce;
@@ -47,11 +49,23 @@ impl Packed {
     /// `halves` has the packed arguments by the numbers of the kernel's arguments. `None` if the kernel both reads and writes one of them, or
     /// its shaders do not read it as f32, or do not write it as vectors of f32.
     pub fn new(kernel: Arc<dyn Kernel>, halves: Vec<Option<Halves>>) -> Option<Packed> {
+        Packed::on_cpu(kernel, halves).filter(|packed| packed.with_halves().is_some())
+    }
+
+    /// As [`new`](Packed::new) for a kernel that is to run on the CPU, whatever its shaders do.
+    pub fn on_cpu(kernel: Arc<dyn Kernel>, halves: Vec<Option<Halves>>) -> Option<Packed> {
         let access = kernel.access();
         let either = |(half, access): (&Option<_>, &Access)| half.is_none() || *access != Access::ReadWrite;
         let fits = halves.len() <= access.len() && halves.iter().zip(&access).all(either);
-        let packed = Packed { kernel, halves, unpacked: vec![] };
-        (fits && packed.with_halves().is_some()).then_some(packed)
+        fits.then_some(Packed { kernel, halves, unpacked: vec![] })
+    }
+
+    /// As [`new`](Packed::new), or as [`on_cpu`](Packed::on_cpu).
+    pub fn on(target: Target, kernel: Arc<dyn Kernel>, halves: Vec<Option<Halves>>) -> Option<Packed> {
+        match target {
+            Target::Cpu => Packed::on_cpu(kernel, halves),
+            Target::Gpu => Packed::new(kernel, halves),
+        }
     }
 
     /// The kernel for operands whose values are f16, although the `unpacked` arguments, some of which are read, are stored as f32. `None` if
@@ -93,6 +107,18 @@ impl Packed {
         let product = (&*self.kernel as &dyn Any).downcast_ref::<MatMul>()?;
         let half = self.halves.first().copied().flatten().map(|halves| halves.half);
         Packed::new(Arc::new(product.with_sums_of(sums, half)?), self.halves.clone())
+    }
+
+    /// A packed convolution with the moments of its packed output; see [`Conv2d::with_moments`].
+    pub fn with_moments(&self, moments: &ChannelMoments) -> Option<Packed> {
+        let kernel: Arc<dyn Kernel> = match (&*self.kernel as &dyn Any).downcast_ref::<Packed>() {
+            Some(inner) => Arc::new(inner.with_moments(moments)?),
+            None => {
+                let conv: &Conv2d = (&*self.kernel as &dyn Any).downcast_ref()?;
+                Arc::new(conv.with_moments(moments)?)
+            }
+        };
+        Packed::on_cpu(kernel, self.halves.clone())
     }
 
     /// Bytes of the CPU's copy of an argument, rounded up to the alignment.

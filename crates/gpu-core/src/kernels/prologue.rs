@@ -7,7 +7,7 @@ use super::program::Program;
 use super::scratch::{Pooled, ScratchVec};
 use crate::layout::simplify;
 use crate::wgsl::{Source, wgsl};
-use crate::{Access, Args, DType, Layout};
+use crate::{Access, Args, DType, Half, Layout};
 
 /// An operand that a kernel computes while it loads it: element `i` is `program(inputs[0][i], inputs[1][i], ..)`, every
 /// input broadcast to the operand's shape by its layout. The inputs are bound as neighbouring arguments.
@@ -78,6 +78,12 @@ impl Prologue {
     /// Whether it is one buffer, read densely from any offset.
     pub fn is_plain(&self) -> bool {
         self.is_identity() && self.code.layouts[0].is_contiguous()
+    }
+
+    /// The type of the values, if it is one packed buffer, read densely from any offset.
+    pub(super) fn packed(&self) -> Option<Half> {
+        let alone = self.code.program.code().is_empty() && self.code.layouts[0].is_contiguous();
+        self.code.half(0).filter(|_| alone)
     }
 
     /// Whether it is one buffer, read as it is through any layout.

@@ -64,7 +64,7 @@ impl Lower<'_> {
         if halves.iter().all(Option::is_none) && unpacked.is_empty() {
             return kernel;
         }
-        if let Some(packed) = Packed::new(kernel.clone(), halves.clone()) {
+        if let Some(packed) = Packed::on(self.target(), kernel.clone(), halves.clone()) {
             return match packed.of_f16_values(unpacked) {
                 Some(of_values) => Arc::new(of_values),
                 None if halves.iter().all(Option::is_none) => kernel,

@@ -1,11 +1,13 @@
 //! Memory for the outputs of the node being lowered, including those that are parts of concatenated tensors.
 
-use gpu_core::{Arg, DType, Layout, Role};
+use gpu_core::kernels::{Halves, Packed};
+use gpu_core::{Access, Arg, DType, Half, Launch, Layout, Role, Target};
 
 use super::Lower;
 use crate::compile::expr::Expr;
 use crate::compile::place::{self, Place, SlotKind, Value};
 use crate::compile::request::Source;
+use crate::compile::schedule::Step;
 use crate::op::Meta;
 
 impl Lower<'_> {
@@ -36,7 +38,8 @@ impl Lower<'_> {
     /// Makes `expr` output `o`: stored by a launch if that pays, else computed by the launches that read it.
     pub fn computed(&mut self, o: usize, expr: Expr) {
         if self.stored[self.node][o] {
-            let place = self.place_output(self.node, o);
+            let half = self.half(Source::Node(self.node, o)).filter(|_| !self.joins_single_stores(&expr));
+            let place = self.place_as(self.node, o, half);
             self.write(expr, place);
         } else {
             self.inlined += 1;
@@ -44,8 +47,27 @@ impl Lower<'_> {
         }
     }
 
-    /// Decides where an output lies: in the tensor that it is a part of, or in a slot of its own.
+    /// Whether the code becomes an epilogue of a launch that stores single elements, which can't be packed.
+    fn joins_single_stores(&self, expr: &Expr) -> bool {
+        let writes = |slot: usize, step: &&Step| step.ranges().1.iter().any(|arg| arg.slot == slot);
+        let singly = |slot: usize| {
+            let Some(Step::Kernel(launch)) = self.steps.iter().rev().find(|step| writes(slot, step)) else {
+                return false;
+            };
+            let whole = self.slots[slot].kind == SlotKind::Temp
+                && self.slots[slot].bytes == expr.numel() * DType::BYTES;
+            whole && launch.kernel().emits() && !stores_vectors(launch, slot)
+        };
+        self.target() == Target::Gpu && expr.slots().into_iter().any(singly)
+    }
+
     fn place_output(&mut self, node: usize, output: usize) -> Place {
+        self.place_as(node, output, self.half(Source::Node(node, output)))
+    }
+
+    /// Decides where an output lies: in the tensor that it is a part of, or in a slot of its own, packed if `half` is given and nothing outside
+    /// of the plan reads it.
+    fn place_as(&mut self, node: usize, output: usize, half: Option<Half>) -> Place {
         let place = match self.parts.get(&(node, output)).cloned() {
             Some(part) => {
                 let whole = self.place_concatenated(part.whole);
@@ -56,7 +78,7 @@ impl Lower<'_> {
                 let layout = Layout::contiguous(&self.request.nodes[node].outputs[output].shape);
                 let (kind, half) = match self.wiring.wanted[node] {
                     true => (SlotKind::Output, None),
-                    false => (SlotKind::Temp, self.half(Source::Node(node, output))),
+                    false => (SlotKind::Temp, half),
                 };
                 let slot = self.slot(kind, place::bytes(layout.numel(), half), Role::Activation);
                 Place { slot, layout, half }
@@ -126,4 +148,15 @@ impl Lower<'_> {
             self.write(expr, to);
         }
     }
+}
+
+/// Whether the launch can pack its result in a slot.
+fn stores_vectors(launch: &Launch, slot: usize) -> bool {
+    let access = launch.kernel().access();
+    let result = |at: &usize| access[*at] == Access::Write && launch.args()[*at].slot == slot;
+    let Some(at) = (0..access.len()).find(result) else { return false };
+    let count = launch.args()[at].bytes / DType::BYTES;
+    let mut halves = vec![None; at];
+    halves.push(Some(Halves { half: Half::F16, count, touched: count }));
+    Packed::new(launch.kernel().clone(), halves).is_some()
 }

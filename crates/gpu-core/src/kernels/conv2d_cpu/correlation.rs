@@ -5,10 +5,9 @@ use rayon::prelude::*;
 
 use super::planes::{Grid, Planes, forward_grid, input_grad_grids};
 use super::tile::Task;
-use super::{LANES, PlaneMoments, Shared, TILE, with_buffers};
+use super::{LANES, PlaneMoments, Shared, TILE, Wanted, with_buffers};
 use crate::Args;
 use crate::kernels::Conv2dShape;
-use crate::kernels::layer_norm::Moments;
 use crate::kernels::prologue::Prologue;
 
 /// A correlation of every image with a set of weights.
@@ -117,7 +116,7 @@ impl Correlation {
     }
 
     /// Arguments: as [`Engine::run`](super::Engine::run).
-    pub fn run(&self, source: &Prologue, args: &Args, moments: Option<&mut [Moments]>) {
+    pub fn run(&self, source: &Prologue, args: &Args, moments: Option<Wanted>) {
         let (x, next) = (&source.bind(args, 0), source.arity());
         let (y, packed): (&mut [f32], &mut [f32]) = (args.write(next + 1), args.write(args.len() - 1));
         self.pack(args.read(next), packed);

@@ -16,11 +16,10 @@ use std::ops::Range;
 use pulp::Arch;
 use rayon::prelude::*;
 
-use super::{PlaneMoments, Shared, with_buffers};
+use super::{PlaneMoments, Shared, Wanted, with_buffers};
 use crate::Args;
 use crate::kernels::Conv2dShape;
 use crate::kernels::interpreter::BLOCK;
-use crate::kernels::layer_norm::Moments;
 use crate::kernels::prologue::Prologue;
 use crate::kernels::scratch::{ScratchVec, pooled};
 use task::Task;
@@ -103,7 +102,7 @@ impl Winograd {
     }
 
     /// Arguments: as [`Engine::run`](super::Engine::run).
-    pub fn run(&self, source: &Prologue, args: &Args, moments: Option<&mut [Moments]>) {
+    pub fn run(&self, source: &Prologue, args: &Args, moments: Option<Wanted>) {
         let (x, next) = (&source.bind(args, 0), source.arity());
         let (y, packed): (&mut [f32], &mut [f32]) = (args.write(next + 1), args.write(args.len() - 1));
         self.pack(args.read(next), packed);
