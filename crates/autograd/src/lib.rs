@@ -35,6 +35,7 @@ mod op;
 mod ops;
 mod receptive_field;
 mod record;
+mod rounded;
 mod snapshot;
 mod state;
 mod tensor;

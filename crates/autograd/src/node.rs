@@ -53,6 +53,8 @@ pub(crate) struct NodeState {
 pub(crate) struct Stored {
     pub buffer: Buffer,
     pub offset: usize,
+    /// A copy of the whole buffer, rounded to halves and packed.
+    pub rounded: Option<(Half, Buffer)>,
 }
 
 impl Stored {
@@ -63,7 +65,7 @@ impl Stored {
 
 impl From<Buffer> for Stored {
     fn from(buffer: Buffer) -> Stored {
-        Stored { buffer, offset: 0 }
+        Stored { buffer, offset: 0, rounded: None }
     }
 }
 

@@ -366,11 +366,17 @@ impl Versions {
     /// Commits `value`. If it was written over the current version in place, that version's handles stay and have the new values.
     pub fn commit(&mut self, value: Tensor) {
         self.counts.values_mut().for_each(|count| count.updates += count.recorded);
-        let overwritten = self.current.memory().zip(value.memory()).is_some_and(|(old, new)| old.same(&new));
-        if overwritten && !self.has_recorded() {
-            return;
+        let new = value.memory();
+        let overwritten = self.current.memory().zip(new.as_ref()).is_some_and(|(old, new)| old.same(new));
+        if !overwritten || self.has_recorded() {
+            return self.replace(value);
         }
-        self.replace(value);
+        let rounded = new.and_then(|new| new.rounded);
+        for handle in self.parts.values().chain([&self.current]) {
+            if let Some(stored) = &mut handle.node.state().values[0] {
+                stored.rounded = rounded.clone();
+            }
+        }
     }
 
     pub fn discard(&mut self) {
@@ -400,8 +406,8 @@ impl Part<'_> {
     fn of(&self, value: &Tensor) -> Tensor {
         let part = match value.memory() {
             // Values in memory: a leaf, as a view would keep the node alive.
-            Some(Stored { buffer, offset }) => {
-                let stored = Stored { buffer, offset: offset + self.start };
+            Some(stored) => {
+                let stored = Stored { offset: stored.offset + self.start, ..stored };
                 Tensor::from_stored(value.device(), stored, self.shape, value.dtype(), self.variable)
             }
             None => {

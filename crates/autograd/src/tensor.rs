@@ -316,7 +316,7 @@ impl Tensor {
     /// Whatever goes wrong on the device: out of memory, device lost, a shader that does not compile.
     #[doc(alias = "non_blocking")]
     pub fn fetch(&self) -> Result<Pending> {
-        let Stored { buffer, offset } = transaction::materialize(self)?;
+        let Stored { buffer, offset, .. } = transaction::materialize(self)?;
         let readback = self.device().read(&buffer, offset * DType::BYTES, self.numel() * DType::BYTES);
         Ok(Pending { readback: Some(readback), dtype: self.dtype() })
     }

@@ -3,7 +3,7 @@
 use std::sync::MutexGuard;
 
 use gpu_core::kernels::Unary;
-use gpu_core::{Buffer, Device};
+use gpu_core::{Buffer, Device, Half};
 
 use crate::blend::{self, Blend};
 use crate::compile::{self, Evaluation, Failure};
@@ -13,7 +13,7 @@ use crate::node::Stored;
 use crate::op::{MapOp, Op};
 use crate::snapshot::{Entry, Snapshot};
 use crate::state::Versions;
-use crate::{Result, State, Tensor, record};
+use crate::{Result, State, Tensor, record, rounded};
 
 /// Live element-wise results of at most this many elements are kept by a read; computing larger ones again is cheaper than writing
 /// them.
@@ -55,6 +55,8 @@ pub struct Transaction {
 struct Write {
     state: State,
     value: Tensor,
+    /// The value rounded to halves, if the old version was, for the next step.
+    rounded: Option<(Half, Tensor)>,
     /// Whether it is a [recorded](State::update) update.
     recorded: bool,
 }
@@ -148,7 +150,12 @@ impl Transaction {
         let (old, new) = (state.meta(), value.meta());
         assert!(old == *new, "Transaction: {new:?} for a state of {old:?}");
         self.writes.retain(|write| !write.state.same(state));
-        self.writes.push(Write { state: state.clone(), value: dense(&value), recorded: false });
+        self.writes.push(Write {
+            state: state.clone(),
+            value: dense(&value),
+            rounded: None,
+            recorded: false,
+        });
     }
 
     /// As [`write`](Transaction::write), for the part of a flat state that begins at an element.
@@ -205,6 +212,7 @@ impl Transaction {
         } else {
             states.iter().zip(updates).for_each(|(state, update)| self.set_unless_written(state, update));
         }
+        self.round(&mut snapshot, &history);
         let done = self.compute(&device, &snapshot, history);
         if done.is_err() {
             states.iter().for_each(State::discard_update);
@@ -213,17 +221,32 @@ impl Transaction {
         done
     }
 
+    /// Adds the rounded copies of new versions whose old ones the step has rounded.
+    fn round(&mut self, snapshot: &mut Snapshot, history: &History) {
+        let halves = rounded::of_states(snapshot, self.writes.iter().map(|write| &write.state));
+        for (write, half) in self.writes.iter_mut().zip(halves) {
+            write.rounded = half.map(|half| (half, write.value.as_half(half)));
+        }
+        let copies = self.writes.iter().filter_map(|write| write.rounded.as_ref());
+        snapshot.take_in(copies.map(|(_, copy)| ((), copy.clone())).collect(), history);
+    }
+
     fn device(&self) -> Option<Device> {
         self.roots().next().map(|t| t.device().clone())
     }
 
     fn roots(&self) -> impl Iterator<Item = &Tensor> {
-        self.loss.iter().chain(&self.outputs).chain(self.writes.iter().map(|write| &write.value))
+        let copies = self.writes.iter().filter_map(|write| write.rounded.as_ref().map(|(_, copy)| copy));
+        self.loss
+            .iter()
+            .chain(&self.outputs)
+            .chain(self.writes.iter().map(|write| &write.value))
+            .chain(copies)
     }
 
     fn set_unless_written(&mut self, state: &State, update: Tensor) {
         if self.writes.iter().all(|write| !write.state.same(state)) {
-            self.writes.push(Write { state: state.clone(), value: update, recorded: true });
+            self.writes.push(Write { state: state.clone(), value: update, rounded: None, recorded: true });
         }
     }
 
@@ -261,12 +284,16 @@ impl Transaction {
                 return Err(failure.error);
             }
         };
+        let copies: Vec<Option<usize>> = self.writes.iter().map(|write| write.copy(snapshot)).collect();
+        let (copied, values): (Vec<_>, Vec<_>) =
+            values.into_iter().partition(|(n, _)| copies.contains(&Some(*n)));
         values.into_iter().for_each(|(n, buffers)| snapshot.set_values(n, buffers));
         snapshot.detach_views();
         history.free();
         donations.put_back();
-        for (write, versions) in self.writes.iter().zip(&mut locked) {
-            versions.commit(committed(&write.value)?);
+        for ((write, copy), versions) in self.writes.iter().zip(copies).zip(&mut locked) {
+            let copy = copied.iter().find(|(n, _)| Some(*n) == copy).map(|(_, buffers)| buffers[0].clone());
+            versions.commit(committed(write, copy)?);
         }
         Ok(())
     }
@@ -283,18 +310,33 @@ impl Transaction {
             return Ok(vec![]);
         }
         let kept = keep(snapshot, wanted);
-        let roles =
+        let values =
             self.writes.iter().filter_map(|write| Some((snapshot.base(&write.value)?, write.state.role())));
+        let copies =
+            self.writes.iter().filter_map(|write| Some(((write.copy(snapshot)?, 0), write.state.role())));
+        let (roles, packed) =
+            (values.chain(copies).collect(), self.writes.iter().filter_map(|w| w.copy(snapshot)));
         let stored = donations.stored(snapshot)?;
-        let evaluation = Evaluation::new(snapshot, stored, kept, roles.collect(), donations.pairs.clone());
+        let mut evaluation = Evaluation::new(snapshot, stored, kept, roles, donations.pairs.clone());
+        evaluation.packed = packed.collect();
         let values = compile::run(device, &evaluation)?;
         Ok(evaluation.kept().zip(values).collect())
     }
 }
 
-/// A leaf with the values of a computed tensor, which keeps no graph.
-fn committed(value: &Tensor) -> Result<Tensor> {
-    Ok(Tensor::from_stored(value.device(), stored(value)?, value.shape(), value.dtype(), false))
+impl Write {
+    /// The node of the rounded copy.
+    fn copy(&self, snapshot: &Snapshot) -> Option<usize> {
+        self.rounded.as_ref().and_then(|(_, copy)| snapshot.find(copy))
+    }
+}
+
+/// A leaf with the computed values of a new version, which keeps no graph, and with their rounded copy.
+fn committed(write: &Write, copy: Option<Buffer>) -> Result<Tensor> {
+    let value = &write.value;
+    let rounded = write.rounded.as_ref().zip(copy).map(|((half, _), copy)| (*half, copy));
+    let stored = Stored { rounded, ..stored(value)? };
+    Ok(Tensor::from_stored(value.device(), stored, value.shape(), value.dtype(), false))
 }
 
 /// Marks the nodes of the roots, and the bases of those that are views.

@@ -156,9 +156,9 @@ fn pool2d(c: &mut Criterion) {
 
 fn optim(c: &mut Criterion) {
     let count = 11_173_952;
-    let sgd = SgdStep { count, momentum: true, nesterov: false, maximize: false };
+    let sgd = SgdStep { count, momentum: true, nesterov: false, maximize: false, copies: false };
     bench(c, "optim", sgd, &[5, 1, count, count, count]);
-    let adam = AdamStep { count, amsgrad: false, decoupled: true, maximize: false };
+    let adam = AdamStep { count, amsgrad: false, decoupled: true, maximize: false, copies: false };
     bench(c, "optim", adam, &[7, 1, count, count, count, count]);
 }
 

@@ -19,11 +19,20 @@ alias T = f32;
 //!begin largest
 @group(0) @binding(6) var<storage, read_write> largest: array<T>;
 //!end largest
+//!begin copy
+@group(0) @binding(7) var<storage, read_write> copy: array<T>;
+//!end copy
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = gid.x + gid.y * groups.x * 64u;
-    if (i >= COUNT || ok[0] == 0u) {
+    if (i >= COUNT) {
+        return;
+    }
+    if (ok[0] == 0u) {
+        //!begin unchanged
+        copy[i] = param[i];
+        //!end unchanged
         return;
     }
     var p = param[i];
@@ -46,5 +55,9 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     largest[i] = v;
     //!end maximum
     let denominator = sqrt(v) / hyper[6] + hyper[3];
-    param[i] = p - (hyper[0] / hyper[5]) * (m / denominator);
+    let updated = p - (hyper[0] / hyper[5]) * (m / denominator);
+    param[i] = updated;
+    //!begin updated
+    copy[i] = updated;
+    //!end updated
 }

@@ -16,11 +16,20 @@ alias T = f32;
 //!begin velocity
 @group(0) @binding(4) var<storage, read_write> velocity: array<T>;
 //!end velocity
+//!begin copy
+@group(0) @binding(7) var<storage, read_write> copy: array<T>;
+//!end copy
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let i = gid.x + gid.y * groups.x * 64u;
-    if (i >= COUNT || ok[0] == 0u) {
+    if (i >= COUNT) {
+        return;
+    }
+    if (ok[0] == 0u) {
+        //!begin unchanged
+        copy[i] = param[i];
+        //!end unchanged
         return;
     }
     let p = param[i];
@@ -35,5 +44,9 @@ fn main(@builtin(global_invocation_id) gid: vec3<u32>, @builtin(num_workgroups) 
     velocity[i] = v;
     g = select(v, g + hyper[1] * v, NESTEROV);
     //!end momentum
-    param[i] = p - hyper[0] * g;
+    let updated = p - hyper[0] * g;
+    param[i] = updated;
+    //!begin updated
+    copy[i] = updated;
+    //!end updated
 }

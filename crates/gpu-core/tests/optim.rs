@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use gpu_core::kernels::{AdamStep, SgdStep};
-use gpu_core::testing::{check_twin, run_kernel};
-use gpu_core::{Device, Kernel};
+use gpu_core::kernels::{AdamStep, Halves, Packed, SgdStep};
+use gpu_core::testing::{check_twin, devices, run_kernel};
+use gpu_core::{Device, Half, Kernel};
 
 fn words(values: &[f64]) -> Vec<u32> {
     values.iter().map(|&v| (v as f32).to_bits()).collect()
@@ -41,7 +41,7 @@ fn sgd_follows_the_formula() {
     for count in [1, 37, 20_000] {
         for flags in 0..16 {
             let [momentum, nesterov, maximize, first] = [1, 2, 4, 8].map(|bit| flags & bit != 0);
-            let kernel = SgdStep { count, momentum, nesterov, maximize };
+            let kernel = SgdStep { count, momentum, nesterov, maximize, copies: false };
             let dampening = if nesterov { 0.0 } else { 0.25 };
             let hyper = [0.125, 0.75, dampening, 0.0625, f64::from(u8::from(first)), 0.625];
             let (g, p, v) = (values(count, 0.1), values(count, 0.2), values(count, 0.3));
@@ -78,7 +78,7 @@ fn adam_follows_the_formula() {
     for count in [3, 20_000] {
         for flags in 0..8 {
             let [amsgrad, decoupled, maximize] = [1, 2, 4].map(|bit| flags & bit != 0);
-            let kernel = AdamStep { count, amsgrad, decoupled, maximize };
+            let kernel = AdamStep { count, amsgrad, decoupled, maximize, copies: false };
             let (beta1, beta2) = (0.875, 0.96875f64);
             let hyper = [0.0625, beta1, beta2, 1.0 / 1024.0, 0.125, 1.0 - beta1.powi(3), 0.3, 0.625];
             let squares = |seed| values(count, seed).iter().map(|v| v * v).collect::<Vec<_>>();
@@ -96,15 +96,53 @@ fn adam_follows_the_formula() {
     }
 }
 
+/// The copy is that of the new parameters, and of the old ones if nothing changes, also packed.
+#[test]
+fn copies_are_the_parameters() {
+    let count = 20_000;
+    let state: Vec<f64> = values(count, 0.2).into_iter().map(|v| v.abs()).collect();
+    for ok in [0, 1] {
+        let mut args = vec![words(&[0.1; 8]), vec![ok], words(&values(count, 0.1))];
+        args.extend([words(&state), words(&state), words(&state)]);
+        let adam = AdamStep { count, amsgrad: false, decoupled: true, maximize: false, copies: true };
+        copied(Arc::new(adam), &args);
+        args.truncate(5);
+        copied(
+            Arc::new(SgdStep { count, momentum: true, nesterov: true, maximize: false, copies: true }),
+            &args,
+        );
+    }
+}
+
+fn copied(kernel: Arc<dyn Kernel>, args: &[Vec<u32>]) {
+    let count = args[3].len();
+    let at = args.len();
+    let halves = Halves { half: Half::BF16, count, touched: count };
+    let stored: Vec<Option<Halves>> = (0..=at).map(|a| (a == at).then_some(halves)).collect();
+    let packed: Arc<dyn Kernel> = Arc::new(Packed::new(kernel.clone(), stored).unwrap());
+    for device in devices() {
+        let of = |kernel: &Arc<dyn Kernel>, words: usize| {
+            let args: Vec<Vec<u32>> = args.iter().cloned().chain([vec![0; words]]).collect();
+            run_kernel(&device, kernel.clone(), &args)
+        };
+        let (plain, packed) = (of(&kernel, count), of(&packed, count / 2));
+        assert_eq!(plain[3], plain[at], "{}", device.info());
+        assert_eq!(plain[3], packed[3], "{}", device.info());
+        let rounded = |w: &u32| half::bf16::from_f32(f32::from_bits(*w)).to_bits();
+        let halves: Vec<u16> = packed[at].iter().flat_map(|w| [*w as u16, (w >> 16) as u16]).collect();
+        assert_eq!(halves, plain[3].iter().map(rounded).collect::<Vec<_>>(), "{}", device.info());
+    }
+}
+
 #[test]
 fn nothing_changes_without_ok() {
     let count = 9;
     let state: Vec<f64> = values(count, 0.2);
     let nan = vec![f32::NAN.to_bits(); count];
     let mut args = vec![words(&[0.1; 8]), vec![0], nan, words(&state), words(&state), words(&state)];
-    let adam = AdamStep { count, amsgrad: false, decoupled: true, maximize: false };
+    let adam = AdamStep { count, amsgrad: false, decoupled: true, maximize: false, copies: false };
     check(Arc::new(adam), &args, &[state.clone(), state.clone(), state.clone()]);
     args.truncate(5);
-    let sgd = SgdStep { count, momentum: true, nesterov: true, maximize: false };
+    let sgd = SgdStep { count, momentum: true, nesterov: true, maximize: false, copies: false };
     check(Arc::new(sgd), &args, &[state.clone(), state]);
 }

@@ -281,6 +281,35 @@ fn a_scaler_says_what_is_missing() {
     assert!(fault.to_string().contains("no state \"clean_steps\""), "{fault}");
 }
 
+/// A step leaves rounded copies of the parameters for the next one, which may be set, and whose step may be skipped, in between.
+#[test]
+fn rounded_copies_are_those_of_the_parameters() {
+    let _alone = alone();
+    for device in testing::devices() {
+        for half in [Half::F16, Half::BF16] {
+            let params = Params::new(&device, 0);
+            let w = params.param("w", &[128, 160], Init::ONES);
+            let b = params.param("b", &[160], Init::ZEROS);
+            w.set(&numbers(&device, 1, &[128, 160]));
+            let x = numbers(&device, 2, &[32, 128]);
+            let product = |w: &Tensor| autocast(half, || x.matmul(w));
+            let mut opt = AdamW::new(&params);
+            for step in 0..6 {
+                let copy =
+                    Tensor::from_slice(&device, &w.value().to_vec::<f32>().unwrap(), &[128, 160]).unwrap();
+                assert_eq!(bits(&[product(&w.value())]), bits(&[product(&copy)]), "{half}, step {step}");
+                if step == 3 {
+                    w.set(&numbers(&device, 3, &[128, 160]));
+                }
+                // The loss of step 4 is not finite.
+                let factor = if step == 4 { f32::INFINITY } else { 1.0 };
+                let loss = ((product(&w.value()) + b.value()).square().mean_all()) * factor;
+                opt.step(loss.backward(), 1e-2).unwrap();
+            }
+        }
+    }
+}
+
 /// What a training step costs.
 struct Step {
     launches: usize,
@@ -296,12 +325,12 @@ impl Step {
         let params = Params::new(device, 0);
         let (loss, mut opt) = make(&params);
         let known = plans(device);
-        for _ in 0..2 {
+        for _ in 0..3 {
             opt.step(loss(half).backward(), 0.01).unwrap();
         }
         let mut steps = plans(device);
         steps.retain(|p| !known.iter().any(|q| std::ptr::eq(p.launches(), q.launches())));
-        // The plan of the first step also joins the parameters.
+        // The plan of the first step also joins the parameters, and that of the second rounds them.
         let plan = steps.into_iter().min_by_key(|p| p.launches().len()).unwrap();
         let launches = plan.launches();
         Step {
@@ -324,15 +353,15 @@ fn steps_in_half_precision_cost_less() {
     let gpt = |p: &Params| -> (Loss, Box<dyn Optimize>) {
         (transformer(p, 4, 16, 128, 128), Box::new(AdamW::new(p)))
     };
-    // Launches more than f32, percent of its traffic and of its temporaries, at most. One launch rounds the weights, and on GPUs one ResNet's
-    // images. Partial sums of weight gradients stay f32, also in memory.
+    // Launches more than f32, percent of its traffic and of its temporaries, at most. On GPUs one launch rounds ResNet's images. Partial sums of
+    // weight gradients stay f32, also in memory; attention on the CPU unpacks its operands.
     let bars: [(&str, &str, usize, [f64; 2]); 6] = [
-        ("cpu", "resnet", 1, [60.0, 55.0]),
-        ("cpu", "gpt", 1, [63.0, 65.0]),
-        ("dry:amd", "resnet", 2, [60.0, 55.0]),
-        ("dry:amd", "gpt", 1, [60.1, 60.1]),
-        ("dry:software", "resnet", 2, [60.0, 55.0]),
-        ("dry:software", "gpt", 1, [54.5, 55.5]),
+        ("cpu", "resnet", 0, [60.0, 55.0]),
+        ("cpu", "gpt", 0, [62.5, 63.0]),
+        ("dry:amd", "resnet", 1, [60.0, 55.0]),
+        ("dry:amd", "gpt", 0, [60.0, 58.5]),
+        ("dry:software", "resnet", 1, [60.0, 55.0]),
+        ("dry:software", "gpt", 0, [60.0, 55.0]),
     ];
     let mut missed = String::new();
     for (name, net, more, [traffic, temporaries]) in bars {

@@ -16,6 +16,7 @@ mod partial_sums;
 mod place;
 mod plan;
 mod request;
+mod rounded_updates;
 mod row_sums;
 mod schedule;
 mod simplify;

@@ -16,6 +16,7 @@ use super::memory::{self, Temp};
 use super::partial_sums::join_sums;
 use super::place::SlotKind;
 use super::request::Evaluation;
+use super::rounded_updates::join_rounding;
 use super::row_sums::fuse_row_sums;
 use super::schedule::{begin_early, schedule};
 use super::simplify::simplify;
@@ -155,7 +156,8 @@ impl Plan {
         let steps = combine_in_maps(steps, &lowered.slots, device.target());
         let steps = fuse_epilogues(steps, &mut lowered.slots, device.target(), |_| true);
         let epilogues = lowered_steps - steps.len();
-        let steps = join_sums(steps, &mut lowered.slots, device.target());
+        let mut steps = join_sums(steps, &mut lowered.slots, device.target());
+        join_rounding(&mut steps, &mut lowered.slots, device.target());
         let emitted = steps.len();
         let launches = begin_early(schedule(steps, device.target()));
         let passes = Passes {

@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use foldhash::HashMap;
-use gpu_core::{Buffer, DType, Device, Role};
+use gpu_core::{Buffer, DType, Device, Half, Role};
 
 use crate::Tensor;
 use crate::capture::Recording;
@@ -17,14 +17,28 @@ pub(crate) struct Evaluation<'a> {
     pub snapshot: &'a Snapshot,
     /// Where each leaf lies: the index of its buffer and its first element there; `None` for numbers.
     pub places: Vec<Option<(usize, usize)>>,
-    /// The buffers of the leaves, without duplicates.
+    /// The buffers of the leaves, without duplicates, followed by their rounded copies.
     pub buffers: Vec<Buffer>,
+    /// Buffers of which there is a rounded copy.
+    pub rounded: Vec<RoundedCopy>,
     /// Live-out nodes, whose values are kept.
     pub wanted: Vec<bool>,
+    /// Live-out nodes whose values are kept packed.
+    pub packed: Vec<usize>,
     /// The roles of kept outputs that are not activations, by node and output.
     pub roles: Vec<((usize, usize), Role)>,
     /// For every in-place pair of every node, in order: whether the input's memory may be overwritten.
     pub donated: Vec<bool>,
+}
+
+/// A packed copy of a leaf's buffer, rounded to halves.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(crate) struct RoundedCopy {
+    pub half: Half,
+    /// The index of the buffer.
+    pub of: usize,
+    /// The index of the buffer with the copy.
+    pub copy: usize,
 }
 
 /// Nodes to compile.
@@ -52,8 +66,12 @@ pub(crate) struct Wiring {
     pub leaves: Vec<Tensor>,
     /// As [`Evaluation::places`].
     pub places: Vec<Option<(usize, usize)>>,
+    /// As [`Evaluation::rounded`].
+    pub rounded: Vec<RoundedCopy>,
     /// Live-out nodes.
     pub wanted: Vec<bool>,
+    /// Live-out nodes whose values are kept packed.
+    pub packed: Vec<usize>,
     /// Whether a wanted node depends on the node.
     pub live: Vec<bool>,
 }
@@ -70,17 +88,25 @@ impl<'a> Evaluation<'a> {
         roles: Vec<((usize, usize), Role)>,
         donated: Vec<bool>,
     ) -> Evaluation<'a> {
-        let (mut known, mut buffers) = (HashMap::default(), vec![]);
+        let (mut known, mut buffers, mut copies) = (HashMap::default(), vec![], vec![]);
         let place = |stored: Option<Stored>| {
-            let Stored { buffer, offset } = stored?;
+            let Stored { buffer, offset, rounded } = stored?;
             let slot = *known.entry(buffer.id()).or_insert_with(|| {
                 buffers.push(buffer);
+                copies.push(rounded);
                 buffers.len() - 1
             });
             Some((slot, offset))
         };
         let places = stored.into_iter().map(place).collect();
-        Evaluation { snapshot, places, buffers, wanted, roles, donated }
+        let mut rounded = vec![];
+        for (of, copy) in copies.into_iter().enumerate() {
+            if let Some((half, copy)) = copy {
+                rounded.push(RoundedCopy { half, of, copy: buffers.len() });
+                buffers.push(copy);
+            }
+        }
+        Evaluation { snapshot, places, buffers, rounded, wanted, packed: vec![], roles, donated }
     }
 
     /// The kept nodes.
@@ -104,7 +130,8 @@ impl<'a> Evaluation<'a> {
                 _ => 0u8.hash(&mut bytes),
             }
         }
-        (&self.places, &self.wanted, &self.roles, &self.donated).hash(&mut bytes);
+        (&self.places, &self.rounded, &self.wanted, &self.packed, &self.roles, &self.donated)
+            .hash(&mut bytes);
         bytes.0
     }
 
@@ -122,11 +149,14 @@ impl<'a> Evaluation<'a> {
             of.iter().for_each(|&(node, _)| wanted[node] = true);
             results.push(of);
         }
+        let packed = self.packed.iter().map(|&n| flat.memory(flat.seen[n][0]).0).collect();
         let wiring = Wiring {
             live: vec![true; flat.nodes.len()],
             inputs: flat.inputs,
             leaves: self.snapshot.leaves.clone(),
             places: self.places.clone(),
+            rounded: self.rounded.clone(),
+            packed,
             wanted,
         };
         (Request { nodes: flat.nodes, donated: flat.donated }, wiring, results)

@@ -42,6 +42,8 @@ pub(super) fn simplify(request: &Request, wiring: &Wiring) -> Wiring {
         live,
         leaves: wiring.leaves.clone(),
         places: wiring.places.clone(),
+        rounded: wiring.rounded.clone(),
         wanted: wiring.wanted.clone(),
+        packed: wiring.packed.clone(),
     }
 }

@@ -87,7 +87,11 @@ impl KernelOp for SgdStep {
     fn lower(&self, cx: &mut Lower) {
         let SgdStep { momentum, nesterov, maximize } = *self;
         let count = cx.input_meta(2).numel();
-        lower(cx, kernels::SgdStep { count, momentum, nesterov, maximize }, 1 + usize::from(momentum));
+        lower(
+            cx,
+            kernels::SgdStep { count, momentum, nesterov, maximize, copies: false },
+            1 + usize::from(momentum),
+        );
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], _: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
@@ -111,7 +115,11 @@ impl KernelOp for AdamStep {
     fn lower(&self, cx: &mut Lower) {
         let AdamStep { amsgrad, decoupled, maximize } = *self;
         let count = cx.input_meta(2).numel();
-        lower(cx, kernels::AdamStep { count, amsgrad, decoupled, maximize }, 3 + usize::from(amsgrad));
+        lower(
+            cx,
+            kernels::AdamStep { count, amsgrad, decoupled, maximize, copies: false },
+            3 + usize::from(amsgrad),
+        );
     }
 
     fn gradient(&self, inputs: &[Tensor], _: &[Tensor], _: &[Option<Tensor>]) -> Vec<Option<Tensor>> {

@@ -31,6 +31,8 @@ pub struct SgdStep {
     pub nesterov: bool,
     /// Ascends instead.
     pub maximize: bool,
+    /// Whether the new parameters are also written to a further argument `[count]`, which may be packed as halves.
+    pub copies: bool,
 }
 
 /// One step of Adam (Kingma and Ba 2015), AdamW (Loshchilov and Hutter 2019) or AMSGrad (Reddi et al. 2018) as
@@ -60,11 +62,24 @@ pub struct AdamStep {
     pub decoupled: bool,
     /// Ascends instead.
     pub maximize: bool,
+    /// Whether the new parameters are also written to a further argument `[count]`, which may be packed as halves.
+    pub copies: bool,
 }
 
-/// The access of the read-only arguments, followed by `states` read-write ones.
-fn access(states: usize) -> Vec<Access> {
-    [vec![Access::Read; 3], vec![Access::ReadWrite; states]].concat()
+/// The access of the read-only arguments, followed by `states` read-write ones, and the copy's, if there is one.
+fn access(states: usize, copies: bool) -> Vec<Access> {
+    [vec![Access::Read; 3], vec![Access::ReadWrite; states], vec![Access::Write; copies.into()]].concat()
+}
+
+/// The blocks of a shader that write the copy, which is bound after `states` states.
+fn copy(source: Source, states: usize, copies: bool) -> Source {
+    if !copies {
+        return ["copy", "unchanged", "updated"]
+            .into_iter()
+            .fold(source, |source, name| source.block(name, ""));
+    }
+    let binding = 3 + states;
+    source.block("copy", &format!("@group(0) @binding({binding}) var<storage, read_write> copy: array<T>;"))
 }
 
 /// Processes elements in vectors of 4 if `count` allows: a shader over `count` or `count / 4` of them.
@@ -80,7 +95,7 @@ impl Kernel for SgdStep {
     }
 
     fn access(&self) -> Vec<Access> {
-        access(1 + usize::from(self.momentum))
+        access(1 + usize::from(self.momentum), self.copies)
     }
 
     fn shaders(&self) -> Vec<Shader> {
@@ -89,17 +104,36 @@ impl Kernel for SgdStep {
         if !self.momentum {
             source = source.block("velocity", "").block("momentum", "");
         }
+        let source = copy(source, 1 + usize::from(self.momentum), self.copies);
         vec![vectors(source, self.count)]
     }
 
     fn run(&self, args: &Args) {
+        let params = args.write::<f32>(3);
+        self.update(args, params);
+        if self.copies {
+            args.write::<f32>(4 + usize::from(self.momentum)).copy_from_slice(params);
+        }
+    }
+
+    fn cost(&self) -> Cost {
+        let (flops, words) = if self.momentum { (7, 5) } else { (4, 3) };
+        Cost {
+            flops: flops * self.count as u64,
+            bytes: (words + u64::from(self.copies)) * 4 * self.count as u64,
+        }
+    }
+}
+
+impl SgdStep {
+    fn update(&self, args: &Args, params: &mut [f32]) {
         let (hyper, ok): (&[f32], &[u32]) = (args.read(0), args.read(1));
         if ok[0] == 0 {
             return;
         }
         let hyper: [f32; 6] = hyper[..6].try_into().expect("six numbers");
         let grads = args.read::<f32>(2).par_chunks(TASK);
-        let params = args.write::<f32>(3).par_chunks_mut(TASK).zip(grads);
+        let params = params.par_chunks_mut(TASK).zip(grads);
         if self.momentum {
             let velocities = args.write::<f32>(4).par_chunks_mut(TASK);
             params.zip(velocities).for_each(|((p, g), v)| {
@@ -118,13 +152,6 @@ impl Kernel for SgdStep {
         }
     }
 
-    fn cost(&self) -> Cost {
-        let (flops, words) = if self.momentum { (7, 5) } else { (4, 3) };
-        Cost { flops: flops * self.count as u64, bytes: words * 4 * self.count as u64 }
-    }
-}
-
-impl SgdStep {
     #[inline(always)]
     fn plain(&self, [lr, _, _, decay, _, factor]: [f32; 6], grad: &[f32], param: &mut [f32]) {
         let sign = if self.maximize { -1.0 } else { 1.0 };
@@ -152,7 +179,7 @@ impl Kernel for AdamStep {
     }
 
     fn access(&self) -> Vec<Access> {
-        access(3 + usize::from(self.amsgrad))
+        access(3 + usize::from(self.amsgrad), self.copies)
     }
 
     fn shaders(&self) -> Vec<Shader> {
@@ -161,18 +188,37 @@ impl Kernel for AdamStep {
         if !self.amsgrad {
             source = source.block("largest", "").block("maximum", "");
         }
+        let source = copy(source, 3 + usize::from(self.amsgrad), self.copies);
         vec![vectors(source, self.count)]
     }
 
     fn run(&self, args: &Args) {
+        let params = args.write::<f32>(3);
+        self.update(args, params);
+        if self.copies {
+            args.write::<f32>(6 + usize::from(self.amsgrad)).copy_from_slice(params);
+        }
+    }
+
+    fn cost(&self) -> Cost {
+        let words = if self.amsgrad { 9 } else { 7 };
+        Cost {
+            flops: 15 * self.count as u64,
+            bytes: (words + u64::from(self.copies)) * 4 * self.count as u64,
+        }
+    }
+}
+
+impl AdamStep {
+    fn update(&self, args: &Args, params: &mut [f32]) {
         let (hyper, ok): (&[f32], &[u32]) = (args.read(0), args.read(1));
         if ok[0] == 0 {
             return;
         }
         let hyper: [f32; 8] = hyper[..8].try_into().expect("eight numbers");
         let grads = args.read::<f32>(2).par_chunks(TASK);
-        let (params, moments) = (args.write::<f32>(3), args.write::<f32>(4));
-        let state = params.par_chunks_mut(TASK).zip(moments.par_chunks_mut(TASK));
+        let moments = args.write::<f32>(4).par_chunks_mut(TASK);
+        let state = params.par_chunks_mut(TASK).zip(moments);
         let state = state.zip(args.write::<f32>(5).par_chunks_mut(TASK)).zip(grads);
         if self.amsgrad {
             state.zip(args.write::<f32>(6).par_chunks_mut(TASK)).for_each(|((((p, m), v), g), w)| {
@@ -199,13 +245,6 @@ impl Kernel for AdamStep {
         }
     }
 
-    fn cost(&self) -> Cost {
-        let words = if self.amsgrad { 9 } else { 7 };
-        Cost { flops: 15 * self.count as u64, bytes: words * 4 * self.count as u64 }
-    }
-}
-
-impl AdamStep {
     #[inline(always)]
     fn element(
         &self,

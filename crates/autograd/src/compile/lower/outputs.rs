@@ -77,6 +77,9 @@ impl Lower<'_> {
             None => {
                 let layout = Layout::contiguous(&self.request.nodes[node].outputs[output].shape);
                 let (kind, half) = match self.wiring.wanted[node] {
+                    true if self.wiring.packed.contains(&node) => {
+                        (SlotKind::Output, self.request.nodes[node].half)
+                    }
                     true => (SlotKind::Output, None),
                     false => (SlotKind::Temp, half),
                 };

@@ -1,4 +1,4 @@
-//! Leaves rounded to halves, such as the weights of products: one launch for all parameters that share a buffer.
+//! Leaves rounded to halves, such as the weights of products: one launch for all parameters that share a buffer, unless there is a copy.
 
 use foldhash::HashMap;
 use gpu_core::kernels::Unary;
@@ -50,9 +50,16 @@ impl Lower<'_> {
         if 2 * self.rounded.elements.get(&(buffer, half))? < count {
             return None;
         }
-        let slot = match self.rounded.copies.get(&(buffer, half)) {
-            Some(&slot) => slot,
-            None => {
+        let known = self.wiring.rounded.iter().find(|known| (known.of, known.half) == (buffer, half));
+        let slot = match (self.rounded.copies.get(&(buffer, half)), known) {
+            (Some(&slot), _) => slot,
+            (None, Some(known)) => {
+                let slot =
+                    self.slot(SlotKind::Leaf(known.copy), place::bytes(count, Some(half)), Role::Input);
+                self.rounded.copies.insert((buffer, half), slot);
+                slot
+            }
+            (None, None) => {
                 let whole = Layout::contiguous(&[count]);
                 let slot = self.slot(SlotKind::Temp, place::bytes(count, Some(half)), Role::Activation);
                 let expr = Expr::load(Place::new(from.slot, whole.clone()), DType::F32);

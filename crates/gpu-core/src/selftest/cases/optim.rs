@@ -13,7 +13,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 fn sgd(count: usize, momentum: bool) -> Case {
     let hyper = [0.1, 0.9, 0.0, 1e-2, 0.0, 0.75];
-    let kernel = SgdStep { count, momentum, nesterov: momentum, maximize: false };
+    let kernel = SgdStep { count, momentum, nesterov: momentum, maximize: false, copies: false };
     let case =
         Case::new(kernel, 2e-6).floats(&hyper).words(&[1]).floats(&noise(count, 1)).floats(&noise(count, 2));
     if momentum { case.floats(&noise(count, 3)) } else { case }
@@ -22,7 +22,7 @@ fn sgd(count: usize, momentum: bool) -> Case {
 fn adam(count: usize, amsgrad: bool) -> Case {
     let hyper = [1e-3, 0.9, 0.999, 1e-8, 1e-2, 0.271, 0.0547, 0.75];
     let squares = |seed| noise(count, seed).iter().map(|x| x * x).collect::<Vec<f32>>();
-    let kernel = AdamStep { count, amsgrad, decoupled: amsgrad, maximize: false };
+    let kernel = AdamStep { count, amsgrad, decoupled: amsgrad, maximize: false, copies: false };
     let case = Case::new(kernel, 2e-6).floats(&hyper).words(&[1]).floats(&noise(count, 1));
     let case = case.floats(&noise(count, 2)).floats(&noise(count, 3)).floats(&squares(4));
     if amsgrad { case.floats(&squares(5)) } else { case }
