@@ -52,7 +52,7 @@ pub use layer_norm::{LayerNorm, LayerNormGradInput, LayerNormGradParams};
 pub use map::Map;
 pub use matmul::MatMul;
 pub use optim::{AdamStep, SgdStep};
-pub use packed::{Halves, Packed};
+pub use packed::{Halves, Packed, SharedCopy};
 pub use partial_sums::{PartialSum, SumPartials, Unsummed};
 pub use pool2d::{AvgPool2d, AvgPool2dGrad, MaxPool2d, MaxPool2dGrad, Pool2dShape};
 pub use program::{Binary, Instr, Program, Unary};

@@ -29,6 +29,19 @@ pub struct Packed {
     halves: Vec<Option<Halves>>,
     /// Arguments that are not packed, although their values are f16.
     unpacked: Vec<usize>,
+    /// Operands that lie in the memory of others, whose copies the CPU twin shares.
+    shared: Vec<SharedCopy>,
+}
+
+/// An operand that lies in the memory of an earlier one.
+#[derive(Clone, Copy, Debug)]
+pub struct SharedCopy {
+    /// The operand.
+    pub argument: usize,
+    /// The earlier operand, bound up to the end of this one.
+    pub of: usize,
+    /// Elements from the start of the earlier operand to this one.
+    pub first: usize,
 }
 
 /// An argument that is packed.
@@ -57,7 +70,7 @@ impl Packed {
         let access = kernel.access();
         let either = |(half, access): (&Option<_>, &Access)| half.is_none() || *access != Access::ReadWrite;
         let fits = halves.len() <= access.len() && halves.iter().zip(&access).all(either);
-        fits.then_some(Packed { kernel, halves, unpacked: vec![] })
+        fits.then_some(Packed { kernel, halves, unpacked: vec![], shared: vec![] })
     }
 
     /// As [`new`](Packed::new), or as [`on_cpu`](Packed::on_cpu).
@@ -66,6 +79,21 @@ impl Packed {
             Target::Cpu => Packed::on_cpu(kernel, halves),
             Target::Gpu => Packed::new(kernel, halves),
         }
+    }
+
+    /// The kernel for operands some of which lie in the memory of others.
+    pub fn sharing(self, shared: Vec<SharedCopy>) -> Packed {
+        Packed { shared, ..self }
+    }
+
+    /// Number of elements of the CPU's copy of an argument.
+    fn copied(&self, argument: usize) -> usize {
+        let count = |a: usize| self.halves[a].map_or(0, |halves| halves.count);
+        if self.shared.iter().any(|shared| shared.argument == argument) {
+            return 0;
+        }
+        let inside = self.shared.iter().filter(|shared| shared.of == argument);
+        inside.map(|shared| shared.first + count(shared.argument)).fold(count(argument), usize::max)
     }
 
     /// The kernel for operands whose values are f16, although the `unpacked` arguments, some of which are read, are stored as f32. `None` if
@@ -147,7 +175,7 @@ impl Kernel for Packed {
             Target::Gpu => own,
             Target::Cpu => {
                 own.next_multiple_of(HOST_ALIGN)
-                    + self.packed().map(|(_, halves)| Self::copy(halves.count)).sum::<usize>()
+                    + self.packed().map(|(a, _)| Self::copy(self.copied(a))).sum::<usize>()
             }
         }
     }
@@ -196,13 +224,17 @@ impl Kernel for Packed {
         let mut start = own.next_multiple_of(HOST_ALIGN);
         let mut raw: Vec<RawArg> = (0..count).map(|a| args.raw(a)).collect();
         for (argument, Halves { half, count, .. }) in self.packed() {
+            let copied = self.copied(argument);
             // SAFETY: a part of the scratch memory that nothing else uses.
-            let pointer = unsafe { whole.pointer.add(start) };
-            start += Self::copy(count);
-            if raw[argument].access == Access::Read {
+            let mut pointer = unsafe { whole.pointer.add(start) };
+            start += Self::copy(copied);
+            if let Some(shared) = self.shared.iter().find(|shared| shared.argument == argument) {
+                // SAFETY: a part of the earlier operand's copy.
+                pointer = unsafe { raw[shared.of].pointer.add(shared.first * DType::BYTES) };
+            } else if raw[argument].access == Access::Read {
                 // SAFETY: aligned as an argument; halves lie in another argument.
-                let copy = unsafe { std::slice::from_raw_parts_mut(pointer.cast::<u32>(), count) };
-                let parts = args.read::<u16>(argument)[..count].par_chunks(TASK);
+                let copy = unsafe { std::slice::from_raw_parts_mut(pointer.cast::<u32>(), copied) };
+                let parts = args.read::<u16>(argument)[..copied].par_chunks(TASK);
                 parts.zip(copy.par_chunks_mut(TASK)).for_each(|(halves, copy)| half.unpack(halves, copy));
             }
             raw[argument] = RawArg { pointer, bytes: count * DType::BYTES, ..raw[argument] };

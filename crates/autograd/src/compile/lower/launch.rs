@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use gpu_core::kernels::{Halves, MatMul, Packed};
-use gpu_core::{Access, Arg, DType, Half, Kernel, Launch, Layout, Role, Target};
+use gpu_core::kernels::{Halves, MatMul, Packed, SharedCopy};
+use gpu_core::{Access, Arg, DType, Half, Kernel, Launch, Layout, Role, Target, limits};
 
 use super::Lower;
 use crate::compile::expr::Expr;
@@ -65,6 +65,10 @@ impl Lower<'_> {
             return kernel;
         }
         if let Some(packed) = Packed::on(self.target(), kernel.clone(), halves.clone()) {
+            let packed = packed.sharing(match self.target() {
+                Target::Cpu => shared_copies(&kernel.access(), &halves, args),
+                Target::Gpu => vec![],
+            });
             return match packed.of_f16_values(unpacked) {
                 Some(of_values) => Arc::new(of_values),
                 None if halves.iter().all(Option::is_none) => kernel,
@@ -136,4 +140,28 @@ impl Lower<'_> {
         let place = self.dense_temp(expr, None);
         Arg { slot: place.slot, offset: 0, bytes: place.layout.numel() * DType::BYTES }
     }
+}
+
+/// The packed operands that lie in the memory of earlier ones, such as queries, keys and values of one projection. The earlier ones are bound
+/// up to their ends.
+fn shared_copies(access: &[Access], halves: &[Option<Halves>], args: &mut [Arg]) -> Vec<SharedCopy> {
+    let read = |a: usize| halves[a].filter(|_| access[a] == Access::Read);
+    let mut shared: Vec<SharedCopy> = vec![];
+    for argument in 0..args.len() {
+        let inside = |of: usize| {
+            let (whole, part) = (args[of], args[argument]);
+            let first = part.offset.checked_sub(whole.offset)? / Half::BYTES;
+            let same = read(of)?.half == read(argument)?.half && whole.slot == part.slot;
+            let alone = shared.iter().all(|shared| shared.argument != of);
+            let aligned = (first * DType::BYTES).is_multiple_of(limits::BINDING_ALIGN);
+            let fits = same && alone && aligned && part.offset < whole.offset + whole.bytes;
+            fits.then_some(SharedCopy { argument, of, first })
+        };
+        if let Some(found) = (0..argument).find_map(inside) {
+            let end = args[argument].offset + args[argument].bytes;
+            args[found.of].bytes = args[found.of].bytes.max(end - args[found.of].offset);
+            shared.push(found);
+        }
+    }
+    shared
 }
