@@ -1,5 +1,6 @@
 //! The gallery as a page of Markdown.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -66,53 +67,44 @@ pub fn write(path: &Path, command: &str, entries: &[Entry]) -> Result<()> {
 
 /// How the page was made, and a table of the totals.
 fn introduce(page: &mut String, command: &str, entries: &[Entry]) -> Result<()> {
-    let runs = || entries.iter().flat_map(|entry| &entry.runs);
-    let small = entries.iter().filter(|entry| entry.runs.iter().any(|run| run.small)).count();
-    let budget = match entries.len() - small {
-        0 => "all with the small budget of a few seconds (`--small`)".into(),
-        full if small > 0 => {
+    let runs: Vec<&Report> = entries.iter().flat_map(|entry| &entry.runs).collect();
+    let of_budget = |small: bool| {
+        entries.iter().filter(|entry| entry.runs.first().is_some_and(|run| run.small == small)).count()
+    };
+    let budget = match (of_budget(true), of_budget(false)) {
+        (0, _) => "all with the full budget".into(),
+        (_, 0) => "all with the small budget of a few seconds (`--small`)".into(),
+        (small, full) => {
             format!("{small} with the small budget of a few seconds (`--small`) and {full} with the full one")
         }
-        _ => "all with the full budget".into(),
     };
     writeln!(
         page,
-        "Studies of the texts' systems, with what they found, {budget}. Made by `cargo run --release -p wgrad-atlas -- {command} --page atlas/gallery.md`. \
-         A study's time is that of its first run.\n"
+        "Studies of the texts' systems, with what they found, {budget}. Made by `cargo run --release -p wgrad-atlas -- {command} --page \
+         atlas/gallery.md`. A study's time is that of its first run.\n"
     )?;
-    let missed: Vec<String> = entries
-        .iter()
-        .filter(|entry| !entry.checked().1.is_empty() || !entry.failed.is_empty())
-        .map(|entry| format!("[{0}](#{0})", entry.study.name))
-        .collect();
-    let (mut seeds, mut devices): (Vec<_>, Vec<_>) =
-        runs().map(|run| (run.seed.to_string(), run.device.as_str())).unzip();
-    seeds.sort_by_key(|seed| seed.parse::<u64>().unwrap_or(0));
-    [seeds.dedup(), devices.dedup()];
+    let (with_range, missed): (Vec<usize>, Vec<usize>) =
+        entries.iter().map(Entry::checked).map(|(count, missed)| (count, missed.len())).unzip();
+    let wrong = entries.iter().filter(|entry| !entry.checked().1.is_empty() || !entry.failed.is_empty());
+    let wrong: Vec<String> = wrong.map(|entry| format!("[{0}](#{0})", entry.study.name)).collect();
+    let seeds: BTreeSet<u64> = runs.iter().map(|run| run.seed).collect();
+    let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
+    let devices: BTreeSet<&str> = runs.iter().map(|run| run.device.as_str()).collect();
+    let rows = [
+        ("studies", entries.len().to_string()),
+        ("figures of all runs", runs.iter().map(|run| run.figures.len()).sum::<usize>().to_string()),
+        ("of these with an expected range", with_range.iter().sum::<usize>().to_string()),
+        ("outside of it", missed.iter().sum::<usize>().to_string()),
+        ("runs that failed", entries.iter().map(|entry| entry.failed.len()).sum::<usize>().to_string()),
+        ("studies with a figure outside or a failed run", wrong.join(", ")),
+        ("seeds", seeds.join(", ")),
+        ("device", Vec::from_iter(devices).join(", ")),
+        ("time of all runs", time(runs.iter().map(|run| run.seconds).sum())),
+    ];
     writeln!(page, "| | |\n|---|---|")?;
-    writeln!(page, "| studies | {} |", entries.len())?;
-    writeln!(page, "| figures of all runs | {} |", runs().map(|run| run.figures.len()).sum::<usize>())?;
-    writeln!(
-        page,
-        "| of these with an expected range | {} |",
-        entries.iter().map(|entry| entry.checked().0).sum::<usize>()
-    )?;
-    writeln!(
-        page,
-        "| outside of it | {} |",
-        entries.iter().map(|entry| entry.checked().1.len()).sum::<usize>()
-    )?;
-    writeln!(
-        page,
-        "| runs that failed | {} |",
-        entries.iter().map(|entry| entry.failed.len()).sum::<usize>()
-    )?;
-    if !missed.is_empty() {
-        writeln!(page, "| studies with these | {} |", missed.join(", "))?;
+    for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
+        writeln!(page, "| {name} | {value} |")?;
     }
-    writeln!(page, "| seeds | {} |", seeds.join(", "))?;
-    writeln!(page, "| device | {} |", devices.join(", "))?;
-    writeln!(page, "| time of all runs | {} |", time(runs().map(|run| run.seconds).sum()))?;
     Ok(())
 }
 
@@ -135,12 +127,11 @@ fn describe(page: &mut String, entry: &Entry) -> Result<()> {
     }
     let Some(first) = runs.first() else { return Ok(()) };
     let same = runs.len() > 1 && entry.same();
-    let verdict = match entry.checked() {
-        (0, _) => String::new(),
-        (_, missed) if missed.is_empty() => "; all in their ranges".into(),
-        (count, missed) => {
-            format!("; **{} of {count} outside of their ranges**: {}", missed.len(), missed.join(", "))
-        }
+    let (count, missed) = entry.checked();
+    let verdict = match (count, missed.len()) {
+        (0, 0) => String::new(),
+        (_, 0) => "; all in their ranges".into(),
+        (_, outside) => format!("; **{outside} of {count} outside of their ranges**: {}", missed.join(", ")),
     };
     writeln!(
         page,

@@ -104,11 +104,10 @@ impl StyleGan {
             (Adam::new(params).betas(0.0, 0.99), Adam::new(&of_critic).betas(0.0, 0.99));
         let (mut draws, steps) = (lab.draws(1), lab.pick(1500, 400));
         let (rate, game) = (Cosine::new(3e-3, 2e-4, steps), GanLoss::NonSaturating);
-        // Mixing regularisation: three of four batches have two styles.
+        // Mixing regularisation: in three of four batches the styles change after some of the six layers.
         let generate = |step: usize| {
             let [a, b] = [(); 2].map(|()| self.map.forward(&self.latents(lab.device(), BATCH)));
-            self.net
-                .forward(&self.net.mixed(&a, &b, if step % 4 == 0 { 6 } else { step % 4 + 1 }), &self.draw)
+            self.net.forward(&self.net.mixed(&a, &b, [6, 2, 3, 4][step % 4]), &self.draw)
         };
         for step in lab.steps("adversarial", steps) {
             let [real] = minibatch(&mut draws, BATCH, [real])?;
@@ -194,7 +193,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let (of_a, of_b) = (gan.pictures(&a), gan.pictures(&b));
     lab.figure("Fréchet distance of factors, real pictures", judge.frechet(&others)?);
     // Pictures that are all the same have at least 4, the sum of the factors' variances.
-    lab.expect("Fréchet distance of factors", judge.frechet(&of_a)?, ..lab.pick(1.0, 1.6));
+    lab.expect("Fréchet distance of factors", judge.frechet(&of_a)?, ..lab.pick(0.7, 1.6));
 
     let mixed = gan.net.forward(&gan.net.mixed(&a, &b, COARSE), &gan.draw).detach();
     let with = |x: &Tensor| correlations(&judge.factors(&mixed), &judge.factors(x));
