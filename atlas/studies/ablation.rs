@@ -53,6 +53,7 @@ const SHUFFLED: &[(&str, &str)] = &[
     ("nce", "has no targets"),
     ("gan", "has no targets"),
     ("cyclegan", "has no targets"),
+    ("stylegan", "has no targets"),
     ("kfac", "has no targets"),
     ("flow", "has no targets"),
     ("autoregressive_flow", "has no targets"),

@@ -29,6 +29,7 @@ use clap::Parser;
 
 use ablation::Ablation;
 use areas::{AREAS, Area};
+use page::Entry;
 
 /// Runs studies: prints a table of figures and a line of JSON for each; fails if a figure misses its range.
 #[derive(Debug, Parser)]
@@ -57,9 +58,9 @@ struct Options {
     #[arg(long)]
     against: Option<String>,
 
-    /// The seed of data, initial weights and noise
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// The seed of data, initial weights and noise; with several, commas between, each study runs with each
+    #[arg(long, default_value = "1", value_delimiter = ',')]
+    seed: Vec<u64>,
 
     /// Fewer steps and less data: the figures' expected ranges still hold
     #[arg(long)]
@@ -118,32 +119,46 @@ fn run(options: &Options) -> Result<bool> {
     if let Some((_, ablation)) = ablations.into_iter().find(|(asked, _)| *asked) {
         ablation.begin();
         let passes = |study: &'static Study| {
-            attempt(options, study, &options.device, false).is_ok_and(|report| report.missed().is_empty())
+            let pass = |&seed| {
+                attempt(options, study, seed, &options.device, false)
+                    .is_ok_and(|report| report.missed().is_empty())
+            };
+            options.seed.iter().all(pass)
         };
         return Ok(ablation.check(chosen.iter().map(|(_, study)| (study.name, passes(study)))));
     }
     let alone = chosen.len() == 1;
-    let mut reports = Vec::new();
+    let mut entries = Vec::new();
     let mut wrong = Vec::new();
     for (area, study) in chosen {
-        match attempt(options, study, &options.device, alone) {
-            Ok(report) => {
-                say(options, &report);
-                wrong.extend(report.missed().iter().map(|missed| format!("{}: {}", study.name, missed.name)));
-                if let Some(other) = &options.against {
-                    wrong.extend(disagreements(options, study, &report, other));
+        let mut entry = Entry { area, study, runs: Vec::new(), failed: Vec::new() };
+        for &seed in &options.seed {
+            match attempt(options, study, seed, &options.device, alone) {
+                Ok(report) => {
+                    say(options, &report);
+                    wrong.extend(
+                        report.missed().iter().map(|missed| format!("{}: {}", study.name, missed.name)),
+                    );
+                    if let Some(other) = &options.against {
+                        wrong.extend(disagreements(options, study, &report, other));
+                    }
+                    entry.runs.push(report);
                 }
-                reports.push((area, study, report));
+                Err(error) => {
+                    wrong.push(format!("{}: {error:#}", study.name));
+                    entry.failed.push((seed, format!("{error:#}")));
+                }
             }
-            Err(error) => wrong.push(format!("{}: {error:#}", study.name)),
         }
+        entries.push(entry);
     }
     if let Some(path) = &options.page {
-        page::write(path, &command(options), &reports)?;
+        page::write(path, &command(options), &entries)?;
     }
     if !options.json && !alone {
-        let figures: usize = reports.iter().map(|(_, _, report)| report.figures.len()).sum();
-        println!("\n{} studies, {figures} figures, {} not as expected", reports.len(), wrong.len());
+        let figures: usize =
+            entries.iter().flat_map(|entry| &entry.runs).map(|report| report.figures.len()).sum();
+        println!("\n{} studies, {figures} figures, {} not as expected", entries.len(), wrong.len());
     }
     wrong.iter().for_each(|wrong| eprintln!("not as expected: {wrong}"));
     Ok(wrong.is_empty())
@@ -155,7 +170,9 @@ fn command(options: &Options) -> String {
     let small = if options.small { " --small" } else { "" };
     let full =
         if options.full.is_empty() { String::new() } else { format!(" --full {}", options.full.join(",")) };
-    format!("{chosen}{small}{full}")
+    let seeds: Vec<String> = options.seed.iter().map(u64::to_string).collect();
+    let seed = if options.seed == [1] { String::new() } else { format!(" --seed {}", seeds.join(",")) };
+    format!("{chosen}{small}{full}{seed}")
 }
 
 fn list(area: &Area) {
@@ -188,13 +205,15 @@ fn chosen(options: &Options) -> Result<Vec<(&'static Area, &'static Study)>> {
 }
 
 /// Runs a study; a panic counts as a failure, so that the others still run.
-fn attempt(options: &Options, study: &'static Study, device: &str, alone: bool) -> Result<Report> {
+fn attempt(options: &Options, study: &'static Study, seed: u64, device: &str, alone: bool) -> Result<Report> {
+    let out = options.out.join(study.name);
     let setup = Setup {
         device: device.into(),
-        seed: options.seed,
+        seed,
         small: options.small && !options.full.iter().any(|name| name == study.name),
         data: options.data.clone(),
-        out: options.out.join(study.name),
+        // Pictures of further seeds are kept apart from those of the first.
+        out: if seed == options.seed[0] { out } else { out.join(format!("seed-{seed}")) },
         quiet: options.json || !alone,
     };
     match catch_unwind(AssertUnwindSafe(|| Report::of(study, &setup))) {
@@ -205,7 +224,7 @@ fn attempt(options: &Options, study: &'static Study, device: &str, alone: bool) 
 
 /// Runs the study on another device, and returns which of the figures that should agree do not.
 fn disagreements(options: &Options, study: &'static Study, report: &Report, device: &str) -> Vec<String> {
-    let other = match attempt(options, study, device, false) {
+    let other = match attempt(options, study, report.seed, device, false) {
         Ok(other) => other,
         Err(error) => return vec![format!("{} on {device}: {error:#}", study.name)],
     };

@@ -12,6 +12,8 @@ mod gan;
 mod neural_ode;
 mod pix2pix;
 mod score_matching;
+mod srgan;
+mod stylegan;
 
 pub const STUDIES: &[&Study] = &[
     &gan::STUDY,
@@ -20,6 +22,8 @@ pub const STUDIES: &[&Study] = &[
     &feature_matching::STUDY,
     &pix2pix::STUDY,
     &cyclegan::STUDY,
+    &srgan::STUDY,
+    &stylegan::STUDY,
     &flow::STUDY,
     &autoregressive_flow::STUDY,
     &neural_ode::STUDY,

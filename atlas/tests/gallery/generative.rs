@@ -5,6 +5,8 @@ studies! {
     feature_matching,
     pix2pix,
     cyclegan,
+    srgan,
+    stylegan,
     flow: gpu,
     autoregressive_flow,
     neural_ode,

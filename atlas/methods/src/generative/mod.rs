@@ -2,7 +2,7 @@
 //!
 //! | Model | Here |
 //! |---|---|
-//! | adversarial networks | [`GanLoss`], [`r1_penalty`], [`feature_matching_loss`], [`DcganGenerator`], [`DcganDiscriminator`], [`PatchDiscriminator`], [`with_classes`], [`cycle_loss`] |
+//! | adversarial networks | [`GanLoss`], [`r1_penalty`], [`feature_matching_loss`], [`DcganGenerator`], [`DcganDiscriminator`], [`PatchDiscriminator`], [`with_classes`], [`cycle_loss`], [`SrResNet`], [`MappingNetwork`], [`StyleGenerator`] |
 //! | diffusion | [`NoiseSchedule`] with its DDPM and DDIM steps, [`timestep_embedding`], [`classifier_free_guidance`] |
 //! | score matching | [`score_matching_loss`], [`denoising_score_matching_loss`], [`annealed_langevin`] |
 //! | flows | [`NormalizingFlow`] of [`AffineCoupling`] or [`MaskedAutoregressive`] layers ([`Made`]) |
@@ -29,6 +29,8 @@ mod ode;
 mod patch_gan;
 mod score;
 mod smooth_mlp;
+mod sr_resnet;
+mod style;
 
 pub use adjoint::adjoint;
 pub use condition::with_classes;
@@ -48,3 +50,5 @@ pub use ode::{OdeMethod, odeint, odeint_adaptive};
 pub use patch_gan::PatchDiscriminator;
 pub use score::{contrastive_divergence_loss, denoising_score_matching_loss, score_matching_loss};
 pub use smooth_mlp::SmoothMlp;
+pub use sr_resnet::SrResNet;
+pub use style::{MappingNetwork, StyleGenerator, adaptive_instance_norm};
