@@ -50,7 +50,8 @@ fn run(lab: &mut Lab) -> Result<()> {
 
     let images = make(&asked_for);
     let made = digits.judge(&images)?;
-    let real = digits.judge(&digits.images.narrow(0, 0, 1000))?;
+    let pictures = real_images(&digits)?;
+    let real = digits.judge(&pictures)?;
     let right = |classes: &[usize]| {
         classes.iter().zip(&asked).filter(|&(&c, &a)| c == a as usize).count() as f64 / 1000.0
     };
@@ -64,7 +65,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     );
     // Images of one class differ too: the noise is not ignored.
     let of_class = |x: &Tensor| x.reshape(&[100, 10, 64]).var(&[0], 1.0, false).mean_all().item();
-    let variety = of_class(&images)? / of_class(&digits.images.narrow(0, 0, 1000))?;
+    let variety = of_class(&images)? / of_class(&pictures)?;
     lab.expect("variance within classes against real images'", variety, 0.3..1.6);
 
     let shown = TinyDigits::bytes(&images.narrow(0, 0, 60))?;
@@ -82,4 +83,14 @@ fn run(lab: &mut Lab) -> Result<()> {
         let cells: Vec<_> = (0..60).map(cell).collect();
         plot::Figure::new("Digits asked for, and whether a classifier agrees").images(&cells, 10).save(path)
     })
+}
+
+/// 1000 real images with the labels 0 to 9 in turn.
+fn real_images(digits: &TinyDigits) -> Result<Tensor> {
+    let mut of_class: [Vec<i32>; 10] = Default::default();
+    for (i, label) in digits.labels.to_vec::<i32>()?.into_iter().enumerate() {
+        of_class[label as usize].push(i as i32);
+    }
+    let rows: Vec<i32> = (0..100).flat_map(|k| of_class.each_ref().map(|rows| rows[k])).collect();
+    Ok(digits.images.index_select(0, &Tensor::from_slice(digits.images.device(), &rows, &[1000])?))
 }

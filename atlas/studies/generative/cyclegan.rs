@@ -93,8 +93,9 @@ fn run(lab: &mut Lab) -> Result<()> {
         panels.push((name, pairs(&y)?));
     }
     lab.expect("distance from the known map, with", found[1].0, ..0.4);
-    lab.expect("the same against without", found[1].0 / found[0].0, ..0.25);
+    // Without a cycle, the known map may be found by chance, but the way back is free.
     lab.expect("distance after there and back, with", found[1].1, ..0.3);
+    lab.expect("the same against without", found[1].1 / found[0].1, ..0.1);
     lab.expect("MMD^2, with", found[1].2, ..0.05);
 
     let (start, truth) = (pairs(&x)?, pairs(&known(&x))?);

@@ -43,6 +43,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     // Few images and many steps make an overconfident classifier.
     let (half, noise) = (lab.pick(4000, 2500), Generator::new(lab.seed()));
     let set = lab.small_digits(600, 2 * half)?;
+    let half = half.min(set.test.labels().len() / 2);
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let noisy = |x: &Tensor, by: f32| x.flatten(1, -1) + noise.normal(lab.device(), &[x.shape()[0], 49]) * by;
     let (seen, unseen) = (noisy(&train.images, 0.1), noisy(&test.images, 0.1));

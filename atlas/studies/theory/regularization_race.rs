@@ -39,6 +39,7 @@ const RACERS: [&str; 9] =
 fn run(lab: &mut Lab) -> Result<()> {
     let half = lab.pick(2000, 500);
     let set = lab.small_digits(EXAMPLES, 2 * half)?;
+    let half = half.min(set.test.labels().len() / 2);
     let (train, test) = (set.train.to_device(lab.device())?, set.test.to_device(lab.device())?);
     let (seen, others) = (train.images.flatten(1, -1), test.images.flatten(1, -1));
     // One half is for early stopping, the other half for testing.
