@@ -131,13 +131,17 @@ fn describe(page: &mut String, entry: &Entry) -> Result<()> {
     let verdict = match (count, missed.len()) {
         (0, 0) => String::new(),
         (_, 0) => "; all in their ranges".into(),
-        (_, outside) => format!("; **{outside} of {count} outside of their ranges**: {}", missed.join(", ")),
+        (_, outside) => {
+            let names = Vec::from_iter(missed.into_iter().collect::<BTreeSet<_>>());
+            format!("; **{outside} of {count} outside of their ranges**: {}", names.join(", "))
+        }
     };
     writeln!(
         page,
-        "`cargo run --release -p wgrad-atlas -- {0}{1}` ([source](studies/{2}/{0}.rs)), {3}{verdict}{4}\n",
+        "`cargo run --release -p wgrad-atlas -- {0}{1}{2}` ([source](studies/{3}/{0}.rs)), {4}{verdict}{5}\n",
         study.name,
         if first.small { " --small" } else { "" },
+        if first.seed == 1 { String::new() } else { format!(" --seed {}", first.seed) },
         area.name,
         time(first.seconds),
         if same { "; the same bits with every seed" } else { "" },
@@ -164,9 +168,17 @@ fn value(run: &Report, at: usize, name: &str) -> String {
     let Some(figure) = run.figures.get(at).filter(named).or_else(|| run.figures.iter().find(named)) else {
         return "–".into();
     };
-    let digits = if figure.value.abs() >= 1000.0 { 0 } else { 4 };
     let mark = if figure.met() { "" } else { "**" };
-    format!("{mark}{:.digits$}{mark}", figure.value)
+    format!("{mark}{}{mark}", number(figure.value))
+}
+
+/// With four decimals, or as many digits as a large or a small number needs.
+fn number(value: f64) -> String {
+    match value.abs() {
+        1000.0.. => format!("{value:.0}"),
+        size if size > 0.0 && size < 1e-3 => format!("{value:.1e}"),
+        _ => format!("{value:.4}"),
+    }
 }
 
 #[cfg(test)]
@@ -224,6 +236,12 @@ mod tests {
             ],
         );
         assert!(!full.contains("--small"));
+    }
+
+    #[test]
+    fn large_and_small_numbers() {
+        assert_eq!([11810.2, 0.25, 0.0, -1.26e-7].map(number), ["11810", "0.2500", "0.0000", "-1.3e-7"]);
+        assert_eq!([0.31, 75.0, 3720.0].map(time), ["0.3 s", "1 min 15 s", "1 h 2 min"]);
     }
 
     #[test]
