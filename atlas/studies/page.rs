@@ -35,8 +35,8 @@ impl Entry {
     }
 }
 
-/// Writes a page with the figures and pictures of the studies, one heading per area; `command` are the options they were made with. The pictures are
-/// those of the first seed, copied to the directory `gallery` next to the page (named after it).
+/// Writes a page with the figures and pictures of the studies, one heading per area; `command` are the options they were made with. The
+/// pictures are those of the first seed, copied to a directory next to the page that has its name without `.md`.
 ///
 /// # Errors
 /// Files that cannot be written.

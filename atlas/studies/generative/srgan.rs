@@ -1,5 +1,5 @@
-//! SRGAN (Ledig et al. 2017): four times the resolution. Mean squared error alone leaves grain and edges out; features and a discriminator put them back,
-//! for fewer decibels: `cargo run --release -p wgrad-atlas -- srgan`.
+//! SRGAN (Ledig et al. 2017): four times the resolution. Mean squared error alone leaves grain and edges out; features and a discriminator
+//! put them back, for fewer decibels: `cargo run --release -p wgrad-atlas -- srgan`.
 
 use atlas::prelude::*;
 use linalg::frechet_distance;
@@ -114,7 +114,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     let ([large, labels], [test, _]) =
         (grained(lab, &digits.train, &draw)?, grained(lab, &digits.test, &draw)?);
     let reader = Reader::trained(lab, &large, &labels)?;
-    let (test, others) = (test.narrow(0, 0, 400), patches(&test.narrow(0, 400, 400))?);
+    let half = test.shape()[0] / 2;
+    let (test, others) = (test.narrow(0, 0, half), patches(&test.narrow(0, half, half))?);
 
     let small = quartered(&test);
     let bicubic = small.interpolate(Resize::By(&[4.0]), BICUBIC).clamp(0.0, 1.0);

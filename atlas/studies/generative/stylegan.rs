@@ -1,5 +1,5 @@
-//! StyleGAN (Karras et al. 2019): a mapping network, styles for every layer, noise inputs, style mixing and truncation, on pictures whose factors are
-//! known: `cargo run --release -p wgrad-atlas -- stylegan`.
+//! StyleGAN (Karras et al. 2019): a mapping network, styles for every layer, noise inputs, style mixing and truncation, on pictures whose
+//! factors are known: `cargo run --release -p wgrad-atlas -- stylegan`.
 
 use atlas::prelude::*;
 use linalg::frechet_distance;
@@ -55,7 +55,8 @@ fn correlations(a: &Tensor, b: &Tensor) -> Result<Vec<f32>> {
     Ok((product(&a, &b) / (product(&a, &a) * product(&b, &b)).sqrt()).to_vec()?)
 }
 
-/// Scores pictures. One plane tells how much the batch varies (Karras et al. 2018, section 3), so that pictures that are all alike are found out.
+/// Scores pictures. One plane tells how much the batch varies (Karras et al. 2018, section 3), so that pictures that are all alike are
+/// found out.
 struct Critic {
     convs: [Conv2d; 3],
     out: Linear,
@@ -118,7 +119,8 @@ impl StyleGan {
         Ok(())
     }
 
-    /// Perceptual path lengths (section 4.1) between pairs of latents, in z along great circles and in w along lines, with factors for perception.
+    /// Perceptual path lengths (section 4.1) between pairs of latents, in z along great circles and in w along lines, with factors for
+    /// perception.
     fn path_lengths(&self, z: [&Tensor; 2], judge: &Judge) -> Result<[f64; 2]> {
         const STEP: f32 = 1e-2;
         let [a, b] = z.map(|z| z / z.square().sum(&[1], true).sqrt());

@@ -25,11 +25,11 @@ impl Residual {
     }
 }
 
-/// Small images `[N, channels, H, W]` to `[N, channels, 2^doublings H, 2^doublings W]`: residual blocks at the small size, a connection around
-/// them, and convolutions whose channels [become pixels](Tensor::pixel_shuffle) (SRResNet of Ledig et al. 2017, "Photo-realistic single image
-/// super-resolution using a generative adversarial network", figure 4, with kernels of 3 at both ends). Trained by mean squared error alone it is
-/// SRResNet, with a loss of features and a discriminator SRGAN. Parameters `first.*`, `first_relu.*`, `block0.*` and so on, `middle.*`,
-/// `middle_norm.*`, `up0.*`, `up0_relu.*` and so on, `last.*`.
+/// Small images `[N, channels, H, W]` to `[N, channels, 2^doublings H, 2^doublings W]`: residual blocks at the small size, a connection
+/// around them, and convolutions whose channels [become pixels](Tensor::pixel_shuffle) (SRResNet of Ledig et al. 2017, "Photo-realistic
+/// single image super-resolution using a generative adversarial network", figure 4, with kernels of 3 at both ends). Trained by mean
+/// squared error alone it is SRResNet, with a loss of features and a discriminator SRGAN. Parameters `first.*`, `first_relu.*`, `block0.*`
+/// and so on, `middle.*`, `middle_norm.*`, `up0.*`, `up0_relu.*` and so on, `last.*`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};

@@ -6,8 +6,8 @@ use models::{Conv2d, Init, InstanceNorm, Linear, Param, Params};
 
 const LEAK: f32 = 0.2;
 
-/// From latents `z [N, width]` to intermediate latents `w [N, width]`: `z` scaled to mean square 1, then fully connected layers with leaky ReLU
-/// (0.2) (the mapping network of Karras et al. 2019, figure 1b). Parameters `fc0.*`, `fc1.*` and so on.
+/// From latents `z [N, width]` to intermediate latents `w [N, width]`: `z` scaled to mean square 1, then fully connected layers with leaky
+/// ReLU (0.2) (the mapping network of Karras et al. 2019, figure 1b). Parameters `fc0.*`, `fc1.*` and so on.
 ///
 /// ```
 /// use autograd::{Device, Generator, Tensor};
@@ -46,8 +46,8 @@ impl MappingNetwork {
     }
 }
 
-/// Adaptive instance normalisation of `x [N, C, ..]`: each channel of each image gets the mean `shift [N, C]` and the deviation `scale [N, C]`
-/// (Huang and Belongie 2017, equation 8).
+/// Adaptive instance normalisation of `x [N, C, ..]`: each channel of each image gets the mean `shift [N, C]` and the deviation `scale [N,
+/// C]` (Huang and Belongie 2017, equation 8).
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -96,10 +96,11 @@ impl Layer {
     }
 }
 
-/// From styles to images `[N, channels, side, side]` between -1 and 1 (the synthesis network of Karras et al. 2019, figure 1b): a learned constant of
-/// 4 x 4, and two layers for each resolution up to `side`. A layer is a convolution 3 x 3, noise that is scaled for each channel, leaky ReLU (0.2), and
-/// [adaptive instance normalisation](adaptive_instance_norm) by an affine function of the layer's `w`. As each normalisation overrides the statistics of
-/// the one before, a style acts up to the next layer only: those of the first layers decide on what is coarse, those of the last on what is fine.
+/// From styles to images `[N, channels, side, side]` between -1 and 1 (the synthesis network of Karras et al. 2019, figure 1b): a learned
+/// constant of 4 x 4, and two layers for each resolution up to `side`. A layer is a convolution 3 x 3, noise that is scaled for each
+/// channel, leaky ReLU (0.2), and [adaptive instance normalisation](adaptive_instance_norm) by an affine function of the layer's `w`. As
+/// each normalisation overrides the statistics of the one before, a style acts up to the next layer only: those of the first layers decide
+/// on what is coarse, those of the last on what is fine.
 ///
 /// Parameters `constant [1, C, 4, 4]`, `layer0.noise [C]`, `layer0.style.*`, `layer1.conv.*` and so on, `to_image.*`.
 ///
