@@ -1,10 +1,14 @@
 //! Half precision: types of two bytes that values are stored as. Sums are in f32 everywhere.
 //!
-//! Conversions are integer arithmetic, in WGSL (`shaders/math.wgsl`) as here, so that every device rounds every number to the
-//! same bits: WGSL's own packing does not define overflow, and rounding modes differ between GPUs. The results equal those of the `half`
-//! crate.
+//! In WGSL (`shaders/math.wgsl`), conversions are integer arithmetic, so that every device rounds every number to the same bits: WGSL's own
+//! packing does not define overflow, and rounding modes differ between GPUs. Here, those of f16 are the `half` crate's, which uses the
+//! processor's instructions.
+
+mod f16s;
 
 use std::fmt;
+
+use half::f16;
 
 use crate::simd::vectorized;
 
@@ -17,42 +21,6 @@ pub enum Half {
     /// bfloat16, the upper half of an f32: 8 bits of precision, the range of f32.
     #[doc(alias = "bfloat16")]
     BF16,
-}
-
-/// `2^-24`, the smallest f16.
-const F16_STEP: f32 = 5.960_464_5e-8;
-
-/// The f16 nearest to an f32, ties to even, both as bits.
-#[inline(always)]
-fn pack_f16(bits: u32) -> u32 {
-    let (sign, a) = ((bits >> 16) & 0x8000, bits & 0x7fff_ffff);
-    let rebased = a.wrapping_sub(0x3800_0000);
-    let normal = rebased.wrapping_add(0xfff + ((rebased >> 13) & 1)) >> 13;
-    // Below 2^-14 (subnormal): a multiple of 2^-24, which is 0 below 2^-25.
-    let shift = 126u32.wrapping_sub(a >> 23).clamp(1, 25);
-    let mantissa = (a & 0x007f_ffff) | 0x0080_0000;
-    let steps = (mantissa + (1 << (shift - 1)) - 1 + ((mantissa >> shift) & 1)) >> shift;
-    let nan = 0x7e00 | ((a >> 13) & 0x3ff);
-    let finite = if a < 0x3880_0000 { steps } else { normal };
-    let large = if a > 0x7f80_0000 { nan } else { 0x7c00 };
-    sign | if a < 0x4780_0000 { finite } else { large }
-}
-
-/// The f32 that an f16 is, both as bits.
-#[inline(always)]
-fn unpack_f16(bits: u32) -> u32 {
-    let (sign, a) = ((bits & 0x8000) << 16, bits & 0x7fff);
-    let small = (a as f32 * F16_STEP).to_bits();
-    let normal = (a << 13) + 0x3800_0000;
-    let quiet = if a > 0x7c00 { 0x0040_0000 } else { 0 };
-    let large = 0x7f80_0000 | ((a & 0x3ff) << 13) | quiet;
-    sign | if a < 0x400 {
-        small
-    } else if a < 0x7c00 {
-        normal
-    } else {
-        large
-    }
 }
 
 /// The bfloat16 nearest to an f32, ties to even, both as bits.
@@ -92,7 +60,7 @@ impl Half {
     /// The nearest halves of f32 values, as bits.
     pub(crate) fn pack(self, from: &[u32], to: &mut [u16]) {
         match self {
-            Half::F16 => map(from, to, |x| pack_f16(x) as u16),
+            Half::F16 => f16s::pack(bytemuck::cast_slice(from), to),
             Half::BF16 => map(from, to, |x| pack_bf16(x) as u16),
         }
     }
@@ -100,7 +68,7 @@ impl Half {
     /// Halves as f32, as bits.
     pub(crate) fn unpack(self, from: &[u16], to: &mut [u32]) {
         match self {
-            Half::F16 => map(from, to, |x| unpack_f16(x.into())),
+            Half::F16 => f16s::unpack(from, bytemuck::cast_slice_mut(to)),
             Half::BF16 => map(from, to, |x| unpack_bf16(x.into())),
         }
     }
@@ -108,27 +76,24 @@ impl Half {
     /// One half as f32, as bits.
     pub(crate) fn unpacked(self, x: u16) -> u32 {
         match self {
-            Half::F16 => unpack_f16(x.into()),
+            Half::F16 => f16::from_bits(x).to_f32().to_bits(),
             Half::BF16 => unpack_bf16(x.into()),
         }
     }
 
-    /// Replaces f32 values by the nearest halves, all as bits.
-    pub(crate) fn round_in_place(self, values: &mut [u32]) {
-        vectorized(
-            #[inline(always)]
-            || match self {
-                Half::F16 => values.iter_mut().for_each(|x| *x = unpack_f16(pack_f16(*x))),
-                Half::BF16 => values.iter_mut().for_each(|x| *x = unpack_bf16(pack_bf16(*x))),
-            },
-        );
-    }
-
     /// The nearest halves of f32 values, as f32, as bits.
     pub(crate) fn round(self, from: &[u32], to: &mut [u32]) {
-        match self {
-            Half::F16 => map(from, to, |x| unpack_f16(pack_f16(x))),
-            Half::BF16 => map(from, to, |x| unpack_bf16(pack_bf16(x))),
+        to.copy_from_slice(from);
+        self.round_in_place(to);
+    }
+
+    /// Replaces f32 values by the nearest halves, all as bits.
+    pub(crate) fn round_in_place(self, values: &mut [u32]) {
+        let mut halves = [0; 256];
+        for part in values.chunks_mut(halves.len()) {
+            let halves = &mut halves[..part.len()];
+            self.pack(part, halves);
+            self.unpack(halves, part);
         }
     }
 }
@@ -154,7 +119,7 @@ mod tests {
             }
         }
         // Ties of f16's subnormal numbers: odd multiples of 2^-25.
-        let tie = |k: u32| ((2 * k + 1) as f32 * F16_STEP / 2.0).to_bits();
+        let tie = |k: u32| ((2 * k + 1) as f32 * 2f32.powi(-25)).to_bits();
         all.extend((0..1024).map(tie).flat_map(|x| [x - 1, x, x + 1, x | 1 << 31]));
         all.extend((0..u32::MAX).step_by(9973));
         all
