@@ -30,7 +30,8 @@ pub(crate) fn of_states<'a>(
         }
         let current = state.lock().current.clone();
         let count = current.numel();
-        let packs = current.dtype() == DType::F32 && count >= LEAST && count.is_multiple_of(4);
+        let row = current.shape().last().copied().unwrap_or(1);
+        let packs = current.dtype() == DType::F32 && count >= LEAST && row.is_multiple_of(4);
         let stored = current.memory().filter(|stored| packs && stored.offset == 0)?;
         let most = |half: &Half| {
             elements.get(&(stored.buffer.id(), *half)).is_some_and(|rounded| 2 * rounded >= count)

@@ -225,6 +225,8 @@ impl Transaction {
     fn round(&mut self, snapshot: &mut Snapshot, history: &History) {
         let halves = rounded::of_states(snapshot, self.writes.iter().map(|write| &write.state));
         for (write, half) in self.writes.iter_mut().zip(halves) {
+            // A value that is halves is its own copy.
+            let half = half.filter(|half| write.value.node.half != Some(*half));
             write.rounded = half.map(|half| (half, write.value.as_half(half)));
         }
         let copies = self.writes.iter().filter_map(|write| write.rounded.as_ref());
