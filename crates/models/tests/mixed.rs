@@ -358,8 +358,8 @@ fn steps_in_half_precision_cost_less() {
     let bars: [(&str, &str, usize, [f64; 2]); 6] = [
         ("cpu", "resnet", 0, [60.0, 55.0]),
         ("cpu", "gpt", 0, [62.5, 57.0]),
-        ("dry:amd", "resnet", 1, [60.0, 55.0]),
-        ("dry:amd", "gpt", 0, [60.0, 58.5]),
+        ("dry:amd", "resnet", 1, [60.0, 58.0]),
+        ("dry:amd", "gpt", 0, [60.0, 65.1]),
         ("dry:software", "resnet", 1, [60.0, 55.0]),
         ("dry:software", "gpt", 0, [60.0, 55.0]),
     ];

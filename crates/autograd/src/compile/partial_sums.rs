@@ -10,7 +10,7 @@ use super::place::{ALIGN, SlotKind, VirtualSlot};
 use super::schedule::{Step, Touched, overlap};
 
 /// Maximum bytes of partial results that wait for a joint launch.
-const WAITING: usize = 16 << 20;
+const WAITING: usize = 32 << 20;
 
 /// A launch whose final sums can be delayed.
 struct Member {
