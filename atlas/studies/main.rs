@@ -131,24 +131,13 @@ fn run(options: &Options) -> Result<bool> {
     let mut entries = Vec::new();
     let mut wrong = Vec::new();
     for (area, study) in chosen {
-        let mut entry = Entry { area, study, runs: Vec::new(), failed: Vec::new() };
-        for &seed in &options.seed {
-            match attempt(options, study, seed, &options.device, alone) {
-                Ok(report) => {
-                    say(options, &report);
-                    wrong.extend(
-                        report.missed().iter().map(|missed| format!("{}: {}", study.name, missed.name)),
-                    );
-                    if let Some(other) = &options.against {
-                        wrong.extend(disagreements(options, study, &report, other));
-                    }
-                    entry.runs.push(report);
-                }
-                Err(error) => {
-                    wrong.push(format!("{}: {error:#}", study.name));
-                    entry.failed.push((seed, format!("{error:#}")));
-                }
-            }
+        let entry = runs(options, area, study, alone);
+        let failed = entry.failed.iter().map(|(_, error)| error);
+        let missed = entry.runs.iter().flat_map(Report::missed).map(|missed| &missed.name).chain(failed);
+        wrong.extend(missed.map(|what| format!("{}: {what}", study.name)));
+        if let Some(other) = &options.against {
+            let apart = |run: &Report| disagreements(options, study, run, other);
+            wrong.extend(entry.runs.iter().flat_map(apart));
         }
         entries.push(entry);
     }
@@ -162,6 +151,21 @@ fn run(options: &Options) -> Result<bool> {
     }
     wrong.iter().for_each(|wrong| eprintln!("not as expected: {wrong}"));
     Ok(wrong.is_empty())
+}
+
+/// Runs a study with every seed.
+fn runs(options: &Options, area: &'static Area, study: &'static Study, alone: bool) -> Entry {
+    let mut entry = Entry { area, study, runs: Vec::new(), failed: Vec::new() };
+    for &seed in &options.seed {
+        match attempt(options, study, seed, &options.device, alone) {
+            Ok(report) => {
+                say(options, &report);
+                entry.runs.push(report);
+            }
+            Err(error) => entry.failed.push((seed, format!("{error:#}"))),
+        }
+    }
+    entry
 }
 
 /// The command for the page of these options, with the defaults left out.

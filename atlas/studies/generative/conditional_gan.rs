@@ -91,6 +91,8 @@ fn real_images(digits: &TinyDigits) -> Result<Tensor> {
     for (i, label) in digits.labels.to_vec::<i32>()?.into_iter().enumerate() {
         of_class[label as usize].push(i as i32);
     }
+    let least = of_class.iter().map(Vec::len).min().unwrap_or(0);
+    ensure!(least >= 100, "a class has {least} images: 100 of each are compared");
     let rows: Vec<i32> = (0..100).flat_map(|k| of_class.each_ref().map(|rows| rows[k])).collect();
     Ok(digits.images.index_select(0, &Tensor::from_slice(digits.images.device(), &rows, &[1000])?))
 }

@@ -229,8 +229,10 @@ impl Transaction {
             let half = half.filter(|half| write.value.node.half != Some(*half));
             write.rounded = half.map(|half| (half, write.value.as_half(half)));
         }
-        let copies = self.writes.iter().filter_map(|write| write.rounded.as_ref());
-        snapshot.take_in(copies.map(|(_, copy)| ((), copy.clone())).collect(), history);
+        let copies: Vec<((), Tensor)> = self.copies().map(|copy| ((), copy.clone())).collect();
+        if !copies.is_empty() {
+            snapshot.take_in(copies, history);
+        }
     }
 
     fn device(&self) -> Option<Device> {
@@ -238,12 +240,13 @@ impl Transaction {
     }
 
     fn roots(&self) -> impl Iterator<Item = &Tensor> {
-        let copies = self.writes.iter().filter_map(|write| write.rounded.as_ref().map(|(_, copy)| copy));
-        self.loss
-            .iter()
-            .chain(&self.outputs)
-            .chain(self.writes.iter().map(|write| &write.value))
-            .chain(copies)
+        let values = self.writes.iter().map(|write| &write.value);
+        self.loss.iter().chain(&self.outputs).chain(values).chain(self.copies())
+    }
+
+    /// The rounded copies of new versions.
+    fn copies(&self) -> impl Iterator<Item = &Tensor> {
+        self.writes.iter().filter_map(|write| write.rounded.as_ref().map(|(_, copy)| copy))
     }
 
     fn set_unless_written(&mut self, state: &State, update: Tensor) {
@@ -312,15 +315,16 @@ impl Transaction {
             return Ok(vec![]);
         }
         let kept = keep(snapshot, wanted);
-        let values =
-            self.writes.iter().filter_map(|write| Some((snapshot.base(&write.value)?, write.state.role())));
-        let copies =
-            self.writes.iter().filter_map(|write| Some(((write.copy(snapshot)?, 0), write.state.role())));
-        let (roles, packed) =
-            (values.chain(copies).collect(), self.writes.iter().filter_map(|w| w.copy(snapshot)));
+        let (mut roles, mut packed) = (vec![], vec![]);
+        for write in &self.writes {
+            let copy = write.copy(snapshot);
+            let outputs = snapshot.base(&write.value).into_iter().chain(copy.map(|n| (n, 0)));
+            roles.extend(outputs.map(|output| (output, write.state.role())));
+            packed.extend(copy);
+        }
         let stored = donations.stored(snapshot)?;
-        let mut evaluation = Evaluation::new(snapshot, stored, kept, roles, donations.pairs.clone());
-        evaluation.packed = packed.collect();
+        let evaluation = Evaluation::new(snapshot, stored, kept, roles, donations.pairs.clone());
+        let evaluation = Evaluation { packed, ..evaluation };
         let values = compile::run(device, &evaluation)?;
         Ok(evaluation.kept().zip(values).collect())
     }

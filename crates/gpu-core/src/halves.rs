@@ -1,8 +1,8 @@
 //! Half precision: types of two bytes that values are stored as. Sums are in f32 everywhere.
 //!
 //! In WGSL (`shaders/math.wgsl`), conversions are integer arithmetic, so that every device rounds every number to the same bits: WGSL's own
-//! packing does not define overflow, and rounding modes differ between GPUs. Here, those of f16 are the `half` crate's, which uses the
-//! processor's instructions.
+//! packing does not define overflow, and rounding modes differ between GPUs. Here, those of f16 are the
+//! processor's where it has them (`f16s.rs`).
 
 mod f16s;
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use gpu_core::kernels::{Fused, Halves, Packed};
+use gpu_core::kernels::{Fused, Packed};
 use gpu_core::{Access, Arg, DType, Kernel, Launch, Target};
 
 use super::fuse;
@@ -89,9 +89,7 @@ fn packing(
     let access = launch.kernel().access();
     let at = (0..access.len()).filter(|&a| access[a] == Access::Write).nth(result)?;
     let count = from.bytes / DType::BYTES;
-    let mut halves = vec![None; at];
-    halves.push(Some(Halves { half, count, touched: count }));
-    let packed = Packed::on(target, launch.kernel().clone(), halves)?;
+    let packed = Packed::one(target, launch.kernel().clone(), at, half, count)?;
     let mut args = launch.args().to_vec();
     args[at] = to;
     let scratch = packed.scratch(target);

@@ -26,6 +26,7 @@ pub use explain::{Passes, PlanView};
 pub use expr::Expr;
 pub use fuse::set_fusion;
 pub use lower::Lower;
+pub(crate) use place::packs_on_gpus;
 pub use plan::plans;
 pub(crate) use plan::{Failure, run};
 pub(crate) use request::{Bytes, Evaluation, Source};

@@ -4,6 +4,7 @@ use gpu_core::kernels::Stored;
 use gpu_core::{Arg, DType, Half, Layout, Role, limits};
 
 use super::expr::Expr;
+use crate::op::Meta;
 
 /// Elements between two offsets at which a buffer can be bound.
 pub(crate) const ALIGN: usize = limits::BINDING_ALIGN / DType::BYTES;
@@ -47,6 +48,15 @@ pub(crate) struct VirtualSlot {
 /// Bytes of one element.
 fn width(half: Option<Half>) -> usize {
     if half.is_some() { Half::BYTES } else { DType::BYTES }
+}
+
+/// Most elements of a tensor that is not packed on a GPU.
+const SMALL: usize = 16 * 1024;
+
+/// Whether a tensor of halves is packed on GPUs, whose launches pack vectors of four elements. Rows of other lengths would take a launch more,
+/// which does not pay for small tensors either: they are stored as f32.
+pub(crate) fn packs_on_gpus(meta: &Meta) -> bool {
+    meta.shape.last().copied().unwrap_or(1).is_multiple_of(4) && meta.numel() > SMALL
 }
 
 /// Bytes that `numel` elements take, in whole words.

@@ -3,8 +3,8 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use gpu_core::kernels::{AdamStep, Halves, Packed, SgdStep};
-use gpu_core::{Arg, DType, Half, Kernel, Launch, Role, Target};
+use gpu_core::kernels::{AdamStep, Packed, SgdStep};
+use gpu_core::{Arg, DType, Kernel, Launch, Role, Target};
 
 use super::fuse;
 use super::place::{SlotKind, VirtualSlot};
@@ -43,11 +43,11 @@ fn joined(
     };
     let at = later.iter().position(|step| packs(step).is_some())?;
     let (_, to, half) = packs(&later[at])?;
-    let between = later[..at].iter().map(Step::ranges);
-    if between.into_iter().any(|(_, writes)| overlap(&writes, &[param])) {
+    if later[..at].iter().any(|step| overlap(&step.ranges().1, &[param])) {
         return None;
     }
-    let packed = packed(kernel, half, param, target)?;
+    let last = kernel.access().len() - 1;
+    let packed = Packed::one(target, kernel, last, half, param.bytes / DType::BYTES)?;
     let mut args = [launch.args(), &[to]].concat();
     let scratch = packed.scratch(target);
     if scratch > 0 {
@@ -68,12 +68,4 @@ fn with_copy(kernel: &dyn Kernel) -> Option<Arc<dyn Kernel>> {
         (_, Some(adam)) => Some(Arc::new(AdamStep { copies: true, ..*adam })),
         _ => None,
     }
-}
-
-/// The kernel with its last output packed.
-fn packed(kernel: Arc<dyn Kernel>, half: Half, param: Arg, target: Target) -> Option<Packed> {
-    let count = param.bytes / DType::BYTES;
-    let mut halves = vec![None; kernel.access().len()];
-    *halves.last_mut()? = Some(Halves { half, count, touched: count });
-    Packed::on(target, kernel, halves)
 }

@@ -95,7 +95,7 @@ impl Kernel for SgdStep {
     }
 
     fn access(&self) -> Vec<Access> {
-        access(1 + usize::from(self.momentum), self.copies)
+        access(self.states(), self.copies)
     }
 
     fn shaders(&self) -> Vec<Shader> {
@@ -104,7 +104,7 @@ impl Kernel for SgdStep {
         if !self.momentum {
             source = source.block("velocity", "").block("momentum", "");
         }
-        let source = copy(source, 1 + usize::from(self.momentum), self.copies);
+        let source = copy(source, self.states(), self.copies);
         vec![vectors(source, self.count)]
     }
 
@@ -112,7 +112,7 @@ impl Kernel for SgdStep {
         let params = args.write::<f32>(3);
         self.update(args, params);
         if self.copies {
-            args.write::<f32>(4 + usize::from(self.momentum)).copy_from_slice(params);
+            args.write::<f32>(3 + self.states()).copy_from_slice(params);
         }
     }
 
@@ -126,6 +126,11 @@ impl Kernel for SgdStep {
 }
 
 impl SgdStep {
+    /// Number of arguments that are read and written.
+    fn states(&self) -> usize {
+        1 + usize::from(self.momentum)
+    }
+
     fn update(&self, args: &Args, params: &mut [f32]) {
         let (hyper, ok): (&[f32], &[u32]) = (args.read(0), args.read(1));
         if ok[0] == 0 {
@@ -179,7 +184,7 @@ impl Kernel for AdamStep {
     }
 
     fn access(&self) -> Vec<Access> {
-        access(3 + usize::from(self.amsgrad), self.copies)
+        access(self.states(), self.copies)
     }
 
     fn shaders(&self) -> Vec<Shader> {
@@ -188,7 +193,7 @@ impl Kernel for AdamStep {
         if !self.amsgrad {
             source = source.block("largest", "").block("maximum", "");
         }
-        let source = copy(source, 3 + usize::from(self.amsgrad), self.copies);
+        let source = copy(source, self.states(), self.copies);
         vec![vectors(source, self.count)]
     }
 
@@ -196,7 +201,7 @@ impl Kernel for AdamStep {
         let params = args.write::<f32>(3);
         self.update(args, params);
         if self.copies {
-            args.write::<f32>(6 + usize::from(self.amsgrad)).copy_from_slice(params);
+            args.write::<f32>(3 + self.states()).copy_from_slice(params);
         }
     }
 
@@ -210,6 +215,11 @@ impl Kernel for AdamStep {
 }
 
 impl AdamStep {
+    /// Number of arguments that are read and written.
+    fn states(&self) -> usize {
+        3 + usize::from(self.amsgrad)
+    }
+
     fn update(&self, args: &Args, params: &mut [f32]) {
         let (hyper, ok): (&[f32], &[u32]) = (args.read(0), args.read(1));
         if ok[0] == 0 {

@@ -66,19 +66,32 @@ impl Packed {
     }
 
     /// As [`new`](Packed::new) for a kernel that is to run on the CPU, whatever its shaders do.
-    pub fn on_cpu(kernel: Arc<dyn Kernel>, halves: Vec<Option<Halves>>) -> Option<Packed> {
+    fn on_cpu(kernel: Arc<dyn Kernel>, halves: Vec<Option<Halves>>) -> Option<Packed> {
         let access = kernel.access();
         let either = |(half, access): (&Option<_>, &Access)| half.is_none() || *access != Access::ReadWrite;
         let fits = halves.len() <= access.len() && halves.iter().zip(&access).all(either);
         fits.then_some(Packed { kernel, halves, unpacked: vec![], shared: vec![] })
     }
 
-    /// As [`new`](Packed::new), or as [`on_cpu`](Packed::on_cpu).
+    /// As [`new`](Packed::new); on the CPU, whatever the shaders do.
     pub fn on(target: Target, kernel: Arc<dyn Kernel>, halves: Vec<Option<Halves>>) -> Option<Packed> {
         match target {
             Target::Cpu => Packed::on_cpu(kernel, halves),
             Target::Gpu => Packed::new(kernel, halves),
         }
+    }
+
+    /// The kernel with one argument packed, all of whose `count` elements are used; see [`on`](Packed::on).
+    pub fn one(
+        target: Target,
+        kernel: Arc<dyn Kernel>,
+        argument: usize,
+        half: Half,
+        count: usize,
+    ) -> Option<Packed> {
+        let mut halves = vec![None; argument];
+        halves.push(Some(Halves { half, count, touched: count }));
+        Packed::on(target, kernel, halves)
     }
 
     /// The kernel for operands some of which lie in the memory of others.
@@ -146,7 +159,7 @@ impl Packed {
                 Arc::new(conv.with_moments(moments)?)
             }
         };
-        Packed::on_cpu(kernel, self.halves.clone())
+        Some(Packed { kernel, ..self.clone() })
     }
 
     /// Bytes of the CPU's copy of an argument, rounded up to the alignment.

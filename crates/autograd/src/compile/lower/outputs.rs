@@ -1,6 +1,6 @@
 //! Memory for the outputs of the node being lowered, including those that are parts of concatenated tensors.
 
-use gpu_core::kernels::{Halves, Packed};
+use gpu_core::kernels::Packed;
 use gpu_core::{Access, Arg, DType, Half, Launch, Layout, Role, Target};
 
 use super::Lower;
@@ -153,13 +153,11 @@ impl Lower<'_> {
     }
 }
 
-/// Whether the launch can pack its result in a slot.
+/// Whether the launch can pack its result in a slot, as any type of halves.
 fn stores_vectors(launch: &Launch, slot: usize) -> bool {
     let access = launch.kernel().access();
     let result = |at: &usize| access[*at] == Access::Write && launch.args()[*at].slot == slot;
     let Some(at) = (0..access.len()).find(result) else { return false };
     let count = launch.args()[at].bytes / DType::BYTES;
-    let mut halves = vec![None; at];
-    halves.push(Some(Halves { half: Half::F16, count, touched: count }));
-    Packed::new(launch.kernel().clone(), halves).is_some()
+    Packed::one(Target::Gpu, launch.kernel().clone(), at, Half::F16, count).is_some()
 }

@@ -4,11 +4,8 @@ use gpu_core::{DType, Half, Target};
 
 use super::Lower;
 use crate::compile::expr::Expr;
-use crate::compile::place::{Place, Value};
+use crate::compile::place::{self, Place, Value};
 use crate::compile::request::Source;
-
-/// Most elements of a tensor that is not packed on a GPU.
-const SMALL: usize = 16 * 1024;
 
 impl Lower<'_> {
     pub(super) fn value(&self, source: Source) -> &Value {
@@ -55,13 +52,11 @@ impl Lower<'_> {
         place
     }
 
-    /// The half type that the values of a source are packed as. Launches on GPUs pack vectors of four elements. Rows of other lengths would
-    /// take a launch more, which does not pay for small tensors either: they are stored as f32.
+    /// The half type that the values of a source are packed as, if they are.
     pub(super) fn half(&self, source: Source) -> Option<Half> {
         let Source::Node(node, output) = source else { return None };
         let meta = &self.request.nodes[node].outputs[output];
-        let row = meta.shape.last().copied().unwrap_or(1);
-        let packs = self.target() == Target::Cpu || row.is_multiple_of(4) && meta.numel() > SMALL;
+        let packs = self.target() == Target::Cpu || place::packs_on_gpus(meta);
         self.request.nodes[node].half.filter(|_| packs)
     }
 }
