@@ -14,9 +14,11 @@ pub struct TinyDigits {
     pub images: Tensor,
     /// Class indices `[N]`, i32.
     pub labels: Tensor,
+    /// Other images of the same kind, not used in training, `[M, 1, 8, 8]`.
+    pub others: Tensor,
     hidden: Linear,
     out: Linear,
-    /// Features of other images of the same kind, not used in training.
+    /// Features of the other images.
     reference: Vec<f32>,
 }
 
@@ -49,14 +51,14 @@ impl TinyDigits {
         let params = lab.params();
         let hidden = Linear::new(&params.path("hidden"), 64, FEATURES);
         let out = Linear::new(&params.path("out"), FEATURES, 10);
-        let mut digits = TinyDigits { images, labels, hidden, out, reference: Vec::new() };
+        let mut digits = TinyDigits { images, labels, others, hidden, out, reference: Vec::new() };
         let (mut opt, mut draws) = (Adam::new(&params), lab.draws(1000));
         for _ in 0..400 {
             let [x, y] = minibatch(&mut draws, 100, [&digits.images, &digits.labels])?;
             let loss = digits.out.forward(&digits.features(&x)).cross_entropy(&y);
             Optimize::step(&mut opt, loss.backward(), 0.01)?;
         }
-        digits.reference = digits.features(&others).to_vec()?;
+        digits.reference = digits.features(&digits.others).to_vec()?;
         Ok(digits)
     }
 

@@ -5,6 +5,7 @@ mod conditional_gan;
 mod cyclegan;
 mod dcgan;
 mod diffusion;
+mod digit_diffusion;
 mod energy_model;
 mod feature_matching;
 mod flow;
@@ -28,6 +29,7 @@ pub const STUDIES: &[&Study] = &[
     &autoregressive_flow::STUDY,
     &neural_ode::STUDY,
     &diffusion::STUDY,
+    &digit_diffusion::STUDY,
     &score_matching::STUDY,
     &energy_model::STUDY,
 ];

@@ -3,7 +3,7 @@
 //! `cargo run --release -p wgrad-atlas -- domain_adversarial`.
 
 use atlas::prelude::*;
-use methods::representation::reverse_gradient;
+use methods::representation::{reversal_strength, reverse_gradient};
 use wgrad::models::Mlp;
 
 pub const STUDY: Study = Study {
@@ -44,8 +44,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         let mut opt = Adam::new(&params).weight_decay(0.03);
         lab.fit(name, steps, &mut opt, Cosine::new(3e-3, 1e-3, steps), |step| {
             // The domain classifier learns from the start; the weight of its reversed gradient grows slowly.
-            let progress = step as f32 / steps as f32;
-            let lambda = strength * (2.0 / (1.0 + (-10.0 * progress).exp()) - 1.0);
+            let lambda = strength * reversal_strength(step as f32 / steps as f32);
             let both = seen(&cat(&[&source, &target], 0));
             let told = domain.forward(&reverse_gradient(&both, lambda)).squeeze(&[1]);
             let known = classes.forward(&both.narrow(0, 0, COUNT)).cross_entropy(&labels);

@@ -1,6 +1,7 @@
 use atlas::Study;
 
 mod contrastive;
+mod digit_domains;
 mod domain_adversarial;
 mod few_shot;
 mod invariant_risk;
@@ -14,6 +15,7 @@ pub const STUDIES: &[&Study] = &[
     &few_shot::STUDY,
     &maml::STUDY,
     &domain_adversarial::STUDY,
+    &digit_domains::STUDY,
     &invariant_risk::STUDY,
     &module_networks::STUDY,
 ];

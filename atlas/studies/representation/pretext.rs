@@ -74,12 +74,8 @@ fn pictures(lab: &Lab, train: usize, test: usize) -> Result<[Pictures; 2]> {
     let [train, test] = match given {
         Some(set) if set.train.shape() == [3, 32, 32] => {
             // Files are often sorted by class.
-            let some = |set: &data::ImageSet, count: usize, stream: u32| {
-                let mut order: Vec<usize> = (0..set.len()).collect();
-                lab.draws(stream).shuffle(&mut order);
-                set.subset(order.into_iter().take(count))
-            };
-            [some(&set.train, PHOTOS * train, 100)?, some(&set.test, PHOTOS * test, 101)?]
+            let photographs = lab.sample(set, PHOTOS * train, PHOTOS * test)?;
+            [photographs.train, photographs.test]
         }
         _ => {
             let digits = lab.digits(train, test)?;

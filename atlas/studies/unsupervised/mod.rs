@@ -7,6 +7,7 @@ mod elbo_bounds;
 mod factor_analysis;
 mod hierarchical_clustering;
 mod ica;
+mod natural_patches;
 mod nce;
 mod pca;
 mod self_training;
@@ -24,6 +25,7 @@ pub const STUDIES: &[&Study] = &[
     &factor_analysis::STUDY,
     &ica::STUDY,
     &sparse_coding::STUDY,
+    &natural_patches::STUDY,
     &clustering::STUDY,
     &hierarchical_clustering::STUDY,
     &topic_model::STUDY,

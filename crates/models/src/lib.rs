@@ -64,7 +64,7 @@ pub use summary::{LayerSummary, Summary};
 pub use weights::torch_to_safetensors;
 pub use weights::{LoadReport, Skipped, WeightsFile};
 pub use zoo::{
-    AlexNet, Attend, Autoencoder, Backbone, Bert, BertOptions, CharRnn, CharRnnOptions, CifarCnn,
+    Airbench, AlexNet, Attend, Autoencoder, Backbone, Bert, BertOptions, CharRnn, CharRnnOptions, CifarCnn,
     ConditionalVae, ConvAutoencoder, DeepLab, DenseNet, EfficientNet, EfficientNetOptions, Encoded, Espcn,
     Fcn, Gcn, Glove, GoogLeNet, GoogLeNetOutput, Gpt, GptOptions, Inception, LeNet, Llama, LlamaOptions,
     Masked, MatrixFactorization, Mlp, MnistCnn, MobileNetV2, PreActResNet, ResNet, RnnState, RopeScaling,

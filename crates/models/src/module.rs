@@ -109,6 +109,7 @@ with_mode!(
     GhostBatchNorm<3>,
     Sequential,
     VariationalDropout,
+    Airbench,
     CifarCnn,
     DeepLab,
     DenseNet,

@@ -266,6 +266,8 @@ fn constraints() {
         close(&run(Constraint::Ball { radius: 1.0 }, &[3.0, -4.0, 0.0]), &[0.6, -0.8, 0.0]);
         close(&run(Constraint::Ball { radius: 10.0 }, &start), &start);
         close(&run(Constraint::Ball { radius: 1.0 }, &[0.0, 0.0]), &[0.0, 0.0]);
+        close(&run(Constraint::Sphere { radius: 10.0 }, &[3.0, -4.0, 0.0]), &[6.0, -8.0, 0.0]);
+        close(&run(Constraint::Sphere { radius: 1.0 }, &[0.0, 0.0]), &[0.0, 0.0]);
     }
 }
 

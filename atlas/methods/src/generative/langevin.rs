@@ -28,7 +28,9 @@ pub fn langevin(
 ) -> Result<Tensor> {
     for _ in 0..count {
         let noise = generator.normal(x.device(), x.shape());
-        x = (&x + score(&x) * step + noise * (2.0 * step).sqrt()).detach();
+        // Tensors: constants would make new plans for each length.
+        let [along, noisy] = [step, (2.0 * step).sqrt()].map(|factor| Tensor::scalar(x.device(), factor));
+        x = (&x + score(&x) * along + noise * noisy).detach();
         autograd::evaluate(&[&x])?;
     }
     Ok(x)

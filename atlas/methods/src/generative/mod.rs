@@ -3,7 +3,7 @@
 //! | Model | Here |
 //! |---|---|
 //! | adversarial networks | [`GanLoss`], [`r1_penalty`], [`feature_matching_loss`], [`DcganGenerator`], [`DcganDiscriminator`], [`PatchDiscriminator`], [`with_classes`], [`cycle_loss`], [`SrResNet`], [`MappingNetwork`], [`StyleGenerator`] |
-//! | diffusion | [`NoiseSchedule`] with its DDPM and DDIM steps, [`timestep_embedding`], [`classifier_free_guidance`] |
+//! | diffusion | [`NoiseSchedule`] with its DDPM and DDIM steps, [`timestep_embedding`], [`DenoisingUNet`], [`classifier_free_guidance`] |
 //! | score matching | [`score_matching_loss`], [`denoising_score_matching_loss`], [`annealed_langevin`] |
 //! | flows | [`NormalizingFlow`] of [`AffineCoupling`] or [`MaskedAutoregressive`] layers ([`Made`]) |
 //! | continuous flows | [`ContinuousFlow`], [`odeint`], [`odeint_adaptive`], [`adjoint`], [`divergence`] |
@@ -17,6 +17,7 @@ mod continuous_flow;
 mod coupling;
 mod cycle;
 mod dcgan;
+mod denoising_unet;
 mod diffusion;
 mod divergence;
 mod flow;
@@ -38,6 +39,7 @@ pub use continuous_flow::{ContinuousFlow, Trace};
 pub use coupling::AffineCoupling;
 pub use cycle::{cycle_loss, identity_loss};
 pub use dcgan::{DcganDiscriminator, DcganGenerator};
+pub use denoising_unet::DenoisingUNet;
 pub use diffusion::{classifier_free_guidance, timestep_embedding};
 pub use divergence::{divergence, hutchinson_divergence};
 pub use flow::{Bijection, NormalizingFlow};

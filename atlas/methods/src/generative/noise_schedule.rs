@@ -101,7 +101,7 @@ impl NoiseSchedule {
     #[track_caller]
     pub fn predict_start(&self, x: &Tensor, eps: &Tensor, t: usize) -> Tensor {
         let bar = self.alpha_bars[t];
-        (x - eps * (1.0 - bar).sqrt() as f32) * bar.sqrt().recip() as f32
+        (x - eps * scalar(x, (1.0 - bar).sqrt())) * scalar(x, bar.sqrt().recip())
     }
 
     /// One DDPM step, from `x` after step `t` to `x` after step `t - 1`; at `t` 0, to the noise-free examples (Ho et al. 2020, algorithm 2,
@@ -109,12 +109,13 @@ impl NoiseSchedule {
     #[track_caller]
     pub fn ddpm_step(&self, x: &Tensor, eps: &Tensor, t: usize, noise: &Tensor) -> Tensor {
         let (beta, bar) = (self.betas[t], self.alpha_bars[t]);
-        let mean = (x - eps * (beta / (1.0 - bar).sqrt()) as f32) * (1.0 - beta).sqrt().recip() as f32;
+        let noise_free = x - eps * scalar(x, beta / (1.0 - bar).sqrt());
+        let mean = noise_free * scalar(x, (1.0 - beta).sqrt().recip());
         match t.checked_sub(1) {
             None => mean,
             Some(before) => {
                 let variance = beta * (1.0 - self.alpha_bars[before]) / (1.0 - bar);
-                mean + noise * variance.sqrt() as f32
+                mean + noise * scalar(x, variance.sqrt())
             }
         }
     }
@@ -137,7 +138,7 @@ impl NoiseSchedule {
         let (bar, before) = (self.alpha_bars[t], self.alpha_bars[to]);
         let variance = eta * eta * (1.0 - before) / (1.0 - bar) * (1.0 - bar / before);
         let direction = (1.0 - before - variance).max(0.0).sqrt();
-        start * before.sqrt() as f32 + eps * direction as f32 + noise * variance.sqrt() as f32
+        start * scalar(x, before.sqrt()) + eps * scalar(x, direction) + noise * scalar(x, variance.sqrt())
     }
 
     /// Samples examples from noise `x [N, ..]` in `count` evenly spaced steps, where `eps(x, t)` is the model's prediction of the noise in
@@ -168,6 +169,11 @@ impl NoiseSchedule {
         }
         Ok(x)
     }
+}
+
+/// A factor of a step on the device of `x`: a tensor, as a constant would make a new plan, with the network's evaluation in it, for each step.
+fn scalar(x: &Tensor, value: f64) -> Tensor {
+    Tensor::scalar(x.device(), value as f32)
 }
 
 #[cfg(test)]

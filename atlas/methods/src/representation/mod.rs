@@ -27,7 +27,7 @@ pub use byol::{byol_loss, spread};
 pub use clip::clip_loss;
 pub use consolidation::{Consolidated, fisher_diagonal};
 pub use few_shot::{matching_log_probs, prototypical_logits};
-pub use gradient_reversal::reverse_gradient;
+pub use gradient_reversal::{reversal_strength, reverse_gradient};
 pub use linear_probe::{Labelled, linear_probe};
 pub use maml::{Order, adapt};
 pub use negative_queue::NegativeQueue;

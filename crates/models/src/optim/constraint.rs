@@ -29,6 +29,11 @@ pub enum Constraint {
         /// Largest norm.
         radius: f32,
     },
+    /// The parameter's L2 norm is `radius`: in front of a batch norm, which its norm does not change, this keeps the relative size of a step.
+    Sphere {
+        /// The norm.
+        radius: f32,
+    },
     /// The proximal step of an L1 penalty `strength |p|`: elements move towards 0 by `lr strength`, and stay there once they
     /// reach it (soft thresholding).
     L1 {
@@ -43,12 +48,15 @@ impl Constraint {
     pub fn apply(self, x: &Tensor, lr: f32) -> Tensor {
         match self {
             Constraint::Box { low, high } => x.clamp(low, high),
-            Constraint::Ball { radius } => {
-                let norm = x.norm(2.0, &(0..x.rank() as isize).collect::<Vec<_>>(), false);
-                // For the zero vector the quotient is infinite, and is clamped to 1.
-                x * (radius / norm).clamp_max(1.0)
-            }
+            // For the zero vector the quotient is infinite, and is clamped to 1.
+            Constraint::Ball { radius } => x * (radius / norm(x)).clamp_max(1.0),
+            Constraint::Sphere { radius } => x * (radius / norm(x).clamp_min(1e-12)),
             Constraint::L1 { strength } => x.sign() * (x.abs() - lr * strength).relu(),
         }
     }
+}
+
+/// The L2 norm of all elements.
+fn norm(x: &Tensor) -> Tensor {
+    x.norm(2.0, &(0..x.rank() as isize).collect::<Vec<_>>(), false)
 }

@@ -1,5 +1,6 @@
 //! Models, one family per file.
 
+mod airbench;
 mod alexnet;
 mod autoencoder;
 mod backbone;
@@ -36,6 +37,7 @@ mod vgg;
 mod vit;
 mod wavenet;
 
+pub use airbench::Airbench;
 pub use alexnet::AlexNet;
 pub use autoencoder::{Autoencoder, ConvAutoencoder};
 pub use backbone::Backbone;

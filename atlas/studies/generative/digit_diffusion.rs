@@ -1,0 +1,135 @@
+//! Denoising diffusion of images (Ho et al. 2020): a U-Net learns the noise in digits, given the time and the class. One network samples as
+//! DDPM, in few steps as DDIM (Song et al. 2021), guided towards a class without a classifier (Ho and Salimans 2022), and, as the noise
+//! is the score, by annealed Langevin dynamics (Song and Ermon 2019): `cargo run --release -p wgrad-atlas -- digit_diffusion`.
+
+use atlas::TinyDigits;
+use atlas::prelude::*;
+use methods::generative::{DenoisingUNet, NoiseSchedule, annealed_langevin, classifier_free_guidance};
+
+pub const STUDY: Study = Study {
+    name: "digit_diffusion",
+    about: "A U-Net learns the noise in digits, and makes digits of the asked class from noise: DDPM, DDIM, Langevin dynamics.",
+    on_gpu: false,
+    data: Some(DIGITS),
+    run,
+};
+
+const STEPS: usize = 100;
+const BATCH: usize = 64;
+/// The class of images without one.
+const NONE: usize = 10;
+
+/// The noise in `x` after step `t` for the given classes.
+fn noise_at(net: &DenoisingUNet, x: &Tensor, t: usize, classes: &Tensor) -> Tensor {
+    // A tensor's value, unlike a constant, needs no other plan.
+    let t = Tensor::scalar(x.device(), t as f32).expand(&[x.size(0)]);
+    net.forward(x, &t, classes)
+}
+
+fn run(lab: &mut Lab) -> Result<()> {
+    let device = lab.device().clone();
+    let draw = Generator::new(lab.seed());
+    let digits = TinyDigits::new(lab, 2000)?;
+    let schedule = NoiseSchedule::linear(&device, STEPS);
+    let params = lab.params();
+    let net = DenoisingUNet::new(&params, 1, lab.pick(&[32, 64], &[16, 32]), NONE + 1);
+    let count = lab.pick(1000, 200);
+    let asked: Vec<i32> = (0..count as i32).map(|i| i % 10).collect();
+    let asked = Tensor::from_slice(&device, &asked, &[count])?;
+    let none = Tensor::full(&device, NONE as f32, &[count]).to(DType::I32);
+    let start = || draw.normal(&device, &[count, 1, 8, 8]);
+
+    let steps = lab.pick(5000, 1200);
+    let mut draws = lab.draws(1);
+    lab.fit("noise", steps, &mut Adam::new(&params), Cosine::new(4e-3, 0.0, steps), |_| {
+        let [x, classes] = minibatch(&mut draws, BATCH, [&digits.images, &digits.labels])?;
+        let noise = draw.normal(&device, x.shape());
+        let t = (draw.uniform(&device, &[BATCH]) * STEPS as f32).to(DType::I32);
+        let known = draw.bernoulli(&device, 0.8, &[BATCH]).to(DType::Bool);
+        let classes = classes.where_(&known, &none.narrow(0, 0, BATCH));
+        let found = net.forward(&schedule.q_sample(&x, &t, &noise), &t, &classes);
+        Ok(found.mse_loss(&noise, Reduction::Mean))
+    })?;
+
+    let real = digits.judge(&digits.images.narrow(0, 0, count))?;
+    let noise = digits.judge(&start().clamp(-1.0, 1.0))?;
+    lab.figure("FID of real images", real.fid);
+    lab.figure("FID of noise", noise.fid);
+    // On a scale from noise (1) to real images (0).
+    let share = |fid: f64| (fid - real.fid) / (noise.fid - real.fid);
+    let mut shown = Tiles::new(TinyDigits::SIDE, TinyDigits::SIDE);
+    let mut row = |images: &Tensor, label: &dyn Fn(usize) -> (String, Option<bool>)| -> Result<()> {
+        for (i, pixels) in TinyDigits::bytes(&images.narrow(0, 0, 10))?.into_iter().enumerate() {
+            match label(i) {
+                (label, Some(right)) => shown.add_judged(label, pixels, right),
+                (label, None) => shown.add(label, pixels),
+            }
+        }
+        Ok(())
+    };
+
+    let mut ddpm = None;
+    for (name, taken, eta, weight, range) in [
+        ("DDPM", STEPS, 1.0, 1.0, 0.6..=1.0),
+        ("DDIM of 20 steps", 20, 0.0, 1.0, 0.6..=1.0),
+        ("DDIM guided by 3", 20, 0.0, 3.0, 0.9..=1.0),
+        ("DDIM guided by 0", 20, 0.0, 0.0, 0.03..=0.2),
+    ] {
+        let images = schedule.sample(start(), taken, eta, &draw, |x, t| {
+            let with = noise_at(&net, x, t, &asked);
+            if weight == 1.0 {
+                with
+            } else {
+                classifier_free_guidance(&with, &noise_at(&net, x, t, &none), weight)
+            }
+        })?;
+        let made = digits.judge(&images)?;
+        let right = |i: usize| made.classes[i] == i % 10;
+        let share_right = (0..count).filter(|&i| right(i)).count() as f64 / count as f64;
+        lab.expect(format!("{name}: FID against noise"), share(made.fid), ..0.3);
+        lab.expect(format!("{name}: of the asked class"), share_right, range);
+        row(&images, &|i| match weight {
+            0.0 => (format!("no class: a {}?", made.classes[i]), None),
+            _ => (name.into(), Some(right(i))),
+        })?;
+        ddpm.get_or_insert(images);
+    }
+
+    // In the variables of Song and Ermon, x plus noise of deviation sigma, all are divided by the share of the signal.
+    let levels: Vec<usize> = (0..STEPS).rev().step_by(3).collect();
+    let scales: Vec<f32> = levels.iter().map(|&t| schedule.alpha_bar(t).sqrt() as f32).collect();
+    let sigmas: Vec<f32> = scales.iter().map(|scale| (1.0 - scale * scale).sqrt() / scale).collect();
+    let score = |x: &Tensor, sigma: f32| {
+        let level = sigmas.iter().position(|&s| s == sigma).expect("one of the levels");
+        let [scale, factor] = [scales[level], -sigma.recip()].map(|value| Tensor::scalar(&device, value));
+        noise_at(&net, &(x * scale), levels[level], &none) * factor
+    };
+    let images = annealed_langevin(
+        score,
+        start() * sigmas[0],
+        &sigmas,
+        0.5 * sigmas[sigmas.len() - 1].powi(2),
+        5,
+        &draw,
+    )?;
+    let made = digits.judge(&images)?;
+    lab.expect("Langevin dynamics: FID against noise", share(made.fid), ..0.2);
+    row(&images, &|i| (format!("Langevin: a {}?", made.classes[i]), None))?;
+
+    // Digits are made, not remembered: the nearest training digit is about as far as from real digits that were not trained with.
+    let made = ddpm.context("a sample of DDPM")?;
+    let nearest = |x: &Tensor| -> Result<f64> {
+        let apart = x.flatten(1, -1).cdist(&digits.images.flatten(1, -1), 2.0);
+        Ok(apart.amin(&[1], false).mean_all().item()?.into())
+    };
+    lab.expect(
+        "distance to the nearest training digit, against others'",
+        nearest(&made)? / nearest(&digits.others)?,
+        0.6..1.4,
+    );
+    lab.picture("digit_diffusion", |path| {
+        plot::Figure::new("Digits made of noise, 0 to 9 as asked: whether a classifier agrees")
+            .images(&shown.images(), 10)
+            .save(path)
+    })
+}
