@@ -73,7 +73,7 @@ fn measure(subject: &Subject, generator: &Generator) -> Result<Found> {
         let batches = subject.test.iter().map(|[pixels, labels]| {
             let loss = |x: &Tensor| subject.net.forward(x, Mode::Eval).cross_entropy(labels);
             let found = attack(pixels, &loss)?;
-            autograd::evaluate(&[&found])?;
+            wgrad::autograd::evaluate(&[&found])?;
             Ok([found, labels.clone()])
         });
         subject.net.accuracy(&batches.collect::<Result<Vec<_>>>()?)
@@ -101,7 +101,7 @@ fn draw_images(subject: &Subject, generator: &Generator) -> Result<()> {
     let name = |class: i32| set.classes()[class as usize].clone();
     let shown: Vec<usize> = (0..truth.len()).filter(|&i| before[i] == truth[i]).take(SHOWN).collect();
     let bytes = |of: &Tensor, i: usize| -> Result<Vec<u8>> {
-        Ok(of.select(0, i as isize).to_vec::<f32>()?.iter().map(|p| (p * 255.0).round() as u8).collect())
+        Ok(of.select(0, i).to_vec::<f32>()?.iter().map(|p| (p * 255.0).round() as u8).collect())
     };
     let mut cells: Vec<(Vec<u8>, String, Option<bool>)> = vec![];
     for (of, said) in [(pixels, Some(&before)), (&found, Some(&after)), (&off, None)] {

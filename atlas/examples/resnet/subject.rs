@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use wgrad::data::{Dataset, ImageSet, Normalize, on_device, synthetic};
-use wgrad::models::{Optimize, Schedule};
+use wgrad::models::Schedule;
 use wgrad::prelude::*;
 use wgrad::train::metrics::Accuracy;
 use wgrad::train::{Progress, prepare_output};
