@@ -10,14 +10,15 @@ use wgrad::train::plot::{Figure, GridImage, Panel, Series, image_grid};
 
 use crate::subject::{Fit, Subject};
 
-/// The most that a pixel changes, of 255.
-const EPSILONS: [u32; 4] = [1, 2, 4, 8];
-
 /// Images in a row of the picture.
-const SHOWN: usize = 8;
+const SHOWN: usize = 6;
 
 #[derive(Debug, Args)]
 pub struct Attack {
+    /// The most that a pixel changes, of 255; the last is that of adversarial training
+    #[arg(long, num_args = 1.., default_values_t = [1.0, 2.0, 4.0, 8.0])]
+    epsilons: Vec<f32>,
+
     /// Steps of adversarial training
     #[arg(long, default_value_t = 300)]
     steps: usize,
@@ -34,68 +35,75 @@ struct Found {
     pgd: Vec<f64>,
 }
 
-/// Steps of 2/255 for the largest epsilon, and of the same share of the smaller ones: 7 of them (Madry et al. 2018, CIFAR-10).
-fn pgd(epsilon: f32) -> Pgd {
+/// Seven steps of a quarter of the largest change: for 8/255, those of Madry et al. 2018 for CIFAR-10.
+fn pgd(of_255: f32) -> Pgd {
+    let epsilon = of_255 / 255.0;
     Pgd { epsilon, step: epsilon / 4.0, steps: 7, range: [0.0, 1.0] }
-}
-
-fn shares() -> [f32; 4] {
-    EPSILONS.map(|epsilon| epsilon as f32 / 255.0)
 }
 
 impl Attack {
     pub fn run(&self, subject: &Subject) -> Result<Value> {
-        let generator = Generator::new(subject.seed);
-        let plain = measure(subject, &generator)?;
-        draw_images(subject, &generator)?;
-        let [.., largest] = shares();
-        let net = &subject.net;
+        let (net, generator) = (&subject.net, Generator::new(subject.seed));
+        let largest = pgd(self.epsilons[self.epsilons.len() - 1]);
+        let plain = self.measure(subject, &generator)?;
+        draw_images(subject, &largest, &generator)?;
         let fit = Fit { what: "adversarial training", images: None, steps: self.steps, lr: self.lr };
         subject.fit(net, fit, |pixels, labels| {
             // Batch norms' statistics are updated by training steps, not by attacks.
             let loss = |x: &Tensor| net.forward(x, Mode::Eval).cross_entropy(labels);
-            let found = pgd(largest).attack(pixels, &generator, loss)?;
+            let found = largest.attack(pixels, &generator, loss)?;
             Ok(net.forward(&found, Mode::Train).cross_entropy(labels))
         })?;
         net.params.save(subject.out.join("robust.safetensors"))?;
-        let robust = measure(subject, &generator)?;
-        draw_curves(subject, [("plain", &plain), ("trained with PGD", &robust)])?;
+        let robust = self.measure(subject, &generator)?;
+        self.draw_curves(subject, [("plain", &plain), ("trained with PGD", &robust)])?;
         let figures = |found: &Found| json!({ "clean": found.clean, "fgsm": found.fgsm, "pgd": found.pgd });
         Ok(json!({
-            "epsilons": shares(), "images": subject.test_set.len(),
+            "epsilons_of_255": self.epsilons, "images": subject.test_set.len(),
             "plain": figures(&plain), "robust": figures(&robust), "steps": self.steps,
         }))
     }
-}
 
-fn measure(subject: &Subject, generator: &Generator) -> Result<Found> {
-    let attacked = |attack: &dyn Fn(&Tensor, &dyn Fn(&Tensor) -> Tensor) -> Result<Tensor>| -> Result<f64> {
-        let batches = subject.test.iter().map(|[pixels, labels]| {
-            let loss = |x: &Tensor| subject.net.forward(x, Mode::Eval).cross_entropy(labels);
-            let found = attack(pixels, &loss)?;
-            wgrad::autograd::evaluate(&[&found])?;
-            Ok([found, labels.clone()])
+    fn measure(&self, subject: &Subject, generator: &Generator) -> Result<Found> {
+        let under = |attack: &dyn Fn(&Tensor, &dyn Fn(&Tensor) -> Tensor) -> Result<Tensor>| {
+            let batches = subject.test.iter().map(|[pixels, labels]| {
+                let loss = |x: &Tensor| subject.net.forward(x, Mode::Eval).cross_entropy(labels);
+                let found = attack(pixels, &loss)?;
+                wgrad::autograd::evaluate(&[&found])?;
+                Ok([found, labels.clone()])
+            });
+            subject.net.accuracy(&batches.collect::<Result<Vec<_>>>()?)
+        };
+        let fast = |&epsilon| under(&|x, loss| Ok(fgsm(x, epsilon / 255.0, loss).clamp(0.0, 1.0)));
+        let projected = |&epsilon| under(&|x, loss| Ok(pgd(epsilon).attack(x, generator, loss)?));
+        Ok(Found {
+            clean: subject.net.accuracy(&subject.test)?,
+            fgsm: self.epsilons.iter().map(fast).collect::<Result<_>>()?,
+            pgd: self.epsilons.iter().map(projected).collect::<Result<_>>()?,
+        })
+    }
+
+    fn draw_curves(&self, subject: &Subject, found: [(&str, &Found); 2]) -> Result<()> {
+        let panel = Panel::new("", "most that a pixel changes, of 255", "test accuracy").y_range(0.0, 1.0);
+        let panel = found.into_iter().fold(panel, |panel, (name, found)| {
+            let line = |attack: &str, accuracies: &[f64]| {
+                let points = self.epsilons.iter().map(|&e| f64::from(e)).zip(accuracies.iter().copied());
+                Series::new(format!("{name}, {attack}"), [(0.0, found.clean)].into_iter().chain(points))
+            };
+            panel.with(line("FGSM", &found.fgsm)).with(line("PGD", &found.pgd))
         });
-        subject.net.accuracy(&batches.collect::<Result<Vec<_>>>()?)
-    };
-    let fast = |epsilon| attacked(&|x, loss| Ok(fgsm(x, epsilon, loss).clamp(0.0, 1.0)));
-    let projected = |epsilon| attacked(&|x, loss| Ok(pgd(epsilon).attack(x, generator, loss)?));
-    Ok(Found {
-        clean: subject.net.accuracy(&subject.test)?,
-        fgsm: shares().into_iter().map(fast).collect::<Result<_>>()?,
-        pgd: shares().into_iter().map(projected).collect::<Result<_>>()?,
-    })
+        Ok(Figure::new("Accuracy under attack").panel(panel).save(subject.out.join("attack.png"))?)
+    }
 }
 
 /// Images that the network names rightly, what PGD makes of them, and the difference, enlarged.
-fn draw_images(subject: &Subject, generator: &Generator) -> Result<()> {
+fn draw_images(subject: &Subject, pgd: &Pgd, generator: &Generator) -> Result<()> {
     let [pixels, labels] = &subject.test[0];
     let answers = |x: &Tensor| subject.net.forward(x, Mode::Eval).argmax(1, false).to_vec::<i32>();
-    let [.., largest] = shares();
     let loss = |x: &Tensor| subject.net.forward(x, Mode::Eval).cross_entropy(labels);
-    let found = pgd(largest).attack(pixels, generator, loss)?;
+    let found = pgd.attack(pixels, generator, loss)?;
     let (before, after, truth) = (answers(pixels)?, answers(&found)?, labels.to_vec::<i32>()?);
-    let off = (&found - pixels) / (2.0 * largest) + 0.5;
+    let off = (&found - pixels) / (2.0 * pgd.epsilon) + 0.5;
     let set: &ImageSet = &subject.test_set;
     let [_, height, width] = set.shape();
     let name = |class: i32| set.classes()[class as usize].clone();
@@ -114,18 +122,7 @@ fn draw_images(subject: &Subject, generator: &Generator) -> Result<()> {
         .iter()
         .map(|(pixels, label, ok)| GridImage { pixels, height, width, label: label.clone(), ok: *ok })
         .collect();
-    let title = "Images, what PGD makes of them with changes of at most 8/255, and the changes, enlarged";
-    Ok(image_grid(subject.out.join("adversarial.png"), title, &images, SHOWN)?)
-}
-
-fn draw_curves(subject: &Subject, found: [(&str, &Found); 2]) -> Result<()> {
-    let mut panel = Panel::new("", "most that a pixel changes, of 255", "test accuracy").y_range(0.0, 1.0);
-    for (name, found) in found {
-        for (attack, line) in [("FGSM", &found.fgsm), ("PGD", &found.pgd)] {
-            let points = EPSILONS.iter().map(|&e| f64::from(e)).zip(line.iter().copied());
-            let points = [(0.0, found.clean)].into_iter().chain(points);
-            panel = panel.with(Series::new(format!("{name}, {attack}"), points));
-        }
-    }
-    Ok(Figure::new("Accuracy under attack").panel(panel).save(subject.out.join("attack.png"))?)
+    let most = (255.0 * pgd.epsilon).round();
+    let title = format!("Images, after changes by PGD of at most {most}/255, and the changes, enlarged");
+    Ok(image_grid(subject.out.join("adversarial.png"), &title, &images, SHOWN)?)
 }

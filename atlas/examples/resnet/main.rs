@@ -5,7 +5,7 @@
 //! cargo run --release -p wgrad-atlas --example resnet -- --data CIFAR10 --weights out/cifar10/best.safetensors attack
 //! ```
 //!
-//! Prints one line of JSON, and leaves pictures in `--out`.
+//! Prints a line of JSON at the end, and leaves pictures and weights in `--out`.
 
 mod attack;
 mod distill;
@@ -25,13 +25,17 @@ pub struct Options {
     #[arg(long)]
     pub data: Option<PathBuf>,
 
-    /// Weights of the example `cifar10` for the same images; without them, the network is first trained for an epoch
+    /// Weights of the example `cifar10` for the same images; without them, the network is trained first
     #[arg(long)]
     pub weights: Option<PathBuf>,
 
     /// Depth of the network: 8, 20, 32, 44, 56 or 110
     #[arg(long, default_value_t = 20)]
     pub depth: usize,
+
+    /// Passes over the training images of a network without given weights
+    #[arg(long, default_value_t = 3)]
+    pub epochs: usize,
 
     /// Test images, drawn from all classes
     #[arg(long, default_value_t = 2000)]
@@ -51,6 +55,10 @@ pub struct Options {
     /// Directory for pictures and weights
     #[arg(long, default_value = "out/resnet")]
     pub out: PathBuf,
+
+    /// Print only the final JSON line on standard output
+    #[arg(long)]
+    pub json: bool,
 
     #[command(subcommand)]
     pub method: Method,

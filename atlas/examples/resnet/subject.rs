@@ -81,9 +81,9 @@ impl Subject {
         );
         prepare_output(&options.out)?;
         let device = Device::named(&options.device)?;
-        let Dataset { train, test, .. } = match &options.data {
+        let Dataset { train, test, source } = match &options.data {
             Some(path) => wgrad::data::load(path)?,
-            None => synthetic::shapes(2000, 500, 42),
+            None => synthetic::shapes(2000, 2000, 42),
         };
         let normalize = train.mean_std();
         let (count, all) = (options.test, test.len());
@@ -104,10 +104,19 @@ impl Subject {
             weights: options.weights.clone().unwrap_or_else(|| options.out.join("trained.safetensors")),
             device,
         };
+        if !options.json {
+            println!("device: {}\ndata:   {source}", subject.device.info());
+            println!("model:  ResNet-{}, {} parameters", options.depth, subject.net.params.count());
+        }
         match &options.weights {
             Some(path) => subject.net.params.load(path)?,
             None => {
-                let fit = Fit { what: "training", images: None, steps: subject.steps(None), lr: 0.05 };
+                let fit = Fit {
+                    what: "training",
+                    images: None,
+                    steps: options.epochs * subject.steps(None),
+                    lr: 0.05,
+                };
                 subject.fit(&subject.net, fit, |pixels, labels| {
                     Ok(subject.net.forward(pixels, Mode::Train).cross_entropy(labels))
                 })?;
