@@ -28,6 +28,9 @@ pub struct Attack {
     lr: f32,
 }
 
+/// The loss that an attack raises, of pixels `[N, 3, H, W]`.
+type Loss<'a> = &'a dyn Fn(&Tensor) -> Tensor;
+
 /// Accuracies under both attacks, by epsilon.
 struct Found {
     clean: f64,
@@ -65,7 +68,7 @@ impl Attack {
     }
 
     fn measure(&self, subject: &Subject, generator: &Generator) -> Result<Found> {
-        let under = |attack: &dyn Fn(&Tensor, &dyn Fn(&Tensor) -> Tensor) -> Result<Tensor>| {
+        let under = |attack: &dyn Fn(&Tensor, Loss) -> Result<Tensor>| {
             let batches = subject.test.iter().map(|[pixels, labels]| {
                 let loss = |x: &Tensor| subject.net.forward(x, Mode::Eval).cross_entropy(labels);
                 let found = attack(pixels, &loss)?;
