@@ -67,6 +67,24 @@ fn augmentation_can_be_switched_off() {
     assert!((moved - whole).abs() > 1e-3 * whole, "{moved} with crops and flips, {whole} without");
 }
 
+/// Mixes change the first batch, and so its loss; with half of the images, an epoch has half of the steps.
+#[test]
+fn images_are_mixed_and_left_out() {
+    let data = TempDir::new().unwrap();
+    let data = small_cifar(&data);
+    let args = ["--data", &data, "--device", "cpu", "--batch", "16", "--images", "80", "--epochs", "1"];
+    let first = ["none", "mixup", "cutmix"].map(|mix| {
+        let out = TempDir::new().unwrap();
+        let summary = CIFAR10.passes(out.path(), &[&args[..], &["--mix", mix]].concat());
+        assert_eq!(summary["steps"].as_u64(), Some(5), "{summary}");
+        losses(out.path())[0]
+    });
+    let [none, mixup, cutmix] = first;
+    for (one, other) in [(none, mixup), (none, cutmix), (mixup, cutmix)] {
+        assert!((one - other).abs() > 1e-3 * one, "first losses {first:?}");
+    }
+}
+
 #[test]
 fn devices_agree_on_the_first_losses() {
     let Some(gpu) = testing::gpu() else { return };
@@ -108,6 +126,7 @@ fn bad_arguments_and_data_are_explained() {
     complain(&["--device", foreign], "adapter found");
     complain(&["--device", "cpu", "--model", "resnet21"], "unknown model");
     complain(&["--device", "cpu", "--data", &path, "--batch", "161"], "batch of 161");
+    complain(&["--device", "cpu", "--data", &path, "--images", "161"], "ask for 1 to 160");
     complain(&["--device", "cpu", "--data", "/nowhere/at/all"], "/nowhere/at/all");
     let cut = data.path().join("data_batch_3.bin");
     let bytes = std::fs::read(&cut).unwrap();

@@ -6,14 +6,15 @@ mod pictures;
 
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::Parser;
-use wgrad::data::{Augment, Batch, Dataset, Loader, LoaderOptions, Source, synthetic};
+use wgrad::data::on_device::{CutMix, Mixup};
+use wgrad::data::{Augment, Batch, Dataset, Loader, LoaderOptions, Source, split, synthetic};
 use wgrad::models::{CifarCnn, Optimize, Several};
 use wgrad::prelude::*;
 use wgrad::train::{Console, Ended, Goal, Interrupt, Run, StepOutput, Task, Trainer, classify};
 
-use options::{Options, Switch};
+use options::{Mix, Options, Switch};
 
 /// Label smoothing: the probability that is spread evenly over all classes.
 const SMOOTHING: f32 = 0.1;
@@ -25,6 +26,9 @@ const WHOLE: usize = 2;
 const FILTERS: f32 = 0.25;
 
 const MOMENTUM: f32 = 0.9;
+
+/// Between two evaluations, at least this many images are trained on for each test image: evaluations take little of the time.
+const IMAGES_PER_TEST: usize = 4;
 
 /// The name of the figure in the history.
 const TEST_ACCURACY: &str = "test accuracy";
@@ -51,12 +55,16 @@ fn train(options: &Options, world: &World) -> Result<()> {
     let images = Images::new(options, &dataset, world)?;
     let eval = LoaderOptions::eval(options.batch, dataset.train.mean_std());
     let run = Run::distributed(world, &options.out, &device, options, options.resume)?;
-    let task = Cifar { device, net, test: Loader::new(dataset.test.into(), eval)? };
+    let test = Loader::new(dataset.test.into(), eval)?;
+    let every = (IMAGES_PER_TEST * test.images()).div_ceil(images.count());
+    let generator = params.generator().clone();
+    let task = Cifar { device, net, test, mix: options.mix, generator };
 
     let schedule = OneCycle::new(options.lr, images.epochs * images.steps()).warm(0.15).div(100.0, 1e4);
     let console = Console::new(options.json).items(options.batch, "images").resume("--resume");
     let mut trainer = Trainer::new(&params, optimizer(&params), schedule, run)
         .epochs(images.epochs)
+        .evaluate_every(every * images.steps())
         .stop_after(options.steps)
         .best(TEST_ACCURACY, Goal::Max)
         .checkpoints(2)?
@@ -71,7 +79,20 @@ fn train(options: &Options, world: &World) -> Result<()> {
     report(options, &task, &trainer, &ended, images.steps())
 }
 
+/// The data set, with as many training images as asked for.
 fn load(options: &Options) -> Result<Dataset> {
+    let mut dataset = read(options)?;
+    if let Some(images) = options.images.filter(|&images| images != dataset.train.len()) {
+        let all = dataset.train.len();
+        ensure!((1..all).contains(&images), "--images {images} of {all}: ask for 1 to {all}");
+        let share = images as f64 / all as f64;
+        let [kept, _] = split::stratified(dataset.train.labels(), [share, 1.0 - share], options.seed)?;
+        dataset.train = dataset.train.subset(kept)?;
+    }
+    Ok(dataset)
+}
+
+fn read(options: &Options) -> Result<Dataset> {
     if let Some(path) = &options.data {
         return Ok(wgrad::data::load(path)?);
     }
@@ -120,6 +141,11 @@ impl Images {
         let epochs = options.epochs.unwrap_or(if builtin { 3 } else { 10 });
         Ok(Images { moved: loader(4)?, whole: loader(0)?, epochs })
     }
+
+    /// The number of training images, of all processes together.
+    fn count(&self) -> usize {
+        self.moved.set().len()
+    }
 }
 
 impl Source for Images {
@@ -147,6 +173,26 @@ struct Cifar {
     device: Device,
     net: Box<dyn Module>,
     test: Loader,
+    mix: Mix,
+    generator: Generator,
+}
+
+impl Cifar {
+    /// Images `[N, C, H, W]` blended in pairs, and their class probabilities `[N, classes]`; `None` without a mix.
+    fn mixed(&self, images: &Tensor, labels: &Tensor) -> Option<(Tensor, Tensor)> {
+        let classes = self.test.set().classes().len();
+        match self.mix {
+            Mix::None => None,
+            Mix::Mixup => {
+                let mixup = Mixup::draw(&self.device, 1.0, &self.generator);
+                Some((mixup.mix(images), mixup.targets(labels, classes)))
+            }
+            Mix::Cutmix => {
+                let cutmix = CutMix::draw(images, 1.0, &self.generator);
+                Some((cutmix.mix(images), cutmix.targets(labels, classes)))
+            }
+        }
+    }
 }
 
 impl Task for Cifar {
@@ -159,12 +205,14 @@ impl Task for Cifar {
 
     fn forward(&self, inputs: &[Tensor]) -> StepOutput {
         let (images, labels) = (&inputs[0], &inputs[1]);
+        let options = CrossEntropy { label_smoothing: SMOOTHING, ..CrossEntropy::default() };
+        if let Some((images, targets)) = self.mixed(images, labels) {
+            // An image of two classes has no right answer, and so no accuracy.
+            let logits = self.net.forward(&images, Mode::Train);
+            return StepOutput::new(logits.cross_entropy_with(&targets, options));
+        }
         let logits = self.net.forward(images, Mode::Train);
-        StepOutput::new(logits.cross_entropy_with(
-            labels,
-            CrossEntropy { label_smoothing: SMOOTHING, ..CrossEntropy::default() },
-        ))
-        .accuracy(&logits, labels)
+        StepOutput::new(logits.cross_entropy_with(labels, options)).accuracy(&logits, labels)
     }
 
     fn evaluate(&self) -> wgrad::train::Result<Vec<(&'static str, f64)>> {

@@ -49,6 +49,14 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t = Switch::On)]
     pub augment: Switch,
 
+    /// Blends images of a batch, and their labels, in pairs: mixup (Zhang et al. 2018) or CutMix (Yun et al. 2019)
+    #[arg(long, value_enum, default_value_t = Mix::None)]
+    pub mix: Mix,
+
+    /// Train on this many of the training images, drawn with the seed, of every class the same share
+    #[arg(long)]
+    pub images: Option<usize>,
+
     /// Directory for weights and logs, and with the feature `plots` for pictures
     #[arg(long, default_value = "out/cifar10")]
     pub out: PathBuf,
@@ -70,4 +78,11 @@ pub struct Options {
 pub enum Switch {
     On,
     Off,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ValueEnum)]
+pub enum Mix {
+    None,
+    Mixup,
+    Cutmix,
 }

@@ -49,6 +49,7 @@ impl Example {
 }
 
 /// The losses that a run logged.
+#[allow(dead_code, reason = "each test includes this file, and not every example logs losses")]
 pub fn losses(out: &Path) -> Vec<f64> {
     let log = std::fs::read_to_string(out.join("metrics.jsonl")).expect("a log");
     let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON");

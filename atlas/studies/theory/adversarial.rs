@@ -2,7 +2,7 @@
 //! `cargo run --release -p wgrad-atlas -- adversarial`.
 
 use atlas::prelude::*;
-use methods::adversarial::{fgsm, pgd};
+use methods::adversarial::{Pgd, fgsm};
 use wgrad::models::Mlp;
 
 pub const STUDY: Study = Study {
@@ -15,6 +15,10 @@ pub const STUDY: Study = Study {
 
 /// The largest change of a pixel, whose values are up to 1.
 const EPSILON: f32 = 0.08;
+
+fn pgd(epsilon: f32, step: f32, steps: usize) -> Pgd {
+    Pgd { epsilon, step, steps, range: [f32::NEG_INFINITY, f32::INFINITY] }
+}
 
 fn run(lab: &mut Lab) -> Result<()> {
     let set = lab.small_digits(2000, lab.pick(2000, 500))?;
@@ -29,12 +33,12 @@ fn run(lab: &mut Lab) -> Result<()> {
         lab.fit(name, steps, &mut Adam::new(&params), Cosine::new(3e-3, 0.0, steps), |_| {
             let [x, y] = minibatch(&mut draws, 64, [&seen, &train.labels])?;
             let loss = |x: &Tensor| net.forward(x).cross_entropy(&y);
-            let x = if robust { pgd(&x, EPSILON, (EPSILON / 2.0, 4), &generator, loss)? } else { x };
+            let x = if robust { pgd(EPSILON, EPSILON / 2.0, 4).attack(&x, &generator, loss)? } else { x };
             Ok(loss(&x))
         })?;
         let loss = |x: &Tensor| net.forward(x).cross_entropy(&test.labels);
         let accuracy = |x: &Tensor| metrics::accuracy(&net.forward(x), &test.labels);
-        let attack = |epsilon: f32| pgd(&x, epsilon, (epsilon / 4.0, 10), &generator, loss);
+        let attack = |epsilon: f32| pgd(epsilon, epsilon / 4.0, 10).attack(&x, &generator, loss);
         let noise = (generator.uniform(lab.device(), x.shape()) - 0.5).sign() * EPSILON;
         found.push([
             accuracy(&x)?,
