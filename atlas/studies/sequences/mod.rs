@@ -9,6 +9,7 @@ mod listen_attend_spell;
 mod made_language;
 mod masked_lm;
 mod ner;
+mod pretraining;
 mod question_answering;
 mod sentiment;
 mod seq2seq;
@@ -17,7 +18,9 @@ mod span_corruption;
 mod speakers;
 mod speech;
 mod speech_synthesis;
+mod speeches;
 mod spoken_words;
+mod subword_lm;
 mod summarization;
 mod time_series;
 mod transducer;
@@ -49,4 +52,5 @@ pub const STUDIES: &[&Study] = &[
     &summarization::STUDY,
     &wavenet::STUDY,
     &char_lm::STUDY,
+    &subword_lm::STUDY,
 ];
