@@ -1,49 +1,88 @@
 //! Fine-tuning (Devlin et al. 2019, "BERT"): a network that fills in masked words of text without labels then learns a task from few labels. The
 //! task is to name the topic of a sentence. Only a third of the words ever has labels, and only the words around them show what the
-//! others are about, so that a network without pretraining can but guess: `cargo run --release -p wgrad-atlas -- bert_tuning`. With
-//! a play for `--data`, the task is to name who says an excerpt.
-
-use std::path::Path;
+//! others are about, so that a network without pretraining can but guess: `cargo run --release -p wgrad-atlas -- bert_tuning`.
 
 use atlas::prelude::*;
-use wgrad::models::Bert;
+use wgrad::models::{Bert, BertOptions};
 
 use super::hidden_topics::{self as language, TOPICS, WORDS};
-use super::pretraining::{Labelled, Language};
-use super::speeches::{SPEAKERS, Speeches};
 
 pub const STUDY: Study = Study {
     name: "bert_tuning",
     about: "A BERT that has filled in words learns a task from few labels, also for words that never had one.",
     on_gpu: false,
-    data: Some("a play: lines \"NAME:\", what is said, and an empty line"),
+    data: None,
     run,
 };
 
+const MASK: i32 = WORDS as i32;
+/// The first token, from whose output the classifier decides.
+const CLS: i32 = MASK + 1;
 const LENGTH: usize = 9;
 
-fn run(lab: &mut Lab) -> Result<()> {
-    match lab.data() {
-        Some(path) => speakers(lab, &path.to_owned()),
-        None => topics(lab),
+fn options(lab: &Lab) -> BertOptions {
+    BertOptions {
+        vocab: WORDS + 2,
+        context: LENGTH + 1,
+        width: lab.pick(48, 32),
+        heads: 4,
+        depth: lab.pick(2, 1),
+        dropout: 0.0,
     }
 }
 
+/// Weights scaled to the width: the paper's 0.02 is for 768.
+fn scaled(params: &Params, options: &BertOptions) {
+    let std = 0.02 * (768.0 / options.width as f32).sqrt();
+    for matrices in ["*_emb.weight", "*proj*weight", "*linear*.weight"] {
+        params.redraw(matrices, Init::Normal { mean: 0.0, std });
+    }
+}
+
+/// The first token and then the words of sentences, `[N, LENGTH + 1]`.
+fn tokens(device: &Device, sentences: &[Vec<i32>]) -> Result<Tensor> {
+    let rows: Vec<i32> =
+        sentences.iter().flat_map(|words| [CLS].into_iter().chain(words.iter().copied())).collect();
+    Ok(Tensor::from_slice(device, &rows, &[sentences.len(), LENGTH + 1])?)
+}
+
+/// Sentences with masked words, and those words; -100 for the others.
+fn masked(draws: &mut Draws, size: usize) -> [Vec<Vec<i32>>; 2] {
+    let one = |_| {
+        let (_, words) = language::sentence(draws, LENGTH, |_| true);
+        let hidden = |word| if draws.happens(0.25) { (MASK, word) } else { (word, -100) };
+        words.into_iter().map(hidden).unzip()
+    };
+    <[_; 2]>::from((0..size).map(one).unzip())
+}
+
+/// A network that has filled in words, and its parameters.
+fn pretrained(lab: &Lab) -> Result<(Params, Bert)> {
+    let (steps, size) = lab.pick((1000, 96), (300, 64));
+    let params = lab.params();
+    let net = Bert::new(&params, options(lab));
+    scaled(&params, &options(lab));
+    let mut draws = lab.draws(1);
+    let rate = Warmup::new(0.05, steps / 10, Cosine::new(lab.pick(0.003, 0.005), 0.0, steps));
+    lab.fit("filling in", steps, &mut AdamW::new(&params), rate, |_| {
+        let [inputs, asked] = masked(&mut draws, size);
+        let asked = targets(&Tensor::from_slice(lab.device(), &asked.concat(), &[size * LENGTH])?)?;
+        let logits = net.forward(&tokens(lab.device(), &inputs)?, None, None, Mode::Train);
+        Ok(logits.narrow(1, 1, LENGTH).flatten(0, 1).cross_entropy(&asked))
+    })?;
+    Ok((params, net))
+}
+
 /// Cross-entropies of masked words: of the network, and of exact inference.
-fn filled_in(lab: &Lab, language: &Language, net: &Bert) -> Result<[f64; 2]> {
-    let mut draws = lab.draws(2);
-    let (inputs, asked): (Vec<_>, Vec<_>) = (0..lab.pick(2000, 600))
-        .map(|_| {
-            let sentence = (language.sentence)(&mut draws);
-            language.hide(sentence, &mut draws)
-        })
-        .unzip();
-    let found = language.filled_in(lab.device(), net, &inputs)?;
+fn filled_in(lab: &Lab, net: &Bert) -> Result<[f64; 2]> {
+    let [inputs, asked] = masked(&mut lab.draws(2), lab.pick(2000, 600));
+    let logits = net.forward(&tokens(lab.device(), &inputs)?, None, None, Mode::Eval);
+    let found = logits.narrow(2, 0, WORDS).log_softmax(-1).to_vec::<f32>()?;
     let (mut sums, mut count) = ([0.0; 2], 0.0);
     for (i, (inputs, asked)) in inputs.iter().zip(&asked).enumerate() {
-        let seen = || inputs.iter().copied().filter(|&input| input != language.mask());
+        let seen = || inputs.iter().copied().filter(|&input| input != MASK);
         for (t, &word) in asked.iter().enumerate().filter(|(_, word)| **word >= 0) {
-            sums[0] -= f64::from(found[(i * LENGTH + t) * WORDS + word as usize]);
+            sums[0] -= f64::from(found[(i * (LENGTH + 1) + t + 1) * WORDS + word as usize]);
             sums[1] -= language::probability(&[word], seen()).ln();
             count += 1.0;
         }
@@ -52,41 +91,57 @@ fn filled_in(lab: &Lab, language: &Language, net: &Bert) -> Result<[f64; 2]> {
 }
 
 /// Sentences of words with labels, or of the others.
-fn labelled(
-    lab: &Lab,
-    language: &Language,
-    stream: u32,
-    count: usize,
-    allowed: fn(i32) -> bool,
-) -> Result<Labelled> {
-    let mut draws = lab.draws(stream);
-    language.labelled(lab.device(), (0..count).map(|_| language::sentence(&mut draws, LENGTH, allowed)))
+struct Labelled {
+    tokens: Tensor,
+    /// `[N]`
+    topics: Tensor,
 }
 
-fn topics(lab: &mut Lab) -> Result<()> {
-    let language = Language {
-        words: WORDS,
-        length: LENGTH,
-        sentence: &|draws| language::sentence(draws, LENGTH, |_| true).1,
-        width: lab.pick(48, 32),
-        depth: lab.pick(2, 1),
-        dropout: 0.0,
-        filling_in: lab.pick((1000, 96, 0.003), (300, 64, 0.005)),
-        tuning: lab.pick(150, 60),
-    };
-    let (params, net) = language.pretrained(lab)?;
-    let [found, least] = filled_in(lab, &language, &net)?;
+fn labelled(lab: &Lab, stream: u32, count: usize, allowed: fn(i32) -> bool) -> Result<Labelled> {
+    let mut draws = lab.draws(stream);
+    let (topics, words): (Vec<i32>, Vec<_>) =
+        (0..count).map(|_| language::sentence(&mut draws, LENGTH, allowed)).unzip();
+    Ok(Labelled {
+        tokens: tokens(lab.device(), &words)?,
+        topics: Tensor::from_slice(lab.device(), &topics, &[count])?,
+    })
+}
+
+/// A classifier trained on the labels, from the encoder of another network or from scratch.
+fn tuned(lab: &Lab, what: &str, from: Option<&Params>, set: &Labelled) -> Result<Bert> {
+    let params = lab.params();
+    let net = Bert::classifier(&params, options(lab), TOPICS);
+    scaled(&params, &options(lab));
+    for param in from.iter().flat_map(|from| from.all()).filter(|param| !param.name().starts_with("head.")) {
+        params.get(param.name()).context("the same encoder")?.set(&param.value());
+    }
+    let (steps, mut draws) = (lab.pick(150, 60), lab.draws(3));
+    let labels = targets(&set.topics)?;
+    let rate = Warmup::new(0.05, steps / 10, Cosine::new(0.003, 0.0, steps));
+    lab.fit(what, steps, &mut AdamW::new(&params), rate, |_| {
+        let [tokens, labels] = minibatch(&mut draws, 32, [&set.tokens, &labels])?;
+        Ok(net.forward(&tokens, None, None, Mode::Train).cross_entropy(&labels))
+    })?;
+    Ok(net)
+}
+
+fn run(lab: &mut Lab) -> Result<()> {
+    let (params, net) = pretrained(lab)?;
+    let [found, least] = filled_in(lab, &net)?;
     lab.figure("cross-entropy of masked words, exact", least);
     lab.expect("nats that the network loses", found - least, -0.02..0.15);
 
     let tests = lab.pick(1000, 300);
-    let train = labelled(lab, &language, 4, 48, language::labelled)?;
-    let known = labelled(lab, &language, 5, tests, language::labelled)?;
-    let new = labelled(lab, &language, 6, tests, |word| !language::labelled(word))?;
+    let train = labelled(lab, 4, 48, language::labelled)?;
+    let known = labelled(lab, 5, tests, language::labelled)?;
+    let new = labelled(lab, 6, tests, |word| !language::labelled(word))?;
     let mut scores = Vec::new();
     for (name, from) in [("pretrained", Some(&params)), ("from scratch", None)] {
-        let net = language.tuned(lab, name, from, TOPICS, &train)?;
-        scores.push([known.accuracy(&net)?, new.accuracy(&net)?]);
+        let net = tuned(lab, name, from, &train)?;
+        let accuracy = |set: &Labelled| {
+            metrics::accuracy(&net.forward(&set.tokens, None, None, Mode::Eval), &set.topics)
+        };
+        scores.push([accuracy(&known)?, accuracy(&new)?]);
     }
     lab.expect("pretrained: words with labels", scores[0][0], 0.9..=1.0);
     lab.expect("pretrained: words without labels", scores[0][1], 0.9..=1.0);
@@ -114,77 +169,5 @@ fn picture(lab: &mut Lab, params: &Params, scores: &[[f64; 2]]) -> Result<()> {
     }
     lab.picture("bert_tuning", |path| {
         plot::Figure::new("Fine-tuning of BERT").panel(plane).panel(bars).save(path)
-    })
-}
-
-/// Fills in words of a play, and names who of its eight main speakers says an excerpt, from few excerpts with the name.
-fn speakers(lab: &mut Lab, play: &Path) -> Result<()> {
-    let length = 32;
-    let speeches = Speeches::read(play, length)?;
-    let text = &speeches.unlabelled;
-    let language = Language {
-        words: speeches.vocab,
-        length,
-        sentence: &|draws| text[draws.below((text.len() - length) as u32) as usize..][..length].to_vec(),
-        width: 96,
-        depth: 2,
-        dropout: 0.1,
-        filling_in: lab.pick((800, 32, 0.002), (60, 32, 0.002)),
-        tuning: lab.pick(120, 60),
-    };
-    let (params, net) = language.pretrained(lab)?;
-    let excerpts =
-        || (0i32..).zip(&speeches.test).flat_map(|(speaker, all)| all.iter().map(move |one| (speaker, one)));
-    let mut draws = lab.draws(2);
-    let (inputs, asked): (Vec<_>, Vec<_>) =
-        excerpts().map(|(_, words)| language.hide(words.clone(), &mut draws)).unzip();
-    let found = language.filled_in(lab.device(), &net, &inputs)?;
-    let mut frequencies = vec![1.0; language.words];
-    text.iter().for_each(|&word| frequencies[word as usize] += 1.0);
-    let (mut sums, mut count) = ([0.0; 2], 0.0);
-    for (i, &word) in asked.concat().iter().enumerate().filter(|(_, word)| **word >= 0) {
-        sums[0] -= f64::from(found[i * language.words + word as usize]);
-        sums[1] -= (frequencies[word as usize] / (text.len() + language.words) as f64).ln();
-        count += 1.0;
-    }
-    lab.figure("excerpts for testing", inputs.len() as f64);
-    lab.figure("cross-entropy of masked words", sums[0] / count);
-    lab.figure("cross-entropy of masked words, by frequencies", sums[1] / count);
-
-    let test =
-        language.labelled(lab.device(), excerpts().map(|(speaker, words)| (speaker, words.clone())))?;
-    let mut panel =
-        plot::Panel::new(format!("Who of {SPEAKERS} speakers says it"), "excerpts of each", "accuracy")
-            .log_x();
-    let mut curves = [("pretrained", Some(&params), vec![]), ("from scratch", None, vec![])];
-    let repeats = lab.pick(3, 1);
-    for few in [8, 32] {
-        for repeat in 0..repeats {
-            let mut draws = lab.draws(10 + repeat);
-            let mut train = Vec::new();
-            for (speaker, all) in (0i32..).zip(&speeches.train) {
-                let mut all: Vec<&Vec<i32>> = all.iter().collect();
-                draws.shuffle(&mut all);
-                train.extend(all.into_iter().take(few).map(|words| (speaker, words.clone())));
-            }
-            let train = language.labelled(lab.device(), train)?;
-            for (name, from, points) in &mut curves {
-                let net = language.tuned(lab, name, *from, SPEAKERS, &train)?;
-                points.push((few as f64, test.accuracy(&net)?));
-            }
-        }
-    }
-    for (name, _, points) in curves {
-        let mut mean = Vec::new();
-        for of in points.chunks(repeats as usize) {
-            mean.push((of[0].0, of.iter().map(|point| point.1).sum::<f64>() / of.len() as f64));
-            lab.figure(format!("{name}: accuracy from {} excerpts of each", of[0].0), mean[mean.len() - 1].1);
-        }
-        panel = panel.with(plot::Series::new(name, mean)).layer(plot::Points::new("", points));
-    }
-    lab.figure("accuracy by chance", 1.0 / SPEAKERS as f64);
-    lab.say(format!("speakers: {}", speeches.speakers.join(", ")));
-    lab.picture("bert_speakers", |path| {
-        plot::Figure::new("Fine-tuning of BERT on a play").panel(panel).save(path)
     })
 }

@@ -17,7 +17,7 @@ pub const STUDY: Study = Study {
 /// A text as tokens.
 enum Encoder {
     Characters(Text),
-    Pieces(Tokenizer),
+    Pieces(Box<Tokenizer>),
 }
 
 impl Encoder {
@@ -138,7 +138,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut all = vec![characters];
     for merges in budget.merges {
         let (name, tokenizer) = (format!("{merges} merges"), Tokenizer::bpe(&first, 256 + merges, &[])?);
-        let (pieces, length) = trained(lab, &name, &budget, &Encoder::Pieces(tokenizer), [&first, &rest])?;
+        let (pieces, length) =
+            trained(lab, &name, &budget, &Encoder::Pieces(tokenizer.into()), [&first, &rest])?;
         lab.expect(format!("characters a token, {name}"), length, 3.0..6.0);
         lab.figure(format!("nats a character, {name}"), pieces.loss);
         lab.expect(format!("loss over that of characters, {name}"), pieces.loss / all[0].loss, 0.5..0.97);

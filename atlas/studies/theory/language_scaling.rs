@@ -40,17 +40,13 @@ struct Budget {
 const PARTS: [usize; 5] = [1, 4, 8, 16, 32];
 
 fn budget(lab: &Lab) -> Budget {
+    // With more steps or width the built-in text, not the size, would limit the loss.
     let small = Budget {
         context: 16,
         batch: 32,
         sizes: [(4, 1), (6, 1), (8, 1), (12, 1), (16, 1)],
         measured: [25, 50, 100, 200, 400],
         reader: 4,
-    };
-    let full = Budget {
-        sizes: [(4, 1), (6, 1), (8, 1), (16, 1), (32, 1)],
-        measured: [50, 100, 200, 400, 800],
-        ..small
     };
     let real = Budget {
         context: 64,
@@ -59,7 +55,7 @@ fn budget(lab: &Lab) -> Budget {
         reader: 2,
         ..small
     };
-    lab.pick(if lab.data().is_some() { real } else { full }, small)
+    if lab.data().is_some() { lab.pick(real, small) } else { small }
 }
 
 /// A text, whose last part is not for training, and the least nats per character that this part allows.
@@ -158,7 +154,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let budget = budget(lab);
     let Language { text, held_out: share, least } = match lab.data() {
         Some(path) => Language { text: Text::read(path)?, held_out: 0.1, least: 0.0 },
-        None => Language::made(lab.pick(200_000, 100_000), &mut lab.draws(1))?,
+        None => Language::made(100_000, &mut lab.draws(1))?,
     };
     let (train, held_out) = text.split(share, budget.context)?;
     let options = |(width, depth): (usize, usize)| {
@@ -202,7 +198,8 @@ fn laws(lab: &mut Lab, curves: &[Vec<Point>], by_data: &[(f64, Vec<Point>)], lea
     let compute: Vec<(f64, f64)> = best.iter().map(|point| (point.compute, point.loss - least)).collect();
     let optimal: Vec<(f64, f64)> = best.iter().map(|point| (point.compute, point.parameters)).collect();
     let least_loss = curves.iter().flatten().map(|point| point.loss).fold(f64::INFINITY, f64::min);
-    lab.expect("lowest loss, nats a character above the entropy", least_loss - least, 0.0..);
+    let loss = if lab.data().is_some() { "nats a character" } else { "nats a character above the entropy" };
+    lab.expect(format!("lowest loss, {loss}"), least_loss - least, 0.0..0.15);
 
     let mut figure = plot::Figure::new("Scaling laws of GPT");
     for (name, label, points, exponents) in [
@@ -212,10 +209,9 @@ fn laws(lab: &mut Lab, curves: &[Vec<Point>], by_data: &[(f64, Vec<Point>)], lea
     ] {
         let law = PowerLaw::fit(&points);
         lab.expect(format!("exponent of {name}"), -law.slope, exponents);
-        lab.expect(format!("R2 for {name}"), law.r2, 0.85..);
+        lab.expect(format!("R2 for {name}"), law.r2, 0.8..);
         let line: Vec<(f64, f64)> = points.iter().map(|&(x, _)| (x, law.at(x))).collect();
-        let mut panel =
-            plot::Panel::new(format!("Loss by {name}"), label, "nats a character").log_x().log_y();
+        let mut panel = plot::Panel::new(format!("Loss by {name}"), label, loss).log_x().log_y();
         if name == "compute" {
             for points in curves {
                 let curve = points.iter().map(|point| (point.compute, point.loss - least));
