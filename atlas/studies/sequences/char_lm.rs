@@ -2,7 +2,7 @@
 //! must beat the best bigram model, and none can beat the entropy of the grammar that generated the text:
 //! `cargo run --release -p wgrad-atlas -- char_lm`.
 
-use atlas::prelude::*;
+use atlas::{mean_loss, prelude::*};
 use wgrad::data::{Text, Windows};
 use wgrad::models::{CharRnn, CharRnnOptions, LanguageModel, Sampler, generate};
 
@@ -103,20 +103,14 @@ fn run(lab: &mut Lab) -> Result<()> {
             let [tokens, next] = batch.to_device(lab.device())?;
             Ok(net.loss(&tokens, &targets(&next)?))
         })?;
-        let (mut sum, mut count) = (0.0, 0.0);
-        for batch in validation.all(32) {
-            let characters = batch.tokens.len() as f64;
-            let [tokens, next] = batch.to_device(lab.device())?;
-            sum += f64::from(net.loss(&tokens, &next).item()?) * characters;
-            count += characters;
-        }
-        lab.figure(format!("nats a character, {name}"), sum / count);
-        lab.expect(format!("{name} against pairs"), sum / count / pairs, ..0.7);
+        let lost = mean_loss(&validation, lab.device(), |tokens, next| net.loss(tokens, next))?;
+        lab.figure(format!("nats a character, {name}"), lost);
+        lab.expect(format!("{name} against pairs"), lost / pairs, ..0.7);
         if let Some(entropy) = entropy {
-            lab.expect(format!("{name} against the entropy"), sum / count / entropy, 0.98..3.0);
+            lab.expect(format!("{name} against the entropy"), lost / entropy, 0.98..3.0);
         }
         lab.say(format!("{name} writes: {:?}", net.write(&text, 60, lab.seed())?));
-        bars.push(sum / count);
+        bars.push(lost);
         let points = losses.iter().enumerate().map(|(step, &loss)| (step as f64, loss));
         curves = curves.with(plot::Series::new(*name, points));
     }

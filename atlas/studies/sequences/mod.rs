@@ -18,6 +18,7 @@ mod speakers;
 mod speech;
 mod speech_synthesis;
 mod spoken_words;
+mod subword_lm;
 mod summarization;
 mod time_series;
 mod transducer;
@@ -49,4 +50,5 @@ pub const STUDIES: &[&Study] = &[
     &summarization::STUDY,
     &wavenet::STUDY,
     &char_lm::STUDY,
+    &subword_lm::STUDY,
 ];

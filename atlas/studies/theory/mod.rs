@@ -7,12 +7,14 @@ mod depth;
 mod double_descent;
 mod information_bottleneck;
 mod kfac;
+mod language_scaling;
 mod linearization;
 mod local_learning;
 mod newton;
 mod newton_cg;
 mod optimizer_race;
 mod pac_bayes;
+mod power_law;
 mod random_labels;
 mod regularization_race;
 mod scaling_law;
@@ -33,6 +35,7 @@ pub const STUDIES: &[&Study] = &[
     &random_labels::STUDY,
     &regularization_race::STUDY,
     &scaling_law::STUDY,
+    &language_scaling::STUDY,
     &vanishing_gradients::STUDY,
     &pac_bayes::STUDY,
     &information_bottleneck::STUDY,

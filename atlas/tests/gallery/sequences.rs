@@ -21,4 +21,5 @@ studies! {
     summarization,
     wavenet: gpu,
     char_lm,
+    subword_lm,
 }

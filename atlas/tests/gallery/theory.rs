@@ -12,6 +12,7 @@ studies! {
     random_labels,
     regularization_race,
     scaling_law,
+    language_scaling,
     vanishing_gradients: gpu,
     pac_bayes,
     information_bottleneck,
