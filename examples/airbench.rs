@@ -61,6 +61,10 @@ struct Options {
     /// Resume from the newest checkpoint in the output directory
     #[arg(long)]
     resume: bool,
+
+    /// Print only the final JSON line on standard output
+    #[arg(long)]
+    json: bool,
 }
 
 fn main() -> Result<()> {
@@ -72,7 +76,10 @@ fn main() -> Result<()> {
     };
     let params = Params::new(&device, options.seed);
     let net = Airbench::new(&params, dataset.train.classes().len());
-    println!("device: {}\ndata:   {}\nmodel:  {} parameters", device.info(), dataset.source, params.count());
+    if !options.json {
+        println!("device: {}\ndata:   {}", device.info(), dataset.source);
+        println!("model:  {} parameters\noutput: {}", params.count(), options.out.display());
+    }
 
     let run = Run::resume_or_create(&options.out, &device, &options, options.resume)?;
     let normal = dataset.train.mean_std();
@@ -91,7 +98,7 @@ fn main() -> Result<()> {
         .checkpoints(2)?
         .resume(options.resume)
         .interrupt(Interrupt::by_signal()?)
-        .callback(Console::new(false).items(options.batch, "images").resume("--resume"));
+        .callback(Console::new(options.json).items(options.batch, "images").resume("--resume"));
     let ended = trainer.fit(&task, &loader)?;
     let views = classify(&task.test, &task.device, |images| views(&task.net, images))?;
     let figures = serde_json::json!({

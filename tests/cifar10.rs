@@ -8,6 +8,8 @@ use wgrad::gpu_core::testing;
 
 const CIFAR10: Example = Example { name: "cifar10", args: &[] };
 
+const AIRBENCH: Example = Example { name: "airbench", args: &[] };
+
 /// CIFAR-10 in binary form with 32 images in every file. A class is a colour, of three levels in each channel, under a fine pattern.
 fn small_cifar(directory: &TempDir) -> String {
     const LEVELS: [u32; 3] = [20, 110, 200];
@@ -53,6 +55,19 @@ fn it_trains_and_goes_on_where_it_stopped_bit_for_bit() {
     let read = |directory: &TempDir, name| std::fs::read(directory.path().join(name)).expect("a file");
     assert_eq!(read(&a, "metrics.jsonl"), read(&b, "metrics.jsonl"));
     assert_eq!(read(&a, "best.safetensors"), read(&b, "best.safetensors"));
+}
+
+/// Measured with four seeds: all right.
+#[test]
+fn airbench_learns() {
+    let (data, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let data = small_cifar(&data);
+    let args = ["--data", &data, "--device", "cpu", "--batch", "32", "--epochs", "4"];
+    let summary = AIRBENCH.passes(out.path(), &args);
+    assert_eq!((summary["steps"].as_u64(), losses(out.path()).len()), (Some(20), 20));
+    let figure = |name: &str| summary[name].as_f64().unwrap_or_else(|| panic!("{name} in {summary}"));
+    assert!(figure("test_accuracy") > 0.9 && figure("test_accuracy_of_views") > 0.9, "{summary}");
+    assert!(AIRBENCH.fails(out.path(), &["--data", "nowhere"]).contains("nowhere"));
 }
 
 /// Crops and flips change the first batch, and so its loss.

@@ -11,6 +11,7 @@ studies! {
     autoregressive_flow,
     neural_ode,
     diffusion,
+    digit_diffusion,
     score_matching,
     energy_model,
 }

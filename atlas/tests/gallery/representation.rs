@@ -4,6 +4,7 @@ studies! {
     few_shot: gpu,
     maml,
     domain_adversarial,
+    digit_domains,
     invariant_risk,
     module_networks,
 }

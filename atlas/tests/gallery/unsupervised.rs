@@ -3,6 +3,7 @@ studies! {
     factor_analysis,
     ica: gpu,
     sparse_coding,
+    natural_patches,
     clustering,
     hierarchical_clustering,
     topic_model,

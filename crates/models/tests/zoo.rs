@@ -2,9 +2,10 @@
 
 use autograd::{Device, Generator, Reduction, Tensor, jacobian_penalty, l1_penalty, stack};
 use models::{
-    Adam, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, CifarCnn, ConvAutoencoder,
-    DeepLab, DenseNet, EfficientNet, EfficientNetOptions, Fcn, GoogLeNet, Gpt, GptOptions, LeNet, Mlp, Mode,
-    Params, PreActResNet, ResNet, Seq2Seq, Seq2SeqOptions, Tagger, TaggerOptions, UNet, Vae, Vit, VitOptions,
+    Adam, Airbench, Attend, Autoencoder, Bert, BertOptions, CharRnn, CharRnnOptions, CifarCnn,
+    ConvAutoencoder, DeepLab, DenseNet, EfficientNet, EfficientNetOptions, Fcn, GoogLeNet, Gpt, GptOptions,
+    LeNet, Mlp, Mode, Params, PreActResNet, ResNet, Seq2Seq, Seq2SeqOptions, Tagger, TaggerOptions, UNet,
+    Vae, Vit, VitOptions,
 };
 
 fn integers(device: &Device, shape: &[usize], below: usize) -> Tensor {
@@ -164,6 +165,9 @@ fn residual_and_dense_networks_learn() {
     let params = Params::new(&device, 1);
     let (net, x) = (CifarCnn::new(&params, 3), numbers(&device, &[4, 3, 32, 32]));
     learns("CifarCnn", &params, || entropy(&net.forward(&x, Mode::Train), &classes));
+    let params = Params::new(&device, 1);
+    let net = Airbench::new(&params, 3);
+    learns("Airbench", &params, || entropy(&net.forward(&x, Mode::Train), &classes));
 }
 
 #[test]

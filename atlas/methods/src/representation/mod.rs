@@ -10,7 +10,7 @@
 //! | few-shot classification | [`prototypical_logits`], [`matching_log_probs`] |
 //! | meta-learning | [`adapt`] |
 //! | tasks one after the other | [`fisher_diagonal`], [`Consolidated`] |
-//! | domain adaptation | [`reverse_gradient`] |
+//! | domain adaptation | [`reverse_gradient`], [`reversal_strength`] |
 
 mod byol;
 mod clip;

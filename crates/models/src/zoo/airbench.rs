@@ -61,6 +61,19 @@ impl Airbench {
     /// Sets the first layer's filters to the principal components of patches, each divided by its standard deviation, and to their negatives
     /// (Page 2019), from the eigenvalues `[12]` and eigenvectors (columns of `[12, 12]`) of the [covariance of patches](Airbench::patches).
     ///
+    /// ```
+    /// use autograd::{Device, Tensor};
+    /// use models::{Airbench, Params};
+    /// let device = Device::named("cpu")?;
+    /// let params = Params::new(&device, 42);
+    /// // Patches of white noise of deviation 2.
+    /// let (values, vectors) = (Tensor::full(&device, 4.0, &[12]), Tensor::ones(&device, &[12]).diag_embed(0));
+    /// Airbench::new(&params, 10).whiten(&values, &vectors);
+    /// let filters = params.get("whiten.weight").unwrap().value().to_vec::<f32>()?;
+    /// assert!((filters[0] - 0.49997).abs() < 1e-5 && (filters[12 * 12] + 0.49997).abs() < 1e-5);
+    /// # Ok::<(), autograd::Error>(())
+    /// ```
+    ///
     /// # Panics
     /// When the shapes are others.
     #[track_caller]
