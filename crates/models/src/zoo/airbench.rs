@@ -25,7 +25,10 @@ const VALUES: usize = 3 * PATCH * PATCH;
 /// let params = Params::new(&device, 42);
 /// let net = Airbench::new(&params, 10);
 /// assert_eq!(params.trainable().iter().map(|p| p.value().numel()).sum::<usize>(), 1_972_376);
-/// assert_eq!(net.forward(&Tensor::zeros(&device, &[2, 3, 32, 32]), Mode::Eval).shape(), [2, 10]);
+/// let logits = net.forward(&Tensor::zeros(&device, &[2, 3, 32, 32]), Mode::Eval);
+/// // Untrained, all classes are about equally probable.
+/// let classes = Tensor::from_slice(&device, &[3i32, 7], &[2])?;
+/// assert!((logits.cross_entropy(&classes).item()? - 10f32.ln()).abs() < 0.1);
 /// # Ok::<(), autograd::Error>(())
 /// ```
 pub struct Airbench {
@@ -59,7 +62,7 @@ impl Airbench {
     }
 
     /// Sets the first layer's filters to the principal components of patches, each divided by its standard deviation, and to their negatives
-    /// (Page 2019), from the eigenvalues `[12]` and eigenvectors (columns of `[12, 12]`) of the [covariance of patches](Airbench::patches).
+    /// (Page 2019), from the eigenvalues `[12]` and eigenvectors (columns of `[12, 12]`) of the [moments of patches](Airbench::patches).
     ///
     /// ```
     /// use autograd::{Device, Tensor};
@@ -82,7 +85,7 @@ impl Airbench {
         self.filters.set(&cat(&[&components, &-&components], 0).reshape(&[2 * VALUES, 3, PATCH, PATCH]));
     }
 
-    /// The covariance `[12, 12]` of all patches of 2 x 2 pixels of `images` `[N, 3, H, W]`.
+    /// The second moments `[12, 12]` of all patches of 2 x 2 pixels of `images` `[N, 3, H, W]`: their covariance if the mean is 0.
     #[track_caller]
     pub fn patches(images: &Tensor) -> Tensor {
         let patches = images.unfold([PATCH; 2], [1; 2], [0; 2], [1; 2]).transpose(1, 2).flatten(0, 1);
