@@ -24,7 +24,7 @@ const VALUES: usize = 3 * PATCH * PATCH;
 /// let device = Device::named("cpu")?;
 /// let params = Params::new(&device, 42);
 /// let net = Airbench::new(&params, 10);
-/// assert_eq!(params.trainable().iter().map(|p| p.value().numel()).sum::<usize>(), 1_972_376);
+/// assert_eq!(params.trainable().iter().map(|p| p.value().numel()).sum::<usize>(), 1_971_352);
 /// let logits = net.forward(&Tensor::zeros(&device, &[2, 3, 32, 32]), Mode::Eval);
 /// // Untrained, all classes are about equally probable.
 /// let classes = Tensor::from_slice(&device, &[3i32, 7], &[2])?;
