@@ -6,7 +6,7 @@ use methods::adversarial::{Pgd, fgsm};
 use serde_json::{Value, json};
 use wgrad::data::ImageSet;
 use wgrad::prelude::*;
-use wgrad::train::plot::{Figure, GridImage, Panel, Series, image_grid};
+use wgrad::train::plot::{Figure, Panel, Series, Tiles, image_grid};
 
 use crate::subject::{Fit, Subject};
 
@@ -114,18 +114,16 @@ fn draw_images(subject: &Subject, pgd: &Pgd, generator: &Generator) -> Result<()
     let bytes = |of: &Tensor, i: usize| -> Result<Vec<u8>> {
         Ok(of.select(0, i).to_vec::<f32>()?.iter().map(|p| (p * 255.0).round() as u8).collect())
     };
-    let mut cells: Vec<(Vec<u8>, String, Option<bool>)> = vec![];
+    let mut tiles = Tiles::new(height, width);
     for (of, said) in [(pixels, Some(&before)), (&found, Some(&after)), (&off, None)] {
         for &i in &shown {
-            let label = said.map_or("change".into(), |said| name(said[i]));
-            cells.push((bytes(of, i)?, label, said.map(|said| said[i] == truth[i])));
+            match said {
+                Some(said) => tiles.add_judged(name(said[i]), bytes(of, i)?, said[i] == truth[i]),
+                None => tiles.add("change", bytes(of, i)?),
+            }
         }
     }
-    let images: Vec<GridImage> = cells
-        .iter()
-        .map(|(pixels, label, ok)| GridImage { pixels, height, width, label: label.clone(), ok: *ok })
-        .collect();
     let most = (255.0 * pgd.epsilon).round();
     let title = format!("Images, after changes by PGD of at most {most}/255, and the changes, enlarged");
-    Ok(image_grid(subject.out.join("adversarial.png"), &title, &images, SHOWN)?)
+    Ok(image_grid(subject.out.join("adversarial.png"), &title, &tiles.images(), SHOWN)?)
 }

@@ -26,6 +26,53 @@ fn noise_at(net: &DenoisingUNet, x: &Tensor, t: usize, classes: &Tensor) -> Tens
     net.forward(x, &t, classes)
 }
 
+/// The classes of `count` images without one.
+fn no_class(device: &Device, count: usize) -> Tensor {
+    Tensor::full(device, NONE as f32, &[count]).to(DType::I32)
+}
+
+/// Learns the noise in digits, a fifth of which are shown without their classes.
+fn train(
+    lab: &Lab,
+    (net, params): (&DenoisingUNet, &Params),
+    schedule: &NoiseSchedule,
+    digits: &TinyDigits,
+    draw: &Generator,
+) -> Result<()> {
+    let (device, mut draws, steps) = (lab.device(), lab.draws(1), lab.pick(5000, 1200));
+    let none = no_class(device, BATCH);
+    lab.fit("noise", steps, &mut Adam::new(params), Cosine::new(4e-3, 0.0, steps), |_| {
+        let [x, classes] = minibatch(&mut draws, BATCH, [&digits.images, &digits.labels])?;
+        let noise = draw.normal(device, x.shape());
+        let t = (draw.uniform(device, &[BATCH]) * STEPS as f32).to(DType::I32);
+        let known = draw.bernoulli(device, 0.8, &[BATCH]).to(DType::Bool);
+        let found = net.forward(&schedule.q_sample(&x, &t, &noise), &t, &classes.where_(&known, &none));
+        Ok(found.mse_loss(&noise, Reduction::Mean))
+    })?;
+    Ok(())
+}
+
+/// Samples from normal noise by annealed Langevin dynamics. In the variables of Song and Ermon, x plus noise of deviation sigma, all are
+/// divided by the share of the signal.
+fn by_langevin(
+    net: &DenoisingUNet,
+    schedule: &NoiseSchedule,
+    start: &Tensor,
+    draw: &Generator,
+) -> Result<Tensor> {
+    let (device, none) = (start.device(), no_class(start.device(), start.size(0)));
+    let levels: Vec<usize> = (0..STEPS).rev().step_by(3).collect();
+    let scales: Vec<f32> = levels.iter().map(|&t| schedule.alpha_bar(t).sqrt() as f32).collect();
+    let sigmas: Vec<f32> = scales.iter().map(|scale| (1.0 - scale * scale).sqrt() / scale).collect();
+    let score = |x: &Tensor, sigma: f32| {
+        let level = sigmas.iter().position(|&s| s == sigma).expect("one of the levels");
+        let [scale, factor] = [scales[level], -sigma.recip()].map(|value| Tensor::scalar(device, value));
+        noise_at(net, &(x * scale), levels[level], &none) * factor
+    };
+    let least = sigmas[sigmas.len() - 1];
+    Ok(annealed_langevin(score, start * sigmas[0], &sigmas, 0.5 * least.powi(2), 5, draw)?)
+}
+
 fn run(lab: &mut Lab) -> Result<()> {
     let device = lab.device().clone();
     let draw = Generator::new(lab.seed());
@@ -36,21 +83,10 @@ fn run(lab: &mut Lab) -> Result<()> {
     let count = lab.pick(1000, 200);
     let asked: Vec<i32> = (0..count as i32).map(|i| i % 10).collect();
     let asked = Tensor::from_slice(&device, &asked, &[count])?;
-    let none = Tensor::full(&device, NONE as f32, &[count]).to(DType::I32);
+    let none = no_class(&device, count);
     let start = || draw.normal(&device, &[count, 1, 8, 8]);
 
-    let steps = lab.pick(5000, 1200);
-    let mut draws = lab.draws(1);
-    lab.fit("noise", steps, &mut Adam::new(&params), Cosine::new(4e-3, 0.0, steps), |_| {
-        let [x, classes] = minibatch(&mut draws, BATCH, [&digits.images, &digits.labels])?;
-        let noise = draw.normal(&device, x.shape());
-        let t = (draw.uniform(&device, &[BATCH]) * STEPS as f32).to(DType::I32);
-        let known = draw.bernoulli(&device, 0.8, &[BATCH]).to(DType::Bool);
-        let classes = classes.where_(&known, &none.narrow(0, 0, BATCH));
-        let found = net.forward(&schedule.q_sample(&x, &t, &noise), &t, &classes);
-        Ok(found.mse_loss(&noise, Reduction::Mean))
-    })?;
-
+    train(lab, (&net, &params), &schedule, &digits, &draw)?;
     let real = digits.judge(&digits.images.narrow(0, 0, count))?;
     let noise = digits.judge(&start().clamp(-1.0, 1.0))?;
     lab.figure("FID of real images", real.fid);
@@ -96,23 +132,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         ddpm.get_or_insert(images);
     }
 
-    // In the variables of Song and Ermon, x plus noise of deviation sigma, all are divided by the share of the signal.
-    let levels: Vec<usize> = (0..STEPS).rev().step_by(3).collect();
-    let scales: Vec<f32> = levels.iter().map(|&t| schedule.alpha_bar(t).sqrt() as f32).collect();
-    let sigmas: Vec<f32> = scales.iter().map(|scale| (1.0 - scale * scale).sqrt() / scale).collect();
-    let score = |x: &Tensor, sigma: f32| {
-        let level = sigmas.iter().position(|&s| s == sigma).expect("one of the levels");
-        let [scale, factor] = [scales[level], -sigma.recip()].map(|value| Tensor::scalar(&device, value));
-        noise_at(&net, &(x * scale), levels[level], &none) * factor
-    };
-    let images = annealed_langevin(
-        score,
-        start() * sigmas[0],
-        &sigmas,
-        0.5 * sigmas[sigmas.len() - 1].powi(2),
-        5,
-        &draw,
-    )?;
+    let images = by_langevin(&net, &schedule, &start(), &draw)?;
     let made = digits.judge(&images)?;
     lab.expect("Langevin dynamics: FID against noise", share(made.fid), ..0.2);
     row(&images, &|i| (format!("Langevin: a {}?", made.classes[i]), None))?;

@@ -136,11 +136,9 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("labels of the source: domains told apart", told[0], 0.9..=1.0);
     lab.expect("domain-adversarial: domains told apart", told[1], 0.3..0.8);
 
-    let mut tiles = Tiles::new(8 * SIDE, 8 * SIDE);
+    let mut tiles = Tiles::new(SIDE, SIDE);
     for (name, images) in [("labels known", &source.0), ("labels asked", &target)] {
-        let large = images.narrow(0, 0, 10).reshape(&[10, SIDE, SIDE]);
-        let large = large.repeat_interleave(8, 1).repeat_interleave(8, 2);
-        tiles = tiles.grey(&large.to_vec::<f32>()?, |_| name.into());
+        tiles = tiles.grey(&images.narrow(0, 0, 10).to_vec::<f32>()?, |_| name.into());
     }
     let panel = plot::Panel::new("Right on grey backgrounds", "run", "share")
         .with(plot::Series::new("labels of the source", (1..).map(f64::from).zip(plain)).exact())

@@ -150,11 +150,9 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("area against principal components'", learned.area / components.area, ..0.7);
 
     let tiles = |rows: &Tensor| -> Result<Tiles> {
-        // Each at its own scale, and blocks of pixels, as these are small.
-        let scaled = rows / rows.abs().amax(&[1], true);
-        let large =
-            scaled.reshape(&[rows.size(0), SIDE, SIDE]).repeat_interleave(4, 1).repeat_interleave(4, 2);
-        Ok(Tiles::new(4 * SIDE, 4 * SIDE).diverging(&large.to_vec::<f32>()?, 1.0, |_| String::new()))
+        // Each at its own scale.
+        let scaled = (rows / rows.abs().amax(&[1], true)).to_vec::<f32>()?;
+        Ok(Tiles::new(SIDE, SIDE).diverging(&scaled, 1.0, |_| String::new()))
     };
     for (name, title, rows) in
         [("atoms", "Atoms of sparse codes", &atoms), ("components", "Principal components", &pca.components)]

@@ -116,7 +116,7 @@ impl DenoisingUNet {
         }
     }
 
-    /// `t` are numbers of steps, f32.
+    /// `t` are numbers of steps, of any type.
     ///
     /// # Panics
     /// When the shapes do not fit, or a side is not a multiple of 2 for each width but the first.

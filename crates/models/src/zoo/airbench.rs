@@ -15,8 +15,8 @@ const VALUES: usize = 3 * PATCH * PATCH;
 
 /// airbench94's network, which learns CIFAR-10 in few epochs: a fixed first layer that [whitens](Airbench::whiten) patches of 2 x 2, three
 /// blocks of two 3 x 3 convolutions with max pooling, batch norm and GELU, and a linear layer; from images `[N, 3, 32, 32]` to logits
-/// `[N, classes]`. The scales of its norms are fixed at 1. Parameters `whiten.*`,
-/// `block1.conv1.weight` and `block1.norm1.bias` to `block3.*2.*`, and `head.weight`.
+/// `[N, classes]`. The scales of its norms are fixed at 1. Parameters `whiten.*`, `block1.conv1.weight`, `block1.norm1.*` and so on to
+/// `block3.norm2.*`, and `head.weight`.
 ///
 /// ```
 /// use autograd::{Device, Tensor};
@@ -45,19 +45,21 @@ impl Airbench {
         let first = params.path("whiten");
         let whiten = Conv2d::new(&first, 3, 2 * VALUES, PATCH).build();
         let filters = weight(&first);
+        first.freeze("*.weight");
         let widths = [[2 * VALUES, WIDTHS[0]], [WIDTHS[0], WIDTHS[1]], [WIDTHS[1], WIDTHS[2]]];
         let blocks = (1..).zip(widths).map(|(i, [from, to])| {
             let path = params.path(format!("block{i}"));
             [(1, from), (2, to)].map(|(i, from)| {
-                let norm = BatchNorm2d::new(&path.path(format!("norm{i}")), to).eps(1e-12);
+                let of_norm = path.path(format!("norm{i}"));
+                let norm = BatchNorm2d::new(&of_norm, to).eps(1e-12);
+                of_norm.freeze("*.weight");
                 (passing(&path.path(format!("conv{i}")), from, to), norm)
             })
         });
         let blocks = blocks.collect();
-        let head = Linear::no_bias(&params.path("head"), WIDTHS[2], classes);
-        params.redraw("*head.weight", Init::Normal { mean: 0.0, std: 1.0 });
-        params.freeze("*whiten.weight");
-        params.freeze("*norm*.weight");
+        let of_head = params.path("head");
+        let head = Linear::no_bias(&of_head, WIDTHS[2], classes);
+        of_head.redraw("*.weight", Init::Normal { mean: 0.0, std: 1.0 });
         Airbench { whiten, filters, blocks, head }
     }
 
