@@ -1,6 +1,6 @@
 //! What the studies of language models share.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use wgrad::data::Windows;
 use wgrad::models::{Gpt, GptOptions};
 use wgrad::prelude::*;
@@ -27,6 +27,28 @@ pub fn mean_loss(
 /// The cross-entropy of the tokens `[N, T]` that follow `tokens [N, T]`, in nats a token.
 pub fn next_token_loss(net: &Gpt, tokens: &Tensor, next: &Tensor) -> Tensor {
     net.forward(tokens, Mode::Train).flatten(0, 1).cross_entropy(&next.flatten(0, 1))
+}
+
+/// Redraws the matrices of a [`Bert`](wgrad::models::Bert) of this width: the paper's standard deviation of 0.02 is for 768.
+pub fn bert_scaled(params: &Params, width: usize) {
+    let std = 0.02 * (768.0 / width as f32).sqrt();
+    for matrices in ["*_emb.weight", "*proj*weight", "*linear*.weight"] {
+        params.redraw(matrices, Init::Normal { mean: 0.0, std });
+    }
+}
+
+/// Sets the encoder of a [`Bert`](wgrad::models::Bert) to that of another, whatever their heads.
+///
+/// # Errors
+/// Networks of other sizes.
+pub fn bert_like(params: &Params, other: &Params) -> Result<()> {
+    for param in other.all().iter().filter(|param| !param.name().starts_with("head.")) {
+        params
+            .get(param.name())
+            .with_context(|| format!("{} in both networks", param.name()))?
+            .set(&param.value());
+    }
+    Ok(())
 }
 
 /// Floating-point operations of training a [`Gpt`] on one token: products with all its weights but those of positions, and with the other tokens of

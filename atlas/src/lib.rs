@@ -50,7 +50,7 @@ mod tiny_digits;
 pub use detection_tiles::detection_tiles;
 pub use digits::{DIGITS, StandardizedDigits};
 pub use lab::{Lab, Setup};
-pub use language::{mean_loss, next_token_loss, operations_per_token};
+pub use language::{bert_like, bert_scaled, mean_loss, next_token_loss, operations_per_token};
 pub use maps::{class_panel, nearest_of_class};
 pub use minibatch::minibatch;
 pub use optimizers::stop_training;

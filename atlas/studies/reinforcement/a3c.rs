@@ -19,7 +19,7 @@ pub const STUDY: Study = Study {
 
 const ACTORS: usize = 4;
 const ENVS: usize = 8;
-const STEPS: usize = 8;
+const STEPS: usize = 16;
 
 /// An actor's and a critic's network.
 struct Agent {
@@ -94,7 +94,7 @@ fn act(lab: &Lab, shared: &Mutex<Shared>, actor: usize, updates: usize) -> Resul
         let gradients = own.gradients(&mut envs, &mut draws)?;
         let mut shared = shared.lock().expect("no thread has panicked");
         let values = shared.agent.values();
-        let rate = 3e-3 * (1.0 - shared.updates as f32 / updates as f32).max(0.0);
+        let rate = 2e-3 * (1.0 - shared.updates as f32 / updates as f32).max(0.0);
         shared.opt.step(Gradients::from_pairs(values.into_iter().zip(gradients)), rate)?;
         let late = shared.updates - read;
         shared.late.push(late);
@@ -115,7 +115,7 @@ fn mean_of_last(returns: &[f32]) -> f64 {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let updates = lab.pick(6000, 1600);
+    let updates = lab.pick(4000, 1000);
     let agent = Agent::new(lab);
     let opt = Box::new(Adam::new(&agent.params));
     let shared = Shared { agent, opt, updates: 0, late: vec![], returns: vec![], curve: vec![] };
@@ -138,7 +138,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect(
         "last 100 episodes: mean return",
         mean_of_last(&shared.returns),
-        lab.pick(250.0, 80.0)..=500.0,
+        lab.pick(400.0, 200.0)..=500.0,
     );
     let panel =
         plot::Panel::new("CartPole", "step of all environments", "mean return of the last 100 episodes")

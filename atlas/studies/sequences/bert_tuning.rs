@@ -2,7 +2,7 @@
 //! task is to name the topic of a sentence. Only a third of the words ever has labels, and only the words around them show what the
 //! others are about, so that a network without pretraining can but guess: `cargo run --release -p wgrad-atlas -- bert_tuning`.
 
-use atlas::prelude::*;
+use atlas::{bert_like, bert_scaled, prelude::*};
 use wgrad::models::{Bert, BertOptions};
 
 use super::hidden_topics::{self as language, TOPICS, WORDS};
@@ -31,14 +31,6 @@ fn options(lab: &Lab) -> BertOptions {
     }
 }
 
-/// Weights scaled to the width: the paper's 0.02 is for 768.
-fn scaled(params: &Params, options: &BertOptions) {
-    let std = 0.02 * (768.0 / options.width as f32).sqrt();
-    for matrices in ["*_emb.weight", "*proj*weight", "*linear*.weight"] {
-        params.redraw(matrices, Init::Normal { mean: 0.0, std });
-    }
-}
-
 /// The first token and then the words of sentences, `[N, LENGTH + 1]`.
 fn tokens(device: &Device, sentences: &[Vec<i32>]) -> Result<Tensor> {
     let rows: Vec<i32> =
@@ -61,7 +53,7 @@ fn pretrained(lab: &Lab) -> Result<(Params, Bert)> {
     let (steps, size) = lab.pick((1000, 96), (300, 64));
     let params = lab.params();
     let net = Bert::new(&params, options(lab));
-    scaled(&params, &options(lab));
+    bert_scaled(&params, options(lab).width);
     let mut draws = lab.draws(1);
     let rate = Warmup::new(0.05, steps / 10, Cosine::new(lab.pick(0.003, 0.005), 0.0, steps));
     lab.fit("filling in", steps, &mut AdamW::new(&params), rate, |_| {
@@ -111,9 +103,9 @@ fn labelled(lab: &Lab, stream: u32, count: usize, allowed: fn(i32) -> bool) -> R
 fn tuned(lab: &Lab, what: &str, from: Option<&Params>, set: &Labelled) -> Result<Bert> {
     let params = lab.params();
     let net = Bert::classifier(&params, options(lab), TOPICS);
-    scaled(&params, &options(lab));
-    for param in from.iter().flat_map(|from| from.all()).filter(|param| !param.name().starts_with("head.")) {
-        params.get(param.name()).context("the same encoder")?.set(&param.value());
+    bert_scaled(&params, options(lab).width);
+    if let Some(from) = from {
+        bert_like(&params, from)?;
     }
     let (steps, mut draws) = (lab.pick(150, 60), lab.draws(3));
     let labels = targets(&set.topics)?;

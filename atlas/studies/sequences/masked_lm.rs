@@ -2,7 +2,7 @@
 //! given its context on both sides can be computed: by forward-backward, as marginals of a linear-chain field. A small BERT comes close to
 //! them: `cargo run --release -p wgrad-atlas -- masked_lm`.
 
-use atlas::prelude::*;
+use atlas::{bert_scaled, prelude::*};
 use wgrad::data::MaskTokens;
 use wgrad::models::{Bert, BertOptions};
 
@@ -90,11 +90,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     };
     let params = lab.params();
     let net = Bert::new(&params, options);
-    // Scaled to the width: the paper's 0.02 is for 768.
-    let wide = Init::Normal { mean: 0.0, std: 0.02 * (768.0 / width as f32).sqrt() };
-    for matrices in ["*_emb.weight", "*proj*weight", "*linear*.weight"] {
-        params.redraw(matrices, wide);
-    }
+    bert_scaled(&params, width);
     let mut draws = lab.draws(2);
     let rate = Warmup::new(0.05, steps / 10, Cosine::new(lab.pick(0.003, 0.01), 0.0, steps));
     lab.fit("filling in", steps, &mut AdamW::new(&params), rate, |_| {

@@ -2,6 +2,7 @@ use atlas::Study;
 
 mod back_translation;
 mod beam_search;
+mod bert_spelling;
 mod bert_tuning;
 mod char_lm;
 mod hidden_topics;
@@ -45,6 +46,7 @@ pub const STUDIES: &[&Study] = &[
     &back_translation::STUDY,
     &masked_lm::STUDY,
     &bert_tuning::STUDY,
+    &bert_spelling::STUDY,
     &span_corruption::STUDY,
     &question_answering::STUDY,
     &summarization::STUDY,

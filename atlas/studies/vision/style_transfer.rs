@@ -1,16 +1,22 @@
 //! Neural style transfer (Gatys, Ecker and Bethge 2016): the pixels of an image are optimised to match the features that a convolutional
 //! network computes for one picture, and the Gram matrices of the features for another. The network need not be trained (Ustyuzhaninov et
-//! al. 2017): `cargo run --release -p wgrad-atlas -- style_transfer`.
+//! al. 2017): `cargo run --release -p wgrad-atlas -- style_transfer`. `--data` gives photographs, such as
+//! `--data atlas/fixtures/photographs`.
+
+use std::path::Path;
 
 use atlas::prelude::*;
+use wgrad::data::{Fit, ImageFolder, Loader, LoaderOptions, Normalize};
 
 pub const STUDY: Study = Study {
     name: "style_transfer",
     about: "An image gets the content of one picture and the texture of another.",
     on_gpu: true,
-    data: None,
+    data: Some(PICTURES),
     run,
 };
+
+const PICTURES: &str = "a directory with a picture content/*.jpg and a picture style/*.jpg";
 
 /// Channels of both layers.
 const MAPS: usize = 48;
@@ -46,6 +52,20 @@ fn waves(device: &Device, side: usize) -> Result<Tensor> {
     Ok(Tensor::from_slice(device, &values, &[1, 3, side, side])?)
 }
 
+/// The first picture of content and the first of style, resized to 128 rows and 192 columns, values from -1 to 1, `[1, 3, 128, 192]` each.
+fn photographs(device: &Device, path: &Path) -> Result<[Tensor; 2]> {
+    let set = ImageFolder::new(path)?;
+    let classes: Vec<&str> = set.classes().iter().map(String::as_str).collect();
+    ensure!(classes == ["content", "style"], "{}: has {classes:?}; give {PICTURES}", path.display());
+    let style = set.labels().iter().filter(|&&label| label == 0).count();
+    let fit = Some(Fit::Resize { size: [128, 192] });
+    let half = Normalize { mean: vec![0.5; 3], std: vec![0.5; 3] };
+    let loader =
+        Loader::new(set.subset([0, style])?.into(), LoaderOptions { fit, ..LoaderOptions::eval(2, half) })?;
+    let images = loader.epoch(0).next().context("a batch")?.to_device(device)?.images;
+    Ok([0, 1].map(|i| images.narrow(0, i, 1).detach()))
+}
+
 /// The mean squared difference of neighbouring pixels.
 fn variation(image: &Tensor) -> Tensor {
     let along = |dim: isize| {
@@ -57,8 +77,13 @@ fn variation(image: &Tensor) -> Tensor {
 
 fn run(lab: &mut Lab) -> Result<()> {
     let (side, steps) = (lab.pick(48, 24), lab.pick(400, 150));
-    let [scenes, _] = synthetic::scenes(1, 0, side, 4);
-    let (content, style) = (scenes.to_device(lab.device())?[0].clone(), waves(lab.device(), side)?);
+    let [content, style] = match lab.data() {
+        Some(path) => photographs(lab.device(), path)?,
+        None => {
+            let [scenes, _] = synthetic::scenes(1, 0, side, 4);
+            [scenes.to_device(lab.device())?[0].clone(), waves(lab.device(), side)?]
+        }
+    };
     let features = features(&lab.params());
     // Evaluated once, not in every step.
     let fixed = |image: &Tensor| -> Result<[Tensor; 2]> {
@@ -98,7 +123,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     );
     lab.expect("content loss of the result against the style's", of_result[0] / of_style[0], ..0.75);
 
-    let mut tiles = Tiles::new(side, side);
+    let mut tiles = Tiles::new(content.size(2), content.size(3));
     for (label, image) in [("content", &content), ("style", &style), ("result", &result)] {
         let pixels = image.to_vec::<f32>()?;
         tiles

@@ -16,6 +16,7 @@ studies! {
     back_translation,
     masked_lm,
     bert_tuning,
+    bert_spelling,
     span_corruption,
     question_answering,
     summarization,
