@@ -1,15 +1,15 @@
 //! A conditional adversarial network (Mirza and Osindero 2014): both networks are given the class, and the generator has to make a digit of
 //! that class: `cargo run --release -p wgrad-atlas -- conditional_gan`.
 
-use atlas::TinyDigits;
 use atlas::prelude::*;
+use atlas::{TINY_IMAGES, TinyImages};
 use methods::generative::{DcganDiscriminator, DcganGenerator, GanLoss, with_classes};
 
 pub const STUDY: Study = Study {
     name: "conditional_gan",
     about: "A generator makes the digit it is asked for, as a classifier of real digits finds.",
     on_gpu: false,
-    data: Some(DIGITS),
+    data: Some(TINY_IMAGES),
     run,
 };
 
@@ -19,10 +19,10 @@ const BATCH: usize = 64;
 fn run(lab: &mut Lab) -> Result<()> {
     let device = lab.device().clone();
     let draw = Generator::new(lab.seed());
-    let digits = TinyDigits::new(lab, 2000)?;
+    let digits = TinyImages::new(lab, 2000)?;
     let (of_generator, of_discriminator) = (lab.params(), lab.params());
-    let generator = DcganGenerator::new(&of_generator, LATENT + 10, 1, 8, 32);
-    let discriminator = DcganDiscriminator::new(&of_discriminator, 1 + 10, 8, 32);
+    let generator = DcganGenerator::new(&of_generator, LATENT + 10, digits.channels(), 8, 32);
+    let discriminator = DcganDiscriminator::new(&of_discriminator, digits.channels() + 10, 8, 32);
     let make = |labels: &Tensor| {
         let noise = draw.normal(&device, &[labels.shape()[0], LATENT]);
         generator.forward(&with_classes(&noise, labels, 10), Mode::Train)
@@ -64,18 +64,19 @@ fn run(lab: &mut Lab) -> Result<()> {
         ..0.2,
     );
     // Images of one class differ too: the noise is not ignored.
-    let of_class = |x: &Tensor| x.reshape(&[100, 10, 64]).var(&[0], 1.0, false).mean_all().item();
+    let of_class =
+        |x: &Tensor| x.reshape(&[100, 10, 64 * digits.channels()]).var(&[0], 1.0, false).mean_all().item();
     let variety = of_class(&images)? / of_class(&pictures)?;
     lab.expect("variance within classes against real images'", variety, 0.3..1.6);
 
-    let shown = TinyDigits::bytes(&images.narrow(0, 0, 60))?;
+    let shown = TinyImages::bytes(&images.narrow(0, 0, 60))?;
     lab.picture("conditional_gan", |path| {
         let cell = |i: usize| {
             let (label, ok) = (format!("asked for {}", asked[i]), Some(made.classes[i] == asked[i] as usize));
             plot::GridImage {
                 pixels: &shown[i],
-                height: TinyDigits::SIDE,
-                width: TinyDigits::SIDE,
+                height: TinyImages::SIDE,
+                width: TinyImages::SIDE,
                 label,
                 ok,
             }
@@ -86,7 +87,7 @@ fn run(lab: &mut Lab) -> Result<()> {
 }
 
 /// 1000 real images with the labels 0 to 9 in turn.
-fn real_images(digits: &TinyDigits) -> Result<Tensor> {
+fn real_images(digits: &TinyImages) -> Result<Tensor> {
     let mut of_class: [Vec<i32>; 10] = Default::default();
     for (i, label) in digits.labels.to_vec::<i32>()?.into_iter().enumerate() {
         of_class[label as usize].push(i as i32);

@@ -1,15 +1,15 @@
 //! A deep convolutional adversarial network (Radford et al. 2016) on digits of 8 x 8 pixels, rated by a classifier trained on real ones:
 //! `cargo run --release -p wgrad-atlas -- dcgan`.
 
-use atlas::TinyDigits;
 use atlas::prelude::*;
+use atlas::{TINY_IMAGES, TinyImages};
 use methods::generative::{DcganDiscriminator, DcganGenerator, GanLoss};
 
 pub const STUDY: Study = Study {
     name: "dcgan",
     about: "Transposed convolutions make digits of noise, of all ten classes and close to real ones.",
     on_gpu: false,
-    data: Some(DIGITS),
+    data: Some(TINY_IMAGES),
     run,
 };
 
@@ -19,10 +19,10 @@ const BATCH: usize = 64;
 fn run(lab: &mut Lab) -> Result<()> {
     let device = lab.device().clone();
     let draw = Generator::new(lab.seed());
-    let digits = TinyDigits::new(lab, 2000)?;
+    let digits = TinyImages::new(lab, 2000)?;
     let (of_generator, of_discriminator) = (lab.params(), lab.params());
-    let generator = DcganGenerator::new(&of_generator, LATENT, 1, 8, 24);
-    let discriminator = DcganDiscriminator::new(&of_discriminator, 1, 8, 24);
+    let generator = DcganGenerator::new(&of_generator, LATENT, digits.channels(), 8, 24);
+    let discriminator = DcganDiscriminator::new(&of_discriminator, digits.channels(), 8, 24);
     let noise = |count| draw.normal(&device, &[count, LATENT]);
     let untrained = digits.judge(&generator.forward(&noise(1000), Mode::Train))?;
 
@@ -56,13 +56,13 @@ fn run(lab: &mut Lab) -> Result<()> {
     let variety = |x: &Tensor| x.var(&[0], 1.0, false).mean_all().item();
     lab.expect("variance against real images'", variety(&images)? / variety(&digits.images)?, 0.4..1.4);
 
-    let shown = TinyDigits::bytes(&images.narrow(0, 0, 40))?;
-    let others = TinyDigits::bytes(&digits.images.narrow(0, 0, 20))?;
+    let shown = TinyImages::bytes(&images.narrow(0, 0, 40))?;
+    let others = TinyImages::bytes(&digits.images.narrow(0, 0, 20))?;
     lab.picture("dcgan", |path| {
         let cell = |pixels, label| plot::GridImage {
             pixels,
-            height: TinyDigits::SIDE,
-            width: TinyDigits::SIDE,
+            height: TinyImages::SIDE,
+            width: TinyImages::SIDE,
             label,
             ok: None,
         };

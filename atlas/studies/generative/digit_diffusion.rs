@@ -2,15 +2,15 @@
 //! DDPM, in few steps as DDIM (Song et al. 2021), guided towards a class without a classifier (Ho and Salimans 2022), and, as the noise
 //! is the score, by annealed Langevin dynamics (Song and Ermon 2019): `cargo run --release -p wgrad-atlas -- digit_diffusion`.
 
-use atlas::TinyDigits;
 use atlas::prelude::*;
+use atlas::{TINY_IMAGES, TinyImages};
 use methods::generative::{DenoisingUNet, NoiseSchedule, annealed_langevin, classifier_free_guidance};
 
 pub const STUDY: Study = Study {
     name: "digit_diffusion",
     about: "A U-Net learns the noise in digits, and makes digits of the asked class from noise: DDPM, DDIM, Langevin dynamics.",
     on_gpu: false,
-    data: Some(DIGITS),
+    data: Some(TINY_IMAGES),
     run,
 };
 
@@ -36,7 +36,7 @@ fn train(
     lab: &Lab,
     (net, params): (&DenoisingUNet, &Params),
     schedule: &NoiseSchedule,
-    digits: &TinyDigits,
+    digits: &TinyImages,
     draw: &Generator,
 ) -> Result<()> {
     let (device, mut draws, steps) = (lab.device(), lab.draws(1), lab.pick(5000, 1200));
@@ -76,26 +76,27 @@ fn by_langevin(
 fn run(lab: &mut Lab) -> Result<()> {
     let device = lab.device().clone();
     let draw = Generator::new(lab.seed());
-    let digits = TinyDigits::new(lab, 2000)?;
+    let digits = TinyImages::new(lab, 2000)?;
     let schedule = NoiseSchedule::linear(&device, STEPS);
     let params = lab.params();
-    let net = DenoisingUNet::new(&params, 1, lab.pick(&[32, 64], &[16, 32]), NONE + 1);
+    let net = DenoisingUNet::new(&params, digits.channels(), lab.pick(&[32, 64], &[16, 32]), NONE + 1);
     let count = lab.pick(1000, 200);
     let asked: Vec<i32> = (0..count as i32).map(|i| i % 10).collect();
     let asked = Tensor::from_slice(&device, &asked, &[count])?;
     let none = no_class(&device, count);
-    let start = || draw.normal(&device, &[count, 1, 8, 8]);
+    let start = || draw.normal(&device, &[count, digits.channels(), 8, 8]);
 
     train(lab, (&net, &params), &schedule, &digits, &draw)?;
     let real = digits.judge(&digits.images.narrow(0, 0, count))?;
     let noise = digits.judge(&start().clamp(-1.0, 1.0))?;
+    lab.figure("accuracy of the classifier on other real images", digits.accuracy()?);
     lab.figure("FID of real images", real.fid);
     lab.figure("FID of noise", noise.fid);
     // On a scale from noise (1) to real images (0).
     let share = |fid: f64| (fid - real.fid) / (noise.fid - real.fid);
-    let mut shown = Tiles::new(TinyDigits::SIDE, TinyDigits::SIDE);
+    let mut shown = Tiles::new(TinyImages::SIDE, TinyImages::SIDE);
     let mut row = |images: &Tensor, label: &dyn Fn(usize) -> (String, Option<bool>)| -> Result<()> {
-        for (i, pixels) in TinyDigits::bytes(&images.narrow(0, 0, 10))?.into_iter().enumerate() {
+        for (i, pixels) in TinyImages::bytes(&images.narrow(0, 0, 10))?.into_iter().enumerate() {
             match label(i) {
                 (label, Some(right)) => shown.add_judged(label, pixels, right),
                 (label, None) => shown.add(label, pixels),
