@@ -1,5 +1,7 @@
 //! Images so small that generative models learn them in seconds, and a classifier that rates generated ones.
 
+use std::sync::Arc;
+
 use anyhow::Result;
 use linalg::frechet_distance;
 use wgrad::data::{self, Dataset};
@@ -36,6 +38,8 @@ pub struct TinyImages {
     pub images: Tensor,
     /// Class indices `[N]`, i32.
     pub labels: Tensor,
+    /// The names of the classes.
+    pub classes: Arc<[String]>,
     /// Other images of the same kind, not used in training, `[M, C, 8, 8]`.
     pub others: Tensor,
     /// Their class indices `[M]`, i32.
@@ -81,8 +85,9 @@ impl TinyImages {
         let channels = images.size(1);
         let hidden = Linear::new(&params.path("hidden"), 64 * channels, FEATURES);
         let out = Linear::new(&params.path("out"), FEATURES, 10);
+        let classes = set.train.classes().clone();
         let mut tiny =
-            TinyImages { images, labels, others, other_labels, hidden, out, reference: Vec::new() };
+            TinyImages { images, labels, classes, others, other_labels, hidden, out, reference: Vec::new() };
         let (mut opt, mut draws) = (Adam::new(&params), lab.draws(1000));
         let (steps, rate) = if channels == 1 { (400, 0.01) } else { (4000, 0.002) };
         for _ in 0..steps {

@@ -105,6 +105,10 @@ fn run(lab: &mut Lab) -> Result<()> {
         Ok(())
     };
 
+    let name_of = |class: usize| match digits.channels() {
+        1 => format!("a {class}"),
+        _ => digits.classes[class].clone(),
+    };
     let mut ddpm = None;
     for (name, taken, eta, weight, most, range) in [
         ("DDPM", STEPS, 1.0, 1.0, 0.3, 0.6..=1.0),
@@ -127,7 +131,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         lab.expect(format!("{name}: FID against noise"), share(made.fid), ..most);
         lab.expect(format!("{name}: of the asked class"), share_right, range);
         row(&images, &|i| match weight {
-            0.0 => (format!("no class: a {}?", made.classes[i]), None),
+            0.0 => (format!("no class: {}?", name_of(made.classes[i])), None),
             _ => (name.into(), Some(right(i))),
         })?;
         ddpm.get_or_insert(images);
@@ -136,7 +140,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let images = by_langevin(&net, &schedule, &start(), &draw)?;
     let made = digits.judge(&images)?;
     lab.expect("Langevin dynamics: FID against noise", share(made.fid), ..0.2);
-    row(&images, &|i| (format!("Langevin: a {}?", made.classes[i]), None))?;
+    row(&images, &|i| (format!("Langevin: {}?", name_of(made.classes[i])), None))?;
 
     // Digits are made, not remembered: the nearest training digit is about as far as from real digits that were not trained with.
     let made = ddpm.context("a sample of DDPM")?;
@@ -150,7 +154,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         0.6..1.4,
     );
     lab.picture("digit_diffusion", |path| {
-        plot::Figure::new("Digits made of noise, 0 to 9 as asked: whether a classifier agrees")
+        plot::Figure::new("Images made of noise, of the classes in turn: whether a classifier agrees")
             .images(&shown.images(), 10)
             .save(path)
     })
