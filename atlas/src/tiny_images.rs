@@ -13,8 +13,8 @@ use crate::photographs::are_photographs;
 use crate::{Lab, minibatch};
 
 /// The help text of `--data` in studies of tiny images.
-pub const TINY_IMAGES: &str = "a directory with MNIST's four files, or anything in their format with images of 28x28 or 8x8, as \
-    atlas/fixtures/digits; or CIFAR-10, or other colour images of 32x32 in its format or as train/CLASS/*.jpg and test/CLASS/*.jpg";
+pub const TINY_IMAGES: &str = "digits in MNIST's format, of 28x28 or 8x8, as atlas/fixtures/digits; or colour images of 32x32 in CIFAR-10's \
+    format, or as train/CLASS/*.jpg and test/CLASS/*.jpg";
 
 impl Lab {
     /// [`small_digits`](Lab::small_digits), `[1, 7, 7]`; with `--data` of colour images of 32x32, 25 times as many

@@ -36,13 +36,13 @@ fn train(
     lab: &Lab,
     (net, params): (&DenoisingUNet, &Params),
     schedule: &NoiseSchedule,
-    digits: &TinyImages,
+    tiny: &TinyImages,
     draw: &Generator,
 ) -> Result<()> {
     let (device, mut draws, steps) = (lab.device(), lab.draws(1), lab.pick(5000, 1200));
     let none = no_class(device, BATCH);
     lab.fit("noise", steps, &mut Adam::new(params), Cosine::new(4e-3, 0.0, steps), |_| {
-        let [x, classes] = minibatch(&mut draws, BATCH, [&digits.images, &digits.labels])?;
+        let [x, classes] = minibatch(&mut draws, BATCH, [&tiny.images, &tiny.labels])?;
         let noise = draw.normal(device, x.shape());
         let t = (draw.uniform(device, &[BATCH]) * STEPS as f32).to(DType::I32);
         let known = draw.bernoulli(device, 0.8, &[BATCH]).to(DType::Bool);
@@ -76,20 +76,20 @@ fn by_langevin(
 fn run(lab: &mut Lab) -> Result<()> {
     let device = lab.device().clone();
     let draw = Generator::new(lab.seed());
-    let digits = TinyImages::new(lab, 2000)?;
+    let tiny = TinyImages::new(lab, 2000)?;
     let schedule = NoiseSchedule::linear(&device, STEPS);
     let params = lab.params();
-    let net = DenoisingUNet::new(&params, digits.channels(), lab.pick(&[32, 64], &[16, 32]), NONE + 1);
+    let net = DenoisingUNet::new(&params, tiny.channels(), lab.pick(&[32, 64], &[16, 32]), NONE + 1);
     let count = lab.pick(1000, 200);
     let asked: Vec<i32> = (0..count as i32).map(|i| i % 10).collect();
     let asked = Tensor::from_slice(&device, &asked, &[count])?;
     let none = no_class(&device, count);
-    let start = || draw.normal(&device, &[count, digits.channels(), 8, 8]);
+    let start = || draw.normal(&device, &[count, tiny.channels(), 8, 8]);
 
-    train(lab, (&net, &params), &schedule, &digits, &draw)?;
-    let real = digits.judge(&digits.images.narrow(0, 0, count))?;
-    let noise = digits.judge(&start().clamp(-1.0, 1.0))?;
-    lab.figure("accuracy of the classifier on other real images", digits.accuracy()?);
+    train(lab, (&net, &params), &schedule, &tiny, &draw)?;
+    let real = tiny.judge(&tiny.images.narrow(0, 0, count))?;
+    let noise = tiny.judge(&start().clamp(-1.0, 1.0))?;
+    lab.figure("accuracy of the classifier on other real images", tiny.accuracy()?);
     lab.figure("FID of real images", real.fid);
     lab.figure("FID of noise", noise.fid);
     // On a scale from noise (1) to real images (0).
@@ -105,9 +105,9 @@ fn run(lab: &mut Lab) -> Result<()> {
         Ok(())
     };
 
-    let name_of = |class: usize| match digits.channels() {
+    let name_of = |class: usize| match tiny.channels() {
         1 => format!("a {class}"),
-        _ => digits.classes[class].clone(),
+        _ => tiny.classes[class].clone(),
     };
     let mut ddpm = None;
     for (name, taken, eta, weight, most, range) in [
@@ -125,7 +125,7 @@ fn run(lab: &mut Lab) -> Result<()> {
                 classifier_free_guidance(&with, &noise_at(&net, x, t, &none), weight)
             }
         })?;
-        let made = digits.judge(&images)?;
+        let made = tiny.judge(&images)?;
         let right = |i: usize| made.classes[i] == i % 10;
         let share_right = (0..count).filter(|&i| right(i)).count() as f64 / count as f64;
         lab.expect(format!("{name}: FID against noise"), share(made.fid), ..most);
@@ -138,19 +138,19 @@ fn run(lab: &mut Lab) -> Result<()> {
     }
 
     let images = by_langevin(&net, &schedule, &start(), &draw)?;
-    let made = digits.judge(&images)?;
+    let made = tiny.judge(&images)?;
     lab.expect("Langevin dynamics: FID against noise", share(made.fid), ..0.2);
     row(&images, &|i| (format!("Langevin: {}?", name_of(made.classes[i])), None))?;
 
     // Digits are made, not remembered: the nearest training digit is about as far as from real digits that were not trained with.
     let made = ddpm.context("a sample of DDPM")?;
     let nearest = |x: &Tensor| -> Result<f64> {
-        let apart = x.flatten(1, -1).cdist(&digits.images.flatten(1, -1), 2.0);
+        let apart = x.flatten(1, -1).cdist(&tiny.images.flatten(1, -1), 2.0);
         Ok(apart.amin(&[1], false).mean_all().item()?.into())
     };
     lab.expect(
         "distance to the nearest training digit, against others'",
-        nearest(&made)? / nearest(&digits.others)?,
+        nearest(&made)? / nearest(&tiny.others)?,
         0.6..1.4,
     );
     lab.picture("digit_diffusion", |path| {
