@@ -79,7 +79,7 @@ fn train(
     draw: &Generator,
 ) -> Result<Tensor> {
     let (device, mut draws) = (lab.device(), lab.draws(1));
-    let (steps, length) = (lab.pick(600, 200), lab.pick(15, 10));
+    let (steps, length) = (lab.pick(1000, 200), lab.pick(15, 10));
     let start = || noise(draw, device, &[BATCH, tiny.channels(), 8, 8]);
     let mut chains = start();
     let mut opt = Adam::new(params).betas(0.5, 0.99);
