@@ -17,7 +17,7 @@ pub const STUDY: Study = Study {
 
 const BATCH: usize = 128;
 /// The most passes over the training images.
-const PASSES: usize = 20;
+const PASSES: usize = 60;
 
 /// Images as rows of grey levels.
 struct Levels {
