@@ -162,7 +162,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let completed = given(&langevin(|x| energy.score(&given(x)), begin.clone(), length, 250, &draw)?);
     let mse = |x: &Tensor| x.mse_loss(&clean, Reduction::Mean).item();
     lab.expect("error left by denoising", mse(&denoised)? / mse(&noisy.clamp(-1.0, 1.0))?, ..0.8);
-    // Without a range: the built-in digits are completed no better than by the mean image.
+    // Without a range: the built-in digits are completed hardly better than by the mean image.
     let average = clean.where_(&seen, &tiny.images.mean(&[0], true).expand(clean.shape()));
     let completion = mse(&mean(&completed))? / mse(&average)?;
     lab.figure("error of completed halves, against the mean image's", completion);
