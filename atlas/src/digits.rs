@@ -28,11 +28,10 @@ impl Lab {
     /// # Errors
     /// Data that cannot be read, or of another size.
     pub fn digits(&self, train: usize, test: usize) -> Result<Dataset> {
-        let Some(path) = self.data() else { return Ok(synthetic::digits(train, test, self.seed())?) };
-        let set = enlarged(data::load(path)?)?;
-        ensure!(set.train.shape() == [1, 28, 28], "images of {:?}; these are {DIGITS}", set.train.shape());
-        let first = |set: &ImageSet, count: usize| set.subset(0..count.min(set.len()));
-        Ok(Dataset { train: first(&set.train, train)?, test: first(&set.test, test)?, source: set.source })
+        match self.data() {
+            Some(path) => first_digits(data::load(path)?, train, test),
+            None => Ok(synthetic::digits(train, test, self.seed())?),
+        }
     }
 
     /// [`digits`](Lab::digits) at a quarter of their side, `[1, 7, 7]`.
@@ -40,8 +39,7 @@ impl Lab {
     /// # Errors
     /// As [`digits`](Lab::digits).
     pub fn small_digits(&self, train: usize, test: usize) -> Result<Dataset> {
-        let Dataset { train, test, source } = self.digits(train, test)?;
-        Ok(Dataset { train: train.average_pooled(4)?, test: test.average_pooled(4)?, source })
+        quartered(self.digits(train, test)?)
     }
 
     /// [`digits`](Lab::digits) on the device, at half their side and standardized.
@@ -60,6 +58,20 @@ impl Lab {
         let [train, test] = [train, test].map(|x| ((x - &mean) / &scale).detach());
         Ok(StandardizedDigits { train, test, mean, scale })
     }
+}
+
+/// The first `train` and `test` digits of a set at 28x28.
+pub(crate) fn first_digits(set: Dataset, train: usize, test: usize) -> Result<Dataset> {
+    let set = enlarged(set)?;
+    ensure!(set.train.shape() == [1, 28, 28], "images of {:?}; these are {DIGITS}", set.train.shape());
+    let first = |set: &ImageSet, count: usize| set.subset(0..count.min(set.len()));
+    Ok(Dataset { train: first(&set.train, train)?, test: first(&set.test, test)?, source: set.source })
+}
+
+/// Images at a quarter of their side.
+pub(crate) fn quartered(set: Dataset) -> Result<Dataset> {
+    let Dataset { train, test, source } = set;
+    Ok(Dataset { train: train.average_pooled(4)?, test: test.average_pooled(4)?, source })
 }
 
 /// Images of 8x8 pixels at 28x28, linear between the pixels; others as they are.

@@ -45,7 +45,7 @@ mod study;
 pub mod synthetic;
 mod tables;
 mod targets;
-mod tiny_digits;
+mod tiny_images;
 
 pub use detection_tiles::detection_tiles;
 pub use digits::{DIGITS, StandardizedDigits};
@@ -62,7 +62,7 @@ pub use steps::Steps;
 pub use study::Study;
 pub use tables::{Measurements, Table};
 pub use targets::{shuffle_targets, targets};
-pub use tiny_digits::{Judged, TinyDigits};
+pub use tiny_images::{Judged, TINY_IMAGES, TinyImages};
 
 /// The imports of a study.
 pub mod prelude {

@@ -9,6 +9,11 @@ use crate::Lab;
 pub const PHOTOGRAPHS: &str =
     "CIFAR-10, or other colour images of 32x32 in its format or as train/CLASS/*.jpg and test/CLASS/*.jpg";
 
+/// Whether these are colour images of the size of CIFAR-10's.
+pub(crate) fn are_photographs(set: &Dataset) -> bool {
+    set.train.shape() == [3, 32, 32]
+}
+
 impl Lab {
     /// `train` and `test` colour images `[3, 32, 32]` of `--data`, drawn at random, as files are often sorted by class; none without `--data`.
     ///
@@ -17,11 +22,7 @@ impl Lab {
     pub fn photographs(&self, train: usize, test: usize) -> Result<Option<Dataset>> {
         let Some(path) = self.data() else { return Ok(None) };
         let set = data::load(path)?;
-        ensure!(
-            set.train.shape() == [3, 32, 32],
-            "images of {:?}; these are {PHOTOGRAPHS}",
-            set.train.shape()
-        );
+        ensure!(are_photographs(&set), "images of {:?}; these are {PHOTOGRAPHS}", set.train.shape());
         Ok(Some(self.sample(set, train, test)?))
     }
 

@@ -59,6 +59,7 @@ const SHUFFLED: &[(&str, &str)] = &[
     ("kfac", "has no targets"),
     ("flow", "has no targets"),
     ("autoregressive_flow", "has no targets"),
+    ("image_flow", "has no targets"),
     ("neural_ode", "has no targets"),
     ("score_matching", "has no targets"),
     ("energy_model", "has no targets"),

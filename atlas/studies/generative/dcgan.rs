@@ -1,15 +1,15 @@
 //! A deep convolutional adversarial network (Radford et al. 2016) on digits of 8 x 8 pixels, rated by a classifier trained on real ones:
 //! `cargo run --release -p wgrad-atlas -- dcgan`.
 
-use atlas::TinyDigits;
 use atlas::prelude::*;
+use atlas::{TINY_IMAGES, TinyImages};
 use methods::generative::{DcganDiscriminator, DcganGenerator, GanLoss};
 
 pub const STUDY: Study = Study {
     name: "dcgan",
     about: "Transposed convolutions make digits of noise, of all ten classes and close to real ones.",
     on_gpu: false,
-    data: Some(DIGITS),
+    data: Some(TINY_IMAGES),
     run,
 };
 
@@ -19,12 +19,12 @@ const BATCH: usize = 64;
 fn run(lab: &mut Lab) -> Result<()> {
     let device = lab.device().clone();
     let draw = Generator::new(lab.seed());
-    let digits = TinyDigits::new(lab, 2000)?;
+    let tiny = TinyImages::new(lab, 2000)?;
     let (of_generator, of_discriminator) = (lab.params(), lab.params());
-    let generator = DcganGenerator::new(&of_generator, LATENT, 1, 8, 24);
-    let discriminator = DcganDiscriminator::new(&of_discriminator, 1, 8, 24);
+    let generator = DcganGenerator::new(&of_generator, LATENT, tiny.channels(), 8, 24);
+    let discriminator = DcganDiscriminator::new(&of_discriminator, tiny.channels(), 8, 24);
     let noise = |count| draw.normal(&device, &[count, LATENT]);
-    let untrained = digits.judge(&generator.forward(&noise(1000), Mode::Train))?;
+    let untrained = tiny.judge(&generator.forward(&noise(1000), Mode::Train))?;
 
     let steps = lab.pick(2500, 350);
     let mut opt_generator = Adam::new(&of_generator).betas(0.5, 0.999);
@@ -32,7 +32,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let rate = Cosine::new(2e-3, 2e-4, steps);
     let mut draws = lab.draws(1);
     for step in lab.steps("adversarial", steps) {
-        let [real] = minibatch(&mut draws, BATCH, [&digits.images])?;
+        let [real] = minibatch(&mut draws, BATCH, [&tiny.images])?;
         let fake = generator.forward(&noise(BATCH), Mode::Train).detach();
         let [of_real, of_fake] = [real, fake].map(|x| discriminator.forward(&x, Mode::Train));
         opt_discriminator
@@ -42,8 +42,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     }
 
     let images = generator.forward(&noise(1000), Mode::Train);
-    let made = digits.judge(&images)?;
-    let real = digits.judge(&digits.images.narrow(0, 0, 1000))?;
+    let made = tiny.judge(&images)?;
+    let real = tiny.judge(&tiny.images.narrow(0, 0, 1000))?;
     let of_class = |class: usize| made.classes.iter().filter(|&&c| c == class).count();
     lab.figure("FID of real images", real.fid);
     lab.figure("FID", made.fid);
@@ -54,15 +54,15 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.expect("classes with a quarter of their share or more", classes as f64, 8.0..);
     // Generated images vary as much between each other as real ones.
     let variety = |x: &Tensor| x.var(&[0], 1.0, false).mean_all().item();
-    lab.expect("variance against real images'", variety(&images)? / variety(&digits.images)?, 0.4..1.4);
+    lab.expect("variance against real images'", variety(&images)? / variety(&tiny.images)?, 0.4..1.4);
 
-    let shown = TinyDigits::bytes(&images.narrow(0, 0, 40))?;
-    let others = TinyDigits::bytes(&digits.images.narrow(0, 0, 20))?;
+    let shown = TinyImages::bytes(&images.narrow(0, 0, 40))?;
+    let others = TinyImages::bytes(&tiny.images.narrow(0, 0, 20))?;
     lab.picture("dcgan", |path| {
         let cell = |pixels, label| plot::GridImage {
             pixels,
-            height: TinyDigits::SIDE,
-            width: TinyDigits::SIDE,
+            height: TinyImages::SIDE,
+            width: TinyImages::SIDE,
             label,
             ok: None,
         };

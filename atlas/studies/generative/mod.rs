@@ -10,6 +10,8 @@ mod energy_model;
 mod feature_matching;
 mod flow;
 mod gan;
+mod image_energy;
+mod image_flow;
 mod neural_ode;
 mod pix2pix;
 mod score_matching;
@@ -27,9 +29,11 @@ pub const STUDIES: &[&Study] = &[
     &stylegan::STUDY,
     &flow::STUDY,
     &autoregressive_flow::STUDY,
+    &image_flow::STUDY,
     &neural_ode::STUDY,
     &diffusion::STUDY,
     &digit_diffusion::STUDY,
     &score_matching::STUDY,
     &energy_model::STUDY,
+    &image_energy::STUDY,
 ];

@@ -9,9 +9,11 @@ studies! {
     stylegan,
     flow: gpu,
     autoregressive_flow,
+    image_flow,
     neural_ode,
     diffusion,
     digit_diffusion,
     score_matching,
     energy_model,
+    image_energy,
 }

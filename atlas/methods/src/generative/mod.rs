@@ -5,7 +5,7 @@
 //! | adversarial networks | [`GanLoss`], [`r1_penalty`], [`feature_matching_loss`], [`DcganGenerator`], [`DcganDiscriminator`], [`PatchDiscriminator`], [`with_classes`], [`cycle_loss`], [`SrResNet`], [`MappingNetwork`], [`StyleGenerator`] |
 //! | diffusion | [`NoiseSchedule`] with its DDPM and DDIM steps, [`timestep_embedding`], [`DenoisingUNet`], [`classifier_free_guidance`] |
 //! | score matching | [`score_matching_loss`], [`denoising_score_matching_loss`], [`annealed_langevin`] |
-//! | flows | [`NormalizingFlow`] of [`AffineCoupling`] or [`MaskedAutoregressive`] layers ([`Made`]) |
+//! | flows | [`NormalizingFlow`] of [`AffineCoupling`] or [`MaskedAutoregressive`] layers ([`Made`]), [`Permutation`], [`Whitening`] |
 //! | continuous flows | [`ContinuousFlow`], [`odeint`], [`odeint_adaptive`], [`adjoint`], [`divergence`] |
 //! | energy-based models | [`contrastive_divergence_loss`], [`langevin`] |
 //!
@@ -28,10 +28,12 @@ mod maf;
 mod noise_schedule;
 mod ode;
 mod patch_gan;
+mod permutation;
 mod score;
 mod smooth_mlp;
 mod sr_resnet;
 mod style;
+mod whitening;
 
 pub use adjoint::adjoint;
 pub use condition::with_classes;
@@ -50,7 +52,9 @@ pub use maf::MaskedAutoregressive;
 pub use noise_schedule::NoiseSchedule;
 pub use ode::{OdeMethod, odeint, odeint_adaptive};
 pub use patch_gan::PatchDiscriminator;
+pub use permutation::Permutation;
 pub use score::{contrastive_divergence_loss, denoising_score_matching_loss, score_matching_loss};
 pub use smooth_mlp::SmoothMlp;
 pub use sr_resnet::SrResNet;
 pub use style::{MappingNetwork, StyleGenerator, adaptive_instance_norm};
+pub use whitening::Whitening;
