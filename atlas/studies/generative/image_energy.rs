@@ -96,6 +96,59 @@ fn train(
     Ok(chains)
 }
 
+/// How well the energy separates other images from those not trained with.
+fn separate(lab: &mut Lab, energy: &Energy, tiny: &TinyImages, draw: &Generator) -> Result<()> {
+    let others = &tiny.others;
+    let mut order: Vec<i32> = (0..64).collect();
+    lab.draws(2).shuffle(&mut order);
+    let scrambled = others.flatten(2, -1).index_select(2, &Tensor::from_slice(lab.device(), &order, &[64])?);
+    let own = energy.forward(others).to_vec::<f32>()?;
+    for (name, images, range) in [
+        ("noise", noise(draw, lab.device(), others.shape()), 0.99..=1.0),
+        ("scrambled images", scrambled.reshape(others.shape()), 0.9..=1.0),
+        ("negatives", -others, 0.99..=1.0),
+        ("images upside down", others.flip(&[2]), 0.6..=1.0),
+    ] {
+        let odd = energy.forward(&images).to_vec::<f32>()?;
+        let which: Vec<bool> = (0..own.len() + odd.len()).map(|i| i >= own.len()).collect();
+        lab.expect(
+            format!("ROC-AUC against {name}"),
+            metrics::roc_auc(&which, &[own.clone(), odd].concat()),
+            range,
+        );
+    }
+    Ok(())
+}
+
+/// Noisy images, denoised ones, half covered and completed ones, by the dynamics of what is not known given the rest.
+fn restore(lab: &mut Lab, energy: &Energy, tiny: &TinyImages, draw: &Generator) -> Result<[Tensor; 4]> {
+    // Several chains for each image: their mean estimates that of the posterior, the estimate of least error.
+    const CHAINS: usize = 6;
+    let clean = tiny.others.narrow(0, 0, 20);
+    let repeated = |x: &Tensor| cat(&[x; CHAINS], 0).detach();
+    let mean = |x: &Tensor| x.reshape(&[&[CHAINS], clean.shape()].concat()).mean(&[0], false);
+    let length = NOISE * NOISE / 2.0;
+    // Noise of a known deviation is taken off by the dynamics of the posterior.
+    const DEVIATION: f32 = 0.5;
+    let noisy = (&clean + draw.normal(lab.device(), clean.shape()) * DEVIATION).detach();
+    let begin = repeated(&noisy);
+    let posterior = |x: &Tensor| energy.score(x) + (&begin - x) / (DEVIATION * DEVIATION);
+    let denoised = mean(&langevin(posterior, begin.clone(), length, 120, draw)?);
+    // The lower half follows the dynamics given the upper half.
+    let seen = Tensor::arange(lab.device(), 8).to(DType::F32).lt(4.0).reshape(&[1, 1, 8, 1]);
+    let known = repeated(&clean);
+    let given = |x: &Tensor| known.where_(&seen, x);
+    let begin = given(&noise(draw, lab.device(), known.shape())).detach();
+    let completed = given(&langevin(|x| energy.score(&given(x)), begin.clone(), length, 250, draw)?);
+    let mse = |x: &Tensor| x.mse_loss(&clean, Reduction::Mean).item();
+    lab.expect("error left by denoising", mse(&denoised)? / mse(&noisy.clamp(-1.0, 1.0))?, ..0.8);
+    // Without a range: the built-in digits are completed hardly better than by the mean image.
+    let average = clean.where_(&seen, &tiny.images.mean(&[0], true).expand(clean.shape()));
+    let completion = mse(&mean(&completed))? / mse(&average)?;
+    lab.figure("error of completed halves, against the mean image's", completion);
+    Ok([noisy, denoised, begin, completed])
+}
+
 fn run(lab: &mut Lab) -> Result<()> {
     let device = lab.device().clone();
     let draw = Generator::new(lab.seed());
@@ -121,55 +174,11 @@ fn run(lab: &mut Lab) -> Result<()> {
     let variety = |x: &Tensor| x.var(&[0], 1.0, false).mean_all().item();
     lab.expect("variance against real images'", variety(&made)? / variety(&tiny.others)?, 0.6..1.5);
 
-    // How well the energy separates other images from those not trained with.
-    let others = &tiny.others;
-    let mut order: Vec<i32> = (0..64).collect();
-    lab.draws(2).shuffle(&mut order);
-    let scrambled = others.flatten(2, -1).index_select(2, &Tensor::from_slice(&device, &order, &[64])?);
-    let own = energy.forward(others).to_vec::<f32>()?;
-    for (name, images, range) in [
-        ("noise", start(others.size(0)), 0.99..=1.0),
-        ("scrambled images", scrambled.reshape(others.shape()), 0.9..=1.0),
-        ("negatives", -others, 0.99..=1.0),
-        ("images upside down", others.flip(&[2]), 0.6..=1.0),
-    ] {
-        let odd = energy.forward(&images).to_vec::<f32>()?;
-        let which: Vec<bool> = (0..own.len() + odd.len()).map(|i| i >= own.len()).collect();
-        lab.expect(
-            format!("ROC-AUC against {name}"),
-            metrics::roc_auc(&which, &[own.clone(), odd].concat()),
-            range,
-        );
-    }
-
-    // Several chains for each image: their mean estimates that of the posterior, the estimate of least error.
-    const CHAINS: usize = 6;
-    let clean = others.narrow(0, 0, 20);
-    let repeated = |x: &Tensor| cat(&[x; CHAINS], 0).detach();
-    let mean = |x: &Tensor| x.reshape(&[&[CHAINS], clean.shape()].concat()).mean(&[0], false);
-    let length = NOISE * NOISE / 2.0;
-    // Noise of a known deviation is taken off by the dynamics of the posterior.
-    const DEVIATION: f32 = 0.5;
-    let noisy = (&clean + draw.normal(&device, clean.shape()) * DEVIATION).detach();
-    let begin = repeated(&noisy);
-    let posterior = |x: &Tensor| energy.score(x) + (&begin - x) / (DEVIATION * DEVIATION);
-    let denoised = mean(&langevin(posterior, begin.clone(), length, 120, &draw)?);
-    // The lower half follows the dynamics given the upper half.
-    let seen = Tensor::arange(&device, 8).to(DType::F32).lt(4.0).reshape(&[1, 1, 8, 1]);
-    let known = repeated(&clean);
-    let given = |x: &Tensor| known.where_(&seen, x);
-    let begin = given(&start(known.size(0))).detach();
-    let completed = given(&langevin(|x| energy.score(&given(x)), begin.clone(), length, 250, &draw)?);
-    let mse = |x: &Tensor| x.mse_loss(&clean, Reduction::Mean).item();
-    lab.expect("error left by denoising", mse(&denoised)? / mse(&noisy.clamp(-1.0, 1.0))?, ..0.8);
-    // Without a range: the built-in digits are completed hardly better than by the mean image.
-    let average = clean.where_(&seen, &tiny.images.mean(&[0], true).expand(clean.shape()));
-    let completion = mse(&mean(&completed))? / mse(&average)?;
-    lab.figure("error of completed halves, against the mean image's", completion);
-
+    separate(lab, &energy, &tiny, &draw)?;
+    let [noisy, denoised, begin, completed] = restore(lab, &energy, &tiny, &draw)?;
     let mut tiles = Tiles::new(TinyImages::SIDE, TinyImages::SIDE);
     for (name, images) in [
-        ("real", others.narrow(0, 0, 10)),
+        ("real", tiny.others.narrow(0, 0, 10)),
         ("made of noise", made.narrow(0, 0, 20)),
         ("noisy", noisy.narrow(0, 0, 10)),
         ("denoised", denoised.narrow(0, 0, 10)),

@@ -109,16 +109,42 @@ fn couplings(
     NormalizingFlow::new(device, dim, layers)
 }
 
+/// Levels with uniform noise up to the next one, as numbers of a density: the mean of its logarithm is at most that of the levels' probabilities (Theis
+/// et al. 2016).
+fn noisy(rows: &Tensor, draw: &Generator) -> Tensor {
+    rows + draw.uniform(rows.device(), rows.shape())
+}
+
+/// How well the likelihood separates other images from the held-out ones.
+fn separate(lab: &mut Lab, flow: &NormalizingFlow, levels: &Levels, draw: &Generator) -> Result<()> {
+    let (test, dim) = (&levels.test, levels.test.size(1));
+    let likelihood = |rows: &Tensor| -> Result<Vec<f32>> { Ok(flow.log_prob(&noisy(rows, draw)).to_vec()?) };
+    let own = likelihood(&levels.test)?;
+    let separation = |rows: &Tensor| -> Result<f64> {
+        let others = likelihood(rows)?;
+        let real: Vec<bool> = (0..own.len() + others.len()).map(|i| i < own.len()).collect();
+        Ok(metrics::roc_auc(&real, &[own.clone(), others].concat()))
+    };
+    let mut order: Vec<i32> = (0..dim as i32).collect();
+    lab.draws(2).shuffle(&mut order);
+    let scrambled = test.index_select(1, &Tensor::from_slice(lab.device(), &order, &[dim])?);
+    let noise = (draw.uniform(lab.device(), test.shape()) * levels.count as f32).floor();
+    lab.expect("ROC-AUC against noise", separation(&noise)?, 0.99..);
+    lab.expect("ROC-AUC against scrambled images", separation(&scrambled)?, 0.99..);
+    lab.expect("ROC-AUC against negatives", separation(&((levels.count - 1) as f32 - test))?, 0.99..);
+    // Simple images can be more likely than those that were learnt (Nalisnick et al. 2019).
+    let constant = test.mean(&[1], true).floor().expand(test.shape());
+    lab.figure("ROC-AUC against images of one grey", separation(&constant)?);
+    Ok(())
+}
+
 fn run(lab: &mut Lab) -> Result<()> {
     let device = lab.device().clone();
     let draw = Generator::new(lab.seed());
     let mut draws = lab.draws(1);
     let levels = Levels::new(lab)?;
     let dim = levels.train.size(1);
-    // The density of levels with uniform noise up to the next one: the mean of its logarithm is at most that of the levels' probabilities
-    // (Theis et al. 2016).
-    let noisy = |rows: &Tensor| rows + draw.uniform(&device, rows.shape());
-    let whitening = || Whitening::fit(&noisy(&levels.train));
+    let whitening = || Whitening::fit(&noisy(&levels.train, &draw));
 
     let params = lab.params();
     let size = (&params, lab.pick(6, 4), if levels.shape[0] == 1 { 128 } else { 256 });
@@ -127,11 +153,11 @@ fn run(lab: &mut Lab) -> Result<()> {
     let steps = lab.pick(5000, 1500).min(PASSES * levels.train.size(0) / BATCH);
     lab.fit("log-likelihood", steps, &mut Adam::new(&params), Cosine::new(3e-3, 0.0, steps), |_| {
         let [rows] = minibatch(&mut draws, BATCH, [&levels.train])?;
-        Ok(-flow.log_prob(&noisy(&rows)).mean_all() / dim as f32)
+        Ok(-flow.log_prob(&noisy(&rows, &draw)).mean_all() / dim as f32)
     })?;
 
     let bits = |model: &NormalizingFlow, rows: &Tensor| -> Result<f64> {
-        let nats = (0..4).map(|_| Ok(f64::from(model.log_prob(&noisy(rows)).mean_all().item()?)));
+        let nats = (0..4).map(|_| Ok(f64::from(model.log_prob(&noisy(rows, &draw)).mean_all().item()?)));
         Ok(-nats.sum::<Result<f64>>()? / 4.0 / dim as f64 / LN_2)
     };
     let pixels = Histograms::new(&levels)?;
@@ -146,33 +172,14 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.figure("bits per dimension: the flow, of training images", bits(&flow, &trained)?);
     lab.expect("the flow below the normal distribution", gaussian - found, 0.5..);
     lab.expect("the flow below independent pixels", independent - found, 0.08..);
-    let x = noisy(&levels.test).detach();
+    let x = noisy(&levels.test, &draw).detach();
     let off = (flow.inverse(&flow.forward(&x).0) - &x).abs().amax(&[0, 1], false).item()?;
     lab.expect("inverse, error in levels", off, ..0.01);
-
-    // How well the likelihood separates other images from the held-out ones.
-    let likelihood = |rows: &Tensor| -> Result<Vec<f32>> { Ok(flow.log_prob(&noisy(rows)).to_vec()?) };
-    let own = likelihood(&levels.test)?;
-    let separation = |rows: &Tensor| -> Result<f64> {
-        let others = likelihood(rows)?;
-        let real: Vec<bool> = (0..own.len() + others.len()).map(|i| i < own.len()).collect();
-        Ok(metrics::roc_auc(&real, &[own.clone(), others].concat()))
-    };
-    let test = &levels.test;
-    let mut order: Vec<i32> = (0..dim as i32).collect();
-    draws.shuffle(&mut order);
-    let scrambled = test.index_select(1, &Tensor::from_slice(&device, &order, &[dim])?);
-    let noise = (draw.uniform(&device, test.shape()) * levels.count as f32).floor();
-    lab.expect("ROC-AUC against noise", separation(&noise)?, 0.99..);
-    lab.expect("ROC-AUC against scrambled images", separation(&scrambled)?, 0.99..);
-    lab.expect("ROC-AUC against negatives", separation(&((levels.count - 1) as f32 - test))?, 0.99..);
-    // Simple images can be more likely than those that were learnt (Nalisnick et al. 2019).
-    let constant = test.mean(&[1], true).floor().expand(test.shape());
-    lab.figure("ROC-AUC against images of one grey", separation(&constant)?);
+    separate(lab, &flow, &levels, &draw)?;
 
     let mut tiles = Tiles::new(TinyImages::SIDE, TinyImages::SIDE);
     for (name, rows) in [
-        ("held out", test.narrow(0, 0, 10)),
+        ("held out", levels.test.narrow(0, 0, 10)),
         ("flow", flow.sample(&draw, 30)),
         ("normal distribution", normal.sample(&draw, 10)),
         ("independent pixels", pixels.sample(&device, &mut draws, 10)?),
