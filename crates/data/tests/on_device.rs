@@ -130,7 +130,10 @@ fn resized_crops_are_those_of_the_host() {
         let never = RandomResizedCrop { scale: [3.0, 3.0], ratio: [1.0, 1.0] };
         let y = values(&random_resized_crop(&x, &never, &generator));
         assert!(
-            image(&y, 2).iter().zip(on_host(2, [1, 0, 7, 7])).all(|(y, byte)| (y - f32::from(byte)).abs() <= 1.01)
+            image(&y, 2)
+                .iter()
+                .zip(on_host(2, [1, 0, 7, 7]))
+                .all(|(y, byte)| (y - f32::from(byte)).abs() <= 1.01)
         );
         random_resized_crop(&x, &crop, &generator)
     });
