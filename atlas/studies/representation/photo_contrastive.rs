@@ -166,7 +166,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     for (other, least) in [
         ("pixels", lab.pick(0.2, 0.06)),
         ("untrained", lab.pick(0.25, 0.1)),
-        ("supervised", lab.pick(0.05, 0.05)),
+        ("supervised", lab.pick(0.03, 0.08)),
     ] {
         lab.expect(format!("both: probe over {other}"), of("both") - of(other), least..0.6);
     }
