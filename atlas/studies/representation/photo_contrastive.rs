@@ -10,7 +10,7 @@ use wgrad::models::Backbone;
 
 pub const STUDY: Study = Study {
     name: "photo_contrastive",
-    about: "SimCLR on colour images: features from crops and colours without labels beat training with 500, and those from crops alone.",
+    about: "SimCLR on colour images: crops and colours together teach an encoder more without labels than crops alone.",
     on_gpu: false,
     data: Some(PHOTOGRAPHS),
     run,
