@@ -92,6 +92,7 @@ fn batches(set: &ImageSet) -> Result<Vec<(String, Vec<u8>)>> {
     let results = [
         ("device: flip", on_device::random_flip(&x, 1.0, &generator)),
         ("device: crop", on_device::random_crop(&x, 8, &generator)),
+        ("device: part", on_device::random_resized_crop(&x, &RandomResizedCrop::default(), &generator)),
         ("device: erasing", erasing.apply(&x, &generator)),
         ("device: cutout", on_device::cutout(&x, 12, &generator)),
         ("device: mixup", Mixup::draw(&device, 4.0, &generator).mix(&x)),

@@ -7,10 +7,12 @@ mod few_shot;
 mod invariant_risk;
 mod maml;
 mod module_networks;
+mod photo_contrastive;
 mod pretext;
 
 pub const STUDIES: &[&Study] = &[
     &contrastive::STUDY,
+    &photo_contrastive::STUDY,
     &pretext::STUDY,
     &few_shot::STUDY,
     &maml::STUDY,

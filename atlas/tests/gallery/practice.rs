@@ -2,6 +2,7 @@ studies! {
     ensemble,
     training_checks,
     transfer,
+    class_transfer,
     private_training,
     active_learning,
     forgetting,

@@ -1,5 +1,6 @@
 studies! {
     contrastive,
+    photo_contrastive,
     pretext,
     few_shot: gpu,
     maml,

@@ -2,7 +2,7 @@
 
 use autograd::{Device, Generator, Tensor};
 use data::on_device::*;
-use data::{ColorJitter, Image, Normalize, Op};
+use data::{ColorJitter, Image, Normalize, Op, RandomResizedCrop};
 
 const SHAPE: [usize; 4] = [6, 3, 9, 7];
 
@@ -79,6 +79,63 @@ fn crops_move_images_by_up_to_the_padding() {
         assert!(seen.iter().all(|&n| n > 0), "{seen:?}");
         assert_eq!(values(&random_crop(&x, 0, &generator)), own);
         random_crop(&x, 2, &generator)
+    });
+}
+
+/// Every output is a part of the image as the host enlarges it, of an area and ratio asked for, and parts are everywhere.
+#[test]
+fn resized_crops_are_those_of_the_host() {
+    let [n, c, h, w] = SHAPE;
+    let bytes: Vec<u8> = (0..n * c * h * w).map(|i| (i * 389 % 251) as u8).collect();
+    let pixels: Vec<f32> = bytes.iter().map(|&byte| f32::from(byte)).collect();
+    let on_host = |i: usize, [top, left, height, width]: [usize; 4]| {
+        let mut host = Image::new(&bytes[i * c * h * w..][..c * h * w], [c, h, w], &[0; 3]);
+        host.apply(&Op::ResizedCrop { top, left, height, width });
+        host.pixels().to_vec()
+    };
+    let sizes = (1..=h).flat_map(|height| (1..=w).map(move |width| (height, width)));
+    let parts: Vec<[usize; 4]> = sizes
+        .flat_map(|(height, width)| {
+            (0..=h - height).flat_map(move |top| (0..=w - width).map(move |left| [top, left, height, width]))
+        })
+        .collect();
+    let crop = RandomResizedCrop { scale: [0.2, 0.8], ratio: [0.5, 2.0] };
+    agree(1e-4, |device| {
+        let x = Tensor::from_slice(device, &pixels, &SHAPE).unwrap();
+        let generator = Generator::new(1);
+        let (mut heights, mut widths, mut corners) = (vec![], vec![], [0; 4]);
+        for _ in 0..10 {
+            let y = values(&random_resized_crop(&x, &crop, &generator));
+            for i in 0..n {
+                let same = |part: &&[usize; 4]| {
+                    let close = |(y, byte): (&f32, u8)| (y - f32::from(byte)).abs() <= 1.01;
+                    image(&y, i).iter().zip(on_host(i, **part)).all(close)
+                };
+                let &[top, left, height, width] = parts.iter().find(same).expect("a part of the image");
+                let (rows, columns) = (height as f32, width as f32);
+                // Half a pixel is rounded away on each side.
+                assert!((rows - 0.5) * (columns - 0.5) <= 0.8 * 63.0);
+                assert!((rows + 0.5) * (columns + 0.5) >= 0.2 * 63.0);
+                assert!((columns - 0.5) / (rows + 0.5) <= 2.0 && (columns + 0.5) / (rows - 0.5) >= 0.5);
+                heights.push(height);
+                widths.push(width);
+                let at = [top == 0, left == 0, top + height == h, left + width == w];
+                corners.iter_mut().zip(at).for_each(|(count, at)| *count += usize::from(at));
+            }
+        }
+        assert!(heights.iter().any(|&size| size < 5) && heights.iter().any(|&size| size > 6), "{heights:?}");
+        assert!(widths.iter().any(|&size| size < 4) && widths.iter().any(|&size| size > 5), "{widths:?}");
+        assert!(corners.iter().all(|&count| (5..=55).contains(&count)), "{corners:?} of 60");
+        // No part of three times the area fits: the largest central one of an allowed ratio is taken.
+        let never = RandomResizedCrop { scale: [3.0, 3.0], ratio: [1.0, 1.0] };
+        let y = values(&random_resized_crop(&x, &never, &generator));
+        assert!(
+            image(&y, 2)
+                .iter()
+                .zip(on_host(2, [1, 0, 7, 7]))
+                .all(|(y, byte)| (y - f32::from(byte)).abs() <= 1.01)
+        );
+        random_resized_crop(&x, &crop, &generator)
     });
 }
 

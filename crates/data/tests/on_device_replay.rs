@@ -2,7 +2,7 @@
 
 use autograd::{Generator, Tensor};
 use data::on_device::*;
-use data::{ColorJitter, Normalize};
+use data::{ColorJitter, Normalize, RandomResizedCrop};
 use models::{Linear, Params, Sgd};
 
 /// All augmentations, then a linear layer, mixup at its output, and a step.
@@ -13,6 +13,7 @@ fn train(params: &Params, net: &Linear, opt: &mut Sgd, generator: &Generator, st
     let labels = Tensor::from_slice(device, &[0i32, 1, 2, (step % 3) as i32], &[4]).unwrap();
     let jitter = ColorJitter { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 };
     let x = random_crop(&random_flip(&images, 0.5, generator), 2, generator);
+    let x = random_resized_crop(&x, &RandomResizedCrop::default(), generator);
     let x = random_grayscale(&color_jitter(&x, &jitter, generator), 0.2, generator);
     let x = salt_and_pepper(&gaussian_noise(&x, 0.05, generator), 0.1, [0.0, 1.0], generator);
     let x = normalize(&x, &Normalize { mean: vec![0.5; 3], std: vec![0.25; 3] });

@@ -41,10 +41,16 @@ impl RandomResizedCrop {
                 return [top, left, height, width];
             }
         }
+        let [height, width] = self.largest([rows, columns]);
+        [(rows - height) / 2, (columns - width) / 2, height, width]
+    }
+
+    /// Height and width of the largest part of an allowed ratio.
+    pub(crate) fn largest(&self, [rows, columns]: [usize; 2]) -> [usize; 2] {
         let ratio = (columns as f32 / rows as f32).clamp(self.ratio[0], self.ratio[1]);
         let height = ((columns as f32 / ratio).round() as usize).clamp(1, rows);
         let width = ((rows as f32 * ratio).round() as usize).clamp(1, columns);
-        [(rows - height) / 2, (columns - width) / 2, height, width]
+        [height, width]
     }
 
     pub(crate) fn problem(&self) -> Option<String> {

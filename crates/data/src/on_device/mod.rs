@@ -31,6 +31,7 @@ mod erase;
 mod mix;
 mod noise;
 mod place;
+mod resized_crop;
 
 pub use color::{
     adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation, color_jitter, grayscale, normalize,
@@ -40,6 +41,7 @@ pub use erase::{RandomErasing, cutout};
 pub use mix::{CutMix, Mixup};
 pub use noise::{gaussian_noise, salt_and_pepper};
 pub use place::{random_crop, random_flip};
+pub use resized_crop::random_resized_crop;
 
 use autograd::{DType, Generator, Tensor};
 
