@@ -72,7 +72,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     let shown = TinyImages::bytes(&images.narrow(0, 0, 60))?;
     lab.picture("conditional_gan", |path| {
         let cell = |i: usize| {
-            let (label, ok) = (format!("asked for {}", asked[i]), Some(made.classes[i] == asked[i] as usize));
+            let class = asked[i] as usize;
+            let (label, ok) = (format!("asked for {}", tiny.classes[class]), Some(made.classes[i] == class));
             plot::GridImage {
                 pixels: &shown[i],
                 height: TinyImages::SIDE,
@@ -82,7 +83,7 @@ fn run(lab: &mut Lab) -> Result<()> {
             }
         };
         let cells: Vec<_> = (0..60).map(cell).collect();
-        plot::Figure::new("Digits asked for, and whether a classifier agrees").images(&cells, 10).save(path)
+        plot::Figure::new("Images asked for, and whether a classifier agrees").images(&cells, 10).save(path)
     })
 }
 

@@ -114,6 +114,37 @@ impl Images {
     }
 }
 
+/// The number of steps, of which photographs need more.
+fn steps(lab: &Lab, full: usize, small: usize) -> usize {
+    lab.pick(full, small) * if lab.data().is_some() { PHOTOS } else { 1 }
+}
+
+/// An encoder trained with labels.
+fn supervised(lab: &Lab, shown: [&Tensor; 2]) -> Result<Encoder> {
+    let encoder = Encoder::new(lab);
+    encoder.params.freeze("head.*");
+    let (generator, mut draws, steps) = (Generator::new(lab.seed()), lab.draws(0), steps(lab, 150, 60));
+    lab.fit("supervised", steps, &mut Adam::new(&encoder.params), OneCycle::new(RATE, steps), |_| {
+        let [x, y] = minibatch(&mut draws, 64, shown)?;
+        let features = encoder.features(&View::Both.of(&x, &generator), Mode::Train);
+        Ok(encoder.classes.forward(&features).cross_entropy(&y))
+    })?;
+    Ok(encoder)
+}
+
+/// An encoder trained to find the other view of an image among those of others.
+fn contrasted(lab: &Lab, name: &str, view: View, images: &Tensor) -> Result<Encoder> {
+    let encoder = Encoder::new(lab);
+    encoder.params.freeze("classes.*");
+    let (generator, mut draws, steps) = (Generator::new(lab.seed()), lab.draws(1), steps(lab, 250, 150));
+    lab.fit(name, steps, &mut Adam::new(&encoder.params), OneCycle::new(RATE, steps), |_| {
+        let [images] = minibatch(&mut draws, lab.pick(128, 64), [images])?;
+        let [a, b] = [(); 2].map(|()| encoder.codes(&view.of(&images, &generator)));
+        Ok(a.nt_xent_loss(&b, TEMPERATURE, Reduction::Mean))
+    })?;
+    Ok(encoder)
+}
+
 fn run(lab: &mut Lab) -> Result<()> {
     let set = match lab.photographs(50_000, 10_000)? {
         Some(photographs) => photographs,
@@ -131,16 +162,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     lab.figure("probe of pixels", pixels);
     lab.expect("probe of an untrained encoder", random, 0.15..0.35);
 
-    let photos = if lab.data().is_some() { PHOTOS } else { 1 };
-    let supervised = Encoder::new(lab);
-    supervised.params.freeze("head.*");
-    let (generator, mut draws) = (Generator::new(lab.seed()), lab.draws(0));
-    let steps = lab.pick(150, 60) * photos;
-    lab.fit("supervised", steps, &mut Adam::new(&supervised.params), OneCycle::new(RATE, steps), |_| {
-        let [x, y] = minibatch(&mut draws, 64, [&shown, &labels])?;
-        let features = supervised.features(&View::Both.of(&x, &generator), Mode::Train);
-        Ok(supervised.classes.forward(&features).cross_entropy(&y))
-    })?;
+    let supervised = supervised(lab, [&shown, &labels])?;
     let answers = supervised.classes.forward(&supervised.all_features(&test.x));
     let supervised = metrics::accuracy(&answers, &test.y)?;
     lab.figure("supervised with the same labels", supervised);
@@ -148,16 +170,8 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut bars =
         vec![("pixels", f64::from(pixels)), ("untrained", random.into()), ("supervised", supervised)];
     let views = [("both", View::Both), ("crop", View::Crop), ("colour", View::Colour)];
-    let (steps, batch) = (lab.pick(250, 150) * photos, lab.pick(128, 64));
     for (name, view) in views.into_iter().take(lab.pick(3, 1)) {
-        let encoder = Encoder::new(lab);
-        encoder.params.freeze("classes.*");
-        let (generator, mut draws) = (Generator::new(lab.seed()), lab.draws(1));
-        lab.fit(name, steps, &mut Adam::new(&encoder.params), OneCycle::new(RATE, steps), |_| {
-            let [images] = minibatch(&mut draws, batch, [&train.x])?;
-            let [a, b] = [(); 2].map(|()| encoder.codes(&view.of(&images, &generator)));
-            Ok(a.nt_xent_loss(&b, TEMPERATURE, Reduction::Mean))
-        })?;
+        let encoder = contrasted(lab, name, view, &train.x)?;
         let share = probe(&|images| encoder.all_features(images))?;
         lab.figure(format!("{name}: probe"), share);
         bars.push((name, share.into()));
