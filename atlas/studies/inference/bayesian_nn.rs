@@ -113,13 +113,19 @@ fn run(lab: &mut Lab) -> Result<()> {
         found.iter().sum::<f64>() / found.len() as f64
     };
     let mut aways = Vec::new();
-    for (answers, (least, gap)) in answers.iter().zip([(6.0, 3.0), (1.5, 1.15), (1.4, 1.15)]) {
+    // With independent weights, the network can even be surer away from the data: it depends on which units are saturated.
+    let expected = [(Some(6.0), 3.0, 0.99), (None, 1.15, 0.999), (Some(1.4), 1.15, 0.999)];
+    for (answers, (least, gap, most)) in answers.iter().zip(expected) {
         let name = answers.name;
         let at_data =
             mean_at(&answers.deviation, &|x| (-1.0..=-0.4).contains(&x) || (0.4..=1.0).contains(&x));
         let away = mean_at(&answers.deviation, &|x| x.abs() > 1.7);
         let between = mean_at(&answers.deviation, &|x| x.abs() < 0.15);
-        lab.expect(format!("{name}: spread away from the data against there"), away / at_data, least..);
+        let what = format!("{name}: spread away from the data against there");
+        match least {
+            Some(least) => lab.expect(what, away / at_data, least..),
+            None => lab.figure(what, away / at_data),
+        }
         lab.expect(format!("{name}: spread in the gap against at the data"), between / at_data, gap..);
         let at_test = answers.mean.iter().zip(&answers.deviation).skip(grid.len()).zip(&test_y);
         let covered = at_test.filter(|((m, s), y)| {
@@ -128,11 +134,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         });
         aways.push(away);
         let share = covered.count() as f64 / test_y.len() as f64;
-        lab.expect(
-            format!("{name}: test points in 95% intervals"),
-            share,
-            if least > 2.0 { 0.9..0.99 } else { 0.9..0.999 },
-        );
+        lab.expect(format!("{name}: test points in 95% intervals"), share, 0.9..most);
     }
     // Independent weights underestimate the posterior's spread.
     lab.expect("spread away from the data, variational against HMC", aways[1] / aways[0], ..0.6);

@@ -144,11 +144,32 @@ fn gap(track: &Track, filtered: &Filtered<4>) -> f64 {
     (squares.sum::<f64>() / (2 * STEPS) as f64).sqrt()
 }
 
+/// What moves the growth model from outside.
+fn force(t: usize) -> f64 {
+    8.0 * (1.2 * t as f64).cos()
+}
+
+/// The expected states of the growth model given what is seen so far, by sums over a grid: exact but for the grid.
+fn on_grid(seen: &[f64], next: impl Fn(f64, usize) -> f64) -> Vec<f64> {
+    let grid: Vec<f64> = (-200..=200).map(|i| f64::from(i) * 0.2).collect();
+    let mut belief: Vec<f64> = grid.iter().map(|x| (-0.5 * x * x).exp()).collect();
+    let step = |(t, y): (usize, &f64)| {
+        belief.iter_mut().zip(&grid).for_each(|(b, x)| *b *= (-0.5 * (x * x / 20.0 - y).powi(2)).exp());
+        let total: f64 = belief.iter().sum();
+        let mean = belief.iter().zip(&grid).map(|(b, x)| b * x).sum::<f64>() / total;
+        let moved: Vec<(f64, f64)> =
+            belief.iter().zip(&grid).map(|(b, &x)| (b / total, next(x, t))).collect();
+        let arrived = |x: &f64| moved.iter().map(|(b, from)| b * (-(x - from).powi(2) / 20.0).exp()).sum();
+        belief = grid.iter().map(arrived).collect();
+        mean
+    };
+    seen.iter().enumerate().map(step).collect()
+}
+
 /// The growth model, whose observations do not determine the sign of the state: `x' = x / 2 + 25 x / (1 + x^2) + 8 cos(1.2 t) + N(0, 10)`
 /// and `y = x^2 / 20 + N(0, 1)`.
 fn bent(lab: &mut Lab) -> Result<()> {
     let steps = lab.pick(400, 100);
-    let force = |t: usize| 8.0 * (1.2 * t as f64).cos();
     let next = |x: f64, t: usize| x / 2.0 + 25.0 * x / (1.0 + x * x) + force(t);
     let mut draws = lab.draws(1);
     let (mut x, mut states, mut seen) = (draws.normal(), vec![], vec![]);
@@ -185,7 +206,9 @@ fn bent(lab: &mut Lab) -> Result<()> {
     };
     let ours = rmse(&mut track.means.iter().map(|m| m[0]));
     let theirs = rmse(&mut extended.iter().copied());
-    lab.expect("bent model: rmse of 2000 particles", ours, 2.5..6.5);
+    let least = rmse(&mut on_grid(&seen, next).into_iter());
+    lab.figure("bent model: rmse of exact filtering", least);
+    lab.expect("bent model: 2000 particles against exact filtering", ours / least, 0.95..1.05);
     lab.expect("bent model: particles against the extended filter", ours / theirs, ..0.6);
     let along = |values: &mut dyn Iterator<Item = f64>| {
         values.take(60).enumerate().map(|(t, x)| (t as f64, x)).collect::<Vec<_>>()

@@ -186,7 +186,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let mut shown_images = Vec::new();
     for (name, task, range, least) in [
         ("rotation", Task::Rotation, lab.pick(0.8, 0.6)..=1.0, Some(lab.pick(0.1, 0.04))),
-        ("jigsaw", Task::Jigsaw, lab.pick(0.85, 0.7)..=1.0, Some(lab.pick(0.05, 0.03))),
+        ("jigsaw", Task::Jigsaw, lab.pick(0.85, 0.7)..=1.0, Some(0.03)),
         ("colours", Task::Colours, 0.0..=lab.pick(0.6, 0.85), Some(lab.pick(0.1, 0.02))),
         // Neighbouring pixels are enough for these two, so they need not teach the digit's class.
         ("inpainting", Task::Inpainting, 0.0..=lab.pick(0.65, 0.8), None),
