@@ -60,7 +60,8 @@ fn train(options: &Options, world: &World) -> Result<()> {
     let generator = params.generator().clone();
     let task = Cifar { device, net, test, mix: options.mix, generator };
 
-    let schedule = OneCycle::new(options.lr, images.epochs * images.steps()).warm(0.15).div(100.0, 1e4);
+    let schedule =
+        OneCycle::new(options.highest_lr(), images.epochs * images.steps()).warm(0.15).div(100.0, 1e4);
     let console = Console::new(options.json).items(options.batch, "images").resume("--resume");
     let mut trainer = Trainer::new(&params, optimizer(&params), schedule, run)
         .epochs(images.epochs)

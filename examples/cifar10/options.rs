@@ -37,9 +37,10 @@ pub struct Options {
     #[arg(long, default_value = "auto")]
     pub device: String,
 
-    /// Highest learning rate of the one-cycle schedule
-    #[arg(long, default_value_t = 0.3)]
-    pub lr: f32,
+    /// Highest learning rate of the one-cycle schedule [default: 0.3; 0.1 for networks without shortcuts, 0.05 for cnn, which has no batch norm
+    /// either]
+    #[arg(long)]
+    pub lr: Option<f32>,
 
     /// Seed of initial weights, order and augmentation
     #[arg(long, default_value_t = 1)]
@@ -72,6 +73,17 @@ pub struct Options {
     /// Print only the final JSON line on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+impl Options {
+    /// The highest learning rate: the one that was asked for, or one at which the model learns.
+    pub fn highest_lr(&self) -> f32 {
+        self.lr.unwrap_or(match self.model.as_str() {
+            "cnn" => 0.05,
+            model if model.starts_with("plain") => 0.1,
+            _ => 0.3,
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, ValueEnum)]
