@@ -198,7 +198,8 @@ fn bent(lab: &mut Lab) -> Result<()> {
     let log_likelihood = |x: &Tensor, t: usize| {
         (x.square() / 20.0 - seen[t] as f32).square().squeeze(&[1]) * -0.5 - 0.5 * std::f32::consts::TAU.ln()
     };
-    let start = generator.normal(&device, &[2000, 1]);
+    // With a tenth of them, an improbable turn can leave a single particle, on the wrong side of 0.
+    let start = generator.normal(&device, &[20_000, 1]);
     let track = particle_filter(&start, steps, propagate, log_likelihood, &generator)?;
 
     let rmse = |means: &mut dyn Iterator<Item = f64>| {
@@ -208,7 +209,7 @@ fn bent(lab: &mut Lab) -> Result<()> {
     let theirs = rmse(&mut extended.iter().copied());
     let least = rmse(&mut on_grid(&seen, next).into_iter());
     lab.figure("bent model: rmse of exact filtering", least);
-    lab.expect("bent model: 2000 particles against exact filtering", ours / least, 0.95..1.05);
+    lab.expect("bent model: 20000 particles against exact filtering", ours / least, 0.95..1.05);
     lab.expect("bent model: particles against the extended filter", ours / theirs, ..0.6);
     let along = |values: &mut dyn Iterator<Item = f64>| {
         values.take(60).enumerate().map(|(t, x)| (t as f64, x)).collect::<Vec<_>>()
