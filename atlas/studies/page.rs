@@ -157,7 +157,9 @@ fn describe(page: &mut String, entry: &Entry) -> Result<()> {
     writeln!(page, "|---|{}---|", "---|".repeat(shown.len()))?;
     for (i, figure) in first.figures.iter().enumerate() {
         let values = shown.iter().map(|run| format!(" {} |", value(run, i, &figure.name)));
-        writeln!(page, "| {} |{} {} |", figure.name, values.collect::<String>(), figure.range())?;
+        // A bar would end the cell, as in P(a | b).
+        let name = figure.name.replace('|', "\\|");
+        writeln!(page, "| {name} |{} {} |", values.collect::<String>(), figure.range())?;
     }
     Ok(())
 }
@@ -190,7 +192,7 @@ mod tests {
 
     fn run(seed: u64, small: bool, value: f64) -> Report {
         let expected = (Bound::Unbounded, Bound::Excluded(0.5));
-        let figure = Figure { name: "loss".into(), value, expected, tolerance: None };
+        let figure = Figure { name: "loss | seed".into(), value, expected, tolerance: None };
         let (study, device) = (AREAS[0].studies[0].name, "CPU".into());
         Report { study, device, seed, small, figures: vec![figure], pictures: vec![], seconds: 100.0 }
     }
@@ -231,7 +233,7 @@ mod tests {
             &[
                 "all with the full budget",
                 "| figure | | expected |",
-                "| loss | 0.1000 | < 0.5 |",
+                "| loss \\| seed | 0.1000 | < 0.5 |",
                 "| outside of it | 0 |",
             ],
         );
@@ -253,7 +255,7 @@ mod tests {
             &page([0.1, 0.7]),
             &[
                 "| figure | seed 1 | seed 2 | expected |",
-                "| loss | 0.1000 | **0.7000** | < 0.5 |",
+                "| loss \\| seed | 0.1000 | **0.7000** | < 0.5 |",
                 "**1 of 2 outside of their ranges**: loss",
             ],
         );
