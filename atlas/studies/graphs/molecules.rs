@@ -161,7 +161,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let [of_counts, of_net] = [by_counts(&test), net.forward(&test)].map(|found| found.to_vec::<f32>());
     let (of_counts, of_net) = (of_counts?, of_net?);
     lab.expect("variance explained by counts of atoms", explained(&of_counts, &truth), 0.0..0.6);
-    lab.expect("variance explained by messages", explained(&of_net, &truth), lab.pick(0.97, 0.9)..=1.0);
+    lab.expect("variance explained by messages", explained(&of_net, &truth), lab.pick(0.93, 0.9)..=1.0);
 
     let ring = |from: usize, size: usize| (0..size).map(move |i| (from + i, from + (i + 1) % size));
     let carbon = |bonds: Vec<(usize, usize)>| Molecule { atoms: vec![0; 6], bonds };

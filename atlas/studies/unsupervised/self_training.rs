@@ -50,8 +50,8 @@ fn run(lab: &mut Lab) -> Result<()> {
         let (steps, mut opt) = (lab.pick(3000, 500), Adam::new(&params));
         lab.fit(name, steps, &mut opt, Cosine::new(1e-2, 0.0, steps), |step| {
             let loss = net.forward(&few).cross_entropy(&labels);
-            // Only when there is something to go by.
-            let trust = Tensor::scalar(lab.device(), (4.0 * step as f32 / steps as f32).min(1.0));
+            // More and more, as there is something to go by (Laine and Aila 2017).
+            let trust = Tensor::scalar(lab.device(), step as f32 / steps as f32);
             let more = match method {
                 Method::Supervised => return Ok(loss),
                 Method::PseudoLabels => {
@@ -66,7 +66,7 @@ fn run(lab: &mut Lab) -> Result<()> {
                 }
                 Method::Consistency => {
                     let [one, other] = [noisy(&x), noisy(&x)].map(|x| net.forward(&x).softmax(1));
-                    one.mse_loss(&other.detach(), Reduction::Mean) * 4.0
+                    one.mse_loss(&other.detach(), Reduction::Mean) * 2.0
                 }
             };
             Ok(loss + more * trust)
