@@ -17,6 +17,8 @@ const BATCH: usize = 64;
 /// The deviation of the noise of a step of Langevin dynamics, and of the noise on images that are learnt: without, the density of pixels that are
 /// exactly black would have no bounds.
 const NOISE: f32 = 0.05;
+/// The length of a step of Langevin dynamics.
+const LENGTH: f32 = NOISE * NOISE / 2.0;
 /// The energies' unit: with steps as short as the noise demands, the network's outputs stay near 1.
 const SCALE: f32 = 200.0;
 /// The share of chains that start anew at each step.
@@ -62,7 +64,7 @@ impl Energy {
 
     /// `count` steps of Langevin dynamics.
     fn chains(&self, x: &Tensor, count: usize, draw: &Generator) -> Result<Tensor> {
-        Ok(langevin(|x| self.score(x), x.clone(), NOISE * NOISE / 2.0, count, draw)?)
+        Ok(langevin(|x| self.score(x), x.clone(), LENGTH, count, draw)?)
     }
 }
 
@@ -127,19 +129,18 @@ fn restore(lab: &mut Lab, energy: &Energy, tiny: &TinyImages, draw: &Generator) 
     let clean = tiny.others.narrow(0, 0, 20);
     let repeated = |x: &Tensor| cat(&[x; CHAINS], 0).detach();
     let mean = |x: &Tensor| x.reshape(&[&[CHAINS], clean.shape()].concat()).mean(&[0], false);
-    let length = NOISE * NOISE / 2.0;
     // Noise of a known deviation is taken off by the dynamics of the posterior.
     const DEVIATION: f32 = 0.5;
     let noisy = (&clean + draw.normal(lab.device(), clean.shape()) * DEVIATION).detach();
     let begin = repeated(&noisy);
     let posterior = |x: &Tensor| energy.score(x) + (&begin - x) / (DEVIATION * DEVIATION);
-    let denoised = mean(&langevin(posterior, begin.clone(), length, 120, draw)?);
+    let denoised = mean(&langevin(posterior, begin.clone(), LENGTH, 120, draw)?);
     // The lower half follows the dynamics given the upper half.
     let seen = Tensor::arange(lab.device(), 8).to(DType::F32).lt(4.0).reshape(&[1, 1, 8, 1]);
     let known = repeated(&clean);
     let given = |x: &Tensor| known.where_(&seen, x);
     let begin = given(&noise(draw, lab.device(), known.shape())).detach();
-    let completed = given(&langevin(|x| energy.score(&given(x)), begin.clone(), length, 250, draw)?);
+    let completed = given(&langevin(|x| energy.score(&given(x)), begin.clone(), LENGTH, 250, draw)?);
     let mse = |x: &Tensor| x.mse_loss(&clean, Reduction::Mean).item();
     lab.expect("error left by denoising", mse(&denoised)? / mse(&noisy.clamp(-1.0, 1.0))?, ..0.8);
     // Without a range: the built-in digits are completed hardly better than by the mean image.

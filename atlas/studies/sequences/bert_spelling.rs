@@ -15,7 +15,7 @@ pub const STUDY: Study = Study {
 };
 
 /// Characters of an excerpt. At first, attention is spread over all of them, and so is the gradient by which a network learns where to look:
-/// with 64 characters it still knows only their frequencies after 400 steps.
+/// with 64 characters, networks of this width knew only their frequencies after 400 steps (measured in PyTorch).
 const LENGTH: usize = 20;
 /// The letters of a word that can be mixed up.
 const WORD: usize = 4;
