@@ -1,6 +1,6 @@
 //! What the studies of language models share.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use wgrad::data::Windows;
 use wgrad::models::{Gpt, GptOptions};
 use wgrad::prelude::*;
@@ -35,20 +35,6 @@ pub fn bert_scaled(params: &Params, width: usize) {
     for matrices in ["*_emb.weight", "*proj*weight", "*linear*.weight"] {
         params.redraw(matrices, Init::Normal { mean: 0.0, std });
     }
-}
-
-/// Sets the encoder of a [`Bert`](wgrad::models::Bert) to that of another, whatever their heads.
-///
-/// # Errors
-/// Networks of other sizes.
-pub fn bert_like(params: &Params, other: &Params) -> Result<()> {
-    for param in other.all().iter().filter(|param| !param.name().starts_with("head.")) {
-        params
-            .get(param.name())
-            .with_context(|| format!("{} in both networks", param.name()))?
-            .set(&param.value());
-    }
-    Ok(())
 }
 
 /// Floating-point operations of training a [`Gpt`] on one token: products with all its weights but those of positions, and with the other tokens of

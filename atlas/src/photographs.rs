@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use wgrad::data::{self, Dataset, ImageSet};
 
-use crate::Lab;
+use crate::{Lab, synthetic};
 
 /// The help text of `--data` in studies of photographs.
 pub const PHOTOGRAPHS: &str =
@@ -24,6 +24,17 @@ impl Lab {
         let set = data::load(path)?;
         ensure!(are_photographs(&set), "images of {:?}; these are {PHOTOGRAPHS}", set.train.shape());
         Ok(Some(self.sample(set, train, test)?))
+    }
+
+    /// All [`photographs`](Lab::photographs) of `--data`, or `train` and `test` drawn [shapes](synthetic::shapes) of that size.
+    ///
+    /// # Errors
+    /// Those of [`photographs`](Lab::photographs).
+    pub fn photographs_or_shapes(&self, train: usize, test: usize) -> Result<Dataset> {
+        match self.photographs(usize::MAX, usize::MAX)? {
+            Some(photographs) => Ok(photographs),
+            None => Ok(synthetic::shapes(train, test, self.seed())?),
+        }
     }
 
     /// `train` and `test` images of a set at random, or all that there are.

@@ -2,7 +2,7 @@
 //! of Langevin dynamics (Xie et al. 2016; Du and Mordatch 2019; Nijkamp et al. 2019): `cargo run --release -p wgrad-atlas -- image_energy`.
 
 use atlas::prelude::*;
-use atlas::{TINY_IMAGES, TinyImages};
+use atlas::{TINY_IMAGES, TinyImages, separation};
 use methods::generative::{contrastive_divergence_loss, langevin};
 
 pub const STUDY: Study = Study {
@@ -112,12 +112,7 @@ fn separate(lab: &mut Lab, energy: &Energy, tiny: &TinyImages, draw: &Generator)
         ("images upside down", others.flip(&[2]), 0.6..=1.0),
     ] {
         let odd = energy.forward(&images).to_vec::<f32>()?;
-        let which: Vec<bool> = (0..own.len() + odd.len()).map(|i| i >= own.len()).collect();
-        lab.expect(
-            format!("ROC-AUC against {name}"),
-            metrics::roc_auc(&which, &[own.clone(), odd].concat()),
-            range,
-        );
+        lab.expect(format!("ROC-AUC against {name}"), separation(&odd, &own), range);
     }
     Ok(())
 }

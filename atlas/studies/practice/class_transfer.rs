@@ -58,22 +58,10 @@ impl Net {
     }
 
     /// The features of another network with their running statistics, and a new last layer.
-    fn with_features(lab: &Lab, of: &Net) -> Result<Net> {
+    fn with_features(lab: &Lab, of: &Net) -> Net {
         let net = Net::new(lab);
-        for (own, other) in net.features_beside(of)? {
-            own.set(&other.value());
-        }
-        Ok(net)
-    }
-
-    /// Parameters and running statistics, but for the last layer's, beside those of another network.
-    fn features_beside(&self, of: &Net) -> Result<Vec<(Param, Param)>> {
-        let own = self.params.all().into_iter().filter(|param| !param.name().starts_with("linear."));
-        own.map(|param| {
-            let other = of.params.get(param.name()).context("the same names")?;
-            Ok((param, other))
-        })
-        .collect()
+        net.params.copy_from(&of.params, &[HEAD]);
+        net
     }
 
     /// Trains what is not frozen; `rates` are those of the features and of the last layer. In [`Mode::Eval`], batch norm uses the
@@ -112,7 +100,9 @@ impl Net {
 
     /// The largest change of a feature's parameter or running statistic from another network's.
     fn moved_from(&self, of: &Net) -> Result<f32> {
-        self.features_beside(of)?.into_iter().try_fold(0.0f32, |most, (own, other)| {
+        let mut own = self.params.all().into_iter().filter(|param| !param.name().starts_with("linear."));
+        own.try_fold(0.0f32, |most, own| {
+            let other = of.params.get(own.name()).context("the same names")?;
             let apart = (own.value() - other.value()).abs().flatten(0, -1);
             Ok(most.max(apart.amax(&[0], false).item()?))
         })
@@ -135,7 +125,7 @@ impl Way {
         let steps = lab.pick(100, 60);
         let net = match self {
             Way::Scratch => Net::new(lab),
-            Way::Frozen | Way::Tuned => Net::with_features(lab, old)?,
+            Way::Frozen | Way::Tuned => Net::with_features(lab, old),
         };
         match self {
             Way::Scratch => net.fit(lab, what, few, steps, [1.0, 1.0], Mode::Train)?,
@@ -152,10 +142,7 @@ impl Way {
 }
 
 fn run(lab: &mut Lab) -> Result<()> {
-    let set = match lab.photographs(50_000, 10_000)? {
-        Some(photographs) => photographs,
-        None => synthetic::shapes(lab.pick(10_000, 4000), lab.pick(2000, 1000), lab.seed())?,
-    };
+    let set = lab.photographs_or_shapes(lab.pick(10_000, 4000), lab.pick(2000, 1000))?;
     let of = |set, first| Images::new(lab, set, first, usize::MAX);
     let (old_train, old_test, test) = (of(&set.train, 0)?, of(&set.test, 0)?, of(&set.test, CLASSES)?);
     let old = Net::new(lab);

@@ -32,12 +32,10 @@ impl Net {
     }
 
     /// The features of another network, and a new head for two classes.
-    fn with_features(lab: &Lab, of: &Net) -> Result<Net> {
+    fn with_features(lab: &Lab, of: &Net) -> Net {
         let net = Net::new(lab, 2);
-        for param in net.params.matching("fc*") {
-            param.set(&of.params.get(param.name()).context("the same names")?.value());
-        }
-        Ok(net)
+        net.params.copy_from(&of.params, &["head.*"]);
+        net
     }
 
     fn fit(&self, lab: &Lab, what: &str, set: &(Tensor, Tensor), steps: usize, lr: f32) -> Result<()> {
@@ -74,14 +72,14 @@ fn run(lab: &mut Lab) -> Result<()> {
 
     let scratch = Net::new(lab, 2);
     scratch.fit(lab, "from scratch", &target, short, 1e-2)?;
-    let frozen = Net::with_features(lab, &old)?;
+    let frozen = Net::with_features(lab, &old);
     frozen.params.freeze("fc*");
     frozen.fit(lab, "frozen features", &target, short, 1e-2)?;
     let kept = frozen.params.get("fc1.weight").zip(old.params.get("fc1.weight")).context("a weight")?;
     let moved = (kept.0.value() - kept.1.value()).abs().amax(&[0, 1], false).item()?;
-    let tuned = Net::with_features(lab, &old)?;
+    let tuned = Net::with_features(lab, &old);
     tuned.fit(lab, "fine-tuned", &target, short, 1e-2)?;
-    let unfrozen = Net::with_features(lab, &old)?;
+    let unfrozen = Net::with_features(lab, &old);
     unfrozen.params.freeze("fc*");
     for layers in ["head", "fc2", "fc1"] {
         unfrozen.params.unfreeze(&format!("{layers}.*"));

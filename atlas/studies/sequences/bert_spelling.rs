@@ -2,7 +2,7 @@
 //! tell whether the letters of a word were mixed up. From random weights, the same excerpts teach next to nothing:
 //! `cargo run --release -p wgrad-atlas -- bert_spelling`.
 
-use atlas::{bert_like, bert_scaled, prelude::*};
+use atlas::{bert_scaled, prelude::*};
 use wgrad::data::{MaskTokens, Text};
 use wgrad::models::{Bert, BertOptions};
 
@@ -139,7 +139,7 @@ fn tuned(
     let net = Bert::classifier(&params, options(excerpts), 2);
     bert_scaled(&params, 64);
     if let Some(from) = from {
-        bert_like(&params, from)?;
+        params.copy_from(from, &["head.*"]);
     }
     let (steps, mut draws) = ((labelled[1].numel() / 4).max(200), lab.draws(3));
     let mixed = targets(&labelled[1])?;

@@ -2,7 +2,7 @@
 //! task is to name the topic of a sentence. Only a third of the words ever has labels, and only the words around them show what the
 //! others are about, so that a network without pretraining can but guess: `cargo run --release -p wgrad-atlas -- bert_tuning`.
 
-use atlas::{bert_like, bert_scaled, prelude::*};
+use atlas::{bert_scaled, prelude::*};
 use wgrad::models::{Bert, BertOptions};
 
 use super::hidden_topics::{self as language, TOPICS, WORDS};
@@ -105,7 +105,7 @@ fn tuned(lab: &Lab, what: &str, from: Option<&Params>, set: &Labelled) -> Result
     let net = Bert::classifier(&params, options(lab), TOPICS);
     bert_scaled(&params, options(lab).width);
     if let Some(from) = from {
-        bert_like(&params, from)?;
+        params.copy_from(from, &["head.*"]);
     }
     let (steps, mut draws) = (lab.pick(150, 60), lab.draws(3));
     let labels = targets(&set.topics)?;

@@ -145,8 +145,8 @@ fn named(lab: &Lab, stream: u32, count: usize, allowed: fn(i32) -> bool) -> Resu
 fn tuned(lab: &Lab, what: &str, from: Option<&Params>) -> Result<[f64; 2]> {
     let params = lab.params();
     let net = network(lab, &params);
-    for param in from.iter().flat_map(|from| from.all()) {
-        params.get(param.name()).context("the same network")?.set(&param.value());
+    if let Some(from) = from {
+        params.copy_from(from, &[]);
     }
     let (_, train) = named(lab, 3, 48, language::labelled)?;
     let (steps, mut draws) = (200, lab.draws(6));

@@ -1,6 +1,7 @@
 //! The tree of a model's named tensors.
 
 mod across;
+mod copy;
 mod param;
 mod statistics;
 pub mod wildcard;

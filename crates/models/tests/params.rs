@@ -124,3 +124,37 @@ fn initial_values_depend_on_the_seed_and_the_name_alone() {
     params.param("b", &[8], Init::torch_default());
     assert_ne!(value(&params, "a"), value(&params, "b"));
 }
+
+#[test]
+fn copies_another_tree() {
+    let device = Device::named("cpu").unwrap();
+    let network = |seed, classes| {
+        let params = Params::new(&device, seed);
+        let net = ResNet::cifar(&params, 8, classes);
+        (params, net)
+    };
+    let (params, net) = network(1, 5);
+    net.forward(&Tensor::ones(&device, &[2, 3, 8, 8]), models::Mode::Train);
+    Sgd::new(&params).step(loss(&params).backward(), 0.5).unwrap();
+    let (other, _) = network(2, 3);
+    let head = value(&other, "linear.weight");
+    assert_eq!(other.copy_from(&params, &["linear.*"]), params.names().len() - 2);
+    for param in other.all().iter().filter(|param| !param.name().starts_with("linear.")) {
+        assert_eq!(param.value().to_vec::<f32>().unwrap(), value(&params, param.name()), "{}", param.name());
+    }
+    assert_eq!(value(&other, "linear.weight"), head);
+    // Running statistics count their batches.
+    let saved = |params: &Params| params.path("bn1").to_safetensors().unwrap();
+    assert_eq!(saved(&other), saved(&params));
+
+    let before = value(&other, "conv1.weight");
+    for (message, from, skip) in [
+        ("linear.weight: [5, 64] set to a parameter of [3, 64]", &params, &[][..]),
+        ("no \"conv1.weight\"", &tree(), &["linear.*"]),
+    ] {
+        let copy = || other.copy_from(from, skip);
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(copy)).unwrap_err();
+        assert!(panic.downcast_ref::<String>().unwrap().contains(message), "{panic:?}");
+    }
+    assert_eq!(value(&other, "conv1.weight"), before, "nothing is changed");
+}
