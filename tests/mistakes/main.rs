@@ -74,9 +74,9 @@ fn plain(text: &str, directory: &Path) -> String {
         }
     }
     out.push_str(rest);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cpu = Device::named("cpu").expect("the CPU device");
     let adapters = format!("adapter index 0..{}", Device::list().len());
-    out.replace(&format!("CPU ({cores} threads)"), "CPU")
+    out.replace(&*cpu.info().name, "CPU")
         .replace(&adapters, "an adapter index")
         .replace('\n', " ")
         .replace('|', "\\|")

@@ -75,7 +75,10 @@ impl Cpu {
             reason: reason.to_string(),
         };
         let executor = Executor::new(threads).map_err(refused)?;
-        let name = format!("CPU ({} threads)", executor.threads());
+        let name = match executor.threads() {
+            1 => "CPU (1 thread)".to_owned(),
+            threads => format!("CPU ({threads} threads)"),
+        };
         Ok(Cpu { name, executor, faults: Faults::default() })
     }
 

@@ -55,7 +55,7 @@ fn fit(world: &World, sync_batch_norm: bool, seed: u64) -> Result<()> {
     trainer.fit(&net, &Batches::new(Arc::new(examples), options)?).map(drop)
 }
 
-fn bad_example(world: &World) -> std::result::Result<(), Error> {
+fn bad_example(world: &World) -> Result<()> {
     for sync_batch_norm in [false, true] {
         let Err(Error::Diverged { step, culprit, .. }) = fit(world, sync_batch_norm, 0) else {
             panic!("a loss that is not finite was not found")
@@ -67,14 +67,14 @@ fn bad_example(world: &World) -> std::result::Result<(), Error> {
     Ok(())
 }
 
-fn other_data(world: &World) -> std::result::Result<(), Error> {
+fn other_data(world: &World) -> Result<()> {
     let complaint = fit(world, false, world.rank() as u64).unwrap_err().to_string();
     assert!(complaint.contains("rank 1 has data: ") && complaint.contains("seed 1"), "{complaint}");
     Ok(())
 }
 
-fn main() -> std::result::Result<(), Error> {
-    let checks: [(&str, fn(&World) -> std::result::Result<(), Error>); 2] =
+fn main() -> Result<()> {
+    let checks: [(&str, fn(&World) -> Result<()>); 2] =
         [("bad-example", bad_example), ("other-data", other_data)];
     let asked = std::env::args().nth(1);
     if let Some((_, check)) = checks.iter().find(|(name, _)| Some(*name) == asked.as_deref()) {
