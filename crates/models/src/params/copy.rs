@@ -1,5 +1,7 @@
 //! Values from another tree.
 
+use std::mem::discriminant;
+
 use super::{Entry, Params, wildcard};
 
 impl Params {
@@ -40,6 +42,7 @@ impl Params {
                 let name = own.name();
                 let found = theirs.iter().find(|entry| entry.name() == name);
                 let found = found.unwrap_or_else(|| panic!("the other tree has no \"{name}\""));
+                assert!(discriminant(&own) == discriminant(found), "{name}: a tensor beside a counter");
                 let [shape, wanted] = [found.shape(), own.shape()];
                 assert!(shape == wanted, "{name}: {shape:?} set to a parameter of {wanted:?}");
                 (own, found)
@@ -49,7 +52,7 @@ impl Params {
             match (own, theirs) {
                 (Entry::Tensor(own), Entry::Tensor(theirs)) => own.set(&theirs.value()),
                 (Entry::Counter(_, own), Entry::Counter(_, theirs)) => own.set(theirs.get()),
-                _ => panic!("{}: a tensor in one tree, a counter in the other", own.name()),
+                _ => unreachable!("pairs are of one kind"),
             }
         }
         pairs.len()
