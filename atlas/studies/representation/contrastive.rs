@@ -136,7 +136,7 @@ fn run(lab: &mut Lab) -> Result<()> {
     let (unlabelled, unseen) = (moved(&train.images, 1), moved(&test.images, 2));
     let (shown, labels) = (unlabelled.narrow(0, 0, few), train.labels.narrow(0, 0, few));
     let probe = |features: &dyn Fn(&Tensor) -> Tensor| {
-        linear_probe((&features(&shown), &labels), (&features(&unseen), &test.labels), 10)
+        linear_probe((&features(&shown), &labels), (&features(&unseen), &test.labels), 10, 1e-3)
     };
     let pixels = probe(&|images| images.flatten(1, -1))?;
     let untrained = Learner::new(lab);

@@ -175,7 +175,12 @@ fn run(lab: &mut Lab) -> Result<()> {
     let (shown, labels) = (train.grey.narrow(0, 0, 500).flatten(1, -1), train.labels.narrow(0, 0, 500));
     let probe = |encoder: &Mlp| {
         let features = |images: &Tensor| encoder.forward(images).relu();
-        linear_probe((&features(&shown), &labels), (&features(&test.grey.flatten(1, -1)), &test.labels), 10)
+        linear_probe(
+            (&features(&shown), &labels),
+            (&features(&test.grey.flatten(1, -1)), &test.labels),
+            10,
+            1e-3,
+        )
     };
     let encoder = |params: &Params| Mlp::new(&params.path("encoder"), &[PIXELS, 128, FEATURES]);
     let random = probe(&encoder(&lab.params()))?;

@@ -112,7 +112,7 @@ fn run(lab: &mut Lab) -> Result<()> {
         };
         let of = |[waves, letters]: &[Tensor; 2]| (features(waves), letters.clone());
         let (train, test) = (of(&labelled), of(&test));
-        Ok(linear_probe((&train.0, &train.1), (&test.0, &test.1), SPOKEN_LETTERS.len())?)
+        Ok(linear_probe((&train.0, &train.1), (&test.0, &test.1), SPOKEN_LETTERS.len(), 1e-3)?)
     };
     let untrained = [probe(false)?, probe(true)?];
 
