@@ -73,9 +73,10 @@ fn other_data(world: &World) -> Result<()> {
     Ok(())
 }
 
+type Check = fn(&World) -> Result<()>;
+
 fn main() -> Result<()> {
-    let checks: [(&str, fn(&World) -> Result<()>); 2] =
-        [("bad-example", bad_example), ("other-data", other_data)];
+    let checks: [(&str, Check); 2] = [("bad-example", bad_example), ("other-data", other_data)];
     let asked = std::env::args().nth(1);
     if let Some((_, check)) = checks.iter().find(|(name, _)| Some(*name) == asked.as_deref()) {
         return World::run(check);
