@@ -100,7 +100,8 @@ impl Net {
 
     /// The largest change of a feature's parameter or running statistic from another network's.
     fn moved_from(&self, of: &Net) -> Result<f32> {
-        let mut own = self.params.all().into_iter().filter(|param| !param.name().starts_with("linear."));
+        let own = self.params.all().into_iter();
+        let mut own = own.filter(|param| !models::wildcard::matches(HEAD, param.name()));
         own.try_fold(0.0f32, |most, own| {
             let other = of.params.get(own.name()).context("the same names")?;
             let apart = (own.value() - other.value()).abs().flatten(0, -1);

@@ -22,7 +22,7 @@ const FEATURES: usize = 128;
 const CODE: usize = 64;
 const TEMPERATURE: f32 = 0.5;
 const LABELS: usize = 500;
-/// The weight decay of the classifier on features: of 0.001 to 0.3, the best for all kinds of features is between 0.01 and 0.03.
+/// The weight decay of the classifier on features: 0.01 to 0.1 are about equal, 0.001 and 0.3 worse, for pixels, an untrained and a trained encoder.
 const DECAY: f32 = 0.01;
 /// Photographs vary more than shapes: so many times as many steps are taken.
 const PHOTOS: usize = 16;
